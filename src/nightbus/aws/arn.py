@@ -1,0 +1,42 @@
+"""What does an ARN name, and how is one written?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Arn(NamedTuple):
+    """`arn:partition:service:region:account:resource`, where the resource may hold further colons."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Arn:
+        """Raises ValueError when `text` is no ARN."""
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn" or not parts[2] or not parts[5]:
+            raise ValueError(f"{text!r} is not an ARN")
+        return cls(*parts[1:])
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+
+def arn(service: str, region: str, account: str, resource: str) -> str:
+    return f"arn:{partition_of(region)}:{service}:{region}:{account}:{resource}"
+
+
+def partition_of(region: str) -> str:
+    if region.startswith("cn-"):
+        return "aws-cn"
+    if region.startswith("us-gov-"):
+        return "aws-us-gov"
+    return "aws"
+
+
+def is_arn(text: str) -> bool:
+    return text.startswith("arn:") and text.count(":") >= 5

@@ -1,0 +1,39 @@
+"""How does an operation say that it cannot do what was asked?
+
+It raises `AwsError` where the mistake is seen; the gateway renders it once, in the protocol of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class AwsError(Exception):
+    """An error as AWS shapes it.
+
+    `code` is AWS's own (the shape's name, or its `error.code` in query services), `status` the HTTP status,
+    `fields` further members of the error's shape, such as Lambda's `Type`.
+    """
+
+    def __init__(
+        self, code: str, message: str, status: int = 400, *, fields: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        self.fields: Mapping[str, Any] = fields or {}
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+def validation_error(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
+
+
+def not_supported(service: str, operation: str, what: str = "") -> AwsError:
+    """The honest answer to what Nightbus does not do yet; `what` names a parameter or a value."""
+    subject = f"{service}:{operation}" + (f" with {what}" if what else "")
+    return AwsError("NotImplementedException", f"{subject} is not supported by Nightbus yet.", 501)

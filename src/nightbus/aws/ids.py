@@ -1,0 +1,86 @@
+"""How are ids made? Random bytes are fetched in batches, since one system call an id is what costs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import string
+import time
+
+_UPPER_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_LOWER_ALPHANUMERIC = string.ascii_lowercase + string.digits
+_ALPHANUMERIC = string.ascii_letters + string.digits
+
+
+class _RandomBytes:
+    """Hands out slices of one larger read; forked children must not share it, so it is tied to its process."""
+
+    def __init__(self, batch: int = 4096) -> None:
+        self._batch = batch
+        self._pool = b""
+        self._at = 0
+        self._pid = 0
+
+    def take(self, count: int) -> bytes:
+        if self._at + count > len(self._pool) or self._pid != os.getpid():
+            self._pool, self._at, self._pid = os.urandom(self._batch), 0, os.getpid()
+        self._at += count
+        return self._pool[self._at - count : self._at]
+
+
+_random = _RandomBytes()
+
+
+def new_uuid() -> str:
+    """A random UUID (version 4), lower case with dashes."""
+    raw = bytearray(_random.take(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    return _dashed(raw.hex())
+
+
+def new_request_id() -> str:
+    return new_uuid()
+
+
+def new_event_id(now_ms: int | None = None) -> str:
+    """A UUID (version 7): it begins with its time, so an event is found in the bus history by its id alone."""
+    when = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    raw = bytearray(when.to_bytes(6, "big") + _random.take(10))
+    raw[6] = raw[6] & 0x0F | 0x70
+    raw[8] = raw[8] & 0x3F | 0x80
+    return _dashed(raw.hex())
+
+
+def event_id_time(event_id: str) -> int | None:
+    """The millisecond in which `new_event_id` made this id; None when it is not one of those."""
+    text = event_id.replace("-", "")
+    if len(text) != 32 or text[12] != "7":
+        return None
+    try:
+        return int(text[:12], 16)
+    except ValueError:
+        return None
+
+
+def new_hex(digits: int = 32) -> str:
+    return _random.take((digits + 1) // 2).hex()[:digits]
+
+
+def new_physical_suffix(length: int = 12) -> str:
+    """The random end of a physical name that CloudFormation makes: letters and digits of both cases."""
+    return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
+
+
+def new_lower_suffix(length: int = 12) -> str:
+    """The same for names that must be lower case, such as buckets."""
+    return "".join(secrets.choice(_LOWER_ALPHANUMERIC) for _ in range(length))
+
+
+def new_iam_id(prefix: str) -> str:
+    """An IAM unique id: `AROA` (role), `ANPA` (policy) … and 17 characters."""
+    return prefix + "".join(secrets.choice(_UPPER_BASE32) for _ in range(17))
+
+
+def _dashed(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -1,0 +1,75 @@
+"""What time is it, and when does this task go on?
+
+Every component takes a `Clock`; none reads the time by itself. The real clock is UTC plus the monotonic
+clock; the virtual one stands still until a test advances it, so that a retry schedule of 24 hours runs in
+milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now_ms(self) -> int:
+        """UTC, whole milliseconds since 1970."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; only differences mean something."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when that many seconds of this clock have passed."""
+        ...
+
+
+class SystemClock:
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class VirtualClock:
+    """Stands still until `advance` is called; sleepers wake in the order of their times."""
+
+    def __init__(self, start_ms: int = 1_767_225_600_000) -> None:
+        self._start_ms = start_ms
+        self._elapsed = 0.0
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now_ms(self) -> int:
+        return self._start_ms + int(self._elapsed * 1000)
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    async def sleep(self, seconds: float) -> None:
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken))
+        await woken
+
+    async def advance(self, seconds: float) -> None:
+        """Let that much time pass, stopping at each sleeper on the way so that it can act and sleep again."""
+        end = self._elapsed + seconds
+        while self._sleepers and self._sleepers[0][0] <= end:
+            due, _, woken = heapq.heappop(self._sleepers)
+            self._elapsed = max(self._elapsed, due)
+            if not woken.done():
+                woken.set_result(None)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        self._elapsed = end
