@@ -1,0 +1,1 @@
+"""Execution environments: Runtime API, zygote, sandbox, warm pool, code packages."""

@@ -1,0 +1,98 @@
+"""Whose account does an access key name, and how are a role's temporary credentials made?
+
+Temporary keys carry their account as AWS's do (base32 of the account after the four-letter prefix), and their
+session token is signed by the node's own secret, so nothing has to be kept for them and they outlive a restart.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+
+from nightbus.aws.calls import Caller, Scope
+from nightbus.clock import Clock
+
+DEFAULT_ACCOUNT = "000000000000"
+_ACCOUNT_SHIFT = 7
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCredentials:
+    """`expiration` is UTC milliseconds."""
+
+    access_key: str
+    secret_key: str
+    session_token: str
+    expiration: int
+    user_id: str
+    arn: str
+
+
+def account_of(access_key: str) -> str:
+    """A key id of twelve digits names its account; any other is the default account's."""
+    return access_key if len(access_key) == 12 and access_key.isdigit() else DEFAULT_ACCOUNT
+
+
+class CredentialIssuer:
+    """Makes temporary credentials of roles and reads them back; `secret` is the node's, 32 random bytes."""
+
+    def __init__(self, secret: bytes, clock: Clock) -> None:
+        self._secret = secret
+        self._clock = clock
+
+    def issue(self, role_arn: str, role_id: str, session_name: str, expiration_ms: int) -> SessionCredentials:
+        account = role_arn.split(":")[4]
+        role = role_arn.rsplit("/", 1)[-1]
+        caller_arn = f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}"
+        user_id = f"{role_id}:{session_name}"
+        access_key = _temporary_key(account)
+        claims = {"key": access_key, "arn": caller_arn, "uid": user_id, "role": role_arn, "exp": expiration_ms}
+        body = json.dumps(claims, separators=(",", ":")).encode()
+        token = base64.b64encode(self._sign(body) + body).decode()
+        secret_key = base64.b64encode(
+            hmac.digest(self._secret, b"secret:" + access_key.encode(), hashlib.sha256)[:30]
+        ).decode()
+        return SessionCredentials(access_key, secret_key, token, expiration_ms, user_id, caller_arn)
+
+    def caller(self, access_key: str, session_token: str = "") -> Caller:
+        """Who signed with these. As long as every key is accepted, an unknown one is its account's root."""
+        claims = self._claims(session_token) if session_token else None
+        if claims is not None and claims.get("key") == access_key:
+            caller_arn = str(claims["arn"])
+            return Caller(caller_arn.split(":")[4], caller_arn, str(claims["uid"]), access_key)
+        return Caller.root(account_of(access_key), access_key)
+
+    def for_role(self, role_arn: str, session_name: str, scope: Scope, seconds: int) -> SessionCredentials:
+        """Credentials for a function environment, which runs in `scope` under `role_arn`."""
+        expiration = self._clock.now_ms() + seconds * 1000
+        return self.issue(role_arn, _role_id(role_arn), session_name, expiration)
+
+    def _claims(self, token: str) -> dict[str, object] | None:
+        try:
+            raw = base64.b64decode(token, validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        signature, body = raw[:32], raw[32:]
+        if not hmac.compare_digest(signature, self._sign(body)):
+            return None
+        claims = json.loads(body)
+        return claims if isinstance(claims, dict) else None
+
+    def _sign(self, body: bytes) -> bytes:
+        return hmac.digest(self._secret, body, hashlib.sha256)
+
+
+def _role_id(role_arn: str) -> str:
+    """Stands for the role's unique id where the role itself is not looked up: one ARN, one id."""
+    digest = hashlib.sha256(role_arn.encode()).digest()
+    return "AROA" + base64.b32encode(digest).decode()[:17]
+
+
+def _temporary_key(account: str) -> str:
+    head = (int(account) << _ACCOUNT_SHIFT) | (1 << 47)
+    return "ASIA" + base64.b32encode(head.to_bytes(6, "big") + secrets.token_bytes(4)).decode()

@@ -1,0 +1,20 @@
+"""The AWS services that Nightbus has: one package each, with handlers named after the operations.
+
+A package's `HANDLERS` maps operation names to handlers (`async def put_rule(ctx, *, name, event_pattern=None)`):
+the keyword parameters are the operation's members in snake case, so a member that a handler does not name is
+refused by name instead of being ignored. Its optional `WORKERS` are coroutines that run as long as the node does.
+"""
+
+from __future__ import annotations
+
+SERVICES: dict[str, str] = {
+    # botocore's service name: the package that handles it
+    "cloudcontrol": "nightbus.services.cloudcontrol",
+    "cloudformation": "nightbus.services.cloudformation",
+    "events": "nightbus.services.events",
+    "iam": "nightbus.services.iam",
+    "lambda": "nightbus.services.lambda_",
+    "logs": "nightbus.services.logs",
+    "s3": "nightbus.services.s3",
+    "sts": "nightbus.services.sts",
+}

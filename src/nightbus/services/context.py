@@ -1,0 +1,77 @@
+"""What does an operation handler get besides its parameters? A `Context`: the call, and the node's parts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.arn import arn
+from nightbus.aws.calls import Call, Caller, Operations, Scope
+from nightbus.clock import Clock
+from nightbus.delivery.interface import EventRouter
+from nightbus.functions.interface import FunctionRunner, LogSink
+from nightbus.identity.credentials import CredentialIssuer
+from nightbus.stacks.interface import StackEngine
+from nightbus.store.interface import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """The parts of one running node that services may use."""
+
+    store: Store
+    clock: Clock
+    operations: Operations
+    functions: FunctionRunner
+    router: EventRouter
+    stacks: StackEngine
+    credentials: CredentialIssuer
+    log_sink: LogSink
+    endpoint: str  # the node's own base URL
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    call: Call
+    platform: Platform
+
+    @property
+    def scope(self) -> Scope:
+        return self.call.scope
+
+    @property
+    def global_scope(self) -> Scope:
+        """For what is kept once per account, whatever the region (IAM, the names of buckets)."""
+        return Scope(self.call.scope.account, "")
+
+    @property
+    def account(self) -> str:
+        return self.call.scope.account
+
+    @property
+    def region(self) -> str:
+        return self.call.scope.region
+
+    @property
+    def caller(self) -> Caller:
+        return self.call.caller
+
+    @property
+    def store(self) -> Store:
+        return self.platform.store
+
+    def now_ms(self) -> int:
+        return self.platform.clock.now_ms()
+
+    def arn(self, service: str, resource: str) -> str:
+        """An ARN in this call's account and region."""
+        return arn(service, self.region, self.account, resource)
+
+    async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
+        """Call another service's operation under the same circumstances; `params` in wire names."""
+        return await self.platform.operations.call(service, name, params, self.call)
+
+
+Handler = Callable[..., Awaitable[Any]]
+Worker = Callable[[Platform], Awaitable[None]]

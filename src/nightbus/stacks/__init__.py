@@ -1,0 +1,1 @@
+"""CloudFormation: template, graph, change set, provisioning, roll-back. One file per resource type in `resources/`."""

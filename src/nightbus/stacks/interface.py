@@ -1,0 +1,80 @@
+"""What do a resource type and the engine say to one another, and what does the CloudFormation service know of it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nightbus.aws.calls import Call, Operations, Scope
+from nightbus.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceContext:
+    """The circumstances in which a resource of a stack is created, updated or deleted."""
+
+    call: Call
+    operations: Operations
+    clock: Clock
+    stack_id: str
+    stack_name: str
+    logical_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)  # the stack's own, aws:cloudformation:* included
+
+    async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
+        return await self.operations.call(service, name, params, self.call)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What provisioning made: `physical_id` is what Ref gives, `attributes` what Fn::GetAtt gives."""
+
+    physical_id: str
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ResourceType(Protocol):
+    """One file in `resources/` holds one class with this shape; the class has no state.
+
+    Each method is idempotent as far as that is possible, since after a crash it runs again. Errors of services
+    (AwsError) pass through; the engine turns them into the stack event's reason.
+    """
+
+    type_name: str  # "AWS::Lambda::Function"
+    properties: frozenset[str]  # top-level properties that have an effect; others fail, named
+    required: frozenset[str]
+    replace_on: frozenset[str]  # properties whose change needs a new physical resource
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        """The name to be used by `create`, decided and kept before it runs, so that a crash leaves no orphan.
+
+        The engine passes it to `create`. None where the service itself chooses the id.
+        """
+        ...
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource: ...
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        """In place: called only when no property of `replace_on` changed."""
+        ...
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        """Succeeds when there is nothing left to delete."""
+        ...
+
+
+class StackEngine(Protocol):
+    """What the CloudFormation service starts; everything that it does is in the store and goes on after a crash."""
+
+    async def start(self, scope: Scope, stack_id: str, call: Call) -> None:
+        """Carry out the operation that the stack's record says is under way, in the background."""
+        ...
+
+    async def recover(self) -> None:
+        """At the node's start: bring every stack whose operation a crash cut off to a state CloudFormation knows."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,223 @@
+"""What can be kept, and what does one commit promise?
+
+Four primitives, each keyed by account and region: records (documents with a revision), logs (append-only),
+queues (work with a due time) and blobs (bytes by content hash). All writes go through `Store.commit`: the changes
+of one call are durable together or not at all, and the call returns after they are. A backend is one module
+beside this one; services know only this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from nightbus.aws.calls import Scope
+
+SYSTEM = Scope("", "")  # for what belongs to the node itself, such as its work queues
+
+
+class Conflict(Exception):
+    """A record was not at the revision that its change expected; nothing of the commit was written."""
+
+    def __init__(self, kind: str, key: str) -> None:
+        super().__init__(f"{kind} {key!r} was changed meanwhile")
+        self.kind = kind
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`value` belongs to the reader: changing it changes nothing that is kept. Revisions start at 1."""
+
+    key: str
+    value: dict[str, Any]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a log. Offsets grow within a log and are never used twice. `time` is UTC milliseconds."""
+
+    log: str
+    offset: int
+    time: int
+    data: bytes
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One piece of work, leased. `attempt` counts the leases so far, this one included (lost at a restart)."""
+
+    id: int
+    data: bytes
+    due: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """`digest` is the lower-case hex SHA-256 of the bytes, `md5` their hex MD5."""
+
+    digest: str
+    size: int
+    md5: str
+
+
+# The changes that a commit is made of.
+
+
+@dataclass(frozen=True, slots=True)
+class PutRecord:
+    """`value` must be JSON. `expect`: the revision that stands now, 0 for "not there"; None writes over anything."""
+
+    scope: Scope
+    kind: str
+    key: str
+    value: dict[str, Any]
+    expect: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRecord:
+    scope: Scope
+    kind: str
+    key: str
+    expect: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """`key` makes the entry findable by name as well as by time (an event id, say)."""
+
+    scope: Scope
+    log: str
+    time: int
+    data: bytes
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrimLog:
+    """Drop the entries with a time before `before` (UTC ms), or the whole log when None."""
+
+    scope: Scope
+    log: str
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """`due` is the UTC millisecond before which nobody gets the item."""
+
+    scope: Scope
+    queue: str
+    data: bytes
+    due: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The item is done and gone."""
+
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """The item is offered again at `due`, with `data` in place of what it held unless that is None."""
+
+    item: int
+    due: int
+    data: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeepBlob:
+    """The blob stays as long as any owner keeps it; an owner is a name such as `code/<function arn>/$LATEST`."""
+
+    digest: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseBlob:
+    digest: str
+    owner: str
+
+
+Change = (
+    PutRecord
+    | DeleteRecord
+    | Append
+    | TrimLog
+    | Enqueue
+    | Acknowledge
+    | GiveBack
+    | KeepBlob
+    | ReleaseBlob
+)
+
+
+class Store(Protocol):
+    async def commit(self, *changes: Change) -> None:
+        """All or nothing, durable on return. Raises Conflict; changes apply in the order given."""
+        ...
+
+    async def get(self, scope: Scope, kind: str, key: str) -> Record | None: ...
+
+    async def list(
+        self, scope: Scope, kind: str, prefix: str = "", after: str = "", limit: int | None = None
+    ) -> list[Record]:
+        """In the order of the keys' UTF-8 bytes; those after the key `after`, at most `limit`."""
+        ...
+
+    async def scopes(self, kind: str) -> list[Scope]:
+        """Every scope that holds a record of this kind."""
+        ...
+
+    async def read(
+        self,
+        scope: Scope,
+        logs: str | Sequence[str],
+        *,
+        after: int = 0,
+        since: int | None = None,
+        until: int | None = None,
+        key: str | None = None,
+        limit: int = 1000,
+        backwards: bool = False,
+    ) -> list[Entry]:
+        """Entries of one log in order of offset (`after` < offset; with `backwards` descending, `after` > offset
+        where it is not 0), or of several logs merged by (time, offset).
+
+        `since` <= time < `until` in UTC ms; `key` selects the entries appended under that key.
+        """
+        ...
+
+    async def logs(self, scope: Scope, prefix: str = "") -> list[str]:
+        """The names of the logs that hold entries."""
+        ...
+
+    async def lease(
+        self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0
+    ) -> list[Item]:
+        """At most `limit` due items that nobody else has, waiting up to `wait` seconds for the first one.
+
+        An item that is neither acknowledged nor given back within the lease is offered again.
+        """
+        ...
+
+    async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
+        """On disk when this returns; swept at the next start unless a commit has kept it."""
+        ...
+
+    def blob_path(self, digest: str) -> Path:
+        """Where the bytes lie, to be read and never written. Raises KeyError when there are none."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was submitted, checkpoint, release the folder."""
+        ...
