@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from nightbus.aws.ids import new_request_id
+from nightbus.aws.replies import Reply
 
 
 class Scope(NamedTuple):
@@ -67,4 +68,10 @@ class Operations(Protocol):
 
         Raises AwsError.
         """
+        ...
+
+    async def handle(
+        self, service: str, operation: str, params: Mapping[str, Any], call: Call
+    ) -> Mapping[str, Any] | Reply:
+        """The same for the gateway, which also wants the HTTP details of a `Reply`."""
         ...
