@@ -1,0 +1,1 @@
+"""One running node: settings, assembly, start and orderly stop."""

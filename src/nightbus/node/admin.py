@@ -1,0 +1,103 @@
+"""What does a node answer beside AWS's APIs? The paths under `/_nightbus/`, JSON for the command line and probes.
+
+`health` says that it is ready, `status` what it holds, `explain` what became of an event.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from nightbus import __version__
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.identity.credentials import DEFAULT_ACCOUNT
+from nightbus.node.node import Node
+from nightbus.node.settings import Settings
+from nightbus.services import SERVICES
+
+AsgiScope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+_PREFIX = "/_nightbus/"
+_KINDS = {
+    "stacks": "cloudformation/stack",
+    "functions": "lambda/function",
+    "rules": "events/rule",
+    "log groups": "logs/group",
+}
+
+
+class Application:
+    """The node's ASGI callable: its own few paths, and the AWS gateway for everything else."""
+
+    def __init__(self, node: Node, settings: Settings) -> None:
+        self._node = node
+        self._settings = settings
+        self._routes: dict[str, Callable[[dict[str, str]], Awaitable[dict[str, Any]]]] = {
+            "health": self._health,
+            "status": self._status,
+            "explain": self._explain,
+        }
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(_PREFIX):
+            await self._answer(scope, send)
+        else:
+            await self._node.gateway(scope, receive, send)
+
+    async def _answer(self, scope: AsgiScope, send: Send) -> None:
+        name = scope["path"][len(_PREFIX) :]
+        route = self._routes.get(name)
+        query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        try:
+            if route is None:
+                raise AwsError("NotFound", f"There is no {_PREFIX}{name}.", 404)
+            if scope["method"] not in ("GET", "HEAD"):
+                raise AwsError("MethodNotAllowed", f"{_PREFIX}{name} answers GET.", 405)
+            status, reply = 200, await route(query)
+        except AwsError as error:
+            status, reply = error.status, {"error": error.code, "message": error.message}
+        body = orjson.dumps(reply, default=str)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    async def _health(self, query: dict[str, str]) -> dict[str, Any]:
+        return {"status": "ok", "version": __version__, "services": sorted(SERVICES)}
+
+    async def _status(self, query: dict[str, str]) -> dict[str, Any]:
+        node, store = self._node, self._node.store
+        holds = []
+        for label, kind in _KINDS.items():
+            for scope in await store.scopes(kind):
+                names = [record.key for record in await store.list(scope, kind)]
+                holds.append({"what": label, "account": scope.account, "region": scope.region, "names": names})
+        return {
+            "version": __version__,
+            "endpoint": node.endpoint,
+            "pid": os.getpid(),
+            "data": None if self._settings.memory else str(self._settings.data.absolute()),
+            "uptime_seconds": (node.clock.now_ms() - node.started_ms) / 1000,
+            "services": sorted(SERVICES),
+            "holds": holds,
+        }
+
+    async def _explain(self, query: dict[str, str]) -> dict[str, Any]:
+        """`event` (its id), `rule`, and `account` and `region` where it was put; else every scope is searched."""
+        event_id = query.get("event", "")
+        if not event_id:
+            raise AwsError("ValidationException", "Which event? Give its id as `event`.")
+        wanted = Scope(query.get("account", DEFAULT_ACCOUNT), query.get("region", "us-east-1"))
+        others = [scope for scope in await self._node.store.scopes("events/rule") if scope != wanted]
+        missing: AwsError | None = None
+        for scope in (wanted, *others):
+            try:
+                return await self._node.platform.router.explain(scope, event_id, query.get("rule"))
+            except AwsError as error:
+                missing = missing or error
+        raise missing or AwsError("ResourceNotFoundException", f"Event {event_id} does not exist.")

@@ -1,0 +1,113 @@
+"""How is one running node put together, started and stopped in order?
+
+Parts are made from the bottom up and closed from the top down, so that whatever is still being delivered or
+provisioned when the node stops finds its store open, and what does not finish is taken up at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import secrets
+import shutil
+import tempfile
+from collections.abc import Awaitable
+from pathlib import Path
+
+from nightbus.clock import SystemClock
+from nightbus.delivery.dispatcher import Dispatcher
+from nightbus.delivery.router import Router
+from nightbus.functions.runner import Runner
+from nightbus.gateway.app import Gateway
+from nightbus.identity.credentials import CredentialIssuer
+from nightbus.node.operations import OperationRegistry
+from nightbus.services import SERVICES
+from nightbus.services.context import Platform
+from nightbus.services.logs.writer import LogWriter
+from nightbus.stacks.engine import Engine
+from nightbus.store.interface import SYSTEM, PutRecord, Store
+from nightbus.store.sqlite import SqliteStore
+
+log = logging.getLogger("nightbus.node")
+_STOP_SECONDS = 5.0
+
+
+class Node:
+    """One node over one data folder. `folder` None keeps everything in a temporary one until the node stops."""
+
+    def __init__(self, folder: Path | None, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self._temporary = Path(tempfile.mkdtemp(prefix="nightbus-")) if folder is None else None
+        self.folder = folder or self._temporary or Path()
+        self.clock = SystemClock()
+        self.started_ms = self.clock.now_ms()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse."""
+        store = SqliteStore.open(self.folder, self.clock, durable=self._temporary is None)
+        self.store: Store = store
+        credentials = CredentialIssuer(await _node_secret(store), self.clock)
+        operations = OperationRegistry()
+        log_sink = LogWriter(store, self.clock)
+        self.functions = Runner(
+            self.folder / "functions", self.clock, log_sink, credentials, self.endpoint
+        )
+        self.stacks = Engine(store, self.clock, operations)
+        self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint)
+        self.platform = Platform(
+            store=store,
+            clock=self.clock,
+            operations=operations,
+            functions=self.functions,
+            router=Router(store, self.clock),
+            stacks=self.stacks,
+            credentials=credentials,
+            log_sink=log_sink,
+            endpoint=self.endpoint,
+        )
+        operations.attach(self.platform)
+        self.gateway = Gateway(operations, credentials)
+
+    async def start_background_work(self) -> None:
+        """Once the node listens, since what goes on from before a restart may call it."""
+        self._spawn("dispatcher", self.dispatcher.run())
+        self._spawn("stack recovery", self.stacks.recover())
+        for package in SERVICES.values():
+            for worker in getattr(importlib.import_module(package), "WORKERS", ()):
+                self._spawn(f"{package} {worker.__name__}", worker(self.platform))
+
+    def _spawn(self, name: str, work: Awaitable[None]) -> None:
+        async def guarded() -> None:
+            try:
+                await work
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("%s stopped working; restart the node", name)
+
+        self._tasks.append(asyncio.create_task(guarded(), name=name))
+
+    async def stop(self) -> None:
+        """In order: no new deliveries, functions ended, stacks parked, store closed."""
+        for close in (self.dispatcher.close, self.stacks.close, self.functions.close):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(close(), _STOP_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.store.close()
+        if self._temporary is not None:
+            await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+
+async def _node_secret(store: Store) -> bytes:
+    """Signs what the node hands out (session tokens, links); made once and kept with the data."""
+    record = await store.get(SYSTEM, "node/secret", "signing")
+    if record is not None:
+        return bytes.fromhex(record.value["hex"])
+    secret = secrets.token_bytes(32)
+    await store.commit(PutRecord(SYSTEM, "node/secret", "signing", {"hex": secret.hex()}, expect=0))
+    return secret

@@ -1,0 +1,88 @@
+"""How does a call, from the wire or from inside, reach the handler of its operation?
+
+Parameters are validated by the service model, top-level member names become the handler's keyword parameters, and
+what a handler does not name is refused by name: nothing that a client asks for is silently ignored.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.calls import Call
+from nightbus.aws.errors import not_supported
+from nightbus.aws.replies import Reply
+from nightbus.gateway.models import OperationModel, load_service, snake_case
+from nightbus.gateway.validate import validate
+from nightbus.services import SERVICES
+from nightbus.services.context import Context, Handler, Platform
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A handler beside its model: `parameters` maps the members it honours to its keyword parameters."""
+
+    model: OperationModel
+    handler: Handler
+    parameters: Mapping[str, str]
+
+
+class OperationRegistry:
+    """Implements `nightbus.aws.calls.Operations` over the packages of `nightbus.services`."""
+
+    def __init__(self) -> None:
+        self._platform: Platform | None = None
+        self._bound: dict[tuple[str, str], _Bound] = {}
+
+    def attach(self, platform: Platform) -> None:
+        """Once, when the node's parts are made: they need this registry, and its handlers need them."""
+        self._platform = platform
+
+    async def handle(
+        self, service: str, operation: str, params: Mapping[str, Any], call: Call
+    ) -> Mapping[str, Any] | Reply:
+        bound = self._bound.get((service, operation)) or self._bind(service, operation)
+        validate(bound.model, params)
+        arguments = {}
+        for member, value in params.items():
+            if value is None:
+                continue
+            parameter = bound.parameters.get(member)
+            if parameter is None:
+                raise not_supported(service, operation, member)
+            arguments[parameter] = value
+        if self._platform is None:
+            raise RuntimeError("the node is not assembled yet")
+        result: Mapping[str, Any] | Reply | None = await bound.handler(
+            Context(call, self._platform), **arguments
+        )
+        return {} if result is None else result
+
+    async def call(
+        self, service: str, operation: str, params: Mapping[str, Any], call: Call
+    ) -> dict[str, Any]:
+        result = await self.handle(service, operation, params, call)
+        return dict(result.output if isinstance(result, Reply) else result)
+
+    def _bind(self, service: str, operation: str) -> _Bound:
+        package = SERVICES.get(service)
+        handler = importlib.import_module(package).HANDLERS.get(operation) if package else None
+        if handler is None:
+            raise not_supported(service, operation)
+        bound = bind(service, operation, handler)
+        self._bound[service, operation] = bound
+        return bound
+
+
+def bind(service: str, operation: str, handler: Handler) -> _Bound:
+    """Raises TypeError when the handler names what the operation's model does not have."""
+    model = load_service(service).operations[operation]
+    members = {snake_case(name): name for name in (model.input.members if model.input else {})}
+    _, *names = inspect.signature(handler).parameters
+    unknown = sorted(set(names) - set(members))
+    if unknown:
+        raise TypeError(f"{service}:{operation} has no member for {', '.join(unknown)}")
+    return _Bound(model, handler, {members[name]: name for name in names})

@@ -1,0 +1,111 @@
+"""How does a node listen, and how does a signal stop it?
+
+One uvicorn server on a socket that is bound before anything else is done, so that a taken port is said at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import uvicorn
+
+from nightbus.node.admin import Application
+from nightbus.node.node import Node
+from nightbus.node.settings import Settings
+
+_GRACE_SECONDS = 5
+_BACKLOG = 1024
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the text says why, and what to do."""
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the node's: it stops more than this server."""
+        yield
+
+
+def bind(settings: Settings) -> tuple[socket.socket, Settings]:
+    """The listening socket, and the settings with the port that it got. Raises CannotListen."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as failure:
+        raise CannotListen(_why(settings, failure)) from failure
+    listener.setblocking(False)
+    return listener, replace(settings, port=listener.getsockname()[1])
+
+
+def _why(settings: Settings, failure: OSError) -> str:
+    where = f"{settings.host}:{settings.port}"
+    if failure.errno == errno.EADDRINUSE:
+        return f"{where} is in use: another node may be running (nightbus status), or choose another --port"
+    return f"cannot listen on {where}: {failure.strerror or failure}"
+
+
+async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:
+    """Run a node until SIGINT or SIGTERM; `ready` is called when it answers. Raises FolderInUse."""
+    node = Node(None if settings.memory else settings.data, settings.endpoint)
+    await node.start()
+    config = uvicorn.Config(
+        Application(node, settings),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        backlog=_BACKLOG,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    announcing = asyncio.create_task(_announce(server, node, ready))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        announcing.cancel()
+        await asyncio.gather(announcing, return_exceptions=True)
+        await node.stop()
+
+
+async def _announce(server: uvicorn.Server, node: Node, ready: Callable[[Node], None]) -> None:
+    while not server.started:
+        await asyncio.sleep(0.001)
+    ready(node)
+    await node.start_background_work()
+
+
+def run(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:
+    """`serve` on the fastest event loop that there is."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(settings, listener, ready))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

@@ -1,0 +1,129 @@
+"""Where does a node listen and keep its data?
+
+Decided in this order: the command's own option, the variable `NIGHTBUS_*`, `nightbus.toml` in the current folder
+or one above it, the default. Every subcommand reads the same settings, so that they speak of the same node.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 4566
+FILE_NAME = "nightbus.toml"
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"", "0", "false", "no", "off"}
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the text says which, where it stands and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`port` 0 takes any free one. With `memory` the store lives until the node stops and `data` is unused."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    data: Path = Path(".nightbus")
+    memory: bool = False
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL for clients on this machine."""
+        host = "127.0.0.1" if self.host in ("", "0.0.0.0") else "[::1]" if self.host == "::" else self.host  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+
+
+def load_settings(
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    data: Path | None = None,
+    memory: bool | None = None,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Raises SettingsError."""
+    variables = os.environ if environ is None else environ
+    file, table = _find_file(folder or Path.cwd())
+    data_default = table["data"] if "data" in table else default_data_folder(variables)
+    return Settings(
+        host=host or variables.get("NIGHTBUS_HOST") or _text(table, "host", file) or DEFAULT_HOST,
+        port=_port(port, variables, table, file),
+        data=(data or _path(variables.get("NIGHTBUS_DATA")) or Path(data_default)).expanduser(),
+        memory=_memory(memory, variables, table, file),
+    )
+
+
+def default_data_folder(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "nightbus"
+
+
+def _find_file(folder: Path) -> tuple[Path | None, dict[str, Any]]:
+    for candidate in (folder, *folder.parents):
+        file = candidate / FILE_NAME
+        if file.is_file():
+            return file, _read(file)
+    return None, {}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(file.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise SettingsError(f"{file}: {broken}") from broken
+    unknown = sorted(set(table) - {"host", "port", "data", "memory"})
+    if unknown:
+        raise SettingsError(f"{file}: unknown setting {', '.join(unknown)}; known are data, host, memory, port")
+    if "data" in table:
+        table["data"] = str(file.parent / Path(_text(table, "data", file) or ".").expanduser())
+    return table
+
+
+def _text(table: Mapping[str, Any], name: str, file: Path | None) -> str | None:
+    value = table.get(name)
+    if value is not None and not isinstance(value, str):
+        raise SettingsError(f"{file}: {name} must be a string")
+    return value
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _port(option: int | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> int:
+    if option is not None:
+        value, origin = option, "--port"
+    elif environ.get("NIGHTBUS_PORT"):
+        text, origin = environ["NIGHTBUS_PORT"], "NIGHTBUS_PORT"
+        if not text.isdecimal():
+            raise SettingsError(f"{origin}: {text!r} is not a port number")
+        value = int(text)
+    else:
+        value, origin = table.get("port", DEFAULT_PORT), f"{file}: port"
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65535:
+        raise SettingsError(f"{origin}: {value!r} is not a port number (0 to 65535)")
+    return value
+
+
+def _memory(
+    option: bool | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
+) -> bool:
+    if option is not None:
+        return option
+    if "NIGHTBUS_MEMORY" in environ:
+        text = environ["NIGHTBUS_MEMORY"].strip().lower()
+        if text not in _TRUE | _FALSE:
+            raise SettingsError(f"NIGHTBUS_MEMORY: {text!r} is neither true nor false")
+        return text in _TRUE
+    value = table.get("memory", False)
+    if not isinstance(value, bool):
+        raise SettingsError(f"{file}: memory must be true or false")
+    return value
