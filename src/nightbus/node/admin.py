@@ -76,7 +76,9 @@ class Application:
         for label, kind in _KINDS.items():
             for scope in await store.scopes(kind):
                 names = [record.key for record in await store.list(scope, kind)]
-                holds.append({"what": label, "account": scope.account, "region": scope.region, "names": names})
+                holds.append(
+                    {"what": label, "account": scope.account, "region": scope.region, "names": names}
+                )
         return {
             "version": __version__,
             "endpoint": node.endpoint,

@@ -52,9 +52,7 @@ class Node:
         credentials = CredentialIssuer(await _node_secret(store), self.clock)
         operations = OperationRegistry()
         log_sink = LogWriter(store, self.clock)
-        self.functions = Runner(
-            self.folder / "functions", self.clock, log_sink, credentials, self.endpoint
-        )
+        self.functions = Runner(self.folder / "functions", self.clock, log_sink, credentials, self.endpoint)
         self.stacks = Engine(store, self.clock, operations)
         self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint)
         self.platform = Platform(

@@ -81,7 +81,9 @@ def _read(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: {broken}") from broken
     unknown = sorted(set(table) - {"host", "port", "data", "memory"})
     if unknown:
-        raise SettingsError(f"{file}: unknown setting {', '.join(unknown)}; known are data, host, memory, port")
+        raise SettingsError(
+            f"{file}: unknown setting {', '.join(unknown)}; known are data, host, memory, port"
+        )
     if "data" in table:
         table["data"] = str(file.parent / Path(_text(table, "data", file) or ".").expanduser())
     return table

@@ -1,0 +1,3 @@
+from nightbus.cli.main import main
+
+main()

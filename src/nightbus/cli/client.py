@@ -1,0 +1,50 @@
+"""How does the command line ask a running node? Plain HTTP on the paths under `/_nightbus/`."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+from urllib.parse import urlencode
+
+from nightbus.cli.main import CommandFailed
+from nightbus.node.settings import Settings
+
+
+class NotRunning(CommandFailed):
+    """Nothing answers at the node's address."""
+
+
+def ask(settings: Settings, path: str, timeout: float = 10.0, **query: str) -> dict[str, Any]:
+    """GET `/_nightbus/<path>`. Raises NotRunning, or CommandFailed with what the node said."""
+    url = f"{settings.endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as reply:  # noqa: S310 - always http, our own node
+            answer = json.load(reply)
+    except urllib.error.HTTPError as error:
+        raise CommandFailed(_message(error)) from error
+    except (urllib.error.URLError, OSError) as error:
+        raise NotRunning(
+            f"no node answers at {settings.endpoint}; start one with: nightbus start", 3
+        ) from error
+    except ValueError as error:
+        raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus") from error
+    if not isinstance(answer, dict):
+        raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus")
+    return answer
+
+
+def is_running(settings: Settings) -> bool:
+    """Raises CommandFailed when the address is taken by something else."""
+    try:
+        return ask(settings, "health", timeout=2.0).get("status") == "ok"
+    except NotRunning:
+        return False
+
+
+def _message(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{error.url} answered {error.code}; is that a Nightbus?"

@@ -1,0 +1,56 @@
+"""Which variables make the AWS tools talk to the node?"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+
+from nightbus.identity.credentials import DEFAULT_ACCOUNT
+from nightbus.node.settings import Settings
+
+_IN_THE_WAY = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)
+
+
+def chosen_region(region: str | None, environ: Mapping[str, str] | None = None) -> str:
+    variables = os.environ if environ is None else environ
+    return region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def chosen_account(environ: Mapping[str, str] | None = None) -> str:
+    """A key id of twelve digits names its account; any other key stays out of the node's way."""
+    key = (os.environ if environ is None else environ).get("AWS_ACCESS_KEY_ID", "")
+    return key if len(key) == 12 and key.isdigit() else DEFAULT_ACCOUNT
+
+
+def variables(settings: Settings, region: str | None = None) -> dict[str, str]:
+    where = chosen_region(region)
+    return {
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "AWS_ACCESS_KEY_ID": chosen_account(),
+        "AWS_SECRET_ACCESS_KEY": "nightbus",
+        "AWS_REGION": where,
+        "AWS_DEFAULT_REGION": where,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def command_environment(settings: Settings, region: str | None = None) -> dict[str, str]:
+    """The environment for a child process: ours, less what would lead it elsewhere."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _IN_THE_WAY and not name.startswith("AWS_ENDPOINT_URL_")
+    }
+    return kept | variables(settings, region)
+
+
+def export_lines(settings: Settings, region: str | None = None) -> str:
+    wanted = variables(settings, region)
+    cleared = {name: "" for name in ("AWS_SESSION_TOKEN",) if os.environ.get(name)}
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in (wanted | cleared).items())

@@ -1,0 +1,174 @@
+"""Which commands are there? Their options stand here; what they do is imported when one is called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nightbus import __version__
+from nightbus.node.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    name="nightbus",
+    help="EventBridge, Lambda, CloudFormation/SAM and CloudWatch Logs that you run yourself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Host = Annotated[
+    str | None, typer.Option(envvar="NIGHTBUS_HOST", help="Address to listen on, 127.0.0.1 by default.")
+]
+Port = Annotated[
+    int | None,
+    typer.Option(envvar="NIGHTBUS_PORT", min=0, max=65535, help="Port, 4566 by default; 0 takes a free one."),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="NIGHTBUS_DATA", help="Folder that holds everything, ~/.local/share/nightbus by default."
+    ),
+]
+Memory = Annotated[
+    bool | None,
+    typer.Option("--memory/--no-memory", envvar="NIGHTBUS_MEMORY", help="Keep nothing after the node stops."),
+]
+Region = Annotated[
+    str | None, typer.Option(help="AWS region; else AWS_REGION, AWS_DEFAULT_REGION, us-east-1.")
+]
+
+
+class CommandFailed(Exception):
+    """A command cannot do what was asked; the text is for the person who typed it."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def main() -> None:
+    """The entry point: failures are one line on standard error and an exit code, never a traceback."""
+    try:
+        app()
+    except (CommandFailed, SettingsError) as failure:
+        print(f"nightbus: {failure}", file=sys.stderr)
+        sys.exit(getattr(failure, "code", 2))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"nightbus {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options of `nightbus` itself."""
+
+
+def _settings(
+    host: str | None = None, port: int | None = None, data: Path | None = None, memory: bool | None = None
+) -> Settings:
+    return load_settings(host=host, port=port, data=data, memory=memory)
+
+
+@app.command()
+def start(
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    memory: Memory = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every request.")] = False,
+) -> None:
+    """Start a node and stay in the foreground; Ctrl-C stops it in order."""
+    from nightbus.cli.start import start_node
+
+    start_node(_settings(host, port, data, memory), verbose)
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command and its arguments, after --.")],
+    host: Host = None,
+    port: Port = None,
+    data: Data = None,
+    memory: Memory = None,
+    region: Region = None,
+) -> None:
+    """Run a command with the AWS variables pointing at the node; starts one for it if none is up."""
+    from nightbus.cli.run import run_command
+
+    raise typer.Exit(run_command(command, _settings(host, port, data, memory), region))
+
+
+@app.command()
+def env(host: Host = None, port: Port = None, region: Region = None) -> None:
+    """Print the AWS variables for the node: eval "$(nightbus env)"."""
+    from nightbus.cli.environment import export_lines
+
+    print(export_lines(_settings(host, port), region))
+
+
+@app.command()
+def configure(host: Host = None, port: Port = None, region: Region = None) -> None:
+    """Write the AWS profile `nightbus`, so that `aws --profile nightbus` reaches the node."""
+    from nightbus.cli.configure import write_profile
+
+    write_profile(_settings(host, port), region)
+
+
+@app.command()
+def status(
+    host: Host = None,
+    port: Port = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show whether a node runs, and what it holds."""
+    from nightbus.cli.status import show_status
+
+    show_status(_settings(host, port), as_json=json)
+
+
+@app.command()
+def deploy(
+    stack_name: Annotated[str, typer.Option(help="The stack to create or update.")],
+    template: Annotated[
+        Path | None,
+        typer.Argument(help="SAM or CloudFormation template; else ./template.yaml (.yml, .json)."),
+    ] = None,
+    parameter_overrides: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A parameter's value; may be repeated.")
+    ] = None,
+    host: Host = None,
+    port: Port = None,
+    region: Region = None,
+) -> None:
+    """Package and deploy a template without the SAM CLI."""
+    from nightbus.cli.deploy import deploy_template
+
+    deploy_template(template, stack_name, parameter_overrides or [], _settings(host, port), region)
+
+
+@app.command()
+def explain(
+    event_id: Annotated[str, typer.Argument(help="The EventId that PutEvents answered.")],
+    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
+    host: Host = None,
+    port: Port = None,
+    region: Region = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what became of an event: which rules matched, which did not and why, what was delivered."""
+    from nightbus.cli.explain import explain_event
+
+    explain_event(_settings(host, port), event_id, rule, region, as_json=json)
