@@ -69,7 +69,7 @@ class Node:
         operations.attach(self.platform)
         self.gateway = Gateway(operations, credentials)
 
-    async def start_background_work(self) -> None:
+    def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""
         self._spawn("dispatcher", self.dispatcher.run())
         self._spawn("stack recovery", self.stacks.recover())

@@ -28,9 +28,18 @@ class CannotListen(Exception):
 
 
 class _Server(uvicorn.Server):
+    """Says when it listens, and leaves signals to the node, which stops more than this server."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._listening()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are the node's: it stops more than this server."""
         yield
 
 
@@ -73,28 +82,22 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         timeout_graceful_shutdown=_GRACE_SECONDS,
         backlog=_BACKLOG,
     )
-    server = _Server(config)
     loop = asyncio.get_running_loop()
+
+    def listening() -> None:
+        ready(node)
+        node.start_background_work()
 
     def stop() -> None:
         server.should_exit = True
 
+    server = _Server(config, listening)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    announcing = asyncio.create_task(_announce(server, node, ready))
     try:
         await server.serve(sockets=[listener])
     finally:
-        announcing.cancel()
-        await asyncio.gather(announcing, return_exceptions=True)
         await node.stop()
-
-
-async def _announce(server: uvicorn.Server, node: Node, ready: Callable[[Node], None]) -> None:
-    while not server.started:
-        await asyncio.sleep(0.001)
-    ready(node)
-    await node.start_background_work()
 
 
 def run(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:

@@ -1,0 +1,28 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+
+def wait_for(condition: Callable[[], T], seconds: float = 20.0) -> T:
+    """The first true value of `condition`, asked again and again; fails when the time is over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {condition}; last value {value!r}")
+        time.sleep(0.02)
+
+
+@pytest.fixture(name="wait_for")
+def _wait_for() -> Callable[..., object]:
+    return wait_for

@@ -1,0 +1,100 @@
+"""A real node in a process of its own, for the tests that talk to one."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_READY_SECONDS = 30
+
+
+class RunningNode:
+    """`nightbus start` on a free port. `output` grows as the node prints."""
+
+    def __init__(self, data: Path | None = None, environ: Mapping[str, str] | None = None, port: int = 0) -> None:
+        kept = ["--memory"] if data is None else ["--no-memory", "--data", str(data)]
+        self.output: list[str] = []
+        self._ready: queue.Queue[str] = queue.Queue()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nightbus", "start", "--port", str(port), *kept],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=clean_environment() | dict(environ or {}),
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.endpoint = self._wait_ready()
+        self.port = int(self.endpoint.rsplit(":", 1)[1])
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output.append(line)
+            if " is ready at " in line:
+                self._ready.put(line.split(" is ready at ", 1)[1].split()[0])
+        self._ready.put("")
+
+    def _wait_ready(self) -> str:
+        endpoint = self._ready.get(timeout=_READY_SECONDS)
+        if not endpoint:
+            raise RuntimeError("the node did not start:\n" + "".join(self.output))
+        return endpoint
+
+    def client(self, service: str, region: str = "us-east-1", account: str = "000000000000", **options: Any) -> Any:
+        """A boto3 client of the node, without retries, so that a test sees each answer."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+        options.setdefault("config", config)
+        options.setdefault("aws_access_key_id", account)
+        options.setdefault("aws_secret_access_key", "test")
+        return boto3.client(service, region_name=region, endpoint_url=self.endpoint, **options)
+
+    def environment(self) -> dict[str, str]:
+        """For tools that talk to this node."""
+        return clean_environment() | {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "000000000000",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+        }
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self._reader.join()
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._reader.join()
+        return self.process.returncode
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's, less every setting of AWS tools and of Nightbus, with the tools of its interpreter found first."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NIGHTBUS_"))}
+    tools = str(Path(sys.executable).parent)
+    return kept | {
+        "PATH": f"{tools}{os.pathsep}{kept.get('PATH', '')}",
+        "PYTHONUNBUFFERED": "1",
+        "SAM_CLI_TELEMETRY": "0",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
