@@ -18,7 +18,9 @@ _READY_SECONDS = 30
 class RunningNode:
     """`nightbus start` on a free port. `output` grows as the node prints."""
 
-    def __init__(self, data: Path | None = None, environ: Mapping[str, str] | None = None, port: int = 0) -> None:
+    def __init__(
+        self, data: Path | None = None, environ: Mapping[str, str] | None = None, port: int = 0
+    ) -> None:
         kept = ["--memory"] if data is None else ["--no-memory", "--data", str(data)]
         self.output: list[str] = []
         self._ready: queue.Queue[str] = queue.Queue()
@@ -49,7 +51,9 @@ class RunningNode:
             raise RuntimeError("the node did not start:\n" + "".join(self.output))
         return endpoint
 
-    def client(self, service: str, region: str = "us-east-1", account: str = "000000000000", **options: Any) -> Any:
+    def client(
+        self, service: str, region: str = "us-east-1", account: str = "000000000000", **options: Any
+    ) -> Any:
         """A boto3 client of the node, without retries, so that a test sees each answer."""
         import boto3
         from botocore.config import Config
