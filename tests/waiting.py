@@ -1,12 +1,10 @@
-"""What every test may use."""
+"""Tests wait on a condition, never on the clock alone."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from typing import TypeVar
-
-import pytest
 
 T = TypeVar("T")
 
@@ -21,8 +19,3 @@ def wait_for(condition: Callable[[], T], seconds: float = 20.0) -> T:
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {condition}; last value {value!r}")
         time.sleep(0.02)
-
-
-@pytest.fixture(name="wait_for")
-def _wait_for() -> Callable[..., object]:
-    return wait_for
