@@ -53,7 +53,9 @@ class ResourceType(Protocol):
         """
         ...
 
-    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource: ...
+    async def create(
+        self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext
+    ) -> Resource: ...
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext

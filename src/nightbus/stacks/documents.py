@@ -1,0 +1,154 @@
+"""What does the text of a template say as plain values? YAML with CloudFormation's short forms, or JSON.
+
+Only syntax: what the values mean is `template.py`'s question. Aliases are refused as CloudFormation refuses them,
+which also bounds what a small text can unfold to.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from nightbus.aws.errors import AwsError
+
+MAX_DEPTH = 200
+_SHORT_NAMES = {"Ref": "Ref", "Condition": "Condition"}
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)$")
+_FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?$")
+_TRUE = frozenset({"true", "yes", "on"})
+_NAMESPACE = "tag:yaml.org,2002:"
+
+
+def format_error(message: str) -> AwsError:
+    return AwsError("ValidationError", f"Template format error: {message}")
+
+
+def read_document(text: str) -> dict[str, Any]:
+    """Raises AwsError ValidationError with CloudFormation's words."""
+    value = _read_json(text) if text.lstrip()[:1] in "{[" else _read_yaml(text)
+    if not isinstance(value, dict):
+        raise format_error("unsupported structure.")
+    return value
+
+
+def _read_json(text: str) -> Any:
+    try:
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except json.JSONDecodeError as broken:
+        raise format_error(f"JSON not well-formed. (line {broken.lineno}, column {broken.colno})") from broken
+    except RecursionError as deep:
+        raise format_error("JSON not well-formed. It is nested too deeply.") from deep
+    _check_depth(value, 0)
+    return value
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise format_error(f"JSON not well-formed. The key {twice!r} is there twice.")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise format_error(f"JSON not well-formed. {name} is no JSON value.")
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise format_error("JSON not well-formed. It is nested too deeply.")
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for child in children:
+        if isinstance(child, dict | list):
+            _check_depth(child, depth + 1)
+
+
+def _read_yaml(text: str) -> Any:
+    try:
+        _refuse_deep_or_aliased(text)
+        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.MarkedYAMLError as broken:
+        mark = broken.problem_mark or broken.context_mark
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise format_error(f"YAML not well-formed.{where}") from broken
+    except yaml.YAMLError as broken:
+        raise format_error("YAML not well-formed.") from broken
+    return None if node is None else _value(node)
+
+
+def _refuse_deep_or_aliased(text: str) -> None:
+    """Looks at the stream of events, before anything is built from it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise AwsError(
+                "ValidationError", "Template error: YAML aliases are not allowed in CloudFormation templates"
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise format_error("YAML not well-formed. It is nested too deeply.")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+
+
+def _value(node: yaml.Node) -> Any:
+    if node.tag.startswith("!") and node.tag != "!":
+        return _short_form(node)
+    return _plain(node)
+
+
+def _plain(node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node)
+    if isinstance(node, yaml.SequenceNode):
+        return [_value(child) for child in node.value]
+    return _scalar(node)
+
+
+def _mapping(node: yaml.MappingNode) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise format_error(f"YAML not well-formed. (line {key_node.start_mark.line + 1}, column 1)")
+        key = str(key_node.value)
+        if key in found:
+            mark = key_node.start_mark
+            raise format_error(
+                f"YAML not well-formed. The key {key!r} is there twice. "
+                f"(line {mark.line + 1}, column {mark.column + 1})"
+            )
+        found[key] = _value(value_node)
+    return found
+
+
+def _scalar(node: yaml.Node) -> Any:
+    text = str(node.value)
+    kind = node.tag.removeprefix(_NAMESPACE)
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() in _TRUE
+    if kind == "int" and _INTEGER.match(text):
+        return int(text)
+    if kind == "float" and _FLOAT.match(text):
+        return float(text)
+    return text  # dates, octal and sexagesimal numbers stay what was written
+
+
+def _short_form(node: yaml.Node) -> dict[str, Any]:
+    name = node.tag[1:]
+    value = _plain_of_tagged(node)
+    if name == "GetAtt" and isinstance(value, str):
+        resource, _, attribute = value.partition(".")
+        value = [resource, attribute]
+    return {_SHORT_NAMES.get(name, f"Fn::{name}"): value}
+
+
+def _plain_of_tagged(node: yaml.Node) -> Any:
+    """A tagged scalar is a string; an untagged one inside a tagged list keeps its kind."""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else _plain(node)

@@ -1,0 +1,82 @@
+"""What did a stack tell while it was worked on? One log per stack, an entry per event."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.ids import new_uuid
+from nightbus.stacks.records import Stack, StackResource
+from nightbus.store.interface import Append, Store
+
+STACK_TYPE = "AWS::CloudFormation::Stack"
+
+
+@dataclass(frozen=True)
+class StackEvent:
+    """`time` is UTC milliseconds; `id` as AWS makes it: of a resource it begins with its name and status."""
+
+    id: str
+    stack_id: str
+    stack_name: str
+    logical_id: str
+    physical_id: str
+    type: str
+    time: int
+    status: str
+    reason: str = ""
+    properties: str = ""
+    token: str = ""
+
+
+def log_name(stack: Stack) -> str:
+    return f"cloudformation/{stack.key}"
+
+
+def stack_event(scope: Scope, stack: Stack, now: int, status: str, reason: str = "") -> Append:
+    event = StackEvent(
+        new_uuid(), stack.id, stack.name, stack.name, stack.id, STACK_TYPE, now, status, reason,
+        token=stack.token,
+    )  # fmt: skip
+    return _append(scope, stack, event)
+
+
+def resource_event(
+    scope: Scope,
+    stack: Stack,
+    resource: StackResource,
+    now: int,
+    status: str,
+    reason: str = "",
+    *,
+    physical_id: str | None = None,
+    properties: dict[str, Any] | None = None,
+) -> Append:
+    event = StackEvent(
+        f"{resource.logical_id}-{status}-{now}-{new_uuid()[:8]}",
+        stack.id,
+        stack.name,
+        resource.logical_id,
+        resource.physical_id if physical_id is None else physical_id,
+        resource.type,
+        now,
+        status,
+        reason,
+        "" if properties is None else json.dumps(properties, separators=(",", ":")),
+        stack.token,
+    )
+    return _append(scope, stack, event)
+
+
+def _append(scope: Scope, stack: Stack, event: StackEvent) -> Append:
+    return Append(scope, log_name(stack), event.time, json.dumps(asdict(event)).encode(), event.id)
+
+
+async def read_events(
+    store: Store, scope: Scope, stack: Stack, before: int, limit: int
+) -> list[tuple[int, StackEvent]]:
+    """The newest first, with their offsets; those with an offset below `before` where that is not 0."""
+    entries = await store.read(scope, log_name(stack), after=before, limit=limit, backwards=True)
+    return [(entry.offset, StackEvent(**json.loads(entry.data))) for entry in entries]
