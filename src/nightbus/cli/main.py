@@ -140,6 +140,14 @@ def status(
 
 
 @app.command()
+def stop(host: Host = None, port: Port = None) -> None:
+    """Stop the node in order; its data stays."""
+    from nightbus.cli.stop import stop_node
+
+    stop_node(_settings(host, port))
+
+
+@app.command()
 def deploy(
     stack_name: Annotated[str, typer.Option(help="The stack to create or update.")],
     template: Annotated[

@@ -1,0 +1,44 @@
+# Two commands for a stranger: `make demo` and `make test`. Each sets up all that it needs in .venv.
+PYTHON ?= python3
+VENV ?= .venv
+export PYTHON VENV
+BIN := $(VENV)/bin
+PYTEST_OPTIONS ?=
+
+.PHONY: help demo test check format bench clean
+
+help:
+	@echo "make demo    start a node, deploy the order-to-invoice example, place an order, show its way"
+	@echo "make test    run every test, with the real sam and aws"
+	@echo "make check   types, style, import arrows"
+	@echo "make bench   measure start, memory, invoke, deploy"
+
+demo:
+	@scripts/install demo
+	@$(BIN)/python scripts/demo.py
+
+test:
+	@scripts/install test
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+check:
+	@scripts/install test check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	for function in order invoice ledger; do \
+		MYPYPATH=examples/order-to-invoice/$$function $(BIN)/mypy --strict examples/order-to-invoice/$$function/*.py || exit 1; \
+	done
+
+format:
+	@scripts/install check
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench:
+	@scripts/install test
+	$(BIN)/python bench/node.py
+
+clean:
+	rm -rf .venv .nightbus .mypy_cache .ruff_cache .pytest_cache
