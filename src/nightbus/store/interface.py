@@ -8,6 +8,7 @@ beside this one; services know only this file.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,7 +175,7 @@ class Store(Protocol):
         """In the order of the keys' UTF-8 bytes; those after the key `after`, at most `limit`."""
         ...
 
-    async def scopes(self, kind: str) -> list[Scope]:
+    async def scopes(self, kind: str) -> builtins.list[Scope]:
         """Every scope that holds a record of this kind."""
         ...
 
@@ -189,7 +190,7 @@ class Store(Protocol):
         key: str | None = None,
         limit: int = 1000,
         backwards: bool = False,
-    ) -> list[Entry]:
+    ) -> builtins.list[Entry]:
         """Entries of one log in order of offset (`after` < offset; with `backwards` descending, `after` > offset
         where it is not 0), or of several logs merged by (time, offset).
 
@@ -197,13 +198,13 @@ class Store(Protocol):
         """
         ...
 
-    async def logs(self, scope: Scope, prefix: str = "") -> list[str]:
+    async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:
         """The names of the logs that hold entries."""
         ...
 
     async def lease(
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0
-    ) -> list[Item]:
+    ) -> builtins.list[Item]:
         """At most `limit` due items that nobody else has, waiting up to `wait` seconds for the first one.
 
         An item that is neither acknowledged nor given back within the lease is offered again.
