@@ -1,16 +1,36 @@
-"""Which operation on a stack is under way, and who carries it out? The engine: one background task per stack."""
+"""Who carries out the operation that a stack's record says is under way? One background task per stack."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.stacks.interface import ResourceType
+from nightbus.stacks.phases import PHASES, run
+from nightbus.stacks.records import STACK, Stack
+from nightbus.stacks.work import Work
 from nightbus.store.interface import Store
+
+log = logging.getLogger(__name__)
+
+# Where a phase goes when the engine itself breaks, so that no stack is under way for ever.
+_BROKEN = {
+    "CREATE_IN_PROGRESS": "CREATE_FAILED",
+    "UPDATE_IN_PROGRESS": "UPDATE_FAILED",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
+    "DELETE_IN_PROGRESS": "DELETE_FAILED",
+}
 
 
 class Engine:
+    """`types`: the resource types it knows; those of `stacks.resources` unless a test gives others."""
+
     def __init__(
         self,
         store: Store,
@@ -22,12 +42,59 @@ class Engine:
         self._clock = clock
         self._operations = operations
         self._types = types
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, scope: Scope, stack_id: str, call: Call) -> None:
-        raise NotImplementedError
+        """Returns at once; the stack's record remembers under whose `call` it runs."""
+        before = self._tasks.get(stack_id)
+        task = asyncio.create_task(self._run(scope, stack_id, before), name=f"stack {stack_id}")
+        self._tasks[stack_id] = task
+        task.add_done_callback(lambda done: self._forget(stack_id, done))
 
     async def recover(self) -> None:
-        return None
+        for scope in await self._store.scopes(STACK):
+            for record in await self._store.list(scope, STACK):
+                stack = Stack(**record.value)
+                if stack.status in PHASES:
+                    log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
+                    await self.start(scope, stack.id, stack.call(scope))
+
+    async def settled(self, stack_id: str) -> None:
+        """Wait until nothing is under way for this stack."""
+        while (task := self._tasks.get(stack_id)) is not None:
+            await asyncio.wait([task])
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
-        return None
+        """Stop at the next wait; what was under way goes on at the next start."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, stack_id: str, done: asyncio.Task[None]) -> None:
+        if self._tasks.get(stack_id) is done:
+            del self._tasks[stack_id]
+
+    async def _run(self, scope: Scope, stack_id: str, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        work = Work(self._store, self._clock, self._operations, self._known_types(), scope)
+        await work.open(stack_id)
+        try:
+            await run(work)
+        except Exception:
+            log.exception("the operation on stack %s broke off", stack_id)
+            await self._break_off(work)
+
+    async def _break_off(self, work: Work) -> None:
+        status = _BROKEN.get(work.stack.status)
+        if status is not None:
+            await work.turn(status, "Internal Failure")
+
+    def _known_types(self) -> Mapping[str, ResourceType]:
+        if self._types is None:
+            from nightbus.stacks.resources import RESOURCE_TYPES
+
+            self._types = RESOURCE_TYPES
+        return self._types

@@ -117,6 +117,14 @@ class Pending:
     replaces: bool = True
 
 
+def leftover(pending: Pending) -> list[Incarnation]:
+    """What a creation that failed may have left behind: only under a name of our own making is it surely ours."""
+    given = [value for value in pending.properties.values() if isinstance(value, str)]
+    if not pending.replaces or pending.name is None or pending.name in given:
+        return []
+    return [Incarnation(pending.name, pending.properties)]
+
+
 @dataclass
 class StackResource:
     """`current` is what stands, `previous` what stood in the last good deployment where that differs.
@@ -206,6 +214,10 @@ def put_stack(scope: Scope, stack: Stack, expect: int | None = None) -> PutRecor
 
 def put_resource(scope: Scope, stack: Stack, resource: StackResource) -> PutRecord:
     return PutRecord(scope, RESOURCE, f"{stack.key}/{resource.logical_id}", asdict(resource))
+
+
+def drop_resource(scope: Scope, stack: Stack, logical_id: str) -> DeleteRecord:
+    return DeleteRecord(scope, RESOURCE, f"{stack.key}/{logical_id}")
 
 
 def put_deployment(scope: Scope, stack: Stack, deployment: Deployment) -> PutRecord:

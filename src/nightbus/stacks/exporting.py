@@ -1,0 +1,61 @@
+"""Which exports does a stack have, and may they change? An export in use stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.records import EXPORT, Stack, StackRecords
+from nightbus.store.interface import Change, DeleteRecord, PutRecord
+
+
+async def export_changes(
+    records: StackRecords, scope: Scope, stack: Stack, outputs: list[dict[str, str]]
+) -> list[Change]:
+    """What makes the stack's exports those of `outputs`. Raises AwsError when that must not be."""
+    standing = await records.exports()
+    new = _named(outputs)
+    for name in new:
+        owner = standing.get(name, {}).get("stack_id", stack.id)
+        if owner != stack.id:
+            raise AwsError(
+                "ValidationError", f"Export with name {name} is already exported by stack {owner}."
+            )
+    own = {name: entry["value"] for name, entry in standing.items() if entry["stack_id"] == stack.id}
+    for name, value in own.items():
+        if new.get(name) != value:
+            await refuse_in_use(records, name, "updated" if name in new else "deleted")
+    return [
+        *(DeleteRecord(scope, EXPORT, name) for name in own if name not in new),
+        *(
+            PutRecord(scope, EXPORT, name, {"value": value, "stack_id": stack.id})
+            for name, value in new.items()
+        ),
+    ]
+
+
+async def refuse_in_use(records: StackRecords, name: str, verb: str) -> None:
+    importers = await records.importers(name)
+    if importers:
+        users = ", ".join(importers)
+        raise AwsError("ValidationError", f"Export {name} cannot be {verb} as it is in use by {users}")
+
+
+async def own_exports(records: StackRecords, stack: Stack) -> list[str]:
+    return [name for name, entry in (await records.exports()).items() if entry["stack_id"] == stack.id]
+
+
+def _named(outputs: list[dict[str, str]]) -> Mapping[str, str]:
+    found: dict[str, str] = {}
+    for output in outputs:
+        name = output.get("ExportName")
+        if name is None:
+            continue
+        if name in found:
+            raise AwsError(
+                "ValidationError",
+                f"Template format error: Duplicate Export names [{name}] in the Outputs block",
+            )
+        found[name] = output["OutputValue"]
+    return found

@@ -1,0 +1,192 @@
+"""What is to be done in each state in which a stack is under way, and which state comes next?
+
+Every phase starts from what the store says, so that after a crash it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks import reasons
+from nightbus.stacks.exporting import export_changes, own_exports
+from nightbus.stacks.graph import dependencies
+from nightbus.stacks.provisioning import Provisioning
+from nightbus.stacks.records import (
+    EXPORT,
+    NAME,
+    Deployment,
+    StackResource,
+    drop_deployment,
+    drop_resource,
+    put_resource,
+)
+from nightbus.stacks.removal import Removal, sweep
+from nightbus.stacks.resolution import StackValues, conditions_held, evaluator, outputs_of, wanted
+from nightbus.stacks.restoration import restore
+from nightbus.stacks.template import Template
+from nightbus.stacks.walk import walk
+from nightbus.stacks.work import Work
+from nightbus.store.interface import Change, DeleteRecord
+
+Phase = Callable[[Work], Awaitable[None]]
+
+
+async def run(work: Work) -> None:
+    """Phase after phase until the stack rests."""
+    while work.stack.status in PHASES:
+        await PHASES[work.stack.status](work)
+
+
+async def forward(work: Work) -> None:
+    """Bring every resource to the target."""
+    try:
+        failed = await _provision(work, await work.target())
+    except AwsError as wrong:
+        await _failed(work, wrong.message)
+        return
+    if failed is not None:
+        await _failed(work, failed)
+
+
+async def _provision(work: Work, deployment: Deployment) -> str | None:
+    """None after success, else why not."""
+    template = Template(deployment.processed)
+    exports = {name: entry["value"] for name, entry in (await work.records.exports()).items()}
+    found = evaluator(deployment, work.scope, work.stack, StackValues(work.resources, exports))
+    held = conditions_held(found)
+    chosen = wanted(template, held)
+    needs = dependencies(template.resources, chosen, held)
+    retagged = await _old_tags(work) not in (None, deployment.tags)
+    steps = Provisioning(work, deployment.id, chosen, needs, found, retagged)
+    walked = await walk(needs, _until_cancelled(work, steps.step), stopped=lambda: work.interrupted)
+    if work.interrupted or walked.failed:
+        return reasons.summary(steps.failed)
+    await _reached(work, deployment, outputs_of(template, found, held))
+    return None
+
+
+def _until_cancelled(work: Work, step: Callable[[str], Awaitable[bool]]) -> Callable[[str], Awaitable[bool]]:
+    async def checked(name: str) -> bool:
+        if work.stack.deployment and await work.is_cancelled():
+            work.interrupted = True
+            return False
+        return await step(name)
+
+    return checked
+
+
+async def _old_tags(work: Work) -> dict[str, str] | None:
+    if not work.stack.deployment:
+        return None
+    return (await work.records.deployment(work.stack, work.stack.deployment)).tags
+
+
+async def _reached(work: Work, deployment: Deployment, outputs: list[dict[str, str]]) -> None:
+    stack = work.stack
+    changes = await export_changes(work.records, work.scope, stack, outputs)
+    superseded = stack.deployment
+    if superseded:
+        changes.append(drop_deployment(work.scope, stack, superseded))
+    created = stack.status == "CREATE_IN_PROGRESS"
+    if created:
+        changes += [put_resource(work.scope, stack, _settled(one)) for one in work.resources.values()]
+    await work.turn(
+        "CREATE_COMPLETE" if created else "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "",
+        *changes,
+        deployment=deployment.id,
+        target="",
+        outputs=outputs,
+        imports=deployment.imports,
+        description=Template(deployment.processed).description,
+    )
+
+
+def _settled(resource: StackResource) -> StackResource:
+    resource.fresh = False
+    return resource
+
+
+async def _failed(work: Work, reason: str) -> None:
+    stack = work.stack
+    creating = not stack.deployment
+    if stack.on_failure == "DO_NOTHING":
+        await work.turn("CREATE_FAILED" if stack.status.startswith("CREATE") else "UPDATE_FAILED", reason)
+    elif creating and stack.on_failure == "DELETE":
+        await work.turn("DELETE_IN_PROGRESS", f"{reason} Delete requested by user.")
+    elif creating:
+        await work.turn("ROLLBACK_IN_PROGRESS", f"{reason} {reasons.ROLLBACK_REQUESTED}".strip())
+    else:
+        await work.turn("UPDATE_ROLLBACK_IN_PROGRESS", reason)
+
+
+async def cleanup(work: Work) -> None:
+    """After an update: remove what the new deployment has no place for."""
+    deployment = await work.target()
+    template = Template(deployment.processed)
+    chosen = wanted(template, conditions_held(evaluator(deployment, work.scope, work.stack)))
+    gone = [name for name in work.resources if name not in chosen]
+    await Removal(work).run(gone)
+    await sweep(work, [name for name in work.resources if name in chosen])
+    stay = [_settled(resource) for name, resource in work.resources.items() if name in chosen]
+    changes: list[Change] = [put_resource(work.scope, work.stack, resource) for resource in stay]
+    changes += [drop_resource(work.scope, work.stack, name) for name in gone]
+    await work.turn("UPDATE_COMPLETE", "", *changes)
+
+
+async def undo_creation(work: Work) -> None:
+    await _all_deleted(work, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", undo=True)
+
+
+async def delete(work: Work) -> None:
+    await _all_deleted(work, "DELETE_COMPLETE", "DELETE_FAILED", undo=False)
+
+
+async def _all_deleted(work: Work, good: str, bad: str, *, undo: bool) -> None:
+    if work.stack.shown_deployment:
+        await work.target()
+    walked = await Removal(work, work.stack.retain, undo=undo).run(list(work.resources))
+    if walked.failed:
+        await work.turn(bad, reasons.summary({"delete": sorted(walked.failed)}))
+        return
+    exports = await own_exports(work.records, work.stack)
+    changes: list[Change] = [DeleteRecord(work.scope, EXPORT, name) for name in exports]
+    if good == "DELETE_COMPLETE":
+        changes.append(DeleteRecord(work.scope, NAME, work.stack.name))
+    await work.turn(good, "", *changes, imports=[])
+
+
+async def undo_update(work: Work) -> None:
+    """Back to the last good deployment."""
+    work.interrupted = False
+    work.tags = await _old_tags(work) or {}
+    walked = await restore(work, work.stack.skip)
+    if walked.failed:
+        await work.turn("UPDATE_ROLLBACK_FAILED", reasons.summary({"update": sorted(walked.failed)}), skip=[])
+        return
+    await work.turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", skip=[])
+
+
+async def undo_cleanup(work: Work) -> None:
+    """After the rollback of an update: remove what the failed deployment had made."""
+    old = await work.records.deployment(work.stack, work.stack.deployment)
+    work.tags = old.tags
+    fresh = [name for name, resource in work.resources.items() if resource.fresh]
+    await Removal(work, undo=True).run(fresh)
+    await sweep(work, [name for name, resource in work.resources.items() if not resource.fresh])
+    dropped: list[Change] = [drop_resource(work.scope, work.stack, name) for name in fresh]
+    if work.stack.target:
+        dropped.append(drop_deployment(work.scope, work.stack, work.stack.target))
+    await work.turn("UPDATE_ROLLBACK_COMPLETE", "", *dropped, target="", imports=old.imports, cancelled=False)
+
+
+PHASES: Mapping[str, Phase] = {
+    "CREATE_IN_PROGRESS": forward,
+    "UPDATE_IN_PROGRESS": forward,
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": cleanup,
+    "ROLLBACK_IN_PROGRESS": undo_creation,
+    "UPDATE_ROLLBACK_IN_PROGRESS": undo_update,
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": undo_cleanup,
+    "DELETE_IN_PROGRESS": delete,
+}

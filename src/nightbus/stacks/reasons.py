@@ -1,0 +1,66 @@
+"""How does CloudFormation say why something failed? The texts of stack events and states. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_uuid
+
+INITIATED = "Resource creation Initiated"
+USER_INITIATED = "User Initiated"
+CREATION_CANCELLED = "Resource creation cancelled"
+UPDATE_CANCELLED = "Resource update cancelled"
+REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
+ROLLBACK_REQUESTED = "Rollback requested by user."
+
+# What AWS's resource handlers report, by a word in the error's code; the first that fits.
+_HANDLER_CODES: Sequence[tuple[str, str]] = (
+    ("AlreadyExists", "AlreadyExists"),
+    ("AlreadyOwnedByYou", "AlreadyExists"),
+    ("ResourceConflict", "AlreadyExists"),
+    ("NotFound", "NotFound"),
+    ("NoSuch", "NotFound"),
+    ("AccessDenied", "AccessDenied"),
+    ("NotAuthorized", "AccessDenied"),
+    ("Throttl", "Throttling"),
+    ("TooManyRequests", "Throttling"),
+    ("LimitExceeded", "ServiceLimitExceeded"),
+    ("NotStabilized", "NotStabilized"),
+    ("Validation", "InvalidRequest"),
+    ("Invalid", "InvalidRequest"),
+    ("Malformed", "InvalidRequest"),
+    ("NotImplemented", "InvalidRequest"),
+)
+
+
+def handler_code(error: BaseException) -> str:
+    if not isinstance(error, AwsError):
+        return "InternalFailure"
+    for word, code in _HANDLER_CODES:
+        if word in error.code:
+            return code
+    return "GeneralServiceException"
+
+
+def failure(error: BaseException, type_name: str, request_id: str) -> str:
+    """The reason of a resource's *_FAILED event."""
+    token, code = new_uuid(), handler_code(error)
+    if isinstance(error, AwsError):
+        service = type_name.split("::")[1] if type_name.count("::") == 2 else type_name
+        message = (
+            f"{error.message} (Service: {service}, Status Code: {error.status}, Request ID: {request_id})"
+        )
+    else:
+        message = f"Internal error occurred: {type(error).__name__}: {error}"
+    return f'Resource handler returned message: "{message}" (RequestToken: {token}, HandlerErrorCode: {code})'
+
+
+def summary(failed: Mapping[str, Sequence[str]]) -> str:
+    """`failed`: what was to be done ("create", "update", "delete") with whom."""
+    parts = [
+        f"The following resource(s) failed to {verb}: [{', '.join(names)}]."
+        for verb, names in failed.items()
+        if names
+    ]
+    return " ".join(parts)

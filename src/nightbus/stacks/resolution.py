@@ -1,0 +1,120 @@
+"""What do the expressions of a deployment mean for one stack? Its parameters, and what was provisioned so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.arn import partition_of
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.intrinsics import NO_VALUE, Evaluator, Nothing, Provisioned
+from nightbus.stacks.parameters import typed
+from nightbus.stacks.records import Deployment, Stack, StackResource
+from nightbus.stacks.template import EXTENSIONS, Template
+
+
+class StackValues:
+    """`resources` is live: what a step adds, the next one sees."""
+
+    def __init__(self, resources: Mapping[str, StackResource], exports: Mapping[str, str]) -> None:
+        self._resources = resources
+        self._exports = exports
+
+    def reference(self, logical_id: str) -> Any:
+        return self._current(logical_id).physical_id
+
+    def attribute(self, logical_id: str, name: str) -> Any:
+        resource = self._current(logical_id)
+        attributes = resource.current.attributes if resource.current else {}
+        if name in attributes:
+            return attributes[name]
+        raise AwsError(
+            "ValidationError",
+            f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt",
+        )
+
+    def imported(self, name: str) -> Any:
+        if name not in self._exports:
+            raise AwsError("ValidationError", f"No export named {name} found.")
+        return self._exports[name]
+
+    def _current(self, logical_id: str) -> StackResource:
+        resource = self._resources.get(logical_id)
+        if resource is None or resource.current is None:
+            raise AwsError(
+                "ValidationError",
+                f"Template format error: Unresolved resource dependencies [{logical_id}] in the Resources block "
+                "of the template",
+            )
+        return resource
+
+
+def pseudo_parameters(scope: Scope, stack_id: str, stack_name: str) -> dict[str, Any]:
+    partition = partition_of(scope.region)
+    return {
+        "AWS::AccountId": scope.account,
+        "AWS::NotificationARNs": [],
+        "AWS::Partition": partition,
+        "AWS::Region": scope.region,
+        "AWS::StackId": stack_id,
+        "AWS::StackName": stack_name,
+        "AWS::URLSuffix": "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com",
+    }
+
+
+def evaluator(
+    deployment: Deployment, scope: Scope, stack: Stack, provisioned: Provisioned | None = None
+) -> Evaluator:
+    template = Template(deployment.processed)
+    values = typed(template.parameters, deployment.parameters)
+    return Evaluator(
+        {**pseudo_parameters(scope, stack.id, stack.name), **values},
+        template.section("Mappings"),
+        template.section("Conditions"),
+        provisioned or Nothing(),
+        EXTENSIONS in template.transforms,
+    )
+
+
+def conditions_held(found: Evaluator) -> dict[str, bool]:
+    return {name: found.holds(name) for name in found.conditions}
+
+
+def wanted(template: Template, held: Mapping[str, bool]) -> dict[str, dict[str, Any]]:
+    """The resources whose condition holds."""
+    return {name: resource for name, resource in template.resources.items() if _holds(resource, held)}
+
+
+def outputs_of(template: Template, found: Evaluator, held: Mapping[str, bool]) -> list[dict[str, str]]:
+    """As DescribeStacks gives them, sorted by key."""
+    outputs: list[dict[str, str]] = []
+    for name, output in sorted(template.outputs.items()):
+        if not _holds(output, held):
+            continue
+        value = found.evaluate(output["Value"])
+        if value is NO_VALUE:
+            continue
+        if isinstance(value, dict | list):
+            raise AwsError(
+                "ValidationError",
+                f"Template format error: The Value field of every Outputs member must evaluate to a String "
+                f"and not a {'List' if isinstance(value, list) else 'Map'} ({name}).",
+            )
+        shown = {"OutputKey": name, "OutputValue": _text(value)}
+        if "Description" in output:
+            shown["Description"] = str(output["Description"])
+        if output.get("Export"):
+            shown["ExportName"] = _text(found.evaluate(output["Export"]["Name"]))
+        outputs.append(shown)
+    return outputs
+
+
+def _holds(member: Mapping[str, Any], held: Mapping[str, bool]) -> bool:
+    return "Condition" not in member or held[member["Condition"]]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

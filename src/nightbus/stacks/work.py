@@ -1,0 +1,134 @@
+"""What does a running operation share among its steps? The stack, its resources, and the commits that keep them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from nightbus.aws.calls import Operations, Scope
+from nightbus.clock import Clock
+from nightbus.stacks.events import resource_event, stack_event
+from nightbus.stacks.interface import ResourceContext, ResourceType
+from nightbus.stacks.records import (
+    CHANGE_SET,
+    Deployment,
+    Stack,
+    StackRecords,
+    StackResource,
+    put_resource,
+    put_stack,
+)
+from nightbus.store.interface import Change, Conflict, PutRecord, Store
+
+_FAILURES = ("ROLLBACK", "FAILED")
+
+
+class Work:
+    """One stack while an operation runs on it. `interrupted`: a step failed, those under way count as cancelled."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        operations: Operations,
+        types: Mapping[str, ResourceType],
+        scope: Scope,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.operations = operations
+        self.types = types
+        self.scope = scope
+        self.records = StackRecords(store, scope)
+        self.resources: dict[str, StackResource] = {}
+        self.tags: dict[str, str] = {}
+        self.interrupted = False
+        self.stack: Stack
+
+    async def open(self, stack_id: str) -> None:
+        kept = await self.records.stack(stack_id)
+        if kept is None:
+            raise LookupError(f"there is no stack {stack_id}")
+        self.stack = kept.value
+        self.resources = await self.records.resources(self.stack)
+
+    async def target(self) -> Deployment:
+        """The deployment under way, or the one that stands."""
+        deployment = await self.records.deployment(self.stack, self.stack.shown_deployment)
+        self.tags = deployment.tags
+        return deployment
+
+    def context(self, logical_id: str) -> ResourceContext:
+        tags = {
+            **self.tags,
+            "aws:cloudformation:stack-name": self.stack.name,
+            "aws:cloudformation:stack-id": self.stack.id,
+            "aws:cloudformation:logical-id": logical_id,
+        }
+        return ResourceContext(
+            self.stack.call(self.scope),
+            self.operations,
+            self.clock,
+            self.stack.id,
+            self.stack.name,
+            logical_id,
+            tags,
+        )
+
+    async def save(
+        self,
+        resource: StackResource,
+        *told: tuple[str, str],
+        physical_id: str | None = None,
+        properties: dict[str, Any] | None = None,
+    ) -> None:
+        """Keep the resource with its events, (status, reason) each; the last one is its state."""
+        now = self.clock.now_ms()
+        if told:
+            resource.status, resource.reason = told[-1]
+            resource.time = now
+        events = [
+            resource_event(
+                self.scope, self.stack, resource, now, status, reason,
+                physical_id=physical_id, properties=properties,
+            )
+            for status, reason in told
+        ]  # fmt: skip
+        await self.store.commit(put_resource(self.scope, self.stack, resource), *events)
+        self.resources[resource.logical_id] = resource
+
+    async def turn(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
+        """The stack's next state, with its event and everything that changes with it, in one commit."""
+        while True:
+            kept = await self.records.stack(self.stack.id)
+            if kept is None:
+                raise LookupError(f"the stack {self.stack.id} is gone")
+            stack, now = kept.value, self.clock.now_ms()
+            stack.status, stack.status_reason = status, reason
+            if stack.status == "DELETE_COMPLETE":
+                stack.deleted = now
+            for name, value in fields.items():
+                setattr(stack, name, value)
+            changes = [put_stack(self.scope, stack, kept.revision), *also, *await self._executed(stack)]
+            try:
+                await self.store.commit(*changes, stack_event(self.scope, stack, now, status, reason))
+            except Conflict:
+                continue
+            self.stack = stack
+            return
+
+    async def is_cancelled(self) -> bool:
+        kept = await self.records.stack(self.stack.id)
+        return kept is not None and kept.value.cancelled
+
+    async def _executed(self, stack: Stack) -> list[Change]:
+        """What the executed change set says once the stack has come to rest."""
+        if stack.status.endswith("IN_PROGRESS") or not stack.change_set:
+            return []
+        kept = await self.records.change_set(stack.change_set)
+        if kept is None or kept.value.execution_status != "EXECUTE_IN_PROGRESS":
+            return []
+        failed = any(word in stack.status for word in _FAILURES)
+        kept.value.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
+        return [PutRecord(self.scope, CHANGE_SET, kept.value.key, asdict(kept.value))]
