@@ -150,15 +150,7 @@ class ReleaseBlob:
 
 
 Change = (
-    PutRecord
-    | DeleteRecord
-    | Append
-    | TrimLog
-    | Enqueue
-    | Acknowledge
-    | GiveBack
-    | KeepBlob
-    | ReleaseBlob
+    PutRecord | DeleteRecord | Append | TrimLog | Enqueue | Acknowledge | GiveBack | KeepBlob | ReleaseBlob
 )
 
 

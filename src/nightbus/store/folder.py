@@ -1,0 +1,39 @@
+"""Whose data folder is this? One node's at a time, and nobody else's to read."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+
+class FolderInUse(Exception):
+    """Another node works on the data folder; the text names the folder and that node's process."""
+
+
+class FolderLock:
+    """Held from `acquire` to `release`; the kernel lets go of it when the process dies."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    @classmethod
+    def acquire(cls, folder: Path) -> FolderLock:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(folder / "nightbus.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.fdopen(descriptor, "r+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as taken:
+            holder = file.read().strip() or "unknown"
+            file.close()
+            raise FolderInUse(f"{folder} is in use by another node (process {holder})") from taken
+        file.seek(0)
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        return cls(file)
+
+    def release(self) -> None:
+        self._file.close()

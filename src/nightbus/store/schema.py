@@ -1,0 +1,57 @@
+"""How do the four primitives lie in one SQLite file?
+
+Scopes, log and queue names are small integers in the big tables. Offsets and item ids come from counters that only
+grow, kept in `counter`, since SQLite would use a deleted row's id again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+VERSION = 1
+FILE_NAME = "nightbus.db"
+
+_TABLES = """
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE name (id INTEGER PRIMARY KEY, scope TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+                   UNIQUE (scope, kind, name));
+CREATE TABLE record (scope TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,
+                     value BLOB NOT NULL, PRIMARY KEY (kind, scope, key)) WITHOUT ROWID;
+CREATE TABLE entry (log INTEGER NOT NULL, position INTEGER NOT NULL, time INTEGER NOT NULL, key TEXT NOT NULL,
+                    data BLOB NOT NULL, PRIMARY KEY (log, position)) WITHOUT ROWID;
+CREATE INDEX entry_by_time ON entry (log, time, position);
+CREATE INDEX entry_by_key ON entry (log, key, position) WHERE key <> '';
+CREATE TABLE item (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, due INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE INDEX item_by_due ON item (queue, due, id);
+CREATE TABLE blob_owner (digest TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (digest, owner)) WITHOUT ROWID;
+INSERT INTO counter VALUES ('position', 0), ('item', 0);
+"""
+
+
+class NewerSchema(Exception):
+    """The data folder was written by a newer Nightbus."""
+
+
+def connect(folder: Path, durable: bool, read_only: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(folder / FILE_NAME, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA cache_size = -8192")
+    connection.execute("PRAGMA busy_timeout = 10000")
+    if read_only:
+        connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, folder: Path) -> None:
+    """Make the tables in a new file. Raises NewerSchema."""
+    (folder / FILE_NAME).chmod(0o600)
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise NewerSchema(
+            f"{folder} was written by a newer Nightbus (schema {version}, this one knows {VERSION})"
+        )
+    if version == 0:
+        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -1,0 +1,223 @@
+"""How do many commits become durable together?
+
+One thread owns the writing connection. It takes every batch that is waiting into one transaction, so that all of them
+share one sync to disk; a batch that conflicts or fails is rolled back alone and only its caller learns of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from nightbus.store.interface import (
+    Acknowledge,
+    Append,
+    Change,
+    Conflict,
+    DeleteRecord,
+    Enqueue,
+    GiveBack,
+    KeepBlob,
+    PutRecord,
+    ReleaseBlob,
+    TrimLog,
+)
+from nightbus.store.names import Names, scope_text
+
+_MOST_TOGETHER = 512
+
+
+@dataclass(slots=True)
+class _Batch:
+    changes: Sequence[Change]
+    loop: asyncio.AbstractEventLoop
+    done: asyncio.Future[None]
+
+
+class StoreClosed(Exception):
+    """The store takes no more commits, since the node is stopping."""
+
+
+class Writer:
+    """`committed` is called on the event loop with the changes of each written batch, before its caller goes on."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        names: Names,
+        committed: Callable[[Sequence[Change]], None],
+        released: Callable[[str], None],
+        checkpoint: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._names = names
+        self._committed = committed
+        self._released = released
+        self._checkpoint = checkpoint
+        self._waiting: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._closed = False
+        self._counters = dict(connection.execute("SELECT name, value FROM counter"))
+        self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, changes: Sequence[Change]) -> None:
+        if self._closed:
+            raise StoreClosed("the store is closed")
+        loop = asyncio.get_running_loop()
+        batch = _Batch(changes, loop, loop.create_future())
+        self._waiting.put(batch)
+        await asyncio.shield(batch.done)
+
+    def close(self) -> None:
+        """Blocks until what was submitted is written."""
+        self._closed = True
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            group = [self._waiting.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(group) < _MOST_TOGETHER and group[-1] is not None:
+                    group.append(self._waiting.get_nowait())
+            running = group[-1] is not None
+            batches = [batch for batch in group if batch is not None]
+            if batches:
+                self._write(batches)
+
+    def _write(self, batches: list[_Batch]) -> None:
+        try:
+            outcomes = self._transaction(batches)
+        except sqlite3.Error:
+            outcomes = [self._alone(batch) for batch in batches]
+        for batch, failure in zip(batches, outcomes, strict=True):
+            if failure is None:
+                for change in batch.changes:
+                    if isinstance(change, ReleaseBlob):
+                        self._released(change.digest)
+        self._report(batches, outcomes)
+        self._checkpoint()
+
+    def _alone(self, batch: _Batch) -> Exception | None:
+        try:
+            return self._transaction([batch])[0]
+        except sqlite3.Error as failure:
+            return failure
+
+    def _transaction(self, batches: list[_Batch]) -> list[Exception | None]:
+        execute = self._connection.execute
+        counters = dict(self._counters)
+        execute("BEGIN IMMEDIATE")
+        try:
+            outcomes = [self._apply_batch(batch) for batch in batches]
+            if self._counters != counters:
+                for name, value in self._counters.items():
+                    execute("UPDATE counter SET value = ? WHERE name = ?", (value, name))
+            execute("COMMIT")
+        except sqlite3.Error:
+            self._counters = counters
+            self._names.forget_new()
+            with contextlib.suppress(sqlite3.Error):
+                execute("ROLLBACK")
+            raise
+        self._names.keep_new()
+        return outcomes
+
+    def _apply_batch(self, batch: _Batch) -> Exception | None:
+        execute = self._connection.execute
+        execute("SAVEPOINT batch")
+        try:
+            for change in batch.changes:
+                self._apply(change)
+        except (Conflict, TypeError, ValueError) as failure:
+            execute("ROLLBACK TO batch")
+            execute("RELEASE batch")
+            self._names.forget_new()
+            return failure
+        execute("RELEASE batch")
+        return None
+
+    def _apply(self, change: Change) -> None:
+        execute = self._connection.execute
+        match change:
+            case PutRecord():
+                self._put_record(change)
+            case DeleteRecord():
+                self._expect(change)
+                execute(
+                    "DELETE FROM record WHERE kind = ? AND scope = ? AND key = ?",
+                    (change.kind, scope_text(change.scope), change.key),
+                )
+            case Append():
+                log = self._names.id(change.scope, "log", change.log)
+                self._counters["position"] += 1
+                row = (log, self._counters["position"], change.time, change.key, change.data)
+                execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
+            case TrimLog():
+                log = self._names.id(change.scope, "log", change.log)
+                if change.before is None:
+                    execute("DELETE FROM entry WHERE log = ?", (log,))
+                else:
+                    execute("DELETE FROM entry WHERE log = ? AND time < ?", (log, change.before))
+            case Enqueue():
+                self._counters["item"] += 1
+                row = (self._counters["item"], self._names.id(change.scope, "queue", change.queue))
+                execute("INSERT INTO item VALUES (?, ?, ?, ?)", (*row, change.due, change.data))
+            case Acknowledge():
+                execute("DELETE FROM item WHERE id = ?", (change.item,))
+            case GiveBack():
+                execute(
+                    "UPDATE item SET due = ?, data = coalesce(?, data) WHERE id = ?",
+                    (change.due, change.data, change.item),
+                )
+            case KeepBlob():
+                execute("INSERT OR IGNORE INTO blob_owner VALUES (?, ?)", (change.digest, change.owner))
+            case ReleaseBlob():
+                execute(
+                    "DELETE FROM blob_owner WHERE digest = ? AND owner = ?", (change.digest, change.owner)
+                )
+
+    def _put_record(self, change: PutRecord) -> None:
+        revision = self._expect(change)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)",
+            (scope_text(change.scope), change.kind, change.key, revision + 1, orjson.dumps(change.value)),
+        )
+
+    def _expect(self, change: PutRecord | DeleteRecord) -> int:
+        """The revision that stands now, 0 for none. Raises Conflict when another one was expected."""
+        row = self._connection.execute(
+            "SELECT revision FROM record WHERE kind = ? AND scope = ? AND key = ?",
+            (change.kind, scope_text(change.scope), change.key),
+        ).fetchone()
+        revision: int = row[0] if row else 0
+        if change.expect is not None and change.expect != revision:
+            raise Conflict(change.kind, change.key)
+        return revision
+
+    def _report(self, batches: list[_Batch], outcomes: list[Exception | None]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Batch, Exception | None]]] = {}
+        for batch, failure in zip(batches, outcomes, strict=True):
+            by_loop.setdefault(batch.loop, []).append((batch, failure))
+        for loop, results in by_loop.items():
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile; nobody waits
+                loop.call_soon_threadsafe(self._resolve, results)
+
+    def _resolve(self, results: list[tuple[_Batch, Exception | None]]) -> None:
+        for batch, failure in results:
+            if failure is None:
+                self._committed(batch.changes)
+            if batch.done.cancelled():
+                continue
+            if failure is None:
+                batch.done.set_result(None)
+            else:
+                batch.done.set_exception(failure)
