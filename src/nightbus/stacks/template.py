@@ -169,6 +169,8 @@ def _refuse_nulls(value: Any, path: str) -> None:
 
 
 def _check_resource(name: str, resource: Any) -> None:
+    if name.startswith("Fn::"):
+        raise format_error(f"{name} in the Resources block is not supported by Nightbus yet.")
     if not _LOGICAL_ID.match(name):
         raise format_error(f"Resource name {name} is non alphanumeric.")
     if not isinstance(resource, dict):

@@ -2,6 +2,32 @@
 
 from __future__ import annotations
 
+from nightbus.services.cloudformation import change_sets, exports, stack_resources, stacks, templates
 from nightbus.services.context import Handler
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    "CancelUpdateStack": stacks.cancel_update_stack,
+    "ContinueUpdateRollback": stacks.continue_update_rollback,
+    "CreateChangeSet": change_sets.create_change_set,
+    "CreateStack": stacks.create_stack,
+    "DeleteChangeSet": change_sets.delete_change_set,
+    "DeleteStack": stacks.delete_stack,
+    "DescribeChangeSet": change_sets.describe_change_set,
+    "DescribeStackEvents": stack_resources.describe_stack_events,
+    "DescribeStackResource": stack_resources.describe_stack_resource,
+    "DescribeStackResources": stack_resources.describe_stack_resources,
+    "DescribeStacks": stacks.describe_stacks,
+    "ExecuteChangeSet": change_sets.execute_change_set,
+    "GetStackPolicy": stacks.get_stack_policy,
+    "GetTemplate": templates.get_template,
+    "GetTemplateSummary": templates.get_template_summary,
+    "ListChangeSets": change_sets.list_change_sets,
+    "ListExports": exports.list_exports,
+    "ListImports": exports.list_imports,
+    "ListStackResources": stack_resources.list_stack_resources,
+    "ListStacks": stacks.list_stacks,
+    "RollbackStack": stacks.rollback_stack,
+    "UpdateStack": stacks.update_stack,
+    "UpdateTerminationProtection": stacks.update_termination_protection,
+    "ValidateTemplate": templates.validate_template,
+}

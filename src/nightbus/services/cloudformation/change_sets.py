@@ -1,0 +1,306 @@
+"""Which changes are proposed for a stack, and how are they carried out?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.pagination import page
+from nightbus.services.cloudformation.beginning import (
+    UPDATABLE,
+    begin,
+    find,
+    find_standing,
+    missing,
+    records,
+    refuse_busy,
+    refuse_notifications,
+)
+from nightbus.services.cloudformation.planning import last_deployment, planned
+from nightbus.services.cloudformation.shapes import (
+    BAD_TOKEN,
+    change_set_summary,
+    check_stack_name,
+    tag_list,
+    when,
+)
+from nightbus.services.cloudformation.sources import template_text
+from nightbus.services.cloudformation.stacks import keep_new, new_stack
+from nightbus.services.context import Context
+from nightbus.stacks.parameters import shown
+from nightbus.stacks.plan import NO_CHANGES, is_empty
+from nightbus.stacks.proposal import Proposal, propose, tags_of
+from nightbus.stacks.records import (
+    CHANGE_SET,
+    ChangeSet,
+    Deployment,
+    Kept,
+    Stack,
+    new_change_set_id,
+    put_change_set,
+    put_deployment,
+)
+from nightbus.stacks.template import Template
+from nightbus.store.interface import Change, Conflict, DeleteRecord
+
+PAGE = 100
+_CHANGES_PAGE = 100
+
+
+async def create_change_set(
+    ctx: Context,
+    *,
+    stack_name: str,
+    change_set_name: str,
+    template_body: str | None = None,
+    template_url: str | None = None,
+    use_previous_template: bool | None = None,
+    parameters: list[dict[str, Any]] | None = None,
+    capabilities: list[str] | None = None,
+    role_arn: str | None = None,
+    notification_arns: list[str] | None = None,
+    tags: list[dict[str, str]] | None = None,
+    client_token: str | None = None,
+    description: str | None = None,
+    change_set_type: str | None = None,
+    include_nested_stacks: bool | None = None,
+    on_stack_failure: str | None = None,
+    import_existing_resources: bool | None = None,
+) -> dict[str, Any]:
+    refuse_notifications("CreateChangeSet", notification_arns)
+    kind = change_set_type or "UPDATE"
+    if kind == "IMPORT" or import_existing_resources:
+        raise not_supported("cloudformation", "CreateChangeSet", "the import of existing resources")
+    stack, is_new = await _stack_for(ctx, stack_name, change_set_name, kind)
+    old = await last_deployment(ctx, stack)
+    text = await template_text(
+        ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
+    )
+    proposal = propose(
+        text,
+        parameters or [],
+        old.parameters if old else {},
+        tags_of(tags) if tags is not None else old.tags if old else {},
+        capabilities or [],
+        role_arn or (old.role_arn if old else ""),
+    )
+    change_set = ChangeSet(
+        new_change_set_id(ctx.scope, change_set_name),
+        change_set_name,
+        stack.id,
+        stack.name,
+        ctx.now_ms(),
+        "CREATE_COMPLETE",
+        "AVAILABLE",
+        kind,
+        description=description or "",
+        parameters=shown(proposal.template.parameters, proposal.values),
+        tags=proposal.tags,
+        capabilities=capabilities or [],
+        on_failure=on_stack_failure or "",
+        include_nested=bool(include_nested_stacks),
+    )
+    deployment = await _fill(ctx, change_set, stack, old, proposal)
+    if is_new:
+        stack.description = proposal.template.description
+        await keep_new(ctx, stack, None)
+    kept = [put_deployment(ctx.scope, stack, deployment)] if deployment else []
+    await ctx.store.commit(put_change_set(ctx.scope, change_set), *kept)
+    return {"Id": change_set.id, "StackId": stack.id}
+
+
+async def _stack_for(ctx: Context, name: str, change_set: str, kind: str) -> tuple[Stack, bool]:
+    """The stack that the change set is for, and whether it is still to be kept. Raises AwsError."""
+    kept = await records(ctx).stack(name)
+    standing = kept is not None and kept.value.status != "DELETE_COMPLETE"
+    if kind == "CREATE" and not standing:
+        check_stack_name(name)
+        return await new_stack(ctx, name, "REVIEW_IN_PROGRESS"), True
+    if kept is None or not standing:
+        raise AwsError("ValidationError", f"Stack [{name}] does not exist")
+    stack = kept.value
+    if kind == "CREATE" and stack.status != "REVIEW_IN_PROGRESS":
+        raise AwsError(
+            "ValidationError",
+            f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}].",
+        )
+    if kind != "CREATE":
+        refuse_busy(stack)
+    if await records(ctx).change_sets(stack, change_set):
+        raise AwsError("AlreadyExistsException", f"ChangeSet {change_set} already exists")
+    return stack, False
+
+
+async def _fill(
+    ctx: Context, change_set: ChangeSet, stack: Stack, old: Deployment | None, proposal: Proposal
+) -> Deployment | None:
+    """Changes or the reason why there are none. What a transform runs into fails the change set, not the call."""
+    try:
+        deployment, changes = await planned(ctx, stack, old, proposal)
+    except AwsError as error:
+        if not proposal.is_serverless:
+            raise
+        change_set.status_reason = error.message
+    else:
+        change_set.changes = changes.changes
+        if not is_empty(changes, stack, old, deployment) or stack.status.endswith("_FAILED"):
+            change_set.deployment = deployment.id
+            return deployment
+        change_set.status_reason = NO_CHANGES
+    change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+    return None
+
+
+async def _find(ctx: Context, name: str, stack_name: str | None) -> Kept[ChangeSet]:
+    """By ARN, or by name within a stack. Raises AwsError ChangeSetNotFound."""
+    absent = AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
+    if ":changeSet/" in name:
+        kept = await records(ctx).change_set(name.split(":changeSet/", 1)[1])
+        if kept is None or kept.value.id != name:
+            raise absent
+        return kept
+    if stack_name is None:
+        raise AwsError(
+            "ValidationError", "StackName must be specified if ChangeSetName is not specified as an ARN."
+        )
+    stack = await records(ctx).stack(stack_name)
+    if stack is None:
+        raise AwsError("ValidationError", f"Stack [{stack_name}] does not exist")
+    found = await records(ctx).change_sets(stack.value, name)
+    if not found:
+        raise absent
+    return found[-1]
+
+
+async def describe_change_set(
+    ctx: Context, *, change_set_name: str, stack_name: str | None = None, next_token: str | None = None
+) -> dict[str, Any]:
+    change_set = (await _find(ctx, change_set_name, stack_name)).value
+    changes, token = page(
+        change_set.changes,
+        lambda change: str(change["ResourceChange"]["LogicalResourceId"]),
+        _CHANGES_PAGE,
+        next_token,
+        BAD_TOKEN,
+    )
+    return {
+        **change_set_summary(change_set),
+        "Parameters": change_set.parameters,
+        "CreationTime": when(change_set.created),
+        "NotificationARNs": [],
+        "RollbackConfiguration": {},
+        "Capabilities": change_set.capabilities,
+        "Tags": tag_list(change_set.tags),
+        "Changes": changes,
+        "NextToken": token,
+        "OnStackFailure": change_set.on_failure or None,
+    }
+
+
+async def list_change_sets(ctx: Context, *, stack_name: str, next_token: str | None = None) -> dict[str, Any]:
+    stack = (await find_standing(ctx, stack_name)).value
+    found = [kept.value for kept in await records(ctx).change_sets(stack)]
+    chosen, token = page(found, lambda one: f"{one.created:016d}/{one.id}", PAGE, next_token, BAD_TOKEN)
+    return {"Summaries": [change_set_summary(one) for one in chosen], "NextToken": token}
+
+
+async def execute_change_set(
+    ctx: Context,
+    *,
+    change_set_name: str,
+    stack_name: str | None = None,
+    client_request_token: str | None = None,
+    disable_rollback: bool | None = None,
+) -> dict[str, Any]:
+    kept = await _find(ctx, change_set_name, stack_name)
+    change_set = kept.value
+    stack = (await find(ctx, change_set.stack_id)).value
+    _refuse_unavailable(change_set, stack)
+    if disable_rollback is not None and change_set.on_failure:
+        raise AwsError(
+            "ValidationError", "You can specify either DisableRollback or OnStackFailure, but not both."
+        )
+    deployment = await records(ctx).deployment(stack, change_set.deployment)
+    creates = stack.status == "REVIEW_IN_PROGRESS"
+    change_set.execution_status = "EXECUTE_IN_PROGRESS"
+    others = await _obsolete_others(ctx, stack, change_set)
+
+    def check(current: Stack) -> None:
+        _refuse_unavailable(change_set, current, began=True)
+        if current.deployment != stack.deployment or current.target != stack.target:
+            raise _not_executable(change_set, "execution status", "OBSOLETE")
+
+    try:
+        await begin(
+            ctx,
+            stack,
+            "CREATE_IN_PROGRESS" if creates else "UPDATE_IN_PROGRESS",
+            check,
+            put_change_set(ctx.scope, change_set, kept.revision),
+            *others,
+            token=client_request_token,
+            target=deployment.id,
+            updated=ctx.now_ms(),
+            on_failure=_on_failure(change_set, disable_rollback),
+            imports=sorted({*stack.imports, *deployment.imports}),
+            change_set=change_set.key,
+            description=Template(deployment.processed).description,
+        )
+    except Conflict as conflict:
+        raise _not_executable(change_set, "execution status", "EXECUTE_IN_PROGRESS") from conflict
+    return {}
+
+
+def _on_failure(change_set: ChangeSet, disable_rollback: bool | None) -> str:
+    return change_set.on_failure or ("DO_NOTHING" if disable_rollback else "ROLLBACK")
+
+
+def _refuse_unavailable(change_set: ChangeSet, stack: Stack, *, began: bool = False) -> None:
+    """Raises AwsError unless the change set may be executed on the stack as it stands now."""
+    if stack.status == "DELETE_COMPLETE":
+        raise missing(stack.name)
+    if stack.status not in UPDATABLE and stack.status != "REVIEW_IN_PROGRESS":
+        refuse_busy(stack)
+    if began:
+        return
+    if change_set.status != "CREATE_COMPLETE":
+        raise _not_executable(change_set, "status", change_set.status)
+    if change_set.execution_status != "AVAILABLE":
+        raise _not_executable(change_set, "execution status", change_set.execution_status)
+
+
+def _not_executable(change_set: ChangeSet, what: str, status: str) -> AwsError:
+    return AwsError(
+        "InvalidChangeSetStatus",
+        f"ChangeSet [{change_set.id}] cannot be executed in its current {what} of [{status}]",
+    )
+
+
+async def _obsolete_others(ctx: Context, stack: Stack, chosen: ChangeSet) -> list[Change]:
+    found: list[Change] = []
+    for kept in await records(ctx).change_sets(stack):
+        other = kept.value
+        if other.id != chosen.id and other.execution_status == "AVAILABLE":
+            other.execution_status = "OBSOLETE"
+            found.append(put_change_set(ctx.scope, other))
+    return found
+
+
+async def delete_change_set(
+    ctx: Context, *, change_set_name: str, stack_name: str | None = None
+) -> dict[str, Any]:
+    try:
+        kept = await _find(ctx, change_set_name, stack_name)
+    except AwsError as error:
+        if error.code == "ChangeSetNotFound":
+            return {}
+        raise
+    change_set = kept.value
+    if change_set.execution_status == "EXECUTE_IN_PROGRESS":
+        raise AwsError(
+            "InvalidChangeSetStatus",
+            f"ChangeSet [{change_set.id}] cannot be deleted in its current status of "
+            f"[{change_set.execution_status}]",
+        )
+    await ctx.store.commit(DeleteRecord(ctx.scope, CHANGE_SET, change_set.key, kept.revision))
+    return {}

@@ -1,0 +1,34 @@
+"""What would this request do to this stack? Proposal, transform and plan in one."""
+
+from __future__ import annotations
+
+from nightbus.services.cloudformation.beginning import records
+from nightbus.services.context import Context
+from nightbus.stacks.plan import Plan, plan
+from nightbus.stacks.proposal import Proposal, process
+from nightbus.stacks.records import Deployment, Stack
+from nightbus.stacks.resources import RESOURCE_TYPES
+
+
+async def planned(
+    ctx: Context, stack: Stack, old: Deployment | None, proposal: Proposal
+) -> tuple[Deployment, Plan]:
+    """The deployment, with the exports it imports noted, and its changes. Raises AwsError."""
+    deployment = await process(proposal, ctx.scope)
+    found = records(ctx)
+    resources = await found.resources(stack)
+    exports = {name: entry["value"] for name, entry in (await found.exports()).items()}
+    changes = plan(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports)
+    deployment.imports = changes.imports
+    return deployment, changes
+
+
+async def last_deployment(ctx: Context, stack: Stack) -> Deployment | None:
+    """The last good one, or what a first creation was to make."""
+    id = stack.deployment or stack.target
+    return await records(ctx).deployment(stack, id) if id else None
+
+
+async def shown_deployment(ctx: Context, stack: Stack) -> Deployment | None:
+    id = stack.shown_deployment
+    return await records(ctx).deployment(stack, id) if id else None

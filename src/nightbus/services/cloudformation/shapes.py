@@ -1,0 +1,147 @@
+"""How do stacks, resources and change sets look on the wire?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.events import StackEvent
+from nightbus.stacks.parameters import shown
+from nightbus.stacks.records import ChangeSet, Deployment, Stack, StackResource
+from nightbus.stacks.template import Template
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}$")
+_NOT_CHECKED = {"StackDriftStatus": "NOT_CHECKED"}
+BAD_TOKEN = AwsError("ValidationError", "The provided NextToken is invalid.")
+
+
+def when(ms: int) -> datetime | None:
+    """None for "not yet", which leaves the member out."""
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+
+
+def check_stack_name(name: str) -> None:
+    if not _NAME.match(name):
+        raise AwsError(
+            "ValidationError",
+            f"1 validation error detected: Value '{name}' at 'stackName' failed to satisfy constraint: "
+            "Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*",
+        )
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def parameter_list(deployment: Deployment) -> list[dict[str, str]]:
+    return shown(Template(deployment.processed).parameters, deployment.parameters)
+
+
+def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:
+    """As DescribeStacks gives it. `deployment` None while a stack is only reviewed."""
+    description = Template(deployment.processed).description if deployment else stack.description
+    return {
+        "StackId": stack.id,
+        "StackName": stack.name,
+        "ChangeSetId": _change_set_id(stack),
+        "Description": description or None,
+        "Parameters": parameter_list(deployment) if deployment else [],
+        "CreationTime": when(stack.created),
+        "LastUpdatedTime": when(stack.updated),
+        "DeletionTime": when(stack.deleted),
+        "RollbackConfiguration": {},
+        "StackStatus": stack.status,
+        "StackStatusReason": stack.status_reason or None,
+        "DisableRollback": stack.on_failure == "DO_NOTHING",
+        "NotificationARNs": [],
+        "Capabilities": deployment.capabilities if deployment else [],
+        "Outputs": stack.outputs,
+        "RoleARN": (deployment.role_arn if deployment else "") or None,
+        "Tags": tag_list(deployment.tags) if deployment else [],
+        "EnableTerminationProtection": stack.protected,
+        "ParentId": stack.parent_id or None,
+        "RootId": stack.root_id or None,
+        "DriftInformation": _NOT_CHECKED,
+    }
+
+
+def stack_summary(stack: Stack) -> dict[str, Any]:
+    return {
+        "StackId": stack.id,
+        "StackName": stack.name,
+        "TemplateDescription": stack.description or None,
+        "CreationTime": when(stack.created),
+        "LastUpdatedTime": when(stack.updated),
+        "DeletionTime": when(stack.deleted),
+        "StackStatus": stack.status,
+        "StackStatusReason": stack.status_reason or None,
+        "ParentId": stack.parent_id or None,
+        "RootId": stack.root_id or None,
+        "DriftInformation": _NOT_CHECKED,
+    }
+
+
+def _change_set_id(stack: Stack) -> str | None:
+    if not stack.change_set:
+        return None
+    return stack.id.split(":stack/", 1)[0] + ":changeSet/" + stack.change_set
+
+
+def event_shape(event: StackEvent) -> dict[str, Any]:
+    return {
+        "StackId": event.stack_id,
+        "EventId": event.id,
+        "StackName": event.stack_name,
+        "LogicalResourceId": event.logical_id,
+        "PhysicalResourceId": event.physical_id,
+        "ResourceType": event.type,
+        "Timestamp": when(event.time),
+        "ResourceStatus": event.status,
+        "ResourceStatusReason": event.reason or None,
+        "ResourceProperties": event.properties or None,
+        "ClientRequestToken": event.token or None,
+    }
+
+
+def resource_shape(stack: Stack, resource: StackResource, time_member: str) -> dict[str, Any]:
+    """`time_member`: Timestamp or LastUpdatedTimestamp, as the operation has it."""
+    return {
+        "StackName": stack.name,
+        "StackId": stack.id,
+        "LogicalResourceId": resource.logical_id,
+        "PhysicalResourceId": resource.physical_id or None,
+        "ResourceType": resource.type,
+        time_member: when(resource.time),
+        "ResourceStatus": resource.status,
+        "ResourceStatusReason": resource.reason or None,
+        "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+    }
+
+
+def change_set_summary(change_set: ChangeSet) -> dict[str, Any]:
+    return {
+        "StackId": change_set.stack_id,
+        "StackName": change_set.stack_name,
+        "ChangeSetId": change_set.id,
+        "ChangeSetName": change_set.name,
+        "ExecutionStatus": change_set.execution_status,
+        "Status": change_set.status,
+        "StatusReason": change_set.status_reason or None,
+        "CreationTime": when(change_set.created),
+        "Description": change_set.description or None,
+        "IncludeNestedStacks": change_set.include_nested,
+        "ImportExistingResources": False,
+    }
+
+
+def newest_first(stack: Stack) -> str:
+    """A key by which pages are sorted."""
+    return f"{10**15 - stack.created:016d}/{stack.id}"
+
+
+def without(shape: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    left_out = set(names)
+    return {name: value for name, value in shape.items() if name not in left_out}

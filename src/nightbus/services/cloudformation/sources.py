@@ -1,0 +1,103 @@
+"""Where does the text of a template come from? The request itself, an object in S3, or the stack as it stands."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.replies import ByteStream
+from nightbus.services.context import Context
+from nightbus.stacks.template import INLINE_LIMIT, URL_LIMIT
+
+_AWS_PATH_HOST = re.compile(r"s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?$")
+_AWS_BUCKET_HOST = re.compile(r"(?P<bucket>.+?)\.s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?$")
+_LOCAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3\.)?localhost$")
+
+
+def invalid(message: str) -> AwsError:
+    return AwsError("ValidationError", message)
+
+
+async def template_text(
+    ctx: Context, body: str | None, url: str | None, previous: str | None, use_previous: bool = False
+) -> str:
+    """Exactly one source must be named. Raises AwsError ValidationError."""
+    if use_previous and body is None and url is None:
+        if previous is None:
+            raise invalid("UsePreviousTemplate is only valid for an existing stack.")
+        return previous
+    if (body is None) == (url is None) or use_previous:
+        raise invalid("Either Template URL or Template Body must be specified.")
+    if body is not None:
+        return _checked_body(body)
+    return await _from_s3(ctx, url or "")
+
+
+def _checked_body(body: str) -> str:
+    if not body:
+        raise invalid(
+            "1 validation error detected: Value '' at 'templateBody' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1"
+        )
+    if len(body.encode()) > INLINE_LIMIT:
+        raise invalid(
+            f"1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {INLINE_LIMIT}"
+        )
+    return body
+
+
+async def _from_s3(ctx: Context, url: str) -> str:
+    bucket, key, version = object_of(url, ctx.call.endpoint)
+    params = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
+    try:
+        reply = await ctx.operation("s3", "GetObject", **params)
+    except AwsError as error:
+        raise invalid(
+            f"S3 error: {error.message}\nFor more information check "
+            "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
+        ) from error
+    try:
+        return (await _bounded(reply.get("Body", b""))).decode()
+    except UnicodeDecodeError as broken:
+        raise invalid("Template format error: the template is not UTF-8 text.") from broken
+
+
+async def _bounded(body: bytes | ByteStream) -> bytes:
+    too_large = invalid(f"Template may not exceed {URL_LIMIT} bytes in size.")
+    data = bytearray()
+    if isinstance(body, bytes):
+        data += body
+    else:
+        async for chunk in body.chunks:
+            data += chunk
+            if len(data) > URL_LIMIT:
+                raise too_large
+    if len(data) > URL_LIMIT:
+        raise too_large
+    return bytes(data)
+
+
+def object_of(url: str, endpoint: str) -> tuple[str, str, str]:
+    """Bucket, key and version that an S3 URL names: with the bucket in the path or in the host's name.
+
+    `endpoint` is this node as the client sees it, so that whatever name it is reached by is S3 as well.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    path = unquote(parts.path).lstrip("/")
+    version = parse_qs(parts.query).get("versionId", [""])[0]
+    local = {"127.0.0.1", "localhost", "::1", (urlsplit(endpoint).hostname or "").lower()}
+    if parts.scheme not in ("http", "https") or not host:
+        raise invalid("TemplateURL must be a supported URL.")
+    if host in local or _AWS_PATH_HOST.match(host):
+        bucket, _, key = path.partition("/")
+    else:
+        match = _AWS_BUCKET_HOST.match(host) or _LOCAL_HOST.match(host)
+        if match is None:
+            raise invalid("TemplateURL must be an Amazon S3 URL.")
+        bucket, key = match["bucket"], path
+    if not bucket or not key:
+        raise invalid("TemplateURL must reference a valid S3 object to which you have access.")
+    return bucket, key, version

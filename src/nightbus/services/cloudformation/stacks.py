@@ -1,0 +1,363 @@
+"""Which stacks are there, and how are they created, updated and deleted?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.pagination import page
+from nightbus.services.cloudformation.beginning import (
+    begin,
+    find,
+    find_standing,
+    missing,
+    parents,
+    records,
+    refuse_busy,
+    refuse_notifications,
+)
+from nightbus.services.cloudformation.planning import last_deployment, planned, shown_deployment
+from nightbus.services.cloudformation.shapes import (
+    BAD_TOKEN,
+    check_stack_name,
+    newest_first,
+    stack_shape,
+    stack_summary,
+)
+from nightbus.services.cloudformation.sources import template_text
+from nightbus.services.context import Context
+from nightbus.stacks import capabilities as acknowledged
+from nightbus.stacks.events import stack_event
+from nightbus.stacks.exporting import own_exports, refuse_in_use
+from nightbus.stacks.plan import is_empty
+from nightbus.stacks.proposal import Proposal, propose, tags_of
+from nightbus.stacks.reasons import USER_INITIATED
+from nightbus.stacks.records import (
+    NAME,
+    Deployment,
+    Stack,
+    new_stack_id,
+    put_deployment,
+    put_stack,
+)
+from nightbus.stacks.template import Template
+from nightbus.store.interface import Conflict, PutRecord
+
+PAGE = 100
+
+
+async def create_stack(
+    ctx: Context,
+    *,
+    stack_name: str,
+    template_body: str | None = None,
+    template_url: str | None = None,
+    parameters: list[dict[str, Any]] | None = None,
+    disable_rollback: bool | None = None,
+    on_failure: str | None = None,
+    capabilities: list[str] | None = None,
+    tags: list[dict[str, str]] | None = None,
+    role_arn: str | None = None,
+    notification_arns: list[str] | None = None,
+    client_request_token: str | None = None,
+    enable_termination_protection: bool | None = None,
+) -> dict[str, Any]:
+    refuse_notifications("CreateStack", notification_arns)
+    check_stack_name(stack_name)
+    if disable_rollback is not None and on_failure is not None:
+        raise AwsError(
+            "ValidationError", "You can specify either DisableRollback or OnFailure, but not both."
+        )
+    await _refuse_existing(ctx, stack_name)
+    text = await template_text(ctx, template_body, template_url, None)
+    proposal = propose(text, parameters or [], {}, tags_of(tags or []), capabilities or [], role_arn or "")
+    _require_auto_expand(proposal)
+    failing = on_failure or ("DO_NOTHING" if disable_rollback else "ROLLBACK")
+    stack = await new_stack(ctx, stack_name, "CREATE_IN_PROGRESS", failing, client_request_token)
+    stack.protected = bool(enable_termination_protection)
+    deployment, _ = await planned(ctx, stack, None, proposal)
+    stack.target, stack.imports = deployment.id, deployment.imports
+    stack.description = Template(deployment.processed).description
+    await keep_new(ctx, stack, deployment)
+    await ctx.platform.stacks.start(ctx.scope, stack.id, ctx.call)
+    return {"StackId": stack.id}
+
+
+async def new_stack(
+    ctx: Context, name: str, status: str, on_failure: str = "ROLLBACK", token: str | None = None
+) -> Stack:
+    """Not kept yet."""
+    stack = Stack(
+        new_stack_id(ctx.scope, name),
+        name,
+        status,
+        ctx.now_ms(),
+        USER_INITIATED,
+        on_failure=on_failure,
+        token=token or "",
+        **await parents(ctx),
+    )
+    stack.remember_call(ctx.call)
+    return stack
+
+
+async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None) -> None:
+    """Raises AwsError AlreadyExistsException when another request took the name meanwhile."""
+    changes = [put_deployment(ctx.scope, stack, deployment)] if deployment else []
+    try:
+        await ctx.store.commit(
+            PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=0),
+            put_stack(ctx.scope, stack, 0),
+            *changes,
+            stack_event(ctx.scope, stack, ctx.now_ms(), stack.status, USER_INITIATED),
+        )
+    except Conflict as conflict:
+        raise _already_exists(stack.name) from conflict
+
+
+def _already_exists(name: str) -> AwsError:
+    return AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
+
+
+async def _refuse_existing(ctx: Context, name: str) -> None:
+    if await records(ctx).stack(name) is not None:
+        raise _already_exists(name)
+
+
+def _require_auto_expand(proposal: Proposal) -> None:
+    """A stack made straight from a template with a transform; a change set shows what came of it instead."""
+    if proposal.template.transforms and acknowledged.AUTO_EXPAND not in proposal.capabilities:
+        raise acknowledged.insufficient([acknowledged.AUTO_EXPAND])
+
+
+async def update_stack(
+    ctx: Context,
+    *,
+    stack_name: str,
+    template_body: str | None = None,
+    template_url: str | None = None,
+    use_previous_template: bool | None = None,
+    parameters: list[dict[str, Any]] | None = None,
+    capabilities: list[str] | None = None,
+    tags: list[dict[str, str]] | None = None,
+    role_arn: str | None = None,
+    notification_arns: list[str] | None = None,
+    disable_rollback: bool | None = None,
+    client_request_token: str | None = None,
+) -> dict[str, Any]:
+    refuse_notifications("UpdateStack", notification_arns)
+    stack = (await find_standing(ctx, stack_name)).value
+    refuse_busy(stack)
+    old = await last_deployment(ctx, stack)
+    text = await template_text(
+        ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
+    )
+    proposal = propose(
+        text,
+        parameters or [],
+        old.parameters if old else {},
+        tags_of(tags) if tags is not None else old.tags if old else {},
+        capabilities or [],
+        role_arn or (old.role_arn if old else ""),
+    )
+    _require_auto_expand(proposal)
+    deployment, changes = await planned(ctx, stack, old, proposal)
+    if is_empty(changes, stack, old, deployment) and stack.status.endswith("_COMPLETE"):
+        raise AwsError("ValidationError", "No updates are to be performed.")
+    await begin_update(ctx, stack, deployment, bool(disable_rollback), client_request_token)
+    return {"StackId": stack.id}
+
+
+async def begin_update(
+    ctx: Context, stack: Stack, deployment: Deployment, disable_rollback: bool, token: str | None
+) -> None:
+    base = stack.deployment, stack.target
+
+    def unchanged(current: Stack) -> None:
+        refuse_busy(current)
+        if (current.deployment, current.target) != base:
+            raise AwsError(
+                "ValidationError", f"Stack:{stack.id} was updated meanwhile and can not be updated."
+            )
+
+    await begin(
+        ctx,
+        stack,
+        "UPDATE_IN_PROGRESS",
+        unchanged,
+        put_deployment(ctx.scope, stack, deployment),
+        token=token,
+        target=deployment.id,
+        updated=ctx.now_ms(),
+        on_failure="DO_NOTHING" if disable_rollback else "ROLLBACK",
+        imports=sorted({*stack.imports, *deployment.imports}),
+        change_set="",
+    )
+
+
+async def delete_stack(
+    ctx: Context,
+    *,
+    stack_name: str,
+    retain_resources: list[str] | None = None,
+    role_arn: str | None = None,
+    client_request_token: str | None = None,
+) -> None:
+    kept = await records(ctx).stack(stack_name)
+    if kept is None or kept.value.status in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
+        return
+    stack = kept.value
+    await _refuse_deletion(ctx, stack, retain_resources or [])
+
+    def check(current: Stack) -> None:
+        if current.status.endswith("IN_PROGRESS") and current.status not in _DELETABLE_UNDER_WAY:
+            raise AwsError(
+                "ValidationError",
+                f"Stack [{current.name}] cannot be deleted while in status {current.status}",
+            )
+
+    await begin(
+        ctx,
+        stack,
+        "DELETE_IN_PROGRESS",
+        check,
+        token=client_request_token,
+        retain=retain_resources or [],
+        change_set="",
+    )
+
+
+_DELETABLE_UNDER_WAY = frozenset({"REVIEW_IN_PROGRESS"})
+
+
+async def _refuse_deletion(ctx: Context, stack: Stack, retain: list[str]) -> None:
+    if stack.protected:
+        raise AwsError(
+            "ValidationError",
+            f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled",
+        )
+    if retain and stack.status != "DELETE_FAILED":
+        raise AwsError(
+            "ValidationError",
+            "Invalid operation on stack [" + stack.id + "]. Specify resources to retain only when deleting a "
+            "stack in DELETE_FAILED state.",
+        )
+    for name in await own_exports(records(ctx), stack):
+        await refuse_in_use(records(ctx), name, "deleted")
+
+
+async def describe_stacks(
+    ctx: Context, *, stack_name: str | None = None, next_token: str | None = None
+) -> dict[str, Any]:
+    if stack_name is not None:
+        stack = (await find(ctx, stack_name)).value
+        return {"Stacks": [stack_shape(stack, await shown_deployment(ctx, stack))]}
+    there = [stack for stack in await records(ctx).stacks() if stack.status != "DELETE_COMPLETE"]
+    chosen, token = page(there, newest_first, PAGE, next_token, BAD_TOKEN)
+    shapes = [stack_shape(stack, await shown_deployment(ctx, stack)) for stack in chosen]
+    return {"Stacks": shapes, "NextToken": token}
+
+
+async def list_stacks(
+    ctx: Context, *, stack_status_filter: list[str] | None = None, next_token: str | None = None
+) -> dict[str, Any]:
+    found = [
+        stack
+        for stack in await records(ctx).stacks()
+        if not stack_status_filter or stack.status in stack_status_filter
+    ]
+    chosen, token = page(found, newest_first, PAGE, next_token, BAD_TOKEN)
+    return {"StackSummaries": [stack_summary(stack) for stack in chosen], "NextToken": token}
+
+
+async def update_termination_protection(
+    ctx: Context, *, enable_termination_protection: bool, stack_name: str
+) -> dict[str, Any]:
+    while True:
+        kept = await find_standing(ctx, stack_name)
+        if kept.value.parent_id:
+            raise AwsError(
+                "ValidationError",
+                "Invalid operation: TerminationProtection cannot be set on a nested stack; set it on the root.",
+            )
+        kept.value.protected = enable_termination_protection
+        try:
+            await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
+        except Conflict:
+            continue
+        return {"StackId": kept.value.id}
+
+
+async def cancel_update_stack(
+    ctx: Context, *, stack_name: str, client_request_token: str | None = None
+) -> None:
+    while True:
+        kept = await find_standing(ctx, stack_name)
+        if kept.value.status != "UPDATE_IN_PROGRESS":
+            raise AwsError("ValidationError", "CancelUpdateStack cannot be called from current stack status")
+        kept.value.cancelled = True
+        try:
+            await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
+        except Conflict:
+            continue
+        return
+
+
+async def continue_update_rollback(
+    ctx: Context,
+    *,
+    stack_name: str,
+    role_arn: str | None = None,
+    resources_to_skip: list[str] | None = None,
+    client_request_token: str | None = None,
+) -> dict[str, Any]:
+    stack = (await find_standing(ctx, stack_name)).value
+    known = await records(ctx).resources(stack)
+    unknown = [name for name in resources_to_skip or [] if name not in known]
+    if unknown:
+        raise AwsError("ValidationError", f"Resource [{unknown[0]}] does not exist in stack [{stack.name}]")
+
+    def check(current: Stack) -> None:
+        if current.status != "UPDATE_ROLLBACK_FAILED":
+            raise AwsError(
+                "ValidationError",
+                f"Stack:{current.id} is in {current.status} state and can not continue rollback.",
+            )
+
+    await begin(
+        ctx,
+        stack,
+        "UPDATE_ROLLBACK_IN_PROGRESS",
+        check,
+        token=client_request_token,
+        skip=resources_to_skip or [],
+    )
+    return {}
+
+
+async def rollback_stack(
+    ctx: Context,
+    *,
+    stack_name: str,
+    role_arn: str | None = None,
+    client_request_token: str | None = None,
+) -> dict[str, Any]:
+    stack = (await find_standing(ctx, stack_name)).value
+
+    def check(current: Stack) -> None:
+        if current.status not in ("CREATE_FAILED", "UPDATE_FAILED"):
+            raise AwsError(
+                "ValidationError",
+                f"Stack:{current.id} is in {current.status} state and can not be rolled back.",
+            )
+
+    status = "UPDATE_ROLLBACK_IN_PROGRESS" if stack.deployment else "ROLLBACK_IN_PROGRESS"
+    await begin(ctx, stack, status, check, token=client_request_token)
+    return {"StackId": stack.id}
+
+
+async def get_stack_policy(ctx: Context, *, stack_name: str) -> dict[str, Any]:
+    """No stack has one, since setting one is refused."""
+    if await records(ctx).stack(stack_name) is None:
+        raise missing(stack_name)
+    return {}

@@ -1,0 +1,135 @@
+"""What does a template say, before and after it was deployed?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.services.cloudformation.beginning import missing, records
+from nightbus.services.cloudformation.planning import shown_deployment
+from nightbus.services.cloudformation.sources import template_text
+from nightbus.services.context import Context
+from nightbus.stacks import capabilities
+from nightbus.stacks.intrinsics import text_of
+from nightbus.stacks.parameters import is_secret
+from nightbus.stacks.records import Deployment
+from nightbus.stacks.template import SERVERLESS, Template, check_template, read_template
+
+
+async def get_template(
+    ctx: Context,
+    *,
+    stack_name: str | None = None,
+    change_set_name: str | None = None,
+    template_stage: str | None = None,
+) -> dict[str, Any]:
+    deployment = await _deployment(ctx, stack_name, change_set_name)
+    stage = template_stage or "Original"
+    body = deployment.original if stage == "Original" else _processed(deployment)
+    return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
+
+
+def _processed(deployment: Deployment) -> str:
+    """Without a transform there is nothing to process: the same text."""
+    if read_template(deployment.original).transforms:
+        return json.dumps(deployment.processed)
+    return deployment.original
+
+
+async def _deployment(ctx: Context, stack_name: str | None, change_set_name: str | None) -> Deployment:
+    if change_set_name is not None:
+        return await _of_change_set(ctx, stack_name, change_set_name)
+    if stack_name is None:
+        raise AwsError("ValidationError", "StackName is required when ChangeSetName is not an ARN.")
+    kept = await records(ctx).stack(stack_name)
+    if kept is None:
+        raise missing(stack_name)
+    deployment = await shown_deployment(ctx, kept.value)
+    if deployment is None:
+        raise AwsError(
+            "ValidationError", f"Stack {stack_name} has no template yet; it is {kept.value.status}."
+        )
+    return deployment
+
+
+async def _of_change_set(ctx: Context, stack_name: str | None, name: str) -> Deployment:
+    absent = AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
+    found = None
+    if ":changeSet/" in name:
+        found = await records(ctx).change_set(name.split(":changeSet/", 1)[1])
+    elif stack_name is not None and (stack := await records(ctx).stack(stack_name)) is not None:
+        sets = await records(ctx).change_sets(stack.value, name)
+        found = sets[-1] if sets else None
+    if found is None:
+        raise absent
+    owner = await records(ctx).stack(found.value.stack_id)
+    if owner is None or not found.value.deployment:
+        raise absent
+    try:
+        return await records(ctx).deployment(owner.value, found.value.deployment)
+    except LookupError as gone:
+        raise absent from gone
+
+
+async def get_template_summary(
+    ctx: Context,
+    *,
+    template_body: str | None = None,
+    template_url: str | None = None,
+    stack_name: str | None = None,
+) -> dict[str, Any]:
+    if stack_name is not None:
+        template = read_template((await _deployment(ctx, stack_name, None)).original)
+    else:
+        template = read_template(await template_text(ctx, template_body, template_url, None))
+        _check(template)
+    return {
+        **_declared(template, with_type=True),
+        "ResourceTypes": template.types(),
+        "Version": template.document.get("AWSTemplateFormatVersion"),
+        "Metadata": json.dumps(template.section("Metadata")) if template.section("Metadata") else None,
+    }
+
+
+async def validate_template(
+    ctx: Context, *, template_body: str | None = None, template_url: str | None = None
+) -> dict[str, Any]:
+    template = read_template(await template_text(ctx, template_body, template_url, None))
+    _check(template)
+    return _declared(template, with_type=False)
+
+
+def _check(template: Template) -> None:
+    if SERVERLESS not in template.transforms:
+        check_template(template)
+
+
+def _declared(template: Template, *, with_type: bool) -> dict[str, Any]:
+    needed, reason = capabilities.needed(template)
+    if template.transforms:
+        needed = [*needed, capabilities.AUTO_EXPAND]
+        names = ", ".join(template.transforms)
+        reason = reason or f"The following resource(s) require capabilities: [{names}]"
+    return {
+        "Parameters": [_parameter(name, one, with_type) for name, one in template.parameters.items()],
+        "Description": template.description or None,
+        "Capabilities": needed,
+        "CapabilitiesReason": reason or None,
+        "DeclaredTransforms": template.transforms,
+    }
+
+
+def _parameter(name: str, declaration: dict[str, Any], with_type: bool) -> dict[str, Any]:
+    default = declaration.get("Default")
+    shape: dict[str, Any] = {
+        "ParameterKey": name,
+        "DefaultValue": None if default is None else text_of(default, "Default"),
+        "NoEcho": is_secret(declaration),
+        "Description": declaration.get("Description"),
+    }
+    if with_type:
+        allowed = [text_of(value, "AllowedValues") for value in declaration.get("AllowedValues", [])]
+        shape["ParameterType"] = declaration["Type"]
+        shape["ParameterConstraints"] = {"AllowedValues": allowed} if allowed else {}
+    return shape
