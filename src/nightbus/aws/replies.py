@@ -11,11 +11,14 @@ from typing import Any
 class ByteStream:
     """The value of a streaming blob member (S3 `Body`), in requests and in replies.
 
-    `length` is in bytes, or None where it is not known beforehand. `chunks` is read once.
+    `length` is in bytes, or None where it is not known beforehand. `chunks` is read once; what a client claims of
+    the body is verified at its end and raises AwsError there. `trailers` are the headers (lower-case names) that came
+    after the body, filled when the end was read.
     """
 
     chunks: AsyncIterator[bytes]
     length: int | None = None
+    trailers: Mapping[str, str] = field(default_factory=dict)
 
     async def read(self) -> bytes:
         return b"".join([chunk async for chunk in self.chunks])

@@ -67,7 +67,7 @@ class Node:
             endpoint=self.endpoint,
         )
         operations.attach(self.platform)
-        self.gateway = Gateway(operations, credentials)
+        self.gateway = Gateway(operations, credentials, self.clock)
 
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""

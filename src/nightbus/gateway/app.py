@@ -1,0 +1,203 @@
+"""How does an HTTP request become an operation call, and its outcome a response?
+
+A raw ASGI callable: read, route, parse, call, serialize. Every error leaves here in the protocol of its request, and
+none of them as a traceback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from nightbus.aws.calls import Call, Operations, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_request_id
+from nightbus.aws.replies import Reply
+from nightbus.clock import Clock
+from nightbus.gateway.catalogue import Catalogue
+from nightbus.gateway.models import ServiceModel
+from nightbus.gateway.presigned import check_expiry
+from nightbus.gateway.protocols import PROTOCOLS
+from nightbus.gateway.request import Credential, WireRequest, parse_query
+from nightbus.gateway.response import WireResponse
+from nightbus.gateway.routing import Route, Routes, Unroutable
+from nightbus.gateway.uploads import upload
+from nightbus.identity.credentials import CredentialIssuer
+
+log = logging.getLogger("nightbus.gateway")
+
+DEFAULT_REGION = "us-east-1"
+_LARGEST_BODY = 80 * 1024 * 1024
+AsgiScope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was whole."""
+
+
+class Gateway:
+    def __init__(self, operations: Operations, credentials: CredentialIssuer, clock: Clock) -> None:
+        self._operations = operations
+        self._credentials = credentials
+        self._clock = clock
+        self._routes: Routes | None = None
+        self._preparing: asyncio.Task[Routes] | None = None
+
+    async def prepare(self) -> Routes:
+        """Read what all services' models begin with; the first request waits for it."""
+        if self._preparing is None:
+            self._preparing = asyncio.create_task(_make_routes())
+        self._routes = await asyncio.shield(self._preparing)
+        return self._routes
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request_id = new_request_id()
+        body = _Body(receive)
+        try:
+            response = await self._respond(scope, body, request_id)
+        except ClientGone:
+            return
+        await _send(send, response, scope["method"] == "HEAD", close=not body.finished)
+
+    async def _respond(self, scope: AsgiScope, body: _Body, request_id: str) -> WireResponse:
+        request = _request(scope)
+        try:
+            route = await self._route(request, body)
+        except Unroutable as failure:
+            return _error(failure.protocol, failure.service, failure.error, request_id)
+        service = route.operation.service
+        try:
+            return await self._call(scope, request, body, route, request_id)
+        except AwsError as error:
+            return _error(route.protocol, service, error, request_id)
+        except ClientGone:
+            raise
+        except Exception:
+            log.exception("%s:%s failed (request %s)", service.name, route.operation.name, request_id)
+            text = "We encountered an internal error. Please try again."
+            return _error(route.protocol, service, AwsError("InternalFailure", text, 500), request_id)
+
+    async def _route(self, request: WireRequest, body: _Body) -> Route:
+        """The operation; everything but uploads is read whole by then."""
+        routes = self._routes or await self.prepare()
+        signed_for = request.authorization.service
+        if signed_for not in ("s3", "") or "x-amz-target" in request.headers:
+            await _read_whole(request, body)
+            return routes.find(request)
+        if request.content_type == "application/x-www-form-urlencoded" and not signed_for:
+            await _read_whole(request, body)
+        route = routes.find(request)
+        if not route.operation.input_is_streamed and not body.finished:
+            await _read_whole(request, body)
+        return route
+
+    async def _call(
+        self, scope: AsgiScope, request: WireRequest, body: _Body, route: Route, request_id: str
+    ) -> WireResponse:
+        operation, protocol = route.operation, PROTOCOLS[route.protocol]
+        check_expiry(request, self._clock.now_ms())
+        params = protocol.parse(operation, request)
+        if operation.input_is_streamed and operation.input is not None and operation.input.payload:
+            params[operation.input.payload] = upload(request, body.chunks())
+        call = self._circumstances(scope, request, request_id)
+        result = await self._operations.handle(operation.service.name, operation.name, params, call)
+        if isinstance(result, Reply):
+            response = protocol.serialize(operation, result.output, request_id)
+            response.status = result.status or response.status
+            response.headers.update(result.headers)
+        else:
+            response = protocol.serialize(operation, result, request_id)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug(
+                "%s:%s %d (request %s)", operation.service.name, operation.name, response.status, request_id
+            )
+        return response
+
+    def _circumstances(self, scope: AsgiScope, request: WireRequest, request_id: str) -> Call:
+        credential: Credential = request.authorization
+        token = request.headers.get("x-amz-security-token") or request.query.get("X-Amz-Security-Token", "")
+        caller = self._credentials.caller(credential.access_key, token)
+        region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
+        endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
+        trace = request.headers.get("x-amzn-trace-id", "")
+        return Call(Scope(caller.account, region), caller, endpoint, request_id, trace)
+
+
+async def _make_routes() -> Routes:
+    return Routes(await asyncio.to_thread(Catalogue.read))
+
+
+class _Body:
+    """The request's body as it comes in."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self.finished = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while not self.finished:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            self.finished = not message.get("more_body", False)
+            chunk: bytes = message.get("body", b"")
+            if chunk:
+                yield chunk
+
+
+async def _read_whole(request: WireRequest, body: _Body) -> None:
+    parts, size = [], 0
+    async for chunk in body.chunks():
+        size += len(chunk)
+        if size > _LARGEST_BODY:
+            error = AwsError(
+                "RequestEntityTooLargeException", "Request must be smaller than 83886080 bytes.", 413
+            )
+            raise Unroutable("json", error)
+        parts.append(chunk)
+    request.body = b"".join(parts)
+
+
+def _request(scope: AsgiScope) -> WireRequest:
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    query, lists = parse_query(scope["query_string"].decode("latin-1")) if scope["query_string"] else ({}, {})
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return WireRequest(scope["method"], raw_path.decode("latin-1"), query, headers, query_lists=lists)
+
+
+def _error(protocol: str, service: ServiceModel | None, error: AwsError, request_id: str) -> WireResponse:
+    return PROTOCOLS[protocol].serialize_error(service, error, request_id)
+
+
+async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> None:
+    headers = [
+        (name.lower().encode("latin-1"), _header_value(value)) for name, value in response.headers.items()
+    ]
+    body = response.body
+    length = len(body) if isinstance(body, bytes) else response.length
+    if length is not None and not (head and "content-length" in response.headers):
+        headers.append((b"content-length", str(length).encode()))
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    if head or isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": b"" if head else body})
+        return
+    async for chunk in body:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _header_value(value: str) -> bytes:
+    """Headers are Latin-1; what is not (user metadata, say) is sent as its UTF-8 bytes. Line breaks never are."""
+    text = value.replace("\r", " ").replace("\n", " ")
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()

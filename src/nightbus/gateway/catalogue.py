@@ -1,0 +1,71 @@
+"""Which service does a request speak to, among all that botocore knows?
+
+Only the head of each model is read (its `metadata`), so that an operation of a service that Nightbus does not have is
+still answered by name and in that service's protocol.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from nightbus.gateway.models import service_files
+
+_HEAD = 16_384
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Service names by what a request shows of them; several services may share a signing name."""
+
+    by_target: dict[str, str] = field(default_factory=dict)
+    by_signing_name: dict[str, list[str]] = field(default_factory=dict)
+    by_version: dict[str, list[str]] = field(default_factory=dict)  # query services by API version
+
+    @classmethod
+    def read(cls) -> Catalogue:
+        found = cls()
+        for name, file in service_files():
+            found._add(name, _metadata(file))
+        for names in (*found.by_signing_name.values(), *found.by_version.values()):
+            names.sort(key=_likely_first)
+        return found
+
+    def _add(self, name: str, metadata: dict[str, str]) -> None:
+        target = metadata.get("targetPrefix")
+        if target:
+            self.by_target.setdefault(target, name)
+        signing = metadata.get("signingName") or metadata.get("endpointPrefix", name)
+        self.by_signing_name.setdefault(signing, []).append(name)
+        protocols = metadata.get("protocols") or [metadata.get("protocol", "")]
+        if {"query", "ec2"} & set(protocols):
+            self.by_version.setdefault(metadata.get("apiVersion", ""), []).append(name)
+
+    def signed_for(self, signing_name: str) -> Iterable[str]:
+        return self.by_signing_name.get(signing_name, ())
+
+
+def _likely_first(name: str) -> tuple[int, str]:
+    return len(name), name
+
+
+def _metadata(file: Path) -> dict[str, str]:
+    """The model's `metadata` object, which stands at or near its beginning."""
+    with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as source:
+        head = source.read(_HEAD)
+        start = head.find(b'"metadata"')
+        if start < 0:
+            metadata: dict[str, str] = orjson.loads(head + source.read())["metadata"]
+            return metadata
+    begin = head.index(b"{", start)
+    depth = 0
+    for at in range(begin, len(head)):
+        depth += {0x7B: 1, 0x7D: -1}.get(head[at], 0)
+        if depth == 0:
+            found: dict[str, str] = orjson.loads(head[begin : at + 1])
+            return found
+    return {}

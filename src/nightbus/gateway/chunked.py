@@ -1,0 +1,105 @@
+"""What did the client upload, once `aws-chunked` is taken off?
+
+Each chunk is `<hex size>[;chunk-signature=…]CRLF<data>CRLF`; after the chunk of size 0 come trailers, such as a
+checksum that the client computed while it sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+
+from nightbus.aws.errors import AwsError
+from nightbus.gateway.checksums import HEADER_PREFIX, BodyCheck
+
+_LONGEST_LINE = 16 * 1024
+
+
+def is_chunked(headers: Mapping[str, str]) -> bool:
+    return "aws-chunked" in headers.get("content-encoding", "") or headers.get(
+        "x-amz-content-sha256", ""
+    ).startswith("STREAMING-")
+
+
+def incomplete() -> AwsError:
+    return AwsError(
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    )
+
+
+class ChunkedBody:
+    """The decoded chunks; `trailers` (lower-case names) is filled when the end was read."""
+
+    def __init__(self, source: AsyncIterator[bytes]) -> None:
+        self._source = source
+        self._buffer = bytearray()
+        self.trailers: dict[str, str] = {}
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            size = self._size(await self._line())
+            if size == 0:
+                await self._read_trailers()
+                return
+            left = size
+            while left:
+                if not self._buffer and not await self._fill():
+                    raise incomplete()
+                taken = bytes(self._buffer[:left])
+                del self._buffer[: len(taken)]
+                left -= len(taken)
+                yield taken
+            if await self._line():
+                raise incomplete()
+
+    @staticmethod
+    def _size(line: bytes) -> int:
+        try:
+            return int(line.split(b";", 1)[0], 16)
+        except ValueError as broken:
+            raise incomplete() from broken
+
+    async def _line(self) -> bytes:
+        while True:
+            end = self._buffer.find(b"\r\n")
+            if end >= 0:
+                line = bytes(self._buffer[:end])
+                del self._buffer[: end + 2]
+                return line
+            if len(self._buffer) > _LONGEST_LINE or not await self._fill():
+                raise incomplete()
+
+    async def _fill(self) -> bool:
+        async for chunk in self._source:
+            if chunk:
+                self._buffer += chunk
+                return True
+        return False
+
+    async def _read_trailers(self) -> None:
+        while True:
+            try:
+                line = await self._line()
+            except AwsError:
+                return  # some clients leave out the last line break
+            if not line:
+                return
+            name, _, value = line.decode("latin-1").partition(":")
+            self.trailers[name.strip().lower()] = value.strip()
+
+
+async def checked(
+    source: AsyncIterator[bytes], check: BodyCheck, length: int | None, trailers: Mapping[str, str]
+) -> AsyncIterator[bytes]:
+    """`source` as it is, verified at its end: a wrong length or checksum raises before the reader sees the end."""
+    size = 0
+    async for chunk in source:
+        size += len(chunk)
+        check.update(chunk)
+        yield chunk
+    if length is not None and size != length:
+        raise incomplete()
+    for name, value in trailers.items():
+        if name.startswith(HEADER_PREFIX):
+            check.expect(name.removeprefix(HEADER_PREFIX), value)
+    check.verify()

@@ -1,0 +1,99 @@
+"""Which operation of a REST service do method, path, query and headers name?
+
+The URI templates of the model are split once; a request is matched segment by segment, and of several that match, the
+one that asks for most of what the request has is meant (`UploadPart` before `PutObject` when there is a `partNumber`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from nightbus.gateway.models import OperationModel, ServiceModel
+from nightbus.gateway.request import WireRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    operation: OperationModel
+    segments: tuple[str, ...]
+    query: tuple[tuple[str, str], ...]
+    needs_query: tuple[str, ...]
+    needs_headers: tuple[str, ...]
+    literals: int
+
+    @classmethod
+    def of(cls, operation: OperationModel) -> _Template:
+        path, _, query = operation.uri.partition("?")
+        segments = tuple(path.strip("/").split("/")) if path.strip("/") else ()
+        pairs = tuple(
+            (name, value) for name, _, value in (part.partition("=") for part in query.split("&") if part)
+        )
+        needed: dict[str, list[str]] = {"querystring": [], "header": []}
+        shape = operation.input
+        for member in shape.required if shape else ():
+            target = shape.members[member] if shape else None
+            if target is not None and target.location in needed:
+                needed[target.location].append(target.wire_name(member))
+        return cls(
+            operation,
+            segments,
+            pairs,
+            tuple(needed["querystring"]),
+            tuple(name.lower() for name in needed["header"]),
+            sum(not segment.startswith("{") for segment in segments),
+        )
+
+    def labels(self, parts: list[str]) -> dict[str, str] | None:
+        """What the labels stand for, or None when the path is another one."""
+        found: dict[str, str] = {}
+        for at, segment in enumerate(self.segments):
+            if at >= len(parts):
+                return None
+            if segment.startswith("{") and segment.endswith("+}"):
+                rest = "/".join(parts[at:])
+                if not rest:
+                    return None
+                found[segment[1:-2]] = unquote(rest)
+                return found
+            if segment.startswith("{") and segment.endswith("}"):
+                if not parts[at]:
+                    return None
+                found[segment[1:-1]] = unquote(parts[at])
+            elif segment != parts[at]:
+                return None
+        return found if len(parts) == len(self.segments) else None
+
+    def score(self, request: WireRequest) -> tuple[int, ...] | None:
+        """How much of the request it asks for; None when the request lacks some of it."""
+        for name, value in self.query:
+            if name not in request.query or (value and request.query[name] != value):
+                return None
+        if any(name not in request.query for name in self.needs_query):
+            return None
+        if any(name not in request.headers for name in self.needs_headers):
+            return None
+        needs = len(self.needs_query) + len(self.needs_headers)
+        return self.literals, len(self.query), needs, not self.operation.deprecated
+
+
+class PathRouter:
+    """The REST operations of one service."""
+
+    def __init__(self, service: ServiceModel) -> None:
+        self._by_method: dict[str, list[_Template]] = {}
+        for operation in service.operations.values():
+            self._by_method.setdefault(operation.method, []).append(_Template.of(operation))
+
+    def find(self, request: WireRequest) -> tuple[OperationModel, dict[str, str]] | None:
+        """The operation, and what the labels of its template stand for."""
+        parts = request.path.split("?", 1)[0].lstrip("/").split("/")
+        if parts[-1] == "" and len(parts) <= 2:
+            parts.pop()
+        best: tuple[tuple[int, ...], OperationModel, dict[str, str]] | None = None
+        for template in self._by_method.get(request.method, ()):
+            labels = template.labels(parts)
+            score = template.score(request) if labels is not None else None
+            if labels is not None and score is not None and (best is None or score > best[0]):
+                best = score, template.operation, labels
+        return (best[1], best[2]) if best else None

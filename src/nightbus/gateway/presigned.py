@@ -1,0 +1,45 @@
+"""Is a presigned URL still good? Both ways of signing say when it ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from nightbus.aws.errors import AwsError
+from nightbus.gateway.request import WireRequest
+
+_LONGEST_SECONDS = 7 * 24 * 3600
+
+
+def check_expiry(request: WireRequest, now_ms: int) -> None:
+    """Raises AwsError AccessDenied when the URL's time is over."""
+    now = datetime.fromtimestamp(now_ms / 1000, UTC)
+    if "X-Amz-Signature" in request.query:
+        _check_v4(request, now)
+    elif "AWSAccessKeyId" in request.query and "Expires" in request.query:
+        text = request.query["Expires"]
+        if not text.isdecimal():
+            raise AwsError("AccessDenied", f"Invalid date (should be seconds since epoch): {text}", 403)
+        _refuse_after(datetime.fromtimestamp(int(text), UTC), now)
+
+
+def _check_v4(request: WireRequest, now: datetime) -> None:
+    try:
+        signed = datetime.strptime(request.query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        seconds = int(request.query["X-Amz-Expires"])
+    except (KeyError, ValueError) as wrong:
+        text = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential,"
+        text += " X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+        raise AwsError("AuthorizationQueryParametersError", text) from wrong
+    if not 0 <= seconds <= _LONGEST_SECONDS:
+        text = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be"
+        raise AwsError("AuthorizationQueryParametersError", f"{text} less than {_LONGEST_SECONDS} seconds")
+    _refuse_after(signed + timedelta(seconds=seconds), now, seconds)
+
+
+def _refuse_after(end: datetime, now: datetime, seconds: int | None = None) -> None:
+    if now <= end:
+        return
+    fields = {"Expires": end.strftime("%Y-%m-%dT%H:%M:%SZ"), "ServerTime": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    if seconds is not None:
+        fields = {"X-Amz-Expires": str(seconds), **fields}
+    raise AwsError("AccessDenied", "Request has expired", 403, fields=fields)

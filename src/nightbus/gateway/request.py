@@ -1,0 +1,82 @@
+"""What is a request, once HTTP is behind it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import parse_qsl, unquote
+
+
+@dataclass(slots=True)
+class WireRequest:
+    """`path` is still percent-encoded; `headers` have lower-case names. `body` is b"" while it is streamed."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = b""
+    labels: dict[str, str] = field(
+        default_factory=dict
+    )  # what the operation's URI template found in the path
+    query_lists: Mapping[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def authorization(self) -> Credential:
+        return Credential.of(self)
+
+
+def parse_query(raw: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The last value of each name, and all of them."""
+    lists: dict[str, list[str]] = {}
+    for name, value in parse_qsl(raw, keep_blank_values=True):
+        lists.setdefault(name, []).append(value)
+    return {name: values[-1] for name, values in lists.items()}, lists
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Who says to have signed: `AKID/20260101/us-east-1/events/aws4_request`, in the header or the query."""
+
+    access_key: str = ""
+    region: str = ""
+    service: str = ""
+
+    @classmethod
+    def of(cls, request: WireRequest) -> Credential:
+        header = request.headers.get("authorization", "")
+        if header:
+            return cls._of_header(header)
+        scope = request.query.get("X-Amz-Credential")
+        if scope:
+            return cls._of_scope(unquote(scope))
+        if "AWSAccessKeyId" in request.query:
+            return cls(request.query["AWSAccessKeyId"], "", "s3")
+        return cls()
+
+    @classmethod
+    def _of_header(cls, header: str) -> Credential:
+        at = header.find("Credential=")
+        if at >= 0:
+            return cls._of_scope(header[at + 11 :].split(",", 1)[0].split(" ", 1)[0])
+        if header.startswith("AWS "):
+            return cls(header[4:].split(":", 1)[0], "", "s3")
+        return cls()
+
+    @classmethod
+    def _of_scope(cls, scope: str) -> Credential:
+        parts = scope.split("/")
+        if len(parts) == 5:
+            return cls(parts[0], parts[2], parts[3])
+        if len(parts) == 4:  # SigV4A has no region in its scope
+            return cls(parts[0], "", parts[2])
+        return cls(parts[0])
+
+    @cached_property
+    def is_given(self) -> bool:
+        return bool(self.access_key)

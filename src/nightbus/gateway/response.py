@@ -1,0 +1,16 @@
+"""What is a response, before it becomes HTTP?"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class WireResponse:
+    """`body` is bytes, or chunks with their total `length` in bytes (None where it is not known)."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | AsyncIterator[bytes] = b""
+    length: int | None = None

@@ -1,0 +1,49 @@
+"""How does the body of an upload reach its handler? As a stream, decoded and verified on the way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.replies import ByteStream
+from nightbus.gateway.checksums import ALGORITHMS, HEADER_PREFIX, BodyCheck
+from nightbus.gateway.chunked import ChunkedBody, checked, is_chunked
+from nightbus.gateway.request import WireRequest
+
+_LARGEST = 5 * 1024**3
+
+
+def upload(request: WireRequest, source: AsyncIterator[bytes]) -> ByteStream:
+    """Raises AwsError for a length or checksum header that cannot be meant."""
+    length = _length(request)
+    check = BodyCheck()
+    if "content-md5" in request.headers:
+        check.expect("md5", request.headers["content-md5"])
+    for name, value in request.headers.items():
+        algorithm = name.removeprefix(HEADER_PREFIX)
+        if name.startswith(HEADER_PREFIX) and algorithm in ALGORITHMS:
+            check.expect(algorithm, value)
+    for name in request.headers.get("x-amz-trailer", "").split(","):
+        if name.strip().lower().startswith(HEADER_PREFIX):
+            check.watch(name.strip().lower().removeprefix(HEADER_PREFIX))
+    if is_chunked(request.headers):
+        body = ChunkedBody(source)
+        return ByteStream(checked(aiter(body), check, length, body.trailers), length, body.trailers)
+    return ByteStream(checked(source, check, length, {}), length)
+
+
+def _length(request: WireRequest) -> int | None:
+    """Of the decoded body, in bytes."""
+    name = "x-amz-decoded-content-length" if is_chunked(request.headers) else "content-length"
+    text = request.headers.get(name)
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise AwsError("InvalidArgument", f"{name} must be a number", fields={"ArgumentValue": text})
+    if int(text) > _LARGEST:
+        raise AwsError(
+            "EntityTooLarge",
+            "Your proposed upload exceeds the maximum allowed size",
+            fields={"ProposedSize": text, "MaxSizeAllowed": str(_LARGEST)},
+        )
+    return int(text)

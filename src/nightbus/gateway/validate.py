@@ -1,0 +1,145 @@
+"""Do parameters fit the model of their operation? If not, in AWS's words which do not, all of them at once."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.replies import ByteStream
+from nightbus.gateway.models import OperationModel, Shape
+
+_CODES = {"query": "ValidationError", "rest-xml": "InvalidArgument"}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+    "boolean": (bool,),
+    "blob": (bytes, bytearray, memoryview, str, ByteStream),
+    "timestamp": (datetime, int, float),
+    "structure": (Mapping,),
+    "map": (Mapping,),
+    "list": (list, tuple),
+}
+
+
+def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
+    """Raises AwsError `ValidationException` (`ValidationError` of query services) with every constraint not met."""
+    shape = operation.input
+    if shape is None:
+        return
+    found = list(_structure(shape, params, ""))
+    if found:
+        plural = "s" if len(found) > 1 else ""
+        message = f"{len(found)} validation error{plural} detected: {'; '.join(found)}"
+        raise AwsError(_CODES.get(operation.service.protocol, "ValidationException"), message)
+
+
+def _structure(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name in shape.required:
+        if value.get(name) is None:
+            yield _failed("null", _member(path, name), "Member must not be null")
+    members = shape.members
+    for name, one in value.items():
+        member = members.get(name)
+        if member is not None and one is not None:
+            yield from _value(member, one, _member(path, name))
+
+
+def _value(shape: Shape, value: Any, path: str) -> Iterator[str]:
+    kind = shape.type
+    if shape.is_document:
+        return
+    if not _is_of(kind, value):
+        yield _failed(_shown(shape, value), path, f"Member must be of type {kind}")
+    elif kind == "string":
+        yield from _string(shape, value, path)
+    elif kind == "structure":
+        yield from _structure(shape, value, path)
+    elif kind == "list":
+        yield from _length(shape, len(value), value, path)
+        for at, one in enumerate(value, 1):
+            if one is None:
+                yield _failed("null", f"{path}.{at}.member", "Member must not be null")
+            else:
+                yield from _value(shape.element, one, f"{path}.{at}.member")
+    elif kind == "map":
+        yield from _length(shape, len(value), value, path)
+        for key, one in value.items():
+            if one is not None:
+                yield from _value(shape.value, one, f"{path}.{key}.member")
+    elif kind == "blob":
+        if not isinstance(value, ByteStream):
+            yield from _length(shape, len(value), value, path)
+    elif kind in ("integer", "long", "float", "double"):
+        yield from _range(shape, value, path)
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def _string(shape: Shape, value: str, path: str) -> Iterator[str]:
+    allowed = shape.traits.get("enum")
+    if allowed is not None:
+        if value not in allowed:
+            wanted = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+            yield _failed(_shown(shape, value), path, wanted)
+        return
+    yield from _length(shape, len(value), value, path)
+    pattern = shape.traits.get("pattern")
+    compiled = _compiled(pattern) if pattern else None
+    if compiled is not None and not compiled.fullmatch(value):
+        wanted = f"Member must satisfy regular expression pattern: {pattern}"
+        yield _failed(_shown(shape, value), path, wanted)
+
+
+def _length(shape: Shape, length: int, value: Any, path: str) -> Iterator[str]:
+    least, most = shape.traits.get("min"), shape.traits.get("max")
+    if least is not None and length < least:
+        yield _failed(_shown(shape, value), path, f"Member must have length greater than or equal to {least}")
+    if most is not None and length > most:
+        yield _failed(_shown(shape, value), path, f"Member must have length less than or equal to {most}")
+
+
+def _range(shape: Shape, value: float, path: str) -> Iterator[str]:
+    least, most = shape.traits.get("min"), shape.traits.get("max")
+    if least is not None and value < least:
+        yield _failed(str(value), path, f"Member must have value greater than or equal to {least}")
+    if most is not None and value > most:
+        yield _failed(str(value), path, f"Member must have value less than or equal to {most}")
+
+
+def _failed(value: str, path: str, constraint: str) -> str:
+    shown = value if value == "null" else f"'{value}'"
+    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _shown(shape: Shape, value: Any) -> str:
+    if shape.traits.get("sensitive"):
+        return "***"
+    if isinstance(value, bytes | bytearray | memoryview | ByteStream):
+        return "java.nio.HeapByteBuffer"
+    return str(value)
+
+
+def _member(path: str, name: str) -> str:
+    lowered = name[:1].lower() + name[1:]
+    return f"{path}.{lowered}" if path else lowered
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    """The model's pattern (Java's dialect) for Python, or None where Python cannot read it."""
+    text = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\p{ASCII}", r"\x00-\x7f")
+    try:
+        if r"\p{" in text or r"\P{" in text:
+            return None
+        return re.compile(text)
+    except re.error:
+        return None
