@@ -182,6 +182,7 @@ class ChangeSet:
     changes: list[dict[str, Any]] = field(default_factory=list)
     on_failure: str = ""
     include_nested: bool = False
+    base: str = ""  # the deployment that stood when it was made
 
     @property
     def key(self) -> str:

@@ -88,14 +88,14 @@ async def begin(
         return
 
 
-async def parents(ctx: Context) -> dict[str, str]:
-    """`parent_id` and `root_id` of a stack that another stack makes."""
+async def parents(ctx: Context) -> tuple[str, str]:
+    """The ids of the parent and of the root, where another stack makes this one; empty otherwise."""
     caller = ctx.caller
     if caller.service != _CLOUDFORMATION or not is_stack_id(caller.source_arn):
-        return {}
+        return "", ""
     parent = await records(ctx).stack(caller.source_arn)
     root = parent.value.root_id if parent else ""
-    return {"parent_id": caller.source_arn, "root_id": root or caller.source_arn}
+    return caller.source_arn, root or caller.source_arn
 
 
 def refuse_notifications(operation: str, arns: list[str] | None) -> None:

@@ -99,6 +99,7 @@ async def create_change_set(
         capabilities=capabilities or [],
         on_failure=on_stack_failure or "",
         include_nested=bool(include_nested_stacks),
+        base=stack.shown_deployment,
     )
     deployment = await _fill(ctx, change_set, stack, old, proposal)
     if is_new:
@@ -227,7 +228,7 @@ async def execute_change_set(
 
     def check(current: Stack) -> None:
         _refuse_unavailable(change_set, current, began=True)
-        if current.deployment != stack.deployment or current.target != stack.target:
+        if current.shown_deployment != change_set.base:
             raise _not_executable(change_set, "execution status", "OBSOLETE")
 
     try:

@@ -95,8 +95,8 @@ async def new_stack(
         USER_INITIATED,
         on_failure=on_failure,
         token=token or "",
-        **await parents(ctx),
     )
+    stack.parent_id, stack.root_id = await parents(ctx)
     stack.remember_call(ctx.call)
     return stack
 
