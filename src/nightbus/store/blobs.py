@@ -13,7 +13,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -27,10 +27,25 @@ class BlobFolder:
         self._folder = folder
         self._incoming = folder / "incoming"
         self._durable = durable
-        self._pins: dict[str, float] = {}
+        self._pins: dict[str, list[float]] = {}  # when each was put, unless a commit has kept it since
+        self._held: set[str] = set()
         self._lock = threading.Lock()
-        self._opened = time.time()
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._released = threading.Condition(self._lock)
+        self._stopped = False
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._incoming.mkdir(mode=0o700, exist_ok=True)
+        self._opened = self._file_time()
+        if durable:
+            _sync_folder(folder.parent)
+
+    def _file_time(self) -> float:
+        """Now, by the clock that stamps files, which may lag behind the process's."""
+        descriptor, name = tempfile.mkstemp(dir=self._incoming)
+        try:
+            return os.fstat(descriptor).st_mtime
+        finally:
+            os.close(descriptor)
+            Path(name).unlink()
 
     def path(self, digest: str) -> Path:
         """Raises KeyError when there is no such blob."""
@@ -76,39 +91,67 @@ class BlobFolder:
             os.fsync(file.fileno())
         place = self._place(digest)
         with self._lock:
-            self._pins[digest] = time.monotonic()
+            self._pins.setdefault(digest, []).append(time.monotonic())
             place.parent.mkdir(mode=0o700, exist_ok=True)
             temporary.replace(place)
         if self._durable:
             _sync_folder(place.parent)
             _sync_folder(self._folder)
 
-    def kept(self, digest: str) -> None:
-        """A commit keeps it now; the pin is not needed any more."""
+    def hold(self, digest: str) -> None:
+        """A commit that keeps it is being written: nothing drops it until `let_go`. Raises KeyError."""
         with self._lock:
-            self._pins.pop(digest, None)
+            self.path(digest)
+            self._held.add(digest)
+
+    def let_go(self) -> None:
+        """The commits of what was held are written, or undone."""
+        if self._held:
+            with self._lock:
+                self._held.clear()
+                self._released.notify_all()
+
+    def kept(self, digest: str) -> None:
+        """A commit keeps it now; one of its pins is not needed any more."""
+        with self._lock:
+            pins = self._pins.get(digest, [])[1:]
+            self._set_pins(digest, pins)
 
     def drop(self, digest: str, is_owned: Callable[[str], bool]) -> None:
         """Delete the file unless somebody owns it or is about to."""
         with self._lock:
-            pinned = self._pins.get(digest)
-            if pinned is not None and time.monotonic() - pinned < _PIN_SECONDS:
-                return
-            self._pins.pop(digest, None)
-            if not is_owned(digest):
+            self._released.wait_for(lambda: digest not in self._held)
+            oldest = time.monotonic() - _PIN_SECONDS
+            pins = [put for put in self._pins.get(digest, []) if put > oldest]
+            self._set_pins(digest, pins)
+            if not pins and not is_owned(digest):
                 self._place(digest).unlink(missing_ok=True)
+
+    def _set_pins(self, digest: str, pins: list[float]) -> None:
+        if pins:
+            self._pins[digest] = pins
+        else:
+            self._pins.pop(digest, None)
+
+    def stop_sweep(self) -> None:
+        self._stopped = True
 
     def sweep(self, is_owned: Callable[[str], bool]) -> None:
         """Delete what was written before this start and never kept."""
-        for file in self._incoming.iterdir():
-            if file.stat().st_mtime < self._opened:
-                file.unlink(missing_ok=True)
+        for file in self._old_files(self._incoming):
+            file.unlink(missing_ok=True)
         for shelf in self._folder.iterdir():
             if shelf != self._incoming and shelf.is_dir():
-                for file in shelf.iterdir():
-                    with contextlib.suppress(FileNotFoundError):
-                        if file.stat().st_mtime < self._opened:
-                            self.drop(shelf.name + file.name, is_owned)
+                for file in self._old_files(shelf):
+                    self.drop(shelf.name + file.name, is_owned)
+
+    def _old_files(self, folder: Path) -> Iterator[Path]:
+        for file in folder.iterdir():
+            if self._stopped:
+                return
+            with contextlib.suppress(FileNotFoundError):
+                if file.stat().st_mtime < self._opened:
+                    yield file
 
     def _place(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest[2:]

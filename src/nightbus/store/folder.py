@@ -29,11 +29,19 @@ class FolderLock:
             holder = file.read().strip() or "unknown"
             file.close()
             raise FolderInUse(f"{folder} is in use by another node (process {holder})") from taken
-        file.seek(0)
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        return cls(file)
+        lock = cls(file)
+        lock._note(f"{os.getpid()}")
+        return lock
+
+    def announce(self, port: int) -> None:
+        """Say in the file where this node listens."""
+        self._note(f"{os.getpid()}, port {port}")
+
+    def _note(self, text: str) -> None:
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(f"{text}\n")
+        self._file.flush()
 
     def release(self) -> None:
         self._file.close()

@@ -34,6 +34,7 @@ class NewerSchema(Exception):
 
 
 def connect(folder: Path, durable: bool, read_only: bool = False) -> sqlite3.Connection:
+    (folder / FILE_NAME).touch(mode=0o600)  # SQLite gives its other files the same mode
     connection = sqlite3.connect(folder / FILE_NAME, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
@@ -47,7 +48,6 @@ def connect(folder: Path, durable: bool, read_only: bool = False) -> sqlite3.Con
 
 def prepare(connection: sqlite3.Connection, folder: Path) -> None:
     """Make the tables in a new file. Raises NewerSchema."""
-    (folder / FILE_NAME).chmod(0o600)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise NewerSchema(

@@ -1,6 +1,6 @@
 """How are the four primitives kept on one machine? In one SQLite file and a folder of blobs.
 
-Point reads run on the event loop (microseconds, no lock is taken against the writer in WAL mode); ranges go to a
+Point reads and leases run on the event loop (microseconds; in WAL mode no reader waits for the writer); ranges go to a
 reader thread; everything that writes goes through the writer's thread.
 """
 
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-import heapq
+import sqlite3
 import threading
 from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
-
-import orjson
+from typing import Concatenate, ParamSpec, TypeVar
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
+from nightbus.store import reads
 from nightbus.store.blobs import BlobFolder
+from nightbus.store.checkpoints import Checkpoints
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import (
     Acknowledge,
@@ -31,16 +31,17 @@ from nightbus.store.interface import (
     Item,
     KeepBlob,
     Record,
+    ReleaseBlob,
 )
-from nightbus.store.leases import Leases
-from nightbus.store.names import Names, look_up, scope_of, scope_text
-from nightbus.store.schema import NewerSchema, connect, prepare
-from nightbus.store.writer import Writer
+from nightbus.store.leases import Leases, QueueName
+from nightbus.store.names import Names, look_up
+from nightbus.store.schema import FILE_NAME, NewerSchema, connect, prepare
+from nightbus.store.writer import StoreClosed, Writer
 
-__all__ = ["FolderInUse", "NewerSchema", "SqliteStore"]
+__all__ = ["FolderInUse", "NewerSchema", "SqliteStore", "StoreClosed"]
 
 T = TypeVar("T")
-_CHECKPOINT_BYTES = 16 * 1024 * 1024
+P = ParamSpec("P")
 
 
 class SqliteStore:
@@ -49,25 +50,21 @@ class SqliteStore:
     def __init__(self, folder: Path, clock: Clock, durable: bool, lock: FolderLock) -> None:
         self._clock = clock
         self._lock = lock
-        self._folder = folder
-        self._write_connection = connect(folder, durable)
-        prepare(self._write_connection, folder)
+        self._writing = connect(folder, durable)
+        prepare(self._writing, folder)
         self._loop_reader = connect(folder, durable, read_only=True)
         self._range_reader = connect(folder, durable, read_only=True)
         self._side = connect(folder, durable)
         self._side_lock = threading.Lock()
-        self._readers = ThreadPoolExecutor(1, "nightbus-store-reader")
-        self._background = ThreadPoolExecutor(1, "nightbus-store-background")
+        self._reader = ThreadPoolExecutor(1, "nightbus-store-reader")
+        self._background = ThreadPoolExecutor(2, "nightbus-store-background")
         self._blobs = BlobFolder(folder / "blobs", durable)
         self._leases = Leases()
-        self._checkpointing = False
         self._closed = False
+        wal = folder / f"{FILE_NAME}-wal"
+        checkpoints = Checkpoints(wal, self._writing, self._background, self._checkpoint)
         self._writer = Writer(
-            self._write_connection,
-            Names(self._write_connection),
-            self._committed,
-            self._released,
-            self._checkpoint_if_large,
+            self._writing, Names(self._writing), self._blobs, self._written, checkpoints.after_group
         )
         self._background.submit(self._blobs.sweep, self._is_owned)
 
@@ -81,37 +78,25 @@ class SqliteStore:
             lock.release()
             raise
 
+    def announce(self, port: int) -> None:
+        """Note where this node listens, for whoever finds the folder in use."""
+        self._lock.announce(port)
+
     async def commit(self, *changes: Change) -> None:
+        """Also raises KeyError for a KeepBlob of bytes that are not there, StoreClosed, sqlite3.Error (disk full)."""
         if changes:
-            await self._writer.submit(changes)
+            await self._writer.submit(changes, self._settle)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
-        row = self._loop_reader.execute(
-            "SELECT value, revision FROM record WHERE kind = ? AND scope = ? AND key = ?",
-            (kind, scope_text(scope), key),
-        ).fetchone()
-        return Record(key, orjson.loads(row[0]), row[1]) if row else None
+        return reads.get(self._loop_reader, scope, kind, key)
 
     async def list(
         self, scope: Scope, kind: str, prefix: str = "", after: str = "", limit: int | None = None
     ) -> list[Record]:
-        query = "SELECT key, value, revision FROM record WHERE kind = ? AND scope = ? AND key > ?"
-        values: builtins.list[Any] = [kind, scope_text(scope), after]
-        if prefix:
-            query += " AND key >= ?"
-            values.append(prefix)
-            end = _after_prefix(prefix)
-            if end is not None:
-                query += " AND key < ?"
-                values.append(end)
-        query += " ORDER BY key LIMIT ?"
-        values.append(-1 if limit is None else limit)
-        rows = await self._range(query, values)
-        return [Record(key, orjson.loads(value), revision) for key, value, revision in rows]
+        return await self._in_reader(reads.records, scope, kind, prefix, after, limit)
 
     async def scopes(self, kind: str) -> builtins.list[Scope]:
-        rows = await self._range("SELECT DISTINCT scope FROM record WHERE kind = ?", [kind])
-        return [scope_of(text) for (text,) in rows]
+        return await self._in_reader(reads.scopes, kind)
 
     async def read(
         self,
@@ -125,40 +110,13 @@ class SqliteStore:
         limit: int = 1000,
         backwards: bool = False,
     ) -> builtins.list[Entry]:
-        names = [logs] if isinstance(logs, str) else list(logs)
-        by_time = not isinstance(logs, str)
-        conditions, values = _conditions(after, since, until, key, backwards)
-        direction = "DESC" if backwards else "ASC"
-        order = f"time {direction}, position {direction}" if by_time else f"position {direction}"
-        query = (
-            f"SELECT position, time, key, data FROM entry WHERE log = ?{conditions} ORDER BY {order} LIMIT ?"  # noqa: S608
-        )
-
-        def work() -> builtins.list[Entry]:
-            found = [self._entries(scope, name, query, values, limit) for name in names]
-            if len(found) == 1:
-                return found[0]
-            merged = heapq.merge(*found, key=lambda entry: (entry.time, entry.offset), reverse=backwards)
-            return [entry for entry, _ in zip(merged, range(limit), strict=False)]
-
-        return await self._in_reader(work)
-
-    def _entries(
-        self, scope: Scope, log: str, query: str, values: builtins.list[Any], limit: int
-    ) -> builtins.list[Entry]:
-        number = look_up(self._range_reader, scope, "log", log)
-        if number is None:
-            return []
-        rows = self._range_reader.execute(query, [number, *values, limit])
-        return [Entry(log, position, time, data, key) for position, time, key, data in rows]
+        wanted = reads.Range(after, since, until, key, limit, backwards)
+        if isinstance(logs, str):
+            return await self._in_reader(reads.entries, scope, logs, wanted)
+        return await self._in_reader(reads.merged_entries, scope, tuple(logs), wanted)
 
     async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:
-        rows = await self._range(
-            "SELECT name FROM name WHERE scope = ? AND kind = 'log' AND substr(name, 1, ?) = ?"
-            " AND EXISTS (SELECT 1 FROM entry WHERE entry.log = name.id) ORDER BY name",
-            [scope_text(scope), len(prefix), prefix],
-        )
-        return [name for (name,) in rows]
+        return await self._in_reader(reads.logs, scope, prefix)
 
     async def lease(
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0
@@ -168,7 +126,7 @@ class SqliteStore:
         while not self._closed:
             woken = self._leases.wait(name)
             try:
-                found, next_due = await self._take(scope, queue, limit, lease_ms)
+                found, next_due = self._take(name, limit, lease_ms)
                 rest = deadline - self._clock.monotonic()
                 if found or rest <= 0:
                     return found
@@ -186,33 +144,23 @@ class SqliteStore:
         finally:
             sleeping.cancel()
 
-    async def _take(
-        self, scope: Scope, queue: str, limit: int, lease_ms: int
-    ) -> tuple[builtins.list[Item], int | None]:
-        """What is due and free now, and when the next may be."""
-        now = self._clock.now_ms()
-        leased = self._leases.leased((scope, queue), now)
-        wanted = limit + len(leased)
-        rows = await self._in_reader(lambda: self._due(scope, queue, wanted))
-        now = self._clock.now_ms()
-        leased = self._leases.leased((scope, queue), now)
-        free = [row for row in rows if row[0] not in leased]
-        due = [row for row in free if row[1] <= now][:limit]
-        items = [
-            Item(item, data, when, self._leases.take((scope, queue), item, now + lease_ms))
-            for item, when, data in due
-        ]
-        times = [row[1] for row in free[len(due) :]] + list(leased.values())
-        return items, min(times, default=None)
+    def _take(self, name: QueueName, limit: int, lease_ms: int) -> tuple[builtins.list[Item], int | None]:
+        """What is due and free now, and when the next may be.
 
-    def _due(self, scope: Scope, queue: str, limit: int) -> builtins.list[tuple[int, int, bytes]]:
-        number = look_up(self._range_reader, scope, "queue", queue)
+        Without an await, on the loop that settles leases: nothing it finds is taken or done meanwhile.
+        """
+        scope, queue = name
+        number = look_up(self._loop_reader, scope, "queue", queue)
         if number is None:
-            return []
-        rows: builtins.list[tuple[int, int, bytes]] = self._range_reader.execute(
-            "SELECT id, due, data FROM item WHERE queue = ? ORDER BY due, id LIMIT ?", (number, limit + 1)
-        ).fetchall()
-        return rows
+            return [], None
+        now = self._clock.now_ms()
+        leased = self._leases.leased(name, now)
+        times = list(leased.values())
+        rows, next_due = reads.due_items(self._loop_reader, number, now, limit, leased)
+        items = [
+            Item(item, data, due, self._leases.take(name, item, now + lease_ms)) for item, due, data in rows
+        ]
+        return items, min(times if next_due is None else [*times, next_due], default=None)
 
     async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
         return await self._blobs.put(data)
@@ -225,25 +173,32 @@ class SqliteStore:
             return
         self._closed = True
         self._leases.wake_all()
-        await asyncio.to_thread(self._close)
-
-    def _close(self) -> None:
-        self._writer.close()
-        self._background.shutdown(wait=True)
-        self._readers.shutdown(wait=True)
+        await asyncio.to_thread(self._stop_threads)
         for connection in (self._loop_reader, self._range_reader, self._side):
             connection.close()
-        self._write_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._write_connection.close()
+        await asyncio.to_thread(self._writing.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+        self._writing.close()
         self._lock.release()
 
-    async def _range(self, query: str, values: builtins.list[Any]) -> builtins.list[Any]:
-        return await self._in_reader(lambda: self._range_reader.execute(query, values).fetchall())
+    def _stop_threads(self) -> None:
+        self._writer.close()
+        self._blobs.stop_sweep()
+        self._background.shutdown(wait=True)
+        self._reader.shutdown(wait=True)
 
-    async def _in_reader(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+    async def _in_reader(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reader, lambda: work(self._range_reader, *args, **kwargs))
 
-    def _committed(self, changes: Sequence[Change]) -> None:
+    def _written(self, changes: Sequence[Change]) -> None:
+        """On the writer's thread, after the commit."""
+        for change in changes:
+            if isinstance(change, ReleaseBlob):
+                self._background.submit(self._blobs.drop, change.digest, self._is_owned)
+
+    def _settle(self, changes: Sequence[Change]) -> None:
         """On the event loop, before the caller of the commit goes on."""
         for change in changes:
             match change:
@@ -256,50 +211,11 @@ class SqliteStore:
                 case KeepBlob():
                     self._blobs.kept(change.digest)
 
-    def _released(self, digest: str) -> None:
-        self._background.submit(self._blobs.drop, digest, self._is_owned)
-
     def _is_owned(self, digest: str) -> bool:
         with self._side_lock:
             query = "SELECT 1 FROM blob_owner WHERE digest = ? LIMIT 1"
             return self._side.execute(query, (digest,)).fetchone() is not None
 
-    def _checkpoint_if_large(self) -> None:
-        """On the writer's thread after each group: hands a large WAL to the background."""
-        wal = self._folder / "nightbus.db-wal"
-        if self._checkpointing or not wal.exists() or wal.stat().st_size < _CHECKPOINT_BYTES:
-            return
-        self._checkpointing = True
-        self._background.submit(self._checkpoint)
-
     def _checkpoint(self) -> None:
-        try:
-            with self._side_lock:
-                self._side.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        finally:
-            self._checkpointing = False
-
-
-def _conditions(
-    after: int, since: int | None, until: int | None, key: str | None, backwards: bool
-) -> tuple[str, list[Any]]:
-    conditions: list[str] = []
-    values: list[Any] = []
-    if after:
-        conditions.append("position < ?" if backwards else "position > ?")
-        values.append(after)
-    for text, value in (("time >= ?", since), ("time < ?", until), ("key = ?", key)):
-        if value is not None:
-            conditions.append(text)
-            values.append(value)
-    return "".join(f" AND {condition}" for condition in conditions), values
-
-
-def _after_prefix(prefix: str) -> str | None:
-    """The smallest text after all that begin with `prefix`, in the order of UTF-8 bytes."""
-    for at in range(len(prefix) - 1, -1, -1):
-        point = ord(prefix[at])
-        if point < 0x10FFFF:
-            following = 0xE000 if point + 1 == 0xD800 else point + 1
-            return prefix[:at] + chr(following)
-    return None
+        with self._side_lock:
+            self._side.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

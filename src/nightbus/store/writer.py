@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from nightbus.store.blobs import BlobFolder
 from nightbus.store.interface import (
     Acknowledge,
     Append,
@@ -33,10 +34,13 @@ from nightbus.store.names import Names, scope_text
 
 _MOST_TOGETHER = 512
 
+Settle = Callable[[Sequence[Change]], None]
+
 
 @dataclass(slots=True)
 class _Batch:
     changes: Sequence[Change]
+    settle: Settle
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
 
@@ -46,39 +50,45 @@ class StoreClosed(Exception):
 
 
 class Writer:
-    """`committed` is called on the event loop with the changes of each written batch, before its caller goes on."""
+    """Each with the changes of a batch: `written` is called on the writer's thread after the commit, a batch's
+    `settle` on its event loop before the caller goes on. `after_group` is the time to look at the size of the
+    write-ahead log.
+    """
 
     def __init__(
         self,
         connection: sqlite3.Connection,
         names: Names,
-        committed: Callable[[Sequence[Change]], None],
-        released: Callable[[str], None],
-        checkpoint: Callable[[], None],
+        blobs: BlobFolder,
+        written: Callable[[Sequence[Change]], None],
+        after_group: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._names = names
-        self._committed = committed
-        self._released = released
-        self._checkpoint = checkpoint
+        self._blobs = blobs
+        self._written = written
+        self._after_group = after_group
         self._waiting: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._closed = False
+        self._gate = threading.Lock()  # nothing is put after the None that ends the thread
         self._counters = dict(connection.execute("SELECT name, value FROM counter"))
         self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, changes: Sequence[Change]) -> None:
-        if self._closed:
-            raise StoreClosed("the store is closed")
+    async def submit(self, changes: Sequence[Change], settle: Settle) -> None:
         loop = asyncio.get_running_loop()
-        batch = _Batch(changes, loop, loop.create_future())
-        self._waiting.put(batch)
+        batch = _Batch(changes, settle, loop, loop.create_future())
+        with self._gate:
+            if self._closed:
+                raise StoreClosed("the store is closed")
+            self._waiting.put(batch)
         await asyncio.shield(batch.done)
 
     def close(self) -> None:
         """Blocks until what was submitted is written."""
-        self._closed = True
-        self._waiting.put(None)
+        with self._gate:
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
@@ -98,13 +108,13 @@ class Writer:
             outcomes = self._transaction(batches)
         except sqlite3.Error:
             outcomes = [self._alone(batch) for batch in batches]
+        finally:
+            self._blobs.let_go()
         for batch, failure in zip(batches, outcomes, strict=True):
             if failure is None:
-                for change in batch.changes:
-                    if isinstance(change, ReleaseBlob):
-                        self._released(change.digest)
+                self._written(batch.changes)
         self._report(batches, outcomes)
-        self._checkpoint()
+        self._after_group()
 
     def _alone(self, batch: _Batch) -> Exception | None:
         try:
@@ -137,7 +147,11 @@ class Writer:
         try:
             for change in batch.changes:
                 self._apply(change)
-        except (Conflict, TypeError, ValueError) as failure:
+        except sqlite3.Error:
+            raise  # the transaction may be gone with it
+        except (
+            Exception
+        ) as failure:  # a conflict, or a value that cannot be kept: the caller's, not the writer's
             execute("ROLLBACK TO batch")
             execute("RELEASE batch")
             self._names.forget_new()
@@ -169,8 +183,9 @@ class Writer:
                     execute("DELETE FROM entry WHERE log = ? AND time < ?", (log, change.before))
             case Enqueue():
                 self._counters["item"] += 1
-                row = (self._counters["item"], self._names.id(change.scope, "queue", change.queue))
-                execute("INSERT INTO item VALUES (?, ?, ?, ?)", (*row, change.due, change.data))
+                queue_id = self._names.id(change.scope, "queue", change.queue)
+                item = (self._counters["item"], queue_id, change.due, change.data)
+                execute("INSERT INTO item VALUES (?, ?, ?, ?)", item)
             case Acknowledge():
                 execute("DELETE FROM item WHERE id = ?", (change.item,))
             case GiveBack():
@@ -179,6 +194,7 @@ class Writer:
                     (change.due, change.data, change.item),
                 )
             case KeepBlob():
+                self._blobs.hold(change.digest)
                 execute("INSERT OR IGNORE INTO blob_owner VALUES (?, ?)", (change.digest, change.owner))
             case ReleaseBlob():
                 execute(
@@ -214,7 +230,7 @@ class Writer:
     def _resolve(self, results: list[tuple[_Batch, Exception | None]]) -> None:
         for batch, failure in results:
             if failure is None:
-                self._committed(batch.changes)
+                batch.settle(batch.changes)
             if batch.done.cancelled():
                 continue
             if failure is None:

@@ -1,0 +1,175 @@
+"""How are records, entries and due items found? Queries over one reading connection, each the way of an index."""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Collection, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from nightbus.aws.calls import Scope
+from nightbus.store.interface import Entry, Record
+from nightbus.store.names import look_up, scope_of, scope_text
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What `Store.read` selects from each log."""
+
+    after: int = 0
+    since: int | None = None
+    until: int | None = None
+    key: str | None = None
+    limit: int = 1000
+    backwards: bool = False
+
+
+def get(connection: sqlite3.Connection, scope: Scope, kind: str, key: str) -> Record | None:
+    row = connection.execute(
+        "SELECT value, revision FROM record WHERE kind = ? AND scope = ? AND key = ?",
+        (kind, scope_text(scope), key),
+    ).fetchone()
+    return Record(key, orjson.loads(row[0]), row[1]) if row else None
+
+
+def records(
+    connection: sqlite3.Connection, scope: Scope, kind: str, prefix: str, after: str, limit: int | None
+) -> list[Record]:
+    starts, values = _begins_with("key", prefix)
+    rows = connection.execute(
+        "SELECT key, value, revision FROM record"  # noqa: S608 - made of constants
+        f" WHERE kind = ? AND scope = ? AND key > ?{starts} ORDER BY key LIMIT ?",
+        (kind, scope_text(scope), after, *values, -1 if limit is None else limit),
+    )
+    return [Record(key, orjson.loads(value), revision) for key, value, revision in rows]
+
+
+def scopes(connection: sqlite3.Connection, kind: str) -> list[Scope]:
+    """Hops from scope to scope over the primary key, since SQLite's DISTINCT would visit every record."""
+    found: list[Scope] = []
+    after = ""
+    while True:
+        (text,) = connection.execute(
+            "SELECT min(scope) FROM record WHERE kind = ? AND scope > ?", (kind, after)
+        ).fetchone()
+        if text is None:
+            return found
+        found.append(scope_of(text))
+        after = text
+
+
+def logs(connection: sqlite3.Connection, scope: Scope, prefix: str) -> list[str]:
+    starts, values = _begins_with("name", prefix)
+    rows = connection.execute(
+        f"SELECT name FROM name WHERE scope = ? AND kind = 'log'{starts}"  # noqa: S608 - made of constants
+        " AND EXISTS (SELECT 1 FROM entry WHERE entry.log = name.id) ORDER BY name",
+        (scope_text(scope), *values),
+    )
+    return [name for (name,) in rows]
+
+
+def entries(connection: sqlite3.Connection, scope: Scope, log: str, wanted: Range) -> list[Entry]:
+    """Of one log, in order of offset."""
+    with closing(_cursor(connection, scope, log, wanted, by_time=False)) as found:
+        return list(found)
+
+
+def merged_entries(
+    connection: sqlite3.Connection, scope: Scope, names: Sequence[str], wanted: Range
+) -> list[Entry]:
+    """Of several logs by (time, offset). Each cursor is read only as far as the merge needs."""
+    cursors = [_cursor(connection, scope, name, wanted, by_time=True) for name in dict.fromkeys(names)]
+    try:
+        merged = heapq.merge(*cursors, key=lambda entry: (entry.time, entry.offset), reverse=wanted.backwards)
+        return list(islice(merged, wanted.limit))
+    finally:
+        for cursor in cursors:
+            cursor.close()
+
+
+def _cursor(
+    connection: sqlite3.Connection, scope: Scope, log: str, wanted: Range, *, by_time: bool
+) -> Generator[Entry, None, None]:
+    number = look_up(connection, scope, "log", log)
+    if number is None:
+        return
+    query, values = _query(number, wanted, by_time)
+    with closing(connection.execute(query, values)) as rows:
+        for position, time, key, data in rows:
+            yield Entry(log, position, time, data, key)
+
+
+def _query(number: int, wanted: Range, by_time: bool) -> tuple[str, list[Any]]:
+    """Which index to go by is said here, since SQLite has no figures to guess from."""
+    conditions, values = _conditions(wanted)
+    way = "DESC" if wanted.backwards else "ASC"
+    order = f"time {way}, position {way}" if by_time else f"position {way}"
+    index = ""
+    if wanted.key:
+        index = " INDEXED BY entry_by_key"
+    elif by_time or wanted.since is not None or wanted.until is not None:
+        index = " INDEXED BY entry_by_time"
+    chosen = f"entry{index} WHERE log = ?{conditions} ORDER BY {order} LIMIT ?"
+    values = [number, *values, wanted.limit]
+    if index.endswith("time") and not by_time:  # so that only positions are sorted, not what lies there
+        query = f"SELECT position FROM {chosen}"  # noqa: S608 - made of constants
+        chosen, values = f"entry WHERE log = ? AND position IN ({query}) ORDER BY {order}", [number, *values]
+    return f"SELECT position, time, key, data FROM {chosen}", values  # noqa: S608 - made of constants
+
+
+def _conditions(wanted: Range) -> tuple[str, list[Any]]:
+    known: list[tuple[str, Any]] = [
+        ("position < ?" if wanted.backwards else "position > ?", wanted.after or None),
+        ("time >= ?", wanted.since),
+        ("time < ?", wanted.until),
+        # The index of keys leaves out the empty ones, which SQLite only trusts when it is told.
+        ("key = ? AND key <> ''" if wanted.key else "key = ?", wanted.key),
+    ]
+    chosen = [(text, value) for text, value in known if value is not None]
+    return "".join(f" AND {text}" for text, _ in chosen), [value for _, value in chosen]
+
+
+def due_items(
+    connection: sqlite3.Connection, queue: int, now: int, limit: int, taken: Collection[int]
+) -> tuple[list[tuple[int, int, bytes]], int | None]:
+    """The first items (id, due, data) that are due and not `taken`, and when the next free one is due."""
+    chosen: list[tuple[int, int]] = []
+    next_due = None
+    order = connection.execute("SELECT id, due FROM item WHERE queue = ? ORDER BY due, id", (queue,))
+    with closing(order):
+        for item, due in order:
+            if item in taken:
+                continue
+            if due > now or len(chosen) == limit:
+                next_due = due
+                break
+            chosen.append((item, due))
+    found = []
+    for item, due in chosen:
+        (data,) = connection.execute("SELECT data FROM item WHERE id = ?", (item,)).fetchone()
+        found.append((item, due, data))
+    return found, next_due
+
+
+def _begins_with(column: str, prefix: str) -> tuple[str, list[str]]:
+    if not prefix:
+        return "", []
+    end = after_prefix(prefix)
+    if end is None:
+        return f" AND {column} >= ?", [prefix]
+    return f" AND {column} >= ? AND {column} < ?", [prefix, end]
+
+
+def after_prefix(prefix: str) -> str | None:
+    """The smallest text after all that begin with `prefix`, in the order of UTF-8 bytes; None when there is none."""
+    for at in range(len(prefix) - 1, -1, -1):
+        point = ord(prefix[at])
+        if point < 0x10FFFF:
+            following = 0xE000 if point + 1 == 0xD800 else point + 1
+            return prefix[:at] + chr(following)
+    return None
