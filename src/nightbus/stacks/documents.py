@@ -28,7 +28,7 @@ def format_error(message: str) -> AwsError:
 
 def read_document(text: str) -> dict[str, Any]:
     """Raises AwsError ValidationError with CloudFormation's words."""
-    value = _read_json(text) if text.lstrip()[:1] in "{[" else _read_yaml(text)
+    value = _read_json(text) if text.lstrip().startswith(("{", "[")) else _read_yaml(text)
     if not isinstance(value, dict):
         raise format_error("unsupported structure.")
     return value

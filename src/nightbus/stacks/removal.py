@@ -79,7 +79,6 @@ async def _sweep_one(work: Work, name: str) -> bool:
     old = resource.previous
     if old is not None and old.physical_id != standing and old.replace_policy != "Retain":
         left.append(old)
-    settled = resource.status, resource.reason
     for one in left:
         ctx = work.context(name)
         await work.save(resource, ("DELETE_IN_PROGRESS", ""), physical_id=one.physical_id)
@@ -92,7 +91,6 @@ async def _sweep_one(work: Work, name: str) -> bool:
             await work.save(resource, ("DELETE_COMPLETE", ""), physical_id=one.physical_id)
     if left or resource.previous is not None or resource.garbage:
         resource.garbage, resource.previous = [], None
-        resource.status, resource.reason = settled
         await work.save(resource)
     return True
 

@@ -83,9 +83,12 @@ class Work:
         physical_id: str | None = None,
         properties: dict[str, Any] | None = None,
     ) -> None:
-        """Keep the resource with its events, (status, reason) each; the last one is its state."""
+        """Keep the resource with its events, (status, reason) each; the last one is its state.
+
+        With `physical_id` they tell of another physical resource than the one that stands, whose state stays.
+        """
         now = self.clock.now_ms()
-        if told:
+        if told and physical_id is None:
             resource.status, resource.reason = told[-1]
             resource.time = now
         events = [

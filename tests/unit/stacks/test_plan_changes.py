@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.plan import Plan, is_empty, plan
+from nightbus.stacks.records import Deployment, Incarnation, Stack, StackResource
+from stack_rig import SCOPE, Thing, World, att, ref, thing
+
+TYPES = {"Test::A::Thing": Thing(World())}
+STACK = Stack(
+    "arn:aws:cloudformation:us-east-1:000000000000:stack/s/1", "s", "CREATE_COMPLETE", 1, deployment="1"
+)
+
+
+def _deployment(resources: dict[str, Any], **sections: Any) -> Deployment:
+    parameters, tags = sections.pop("parameters", {}), sections.pop("tags", {})
+    return Deployment("d", "", {"Resources": resources, **sections}, parameters, tags)
+
+
+def _standing(**resources: dict[str, Any]) -> dict[str, StackResource]:
+    return {
+        name: StackResource(
+            name,
+            "Test::A::Thing",
+            "CREATE_COMPLETE",
+            1,
+            current=Incarnation(
+                f"{name}-id", properties, {"Arn": f"{name}-arn", "Size": properties.get("Size")}
+            ),
+            fresh=False,
+        )
+        for name, properties in resources.items()
+    }
+
+
+def _plan(old: Deployment | None, new: Deployment, standing: dict[str, StackResource]) -> Plan:
+    return plan(SCOPE, STACK, old, new, standing, TYPES, {"e": "value"})
+
+
+def _by_name(found: Plan) -> dict[str, dict[str, Any]]:
+    return {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in found.changes}
+
+
+def test_everything_of_a_new_stack_is_added_in_the_order_of_names() -> None:
+    found = _plan(None, _deployment({"b": thing(), "A": thing(Other=ref("b"))}), {})
+    assert [
+        (c["ResourceChange"]["Action"], c["ResourceChange"]["LogicalResourceId"]) for c in found.changes
+    ] == [
+        ("Add", "A"),
+        ("Add", "b"),
+    ]
+
+
+def test_in_place_replaced_removed_and_dependent() -> None:
+    old = _deployment({"A": thing(Size=1), "B": thing(Kind="x"), "C": thing(Other=ref("B")), "D": thing()})
+    new = _deployment({"A": thing(Size=2), "B": thing(Kind="y"), "C": thing(Other=ref("B"))})
+    standing = _standing(A={"Size": 1}, B={"Kind": "x"}, C={"Other": "B-id"}, D={})
+    found = _by_name(_plan(old, new, standing))
+    assert {name: (one["Action"], one.get("Replacement")) for name, one in found.items()} == {
+        "A": ("Modify", "False"),
+        "B": ("Modify", "True"),
+        "C": ("Modify", "False"),
+        "D": ("Remove", None),
+    }
+    assert found["A"]["PhysicalResourceId"] == "A-id" and found["A"]["Scope"] == ["Properties"]
+    assert found["A"]["Details"] == [
+        {
+            "Target": {"Attribute": "Properties", "Name": "Size", "RequiresRecreation": "Never"},
+            "Evaluation": "Static",
+            "ChangeSource": "DirectModification",
+        }
+    ]
+    assert found["C"]["Details"][0]["ChangeSource"] == "ResourceReference"
+    assert found["C"]["Details"][0]["CausingEntity"] == "B"
+
+
+def test_what_only_may_be_replaced_is_conditional() -> None:
+    resources = {"A": thing(Size=2), "B": thing(Kind=att("A", "Size")), "C": thing(Kind=att("A", "Arn"))}
+    old = _deployment({**resources, "A": thing(Size=1)})
+    standing = _standing(A={"Size": 1}, B={"Kind": 1}, C={"Kind": "A-arn"})
+    found = _by_name(_plan(old, _deployment(resources), standing))
+    assert found["B"]["Replacement"] == "Conditional"
+    assert found["B"]["Details"][0]["CausingEntity"] == "A.Size"
+    assert "C" not in found  # an ARN lasts as long as what it names
+
+
+def test_a_changed_parameter_is_named() -> None:
+    sections = {"Parameters": {"P": {"Type": "String"}}}
+    old = _deployment({"A": thing(Size=ref("P"))}, parameters={"P": "1"}, **sections)
+    new = _deployment({"A": thing(Size=ref("P"))}, parameters={"P": "2"}, **sections)
+    (change,) = _by_name(_plan(old, new, _standing(A={"Size": "1"}))).values()
+    assert [(d["ChangeSource"], d.get("CausingEntity")) for d in change["Details"]] == [
+        ("ParameterReference", "P"),
+        ("DirectModification", None),
+    ]
+
+
+def test_nothing_changes() -> None:
+    same = _deployment({"A": thing(Size=1)}, Description="old")
+    found = _plan(same, _deployment({"A": thing(Size=1)}, Description="new"), _standing(A={"Size": 1}))
+    assert is_empty(found, STACK, same, same)
+    tagged = _deployment({"A": thing(Size=1)}, tags={"a": "b"})
+    assert not is_empty(_plan(same, tagged, _standing(A={"Size": 1})), STACK, same, tagged)
+    with_output = _deployment({"A": thing(Size=1)}, Outputs={"O": {"Value": ref("A")}})
+    assert not is_empty(_plan(same, with_output, _standing(A={"Size": 1})), STACK, same, with_output)
+
+
+@pytest.mark.parametrize(
+    ("resource", "message"),
+    [
+        ({"Type": "AWS::X::Y"}, "Template format error: Unrecognized resource types: [AWS::X::Y]"),
+        (thing(Colour=1), "Encountered unsupported property Colour in resource A (Test::A::Thing)"),
+        (thing(Size={"Fn::ImportValue": "none"}), "No export named none found."),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused(resource: dict[str, Any], message: str) -> None:
+    with pytest.raises(AwsError) as refused:
+        _plan(None, _deployment({"A": resource}), {})
+    assert refused.value.message == message
+
+
+def test_imports_are_noted() -> None:
+    assert _plan(None, _deployment({"A": thing(Size={"Fn::ImportValue": "e"})}), {}).imports == ["e"]

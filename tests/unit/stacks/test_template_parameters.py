@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.parameters import resolve, shown, typed
+
+
+def _given(value: str | None = None, *, previous: bool = False) -> list[dict[str, Any]]:
+    return [{"ParameterKey": "P", "ParameterValue": value, "UsePreviousValue": previous}]
+
+
+@pytest.mark.parametrize(
+    ("declaration", "given", "message"),
+    [
+        ({"Type": "String"}, [], "Parameters: [P] must have values"),
+        ({"Type": "String"}, [{"ParameterKey": "X", "ParameterValue": "1"}],
+         "Parameters: [X] do not exist in the template"),
+        ({"Type": "String", "AllowedValues": ["a", 1]}, _given("b"), "Parameter 'P' must be one of AllowedValues"),
+        (
+            {"Type": "String", "AllowedPattern": "[a-z]+"},
+            _given("a1"),
+            "Parameter P failed to satisfy constraint: must match pattern [a-z]+",
+        ),
+        (
+            {"Type": "String", "AllowedPattern": "[a-z]+", "ConstraintDescription": "small letters"},
+            _given("A"),
+            "Parameter 'P' failed to satisfy constraint: small letters",
+        ),
+        ({"Type": "Number"}, _given("x"), "Parameter 'P' must be a number."),
+        ({"Type": "Number", "MinValue": 3}, _given("2"), "Parameter 'P' must have a number not less than 3"),
+        ({"Type": "String", "MaxLength": "2"}, _given("abc"), "Parameter 'P' must have length at most 2"),
+        ({"Type": "CommaDelimitedList", "AllowedValues": ["a"]}, _given("a,b"),
+         "Parameter 'P' must be one of AllowedValues"),
+    ],
+)  # fmt: skip
+def test_refused(declaration: dict[str, Any], given: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(AwsError) as refused:
+        resolve({"P": declaration}, given, {})
+    assert refused.value.message == message
+
+
+def test_given_before_previous_before_default() -> None:
+    declared = {"P": {"Type": "String", "Default": "d"}}
+    assert resolve(declared, [], {"P": "old"}) == {"P": "d"}
+    assert resolve(declared, _given(previous=True), {"P": "old"}) == {"P": "old"}
+    assert resolve(declared, _given("new"), {"P": "old"}) == {"P": "new"}
+    assert resolve(declared, _given(""), {}) == {"P": ""}
+
+
+def test_lists_are_lists_and_secrets_are_masked() -> None:
+    declared = {"L": {"Type": "CommaDelimitedList"}, "S": {"Type": "String", "NoEcho": True}}
+    texts = {"L": "a, b", "S": "secret"}
+    assert typed(declared, texts) == {"L": ["a", "b"], "S": "secret"}
+    assert shown(declared, texts)[1] == {"ParameterKey": "S", "ParameterValue": "****"}
