@@ -62,7 +62,8 @@ class _Template:
                 found[segment[1:-1]] = unquote(parts[at])
             elif segment != parts[at]:
                 return None
-        return found if len(parts) == len(self.segments) else None
+        rest = parts[len(self.segments) :]
+        return found if rest in ([], [""]) else None
 
     def score(self, request: WireRequest) -> tuple[int, ...] | None:
         """How much of the request it asks for; None when the request lacks some of it."""
@@ -88,8 +89,6 @@ class PathRouter:
     def find(self, request: WireRequest) -> tuple[OperationModel, dict[str, str]] | None:
         """The operation, and what the labels of its template stand for."""
         parts = request.path.split("?", 1)[0].lstrip("/").split("/")
-        if parts[-1] == "" and len(parts) <= 2:
-            parts.pop()
         best: tuple[tuple[int, ...], OperationModel, dict[str, str]] | None = None
         for template in self._by_method.get(request.method, ()):
             labels = template.labels(parts)
