@@ -1,0 +1,168 @@
+"""The commands as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from nodes import RunningNode, clean_environment
+
+
+def nightbus(
+    *arguments: str, environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["nightbus", *arguments],
+        env=clean_environment() | dict(environ or {}),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_start_says_what_it_serves_and_where(node: RunningNode) -> None:
+    greeting = "".join(node.output)
+    assert node.endpoint in greeting
+    assert "cloudformation, events, iam, lambda, logs, s3, sts" in greeting
+
+
+def test_env_prints_export_lines_that_a_shell_reads(node: RunningNode) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'eval "$(nightbus env)" && aws sts get-caller-identity --query Account --output text'],
+        env=clean_environment() | {"NIGHTBUS_PORT": str(node.port)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "000000000000", done.stderr
+    lines = nightbus("env", "--port", str(node.port)).stdout.splitlines()
+    assert f"export AWS_ENDPOINT_URL={node.endpoint}" in lines
+    assert all(line.startswith("export ") and "=" in line for line in lines)
+
+
+def test_a_key_id_of_twelve_digits_names_its_account(node: RunningNode) -> None:
+    done = nightbus(
+        "run", "--port", str(node.port), "--", "aws", "sts", "get-caller-identity", "--query", "Account",
+        "--output", "text", environ={"AWS_ACCESS_KEY_ID": "123456789012"},
+    )  # fmt: skip
+    assert done.stdout.strip() == "123456789012"
+
+
+def test_run_uses_the_node_that_is_up_and_gives_the_commands_exit_code(node: RunningNode) -> None:
+    done = nightbus("run", "--port", str(node.port), "--", "sh", "-c", "echo $AWS_ENDPOINT_URL; exit 7")
+    assert (done.stdout.strip(), done.returncode) == (node.endpoint, 7)
+    missing = nightbus("run", "--port", str(node.port), "--", "no-such-command")
+    assert (missing.returncode, missing.stderr.strip()) == (
+        127,
+        "nightbus: no-such-command: command not found",
+    )
+
+
+def test_run_starts_a_node_and_stops_it(tmp_path: Path) -> None:
+    command = ("run", "--port", "0", "--data", str(tmp_path), "--", "aws", "events")
+    put = nightbus(*command, "put-rule", "--name", "kept", "--event-pattern", '{"source": ["x"]}')
+    assert put.returncode == 0, put.stderr
+    assert "started a node" in put.stderr
+    listed = nightbus(*command, "list-rules", "--output", "json")
+    assert [rule["Name"] for rule in json.loads(listed.stdout)["Rules"]] == ["kept"]
+
+
+def test_configure_writes_a_profile_and_leaves_the_rest(node: RunningNode, tmp_path: Path) -> None:
+    config, credentials = tmp_path / "config", tmp_path / "credentials"
+    config.write_text(
+        "# mine\n[default]\nregion = eu-west-1\n\n[profile nightbus]\nregion = old\n\n[profile z]\nx = 1\n"
+    )
+    files = {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": str(credentials)}
+    for _ in range(2):
+        assert nightbus("configure", "--port", str(node.port), environ=files).returncode == 0
+    text = config.read_text()
+    assert text.count("[profile nightbus]") == 1
+    assert text.startswith("# mine\n[default]\nregion = eu-west-1\n")
+    assert "[profile z]\nx = 1\n" in text
+    assert "old" not in text
+    done = subprocess.run(
+        [
+            "aws",
+            "--profile",
+            "nightbus",
+            "events",
+            "list-event-buses",
+            "--query",
+            "EventBuses[0].Name",
+            "--output",
+            "text",
+        ],
+        env=clean_environment() | files,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "default", done.stderr
+    assert credentials.stat().st_mode & 0o077 == 0
+
+
+def test_status_shows_what_runs(node: RunningNode) -> None:
+    told = nightbus("status", "--port", str(node.port))
+    assert node.endpoint in told.stdout
+    assert (
+        json.loads(nightbus("status", "--port", str(node.port), "--json").stdout)["pid"] == node.process.pid
+    )
+
+
+def test_where_no_node_runs_it_says_so(tmp_path: Path) -> None:
+    for command in (("status",), ("explain", "x"), ("stop",)):
+        done = nightbus(*command, "--port", "1")
+        assert done.returncode == 3
+        assert "start one with: nightbus start" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"NIGHTBUS_PORT": "none"}, "none"),
+        ({"NIGHTBUS_MEMORY": "perhaps"}, "perhaps"),
+        ({"NIGHTBUS_HOST": "no.such.host.invalid"}, "no.such.host.invalid"),
+    ],
+)
+def test_settings_that_cannot_be_used(environ: dict[str, str], told: str) -> None:
+    done = nightbus("start", environ={"NIGHTBUS_PORT": "0", **environ})
+    assert done.returncode != 0
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken(node: RunningNode, tmp_path: Path) -> None:
+    done = nightbus("start", "--port", str(node.port), "--data", str(tmp_path))
+    assert done.returncode == 1
+    assert f"127.0.0.1:{node.port} is in use" in done.stderr
+
+
+def test_the_file_nightbus_toml_is_read_by_every_command(node: RunningNode, tmp_path: Path) -> None:
+    (tmp_path / "nightbus.toml").write_text(f"port = {node.port}\n")
+    inner = tmp_path / "deep" / "inside"
+    inner.mkdir(parents=True)
+    assert node.endpoint in nightbus("status", folder=inner).stdout
+    (tmp_path / "nightbus.toml").write_text("prot = 1\n")
+    wrong = nightbus("status", folder=inner)
+    assert wrong.returncode == 2
+    assert "unknown setting prot" in wrong.stderr
+
+
+def test_stop_ends_the_node_and_its_data_stays(tmp_path: Path) -> None:
+    node = RunningNode(data=tmp_path / "data")
+    node.client("logs").create_log_group(logGroupName="kept")
+    assert nightbus("stop", "--port", str(node.port)).returncode == 0
+    assert node.process.wait(10) == 0
+    node = RunningNode(data=tmp_path / "data")
+    try:
+        assert node.client("logs").describe_log_groups()["logGroups"][0]["logGroupName"] == "kept"
+        assert os.stat(tmp_path / "data").st_mode & 0o077 == 0
+    finally:
+        assert node.stop() == 0
