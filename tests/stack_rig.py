@@ -221,10 +221,12 @@ class Rig:
 
 
 class NoOperations:
-    async def call(
+    async def handle(
         self, service: str, operation: str, params: Mapping[str, Any], call: Call
     ) -> dict[str, Any]:
         raise AssertionError(f"nobody calls {service}:{operation} here")
+
+    call = handle
 
 
 def thing(**properties: Any) -> dict[str, Any]:

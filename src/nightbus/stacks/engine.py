@@ -59,11 +59,16 @@ class Engine:
                     log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
                     await self.start(scope, stack.id, stack.call(scope))
 
-    async def settled(self, stack_id: str) -> None:
-        """Wait until nothing is under way for this stack."""
-        while (task := self._tasks.get(stack_id)) is not None:
-            await asyncio.wait([task])
-            await asyncio.sleep(0)
+    async def settled(self, stack_id: str, patience: float | None = None) -> None:
+        alarm = None if patience is None else asyncio.ensure_future(self._clock.sleep(patience))
+        try:
+            while (task := self._tasks.get(stack_id)) is not None and not (alarm and alarm.done()):
+                watched: list[asyncio.Future[None]] = [task] if alarm is None else [task, alarm]
+                await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(0)
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
     async def close(self) -> None:
         """Stop at the next wait; what was under way goes on at the next start."""

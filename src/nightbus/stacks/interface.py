@@ -75,6 +75,10 @@ class StackEngine(Protocol):
         """Carry out the operation that the stack's record says is under way, in the background."""
         ...
 
+    async def settled(self, stack_id: str, patience: float | None = None) -> None:
+        """Return when nothing is under way for this stack any more, or after `patience` seconds."""
+        ...
+
     async def recover(self) -> None:
         """At the node's start: bring every stack whose operation a crash cut off to a state CloudFormation knows."""
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.errors import AwsError
@@ -68,7 +68,7 @@ def _compiled(name: str, declaration: Mapping[str, Any]) -> re.Pattern[str] | No
 
 def resolve(
     declarations: Mapping[str, Mapping[str, Any]],
-    given: list[Mapping[str, Any]],
+    given: Sequence[Mapping[str, Any]],
     previous: Mapping[str, str],
 ) -> dict[str, str]:
     """The text of every parameter: given, previous (`UsePreviousValue`) or default. Raises AwsError."""

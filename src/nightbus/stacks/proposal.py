@@ -47,7 +47,7 @@ def propose(
     Raises AwsError.
     """
     template = read_template(text)
-    values = resolve(template.parameters, list(given), previous)
+    values = resolve(template.parameters, given, previous)
     found = Proposal(text, template, values, dict(tags), acknowledged, role_arn)
     if not found.is_serverless:
         check_template(template)

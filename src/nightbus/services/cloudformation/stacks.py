@@ -15,6 +15,7 @@ from nightbus.services.cloudformation.beginning import (
     records,
     refuse_busy,
     refuse_notifications,
+    start,
 )
 from nightbus.services.cloudformation.planning import last_deployment, planned, shown_deployment
 from nightbus.services.cloudformation.shapes import (
@@ -79,7 +80,7 @@ async def create_stack(
     stack.target, stack.imports = deployment.id, deployment.imports
     stack.description = Template(deployment.processed).description
     await keep_new(ctx, stack, deployment)
-    await ctx.platform.stacks.start(ctx.scope, stack.id, ctx.call)
+    await start(ctx, stack.id)
     return {"StackId": stack.id}
 
 
