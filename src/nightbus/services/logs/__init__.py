@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
-from nightbus.services.context import Handler
+from nightbus.services.context import Handler, Worker
+from nightbus.services.logs import groups, reading, retention, streams, tags
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    "CreateLogGroup": groups.create_log_group,
+    "CreateLogStream": streams.create_log_stream,
+    "DeleteLogGroup": groups.delete_log_group,
+    "DeleteLogStream": streams.delete_log_stream,
+    "DeleteRetentionPolicy": retention.delete_retention_policy,
+    "DescribeLogGroups": groups.describe_log_groups,
+    "DescribeLogStreams": streams.describe_log_streams,
+    "FilterLogEvents": reading.filter_log_events,
+    "GetLogEvents": reading.get_log_events,
+    "ListLogGroups": groups.list_log_groups,
+    "ListTagsForResource": tags.list_tags_for_resource,
+    "ListTagsLogGroup": tags.list_tags_log_group,
+    "PutLogEvents": streams.put_log_events,
+    "PutRetentionPolicy": retention.put_retention_policy,
+    "TagLogGroup": tags.tag_log_group,
+    "TagResource": tags.tag_resource,
+    "UntagLogGroup": tags.untag_log_group,
+    "UntagResource": tags.untag_resource,
+}
+
+WORKERS: list[Worker] = [retention.trim_expired_events]

@@ -1,4 +1,7 @@
-"""How do the platform's own lines (a function's output) come into CloudWatch Logs? Group and stream appear by themselves."""
+"""How do the platform's own lines (a function's output) come into CloudWatch Logs?
+
+Group and stream appear by themselves, as on AWS.
+"""
 
 from __future__ import annotations
 

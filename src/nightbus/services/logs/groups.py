@@ -1,0 +1,140 @@
+"""Log groups: which are there, and what belongs to one?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.errors import not_supported
+from nightbus.aws.pagination import page
+from nightbus.services.context import Context
+from nightbus.services.logs.errors import bad_token, exists, invalid, no_group
+from nightbus.services.logs.names import GROUP, STREAM, log_name, stream_key, stream_of
+from nightbus.services.logs.writer import create_group
+from nightbus.store.interface import Change, Conflict, DeleteRecord, Record, TrimLog
+
+_PAGE = 50
+
+
+def group_arn(ctx: Context, group: str) -> str:
+    return ctx.arn("logs", f"log-group:{group}")
+
+
+def group_name(name: str | None, identifier: str | None) -> str:
+    """Exactly one of the two says which group; an identifier is a name or an ARN."""
+    if name is not None and identifier is not None:
+        raise invalid("LogGroup name and LogGroup identifier are mutually exclusive parameters.")
+    chosen = name if name is not None else identifier
+    if chosen is None:
+        raise invalid("At least one of logGroupName or logGroupIdentifier must be specified.")
+    return name_in(chosen)
+
+
+def name_in(identifier: str) -> str:
+    """The group that a name or an ARN (with or without `:*`) names."""
+    if not identifier.startswith("arn:"):
+        return identifier
+    try:
+        resource = Arn.parse(identifier).resource
+    except ValueError:
+        raise invalid(f"Invalid log group identifier: {identifier}") from None
+    kind, _, name = resource.partition(":")
+    if kind != "log-group" or not name:
+        raise invalid(f"Invalid log group identifier: {identifier}")
+    return name.removesuffix(":*")
+
+
+async def require_group(ctx: Context, group: str) -> Record:
+    record = await ctx.store.get(ctx.scope, GROUP, group)
+    if record is None:
+        raise no_group()
+    return record
+
+
+async def create_log_group(
+    ctx: Context,
+    *,
+    log_group_name: str,
+    tags: dict[str, str] | None = None,
+    log_group_class: str = "STANDARD",
+    deletion_protection_enabled: bool = False,
+) -> None:
+    if log_group_class != "STANDARD":
+        raise not_supported("logs", "CreateLogGroup", f"logGroupClass {log_group_class}")
+    if deletion_protection_enabled:
+        raise not_supported("logs", "CreateLogGroup", "deletionProtectionEnabled")
+    try:
+        await ctx.store.commit(create_group(ctx.scope, log_group_name, ctx.now_ms(), tags))
+    except Conflict:
+        raise exists("log group") from None
+
+
+async def delete_log_group(ctx: Context, *, log_group_name: str) -> None:
+    await require_group(ctx, log_group_name)
+    changes: list[Change] = [DeleteRecord(ctx.scope, GROUP, log_group_name)]
+    for record in await ctx.store.list(ctx.scope, STREAM, prefix=stream_key(log_group_name, "")):
+        changes.append(DeleteRecord(ctx.scope, STREAM, record.key))
+        changes.append(TrimLog(ctx.scope, log_name(log_group_name, stream_of(record.key))))
+    await ctx.store.commit(*changes)
+
+
+async def describe_log_groups(
+    ctx: Context,
+    *,
+    log_group_name_prefix: str = "",
+    log_group_name_pattern: str | None = None,
+    log_group_identifiers: list[str] | None = None,
+    log_group_class: str | None = None,
+    limit: int = _PAGE,
+    next_token: str | None = None,
+) -> dict[str, Any]:
+    if log_group_name_prefix and log_group_name_pattern:
+        raise invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+    records = await ctx.store.list(ctx.scope, GROUP, prefix=log_group_name_prefix)
+    if log_group_name_pattern:
+        records = [record for record in records if log_group_name_pattern in record.key]
+    if log_group_identifiers:
+        wanted = {name_in(one) for one in log_group_identifiers}
+        records = [record for record in records if record.key in wanted]
+    if log_group_class:
+        records = [record for record in records if record.value["class"] == log_group_class]
+    chosen, token = page(records, lambda record: record.key, limit, next_token, bad_token())
+    return {"logGroups": [_described(ctx, record) for record in chosen], "nextToken": token}
+
+
+async def list_log_groups(
+    ctx: Context,
+    *,
+    log_group_class: str | None = None,
+    limit: int = _PAGE,
+    next_token: str | None = None,
+) -> dict[str, Any]:
+    records = await ctx.store.list(ctx.scope, GROUP)
+    if log_group_class:
+        records = [record for record in records if record.value["class"] == log_group_class]
+    chosen, token = page(records, lambda record: record.key, limit, next_token, bad_token())
+    summaries = [
+        {
+            "logGroupName": record.key,
+            "logGroupArn": group_arn(ctx, record.key),
+            "logGroupClass": record.value["class"],
+        }
+        for record in chosen
+    ]
+    return {"logGroups": summaries, "nextToken": token}
+
+
+def _described(ctx: Context, record: Record) -> dict[str, Any]:
+    arn = group_arn(ctx, record.key)
+    described = {
+        "logGroupName": record.key,
+        "creationTime": record.value["created"],
+        "metricFilterCount": 0,
+        "arn": f"{arn}:*",
+        "storedBytes": 0,  # AWS brings it up to date late as well; here nobody counts
+        "logGroupClass": record.value["class"],
+        "logGroupArn": arn,
+    }
+    if record.value["retention"] is not None:
+        described["retentionInDays"] = record.value["retention"]
+    return described

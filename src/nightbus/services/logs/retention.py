@@ -1,0 +1,84 @@
+"""How long are events kept, and who drops those that are older?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.services.context import Context, Platform
+from nightbus.services.logs.errors import invalid
+from nightbus.services.logs.names import GROUP, STREAM, log_name, stream_key, stream_of
+from nightbus.services.logs.tags import change_group
+from nightbus.store.interface import Record, Store, TrimLog
+
+DAY_MS = 86_400_000
+_ALLOWED = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
+_TRIM_EVERY_SECONDS = 3600.0
+
+
+async def put_retention_policy(ctx: Context, *, log_group_name: str, retention_in_days: int) -> None:
+    if retention_in_days not in _ALLOWED:
+        allowed = ", ".join(map(str, _ALLOWED))
+        raise invalid(
+            f"1 validation error detected: Value '{retention_in_days}' at 'retentionInDays' failed to satisfy"
+            f" constraint: Member must satisfy enum value set: [{allowed}]"
+        )
+    await _set(ctx, log_group_name, retention_in_days)
+
+
+async def delete_retention_policy(ctx: Context, *, log_group_name: str) -> None:
+    await _set(ctx, log_group_name, None)
+
+
+async def _set(ctx: Context, group: str, days: int | None) -> None:
+    def change(value: dict[str, Any]) -> None:
+        value["retention"] = days
+
+    await change_group(ctx, group, change)
+
+
+def kept_since(group: Record, now: int) -> int | None:
+    """The UTC millisecond before which the group's events are expired; None when they never are."""
+    days = group.value["retention"]
+    return None if days is None else now - days * DAY_MS
+
+
+async def trim_expired_events(platform: Platform) -> None:
+    """A worker: readers do not see expired events anyway, so once an hour is often enough."""
+    while True:
+        now = platform.clock.now_ms()
+        for scope in await platform.store.scopes(GROUP):
+            for group in await platform.store.list(scope, GROUP):
+                before = kept_since(group, now)
+                if before is not None:
+                    await trim_group(platform.store, scope, group.key, before)
+        await platform.clock.sleep(_TRIM_EVERY_SECONDS)
+
+
+async def trim_group(store: Store, scope: Scope, group: str, before: int) -> None:
+    streams = await store.list(scope, STREAM, prefix=stream_key(group, ""))
+    logs = [log_name(group, stream_of(record.key)) for record in streams]
+    await store.commit(*(TrimLog(scope, log, before) for log in logs))

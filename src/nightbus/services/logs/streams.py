@@ -1,0 +1,127 @@
+"""Log streams: which does a group have, and when were they written to?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.pagination import page
+from nightbus.services.context import Context
+from nightbus.services.logs.admission import admit
+from nightbus.services.logs.errors import bad_token, exists, invalid, no_stream
+from nightbus.services.logs.events import appends, content
+from nightbus.services.logs.groups import group_arn, group_name, require_group
+from nightbus.services.logs.names import STREAM, log_name, stream_key, stream_of
+from nightbus.services.logs.retention import kept_since
+from nightbus.services.logs.writer import create_stream
+from nightbus.store.interface import Conflict, DeleteRecord, Entry, Record, TrimLog
+
+_PAGE = 50
+
+
+async def require_stream(ctx: Context, group: str, stream: str) -> Record:
+    record = await ctx.store.get(ctx.scope, STREAM, stream_key(group, stream))
+    if record is None:
+        raise no_stream()
+    return record
+
+
+async def create_log_stream(ctx: Context, *, log_group_name: str, log_stream_name: str) -> None:
+    await require_group(ctx, log_group_name)
+    try:
+        await ctx.store.commit(*create_stream(ctx.scope, log_group_name, log_stream_name, ctx.now_ms()))
+    except Conflict:
+        raise exists("log stream") from None
+
+
+async def delete_log_stream(ctx: Context, *, log_group_name: str, log_stream_name: str) -> None:
+    await require_group(ctx, log_group_name)
+    record = await require_stream(ctx, log_group_name, log_stream_name)
+    await ctx.store.commit(
+        DeleteRecord(ctx.scope, STREAM, record.key),
+        TrimLog(ctx.scope, log_name(log_group_name, log_stream_name)),
+    )
+
+
+async def put_log_events(
+    ctx: Context,
+    *,
+    log_group_name: str,
+    log_stream_name: str,
+    log_events: list[dict[str, Any]],
+    sequence_token: str | None = None,
+) -> dict[str, Any]:
+    """`sequence_token` has no meaning any more, on AWS as well."""
+    group = await require_group(ctx, log_group_name)
+    await require_stream(ctx, log_group_name, log_stream_name)
+    now = ctx.now_ms()
+    admission = admit(log_events, now, kept_since(group, now))
+    await ctx.store.commit(*appends(ctx.scope, log_group_name, log_stream_name, admission.events, now))
+    return {"nextSequenceToken": _sequence_token(now), "rejectedLogEventsInfo": admission.rejected}
+
+
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """A stream with its first and last event, which the log itself tells."""
+
+    record: Record
+    first: Entry | None
+    last: Entry | None
+
+    @property
+    def last_time(self) -> int:
+        return self.last.time if self.last else 0
+
+
+async def describe_log_streams(
+    ctx: Context,
+    *,
+    log_group_name: str | None = None,
+    log_group_identifier: str | None = None,
+    log_stream_name_prefix: str = "",
+    order_by: str = "LogStreamName",
+    descending: bool = False,
+    limit: int = _PAGE,
+    next_token: str | None = None,
+) -> dict[str, Any]:
+    group = group_name(log_group_name, log_group_identifier)
+    if order_by == "LastEventTime" and log_stream_name_prefix:
+        raise invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
+    await require_group(ctx, group)
+    records = await ctx.store.list(ctx.scope, STREAM, prefix=stream_key(group, log_stream_name_prefix))
+    if order_by == "LastEventTime":
+        extents = [await _extent(ctx, group, record) for record in records]
+        records = [one.record for one in sorted(extents, key=lambda one: one.last_time)]
+    if descending:
+        records.reverse()
+    ranks = {record.key: f"{rank:012d}" for rank, record in enumerate(records)}
+    chosen, token = page(records, lambda record: ranks[record.key], limit, next_token, bad_token())
+    streams = [_described(ctx, group, await _extent(ctx, group, record)) for record in chosen]
+    return {"logStreams": streams, "nextToken": token}
+
+
+async def _extent(ctx: Context, group: str, record: Record) -> _Extent:
+    logs = [log_name(group, stream_of(record.key))]
+    first = await ctx.store.read(ctx.scope, logs, limit=1)
+    last = await ctx.store.read(ctx.scope, logs, limit=1, backwards=True) if first else []
+    return _Extent(record, first[0] if first else None, last[0] if last else None)
+
+
+def _described(ctx: Context, group: str, extent: _Extent) -> dict[str, Any]:
+    name = stream_of(extent.record.key)
+    described = {
+        "logStreamName": name,
+        "creationTime": extent.record.value["created"],
+        "arn": f"{group_arn(ctx, group)}:log-stream:{name}",
+        "storedBytes": 0,  # AWS says 0 for every stream since 2019
+        "uploadSequenceToken": _sequence_token(extent.last_time),
+    }
+    if extent.first and extent.last:
+        described["firstEventTimestamp"] = extent.first.time
+        described["lastEventTimestamp"] = extent.last.time
+        described["lastIngestionTime"] = content(extent.last)[0]
+    return described
+
+
+def _sequence_token(time: int) -> str:
+    return f"49{time:054d}"

@@ -1,0 +1,59 @@
+"""The tags of log groups, by ARN and by the older operations that take the name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.services.context import Context
+from nightbus.services.logs.groups import name_in, require_group
+from nightbus.services.logs.names import GROUP
+from nightbus.store.interface import Conflict, PutRecord
+
+_MOST = 50
+
+
+async def change_group(ctx: Context, group: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Read, change, write back; again when somebody else was faster."""
+    while True:
+        record = await require_group(ctx, group)
+        change(record.value)
+        try:
+            await ctx.store.commit(PutRecord(ctx.scope, GROUP, group, record.value, expect=record.revision))
+            return
+        except Conflict:
+            continue
+
+
+async def tag_resource(ctx: Context, *, resource_arn: str, tags: dict[str, str]) -> None:
+    await tag_log_group(ctx, log_group_name=name_in(resource_arn), tags=tags)
+
+
+async def tag_log_group(ctx: Context, *, log_group_name: str, tags: dict[str, str]) -> None:
+    def add(value: dict[str, Any]) -> None:
+        value["tags"].update(tags)
+        if len(value["tags"]) > _MOST:
+            raise AwsError("TooManyTagsException", f"A resource can have no more than {_MOST} tags.")
+
+    await change_group(ctx, log_group_name, add)
+
+
+async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]) -> None:
+    await untag_log_group(ctx, log_group_name=name_in(resource_arn), tags=tag_keys)
+
+
+async def untag_log_group(ctx: Context, *, log_group_name: str, tags: list[str]) -> None:
+    def remove(value: dict[str, Any]) -> None:
+        for key in tags:
+            value["tags"].pop(key, None)
+
+    await change_group(ctx, log_group_name, remove)
+
+
+async def list_tags_for_resource(ctx: Context, *, resource_arn: str) -> dict[str, Any]:
+    return await list_tags_log_group(ctx, log_group_name=name_in(resource_arn))
+
+
+async def list_tags_log_group(ctx: Context, *, log_group_name: str) -> dict[str, Any]:
+    return {"tags": (await require_group(ctx, log_group_name)).value["tags"]}

@@ -1,0 +1,185 @@
+"""Handlers of Lambda and Logs over a real store, with a virtual clock and a function runner that tests script."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.replies import ByteStream, Reply
+from nightbus.clock import VirtualClock
+from nightbus.delivery.interface import EventRouter
+from nightbus.functions.interface import FunctionSpec, InvokeResult
+from nightbus.identity.credentials import CredentialIssuer
+from nightbus.node.operations import OperationRegistry
+from nightbus.services.context import Platform
+from nightbus.services.logs.writer import LogWriter
+from nightbus.stacks.interface import StackEngine
+from nightbus.store.interface import SYSTEM, PutRecord, Store
+from nightbus.store.sqlite import SqliteStore
+
+SCOPE = Scope("123456789012", "eu-west-1")
+ROLE = "arn:aws:iam::123456789012:role/worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    spec: FunctionSpec
+    payload: bytes
+    request_id: str
+    invoked_arn: str
+    client_context: str
+    trace: str
+
+
+Answer = Callable[[Invocation], Awaitable[InvokeResult]]
+
+
+async def echo(invocation: Invocation) -> InvokeResult:
+    return InvokeResult(invocation.payload, None, b"START\nEND\n", 1.0, "stream")
+
+
+@dataclass
+class ScriptedRunner:
+    """Stands where execution environments would: each invocation is noted and answered by `answer`."""
+
+    answer: Answer = echo
+    invocations: list[Invocation] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+
+    async def invoke(
+        self,
+        spec: FunctionSpec,
+        payload: bytes,
+        *,
+        request_id: str,
+        invoked_arn: str,
+        client_context: str = "",
+        trace: str = "",
+    ) -> InvokeResult:
+        invocation = Invocation(spec, payload, request_id, invoked_arn, client_context, trace)
+        self.invocations.append(invocation)
+        return await self.answer(invocation)
+
+    async def retire(self, scope: Scope, name: str) -> None:
+        self.retired.append(name)
+
+    async def close(self) -> None: ...
+
+
+class Operations(OperationRegistry):
+    """The real registry for Lambda and Logs; the few answers of other services that they need are given here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.objects: dict[tuple[str, str], bytes] = {}
+        self.roles: dict[str, dict[str, Any]] = {"worker": trust("lambda.amazonaws.com")}
+        self.events: list[dict[str, Any]] = []
+
+    async def handle(
+        self, service: str, operation: str, params: Mapping[str, Any], call: Call
+    ) -> Mapping[str, Any] | Reply:
+        if service in ("lambda", "logs"):
+            return await super().handle(service, operation, params, call)
+        if (service, operation) == ("iam", "GetRole"):
+            return self._role(params["RoleName"])
+        if (service, operation) == ("s3", "GetObject"):
+            return self._object(params["Bucket"], params["Key"])
+        if (service, operation) == ("events", "PutEvents"):
+            self.events += params["Entries"]
+            return {"FailedEntryCount": 0, "Entries": [{"EventId": "x"} for _ in params["Entries"]]}
+        raise AssertionError(f"{service}:{operation} was not expected")
+
+    def _role(self, name: str) -> dict[str, Any]:
+        if name not in self.roles:
+            raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+        return {"Role": {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(self.roles[name])}}
+
+    def _object(self, bucket: str, key: str) -> dict[str, Any]:
+        if (bucket, key) not in self.objects:
+            raise AwsError("NoSuchKey", "The specified key does not exist.", 404)
+        data = self.objects[bucket, key]
+
+        async def chunks() -> AsyncIterator[bytes]:
+            yield data
+
+        return {"Body": ByteStream(chunks(), len(data))}
+
+
+def trust(service: str) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@dataclass
+class Rig:
+    store: Store
+    clock: VirtualClock
+    runner: ScriptedRunner
+    operations: Operations
+    platform: Platform
+
+    async def __call__(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
+        return await self.operations.call(service, operation, params, self.call())
+
+    async def by(self, call: Call, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
+        return await self.operations.call(service, operation, params, call)
+
+    def call(self, caller: Caller | None = None, trace: str = "") -> Call:
+        return Call(SCOPE, caller or Caller.root(SCOPE.account), "http://127.0.0.1:4566", trace=trace)
+
+    async def create(self, name: str = "worker", **params: Any) -> dict[str, Any]:
+        wanted = {
+            "Runtime": "python3.12",
+            "Handler": "app.handler",
+            "Role": ROLE,
+            "Code": {"ZipFile": code()},
+        }
+        return await self("lambda", "CreateFunction", FunctionName=name, **(wanted | params))
+
+
+@contextlib.asynccontextmanager
+async def rig(folder: Path) -> AsyncIterator[Rig]:
+    clock = VirtualClock()
+    store = SqliteStore.open(folder, clock, durable=False)
+    await store.commit(PutRecord(SYSTEM, "node/secret", "signing", {"hex": "11" * 32}))
+    runner, operations = ScriptedRunner(), Operations()
+    platform = Platform(
+        store=store,
+        clock=clock,
+        operations=operations,
+        functions=runner,
+        router=cast(EventRouter, None),
+        stacks=cast(StackEngine, None),
+        credentials=CredentialIssuer(b"1" * 32, clock),
+        log_sink=LogWriter(store, clock),
+        endpoint="http://127.0.0.1:4566",
+    )
+    operations.attach(platform)
+    try:
+        yield Rig(store, clock, runner, operations, platform)
+    finally:
+        await store.close()
+
+
+def code(text: str = "def handler(event, context):\n    return event\n", name: str = "app.py") -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), text)
+    return packed.getvalue()
+
+
+def layer() -> bytes:
+    return code("VALUE = 1\n", "python/shared.py")
+
+
+def tail(reply: Mapping[str, Any]) -> str:
+    return base64.b64decode(reply["LogResult"]).decode()
