@@ -1,0 +1,127 @@
+"""Who carries deliveries to their targets, and what happens when a target does not take one?
+
+Work comes from the queue `deliveries`; what was delivered or given up is acknowledged in the same commit that writes
+down its outcome, and what failed for now goes back with its next time. A restart finds the rest in the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.calls import Call, Caller, Operations, Scope
+from nightbus.bus.retry import RetryPolicy, next_attempt
+from nightbus.clock import Clock
+from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
+from nightbus.delivery.rules import outcome_log
+from nightbus.delivery.targets import target_of
+from nightbus.delivery.work import QUEUE, decode, encode, next_try, outcome_entry
+from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
+
+log = logging.getLogger("nightbus.delivery")
+
+_AT_ONCE = 64
+_LEASE_MS = 120_000
+_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do after an attempt: `again_ms` is when to try again, None when this was the last one."""
+
+    outcome: Outcome
+    again_ms: int | None
+
+
+def decide(delivery: Delivery, outcome: Outcome, now_ms: int, jitter: float) -> Decision:
+    if isinstance(outcome, Delivered) or outcome.permanent:
+        return Decision(outcome, None)
+    given = delivery.target.get("RetryPolicy") or {}
+    policy = RetryPolicy(
+        maximum_retry_attempts=given.get("MaximumRetryAttempts", RetryPolicy.maximum_retry_attempts),
+        maximum_event_age=given.get("MaximumEventAgeInSeconds", RetryPolicy.maximum_event_age),
+    )
+    return Decision(outcome, next_attempt(policy, delivery.attempt, delivery.event_time, now_ms, jitter))
+
+
+class Dispatcher:
+    def __init__(self, store: Store, clock: Clock, operations: Operations, endpoint: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._operations = operations
+        self._endpoint = endpoint
+        self._running: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def run(self) -> None:
+        """Until `close`: lease what is due, deliver it concurrently, at most 64 at once."""
+        while not self._closing:
+            room = _AT_ONCE - len(self._running)
+            if room <= 0:
+                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            for item in await self._store.lease(SYSTEM, QUEUE, room, _LEASE_MS, _WAIT_SECONDS):
+                task = asyncio.create_task(self._handle(item))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+
+    async def close(self) -> None:
+        """Take nothing new and let what runs end; what does not is offered again at the next start."""
+        self._closing = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=2.0)
+        for task in self._running:
+            task.cancel()
+
+    async def _handle(self, item: Item) -> None:
+        delivery = decode(item.data)
+        outcome = await self._attempt(delivery)
+        now = self._clock.now_ms()
+        decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
+        if isinstance(outcome, Failed):
+            _tell(delivery, outcome, decision.again_ms)
+        written = outcome_entry(delivery, outcome, now, decision.again_ms)
+        changes: list[Change] = [
+            Append(delivery.scope, outcome_log(delivery.bus), now, written, delivery.event_id)
+        ]
+        if decision.again_ms is None:
+            changes.append(Acknowledge(item.id))
+        else:
+            changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
+        await self._store.commit(*changes)
+
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        target = target_of(delivery.target["Arn"])
+        if target is None:
+            return Failed("UnsupportedTarget", f"{delivery.target['Arn']} is no target of Nightbus.", True)
+        call = self._circumstances(delivery)
+        context = TargetContext(self._operations, self._store, self._clock, call)
+        try:
+            return await target(delivery, context)
+        except Exception as failure:
+            log.exception("delivering event %s to %s failed", delivery.event_id, delivery.target["Arn"])
+            return Failed("InternalFailure", str(failure) or type(failure).__name__, False)
+
+    def _circumstances(self, delivery: Delivery) -> Call:
+        """The call that the target gets: from EventBridge, on behalf of the rule, where the target lives."""
+        _, _, _, region, account, *_ = str(delivery.target["Arn"]).split(":")
+        caller = Caller.for_service(delivery.scope.account, "events.amazonaws.com", delivery.rule_arn)
+        scope = Scope(account or delivery.scope.account, region or delivery.scope.region)
+        return Call(scope, caller, self._endpoint, trace=delivery.trace)
+
+
+def _tell(delivery: Delivery, failure: Failed, again_ms: int | None) -> None:
+    target: dict[str, Any] = delivery.target
+    log.warning(
+        "event %s was not delivered to target %s (%s) of rule %s: %s %s; %s",
+        delivery.event_id,
+        target["Id"],
+        target["Arn"],
+        delivery.rule,
+        failure.code,
+        failure.message,
+        "given up" if again_ms is None else f"attempt {delivery.attempt + 1} follows",
+    )

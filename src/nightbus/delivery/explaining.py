@@ -1,0 +1,82 @@
+"""What became of an event, and why did a rule not match it?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import event_id_time
+from nightbus.bus.errors import InvalidPattern
+from nightbus.bus.explain import explain
+from nightbus.bus.patterns import parse_pattern
+from nightbus.delivery.rules import Rule, history_log, outcome_log, rules_of
+from nightbus.store.interface import Entry, Store
+
+
+async def explain_event(store: Store, scope: Scope, event_id: str, only: str | None) -> dict[str, Any]:
+    """`{"event": envelope, "bus", "account", "region", "rules": [...]}`, each rule with `rule`, `matched`, its
+    `deliveries` (attempts in order: `time` in UTC ms, `target`, `attempt`, `outcome`, `code`, `message`) when it
+    matched, else `why` in a sentence and `path`, `actual`, `wanted`, `hint` of the first field that did not.
+
+    Rules are judged as they are now; a delivery that was made says that the rule matched then. Raises AwsError
+    ResourceNotFoundException for an event or a rule that is not there.
+    """
+    bus, entry = await _find(store, scope, event_id)
+    event = orjson.loads(entry.data)
+    outcomes = [
+        orjson.loads(found.data)
+        for found in await store.read(scope, outcome_log(bus), key=event_id, limit=10_000)
+    ]
+    rules = {rule.name: rule for rule in await rules_of(store, scope, bus)}
+    names = sorted({*rules, *(outcome["rule"] for outcome in outcomes)})
+    if only is not None:
+        if only not in names:
+            raise AwsError("ResourceNotFoundException", f"Rule {only} does not exist on EventBus {bus}.")
+        names = [only]
+    told = []
+    for name in names:
+        mine = [outcome for outcome in outcomes if outcome["rule"] == name]
+        told.append({"rule": name, **_judge(rules.get(name), event, mine)})
+    return {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
+
+
+async def _find(store: Store, scope: Scope, event_id: str) -> tuple[str, Entry]:
+    """The bus that accepted the event, and its entry in that bus's history."""
+    since = event_id_time(event_id)
+    for log in await store.logs(scope, history_log("")):
+        found = await store.read(scope, log, key=event_id, since=None if since is None else since - 1000, limit=1)
+        if found:
+            return log.removeprefix(history_log("")), found[0]
+    raise AwsError("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
+
+
+def _judge(rule: Rule | None, event: dict[str, Any], outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+    if outcomes or rule is None:
+        return {"matched": True, "deliveries": outcomes}
+    if not rule.enabled:
+        return {"matched": False, "why": "the rule is disabled"}
+    try:
+        reason = explain(parse_pattern(rule.pattern), event)
+    except InvalidPattern as broken:
+        return {"matched": False, "why": str(broken)}
+    if reason is not None:
+        wanted = ", ".join(str(one) for one in reason.wanted)
+        had = ", ".join(_shown(one) for one in reason.actual) or "nothing"
+        return {
+            "matched": False,
+            "why": f"{reason.path} is {had}, the rule wants {wanted}: {reason.hint}",
+            "path": reason.path,
+            "actual": list(reason.actual),
+            "wanted": list(reason.wanted),
+            "hint": reason.hint,
+        }
+    if not rule.targets:
+        return {"matched": True, "deliveries": [], "note": "the rule has no targets"}
+    return {"matched": True, "deliveries": []}
+
+
+def _shown(value: Any) -> str:
+    return orjson.dumps(value).decode()
