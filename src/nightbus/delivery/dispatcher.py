@@ -40,9 +40,10 @@ def decide(delivery: Delivery, outcome: Outcome, now_ms: int, jitter: float) -> 
     if isinstance(outcome, Delivered) or outcome.permanent:
         return Decision(outcome, None)
     given = delivery.target.get("RetryPolicy") or {}
+    default = RetryPolicy()
     policy = RetryPolicy(
-        maximum_retry_attempts=given.get("MaximumRetryAttempts", RetryPolicy.maximum_retry_attempts),
-        maximum_event_age=given.get("MaximumEventAgeInSeconds", RetryPolicy.maximum_event_age),
+        given.get("MaximumRetryAttempts", default.maximum_retry_attempts),
+        given.get("MaximumEventAgeInSeconds", default.maximum_event_age),
     )
     return Decision(outcome, next_attempt(policy, delivery.attempt, delivery.event_time, now_ms, jitter))
 

@@ -47,7 +47,9 @@ async def _find(store: Store, scope: Scope, event_id: str) -> tuple[str, Entry]:
     """The bus that accepted the event, and its entry in that bus's history."""
     since = event_id_time(event_id)
     for log in await store.logs(scope, history_log("")):
-        found = await store.read(scope, log, key=event_id, since=None if since is None else since - 1000, limit=1)
+        found = await store.read(
+            scope, log, key=event_id, since=None if since is None else since - 1000, limit=1
+        )
         if found:
             return log.removeprefix(history_log("")), found[0]
     raise AwsError("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")

@@ -194,6 +194,10 @@ class Store(Protocol):
         """The names of the logs that hold entries."""
         ...
 
+    async def log_scopes(self) -> builtins.list[Scope]:
+        """Every scope that has or had a log."""
+        ...
+
     async def lease(
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0
     ) -> builtins.list[Item]:

@@ -73,6 +73,11 @@ def logs(connection: sqlite3.Connection, scope: Scope, prefix: str) -> list[str]
     return [name for (name,) in rows]
 
 
+def log_scopes(connection: sqlite3.Connection) -> list[Scope]:
+    rows = connection.execute("SELECT DISTINCT scope FROM name WHERE kind = 'log' AND scope <> '/'")
+    return [scope_of(text) for (text,) in rows]
+
+
 def entries(connection: sqlite3.Connection, scope: Scope, log: str, wanted: Range) -> list[Entry]:
     """Of one log, in order of offset."""
     with closing(_cursor(connection, scope, log, wanted, by_time=False)) as found:

@@ -118,6 +118,9 @@ class SqliteStore:
     async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:
         return await self._in_reader(reads.logs, scope, prefix)
 
+    async def log_scopes(self) -> builtins.list[Scope]:
+        return await self._in_reader(reads.log_scopes)
+
     async def lease(
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0
     ) -> builtins.list[Item]:

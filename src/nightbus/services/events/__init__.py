@@ -1,0 +1,33 @@
+"""Amazon EventBridge: buses, rules, targets, and the events that are put onto them."""
+
+from __future__ import annotations
+
+from nightbus.services.context import Handler, Worker
+from nightbus.services.events import buses, history, patterns, permissions, publishing, rules, tags, targets
+
+HANDLERS: dict[str, Handler] = {
+    "CreateEventBus": buses.create_event_bus,
+    "DeleteEventBus": buses.delete_event_bus,
+    "DescribeEventBus": buses.describe_event_bus,
+    "ListEventBuses": buses.list_event_buses,
+    "UpdateEventBus": buses.update_event_bus,
+    "DeleteRule": rules.delete_rule,
+    "DescribeRule": rules.describe_rule,
+    "DisableRule": rules.disable_rule,
+    "EnableRule": rules.enable_rule,
+    "ListRules": rules.list_rules,
+    "PutRule": rules.put_rule,
+    "ListRuleNamesByTarget": targets.list_rule_names_by_target,
+    "ListTargetsByRule": targets.list_targets_by_rule,
+    "PutTargets": targets.put_targets,
+    "RemoveTargets": targets.remove_targets,
+    "PutEvents": publishing.put_events,
+    "TestEventPattern": patterns.test_event_pattern,
+    "PutPermission": permissions.put_permission,
+    "RemovePermission": permissions.remove_permission,
+    "ListTagsForResource": tags.list_tags_for_resource,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+}
+
+WORKERS: list[Worker] = [history.trim_history]

@@ -1,0 +1,28 @@
+"""TestEventPattern: does this event match this pattern?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from nightbus.aws.errors import AwsError, validation_error
+from nightbus.bus.errors import InvalidPattern
+from nightbus.bus.patterns import matches, parse_pattern
+from nightbus.services.context import Context
+
+_REQUIRED = ("id", "account", "source", "time", "region", "resources", "detail-type")
+
+
+async def test_event_pattern(ctx: Context, *, event_pattern: str, event: str) -> dict[str, Any]:
+    try:
+        pattern = parse_pattern(event_pattern)
+    except InvalidPattern as broken:
+        raise AwsError("InvalidEventPatternException", str(broken)) from broken
+    try:
+        parsed = orjson.loads(event)
+    except orjson.JSONDecodeError as broken:
+        raise validation_error("Parameter Event is not valid.") from broken
+    if not isinstance(parsed, dict) or any(name not in parsed for name in _REQUIRED):
+        raise validation_error("Parameter Event is not valid.")
+    return {"Result": matches(pattern, parsed)}

@@ -1,0 +1,88 @@
+"""The resource policy of a bus: who else may put events onto it. Kept and shown; not enforced yet."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nightbus.aws.errors import AwsError, validation_error
+from nightbus.delivery.rules import BUS, bus_arn
+from nightbus.services.context import Context
+from nightbus.services.events.names import bus_name, concurrent, find_bus
+from nightbus.store.interface import Conflict, PutRecord, Record
+
+
+def policy_text(statements: list[dict[str, Any]]) -> str | None:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
+
+
+async def put_permission(
+    ctx: Context,
+    *,
+    event_bus_name: str | None = None,
+    action: str | None = None,
+    principal: str | None = None,
+    statement_id: str | None = None,
+    condition: dict[str, str] | None = None,
+    policy: str | None = None,
+) -> None:
+    bus = bus_name(event_bus_name)
+    record = await find_bus(ctx, bus)
+    if policy is not None:
+        await _save(ctx, record, _read_policy(policy))
+        return
+    if action is None or principal is None or statement_id is None:
+        raise validation_error("Parameter(s) Policy or Action, Principal and StatementId must be specified.")
+    if action != "events:PutEvents":
+        raise validation_error("Provided value in parameter 'action' is not supported.")
+    statement: dict[str, Any] = {
+        "Sid": statement_id,
+        "Effect": "Allow",
+        "Principal": "*" if principal == "*" else {"AWS": f"arn:aws:iam::{principal}:root"},
+        "Action": action,
+        "Resource": bus_arn(ctx.scope, bus),
+    }
+    if condition is not None:
+        statement["Condition"] = {condition["Type"]: {condition["Key"]: condition["Value"]}}
+    others = [one for one in record.value.get("Statements", []) if one.get("Sid") != statement_id]
+    await _save(ctx, record, [*others, statement])
+
+
+async def remove_permission(
+    ctx: Context,
+    *,
+    statement_id: str | None = None,
+    remove_all_permissions: bool = False,
+    event_bus_name: str | None = None,
+) -> None:
+    record = await find_bus(ctx, bus_name(event_bus_name))
+    statements = record.value.get("Statements", [])
+    if remove_all_permissions:
+        await _save(ctx, record, [])
+        return
+    if not statements:
+        raise AwsError("ResourceNotFoundException", "EventBus does not have a policy.")
+    kept = [one for one in statements if one.get("Sid") != statement_id]
+    if len(kept) == len(statements):
+        text = "Statement with the provided id does not exist."
+        raise AwsError("ResourceNotFoundException", text)
+    await _save(ctx, record, kept)
+
+
+def _read_policy(text: str) -> list[dict[str, Any]]:
+    try:
+        statements = json.loads(text)["Statement"]
+    except (ValueError, KeyError, TypeError) as broken:
+        raise validation_error("Policy is not valid JSON with a Statement.") from broken
+    found = statements if isinstance(statements, list) else [statements]
+    if not all(isinstance(one, dict) for one in found):
+        raise validation_error("Every Statement of the policy must be an object.")
+    return found
+
+
+async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]]) -> None:
+    value = {**record.value, "Statements": statements}
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, BUS, record.key, value, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"Event bus {record.key}") from changed

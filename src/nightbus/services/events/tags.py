@@ -1,0 +1,53 @@
+"""Tags of rules and buses, by ARN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.errors import validation_error
+from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE
+from nightbus.services.context import Context
+from nightbus.services.events.names import concurrent, find_bus, rule_record
+from nightbus.store.interface import Conflict, PutRecord, Record
+
+
+async def list_tags_for_resource(ctx: Context, *, resource_arn: str) -> dict[str, Any]:
+    _, record = await _find(ctx, resource_arn)
+    return {"Tags": [{"Key": key, "Value": value} for key, value in record.value.get("Tags", {}).items()]}
+
+
+async def tag_resource(ctx: Context, *, resource_arn: str, tags: list[dict[str, str]]) -> None:
+    kind, record = await _find(ctx, resource_arn)
+    added = {tag["Key"]: tag["Value"] for tag in tags}
+    await _save(ctx, kind, record, record.value.get("Tags", {}) | added)
+
+
+async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]) -> None:
+    kind, record = await _find(ctx, resource_arn)
+    kept = {key: value for key, value in record.value.get("Tags", {}).items() if key not in tag_keys}
+    await _save(ctx, kind, record, kept)
+
+
+async def _find(ctx: Context, resource_arn: str) -> tuple[str, Record]:
+    try:
+        resource = Arn.parse(resource_arn).resource
+    except ValueError as wrong:
+        raise validation_error(f"Parameter {resource_arn} is not valid. Reason: not an ARN.") from wrong
+    kind, _, path = resource.partition("/")
+    if kind == "event-bus":
+        return BUS, await find_bus(ctx, path)
+    if kind == "rule":
+        bus, slash, name = path.rpartition("/")
+        return RULE, await rule_record(ctx, name, bus if slash else DEFAULT_BUS)
+    raise validation_error(
+        f"Parameter {resource_arn} is not valid. Reason: it names no rule and no event bus."
+    )
+
+
+async def _save(ctx: Context, kind: str, record: Record, tags: dict[str, str]) -> None:
+    value = {**record.value, "Tags": tags}
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(record.key) from changed

@@ -1,0 +1,115 @@
+"""Targets: where a rule's events go, and in which form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.pagination import page
+from nightbus.bus.transform import validate_target_input
+from nightbus.delivery.rules import RULE, rule_key
+from nightbus.delivery.targets import target_of
+from nightbus.services.context import Context
+from nightbus.services.events.names import bus_name, find_bus, invalid_token, rule_record
+from nightbus.services.events.rules import save_rule
+from nightbus.store.interface import Record
+
+_PAGE = 100
+TARGETS_PER_RULE = 5
+_HONOURED = frozenset({"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "RetryPolicy"})
+
+
+async def put_targets(
+    ctx: Context, *, rule: str, targets: list[dict[str, Any]], event_bus_name: str | None = None
+) -> dict[str, Any]:
+    record = await rule_record(ctx, rule, bus_name(event_bus_name))
+    by_id: dict[str, Any] = {target["Id"]: target for target in record.value.get("Targets", [])}
+    failed = []
+    for target in targets:
+        problem = _problem(target)
+        if problem is None:
+            by_id[target["Id"]] = target
+        else:
+            failed.append(
+                {"TargetId": target["Id"], "ErrorCode": problem.code, "ErrorMessage": problem.message}
+            )
+    if len(by_id) > TARGETS_PER_RULE:
+        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    await save_rule(
+        ctx, Record(record.key, {**record.value, "Targets": list(by_id.values())}, record.revision)
+    )
+    return {"FailedEntryCount": len(failed), "FailedEntries": failed}
+
+
+def _problem(target: Mapping[str, Any]) -> AwsError | None:
+    """Raises for what fails the whole call, as AWS does; returns what fails this entry alone."""
+    try:
+        Arn.parse(target["Arn"])
+    except ValueError:
+        reason = f"Parameter {target['Arn']} is not valid. Reason: Provided Arn is not in correct format."
+        raise AwsError("ValidationException", reason) from None
+    reason_of_input = validate_target_input(target)
+    if reason_of_input is not None:
+        raise AwsError("ValidationException", reason_of_input)
+    if target_of(target["Arn"]) is None:
+        raise not_supported("events", "PutTargets", f"target {target['Arn']}")
+    ignored = sorted(set(target) - _HONOURED)
+    if ignored:
+        raise not_supported("events", "PutTargets", ", ".join(ignored))
+    return None
+
+
+async def remove_targets(
+    ctx: Context, *, rule: str, ids: list[str], event_bus_name: str | None = None, force: bool = False
+) -> dict[str, Any]:
+    record = await rule_record(ctx, rule, bus_name(event_bus_name))
+    targets = record.value.get("Targets", [])
+    kept = [target for target in targets if target["Id"] not in ids]
+    known = {target["Id"] for target in targets}
+    failed = [
+        {
+            "TargetId": one,
+            "ErrorCode": "ResourceNotFoundException",
+            "ErrorMessage": f"Rule {rule} does not have a target with the Id {one}.",
+        }
+        for one in ids
+        if one not in known
+    ]
+    if len(kept) != len(targets):
+        await save_rule(ctx, Record(record.key, {**record.value, "Targets": kept}, record.revision))
+    return {"FailedEntryCount": len(failed), "FailedEntries": failed}
+
+
+async def list_targets_by_rule(
+    ctx: Context,
+    *,
+    rule: str,
+    event_bus_name: str | None = None,
+    next_token: str | None = None,
+    limit: int = _PAGE,
+) -> dict[str, Any]:
+    record = await rule_record(ctx, rule, bus_name(event_bus_name))
+    targets = sorted(record.value.get("Targets", []), key=lambda target: str(target["Id"]))
+    chosen, token = page(targets, lambda target: str(target["Id"]), limit, next_token, invalid_token())
+    return {"Targets": chosen, "NextToken": token}
+
+
+async def list_rule_names_by_target(
+    ctx: Context,
+    *,
+    target_arn: str,
+    event_bus_name: str | None = None,
+    next_token: str | None = None,
+    limit: int = _PAGE,
+) -> dict[str, Any]:
+    bus = bus_name(event_bus_name)
+    await find_bus(ctx, bus)
+    names = [
+        record.value["Name"]
+        for record in await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus))
+        if any(target["Arn"] == target_arn for target in record.value.get("Targets", []))
+    ]
+    chosen, token = page(names, str, limit, next_token, invalid_token())
+    return {"RuleNames": chosen, "NextToken": token}
