@@ -85,15 +85,14 @@ async def begin(
             if conflict.kind.endswith("/stack"):
                 continue
             raise
-        await start(ctx, current.id)
+        await ctx.platform.stacks.start(ctx.scope, current.id, ctx.call)
         return
 
 
-async def start(ctx: Context, stack_id: str) -> None:
-    """Set the engine to work. What it does within a moment is done before the client asks how far it is, which
-    spares the pauses of 5 and 30 seconds that clients make between two such questions.
+async def linger(ctx: Context, stack_id: str) -> None:
+    """What is done within a moment is done before the client asks how far it is: `aws cloudformation deploy`
+    pauses for 30 seconds and `sam delete` for 5 between two such questions.
     """
-    await ctx.platform.stacks.start(ctx.scope, stack_id, ctx.call)
     await ctx.platform.stacks.settled(stack_id, PATIENCE)
 
 

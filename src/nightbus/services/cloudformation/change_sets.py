@@ -11,6 +11,7 @@ from nightbus.services.cloudformation.beginning import (
     begin,
     find,
     find_standing,
+    linger,
     missing,
     records,
     refuse_busy,
@@ -249,6 +250,7 @@ async def execute_change_set(
         )
     except Conflict as conflict:
         raise _not_executable(change_set, "execution status", "EXECUTE_IN_PROGRESS") from conflict
+    await linger(ctx, stack.id)
     return {}
 
 

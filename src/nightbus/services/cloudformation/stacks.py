@@ -10,12 +10,12 @@ from nightbus.services.cloudformation.beginning import (
     begin,
     find,
     find_standing,
+    linger,
     missing,
     parents,
     records,
     refuse_busy,
     refuse_notifications,
-    start,
 )
 from nightbus.services.cloudformation.planning import last_deployment, planned, shown_deployment
 from nightbus.services.cloudformation.shapes import (
@@ -80,7 +80,7 @@ async def create_stack(
     stack.target, stack.imports = deployment.id, deployment.imports
     stack.description = Template(deployment.processed).description
     await keep_new(ctx, stack, deployment)
-    await start(ctx, stack.id)
+    await ctx.platform.stacks.start(ctx.scope, stack.id, ctx.call)
     return {"StackId": stack.id}
 
 
@@ -226,6 +226,7 @@ async def delete_stack(
         retain=retain_resources or [],
         change_set="",
     )
+    await linger(ctx, stack.id)
 
 
 _DELETABLE_UNDER_WAY = frozenset({"REVIEW_IN_PROGRESS"})
