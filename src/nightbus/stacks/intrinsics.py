@@ -33,6 +33,8 @@ PSEUDO_PARAMETERS = frozenset(
         "AccountId", "NoValue", "NotificationARNs", "Partition", "Region", "StackId", "StackName", "URLSuffix"
     )
 )  # fmt: skip
+MAX_COST = 16_000_000  # characters that functions may produce; every value looked at costs some as well
+_NODE_COST = 16
 _VARIABLE = re.compile(r"\$\{([^!{}][^{}]*|)\}|\$\{!([^{}]*)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):")
 
@@ -73,9 +75,11 @@ class Evaluator:
     extended: bool = False
     _held: dict[str, bool] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
+    _spent: list[int] = field(default_factory=lambda: [0])
 
     def evaluate(self, value: Any) -> Any:
         """NO_VALUE at the top means that the whole value goes away."""
+        self._spend(_NODE_COST)
         if isinstance(value, dict):
             name = function_of(value)
             if name is not None:
@@ -102,6 +106,12 @@ class Evaluator:
             self._held[name] = self._truth(self.conditions[name])
             self._open.discard(name)
         return self._held[name]
+
+    def _spend(self, cost: int) -> None:
+        """A short template must not unfold to a value that fills the memory."""
+        self._spent[0] += cost
+        if self._spent[0] > MAX_COST:
+            raise template_error("the values of the template are too large.")
 
     def _truth(self, expression: Any) -> bool:
         if isinstance(expression, dict) and set(expression) == {"Condition"}:
@@ -153,6 +163,7 @@ class Evaluator:
             if value is UNKNOWN:
                 return UNKNOWN
             parts.append(text_of(value, "Fn::Sub"))
+            self._spend(len(parts[-1]))
         result = "".join(parts) + text[at:]
         if "{{resolve:" in result:
             _refuse_dynamic(result)
@@ -178,7 +189,9 @@ class Evaluator:
             return UNKNOWN
         if any(isinstance(item, dict | list) for item in items):
             raise template_error(_JOIN)
-        return argument[0].join(text_of(item, "Fn::Join") for item in items)
+        texts = [text_of(item, "Fn::Join") for item in items]
+        self._spend(sum(map(len, texts)) + len(argument[0]) * len(texts))
+        return argument[0].join(texts)
 
     def _select(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) != 2:

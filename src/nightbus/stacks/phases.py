@@ -154,6 +154,7 @@ async def _all_deleted(work: Work, good: str, bad: str, *, undo: bool) -> None:
     changes: list[Change] = [DeleteRecord(work.scope, EXPORT, name) for name in exports]
     if good == "DELETE_COMPLETE":
         changes.append(DeleteRecord(work.scope, NAME, work.stack.name))
+        changes += await work.records.loose_ends(work.stack)
     await work.turn(good, "", *changes, imports=[])
 
 

@@ -287,6 +287,14 @@ class StackRecords:
         found = [kept for kept in map(_change_set, records) if kept and kept.value.stack_id == stack.id]
         return sorted(found, key=lambda kept: (kept.value.created, kept.value.id))
 
+    async def loose_ends(self, stack: Stack) -> list[DeleteRecord]:
+        """What goes away with a deleted stack: its change sets, and every deployment but the last."""
+        kept = f"{stack.key}/{stack.shown_deployment}"
+        deployments = await self._store.list(self._scope, DEPLOYMENT, prefix=f"{stack.key}/")
+        keys = [(DEPLOYMENT, record.key) for record in deployments if record.key != kept]
+        keys += [(CHANGE_SET, found.value.key) for found in await self.change_sets(stack)]
+        return [DeleteRecord(self._scope, kind, key) for kind, key in keys]
+
     async def exports(self) -> dict[str, dict[str, str]]:
         """By name: `value` and `stack_id`."""
         return {record.key: record.value for record in await self._store.list(self._scope, EXPORT)}

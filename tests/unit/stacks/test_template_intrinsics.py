@@ -103,3 +103,11 @@ def test_language_extensions() -> None:
     found = _evaluator(extended=True)
     assert found.evaluate({"Fn::Length": {"Ref": "L"}}) == 2
     assert found.evaluate({"Fn::ToJsonString": {"a": {"Ref": "P"}}}) == '{"a":"p"}'
+
+
+def test_a_short_template_cannot_unfold_without_end() -> None:
+    bomb = Evaluator({}, {"M": {"a": {"b": ["x"] * 10_000}}})
+    with pytest.raises(AwsError, match="the values of the template are too large"):
+        bomb.evaluate([{"Fn::FindInMap": ["M", "a", "b"]}] * 10_000)
+    with pytest.raises(AwsError, match="the values of the template are too large"):
+        Evaluator({"P": "x" * 4096}).evaluate({"Fn::Sub": "${P}" * 10_000})

@@ -51,7 +51,10 @@ def test_given_before_previous_before_default() -> None:
 
 
 def test_lists_are_lists_and_secrets_are_masked() -> None:
-    declared: dict[str, dict[str, Any]] = {"L": {"Type": "CommaDelimitedList"}, "S": {"Type": "String", "NoEcho": True}}
+    declared: dict[str, dict[str, Any]] = {
+        "L": {"Type": "CommaDelimitedList"},
+        "S": {"Type": "String", "NoEcho": True},
+    }
     texts = {"L": "a, b", "S": "secret"}
     assert typed(declared, texts) == {"L": ["a", "b"], "S": "secret"}
     assert shown(declared, texts)[1] == {"ParameterKey": "S", "ParameterValue": "****"}

@@ -25,7 +25,7 @@ from nightbus.services.cloudformation.shapes import (
     tag_list,
     when,
 )
-from nightbus.services.cloudformation.sources import template_text
+from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.cloudformation.stacks import keep_new, new_stack
 from nightbus.services.context import Context
 from nightbus.stacks.parameters import shown
@@ -77,8 +77,9 @@ async def create_change_set(
     text = await template_text(
         ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
     )
-    proposal = propose(
+    proposal = await read(
         text,
+        propose,
         parameters or [],
         old.parameters if old else {},
         tags_of(tags) if tags is not None else old.tags if old else {},

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from nightbus.aws.errors import AwsError
@@ -10,6 +13,7 @@ from nightbus.aws.replies import ByteStream
 from nightbus.services.context import Context
 from nightbus.stacks.template import INLINE_LIMIT, URL_LIMIT
 
+T = TypeVar("T")
 _AWS_PATH_HOST = re.compile(r"s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?$")
 _AWS_BUCKET_HOST = re.compile(r"(?P<bucket>.+?)\.s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?$")
 _LOCAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3\.)?localhost$")
@@ -46,6 +50,13 @@ def _checked_body(body: str) -> str:
             f"Member must have length less than or equal to {INLINE_LIMIT}"
         )
     return body
+
+
+async def read(text: str, reader: Callable[..., T], *args: Any) -> T:
+    """`reader(text, *args)`; a large template takes seconds, in which the node has other things to do."""
+    if len(text) > INLINE_LIMIT:
+        return await asyncio.to_thread(reader, text, *args)
+    return reader(text, *args)
 
 
 async def _from_s3(ctx: Context, url: str) -> str:

@@ -25,7 +25,7 @@ from nightbus.services.cloudformation.shapes import (
     stack_shape,
     stack_summary,
 )
-from nightbus.services.cloudformation.sources import template_text
+from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.context import Context
 from nightbus.stacks import capabilities as acknowledged
 from nightbus.stacks.events import stack_event
@@ -71,7 +71,9 @@ async def create_stack(
         )
     await _refuse_existing(ctx, stack_name)
     text = await template_text(ctx, template_body, template_url, None)
-    proposal = propose(text, parameters or [], {}, tags_of(tags or []), capabilities or [], role_arn or "")
+    proposal = await read(
+        text, propose, parameters or [], {}, tags_of(tags or []), capabilities or [], role_arn or ""
+    )
     _require_auto_expand(proposal)
     failing = on_failure or ("DO_NOTHING" if disable_rollback else "ROLLBACK")
     stack = await new_stack(ctx, stack_name, "CREATE_IN_PROGRESS", failing, client_request_token)
@@ -153,8 +155,9 @@ async def update_stack(
     text = await template_text(
         ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
     )
-    proposal = propose(
+    proposal = await read(
         text,
+        propose,
         parameters or [],
         old.parameters if old else {},
         tags_of(tags) if tags is not None else old.tags if old else {},

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.services.cloudformation.beginning import missing, records
 from nightbus.services.cloudformation.planning import shown_deployment
-from nightbus.services.cloudformation.sources import template_text
+from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.context import Context
 from nightbus.stacks import capabilities
 from nightbus.stacks.intrinsics import text_of
@@ -26,13 +26,13 @@ async def get_template(
 ) -> dict[str, Any]:
     deployment = await _deployment(ctx, stack_name, change_set_name)
     stage = template_stage or "Original"
-    body = deployment.original if stage == "Original" else _processed(deployment)
+    body = deployment.original if stage == "Original" else await _processed(deployment)
     return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
 
 
-def _processed(deployment: Deployment) -> str:
+async def _processed(deployment: Deployment) -> str:
     """Without a transform there is nothing to process: the same text."""
-    if read_template(deployment.original).transforms:
+    if (await read(deployment.original, read_template)).transforms:
         return json.dumps(deployment.processed)
     return deployment.original
 
@@ -80,10 +80,9 @@ async def get_template_summary(
     stack_name: str | None = None,
 ) -> dict[str, Any]:
     if stack_name is not None:
-        template = read_template((await _deployment(ctx, stack_name, None)).original)
+        template = await read((await _deployment(ctx, stack_name, None)).original, read_template)
     else:
-        template = read_template(await template_text(ctx, template_body, template_url, None))
-        _check(template)
+        template = await read(await template_text(ctx, template_body, template_url, None), _checked)
     return {
         **_declared(template, with_type=True),
         "ResourceTypes": template.types(),
@@ -95,14 +94,15 @@ async def get_template_summary(
 async def validate_template(
     ctx: Context, *, template_body: str | None = None, template_url: str | None = None
 ) -> dict[str, Any]:
-    template = read_template(await template_text(ctx, template_body, template_url, None))
-    _check(template)
+    template = await read(await template_text(ctx, template_body, template_url, None), _checked)
     return _declared(template, with_type=False)
 
 
-def _check(template: Template) -> None:
+def _checked(text: str) -> Template:
+    template = read_template(text)
     if SERVERLESS not in template.transforms:
         check_template(template)
+    return template
 
 
 def _declared(template: Template, *, with_type: bool) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""The SAM transform in its process, and the capabilities of what comes out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.proposal import process, propose
+
+SCOPE = Scope("000000000000", "eu-west-1")
+
+
+def _sam(**properties: Any) -> str:
+    function = {"Type": "AWS::Serverless::Function", "Properties": properties}
+    document = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"F": function}}
+    return json.dumps(
+        {**document, "Parameters": {"Policy": {"Type": "String", "Default": "AWSLambda_FullAccess"}}}
+    )
+
+
+FUNCTION = {"InlineCode": "def h(e, c): ...", "Handler": "index.h", "Runtime": "python3.12"}
+
+
+async def test_a_function_becomes_a_function_and_its_role() -> None:
+    found = await process(
+        propose(_sam(**FUNCTION, Policies=["AmazonDynamoDBFullAccess"]), [], {}, {}, ["CAPABILITY_IAM"]),
+        SCOPE,
+    )
+    resources = found.processed["Resources"]
+    assert {name: one["Type"] for name, one in resources.items()} == {
+        "F": "AWS::Lambda::Function",
+        "FRole": "AWS::IAM::Role",
+    }
+    assert "Transform" not in found.processed
+    policies = resources["FRole"]["Properties"]["ManagedPolicyArns"]
+    assert policies[-1] == "arn:aws:iam::aws:policy/AmazonDynamoDBFullAccess"
+
+
+async def test_what_the_transform_makes_needs_its_capability() -> None:
+    with pytest.raises(AwsError) as refused:
+        await process(propose(_sam(**FUNCTION), [], {}, {}, []), SCOPE)
+    assert str(refused.value) == "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_IAM]"
+
+
+async def test_a_wrong_function_is_refused_in_cloudformations_words() -> None:
+    with pytest.raises(AwsError) as refused:
+        await process(propose(_sam(Colour="red"), [], {}, {}, ["CAPABILITY_IAM"]), SCOPE)
+    assert refused.value.message.startswith(
+        "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
+        "Number of errors found: 1. Resource with id [F] is invalid. property Colour"
+    )
