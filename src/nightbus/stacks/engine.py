@@ -11,6 +11,7 @@ from nightbus.clock import Clock
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.phases import PHASES, run
 from nightbus.stacks.records import STACK, Stack
+from nightbus.stacks.retention import forget, is_forgotten
 from nightbus.stacks.work import Work
 from nightbus.store.interface import Store
 
@@ -55,7 +56,9 @@ class Engine:
         for scope in await self._store.scopes(STACK):
             for record in await self._store.list(scope, STACK):
                 stack = Stack(**record.value)
-                if stack.status in PHASES:
+                if is_forgotten(stack, self._clock.now_ms()):
+                    await forget(self._store, scope, stack)
+                elif stack.status in PHASES:
                     log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
                     await self.start(scope, stack.id, stack.call(scope))
 

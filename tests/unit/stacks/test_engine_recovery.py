@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from nightbus.clock import SystemClock
+from nightbus.stacks.records import put_stack
 from nightbus.store.sqlite import SqliteStore
-from stack_rig import RESTING, FrozenStore, Rig, att, ref, thing
+from stack_rig import RESTING, SCOPE, FrozenStore, Rig, att, ref, thing
 
 FIRST = {
     "A": thing(Size=1),
@@ -114,3 +115,17 @@ async def test_killed_anywhere_it_ends_in_a_known_state(tmp_path: Path, case: st
             assert at > 3  # there was something to be cut off
             return
     raise AssertionError("the operation never came to its end")
+
+
+async def test_a_deleted_stack_is_forgotten_after_ninety_days(rig: Rig) -> None:
+    await rig.create(FIRST)
+    assert await rig.delete() == "DELETE_COMPLETE"
+    await rig.engine.recover()
+    assert (await rig.stack()).status == "DELETE_COMPLETE"
+    stack = await rig.stack()
+    stack.deleted -= 91 * 24 * 3600 * 1000
+    await rig.store.commit(put_stack(SCOPE, stack))
+    await rig.engine.recover()
+    assert await rig.records.stack(rig.stack_id) is None
+    assert await rig.records.resources(stack) == {}
+    assert await rig.store.logs(SCOPE) == []

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from nightbus.services.cloudformation import change_sets, exports, stack_resources, stacks, templates
+from nightbus.services.cloudformation import (
+    change_sets,
+    exports,
+    stack_resources,
+    stack_states,
+    stacks,
+    templates,
+)
 from nightbus.services.context import Handler
 
 HANDLERS: dict[str, Handler] = {
-    "CancelUpdateStack": stacks.cancel_update_stack,
-    "ContinueUpdateRollback": stacks.continue_update_rollback,
+    "CancelUpdateStack": stack_states.cancel_update_stack,
+    "ContinueUpdateRollback": stack_states.continue_update_rollback,
     "CreateChangeSet": change_sets.create_change_set,
     "CreateStack": stacks.create_stack,
     "DeleteChangeSet": change_sets.delete_change_set,
@@ -26,8 +33,8 @@ HANDLERS: dict[str, Handler] = {
     "ListImports": exports.list_imports,
     "ListStackResources": stack_resources.list_stack_resources,
     "ListStacks": stacks.list_stacks,
-    "RollbackStack": stacks.rollback_stack,
+    "RollbackStack": stack_states.rollback_stack,
     "UpdateStack": stacks.update_stack,
-    "UpdateTerminationProtection": stacks.update_termination_protection,
+    "UpdateTerminationProtection": stack_states.update_termination_protection,
     "ValidateTemplate": templates.validate_template,
 }

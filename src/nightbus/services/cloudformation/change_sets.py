@@ -28,6 +28,7 @@ from nightbus.services.cloudformation.shapes import (
 from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.cloudformation.stacks import keep_new, new_stack
 from nightbus.services.context import Context
+from nightbus.stacks.events import STACK_TYPE
 from nightbus.stacks.parameters import shown
 from nightbus.stacks.plan import NO_CHANGES, is_empty
 from nightbus.stacks.proposal import Proposal, propose, tags_of
@@ -140,6 +141,7 @@ async def _fill(
     """Changes or the reason why there are none. What a transform runs into fails the change set, not the call."""
     try:
         deployment, changes = await planned(ctx, stack, old, proposal)
+        _refuse_nested(change_set, deployment)
     except AwsError as error:
         if not proposal.is_serverless:
             raise
@@ -152,6 +154,12 @@ async def _fill(
         change_set.status_reason = NO_CHANGES
     change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
     return None
+
+
+def _refuse_nested(change_set: ChangeSet, deployment: Deployment) -> None:
+    """Without nested stacks the parameter means nothing; with them it means change sets that are not made yet."""
+    if change_set.include_nested and STACK_TYPE in Template(deployment.processed).types():
+        raise not_supported("cloudformation", "CreateChangeSet", "IncludeNestedStacks for a nested stack")
 
 
 async def _find(ctx: Context, name: str, stack_name: str | None) -> Kept[ChangeSet]:

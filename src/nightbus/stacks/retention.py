@@ -1,0 +1,24 @@
+"""How long is a deleted stack remembered? 90 days, as on AWS; then everything that is kept of it goes."""
+
+from __future__ import annotations
+
+from nightbus.aws.calls import Scope
+from nightbus.stacks.events import log_name
+from nightbus.stacks.records import DEPLOYMENT, RESOURCE, STACK, Stack
+from nightbus.store.interface import DeleteRecord, Store, TrimLog
+
+REMEMBERED_MS = 90 * 24 * 3600 * 1000
+
+
+def is_forgotten(stack: Stack, now_ms: int) -> bool:
+    return stack.status == "DELETE_COMPLETE" and stack.deleted < now_ms - REMEMBERED_MS
+
+
+async def forget(store: Store, scope: Scope, stack: Stack) -> None:
+    """Change sets and exports went when it was deleted."""
+    changes = [
+        DeleteRecord(scope, kind, record.key)
+        for kind in (RESOURCE, DEPLOYMENT)
+        for record in await store.list(scope, kind, prefix=f"{stack.key}/")
+    ]
+    await store.commit(*changes, DeleteRecord(scope, STACK, stack.key), TrimLog(scope, log_name(stack)))
