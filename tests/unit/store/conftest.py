@@ -1,0 +1,56 @@
+"""Every backend of the store goes through the same tests; one line each in `BACKENDS`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from nightbus.clock import Clock, SystemClock, VirtualClock
+from nightbus.store.interface import Store
+from nightbus.store.sqlite import SqliteStore
+
+BACKENDS: dict[str, Callable[[Path, Clock], Store]] = {
+    "sqlite": lambda folder, clock: SqliteStore.open(folder, clock, durable=False),
+}
+
+
+class Opener:
+    """Opens stores on one folder and closes what the test left open."""
+
+    def __init__(self, backend: str, folder: Path) -> None:
+        self._backend = BACKENDS[backend]
+        self._folder = folder
+        self._open: list[Store] = []
+
+    def __call__(self, clock: Clock | None = None) -> Store:
+        self._open.append(self._backend(self._folder, clock or SystemClock()))
+        return self._open[-1]
+
+    async def close(self) -> None:
+        for store in self._open:
+            await store.close()
+
+
+@pytest.fixture(params=BACKENDS)
+async def opened(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+    opener = Opener(request.param, tmp_path / "data")
+    yield opener
+    await opener.close()
+
+
+@pytest.fixture
+def store(opened: Opener) -> Store:
+    return opened()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def timed(opened: Opener, clock: VirtualClock) -> Store:
+    """A store whose time is the test's own."""
+    return opened(clock)
