@@ -41,9 +41,10 @@ def records(
     connection: sqlite3.Connection, scope: Scope, kind: str, prefix: str, after: str, limit: int | None
 ) -> list[Record]:
     starts, values = _begins_with("key", prefix)
+    beyond = ">" if after else ">="  # "" is a key too
     rows = connection.execute(
         "SELECT key, value, revision FROM record"  # noqa: S608 - made of constants
-        f" WHERE kind = ? AND scope = ? AND key > ?{starts} ORDER BY key LIMIT ?",
+        f" WHERE kind = ? AND scope = ? AND key {beyond} ?{starts} ORDER BY key LIMIT ?",
         (kind, scope_text(scope), after, *values, -1 if limit is None else limit),
     )
     return [Record(key, orjson.loads(value), revision) for key, value, revision in rows]

@@ -1,0 +1,180 @@
+"""What does the SQLite backend promise beyond the contract? Groups, failures, the folder, the sweep, checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from nightbus.aws.calls import Scope
+from nightbus.clock import SystemClock
+from nightbus.store import checkpoints
+from nightbus.store.interface import Append, Conflict, KeepBlob, PutRecord, ReleaseBlob
+from nightbus.store.schema import FILE_NAME, connect
+from nightbus.store.sqlite import FolderInUse, NewerSchema, SqliteStore, StoreClosed
+
+HERE = Scope("111111111111", "eu-west-1")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore.open(tmp_path / "data", SystemClock(), durable=False)
+    yield opened
+    await opened.close()
+
+
+async def eventually_gone(path: Path) -> None:
+    async with asyncio.timeout(10):
+        while path.exists():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_conflict_or_bad_value_within_a_group_hurts_nobody_else(store: SqliteStore) -> None:
+    await store.commit(PutRecord(HERE, "k", "a", {}))
+    outcomes = await asyncio.gather(
+        store.commit(Append(HERE, "new", 1, b"")),
+        store.commit(Append(HERE, "newer", 1, b""), PutRecord(HERE, "k", "a", {}, 9)),
+        store.commit(Append(HERE, "newer", 2, b"")),
+        store.commit(Append(HERE, "newer", 3, b""), PutRecord(HERE, "k", "b", {"v": object()})),
+        store.commit(Append(HERE, "newer", 2**70, b"")),
+        store.commit(Append(HERE, "newer", 4, b"")),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in outcomes] == [
+        type(None), Conflict, type(None), TypeError, OverflowError, type(None),
+    ]  # fmt: skip
+    assert [one.time for one in await store.read(HERE, "newer")] == [2, 4]
+    assert [one.time for one in await store.read(HERE, "new")] == [1]
+
+
+async def test_a_full_disk_fails_the_commits_concerned_and_the_writer_lives_on(store: SqliteStore) -> None:
+    await store.commit(PutRecord(HERE, "k", "a", {}))
+    (pages,) = store._writing.execute("PRAGMA page_count").fetchone()
+    store._writing.execute(f"PRAGMA max_page_count = {pages + 4}").fetchall()
+    big = store.commit(Append(HERE, "big", 1, b"x" * 100_000))
+    small = [store.commit(PutRecord(HERE, "k", f"s{n}", {})) for n in range(5)]
+    failed, *fine = await asyncio.gather(big, *small, return_exceptions=True)
+    assert isinstance(failed, sqlite3.OperationalError)
+    assert fine == [None] * 5
+    store._writing.execute("PRAGMA max_page_count = 1000000").fetchall()
+    await store.commit(Append(HERE, "big", 2, b"x" * 100_000))
+    assert [one.time for one in await store.read(HERE, "big")] == [2]
+
+
+async def test_many_commits_share_few_transactions(store: SqliteStore) -> None:
+    begun: list[str] = []
+    store._writing.set_trace_callback(lambda text: begun.append(text) if text.startswith("BEGIN") else None)
+    await asyncio.gather(*[store.commit(Append(HERE, "l", n, b"")) for n in range(400)])
+    assert len(begun) < 100
+    assert len(await store.read(HERE, "l")) == 400
+
+
+async def test_one_folder_one_node(store: SqliteStore, tmp_path: Path) -> None:
+    with pytest.raises(FolderInUse, match=f"process {os.getpid()}"):
+        SqliteStore.open(tmp_path / "data", SystemClock())
+    store.announce(4566)
+    with pytest.raises(FolderInUse, match="port 4566"):
+        SqliteStore.open(tmp_path / "data", SystemClock())
+    await store.close()
+    await SqliteStore.open(tmp_path / "data", SystemClock()).close()
+
+
+async def test_another_process_is_refused_too(store: SqliteStore, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from nightbus.clock import SystemClock;"
+        "from nightbus.store.sqlite import SqliteStore; SqliteStore.open(Path(sys.argv[1]), SystemClock())"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "data")], capture_output=True, text=True, check=False
+    )
+    assert other.returncode != 0
+    assert "FolderInUse" in other.stderr
+
+
+async def test_a_newer_schema_is_refused_and_the_folder_let_go(store: SqliteStore, tmp_path: Path) -> None:
+    await store.close()
+    connection = connect(tmp_path / "data", durable=False)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    for _ in range(2):
+        with pytest.raises(NewerSchema, match="schema 99"):
+            SqliteStore.open(tmp_path / "data", SystemClock())
+
+
+async def test_nobody_else_may_read_the_folder(store: SqliteStore, tmp_path: Path) -> None:
+    blob = await store.put_blob(b"x")
+    await store.commit(KeepBlob(blob.digest, "o"), PutRecord(HERE, "k", "a", {}))
+    for path in [tmp_path / "data", *(tmp_path / "data").rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+
+
+async def test_after_closing_commits_are_refused(store: SqliteStore) -> None:
+    await store.close()
+    with pytest.raises(StoreClosed):
+        await store.commit(PutRecord(HERE, "k", "a", {}))
+
+
+async def test_the_file_goes_after_its_last_owner(store: SqliteStore) -> None:
+    blob = await store.put_blob(b"x")
+    await store.commit(KeepBlob(blob.digest, "a"), KeepBlob(blob.digest, "b"))
+    path = store.blob_path(blob.digest)
+    assert path.relative_to(path.parents[2]) == Path("blobs") / blob.digest[:2] / blob.digest[2:]
+    await store.commit(ReleaseBlob(blob.digest, "a"))
+    await store.commit(ReleaseBlob(blob.digest, "b"))
+    await eventually_gone(path)
+
+
+async def test_the_next_start_sweeps_what_no_commit_kept(store: SqliteStore, tmp_path: Path) -> None:
+    kept, lost = await store.put_blob(b"kept"), await store.put_blob(b"lost")
+    await store.commit(KeepBlob(kept.digest, "owner"))
+    lost_path, half = store.blob_path(lost.digest), tmp_path / "data" / "blobs" / "incoming" / "tmphalf"
+    half.write_bytes(b"half")
+    await store.close()
+    long_ago = time.time() - 60
+    for path in (lost_path, half, store.blob_path(kept.digest)):
+        os.utime(path, (long_ago, long_ago))
+    again = SqliteStore.open(tmp_path / "data", SystemClock(), durable=False)
+    try:
+        await eventually_gone(lost_path)
+        await eventually_gone(half)
+        assert again.blob_path(kept.digest).read_bytes() == b"kept"
+    finally:
+        await again.close()
+
+
+async def test_the_write_ahead_log_does_not_grow_without_end(store: SqliteStore, tmp_path: Path) -> None:
+    wal = tmp_path / "data" / f"{FILE_NAME}-wal"
+    largest = 0
+    for n in range(150):
+        await asyncio.gather(*[store.commit(Append(HERE, "l", n, b"x" * 100_000)) for _ in range(8)])
+        largest = max(largest, wal.stat().st_size)
+    assert checkpoints.LARGE < largest < checkpoints.TOO_LARGE + 2 * checkpoints.LARGE
+    await store.close()
+    assert not wal.exists() or wal.stat().st_size == 0
+
+
+@pytest.mark.parametrize("wanted", [{"since": 999_990}, {"key": "k777777"}, {"backwards": True}])
+async def test_a_large_log_opens_and_reads_fast(tmp_path: Path, wanted: dict[str, object]) -> None:
+    store = SqliteStore.open(tmp_path / "data", SystemClock(), durable=False)
+    await store.commit(Append(HERE, "l", 0, b""))
+    store._writing.execute(
+        "WITH RECURSIVE n(x) AS (SELECT 2 UNION ALL SELECT x + 1 FROM n WHERE x < 1000000)"
+        " INSERT INTO entry SELECT 1, x, x, 'k' || x, x'00' FROM n"
+    )
+    await store.close()
+    start = time.perf_counter()
+    store = SqliteStore.open(tmp_path / "data", SystemClock(), durable=False)
+    try:
+        found = await store.read(HERE, "l", limit=10, **wanted)  # type: ignore[arg-type]
+        assert time.perf_counter() - start < 0.5
+        assert found
+    finally:
+        await store.close()
