@@ -11,31 +11,23 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from nightbus.aws.errors import AwsError
+from nightbus.stacks.expressions import (
+    NO_VALUE,
+    UNKNOWN,
+    VARIABLE,
+    attribute_parts,
+    function_of,
+    has_unknown,
+    sub_parts,
+    template_error,
+    text_of,
+)
 
-
-class _Marker:
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __repr__(self) -> str:
-        return self._name
-
-
-UNKNOWN: Final = _Marker("UNKNOWN")
-NO_VALUE: Final = _Marker("NO_VALUE")
-
-PSEUDO_PARAMETERS = frozenset(
-    "AWS::" + name
-    for name in (
-        "AccountId", "NoValue", "NotificationARNs", "Partition", "Region", "StackId", "StackName", "URLSuffix"
-    )
-)  # fmt: skip
 MAX_COST = 16_000_000  # characters that functions may produce; every value looked at costs some as well
 _NODE_COST = 16
-_VARIABLE = re.compile(r"\$\{([^!{}][^{}]*|)\}|\$\{!([^{}]*)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):")
 
 
@@ -58,10 +50,6 @@ class Nothing:
 
     def imported(self, name: str) -> Any:
         return UNKNOWN
-
-
-def template_error(message: str) -> AwsError:
-    return AwsError("ValidationError", f"Template error: {message}")
 
 
 @dataclass(frozen=True)
@@ -153,7 +141,7 @@ class Evaluator:
         variables = {name: self.evaluate(value) for name, value in given.items()}
         parts: list[str] = []
         at = 0
-        for match in _VARIABLE.finditer(text):
+        for match in VARIABLE.finditer(text):
             parts.append(text[at : match.start()])
             at = match.end()
             if match.group(2) is not None:
@@ -347,71 +335,6 @@ _FUNCTIONS: Mapping[str, Callable[[Evaluator, Any], Any]] = {
     "Fn::Length": Evaluator._length,
     "Fn::ToJsonString": Evaluator._to_json,
 }
-
-
-def function_of(value: Mapping[str, Any]) -> str | None:
-    """The name of the function that this object calls, or None when it is a plain object.
-
-    `Condition` is none: it means a condition only inside of conditions, elsewhere it is a member like any other.
-    """
-    if len(value) != 1:
-        return None
-    name = next(iter(value))
-    return name if name == "Ref" or name.startswith("Fn::") else None
-
-
-def attribute_parts(argument: Any) -> tuple[str, Any]:
-    """The resource and the attribute (which may be an expression) of an Fn::GetAtt."""
-    if isinstance(argument, str) and "." in argument:
-        resource, _, attribute = argument.partition(".")
-        return resource, attribute
-    if isinstance(argument, list) and len(argument) >= 2 and all(argument) and isinstance(argument[0], str):
-        if all(isinstance(part, str) for part in argument[1:]):
-            return argument[0], ".".join(argument[1:])
-        if len(argument) == 2 and isinstance(argument[1], dict):
-            return argument[0], argument[1]
-    raise template_error(
-        "every Fn::GetAtt object requires two non-empty parameters, the resource name and the resource attribute"
-    )
-
-
-def sub_parts(argument: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(argument, str):
-        return argument, {}
-    if (
-        isinstance(argument, list)
-        and len(argument) == 2
-        and isinstance(argument[0], str)
-        and isinstance(argument[1], dict)
-    ):
-        return argument[0], argument[1]
-    raise template_error(
-        "One or more Fn::Sub intrinsic functions don't specify expected arguments. Specify a string as first "
-        "argument, and an optional second argument to specify a mapping of values to replace in the string"
-    )
-
-
-def sub_variables(text: str) -> list[str]:
-    return [match.group(1).strip() for match in _VARIABLE.finditer(text) if match.group(2) is None]
-
-
-def has_unknown(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(has_unknown(child) for child in value.values())
-    if isinstance(value, list):
-        return any(has_unknown(child) for child in value)
-    return value is UNKNOWN
-
-
-def text_of(value: Any, function: str) -> str:
-    """A scalar as CloudFormation writes it into a string."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return ",".join(value)
-    raise template_error(f"{function} expressions must not hold an object or a list of objects.")
 
 
 def _comparable(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.documents import format_error
-from nightbus.stacks.intrinsics import text_of
+from nightbus.stacks.expressions import text_of
 
 MASK = "****"
 MAX_VALUE = 4096

@@ -12,9 +12,10 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.stacks.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.graph import dependencies, order
 from nightbus.stacks.interface import ResourceType
-from nightbus.stacks.intrinsics import NO_VALUE, UNKNOWN, Evaluator, has_unknown
+from nightbus.stacks.intrinsics import Evaluator
 from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.references import references
 from nightbus.stacks.resolution import conditions_held, evaluator, outputs_of, wanted

@@ -9,8 +9,8 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.documents import format_error, read_document
+from nightbus.stacks.expressions import PSEUDO_PARAMETERS, template_error
 from nightbus.stacks.graph import dependencies, order
-from nightbus.stacks.intrinsics import PSEUDO_PARAMETERS, template_error
 from nightbus.stacks.parameters import check_declaration
 from nightbus.stacks.references import conditions_named, references
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.intrinsics import NO_VALUE, UNKNOWN, Evaluator
+from nightbus.stacks.expressions import NO_VALUE, UNKNOWN
+from nightbus.stacks.intrinsics import Evaluator
 
 
 class _Made:
