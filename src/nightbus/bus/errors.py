@@ -1,26 +1,51 @@
-"""How is a pattern refused? With AWS's reason and the position at which AWS's own parser stopped."""
+"""How is a pattern refused? With AWS's reason and the place at which AWS's own parser stopped."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SHOWN = 500  # of the pattern's characters; AWS's JSON parser cuts longer sources off in its messages
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Both from 1; the column counts UTF-16 units, as a Java string does."""
+
+    line: int
+    column: int
+
+
+def position(text: str, offset: int) -> Position:
+    before = text[:offset].replace("\r\n", "\n").replace("\r", "\n")
+    line_start = before.rfind("\n") + 1
+    return Position(before.count("\n") + 1, utf16_length(before[line_start:]) + 1)
+
+
+def utf16_length(text: str) -> int:
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def source_at(text: str, place: Position) -> str:
+    cut = f"[truncated {len(text) - SHOWN} chars]" if len(text) > SHOWN else ""
+    return f'[Source: (String)"{text[:SHOWN]}"{cut}; line: {place.line}, column: {place.column}]'
 
 
 class InvalidPattern(ValueError):
     """`reason` is AWS's text; `line` and `column` are None where AWS gives no position.
 
-    `doubled`: inside the lists of anything-but's operators AWS wraps the error twice, so the position stands twice.
+    Two positions: inside the lists of anything-but AWS wraps its error once more, so the second one follows the
+    first in the message.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        text: str,
-        line: int | None = None,
-        column: int | None = None,
-        *,
-        doubled: bool = False,
-    ) -> None:
+    def __init__(self, reason: str, text: str, positions: Sequence[Position] = ()) -> None:
         self.reason = reason
         self.text = text
-        self.line = line
-        self.column = column
-        where = "" if line is None else f'\n at [Source: (String)"{text}"; line: {line}, column: {column}]'
-        super().__init__(f"Event pattern is not valid. Reason: {reason}{where * (2 if doubled else 1)}")
+        self.positions = tuple(positions)
+        self.line = positions[0].line if positions else None
+        self.column = positions[0].column if positions else None
+        places = "".join(f"\n at {source_at(text, place)}" for place in positions)
+        super().__init__(f"Event pattern is not valid. Reason: {reason}{places}")
+
+    def again_at(self, place: Position) -> InvalidPattern:
+        return InvalidPattern(self.reason, self.text, (*self.positions, place))

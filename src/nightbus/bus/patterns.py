@@ -1,24 +1,14 @@
-"""What is an event pattern, and does an event match it? The front door of the pattern language."""
+"""What is an event pattern, and does an event match it? The front door of the pattern language.
+
+The text is read by parsing.py on tokens.py and operators.py; the parsed values are rule.py's, of the kinds in
+matchers.py; matching.py compares them with the values that fields.py finds in an event.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 from nightbus.bus.errors import InvalidPattern
+from nightbus.bus.matching import matches
+from nightbus.bus.parsing import parse_pattern
+from nightbus.bus.rule import Pattern
 
 __all__ = ["InvalidPattern", "Pattern", "matches", "parse_pattern"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A rule's pattern."""
-
-
-def parse_pattern(text: str) -> Pattern:
-    raise NotImplementedError
-
-
-def matches(pattern: Pattern, event: Mapping[str, Any]) -> bool:
-    raise NotImplementedError

@@ -1,0 +1,45 @@
+"""Which values does an event have at which paths, and in which elements of which arrays do they lie?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# The elements of arrays that a value lies in, outermost first: (number of the array in the event, index).
+Elements = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    value: Any
+    elements: Elements = ()
+
+
+Leaves = dict[str, list[Leaf]]
+
+
+def leaves_of(event: Mapping[str, Any], prefixes: Collection[str] | None = None) -> Leaves:
+    """Strings, numbers, booleans and nulls by path; only those at or on the way to `prefixes`, where given.
+
+    Scalars of an array do not count as lying in an element of it; objects and arrays in it do.
+    """
+    found: Leaves = {}
+    arrays = 0
+    rest: list[tuple[str, Any, Elements]] = [("", event, ())]
+    at_root = True
+    for path, value, elements in rest:
+        if isinstance(value, Mapping):
+            for name, inner in value.items():
+                inner_path = name if at_root else f"{path}.{name}"
+                if prefixes is None or inner_path in prefixes:
+                    rest.append((inner_path, inner, elements))
+        elif isinstance(value, (list, tuple)):
+            arrays += 1
+            for index, inner in enumerate(value):
+                nested = isinstance(inner, (Mapping, list, tuple))
+                rest.append((path, inner, (*elements, (arrays, index)) if nested else elements))
+        else:
+            found.setdefault(path, []).append(Leaf(value, elements))
+        at_root = False
+    return found

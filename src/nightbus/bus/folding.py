@@ -1,0 +1,43 @@
+"""When are two strings the same but for case, as event-ruler sees it?
+
+Each character of the rule accepts its own lower or its own upper form, one UTF-16 unit at a time; so `ß` accepts
+`SS`, but not the reverse, and letters outside the basic plane accept only themselves. `casefold` is something else.
+"""
+
+from __future__ import annotations
+
+Folds = tuple[tuple[str, ...], ...]
+
+
+def folds(text: str) -> Folds:
+    return tuple(_forms(char) for char in text)
+
+
+def _forms(char: str) -> tuple[str, ...]:
+    if char > "\uffff":
+        return (char,)
+    lower, upper = char.lower(), char.upper()
+    return (lower,) if lower == upper else (lower, upper)
+
+
+def equals(rule: Folds, value: str) -> bool:
+    return len(value) in _ends(rule, value)
+
+
+def starts(rule: Folds, value: str) -> bool:
+    return bool(_ends(rule, value))
+
+
+def ends(rule: Folds, value: str) -> bool:
+    backwards = tuple(tuple(form[::-1] for form in forms) for forms in reversed(rule))
+    return bool(_ends(backwards, value[::-1]))
+
+
+def _ends(rule: Folds, value: str) -> set[int]:
+    """Where the rule may end in the value; more than one place, as some forms are longer than others."""
+    places = {0}
+    for forms in rule:
+        places = {place + len(form) for place in places for form in forms if value.startswith(form, place)}
+        if not places:
+            break
+    return places

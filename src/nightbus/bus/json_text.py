@@ -1,0 +1,93 @@
+"""How do events become text, and texts events, without loss?
+
+Numbers that a double cannot hold keep their text; what only Python takes for JSON (NaN, bare surrogates) never
+leaves here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nightbus.bus.numbers import LossyNumber, comparable
+
+# Python refuses to turn longer digit strings into an int.
+LONGEST_INTEGER = 4_000
+# Deeper than any real event, and safely within the interpreter's stack when the event is written again.
+DEEPEST = 512
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text; ValueError when it is none, or nested more than 512 levels deep."""
+    try:
+        value = json.loads(text, parse_float=_number, parse_int=_integer, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
+        raise ValueError("nested too deeply")
+    return value
+
+
+def write_json(value: Any) -> str:
+    """Compact, with characters as they are; lone surrogates are written as escapes, which every reader takes."""
+    text = _write(value, ascii_only=False)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return _write(value, ascii_only=True)
+    return text
+
+
+def _write(value: Any, *, ascii_only: bool) -> str:
+    if _holds_lossy_number(value):
+        return _write_exactly(value, ascii_only)
+    return json.dumps(value, ensure_ascii=ascii_only, separators=(",", ":"))
+
+
+def _write_exactly(value: Any, ascii_only: bool) -> str:
+    if isinstance(value, LossyNumber):
+        return value.text
+    if isinstance(value, dict):
+        members = (
+            f"{json.dumps(key, ensure_ascii=ascii_only)}:{_write_exactly(item, ascii_only)}"
+            for key, item in value.items()
+        )
+        return f"{{{','.join(members)}}}"
+    if isinstance(value, list):
+        return f"[{','.join([_write_exactly(item, ascii_only) for item in value])}]"
+    return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def _holds_lossy_number(value: Any) -> bool:
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, dict):
+            rest.extend(item.values())
+        elif isinstance(item, list):
+            rest.extend(item)
+        elif isinstance(item, LossyNumber):
+            return True
+    return False
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
+
+
+def _number(text: str) -> float:
+    value = comparable(text)
+    return LossyNumber(text) if value is None else value
+
+
+def _integer(text: str) -> int | float:
+    return int(text) if len(text) <= LONGEST_INTEGER else LossyNumber(text)
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,49 @@
+"""What does a wildcard expression accept, and is it well formed?"""
+
+from __future__ import annotations
+
+Parts = tuple[str, ...]  # the literals between the stars
+
+
+class BadWildcard(ValueError):
+    pass
+
+
+def parse_wildcard(text: str) -> Parts:
+    """Raises BadWildcard with AWS's reason; its positions count UTF-8 bytes from 1."""
+    parts, literal, index = [], "", 0
+    while index < len(text):
+        char = text[index]
+        if char == "*":
+            if text[index + 1 : index + 2] == "*":
+                raise BadWildcard(f"Consecutive wildcard characters at pos {_byte(text, index)}")
+            parts.append(literal)
+            literal = ""
+        elif char == "\\":
+            index += 1
+            if text[index : index + 1] not in ("*", "\\"):
+                raise BadWildcard(f"Invalid escape character at pos {_byte(text, index - 1)}")
+            literal += text[index]
+        else:
+            literal += char
+        index += 1
+    return (*parts, literal)
+
+
+def _byte(text: str, index: int) -> int:
+    return len(text[:index].encode("utf-8", "surrogatepass")) + 1
+
+
+def accepts(parts: Parts, value: str) -> bool:
+    if len(parts) == 1:
+        return value == parts[0]
+    first, *middle, last = parts
+    if not value.startswith(first):
+        return False
+    place, end = len(first), len(value) - len(last)
+    for literal in middle:
+        found = value.find(literal, place, max(end, 0))
+        if found < 0:
+            return False
+        place = found + len(literal)
+    return place <= end and value.endswith(last)
