@@ -10,6 +10,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from waiting import wait_for
+
 Client = Callable[..., Any]
 
 
@@ -48,6 +50,10 @@ def created(cloudformation: Any, name: str, body: str, **params: Any) -> dict[st
     waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
     return dict(stack)
+
+
+def status(cloudformation: Any, name: str) -> str:
+    return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
 
 
 def deleted(cloudformation: Any, name: str) -> None:
@@ -109,8 +115,7 @@ def test_a_stack_that_fails_is_rolled_back(cloudformation: Any, client: Client, 
     body = json.loads(groups("A", "B"))
     body["Resources"]["B"]["Properties"]["LogGroupName"] = "not allowed: *"
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(body))
-    waiter = cloudformation.get_waiter("stack_rollback_complete")
-    waiter.wait(StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    wait_for(lambda: status(cloudformation, name) == "ROLLBACK_COMPLETE")
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     reasons = {event["ResourceStatus"]: event.get("ResourceStatusReason", "") for event in events}
     assert reasons["CREATE_FAILED"].startswith("Resource handler returned message:")
