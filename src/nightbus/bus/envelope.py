@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from nightbus.bus.json_text import parse_json
+
+LONGEST_DETAIL_TYPE = 128
 
 
 def validate_entry(entry: Mapping[str, Any]) -> tuple[str, str] | None:
     """The entry's ErrorCode and ErrorMessage, or None when the bus takes it."""
     for name in ("Source", "DetailType", "Detail"):
         if not entry.get(name):
-            return (
-                "InvalidArgument",
-                f"Parameter {name} is not valid. Reason: {name} is a required argument.",
-            )
+            return _invalid(name, f"{name} is a required argument.")
+    if entry["Source"].startswith("aws."):
+        return (
+            "NotAuthorizedForSourceException",
+            f"Not authorized for the source: {entry['Source']}. Source prefix 'aws.' is reserved for AWS services.",
+        )
+    if len(entry["DetailType"]) > LONGEST_DETAIL_TYPE:
+        return _invalid("DetailType", f"DetailType must not exceed {LONGEST_DETAIL_TYPE} characters.")
+    try:
+        detail = parse_json(entry["Detail"])
+    except ValueError:
+        detail = None
+    if not isinstance(detail, dict):
+        return "MalformedDetail", "Detail is malformed."
     return None
+
+
+def _invalid(name: str, reason: str) -> tuple[str, str]:
+    return "InvalidArgument", f"Parameter {name} is not valid. Reason: {reason}"
 
 
 def entry_size(entry: Mapping[str, Any]) -> int:
@@ -41,5 +58,5 @@ def make_envelope(
         "time": f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "region": region,
         "resources": list(entry.get("Resources") or []),
-        "detail": json.loads(entry["Detail"]),
+        "detail": parse_json(entry["Detail"]),
     }

@@ -14,7 +14,6 @@ from nightbus.bus.folding import Folds
 from nightbus.bus.numbers import comparable_value, number_text
 from nightbus.bus.wildcards import Parts
 
-
 # Every integer of that many characters fits into 64 bits, so every JSON writer takes it.
 LONGEST_INT64 = 18
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.bus.json_path import InvalidPath, find, parse_path
+from nightbus.bus.json_text import parse_json, write_json
+from nightbus.bus.template import fill, why_invalid
+
+CHOICES = ("Input", "InputPath", "InputTransformer")
+
 
 def render_input(
     target: Mapping[str, Any],
@@ -14,9 +20,52 @@ def render_input(
     rule_name: str,
     ingestion_time: str,
 ) -> str:
-    raise NotImplementedError
+    """The text for a target that `validate_target_input` accepted."""
+    if target.get("Input") is not None:
+        return str(target["Input"])
+    if target.get("InputPath") is not None:
+        found = _find(str(target["InputPath"]), event)
+        return write_json(found[0] if found else None)
+    transformer = target.get("InputTransformer")
+    if transformer is None:
+        return write_json(event)
+    variables: dict[str, Any] = {
+        "aws.events.rule-arn": rule_arn,
+        "aws.events.rule-name": rule_name,
+        "aws.events.event.ingestion-time": ingestion_time,
+        "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
+        "aws.events.event.json": event,
+    }
+    for name, path in (transformer.get("InputPathsMap") or {}).items():
+        if found := _find(path, event):
+            variables[name] = found[0]
+    return fill(transformer["InputTemplate"], variables)
+
+
+def _find(path: str, event: Mapping[str, Any]) -> list[Any]:
+    # AWS does not validate the paths of an InputPathsMap; one that is none finds nothing.
+    try:
+        return find(parse_path(path), event)
+    except InvalidPath:
+        return []
 
 
 def validate_target_input(target: Mapping[str, Any]) -> str | None:
     """Why AWS would refuse the target's Input, InputPath or InputTransformer; None when it would not."""
-    raise NotImplementedError
+    name = target.get("Id", "")
+    if sum(target.get(choice) is not None for choice in CHOICES) > 1:
+        return f"Only one of Input, InputPath, or InputTransformer must be provided for target {name}."
+    if (text := target.get("Input")) is not None:
+        try:
+            parse_json(text)
+        except ValueError:
+            return f"JSON syntax error in input for target {name}."
+    if (path := target.get("InputPath")) is not None:
+        try:
+            parse_path(path)
+        except InvalidPath:
+            return f"InputPath for target {name} is invalid."
+    if (transformer := target.get("InputTransformer")) is not None:
+        known = transformer.get("InputPathsMap") or {}
+        return why_invalid(transformer.get("InputTemplate") or "", known, str(name))
+    return None

@@ -1,0 +1,130 @@
+"""How is an InputTemplate filled, and is it one that AWS takes?
+
+A placeholder outside quotes becomes JSON (a string gets its quotes), one within quotes the bare text, unescaped, as
+AWS documents; one whose value the event does not have leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.bus.errors import InvalidPattern, source_at
+from nightbus.bus.json_text import write_json
+from nightbus.bus.tokens import Token, Tokens
+
+PREDEFINED = frozenset(
+    {
+        "aws.events.rule-arn",
+        "aws.events.rule-name",
+        "aws.events.event",
+        "aws.events.event.json",
+        "aws.events.event.ingestion-time",
+    }
+)
+NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    name: str
+    quoted: bool
+
+
+def pieces(template: str) -> Iterator[str | Placeholder]:
+    """Text and placeholders; the text of a JSON object or array comes without the white space between its tokens."""
+    minify = template.lstrip()[:1] in ("{", "[")
+    at, quoted = 0, False
+    while at < len(template):
+        char = template[at]
+        if char == "<" and (name := _name_at(template, at + 1)):
+            yield Placeholder(name, quoted)
+            at += len(name) + 2
+            continue
+        if quoted and char == "\\":
+            yield template[at : at + 2]
+            at += 2
+            continue
+        if char == '"':
+            quoted = not quoted
+        if quoted or not minify or not char.isspace():
+            yield char
+        at += 1
+
+
+def _name_at(template: str, start: int) -> str:
+    end = start
+    while end < len(template) and template[end] in NAME_CHARS:
+        end += 1
+    return template[start:end] if template[end : end + 1] == ">" else ""
+
+
+def fill(template: str, variables: Mapping[str, Any]) -> str:
+    """`variables` lacks what the event has no value for."""
+    texts: list[str] = []
+    for piece in pieces(template):
+        if isinstance(piece, str):
+            texts.append(piece)
+        elif piece.name in variables:
+            value = variables[piece.name]
+            texts.append(value if piece.quoted and isinstance(value, str) else write_json(value))
+    return "".join(texts)
+
+
+def why_invalid(template: str, known: Mapping[str, str], target: str) -> str | None:
+    placeholders = [piece for piece in pieces(template) if isinstance(piece, Placeholder)]
+    for placeholder in placeholders:
+        if placeholder.name not in known and placeholder.name not in PREDEFINED:
+            return f"InputTemplate for target {target} contains invalid placeholder {placeholder.name}."
+    sample = _sample(template)
+    try:
+        _read_values(Tokens(sample))
+    except InvalidPattern as error:
+        place = source_at(sample, error.positions[0])
+        return f"Invalid InputTemplate for target {target} : {place}."
+    return None
+
+
+def _sample(template: str) -> str:
+    """The template with every placeholder outside quotes filled, its line breaks kept."""
+    texts: list[str] = []
+    at, quoted = 0, False
+    while at < len(template):
+        char = template[at]
+        if not quoted and char == "<" and (name := _name_at(template, at + 1)):
+            texts.append("null")
+            at += len(name) + 2
+            continue
+        width = 2 if quoted and char == "\\" else 1
+        if char == '"':
+            quoted = not quoted
+        texts.append(template[at : at + width])
+        at += width
+    return "".join(texts)
+
+
+def _read_values(tokens: Tokens) -> None:
+    """One JSON value, or several strings: a text of several lines has each of them in quotes."""
+    token = tokens.next()
+    if token is Token.END:
+        tokens.refuse("No content")
+    only_strings = True
+    while token is not Token.END:
+        only_strings = only_strings and token is Token.STRING
+        _skip_value(tokens, token)
+        token = tokens.next()
+        if token is not Token.END and not (only_strings and token is Token.STRING):
+            tokens.refuse("More than one value")
+
+
+def _skip_value(tokens: Tokens, token: Token) -> None:
+    depth = 0
+    while True:
+        if token in (Token.START_OBJECT, Token.START_ARRAY):
+            depth += 1
+        elif token in (Token.END_OBJECT, Token.END_ARRAY):
+            depth -= 1
+        if not depth:
+            return
+        token = tokens.next()
