@@ -11,11 +11,8 @@ from typing import Any
 from nightbus.bus import folding, wildcards
 from nightbus.bus.addresses import Address, Block, parse_address
 from nightbus.bus.folding import Folds
-from nightbus.bus.numbers import comparable_value, number_text
+from nightbus.bus.numbers import LossyNumber, comparable_value, number_text
 from nightbus.bus.wildcards import Parts
-
-# Every integer of that many characters fits into 64 bits, so every JSON writer takes it.
-LONGEST_INT64 = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +55,7 @@ class Number:
         return comparable_value(value) == self.value
 
     def written(self) -> Any:
-        if self.value is not None:
-            return _short(self.value)
-        return (
-            int(self.text)
-            if len(self.text) <= LONGEST_INT64 and self.text.lstrip("-").isdigit()
-            else self.text
-        )
+        return LossyNumber(self.text) if self.value is None else _short(self.value)
 
 
 @dataclass(frozen=True, slots=True)
