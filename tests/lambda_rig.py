@@ -23,7 +23,7 @@ from nightbus.node.operations import OperationRegistry
 from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.interface import StackEngine
-from nightbus.store.interface import SYSTEM, PutRecord, Store
+from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, PutRecord
 from nightbus.store.sqlite import SqliteStore
 
 SCOPE = Scope("123456789012", "eu-west-1")
@@ -119,9 +119,19 @@ def trust(service: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+class NotingStore(SqliteStore):
+    """Notes what was committed."""
+
+    committed: list[Change]
+
+    async def commit(self, *changes: Change) -> None:
+        await super().commit(*changes)
+        self.committed += changes
+
+
 @dataclass
 class Rig:
-    store: Store
+    store: NotingStore
     clock: VirtualClock
     runner: ScriptedRunner
     operations: Operations
@@ -136,6 +146,12 @@ class Rig:
     def call(self, caller: Caller | None = None, trace: str = "") -> Call:
         return Call(SCOPE, caller or Caller.root(SCOPE.account), "http://127.0.0.1:4566", trace=trace)
 
+    @property
+    def queued(self) -> int:
+        """How many items wait in queues or are being worked on."""
+        changes = self.store.committed
+        return sum(isinstance(one, Enqueue) - isinstance(one, Acknowledge) for one in changes)
+
     async def create(self, name: str = "worker", **params: Any) -> dict[str, Any]:
         wanted = {
             "Runtime": "python3.12",
@@ -149,7 +165,8 @@ class Rig:
 @contextlib.asynccontextmanager
 async def rig(folder: Path) -> AsyncIterator[Rig]:
     clock = VirtualClock()
-    store = SqliteStore.open(folder, clock, durable=False)
+    store = NotingStore.open(folder, clock, durable=False)
+    store.committed = []
     await store.commit(PutRecord(SYSTEM, "node/secret", "signing", {"hex": "11" * 32}))
     runner, operations = ScriptedRunner(), Operations()
     platform = Platform(

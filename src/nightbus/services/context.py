@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
+from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.stacks.interface import StackEngine
@@ -29,6 +30,7 @@ class Platform:
     credentials: CredentialIssuer
     log_sink: LogSink
     endpoint: str  # the node's own base URL
+    running: RunningInvocations = field(default_factory=RunningInvocations)
 
 
 @dataclass(frozen=True, slots=True)

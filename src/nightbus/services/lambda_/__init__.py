@@ -2,6 +2,62 @@
 
 from __future__ import annotations
 
-from nightbus.services.context import Handler
+from nightbus.services.context import Handler, Worker
+from nightbus.services.lambda_ import (
+    aliases,
+    asynchronous,
+    concurrency,
+    event_invoke_configs,
+    event_sources,
+    functions,
+    invocation,
+    layers,
+    permissions,
+    tags,
+    updates,
+    versions,
+)
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    "AddPermission": permissions.add_permission,
+    "CreateAlias": aliases.create_alias,
+    "CreateFunction": functions.create_function,
+    "DeleteAlias": aliases.delete_alias,
+    "DeleteFunction": functions.delete_function,
+    "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
+    "DeleteFunctionEventInvokeConfig": event_invoke_configs.delete_function_event_invoke_config,
+    "DeleteLayerVersion": layers.delete_layer_version,
+    "GetAccountSettings": concurrency.get_account_settings,
+    "GetAlias": aliases.get_alias,
+    "GetFunction": functions.get_function,
+    "GetFunctionCodeSigningConfig": functions.get_function_code_signing_config,
+    "GetFunctionConcurrency": concurrency.get_function_concurrency,
+    "GetFunctionConfiguration": functions.get_function_configuration,
+    "GetFunctionEventInvokeConfig": event_invoke_configs.get_function_event_invoke_config,
+    "GetFunctionUrlConfig": functions.get_function_url_config,
+    "GetLayerVersion": layers.get_layer_version,
+    "GetLayerVersionByArn": layers.get_layer_version_by_arn,
+    "GetPolicy": permissions.get_policy,
+    "Invoke": invocation.invoke,
+    "ListAliases": aliases.list_aliases,
+    "ListEventSourceMappings": event_sources.list_event_source_mappings,
+    "ListFunctionEventInvokeConfigs": event_invoke_configs.list_function_event_invoke_configs,
+    "ListFunctions": functions.list_functions,
+    "ListLayerVersions": layers.list_layer_versions,
+    "ListLayers": layers.list_layers,
+    "ListTags": tags.list_tags,
+    "ListVersionsByFunction": versions.list_versions_by_function,
+    "PublishLayerVersion": layers.publish_layer_version,
+    "PublishVersion": versions.publish_version,
+    "PutFunctionConcurrency": concurrency.put_function_concurrency,
+    "PutFunctionEventInvokeConfig": event_invoke_configs.put_function_event_invoke_config,
+    "RemovePermission": permissions.remove_permission,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+    "UpdateAlias": aliases.update_alias,
+    "UpdateFunctionCode": updates.update_function_code,
+    "UpdateFunctionConfiguration": updates.update_function_configuration,
+    "UpdateFunctionEventInvokeConfig": event_invoke_configs.update_function_event_invoke_config,
+}
+
+WORKERS: list[Worker] = [asynchronous.invoke_asynchronously]

@@ -1,0 +1,35 @@
+"""How many invocations of a function run now, and is there room for one more?
+
+One object per node owns the counts; they are not kept, since nothing runs when the node does not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from nightbus.aws.calls import Scope
+
+
+class NoRoom(Exception):
+    """The function already runs as often as it may."""
+
+
+class RunningInvocations:
+    def __init__(self) -> None:
+        self._running: Counter[tuple[Scope, str]] = Counter()
+
+    @contextmanager
+    def one_more(self, scope: Scope, name: str, most: int | None) -> Iterator[None]:
+        """Raises NoRoom when `most` of this function run already; None means that nothing is reserved for it."""
+        key = (scope, name)
+        if most is not None and self._running[key] >= most:
+            raise NoRoom
+        self._running[key] += 1
+        try:
+            yield
+        finally:
+            self._running[key] -= 1
+            if not self._running[key]:
+                del self._running[key]

@@ -1,0 +1,153 @@
+"""Aliases: names for a version, or for two of them with weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.ids import new_uuid
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import conflict, invalid, not_found, wrong_revision
+from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from nightbus.services.lambda_.records import (
+    ALIAS,
+    EVENT_INVOKE,
+    POLICY,
+    commit,
+    qualified_key,
+    require_function,
+    version_of,
+)
+from nightbus.services.lambda_.shapes import paged
+from nightbus.store.interface import DeleteRecord, PutRecord, Record
+
+
+def chosen_version(alias: dict[str, Any], roll: float) -> str:
+    """The version that an invocation of the alias gets; `roll` is a random number of [0, 1)."""
+    for version, weight in sorted(alias["weights"].items()):
+        if roll < weight:
+            return str(version)
+        roll -= weight
+    return str(alias["FunctionVersion"])
+
+
+async def create_alias(
+    ctx: Context,
+    *,
+    function_name: str,
+    name: str,
+    function_version: str,
+    description: str = "",
+    routing_config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    await _require_target(ctx, ref, function_version)
+    value: dict[str, Any] = {
+        "FunctionVersion": function_version,
+        "Description": description,
+        "weights": _weights(routing_config, function_version),
+        "RevisionId": new_uuid(),
+    }
+    for version in value["weights"]:
+        await _require_target(ctx, ref, version)
+    key = qualified_key(ref.name, name)
+    if await ctx.store.get(ref.scope, ALIAS, key) is not None:
+        raise conflict(f"Alias already exists: {ref.arn}:{name}")
+    await commit(ctx, ref, [PutRecord(ref.scope, ALIAS, key, value, expect=0)])
+    return _described(ref, name, value)
+
+
+async def get_alias(ctx: Context, *, function_name: str, name: str) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    return _described(ref, name, (await _require(ctx, ref, name)).value)
+
+
+async def update_alias(
+    ctx: Context,
+    *,
+    function_name: str,
+    name: str,
+    function_version: str | None = None,
+    description: str | None = None,
+    routing_config: dict[str, Any] | None = None,
+    revision_id: str | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    record = await _require(ctx, ref, name)
+    value = record.value
+    if revision_id and revision_id != value["RevisionId"]:
+        raise wrong_revision()
+    if function_version is not None:
+        await _require_target(ctx, ref, function_version)
+        value["FunctionVersion"] = function_version
+    if description is not None:
+        value["Description"] = description
+    if routing_config is not None:
+        value["weights"] = _weights(routing_config, value["FunctionVersion"])
+        for version in value["weights"]:
+            await _require_target(ctx, ref, version)
+    value["RevisionId"] = new_uuid()
+    await commit(ctx, ref, [PutRecord(ref.scope, ALIAS, record.key, value, expect=record.revision)])
+    return _described(ref, name, value)
+
+
+async def delete_alias(ctx: Context, *, function_name: str, name: str) -> None:
+    """With the alias go its policy and its settings of asynchronous invocation."""
+    ref = function_ref(ctx.scope, function_name)
+    await require_function(ctx, ref)
+    key = qualified_key(ref.name, name)
+    await ctx.store.commit(*(DeleteRecord(ref.scope, kind, key) for kind in (ALIAS, POLICY, EVENT_INVOKE)))
+
+
+async def list_aliases(
+    ctx: Context,
+    *,
+    function_name: str,
+    function_version: str | None = None,
+    marker: str | None = None,
+    max_items: int | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    await require_function(ctx, ref)
+    found = []
+    for record in await ctx.store.list(ref.scope, ALIAS, prefix=f"{ref.name}:"):
+        if function_version in (None, record.value["FunctionVersion"], *record.value["weights"]):
+            name = record.key.partition(":")[2]
+            found.append((record.key, _described(ref, name, record.value)))
+    chosen, token = paged(found, marker, max_items)
+    return {"Aliases": chosen, "NextMarker": token}
+
+
+def _weights(routing: dict[str, Any] | None, version: str) -> dict[str, float]:
+    weights: dict[str, float] = dict((routing or {}).get("AdditionalVersionWeights") or {})
+    if len(weights) > 1:
+        raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+    if weights and version == LATEST:
+        raise invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+    if version in weights:
+        raise invalid(f"Invalid function version {version}. The version is already the alias's own.")
+    return weights
+
+
+async def _require_target(ctx: Context, ref: FunctionRef, version: str) -> None:
+    await version_of(ctx.store, ref, await require_function(ctx, ref), version)
+
+
+async def _require(ctx: Context, ref: FunctionRef, name: str) -> Record:
+    await require_function(ctx, ref)
+    record = await ctx.store.get(ref.scope, ALIAS, qualified_key(ref.name, name))
+    if record is None:
+        raise not_found(f"Cannot find alias arn: {ref.arn}:{name}")
+    return record
+
+
+def _described(ref: FunctionRef, name: str, value: dict[str, Any]) -> dict[str, Any]:
+    described = {
+        "AliasArn": f"{ref.arn}:{name}",
+        "Name": name,
+        "FunctionVersion": value["FunctionVersion"],
+        "Description": value["Description"],
+        "RevisionId": value["RevisionId"],
+    }
+    if value["weights"]:
+        described["RoutingConfig"] = {"AdditionalVersionWeights": value["weights"]}
+    return described

@@ -1,0 +1,126 @@
+"""Who carries out what was invoked asynchronously? A worker over the queue, many invocations at a time.
+
+An invocation stays in the queue until it is done: a crash in the middle of an attempt repeats that attempt, under the
+same request id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from nightbus.aws.errors import AwsError
+from nightbus.functions.interface import InvokeResult
+from nightbus.services.context import Platform
+from nightbus.services.lambda_.destinations import Outcome, tell
+from nightbus.services.lambda_.queue import (
+    QUEUE,
+    Again,
+    Discard,
+    Policy,
+    QueuedInvocation,
+    after_error,
+    after_refusal,
+    before_attempt,
+)
+from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
+from nightbus.services.lambda_.running import Runnable, find_runnable, run
+from nightbus.store.interface import SYSTEM, Acknowledge, GiveBack, Item
+
+log = logging.getLogger("nightbus.lambda")
+_AT_ONCE = 100
+_LEASE_MS = 20 * 60_000  # longer than the longest function and its start
+_WAIT_SECONDS = 30.0
+
+
+async def invoke_asynchronously(platform: Platform) -> None:
+    """The worker."""
+    running: set[asyncio.Task[None]] = set()
+    try:
+        while True:
+            if len(running) >= _AT_ONCE:
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            free = _AT_ONCE - len(running)
+            for item in await platform.store.lease(SYSTEM, QUEUE, free, _LEASE_MS, _WAIT_SECONDS):
+                task = asyncio.create_task(_carry_out(platform, item))
+                running.add(task)
+                task.add_done_callback(running.discard)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _carry_out(platform: Platform, item: Item) -> None:
+    invocation = QueuedInvocation.decoded(item.data)
+    again: Again | None = None
+    try:
+        again = await _attempt(platform, invocation)
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        log.warning("dropped an event for %s: %s", invocation.ref.qualified_arn, error.message)
+    if again is None:
+        await platform.store.commit(Acknowledge(item.id))
+    else:
+        await platform.store.commit(GiveBack(item.id, again.due, again.invocation.encoded()))
+
+
+async def _attempt(platform: Platform, invocation: QueuedInvocation) -> Again | None:
+    """When it is to be tried again, or None when it is done. Raises AwsError when the function is gone."""
+    policy = await _policy(platform, invocation)
+    runnable = await find_runnable(platform.store, invocation.ref)
+    now = platform.clock.now_ms()
+    refused = before_attempt(invocation, policy, runnable.reserved, now)
+    if refused is not None:
+        await _finish(platform, policy, runnable, invocation, refused.condition, None)
+        return None
+    try:
+        result = await run(
+            platform,
+            runnable,
+            invocation.payload.encode(),
+            request_id=invocation.request_id,
+            trace=invocation.trace,
+        )
+    except Exception as error:
+        log.info("%s did not run: %s", invocation.ref.qualified_arn, error)
+        return after_refusal(invocation, policy, platform.clock.now_ms())
+    if result.error is None:
+        await _finish(platform, policy, runnable, invocation, "Success", result)
+        return None
+    decision = after_error(invocation, policy, platform.clock.now_ms())
+    if isinstance(decision, Discard):
+        await _finish(platform, policy, runnable, invocation, decision.condition, result)
+        return None
+    return decision
+
+
+async def _policy(platform: Platform, invocation: QueuedInvocation) -> Policy:
+    ref = invocation.ref
+    key = qualified_key(ref.name, ref.version_or_alias)
+    record = await platform.store.get(ref.scope, EVENT_INVOKE, key)
+    return Policy.of(record.value["config"] if record else {})
+
+
+async def _finish(
+    platform: Platform,
+    policy: Policy,
+    runnable: Runnable,
+    invocation: QueuedInvocation,
+    condition: str,
+    result: InvokeResult | None,
+) -> None:
+    destination = policy.on_success if condition == "Success" else policy.on_failure
+    if condition != "Success":
+        log.warning("gave up an event for %s: %s", invocation.ref.qualified_arn, condition)
+    if not destination:
+        return
+    attempts = invocation.errors + (result is not None)
+    role = runnable.version["config"]["Role"]
+    outcome = Outcome(invocation, condition, attempts, role, runnable.executed_version, result)
+    try:
+        await tell(platform, destination, outcome)
+    except AwsError as error:
+        log.warning("%s did not take a record of %s: %s", destination, invocation.request_id, error)

@@ -1,0 +1,63 @@
+"""How does a client download a function's code? By a link with a signature and an end, as S3's presigned URLs have.
+
+The node answers `/_nightbus/lambda-code/<token>` with the file that `resolve_link` names.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from pathlib import Path
+
+from nightbus.aws.errors import AwsError
+from nightbus.clock import Clock
+from nightbus.services.context import Context
+from nightbus.store.interface import SYSTEM, Store
+
+_VALID_MS = 600_000
+_PATH = "/_nightbus/lambda-code/"
+
+
+async def code_link(ctx: Context, digest: str) -> str:
+    claims = json.dumps({"digest": digest, "until": ctx.now_ms() + _VALID_MS}).encode()
+    signature = await _signature(ctx.store, claims)
+    return f"{ctx.call.endpoint.rstrip('/')}{_PATH}{_encode(claims)}.{_encode(signature)}"
+
+
+async def resolve_link(store: Store, clock: Clock, token: str) -> Path:
+    """The zip file that the token of a link names. Raises AwsError when it is no longer or never was valid."""
+    try:
+        claims, signature = (_decode(part) for part in token.split("."))
+    except (ValueError, binascii.Error):
+        raise _denied() from None
+    if not hmac.compare_digest(signature, await _signature(store, claims)):
+        raise _denied()
+    link = json.loads(claims)
+    if link["until"] < clock.now_ms():
+        raise AwsError("AccessDenied", "Request has expired", 403)
+    try:
+        return store.blob_path(link["digest"])
+    except KeyError:
+        raise AwsError("NoSuchKey", "The specified key does not exist.", 404) from None
+
+
+async def _signature(store: Store, claims: bytes) -> bytes:
+    secret = await store.get(SYSTEM, "node/secret", "signing")
+    if secret is None:
+        raise RuntimeError("the node has no secret to sign with")
+    return hmac.digest(bytes.fromhex(secret.value["hex"]), b"lambda-code:" + claims, hashlib.sha256)
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _denied() -> AwsError:
+    return AwsError("AccessDenied", "Access Denied", 403)

@@ -1,0 +1,93 @@
+"""Who hears of an asynchronous invocation's outcome, and what are they told?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.functions.interface import InvokeResult
+from nightbus.services.context import Platform
+from nightbus.services.lambda_.queue import QueuedInvocation
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`condition` is `Success` or why the event was given up; `result` that of the last attempt, if any ran."""
+
+    invocation: QueuedInvocation
+    condition: str
+    attempts: int
+    role: str
+    executed_version: str = ""
+    result: InvokeResult | None = None
+
+
+def invocation_record(outcome: Outcome, now_ms: int) -> dict[str, Any]:
+    """The JSON that destinations get, in AWS's shape."""
+    invocation, result = outcome.invocation, outcome.result
+    moment = datetime.fromtimestamp(now_ms / 1000, UTC)
+    record: dict[str, Any] = {
+        "version": "1.0",
+        "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{now_ms % 1000:03d}Z",
+        "requestContext": {
+            "requestId": invocation.request_id,
+            "functionArn": f"{invocation.ref.arn}:{invocation.ref.version_or_alias}",
+            "condition": outcome.condition,
+            "approximateInvokeCount": outcome.attempts,
+        },
+        "requestPayload": orjson.loads(invocation.payload),
+    }
+    if result is not None:
+        record["responseContext"] = {"statusCode": 200, "executedVersion": outcome.executed_version}
+        if result.error:
+            record["responseContext"]["functionError"] = result.error
+        record["responsePayload"] = _parsed(result.payload)
+    return record
+
+
+async def tell(platform: Platform, destination: str, outcome: Outcome) -> None:
+    """Raises AwsError when the destination does not take the record."""
+    arn = Arn.parse(destination)
+    record = orjson.dumps(invocation_record(outcome, platform.clock.now_ms()))
+    call = Call(
+        Scope(arn.account, arn.region),
+        _as_function(outcome),
+        platform.endpoint,
+        trace=outcome.invocation.trace,
+    )
+    if arn.service == "lambda":
+        params: dict[str, Any] = {"FunctionName": destination, "InvocationType": "Event", "Payload": record}
+        await platform.operations.call("lambda", "Invoke", params, call)
+        return
+    kind = "Success" if outcome.condition == "Success" else "Failure"
+    entry = {
+        "EventBusName": destination,
+        "Source": "lambda",
+        "DetailType": f"Lambda Function Invocation Result - {kind}",
+        "Resources": [f"{outcome.invocation.ref.arn}:{outcome.invocation.ref.version_or_alias}", destination],
+        "Detail": record.decode(),
+    }
+    reply = await platform.operations.call("events", "PutEvents", {"Entries": [entry]}, call)
+    failed = reply["Entries"][0]
+    if failed.get("ErrorCode"):
+        raise AwsError(failed["ErrorCode"], failed.get("ErrorMessage", ""))
+
+
+def _as_function(outcome: Outcome) -> Caller:
+    """Lambda calls a destination under the function's own role."""
+    account, name = outcome.invocation.account, outcome.invocation.name
+    role = outcome.role.rsplit("/", 1)[-1]
+    return Caller(account, f"arn:aws:sts::{account}:assumed-role/{role}/{name}", "")
+
+
+def _parsed(payload: bytes) -> Any:
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload.decode("utf-8", "replace")

@@ -1,0 +1,67 @@
+"""The errors of Lambda, in AWS's words."""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError
+
+_USER = {"Type": "User"}
+
+
+def invalid(message: str) -> AwsError:
+    return AwsError("InvalidParameterValueException", message, 400, fields=_USER)
+
+
+def out_of_range(member: str, value: object, constraint: str) -> AwsError:
+    """A limit that is narrower here than in the model, said as the model's own limits are."""
+    return AwsError(
+        "ValidationException",
+        f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}",
+    )
+
+
+def not_found(message: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", message, 404, fields=_USER)
+
+
+def no_function(arn: str) -> AwsError:
+    return not_found(f"Function not found: {arn}")
+
+
+def no_resource() -> AwsError:
+    return not_found("The resource you requested does not exist.")
+
+
+def conflict(message: str) -> AwsError:
+    return AwsError("ResourceConflictException", message, 409, fields=_USER)
+
+
+def update_in_progress(arn: str) -> AwsError:
+    return conflict(
+        f"The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+    )
+
+
+def wrong_revision() -> AwsError:
+    return AwsError(
+        "PreconditionFailedException",
+        "The Revision Id provided does not match the latest Revision Id. "
+        "Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
+        412,
+        fields=_USER,
+    )
+
+
+def throttled(reason: str) -> AwsError:
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields={**_USER, "Reason": reason})
+
+
+def too_large(message: str) -> AwsError:
+    return AwsError("RequestTooLargeException", message, 413, fields=_USER)
+
+
+def unreadable_payload(message: str) -> AwsError:
+    return AwsError("InvalidRequestContentException", message, 400, fields=_USER)
+
+
+def bad_marker() -> AwsError:
+    return invalid("The provided marker is not valid.")

@@ -1,0 +1,127 @@
+"""How is a function invoked asynchronously: how often again, until when, and who hears of the outcome?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.errors import not_supported
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import not_found
+from nightbus.services.lambda_.names import FunctionRef, function_ref
+from nightbus.services.lambda_.records import EVENT_INVOKE, commit, qualified_key, require_version
+from nightbus.services.lambda_.shapes import paged
+from nightbus.store.interface import DeleteRecord, PutRecord, Record
+
+_KINDS = (("lambda", "function:"), ("events", "event-bus/"))
+
+
+async def put_function_event_invoke_config(
+    ctx: Context,
+    *,
+    function_name: str,
+    qualifier: str | None = None,
+    maximum_retry_attempts: int | None = None,
+    maximum_event_age_in_seconds: int | None = None,
+    destination_config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Replaces what was there."""
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    await require_version(ctx, ref)
+    given = _given(maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Put")
+    return await _keep(ctx, ref, given, None)
+
+
+async def update_function_event_invoke_config(
+    ctx: Context,
+    *,
+    function_name: str,
+    qualifier: str | None = None,
+    maximum_retry_attempts: int | None = None,
+    maximum_event_age_in_seconds: int | None = None,
+    destination_config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Changes what is given and leaves the rest."""
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    record = await _require(ctx, ref)
+    given = _given(maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Update")
+    return await _keep(ctx, ref, record.value["config"] | given, record.revision)
+
+
+async def get_function_event_invoke_config(
+    ctx: Context, *, function_name: str, qualifier: str | None = None
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    return _described(ref, (await _require(ctx, ref)).value)
+
+
+async def delete_function_event_invoke_config(
+    ctx: Context, *, function_name: str, qualifier: str | None = None
+) -> None:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    record = await _require(ctx, ref)
+    await commit(ctx, ref, [DeleteRecord(ref.scope, EVENT_INVOKE, record.key, expect=record.revision)])
+
+
+async def list_function_event_invoke_configs(
+    ctx: Context, *, function_name: str, marker: str | None = None, max_items: int | None = None
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    await require_version(ctx, ref)
+    records = await ctx.store.list(ref.scope, EVENT_INVOKE, prefix=f"{ref.name}:")
+    found = [(record.key, _described(ref, record.value)) for record in records]
+    chosen, token = paged(found, marker, max_items)
+    return {"FunctionEventInvokeConfigs": chosen, "NextMarker": token}
+
+
+def _given(
+    retries: int | None, age: int | None, destinations: dict[str, Any] | None, verb: str
+) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    if retries is not None:
+        given["MaximumRetryAttempts"] = retries
+    if age is not None:
+        given["MaximumEventAgeInSeconds"] = age
+    if destinations is not None:
+        given["DestinationConfig"] = _destinations(destinations, f"{verb}FunctionEventInvokeConfig")
+    return given
+
+
+def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
+    found = {}
+    for outcome in ("OnSuccess", "OnFailure"):
+        destination = (config.get(outcome) or {}).get("Destination")
+        if not destination:
+            continue
+        arn = Arn.parse(destination)
+        if not any(arn.service == service and arn.resource.startswith(kind) for service, kind in _KINDS):
+            raise not_supported("lambda", operation, f"the {outcome} destination {destination}")
+        found[outcome] = {"Destination": destination}
+    return found
+
+
+async def _keep(ctx: Context, ref: FunctionRef, config: dict[str, Any], expect: int | None) -> dict[str, Any]:
+    value = {"qualifier": ref.version_or_alias, "config": config, "modified": ctx.now_ms()}
+    key = qualified_key(ref.name, ref.version_or_alias)
+    await commit(ctx, ref, [PutRecord(ref.scope, EVENT_INVOKE, key, value, expect=expect)])
+    return _described(ref, value)
+
+
+async def _require(ctx: Context, ref: FunctionRef) -> Record:
+    await require_version(ctx, ref)
+    key = qualified_key(ref.name, ref.version_or_alias)
+    record = await ctx.store.get(ref.scope, EVENT_INVOKE, key)
+    if record is None:
+        raise not_found(f"The function {ref.arn}:{ref.version_or_alias} doesn't have an EventInvokeConfig")
+    return record
+
+
+def _described(ref: FunctionRef, value: dict[str, Any]) -> dict[str, Any]:
+    described = {
+        "LastModified": value["modified"] / 1000,
+        "FunctionArn": f"{ref.arn}:{value['qualifier']}",
+        **value["config"],
+    }
+    destinations = value["config"].get("DestinationConfig", {})
+    described["DestinationConfig"] = {"OnSuccess": {}, "OnFailure": {}} | destinations
+    return described

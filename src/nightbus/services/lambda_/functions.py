@@ -1,0 +1,223 @@
+"""Functions: created, looked up, listed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import not_supported
+from nightbus.services.context import Context
+from nightbus.services.lambda_.code_links import code_link
+from nightbus.services.lambda_.errors import conflict, invalid, no_resource
+from nightbus.services.lambda_.layers import layers_in_use
+from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from nightbus.services.lambda_.packages import code_sha256, take_package
+from nightbus.services.lambda_.records import (
+    ALIAS,
+    EVENT_INVOKE,
+    FUNCTION,
+    OF_A_FUNCTION,
+    POLICY,
+    VERSION,
+    Version,
+    blob_changes,
+    blob_owner,
+    commit,
+    qualified_key,
+    require_function,
+    require_version,
+    versions_of,
+)
+from nightbus.services.lambda_.roles import check_role
+from nightbus.services.lambda_.settings import configured, defaults
+from nightbus.services.lambda_.shapes import configuration, layer_list, paged, touched
+from nightbus.services.lambda_.versions import publishing
+from nightbus.store.interface import Change, DeleteRecord, PutRecord
+
+_OPERATION = "CreateFunction"
+
+
+async def create_function(
+    ctx: Context,
+    *,
+    function_name: str,
+    role: str,
+    code: dict[str, Any],
+    runtime: str | None = None,
+    handler: str | None = None,
+    description: str | None = None,
+    timeout: int | None = None,  # noqa: ASYNC109 - the function's
+    memory_size: int | None = None,
+    publish: bool = False,
+    vpc_config: dict[str, Any] | None = None,
+    package_type: str | None = None,
+    dead_letter_config: dict[str, Any] | None = None,
+    environment: dict[str, Any] | None = None,
+    kms_key_arn: str | None = None,
+    tracing_config: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+    layers: list[str] | None = None,
+    file_system_configs: list[Any] | None = None,
+    architectures: list[str] | None = None,
+    ephemeral_storage: dict[str, Any] | None = None,
+    snap_start: dict[str, Any] | None = None,
+    logging_config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    changes = {
+        "Role": role,
+        "Runtime": runtime,
+        "Handler": handler,
+        "Description": description,
+        "Timeout": timeout,
+        "MemorySize": memory_size,
+        "VpcConfig": vpc_config,
+        "PackageType": package_type,
+        "DeadLetterConfig": dead_letter_config,
+        "Environment": environment,
+        "KMSKeyArn": kms_key_arn,
+        "TracingConfig": tracing_config,
+        "FileSystemConfigs": file_system_configs,
+        "Architectures": architectures,
+        "EphemeralStorage": ephemeral_storage,
+        "SnapStart": snap_start,
+        "LoggingConfig": logging_config,
+    }
+    config = configured(defaults(ref.name, ref.arn), changes, _OPERATION)
+    if runtime is None or handler is None:
+        raise invalid(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+        )
+    if await ctx.store.get(ref.scope, FUNCTION, ref.name) is not None:
+        raise conflict(f"Function already exist: {ref.name}")
+    await check_role(ctx, role)
+    latest = await _first_version(ctx, config, code, layers or [])
+    return await _keep_new(ctx, ref, latest, tags or {}, publish)
+
+
+async def _first_version(
+    ctx: Context, config: dict[str, Any], code: Mapping[str, Any], layers: list[str]
+) -> Version:
+    used = await layers_in_use(ctx, layers)
+    blob = await take_package(ctx, code, _OPERATION)
+    config = touched(config | {"CodeSize": blob.size, "CodeSha256": code_sha256(blob)}, ctx.now_ms())
+    if used:
+        config["Layers"] = layer_list(used)
+    return Version(config=config, digest=blob.digest, layers=used)
+
+
+async def _keep_new(
+    ctx: Context, ref: FunctionRef, latest: Version, tags: dict[str, str], publish: bool
+) -> dict[str, Any]:
+    value: dict[str, Any] = {"latest": latest, "last_version": 0, "tags": tags, "reserved": None}
+    changes: list[Change] = []
+    shown = latest
+    if publish:
+        shown, more = publishing(ref, value)
+        changes += more
+    changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=0))
+    await commit(ctx, ref, [*changes, *blob_changes(blob_owner(ref, LATEST), None, latest)])
+    return configuration(shown)
+
+
+async def get_function(ctx: Context, *, function_name: str, qualifier: str | None = None) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    function, version = await require_version(ctx, ref)
+    reply: dict[str, Any] = {
+        "Configuration": configuration(version, ref.qualifier),
+        "Code": {"RepositoryType": "S3", "Location": await code_link(ctx, version["digest"])},
+    }
+    if function.value["tags"]:
+        reply["Tags"] = function.value["tags"]
+    if function.value["reserved"] is not None:
+        reply["Concurrency"] = {"ReservedConcurrentExecutions": function.value["reserved"]}
+    return reply
+
+
+async def get_function_configuration(
+    ctx: Context, *, function_name: str, qualifier: str | None = None
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    _, version = await require_version(ctx, ref)
+    return configuration(version, ref.qualifier)
+
+
+async def list_functions(
+    ctx: Context,
+    *,
+    function_version: str | None = None,
+    marker: str | None = None,
+    max_items: int | None = None,
+) -> dict[str, Any]:
+    found: list[tuple[str, dict[str, Any]]] = []
+    for record in await ctx.store.list(ctx.scope, FUNCTION):
+        shown = LATEST if function_version == "ALL" else ""
+        found.append((f"{record.key}:", configuration(record.value["latest"], shown)))
+    if function_version == "ALL":
+        versions = await ctx.store.list(ctx.scope, VERSION)
+        found += [(record.key, record.value["config"]) for record in versions]
+    chosen, token = paged(sorted(found, key=lambda item: item[0]), marker, max_items)
+    return {"Functions": chosen, "NextMarker": token}
+
+
+async def delete_function(
+    ctx: Context, *, function_name: str, qualifier: str | None = None
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    if ref.qualifier:
+        await _delete_version(ctx, ref)
+    else:
+        await _delete_all(ctx, ref)
+    await ctx.platform.functions.retire(ref.scope, ref.name)
+    return {"StatusCode": 204}
+
+
+async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
+    function = await require_function(ctx, ref)
+    changes: list[Change] = [DeleteRecord(ref.scope, FUNCTION, ref.name, expect=function.revision)]
+    changes += blob_changes(blob_owner(ref, LATEST), function.value["latest"], None)
+    for record in await versions_of(ctx.store, ref.scope, ref.name):
+        owner = blob_owner(ref, record.value["config"]["Version"])
+        changes += blob_changes(owner, _version(record.value), None)
+    for kind in OF_A_FUNCTION:
+        for record in await ctx.store.list(ref.scope, kind, prefix=f"{ref.name}:"):
+            changes.append(DeleteRecord(ref.scope, kind, record.key))
+    await commit(ctx, ref, changes)
+
+
+async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
+    if ref.qualifier == LATEST:
+        raise invalid("$LATEST version cannot be deleted without deleting the function.")
+    if not ref.qualifier.isdigit():
+        raise not_supported("lambda", "DeleteFunction", f"Qualifier {ref.qualifier}")
+    await require_function(ctx, ref)
+    key = qualified_key(ref.name, ref.qualifier)
+    record = await ctx.store.get(ref.scope, VERSION, key)
+    if record is None:
+        return  # as on AWS: what is not there needs no deletion
+    for alias in await ctx.store.list(ref.scope, ALIAS, prefix=f"{ref.name}:"):
+        if ref.qualifier in (alias.value["FunctionVersion"], *alias.value["weights"]):
+            named = alias.key.partition(":")[2]
+            raise conflict(f"Version {ref.qualifier} is currently referenced by alias {named}.")
+    changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (VERSION, POLICY, EVENT_INVOKE)]
+    owner = blob_owner(ref, ref.qualifier)
+    await commit(ctx, ref, [*changes, *blob_changes(owner, _version(record.value), None)])
+
+
+def _version(value: Mapping[str, Any]) -> Version:
+    return Version(config=value["config"], digest=value["digest"], layers=value["layers"])
+
+
+async def get_function_code_signing_config(ctx: Context, *, function_name: str) -> dict[str, Any]:
+    """No function has one."""
+    ref = function_ref(ctx.scope, function_name)
+    await require_function(ctx, ref)
+    return {"FunctionName": ref.name}
+
+
+async def get_function_url_config(
+    ctx: Context, *, function_name: str, qualifier: str | None = None
+) -> dict[str, Any]:
+    """No function has a URL yet."""
+    function_ref(ctx.scope, function_name, qualifier)
+    raise no_resource()

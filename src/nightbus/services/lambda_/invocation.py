@@ -1,0 +1,104 @@
+"""Invoke: run the function and answer with its result, take the event into the queue, or only say that one may."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import orjson
+
+from nightbus.aws.replies import Reply
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import too_large, unreadable_payload
+from nightbus.services.lambda_.names import function_ref
+from nightbus.services.lambda_.permissions import authorize
+from nightbus.services.lambda_.queue import QueuedInvocation, enqueue
+from nightbus.services.lambda_.running import Runnable, find_runnable, run
+
+_LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
+_LONGEST_CONTEXT = 3583
+
+
+async def invoke(
+    ctx: Context,
+    *,
+    function_name: str,
+    invocation_type: str = "RequestResponse",
+    log_type: str = "None",
+    client_context: str | None = None,
+    payload: bytes = b"",
+    qualifier: str | None = None,
+) -> Reply:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    event = payload.encode() if isinstance(payload, str) else bytes(payload)
+    check_size(len(event), invocation_type)
+    runnable = await find_runnable(ctx.store, ref)
+    await authorize(ctx, ref)
+    event = _checked(event)
+    context = _client_context(client_context)
+    if invocation_type == "DryRun":
+        return Reply({"StatusCode": 204, "Payload": b""}, 204)
+    if invocation_type == "Event":
+        accepted = QueuedInvocation.taken(ref, ctx.call.request_id, event, ctx.now_ms(), ctx.call.trace)
+        await ctx.store.commit(enqueue(accepted))
+        return Reply({"StatusCode": 202, "Payload": b""}, 202)
+    return await _answer(ctx, runnable, event, context, with_log=log_type == "Tail")
+
+
+async def _answer(
+    ctx: Context, runnable: Runnable, event: bytes, client_context: str, with_log: bool
+) -> Reply:
+    call = ctx.call
+    result = await run(
+        ctx.platform,
+        runnable,
+        event,
+        request_id=call.request_id,
+        client_context=client_context,
+        trace=call.trace,
+    )
+    output: dict[str, Any] = {
+        "StatusCode": 200,
+        "ExecutedVersion": runnable.executed_version,
+        "FunctionError": result.error,
+        "Payload": result.payload,
+    }
+    if with_log:
+        output["LogResult"] = base64.b64encode(result.log_tail).decode()
+    return Reply(output, 200)
+
+
+def check_size(size: int, invocation_type: str) -> None:
+    limit = _LIMITS[invocation_type]
+    if size <= limit:
+        return
+    if invocation_type == "Event":
+        raise too_large(
+            f"{size} byte payload is too large for the Event invocation type (limit {limit} bytes)"
+        )
+    raise too_large(f"Request must be smaller than {limit} bytes for the InvokeFunction operation")
+
+
+def _checked(event: bytes) -> bytes:
+    if not event:
+        return b"{}"
+    try:
+        orjson.loads(event)
+    except orjson.JSONDecodeError as broken:
+        raise unreadable_payload(f"Could not parse request body into json: {broken}") from None
+    return event
+
+
+def _client_context(encoded: str | None) -> str:
+    """The context as JSON text, which is what an execution environment is told."""
+    if not encoded:
+        return ""
+    if len(encoded) > _LONGEST_CONTEXT:
+        raise unreadable_payload(f"Client context must be no more than {_LONGEST_CONTEXT} bytes.")
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+        orjson.loads(text)
+    except (binascii.Error, ValueError):
+        raise unreadable_payload("Client context must be a valid Base64-encoded JSON object.") from None
+    return text

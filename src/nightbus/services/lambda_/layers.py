@@ -1,0 +1,182 @@
+"""Layers: packages that functions put beside their code, in numbered versions that never change."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.services.context import Context
+from nightbus.services.lambda_.code_links import code_link
+from nightbus.services.lambda_.errors import invalid, no_resource, update_in_progress
+from nightbus.services.lambda_.packages import code_sha256, take_package
+from nightbus.services.lambda_.records import LAYER, LAYER_VERSION, LayerUse, qualified_key
+from nightbus.services.lambda_.shapes import paged, timestamp
+from nightbus.store.interface import Conflict, DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob
+
+_MOST_LAYERS = 5
+_ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::(\d+))?")
+
+
+async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
+    """What a function needs of the layer versions it names. Raises AwsError when one is not there."""
+    if len(arns) > _MOST_LAYERS:
+        raise invalid(f"You cannot reference more than {_MOST_LAYERS} layers.")
+    used: list[LayerUse] = []
+    for text in arns:
+        name, _, number = Arn.parse(text).resource.removeprefix("layer:").partition(":")
+        base = text.removesuffix(f":{number}")
+        if any(one["arn"].rpartition(":")[0] == base for one in used):
+            raise invalid(
+                "Two different versions of the same layer are not allowed to be referenced in the same function. "
+                f"{used[-1]['arn']} and {text} are versions of the same layer."
+            )
+        record = None
+        if ctx.arn("lambda", f"layer:{name}") == base:
+            record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, number))
+        if record is None:
+            raise invalid(f"Layer version {text} does not exist.")
+        used.append(LayerUse(arn=text, size=record.value["size"], digest=record.value["digest"]))
+    return used
+
+
+async def publish_layer_version(
+    ctx: Context,
+    *,
+    layer_name: str,
+    content: dict[str, Any],
+    description: str = "",
+    compatible_architectures: list[str] | None = None,
+    compatible_runtimes: list[str] | None = None,
+    license_info: str | None = None,
+) -> dict[str, Any]:
+    name = _own_name(ctx, layer_name)
+    blob = await take_package(ctx, content, "PublishLayerVersion")
+    record = await ctx.store.get(ctx.scope, LAYER, name)
+    number = record.value["last_version"] + 1 if record else 1
+    arn = f"{ctx.arn('lambda', f'layer:{name}')}:{number}"
+    value = {
+        "LayerVersionArn": arn,
+        "Version": number,
+        "Description": description,
+        "CreatedDate": timestamp(ctx.now_ms()),
+        "CompatibleArchitectures": compatible_architectures,
+        "CompatibleRuntimes": compatible_runtimes,
+        "LicenseInfo": license_info,
+    }
+    kept = {"shown": value, "size": blob.size, "digest": blob.digest, "sha256": code_sha256(blob)}
+    revision = record.revision if record else 0
+    try:
+        await ctx.store.commit(
+            PutRecord(ctx.scope, LAYER, name, {"last_version": number}, expect=revision),
+            PutRecord(ctx.scope, LAYER_VERSION, qualified_key(name, str(number)), kept, expect=0),
+            KeepBlob(blob.digest, f"lambda/{arn}"),
+        )
+    except Conflict:
+        raise update_in_progress(arn) from None
+    return await _described(ctx, name, kept)
+
+
+async def get_layer_version(ctx: Context, *, layer_name: str, version_number: int) -> dict[str, Any]:
+    name = _own_name(ctx, layer_name)
+    record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, str(version_number)))
+    if record is None:
+        raise no_resource()
+    return await _described(ctx, name, record.value)
+
+
+async def get_layer_version_by_arn(ctx: Context, *, arn: str) -> dict[str, Any]:
+    match = _ARN.fullmatch(arn)
+    if match is None or match[4] is None:
+        raise invalid(f"Invalid layer version ARN: {arn}")
+    return await get_layer_version(ctx, layer_name=arn.rpartition(":")[0], version_number=int(match[4]))
+
+
+async def delete_layer_version(ctx: Context, *, layer_name: str, version_number: int) -> None:
+    """Functions that use it go on: they keep its bytes themselves."""
+    name = _own_name(ctx, layer_name)
+    key = qualified_key(name, str(version_number))
+    record = await ctx.store.get(ctx.scope, LAYER_VERSION, key)
+    if record is not None:
+        owner = f"lambda/{record.value['shown']['LayerVersionArn']}"
+        await ctx.store.commit(
+            DeleteRecord(ctx.scope, LAYER_VERSION, key), ReleaseBlob(record.value["digest"], owner)
+        )
+
+
+async def list_layer_versions(
+    ctx: Context,
+    *,
+    layer_name: str,
+    compatible_architecture: str | None = None,
+    compatible_runtime: str | None = None,
+    marker: str | None = None,
+    max_items: int | None = None,
+) -> dict[str, Any]:
+    """The newest first."""
+    name = _own_name(ctx, layer_name)
+    records = await ctx.store.list(ctx.scope, LAYER_VERSION, prefix=f"{name}:")
+    found = [
+        (f"{10**10 - record.value['shown']['Version']:011d}", record.value["shown"])
+        for record in reversed(records)
+        if _fits(record, compatible_architecture, compatible_runtime)
+    ]
+    chosen, token = paged(found, marker, max_items)
+    return {"LayerVersions": chosen, "NextMarker": token}
+
+
+async def list_layers(
+    ctx: Context,
+    *,
+    compatible_architecture: str | None = None,
+    compatible_runtime: str | None = None,
+    marker: str | None = None,
+    max_items: int | None = None,
+) -> dict[str, Any]:
+    latest: dict[str, dict[str, Any]] = {}
+    for record in await ctx.store.list(ctx.scope, LAYER_VERSION):
+        if _fits(record, compatible_architecture, compatible_runtime):
+            latest[record.key.partition(":")[0]] = record.value["shown"]
+    found = [
+        (
+            name,
+            {
+                "LayerName": name,
+                "LayerArn": ctx.arn("lambda", f"layer:{name}"),
+                "LatestMatchingVersion": shown,
+            },
+        )
+        for name, shown in sorted(latest.items())
+    ]
+    chosen, token = paged(found, marker, max_items)
+    return {"Layers": chosen, "NextMarker": token}
+
+
+def _own_name(ctx: Context, text: str) -> str:
+    """The layer that a name or an ARN names; only this account's and region's are reached."""
+    match = _ARN.fullmatch(text)
+    if match is None:
+        return text
+    if (match[2], match[1]) != ctx.scope:
+        raise no_resource()
+    return match[3]
+
+
+def _fits(record: Record, architecture: str | None, runtime: str | None) -> bool:
+    shown = record.value["shown"]
+    for wanted, offered in (
+        (architecture, shown["CompatibleArchitectures"]),
+        (runtime, shown["CompatibleRuntimes"]),
+    ):
+        if wanted is not None and wanted not in (offered or ()):
+            return False
+    return True
+
+
+async def _described(ctx: Context, name: str, value: dict[str, Any]) -> dict[str, Any]:
+    content = {
+        "Location": await code_link(ctx, value["digest"]),
+        "CodeSha256": value["sha256"],
+        "CodeSize": value["size"],
+    }
+    return {"Content": content, "LayerArn": ctx.arn("lambda", f"layer:{name}"), **value["shown"]}

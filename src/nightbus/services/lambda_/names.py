@@ -1,0 +1,66 @@
+"""Which function does a `FunctionName` mean? Pure: a name, a partial or a full ARN, each with or without qualifier."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from nightbus.aws.arn import arn
+from nightbus.aws.calls import Scope
+from nightbus.services.lambda_.errors import invalid, no_function, not_found, out_of_range
+
+LATEST = "$LATEST"
+_LONGEST = 64
+_NAME = re.compile(
+    r"(?:arn:[a-z-]+:lambda:)?(?:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?"
+    r"(?P<name>[a-zA-Z0-9-_.]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRef:
+    """`qualifier` is "" where none was given, else `$LATEST`, a version or an alias."""
+
+    scope: Scope
+    name: str
+    qualifier: str = ""
+
+    @property
+    def arn(self) -> str:
+        return function_arn(self.scope, self.name)
+
+    @property
+    def qualified_arn(self) -> str:
+        return f"{self.arn}:{self.qualifier}" if self.qualifier else self.arn
+
+    @property
+    def version_or_alias(self) -> str:
+        return self.qualifier or LATEST
+
+
+def function_arn(scope: Scope, name: str) -> str:
+    return arn("lambda", scope.region, scope.account, f"function:{name}")
+
+
+def function_ref(scope: Scope, text: str, qualifier: str | None = None) -> FunctionRef:
+    """Raises AwsError when the name is none, or names a function elsewhere."""
+    match = _NAME.fullmatch(text)
+    if match is None:
+        raise invalid(f"Invalid function name: {text}")
+    name, named = match["name"], match["qualifier"] or ""
+    if len(name) > _LONGEST:
+        constraint = f"Member must have length less than or equal to {_LONGEST}"
+        raise out_of_range("functionName", name, constraint)
+    if named and qualifier and named != qualifier:
+        raise invalid("The derived qualifier from the function name does not match the specified qualifier.")
+    region, account = match["region"] or scope.region, match["account"] or scope.account
+    if region != scope.region:
+        raise not_found(f"Functions from '{region}' are not reachable in this region ('{scope.region}')")
+    ref = FunctionRef(scope, name, qualifier or named)
+    if account != scope.account:
+        raise no_function(function_arn(Scope(account, region), name))
+    return ref
+
+
+def is_version(qualifier: str) -> bool:
+    return qualifier == LATEST or qualifier.isdigit()

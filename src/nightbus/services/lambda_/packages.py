@@ -1,0 +1,55 @@
+"""Where does a function's or a layer's code come from? Out of the request or out of S3, checked, into a blob."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.functions.packages import check_package
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import invalid
+from nightbus.store.interface import Blob
+
+
+async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) -> Blob:
+    """`source` has the members of FunctionCode. The blob is to be kept by the commit that uses it."""
+    for member in ("ImageUri", "SourceKMSKeyArn"):
+        if source.get(member):
+            raise not_supported("lambda", operation, member)
+    if source.get("S3ObjectStorageMode") not in (None, "COPY"):
+        raise not_supported("lambda", operation, f"S3ObjectStorageMode {source['S3ObjectStorageMode']}")
+    zipped, bucket = source.get("ZipFile"), source.get("S3Bucket")
+    if zipped is not None and bucket is not None:
+        raise invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+    if zipped is not None:
+        blob = await ctx.store.put_blob(_bytes(zipped))
+    elif bucket is not None and source.get("S3Key") is not None:
+        blob = await _from_s3(ctx, bucket, source["S3Key"], source.get("S3ObjectVersion"))
+    else:
+        raise invalid("Please provide a source for function code.")
+    await asyncio.to_thread(check_package, ctx.store.blob_path(blob.digest))
+    return blob
+
+
+def code_sha256(blob: Blob) -> str:
+    return base64.b64encode(bytes.fromhex(blob.digest)).decode()
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+async def _from_s3(ctx: Context, bucket: str, key: str, version: str | None) -> Blob:
+    wanted = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+    try:
+        reply = await ctx.operation("s3", "GetObject", **wanted)
+    except AwsError as error:
+        if error.status >= 500:
+            raise
+        raise invalid(
+            f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
+        ) from None
+    return await ctx.store.put_blob(reply["Body"].chunks)

@@ -1,0 +1,175 @@
+"""The policy of a function: who else may invoke it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_uuid
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import conflict, invalid, no_resource, not_found, wrong_revision
+from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from nightbus.services.lambda_.records import POLICY, commit, qualified_key, require_version
+from nightbus.services.lambda_.resource_policy import Request, is_allowed
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
+
+_MOST_BYTES = 20_480
+
+
+async def add_permission(
+    ctx: Context,
+    *,
+    function_name: str,
+    statement_id: str,
+    action: str,
+    principal: str,
+    source_arn: str | None = None,
+    function_url_auth_type: str | None = None,
+    invoked_via_function_url: bool | None = None,
+    source_account: str | None = None,
+    event_source_token: str | None = None,
+    qualifier: str | None = None,
+    revision_id: str | None = None,
+    principal_org_id: str | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    if ref.qualifier == LATEST:
+        raise invalid("We currently do not support adding policies for $LATEST.")
+    await require_version(ctx, ref)
+    record = await _policy(ctx, ref)
+    _check_revision(record, revision_id)
+    statements = record.value["statements"] if record else []
+    if any(one["Sid"] == statement_id for one in statements):
+        raise conflict(
+            f"The statement id ({statement_id}) provided already exists. "
+            "Please provide a new statement id, or remove the existing statement."
+        )
+    statement: dict[str, Any] = {
+        "Sid": statement_id,
+        "Effect": "Allow",
+        "Principal": _principal(principal),
+        "Action": action,
+        "Resource": ref.qualified_arn,
+    }
+    conditions = _conditions(
+        {
+            ("StringEquals", "AWS:SourceAccount"): source_account,
+            ("StringEquals", "aws:PrincipalOrgID"): principal_org_id,
+            ("StringEquals", "lambda:EventSourceToken"): event_source_token,
+            ("StringEquals", "lambda:FunctionUrlAuthType"): function_url_auth_type,
+            ("ArnLike", "AWS:SourceArn"): source_arn,
+            ("Bool", "lambda:InvokedViaFunctionUrl"): _flag(invoked_via_function_url),
+        }
+    )
+    if conditions:
+        statement["Condition"] = conditions
+    await _keep(ctx, ref, record, [*statements, statement])
+    return {"Statement": json.dumps(statement, separators=(",", ":"))}
+
+
+async def remove_permission(
+    ctx: Context,
+    *,
+    function_name: str,
+    statement_id: str,
+    qualifier: str | None = None,
+    revision_id: str | None = None,
+) -> None:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    await require_version(ctx, ref)
+    record = await _policy(ctx, ref)
+    if record is None:
+        raise not_found("No policy is associated with the given resource.")
+    _check_revision(record, revision_id)
+    left = [one for one in record.value["statements"] if one["Sid"] != statement_id]
+    if len(left) == len(record.value["statements"]):
+        raise not_found(f"Statement {statement_id} is not found in resource policy.")
+    await _keep(ctx, ref, record, left)
+
+
+async def get_policy(ctx: Context, *, function_name: str, qualifier: str | None = None) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name, qualifier)
+    record = await _policy(ctx, ref)
+    if record is None:
+        raise no_resource()
+    return {"Policy": _document(record.value["statements"]), "RevisionId": record.value["revision"]}
+
+
+async def authorize(ctx: Context, ref: FunctionRef) -> None:
+    """Raises AwsError when an AWS service asks and the function's policy does not let it.
+
+    What users and roles may do is a matter of their own policies, which are not enforced yet.
+    """
+    caller = ctx.caller
+    if not caller.service:
+        return
+    record = await _policy(ctx, ref)
+    request = Request(
+        caller.service, "lambda:InvokeFunction", ref.qualified_arn, caller.source_arn, caller.account
+    )
+    if record is None or not is_allowed(record.value["statements"], request):
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {caller.service} is not authorized to perform: lambda:InvokeFunction on resource: "
+            f"{ref.qualified_arn} because no resource-based policy allows the lambda:InvokeFunction action",
+            403,
+        )
+
+
+async def _policy(ctx: Context, ref: FunctionRef) -> Record | None:
+    return await ctx.store.get(ref.scope, POLICY, qualified_key(ref.name, ref.qualifier))
+
+
+async def _keep(
+    ctx: Context, ref: FunctionRef, record: Record | None, statements: list[dict[str, Any]]
+) -> None:
+    """A policy without statements is none."""
+    if len(_document(statements).encode()) > _MOST_BYTES:
+        raise AwsError(
+            "PolicyLengthExceededException",
+            f"The final policy size ({len(_document(statements))}) is bigger than the limit ({_MOST_BYTES}).",
+            400,
+            fields={"Type": "User"},
+        )
+    key = qualified_key(ref.name, ref.qualifier)
+    revision = record.revision if record else 0
+    change: Change = DeleteRecord(ref.scope, POLICY, key, expect=revision)
+    if statements:
+        value = {"statements": statements, "revision": new_uuid()}
+        change = PutRecord(ref.scope, POLICY, key, value, expect=revision)
+    await commit(ctx, ref, [change])
+
+
+def _check_revision(record: Record | None, revision_id: str | None) -> None:
+    if revision_id and (record is None or record.value["revision"] != revision_id):
+        raise wrong_revision()
+
+
+def _document(statements: list[dict[str, Any]]) -> str:
+    document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _principal(principal: str) -> Any:
+    if principal == "*":
+        return "*"
+    if principal.isdigit():
+        return {"AWS": f"arn:aws:iam::{principal}:root"}
+    if principal.startswith("arn:"):
+        return {"AWS": principal}
+    if "." not in principal:
+        raise invalid("The provided principal was invalid. Please check the principal and try again.")
+    return {"Service": principal}
+
+
+def _conditions(given: dict[tuple[str, str], str | None]) -> dict[str, dict[str, str]]:
+    conditions: dict[str, dict[str, str]] = {}
+    for (operator, key), value in given.items():
+        if value is not None:
+            conditions.setdefault(operator, {})[key] = value
+    return conditions
+
+
+def _flag(value: bool | None) -> str | None:
+    return None if value is None else str(value).lower()

@@ -1,0 +1,105 @@
+"""What is kept of a function, and how is it found?
+
+`lambda/function` (key: name) holds `latest`, the highest version number so far, tags and reserved concurrency. A
+published version (`lambda/version`) is a copy of `latest`. Both are a `Version`: the configuration in wire names, the
+digest of the code, and the layers with theirs. Aliases, policies and settings of asynchronous invocation are records
+of their own, keyed by name and qualifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypedDict
+
+from nightbus.aws.calls import Scope
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import no_function, not_found, update_in_progress
+from nightbus.services.lambda_.names import LATEST, FunctionRef, is_version
+from nightbus.store.interface import Change, Conflict, KeepBlob, Record, ReleaseBlob, Store
+
+FUNCTION = "lambda/function"
+VERSION = "lambda/version"
+ALIAS = "lambda/alias"
+POLICY = "lambda/policy"
+EVENT_INVOKE = "lambda/event-invoke-config"
+LAYER = "lambda/layer"
+LAYER_VERSION = "lambda/layer-version"
+OF_A_FUNCTION = (VERSION, ALIAS, POLICY, EVENT_INVOKE)
+
+
+class LayerUse(TypedDict):
+    arn: str
+    size: int
+    digest: str
+
+
+class Version(TypedDict):
+    """`config` is a FunctionConfiguration."""
+
+    config: dict[str, Any]
+    digest: str
+    layers: list[LayerUse]
+
+
+def qualified_key(name: str, qualifier: str) -> str:
+    """Versions are padded, so that they are listed in the order of their numbers."""
+    return f"{name}:{qualifier.zfill(10) if qualifier.isdigit() else qualifier}"
+
+
+def blob_owner(ref: FunctionRef, version: str) -> str:
+    return f"lambda/{ref.arn}:{version}"
+
+
+def blobs_of(version: Version) -> set[str]:
+    return {version["digest"], *(layer["digest"] for layer in version["layers"])}
+
+
+def blob_changes(owner: str, old: Version | None, new: Version | None) -> list[Change]:
+    """The owner keeps the blobs of `new` and lets go of those of `old` that it needs no longer."""
+    before = blobs_of(old) if old else set()
+    after = blobs_of(new) if new else set()
+    kept: list[Change] = [KeepBlob(digest, owner) for digest in sorted(after - before)]
+    return kept + [ReleaseBlob(digest, owner) for digest in sorted(before - after)]
+
+
+async def require_function(ctx: Context, ref: FunctionRef) -> Record:
+    record = await ctx.store.get(ref.scope, FUNCTION, ref.name)
+    if record is None:
+        raise no_function(ref.qualified_arn)
+    return record
+
+
+async def require_version(ctx: Context, ref: FunctionRef) -> tuple[Record, Version]:
+    """The function and the version that the qualifier means, by way of an alias where it is one."""
+    function = await require_function(ctx, ref)
+    qualifier = ref.version_or_alias
+    if not is_version(qualifier):
+        alias = await ctx.store.get(ref.scope, ALIAS, qualified_key(ref.name, qualifier))
+        if alias is None:
+            raise not_found(f"Cannot find alias arn: {ref.qualified_arn}")
+        qualifier = alias.value["FunctionVersion"]
+    return function, await version_of(ctx.store, ref, function, qualifier)
+
+
+async def version_of(store: Store, ref: FunctionRef, function: Record, version: str) -> Version:
+    if version == LATEST:
+        latest: Version = function.value["latest"]
+        return latest
+    record = await store.get(ref.scope, VERSION, qualified_key(ref.name, version))
+    if record is None:
+        raise no_function(f"{ref.arn}:{version}")
+    return Version(
+        config=record.value["config"], digest=record.value["digest"], layers=record.value["layers"]
+    )
+
+
+async def versions_of(store: Store, scope: Scope, name: str) -> list[Record]:
+    return await store.list(scope, VERSION, prefix=f"{name}:")
+
+
+async def commit(ctx: Context, ref: FunctionRef, changes: Sequence[Change]) -> None:
+    """Raises AwsError ResourceConflictException when somebody else changed the function meanwhile."""
+    try:
+        await ctx.store.commit(*changes)
+    except Conflict:
+        raise update_in_progress(ref.arn) from None

@@ -1,0 +1,96 @@
+"""How does one invocation run? From the function's records to its execution environment, within its concurrency."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from nightbus.functions.concurrency import NoRoom
+from nightbus.functions.interface import FunctionSpec, InvokeResult
+from nightbus.services.context import Platform
+from nightbus.services.lambda_.aliases import chosen_version
+from nightbus.services.lambda_.errors import no_function, not_found, throttled
+from nightbus.services.lambda_.names import FunctionRef, function_arn, is_version
+from nightbus.services.lambda_.records import ALIAS, FUNCTION, Version, qualified_key, version_of
+from nightbus.store.interface import Record, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """The version that this invocation of the reference gets."""
+
+    ref: FunctionRef
+    function: Record
+    version: Version
+
+    @property
+    def executed_version(self) -> str:
+        return str(self.version["config"]["Version"])
+
+    @property
+    def reserved(self) -> int | None:
+        reserved: int | None = self.function.value["reserved"]
+        return reserved
+
+
+async def find_runnable(store: Store, ref: FunctionRef) -> Runnable:
+    """An alias with weights is decided here. Raises AwsError when there is no such function."""
+    function = await store.get(ref.scope, FUNCTION, ref.name)
+    if function is None:
+        raise no_function(ref.qualified_arn)
+    qualifier = ref.version_or_alias
+    if not is_version(qualifier):
+        alias = await store.get(ref.scope, ALIAS, qualified_key(ref.name, qualifier))
+        if alias is None:
+            raise not_found(f"Cannot find alias arn: {ref.qualified_arn}")
+        qualifier = chosen_version(alias.value, secrets.randbelow(1 << 32) / (1 << 32))
+    return Runnable(ref, function, await version_of(store, ref, function, qualifier))
+
+
+async def run(
+    platform: Platform,
+    runnable: Runnable,
+    payload: bytes,
+    *,
+    request_id: str,
+    client_context: str = "",
+    trace: str = "",
+) -> InvokeResult:
+    """Raises AwsError TooManyRequestsException when the function runs as often as it may."""
+    ref = runnable.ref
+    spec = function_spec(platform.store, ref, runnable.version)
+    try:
+        with platform.running.one_more(ref.scope, ref.name, runnable.reserved):
+            return await platform.functions.invoke(
+                spec,
+                payload,
+                request_id=request_id,
+                invoked_arn=ref.qualified_arn,
+                client_context=client_context,
+                trace=trace,
+            )
+    except NoRoom:
+        raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded") from None
+
+
+def function_spec(store: Store, ref: FunctionRef, version: Version) -> FunctionSpec:
+    config = version["config"]
+    return FunctionSpec(
+        scope=ref.scope,
+        name=ref.name,
+        version=config["Version"],
+        arn=function_arn(ref.scope, ref.name),
+        role=config["Role"],
+        runtime=config["Runtime"],
+        handler=config["Handler"],
+        code=store.blob_path(version["digest"]),
+        code_digest=version["digest"],
+        revision=config["RevisionId"],
+        timeout=config["Timeout"],
+        memory=config["MemorySize"],
+        environment=config.get("Environment", {}).get("Variables", {}),
+        layers=tuple((store.blob_path(layer["digest"]), layer["digest"]) for layer in version["layers"]),
+        ephemeral_storage=config["EphemeralStorage"]["Size"],
+        log_group=config["LoggingConfig"]["LogGroup"],
+        tracing=config["TracingConfig"]["Mode"],
+    )

@@ -1,0 +1,137 @@
+"""Changes of a function's code and configuration; running environments are let go of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import not_supported
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import wrong_revision
+from nightbus.services.lambda_.layers import layers_in_use
+from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from nightbus.services.lambda_.packages import code_sha256, take_package
+from nightbus.services.lambda_.records import (
+    FUNCTION,
+    Version,
+    blob_changes,
+    blob_owner,
+    commit,
+    require_function,
+)
+from nightbus.services.lambda_.roles import check_role
+from nightbus.services.lambda_.settings import configured
+from nightbus.services.lambda_.shapes import configuration, layer_list, touched
+from nightbus.services.lambda_.versions import publishing
+from nightbus.store.interface import Change, PutRecord, Record
+
+
+async def update_function_code(
+    ctx: Context,
+    *,
+    function_name: str,
+    zip_file: bytes | None = None,
+    s3_bucket: str | None = None,
+    s3_key: str | None = None,
+    s3_object_version: str | None = None,
+    s3_object_storage_mode: str | None = None,
+    architectures: list[str] | None = None,
+    publish: bool = False,
+    dry_run: bool = False,
+    revision_id: str | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    record = await _at_revision(ctx, ref, revision_id)
+    source = {
+        "ZipFile": zip_file,
+        "S3Bucket": s3_bucket,
+        "S3Key": s3_key,
+        "S3ObjectVersion": s3_object_version,
+        "S3ObjectStorageMode": s3_object_storage_mode,
+    }
+    blob = await take_package(ctx, source, "UpdateFunctionCode")
+    old: Version = record.value["latest"]
+    given = {"Architectures": architectures}
+    config = configured(old["config"], given, "UpdateFunctionCode")
+    config = touched(config | {"CodeSize": blob.size, "CodeSha256": code_sha256(blob)}, ctx.now_ms())
+    new = Version(config=config, digest=blob.digest, layers=old["layers"])
+    if dry_run:
+        return configuration(new)
+    return await _keep(ctx, ref, record, new, publish)
+
+
+async def update_function_configuration(
+    ctx: Context,
+    *,
+    function_name: str,
+    role: str | None = None,
+    handler: str | None = None,
+    description: str | None = None,
+    timeout: int | None = None,  # noqa: ASYNC109 - the function's
+    memory_size: int | None = None,
+    vpc_config: dict[str, Any] | None = None,
+    environment: dict[str, Any] | None = None,
+    runtime: str | None = None,
+    dead_letter_config: dict[str, Any] | None = None,
+    kms_key_arn: str | None = None,
+    tracing_config: dict[str, Any] | None = None,
+    revision_id: str | None = None,
+    layers: list[str] | None = None,
+    file_system_configs: list[Any] | None = None,
+    ephemeral_storage: dict[str, Any] | None = None,
+    snap_start: dict[str, Any] | None = None,
+    logging_config: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    record = await _at_revision(ctx, ref, revision_id)
+    changes = {
+        "Role": role,
+        "Handler": handler,
+        "Description": description,
+        "Timeout": timeout,
+        "MemorySize": memory_size,
+        "VpcConfig": vpc_config,
+        "Environment": environment,
+        "Runtime": runtime,
+        "DeadLetterConfig": dead_letter_config,
+        "KMSKeyArn": kms_key_arn,
+        "TracingConfig": tracing_config,
+        "FileSystemConfigs": file_system_configs,
+        "EphemeralStorage": ephemeral_storage,
+        "SnapStart": snap_start,
+        "LoggingConfig": logging_config,
+    }
+    old: Version = record.value["latest"]
+    config = touched(configured(old["config"], changes, "UpdateFunctionConfiguration"), ctx.now_ms())
+    if role is not None:
+        await check_role(ctx, role)
+    used = old["layers"] if layers is None else await layers_in_use(ctx, layers)
+    config.pop("Layers", None)
+    if used:
+        config["Layers"] = layer_list(used)
+    new = Version(config=config, digest=old["digest"], layers=used)
+    return await _keep(ctx, ref, record, new, publish=False)
+
+
+async def _at_revision(ctx: Context, ref: FunctionRef, revision_id: str | None) -> Record:
+    if ref.qualifier not in ("", LATEST):
+        raise not_supported("lambda", "UpdateFunction", f"the qualifier {ref.qualifier}")
+    record = await require_function(ctx, ref)
+    if revision_id and revision_id != record.value["latest"]["config"]["RevisionId"]:
+        raise wrong_revision()
+    return record
+
+
+async def _keep(
+    ctx: Context, ref: FunctionRef, record: Record, new: Version, publish: bool
+) -> dict[str, Any]:
+    old: Version = record.value["latest"]
+    value = record.value | {"latest": new}
+    changes: list[Change] = []
+    shown = new
+    if publish:
+        shown, more = publishing(ref, value)
+        changes += more
+    changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision))
+    await commit(ctx, ref, [*changes, *blob_changes(blob_owner(ref, LATEST), old, new)])
+    await ctx.platform.functions.retire(ref.scope, ref.name)
+    return configuration(shown)

@@ -1,0 +1,102 @@
+"""Published versions: copies of $LATEST that never change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.ids import new_uuid
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import invalid, wrong_revision
+from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
+from nightbus.services.lambda_.records import (
+    FUNCTION,
+    VERSION,
+    Version,
+    blob_changes,
+    blob_owner,
+    commit,
+    qualified_key,
+    require_function,
+    version_of,
+)
+from nightbus.services.lambda_.shapes import configuration, paged
+from nightbus.store.interface import Change, PutRecord
+
+_OF_THE_COPY = frozenset({"FunctionArn", "Version", "RevisionId", "LastModified", "Description"})
+
+
+def publishing(
+    ref: FunctionRef, value: dict[str, Any], description: str | None = None
+) -> tuple[Version, list[Change]]:
+    """The next version of the function whose record's value this is, and the changes that keep it.
+
+    Counts in `value`, which is to be kept in the same commit.
+    """
+    latest: Version = value["latest"]
+    number = str(value["last_version"] + 1)
+    value["last_version"] += 1
+    config = latest["config"] | {
+        "FunctionArn": f"{ref.arn}:{number}",
+        "Version": number,
+        "RevisionId": new_uuid(),
+    }
+    if description is not None:
+        config["Description"] = description
+    version = Version(config=config, digest=latest["digest"], layers=latest["layers"])
+    kept = PutRecord(ref.scope, VERSION, qualified_key(ref.name, number), dict(version), expect=0)
+    return version, [kept, *blob_changes(blob_owner(ref, number), None, version)]
+
+
+def is_unchanged(latest: Version, published: Version) -> bool:
+    def compared(version: Version) -> dict[str, Any]:
+        return {name: value for name, value in version["config"].items() if name not in _OF_THE_COPY}
+
+    return compared(latest) == compared(published)
+
+
+async def publish_version(
+    ctx: Context,
+    *,
+    function_name: str,
+    code_sha256: str | None = None,
+    description: str | None = None,
+    revision_id: str | None = None,
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    record = await require_function(ctx, ref)
+    latest: Version = record.value["latest"]
+    current = latest["config"]["CodeSha256"]
+    if revision_id and revision_id != latest["config"]["RevisionId"]:
+        raise wrong_revision()
+    if code_sha256 and code_sha256 != current:
+        raise invalid(
+            f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST ({current}). "
+            "Please try again with the CodeSHA256 in $LATEST."
+        )
+    last = await _last_published(ctx, ref, record.value["last_version"])
+    if last is not None and is_unchanged(latest, last):
+        return configuration(last)
+    version, changes = publishing(ref, record.value, description)
+    kept = PutRecord(ref.scope, FUNCTION, ref.name, record.value, expect=record.revision)
+    await commit(ctx, ref, [kept, *changes])
+    return configuration(version)
+
+
+async def _last_published(ctx: Context, ref: FunctionRef, number: int) -> Version | None:
+    record = await ctx.store.get(ref.scope, VERSION, qualified_key(ref.name, str(number)))
+    if record is None:
+        return None
+    function = await require_function(ctx, ref)
+    return await version_of(ctx.store, ref, function, str(number))
+
+
+async def list_versions_by_function(
+    ctx: Context, *, function_name: str, marker: str | None = None, max_items: int | None = None
+) -> dict[str, Any]:
+    ref = function_ref(ctx.scope, function_name)
+    function = await require_function(ctx, ref)
+    found = [(f"{ref.name}:", configuration(function.value["latest"], LATEST))]
+    published = await ctx.store.list(ref.scope, VERSION, prefix=f"{ref.name}:")
+    found += [(record.key, record.value["config"]) for record in published]
+    chosen, token = paged(found, marker, max_items)
+    return {"Versions": chosen, "NextMarker": token}
