@@ -365,7 +365,8 @@ def _subnets(parts: list[Any]) -> list[str]:
     except (TypeError, ValueError) as broken:
         raise template_error(_CIDR) from broken
     prefix = network.max_prefixlen - bits
-    if not 1 <= count <= 256 or prefix < network.prefixlen or 2 ** (prefix - network.prefixlen) < count:
+    fits = bits >= 1 and prefix >= network.prefixlen
+    if not 1 <= count <= 256 or not fits or 2 ** (prefix - network.prefixlen) < count:
         raise template_error(f"Fn::Cidr cannot make {count} blocks of {bits} bits out of {network}.")
     step = 1 << bits
     first = int(network.network_address)

@@ -42,10 +42,14 @@ def _of_function(name: str, argument: Any, conditions: Mapping[str, bool] | None
         yield from references(attribute, conditions)
     elif name == "Fn::Sub":
         yield from _of_sub(argument, conditions)
-    elif name == "Fn::If" and conditions is not None and isinstance(argument, list) and len(argument) == 3:
+    elif name == "Fn::If" and conditions is not None and _is_choice(argument):
         yield from references(argument[1 if conditions.get(argument[0]) else 2], conditions)
     else:
         yield from references(argument, conditions)
+
+
+def _is_choice(argument: Any) -> bool:
+    return isinstance(argument, list) and len(argument) == 3 and isinstance(argument[0], str)
 
 
 def _of_sub(argument: Any, conditions: Mapping[str, bool] | None) -> Iterator[Reference]:

@@ -213,6 +213,8 @@ def _check_output(name: str, output: Any) -> None:
         raise format_error(f"[/Outputs/{name}] Every Outputs member must be an object.")
     if "Value" not in output:
         raise format_error(f"Every Outputs member must contain a Value object ({name}).")
+    if not isinstance(output.get("Condition", ""), str):
+        raise format_error(f"Every Condition member must be a string; that of {name} is none.")
     unknown = set(output) - _OUTPUT_MEMBERS
     if unknown:
         raise AwsError("ValidationError", f"Invalid template output property '{min(unknown)}'")
