@@ -1,0 +1,81 @@
+"""Are entries judged, measured and wrapped as PutEvents does it?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from nightbus.bus.envelope import entry_size, make_envelope, validate_entry
+from nightbus.bus.json_text import write_json
+
+ENTRY: dict[str, Any] = {"Source": "shop", "DetailType": "Order", "Detail": '{"n": 1}'}
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in ENTRY.items() if key != name}
+
+
+@pytest.mark.parametrize("name", ["Source", "DetailType", "Detail"])
+def test_what_is_required(name: str) -> None:
+    message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
+    assert validate_entry(without(name)) == ("InvalidArgument", message)
+    assert validate_entry({**ENTRY, name: ""}) == ("InvalidArgument", message)
+
+
+@pytest.mark.parametrize("detail", ["{", "[1]", '"text"', "1", "null", '{"a": NaN}', '{"a":' * 5_000, "{} x"])
+def test_a_detail_is_a_json_object(detail: str) -> None:
+    assert validate_entry({**ENTRY, "Detail": detail}) == ("MalformedDetail", "Detail is malformed.")
+
+
+def test_sources_of_aws_are_reserved() -> None:
+    problem = validate_entry({**ENTRY, "Source": "aws.ec2"})
+    assert problem is not None
+    assert problem[0] == "NotAuthorizedForSourceException"
+    assert validate_entry({**ENTRY, "Source": "aws"}) is None
+
+
+def test_a_detail_type_has_at_most_128_characters() -> None:
+    assert validate_entry({**ENTRY, "DetailType": "x" * 128}) is None
+    problem = validate_entry({**ENTRY, "DetailType": "x" * 129})
+    assert problem is not None
+    assert problem[0] == "InvalidArgument"
+
+
+def test_size() -> None:
+    assert entry_size(ENTRY) == 4 + 5 + 8
+    timed = {**ENTRY, "Source": "é", "Time": datetime(2026, 1, 1, tzinfo=UTC), "Resources": ["ab", "é"]}
+    assert entry_size(timed) == 14 + 2 + 5 + 8 + 2 + 2
+    assert entry_size({}) == 0
+
+
+def test_the_envelope() -> None:
+    entry = {
+        **ENTRY,
+        "Resources": ["arn:x"],
+        "Time": datetime(2026, 1, 2, 4, 4, 5, 999, timezone(timedelta(hours=1))),
+    }
+    made = make_envelope(entry, event_id="id", account="000000000000", region="eu-west-1", now_ms=0)
+    assert made == {
+        "version": "0",
+        "id": "id",
+        "detail-type": "Order",
+        "source": "shop",
+        "account": "000000000000",
+        "time": "2026-01-02T03:04:05Z",
+        "region": "eu-west-1",
+        "resources": ["arn:x"],
+        "detail": {"n": 1},
+    }
+
+
+def test_the_time_of_the_call_where_the_entry_has_none() -> None:
+    made = make_envelope(ENTRY, event_id="id", account="1", region="r", now_ms=1_700_000_000_999)
+    assert (made["time"], made["resources"]) == ("2023-11-14T22:13:20Z", [])
+
+
+def test_numbers_of_the_detail_keep_their_text() -> None:
+    detail = '{"id":123456789012345678901,"x":1e400}'
+    made = make_envelope({**ENTRY, "Detail": detail}, event_id="id", account="1", region="r", now_ms=0)
+    assert write_json(made["detail"]) == detail
