@@ -165,7 +165,7 @@ class Rig:
 @contextlib.asynccontextmanager
 async def rig(folder: Path) -> AsyncIterator[Rig]:
     clock = VirtualClock()
-    store = NotingStore.open(folder, clock, durable=False)
+    store = cast(NotingStore, NotingStore.open(folder, clock, durable=False))
     store.committed = []
     await store.commit(PutRecord(SYSTEM, "node/secret", "signing", {"hex": "11" * 32}))
     runner, operations = ScriptedRunner(), Operations()
