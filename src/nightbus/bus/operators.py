@@ -32,9 +32,6 @@ def parse_expression(tokens: Tokens) -> Matcher:
     return parse(tokens)
 
 
-# -- strings
-
-
 def _exactly(tokens: Tokens) -> Matcher:
     return _closed(tokens, matchers.Exact(_string(tokens, "exact"), spelled=True))
 
@@ -109,9 +106,6 @@ def _closed(tokens: Tokens, matcher: Matcher) -> Matcher:
     return matcher
 
 
-# -- exists
-
-
 def _exists(tokens: Tokens) -> Matcher:
     token = tokens.next()
     if token is Token.TRUE:
@@ -119,9 +113,6 @@ def _exists(tokens: Tokens) -> Matcher:
     if token is Token.FALSE:
         return _closed(tokens, matchers.Absent())
     tokens.refuse("exists match pattern must be either true or false.")
-
-
-# -- numeric
 
 
 def _numeric(tokens: Tokens) -> Matcher:
@@ -184,8 +175,6 @@ def _comparable(tokens: Tokens, text: str) -> float:
         tokens.refuse(f"Cannot compare number : {text}")
     return value
 
-
-# -- anything-but
 
 NESTED = ("equals-ignore-case", "prefix", "suffix", "wildcard")
 

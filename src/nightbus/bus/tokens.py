@@ -81,8 +81,6 @@ class Tokens:
     def refuse_without_position(self, reason: str) -> NoReturn:
         raise InvalidPattern(reason, self._source)
 
-    # -- structure
-
     def _entered(self, token: Token) -> Token:
         if token in CLOSERS:
             self._open.append((token, self._at - 1))
@@ -136,8 +134,6 @@ class Tokens:
             self._refuse_end(" within/between Object entries")
         self._value_pending = self._read_value(value)
         return Token.NAME
-
-    # -- values
 
     def _read_value(self, char: str) -> Token:
         if char == '"':
@@ -250,8 +246,6 @@ class Tokens:
             code = code * 16 + int(char, 16)
             self._at += 1
         return chr(code)
-
-    # -- characters
 
     def _peek(self, ahead: int = 0) -> str | None:
         index = self._at + ahead
