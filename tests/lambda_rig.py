@@ -190,7 +190,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
 def code(text: str = "def handler(event, context):\n    return event\n", name: str = "app.py") -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(name), text)
+        archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED, 1)
     return packed.getvalue()
 
 

@@ -328,6 +328,22 @@ async def test_layers_outlive_their_deletion_in_the_functions_that_use_them(aws:
         await aws.create("other", Layers=[second["LayerVersionArn"], both["LayerVersionArn"]])
 
 
+async def test_code_and_layers_share_one_limit(aws: Rig) -> None:
+    half = code("#" * 140_000_000)
+    published = await aws("lambda", "PublishLayerVersion", LayerName="large", Content={"ZipFile": half})
+    with pytest.raises(AwsError, match="exceeds the maximum allowed size of 262144000 bytes") as caught:
+        await aws.create(Code={"ZipFile": half}, Layers=[published["LayerVersionArn"]])
+    assert "The actual size is 280000000 bytes." in caught.value.message
+    await aws.create(Code={"ZipFile": half})
+    with pytest.raises(AwsError, match="exceeds the maximum allowed size"):
+        await aws(
+            "lambda",
+            "UpdateFunctionConfiguration",
+            FunctionName="worker",
+            Layers=[published["LayerVersionArn"]],
+        )
+
+
 async def test_settings_of_asynchronous_invocation(aws: Rig) -> None:
     await aws.create()
     with pytest.raises(AwsError, match="doesn't have an EventInvokeConfig"):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.aws.errors import not_supported
+from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
 from nightbus.services.lambda_.errors import conflict, invalid, no_resource
 from nightbus.services.lambda_.layers import layers_in_use
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
-from nightbus.services.lambda_.packages import code_sha256, take_package
+from nightbus.services.lambda_.packages import check_total, take_package
 from nightbus.services.lambda_.records import (
     ALIAS,
     EVENT_INVOKE,
@@ -20,6 +20,7 @@ from nightbus.services.lambda_.records import (
     POLICY,
     VERSION,
     Version,
+    as_version,
     blob_changes,
     blob_owner,
     commit,
@@ -32,7 +33,7 @@ from nightbus.services.lambda_.roles import check_role
 from nightbus.services.lambda_.settings import configured, defaults
 from nightbus.services.lambda_.shapes import configuration, layer_list, paged, touched
 from nightbus.services.lambda_.versions import publishing
-from nightbus.store.interface import Change, DeleteRecord, PutRecord
+from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord
 
 _OPERATION = "CreateFunction"
 
@@ -89,7 +90,7 @@ async def create_function(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
     if await ctx.store.get(ref.scope, FUNCTION, ref.name) is not None:
-        raise conflict(f"Function already exist: {ref.name}")
+        raise _exists(ref)
     await check_role(ctx, role)
     latest = await _first_version(ctx, config, code, layers or [])
     return await _keep_new(ctx, ref, latest, tags or {}, publish)
@@ -99,11 +100,12 @@ async def _first_version(
     ctx: Context, config: dict[str, Any], code: Mapping[str, Any], layers: list[str]
 ) -> Version:
     used = await layers_in_use(ctx, layers)
-    blob = await take_package(ctx, code, _OPERATION)
-    config = touched(config | {"CodeSize": blob.size, "CodeSha256": code_sha256(blob)}, ctx.now_ms())
+    package = await take_package(ctx, code, _OPERATION)
+    check_total(package.unzipped, used)
+    config = touched(config | {"CodeSize": package.size, "CodeSha256": package.sha256}, ctx.now_ms())
     if used:
         config["Layers"] = layer_list(used)
-    return Version(config=config, digest=blob.digest, layers=used)
+    return Version(config=config, digest=package.digest, unzipped=package.unzipped, layers=used)
 
 
 async def _keep_new(
@@ -116,8 +118,15 @@ async def _keep_new(
         shown, more = publishing(ref, value)
         changes += more
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=0))
-    await commit(ctx, ref, [*changes, *blob_changes(blob_owner(ref, LATEST), None, latest)])
+    try:
+        await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), None, latest))
+    except Conflict:
+        raise _exists(ref) from None
     return configuration(shown)
+
+
+def _exists(ref: FunctionRef) -> AwsError:
+    return conflict(f"Function already exist: {ref.name}")
 
 
 async def get_function(ctx: Context, *, function_name: str, qualifier: str | None = None) -> dict[str, Any]:
@@ -178,7 +187,7 @@ async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
     changes += blob_changes(blob_owner(ref, LATEST), function.value["latest"], None)
     for record in await versions_of(ctx.store, ref.scope, ref.name):
         owner = blob_owner(ref, record.value["config"]["Version"])
-        changes += blob_changes(owner, _version(record.value), None)
+        changes += blob_changes(owner, as_version(record.value), None)
     for kind in OF_A_FUNCTION:
         for record in await ctx.store.list(ref.scope, kind, prefix=f"{ref.name}:"):
             changes.append(DeleteRecord(ref.scope, kind, record.key))
@@ -201,11 +210,7 @@ async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
             raise conflict(f"Version {ref.qualifier} is currently referenced by alias {named}.")
     changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (VERSION, POLICY, EVENT_INVOKE)]
     owner = blob_owner(ref, ref.qualifier)
-    await commit(ctx, ref, [*changes, *blob_changes(owner, _version(record.value), None)])
-
-
-def _version(value: Mapping[str, Any]) -> Version:
-    return Version(config=value["config"], digest=value["digest"], layers=value["layers"])
+    await commit(ctx, ref, [*changes, *blob_changes(owner, as_version(record.value), None)])
 
 
 async def get_function_code_signing_config(ctx: Context, *, function_name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from nightbus.aws.arn import Arn
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
 from nightbus.services.lambda_.errors import invalid, no_resource, update_in_progress
-from nightbus.services.lambda_.packages import code_sha256, take_package
+from nightbus.services.lambda_.packages import take_package
 from nightbus.services.lambda_.records import LAYER, LAYER_VERSION, LayerUse, qualified_key
 from nightbus.services.lambda_.shapes import paged, timestamp
 from nightbus.store.interface import Conflict, DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob
@@ -26,17 +26,19 @@ async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
     for text in arns:
         name, _, number = Arn.parse(text).resource.removeprefix("layer:").partition(":")
         base = text.removesuffix(f":{number}")
-        if any(one["arn"].rpartition(":")[0] == base for one in used):
+        same = [one["arn"] for one in used if one["arn"].rpartition(":")[0] == base]
+        if same:
             raise invalid(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. "
-                f"{used[-1]['arn']} and {text} are versions of the same layer."
+                f"{same[0]} and {text} are versions of the same layer."
             )
         record = None
         if ctx.arn("lambda", f"layer:{name}") == base:
             record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, number))
         if record is None:
             raise invalid(f"Layer version {text} does not exist.")
-        used.append(LayerUse(arn=text, size=record.value["size"], digest=record.value["digest"]))
+        kept = record.value
+        used.append(LayerUse(arn=text, size=kept["size"], unzipped=kept["unzipped"], digest=kept["digest"]))
     return used
 
 
@@ -51,7 +53,7 @@ async def publish_layer_version(
     license_info: str | None = None,
 ) -> dict[str, Any]:
     name = _own_name(ctx, layer_name)
-    blob = await take_package(ctx, content, "PublishLayerVersion")
+    package = await take_package(ctx, content, "PublishLayerVersion")
     record = await ctx.store.get(ctx.scope, LAYER, name)
     number = record.value["last_version"] + 1 if record else 1
     arn = f"{ctx.arn('lambda', f'layer:{name}')}:{number}"
@@ -64,13 +66,19 @@ async def publish_layer_version(
         "CompatibleRuntimes": compatible_runtimes,
         "LicenseInfo": license_info,
     }
-    kept = {"shown": value, "size": blob.size, "digest": blob.digest, "sha256": code_sha256(blob)}
+    kept = {
+        "shown": value,
+        "size": package.size,
+        "unzipped": package.unzipped,
+        "digest": package.digest,
+        "sha256": package.sha256,
+    }
     revision = record.revision if record else 0
     try:
         await ctx.store.commit(
             PutRecord(ctx.scope, LAYER, name, {"last_version": number}, expect=revision),
             PutRecord(ctx.scope, LAYER_VERSION, qualified_key(name, str(number)), kept, expect=0),
-            KeepBlob(blob.digest, f"lambda/{arn}"),
+            KeepBlob(package.digest, f"lambda/{arn}"),
         )
     except Conflict:
         raise update_in_progress(arn) from None

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
-from nightbus.functions.packages import check_package
+from nightbus.functions.packages import LARGEST_UNZIPPED, check_package
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import invalid
+from nightbus.services.lambda_.records import LayerUse
 from nightbus.store.interface import Blob
 
 
-async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) -> Blob:
-    """`source` has the members of FunctionCode. The blob is to be kept by the commit that uses it."""
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A zip file in the store; `unzipped` is the size of what it holds, in bytes."""
+
+    digest: str
+    size: int
+    unzipped: int
+
+    @property
+    def sha256(self) -> str:
+        """As Lambda writes it, in base64."""
+        return base64.b64encode(bytes.fromhex(self.digest)).decode()
+
+
+async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) -> Package:
+    """`source` has the members of FunctionCode. The package is to be kept by the commit that uses it."""
     for member in ("ImageUri", "SourceKMSKeyArn"):
         if source.get(member):
             raise not_supported("lambda", operation, member)
@@ -30,12 +46,18 @@ async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) 
         blob = await _from_s3(ctx, bucket, source["S3Key"], source.get("S3ObjectVersion"))
     else:
         raise invalid("Please provide a source for function code.")
-    await asyncio.to_thread(check_package, ctx.store.blob_path(blob.digest))
-    return blob
+    unzipped = await asyncio.to_thread(check_package, ctx.store.blob_path(blob.digest))
+    return Package(blob.digest, blob.size, unzipped)
 
 
-def code_sha256(blob: Blob) -> str:
-    return base64.b64encode(bytes.fromhex(blob.digest)).decode()
+def check_total(unzipped: int, layers: Sequence[LayerUse]) -> None:
+    """Raises AwsError when code and layers together are more than one environment may hold."""
+    total = unzipped + sum(layer["unzipped"] for layer in layers)
+    if total > LARGEST_UNZIPPED:
+        raise invalid(
+            f"Function code combined with layers exceeds the maximum allowed size of {LARGEST_UNZIPPED} bytes. "
+            f"The actual size is {total} bytes."
+        )
 
 
 def _bytes(value: Any) -> bytes:

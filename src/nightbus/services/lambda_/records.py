@@ -30,14 +30,16 @@ OF_A_FUNCTION = (VERSION, ALIAS, POLICY, EVENT_INVOKE)
 class LayerUse(TypedDict):
     arn: str
     size: int
+    unzipped: int
     digest: str
 
 
 class Version(TypedDict):
-    """`config` is a FunctionConfiguration."""
+    """`config` is a FunctionConfiguration, `unzipped` the size of the code without its layers."""
 
     config: dict[str, Any]
     digest: str
+    unzipped: int
     layers: list[LayerUse]
 
 
@@ -88,8 +90,12 @@ async def version_of(store: Store, ref: FunctionRef, function: Record, version: 
     record = await store.get(ref.scope, VERSION, qualified_key(ref.name, version))
     if record is None:
         raise no_function(f"{ref.arn}:{version}")
+    return as_version(record.value)
+
+
+def as_version(value: dict[str, Any]) -> Version:
     return Version(
-        config=record.value["config"], digest=record.value["digest"], layers=record.value["layers"]
+        config=value["config"], digest=value["digest"], unzipped=value["unzipped"], layers=value["layers"]
     )
 
 

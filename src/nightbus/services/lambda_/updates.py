@@ -9,7 +9,7 @@ from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import wrong_revision
 from nightbus.services.lambda_.layers import layers_in_use
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
-from nightbus.services.lambda_.packages import code_sha256, take_package
+from nightbus.services.lambda_.packages import check_total, take_package
 from nightbus.services.lambda_.records import (
     FUNCTION,
     Version,
@@ -48,12 +48,13 @@ async def update_function_code(
         "S3ObjectVersion": s3_object_version,
         "S3ObjectStorageMode": s3_object_storage_mode,
     }
-    blob = await take_package(ctx, source, "UpdateFunctionCode")
     old: Version = record.value["latest"]
+    package = await take_package(ctx, source, "UpdateFunctionCode")
+    check_total(package.unzipped, old["layers"])
     given = {"Architectures": architectures}
     config = configured(old["config"], given, "UpdateFunctionCode")
-    config = touched(config | {"CodeSize": blob.size, "CodeSha256": code_sha256(blob)}, ctx.now_ms())
-    new = Version(config=config, digest=blob.digest, layers=old["layers"])
+    config = touched(config | {"CodeSize": package.size, "CodeSha256": package.sha256}, ctx.now_ms())
+    new = Version(config=config, digest=package.digest, unzipped=package.unzipped, layers=old["layers"])
     if dry_run:
         return configuration(new)
     return await _keep(ctx, ref, record, new, publish)
@@ -105,10 +106,11 @@ async def update_function_configuration(
     if role is not None:
         await check_role(ctx, role)
     used = old["layers"] if layers is None else await layers_in_use(ctx, layers)
+    check_total(old["unzipped"], used)
     config.pop("Layers", None)
     if used:
         config["Layers"] = layer_list(used)
-    new = Version(config=config, digest=old["digest"], layers=used)
+    new = Version(config=config, digest=old["digest"], unzipped=old["unzipped"], layers=used)
     return await _keep(ctx, ref, record, new, publish=False)
 
 

@@ -42,7 +42,9 @@ def publishing(
     }
     if description is not None:
         config["Description"] = description
-    version = Version(config=config, digest=latest["digest"], layers=latest["layers"])
+    version = Version(
+        config=config, digest=latest["digest"], unzipped=latest["unzipped"], layers=latest["layers"]
+    )
     kept = PutRecord(ref.scope, VERSION, qualified_key(ref.name, number), dict(version), expect=0)
     return version, [kept, *blob_changes(blob_owner(ref, number), None, version)]
 
