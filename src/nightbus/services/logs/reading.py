@@ -24,6 +24,7 @@ _MOST_BYTES = 1_048_576
 _EVENT_OVERHEAD = 26
 _EXAMINED = 20_000  # entries that one FilterLogEvents looks at before it answers with a token
 _READ = 2_000
+_READ_LEAST = 500
 _MOST_STREAMS = 100
 _FIRST_DESCENDING = 1_704_067_200_000  # 2024-01-01: AWS reads nothing older from the end
 _TOKEN = re.compile(r"([fb])/(\d{56})/s")
@@ -174,7 +175,8 @@ async def _fill(
 ) -> None:
     read = read_after if ascending else read_before
     while page.examined < _EXAMINED:
-        wanted = min(_READ, limit + 1)
+        # What does not match costs little beside a read of its own, so a small page still looks far ahead.
+        wanted = min(_READ, max(_READ_LEAST, limit + 1))
         entries = await read(ctx.store, window, page.position, wanted)
         for entry in entries:
             if not _take(page, entry, matches, limit):
