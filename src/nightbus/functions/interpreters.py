@@ -1,0 +1,207 @@
+"""Which Python runs a function of runtime `python3.X`, and with which packages beside the standard library?
+
+The one that the runtime names where the machine has it, else the newest that can; and boto3 and awslambdaric in a
+folder of their own, so that a function sees what it would see on AWS and not what the node has installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from nightbus.aws.errors import AwsError
+
+RUNTIMES = ("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+_PROVIDED = ("awslambdaric", "boto3")
+_PLACES = (
+    "~/.pyenv/versions/{minor}.*/bin/{name}",
+    "~/.local/share/uv/python/cpython-{minor}*/bin/{name}",
+    "/usr/bin/{name}",
+    "/usr/local/bin/{name}",
+    "/opt/python/{minor}*/bin/{name}",
+)
+_INSTALL_SECONDS = 180
+
+
+class CannotProvide(Exception):
+    """The interpreter is there, but what a runtime needs beside it could not be installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """`packages` holds awslambdaric and boto3; `note` is for the function's log when it is not what was asked for."""
+
+    executable: Path
+    version: str  # "3.11.7"
+    packages: Path
+    note: str = ""
+
+
+def supported_runtimes() -> tuple[str, ...]:
+    return RUNTIMES
+
+
+class Interpreters:
+    """Finds and prepares interpreters, once each. `folder` holds the package folders."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, Interpreter] = {}
+
+    def of(self, runtime: str) -> Interpreter:
+        """Raises AwsError for what is no Python runtime. Blocks, at the first time of a runtime maybe for long."""
+        if runtime not in self._known:
+            if not re.fullmatch(r"python3\.\d+", runtime):
+                raise AwsError("InvalidRuntimeException", f"Runtime {runtime} is not supported by Nightbus yet.", 502)
+            self._known[runtime] = self._find(runtime)
+        return self._known[runtime]
+
+    def _find(self, runtime: str) -> Interpreter:
+        wanted = runtime.removeprefix("python")
+        reason = f"{runtime} is not on this machine"
+        for executable in _candidates(runtime):
+            try:
+                return Interpreter(executable, _version(executable), self._packages(executable, wanted))
+            except CannotProvide as failure:
+                reason = f"{runtime} is on this machine but its packages cannot be installed ({failure})"
+        own = Path(sys.executable)
+        version = ".".join(map(str, sys.version_info[:3]))
+        packages = self._packages(own, f"{sys.version_info.major}.{sys.version_info.minor}")
+        return Interpreter(own, version, packages, f"Nightbus: {reason}; running on Python {version}.")
+
+    def _packages(self, executable: Path, minor: str) -> Path:
+        if executable == Path(sys.executable):
+            return _own_packages(self._folder / f"own-{_fingerprint()}")
+        return _installed_packages(executable, shared_cache() / f"python{minor}")
+
+
+def _candidates(runtime: str) -> Iterator[Path]:
+    minor = runtime.removeprefix("python")
+    if minor == f"{sys.version_info.major}.{sys.version_info.minor}":
+        yield Path(sys.executable)
+        return
+    seen = set()
+    on_path = shutil.which(runtime)
+    found = [on_path] if on_path else []
+    for place in _PLACES:
+        pattern = os.path.expanduser(place.format(minor=minor, name=runtime))  # noqa: PTH111 - a pattern, no path
+        found += sorted(glob.glob(pattern), reverse=True)  # noqa: PTH207
+    for text in found:
+        path = Path(text)
+        with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
+            if _version(path).startswith(f"{minor}.") and path not in seen:
+                seen.add(path)
+                yield path
+
+
+@functools.cache
+def _version(executable: Path) -> str:
+    """Asked of the interpreter itself: a shim may be there for a version that is not."""
+    code = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
+    done = subprocess.run(
+        [str(executable), "-I", "-S", "-c", code], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()
+
+
+def shared_cache() -> Path:
+    """Packages of other interpreters are the same for every node of this user."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "nightbus" / "runtimes"
+
+
+def _fingerprint() -> str:
+    versions = [metadata.version(name) for name in _PROVIDED]
+    return f"{sys.version_info.major}.{sys.version_info.minor}-{'-'.join(versions)}"
+
+
+def _own_packages(folder: Path) -> Path:
+    """A folder of links to what the node's own environment has of the provided packages and what these need."""
+    if folder.is_dir() and all(entry.exists() for entry in folder.iterdir()):
+        return folder
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".linking-", dir=folder.parent))
+    for name in _with_requirements(_PROVIDED):
+        distribution = metadata.distribution(name)
+        for file in distribution.files or ():
+            top = file.parts[0]
+            link = temporary / top
+            if top not in ("..", "__pycache__") and not link.is_symlink():
+                link.symlink_to(Path(str(distribution.locate_file(top))).resolve())
+    temporary.chmod(0o755)
+    if folder.exists():
+        shutil.rmtree(folder)
+    temporary.rename(folder)
+    return folder
+
+
+def _with_requirements(names: tuple[str, ...]) -> list[str]:
+    found: list[str] = []
+    waiting = list(names)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in found:
+            continue
+        try:
+            requirements = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:
+            continue  # for another platform or version of Python
+        found.append(name)
+        waiting += [re.split(r"[\s<>=!~;\[(]", one, maxsplit=1)[0] for one in requirements if "extra ==" not in one]
+    return found
+
+
+def _installed_packages(executable: Path, folder: Path) -> Path:
+    """Installed once for the interpreter, by its own pip or by uv. Raises CannotProvide."""
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder.parent))
+    try:
+        _install(executable, temporary)
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    except OSError as failure:
+        if not folder.is_dir():
+            raise CannotProvide(str(failure)) from failure
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _install(executable: Path, target: Path) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    commands = [[str(executable), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]]
+    for found in (str(uv) if uv.exists() else None, shutil.which("uv")):
+        if found:
+            commands.insert(0, [found, "pip", "install", "--quiet", "--python", str(executable)])
+            break
+    said = ""
+    for command in commands:
+        try:
+            done = subprocess.run(
+                [*command, "--target", str(target), *_PROVIDED],
+                capture_output=True,
+                text=True,
+                timeout=_INSTALL_SECONDS,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired) as failure:
+            said = str(failure)
+            continue
+        if done.returncode == 0:
+            return
+        said = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
+    raise CannotProvide(said)

@@ -1,0 +1,158 @@
+"""How does an uploaded zip become a folder that Python can import from, without hurting anybody?
+
+A package is unpacked once, by its digest, into a folder that is renamed into place when it is whole. What a zip may
+hold is checked before a byte is written: names that leave the folder, links that point out of it, bombs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from nightbus.aws.errors import AwsError
+
+LARGEST_UNZIPPED = 262_144_000
+_MOST_ENTRIES = 100_000
+_CHUNK = 1024 * 1024
+_ENCRYPTED = 0x1
+
+
+def _unreadable() -> AwsError:
+    return AwsError(
+        "InvalidParameterValueException",
+        "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        fields={"Type": "User"},
+    )
+
+
+def _too_large() -> AwsError:
+    return AwsError(
+        "InvalidParameterValueException",
+        f"Unzipped size must be smaller than {LARGEST_UNZIPPED} bytes",
+        fields={"Type": "User"},
+    )
+
+
+def check_package(path: Path) -> int:
+    """The unzipped size in bytes. Raises AwsError InvalidParameterValueException in Lambda's words. Blocks."""
+    try:
+        with zipfile.ZipFile(path) as package:
+            return sum(entry.file_size for entry in _entries(package))
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as broken:
+        raise _unreadable() from broken
+
+
+def _entries(package: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+    """The entries, each one safe to write, their sizes as claimed within the limit."""
+    entries = package.infolist()
+    if not entries or len(entries) > _MOST_ENTRIES:
+        raise _unreadable()
+    total = 0
+    for entry in entries:
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or "\0" in entry.filename or entry.flag_bits & _ENCRYPTED:
+            raise _unreadable()
+        total += entry.file_size
+        if total > LARGEST_UNZIPPED:
+            raise _too_large()
+        yield entry
+
+
+class PackageFolder:
+    """Where packages lie unpacked, by digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def unpacked(self, package: Path, digest: str) -> Path:
+        """The folder of the package, unpacked now if it is not yet. Raises AwsError. Blocks."""
+        target = self._folder / digest
+        if target.is_dir():
+            return target
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=self._folder))
+        try:
+            _unpack(package, temporary)
+            temporary.chmod(0o755)
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():  # else somebody was faster
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return target
+
+    def merged(self, layers: list[tuple[Path, str]]) -> Path | None:
+        """The folder that holds all layers, later ones over earlier ones, as /opt does; None without layers."""
+        if not layers:
+            return None
+        if len(layers) == 1:
+            return self.unpacked(*layers[0])
+        name = "-".join(digest[:16] for _, digest in layers)
+        target = self._folder / f"layers-{name}"
+        if target.is_dir():
+            return target
+        temporary = Path(tempfile.mkdtemp(prefix=".merging-", dir=self._folder))
+        try:
+            for layer in layers:
+                shutil.copytree(self.unpacked(*layer), temporary, symlinks=True, dirs_exist_ok=True)
+            temporary.chmod(0o755)
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return target
+
+
+def _unpack(package: Path, target: Path) -> None:
+    root = target.resolve()
+    try:
+        with zipfile.ZipFile(package) as archive:
+            written = 0
+            links = []
+            for entry in _entries(archive):
+                mode = entry.external_attr >> 16
+                if stat.S_ISLNK(mode):
+                    links.append(entry)
+                elif entry.is_dir():
+                    (root / entry.filename).mkdir(parents=True, exist_ok=True)
+                else:
+                    written += _write(archive, entry, root / entry.filename, mode, LARGEST_UNZIPPED - written)
+            for entry in links:
+                _link(archive, entry, root)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as broken:
+        raise _unreadable() from broken
+
+
+def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, mode: int, room: int) -> int:
+    """How many bytes it had; what a zip claims of its sizes is not believed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with archive.open(entry) as source, path.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            if size > room:
+                raise _too_large()
+            file.write(chunk)
+    path.chmod(0o755 if mode & 0o111 or not mode else 0o644)
+    return size
+
+
+def _link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> None:
+    """A link is made last, and only to something inside."""
+    path = root / entry.filename
+    goal = archive.read(entry).decode("utf-8", "surrogateescape")
+    resolved = Path(os.path.normpath(path.parent / goal))
+    if Path(goal).is_absolute() or not resolved.is_relative_to(root):
+        raise _unreadable()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(goal)

@@ -1,0 +1,170 @@
+"""The Lambda Runtime API (2018-06-01): how an environment asks for work and hands in results.
+
+One listener on a loopback port of its own per environment, so that no environment can take another one's work.
+Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import httptools
+
+_PREFIX = b"/2018-06-01/runtime/"
+_LARGEST_BODY = 32 * 1024 * 1024
+_ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One invocation as the runtime gets it."""
+
+    request_id: str
+    payload: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the runtime handed in: for `request_id`, or about its start when that is empty."""
+
+    request_id: str
+    payload: bytes
+    error_type: str | None  # None for a response, else the type of the error
+
+
+class RuntimeApi:
+    """`ready` is called when the runtime asks for work, `answered` when it hands in a result or an error."""
+
+    def __init__(self, ready: Callable[[], None], answered: Callable[[Answer], None]) -> None:
+        self._ready = ready
+        self._answered = answered
+        self._server: asyncio.Server | None = None
+        self._connections: set[_Connection] = set()
+        self._asking: _Connection | None = None
+        self._current = ""
+        self.address = ""
+
+    async def listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        self.address = f"{host}:{port}"
+
+    def give(self, work: Work) -> None:
+        """Hand the invocation to the runtime, which must have asked for it."""
+        if self._asking is None:
+            raise RuntimeError("the runtime did not ask for work")
+        connection, self._asking = self._asking, None
+        self._current = work.request_id
+        connection.send_work(work)
+
+    def asked(self, connection: _Connection) -> None:
+        self._asking = connection
+        self._ready()
+
+    def take(self, connection: _Connection, path: bytes, error_type: str | None, body: bytes) -> bool:
+        """False for what the Runtime API does not have, or for an invocation that is not the current one."""
+        if path == b"init/error":
+            self._answered(Answer("", body, error_type or "Unknown"))
+            return True
+        parts = path.split(b"/")
+        if len(parts) != 3 or parts[0] != b"invocation" or parts[1].decode("latin-1") != self._current:
+            return False
+        if parts[2] not in (b"response", b"error"):
+            return False
+        failed = (error_type or "Unhandled") if parts[2] == b"error" else None
+        request_id, self._current = self._current, ""
+        self._answered(Answer(request_id, body, failed))
+        return True
+
+    def connected(self, connection: _Connection) -> None:
+        self._connections.add(connection)
+
+    def lost(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+        if self._asking is connection:
+            self._asking = None
+
+    def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close()
+
+
+class _Connection(asyncio.Protocol):
+    """One HTTP/1.1 connection of a runtime."""
+
+    def __init__(self, api: RuntimeApi) -> None:
+        self._api = api
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._url = b""
+        self._error_type: str | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._api.connected(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._api.lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.close()
+
+    def on_message_begin(self) -> None:
+        self._url, self._error_type, self._body, self._size = b"", None, [], 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"lambda-runtime-function-error-type":
+            self._error_type = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._size += len(body)
+        if self._size > _LARGEST_BODY:
+            self.close()
+        else:
+            self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        path = self._url.removeprefix(_PREFIX)
+        method = self._parser.get_method()
+        if method == b"GET" and path == b"invocation/next":
+            self._api.asked(self)
+        elif method == b"POST" and self._api.take(self, path, self._error_type, b"".join(self._body)):
+            self._write(_ACCEPTED)
+        else:
+            body = b'{"errorMessage":"Invalid request ID or path","errorType":"InvalidRequestID"}'
+            head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            self._write(head.encode() + body)
+        self._body = []
+
+    def send_work(self, work: Work) -> None:
+        lines = [
+            "HTTP/1.1 200 OK",
+            "Content-Type: application/json",
+            f"Content-Length: {len(work.payload)}",
+            f"Lambda-Runtime-Aws-Request-Id: {work.request_id}",
+            *(f"{name}: {value}" for name, value in work.headers.items()),
+        ]
+        self._write("\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + work.payload)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()

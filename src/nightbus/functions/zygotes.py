@@ -1,0 +1,154 @@
+"""How does a new process come to be in a few milliseconds? It is forked from one that has everything imported.
+
+One zygote per interpreter, started at first use. This is the node's side: it asks, passes the pipe, and hears of ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nightbus.functions.interpreters import Interpreter
+
+log = logging.getLogger("nightbus.functions")
+
+_SCRIPT = Path(__file__).with_name("zygote_main.py")
+_START_SECONDS = 20.0
+
+
+class ZygoteDied(Exception):
+    """The zygote ended before it could fork."""
+
+
+class Zygote:
+    """One running zygote. `ended` callbacks get the wait status of the process they were given for."""
+
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+        self._process = process
+        self._control = control
+        self._loop = asyncio.get_running_loop()
+        self._ids = itertools.count(1)
+        self._starting: dict[int, asyncio.Future[int]] = {}
+        self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._ended_early: dict[int, int] = {}
+        self._buffer = b""
+        self.alive = True
+        self._loop.add_reader(control, self._read)
+
+    @classmethod
+    def start(cls, interpreter: Interpreter) -> Zygote:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        ours.setblocking(False)
+
+        try:
+            process = subprocess.Popen(
+                [
+                    "/bin/sh", "-c", 'exec "$0" -I -S "$1" "$2" 3<&"$3"', str(interpreter.executable), str(_SCRIPT),
+                    str(interpreter.packages), str(theirs.fileno()),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"},
+            )  # fmt: skip
+        finally:
+            theirs.close()
+        return cls(process, ours)
+
+    async def fork(self, request: dict[str, Any], output: int, ended: Callable[[int], None]) -> int:
+        """The pid of the new process, which writes to the descriptor `output`. Raises ZygoteDied."""
+        number = next(self._ids)
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._starting[number] = future
+        message = json.dumps({**request, "id": number}).encode() + b"\n"
+        try:
+            sent = socket.send_fds(self._control, [message], [output])
+            if sent < len(message):
+                await self._loop.sock_sendall(self._control, message[sent:])
+            pid = await asyncio.wait_for(future, _START_SECONDS)
+        except (OSError, TimeoutError) as failure:
+            self._starting.pop(number, None)
+            raise ZygoteDied(str(failure)) from failure
+        if pid in self._ended_early:
+            self._loop.call_soon(ended, self._ended_early.pop(pid))
+        else:
+            self._callbacks[pid] = ended
+        return pid
+
+    def _read(self) -> None:
+        try:
+            data = self._control.recv(65536)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._died()
+            return
+        self._buffer += data
+        *lines, self._buffer = self._buffer.split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "started" in message:
+                future = self._starting.pop(message["started"], None)
+                if future is not None and not future.done():
+                    future.set_result(message["pid"])
+            else:
+                self._tell_end(message["ended"], message["status"])
+
+    def _tell_end(self, pid: int, status: int) -> None:
+        callback = self._callbacks.pop(pid, None)
+        if callback is None:
+            self._ended_early[pid] = status
+        else:
+            callback(status)
+
+    def _died(self) -> None:
+        self.alive = False
+        self._loop.remove_reader(self._control)
+        for future in self._starting.values():
+            if not future.done():
+                future.set_exception(ZygoteDied("the zygote ended"))
+        for callback in self._callbacks.values():
+            callback(signal.SIGKILL)
+        self._callbacks.clear()
+
+    async def close(self) -> None:
+        """It and all that it forked end."""
+        if self.alive:
+            self.alive = False
+            self._loop.remove_reader(self._control)
+        self._control.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(self._process.wait, 1.0)
+        if self._process.poll() is None:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
+
+
+class Zygotes:
+    """The zygotes by interpreter; one that died is started again."""
+
+    def __init__(self) -> None:
+        self._running: dict[Path, Zygote] = {}
+
+    def of(self, interpreter: Interpreter) -> Zygote:
+        found = self._running.get(interpreter.executable)
+        if found is None or not found.alive:
+            found = self._running[interpreter.executable] = Zygote.start(interpreter)
+        return found
+
+    async def close(self) -> None:
+        await asyncio.gather(*(zygote.close() for zygote in self._running.values()))
+        self._running.clear()
