@@ -1,0 +1,142 @@
+"""Buckets: made, found, listed, deleted."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.pagination import page
+from nightbus.aws.replies import Reply
+from nightbus.services.context import Context
+from nightbus.services.s3.errors import invalid_argument
+from nightbus.services.s3.records import BUCKET, find_bucket, object_kind, owner_of, upload_kind, version_kind
+from nightbus.store.interface import SYSTEM, Conflict, DeleteRecord, PutRecord
+
+_NAME = re.compile(r"(?!xn--|sthree-|\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9](?<!-s3alias)")
+_HOME = "us-east-1"
+_PAGE = 10_000
+
+
+async def create_bucket(
+    ctx: Context,
+    *,
+    bucket: str,
+    create_bucket_configuration: dict[str, Any] | None = None,
+    object_ownership: str | None = None,
+    acl: str | None = None,
+) -> dict[str, Any]:
+    if not _NAME.fullmatch(bucket) or ".." in bucket:
+        raise AwsError(
+            "InvalidBucketName", "The specified bucket is not valid.", fields={"BucketName": bucket}
+        )
+    if acl not in (None, "private"):
+        raise not_supported("s3", "CreateBucket", f"ACL {acl}")
+    configuration = create_bucket_configuration or {}
+    if set(configuration) - {"LocationConstraint", "Tags"}:
+        raise not_supported("s3", "CreateBucket", "a directory bucket")
+    region = _region(ctx, configuration.get("LocationConstraint"))
+    value: dict[str, Any] = {
+        "Name": bucket,
+        "Account": ctx.account,
+        "Region": region,
+        "Created": ctx.now_ms(),
+    }
+    if configuration.get("Tags"):
+        value["Tagging"] = {"TagSet": configuration["Tags"]}
+    if object_ownership is not None:
+        value["OwnershipControls"] = {"Rules": [{"ObjectOwnership": object_ownership}]}
+    try:
+        await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=0))
+    except Conflict:
+        await _refuse_taken(ctx, bucket)
+    return {"Location": f"/{bucket}"}
+
+
+def _region(ctx: Context, constraint: str | None) -> str:
+    if constraint is None:
+        if ctx.region != _HOME:
+            text = "The unspecified location constraint is incompatible for the region specific endpoint this"
+            raise AwsError("IllegalLocationConstraintException", f"{text} request was sent to.")
+        return _HOME
+    region = "eu-west-1" if constraint == "EU" else constraint
+    if region != ctx.region:
+        text = f"The {constraint} location constraint is incompatible for the region specific endpoint this"
+        raise AwsError("IllegalLocationConstraintException", f"{text} request was sent to.")
+    return region
+
+
+async def _refuse_taken(ctx: Context, bucket: str) -> None:
+    """One's own bucket again is no mistake in us-east-1, as ever since."""
+    record = await ctx.store.get(SYSTEM, BUCKET, bucket)
+    if record is not None and record.value["Account"] != ctx.account:
+        text = (
+            "The requested bucket name is not available. The bucket namespace is shared by all users of the"
+        )
+        text += " system. Please select a different name and try again."
+        raise AwsError("BucketAlreadyExists", text, 409, fields={"BucketName": bucket})
+    if ctx.region != _HOME:
+        text = "Your previous request to create the named bucket succeeded and you already own it."
+        raise AwsError("BucketAlreadyOwnedByYou", text, 409, fields={"BucketName": bucket})
+
+
+async def head_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> Reply:
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    region = record.value["Region"]
+    return Reply({"BucketRegion": region, "AccessPointAlias": False}, headers={"x-amz-bucket-region": region})
+
+
+async def get_bucket_location(
+    ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None
+) -> dict[str, Any]:
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    region = record.value["Region"]
+    return {"LocationConstraint": None if region == _HOME else region}
+
+
+async def delete_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> Reply:
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    for kind in (object_kind(bucket), version_kind(bucket)):
+        if await ctx.store.list(SYSTEM, kind, limit=1):
+            text = "The bucket you tried to delete is not empty"
+            if kind == version_kind(bucket):
+                text += ". You must delete all versions in the bucket."
+            raise AwsError("BucketNotEmpty", text, 409, fields={"BucketName": bucket})
+    uploads = await ctx.store.list(SYSTEM, upload_kind(bucket))
+    from nightbus.services.s3.multipart import removal_of_upload
+
+    removals = [change for upload in uploads for change in await removal_of_upload(ctx, bucket, upload)]
+    await ctx.store.commit(*removals, DeleteRecord(SYSTEM, BUCKET, bucket, expect=record.revision))
+    return Reply(status=204)
+
+
+async def list_buckets(
+    ctx: Context,
+    *,
+    max_buckets: int = _PAGE,
+    continuation_token: str | None = None,
+    prefix: str = "",
+    bucket_region: str | None = None,
+) -> dict[str, Any]:
+    records = await ctx.store.list(SYSTEM, BUCKET, prefix=prefix)
+    mine = [
+        record
+        for record in records
+        if record.value["Account"] == ctx.account and bucket_region in (None, record.value["Region"])
+    ]
+    wrong = invalid_argument("The continuation token provided is incorrect", "continuation-token", "")
+    chosen, token = page(mine, lambda record: record.key, max_buckets, continuation_token, wrong)
+    return {
+        "Buckets": [
+            {
+                "Name": record.key,
+                "CreationDate": datetime.fromtimestamp(record.value["Created"] / 1000, UTC),
+                "BucketRegion": record.value["Region"],
+            }
+            for record in chosen
+        ],
+        "Owner": owner_of(ctx.account),
+        "ContinuationToken": token,
+        "Prefix": prefix or None,
+    }

@@ -1,0 +1,42 @@
+"""S3's errors, in its own words."""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError
+
+
+def no_such_bucket(bucket: str) -> AwsError:
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, fields={"BucketName": bucket})
+
+
+def no_such_key(key: str) -> AwsError:
+    return AwsError("NoSuchKey", "The specified key does not exist.", 404, fields={"Key": key})
+
+
+def no_such_version(key: str, version: str) -> AwsError:
+    fields = {"Key": key, "VersionId": version}
+    return AwsError("NoSuchVersion", "The specified version does not exist.", 404, fields=fields)
+
+
+def no_such_upload(upload: str) -> AwsError:
+    text = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been"
+    return AwsError("NoSuchUpload", f"{text} aborted or completed.", 404, fields={"UploadId": upload})
+
+
+def access_denied() -> AwsError:
+    return AwsError("AccessDenied", "Access Denied", 403)
+
+
+def precondition_failed(condition: str) -> AwsError:
+    text = "At least one of the pre-conditions you specified did not hold"
+    return AwsError("PreconditionFailed", text, 412, fields={"Condition": condition})
+
+
+def invalid_argument(message: str, name: str, value: object) -> AwsError:
+    fields = {"ArgumentName": name, "ArgumentValue": str(value)}
+    return AwsError("InvalidArgument", message, fields=fields)
+
+
+def malformed_xml() -> AwsError:
+    text = "The XML you provided was not well-formed or did not validate against our published schema"
+    return AwsError("MalformedXML", text)
