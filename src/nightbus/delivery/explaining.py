@@ -11,6 +11,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import event_id_time
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain
+from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
 from nightbus.delivery.rules import Rule, history_log, outcome_log, rules_of
 from nightbus.store.interface import Entry, Store
@@ -25,7 +26,7 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     ResourceNotFoundException for an event or a rule that is not there.
     """
     bus, entry = await _find(store, scope, event_id)
-    event = orjson.loads(entry.data)
+    event = parse_json(entry.data.decode())
     outcomes = [
         orjson.loads(found.data)
         for found in await store.read(scope, outcome_log(bus), key=event_id, limit=10_000)
@@ -81,4 +82,4 @@ def _judge(rule: Rule | None, event: dict[str, Any], outcomes: list[dict[str, An
 
 
 def _shown(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return write_json(value)

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from nightbus.aws.calls import Scope
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index import RuleIndex
+from nightbus.bus.json_text import write_json
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.transform import render_input
 from nightbus.clock import Clock
@@ -69,7 +68,7 @@ class Router:
         now = self._clock.now_ms()
         changes: list[Change] = []
         for event in events:
-            changes.append(Append(scope, history_log(bus), now, orjson.dumps(event), event["id"]))
+            changes.append(Append(scope, history_log(bus), now, write_json(event).encode(), event["id"]))
             for name in state.index.match(event):
                 changes += self._deliveries(scope, state.rules[name], event, now, trace)
         await self._store.commit(*changes)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -19,11 +20,14 @@ from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 from nightbus.services import SERVICES
+from nightbus.services.lambda_.code_links import resolve_link
 
 AsgiScope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 _PREFIX = "/_nightbus/"
+_CODE = "/_nightbus/lambda-code/"
+_CHUNK = 1024 * 1024
 _KINDS = {
     "stacks": "cloudformation/stack",
     "functions": "lambda/function",
@@ -45,7 +49,9 @@ class Application:
         }
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(_PREFIX):
+        if scope["type"] == "http" and scope["path"].startswith(_CODE):
+            await self._send_code(scope, send)
+        elif scope["type"] == "http" and scope["path"].startswith(_PREFIX):
             await self._answer(scope, send)
         else:
             await self._node.gateway(scope, receive, send)
@@ -62,10 +68,23 @@ class Application:
             status, reply = 200, await route(query)
         except AwsError as error:
             status, reply = error.status, {"error": error.code, "message": error.message}
-        body = orjson.dumps(reply, default=str)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await _send_json(scope, send, status, reply)
+
+    async def _send_code(self, scope: AsgiScope, send: Send) -> None:
+        """A function's package, as the link in GetFunction's answer names it."""
+        try:
+            token = scope["path"].removeprefix(_CODE)
+            path = await resolve_link(self._node.store, self._node.clock, token)
+        except AwsError as error:
+            await _send_json(scope, send, error.status, {"error": error.code, "message": error.message})
+            return
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            headers = [(b"content-type", b"application/zip"), (b"content-length", str(size).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            while scope["method"] != "HEAD" and (chunk := await asyncio.to_thread(file.read, _CHUNK)):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
 
     async def _health(self, query: dict[str, str]) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "services": sorted(SERVICES)}
@@ -103,3 +122,10 @@ class Application:
             except AwsError as error:
                 missing = missing or error
         raise missing or AwsError("ResourceNotFoundException", f"Event {event_id} does not exist.")
+
+
+async def _send_json(scope: AsgiScope, send: Send, status: int, reply: Mapping[str, Any]) -> None:
+    body = orjson.dumps(reply, default=str)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import orjson
-
 from nightbus.aws.errors import AwsError
+from nightbus.bus.json_text import parse_json, write_json
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 
 
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
-    event = orjson.loads(delivery.input)
+    event = parse_json(delivery.input.decode())
     if not isinstance(event, dict) or not {"source", "detail-type", "detail", "time"} <= set(event):
         return Failed("INVALID_JSON", "What an event bus gets as its input must be a whole event.", True)
     entry = {
         "Source": event["source"],
         "DetailType": event["detail-type"],
-        "Detail": orjson.dumps(event["detail"]).decode(),
+        "Detail": write_json(event["detail"]),
         "Resources": event.get("resources", []),
         "Time": datetime.fromisoformat(event["time"]),
         "EventBusName": delivery.target["Arn"],

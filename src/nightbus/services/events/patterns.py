@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from nightbus.aws.errors import AwsError, validation_error
 from nightbus.bus.errors import InvalidPattern
+from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.services.context import Context
 
@@ -20,8 +19,8 @@ async def test_event_pattern(ctx: Context, *, event_pattern: str, event: str) ->
     except InvalidPattern as broken:
         raise AwsError("InvalidEventPatternException", str(broken)) from broken
     try:
-        parsed = orjson.loads(event)
-    except orjson.JSONDecodeError as broken:
+        parsed = parse_json(event)
+    except ValueError as broken:
         raise validation_error("Parameter Event is not valid.") from broken
     if not isinstance(parsed, dict) or any(name not in parsed for name in _REQUIRED):
         raise validation_error("Parameter Event is not valid.")
