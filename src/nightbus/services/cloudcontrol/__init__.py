@@ -1,0 +1,7 @@
+"""Cloud Control API: resources by their CloudFormation type, as far as the AWS tools ask for them."""
+
+from __future__ import annotations
+
+from nightbus.services.context import Handler
+
+HANDLERS: dict[str, Handler] = {}
