@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -53,17 +54,18 @@ def supported_runtimes() -> tuple[str, ...]:
 
 
 class Interpreters:
-    """Finds and prepares interpreters, once each. `folder` holds the package folders."""
+    """Finds and prepares interpreters, once each."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._known: dict[str, Interpreter] = {}
 
     def of(self, runtime: str) -> Interpreter:
         """Raises AwsError for what is no Python runtime. Blocks, at the first time of a runtime maybe for long."""
         if runtime not in self._known:
             if not re.fullmatch(r"python3\.\d+", runtime):
-                raise AwsError("InvalidRuntimeException", f"Runtime {runtime} is not supported by Nightbus yet.", 502)
+                raise AwsError(
+                    "InvalidRuntimeException", f"Runtime {runtime} is not supported by Nightbus yet.", 502
+                )
             self._known[runtime] = self._find(runtime)
         return self._known[runtime]
 
@@ -82,8 +84,8 @@ class Interpreters:
 
     def _packages(self, executable: Path, minor: str) -> Path:
         if executable == Path(sys.executable):
-            return _own_packages(self._folder / f"own-{_fingerprint()}")
-        return _installed_packages(executable, shared_cache() / f"python{minor}")
+            return _own_packages(package_cache() / f"own-{_fingerprint()}")
+        return _installed_packages(executable, package_cache() / f"python{minor}")
 
 
 def _candidates(runtime: str) -> Iterator[Path]:
@@ -115,15 +117,17 @@ def _version(executable: Path) -> str:
     return done.stdout.strip()
 
 
-def shared_cache() -> Path:
-    """Packages of other interpreters are the same for every node of this user."""
+def package_cache() -> Path:
+    """What runtimes bring is the same for every node of this user, and lies outside their data, which functions do
+    not see."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "nightbus" / "runtimes"
 
 
 def _fingerprint() -> str:
-    versions = [metadata.version(name) for name in _PROVIDED]
-    return f"{sys.version_info.major}.{sys.version_info.minor}-{'-'.join(versions)}"
+    """Differs where the packages do: by version, and by the environment that they are linked from."""
+    versions = [sys.version.split()[0], sys.prefix, *(metadata.version(name) for name in _PROVIDED)]
+    return hashlib.sha256("\0".join(versions).encode()).hexdigest()[:16]
 
 
 def _own_packages(folder: Path) -> Path:
@@ -158,7 +162,9 @@ def _with_requirements(names: tuple[str, ...]) -> list[str]:
         except metadata.PackageNotFoundError:
             continue  # for another platform or version of Python
         found.append(name)
-        waiting += [re.split(r"[\s<>=!~;\[(]", one, maxsplit=1)[0] for one in requirements if "extra ==" not in one]
+        waiting += [
+            re.split(r"[\s<>=!~;\[(]", one, maxsplit=1)[0] for one in requirements if "extra ==" not in one
+        ]
     return found
 
 

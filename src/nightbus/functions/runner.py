@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import sys
+import tempfile
 from pathlib import Path
 
 from nightbus.aws.calls import Scope
-from nightbus.aws.errors import not_supported
+from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
+from nightbus.functions.environment import Environment, Place
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
+from nightbus.functions.interpreters import Interpreter, Interpreters
+from nightbus.functions.packages import PackageFolder
+from nightbus.functions.pool import Pool
+from nightbus.functions.zygotes import ZygoteDied, Zygotes
+
+log = logging.getLogger("nightbus.functions")
 
 
 class Runner:
@@ -16,10 +27,21 @@ class Runner:
     def __init__(
         self, folder: Path, clock: Clock, logs: LogSink, credentials: CredentialSource, endpoint: str
     ) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()
+        self._clock = clock
+        self._logs = logs
+        self._credentials = credentials
+        self._endpoint = endpoint
+        self._packages = PackageFolder(self._folder / "packages")
+        self._interpreters = Interpreters()
+        self._zygotes = Zygotes()
+        self._pool = Pool(clock, self._start)
+        self._preparing: dict[str, asyncio.Lock] = {}
 
     async def prewarm(self, runtime: str = "") -> None:
-        """Make the first cold start of that runtime short; returns at once."""
+        """Start the zygote of that runtime (the node's own Python by default), so that the first start is short."""
+        name = runtime or f"python{sys.version_info.major}.{sys.version_info.minor}"
+        self._zygotes.of(await self._interpreter(name))
 
     async def invoke(
         self,
@@ -31,10 +53,69 @@ class Runner:
         client_context: str = "",
         trace: str = "",
     ) -> InvokeResult:
-        raise not_supported("lambda", "Invoke")
+        environment = await self._pool.take(spec)
+        try:
+            return await environment.invoke(
+                payload,
+                request_id=request_id,
+                invoked_arn=invoked_arn,
+                client_context=client_context,
+                trace=trace,
+            )
+        finally:
+            self._pool.give_back(environment)
+
+    async def _interpreter(self, runtime: str) -> Interpreter:
+        """Found in a thread, since it may have to install packages; once at a time for each runtime."""
+        async with self._preparing.setdefault(runtime, asyncio.Lock()):
+            return await asyncio.to_thread(self._interpreters.of, runtime)
+
+    async def _start(self, spec: FunctionSpec) -> Environment:
+        interpreter = await self._interpreter(spec.runtime)
+        place = await asyncio.to_thread(self._place, spec, interpreter)
+        sandbox = _can_be_sandboxed(interpreter)
+        for last in (False, True):
+            environment = Environment(spec, place, self._clock, self._logs, interpreter)
+            try:
+                zygote = self._zygotes.of(interpreter)
+                await environment.start(zygote, self._credentials, self._endpoint, sandbox=sandbox)
+                return environment
+            except ZygoteDied as failure:
+                await environment.close()
+                if last:
+                    log.exception("no environment of %s could be started", spec.name)
+                    raise AwsError(
+                        "ServiceException", f"No environment could be started: {failure}", 500
+                    ) from failure
+            except BaseException:
+                await environment.close()
+                raise
+        raise AssertionError("unreachable")
+
+    def _place(self, spec: FunctionSpec, interpreter: Interpreter) -> Place:
+        code = self._packages.unpacked(spec.code, spec.code_digest)
+        layers = self._packages.merged(list(spec.layers))
+        pycache = self._folder / "pycache" / f"{interpreter.version}-{spec.code_digest[:32]}"
+        scratch = self._folder / "environments"
+        for folder in (pycache, scratch):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Place(code, layers, pycache, scratch, (self._folder.parent,))
 
     async def retire(self, scope: Scope, name: str) -> None:
         """Let go of the function's environments."""
+        self._pool.retire(scope, name)
 
     async def close(self) -> None:
         """End all environments."""
+        await self._pool.close()
+        await self._zygotes.close()
+
+
+def _can_be_sandboxed(interpreter: Interpreter) -> bool:
+    """Not where what the function needs lies in a folder that the sandbox puts something else over."""
+    if not sys.platform.startswith("linux"):
+        return False
+    covered = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var"), Path("/opt"))  # noqa: S108
+    needed = [interpreter.executable, interpreter.executable.resolve(), interpreter.packages]
+    needed += [link.resolve() for link in interpreter.packages.iterdir() if link.is_symlink()]
+    return not any(path.is_relative_to(folder) for path in needed for folder in covered)

@@ -14,7 +14,9 @@ import httptools
 
 _PREFIX = b"/2018-06-01/runtime/"
 _LARGEST_BODY = 32 * 1024 * 1024
-_ACCEPTED = b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+_ACCEPTED = (
+    b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+)
 
 
 @dataclass(frozen=True, slots=True)

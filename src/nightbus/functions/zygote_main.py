@@ -1,7 +1,7 @@
 """Runs inside a zygote: a Python process that has imported what functions use and forks an environment per request.
 
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only. It reads
-requests (one JSON object each, with the descriptor of the output pipe beside it) from the socket on descriptor 3,
+requests (one JSON object each, with the descriptor of the output pipe beside it) from the socket that it is given,
 answers each with the pid of the new process, and tells of every process that ended. When the socket closes, it and all
 that it forked end.
 """
@@ -17,7 +17,6 @@ import socket
 import sys
 import time
 
-CONTROL = 3
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x00020000
@@ -25,7 +24,18 @@ CLONE_NEWUSER = 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 RAW_FRAME = 0xA55A00FF
 LARGEST_FRAME = 3500
-PRELOADED = ("logging", "urllib.request", "http.client", "datetime", "decimal", "uuid", "re", "base64", "hashlib", "ssl")
+PRELOADED = (
+    "logging",
+    "urllib.request",
+    "http.client",
+    "datetime",
+    "decimal",
+    "uuid",
+    "re",
+    "base64",
+    "hashlib",
+    "ssl",
+)
 AWS_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six", "simplejson")
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -35,7 +45,7 @@ def main():
     sys.path.append(sys.argv[1])
     preload()
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    control = socket.socket(fileno=CONTROL)
+    control = socket.socket(fileno=int(sys.argv[2]))
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -63,7 +73,9 @@ def receive(control):
     descriptors = []
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors += [int.from_bytes(payload[at : at + 4], sys.byteorder) for at in range(0, len(payload), 4)]
+            descriptors += [
+                int.from_bytes(payload[at : at + 4], sys.byteorder) for at in range(0, len(payload), 4)
+            ]
     return data, descriptors
 
 
@@ -172,12 +184,12 @@ def become_environment(request, output):
     environment = request["environment"]
     environment.update(notes["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
-    environment.setdefault("PYTHONPATH", notes["paths"]["LAMBDA_RUNTIME_DIR"])
+    environment.setdefault("PYTHONPATH", request["runtime"])
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()
     os.chdir(environment["LAMBDA_TASK_ROOT"])
-    set_import_paths(environment, request.get("pycache"))
+    set_import_paths(environment, request["runtime"], request.get("pycache"))
     random.seed()
     sys.stdout = sys.stderr = FramedOutput(output)
     for line in request["notes"] + notes["notes"]:
@@ -319,7 +331,11 @@ def unshare():
     flags = CLONE_NEWNS if uid == 0 else CLONE_NEWNS | CLONE_NEWUSER
     check(libc.unshare(flags))
     if uid != 0:
-        for name, text in (("setgroups", "deny"), ("uid_map", "%d %d 1" % (uid, uid)), ("gid_map", "%d %d 1" % (gid, gid))):
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", "%d %d 1" % (uid, uid)),
+            ("gid_map", "%d %d 1" % (gid, gid)),
+        ):
             with open("/proc/self/" + name, "w") as file:
                 file.write(text)
 
@@ -331,7 +347,11 @@ def read_only(source, target):
 
 def mount(source, target, kind, flags, data=None):
     encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
-    check(libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), os.fsencode(data) if data else None))
+    check(
+        libc.mount(
+            encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), os.fsencode(data) if data else None
+        )
+    )
 
 
 def check(result):
@@ -340,15 +360,23 @@ def check(result):
         raise OSError(number, os.strerror(number))
 
 
-def set_import_paths(environment, pycache):
-    """The function's own code first, its layers, the standard library, then what the runtime brings."""
-    runtime = environment["LAMBDA_RUNTIME_DIR"]
-    standard = [path for path in sys.path if path and path != sys.argv[1] and not path.endswith("site-packages")]
+def set_import_paths(environment, runtime, pycache):
+    """The function's own code first, its layers, the standard library, then what the runtime brings.
+
+    That stays at the path from which some of it was imported before the fork.
+    """
+    standard = [
+        path for path in sys.path if path and path != sys.argv[1] and not path.endswith("site-packages")
+    ]
     standard = [path for path in standard if path != os.path.dirname(os.path.abspath(__file__))]
     layers = environment.pop("NIGHTBUS_LAYERS", None)
     os.environ.pop("NIGHTBUS_LAYERS", None)
     version = "python%d.%d" % sys.version_info[:2]
-    opt = [os.path.join(layers, "python", "lib", version, "site-packages"), os.path.join(layers, "python")] if layers else []
+    opt = (
+        [os.path.join(layers, "python", "lib", version, "site-packages"), os.path.join(layers, "python")]
+        if layers
+        else []
+    )
     task = environment["LAMBDA_TASK_ROOT"]
     sys.path[:] = [task] + opt + standard + [runtime]
     sys.path_importer_cache.clear()
@@ -360,7 +388,12 @@ def set_import_paths(environment, pycache):
 def forget_overridden(folders):
     """What the function brings itself wins over what was imported before it was there."""
     own = [name for name in AWS_PACKAGES for folder in folders if os.path.exists(os.path.join(folder, name))]
-    own += [name for name in AWS_PACKAGES for folder in folders if os.path.exists(os.path.join(folder, name + ".py"))]
+    own += [
+        name
+        for name in AWS_PACKAGES
+        for folder in folders
+        if os.path.exists(os.path.join(folder, name + ".py"))
+    ]
     if own:
         for loaded in [module for module in sys.modules if module.split(".")[0] in AWS_PACKAGES]:
             del sys.modules[loaded]

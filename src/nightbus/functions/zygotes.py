@@ -49,12 +49,11 @@ class Zygote:
     def start(cls, interpreter: Interpreter) -> Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
-
         try:
             process = subprocess.Popen(
                 [
-                    "/bin/sh", "-c", 'exec "$0" -I -S "$1" "$2" 3<&"$3"', str(interpreter.executable), str(_SCRIPT),
-                    str(interpreter.packages), str(theirs.fileno()),
+                    str(interpreter.executable), "-I", "-S", str(_SCRIPT), str(interpreter.packages),
+                    str(theirs.fileno()),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

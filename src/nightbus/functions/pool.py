@@ -1,0 +1,112 @@
+"""Which environment runs the next invocation of a function? A warm one that is free, else a new one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.clock import Clock
+from nightbus.functions.environment import Environment
+from nightbus.functions.interface import FunctionSpec
+
+_IDLE_SECONDS = 600.0
+_MOST = 100
+_SWEEP_SECONDS = 30.0
+
+Start = Callable[[FunctionSpec], Awaitable[Environment]]
+Key = tuple[Scope, str, str, str]
+
+
+def _key(spec: FunctionSpec) -> Key:
+    return spec.scope, spec.name, spec.version, spec.revision
+
+
+class Pool:
+    """Environments by function and revision. The one used last is used next, so that the others may grow old."""
+
+    def __init__(self, clock: Clock, start: Start) -> None:
+        self._clock = clock
+        self._start = start
+        self._idle: dict[Key, list[Environment]] = {}
+        self._busy: set[Environment] = set()
+        self._starting = 0
+        self._retired: set[Environment] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def take(self, spec: FunctionSpec) -> Environment:
+        """Raises AwsError TooManyRequestsException when the node runs as many as it may."""
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep())
+        idle = self._idle.get(_key(spec), [])
+        while idle:
+            found = idle.pop()
+            if found.usable and found.expires > self._clock.monotonic():
+                self._busy.add(found)
+                return found
+            self._end(found)
+        self._make_room()
+        self._starting += 1
+        try:
+            started = await self._start(spec)
+        finally:
+            self._starting -= 1
+        self._busy.add(started)
+        return started
+
+    def _make_room(self) -> None:
+        """The one that idled longest goes when there are too many."""
+        count = len(self._busy) + self._starting + sum(map(len, self._idle.values()))
+        if count < _MOST:
+            return
+        oldest = min(
+            (one for idle in self._idle.values() for one in idle),
+            key=lambda one: one.idle_since,
+            default=None,
+        )
+        if oldest is None:
+            fields = {"Type": "User", "Reason": "ConcurrentInvocationLimitExceeded"}
+            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields=fields)
+        self._idle[_key(oldest.spec)].remove(oldest)
+        self._end(oldest)
+
+    def give_back(self, environment: Environment) -> None:
+        self._busy.discard(environment)
+        if environment.usable and environment not in self._retired:
+            self._idle.setdefault(_key(environment.spec), []).append(environment)
+        else:
+            self._retired.discard(environment)
+            self._end(environment)
+
+    def retire(self, scope: Scope, name: str) -> None:
+        """Idle ones end now, busy ones when they are given back."""
+        for key in [key for key in self._idle if key[:2] == (scope, name)]:
+            for environment in self._idle.pop(key):
+                self._end(environment)
+        self._retired |= {one for one in self._busy if (one.spec.scope, one.spec.name) == (scope, name)}
+
+    def _end(self, environment: Environment) -> None:
+        task = asyncio.create_task(environment.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(_SWEEP_SECONDS)
+            before = self._clock.monotonic() - _IDLE_SECONDS
+            for key, idle in list(self._idle.items()):
+                for environment in [one for one in idle if one.idle_since < before or not one.usable]:
+                    idle.remove(environment)
+                    self._end(environment)
+                if not idle:
+                    self._idle.pop(key, None)
+
+    async def close(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for environment in [*self._busy, *(one for idle in self._idle.values() for one in idle)]:
+            self._end(environment)
+        self._idle.clear()
+        await asyncio.gather(*self._closing, return_exceptions=True)

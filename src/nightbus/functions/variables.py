@@ -1,0 +1,41 @@
+"""Which environment variables does a function see?
+
+Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+"""
+
+from __future__ import annotations
+
+from nightbus.functions.interface import Credentials, FunctionSpec
+
+
+def log_group(spec: FunctionSpec) -> str:
+    return spec.log_group or f"/aws/lambda/{spec.name}"
+
+
+def variables(
+    spec: FunctionSpec, *, stream: str, runtime_api: str, credentials: Credentials, endpoint: str
+) -> dict[str, str]:
+    """The function's own first, since it cannot take away what the platform sets."""
+    return {
+        **spec.environment,
+        "_HANDLER": spec.handler,
+        "AWS_REGION": spec.scope.region,
+        "AWS_DEFAULT_REGION": spec.scope.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(spec),
+        "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+        "AWS_LAMBDA_RUNTIME_API": runtime_api,
+        "AWS_ACCESS_KEY_ID": credentials.access_key,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "LANG": spec.environment.get("LANG", "en_US.UTF-8"),
+        "PATH": spec.environment.get("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),
+        "TZ": spec.environment.get("TZ", ":UTC"),
+    }
