@@ -38,6 +38,17 @@ def account_of(access_key: str) -> str:
     return access_key if len(access_key) == 12 and access_key.isdigit() else DEFAULT_ACCOUNT
 
 
+def account_named_by(access_key: str) -> str:
+    """The same for temporary keys too, which carry their account's number in themselves."""
+    try:
+        raw = base64.b32decode(access_key[4:]) if access_key.startswith("ASIA") else b""
+    except binascii.Error:
+        raw = b""
+    if len(raw) < 6:
+        return account_of(access_key)
+    return f"{(int.from_bytes(raw[:6], 'big') & ~(1 << 47)) >> _ACCOUNT_SHIFT:012d}"
+
+
 class CredentialIssuer:
     """Makes temporary credentials of roles and reads them back; `secret` is the node's, 32 random bytes."""
 
@@ -49,9 +60,23 @@ class CredentialIssuer:
         account = role_arn.split(":")[4]
         role = role_arn.rsplit("/", 1)[-1]
         caller_arn = f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}"
-        user_id = f"{role_id}:{session_name}"
+        return self._make(account, caller_arn, f"{role_id}:{session_name}", role_arn, expiration_ms)
+
+    def issue_for(self, caller: Caller, expiration_ms: int) -> SessionCredentials:
+        """Temporary credentials under which the caller stays who it is."""
+        return self._make(caller.account, caller.arn, caller.user_id, "", expiration_ms)
+
+    def _make(
+        self, account: str, caller_arn: str, user_id: str, role_arn: str, expiration_ms: int
+    ) -> SessionCredentials:
         access_key = _temporary_key(account)
-        claims = {"key": access_key, "arn": caller_arn, "uid": user_id, "role": role_arn, "exp": expiration_ms}
+        claims = {
+            "key": access_key,
+            "arn": caller_arn,
+            "uid": user_id,
+            "role": role_arn,
+            "exp": expiration_ms,
+        }
         body = json.dumps(claims, separators=(",", ":")).encode()
         token = base64.b64encode(self._sign(body) + body).decode()
         secret_key = base64.b64encode(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from nightbus.services.cloudcontrol import resources
 from nightbus.services.context import Handler
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    "GetResource": resources.get_resource,
+}

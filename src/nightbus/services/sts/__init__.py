@@ -1,7 +1,13 @@
-"""AWS STS: who calls, and temporary credentials of roles."""
+"""AWS STS: who calls, and temporary credentials."""
 
 from __future__ import annotations
 
 from nightbus.services.context import Handler
+from nightbus.services.sts import identity, sessions
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    "AssumeRole": sessions.assume_role,
+    "GetAccessKeyInfo": identity.get_access_key_info,
+    "GetCallerIdentity": identity.get_caller_identity,
+    "GetSessionToken": sessions.get_session_token,
+}

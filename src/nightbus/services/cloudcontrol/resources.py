@@ -1,0 +1,40 @@
+"""Resources by their CloudFormation type: only the function URLs that `sam list endpoints` asks for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.services.context import Context
+
+_FUNCTION_URL = "AWS::Lambda::Url"
+_SHOWN = ("FunctionArn", "FunctionUrl", "AuthType", "InvokeMode", "Cors")
+
+
+async def get_resource(ctx: Context, *, type_name: str, identifier: str) -> dict[str, Any]:
+    if type_name != _FUNCTION_URL:
+        if not type_name.startswith("AWS::"):
+            raise AwsError("TypeNotFoundException", f"The type '{type_name}' cannot be found.")
+        text = f"Resource type {type_name} does not support READ action"
+        raise AwsError("UnsupportedActionException", text)
+    try:
+        found = await ctx.operation("lambda", "GetFunctionUrlConfig", FunctionName=_function(identifier))
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        text = f"Resource of type '{type_name}' with identifier '{identifier}' was not found."
+        raise AwsError("ResourceNotFoundException", text) from error
+    properties = {name: found[name] for name in _SHOWN if found.get(name) is not None}
+    description = {"Identifier": identifier, "Properties": json.dumps(properties)}
+    return {"TypeName": type_name, "ResourceDescription": description}
+
+
+def _function(identifier: str) -> str:
+    """The identifier is the function's ARN, plain or as a JSON object."""
+    if not identifier.startswith("{"):
+        return identifier
+    try:
+        return str(json.loads(identifier)["FunctionArn"])
+    except (ValueError, KeyError) as broken:
+        raise AwsError("InvalidRequestException", f"Invalid identifier {identifier}") from broken

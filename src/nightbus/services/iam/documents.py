@@ -1,0 +1,151 @@
+"""Is this text a policy document that IAM would take? Its grammar; what it allows is decided elsewhere.
+
+Identity policies (inline and managed) say what may be done; trust policies say who may assume a role.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from nightbus.services.iam.errors import malformed
+
+_VERSIONS = ("2008-10-17", "2012-10-17")
+_DOCUMENT = {"Version", "Id", "Statement"}
+_STATEMENT = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition"}
+_PRINCIPAL = {"Principal", "NotPrincipal"}
+_ACTION = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9*?-]+")
+_SID = re.compile(r"[A-Za-z0-9]*")
+_ASSUME = re.compile(r"sts:[A-Za-z*?]+", re.IGNORECASE)
+_SERVICE = re.compile(r"[a-z0-9.-]+\.(amazonaws\.com|aws\.internal|amazon\.com)(\.cn)?")
+_AWS = re.compile(
+    r"\*|\d{12}|arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/.+)"
+    r"|arn:aws[a-z-]*:sts::\d{12}:(assumed-role|federated-user)/.+|A[A-Z0-9]{15,}"
+)
+_SYNTAX = "Syntax errors in policy."
+
+
+def encoded(document: str) -> str:
+    """As IAM gives documents back: percent-encoded."""
+    return quote(document, safe="")
+
+
+def size(document: str) -> int:
+    """What counts against the quotas: white space does not."""
+    return len(re.sub(r"\s", "", document))
+
+
+def check_identity_policy(text: str) -> None:
+    """Raises AwsError MalformedPolicyDocument."""
+    document = _parsed(text, _SYNTAX)
+    if (document.get("Version") not in _VERSIONS and "Version" in document) or set(document) - _DOCUMENT:
+        raise malformed(_SYNTAX)
+    for statement in _statements(document, _SYNTAX):
+        if _PRINCIPAL & set(statement):
+            raise malformed("Policy document should not specify a principal.")
+        if set(statement) - _STATEMENT or statement.get("Effect") not in ("Allow", "Deny"):
+            raise malformed(_SYNTAX)
+        _check_condition(statement)
+        for action in _values(statement, "Action", "Policy statement must contain actions."):
+            if action != "*" and ":" not in action:
+                text = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+                raise malformed(text)
+            if action != "*" and not _ACTION.fullmatch(action):
+                raise malformed(_SYNTAX)
+        for resource in _values(statement, "Resource", "Policy statement must contain resources."):
+            if resource != "*" and not (resource.startswith("arn:") and resource.count(":") >= 5):
+                raise malformed(f'Resource {resource} must be in ARN format or "*".')
+    _check_sids(document)
+
+
+def check_trust_policy(text: str) -> None:
+    """Raises AwsError MalformedPolicyDocument."""
+    document = _parsed(text, "This policy contains invalid Json")
+    if document.get("Version") not in _VERSIONS and "Version" in document:
+        raise malformed("The policy must contain a valid version string")
+    if set(document) - _DOCUMENT:
+        raise malformed(f"Has prohibited field {min(set(document) - _DOCUMENT)}")
+    for statement in _statements(document, "Missing required field Statement"):
+        for prohibited in ("Resource", "NotResource", *sorted(set(statement) - _STATEMENT - _PRINCIPAL)):
+            if prohibited in statement:
+                raise malformed(f"Has prohibited field {prohibited}")
+        if "Effect" not in statement:
+            raise malformed("Missing required field Effect")
+        if statement["Effect"] not in ("Allow", "Deny"):
+            raise malformed(f"Invalid effect: {statement['Effect']}")
+        if not _PRINCIPAL & set(statement):
+            raise malformed("Missing required field Principal")
+        _check_condition(statement)
+        for action in _values(statement, "Action", "Missing required field Action"):
+            if action != "*" and not _ASSUME.fullmatch(action):
+                raise malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+        _check_principal(statement.get("Principal", statement.get("NotPrincipal")))
+    _check_sids(document)
+
+
+def _check_principal(principal: Any) -> None:
+    if principal == "*":
+        return
+    if not isinstance(principal, Mapping) or not principal:
+        raise malformed("Invalid principal in policy.")
+    for kind, values in principal.items():
+        pattern = {"AWS": _AWS, "Service": _SERVICE}.get(kind)
+        if pattern is None and kind not in ("Federated", "CanonicalUser"):
+            raise malformed(f'Invalid principal in policy: "{kind.upper()}"')
+        for value in values if isinstance(values, list) else [values]:
+            if not isinstance(value, str) or (pattern is not None and not pattern.fullmatch(value)):
+                raise malformed(f'Invalid principal in policy: "{kind.upper()}":"{value}"')
+
+
+def _parsed(text: str, message: str) -> Mapping[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as broken:
+        raise malformed(message) from broken
+    if not isinstance(document, dict):
+        raise malformed(message)
+    return document
+
+
+def _statements(document: Mapping[str, Any], message: str) -> Iterator[Mapping[str, Any]]:
+    statements = document.get("Statement")
+    listed = statements if isinstance(statements, list) else [statements]
+    if not listed:
+        raise malformed(message)
+    for statement in listed:
+        if not isinstance(statement, dict):
+            raise malformed(message)
+        yield statement
+
+
+def _values(statement: Mapping[str, Any], name: str, missing: str) -> list[str]:
+    """What the element or its `Not` form lists; only one of them may be there."""
+    found = [one for one in (name, f"Not{name}") if one in statement]
+    if not found or statement[found[0]] == []:
+        raise malformed(missing)
+    value = statement[found[0]]
+    values = value if isinstance(value, list) else [value]
+    if len(found) == 2 or not all(isinstance(one, str) for one in values):
+        raise malformed(_SYNTAX)
+    return values
+
+
+def _check_condition(statement: Mapping[str, Any]) -> None:
+    condition = statement.get("Condition", {})
+    if not isinstance(condition, dict) or not all(isinstance(one, dict) for one in condition.values()):
+        raise malformed(_SYNTAX)
+
+
+def _check_sids(document: Mapping[str, Any]) -> None:
+    sids = [one["Sid"] for one in _statements(document, _SYNTAX) if "Sid" in one]
+    for sid in sids:
+        if not isinstance(sid, str):
+            raise malformed(_SYNTAX)
+        if not _SID.fullmatch(sid):
+            text = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression"
+            raise malformed(f"{text} [0-9A-Za-z]*")
+    if len(set(sids)) != len(sids):
+        raise malformed("Statement IDs (SID) in a single policy must be unique.")

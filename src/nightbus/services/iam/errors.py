@@ -1,0 +1,53 @@
+"""IAM's errors, in its own words."""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError
+
+
+def no_such_role(name: str) -> AwsError:
+    return AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
+
+
+def no_such_user(name: str) -> AwsError:
+    return AwsError("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
+
+
+def no_such_policy(arn: str) -> AwsError:
+    return AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+
+
+def not_attachable(arn: str) -> AwsError:
+    return AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
+
+
+def no_such_version(arn: str, version: str) -> AwsError:
+    text = f"Policy {arn} version {version} does not exist or is not attachable."
+    return AwsError("NoSuchEntity", text, 404)
+
+
+def already_exists(message: str) -> AwsError:
+    return AwsError("EntityAlreadyExists", message, 409)
+
+
+def limit_exceeded(message: str) -> AwsError:
+    return AwsError("LimitExceeded", message, 409)
+
+
+def delete_conflict(message: str) -> AwsError:
+    return AwsError("DeleteConflict", message, 409)
+
+
+def invalid_input(message: str) -> AwsError:
+    return AwsError("InvalidInput", message)
+
+
+def malformed(message: str) -> AwsError:
+    return AwsError("MalformedPolicyDocument", message)
+
+
+def concurrent() -> AwsError:
+    text = "The request was rejected because multiple requests to change this object were submitted simultaneously."
+    return AwsError(
+        "ConcurrentModification", f"{text} Wait a few minutes and submit your request again.", 409
+    )

@@ -1,0 +1,177 @@
+"""Managed policies: the account's own, and AWS's as far as they are known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_iam_id
+from nightbus.services.context import Context
+from nightbus.services.iam import managed
+from nightbus.services.iam.documents import check_identity_policy, size
+from nightbus.services.iam.errors import (
+    already_exists,
+    concurrent,
+    delete_conflict,
+    invalid_input,
+    limit_exceeded,
+    no_such_policy,
+    not_attachable,
+)
+from nightbus.services.iam.listing import DEFAULT_PAGE, listing
+from nightbus.services.iam.records import (
+    POLICY,
+    all_roles,
+    commits,
+    find_policy,
+    iam_arn,
+    time_of,
+)
+from nightbus.services.iam.tags import Tag, checked_tags
+from nightbus.store.interface import DeleteRecord, PutRecord, Record
+
+_LARGEST = 6144
+
+
+async def create_policy(
+    ctx: Context,
+    *,
+    policy_name: str,
+    policy_document: str,
+    path: str = "/",
+    description: str | None = None,
+    tags: Sequence[Tag] = (),
+) -> dict[str, Any]:
+    check_document(policy_document)
+    now = ctx.now_ms()
+    value = {
+        "PolicyName": policy_name,
+        "PolicyId": new_iam_id("ANPA"),
+        "Arn": iam_arn(ctx, f"policy{path}{policy_name}"),
+        "Path": path,
+        "Created": now,
+        "Updated": now,
+        "Description": description,
+        "Tags": checked_tags(tags),
+        "Default": "v1",
+        "Latest": 1,
+        "Versions": {"v1": {"Document": policy_document, "Created": now}},
+    }
+    if not await commits(ctx, PutRecord(ctx.global_scope, POLICY, policy_name.lower(), value, expect=0)):
+        text = f"A policy called {policy_name} already exists. Duplicate names are not allowed."
+        raise already_exists(text)
+    shown = described(value, 0, 0)
+    del shown["Description"]
+    return {"Policy": shown}
+
+
+def check_document(document: str) -> None:
+    check_identity_policy(document)
+    if size(document) > _LARGEST:
+        raise limit_exceeded(f"Cannot exceed quota for PolicySize: {_LARGEST}")
+
+
+async def get_policy(ctx: Context, *, policy_arn: str) -> dict[str, Any]:
+    attached, bounding = await _uses(ctx)
+    if not managed.is_aws_managed(policy_arn):
+        value = (await find_policy(ctx, policy_arn)).value
+        return {"Policy": described(value, attached[policy_arn], bounding[policy_arn])}
+    if policy_arn not in managed.known_arns(ctx.region):
+        raise no_such_policy(policy_arn)
+    return {"Policy": managed.described(policy_arn, attached[policy_arn], bounding[policy_arn])}
+
+
+async def list_policies(
+    ctx: Context,
+    *,
+    scope: str = "All",
+    only_attached: bool = False,
+    path_prefix: str = "/",
+    policy_usage_filter: str | None = None,
+    marker: str | None = None,
+    max_items: int = DEFAULT_PAGE,
+) -> dict[str, Any]:
+    attached, bounding = await _uses(ctx)
+    found: list[dict[str, Any]] = []
+    if scope in ("All", "Local"):
+        records = await ctx.store.list(ctx.global_scope, POLICY)
+        for record in records:
+            arn = record.value["Arn"]
+            found.append(described(record.value, attached[arn], bounding[arn]))
+    if scope in ("All", "AWS"):
+        known = managed.known_arns(ctx.region)
+        found += [managed.described(arn, attached[arn], bounding[arn]) for arn in known]
+    counted = {
+        "PermissionsPolicy": ("AttachmentCount",),
+        "PermissionsBoundary": ("PermissionsBoundaryUsageCount",),
+    }
+    counts = counted.get(policy_usage_filter or "", ("AttachmentCount", "PermissionsBoundaryUsageCount"))
+    if only_attached or policy_usage_filter is not None:
+        found = [one for one in found if any(one[count] for count in counts)]
+    wanted = [
+        {name: value for name, value in one.items() if name not in ("Description", "Tags")}
+        for one in found
+        if one["Path"].startswith(path_prefix)
+    ]
+    return listing("Policies", wanted, lambda one: str(one["Arn"]), max_items, marker)
+
+
+async def delete_policy(ctx: Context, *, policy_arn: str) -> None:
+    if managed.is_aws_managed(policy_arn):
+        raise AwsError("AccessDenied", "You cannot delete an AWS managed policy.", 403)
+    record = await find_policy(ctx, policy_arn)
+    attached, bounding = await _uses(ctx)
+    if attached[policy_arn] or bounding[policy_arn]:
+        raise delete_conflict("Cannot delete a policy attached to entities.")
+    if len(record.value["Versions"]) > 1:
+        text = (
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's"
+        )
+        raise delete_conflict(f"{text} versions. The default version is deleted with the policy.")
+    if not await commits(ctx, DeleteRecord(ctx.global_scope, POLICY, record.key, record.revision)):
+        raise concurrent()
+
+
+async def check_attachable(ctx: Context, arn: str) -> Record | None:
+    """The record of an own policy, None for one of AWS. Raises AwsError when a role cannot have it."""
+    if managed.is_aws_managed(arn):
+        if arn not in managed.known_arns(ctx.region):
+            raise not_attachable(arn)
+        if ":policy/aws-service-role/" in arn:
+            text = "Cannot attach a Service Role Policy to a Customer Role."
+            raise AwsError("PolicyNotAttachable", text)
+        return None
+    try:
+        return await find_policy(ctx, arn)
+    except AwsError as error:
+        if error.code == "NoSuchEntity":
+            raise not_attachable(arn) from None
+        raise invalid_input(f"ARN {arn} is not valid.") from None
+
+
+async def _uses(ctx: Context) -> tuple[Counter[str], Counter[str]]:
+    """How often each policy is attached, and how often it is a boundary."""
+    roles = await all_roles(ctx)
+    attached = Counter(arn for role in roles for arn in role["Attached"])
+    return attached, Counter(
+        role["PermissionsBoundary"] for role in roles if role["PermissionsBoundary"] is not None
+    )
+
+
+def described(value: Mapping[str, Any], attachments: int, boundaries: int) -> dict[str, Any]:
+    return {
+        "PolicyName": value["PolicyName"],
+        "PolicyId": value["PolicyId"],
+        "Arn": value["Arn"],
+        "Path": value["Path"],
+        "DefaultVersionId": value["Default"],
+        "AttachmentCount": attachments,
+        "PermissionsBoundaryUsageCount": boundaries,
+        "IsAttachable": True,
+        "Description": value["Description"],
+        "CreateDate": time_of(value["Created"]),
+        "UpdateDate": time_of(value["Updated"]),
+        "Tags": value["Tags"],
+    }

@@ -1,0 +1,115 @@
+"""The versions of a managed policy: at most five, one of them in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.services.context import Context
+from nightbus.services.iam import managed
+from nightbus.services.iam.documents import encoded
+from nightbus.services.iam.errors import delete_conflict, limit_exceeded, no_such_policy, no_such_version
+from nightbus.services.iam.listing import DEFAULT_PAGE, listing
+from nightbus.services.iam.policies import check_document
+from nightbus.services.iam.records import change_policy, find_policy, time_of
+
+_MOST = 5
+
+
+async def create_policy_version(
+    ctx: Context, *, policy_arn: str, policy_document: str, set_as_default: bool = False
+) -> dict[str, Any]:
+    _refuse_aws_managed(policy_arn)
+    await find_policy(ctx, policy_arn)
+    check_document(policy_document)
+    now = ctx.now_ms()
+
+    def add(value: dict[str, Any]) -> None:
+        if len(value["Versions"]) >= _MOST:
+            text = (
+                f"A managed policy can have up to {_MOST} versions. Before you create a new version, you must"
+            )
+            raise limit_exceeded(f"{text} delete an existing version.")
+        value["Latest"] += 1
+        value["Updated"] = now
+        value["Versions"][f"v{value['Latest']}"] = {"Document": policy_document, "Created": now}
+        if set_as_default:
+            value["Default"] = f"v{value['Latest']}"
+
+    value = await change_policy(ctx, policy_arn, add)
+    return {"PolicyVersion": _described(value, f"v{value['Latest']}")}
+
+
+async def get_policy_version(ctx: Context, *, policy_arn: str, version_id: str) -> dict[str, Any]:
+    if managed.is_aws_managed(policy_arn):
+        return {"PolicyVersion": _aws_version(ctx, policy_arn, version_id)}
+    value = (await find_policy(ctx, policy_arn)).value
+    if version_id not in value["Versions"]:
+        raise no_such_version(policy_arn, version_id)
+    document = encoded(value["Versions"][version_id]["Document"])
+    return {"PolicyVersion": {**_described(value, version_id), "Document": document}}
+
+
+async def list_policy_versions(
+    ctx: Context, *, policy_arn: str, marker: str | None = None, max_items: int = DEFAULT_PAGE
+) -> dict[str, Any]:
+    """Newest first, as AWS does."""
+    if managed.is_aws_managed(policy_arn):
+        version = _aws_version(ctx, policy_arn, None)
+        del version["Document"]
+        return {"Versions": [version], "IsTruncated": False}
+    value = (await find_policy(ctx, policy_arn)).value
+    versions = [_described(value, version) for version in value["Versions"]]
+    return listing("Versions", versions, _newest_first, max_items, marker)
+
+
+async def set_default_policy_version(ctx: Context, *, policy_arn: str, version_id: str) -> None:
+    _refuse_aws_managed(policy_arn)
+
+    def set_default(value: dict[str, Any]) -> None:
+        if version_id not in value["Versions"]:
+            raise no_such_version(policy_arn, version_id)
+        value["Default"] = version_id
+        value["Updated"] = ctx.now_ms()
+
+    await change_policy(ctx, policy_arn, set_default)
+
+
+async def delete_policy_version(ctx: Context, *, policy_arn: str, version_id: str) -> None:
+    _refuse_aws_managed(policy_arn)
+
+    def delete(value: dict[str, Any]) -> None:
+        if version_id == value["Default"]:
+            raise delete_conflict("Cannot delete the default version of a policy.")
+        if value["Versions"].pop(version_id, None) is None:
+            raise no_such_version(policy_arn, version_id)
+
+    await change_policy(ctx, policy_arn, delete)
+
+
+def _aws_version(ctx: Context, arn: str, version_id: str | None) -> dict[str, Any]:
+    """The document that stands in the data file; without one the honest answer is that we do not have it."""
+    if arn not in managed.known_arns(ctx.region):
+        raise no_such_policy(arn)
+    version = managed.version_of(arn)
+    if version is None or version_id not in (None, version["VersionId"]):
+        raise not_supported("iam", "GetPolicyVersion", f"{arn} {version_id or ''}".rstrip())
+    return {**version, "Document": encoded(version["Document"])}
+
+
+def _refuse_aws_managed(arn: str) -> None:
+    if managed.is_aws_managed(arn):
+        raise AwsError("AccessDenied", f"{arn} is an AWS managed policy and cannot be changed.", 403)
+
+
+def _described(value: Mapping[str, Any], version: str) -> dict[str, Any]:
+    return {
+        "VersionId": version,
+        "IsDefaultVersion": value["Default"] == version,
+        "CreateDate": time_of(value["Versions"][version]["Created"]),
+    }
+
+
+def _newest_first(version: Mapping[str, Any]) -> str:
+    return f"{10**9 - int(version['VersionId'][1:]):010d}"

@@ -1,0 +1,84 @@
+"""What is kept of roles and managed policies, and how is one found and changed?
+
+A role's record holds its inline policies and the ARNs of those attached to it, a policy's all its versions: each
+change is one write of one record, guarded by its revision. Names are unique whatever their case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from nightbus.aws.arn import partition_of
+from nightbus.services.context import Context
+from nightbus.services.iam.errors import concurrent, invalid_input, no_such_policy, no_such_role
+from nightbus.store.interface import Change, Conflict, PutRecord, Record
+
+ROLE = "iam/role"
+POLICY = "iam/policy"
+_ATTEMPTS = 50
+
+
+def iam_arn(ctx: Context, resource: str) -> str:
+    return f"arn:{partition_of(ctx.region)}:iam::{ctx.account}:{resource}"
+
+
+def time_of(ms: int) -> datetime:
+    """IAM tells whole seconds."""
+    return datetime.fromtimestamp(ms // 1000, UTC)
+
+
+async def find_role(ctx: Context, name: str) -> Record:
+    """Raises AwsError NoSuchEntity."""
+    record = await ctx.store.get(ctx.global_scope, ROLE, name.lower())
+    if record is None or record.value["RoleName"] != name:
+        raise no_such_role(name)
+    return record
+
+
+async def all_roles(ctx: Context) -> list[dict[str, Any]]:
+    return [record.value for record in await ctx.store.list(ctx.global_scope, ROLE)]
+
+
+async def change_role(ctx: Context, name: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """`change` alters the role's value in place, or raises; it may be called again when another writer was first."""
+    for _ in range(_ATTEMPTS):
+        record = await find_role(ctx, name)
+        change(record.value)
+        if await commits(ctx, PutRecord(ctx.global_scope, ROLE, record.key, record.value, record.revision)):
+            return record.value
+    raise concurrent()
+
+
+async def find_policy(ctx: Context, arn: str) -> Record:
+    """A policy of this account. Raises AwsError NoSuchEntity or InvalidInput."""
+    record = await ctx.store.get(ctx.global_scope, POLICY, _policy_name(arn).lower())
+    if record is None or record.value["Arn"] != arn:
+        raise no_such_policy(arn)
+    return record
+
+
+async def change_policy(ctx: Context, arn: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    for _ in range(_ATTEMPTS):
+        record = await find_policy(ctx, arn)
+        change(record.value)
+        if await commits(ctx, PutRecord(ctx.global_scope, POLICY, record.key, record.value, record.revision)):
+            return record.value
+    raise concurrent()
+
+
+async def commits(ctx: Context, *changes: Change) -> bool:
+    """Whether nobody else was first."""
+    try:
+        await ctx.store.commit(*changes)
+    except Conflict:
+        return False
+    return True
+
+
+def _policy_name(arn: str) -> str:
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn" or parts[2] != "iam" or not parts[5].startswith("policy/"):
+        raise invalid_input(f"ARN {arn} is not valid.")
+    return parts[5].rsplit("/", 1)[-1]

@@ -1,0 +1,154 @@
+"""Roles: made, shown, changed, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.aws.errors import not_supported
+from nightbus.aws.ids import new_iam_id
+from nightbus.services.context import Context
+from nightbus.services.iam.documents import check_trust_policy, encoded, size
+from nightbus.services.iam.errors import already_exists, concurrent, delete_conflict, limit_exceeded
+from nightbus.services.iam.listing import DEFAULT_PAGE, listing
+from nightbus.services.iam.policies import check_attachable
+from nightbus.services.iam.records import (
+    ROLE,
+    all_roles,
+    change_role,
+    commits,
+    find_role,
+    iam_arn,
+    time_of,
+)
+from nightbus.services.iam.tags import Tag, checked_tags
+from nightbus.store.interface import DeleteRecord, PutRecord
+
+_LARGEST_TRUST = 2048
+_SESSION_SECONDS = 3600
+_SERVICE_PATH = "/aws-service-role/"
+
+
+async def create_role(
+    ctx: Context,
+    *,
+    role_name: str,
+    assume_role_policy_document: str,
+    path: str = "/",
+    description: str | None = None,
+    max_session_duration: int = _SESSION_SECONDS,
+    permissions_boundary: str | None = None,
+    tags: Sequence[Tag] = (),
+) -> dict[str, Any]:
+    if path.startswith(_SERVICE_PATH):
+        raise not_supported("iam", "CreateRole", f"Path {path}")
+    _check_trust(assume_role_policy_document)
+    if permissions_boundary is not None:
+        await check_attachable(ctx, permissions_boundary)
+    value = {
+        "RoleName": role_name,
+        "RoleId": new_iam_id("AROA"),
+        "Arn": iam_arn(ctx, f"role{path}{role_name}"),
+        "Path": path,
+        "Created": ctx.now_ms(),
+        "Trust": assume_role_policy_document,
+        "Description": description,
+        "MaxSessionDuration": max_session_duration,
+        "PermissionsBoundary": permissions_boundary,
+        "Tags": checked_tags(tags),
+        "Inline": {},
+        "Attached": [],
+    }
+    if not await commits(ctx, PutRecord(ctx.global_scope, ROLE, role_name.lower(), value, expect=0)):
+        raise already_exists(f"Role with name {role_name} already exists.")
+    return {"Role": _summary(value) | _details(value)}
+
+
+async def get_role(ctx: Context, *, role_name: str) -> dict[str, Any]:
+    value = (await find_role(ctx, role_name)).value
+    return {"Role": {**_summary(value), **_details(value), "RoleLastUsed": {}}}
+
+
+async def list_roles(
+    ctx: Context, *, path_prefix: str = "/", marker: str | None = None, max_items: int = DEFAULT_PAGE
+) -> dict[str, Any]:
+    roles = [_summary(role) for role in await all_roles(ctx) if role["Path"].startswith(path_prefix)]
+    return listing("Roles", roles, lambda role: str(role["RoleName"]).lower(), max_items, marker)
+
+
+async def update_role(
+    ctx: Context, *, role_name: str, description: str | None = None, max_session_duration: int | None = None
+) -> dict[str, Any]:
+    """Sets what is given; a description that is not given stays."""
+    changes = {"Description": description, "MaxSessionDuration": max_session_duration}
+    await _set(ctx, role_name, {name: value for name, value in changes.items() if value is not None})
+    return {}
+
+
+async def update_role_description(ctx: Context, *, role_name: str, description: str) -> dict[str, Any]:
+    value = await _set(ctx, role_name, {"Description": description})
+    return {"Role": _summary(value) | _details(value)}
+
+
+async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_document: str) -> None:
+    await find_role(ctx, role_name)
+    _check_trust(policy_document)
+    await _set(ctx, role_name, {"Trust": policy_document})
+
+
+async def put_role_permissions_boundary(ctx: Context, *, role_name: str, permissions_boundary: str) -> None:
+    await find_role(ctx, role_name)
+    await check_attachable(ctx, permissions_boundary)
+    await _set(ctx, role_name, {"PermissionsBoundary": permissions_boundary})
+
+
+async def delete_role_permissions_boundary(ctx: Context, *, role_name: str) -> None:
+    await _set(ctx, role_name, {"PermissionsBoundary": None})
+
+
+async def delete_role(ctx: Context, *, role_name: str) -> None:
+    record = await find_role(ctx, role_name)
+    if record.value["Attached"]:
+        raise delete_conflict("Cannot delete entity, must detach all policies first.")
+    if record.value["Inline"]:
+        raise delete_conflict("Cannot delete entity, must delete policies first.")
+    if not await commits(ctx, DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision)):
+        raise concurrent()
+
+
+async def list_instance_profiles_for_role(
+    ctx: Context, *, role_name: str, marker: str | None = None, max_items: int = DEFAULT_PAGE
+) -> dict[str, Any]:
+    """None: instance profiles belong to EC2, which Nightbus does not have."""
+    await find_role(ctx, role_name)
+    return {"InstanceProfiles": [], "IsTruncated": False}
+
+
+async def _set(ctx: Context, role_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return await change_role(ctx, role_name, lambda value: value.update(changes))
+
+
+def _check_trust(document: str) -> None:
+    check_trust_policy(document)
+    if size(document) > _LARGEST_TRUST:
+        raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {_LARGEST_TRUST}")
+
+
+def _summary(value: Mapping[str, Any]) -> dict[str, Any]:
+    """What a role is in a listing."""
+    return {
+        "Path": value["Path"],
+        "RoleName": value["RoleName"],
+        "RoleId": value["RoleId"],
+        "Arn": value["Arn"],
+        "CreateDate": time_of(value["Created"]),
+        "AssumeRolePolicyDocument": encoded(value["Trust"]),
+        "Description": value["Description"],
+        "MaxSessionDuration": value["MaxSessionDuration"],
+    }
+
+
+def _details(value: Mapping[str, Any]) -> dict[str, Any]:
+    boundary = value["PermissionsBoundary"]
+    shown = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary} if boundary else None
+    return {"PermissionsBoundary": shown, "Tags": value["Tags"] or None}

@@ -1,0 +1,69 @@
+"""Tags of roles and policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.services.context import Context
+from nightbus.services.iam.errors import invalid_input, limit_exceeded
+from nightbus.services.iam.listing import DEFAULT_PAGE, listing
+from nightbus.services.iam.records import change_policy, change_role, find_policy, find_role
+
+Tag = Mapping[str, str]
+_MOST = 50
+
+
+def checked_tags(tags: Sequence[Tag]) -> list[dict[str, str]]:
+    """Raises AwsError InvalidInput for the same key twice, whatever its case."""
+    if len({tag["Key"].lower() for tag in tags}) != len(tags):
+        text = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
+        raise invalid_input(text)
+    return [{"Key": tag["Key"], "Value": tag["Value"]} for tag in tags]
+
+
+async def tag_role(ctx: Context, *, role_name: str, tags: Sequence[Tag]) -> None:
+    await change_role(ctx, role_name, lambda value: _add(value, checked_tags(tags)))
+
+
+async def untag_role(ctx: Context, *, role_name: str, tag_keys: Sequence[str]) -> None:
+    await change_role(ctx, role_name, lambda value: _remove(value, tag_keys))
+
+
+async def list_role_tags(
+    ctx: Context, *, role_name: str, marker: str | None = None, max_items: int = DEFAULT_PAGE
+) -> dict[str, Any]:
+    tags = (await find_role(ctx, role_name)).value["Tags"]
+    return listing("Tags", tags, _key, max_items, marker)
+
+
+async def tag_policy(ctx: Context, *, policy_arn: str, tags: Sequence[Tag]) -> None:
+    await change_policy(ctx, policy_arn, lambda value: _add(value, checked_tags(tags)))
+
+
+async def untag_policy(ctx: Context, *, policy_arn: str, tag_keys: Sequence[str]) -> None:
+    await change_policy(ctx, policy_arn, lambda value: _remove(value, tag_keys))
+
+
+async def list_policy_tags(
+    ctx: Context, *, policy_arn: str, marker: str | None = None, max_items: int = DEFAULT_PAGE
+) -> dict[str, Any]:
+    tags = (await find_policy(ctx, policy_arn)).value["Tags"]
+    return listing("Tags", tags, _key, max_items, marker)
+
+
+def _add(value: dict[str, Any], tags: Sequence[dict[str, str]]) -> None:
+    """A key that is there in another case is overwritten, its case too."""
+    new = {tag["Key"].lower() for tag in tags}
+    value["Tags"] = [tag for tag in value["Tags"] if tag["Key"].lower() not in new] + list(tags)
+    if len(value["Tags"]) > _MOST:
+        raise limit_exceeded(f"The number of tags has reached the maximum limit: {_MOST}")
+
+
+def _remove(value: dict[str, Any], keys: Sequence[str]) -> None:
+    gone = {key.lower() for key in keys}
+    value["Tags"] = [tag for tag in value["Tags"] if tag["Key"].lower() not in gone]
+
+
+def _key(tag: Tag) -> str:
+    return tag["Key"]
