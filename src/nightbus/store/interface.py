@@ -90,6 +90,16 @@ class DeleteRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RequireRecord:
+    """Changes nothing: the commit is a Conflict unless the record stands at `expect` (0 for "not there")."""
+
+    scope: Scope
+    kind: str
+    key: str
+    expect: int
+
+
+@dataclass(frozen=True, slots=True)
 class Append:
     """`key` makes the entry findable by name as well as by time (an event id, say)."""
 
@@ -150,7 +160,16 @@ class ReleaseBlob:
 
 
 Change = (
-    PutRecord | DeleteRecord | Append | TrimLog | Enqueue | Acknowledge | GiveBack | KeepBlob | ReleaseBlob
+    PutRecord
+    | DeleteRecord
+    | RequireRecord
+    | Append
+    | TrimLog
+    | Enqueue
+    | Acknowledge
+    | GiveBack
+    | KeepBlob
+    | ReleaseBlob
 )
 
 

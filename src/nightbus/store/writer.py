@@ -28,6 +28,7 @@ from nightbus.store.interface import (
     KeepBlob,
     PutRecord,
     ReleaseBlob,
+    RequireRecord,
     TrimLog,
 )
 from nightbus.store.names import Names, scope_text
@@ -170,6 +171,8 @@ class Writer:
                     "DELETE FROM record WHERE kind = ? AND scope = ? AND key = ?",
                     (change.kind, scope_text(change.scope), change.key),
                 )
+            case RequireRecord():
+                self._expect(change)
             case Append():
                 log = self._names.id(change.scope, "log", change.log)
                 self._counters["position"] += 1
@@ -208,7 +211,7 @@ class Writer:
             (scope_text(change.scope), change.kind, change.key, revision + 1, orjson.dumps(change.value)),
         )
 
-    def _expect(self, change: PutRecord | DeleteRecord) -> int:
+    def _expect(self, change: PutRecord | DeleteRecord | RequireRecord) -> int:
         """The revision that stands now, 0 for none. Raises Conflict when another one was expected."""
         row = self._connection.execute(
             "SELECT revision FROM record WHERE kind = ? AND scope = ? AND key = ?",
