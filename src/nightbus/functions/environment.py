@@ -31,7 +31,7 @@ from nightbus.functions.interface import (
     LogSink,
 )
 from nightbus.functions.interpreters import Interpreter
-from nightbus.functions.memory import group_bytes, peak_megabytes
+from nightbus.functions.memory import Processes, peak_megabytes
 from nightbus.functions.output import Output
 from nightbus.functions.runtime_api import Answer, RuntimeApi, Work
 from nightbus.functions.variables import log_group, variables
@@ -41,7 +41,6 @@ log = logging.getLogger("nightbus.functions")
 
 _INIT_SECONDS = 10.0
 _CREDENTIAL_SECONDS = 12 * 3600
-_LARGEST_RESPONSE = 6 * 1024 * 1024 + 100
 _SAMPLE_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
 
@@ -68,12 +67,19 @@ class _Ended(Exception):
 
 class Environment:
     def __init__(
-        self, spec: FunctionSpec, place: Place, clock: Clock, sink: LogSink, interpreter: Interpreter
+        self,
+        spec: FunctionSpec,
+        place: Place,
+        clock: Clock,
+        sink: LogSink,
+        interpreter: Interpreter,
+        processes: Processes,
     ) -> None:
         self.spec = spec
         self._place = place
         self._clock = clock
         self._interpreter = interpreter
+        self._processes = processes
         started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
         self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
         group = log_group(spec)
@@ -149,6 +155,10 @@ class Environment:
 
     def _on_exit(self, status: int) -> None:
         self.usable = False
+        with contextlib.suppress(OSError):
+            os.killpg(
+                self._pid, signal.SIGKILL
+            )  # what it left behind, in case that the zygote is gone as well
         if not self._exit.done():
             self._exit.set_result(status)
         self._ready.set()
@@ -158,14 +168,18 @@ class Environment:
     ) -> InvokeResult:
         cold = self._peak == 0
         self._output.begin()
-        self._output.say(f"START RequestId: {request_id} Version: {self.spec.version}")
+        start = f"START RequestId: {request_id} Version: {self.spec.version}"
         began = time.perf_counter()
         failure: _Ended | None = None
         answer: Answer | None = None
         try:
-            if cold:
-                await self._initialised(request_id)
-                began = time.perf_counter()
+            try:
+                if cold:
+                    await self._initialised(request_id)
+                    began = time.perf_counter()
+            finally:
+                self._output.drain()
+                self._output.say(start)
             answer = await self._run(payload, request_id, invoked_arn, client_context, trace)
         except _Ended as ended:
             failure = ended
@@ -174,8 +188,7 @@ class Environment:
             raise
         elapsed = (time.perf_counter() - began) * 1000
         result = self._result(answer, failure, request_id, elapsed, cold)
-        if not self.usable:
-            await self._output.flushed()
+        await self._output.flushed()
         return result
 
     async def _initialised(self, request_id: str) -> None:
@@ -232,9 +245,10 @@ class Environment:
         raise self._timed_out(request_id)
 
     def _watch_memory(self) -> None:
-        used = group_bytes(self._pid)
+        limit = self.spec.memory * _MEGABYTE
+        used = self._processes.used_bytes(self._pid, limit)
         self._peak = max(self._peak, used // _MEGABYTE)
-        if used > self.spec.memory * _MEGABYTE:
+        if used > limit:
             self._killed_for = "memory"
             self.kill()
             return
@@ -267,19 +281,20 @@ class Environment:
     ) -> InvokeResult:
         payload, error = self._payload(answer, failure, request_id)
         status = failure.status if failure is not None else ""
+        if failure is not None and status == "error":
+            status += f"\tError Type: {failure.error_type}"
         self._output.drain()
         self._peak = max(self._peak, peak_megabytes(self._pid) if self.usable else self._peak, 1)
         self._output.say(f"END RequestId: {request_id}")
         self._output.say(self._report(request_id, elapsed, cold, status))
         tail = self._output.tail()
-        self._output.flush()
         self.idle_since = self._clock.monotonic()
         return InvokeResult(payload, error, tail, elapsed, self.stream)
 
     def _payload(
         self, answer: Answer | None, failure: _Ended | None, request_id: str
     ) -> tuple[bytes, str | None]:
-        if answer is not None and len(answer.payload) > _LARGEST_RESPONSE:
+        if answer is not None and answer.too_large:
             text = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
             body = {"errorMessage": text, "errorType": "Function.ResponseSizeTooLarge"}
             return json.dumps(body).encode(), "Unhandled"

@@ -1,7 +1,7 @@
-"""What did a function print? One pipe per environment carries frames, and this makes log lines of them.
+"""What did a function print? One pipe per environment carries text and frames, and this makes log lines of them.
 
-A frame of the runtime's logger is one message, however many lines it has; raw frames are the bytes of prints, cut at
-line ends. While the sink is behind, the pipe is not read, so that a function that prints forever waits for it.
+A frame of the runtime's logger is one message, however many lines it has; text is cut at line ends. Both come through
+one pipe, so that they keep their order. While the sink is behind, the pipe is not read, so that a function that prints forever waits for it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -16,12 +17,14 @@ from nightbus.clock import Clock
 from nightbus.functions.interface import LogLine
 
 _HEADER = 16
-_RAW = 0xA55A00FF
-_MAGIC = 0xA55A
-_READ = 256 * 1024
+_MAGIC = b"\xa5\x5a\x00"
+_FRAME = re.compile(rb"\xa5\x5a\x00[\x02\x03\x0a\x0b\x0e\x0f\x12\x13\x16\x17\x1a\x1b]")
+_READ = 64 * 1024
+_PIPE_HOLDS = 128 * 1024  # at least
 _LONGEST_LINE = 256 * 1024
 _TAIL = 4096
 _BEHIND = 1024 * 1024
+_MOST_LOGGED = 16 * 1024 * 1024
 _FLUSH_SECONDS = 0.1
 
 Write = Callable[[Sequence[LogLine]], Awaitable[None]]
@@ -38,10 +41,12 @@ class Output:
         os.set_blocking(self._read_end, False)
         self._frames = bytearray()
         self._line = bytearray()
+        self._skip = 0  # bytes of a message that is longer than a log event may be
         self._pending: list[LogLine] = []
         self._pending_bytes = 0
         self._tail: deque[str] = deque()
         self._tail_bytes = 0
+        self._logged = 0  # by this invocation
         self._flushing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False
@@ -55,17 +60,25 @@ class Output:
 
     def say(self, message: str) -> None:
         """A line of the platform's own (START, END, REPORT …)."""
-        self._add(message)
+        self._keep(message + "\n", self._clock.now_ms())
 
     def begin(self) -> None:
         """A new invocation: its log tail starts here."""
         self._tail.clear()
         self._tail_bytes = 0
+        self._logged = 0
 
     def drain(self) -> None:
-        """Take everything that is in the pipe now, with the last line even if it has no end."""
-        while self._take():
-            pass
+        """Take everything that is in the pipe now, with the last line even if it has no end.
+
+        Not what is written meanwhile: something that the function left running may do so for ever.
+        """
+        room = _PIPE_HOLDS
+        while room > 0 and (taken := self._take()):
+            room -= taken
+        self._text(bytes(self._frames))  # a frame that was cut off by the end of its process
+        self._frames.clear()
+        self._skip = 0
         self._end_line()
 
     def tail(self) -> bytes:
@@ -115,61 +128,88 @@ class Output:
         elif self._timer is None and self._pending:
             self._timer = self._loop.call_later(_FLUSH_SECONDS, self.flush)
 
-    def _take(self) -> bool:
-        """Read once; False when nothing is there now, or never will be again."""
+    def _take(self) -> int:
+        """How many bytes were read; 0 when nothing is there now, or never will be again."""
         if self._read_end < 0:
-            return False
+            return 0
         try:
             data = os.read(self._read_end, _READ)
         except BlockingIOError:
-            return False
+            return 0
         if not data:
             self._pause()
             os.close(self._read_end)
             self._read_end = -1
-            return False
-        self._frames += data
-        self._parse()
-        return True
+            return 0
+        if self._logged <= _MOST_LOGGED:
+            self._frames += data
+            self._parse()
+        return len(data)
 
     def _parse(self) -> None:
-        while len(self._frames) >= _HEADER:
-            kind = int.from_bytes(self._frames[:4], "big")
-            if kind >> 16 != _MAGIC:
-                # Somebody wrote past the frames; from here on it is text.
-                self._raw(bytes(self._frames))
-                self._frames.clear()
+        """Text up to the next frame, the frame, and so on; what may be the beginning of one waits for the rest."""
+        data = self._frames
+        while data:
+            if self._skip:
+                skipped = min(self._skip, len(data))
+                self._skip -= skipped
+                del data[:skipped]
+                continue
+            found = _FRAME.search(data)
+            text = found.start() if found else len(data) - _partial(data)
+            self._text(data[:text])
+            del data[:text]
+            if found is None or not self._frame(data):
                 return
-            size = int.from_bytes(self._frames[4:8], "big")
-            if len(self._frames) < _HEADER + size:
-                return
-            stamp = int.from_bytes(self._frames[8:16], "big") // 1000
-            data = bytes(self._frames[_HEADER : _HEADER + size])
-            del self._frames[: _HEADER + size]
-            if kind == _RAW:
-                self._raw(data)
-            else:
-                self._end_line()
-                self._add(data.decode("utf-8", "replace").rstrip("\n"), stamp)
 
-    def _raw(self, data: bytes) -> None:
+    def _frame(self, data: bytearray) -> bool:
+        """Take the frame that `data` begins with; False when there is not enough of it yet."""
+        if len(data) < _HEADER:
+            return False
+        size = int.from_bytes(data[4:8], "big")
+        kept = min(size, _LONGEST_LINE)
+        if len(data) < _HEADER + kept:
+            return False
+        stamp = int.from_bytes(data[8:16], "big") // 1000
+        message = data[_HEADER : _HEADER + kept].decode("utf-8", "replace")
+        del data[: _HEADER + kept]
+        self._skip = size - kept
+        self._end_line()
+        self._add(message, stamp)
+        return True
+
+    def _text(self, data: bytes | bytearray) -> None:
+        """As on AWS, a line's end belongs to its event."""
         self._line += data
-        while (end := self._line.find(b"\n")) >= 0:
-            self._add(self._line[:end].decode("utf-8", "replace"))
-            del self._line[: end + 1]
-        while len(self._line) > _LONGEST_LINE:
-            self._add(self._line[:_LONGEST_LINE].decode("utf-8", "replace"))
-            del self._line[:_LONGEST_LINE]
+        *lines, rest = self._line.split(b"\n")
+        for line in lines:
+            self._pieces(line + b"\n")
+        while len(rest) > _LONGEST_LINE:
+            self._pieces(rest[:_LONGEST_LINE])
+            del rest[:_LONGEST_LINE]
+        self._line = rest
 
     def _end_line(self) -> None:
         if self._line:
-            self._add(self._line.decode("utf-8", "replace"))
+            self._pieces(self._line)
             self._line.clear()
 
+    def _pieces(self, line: bytearray) -> None:
+        for at in range(0, len(line), _LONGEST_LINE):
+            self._add(line[at : at + _LONGEST_LINE].decode("utf-8", "replace"))
+
     def _add(self, message: str, time: int | None = None) -> None:
-        self._pending.append(LogLine(self._clock.now_ms() if time is None else time, message))
+        if self._logged > _MOST_LOGGED:
+            return
+        self._logged += len(message)
+        self._keep(message, self._clock.now_ms() if time is None else time)
+        if self._logged > _MOST_LOGGED:
+            self.say(f"Nightbus: this invocation has logged {_MOST_LOGGED >> 20} MB; the rest is dropped.")
+
+    def _keep(self, message: str, time: int) -> None:
+        self._pending.append(LogLine(time, message))
         self._pending_bytes += len(message)
-        text = message + "\n"
+        text = message if message.endswith("\n") else message + "\n"
         self._tail.append(text)
         self._tail_bytes += len(text)
         while len(self._tail) > 1 and self._tail_bytes - len(self._tail[0]) > _TAIL:
@@ -185,3 +225,8 @@ class Output:
             if descriptor >= 0:
                 os.close(descriptor)
         self._read_end = self.write_end = -1
+
+
+def _partial(data: bytearray) -> int:
+    """How many bytes at the end may be the beginning of a frame."""
+    return next((size for size in (3, 2, 1) if data.endswith(_MAGIC[:size])), 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-import tempfile
 from pathlib import Path
 
 from nightbus.aws.calls import Scope
@@ -14,6 +13,7 @@ from nightbus.clock import Clock
 from nightbus.functions.environment import Environment, Place
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
 from nightbus.functions.interpreters import Interpreter, Interpreters
+from nightbus.functions.memory import Processes
 from nightbus.functions.packages import PackageFolder
 from nightbus.functions.pool import Pool
 from nightbus.functions.zygotes import ZygoteDied, Zygotes
@@ -35,6 +35,7 @@ class Runner:
         self._packages = PackageFolder(self._folder / "packages")
         self._interpreters = Interpreters()
         self._zygotes = Zygotes()
+        self._processes: Processes | None = None
         self._pool = Pool(clock, self._start)
         self._preparing: dict[str, asyncio.Lock] = {}
 
@@ -73,9 +74,10 @@ class Runner:
     async def _start(self, spec: FunctionSpec) -> Environment:
         interpreter = await self._interpreter(spec.runtime)
         place = await asyncio.to_thread(self._place, spec, interpreter)
-        sandbox = _can_be_sandboxed(interpreter)
+        sandbox = _can_be_sandboxed(interpreter, place)
+        self._processes = self._processes or Processes()
         for last in (False, True):
-            environment = Environment(spec, place, self._clock, self._logs, interpreter)
+            environment = Environment(spec, place, self._clock, self._logs, interpreter, self._processes)
             try:
                 zygote = self._zygotes.of(interpreter)
                 await environment.start(zygote, self._credentials, self._endpoint, sandbox=sandbox)
@@ -111,11 +113,14 @@ class Runner:
         await self._zygotes.close()
 
 
-def _can_be_sandboxed(interpreter: Interpreter) -> bool:
+def _can_be_sandboxed(interpreter: Interpreter, place: Place) -> bool:
     """Not where what the function needs lies in a folder that the sandbox puts something else over."""
     if not sys.platform.startswith("linux"):
         return False
-    covered = (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var"), Path("/opt"))  # noqa: S108
+    covered = [Path("/tmp"), Path("/var"), *place.hidden, *([Path("/opt")] if place.layers else [])]  # noqa: S108
     needed = [interpreter.executable, interpreter.executable.resolve(), interpreter.packages]
     needed += [link.resolve() for link in interpreter.packages.iterdir() if link.is_symlink()]
-    return not any(path.is_relative_to(folder) for path in needed for folder in covered)
+    inside = [str(path) for path in needed if any(path.is_relative_to(folder) for folder in covered)]
+    if inside:
+        log.warning("NO SANDBOX: functions share this machine's /tmp, since they need %s", inside[0])
+    return not inside

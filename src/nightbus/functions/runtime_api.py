@@ -13,9 +13,21 @@ from dataclasses import dataclass, field
 import httptools
 
 _PREFIX = b"/2018-06-01/runtime/"
-_LARGEST_BODY = 32 * 1024 * 1024
-_ACCEPTED = (
-    b'HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"status":"OK"}\n'
+LARGEST_RESPONSE = 6_291_556
+
+
+def _reply(status: str, body: str) -> bytes:
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+_ACCEPTED = _reply("202 Accepted", '{"status":"OK"}\n')
+_FOREIGN = _reply("400 Bad Request", '{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
+_TOO_LARGE = _reply(
+    "413 Payload Too Large",
+    '{"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).",'
+    '"errorType":"RequestEntityTooLarge"}',
 )
 
 
@@ -35,6 +47,7 @@ class Answer:
     request_id: str
     payload: bytes
     error_type: str | None  # None for a response, else the type of the error
+    too_large: bool = False  # the payload is more than a response may be, and not kept
 
 
 class RuntimeApi:
@@ -67,10 +80,10 @@ class RuntimeApi:
         self._asking = connection
         self._ready()
 
-    def take(self, connection: _Connection, path: bytes, error_type: str | None, body: bytes) -> bool:
+    def take(self, path: bytes, error_type: str | None, body: bytes | None) -> bool:
         """False for what the Runtime API does not have, or for an invocation that is not the current one."""
         if path == b"init/error":
-            self._answered(Answer("", body, error_type or "Unknown"))
+            self._answered(Answer("", body or b"", error_type or "Unknown"))
             return True
         parts = path.split(b"/")
         if len(parts) != 3 or parts[0] != b"invocation" or parts[1].decode("latin-1") != self._current:
@@ -79,7 +92,7 @@ class RuntimeApi:
             return False
         failed = (error_type or "Unhandled") if parts[2] == b"error" else None
         request_id, self._current = self._current, ""
-        self._answered(Answer(request_id, body, failed))
+        self._answered(Answer(request_id, body or b"", failed, too_large=body is None))
         return True
 
     def connected(self, connection: _Connection) -> None:
@@ -108,6 +121,7 @@ class _Connection(asyncio.Protocol):
         self._error_type: str | None = None
         self._body: list[bytes] = []
         self._size = 0
+        self._expects = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -125,6 +139,7 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._url, self._error_type, self._body, self._size = b"", None, [], 0
+        self._expects = False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -132,11 +147,17 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"lambda-runtime-function-error-type":
             self._error_type = value.decode("latin-1")
+        elif name.lower() == b"expect":
+            self._expects = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        if self._expects:
+            self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
-        if self._size > _LARGEST_BODY:
-            self.close()
+        if self._size > LARGEST_RESPONSE:
+            self._body.clear()
         else:
             self._body.append(body)
 
@@ -145,13 +166,14 @@ class _Connection(asyncio.Protocol):
         method = self._parser.get_method()
         if method == b"GET" and path == b"invocation/next":
             self._api.asked(self)
-        elif method == b"POST" and self._api.take(self, path, self._error_type, b"".join(self._body)):
-            self._write(_ACCEPTED)
+        elif method == b"POST" and self._api.take(path, self._error_type, self._whole_body()):
+            self._write(_ACCEPTED if self._size <= LARGEST_RESPONSE else _TOO_LARGE)
         else:
-            body = b'{"errorMessage":"Invalid request ID or path","errorType":"InvalidRequestID"}'
-            head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-            self._write(head.encode() + body)
+            self._write(_FOREIGN)
         self._body = []
+
+    def _whole_body(self) -> bytes | None:
+        return b"".join(self._body) if self._size <= LARGEST_RESPONSE else None
 
     def send_work(self, work: Work) -> None:
         lines = [

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from nightbus.functions.interface import Credentials, FunctionSpec
 
+_LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+
 
 def log_group(spec: FunctionSpec) -> str:
     return spec.log_group or f"/aws/lambda/{spec.name}"
@@ -36,6 +38,10 @@ def variables(
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "LANG": spec.environment.get("LANG", "en_US.UTF-8"),
-        "PATH": spec.environment.get("PATH", "/usr/local/bin:/usr/bin:/bin:/opt/bin"),
-        "TZ": spec.environment.get("TZ", ":UTC"),
+        "LD_LIBRARY_PATH": spec.environment.get("LD_LIBRARY_PATH", _LIBRARIES),
+        "HOME": spec.environment.get(
+            "HOME", "/home/sbx_user1051"
+        ),  # so that no ~/.aws of this machine is read
+        "PATH": spec.environment.get("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
+        "TZ": ":UTC",
     }

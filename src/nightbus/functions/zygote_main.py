@@ -7,6 +7,7 @@ that it forked end.
 """
 
 import ctypes
+import gc
 import json
 import os
 import random
@@ -22,8 +23,7 @@ PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
-RAW_FRAME = 0xA55A00FF
-LARGEST_FRAME = 3500
+LOCKED_FLAGS = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))  # of statvfs, of mount
 PRELOADED = (
     "logging",
     "urllib.request",
@@ -43,29 +43,34 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 def main():
     sys.path.append(sys.argv[1])
+    site_builtins()
     preload()
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     control = socket.socket(fileno=int(sys.argv[2]))
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    environments = {}
-    buffer = b""
+    environments = set()
+    buffer, descriptors = b"", []
+    no_sandbox = why_no_sandbox()
+    tell(control, {"no_sandbox": no_sandbox})
     while True:
         ready, _, _ = select.select([control, wake_read], [], [])
         if wake_read in ready:
             os.read(wake_read, 4096)
             reap(control, environments)
         if control in ready:
-            data, descriptors = receive(control)
+            data, passed = receive(control)
             if not data:
                 end(environments)
-            buffer += data
+            buffer, descriptors = buffer + data, descriptors + passed
             while b"\n" in buffer:
                 line, buffer = buffer.split(b"\n", 1)
-                start(control, json.loads(line), descriptors.pop(0), environments, wake_read, wake_write)
+                request = json.loads(line)
+                request["sandbox"] = request["sandbox"] and not no_sandbox
+                start(control, request, descriptors.pop(0), environments, wake_read, wake_write)
 
 
 def receive(control):
@@ -89,10 +94,26 @@ def preload():
         importlib.import_module("botocore.httpsession")
     except Exception:  # a function that needs it will say so itself
         pass
+    gc.collect()
+    gc.freeze()  # so that a collection in an environment does not copy every page that it shares with us
+
+
+def site_builtins():
+    """`exit()` and its like, which come with `site`; the rest of it would put foreign folders into the path."""
+    import site
+
+    site.setquit()
+    site.setcopyright()
+    site.sethelper()
 
 
 def start(control, request, output, environments, *parents_own):
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as failure:
+        os.close(output)
+        tell(control, {"started": request["id"], "failure": failure.strerror})
+        return
     if pid == 0:
         try:
             for descriptor in (control.fileno(), *parents_own):
@@ -111,7 +132,7 @@ def start(control, request, output, environments, *parents_own):
         flush()
         os._exit(0)
     os.close(output)
-    environments[pid] = request["environment"]["AWS_LAMBDA_RUNTIME_API"]
+    environments.add(pid)
     tell(control, {"started": request["id"], "pid": pid})
 
 
@@ -128,52 +149,66 @@ def tell(control, message):
 
 
 def reap(control, environments):
+    ended = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return
+            break
         if pid == 0:
-            return
-        address = environments.pop(pid, None)
-        if address is not None:
-            end_orphans(address, environments)
+            break
+        ended.append((pid, status))
+    if ended:
+        end_orphans(environments - {pid for pid, _ in ended})
+    for pid, status in ended:
+        if pid in environments:
+            environments.discard(pid)
             tell(control, {"ended": pid, "status": status})
 
 
-def end_orphans(address, environments):
-    """What the function forked away from its process group was handed to us by the kernel; it ends with its parent."""
-    mark = b"AWS_LAMBDA_RUNTIME_API=" + address.encode()
+def end_orphans(alive):
+    """Whatever an environment forked, into its own session or not, the kernel hands to us when the environment ends;
+    while it lives, such orphans are its own. So a child that is no living environment has nobody left."""
+    for pid, parent in processes():
+        if parent == os.getpid() and pid not in alive:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+
+
+def processes():
+    """Every process with its parent."""
     try:
-        with open("/proc/self/task/%d/children" % os.getpid()) as listing:
-            children = [int(pid) for pid in listing.read().split()]
+        names = [name for name in os.listdir("/proc") if name.isdigit()]
     except OSError:
         return
-    for pid in children:
+    for name in names:
         try:
-            with open("/proc/%d/environ" % pid, "rb") as environ:
-                ours = mark in environ.read().split(b"\0")
-            if ours and pid not in environments:
-                os.kill(pid, signal.SIGKILL)
-        except OSError:
+            with open("/proc/%s/stat" % name, "rb") as file:
+                yield int(name), int(file.read().rpartition(b")")[2].split()[1])
+        except (OSError, ValueError, IndexError):
             continue
 
 
 def end(environments):
-    for pid in list(environments):
+    """Kill what is there and what is handed to us then, until nobody is left."""
+    for pid in environments:
         try:
             os.killpg(pid, signal.SIGKILL)
         except OSError:
             pass
-    os._exit(0)
+    try:
+        while True:
+            end_orphans(set())
+            os.waitpid(-1, 0)
+    except ChildProcessError:
+        os._exit(0)
 
 
 def become_environment(request, output):
     zygote = os.getppid()
     os.setsid()
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != zygote:
-        os._exit(0)
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -181,6 +216,10 @@ def become_environment(request, output):
     for name, soft in request["limits"].items():
         limit(getattr(resource, name), soft)
     notes = enter_sandbox(request)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the sandbox: a change of credentials clears it
+    if os.getppid() != zygote:
+        os._exit(0)
     environment = request["environment"]
     environment.update(notes["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
@@ -191,9 +230,10 @@ def become_environment(request, output):
     os.chdir(environment["LAMBDA_TASK_ROOT"])
     set_import_paths(environment, request["runtime"], request.get("pycache"))
     random.seed()
-    sys.stdout = sys.stderr = FramedOutput(output)
+    sys.stdout = open(1, "w", 1, "utf-8", "backslashreplace", closefd=False)
+    sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
     for line in request["notes"] + notes["notes"]:
-        sys.stdout.write(line + "\n")
+        print(line)
     sys.argv = ["bootstrap", environment["_HANDLER"]]
     from awslambdaric.__main__ import main as run_bootstrap
 
@@ -201,79 +241,14 @@ def become_environment(request, output):
 
 
 def wire_output(output):
-    """Raw writes to descriptors 1 and 2 (subprocesses, C code) go through `sys.stdout`'s pipe as frames only when they
-    are Python's; the others get a pipe of their own that a thread frames."""
+    """One pipe for prints, for what subprocesses write, and for the frames of log records, so that they keep their
+    order."""
     os.set_inheritable(output, False)
-    null = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    read, write = os.pipe()
-    os.dup2(write, 1)
-    os.dup2(write, 2)
-    os.close(write)
     os.close(null)
-    import threading
-
-    threading.Thread(target=forward, args=(read, output), daemon=True).start()
-
-
-def forward(read, output):
-    while True:
-        data = os.read(read, LARGEST_FRAME)
-        if not data:
-            return
-        os.write(output, frame(data))
-
-
-def frame(data):
-    stamp = int(time.time() * 1000000)
-    return RAW_FRAME.to_bytes(4, "big") + len(data).to_bytes(4, "big") + stamp.to_bytes(8, "big") + data
-
-
-class FramedOutput:
-    """Stands for `sys.stdout` and `sys.stderr`: one pipe, so that prints and log records keep their order."""
-
-    encoding = "utf-8"
-    errors = "backslashreplace"
-    closed = False
-    newlines = None
-    line_buffering = True
-    mode = "w"
-    name = "<stdout>"
-
-    def __init__(self, output):
-        self._output = output
-        self.buffer = self
-
-    def write(self, text):
-        data = text.encode("utf-8", "backslashreplace") if isinstance(text, str) else bytes(text)
-        for at in range(0, len(data), LARGEST_FRAME):
-            os.write(self._output, frame(data[at : at + LARGEST_FRAME]))
-        return len(text)
-
-    def writelines(self, lines):
-        for line in lines:
-            self.write(line)
-
-    def flush(self):
-        pass
-
-    def fileno(self):
-        return 1
-
-    def isatty(self):
-        return False
-
-    def writable(self):
-        return True
-
-    def readable(self):
-        return False
-
-    def seekable(self):
-        return False
-
-    def close(self):
-        pass
+    os.dup2(output, 1)
+    os.dup2(output, 2)
 
 
 def limit(what, soft):
@@ -301,6 +276,25 @@ def enter_sandbox(request):
     except OSError as failure:
         note = "Nightbus: no sandbox here (%s); /tmp is the machine's own, use $TMPDIR." % failure.strerror
         return {"paths": real, "notes": [note]}
+
+
+def why_no_sandbox():
+    """Tried out once by a child, since half a sandbox could not be left again; empty when it works."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            unshare()
+            mount(None, "/", None, MS_REC | MS_PRIVATE)
+            mount("tmpfs", "/var", "tmpfs", 0, "mode=755,size=1m")
+        except Exception as failure:
+            os.write(write, str(failure).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, "rb") as answer:
+        reason = answer.read().decode()
+    os.waitpid(pid, 0)
+    return reason
 
 
 def mounted(request):
@@ -342,7 +336,10 @@ def unshare():
 
 def read_only(source, target):
     mount(source, target, None, MS_BIND | MS_REC)
-    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY)
+    # What the machine forbids on that mount cannot be left out in a user namespace.
+    present = os.statvfs(target).f_flag
+    kept = sum(flag for bit, flag in LOCKED_FLAGS if present & bit)
+    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept)
 
 
 def mount(source, target, kind, flags, data=None):
@@ -352,6 +349,11 @@ def mount(source, target, kind, flags, data=None):
             encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), os.fsencode(data) if data else None
         )
     )
+
+
+def prctl(option, value):
+    if sys.platform == "linux":
+        libc.prctl(option, value, 0, 0, 0)
 
 
 def check(result):
@@ -369,15 +371,13 @@ def set_import_paths(environment, runtime, pycache):
         path for path in sys.path if path and path != sys.argv[1] and not path.endswith("site-packages")
     ]
     standard = [path for path in standard if path != os.path.dirname(os.path.abspath(__file__))]
-    layers = environment.pop("NIGHTBUS_LAYERS", None)
+    layers = environment.pop("NIGHTBUS_LAYERS", "")
     os.environ.pop("NIGHTBUS_LAYERS", None)
     version = "python%d.%d" % sys.version_info[:2]
-    opt = (
-        [os.path.join(layers, "python", "lib", version, "site-packages"), os.path.join(layers, "python")]
-        if layers
-        else []
-    )
+    opt = [os.path.join(layers, "python", "lib", version, "site-packages"), os.path.join(layers, "python")]
     task = environment["LAMBDA_TASK_ROOT"]
+    own = [path for path in environment["PYTHONPATH"].split(":") if path and path != runtime]
+    opt = own + (opt if layers else [])
     sys.path[:] = [task] + opt + standard + [runtime]
     sys.path_importer_cache.clear()
     if pycache:

@@ -100,11 +100,24 @@ class Zygote:
         for line in lines:
             message = json.loads(line)
             if "started" in message:
-                future = self._starting.pop(message["started"], None)
-                if future is not None and not future.done():
-                    future.set_result(message["pid"])
+                self._tell_start(message)
+            elif "no_sandbox" in message:
+                if message["no_sandbox"]:
+                    log.warning(
+                        "NO SANDBOX: functions see this machine's files and share its /tmp (%s)",
+                        message["no_sandbox"],
+                    )
             else:
                 self._tell_end(message["ended"], message["status"])
+
+    def _tell_start(self, message: dict[str, Any]) -> None:
+        future = self._starting.pop(message["started"], None)
+        if future is None or future.done():
+            return
+        if "pid" in message:
+            future.set_result(message["pid"])
+        else:
+            future.set_exception(ZygoteDied(f"no process could be forked: {message['failure']}"))
 
     def _tell_end(self, pid: int, status: int) -> None:
         callback = self._callbacks.pop(pid, None)
