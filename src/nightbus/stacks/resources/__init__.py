@@ -3,5 +3,40 @@
 from __future__ import annotations
 
 from nightbus.stacks.interface import ResourceType
+from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
+from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
+from nightbus.stacks.resources.events_event_bus import EventsEventBus
+from nightbus.stacks.resources.events_event_bus_policy import EventsEventBusPolicy
+from nightbus.stacks.resources.events_rule import EventsRule
+from nightbus.stacks.resources.iam_managed_policy import IamManagedPolicy
+from nightbus.stacks.resources.iam_policy import IamPolicy
+from nightbus.stacks.resources.iam_role import IamRole
+from nightbus.stacks.resources.lambda_alias import LambdaAlias
+from nightbus.stacks.resources.lambda_event_invoke_config import LambdaEventInvokeConfig
+from nightbus.stacks.resources.lambda_function import LambdaFunction
+from nightbus.stacks.resources.lambda_layer_version import LambdaLayerVersion
+from nightbus.stacks.resources.lambda_permission import LambdaPermission
+from nightbus.stacks.resources.lambda_version import LambdaVersion
+from nightbus.stacks.resources.logs_log_group import LogsLogGroup
+from nightbus.stacks.resources.s3_bucket import S3Bucket
+from nightbus.stacks.resources.s3_bucket_policy import S3BucketPolicy
 
-RESOURCE_TYPES: dict[str, ResourceType] = {}
+RESOURCE_TYPES: dict[str, ResourceType] = {
+    "AWS::CloudFormation::Stack": CloudFormationStack(),
+    "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
+    "AWS::Events::EventBus": EventsEventBus(),
+    "AWS::Events::EventBusPolicy": EventsEventBusPolicy(),
+    "AWS::Events::Rule": EventsRule(),
+    "AWS::IAM::ManagedPolicy": IamManagedPolicy(),
+    "AWS::IAM::Policy": IamPolicy(),
+    "AWS::IAM::Role": IamRole(),
+    "AWS::Lambda::Alias": LambdaAlias(),
+    "AWS::Lambda::EventInvokeConfig": LambdaEventInvokeConfig(),
+    "AWS::Lambda::Function": LambdaFunction(),
+    "AWS::Lambda::LayerVersion": LambdaLayerVersion(),
+    "AWS::Lambda::Permission": LambdaPermission(),
+    "AWS::Lambda::Version": LambdaVersion(),
+    "AWS::Logs::LogGroup": LogsLogGroup(),
+    "AWS::S3::Bucket": S3Bucket(),
+    "AWS::S3::BucketPolicy": S3BucketPolicy(),
+}

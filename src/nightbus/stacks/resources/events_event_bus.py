@@ -1,0 +1,76 @@
+"""AWS::Events::EventBus"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.values import chosen, document
+
+
+class EventsEventBus:
+    type_name = "AWS::Events::EventBus"
+    properties = frozenset({"Description", "Name", "Policy", "Tags"})
+    required = frozenset({"Name"})
+    replace_on = frozenset({"Name"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        return str(properties["Name"])
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        request = chosen(properties, "Description")
+        try:
+            await ctx.operation(
+                "events", "CreateEventBus", Name=name, Tags=as_list(all_tags(properties, ctx)), **request
+            )
+        except AwsError as error:
+            if not is_there_already(error) or not await _is_ours(str(name), ctx):
+                raise
+        await _set_policy(str(name), properties, ctx)
+        return await _described(str(name), ctx)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        await ctx.operation(
+            "events", "UpdateEventBus", Name=physical_id, Description=new.get("Description") or ""
+        )
+        described = await _described(physical_id, ctx)
+        arn = described.attributes["Arn"]
+        standing = as_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
+        wanted = all_tags(new, ctx)
+        surplus = sorted(set(standing) - set(wanted))
+        if surplus:
+            await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)
+        await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(wanted))
+        if new.get("Policy") is None and old.get("Policy") is not None:
+            await ctx.operation(
+                "events", "RemovePermission", EventBusName=physical_id, RemoveAllPermissions=True
+            )
+        await _set_policy(physical_id, new, ctx)
+        return await _described(physical_id, ctx)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("events", "DeleteEventBus", Name=physical_id)
+
+
+async def _set_policy(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+    policy = properties.get("Policy")
+    if policy is not None:
+        await ctx.operation("events", "PutPermission", EventBusName=name, Policy=document(policy))
+
+
+async def _is_ours(name: str, ctx: ResourceContext) -> bool:
+    described = await ctx.operation("events", "DescribeEventBus", Name=name)
+    tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=described["Arn"])
+    return is_ours(as_map(tags["Tags"]), ctx)
+
+
+async def _described(name: str, ctx: ResourceContext) -> Resource:
+    found = await ctx.operation("events", "DescribeEventBus", Name=name)
+    return Resource(name, {"Arn": found["Arn"], "Name": name, "Policy": found.get("Policy") or ""})

@@ -1,0 +1,52 @@
+"""AWS::Events::EventBusPolicy"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.values import chosen
+
+_ALL = ("Action", "Condition", "EventBusName", "Principal", "Statement", "StatementId")
+
+
+class EventsEventBusPolicy:
+    type_name = "AWS::Events::EventBusPolicy"
+    properties = frozenset(_ALL)
+    required = frozenset({"StatementId"})
+    replace_on = frozenset({"EventBusName", "StatementId"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        return None
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        bus, sid = properties.get("EventBusName") or "default", str(properties["StatementId"])
+        statement = properties.get("Statement")
+        if statement is None:
+            request = chosen(properties, "Action", "Condition", "Principal", kinds={"Principal": str})
+            await ctx.operation("events", "PutPermission", EventBusName=bus, StatementId=sid, **request)
+        else:
+            policy = await _with_statement(bus, {**statement, "Sid": sid}, ctx)
+            await ctx.operation("events", "PutPermission", EventBusName=bus, Policy=policy)
+        return Resource(f"{bus}|{sid}")
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        return await self.create(new, None, ctx)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        bus, sid = physical_id.rsplit("|", 1)
+        with gone_is_fine():
+            await ctx.operation("events", "RemovePermission", EventBusName=bus, StatementId=sid)
+
+
+async def _with_statement(bus: str, statement: Mapping[str, Any], ctx: ResourceContext) -> str:
+    """The bus's policy with this statement in place of the one that has its Sid."""
+    described = await ctx.operation("events", "DescribeEventBus", Name=bus)
+    policy = json.loads(described.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
+    others = [one for one in policy["Statement"] if one.get("Sid") != statement["Sid"]]
+    return json.dumps({**policy, "Statement": [*others, statement]})

@@ -1,0 +1,93 @@
+"""AWS::IAM::ManagedPolicy"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.arn import arn
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.values import changed, chosen, document
+
+_LONGEST_NAME = 128
+_MOST_VERSIONS = 5
+
+
+class IamManagedPolicy:
+    type_name = "AWS::IAM::ManagedPolicy"
+    properties = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"})
+    required = frozenset({"PolicyDocument"})
+    replace_on = frozenset({"Description", "ManagedPolicyName", "Path"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("ManagedPolicyName")
+        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        path = properties.get("Path") or "/"
+        policy_arn = arn("iam", "", ctx.call.scope.account, f"policy{path}{name}")
+        try:
+            await ctx.operation(
+                "iam", "CreatePolicy", PolicyName=name, PolicyDocument=document(properties["PolicyDocument"]),
+                Tags=as_list(all_tags({}, ctx)), **chosen(properties, "Description", "Path"),
+            )  # fmt: skip
+        except AwsError as error:
+            if not is_there_already(error):
+                raise
+            found = await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn)
+            if not is_ours(as_map(found["Policy"].get("Tags") or []), ctx):
+                raise
+        for role in properties.get("Roles") or ():
+            await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=policy_arn)
+        return _resource(policy_arn)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        if changed(old, new, "PolicyDocument"):
+            await _drop_oldest_version(physical_id, ctx)
+            await ctx.operation(
+                "iam", "CreatePolicyVersion", PolicyArn=physical_id, SetAsDefault=True,
+                PolicyDocument=document(new["PolicyDocument"]),
+            )  # fmt: skip
+        before, after = old.get("Roles") or [], new.get("Roles") or []
+        for role in before:
+            if role not in after:
+                with gone_is_fine():
+                    await ctx.operation("iam", "DetachRolePolicy", RoleName=role, PolicyArn=physical_id)
+        for role in after:
+            if role not in before:
+                await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=physical_id)
+        return _resource(physical_id)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            holders = await ctx.operation("iam", "ListEntitiesForPolicy", PolicyArn=physical_id)
+            for role in holders["PolicyRoles"]:
+                await ctx.operation(
+                    "iam", "DetachRolePolicy", RoleName=role["RoleName"], PolicyArn=physical_id
+                )
+            for version in await _spare_versions(physical_id, ctx):
+                await ctx.operation("iam", "DeletePolicyVersion", PolicyArn=physical_id, VersionId=version)
+            await ctx.operation("iam", "DeletePolicy", PolicyArn=physical_id)
+
+
+async def _spare_versions(policy_arn: str, ctx: ResourceContext) -> list[str]:
+    """Versions that are not the default one, oldest first."""
+    listed = await ctx.operation("iam", "ListPolicyVersions", PolicyArn=policy_arn)
+    spare = [version["VersionId"] for version in listed["Versions"] if not version["IsDefaultVersion"]]
+    return sorted(spare, key=lambda version: int(version[1:]))
+
+
+async def _drop_oldest_version(policy_arn: str, ctx: ResourceContext) -> None:
+    spare = await _spare_versions(policy_arn, ctx)
+    if len(spare) >= _MOST_VERSIONS - 1:
+        await ctx.operation("iam", "DeletePolicyVersion", PolicyArn=policy_arn, VersionId=spare[0])
+
+
+def _resource(policy_arn: str) -> Resource:
+    return Resource(policy_arn, {"PolicyArn": policy_arn})

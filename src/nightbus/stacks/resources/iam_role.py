@@ -1,0 +1,127 @@
+"""AWS::IAM::Role"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.values import changed, chosen, document, whole_number
+
+_LONGEST_NAME = 64
+_DEFAULT_SESSION = 3600
+
+
+class IamRole:
+    type_name = "AWS::IAM::Role"
+    properties = frozenset(
+        {
+            "AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Path",
+            "PermissionsBoundary", "Policies", "RoleName", "Tags",
+        }
+    )  # fmt: skip
+    required = frozenset({"AssumeRolePolicyDocument"})
+    replace_on = frozenset({"Path", "RoleName"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("RoleName")
+        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        request = chosen(
+            properties, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary",
+            kinds={"MaxSessionDuration": whole_number},
+        )  # fmt: skip
+        request["AssumeRolePolicyDocument"] = document(properties["AssumeRolePolicyDocument"])
+        try:
+            made = await ctx.operation(
+                "iam", "CreateRole", RoleName=name, Tags=as_list(all_tags(properties, ctx)), **request
+            )
+        except AwsError as error:
+            if not is_there_already(error):
+                raise
+            made = await ctx.operation("iam", "GetRole", RoleName=name)
+            if not is_ours(as_map(made["Role"].get("Tags") or []), ctx):
+                raise
+        await _set_policies(str(name), {}, properties, ctx)
+        return _resource(made["Role"])
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        if changed(old, new, "AssumeRolePolicyDocument"):
+            await ctx.operation(
+                "iam", "UpdateAssumeRolePolicy", RoleName=physical_id,
+                PolicyDocument=document(new["AssumeRolePolicyDocument"]),
+            )  # fmt: skip
+        if changed(old, new, "Description", "MaxSessionDuration"):
+            duration = whole_number(new.get("MaxSessionDuration") or _DEFAULT_SESSION)
+            await ctx.operation(
+                "iam", "UpdateRole", RoleName=physical_id, Description=new.get("Description") or "",
+                MaxSessionDuration=duration,
+            )  # fmt: skip
+        if changed(old, new, "PermissionsBoundary"):
+            await _set_boundary(physical_id, new.get("PermissionsBoundary"), ctx)
+        await _set_policies(physical_id, old, new, ctx)
+        role = (await ctx.operation("iam", "GetRole", RoleName=physical_id))["Role"]
+        await _retag(role, all_tags(new, ctx), ctx)
+        return _resource(role)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            attached = await ctx.operation("iam", "ListAttachedRolePolicies", RoleName=physical_id)
+            for policy in attached["AttachedPolicies"]:
+                await ctx.operation(
+                    "iam", "DetachRolePolicy", RoleName=physical_id, PolicyArn=policy["PolicyArn"]
+                )
+            inline = await ctx.operation("iam", "ListRolePolicies", RoleName=physical_id)
+            for name in inline["PolicyNames"]:
+                await ctx.operation("iam", "DeleteRolePolicy", RoleName=physical_id, PolicyName=name)
+            await ctx.operation("iam", "DeleteRole", RoleName=physical_id)
+
+
+async def _set_policies(
+    role: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+) -> None:
+    """Inline and attached policies of the template; others that the role has are not the template's business."""
+    before = {policy["PolicyName"]: policy["PolicyDocument"] for policy in old.get("Policies") or ()}
+    after = {policy["PolicyName"]: policy["PolicyDocument"] for policy in new.get("Policies") or ()}
+    for name in before.keys() - after.keys():
+        with gone_is_fine():
+            await ctx.operation("iam", "DeleteRolePolicy", RoleName=role, PolicyName=name)
+    for name, policy in after.items():
+        if before.get(name) != policy:
+            await ctx.operation(
+                "iam", "PutRolePolicy", RoleName=role, PolicyName=name, PolicyDocument=document(policy)
+            )
+    attached, wanted = old.get("ManagedPolicyArns") or [], new.get("ManagedPolicyArns") or []
+    for arn in set(attached) - set(wanted):
+        with gone_is_fine():
+            await ctx.operation("iam", "DetachRolePolicy", RoleName=role, PolicyArn=arn)
+    for arn in dict.fromkeys(wanted):
+        if arn not in attached:
+            await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=arn)
+
+
+async def _set_boundary(role: str, arn: str | None, ctx: ResourceContext) -> None:
+    if arn is None:
+        await ctx.operation("iam", "DeleteRolePermissionsBoundary", RoleName=role)
+    else:
+        await ctx.operation("iam", "PutRolePermissionsBoundary", RoleName=role, PermissionsBoundary=arn)
+
+
+async def _retag(role: Mapping[str, Any], wanted: Mapping[str, str], ctx: ResourceContext) -> None:
+    standing = as_map(role.get("Tags") or [])
+    surplus = sorted(set(standing) - set(wanted))
+    if surplus:
+        await ctx.operation("iam", "UntagRole", RoleName=role["RoleName"], TagKeys=surplus)
+    if standing != dict(wanted):
+        await ctx.operation("iam", "TagRole", RoleName=role["RoleName"], Tags=as_list(wanted))
+
+
+def _resource(role: Mapping[str, Any]) -> Resource:
+    return Resource(role["RoleName"], {"Arn": role["Arn"], "RoleId": role["RoleId"]})

@@ -1,0 +1,45 @@
+"""AWS::Lambda::LayerVersion"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.values import chosen
+
+_ALL = ("CompatibleArchitectures", "CompatibleRuntimes", "Content", "Description", "LayerName", "LicenseInfo")
+_LONGEST_NAME = 64
+
+
+class LambdaLayerVersion:
+    type_name = "AWS::Lambda::LayerVersion"
+    properties = frozenset(_ALL)
+    required = frozenset({"Content"})
+    replace_on = frozenset(_ALL)
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("LayerName")
+        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        request = {**chosen(properties, *_ALL), "LayerName": name}
+        request["Content"] = chosen(request["Content"], "S3Bucket", "S3Key", "S3ObjectVersion")
+        made = await ctx.operation("lambda", "PublishLayerVersion", **request)
+        return _resource(made["LayerVersionArn"])
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        return _resource(physical_id)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        layer, version = physical_id.rsplit(":", 1)
+        with gone_is_fine():
+            await ctx.operation("lambda", "DeleteLayerVersion", LayerName=layer, VersionNumber=int(version))
+
+
+def _resource(arn: str) -> Resource:
+    return Resource(arn, {"LayerVersionArn": arn})

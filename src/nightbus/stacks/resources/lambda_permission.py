@@ -1,0 +1,56 @@
+"""AWS::Lambda::Permission"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.values import chosen
+
+_ALL = (
+    "Action",
+    "EventSourceToken",
+    "FunctionName",
+    "Principal",
+    "PrincipalOrgID",
+    "SourceAccount",
+    "SourceArn",
+)
+_LONGEST_NAME = 100
+
+
+class LambdaPermission:
+    type_name = "AWS::Lambda::Permission"
+    properties = frozenset(_ALL)
+    required = frozenset({"Action", "FunctionName", "Principal"})
+    replace_on = frozenset(_ALL)
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        request = chosen(properties, *_ALL)
+        if isinstance(request.get("SourceAccount"), int):
+            request["SourceAccount"] = f"{request['SourceAccount']:012d}"
+        try:
+            await ctx.operation("lambda", "AddPermission", StatementId=name, **request)
+        except AwsError as error:
+            # The name is ours alone, so a statement that has it was made before a crash.
+            if not (is_there_already(error) and "already exists" in error.message):
+                raise
+        return Resource(str(name), {"Id": name})
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        return Resource(physical_id, {"Id": physical_id})
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation(
+                "lambda", "RemovePermission", FunctionName=properties["FunctionName"], StatementId=physical_id
+            )

@@ -1,0 +1,77 @@
+"""AWS::Logs::LogGroup"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.arn import arn
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.tags import all_tags, is_ours
+from nightbus.stacks.resources.values import changed, chosen, converted, whole_number
+
+_LONGEST_NAME = 512
+
+
+class LogsLogGroup:
+    type_name = "AWS::Logs::LogGroup"
+    properties = frozenset({"LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"})
+    required: frozenset[str] = frozenset()
+    replace_on = frozenset({"LogGroupClass", "LogGroupName"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("LogGroupName")
+        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        request = {"logGroupName": name, "tags": all_tags(properties, ctx)}
+        given = chosen(properties, "LogGroupClass")
+        if given:
+            request["logGroupClass"] = given["LogGroupClass"]
+        try:
+            await ctx.operation("logs", "CreateLogGroup", **request)
+        except AwsError as error:
+            if not is_there_already(error):
+                raise
+            tags = await ctx.operation("logs", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
+            if not is_ours(tags["tags"], ctx):
+                raise
+        await _set_retention(str(name), properties, ctx)
+        return _resource(str(name), ctx)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        if changed(old, new, "RetentionInDays"):
+            await _set_retention(physical_id, new, ctx)
+        resource_arn, wanted = _arn(physical_id, ctx), all_tags(new, ctx)
+        standing = (await ctx.operation("logs", "ListTagsForResource", resourceArn=resource_arn))["tags"]
+        surplus = sorted(set(standing) - set(wanted))
+        if surplus:
+            await ctx.operation("logs", "UntagResource", resourceArn=resource_arn, tagKeys=surplus)
+        await ctx.operation("logs", "TagResource", resourceArn=resource_arn, tags=wanted)
+        return _resource(physical_id, ctx)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("logs", "DeleteLogGroup", logGroupName=physical_id)
+
+
+async def _set_retention(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+    days = properties.get("RetentionInDays")
+    if days is None:
+        await ctx.operation("logs", "DeleteRetentionPolicy", logGroupName=name)
+    else:
+        wanted = converted("RetentionInDays", days, whole_number)
+        await ctx.operation("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=wanted)
+
+
+def _arn(name: str, ctx: ResourceContext) -> str:
+    return arn("logs", ctx.call.scope.region, ctx.call.scope.account, f"log-group:{name}")
+
+
+def _resource(name: str, ctx: ResourceContext) -> Resource:
+    return Resource(name, {"Arn": f"{_arn(name, ctx)}:*"})

@@ -1,0 +1,134 @@
+"""AWS::S3::Bucket"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
+from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.values import boolean, changed
+
+_LONGEST_NAME = 63
+_HOME = "us-east-1"
+_NOT_FOUND = 404
+
+
+class S3Bucket:
+    type_name = "AWS::S3::Bucket"
+    properties = frozenset(
+        {
+            "BucketEncryption", "BucketName", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags",
+            "VersioningConfiguration",
+        }
+    )  # fmt: skip
+    required: frozenset[str] = frozenset()
+    replace_on = frozenset({"BucketName"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("BucketName")
+        return (
+            str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME, lower=True)
+        )
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        bucket = str(name)
+        if not await _is_there(bucket, ctx):
+            region = ctx.call.scope.region
+            where: dict[str, Any] = {"Tags": as_list(all_tags(properties, ctx))}
+            if region != _HOME:
+                where["LocationConstraint"] = region
+            await ctx.operation("s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=where)
+        await _configure(bucket, {}, properties, ctx)
+        return _resource(bucket, ctx)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        await _configure(physical_id, old, new, ctx)
+        await ctx.operation(
+            "s3", "PutBucketTagging", Bucket=physical_id, Tagging={"TagSet": as_list(all_tags(new, ctx))}
+        )
+        return _resource(physical_id, ctx)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("s3", "DeleteBucket", Bucket=physical_id)
+
+
+async def _is_there(bucket: str, ctx: ResourceContext) -> bool:
+    """Ours from before a crash. Raises for somebody else's: CreateBucket alone would take one's own bucket over."""
+    try:
+        await ctx.operation("s3", "HeadBucket", Bucket=bucket)
+        tags = as_map((await ctx.operation("s3", "GetBucketTagging", Bucket=bucket))["TagSet"])
+    except AwsError as error:
+        if error.code == "NoSuchTagSet":
+            raise exists_elsewhere(bucket) from error
+        if is_gone(error) or error.status == _NOT_FOUND:
+            return False
+        raise
+    if not is_ours(tags, ctx):
+        raise exists_elsewhere(bucket)
+    return True
+
+
+async def _configure(
+    bucket: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+) -> None:
+    if changed(old, new, "VersioningConfiguration"):
+        status = (new.get("VersioningConfiguration") or {"Status": "Suspended"})["Status"]
+        await ctx.operation(
+            "s3", "PutBucketVersioning", Bucket=bucket, VersioningConfiguration={"Status": status}
+        )
+    if changed(old, new, "BucketEncryption"):
+        await _set_encryption(bucket, new.get("BucketEncryption"), ctx)
+    if changed(old, new, "PublicAccessBlockConfiguration"):
+        block = new.get("PublicAccessBlockConfiguration")
+        if block is None:
+            await ctx.operation("s3", "DeletePublicAccessBlock", Bucket=bucket)
+        else:
+            wanted = {name: boolean(value) for name, value in block.items()}
+            await ctx.operation(
+                "s3", "PutPublicAccessBlock", Bucket=bucket, PublicAccessBlockConfiguration=wanted
+            )
+    if changed(old, new, "OwnershipControls"):
+        controls = new.get("OwnershipControls")
+        if controls is None:
+            await ctx.operation("s3", "DeleteBucketOwnershipControls", Bucket=bucket)
+        else:
+            await ctx.operation("s3", "PutBucketOwnershipControls", Bucket=bucket, OwnershipControls=controls)
+
+
+async def _set_encryption(bucket: str, encryption: Mapping[str, Any] | None, ctx: ResourceContext) -> None:
+    if encryption is None:
+        await ctx.operation("s3", "DeleteBucketEncryption", Bucket=bucket)
+        return
+    rules = [
+        {
+            "ApplyServerSideEncryptionByDefault": rule.get("ServerSideEncryptionByDefault"),
+            "BucketKeyEnabled": boolean(rule.get("BucketKeyEnabled", False)),
+        }
+        for rule in encryption["ServerSideEncryptionConfiguration"]
+    ]
+    wanted = [{name: value for name, value in rule.items() if value is not None} for rule in rules]
+    await ctx.operation(
+        "s3", "PutBucketEncryption", Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": wanted}
+    )
+
+
+def _resource(bucket: str, ctx: ResourceContext) -> Resource:
+    region = ctx.call.scope.region
+    website = "s3-website-" if region == _HOME else "s3-website."
+    return Resource(
+        bucket,
+        {
+            "Arn": f"arn:aws:s3:::{bucket}",
+            "DomainName": f"{bucket}.s3.amazonaws.com",
+            "DualStackDomainName": f"{bucket}.s3.dualstack.{region}.amazonaws.com",
+            "RegionalDomainName": f"{bucket}.s3.{region}.amazonaws.com",
+            "WebsiteURL": f"http://{bucket}.{website}{region}.amazonaws.com",
+        },
+    )

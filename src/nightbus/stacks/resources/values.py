@@ -1,0 +1,55 @@
+"""How do a template's values become an API's? Templates write numbers and booleans as text as often as not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+
+
+def chosen(
+    properties: Mapping[str, Any], *names: str, kinds: Mapping[str, Callable[[Any], Any]] | None = None
+) -> dict[str, Any]:
+    """Those of the properties that are there, made what the API takes."""
+    found = {name: properties[name] for name in names if properties.get(name) is not None}
+    for name, kind in (kinds or {}).items():
+        if name in found:
+            found[name] = converted(name, found[name], kind)
+    return found
+
+
+def converted(name: str, value: Any, kind: Callable[[Any], Any]) -> Any:
+    try:
+        return kind(value)
+    except (TypeError, ValueError) as wrong:
+        raise AwsError(
+            "ValidationError", f"Value of property {name} must be of another type: {value!r}"
+        ) from wrong
+
+
+def whole_number(value: Any) -> int:
+    if isinstance(value, bool):
+        raise ValueError(value)
+    number = float(value)
+    if number != int(number):
+        raise ValueError(value)
+    return int(number)
+
+
+def boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in ("true", "false"):
+        return str(value).lower() == "true"
+    raise ValueError(value)
+
+
+def document(value: Any) -> str:
+    """A policy or a pattern as text; some templates already write it so."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any], *names: str) -> bool:
+    return any(old.get(name) != new.get(name) for name in names)
