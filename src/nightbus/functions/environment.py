@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import math
 import os
 import shutil
 import signal
 import tempfile
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,14 +30,25 @@ from nightbus.functions.interface import (
 from nightbus.functions.interpreters import Interpreter
 from nightbus.functions.memory import Processes, peak_megabytes
 from nightbus.functions.output import Output
-from nightbus.functions.runtime_api import Answer, RuntimeApi, Work
+from nightbus.functions.reports import (
+    end_line,
+    exit_reason,
+    failure_payload,
+    report_line,
+    start_line,
+    timeout_line,
+    timeout_text,
+    with_request_id,
+)
+from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer, RuntimeApi, Work
 from nightbus.functions.variables import log_group, variables
-from nightbus.functions.zygotes import Zygote, ZygoteDied
+from nightbus.functions.zygotes import Zygote
 
 log = logging.getLogger("nightbus.functions")
 
 _INIT_SECONDS = 10.0
 _CREDENTIAL_SECONDS = 12 * 3600
+_SETTLE_SECONDS = 1.0
 _SAMPLE_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
 
@@ -96,7 +104,8 @@ class Environment:
         self._init_ms: float | None = None
         self._pid = 0
         self._peak = 0
-        self._killed_for = ""
+        self._used = False
+        self._over_memory = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=place.scratch))
         self.usable = True
         self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
@@ -137,13 +146,13 @@ class Environment:
                 "RLIMIT_FSIZE": self.spec.ephemeral_storage * _MEGABYTE,
             },
         }
-        self._began = time.perf_counter()
+        self._began = self._clock.monotonic()
         self._pid = await zygote.fork(request, self._output.write_end, self._on_exit)
         self._output.start()
 
     def _on_ready(self) -> None:
         if self._init_ms is None:
-            self._init_ms = (time.perf_counter() - self._began) * 1000
+            self._init_ms = (self._clock.monotonic() - self._began) * 1000
         self._ready.set()
 
     def _on_answer(self, answer: Answer) -> None:
@@ -155,10 +164,9 @@ class Environment:
 
     def _on_exit(self, status: int) -> None:
         self.usable = False
-        with contextlib.suppress(OSError):
-            os.killpg(
-                self._pid, signal.SIGKILL
-            )  # what it left behind, in case that the zygote is gone as well
+        if self._pid:  # what it left behind, in case that the zygote is gone as well
+            with contextlib.suppress(OSError):
+                os.killpg(self._pid, signal.SIGKILL)
         if not self._exit.done():
             self._exit.set_result(status)
         self._ready.set()
@@ -166,30 +174,38 @@ class Environment:
     async def invoke(
         self, payload: bytes, *, request_id: str, invoked_arn: str, client_context: str, trace: str
     ) -> InvokeResult:
-        cold = self._peak == 0
+        cold, self._used = not self._used, True
         self._output.begin()
-        start = f"START RequestId: {request_id} Version: {self.spec.version}"
-        began = time.perf_counter()
+        began = self._clock.monotonic()
         failure: _Ended | None = None
         answer: Answer | None = None
         try:
             try:
                 if cold:
                     await self._initialised(request_id)
-                    began = time.perf_counter()
+                    began = self._clock.monotonic()
             finally:
                 self._output.drain()
-                self._output.say(start)
+                self._output.say(start_line(request_id, self.spec.version))
             answer = await self._run(payload, request_id, invoked_arn, client_context, trace)
         except _Ended as ended:
             failure = ended
         except asyncio.CancelledError:
             self.kill()
             raise
-        elapsed = (time.perf_counter() - began) * 1000
+        elapsed = (self._clock.monotonic() - began) * 1000
         result = self._result(answer, failure, request_id, elapsed, cold)
         await self._output.flushed()
         return result
+
+    async def settled(self) -> bool:
+        """Whether a warm environment can take an invocation: it asks for the next one right after the one before, or
+        it came to an end."""
+        with contextlib.suppress(TimeoutError):
+            if not self._ready.is_set():
+                await asyncio.wait_for(self._ready.wait(), _SETTLE_SECONDS)
+            return self.usable
+        return False
 
     async def _initialised(self, request_id: str) -> None:
         try:
@@ -211,18 +227,16 @@ class Environment:
         self, payload: bytes, request_id: str, invoked_arn: str, client_context: str, trace: str
     ) -> Answer:
         loop = asyncio.get_running_loop()
-        # A runtime asks for the next invocation right after it handed in a result; usually it has by now.
-        while not self._ready.is_set() or self._exit.done():
-            if self._exit.done():
-                raise self._exited(request_id, self._exit.result())
-            await self._ready.wait()
+        if self._exit.done():
+            raise self._exited(request_id, self._exit.result())
         self._ready.clear()
         self._answer = loop.create_future()
         deadline = self._clock.now_ms() + self.spec.timeout * 1000
         headers = {
             "Lambda-Runtime-Deadline-Ms": str(deadline),
             "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
-            "Lambda-Runtime-Trace-Id": trace or f"Root=1-{int(time.time()):08x}-{new_hex(24)};Sampled=0",
+            "Lambda-Runtime-Trace-Id": trace
+            or f"Root=1-{self._clock.now_ms() // 1000:08x}-{new_hex(24)};Sampled=0",
         }
         if client_context:
             headers["Lambda-Runtime-Client-Context"] = client_context.replace("\n", " ")
@@ -249,31 +263,22 @@ class Environment:
         used = self._processes.used_bytes(self._pid, limit)
         self._peak = max(self._peak, used // _MEGABYTE)
         if used > limit:
-            self._killed_for = "memory"
+            self._over_memory = True
             self.kill()
             return
         self._watching = asyncio.get_running_loop().call_later(_SAMPLE_SECONDS, self._watch_memory)
 
     def _timed_out(self, request_id: str) -> _Ended:
-        stamp = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-        said = f"Task timed out after {self.spec.timeout:.2f} seconds"
         self._output.drain()
-        self._output.say(f"{stamp}Z {request_id} {said}\n")
-        return _Ended("Sandbox.Timedout", f"RequestId: {request_id} Error: {said}", "timeout")
+        self._output.say(timeout_line(request_id, self.spec.timeout, self._clock.now_ms()))
+        said = f"RequestId: {request_id} Error: {timeout_text(self.spec.timeout)}"
+        return _Ended("Sandbox.Timedout", said, "timeout")
 
     def _exited(self, request_id: str, status: int) -> _Ended:
-        if self._killed_for == "memory" or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
-            reason = "Runtime exited with error: signal: killed"
-        elif os.WIFSIGNALED(status):
-            reason = f"Runtime exited with error: signal: {signal.strsignal(os.WTERMSIG(status))}".lower()
-            reason = reason.replace("runtime", "Runtime", 1)
-        elif os.WEXITSTATUS(status):
-            reason = f"Runtime exited with error: exit status {os.WEXITSTATUS(status)}"
-        else:
-            reason = "Runtime exited without providing a reason"
+        reason = exit_reason(status, killed=self._over_memory)
         self._output.drain()
         self._output.say(f"RequestId: {request_id} Error: {reason}")
-        kind = "Runtime.OutOfMemory" if self._killed_for == "memory" else "Runtime.ExitError"
+        kind = "Runtime.OutOfMemory" if self._over_memory else "Runtime.ExitError"
         return _Ended(kind, f"RequestId: {request_id} Error: {reason}")
 
     def _result(
@@ -285,8 +290,16 @@ class Environment:
             status += f"\tError Type: {failure.error_type}"
         self._output.drain()
         self._peak = max(self._peak, peak_megabytes(self._pid) if self.usable else self._peak, 1)
-        self._output.say(f"END RequestId: {request_id}")
-        self._output.say(self._report(request_id, elapsed, cold, status))
+        self._output.say(end_line(request_id))
+        report = report_line(
+            request_id,
+            elapsed_ms=elapsed,
+            init_ms=self._init_ms if cold else None,
+            memory=self.spec.memory,
+            used=self._peak,
+            status=status,
+        )
+        self._output.say(report)
         tail = self._output.tail()
         self.idle_since = self._clock.monotonic()
         return InvokeResult(payload, error, tail, elapsed, self.stream)
@@ -295,33 +308,14 @@ class Environment:
         self, answer: Answer | None, failure: _Ended | None, request_id: str
     ) -> tuple[bytes, str | None]:
         if answer is not None and answer.too_large:
-            text = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
-            body = {"errorMessage": text, "errorType": "Function.ResponseSizeTooLarge"}
-            return json.dumps(body).encode(), "Unhandled"
+            said = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
+            return failure_payload("Function.ResponseSizeTooLarge", said), "Unhandled"
         if answer is not None:
             return answer.payload, None if answer.error_type is None else "Unhandled"
         if self._init_error is not None and failure is not None and not str(failure):
-            return _with_request_id(self._init_error.payload, request_id), "Unhandled"
-        body = {
-            "errorType": failure.error_type if failure else "Unknown",
-            "errorMessage": str(failure) if failure else "",
-        }
-        return json.dumps(body).encode(), "Unhandled"
-
-    def _report(self, request_id: str, elapsed: float, cold: bool, status: str) -> str:
-        init = self._init_ms if cold and self._init_ms is not None else None
-        parts = [
-            f"REPORT RequestId: {request_id}",
-            f"Duration: {elapsed:.2f} ms",
-            f"Billed Duration: {max(1, math.ceil(elapsed + (init or 0)))} ms",
-            f"Memory Size: {self.spec.memory} MB",
-            f"Max Memory Used: {min(self._peak, self.spec.memory)} MB",
-        ]
-        if init is not None:
-            parts.append(f"Init Duration: {init:.2f} ms")
-        if status:
-            parts.append(f"Status: {status}")
-        return "\t".join(parts) + "\t"
+            return with_request_id(self._init_error.payload, request_id), "Unhandled"
+        error_type = failure.error_type if failure is not None else "Unknown"
+        return failure_payload(error_type, str(failure or "")), "Unhandled"
 
     def kill(self) -> None:
         """The process and everything that it forked; the zygote reports the end."""
@@ -338,17 +332,3 @@ class Environment:
         self._api.close()
         await self._output.close()
         await asyncio.to_thread(shutil.rmtree, self._tmp, ignore_errors=True)
-
-
-def _with_request_id(payload: bytes, request_id: str) -> bytes:
-    """An error of the init phase does not know yet which invocation it fails."""
-    try:
-        body = json.loads(payload)
-    except ValueError:
-        return payload
-    if isinstance(body, dict):
-        body["requestId"] = body.get("requestId") or request_id
-    return json.dumps(body).encode()
-
-
-__all__ = ["Environment", "Place", "ZygoteDied"]

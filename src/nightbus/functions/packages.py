@@ -6,6 +6,7 @@ hold is checked before a byte is written: names that leave the folder, links tha
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import stat
@@ -21,6 +22,15 @@ LARGEST_UNZIPPED = 262_144_000
 _MOST_ENTRIES = 100_000
 _CHUNK = 1024 * 1024
 _ENCRYPTED = 0x1
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 def _unreadable() -> AwsError:
@@ -44,7 +54,7 @@ def check_package(path: Path) -> int:
     try:
         with zipfile.ZipFile(path) as package:
             return sum(entry.file_size for entry in _entries(package))
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as broken:
+    except (*_BROKEN, OSError) as broken:
         raise _unreadable() from broken
 
 
@@ -54,14 +64,20 @@ def _entries(package: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
     if not entries or len(entries) > _MOST_ENTRIES:
         raise _unreadable()
     total = 0
+    files: set[PurePosixPath] = set()
+    folders: set[PurePosixPath] = set()
     for entry in entries:
         path = PurePosixPath(entry.filename.replace("\\", "/"))
+        folders.update(path.parents)
+        (folders if entry.is_dir() else files).add(path)
         if path.is_absolute() or ".." in path.parts or "\0" in entry.filename or entry.flag_bits & _ENCRYPTED:
             raise _unreadable()
         total += entry.file_size
         if total > LARGEST_UNZIPPED:
             raise _too_large()
         yield entry
+    if files & folders:
+        raise _unreadable()  # a file where a folder must be
 
 
 class PackageFolder:
@@ -128,7 +144,9 @@ def _unpack(package: Path, target: Path) -> None:
                     written += _write(archive, entry, root / entry.filename, mode, LARGEST_UNZIPPED - written)
             for entry in links:
                 _link(archive, entry, root)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as broken:
+            if any(not (root / entry.filename).resolve().is_relative_to(root) for entry in links):
+                raise _unreadable()  # out through another link
+    except _BROKEN as broken:
         raise _unreadable() from broken
 
 
@@ -147,12 +165,14 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, mode: i
 
 
 def _link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> None:
-    """A link is made last, and only to something inside."""
-    path = root / entry.filename
+    """A link is made last, from inside to inside."""
+    path = (root / entry.filename).parent.resolve() / PurePosixPath(entry.filename).name
     goal = archive.read(entry).decode("utf-8", "surrogateescape")
     resolved = Path(os.path.normpath(path.parent / goal))
-    if Path(goal).is_absolute() or not resolved.is_relative_to(root):
+    if Path(goal).is_absolute() or not (path.is_relative_to(root) and resolved.is_relative_to(root)):
         raise _unreadable()
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir() and not path.is_symlink():
+        raise _unreadable()
     path.unlink(missing_ok=True)
     path.symlink_to(goal)

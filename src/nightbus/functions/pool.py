@@ -43,9 +43,10 @@ class Pool:
         idle = self._idle.get(_key(spec), [])
         while idle:
             found = idle.pop()
-            if found.usable and found.expires > self._clock.monotonic():
-                self._busy.add(found)
+            self._busy.add(found)
+            if found.usable and found.expires > self._clock.monotonic() and await found.settled():
                 return found
+            self._busy.discard(found)
             self._end(found)
         self._make_room()
         self._starting += 1

@@ -1,13 +1,15 @@
 """Runs inside a zygote: a Python process that has imported what functions use and forks an environment per request.
 
-This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only. It reads
-requests (one JSON object each, with the descriptor of the output pipe beside it) from the socket that it is given,
-answers each with the pid of the new process, and tells of every process that ended. When the socket closes, it and all
-that it forked end.
+This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
+for `sandbox.py` as well. It reads requests (one JSON object each, with the descriptor of the output pipe beside it)
+from the socket that it is given, answers each with the pid of the new process, and tells of every process that ended.
+When the socket closes, it and all that it forked end.
 """
 
 import ctypes
 import gc
+import importlib
+import importlib.util
 import json
 import os
 import random
@@ -20,10 +22,6 @@ import time
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-CLONE_NEWNS = 0x00020000
-CLONE_NEWUSER = 0x10000000
-MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
-LOCKED_FLAGS = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))  # of statvfs, of mount
 PRELOADED = (
     "logging",
     "urllib.request",
@@ -41,6 +39,18 @@ AWS_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urll
 libc = ctypes.CDLL(None, use_errno=True)
 
 
+def neighbour(name):
+    """A file beside this one, under no name that a function's own module could have."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
+    spec = importlib.util.spec_from_file_location("nightbus_" + name, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+sandbox = neighbour("sandbox")
+
+
 def main():
     sys.path.append(sys.argv[1])
     site_builtins()
@@ -54,7 +64,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     environments = set()
     buffer, descriptors = b"", []
-    no_sandbox = why_no_sandbox()
+    no_sandbox = sandbox.why_not()
     tell(control, {"no_sandbox": no_sandbox})
     while True:
         ready, _, _ = select.select([control, wake_read], [], [])
@@ -85,8 +95,6 @@ def receive(control):
 
 
 def preload():
-    import importlib
-
     for name in PRELOADED:
         importlib.import_module(name)
     try:
@@ -215,13 +223,13 @@ def become_environment(request, output):
     wire_output(output)
     for name, soft in request["limits"].items():
         limit(getattr(resource, name), soft)
-    notes = enter_sandbox(request)
+    place = sandbox.enter(request)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the sandbox: a change of credentials clears it
     if os.getppid() != zygote:
         os._exit(0)
     environment = request["environment"]
-    environment.update(notes["paths"])
+    environment.update(place["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
     environment.setdefault("PYTHONPATH", request["runtime"])
     os.environ.clear()
@@ -230,9 +238,10 @@ def become_environment(request, output):
     os.chdir(environment["LAMBDA_TASK_ROOT"])
     set_import_paths(environment, request["runtime"], request.get("pycache"))
     random.seed()
-    sys.stdout = open(1, "w", 1, "utf-8", "backslashreplace", closefd=False)
-    sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)
-    for line in request["notes"] + notes["notes"]:
+    # Open as long as the process lives.
+    sys.stdout = open(1, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
+    for line in request["notes"] + place["notes"]:
         print(line)
     sys.argv = ["bootstrap", environment["_HANDLER"]]
     from awslambdaric.__main__ import main as run_bootstrap
@@ -260,106 +269,9 @@ def limit(what, soft):
         pass
 
 
-def enter_sandbox(request):
-    """A mount namespace with a /tmp of the function's own and its code at /var/task; else the real paths, said so."""
-    real = {
-        "LAMBDA_TASK_ROOT": request["code"],
-        "LAMBDA_RUNTIME_DIR": request["runtime"],
-        "TMPDIR": request["tmp"],
-    }
-    if request["layers"]:
-        real["NIGHTBUS_LAYERS"] = request["layers"]
-    if not request["sandbox"]:
-        return {"paths": real, "notes": []}
-    try:
-        return {"paths": mounted(request), "notes": []}
-    except OSError as failure:
-        note = "Nightbus: no sandbox here (%s); /tmp is the machine's own, use $TMPDIR." % failure.strerror
-        return {"paths": real, "notes": [note]}
-
-
-def why_no_sandbox():
-    """Tried out once by a child, since half a sandbox could not be left again; empty when it works."""
-    read, write = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            unshare()
-            mount(None, "/", None, MS_REC | MS_PRIVATE)
-            mount("tmpfs", "/var", "tmpfs", 0, "mode=755,size=1m")
-        except Exception as failure:
-            os.write(write, str(failure).encode())
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read, "rb") as answer:
-        reason = answer.read().decode()
-    os.waitpid(pid, 0)
-    return reason
-
-
-def mounted(request):
-    unshare()
-    mount(None, "/", None, MS_REC | MS_PRIVATE)
-    mount("tmpfs", "/var", "tmpfs", 0, "mode=755,size=1m")
-    for name in ("task", "runtime", "tmp"):
-        os.mkdir("/var/" + name)
-    read_only(request["code"], "/var/task")
-    read_only(request["runtime"], "/var/runtime")
-    paths = {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"}
-    if request["layers"]:
-        read_only(request["layers"], "/opt")
-        paths["NIGHTBUS_LAYERS"] = "/opt"
-    if request.get("pycache"):
-        os.mkdir("/var/pycache")
-        mount(request["pycache"], "/var/pycache", None, MS_BIND)
-        request["pycache"] = "/var/pycache"
-    mount(request["tmp"], "/tmp", None, MS_BIND)
-    for hidden in request["hidden"]:
-        if os.path.isdir(hidden):
-            mount("tmpfs", hidden, "tmpfs", MS_RDONLY, "mode=000,size=4k")
-    return paths
-
-
-def unshare():
-    uid, gid = os.getuid(), os.getgid()
-    flags = CLONE_NEWNS if uid == 0 else CLONE_NEWNS | CLONE_NEWUSER
-    check(libc.unshare(flags))
-    if uid != 0:
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", "%d %d 1" % (uid, uid)),
-            ("gid_map", "%d %d 1" % (gid, gid)),
-        ):
-            with open("/proc/self/" + name, "w") as file:
-                file.write(text)
-
-
-def read_only(source, target):
-    mount(source, target, None, MS_BIND | MS_REC)
-    # What the machine forbids on that mount cannot be left out in a user namespace.
-    present = os.statvfs(target).f_flag
-    kept = sum(flag for bit, flag in LOCKED_FLAGS if present & bit)
-    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept)
-
-
-def mount(source, target, kind, flags, data=None):
-    encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind)]
-    check(
-        libc.mount(
-            encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), os.fsencode(data) if data else None
-        )
-    )
-
-
 def prctl(option, value):
     if sys.platform == "linux":
         libc.prctl(option, value, 0, 0, 0)
-
-
-def check(result):
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
 
 
 def set_import_paths(environment, runtime, pycache):
@@ -370,7 +282,6 @@ def set_import_paths(environment, runtime, pycache):
     standard = [
         path for path in sys.path if path and path != sys.argv[1] and not path.endswith("site-packages")
     ]
-    standard = [path for path in standard if path != os.path.dirname(os.path.abspath(__file__))]
     layers = environment.pop("NIGHTBUS_LAYERS", "")
     os.environ.pop("NIGHTBUS_LAYERS", None)
     version = "python%d.%d" % sys.version_info[:2]

@@ -1,0 +1,104 @@
+"""Functions made of a few lines of code, and what they logged, for tests of execution environments."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import textwrap
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.ids import new_uuid
+from nightbus.clock import SystemClock
+from nightbus.functions.interface import FunctionSpec, InvokeResult, LogLine
+from nightbus.functions.runner import Runner
+from nightbus.identity.credentials import CredentialIssuer
+
+SCOPE = Scope("123456789012", "eu-central-1")
+ARN = "arn:aws:lambda:eu-central-1:123456789012:function:f"
+
+
+class RecordingSink:
+    """A LogSink that keeps what it gets, by stream."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, list[LogLine]] = {}
+        self.writes = 0
+
+    async def write(self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]) -> None:
+        self.writes += 1
+        self.lines.setdefault(f"{group}/{stream}", []).extend(lines)
+
+    @property
+    def messages(self) -> list[str]:
+        return [line.message for lines in self.lines.values() for line in lines]
+
+
+def zip_of(files: Mapping[str, str | bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, content in files.items():
+            package.writestr(name, content)
+    return packed.getvalue()
+
+
+class Functions:
+    """A runner over one folder; `define` makes a function of code, `run` invokes it with a JSON event."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sink = RecordingSink()
+        clock = SystemClock()
+        issuer = CredentialIssuer(b"n" * 32, clock)
+        self.runner = Runner(folder / "data" / "functions", clock, self.sink, issuer, "http://127.0.0.1:4566")
+        self._revisions = 0
+
+    def package(self, files: Mapping[str, str | bytes]) -> tuple[Path, str]:
+        data = zip_of(files)
+        digest = hashlib.sha256(data).hexdigest()
+        path = self.folder / f"{digest}.zip"
+        path.write_bytes(data)
+        return path, digest
+
+    def define(
+        self, code: str, files: Mapping[str, str | bytes] | None = None, **settings: Any
+    ) -> FunctionSpec:
+        path, digest = self.package({"app.py": textwrap.dedent(code), **(files or {})})
+        self._revisions += 1
+        spec = FunctionSpec(
+            scope=SCOPE,
+            name="f",
+            version="$LATEST",
+            arn=ARN,
+            role="arn:aws:iam::123456789012:role/r",
+            runtime="python3.11",
+            handler="app.handler",
+            code=path,
+            code_digest=digest,
+            revision=str(self._revisions),
+        )
+        return replace(spec, **settings)
+
+    async def run(self, spec: FunctionSpec, event: Any = None) -> Any:
+        """What the handler returned. Fails when it failed."""
+        result = await self.invoke(spec, event)
+        assert result.error is None, result.payload
+        return json.loads(result.payload)
+
+    async def fail(self, spec: FunctionSpec, event: Any = None) -> dict[str, Any]:
+        """The error as the client gets it."""
+        result = await self.invoke(spec, event)
+        assert result.error == "Unhandled", result.payload
+        body = json.loads(result.payload)
+        assert isinstance(body, dict)
+        return body
+
+    async def invoke(self, spec: FunctionSpec, event: Any = None, **options: Any) -> InvokeResult:
+        payload = json.dumps(event).encode()
+        options.setdefault("request_id", new_uuid())
+        return await self.runner.invoke(spec, payload, invoked_arn=ARN, **options)
