@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,8 +14,8 @@ from waiting import wait_for
 
 
 @pytest.fixture(scope="module")
-def shop(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    return iter([Shop.set_up(node, tmp_path_factory.mktemp("shop") / "eb-demo")])
+def shop(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return Shop.set_up(node, tmp_path_factory.mktemp("shop") / "eb-demo")
 
 
 def outputs(shop: Shop, stack: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -29,21 +28,21 @@ RESOURCES = {
     "orderServiceFunction": "AWS::Lambda::Function",
 }
 GUIDED = [
-    (r"Stack Name \[.*\]: ", STACK),
-    (r"AWS Region \[.*\]: ", "us-east-1"),
-    (r"Parameter Runtime \[.*\]: ", RUNTIME),
-    (r"Confirm changes before deploy \[.*\]: ", "n"),
-    (r"Allow SAM CLI IAM role creation \[.*\]: ", "y"),
-    (r"Disable rollback \[.*\]: ", "n"),
-    (r"Save arguments to configuration file \[.*\]: ", "y"),
-    (r"SAM configuration file \[.*\]: ", ""),
-    (r"SAM configuration environment \[.*\]: ", ""),
+    (r"Stack Name\S* \[.*\]: ", STACK),
+    (r"AWS Region\S* \[.*\]: ", "us-east-1"),
+    (r"Parameter Runtime\S* \[.*\]: ", RUNTIME),
+    (r"Confirm changes before deploy\S* \[.*\]: ", "n"),
+    (r"Allow SAM CLI IAM role creation\S* \[.*\]: ", "y"),
+    (r"Disable rollback\S* \[.*\]: ", "n"),
+    (r"Save arguments to configuration file\S* \[.*\]: ", "y"),
+    (r"SAM configuration file\S* \[.*\]: ", ""),
+    (r"SAM configuration environment\S* \[.*\]: ", ""),
 ]
 
 
 @pytest.fixture(scope="module")
-def shop(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    return iter([Shop.set_up(node, tmp_path_factory.mktemp("shop") / "eb-demo")])
+def shop(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return Shop.set_up(node, tmp_path_factory.mktemp("shop") / "eb-demo")
 
 
 def stack_events(shop: Shop) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import io
 import sys
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -35,9 +34,8 @@ def load(folder: str, module: str) -> ModuleType:
 
 
 @pytest.fixture(autouse=True)
-def _region(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _region(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    return iter([None])
 
 
 def order(**changes: Any) -> dict[str, Any]:
