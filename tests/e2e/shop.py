@@ -93,7 +93,7 @@ class Shop:
             "sh",
             "-c",
             'aws lambda invoke --function-name "$0" out --log-type Tail --output text --query LogResult'
-            ' --cli-binary-format raw-in-base64-out --payload "$1"',
+            ' --payload "$1"',
             self.function("orderServiceFunction"),
             payload,
         ).stdout

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import httptools
 
@@ -124,8 +125,8 @@ class _Connection(asyncio.Protocol):
         self._expects = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio's without being one.
+        self._transport = cast(asyncio.Transport, transport)
         self._api.connected(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
