@@ -176,16 +176,17 @@ def _error(protocol: str, service: ServiceModel | None, error: AwsError, request
 
 
 async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> None:
-    headers = [
-        (name.lower().encode("latin-1"), _header_value(value)) for name, value in response.headers.items()
-    ]
+    headers = {
+        name.lower().encode("latin-1"): _header_value(value) for name, value in response.headers.items()
+    }
     body = response.body
     length = len(body) if isinstance(body, bytes) else response.length
-    if length is not None and not (head and "content-length" in response.headers):
-        headers.append((b"content-length", str(length).encode()))
+    if length is not None and not (head and b"content-length" in headers):
+        headers[b"content-length"] = str(length).encode()
     if close:
-        headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        headers[b"connection"] = b"close"
+    start = {"type": "http.response.start", "status": response.status, "headers": [*headers.items()]}
+    await send(start)
     if head or isinstance(body, bytes):
         await send({"type": "http.response.body", "body": b"" if head else body})
         return
