@@ -20,11 +20,12 @@ from nightbus.functions.interface import LogLine
 _HEADER = 16
 _MAGIC = b"\xa5\x5a\x00"
 _FRAME = re.compile(rb"\xa5\x5a\x00[\x02\x03\x0a\x0b\x0e\x0f\x12\x13\x16\x17\x1a\x1b]")
-_READ = 64 * 1024
+_READ = 32 * 1024
 _PIPE_HOLDS = 128 * 1024  # at least
 _LONGEST_LINE = 256 * 1024
 _TAIL = 4096
 _BEHIND = 1024 * 1024
+_EVENT_COST = 26  # what CloudWatch Logs counts for an event beside its text
 _MOST_LOGGED = 16 * 1024 * 1024
 _FLUSH_SECONDS = 0.1
 
@@ -48,6 +49,7 @@ class Output:
         self._tail: deque[str] = deque()
         self._tail_bytes = 0
         self._logged = 0  # by this invocation
+        self._kept = self._written = 0  # lines, ever
         self._flushing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False
@@ -94,21 +96,27 @@ class Output:
             self._flushing = self._loop.create_task(self._flush())
 
     async def flushed(self) -> None:
-        """Return when all lines so far are with the sink."""
-        self.flush()
-        while self._flushing is not None:
-            await asyncio.shield(self._flushing)
+        """Return when all lines so far are with the sink, whatever is written meanwhile."""
+        ours = self._kept
+        while self._written < ours:
             self.flush()
+            if self._flushing is not None:
+                await asyncio.shield(self._flushing)
 
     async def _flush(self) -> None:
         try:
-            while self._pending:
-                lines, self._pending, self._pending_bytes = self._pending, [], 0
-                await self._write(lines)
-                if not self._reading and not self._closed:
-                    self._resume()
+            lines, self._pending, self._pending_bytes = self._pending, [], 0
+            await self._write(lines)
+            self._written += len(lines)
         finally:
             self._flushing = None
+            if not self._closed:
+                self._resume()
+                self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._timer is None and self._pending:
+            self._timer = self._loop.call_later(_FLUSH_SECONDS, self.flush)
 
     def _resume(self) -> None:
         if self._read_end >= 0 and not self._reading:
@@ -126,8 +134,8 @@ class Output:
         if self._pending_bytes > _BEHIND:
             self._pause()
             self.flush()
-        elif self._timer is None and self._pending:
-            self._timer = self._loop.call_later(_FLUSH_SECONDS, self.flush)
+        else:
+            self._flush_soon()
 
     def _take(self) -> int:
         """How many bytes were read; 0 when nothing is there now, or never will be again."""
@@ -202,14 +210,15 @@ class Output:
     def _add(self, message: str, time: int | None = None) -> None:
         if self._logged > _MOST_LOGGED:
             return
-        self._logged += len(message)
+        self._logged += len(message) + _EVENT_COST
         self._keep(message, self._clock.now_ms() if time is None else time)
         if self._logged > _MOST_LOGGED:
             self.say(f"Nightbus: this invocation has logged {_MOST_LOGGED >> 20} MB; the rest is dropped.")
 
     def _keep(self, message: str, time: int) -> None:
         self._pending.append(LogLine(time, message))
-        self._pending_bytes += len(message)
+        self._pending_bytes += len(message) + _EVENT_COST
+        self._kept += 1
         text = message if message.endswith("\n") else message + "\n"
         self._tail.append(text)
         self._tail_bytes += len(text)

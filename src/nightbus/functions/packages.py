@@ -13,7 +13,6 @@ import stat
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from nightbus.aws.errors import AwsError
@@ -22,6 +21,7 @@ LARGEST_UNZIPPED = 262_144_000
 _MOST_ENTRIES = 100_000
 _CHUNK = 1024 * 1024
 _ENCRYPTED = 0x1
+_LONGEST_NAME = 255
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -58,26 +58,31 @@ def check_package(path: Path) -> int:
         raise _unreadable() from broken
 
 
-def _entries(package: zipfile.ZipFile) -> Iterator[zipfile.ZipInfo]:
+def _entries(package: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """The entries, each one safe to write, their sizes as claimed within the limit."""
     entries = package.infolist()
-    if not entries or len(entries) > _MOST_ENTRIES:
+    if not entries or len(entries) > _MOST_ENTRIES or not all(map(_is_harmless, entries)):
         raise _unreadable()
-    total = 0
-    files: set[PurePosixPath] = set()
-    folders: set[PurePosixPath] = set()
-    for entry in entries:
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        folders.update(path.parents)
-        (folders if entry.is_dir() else files).add(path)
-        if path.is_absolute() or ".." in path.parts or "\0" in entry.filename or entry.flag_bits & _ENCRYPTED:
-            raise _unreadable()
-        total += entry.file_size
-        if total > LARGEST_UNZIPPED:
-            raise _too_large()
-        yield entry
+    if sum(entry.file_size for entry in entries) > LARGEST_UNZIPPED:
+        raise _too_large()
+    files = {PurePosixPath(entry.filename) for entry in entries if not entry.is_dir()}
+    folders = {PurePosixPath(entry.filename) for entry in entries if entry.is_dir()}
+    folders.add(PurePosixPath())
+    folders.update(parent for path in files | folders for parent in path.parents)
     if files & folders:
         raise _unreadable()  # a file where a folder must be
+    return entries
+
+
+def _is_harmless(entry: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    return not (
+        path.is_absolute()
+        or ".." in path.parts
+        or "\0" in entry.filename
+        or entry.flag_bits & _ENCRYPTED
+        or any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts)
+    )
 
 
 class PackageFolder:

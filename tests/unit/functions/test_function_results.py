@@ -6,8 +6,8 @@ import asyncio
 import re
 
 import pytest
-from function_rig import ARN, Functions
 
+from function_rig import ARN, Functions
 from nightbus.functions.interpreters import supported_runtimes
 
 
@@ -71,14 +71,34 @@ async def test_an_exception_comes_with_its_stack_trace(functions: Functions) -> 
 @pytest.mark.parametrize(
     ("code", "handler", "error", "message"),
     [
-        ("import nowhere", "app.handler", "Runtime.ImportModuleError", "Unable to import module 'app': No module named 'nowhere'"),
-        ("x = 1", "other.handler", "Runtime.ImportModuleError", "Unable to import module 'other': No module named 'other'"),
+        (
+            "import nowhere",
+            "app.handler",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'app': No module named 'nowhere'",
+        ),
+        (
+            "x = 1",
+            "other.handler",
+            "Runtime.ImportModuleError",
+            "Unable to import module 'other': No module named 'other'",
+        ),
         ("x = 1", "app.handler", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
-        ("x = 1", "nodots", "Runtime.MalformedHandlerName", "Bad handler 'nodots': not enough values to unpack (expected 2, got 1)"),
-        ("def x(:", "app.handler", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app': invalid syntax (app.py, line 1)"),
+        (
+            "x = 1",
+            "nodots",
+            "Runtime.MalformedHandlerName",
+            "Bad handler 'nodots': not enough values to unpack (expected 2, got 1)",
+        ),
+        (
+            "def x(:",
+            "app.handler",
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module 'app': invalid syntax (app.py, line 1)",
+        ),
         ("raise KeyError('k')", "app.handler", "KeyError", "'k'"),
     ],
-)  # fmt: skip
+)
 async def test_what_fails_to_start(
     functions: Functions, code: str, handler: str, error: str, message: str
 ) -> None:

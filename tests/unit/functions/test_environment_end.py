@@ -1,0 +1,136 @@
+"""What is left of an environment when it ends, however it ends? Nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from function_rig import Functions
+from waiting import wait_for
+
+LEAVES_CHILDREN = """
+    import os, subprocess, time
+    def daemon():
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                os.setsid()
+                os.write(write, str(os.getpid()).encode())
+                os.close(write)
+                time.sleep(600)
+            os._exit(0)
+        os.close(write)
+        os.wait()
+        return int(os.read(read, 20))
+    def handler(event, context):
+        pids = [os.getpid(), subprocess.Popen(["sleep", "600"]).pid, daemon()]
+        if event == "exit":
+            print("pids", *pids)
+            os._exit(1)
+        if event == "sleep":
+            print("pids", *pids)
+            time.sleep(600)
+        return pids
+"""
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+async def all_gone(pids: list[int]) -> None:
+    async with asyncio.timeout(3):
+        while any(map(alive, pids)):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("end", ["exit", "sleep"])
+async def test_children_end_with_an_environment_that_fails(functions: Functions, end: str) -> None:
+    await functions.fail(functions.define(LEAVES_CHILDREN, timeout=1), end)
+    (line,) = [message for message in functions.sink.messages if message.startswith("pids")]
+    await all_gone([int(pid) for pid in line.split()[1:]])
+
+
+async def test_children_stay_while_their_environment_is_warm_and_end_when_it_retires(
+    functions: Functions,
+) -> None:
+    spec = functions.define(LEAVES_CHILDREN)
+    pids = await functions.run(spec) + await functions.run(spec)
+    other = functions.define("import os\ndef handler(event, context): os._exit(1)")
+    await functions.fail(other)
+    assert all(map(alive, pids))
+    await functions.runner.retire(spec.scope, spec.name)
+    await all_gone(pids)
+
+
+async def test_closing_ends_everything_within_a_second(functions: Functions) -> None:
+    pids = await functions.run(functions.define(LEAVES_CHILDREN))
+    busy = asyncio.create_task(functions.invoke(functions.define(LEAVES_CHILDREN, timeout=60), "sleep"))
+    while not any(message.startswith("pids") for message in functions.sink.messages):
+        await asyncio.sleep(0.01)
+    (line,) = [message for message in functions.sink.messages if message.startswith("pids")]
+    began = time.monotonic()
+    await functions.runner.close()
+    assert time.monotonic() - began < 1
+    await all_gone([*pids, *map(int, line.split()[1:])])
+    assert (await busy).error == "Unhandled"
+
+
+async def test_nothing_is_left_in_the_folder_of_environments(functions: Functions, tmp_path: Path) -> None:
+    await functions.run(functions.define("def handler(event, context): open('/tmp/x', 'w').write('y')"))
+    (scratch,) = (tmp_path / "data" / "functions" / "environments").iterdir()
+    assert (scratch / "x").read_text() == "y"
+    await functions.runner.close()
+    assert not scratch.exists()
+
+
+async def test_a_killed_zygote_takes_its_environments_with_it_and_is_replaced(functions: Functions) -> None:
+    spec = functions.define("import os\ndef handler(event, context): return [os.getpid(), os.getppid()]")
+    pid, zygote = await functions.run(spec)
+    os.kill(zygote, signal.SIGKILL)
+    await all_gone([pid, zygote])
+    assert (await functions.run(spec))[1] != zygote
+
+
+NODE = """
+import asyncio, sys, json
+from pathlib import Path
+from function_rig import Functions
+
+async def main():
+    functions = Functions(Path(sys.argv[1]))
+    spec = functions.define(Path(sys.argv[2]).read_text())
+    print(json.dumps(await functions.run(spec)), flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+def test_kill_9_of_the_node_ends_zygote_environments_and_their_children(tmp_path: Path) -> None:
+    code = tmp_path / "code.py"
+    code.write_text(LEAVES_CHILDREN.replace("return pids", "return [*pids, os.getppid()]"))
+    tests = Path(__file__).parents[2]
+    node = subprocess.Popen(
+        [sys.executable, "-c", NODE, str(tmp_path), str(code)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{tests}:{tests.parent / 'src'}"},
+    )
+    assert node.stdout is not None
+    pids = [int(pid) for pid in node.stdout.readline().strip(b"[]\n").split(b",")]
+    assert all(map(alive, pids))
+    node.kill()
+    node.wait()
+    node.stdout.close()
+    wait_for(lambda: not any(map(alive, pids)), 3)

@@ -1,0 +1,155 @@
+"""What does a function's log hold, and in which order?"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from function_rig import Functions
+
+WORDS = """
+    import logging, os, subprocess, sys
+    def handler(event, context):
+        print("one")
+        logging.getLogger().warning("two\\nlines")
+        print("three", file=sys.stderr)
+        subprocess.run(["echo", "four"])
+        print("five", end="")
+        logging.getLogger().error("six")
+        sys.stdout.buffer.write("sevén\\n".encode())
+        sys.stdout.flush()
+        print()
+        print("åZ", "\\x00", "no end", end="")
+"""
+
+
+async def test_lines_are_aws_s_in_the_order_in_which_they_were_written(functions: Functions) -> None:
+    result = await functions.invoke(functions.define(WORDS), request_id="the-id")
+    messages = [re.sub(r"\t20[0-9T:.-]+Z\t", "\tTIME\t", message) for message in functions.sink.messages]
+    report = messages.pop()
+    assert messages == [
+        "START RequestId: the-id Version: $LATEST\n",
+        "one\n",
+        "[WARNING]\tTIME\tthe-id\ttwo\nlines\n",
+        "three\n",
+        "four\n",
+        "five",
+        "[ERROR]\tTIME\tthe-id\tsix\n",
+        "sevén\n",
+        "\n",
+        "åZ \x00 no end",
+        "END RequestId: the-id\n",
+    ]
+    assert re.fullmatch(
+        r"REPORT RequestId: the-id\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 128 MB\t"
+        r"Max Memory Used: \d+ MB\tInit Duration: \d+\.\d\d ms\t\n",
+        report,
+    )
+    assert result.log_tail.decode().endswith("no end\nEND RequestId: the-id\n" + report)
+
+
+async def test_group_and_stream(functions: Functions) -> None:
+    first = await functions.invoke(functions.define("def handler(event, context): pass"))
+    spec = functions.define("def handler(event, context): pass", log_group="/mine", version="7")
+    second = await functions.invoke(spec)
+    assert list(functions.sink.lines) == [f"/aws/lambda/f/{first.log_stream}", f"/mine/{second.log_stream}"]
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", first.log_stream)
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[7\][0-9a-f]{32}", second.log_stream)
+
+
+async def test_an_invocation_is_one_write_and_there_before_its_answer(functions: Functions) -> None:
+    spec = functions.define("def handler(event, context):\n for n in range(100): print(n)")
+    await functions.invoke(spec)
+    for count in range(2, 5):
+        before = functions.sink.writes
+        await functions.invoke(spec)
+        assert sum("END" in message for message in functions.sink.messages) == count
+        assert functions.sink.writes == before + 1
+
+
+async def test_only_a_cold_start_reports_its_init_duration(functions: Functions) -> None:
+    spec = functions.define("def handler(event, context): pass")
+    tails = [(await functions.invoke(spec)).log_tail.decode() for _ in range(2)]
+    assert ["Init Duration" in tail for tail in tails] == [True, False]
+
+
+async def test_what_the_start_prints_comes_before_the_first_invocation(functions: Functions) -> None:
+    await functions.invoke(
+        functions.define("print('starting')\ndef handler(event, context): print('running')")
+    )
+    assert [message.split()[0] for message in functions.sink.messages] == [
+        "starting", "START", "running", "END", "REPORT",
+    ]  # fmt: skip
+
+
+async def test_lines_of_a_long_invocation_appear_while_it_runs(functions: Functions, tmp_path: Path) -> None:
+    code = """
+        import os, time
+        def handler(event, context):
+            print("begun")
+            while not os.path.exists("/tmp/go"):
+                time.sleep(0.01)
+    """
+    running = asyncio.create_task(functions.run(functions.define(code, timeout=30)))
+    async with asyncio.timeout(5):
+        while "begun\n" not in functions.sink.messages:
+            await asyncio.sleep(0.01)
+    assert not running.done()
+    (scratch,) = (tmp_path / "data" / "functions" / "environments").iterdir()
+    (scratch / "go").touch()
+    await running
+
+
+async def test_the_tail_is_the_last_four_kilobytes_of_this_invocation(functions: Functions) -> None:
+    spec = functions.define(
+        "def handler(event, context):\n for n in range(event): print('line', n, '€' * 100)"
+    )
+    result = await functions.invoke(spec, 200)
+    assert len(result.log_tail) == 4096
+    assert b"line 199 " in result.log_tail
+    again = await functions.invoke(spec, 1)
+    assert again.log_tail.count(b"line") == 1
+
+
+async def test_one_that_prints_for_ever_is_stopped_by_its_timeout(functions: Functions) -> None:
+    spec = functions.define("def handler(event, context):\n while True: print('x' * 1000)", timeout=1)
+    other = functions.define("def handler(event, context): return 'quick'")
+    await functions.run(other)
+    spamming = asyncio.create_task(functions.invoke(spec))
+    slowest = 0.0
+    loop = asyncio.get_running_loop()
+    while not spamming.done():
+        began = loop.time()
+        await functions.run(other)
+        slowest = max(slowest, loop.time() - began)
+    assert b"Sandbox.Timedout" in spamming.result().payload
+    assert slowest < 0.5
+    logged = sum(len(message) for message in functions.sink.messages)
+    assert logged < 18 * 1024 * 1024
+    assert "Nightbus: this invocation has logged 16 MB; the rest is dropped.\n" in functions.sink.messages
+
+
+async def test_very_long_lines_and_messages_come_in_pieces(functions: Functions) -> None:
+    code = """
+        import logging
+        def handler(event, context):
+            print("x" * 600_000)
+            logging.getLogger().error("y" * 600_000)
+            print("after")
+    """
+    await functions.invoke(functions.define(code))
+    lengths = [len(message) for message in functions.sink.messages[1:-2]]
+    assert lengths == [262_144, 262_144, 600_001 - 2 * 262_144, 262_144, 6]
+    assert functions.sink.messages[-3] == "after\n"
+
+
+async def test_something_left_running_that_prints_for_ever_stalls_nobody(functions: Functions) -> None:
+    code = """
+        import subprocess
+        def handler(event, context):
+            subprocess.Popen(["yes"])
+            return "done"
+    """
+    spec = functions.define(code)
+    assert [await functions.run(spec) for _ in range(3)] == ["done"] * 3

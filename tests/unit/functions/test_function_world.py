@@ -1,0 +1,181 @@
+"""What does a function see: variables, files, modules?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from function_rig import Functions, zip_of
+
+VARIABLES = "import os\ndef handler(event, context): return dict(os.environ)"
+
+
+async def test_environment_variables(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_OF_THE_NODE", "hidden")
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    spec = functions.define(VARIABLES, environment={"TABLE": "orders"}, memory=256, version="3")
+    result = await functions.invoke(spec, trace="Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+    import json
+
+    seen = json.loads(result.payload)
+    expected = {
+        "_HANDLER": "app.handler",
+        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",
+        "AWS_LAMBDA_FUNCTION_NAME": "f",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
+        "AWS_LAMBDA_FUNCTION_VERSION": "3",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
+        "AWS_LAMBDA_LOG_STREAM_NAME": result.log_stream,
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "TZ": ":UTC",
+        "TABLE": "orders",
+    }
+    assert {name: seen.get(name) for name in expected} == expected
+    assert seen["AWS_ACCESS_KEY_ID"].startswith("ASIA")
+    assert {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "PATH", "LANG"} <= set(
+        seen
+    )
+    assert not {"SECRET_OF_THE_NODE", "AWS_PROFILE", "VIRTUAL_ENV", "_LAMBDA_TELEMETRY_LOG_FD"} & set(seen)
+
+
+async def test_its_own_variables_do_not_replace_the_platforms(functions: Functions) -> None:
+    seen = await functions.run(functions.define(VARIABLES, environment={"AWS_REGION": "x", "_HANDLER": "y"}))
+    assert (seen["AWS_REGION"], seen["_HANDLER"]) == ("eu-central-1", "app.handler")
+
+
+async def test_tmp_is_its_own(functions: Functions) -> None:
+    code = """
+        import os
+        def handler(event, context):
+            before = os.listdir("/tmp")
+            open("/tmp/" + event, "w").write("mine")
+            return before
+    """
+    one, other = functions.define(code), functions.define(code)
+    assert await functions.run(one, "a") == []
+    assert await functions.run(other, "b") == []
+    assert await functions.run(one, "c") == ["a"]
+    assert not Path("/tmp/a").exists()
+
+
+async def test_a_file_cannot_be_larger_than_the_ephemeral_storage(functions: Functions) -> None:
+    code = """
+        def handler(event, context):
+            with open("/tmp/big", "wb") as file:
+                file.truncate(event << 20)
+    """
+    spec = functions.define(code)
+    assert await functions.run(spec, 512) is None
+    assert (await functions.fail(spec, 513))["errorType"] == "OSError"
+
+
+async def test_code_is_at_var_task_and_cannot_be_changed(functions: Functions) -> None:
+    code = """
+        import os
+        def handler(event, context):
+            try:
+                open("/var/task/app.py", "a")
+            except OSError as failure:
+                return [os.getcwd(), __file__, open("data/text").read(), failure.strerror]
+    """
+    seen = await functions.run(functions.define(code, {"data/text": "hello"}))
+    assert seen == ["/var/task", "/var/task/app.py", "hello", "Read-only file system"]
+
+
+async def test_the_nodes_data_is_hidden(functions: Functions, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(exist_ok=True)
+    (tmp_path / "data" / "secret").write_text("secret")
+    code = "import os\ndef handler(event, context): return os.path.exists(event)"
+    assert await functions.run(functions.define(code), str(tmp_path / "data" / "secret")) is False
+
+
+async def test_layers_are_at_opt_later_ones_over_earlier_ones(functions: Functions) -> None:
+    lower = functions.package(
+        {"python/shared.py": "x = 'lower'", "python/one.py": "x = 1", "bin/tool": "lower"}
+    )
+    upper = functions.package(
+        {"python/shared.py": "x = 'upper'", "python/lib/python3.11/site-packages/two.py": "x = 2"}
+    )
+    code = """
+        import shared, one, two
+        def handler(event, context):
+            return [shared.x, one.x, two.x, open("/opt/bin/tool").read()]
+    """
+    assert await functions.run(functions.define(code, layers=(lower, upper))) == ["upper", 1, 2, "lower"]
+
+
+async def test_modules_are_looked_for_in_the_code_first(functions: Functions) -> None:
+    layer = functions.package({"python/which.py": "x = 'layer'"})
+    spec = functions.define(
+        "import which\ndef handler(event, context): return which.x",
+        {"which.py": "x = 'code'"},
+        layers=(layer,),
+    )
+    assert await functions.run(spec) == "code"
+
+
+async def test_boto3_is_there_and_points_at_the_node(functions: Functions) -> None:
+    code = """
+        import boto3
+        client = boto3.client("events")
+        def handler(event, context):
+            key = client._request_signer._credentials.get_frozen_credentials()
+            return [client.meta.endpoint_url, client.meta.region_name, key.access_key[:4], bool(key.token)]
+    """
+    spec = functions.define(code)
+    assert await functions.run(spec) == ["http://127.0.0.1:4566", "eu-central-1", "ASIA", True]
+
+
+@pytest.mark.parametrize("where", ["code", "layer"])
+async def test_a_boto3_that_the_function_brings_wins(functions: Functions, where: str) -> None:
+    brought = {"boto3/__init__.py": "__version__ = 'brought'"}
+    layer = functions.package({f"python/{name}": content for name, content in brought.items()})
+    spec = functions.define(
+        "import boto3\ndef handler(event, context): return boto3.__version__",
+        brought if where == "code" else {},
+        layers=(layer,) if where == "layer" else (),
+    )
+    assert await functions.run(spec) == "brought"
+
+
+async def test_what_the_node_has_installed_is_not_there(functions: Functions) -> None:
+    error = await functions.fail(functions.define("import uvicorn\ndef handler(event, context): pass"))
+    assert error["errorMessage"] == "Unable to import module 'app': No module named 'uvicorn'"
+
+
+async def test_random_numbers_differ_between_environments(functions: Functions) -> None:
+    code = "import random, uuid\ndef handler(event, context): return [random.random(), str(uuid.uuid4())]"
+    results = [await functions.run(functions.define(code)) for _ in range(2)]
+    assert results[0][0] != results[1][0]
+    assert results[0][1] != results[1][1]
+
+
+async def test_without_a_sandbox_it_runs_in_the_real_places(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightbus.functions.runner._can_be_sandboxed", lambda interpreter, place: False)
+    code = """
+        import os, tempfile
+        def handler(event, context):
+            root = os.environ["LAMBDA_TASK_ROOT"]
+            return [os.path.dirname(__file__) == root == os.getcwd(), root, tempfile.gettempdir()]
+    """
+    same, root, tmp = await functions.run(functions.define(code))
+    assert same
+    assert os.path.commonpath([root, tmp, functions.folder]) == str(functions.folder)
+
+
+async def test_a_package_is_unpacked_once(functions: Functions, tmp_path: Path) -> None:
+    spec = functions.define("def handler(event, context): return 1")
+    await functions.run(spec)
+    spec.code.write_bytes(zip_of({"app.py": "other"}))
+    await functions.runner.retire(spec.scope, spec.name)
+    assert await functions.run(spec) == 1
