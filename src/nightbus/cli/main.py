@@ -17,25 +17,22 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Host = Annotated[
-    str | None, typer.Option(envvar="NIGHTBUS_HOST", help="Address to listen on, 127.0.0.1 by default.")
-]
+Host = Annotated[str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default. [NIGHTBUS_HOST]")]
 Port = Annotated[
     int | None,
-    typer.Option(envvar="NIGHTBUS_PORT", min=0, max=65535, help="Port, 4566 by default; 0 takes a free one."),
+    typer.Option(min=0, max=65535, help="Port, 4566 by default; 0 takes a free one. [NIGHTBUS_PORT]"),
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(
-        envvar="NIGHTBUS_DATA", help="Folder that holds everything, ~/.local/share/nightbus by default."
-    ),
+    typer.Option(help="Folder that holds everything, ~/.local/share/nightbus by default. [NIGHTBUS_DATA]"),
 ]
 Memory = Annotated[
     bool | None,
-    typer.Option("--memory/--no-memory", envvar="NIGHTBUS_MEMORY", help="Keep nothing after the node stops."),
+    typer.Option("--memory/--no-memory", help="Keep nothing after the node stops. [NIGHTBUS_MEMORY]"),
 ]
 Region = Annotated[
     str | None, typer.Option(help="AWS region; else AWS_REGION, AWS_DEFAULT_REGION, us-east-1.")
