@@ -14,7 +14,7 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
-from nightbus.clock import SystemClock
+from nightbus.clock import Clock, SystemClock
 from nightbus.functions.interface import FunctionSpec, InvokeResult, LogLine
 from nightbus.functions.runner import Runner
 from nightbus.identity.credentials import CredentialIssuer
@@ -50,10 +50,10 @@ def zip_of(files: Mapping[str, str | bytes]) -> bytes:
 class Functions:
     """A runner over one folder; `define` makes a function of code, `run` invokes it with a JSON event."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         self.folder = folder
         self.sink = RecordingSink()
-        clock = SystemClock()
+        clock = clock or SystemClock()
         issuer = CredentialIssuer(b"n" * 32, clock)
         self.runner = Runner(folder / "data" / "functions", clock, self.sink, issuer, "http://127.0.0.1:4566")
         self._revisions = 0

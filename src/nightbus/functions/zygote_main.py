@@ -34,6 +34,15 @@ PRELOADED = (
     "hashlib",
     "ssl",
 )
+# Not `bootstrap` nor the client: these read the environment's own variables when they are imported.
+PRELOADED_AWS = (
+    "boto3",
+    "botocore.httpsession",
+    "awslambdaric.lambda_config",
+    "awslambdaric.lambda_context",
+    "awslambdaric.lambda_runtime_log_utils",
+    "awslambdaric.lambda_runtime_marshaller",
+)
 AWS_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six", "simplejson")
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -97,11 +106,11 @@ def receive(control):
 def preload():
     for name in PRELOADED:
         importlib.import_module(name)
-    try:
-        importlib.import_module("boto3")
-        importlib.import_module("botocore.httpsession")
-    except Exception:  # a function that needs it will say so itself
-        pass
+    for name in PRELOADED_AWS:
+        try:
+            importlib.import_module(name)
+        except Exception:  # what needs it will say so itself
+            pass
     gc.collect()
     gc.freeze()  # so that a collection in an environment does not copy every page that it shares with us
 

@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 
 from function_rig import Functions
+from nightbus.aws.errors import AwsError
+from nightbus.clock import VirtualClock
+from nightbus.functions import pool
 from waiting import wait_for
+
+PID = "import os\ndef handler(event, context): return os.getpid()"
 
 LEAVES_CHILDREN = """
     import os, subprocess, time
@@ -134,3 +139,52 @@ def test_kill_9_of_the_node_ends_zygote_environments_and_their_children(tmp_path
     node.wait()
     node.stdout.close()
     wait_for(lambda: not any(map(alive, pids)), 3)
+
+
+async def test_idle_environments_end_after_a_while(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    functions = Functions(tmp_path, clock)
+    pid = await functions.run(functions.define(PID))
+    await clock.advance(300)
+    assert alive(pid)
+    await clock.advance(400)
+    await all_gone([pid])
+    await functions.runner.close()
+
+
+async def test_an_environment_is_replaced_before_its_credentials_expire(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    functions = Functions(tmp_path, clock)
+    spec = functions.define(PID)
+    pids = []
+    for _ in range(12 * 12 + 1):
+        pids.append(await functions.run(spec))
+        await clock.advance(300)
+    assert len(set(pids)) == 2
+    await all_gone(pids[:1])
+    await functions.runner.close()
+
+
+async def test_the_one_idle_longest_goes_when_there_are_too_many(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_MOST", 2)
+    first, second, third = (functions.define(PID) for _ in range(3))
+    pids = [await functions.run(spec) for spec in (first, second, first, third)]
+    await all_gone([pids[1]])
+    assert await functions.run(first) == pids[0] == pids[2]
+
+
+async def test_more_at_once_than_the_node_runs_is_too_many(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_MOST", 2)
+    spec = functions.define("import time\ndef handler(event, context): time.sleep(0.5)")
+    results = await asyncio.gather(*(functions.run(spec) for _ in range(3)), return_exceptions=True)
+    refused = [result for result in results if result is not None]
+    assert len(refused) == 1
+    assert isinstance(refused[0], AwsError)
+    assert (refused[0].code, refused[0].message, refused[0].status) == (
+        "TooManyRequestsException", "Rate Exceeded.", 429,
+    )  # fmt: skip
+    assert refused[0].fields["Reason"] == "ConcurrentInvocationLimitExceeded"
