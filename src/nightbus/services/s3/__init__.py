@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler
-from nightbus.services.s3 import buckets, configuration, listing, multipart, objects, tagging
+from nightbus.services.s3 import (
+    attributes,
+    buckets,
+    completing,
+    configuration,
+    copying,
+    deleting,
+    listing,
+    objects,
+    parts,
+    putting,
+    tagging,
+    uploads,
+    version_listing,
+)
 from nightbus.services.s3.configuration import deleter, fixed, getter, missing, putter
 
 _DEFAULT_ENCRYPTION = {
@@ -25,25 +39,25 @@ HANDLERS: dict[str, Handler] = {
     "ListBuckets": buckets.list_buckets,
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects_v2,
-    "ListObjectVersions": listing.list_object_versions,
-    "CopyObject": objects.copy_object,
-    "DeleteObject": objects.delete_object,
-    "DeleteObjects": objects.delete_objects,
+    "ListObjectVersions": version_listing.list_object_versions,
+    "CopyObject": copying.copy_object,
+    "DeleteObject": deleting.delete_object,
+    "DeleteObjects": deleting.delete_objects,
     "GetObject": objects.get_object,
     "HeadObject": objects.head_object,
-    "PutObject": objects.put_object,
+    "PutObject": putting.put_object,
     "DeleteObjectTagging": tagging.delete_object_tagging,
-    "GetObjectAcl": tagging.get_object_acl,
-    "GetObjectAttributes": tagging.get_object_attributes,
+    "GetObjectAcl": configuration.get_object_acl,
+    "GetObjectAttributes": attributes.get_object_attributes,
     "GetObjectTagging": tagging.get_object_tagging,
     "PutObjectTagging": tagging.put_object_tagging,
-    "AbortMultipartUpload": multipart.abort_multipart_upload,
-    "CompleteMultipartUpload": multipart.complete_multipart_upload,
-    "CreateMultipartUpload": multipart.create_multipart_upload,
-    "ListMultipartUploads": multipart.list_multipart_uploads,
-    "ListParts": multipart.list_parts,
-    "UploadPart": multipart.upload_part,
-    "UploadPartCopy": multipart.upload_part_copy,
+    "AbortMultipartUpload": uploads.abort_multipart_upload,
+    "CompleteMultipartUpload": completing.complete_multipart_upload,
+    "CreateMultipartUpload": uploads.create_multipart_upload,
+    "ListMultipartUploads": uploads.list_multipart_uploads,
+    "ListParts": parts.list_parts,
+    "UploadPart": parts.upload_part,
+    "UploadPartCopy": parts.upload_part_copy,
     "PutBucketVersioning": putter(
         "versioning_configuration", "VersioningConfiguration", configuration.check_versioning
     ),

@@ -12,6 +12,7 @@ from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
 from nightbus.services.s3.records import BUCKET, find_bucket, object_kind, owner_of, upload_kind, version_kind
+from nightbus.services.s3.uploads import removal_of
 from nightbus.store.interface import SYSTEM, Conflict, DeleteRecord, PutRecord
 
 _NAME = re.compile(r"(?!xn--|sthree-|\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9](?<!-s3alias)")
@@ -104,9 +105,7 @@ async def delete_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str
                 text += ". You must delete all versions in the bucket."
             raise AwsError("BucketNotEmpty", text, 409, fields={"BucketName": bucket})
     uploads = await ctx.store.list(SYSTEM, upload_kind(bucket))
-    from nightbus.services.s3.multipart import removal_of_upload
-
-    removals = [change for upload in uploads for change in await removal_of_upload(ctx, bucket, upload)]
+    removals = [change for upload in uploads for change in await removal_of(ctx, bucket, upload)]
     await ctx.store.commit(*removals, DeleteRecord(SYSTEM, BUCKET, bucket, expect=record.revision))
     return Reply(status=204)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.s3.errors import no_such_key, precondition_failed
 from nightbus.services.s3.records import Version
-
-_NOT_MODIFIED = 304
 
 
 def check_write(current: Version | None, key: str, if_match: str | None, if_none_match: str | None) -> None:
@@ -23,33 +22,38 @@ def check_write(current: Version | None, key: str, if_match: str | None, if_none
     if if_match is not None:
         if standing is None:
             raise no_such_key(key)
-        if not _same(if_match, standing):
+        if not _names(if_match, standing):
             raise precondition_failed("If-Match")
 
 
-def check_read(
-    version: Version,
-    if_match: str | None,
-    if_none_match: str | None,
-    if_modified_since: datetime | None,
-    if_unmodified_since: datetime | None,
-) -> None:
-    """Raises AwsError PreconditionFailed (412) or NotModified (304)."""
-    if if_match is not None:
-        if not _same(if_match, version):
-            raise precondition_failed("If-Match")
-    elif if_unmodified_since is not None and version.last_modified > if_unmodified_since:
-        raise precondition_failed("If-Unmodified-Since")
-    if if_none_match is not None:
-        if _same(if_none_match, version):
-            raise _not_modified(version)
-    elif if_modified_since is not None and version.last_modified <= if_modified_since:
-        raise _not_modified(version)
+@dataclass(frozen=True, slots=True)
+class ReadConditions:
+    if_match: str | None = None
+    if_none_match: str | None = None
+    if_modified_since: datetime | None = None
+    if_unmodified_since: datetime | None = None
+
+    def check(self, version: Version) -> None:
+        """Raises AwsError PreconditionFailed. A tag that matches stands above a date that does not."""
+        if self.if_match is not None:
+            if not _names(self.if_match, version):
+                raise precondition_failed("If-Match")
+        elif self.if_unmodified_since is not None and version.last_modified > self.if_unmodified_since:
+            raise precondition_failed("If-Unmodified-Since")
+
+    def is_unchanged(self, version: Version) -> bool:
+        """Whether the client has this version already (304)."""
+        if self.if_none_match is not None:
+            return _names(self.if_none_match, version)
+        return self.if_modified_since is not None and version.last_modified <= self.if_modified_since
+
+    def check_source(self, version: Version) -> None:
+        """For the source of a copy, where nothing new is a failed condition as well."""
+        self.check(version)
+        if self.is_unchanged(version):
+            name = "If-None-Match" if self.if_none_match is not None else "If-Modified-Since"
+            raise precondition_failed(f"x-amz-copy-source-{name}")
 
 
-def _same(condition: str, version: Version) -> bool:
+def _names(condition: str, version: Version) -> bool:
     return any(tag.strip().strip('"') in ("*", version.etag) for tag in condition.split(","))
-
-
-def _not_modified(version: Version) -> AwsError:
-    return AwsError("NotModified", "Not Modified", _NOT_MODIFIED, fields={"ETag": version.quoted_etag})

@@ -14,6 +14,7 @@ from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Handler
 from nightbus.services.s3.errors import malformed_xml
+from nightbus.services.s3.history import find_version
 from nightbus.services.s3.records import BUCKET, canonical_id, find_bucket
 from nightbus.store.interface import SYSTEM, Conflict, PutRecord
 
@@ -120,9 +121,11 @@ def check_versioning(value: Mapping[str, Any]) -> None:
 
 
 def check_encryption(value: Mapping[str, Any]) -> None:
+    """The default encryption is a setting that is kept and shown: what lies on the node's disk is encrypted by whoever
+    encrypts that disk, with either algorithm."""
     for rule in value.get("Rules", []):
         default = rule.get("ApplyServerSideEncryptionByDefault", {})
-        if default.get("SSEAlgorithm", "AES256") != "AES256":
+        if default.get("SSEAlgorithm", "AES256") not in ("AES256", "aws:kms"):
             raise not_supported("s3", "PutBucketEncryption", default["SSEAlgorithm"])
 
 
@@ -152,6 +155,18 @@ async def get_bucket_policy_status(
 async def get_acl(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> dict[str, Any]:
     """Every bucket belongs to its owner alone: ACLs are disabled, as AWS has it by default."""
     await find_bucket(ctx, bucket, expected_bucket_owner)
+    return acl_of(ctx.account)
+
+
+async def get_object_acl(
+    ctx: Context,
+    *,
+    bucket: str,
+    key: str,
+    version_id: str | None = None,
+    expected_bucket_owner: str | None = None,
+) -> dict[str, Any]:
+    await find_version(ctx, bucket, key, version_id, expected_bucket_owner)
     return acl_of(ctx.account)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from email.utils import format_datetime
+
 from nightbus.aws.errors import AwsError
 
 
@@ -9,13 +13,27 @@ def no_such_bucket(bucket: str) -> AwsError:
     return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, fields={"BucketName": bucket})
 
 
-def no_such_key(key: str) -> AwsError:
-    return AwsError("NoSuchKey", "The specified key does not exist.", 404, fields={"Key": key})
+def no_such_key(key: str, headers: Mapping[str, str] | None = None) -> AwsError:
+    fields = {"Key": key, **(headers or {})}
+    return AwsError("NoSuchKey", "The specified key does not exist.", 404, fields=fields)
 
 
 def no_such_version(key: str, version: str) -> AwsError:
     fields = {"Key": key, "VersionId": version}
     return AwsError("NoSuchVersion", "The specified version does not exist.", 404, fields=fields)
+
+
+def marker_asked_for(modified: datetime) -> AwsError:
+    """A delete marker has nothing to read."""
+    fields = {
+        "Method": "GET",
+        "ResourceType": "DeleteMarker",
+        "x-amz-delete-marker": "true",
+        "Allow": "DELETE",
+        "Last-Modified": format_datetime(modified, usegmt=True),
+    }
+    text = "The specified method is not allowed against this resource."
+    return AwsError("MethodNotAllowed", text, 405, fields=fields)
 
 
 def no_such_upload(upload: str) -> AwsError:
@@ -32,9 +50,18 @@ def precondition_failed(condition: str) -> AwsError:
     return AwsError("PreconditionFailed", text, 412, fields={"Condition": condition})
 
 
+def conflicting() -> AwsError:
+    text = "A conflicting conditional operation is currently in progress against this resource. Please try again."
+    return AwsError("OperationAborted", text, 409)
+
+
 def invalid_argument(message: str, name: str, value: object) -> AwsError:
     fields = {"ArgumentName": name, "ArgumentValue": str(value)}
     return AwsError("InvalidArgument", message, fields=fields)
+
+
+def invalid_request(message: str) -> AwsError:
+    return AwsError("InvalidRequest", message)
 
 
 def malformed_xml() -> AwsError:

@@ -5,48 +5,58 @@ from __future__ import annotations
 import re
 
 from nightbus.aws.errors import AwsError
-from nightbus.services.s3.errors import invalid_argument
+from nightbus.services.s3.errors import invalid_argument, invalid_request
 from nightbus.services.s3.records import Version
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def byte_range(version: Version, header: str | None, part_number: int | None) -> tuple[int, int]:
     """Start and length. A header that is no range is ignored, as S3 does; one outside raises InvalidRange."""
-    size = version.size
     if part_number is not None:
         if header is not None:
-            text = "Cannot specify both Range header and partNumber query parameter"
-            raise AwsError("InvalidRequest", text)
+            raise invalid_request("Cannot specify both Range header and partNumber query parameter")
         return _part(version, part_number)
-    match = _RANGE.fullmatch(header.strip()) if header else None
-    if match is None or match.groups() == ("", ""):
-        return 0, size
-    first, last = match.groups()
-    if not first:
-        wanted = min(int(last), size)
-        start, end = size - wanted, size - 1
-        empty = wanted == 0
+    bounds = _bounds(header)
+    if bounds is None:
+        return 0, version.size
+    first, last = bounds
+    if first is None:
+        length = min(last or 0, version.size)
+        start = version.size - length
     else:
-        start, end = int(first), min(int(last), size - 1) if last else size - 1
-        if last and int(last) < start:
-            return 0, size
-        empty = start >= size
-    if empty:
+        start = first
+        length = min(version.size - 1 if last is None else last, version.size - 1) - first + 1
+    if length <= 0:
         fields = {
             "RangeRequested": header or "",
-            "ActualObjectSize": str(size),
-            "content-range": f"bytes */{size}",
+            "ActualObjectSize": str(version.size),
+            "content-range": f"bytes */{version.size}",
         }
         raise AwsError("InvalidRange", "The requested range is not satisfiable", 416, fields=fields)
-    return start, end - start + 1
+    return start, length
+
+
+def is_range(header: str | None) -> bool:
+    """Whether the answer is a part of the object (206) even when it is all of it."""
+    return _bounds(header) is not None
+
+
+def _bounds(header: str | None) -> tuple[int | None, int | None] | None:
+    """First and last byte, (None, n) for the last n bytes, None for what is no range."""
+    match = _RANGE.fullmatch(header.strip()) if header else None
+    if match is None or match.groups() == ("", ""):
+        return None
+    first, last = (int(text) if text else None for text in match.groups())
+    if first is not None and last is not None and last < first:
+        return None
+    return first, last
 
 
 def _part(version: Version, number: int) -> tuple[int, int]:
-    if number < 1:
-        raise invalid_argument(
-            "Part number must be an integer between 1 and 10000, inclusive", "partNumber", number
-        )
+    if not 1 <= number <= 10_000:
+        text = "Part number must be an integer between 1 and 10000, inclusive"
+        raise invalid_argument(text, "partNumber", number)
     parts = version.parts or [version.size]
     if number > len(parts):
         raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416)

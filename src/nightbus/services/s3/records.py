@@ -19,7 +19,7 @@ from nightbus.store.interface import SYSTEM, Record
 
 BUCKET = "s3/bucket"
 NULL_VERSION = "null"
-_LAST_MS = 10**14
+_LAST_ORDER = 10**12
 
 
 def object_kind(bucket: str) -> str:
@@ -48,15 +48,18 @@ class Version:
     version_id: str
     modified: int
     owner: str  # under which the blob is kept
+    order: int = 0  # grows from version to version of a key
     digest: str = ""
     size: int = 0
     etag: str = ""  # without quotes
+    md5: str = ""  # of the bytes; the etag of a multipart upload is another
     headers: dict[str, str] = field(default_factory=dict)  # ContentType, CacheControl …
     metadata: dict[str, str] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)  # ChecksumCRC32 …
     checksum_type: str = "FULL_OBJECT"
     tags: dict[str, str] = field(default_factory=dict)
     parts: list[int] = field(default_factory=list)  # sizes, of a multipart upload
+    part_checksums: list[str] = field(default_factory=list)  # where the checksum is made of them
     delete_marker: bool = False
 
     @classmethod
@@ -68,7 +71,7 @@ class Version:
 
     def older_key(self) -> str:
         """Where it is kept once it is not current: newer ones sort first."""
-        return f"{self.key}\0{_LAST_MS - self.modified:015d}{self.version_id}"
+        return f"{self.key}\0{_LAST_ORDER - self.order:013d}"
 
     @property
     def quoted_etag(self) -> str:
@@ -104,15 +107,13 @@ async def find_bucket(ctx: Context, bucket: str, expected_owner: str | None = No
 
 
 def is_versioned(bucket: Record) -> bool:
-    return bucket.value.get("VersioningConfiguration", {}).get("Status") == "Enabled"
+    return bool(bucket.value.get("VersioningConfiguration", {}).get("Status") == "Enabled")
 
 
-async def current_version(ctx: Context, bucket: str, key: str) -> tuple[Version | None, int]:
-    """The current version and its record's revision (0 for none)."""
-    record = await ctx.store.get(SYSTEM, object_kind(bucket), key)
-    return (Version.of(record), record.revision) if record else (None, 0)
+def was_ever_versioned(bucket: Record) -> bool:
+    return bool(bucket.value.get("VersioningConfiguration", {}).get("Status"))
 
 
-async def older_versions(ctx: Context, bucket: str, key: str) -> list[Version]:
-    records = await ctx.store.list(SYSTEM, version_kind(bucket), prefix=f"{key}\0")
-    return [Version.of(record) for record in records]
+def shown_version_id(bucket: Record, version_id: str) -> str | None:
+    """Buckets that never had versions do not speak of them."""
+    return version_id if was_ever_versioned(bucket) else None

@@ -1,25 +1,28 @@
 """How does a key get a new current version, or lose one, whatever the bucket's versioning says?
 
-Pure planning over what stands now; the record of the current version is swapped by its revision, so that of two
-writers at one moment the second plans again (and may find its condition no longer met).
+Pure planning over what stands now. The commit holds the revisions of all that the plan was made from, the bucket's
+too, so that of two writers at one moment the second plans again (and may find its condition no longer met).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
+from nightbus.services.s3.errors import conflicting, no_such_bucket
+from nightbus.services.s3.history import History, history_of
 from nightbus.services.s3.records import (
+    BUCKET,
     NULL_VERSION,
     Version,
-    current_version,
     find_bucket,
     is_versioned,
     new_version_id,
     object_kind,
-    older_versions,
     version_kind,
+    was_ever_versioned,
 )
 from nightbus.store.interface import (
     SYSTEM,
@@ -30,105 +33,125 @@ from nightbus.store.interface import (
     PutRecord,
     Record,
     ReleaseBlob,
+    RequireRecord,
 )
 
 _ATTEMPTS = 50
-
-
-async def version_id_for(bucket: Record) -> str:
-    return new_version_id() if is_versioned(bucket) else NULL_VERSION
-
-
-def was_ever_versioned(bucket: Record) -> bool:
-    return bool(bucket.value.get("VersioningConfiguration", {}).get("Status"))
+Check = Callable[[Version | None], None]
+Extra = Callable[[], Awaitable[Sequence[Change]]]
 
 
 async def write(
-    ctx: Context, bucket: str, version: Version, check: Callable[[Version | None], None], *extra: Change
-) -> None:
-    """Make `version` the current one, `extra` in the same commit. `check` raises what forbids it."""
+    ctx: Context, bucket: str, version: Version, check: Check, extra: Extra | None = None
+) -> tuple[Record, Version]:
+    """Make `version` the key's current one; its id and order are set here. Returns it beside the bucket as it stood.
+
+    `check` raises what forbids it; `extra` tells what else belongs into the commit, anew for each attempt.
+    """
     for _ in range(_ATTEMPTS):
-        record = await find_bucket(ctx, bucket)
-        current, revision = await current_version(ctx, bucket, version.key)
-        check(current)
-        older = await older_versions(ctx, bucket, version.key) if was_ever_versioned(record) else []
-        changes = plan_write(bucket, version, current, revision, older)
+        record = await open_bucket(ctx, bucket)
+        history = await history_of(ctx, record, version.key)
+        check(history.current)
+        new = following(record, history, version)
+        changes = [still_open(record), *plan_write(bucket, new, history)]
+        if extra is not None:
+            changes += await extra()
         try:
-            await ctx.store.commit(*changes, *extra)
-            return
+            await ctx.store.commit(*changes)
         except Conflict:
             continue
-    text = "A conflicting conditional operation is currently in progress against this resource. Please try again."
-    raise AwsError("ConditionalRequestConflict", text, 409)
+        return record, new
+    raise AwsError("ConditionalRequestConflict", conflicting().message, 409)
 
 
-def plan_write(
-    bucket: str, version: Version, current: Version | None, revision: int, older: list[Version]
-) -> list[Change]:
+async def delete(
+    ctx: Context, bucket: str, key: str, version_id: str | None, check: Check
+) -> tuple[Record, Version | None]:
+    """What was deleted, the delete marker that was made, or None where nothing had to be done."""
+    for _ in range(_ATTEMPTS):
+        record = await open_bucket(ctx, bucket)
+        history = await history_of(ctx, record, key)
+        affected = history.find(version_id) if version_id is not None else history.current
+        check(affected)
+        if version_id is None and was_ever_versioned(record):
+            marker = following(record, history, Version(key, "", ctx.now_ms(), "", delete_marker=True))
+            affected, changes = marker, plan_write(bucket, marker, history)
+        elif affected is None:
+            return record, None
+        else:
+            changes = plan_removal(bucket, affected, history)
+        try:
+            await ctx.store.commit(still_open(record), *changes)
+        except Conflict:
+            continue
+        return record, affected
+    raise conflicting()
+
+
+async def open_bucket(ctx: Context, bucket: str) -> Record:
+    """A bucket that takes new things: not one that is just being deleted."""
+    record = await find_bucket(ctx, bucket)
+    if record.value.get("Closing"):
+        raise no_such_bucket(bucket)
+    return record
+
+
+def still_open(bucket: Record) -> Change:
+    return RequireRecord(SYSTEM, BUCKET, bucket.key, bucket.revision)
+
+
+def following(bucket: Record, history: History, version: Version) -> Version:
+    """`version` as the newest of its key."""
+    order = history.current.order + 1 if history.current is not None else 1
+    version_id = new_version_id() if is_versioned(bucket) else NULL_VERSION
+    return replace(version, version_id=version_id, order=order)
+
+
+def plan_write(bucket: str, version: Version, history: History) -> list[Change]:
     """A version of another id moves to the older ones; the null version is overwritten wherever it stands."""
     changes: list[Change] = []
     if version.digest:
         changes.append(KeepBlob(version.digest, version.owner))
+    current = history.current
     if current is not None:
         if current.version_id == version.version_id:
             changes += _release(current)
         else:
-            changes.append(PutRecord(SYSTEM, version_kind(bucket), current.older_key(), current.value()))
+            changes.append(PutRecord(SYSTEM, version_kind(bucket), current.older_key(), current.value(), 0))
     if version.version_id == NULL_VERSION:
-        for other in older:
+        for other, revision in history.older:
             if other.version_id == NULL_VERSION:
-                changes.append(DeleteRecord(SYSTEM, version_kind(bucket), other.older_key()))
+                changes.append(DeleteRecord(SYSTEM, version_kind(bucket), other.older_key(), revision))
                 changes += _release(other)
-    changes.append(PutRecord(SYSTEM, object_kind(bucket), version.key, version.value(), expect=revision))
+    changes.append(PutRecord(SYSTEM, object_kind(bucket), version.key, version.value(), history.revision))
     return changes
+
+
+def plan_removal(bucket: str, removed: Version, history: History) -> list[Change]:
+    """One version goes for good; the newest older one becomes current when the current one goes."""
+    changes: list[Change] = _release(removed)
+    if history.current is None or removed.order != history.current.order:
+        revision = history.revision_of(removed)
+        changes.append(DeleteRecord(SYSTEM, version_kind(bucket), removed.older_key(), revision))
+    elif history.older:
+        newest, revision = history.older[0]
+        changes.append(DeleteRecord(SYSTEM, version_kind(bucket), newest.older_key(), revision))
+        changes.append(
+            PutRecord(SYSTEM, object_kind(bucket), newest.key, newest.value(), expect=history.revision)
+        )
+    else:
+        changes.append(DeleteRecord(SYSTEM, object_kind(bucket), removed.key, expect=history.revision))
+    return changes
+
+
+def plan_change(bucket: str, changed: Version, history: History) -> list[Change]:
+    """The same version with something else about it, such as tags."""
+    if history.current is not None and history.current.order == changed.order:
+        kind, key, revision = object_kind(bucket), changed.key, history.revision
+    else:
+        kind, key, revision = version_kind(bucket), changed.older_key(), history.revision_of(changed)
+    return [PutRecord(SYSTEM, kind, key, changed.value(), expect=revision)]
 
 
 def _release(version: Version) -> list[Change]:
     return [ReleaseBlob(version.digest, version.owner)] if version.digest else []
-
-
-def plan_removal(
-    bucket: str, removed: Version, current: Version | None, revision: int, older: list[Version]
-) -> list[Change]:
-    """One version goes for good; the newest older one becomes current when the current one goes."""
-    changes: list[Change] = _release(removed)
-    if current is not None and removed.version_id == current.version_id:
-        if older:
-            newest = older[0]
-            changes.append(DeleteRecord(SYSTEM, version_kind(bucket), newest.older_key()))
-            changes.append(
-                PutRecord(SYSTEM, object_kind(bucket), newest.key, newest.value(), expect=revision)
-            )
-        else:
-            changes.append(DeleteRecord(SYSTEM, object_kind(bucket), removed.key, expect=revision))
-    else:
-        changes.append(DeleteRecord(SYSTEM, version_kind(bucket), removed.older_key()))
-    return changes
-
-
-async def delete(ctx: Context, bucket: Record, key: str, version_id: str | None) -> Version | None:
-    """What was deleted (with a version id), the delete marker that was made, or None where nothing had to be done."""
-    name = bucket.key
-    for _ in range(_ATTEMPTS):
-        current, revision = await current_version(ctx, name, key)
-        older = await older_versions(ctx, name, key)
-        if version_id is not None:
-            every = [current, *older] if current else older
-            removed = next((one for one in every if one.version_id == version_id), None)
-            if removed is None:
-                return None
-            result, changes = removed, plan_removal(name, removed, current, revision, older)
-        elif was_ever_versioned(bucket):
-            marker_id = new_version_id() if is_versioned(bucket) else NULL_VERSION
-            result = Version(key, marker_id, ctx.now_ms(), "", delete_marker=True)
-            changes = plan_write(name, result, current, revision, older)
-        elif current is None:
-            return None
-        else:
-            result, changes = current, plan_removal(name, current, current, revision, older)
-        try:
-            await ctx.store.commit(*changes)
-            return result
-        except Conflict:
-            continue
-    raise AwsError("OperationAborted", "A conflicting operation is in progress against this resource.", 409)

@@ -1,0 +1,206 @@
+"""CompleteMultipartUpload: the parts become one object, without ever being in memory together."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from nightbus.aws.checksums import Digest
+from nightbus.aws.errors import AwsError
+from nightbus.services.context import Context
+from nightbus.services.s3 import checksums
+from nightbus.services.s3.bodies import read_file
+from nightbus.services.s3.conditions import check_write
+from nightbus.services.s3.errors import invalid_request, malformed_xml, no_such_upload
+from nightbus.services.s3.history import history_of
+from nightbus.services.s3.parts import Part, parts_of
+from nightbus.services.s3.putting import forget, new_owner, written
+from nightbus.services.s3.records import Version, find_bucket
+from nightbus.services.s3.uploads import find_upload, removal_of
+from nightbus.services.s3.writing import write
+from nightbus.store.interface import Change
+
+_SMALLEST_PART = 5 * 1024 * 1024
+
+
+async def complete_multipart_upload(
+    ctx: Context,
+    *,
+    bucket: str,
+    key: str,
+    upload_id: str,
+    multipart_upload: dict[str, Any] | None = None,
+    checksum_crc32: str | None = None,
+    checksum_crc32_c: str | None = None,
+    checksum_crc64_nvme: str | None = None,
+    checksum_sha1: str | None = None,
+    checksum_sha256: str | None = None,
+    checksum_type: str | None = None,
+    mpu_object_size: int | None = None,
+    if_match: str | None = None,
+    if_none_match: str | None = None,
+    expected_bucket_owner: str | None = None,
+) -> dict[str, Any]:
+    upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
+    value = upload.value
+    named = (multipart_upload or {}).get("Parts") or []
+    parts = choose(upload_id, named, await parts_of(ctx, bucket, upload_id))
+    algorithm, kind = value["ChecksumAlgorithm"], value["ChecksumType"]
+    _check_sums(algorithm, kind, checksum_type, named)
+    size = sum(part.Size for part in parts)
+    if mpu_object_size is not None and mpu_object_size != size:
+        text = "The provided 'x-amz-mp-object-size' header value does not match what was computed"
+        raise invalid_request(f"{text}: {size}")
+    record = await find_bucket(ctx, bucket)
+    check_write((await history_of(ctx, record, key)).current, key, if_match, if_none_match)
+    full = checksums.digest_for("CompleteMultipartUpload", algorithm) if kind == checksums.FULL else None
+    try:
+        blob = await ctx.store.put_blob(_joined(ctx, parts, full))
+    except (KeyError, FileNotFoundError):  # aborted, or a part was sent anew
+        raise no_such_upload(upload_id) from None
+    claimed = {
+        "ChecksumCRC32": checksum_crc32,
+        "ChecksumCRC32C": checksum_crc32_c,
+        "ChecksumCRC64NVME": checksum_crc64_nvme,
+        "ChecksumSHA1": checksum_sha1,
+        "ChecksumSHA256": checksum_sha256,
+    }
+
+    async def removal() -> Sequence[Change]:
+        standing = await find_upload(ctx, bucket, key, upload_id)
+        return await removal_of(ctx, bucket, standing)
+
+    try:
+        found, part_sums = _sums(algorithm, parts, full)
+        _check_claimed(claimed, found)
+        version = Version(
+            key=key,
+            version_id="",
+            modified=ctx.now_ms(),
+            owner=new_owner(bucket),
+            digest=blob.digest,
+            size=blob.size,
+            etag=etag_of(parts),
+            md5=blob.md5,
+            headers=value["Headers"],
+            metadata=value["Metadata"],
+            checksums=found,
+            checksum_type=kind or checksums.FULL,
+            tags=value["Tags"],
+            parts=[part.Size for part in parts],
+            part_checksums=part_sums,
+        )
+        record, version = await write(
+            ctx,
+            bucket,
+            version,
+            lambda current: check_write(current, key, if_match, if_none_match),
+            removal,
+        )
+    except BaseException:
+        await forget(ctx, blob)
+        raise
+    return {
+        **written(record, version),
+        **found,
+        "ChecksumType": kind,
+        "Location": f"{ctx.call.endpoint}/{bucket}/{quote(key, safe='')}",
+        "Bucket": bucket,
+        "Key": key,
+    }
+
+
+def choose(upload: str, named: Sequence[Mapping[str, Any]], kept: Sequence[Part]) -> list[Part]:
+    """The parts that the client names, checked as S3 checks them."""
+    if not named:
+        raise malformed_xml()
+    numbers = [part.get("PartNumber", 0) for part in named]
+    if numbers != sorted(set(numbers)):
+        text = "The list of parts was not in ascending order. Parts must be ordered by part number."
+        raise AwsError("InvalidPartOrder", text, fields={"UploadId": upload})
+    by_number = {part.Number: part for part in kept}
+    chosen = []
+    for part in named:
+        found = by_number.get(part.get("PartNumber", 0))
+        if found is None or not _is_same(part, found):
+            text = "One or more of the specified parts could not be found.  The part may not have been uploaded, or"
+            text += " the specified entity tag may not match the part's entity tag."
+            fields = {"UploadId": upload, "PartNumber": part.get("PartNumber"), "ETag": part.get("ETag", "")}
+            raise AwsError("InvalidPart", text, fields=fields)
+        chosen.append(found)
+    for one in chosen[:-1]:
+        if one.Size < _SMALLEST_PART:
+            raise _too_small(one)
+    return chosen
+
+
+def etag_of(parts: Sequence[Part]) -> str:
+    """The MD5 of the parts' MD5s, and how many they were."""
+    digests = b"".join(bytes.fromhex(part.ETag) for part in parts)
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+def _is_same(named: Mapping[str, Any], kept: Part) -> bool:
+    if str(named.get("ETag", "")).strip('"') != kept.ETag:
+        return False
+    return all(named.get(name) in (None, value) for name, value in kept.Checksums.items())
+
+
+def _too_small(part: Part) -> AwsError:
+    fields = {
+        "ProposedSize": part.Size,
+        "MinSizeAllowed": _SMALLEST_PART,
+        "PartNumber": part.Number,
+        "ETag": part.ETag,
+    }
+    text = "Your proposed upload is smaller than the minimum allowed size"
+    return AwsError("EntityTooSmall", text, fields=fields)
+
+
+def _check_sums(
+    algorithm: str | None, kind: str | None, asked: str | None, named: Sequence[Mapping[str, Any]]
+) -> None:
+    """A checksum made of the parts' wants each of them said again."""
+    if asked is not None and asked != kind:
+        text = f"The upload was created using the {kind or 'null'} checksum mode. The complete request must use the"
+        raise invalid_request(f"{text} same checksum mode.")
+    if algorithm is None or kind != checksums.COMPOSITE:
+        return
+    for part in named:
+        if part.get(checksums.MEMBERS[algorithm]) is None:
+            text = f"The upload was created using a {algorithm.lower()} checksum. The complete request must include"
+            text += (
+                f" the checksum for each part. It was missing for part {part['PartNumber']} in the request."
+            )
+            raise invalid_request(text)
+
+
+async def _joined(ctx: Context, parts: Sequence[Part], full: Digest | None) -> AsyncIterator[bytes]:
+    for part in parts:
+        async for chunk in read_file(ctx.store.blob_path(part.Digest)).chunks:
+            if full is not None:
+                full.update(chunk)
+            yield chunk
+
+
+def _sums(
+    algorithm: str | None, parts: Sequence[Part], full: Digest | None
+) -> tuple[dict[str, str], list[str]]:
+    """The object's checksum, and those of its parts where it is made of them."""
+    if algorithm is None:
+        return {}, []
+    member = checksums.MEMBERS[algorithm]
+    if full is not None:
+        return {member: checksums.encoded(full)}, []
+    of_parts = [part.Checksums[member] for part in parts]
+    return {member: checksums.composite(algorithm, of_parts)}, of_parts
+
+
+def _check_claimed(claimed: Mapping[str, str | None], found: Mapping[str, str]) -> None:
+    for name, value in claimed.items():
+        if value is not None and found.get(name, "").partition("-")[0] != value.partition("-")[0]:
+            algorithm = name.removeprefix("Checksum").lower()
+            text = f"The {algorithm} you specified did not match the calculated checksum."
+            raise AwsError("BadDigest", text)

@@ -1,0 +1,173 @@
+"""CopyObject: a new version that shares its source's bytes."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from nightbus.services.context import Context
+from nightbus.services.s3 import checksums
+from nightbus.services.s3.conditions import ReadConditions, check_write
+from nightbus.services.s3.errors import conflicting, invalid_argument, invalid_request
+from nightbus.services.s3.history import find_version
+from nightbus.services.s3.properties import (
+    check_acl,
+    check_encryption,
+    check_key,
+    checked_metadata,
+    kept_headers,
+    tags_of_header,
+)
+from nightbus.services.s3.putting import new_owner, written
+from nightbus.services.s3.records import Version, find_bucket, shown_version_id
+from nightbus.services.s3.writing import write
+from nightbus.store.interface import Record
+
+_LARGEST = 5 * 1024**3
+_ATTEMPTS = 5
+_NOT_CARRIED = ("StorageClass", "WebsiteRedirectLocation")
+
+
+async def copy_object(
+    ctx: Context,
+    *,
+    bucket: str,
+    key: str,
+    copy_source: str,
+    acl: str | None = None,
+    cache_control: str | None = None,
+    checksum_algorithm: str | None = None,
+    content_disposition: str | None = None,
+    content_encoding: str | None = None,
+    content_language: str | None = None,
+    content_type: str | None = None,
+    copy_source_if_match: str | None = None,
+    copy_source_if_none_match: str | None = None,
+    copy_source_if_modified_since: datetime | None = None,
+    copy_source_if_unmodified_since: datetime | None = None,
+    expires: datetime | str | None = None,
+    if_match: str | None = None,
+    if_none_match: str | None = None,
+    metadata: dict[str, str] | None = None,
+    metadata_directive: str = "COPY",
+    tagging_directive: str = "COPY",
+    server_side_encryption: str | None = None,
+    storage_class: str | None = None,
+    website_redirect_location: str | None = None,
+    tagging: str | None = None,
+    expected_bucket_owner: str | None = None,
+    expected_source_bucket_owner: str | None = None,
+) -> dict[str, Any]:
+    target = await find_bucket(ctx, bucket, expected_bucket_owner)
+    check_key(key)
+    check_acl("CopyObject", target, acl)
+    check_encryption("CopyObject", server_side_encryption)
+    change = _Change(
+        headers=kept_headers(
+            cache_control=cache_control,
+            content_disposition=content_disposition,
+            content_encoding=content_encoding,
+            content_language=content_language,
+            content_type=content_type,
+            expires=expires,
+        )
+        if metadata_directive == "REPLACE"
+        else None,
+        own=kept_headers(storage_class=storage_class, website_redirect_location=website_redirect_location),
+        metadata=checked_metadata(metadata),
+        tags=tags_of_header(tagging) if tagging_directive == "REPLACE" else None,
+        algorithm=checksum_algorithm,
+    )
+    conditions = ReadConditions(
+        copy_source_if_match,
+        copy_source_if_none_match,
+        copy_source_if_modified_since,
+        copy_source_if_unmodified_since,
+    )
+    for _ in range(_ATTEMPTS):
+        source_bucket, source = await find_source(ctx, copy_source, expected_source_bucket_owner)
+        conditions.check_source(source)
+        if (source_bucket.key, source.key) == (bucket, key) and "versionId=" not in copy_source:
+            change.check_onto_itself()
+        version = await change.of(ctx, source, bucket, key)
+        with contextlib.suppress(KeyError):  # the source was overwritten meanwhile and its bytes are gone
+            record, version = await write(
+                ctx, bucket, version, lambda current: check_write(current, key, if_match, if_none_match)
+            )
+            return _told(record, version, shown_version_id(source_bucket, source.version_id))
+    raise conflicting()
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What is to be different about the copy. `headers` and `tags` None: as with the source."""
+
+    headers: dict[str, str] | None
+    own: dict[str, str]  # headers that are never carried over
+    metadata: dict[str, str]
+    tags: dict[str, str] | None
+    algorithm: str | None
+
+    def check_onto_itself(self) -> None:
+        if self.headers is None and not self.own:
+            text = "This copy request is illegal because it is trying to copy an object to itself without changing"
+            text += (
+                " the object's metadata, storage class, website redirect location or encryption attributes."
+            )
+            raise invalid_request(text)
+
+    async def of(self, ctx: Context, source: Version, bucket: str, key: str) -> Version:
+        if source.size > _LARGEST:
+            text = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
+            raise invalid_request(text)
+        carried = {name: value for name, value in source.headers.items() if name not in _NOT_CARRIED}
+        return Version(
+            key=key,
+            version_id="",
+            modified=ctx.now_ms(),
+            owner=new_owner(bucket),
+            digest=source.digest,
+            size=source.size,
+            etag=source.md5,
+            md5=source.md5,
+            headers={**(carried if self.headers is None else self.headers), **self.own},
+            metadata=source.metadata if self.headers is None else self.metadata,
+            checksums=await self._checksums(ctx, source),
+            tags=source.tags if self.tags is None else self.tags,
+        )
+
+    async def _checksums(self, ctx: Context, source: Version) -> dict[str, str]:
+        """The source's, unless it is made of its parts' or another one is asked for."""
+        had = next((name for name, member in checksums.MEMBERS.items() if member in source.checksums), None)
+        algorithm = self.algorithm or had
+        if algorithm is None or (algorithm == had and source.checksum_type == checksums.FULL):
+            return source.checksums
+        with contextlib.suppress(KeyError, FileNotFoundError):
+            return await checksums.of_file(ctx.store.blob_path(source.digest), "CopyObject", algorithm)
+        return {}
+
+
+def _told(bucket: Record, version: Version, source_version: str | None) -> dict[str, Any]:
+    shown_type = version.checksum_type if version.checksums else None
+    result = {
+        "ETag": version.quoted_etag,
+        "LastModified": version.last_modified,
+        **version.checksums,
+        "ChecksumType": shown_type,
+    }
+    output = written(bucket, version)
+    del output["ETag"]
+    return {**output, "CopyObjectResult": result, "CopySourceVersionId": source_version}
+
+
+async def find_source(ctx: Context, copy_source: str, expected_owner: str | None) -> tuple[Record, Version]:
+    """What `bucket/key?versionId=…` names, percent-encoded as it came."""
+    path, mark, query = copy_source.rpartition("?versionId=")
+    bucket, slash, key = unquote(path if mark else copy_source).lstrip("/").partition("/")
+    if not slash or not key:
+        text = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+        raise invalid_argument(text, "x-amz-copy-source", copy_source)
+    return await find_version(ctx, bucket, key, unquote(query) if mark else None, expected_owner)

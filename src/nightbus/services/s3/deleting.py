@@ -1,0 +1,75 @@
+"""DeleteObject, DeleteObjects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.replies import Reply
+from nightbus.services.context import Context
+from nightbus.services.s3.conditions import check_write
+from nightbus.services.s3.errors import malformed_xml
+from nightbus.services.s3.records import Version, find_bucket, shown_version_id
+from nightbus.services.s3.writing import delete
+from nightbus.store.interface import Record
+
+_MOST = 1000
+
+
+async def delete_object(
+    ctx: Context,
+    *,
+    bucket: str,
+    key: str,
+    version_id: str | None = None,
+    if_match: str | None = None,
+    expected_bucket_owner: str | None = None,
+) -> Reply:
+    await find_bucket(ctx, bucket, expected_bucket_owner)
+    record, gone = await _delete(ctx, bucket, key, version_id, if_match)
+    output: dict[str, Any] = {"VersionId": version_id}
+    if gone is not None:
+        output["VersionId"] = shown_version_id(record, gone.version_id)
+        output["DeleteMarker"] = gone.delete_marker or None
+    return Reply(output, status=204)
+
+
+async def delete_objects(
+    ctx: Context,
+    *,
+    bucket: str,
+    delete: dict[str, Any],
+    expected_bucket_owner: str | None = None,
+    checksum_algorithm: str | None = None,
+) -> dict[str, Any]:
+    """Each key by itself: what fails for one is told beside what was done for the others."""
+    await find_bucket(ctx, bucket, expected_bucket_owner)
+    if not 1 <= len(delete["Objects"]) <= _MOST:
+        raise malformed_xml()
+    deleted: list[dict[str, Any]] = []
+    errors: list[dict[str, Any]] = []
+    for entry in delete["Objects"]:
+        _refuse_directory_conditions(entry)
+        key, version_id = entry["Key"], entry.get("VersionId")
+        try:
+            _, gone = await _delete(ctx, bucket, key, version_id, entry.get("ETag"))
+        except AwsError as error:
+            errors.append({"Key": key, "VersionId": version_id, "Code": error.code, "Message": error.message})
+        else:
+            told: dict[str, Any] = {"Key": key, "VersionId": version_id}
+            if gone is not None and gone.delete_marker:
+                told |= {"DeleteMarker": True, "DeleteMarkerVersionId": gone.version_id}
+            deleted.append(told)
+    return {"Deleted": [] if delete.get("Quiet") else deleted, "Errors": errors}
+
+
+def _refuse_directory_conditions(entry: dict[str, Any]) -> None:
+    for name in ("LastModifiedTime", "Size"):
+        if entry.get(name) is not None:
+            raise not_supported("s3", "DeleteObjects", name)
+
+
+async def _delete(
+    ctx: Context, bucket: str, key: str, version_id: str | None, if_match: str | None
+) -> tuple[Record, Version | None]:
+    return await delete(ctx, bucket, key, version_id, lambda one: check_write(one, key, if_match, None))

@@ -1,0 +1,113 @@
+"""What an object carries besides its bytes: headers, metadata, tags; and what is refused of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.services.s3.errors import invalid_argument
+from nightbus.store.interface import Record
+
+ENCRYPTED = "AES256"
+_LONGEST_KEY = 1024
+_MOST_METADATA = 2048
+_MOST_TAGS = 10
+_LONGEST_TAG_KEY = 128
+_LONGEST_TAG_VALUE = 256
+_HEADERS = {
+    "cache_control": "CacheControl",
+    "content_disposition": "ContentDisposition",
+    "content_encoding": "ContentEncoding",
+    "content_language": "ContentLanguage",
+    "content_type": "ContentType",
+    "expires": "Expires",
+    "storage_class": "StorageClass",
+    "website_redirect_location": "WebsiteRedirectLocation",
+}
+
+
+def kept_headers(**given: Any) -> dict[str, str]:
+    """What is given back with the object: `aws-chunked` was only its transport."""
+    found = {_HEADERS[name]: _text(value) for name, value in given.items() if value is not None}
+    if "ContentEncoding" in found:
+        encodings = [one.strip() for one in found["ContentEncoding"].split(",")]
+        found["ContentEncoding"] = ",".join(one for one in encodings if one and one != "aws-chunked")
+    return {name: value for name, value in found.items() if value}
+
+
+def _text(value: Any) -> str:
+    return format_datetime(value, usegmt=True) if isinstance(value, datetime) else str(value)
+
+
+def tags_of_header(text: str | None) -> dict[str, str]:
+    pairs = parse_qsl(text or "", keep_blank_values=True)
+    if len(pairs) != len(dict(pairs)):
+        message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters"
+        raise invalid_argument(f"{message} without tag name duplicates.", "x-amz-tagging", text)
+    return checked_tags([{"Key": key, "Value": value} for key, value in pairs])
+
+
+def checked_tags(tags: Sequence[Mapping[str, str]], most: int = _MOST_TAGS) -> dict[str, str]:
+    """Raises AwsError BadRequest or InvalidTag."""
+    if len(tags) > most:
+        raise AwsError("BadRequest", f"Object tags cannot be greater than {most}")
+    found: dict[str, str] = {}
+    for tag in tags:
+        key, value = tag["Key"], tag["Value"]
+        if key in found:
+            text = "Cannot provide multiple Tags with the same key"
+            raise AwsError("InvalidTag", text, fields={"TagKey": key})
+        if not key or len(key) > _LONGEST_TAG_KEY or key.lower().startswith("aws:"):
+            raise AwsError("InvalidTag", "The TagKey you have provided is invalid", fields={"TagKey": key})
+        if len(value) > _LONGEST_TAG_VALUE:
+            text = "The TagValue you have provided is invalid"
+            raise AwsError("InvalidTag", text, fields={"TagKey": key, "TagValue": value})
+        found[key] = value
+    return found
+
+
+def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def check_key(key: str) -> None:
+    size = len(key.encode())
+    if size > _LONGEST_KEY:
+        fields = {"Size": str(size), "MaxSizeAllowed": str(_LONGEST_KEY)}
+        raise AwsError("KeyTooLongError", "Your key is too long", fields=fields)
+    if "\0" in key:
+        raise invalid_argument("Object key must not contain a null character.", "Key", key.replace("\0", ""))
+
+
+def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """User metadata with names in lower case, as headers come back."""
+    found = {name.lower(): value for name, value in (metadata or {}).items()}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in found.items())
+    if size > _MOST_METADATA:
+        text = "Your metadata headers exceed the maximum allowed metadata size"
+        fields = {"Size": str(size), "MaxSizeAllowed": str(_MOST_METADATA)}
+        raise AwsError("MetadataTooLarge", text, fields=fields)
+    return found
+
+
+def check_encryption(operation: str, algorithm: str | None) -> None:
+    if algorithm not in (None, ENCRYPTED):
+        raise not_supported("s3", operation, f"ServerSideEncryption {algorithm}")
+
+
+def check_acl(operation: str, bucket: Record, acl: str | None) -> None:
+    """ACLs are off where the bucket's owner is enforced; where they are not, they would have to be honoured."""
+    if acl in (None, "bucket-owner-full-control"):
+        return
+    if acls_are_off(bucket):
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+    raise not_supported("s3", operation, f"ACL {acl}")
+
+
+def acls_are_off(bucket: Record) -> bool:
+    rules = bucket.value.get("OwnershipControls", {}).get("Rules", [])
+    return any(rule.get("ObjectOwnership") == "BucketOwnerEnforced" for rule in rules)

@@ -1,0 +1,129 @@
+"""PutObject."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from nightbus.aws.ids import new_uuid
+from nightbus.aws.replies import ByteStream
+from nightbus.services.context import Context
+from nightbus.services.s3 import checksums
+from nightbus.services.s3.bodies import chunks_of
+from nightbus.services.s3.conditions import check_write
+from nightbus.services.s3.history import history_of
+from nightbus.services.s3.properties import (
+    ENCRYPTED,
+    check_acl,
+    check_encryption,
+    check_key,
+    checked_metadata,
+    kept_headers,
+    tags_of_header,
+)
+from nightbus.services.s3.records import Version, find_bucket, shown_version_id
+from nightbus.services.s3.writing import write
+from nightbus.store.interface import Blob, KeepBlob, Record, ReleaseBlob
+
+
+async def put_object(
+    ctx: Context,
+    *,
+    bucket: str,
+    key: str,
+    body: ByteStream | bytes | str | None = None,
+    acl: str | None = None,
+    cache_control: str | None = None,
+    content_disposition: str | None = None,
+    content_encoding: str | None = None,
+    content_language: str | None = None,
+    content_length: int | None = None,
+    content_md5: str | None = None,
+    content_type: str | None = None,
+    checksum_algorithm: str | None = None,
+    checksum_crc32: str | None = None,
+    checksum_crc32_c: str | None = None,
+    checksum_crc64_nvme: str | None = None,
+    checksum_sha1: str | None = None,
+    checksum_sha256: str | None = None,
+    expires: datetime | str | None = None,
+    if_match: str | None = None,
+    if_none_match: str | None = None,
+    metadata: dict[str, str] | None = None,
+    server_side_encryption: str | None = None,
+    storage_class: str | None = None,
+    website_redirect_location: str | None = None,
+    tagging: str | None = None,
+    expected_bucket_owner: str | None = None,
+) -> dict[str, Any]:
+    """Lengths and checksums that the client claims are verified by the gateway while the body is read."""
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    check_key(key)
+    check_acl("PutObject", record, acl)
+    check_encryption("PutObject", server_side_encryption)
+    headers = kept_headers(
+        cache_control=cache_control,
+        content_disposition=content_disposition,
+        content_encoding=content_encoding,
+        content_language=content_language,
+        content_type=content_type,
+        expires=expires,
+        storage_class=storage_class,
+        website_redirect_location=website_redirect_location,
+    )
+    kept_metadata, tags = checked_metadata(metadata), tags_of_header(tagging)
+    if if_match is not None or if_none_match is not None:
+        check_write((await history_of(ctx, record, key)).current, key, if_match, if_none_match)
+    blob = await ctx.store.put_blob(chunks_of(body))
+    claimed = {
+        "ChecksumCRC32": checksum_crc32,
+        "ChecksumCRC32C": checksum_crc32_c,
+        "ChecksumCRC64NVME": checksum_crc64_nvme,
+        "ChecksumSHA1": checksum_sha1,
+        "ChecksumSHA256": checksum_sha256,
+    }
+    try:
+        found = checksums.given(claimed, body)
+        checksums.check_announced(checksum_algorithm, found)
+        version = Version(
+            key=key,
+            version_id="",
+            modified=ctx.now_ms(),
+            owner=new_owner(bucket),
+            digest=blob.digest,
+            size=blob.size,
+            etag=blob.md5,
+            md5=blob.md5,
+            headers=headers,
+            metadata=kept_metadata,
+            checksums=found,
+            tags=tags,
+        )
+        record, version = await write(
+            ctx, bucket, version, lambda current: check_write(current, key, if_match, if_none_match)
+        )
+    except BaseException:
+        await forget(ctx, blob)
+        raise
+    shown_type = version.checksum_type if found else None
+    return {**written(record, version), **found, "ChecksumType": shown_type}
+
+
+def new_owner(bucket: str) -> str:
+    """Under which one version keeps its blob."""
+    return f"s3/{bucket}/{new_uuid()}"
+
+
+async def forget(ctx: Context, blob: Blob) -> None:
+    """A blob that nobody will keep goes at once: kept and let go in one commit."""
+    owner = new_owner("")
+    await ctx.store.commit(KeepBlob(blob.digest, owner), ReleaseBlob(blob.digest, owner))
+
+
+def written(bucket: Record, version: Version) -> dict[str, Any]:
+    """What every operation says that made a version."""
+    return {
+        "ETag": version.quoted_etag,
+        "ServerSideEncryption": ENCRYPTED,
+        "VersionId": shown_version_id(bucket, version.version_id),
+    }
