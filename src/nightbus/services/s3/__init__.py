@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightbus.services.context import Handler
+from nightbus.services.context import Handler, Worker
 from nightbus.services.s3 import (
     attributes,
     buckets,
@@ -13,6 +13,7 @@ from nightbus.services.s3 import (
     listing,
     objects,
     parts,
+    policies,
     putting,
     tagging,
     uploads,
@@ -23,13 +24,6 @@ from nightbus.services.s3.configuration import deleter, fixed, getter, missing, 
 _DEFAULT_ENCRYPTION = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
 }
-_ALL_BLOCKED = {
-    "BlockPublicAcls": True,
-    "IgnorePublicAcls": True,
-    "BlockPublicPolicy": True,
-    "RestrictPublicBuckets": True,
-}
-_OWNER_ENFORCED = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 
 HANDLERS: dict[str, Handler] = {
     "CreateBucket": buckets.create_bucket,
@@ -62,11 +56,11 @@ HANDLERS: dict[str, Handler] = {
         "versioning_configuration", "VersioningConfiguration", configuration.check_versioning
     ),
     "GetBucketVersioning": getter("VersioningConfiguration", None),
-    "PutBucketPolicy": putter("policy", "Policy", configuration.check_policy, 204),
+    "PutBucketPolicy": policies.put_bucket_policy,
     "GetBucketPolicy": getter(
         "Policy", missing("NoSuchBucketPolicy", "The bucket policy does not exist"), "Policy"
     ),
-    "GetBucketPolicyStatus": configuration.get_bucket_policy_status,
+    "GetBucketPolicyStatus": policies.get_bucket_policy_status,
     "DeleteBucketPolicy": deleter("Policy"),
     "PutBucketTagging": putter("tagging", "Tagging", configuration.check_tags, 204),
     "GetBucketTagging": getter("Tagging", missing("NoSuchTagSet", "The TagSet does not exist")),
@@ -79,12 +73,41 @@ HANDLERS: dict[str, Handler] = {
     ),
     "DeleteBucketEncryption": deleter("Encryption"),
     "PutPublicAccessBlock": putter("public_access_block_configuration", "PublicAccessBlock"),
-    "GetPublicAccessBlock": getter("PublicAccessBlock", None, "PublicAccessBlockConfiguration", _ALL_BLOCKED),
+    "GetPublicAccessBlock": getter(
+        "PublicAccessBlock",
+        missing(
+            "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"
+        ),
+        "PublicAccessBlockConfiguration",
+    ),
     "DeletePublicAccessBlock": deleter("PublicAccessBlock"),
-    "PutBucketOwnershipControls": putter("ownership_controls", "OwnershipControls"),
-    "GetBucketOwnershipControls": getter("OwnershipControls", None, "OwnershipControls", _OWNER_ENFORCED),
+    "PutBucketOwnershipControls": putter(
+        "ownership_controls", "OwnershipControls", configuration.check_ownership
+    ),
+    "GetBucketOwnershipControls": getter(
+        "OwnershipControls",
+        missing("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
+        "OwnershipControls",
+    ),
     "DeleteBucketOwnershipControls": deleter("OwnershipControls"),
     "GetBucketAcl": configuration.get_acl,
+    "PutBucketAcl": configuration.put_bucket_acl,
+    "PutObjectAcl": configuration.put_object_acl,
+    "DeleteBucketCors": deleter("Cors"),
+    "DeleteBucketLifecycle": deleter("Lifecycle"),
+    "DeleteBucketWebsite": deleter("Website"),
+    "PutBucketNotificationConfiguration": configuration.put_bucket_notification_configuration,
+    "GetBucketAccelerateConfiguration": fixed({}),
+    "GetBucketReplication": getter(
+        "Replication",
+        missing("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+    ),
+    "GetObjectLockConfiguration": getter(
+        "ObjectLock",
+        missing(
+            "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"
+        ),
+    ),
     "GetBucketCors": getter(
         "Cors", missing("NoSuchCORSConfiguration", "The CORS configuration does not exist")
     ),
@@ -99,3 +122,5 @@ HANDLERS: dict[str, Handler] = {
         missing("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
     ),
 }
+
+WORKERS: list[Worker] = [buckets.reopen_buckets]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -9,14 +10,17 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
 from nightbus.aws.replies import Reply
-from nightbus.services.context import Context
-from nightbus.services.s3.errors import invalid_argument
+from nightbus.services.context import Context, Platform
+from nightbus.services.s3.configuration import check_tags, save
+from nightbus.services.s3.errors import conflicting, invalid_argument
 from nightbus.services.s3.records import BUCKET, find_bucket, object_kind, owner_of, upload_kind, version_kind
 from nightbus.services.s3.uploads import removal_of
 from nightbus.store.interface import SYSTEM, Conflict, DeleteRecord, PutRecord
 
 _NAME = re.compile(r"(?!xn--|sthree-|\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9](?<!-s3alias)")
 _HOME = "us-east-1"
+_ENFORCED = "BucketOwnerEnforced"
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _PAGE = 10_000
 
 
@@ -32,8 +36,7 @@ async def create_bucket(
         raise AwsError(
             "InvalidBucketName", "The specified bucket is not valid.", fields={"BucketName": bucket}
         )
-    if acl not in (None, "private"):
-        raise not_supported("s3", "CreateBucket", f"ACL {acl}")
+    _check_acl(acl, object_ownership)
     configuration = create_bucket_configuration or {}
     if set(configuration) - {"LocationConstraint", "Tags"}:
         raise not_supported("s3", "CreateBucket", "a directory bucket")
@@ -43,16 +46,26 @@ async def create_bucket(
         "Account": ctx.account,
         "Region": region,
         "Created": ctx.now_ms(),
+        "PublicAccessBlock": dict.fromkeys(_BLOCKS, True),
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": object_ownership or _ENFORCED}]},
     }
     if configuration.get("Tags"):
+        check_tags({"TagSet": configuration["Tags"]})
         value["Tagging"] = {"TagSet": configuration["Tags"]}
-    if object_ownership is not None:
-        value["OwnershipControls"] = {"Rules": [{"ObjectOwnership": object_ownership}]}
     try:
         await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=0))
     except Conflict:
         await _refuse_taken(ctx, bucket)
     return {"Location": f"/{bucket}"}
+
+
+def _check_acl(acl: str | None, ownership: str | None) -> None:
+    if acl in (None, "private"):
+        return
+    if ownership in (None, _ENFORCED):
+        text = "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"
+        raise AwsError("InvalidBucketAclWithObjectOwnership", text)
+    raise not_supported("s3", "CreateBucket", f"ACL {acl}")
 
 
 def _region(ctx: Context, constraint: str | None) -> str:
@@ -97,17 +110,38 @@ async def get_bucket_location(
 
 
 async def delete_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> Reply:
-    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    """First the bucket is closed, so that nothing can come in between the look into it and its end."""
+    await save(ctx, bucket, expected_bucket_owner, {"Closing": True})
+    try:
+        record = await find_bucket(ctx, bucket)
+        await _check_empty(ctx, bucket)
+        uploads = await ctx.store.list(SYSTEM, upload_kind(bucket))
+        removals = [change for upload in uploads for change in await removal_of(ctx, bucket, upload)]
+        await ctx.store.commit(*removals, DeleteRecord(SYSTEM, BUCKET, bucket, expect=record.revision))
+    except (AwsError, Conflict) as failure:
+        await save(ctx, bucket, None, {"Closing": None})
+        raise failure if isinstance(failure, AwsError) else conflicting() from failure
+    return Reply(status=204)
+
+
+async def _check_empty(ctx: Context, bucket: str) -> None:
+    """Delete markers count as well."""
     for kind in (object_kind(bucket), version_kind(bucket)):
-        if await ctx.store.list(SYSTEM, kind, limit=1):
+        for left in await ctx.store.list(SYSTEM, kind, limit=1):
             text = "The bucket you tried to delete is not empty"
-            if kind == version_kind(bucket):
+            if kind == version_kind(bucket) or left.value["delete_marker"]:
                 text += ". You must delete all versions in the bucket."
             raise AwsError("BucketNotEmpty", text, 409, fields={"BucketName": bucket})
-    uploads = await ctx.store.list(SYSTEM, upload_kind(bucket))
-    removals = [change for upload in uploads for change in await removal_of(ctx, bucket, upload)]
-    await ctx.store.commit(*removals, DeleteRecord(SYSTEM, BUCKET, bucket, expect=record.revision))
-    return Reply(status=204)
+
+
+async def reopen_buckets(platform: Platform) -> None:
+    """What a crash left closed, since its deletion did not come to its end."""
+    for record in await platform.store.list(SYSTEM, BUCKET):
+        if record.value.pop("Closing", None):
+            with contextlib.suppress(Conflict):
+                await platform.store.commit(
+                    PutRecord(SYSTEM, BUCKET, record.key, record.value, expect=record.revision)
+                )
 
 
 async def list_buckets(

@@ -5,21 +5,23 @@ Versioning has its effect in `writing.py`; the others are kept and shown, and en
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Handler
-from nightbus.services.s3.errors import malformed_xml
+from nightbus.services.s3.errors import conflicting, malformed_xml
 from nightbus.services.s3.history import find_version
+from nightbus.services.s3.properties import check_acl, tags_by_key
 from nightbus.services.s3.records import BUCKET, canonical_id, find_bucket
 from nightbus.store.interface import SYSTEM, Conflict, PutRecord
 
 Check = Callable[[Any], None]
-_LARGEST_POLICY = 20_480
+_ATTEMPTS = 50
+_MOST_TAGS = 50
 
 
 def _handler(run: Callable[..., Any], *names: str) -> Handler:
@@ -36,13 +38,13 @@ def _handler(run: Callable[..., Any], *names: str) -> Handler:
 
 async def save(ctx: Context, bucket: str, owner: str | None, changes: Mapping[str, Any]) -> None:
     """Set (or, with None, remove) members of the bucket's record."""
-    record = await find_bucket(ctx, bucket, owner)
-    value = {name: one for name, one in {**record.value, **changes}.items() if one is not None}
-    try:
-        await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=record.revision))
-    except Conflict as changed:
-        text = "A conflicting conditional operation is currently in progress against this resource."
-        raise AwsError("OperationAborted", f"{text} Please try again.", 409) from changed
+    for _ in range(_ATTEMPTS):
+        record = await find_bucket(ctx, bucket, owner)
+        value = {name: one for name, one in {**record.value, **changes}.items() if one is not None}
+        with contextlib.suppress(Conflict):
+            await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=record.revision))
+            return
+    raise conflicting()
 
 
 def putter(parameter: str, member: str, check: Check | None = None, status: int | None = None) -> Handler:
@@ -96,23 +98,6 @@ def missing(code: str, message: str) -> AwsError:
     return AwsError(code, message, 404)
 
 
-def check_policy(text: str) -> None:
-    """Raises AwsError MalformedPolicy for what is no policy."""
-    if len(text.encode()) > _LARGEST_POLICY:
-        raise AwsError("PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
-    try:
-        policy = json.loads(text)
-    except ValueError as broken:
-        raise AwsError("MalformedPolicy", "This policy contains invalid Json") from broken
-    if not isinstance(policy, dict) or "Statement" not in policy:
-        raise AwsError("MalformedPolicy", "Missing required field Statement")
-    statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
-    for statement in statements:
-        for name in ("Effect", "Action", "Resource", "Principal"):
-            if not isinstance(statement, dict) or not {name, f"Not{name}"} & set(statement):
-                raise AwsError("MalformedPolicy", f"Missing required field {name}")
-
-
 def check_versioning(value: Mapping[str, Any]) -> None:
     if value.get("Status") not in ("Enabled", "Suspended"):
         raise malformed_xml()
@@ -130,26 +115,52 @@ def check_encryption(value: Mapping[str, Any]) -> None:
 
 
 def check_tags(value: Mapping[str, Any]) -> None:
-    keys = [tag["Key"] for tag in value.get("TagSet", [])]
-    if len(set(keys)) != len(keys):
-        raise AwsError("InvalidTag", "Cannot provide multiple Tags with the same key")
+    """Those of a bucket may be the system's, since a stack marks what is its own."""
+    if len(tags_by_key(value.get("TagSet", []))) > _MOST_TAGS:
+        raise AwsError("BadRequest", f"Bucket tag count cannot be greater than {_MOST_TAGS}")
 
 
-async def get_bucket_policy_status(
-    ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None
-) -> dict[str, Any]:
-    record = await find_bucket(ctx, bucket, expected_bucket_owner)
-    policy = record.value.get("Policy")
-    if policy is None:
-        raise AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404)
-    parsed = json.loads(policy)["Statement"]
-    public = any(
-        statement.get("Effect") == "Allow"
-        and statement.get("Principal") in ("*", {"AWS": "*"})
-        and not statement.get("Condition")
-        for statement in (parsed if isinstance(parsed, list) else [parsed])
-    )
-    return {"PolicyStatus": {"IsPublic": public}}
+def check_ownership(value: Mapping[str, Any]) -> None:
+    if len(value.get("Rules", [])) != 1:
+        raise malformed_xml()
+
+
+def check_notification(value: Mapping[str, Any]) -> None:
+    """Nothing is sent yet, so that only nothing can be asked for."""
+    for name, configured in value.items():
+        if configured or name == "EventBridgeConfiguration":
+            raise not_supported("s3", "PutBucketNotificationConfiguration", name)
+
+
+async def put_bucket_notification_configuration(
+    ctx: Context,
+    *,
+    bucket: str,
+    notification_configuration: dict[str, Any],
+    expected_bucket_owner: str | None = None,
+) -> None:
+    await find_bucket(ctx, bucket, expected_bucket_owner)
+    check_notification(notification_configuration)
+
+
+async def put_bucket_acl(
+    ctx: Context, *, bucket: str, acl: str | None = None, expected_bucket_owner: str | None = None
+) -> None:
+    """There are only the owner's own rights, so that nothing else can be put."""
+    check_acl("PutBucketAcl", await find_bucket(ctx, bucket, expected_bucket_owner), acl)
+
+
+async def put_object_acl(
+    ctx: Context,
+    *,
+    bucket: str,
+    key: str,
+    acl: str | None = None,
+    version_id: str | None = None,
+    expected_bucket_owner: str | None = None,
+) -> None:
+    record, _ = await find_version(ctx, bucket, key, version_id, expected_bucket_owner)
+    check_acl("PutObjectAcl", record, acl)
 
 
 async def get_acl(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> dict[str, Any]:

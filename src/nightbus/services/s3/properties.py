@@ -51,17 +51,26 @@ def tags_of_header(text: str | None) -> dict[str, str]:
     return checked_tags([{"Key": key, "Value": value} for key, value in pairs])
 
 
-def checked_tags(tags: Sequence[Mapping[str, str]], most: int = _MOST_TAGS) -> dict[str, str]:
-    """Raises AwsError BadRequest or InvalidTag."""
-    if len(tags) > most:
-        raise AwsError("BadRequest", f"Object tags cannot be greater than {most}")
+def checked_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Of an object. Raises AwsError BadRequest or InvalidTag."""
+    if len(tags) > _MOST_TAGS:
+        raise AwsError("BadRequest", f"Object tags cannot be greater than {_MOST_TAGS}")
+    for tag in tags:
+        if tag["Key"].lower().startswith("aws:"):
+            text = "System tags cannot be added/updated by requester"
+            raise AwsError("InvalidTag", text, fields={"TagKey": tag["Key"]})
+    return tags_by_key(tags)
+
+
+def tags_by_key(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Raises AwsError InvalidTag."""
     found: dict[str, str] = {}
     for tag in tags:
         key, value = tag["Key"], tag["Value"]
         if key in found:
             text = "Cannot provide multiple Tags with the same key"
             raise AwsError("InvalidTag", text, fields={"TagKey": key})
-        if not key or len(key) > _LONGEST_TAG_KEY or key.lower().startswith("aws:"):
+        if not key or len(key) > _LONGEST_TAG_KEY:
             raise AwsError("InvalidTag", "The TagKey you have provided is invalid", fields={"TagKey": key})
         if len(value) > _LONGEST_TAG_VALUE:
             text = "The TagValue you have provided is invalid"

@@ -1,0 +1,117 @@
+"""Bucket policies: kept and shown; what they allow is enforced by the identity issue."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.replies import Reply
+from nightbus.services.context import Context
+from nightbus.services.s3.configuration import save
+from nightbus.services.s3.records import find_bucket
+
+_LARGEST = 20_480
+_VERSIONS = ("2008-10-17", "2012-10-17")
+
+
+async def put_bucket_policy(
+    ctx: Context,
+    *,
+    bucket: str,
+    policy: str,
+    confirm_remove_self_bucket_access: bool = False,
+    content_md5: str | None = None,
+    checksum_algorithm: str | None = None,
+    expected_bucket_owner: str | None = None,
+) -> Reply:
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    parsed = parse(policy, bucket)
+    if is_public(parsed) and record.value.get("PublicAccessBlock", {}).get("BlockPublicPolicy"):
+        text = f"User: {ctx.caller.arn} is not authorized to perform: s3:PutBucketPolicy on resource:"
+        text += f' "arn:aws:s3:::{bucket}" because public policies are prevented by the BlockPublicPolicy setting in S3'
+        raise AwsError("AccessDenied", f"{text} Block Public Access.", 403)
+    await save(ctx, bucket, expected_bucket_owner, {"Policy": policy})
+    return Reply(status=204)
+
+
+async def get_bucket_policy_status(
+    ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None
+) -> dict[str, Any]:
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    policy = record.value.get("Policy")
+    if policy is None:
+        raise no_policy(bucket)
+    return {"PolicyStatus": {"IsPublic": is_public(json.loads(policy))}}
+
+
+def no_policy(bucket: str) -> AwsError:
+    fields = {"BucketName": bucket}
+    return AwsError("NoSuchBucketPolicy", "The bucket policy does not exist", 404, fields=fields)
+
+
+def parse(text: str, bucket: str) -> Mapping[str, Any]:
+    """Raises AwsError MalformedPolicy for what is no policy of this bucket."""
+    if len(text.encode()) > _LARGEST:
+        raise AwsError("PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
+    try:
+        policy = json.loads(text)
+    except (ValueError, RecursionError) as broken:
+        raise _malformed("This policy contains invalid Json") from broken
+    if not isinstance(policy, dict):
+        raise _malformed("This policy contains invalid Json")
+    if "Version" in policy and policy["Version"] not in _VERSIONS:
+        raise _malformed("The policy must contain a valid version string")
+    if not policy.get("Statement"):
+        raise _malformed("Missing required field Statement")
+    for statement in _statements(policy):
+        _check_statement(statement, bucket)
+    return policy
+
+
+def is_public(policy: Mapping[str, Any]) -> bool:
+    """Whether anyone at all is allowed something. A condition narrows it; which ones do is not looked at yet."""
+    return any(
+        statement.get("Effect") == "Allow"
+        and _is_everyone(statement.get("Principal"))
+        and not statement.get("Condition")
+        for statement in _statements(policy)
+    )
+
+
+def _is_everyone(principal: Any) -> bool:
+    return principal == "*" or (isinstance(principal, dict) and "*" in _listed(principal.get("AWS", [])))
+
+
+def _check_statement(statement: Any, bucket: str) -> None:
+    if not isinstance(statement, dict):
+        raise _malformed("This policy contains invalid Json")
+    for name in ("Effect", "Action", "Resource", "Principal"):
+        if not {name, f"Not{name}"} & set(statement):
+            raise _malformed(f"Missing required field {name}")
+    if statement.get("Effect") not in ("Allow", "Deny"):
+        raise _malformed(f"Invalid effect: {statement.get('Effect')}")
+    for action in _listed(statement.get("Action", statement.get("NotAction"))):
+        if not isinstance(action, str) or (action != "*" and not action.lower().startswith("s3:")):
+            raise _malformed("Policy has invalid action")
+    for resource in _listed(statement.get("Resource", statement.get("NotResource"))):
+        if not isinstance(resource, str) or not _is_in(resource, bucket):
+            raise _malformed("Policy has invalid resource")
+
+
+def _is_in(resource: str, bucket: str) -> bool:
+    named = resource.split(":", 5)[-1] if resource.startswith("arn:") else ""
+    return named == bucket or named.startswith(f"{bucket}/")
+
+
+def _statements(policy: Mapping[str, Any]) -> Iterator[Any]:
+    yield from _listed(policy["Statement"])
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _malformed(message: str) -> AwsError:
+    return AwsError("MalformedPolicy", message)
