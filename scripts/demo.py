@@ -267,9 +267,10 @@ def screen(way: Way) -> Group:
     for rule in way.event["rules"]:
         if not rule["matched"]:
             matched.append(f"{rule['rule']}  did not: {rule['why']}\n", style="dim")
+    matched.rstrip()
     return Group(
         panel("1  The order function published an event", Text(json.dumps(event, indent=2))),
-        panel("2  The rule that matched", Text(matched.plain.rstrip()) if not matched.spans else matched),
+        panel("2  The rule that matched", matched),
         panel("3  What the functions logged", logs_text(way)),
         panel("4  The invoice", invoice_table(way)),
     )
@@ -312,13 +313,14 @@ def invoice_table(way: Way) -> Group:
 
 def how_to_go_on(endpoint: str, way: Way, seconds: float) -> str:
     port = endpoint.rsplit(":", 1)[1]
-    nightbus = f"{BIN.relative_to(ROOT) if BIN.is_relative_to(ROOT) else BIN}/nightbus"
+    tools = BIN.relative_to(ROOT) if BIN.is_relative_to(ROOT) else BIN
+    nightbus = f"{tools}/nightbus"
     option = "" if port == "4566" else f" --port {port}"
     return (
         f"[bold]Done in {seconds:.0f} s.[/] The node goes on at {endpoint}. Go on from here:\n"
         f'  [bold]eval "$({nightbus} env{option})"[/]  then any of: sam, aws, cdk, boto3\n'
         f"  [bold]{nightbus} explain{option} {way.event['event']['id']}[/]\n"
-        f"  [bold]{nightbus} run{option} -- {BIN.name}/../sam logs --stack-name {STACK} --tail[/]\n"
+        f"  [bold]{nightbus} run{option} -- {tools}/sam logs --stack-name {STACK} --tail[/]\n"
         f"  [bold]{nightbus} status{option}[/]   what the node holds\n"
         f"  [bold]{nightbus} stop{option}[/]     stop it; its data stays for the next start"
     )
