@@ -169,7 +169,7 @@ def run(
 
 
 def place_order(endpoint: str) -> Way:
-    session = boto3.Session("000000000000", "nightbus", region_name=REGION)
+    session: Any = boto3.Session("000000000000", "nightbus", region_name=REGION)
 
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)

@@ -62,7 +62,8 @@ class RunningNode:
         options.setdefault("config", config)
         options.setdefault("aws_access_key_id", account)
         options.setdefault("aws_secret_access_key", "test")
-        return boto3.client(service, region_name=region, endpoint_url=self.endpoint, **options)
+        make: Any = boto3.client
+        return make(service, region_name=region, endpoint_url=self.endpoint, **options)
 
     def environment(self) -> dict[str, str]:
         """For tools that talk to this node."""
@@ -91,7 +92,7 @@ class RunningNode:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's, less every setting of AWS tools and of Nightbus, with the tools of its interpreter found first."""
+    """This process's, less every setting of AWS tools and of Nightbus; its interpreter's tools are found first."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NIGHTBUS_"))}
     tools = str(Path(sys.executable).parent)
     return kept | {

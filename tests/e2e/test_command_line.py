@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -163,6 +162,6 @@ def test_stop_ends_the_node_and_its_data_stays(tmp_path: Path) -> None:
     node = RunningNode(data=tmp_path / "data")
     try:
         assert node.client("logs").describe_log_groups()["logGroups"][0]["logGroupName"] == "kept"
-        assert os.stat(tmp_path / "data").st_mode & 0o077 == 0
+        assert (tmp_path / "data").stat().st_mode & 0o077 == 0
     finally:
         assert node.stop() == 0

@@ -9,7 +9,6 @@ import json
 import re
 from typing import Any
 
-import boto3
 import pexpect
 import pytest
 from botocore.exceptions import ClientError
@@ -61,7 +60,7 @@ def test_sam_deploy_guided(shop: Shop) -> None:
         terminal.sendline(reply)
     terminal.expect(pexpect.EOF)
     terminal.close()
-    transcript = plain(terminal.before)
+    transcript = plain(terminal.before or "")
     shop.seen["deploy"] = transcript
     assert terminal.exitstatus == 0, transcript
     assert "Managed S3 bucket: aws-sam-cli-managed-default-samclisourcebucket-" in transcript
@@ -274,13 +273,7 @@ def test_sam_list_endpoints(shop: Shop) -> None:
 
 def test_sam_delete_leaves_nothing(shop: Shop) -> None:
     shop.run("sam", "delete", "--stack-name", STACK, "--region", "us-east-1", "--no-prompts")
-    session = boto3.Session(
-        aws_access_key_id="000000000000", aws_secret_access_key="x", region_name="us-east-1"
-    )
-
-    def client(service: str) -> Any:
-        return session.client(service, endpoint_url=shop.node.endpoint)
-
+    client = shop.node.client
     assert client("lambda").list_functions()["Functions"] == []
     assert client("events").list_rules()["Rules"] == []
     assert client("iam").list_roles()["Roles"] == []

@@ -57,7 +57,7 @@ def _read(key: str) -> tuple[dict[str, Any], str | None]:
 
 
 def _write(key: str, ledger: dict[str, Any], tag: str | None) -> bool:
-    condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
+    condition: dict[str, Any] = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
     body = json.dumps(ledger, indent=2).encode()
     try:
         s3.put_object(Bucket=BUCKET, Key=key, Body=body, ContentType="application/json", **condition)

@@ -62,7 +62,7 @@ def _customer_problems(customer: Any) -> list[str]:
         f"customer.{field} is missing" for field in ("name", "email") if not _is_text(customer.get(field))
     ]
     email = customer.get("email")
-    if _is_text(email) and not 0 < email.find("@") < len(email) - 1:
+    if isinstance(email, str) and email.strip() and not 0 < email.find("@") < len(email) - 1:
         found.append(f"customer.email {email!r} is not an address")
     return found
 

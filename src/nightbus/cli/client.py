@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,9 @@ class NotRunning(CommandFailed):
     """Nothing answers at the node's address."""
 
 
-def ask(settings: Settings, path: str, timeout: float = 10.0, **query: str) -> dict[str, Any]:
+def ask(
+    settings: Settings, path: str, query: Mapping[str, str] | None = None, timeout: float = 10.0
+) -> dict[str, Any]:
     """GET `/_nightbus/<path>`. Raises NotRunning, or CommandFailed with what the node said."""
     url = f"{settings.endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
     try:

@@ -15,7 +15,9 @@ def explain_event(
     settings: Settings, event_id: str, rule: str | None, region: str | None, as_json: bool
 ) -> None:
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
-    found = ask(settings, "explain", **query, **({"rule": rule} if rule else {}))
+    if rule:
+        query["rule"] = rule
+    found = ask(settings, "explain", query)
     print(json.dumps(found, indent=2) if as_json else told(found))
 
 

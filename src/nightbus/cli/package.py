@@ -22,7 +22,8 @@ from nightbus.cli.main import CommandFailed
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {"__pycache__", ".git", ".aws-sam", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-_SEPARATE = {  # type: (property, bucket member, key member)
+_SEPARATE = {
+    # a resource type: its property, and the members of that for bucket and key
     "AWS::Lambda::Function": ("Code", "S3Bucket", "S3Key"),
     "AWS::Lambda::LayerVersion": ("Content", "S3Bucket", "S3Key"),
 }

@@ -62,8 +62,8 @@ class _Template:
                 found[segment[1:-1]] = unquote(parts[at])
             elif segment != parts[at]:
                 return None
-        rest = parts[len(self.segments) :]
-        return found if rest in ([], [""]) else None
+        behind = parts[len(self.segments) :]
+        return found if behind in ([], [""]) else None
 
     def score(self, request: WireRequest) -> tuple[int, ...] | None:
         """How much of the request it asks for; None when the request lacks some of it."""

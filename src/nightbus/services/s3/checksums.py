@@ -89,7 +89,6 @@ def type_for(algorithm: str | None, asked: str | None) -> str | None:
     return chosen
 
 
-def mismatch(expected: str | None, actual: str | None) -> AwsError:
-    shown = [(algorithm or "null").lower() for algorithm in (expected, actual)]
-    text = f"Checksum Type mismatch occurred, expected checksum Type: {shown[0]}, actual checksum Type: {shown[1]}"
-    return invalid_request(text)
+def mismatch(expected: str, actual: str | None) -> AwsError:
+    text = f"Checksum Type mismatch occurred, expected checksum Type: {expected.lower()}, actual checksum Type:"
+    return invalid_request(f"{text} {(actual or 'null').lower()}")
