@@ -90,5 +90,7 @@ def type_for(algorithm: str | None, asked: str | None) -> str | None:
 
 
 def mismatch(expected: str, actual: str | None) -> AwsError:
-    text = f"Checksum Type mismatch occurred, expected checksum Type: {expected.lower()}, actual checksum Type:"
+    text = (
+        f"Checksum Type mismatch occurred, expected checksum Type: {expected.lower()}, actual checksum Type:"
+    )
     return invalid_request(f"{text} {(actual or 'null').lower()}")
