@@ -6,6 +6,7 @@ Run: python bench/node.py [--json FILE]. It starts nodes of its own on loopback 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import shutil
@@ -120,11 +121,30 @@ def invoking(node: RunningNode) -> dict[str, float]:
         client.update_function_configuration(FunctionName=function, Description=f"cold start {attempt}")
         cold.append(timed(refused) * 1000)
     warm = sorted(timed(refused) * 1000 for _ in range(INVOCATIONS))
+    plain = sorted(plain_invocations(node, function))
     return {
         "cold start with boto3, by boto3, ms p50": statistics.median(cold),
         "warm Invoke by boto3, ms p50": warm[len(warm) // 2],
         "warm Invoke by boto3, ms p99": warm[len(warm) * 99 // 100],
+        "warm Invoke by plain HTTP, ms p50": plain[len(plain) // 2],
+        "warm Invoke by plain HTTP, ms p99": plain[len(plain) * 99 // 100],
     }
+
+
+def plain_invocations(node: RunningNode, function: str) -> list[float]:
+    """Without the client's own share: one connection, a request that is made once."""
+    connection = http.client.HTTPConnection("127.0.0.1", node.port)
+    scope = "000000000000/20260101/us-east-1/lambda/aws4_request"
+    headers = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"}
+
+    def once() -> None:
+        connection.request("POST", f"/2015-03-31/functions/{function}/invocations", b"{}", headers)
+        reply = connection.getresponse()
+        if reply.status != 200:
+            raise RuntimeError(reply.read())
+        reply.read()
+
+    return [timed(once) * 1000 for _ in range(INVOCATIONS)]
 
 
 def timed(work: Callable[[], None]) -> float:

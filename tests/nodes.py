@@ -93,7 +93,8 @@ class RunningNode:
 
 def clean_environment() -> dict[str, str]:
     """This process's, less every setting of AWS tools and of Nightbus; its interpreter's tools are found first."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "NIGHTBUS_"))}
+    dropped = ("AWS_", "NIGHTBUS_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     tools = str(Path(sys.executable).parent)
     return kept | {
         "PATH": f"{tools}{os.pathsep}{kept.get('PATH', '')}",

@@ -40,14 +40,19 @@ class History:
 
 
 async def history_of(ctx: Context, bucket: Record, key: str) -> History:
-    record = await ctx.store.get(SYSTEM, object_kind(bucket.key), key)
-    if record is None:
-        return History()
-    older: list[tuple[Version, int]] = []
-    if was_ever_versioned(bucket):
-        records = await ctx.store.list(SYSTEM, version_kind(bucket.key), prefix=f"{key}\0")
-        older = [(Version.of(one), one.revision) for one in records]
-    return History(Version.of(record), record.revision, older)
+    """As it stood at one moment: versions move between the two kinds of records, so the current one is read again."""
+    while True:
+        record = await ctx.store.get(SYSTEM, object_kind(bucket.key), key)
+        if record is None:
+            return History()
+        older: list[tuple[Version, int]] = []
+        if was_ever_versioned(bucket):
+            records = await ctx.store.list(SYSTEM, version_kind(bucket.key), prefix=f"{key}\0")
+            older = [(Version.of(one), one.revision) for one in records]
+            again = await ctx.store.get(SYSTEM, object_kind(bucket.key), key)
+            if again is None or again.revision != record.revision or again.value != record.value:
+                continue
+        return History(Version.of(record), record.revision, older)
 
 
 async def find_version(

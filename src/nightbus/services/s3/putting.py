@@ -115,9 +115,10 @@ def new_owner(bucket: str) -> str:
 
 
 async def forget(ctx: Context, blob: Blob) -> None:
-    """A blob that nobody will keep goes at once: kept and let go in one commit."""
+    """A blob that nobody will keep goes at once instead of at the next start: it is kept, and then let go."""
     owner = new_owner("")
-    await ctx.store.commit(KeepBlob(blob.digest, owner), ReleaseBlob(blob.digest, owner))
+    await ctx.store.commit(KeepBlob(blob.digest, owner))
+    await ctx.store.commit(ReleaseBlob(blob.digest, owner))
 
 
 def written(bucket: Record, version: Version) -> dict[str, Any]:
