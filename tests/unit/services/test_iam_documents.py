@@ -1,0 +1,156 @@
+"""The grammar of policy documents, with IAM's words for what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightbus.aws.errors import AwsError
+from nightbus.services.iam.documents import check_identity_policy, check_trust_policy, size
+from nightbus.services.iam.managed import document_of, known_arns
+
+IDENTITY = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+def text(*statements: Any, **more: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements), **more})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        text(IDENTITY),
+        json.dumps({"Statement": IDENTITY}),
+        text({"Effect": "Deny", "NotAction": ["iam:*", "sts:*"], "NotResource": "arn:aws:s3:::b/*"}),
+        text({**IDENTITY, "Sid": "One"}, {**IDENTITY, "Sid": "Two", "Action": "*"}, Id="x"),
+        text({**IDENTITY, "Condition": {"StringEquals": {"aws:RequestedRegion": ["eu-west-1"]}}}),
+    ],
+)
+def test_identity_policies(document: str) -> None:
+    check_identity_policy(document)
+
+
+def without(statement: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in statement.items() if key != name}
+
+
+SYNTAX = "Syntax errors in policy."
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("", SYNTAX),
+        ("[]", SYNTAX),
+        ('{"Version": "2012-10-17"}', SYNTAX),
+        (text(), SYNTAX),
+        (text("x"), SYNTAX),
+        (text(IDENTITY, Version="2020-01-01"), SYNTAX),
+        (text(IDENTITY, Unknown=1), SYNTAX),
+        (text({**IDENTITY, "Unknown": 1}), SYNTAX),
+        (text({**IDENTITY, "Effect": "allow"}), SYNTAX),
+        (text({**IDENTITY, "NotAction": "s3:*"}), SYNTAX),
+        (text({**IDENTITY, "Action": {"Ref": "x"}}), SYNTAX),
+        (text({**IDENTITY, "Condition": "x"}), SYNTAX),
+        (text(without(IDENTITY, "Action")), "Policy statement must contain actions."),
+        (text({**IDENTITY, "Action": []}), "Policy statement must contain actions."),
+        (text(without(IDENTITY, "Resource")), "Policy statement must contain resources."),
+        (text({**IDENTITY, "Principal": "*"}), "Policy document should not specify a principal."),
+        (
+            text({**IDENTITY, "Action": "GetObject"}),
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+        ),
+        (text({**IDENTITY, "Resource": "bucket"}), 'Resource bucket must be in ARN format or "*".'),
+        (
+            text({**IDENTITY, "Sid": "a"}, {**IDENTITY, "Sid": "a"}),
+            "Statement IDs (SID) in a single policy must be unique.",
+        ),
+    ],
+)
+def test_wrong_identity_policies(document: str, message: str) -> None:
+    with pytest.raises(AwsError) as caught:
+        check_identity_policy(document)
+    assert (caught.value.code, caught.value.message) == ("MalformedPolicyDocument", message)
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        "*",
+        {"AWS": "*"},
+        {"AWS": ["123456789012", "arn:aws:iam::123456789012:role/path/name"]},
+        {"Service": ["events.amazonaws.com", "states.eu-west-1.amazonaws.com"]},
+        {"Federated": "cognito-identity.amazonaws.com"},
+    ],
+)
+def test_trust_policies(principal: Any) -> None:
+    check_trust_policy(text({**TRUST, "Principal": principal}))
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("x", "This policy contains invalid Json"),
+        ("{}", "Missing required field Statement"),
+        (text({**TRUST, "Resource": "*"}), "Has prohibited field Resource"),
+        (text(without(TRUST, "Principal")), "Missing required field Principal"),
+        (text(without(TRUST, "Action")), "Missing required field Action"),
+        (text(without(TRUST, "Effect")), "Missing required field Effect"),
+        (text({**TRUST, "Action": "s3:Get"}), "AssumeRole policy may only specify STS AssumeRole actions."),
+        (
+            text({**TRUST, "Principal": {"Service": "lambda"}}),
+            'Invalid principal in policy: "SERVICE":"lambda"',
+        ),
+        (text({**TRUST, "Principal": {"AWS": "me"}}), 'Invalid principal in policy: "AWS":"me"'),
+        (text({**TRUST, "Principal": {"Nobody": "me"}}), 'Invalid principal in policy: "NOBODY"'),
+    ],
+)
+def test_wrong_trust_policies(document: str, message: str) -> None:
+    with pytest.raises(AwsError) as caught:
+        check_trust_policy(document)
+    assert (caught.value.code, caught.value.message) == ("MalformedPolicyDocument", message)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["Version", "Statement", "Effect", "Action", "Resource", "Principal", "Sid", "Condition"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(anything)
+def test_whatever_comes_it_is_taken_or_called_malformed(value: Any) -> None:
+    for check in (check_identity_policy, check_trust_policy):
+        for document in (json.dumps(value), text(value)):
+            try:
+                check(document)
+            except AwsError as error:
+                assert error.code == "MalformedPolicyDocument"
+
+
+def test_white_space_does_not_count() -> None:
+    assert size('{ "a":\n 1 }') == len('{"a":1}')
+
+
+def test_the_documents_of_aws_are_policies_that_the_translator_knows() -> None:
+    known = known_arns("us-east-1")
+    arns = [arn for arn in known if document_of(arn) is not None]
+    assert "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole" in arns
+    for arn in arns:
+        found = document_of(arn)
+        assert found is not None
+        check_identity_policy(json.dumps(found["Document"]))
