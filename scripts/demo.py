@@ -28,7 +28,7 @@ from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "order-to-invoice"
-WORK = ROOT / ".nightbus" / "demo"
+WORK = Path(os.environ.get("NIGHTBUS_DEMO_FOLDER") or ROOT / ".nightbus" / "demo")
 BIN = Path(sys.executable).parent
 RUNTIME = f"python3.{sys.version_info.minor}"
 STACK = "order-to-invoice"
@@ -305,15 +305,20 @@ def invoice_table(way: Way) -> Group:
     totals = ", ".join(f"{amount} {currency}" for currency, amount in way.ledger["totals"].items())
     where = Text.assemble(
         "\nPDF     ", (f"s3://{way.bucket}/{way.key}\n", "bold"),
-        "        ", (str(way.pdf.relative_to(ROOT)), "bold"), " (a copy for you to open)\n",
+        "        ", (shown(way.pdf), "bold"), " (a copy for you to open)\n",
         f"Ledger  {len(way.ledger['entries'])} invoices today, {totals} in all",
     )  # fmt: skip
     return Group(table, where)
 
 
+def shown(path: Path) -> str:
+    """As one types it in the clone's folder."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
 def how_to_go_on(endpoint: str, way: Way, seconds: float) -> str:
     port = endpoint.rsplit(":", 1)[1]
-    tools = BIN.relative_to(ROOT) if BIN.is_relative_to(ROOT) else BIN
+    tools = shown(BIN)
     nightbus = f"{tools}/nightbus"
     option = "" if port == "4566" else f" --port {port}"
     return (

@@ -21,6 +21,7 @@ from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 from nightbus.services import SERVICES
 from nightbus.services.lambda_.code_links import resolve_link
+from nightbus.store.interface import Record
 
 AsgiScope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -94,7 +95,9 @@ class Application:
         holds = []
         for label, kind in _KINDS.items():
             for scope in await store.scopes(kind):
-                names = [record.key for record in await store.list(scope, kind)]
+                names = [_name(record) for record in await store.list(scope, kind) if not _is_gone(record)]
+                if not names:
+                    continue
                 holds.append(
                     {"what": label, "account": scope.account, "region": scope.region, "names": names}
                 )
@@ -129,3 +132,13 @@ async def _send_json(scope: AsgiScope, send: Send, status: int, reply: Mapping[s
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def _name(record: Record) -> str:
+    value = record.value
+    return str(value.get("Name") or value.get("name") or record.key)
+
+
+def _is_gone(record: Record) -> bool:
+    """Deleted stacks are remembered for a while."""
+    return record.value.get("status") == "DELETE_COMPLETE"
