@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
 from nightbus.stacks.resources.values import chosen, document
 
@@ -30,7 +30,8 @@ class EventsEventBus:
         except AwsError as error:
             if not is_there_already(error) or not await _is_ours(str(name), ctx):
                 raise
-        await _set_policy(str(name), properties, ctx)
+        async with undone_on_failure(self.delete(str(name), properties, ctx)):
+            await _set_policy(str(name), properties, ctx)
         return await _described(str(name), ctx)
 
     async def update(

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
+from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
 from nightbus.stacks.resources.values import chosen, converted, document, whole_number
 
@@ -30,7 +30,8 @@ class EventsRule:
         await _refuse_taken(str(name), properties, ctx)
         tags = as_list(all_tags({}, ctx))
         made = await ctx.operation("events", "PutRule", Name=name, Tags=tags, **_request(properties))
-        await _put_targets(str(name), properties, (), ctx)
+        async with undone_on_failure(self.delete(str(name), properties, ctx)):
+            await _put_targets(str(name), properties, (), ctx)
         return _resource(str(name), properties, made["RuleArn"])
 
     async def update(

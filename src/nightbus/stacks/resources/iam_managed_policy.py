@@ -9,7 +9,7 @@ from nightbus.aws.arn import arn
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
 from nightbus.stacks.resources.values import changed, chosen, document
 
@@ -41,8 +41,9 @@ class IamManagedPolicy:
             found = await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn)
             if not is_ours(as_map(found["Policy"].get("Tags") or []), ctx):
                 raise
-        for role in properties.get("Roles") or ():
-            await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=policy_arn)
+        async with undone_on_failure(self.delete(policy_arn, properties, ctx)):
+            for role in properties.get("Roles") or ():
+                await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=policy_arn)
         return _resource(policy_arn)
 
     async def update(

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
 from nightbus.stacks.resources.values import changed, chosen, document, whole_number
 
@@ -47,7 +47,8 @@ class IamRole:
             made = await ctx.operation("iam", "GetRole", RoleName=name)
             if not is_ours(as_map(made["Role"].get("Tags") or []), ctx):
                 raise
-        await _set_policies(str(name), {}, properties, ctx)
+        async with undone_on_failure(self.delete(str(name), properties, ctx)):
+            await _set_policies(str(name), {}, properties, ctx)
         return _resource(made["Role"])
 
     async def update(

@@ -10,7 +10,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, is_ours
 from nightbus.stacks.resources.values import changed, chosen, converted, document, whole_number
 
@@ -69,7 +69,8 @@ class LambdaFunction:
             if not is_ours(found.get("Tags") or {}, ctx):
                 raise
             made = found["Configuration"]
-        await _set_concurrency(str(name), properties, ctx)
+        async with undone_on_failure(self.delete(str(name), properties, ctx)):
+            await _set_concurrency(str(name), properties, ctx)
         return _resource(made)
 
     async def update(

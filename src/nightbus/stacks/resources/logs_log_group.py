@@ -9,7 +9,7 @@ from nightbus.aws.arn import arn
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, is_ours
 from nightbus.stacks.resources.values import changed, chosen, converted, whole_number
 
@@ -39,7 +39,8 @@ class LogsLogGroup:
             tags = await ctx.operation("logs", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
             if not is_ours(tags["tags"], ctx):
                 raise
-        await _set_retention(str(name), properties, ctx)
+        async with undone_on_failure(self.delete(str(name), properties, ctx)):
+            await _set_retention(str(name), properties, ctx)
         return _resource(str(name), ctx)
 
     async def update(

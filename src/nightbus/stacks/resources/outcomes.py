@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
 
 from nightbus.aws.errors import AwsError
 
@@ -41,3 +42,16 @@ def is_gone(error: AwsError) -> bool:
 
 def exists_elsewhere(name: str) -> AwsError:
     return AwsError("AlreadyExists", f"{name} already exists")
+
+
+@asynccontextmanager
+async def undone_on_failure(undo: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """For the further steps of a creation: when one fails, what the first step made goes again."""
+    try:
+        yield
+    except AwsError:
+        with suppress(AwsError):
+            await undo
+        raise
+    finally:
+        undo.close()

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
+from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
 from nightbus.stacks.resources.values import boolean, changed
 
@@ -42,7 +42,8 @@ class S3Bucket:
             if region != _HOME:
                 where["LocationConstraint"] = region
             await ctx.operation("s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=where)
-        await _configure(bucket, {}, properties, ctx)
+        async with undone_on_failure(self.delete(bucket, properties, ctx)):
+            await _configure(bucket, {}, properties, ctx)
         return _resource(bucket, ctx)
 
     async def update(
