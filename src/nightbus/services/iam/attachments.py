@@ -10,9 +10,9 @@ from nightbus.services.context import Context
 from nightbus.services.iam.errors import concurrent, limit_exceeded, no_such_policy, not_attachable
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.managed import is_aws_managed, known_arns
-from nightbus.services.iam.policies import check_attachable
+from nightbus.services.iam.policies import hold_policy
 from nightbus.services.iam.records import (
-    POLICY,
+    ATTEMPTS,
     ROLE,
     all_roles,
     change_role,
@@ -20,27 +20,23 @@ from nightbus.services.iam.records import (
     find_policy,
     find_role,
 )
-from nightbus.store.interface import Change, PutRecord
+from nightbus.store.interface import PutRecord
 
 _MOST = 10
-_ATTEMPTS = 50
 
 
 async def attach_role_policy(ctx: Context, *, role_name: str, policy_arn: str) -> None:
-    """The policy's record is written along, so that it cannot be deleted between the check and the attachment."""
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         role = await find_role(ctx, role_name)
-        policy = await check_attachable(ctx, policy_arn)
+        held = await hold_policy(ctx, policy_arn)
         attached: list[str] = role.value["Attached"]
         if policy_arn in attached:
             return
         if len(attached) >= _MOST:
             raise limit_exceeded(f"Cannot exceed quota for PoliciesPerRole: {_MOST}")
         attached.append(policy_arn)
-        changes: list[Change] = [PutRecord(ctx.global_scope, ROLE, role.key, role.value, role.revision)]
-        if policy is not None:
-            changes.append(PutRecord(ctx.global_scope, POLICY, policy.key, policy.value, policy.revision))
-        if await commits(ctx, *changes):
+        put = PutRecord(ctx.global_scope, ROLE, role.key, role.value, role.revision)
+        if await commits(ctx, put, *held):
             return
     raise concurrent()
 

@@ -102,12 +102,17 @@ def _check_principal(principal: Any) -> None:
 
 def _parsed(text: str, message: str) -> Mapping[str, Any]:
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as broken:
         raise malformed(message) from broken
     if not isinstance(document, dict):
         raise malformed(message)
     return document
+
+
+def _no_number(name: str) -> None:
+    """Python's reader takes NaN and Infinity, which JSON does not have."""
+    raise ValueError(name)
 
 
 def _statements(document: Mapping[str, Any], message: str) -> Iterator[Mapping[str, Any]]:

@@ -30,7 +30,7 @@ from nightbus.services.iam.records import (
     time_of,
 )
 from nightbus.services.iam.tags import Tag, checked_tags
-from nightbus.store.interface import DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _LARGEST = 6144
 
@@ -134,7 +134,17 @@ async def delete_policy(ctx: Context, *, policy_arn: str) -> None:
         raise concurrent()
 
 
-async def check_attachable(ctx: Context, arn: str) -> Record | None:
+async def hold_policy(ctx: Context, arn: str) -> Sequence[Change]:
+    """To be committed with its first use by a role: the record is written again as it is, so that a deletion that
+    has not seen the use fails. Raises AwsError when a role cannot have the policy.
+    """
+    policy = await _attachable(ctx, arn)
+    if policy is None:
+        return ()
+    return (PutRecord(ctx.global_scope, POLICY, policy.key, policy.value, policy.revision),)
+
+
+async def _attachable(ctx: Context, arn: str) -> Record | None:
     """The record of an own policy, None for one of AWS. Raises AwsError when a role cannot have it."""
     if managed.is_aws_managed(arn):
         if arn not in managed.known_arns(ctx.region):

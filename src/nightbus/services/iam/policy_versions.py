@@ -43,7 +43,7 @@ async def create_policy_version(
 
 async def get_policy_version(ctx: Context, *, policy_arn: str, version_id: str) -> dict[str, Any]:
     if managed.is_aws_managed(policy_arn):
-        return {"PolicyVersion": _aws_version(ctx, policy_arn, version_id)}
+        return {"PolicyVersion": _aws_version(ctx, "GetPolicyVersion", policy_arn, version_id)}
     value = (await find_policy(ctx, policy_arn)).value
     if version_id not in value["Versions"]:
         raise no_such_version(policy_arn, version_id)
@@ -56,7 +56,7 @@ async def list_policy_versions(
 ) -> dict[str, Any]:
     """Newest first, as AWS does."""
     if managed.is_aws_managed(policy_arn):
-        version = _aws_version(ctx, policy_arn, None)
+        version = _aws_version(ctx, "ListPolicyVersions", policy_arn)
         del version["Document"]
         return {"Versions": [version], "IsTruncated": False}
     value = (await find_policy(ctx, policy_arn)).value
@@ -88,13 +88,13 @@ async def delete_policy_version(ctx: Context, *, policy_arn: str, version_id: st
     await change_policy(ctx, policy_arn, delete)
 
 
-def _aws_version(ctx: Context, arn: str, version_id: str | None) -> dict[str, Any]:
+def _aws_version(ctx: Context, operation: str, arn: str, version_id: str | None = None) -> dict[str, Any]:
     """The document that stands in the data file; without one the honest answer is that we do not have it."""
     if arn not in managed.known_arns(ctx.region):
         raise no_such_policy(arn)
     version = managed.version_of(arn)
     if version is None or version_id not in (None, version["VersionId"]):
-        raise not_supported("iam", "GetPolicyVersion", f"{arn} {version_id or ''}".rstrip())
+        raise not_supported("iam", operation, f"{arn} {version_id or ''}".rstrip())
     return {**version, "Document": encoded(version["Document"])}
 
 

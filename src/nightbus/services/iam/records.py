@@ -6,7 +6,7 @@ change is one write of one record, guarded by its revision. Names are unique wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,9 @@ from nightbus.store.interface import Change, Conflict, PutRecord, Record
 
 ROLE = "iam/role"
 POLICY = "iam/policy"
-_ATTEMPTS = 50
+ATTEMPTS = 50
+
+ChangesAlong = Callable[[], Awaitable[Sequence[Change]]]
 
 
 def iam_arn(ctx: Context, resource: str) -> str:
@@ -41,12 +43,25 @@ async def all_roles(ctx: Context) -> list[dict[str, Any]]:
     return [record.value for record in await ctx.store.list(ctx.global_scope, ROLE)]
 
 
-async def change_role(ctx: Context, name: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """`change` alters the role's value in place, or raises; it may be called again when another writer was first."""
-    for _ in range(_ATTEMPTS):
+async def nothing_along() -> Sequence[Change]:
+    return ()
+
+
+async def change_role(
+    ctx: Context,
+    name: str,
+    change: Callable[[dict[str, Any]], None],
+    along: ChangesAlong = nothing_along,
+) -> dict[str, Any]:
+    """`change` alters the role's value in place, or raises; `along` tells what is committed with it.
+
+    Both may be called again when another writer was first.
+    """
+    for _ in range(ATTEMPTS):
         record = await find_role(ctx, name)
         change(record.value)
-        if await commits(ctx, PutRecord(ctx.global_scope, ROLE, record.key, record.value, record.revision)):
+        put = PutRecord(ctx.global_scope, ROLE, record.key, record.value, record.revision)
+        if await commits(ctx, put, *await along()):
             return record.value
     raise concurrent()
 
@@ -60,7 +75,7 @@ async def find_policy(ctx: Context, arn: str) -> Record:
 
 
 async def change_policy(ctx: Context, arn: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         record = await find_policy(ctx, arn)
         change(record.value)
         if await commits(ctx, PutRecord(ctx.global_scope, POLICY, record.key, record.value, record.revision)):

@@ -11,8 +11,9 @@ from nightbus.services.context import Context
 from nightbus.services.iam.documents import check_trust_policy, encoded, size
 from nightbus.services.iam.errors import already_exists, concurrent, delete_conflict, limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
-from nightbus.services.iam.policies import check_attachable
+from nightbus.services.iam.policies import hold_policy
 from nightbus.services.iam.records import (
+    ATTEMPTS,
     ROLE,
     all_roles,
     change_role,
@@ -43,8 +44,6 @@ async def create_role(
     if path.startswith(_SERVICE_PATH):
         raise not_supported("iam", "CreateRole", f"Path {path}")
     _check_trust(assume_role_policy_document)
-    if permissions_boundary is not None:
-        await check_attachable(ctx, permissions_boundary)
     value = {
         "RoleName": role_name,
         "RoleId": new_iam_id("AROA"),
@@ -59,9 +58,21 @@ async def create_role(
         "Inline": {},
         "Attached": [],
     }
-    if not await commits(ctx, PutRecord(ctx.global_scope, ROLE, role_name.lower(), value, expect=0)):
-        raise already_exists(f"Role with name {role_name} already exists.")
+    await _keep_new(ctx, value)
     return {"Role": _summary(value) | _details(value)}
+
+
+async def _keep_new(ctx: Context, value: dict[str, Any]) -> None:
+    """Tries again when not the role's name but the policy that is its boundary was changed meanwhile."""
+    name, boundary = value["RoleName"], value["PermissionsBoundary"]
+    put = PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0)
+    for _ in range(ATTEMPTS):
+        held = await hold_policy(ctx, boundary) if boundary is not None else ()
+        if await commits(ctx, put, *held):
+            return
+        if await ctx.store.get(ctx.global_scope, ROLE, name.lower()) is not None:
+            raise already_exists(f"Role with name {name} already exists.")
+    raise concurrent()
 
 
 async def get_role(ctx: Context, *, role_name: str) -> dict[str, Any]:
@@ -97,9 +108,10 @@ async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_docu
 
 
 async def put_role_permissions_boundary(ctx: Context, *, role_name: str, permissions_boundary: str) -> None:
-    await find_role(ctx, role_name)
-    await check_attachable(ctx, permissions_boundary)
-    await _set(ctx, role_name, {"PermissionsBoundary": permissions_boundary})
+    def bound(value: dict[str, Any]) -> None:
+        value["PermissionsBoundary"] = permissions_boundary
+
+    await change_role(ctx, role_name, bound, lambda: hold_policy(ctx, permissions_boundary))
 
 
 async def delete_role_permissions_boundary(ctx: Context, *, role_name: str) -> None:

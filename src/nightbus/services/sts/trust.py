@@ -7,12 +7,15 @@ do not keep anyone out.
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightbus.aws.calls import Caller
 
 _ACTION = "sts:assumerole"
+_EXTERNAL_ID = "sts:externalid"
+_ID_OPERATORS = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
 
 
 def trusts(document: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
@@ -66,8 +69,26 @@ def _names_of(caller: Caller) -> set[str]:
 
 
 def _external_id_holds(condition: Mapping[str, Any], external_id: str | None) -> bool:
-    wanted = condition.get("StringEquals", {}).get("sts:ExternalId")
-    return wanted is None or external_id in _listed(wanted)
+    """Every condition on it must hold; the names of keys have no case."""
+    wanted = [
+        (operator, _listed(values))
+        for operator in _ID_OPERATORS
+        for key, values in condition.get(operator, {}).items()
+        if key.lower() == _EXTERNAL_ID
+    ]
+    return all(
+        external_id is not None and any(_is_id(operator, str(one), external_id) for one in values)
+        for operator, values in wanted
+    )
+
+
+def _is_id(operator: str, wanted: str, given: str) -> bool:
+    if operator == "StringEquals":
+        return wanted == given
+    if operator == "StringEqualsIgnoreCase":
+        return wanted.lower() == given.lower()
+    pattern = re.escape(wanted).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(pattern, given, re.DOTALL) is not None
 
 
 def _listed(value: Any) -> Iterable[Any]:
