@@ -11,11 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-import orjson
-
 from nightbus import __version__
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.bus.json_text import write_json
 from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
@@ -128,7 +127,7 @@ class Application:
 
 
 async def _send_json(scope: AsgiScope, send: Send, status: int, reply: Mapping[str, Any]) -> None:
-    body = orjson.dumps(reply, default=str)
+    body = write_json(reply).encode()  # an event's numbers may be larger than any double
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
