@@ -78,7 +78,19 @@ class Dispatcher:
             task.cancel()
 
     async def _handle(self, item: Item) -> None:
-        delivery = decode(item.data)
+        try:
+            await self._deliver(item)
+        except Exception:
+            # The item's lease ends, and it is offered again.
+            log.exception("the outcome of delivery %d could not be written down", item.id)
+
+    async def _deliver(self, item: Item) -> None:
+        try:
+            delivery = decode(item.data)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            log.exception("delivery %d is dropped, it cannot be read: %r", item.id, item.data[:200])
+            await self._store.commit(Acknowledge(item.id))
+            return
         outcome = await self._attempt(delivery)
         now = self._clock.now_ms()
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from nightbus.aws.errors import AwsError
@@ -24,8 +25,10 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     }
     if delivery.trace:
         entry["TraceHeader"] = delivery.trace
+    # Put from the rule's account and region, which the envelope then names; the ARN says where it goes.
+    call = replace(ctx.call, scope=delivery.scope)
     try:
-        reply = await ctx.operations.call("events", "PutEvents", {"Entries": [entry]}, ctx.call)
+        reply = await ctx.operations.call("events", "PutEvents", {"Entries": [entry]}, call)
     except AwsError as error:
         return failed(error)
     result = reply["Entries"][0]

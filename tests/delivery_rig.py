@@ -1,0 +1,106 @@
+"""What the tests of delivery share: a store with rules in it, and services that take or refuse calls as told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nightbus.aws.calls import Call, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.clock import Clock
+from nightbus.delivery.rules import RULE, rule_key
+from nightbus.store.interface import Change, PutRecord, Store
+from nightbus.store.sqlite import SqliteStore
+
+HERE = Scope("111111111111", "eu-west-1")
+FUNCTION = "arn:aws:lambda:eu-west-1:111111111111:function:f"
+PATTERN = '{"source": ["shop"]}'
+
+
+def open_store(folder: Path, clock: Clock) -> SqliteStore:
+    return SqliteStore.open(folder / "data", clock, durable=False)
+
+
+class Watched:
+    """The real store; `commits` are the changes of every commit that was made through this."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.commits: list[tuple[Change, ...]] = []
+
+    async def commit(self, *changes: Change) -> None:
+        await self._store.commit(*changes)
+        self.commits.append(changes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+class Services:
+    """The other side of `Operations`: every call is kept, and answered by the next of `answers`, then by `{}`."""
+
+    def __init__(self, answers: Sequence[AwsError | Exception | dict[str, Any]] = ()) -> None:
+        self.calls: list[tuple[str, dict[str, Any], Call]] = []
+        self.answers = list(answers)
+
+    async def call(
+        self, service: str, operation: str, params: Mapping[str, Any], call: Call
+    ) -> dict[str, Any]:
+        self.calls.append((f"{service}:{operation}", dict(params), call))
+        answer = self.answers.pop(0) if self.answers else {}
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def handle(
+        self, service: str, operation: str, params: Mapping[str, Any], call: Call
+    ) -> Mapping[str, Any]:
+        return await self.call(service, operation, params, call)
+
+
+async def put_rule(
+    store: Store,
+    name: str,
+    *,
+    bus: str = "default",
+    pattern: str = PATTERN,
+    state: str = "ENABLED",
+    scope: Scope = HERE,
+    targets: Sequence[Mapping[str, Any]] = ({"Id": "f", "Arn": FUNCTION},),
+) -> None:
+    value = {
+        "EventBusName": bus,
+        "Name": name,
+        "EventPattern": pattern,
+        "State": state,
+        "Targets": [dict(target) for target in targets],
+    }
+    await store.commit(PutRecord(scope, RULE, rule_key(bus, name), value))
+
+
+def event(event_id: str, source: str = "shop", **detail: Any) -> dict[str, Any]:
+    return {
+        "version": "0",
+        "id": event_id,
+        "detail-type": "order",
+        "source": source,
+        "account": HERE.account,
+        "time": "2026-01-01T00:00:00Z",
+        "region": HERE.region,
+        "resources": [],
+        "detail": detail,
+    }
+
+
+async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Let the loop run until it is so."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+def read_json(data: bytes) -> Any:
+    return json.loads(data)
