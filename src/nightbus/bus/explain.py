@@ -73,12 +73,10 @@ def _hint(item: Field, leaves: Leaves, event: Mapping[str, Any]) -> Remark:
 
 
 def _nearest(item: Field, there: Sequence[Leaf]) -> Remark:
+    # That the field might have been absent says least; it counts where the rule wants nothing else.
+    wanted = [one for one in item.matchers if not isinstance(one, kinds.Absent)] or item.matchers[:1]
     remarks = [
-        (about, leaf.value)
-        for leaf in there[:MOST_VALUES]
-        for matcher in item.matchers
-        if not isinstance(matcher, kinds.Absent) or len(item.matchers) == 1
-        for about in [remark(matcher, leaf.value)]
+        (remark(matcher, leaf.value), leaf.value) for leaf in there[:MOST_VALUES] for matcher in wanted
     ]
     about, value = max(remarks, key=lambda pair: pair[0].weight)
     return Remark(about.weight, f"{write_json(value)} {about.text}")

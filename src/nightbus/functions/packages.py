@@ -174,7 +174,12 @@ def _link(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, root: Path) -> None:
     path = (root / entry.filename).parent.resolve() / PurePosixPath(entry.filename).name
     goal = archive.read(entry).decode("utf-8", "surrogateescape")
     resolved = Path(os.path.normpath(path.parent / goal))
-    if Path(goal).is_absolute() or not (path.is_relative_to(root) and resolved.is_relative_to(root)):
+    if (
+        not goal
+        or "\0" in goal
+        or Path(goal).is_absolute()
+        or not (path.is_relative_to(root) and resolved.is_relative_to(root))
+    ):
         raise _unreadable()
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir() and not path.is_symlink():

@@ -103,3 +103,9 @@ def test_an_event_that_matches_has_no_explanation() -> None:
 def test_there_is_an_explanation_exactly_when_there_is_no_match(rule: Any, event: Any) -> None:
     pattern = parse_pattern(json.dumps(rule))
     assert (explain(pattern, event) is None) is matches(pattern, event)
+
+
+def test_a_field_that_should_be_absent_said_twice() -> None:
+    found = explain(parse_pattern('{"source": [{"exists": false}, {"exists": false}]}'), {"source": "a"})
+    assert found is not None
+    assert "the rule wants the field absent" in found.hint
