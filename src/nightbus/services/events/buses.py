@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError, not_supported, validation_error
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
 from nightbus.services.context import Context
-from nightbus.services.events.names import bus_name, find_bus, invalid_token
+from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token
 from nightbus.services.events.permissions import policy_text
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
 
@@ -24,7 +24,9 @@ async def create_event_bus(
     tags: list[dict[str, str]] | None = None,
     event_source_name: str | None = None,
 ) -> dict[str, Any]:
-    if event_source_name is not None or name.startswith("aws."):
+    if event_source_name is not None:
+        raise not_supported("events", "CreateEventBus", "EventSourceName")
+    if name.startswith("aws."):
         raise not_supported("events", "CreateEventBus", "a partner event source")
     if "/" in name:
         raise validation_error(f"Event bus name {name} cannot contain '/'.")
@@ -54,12 +56,15 @@ async def update_event_bus(
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     if description is not None:
         value["Description"] = description
-    await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=record.revision))
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"Event bus {name}") from changed
     return {"Arn": bus_arn(ctx.scope, name), "Name": name, "Description": value.get("Description")}
 
 
 async def describe_event_bus(ctx: Context, *, name: str | None = None) -> dict[str, Any]:
-    return _described(ctx, await find_bus(ctx, bus_name(name)))
+    return _described(ctx, await find_bus(ctx, bus_name(ctx, name)))
 
 
 def _described(ctx: Context, record: Record) -> dict[str, Any]:

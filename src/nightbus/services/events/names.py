@@ -10,19 +10,29 @@ from nightbus.services.context import Context
 from nightbus.store.interface import Record
 
 
-def bus_name(text: str | None) -> str:
-    """The bus's name from a name or an ARN; the default bus where none is given."""
-    if not text:
-        return DEFAULT_BUS
-    return text.split(":event-bus/", 1)[1] if is_arn(text) and ":event-bus/" in text else text
-
-
 def bus_place(ctx: Context, text: str | None) -> tuple[Scope, str]:
-    """Account, region and name of a bus that may be another account's or region's."""
-    if text and is_arn(text):
-        parsed = Arn.parse(text)
-        return Scope(parsed.account, parsed.region), parsed.resource.removeprefix("event-bus/")
-    return ctx.scope, bus_name(text)
+    """Account, region and name of a bus that may be another account's or region's; the default one if none is given.
+
+    An ARN that names no bus is taken for a name, which no bus has.
+    """
+    if not text:
+        return ctx.scope, DEFAULT_BUS
+    if is_arn(text):
+        try:
+            parsed = Arn.parse(text)
+        except ValueError:
+            return ctx.scope, text
+        if parsed.service == "events" and parsed.resource.startswith("event-bus/"):
+            return Scope(parsed.account, parsed.region), parsed.resource.removeprefix("event-bus/")
+    return ctx.scope, text
+
+
+def bus_name(ctx: Context, text: str | None) -> str:
+    """The name of a bus of this account and region. Raises AwsError ResourceNotFoundException for another's."""
+    scope, name = bus_place(ctx, text)
+    if text and scope != ctx.scope:
+        raise no_such_bus(text)
+    return name
 
 
 def no_such_bus(name: str) -> AwsError:

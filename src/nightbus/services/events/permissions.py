@@ -26,7 +26,7 @@ async def put_permission(
     condition: dict[str, str] | None = None,
     policy: str | None = None,
 ) -> None:
-    bus = bus_name(event_bus_name)
+    bus = bus_name(ctx, event_bus_name)
     record = await find_bus(ctx, bus)
     if policy is not None:
         await _save(ctx, record, _read_policy(policy))
@@ -55,7 +55,7 @@ async def remove_permission(
     remove_all_permissions: bool = False,
     event_bus_name: str | None = None,
 ) -> None:
-    record = await find_bus(ctx, bus_name(event_bus_name))
+    record = await find_bus(ctx, bus_name(ctx, event_bus_name))
     statements = record.value.get("Statements", [])
     if remove_all_permissions:
         await _save(ctx, record, [])

@@ -48,7 +48,7 @@ async def put_rule(
         raise not_supported("events", "PutRule", "ScheduleExpression")
     if not event_pattern:
         raise validation_error("Parameter(s) EventPattern or ScheduleExpression must be specified.")
-    bus = bus_name(event_bus_name)
+    bus = bus_name(ctx, event_bus_name)
     await find_bus(ctx, bus)
     check_pattern(event_pattern)
     key = rule_key(bus, name)
@@ -90,7 +90,7 @@ async def save_rule(ctx: Context, record: Record) -> None:
 async def delete_rule(
     ctx: Context, *, name: str, event_bus_name: str | None = None, force: bool = False
 ) -> None:
-    bus = bus_name(event_bus_name)
+    bus = bus_name(ctx, event_bus_name)
     await find_bus(ctx, bus)
     record = await ctx.store.get(ctx.scope, RULE, rule_key(bus, name))
     if record is None:
@@ -105,7 +105,7 @@ async def delete_rule(
 
 
 async def describe_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> dict[str, Any]:
-    record = await rule_record(ctx, name, bus_name(event_bus_name))
+    record = await rule_record(ctx, name, bus_name(ctx, event_bus_name))
     return {**_shown(ctx, record), "CreatedBy": record.value["CreatedBy"]}
 
 
@@ -130,7 +130,7 @@ async def list_rules(
     next_token: str | None = None,
     limit: int = _PAGE,
 ) -> dict[str, Any]:
-    bus = bus_name(event_bus_name)
+    bus = bus_name(ctx, event_bus_name)
     await find_bus(ctx, bus)
     records = await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus, name_prefix))
     chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
@@ -138,11 +138,11 @@ async def list_rules(
 
 
 async def enable_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> None:
-    await _set_state(ctx, name, bus_name(event_bus_name), "ENABLED")
+    await _set_state(ctx, name, bus_name(ctx, event_bus_name), "ENABLED")
 
 
 async def disable_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> None:
-    await _set_state(ctx, name, bus_name(event_bus_name), "DISABLED")
+    await _set_state(ctx, name, bus_name(ctx, event_bus_name), "DISABLED")
 
 
 async def _set_state(ctx: Context, name: str, bus: str, state: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.arn import Arn
-from nightbus.aws.errors import validation_error
+from nightbus.aws.errors import AwsError, validation_error
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE
 from nightbus.services.context import Context
 from nightbus.services.events.names import concurrent, find_bus, rule_record
@@ -31,10 +31,14 @@ async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]
 
 async def _find(ctx: Context, resource_arn: str) -> tuple[str, Record]:
     try:
-        resource = Arn.parse(resource_arn).resource
+        parsed = Arn.parse(resource_arn)
     except ValueError as wrong:
         raise validation_error(f"Parameter {resource_arn} is not valid. Reason: not an ARN.") from wrong
-    kind, _, path = resource.partition("/")
+    kind, _, path = parsed.resource.partition("/")
+    if (parsed.account, parsed.region) != ctx.scope:
+        raise AwsError(
+            "ResourceNotFoundException", f"{resource_arn} does not exist in this account and region."
+        )
     if kind == "event-bus":
         return BUS, await find_bus(ctx, path)
     if kind == "rule":

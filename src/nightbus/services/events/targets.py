@@ -24,7 +24,7 @@ _HONOURED = frozenset({"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTrans
 async def put_targets(
     ctx: Context, *, rule: str, targets: list[dict[str, Any]], event_bus_name: str | None = None
 ) -> dict[str, Any]:
-    record = await rule_record(ctx, rule, bus_name(event_bus_name))
+    record = await rule_record(ctx, rule, bus_name(ctx, event_bus_name))
     by_id: dict[str, Any] = {target["Id"]: target for target in record.value.get("Targets", [])}
     failed = []
     for target in targets:
@@ -64,7 +64,7 @@ def _problem(target: Mapping[str, Any]) -> AwsError | None:
 async def remove_targets(
     ctx: Context, *, rule: str, ids: list[str], event_bus_name: str | None = None, force: bool = False
 ) -> dict[str, Any]:
-    record = await rule_record(ctx, rule, bus_name(event_bus_name))
+    record = await rule_record(ctx, rule, bus_name(ctx, event_bus_name))
     targets = record.value.get("Targets", [])
     kept = [target for target in targets if target["Id"] not in ids]
     known = {target["Id"] for target in targets}
@@ -90,7 +90,7 @@ async def list_targets_by_rule(
     next_token: str | None = None,
     limit: int = _PAGE,
 ) -> dict[str, Any]:
-    record = await rule_record(ctx, rule, bus_name(event_bus_name))
+    record = await rule_record(ctx, rule, bus_name(ctx, event_bus_name))
     targets = sorted(record.value.get("Targets", []), key=lambda target: str(target["Id"]))
     chosen, token = page(targets, lambda target: str(target["Id"]), limit, next_token, invalid_token())
     return {"Targets": chosen, "NextToken": token}
@@ -104,7 +104,7 @@ async def list_rule_names_by_target(
     next_token: str | None = None,
     limit: int = _PAGE,
 ) -> dict[str, Any]:
-    bus = bus_name(event_bus_name)
+    bus = bus_name(ctx, event_bus_name)
     await find_bus(ctx, bus)
     names = [
         record.value["Name"]

@@ -1,0 +1,221 @@
+"""EventBridge by boto3: buses, their permissions and their tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from aws_refusals import code_and_status, refusal
+
+Client = Callable[..., Any]
+ACCOUNT = "000000000000"
+
+
+@pytest.fixture
+def events(client: Client) -> Any:
+    return client("events")
+
+
+@pytest.fixture
+def bus(events: Any) -> str:
+    name = f"bus-{uuid4().hex[:8]}"
+    events.create_event_bus(Name=name)
+    return name
+
+
+def arn(name: str) -> str:
+    return f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/{name}"
+
+
+def test_a_bus_from_its_creation_to_its_end(events: Any) -> None:
+    name = f"bus-{uuid4().hex[:8]}"
+    made = events.create_event_bus(Name=name, Description="orders", Tags=[{"Key": "a", "Value": "1"}])
+    assert (made["EventBusArn"], made["Description"]) == (arn(name), "orders")
+    described = events.describe_event_bus(Name=name)
+    assert (described["Name"], described["Arn"], described["Description"]) == (name, arn(name), "orders")
+    assert described["CreationTime"] == described["LastModifiedTime"]
+    assert "Policy" not in described
+    assert events.describe_event_bus(Name=arn(name))["Name"] == name
+    changed = events.update_event_bus(Name=name, Description="all orders")
+    assert (changed["Arn"], changed["Name"], changed["Description"]) == (arn(name), name, "all orders")
+    described = events.describe_event_bus(Name=name)
+    assert described["Description"] == "all orders"
+    assert described["LastModifiedTime"] >= described["CreationTime"]
+    assert events.list_tags_for_resource(ResourceARN=arn(name))["Tags"] == [{"Key": "a", "Value": "1"}]
+    events.delete_event_bus(Name=name)
+    events.delete_event_bus(Name=name)  # as on AWS, no error
+    code, status, message = refusal(events.describe_event_bus, Name=name)
+    assert (code, status, message) == ("ResourceNotFoundException", 400, f"Event bus {name} does not exist.")
+
+
+def test_the_default_bus_is_there_and_stays(events: Any) -> None:
+    described = events.describe_event_bus()
+    assert (described["Name"], described["Arn"]) == ("default", arn("default"))
+    assert refusal(events.delete_event_bus, Name="default") == (
+        "ValidationException", 400, "Cannot delete event bus default.",
+    )  # fmt: skip
+    code, _, message = refusal(events.create_event_bus, Name="default")
+    assert (code, message) == ("ResourceAlreadyExistsException", "Event bus default already exists.")
+
+
+def test_what_cannot_be_created_is_refused_by_name(events: Any, bus: str) -> None:
+    assert refusal(events.create_event_bus, Name=bus) == (
+        "ResourceAlreadyExistsException", 400, f"Event bus {bus} already exists.",
+    )  # fmt: skip
+    assert code_and_status(events.create_event_bus, Name="a/b") == ("ValidationException", 400)
+    assert code_and_status(events.create_event_bus, Name="a b") == ("ValidationException", 400)
+    assert code_and_status(events.create_event_bus, Name="a|b") == ("ValidationException", 400)
+    for unsupported, value in {
+        "EventSourceName": "aws.partner/x/y",
+        "KmsKeyIdentifier": "alias/key",
+        "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:q"},
+    }.items():
+        code, status, message = refusal(
+            events.create_event_bus, Name=f"x{uuid4().hex[:8]}", **{unsupported: value}
+        )
+        assert (code, status) == ("NotImplementedException", 501)
+        assert unsupported in message
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("describe_event_bus", {"Name": "none"}),
+        ("update_event_bus", {"Name": "none", "Description": "x"}),
+        ("put_permission", {"EventBusName": "none", "Policy": '{"Statement": []}'}),
+        ("remove_permission", {"EventBusName": "none", "StatementId": "s"}),
+        ("list_tags_for_resource", {"ResourceARN": arn("none")}),
+        ("tag_resource", {"ResourceARN": arn("none"), "Tags": [{"Key": "a", "Value": "b"}]}),
+        ("untag_resource", {"ResourceARN": arn("none"), "TagKeys": ["a"]}),
+        ("put_rule", {"Name": "r", "EventBusName": "none", "EventPattern": '{"source": ["a"]}'}),
+        ("list_rules", {"EventBusName": "none"}),
+        ("describe_rule", {"Name": "r", "EventBusName": "none"}),
+        ("delete_rule", {"Name": "r", "EventBusName": "none"}),
+        ("enable_rule", {"Name": "r", "EventBusName": "none"}),
+        ("disable_rule", {"Name": "r", "EventBusName": "none"}),
+        ("list_targets_by_rule", {"Rule": "r", "EventBusName": "none"}),
+        ("remove_targets", {"Rule": "r", "EventBusName": "none", "Ids": ["a"]}),
+        ("list_rule_names_by_target", {"TargetArn": arn("none"), "EventBusName": "none"}),
+    ],
+)
+def test_a_bus_that_is_not_there(events: Any, operation: str, params: dict[str, Any]) -> None:
+    code, status, message = refusal(getattr(events, operation), **params)
+    assert (code, status, message) == ("ResourceNotFoundException", 400, "Event bus none does not exist.")
+
+
+def test_a_bus_with_rules_is_not_deleted(events: Any, bus: str) -> None:
+    events.put_rule(Name="r", EventBusName=bus, EventPattern='{"source": ["a"]}')
+    code, status, message = refusal(events.delete_event_bus, Name=bus)
+    assert (code, status) == ("ValidationException", 400)
+    assert message == f"Event bus {bus} cannot be deleted since it has rules."
+    events.delete_rule(Name="r", EventBusName=bus)
+    events.delete_event_bus(Name=bus)
+    assert code_and_status(events.describe_event_bus, Name=bus)[0] == "ResourceNotFoundException"
+
+
+def test_buses_are_listed_by_page_the_default_one_first(client: Client) -> None:
+    events = client("events", account="100000000001")
+    names = [f"page-{at}" for at in range(4)]
+    for name in reversed(names):
+        events.create_event_bus(Name=name)
+    listed: list[str] = []
+    token: dict[str, str] = {}
+    while True:
+        reply = events.list_event_buses(Limit=2, **token)
+        assert len(reply["EventBuses"]) <= 2
+        listed += [one["Name"] for one in reply["EventBuses"]]
+        if "NextToken" not in reply:
+            break
+        token = {"NextToken": reply["NextToken"]}
+    assert listed == ["default", *names]
+    found = events.list_event_buses(NamePrefix="page-2")["EventBuses"]
+    assert [one["Name"] for one in found] == ["page-2"]
+    assert code_and_status(events.list_event_buses, NextToken="made-up") == ("ValidationException", 400)
+    there = client("events", account="100000000001", region="eu-west-1")
+    assert [one["Name"] for one in there.list_event_buses()["EventBuses"]] == ["default"]
+
+
+def test_permissions_are_the_policy_that_is_described(events: Any, bus: str) -> None:
+    def policy() -> Any:
+        return json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"]
+
+    grant = {"EventBusName": bus, "Action": "events:PutEvents", "Principal": "111111111111"}
+    events.put_permission(**grant, StatementId="one")
+    organisation = {"Type": "StringEquals", "Key": "aws:PrincipalOrgID", "Value": "o-1"}
+    events.put_permission(**{**grant, "Principal": "*"}, StatementId="all", Condition=organisation)
+    one, everyone = policy()
+    assert one == {
+        "Sid": "one",
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
+        "Action": "events:PutEvents",
+        "Resource": arn(bus),
+    }
+    assert everyone["Principal"] == "*"
+    assert everyone["Condition"] == {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+    events.put_permission(**{**grant, "Principal": "222222222222"}, StatementId="one")
+    assert [one["Sid"] for one in policy()] == ["all", "one"]
+    events.remove_permission(EventBusName=bus, StatementId="all")
+    assert [one["Sid"] for one in policy()] == ["one"]
+    missing = refusal(events.remove_permission, EventBusName=bus, StatementId="all")
+    assert missing == (
+        "ResourceNotFoundException", 400, "Statement with the provided id does not exist.",
+    )  # fmt: skip
+    events.remove_permission(EventBusName=bus, RemoveAllPermissions=True)
+    assert "Policy" not in events.describe_event_bus(Name=bus)
+    assert refusal(events.remove_permission, EventBusName=bus, StatementId="one") == (
+        "ResourceNotFoundException", 400, "EventBus does not have a policy.",
+    )  # fmt: skip
+
+
+def test_a_whole_policy_or_what_it_lacks(events: Any, bus: str) -> None:
+    statement = {"Sid": "s", "Effect": "Allow", "Principal": "*", "Action": "events:*", "Resource": arn(bus)}
+    events.put_permission(EventBusName=bus, Policy=json.dumps({"Statement": statement}))
+    assert json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"] == [statement]
+    for params in (
+        {"Action": "events:PutEvents", "Principal": "*"},
+        {"Action": "events:Other", "Principal": "*", "StatementId": "x"},
+        {"Policy": "no json"},
+        {"Policy": "[]"},
+        {"Policy": '{"Statement": ["a"]}'},
+    ):
+        refused = code_and_status(events.put_permission, EventBusName=bus, **params)
+        assert refused == ("ValidationException", 400), params
+    assert json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"] == [statement]
+
+
+def test_tags_of_buses_and_rules(events: Any, bus: str) -> None:
+    rule = events.put_rule(
+        Name="r", EventBusName=bus, EventPattern='{"source": ["a"]}', Tags=[{"Key": "made", "Value": "yes"}]
+    )["RuleArn"]
+    for resource in (arn(bus), rule, arn("default")):
+        events.tag_resource(
+            ResourceARN=resource, Tags=[{"Key": "made", "Value": "no"}, {"Key": "b", "Value": "2"}]
+        )
+        tags = {
+            tag["Key"]: tag["Value"] for tag in events.list_tags_for_resource(ResourceARN=resource)["Tags"]
+        }
+        assert tags == {"made": "no", "b": "2"}
+        events.untag_resource(ResourceARN=resource, TagKeys=["made", "b", "never"])
+        assert events.list_tags_for_resource(ResourceARN=resource)["Tags"] == []
+    missing = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/{bus}/none"
+    assert refusal(events.list_tags_for_resource, ResourceARN=missing) == (
+        "ResourceNotFoundException", 400, f"Rule none does not exist on EventBus {bus}.",
+    )  # fmt: skip
+    for wrong in ("no-arn", f"arn:aws:events:us-east-1:{ACCOUNT}:archive/a"):
+        refused = code_and_status(events.list_tags_for_resource, ResourceARN=wrong)
+        assert refused == ("ValidationException", 400)
+
+
+def test_another_accounts_bus_has_no_tags_here(events: Any, bus: str) -> None:
+    theirs = arn(bus).replace(ACCOUNT, "999999999999")
+    code, _, message = refusal(events.list_tags_for_resource, ResourceARN=theirs)
+    assert (code, theirs in message) == ("ResourceNotFoundException", True)
+    pattern = '{"source": ["a"]}'
+    refused = refusal(events.put_rule, Name="r", EventBusName=theirs, EventPattern=pattern)
+    assert refused == ("ResourceNotFoundException", 400, f"Event bus {theirs} does not exist.")
+    assert events.list_rules(EventBusName=bus)["Rules"] == []
