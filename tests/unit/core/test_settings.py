@@ -1,0 +1,74 @@
+"""One node, one set of settings, whoever asks: option, variable, file, default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightbus.node.settings import Settings, SettingsError, load_settings
+
+
+def load(folder: Path, environ: dict[str, str] | None = None, **options: Any) -> Settings:
+    return load_settings(environ=environ or {}, folder=folder, **options)
+
+
+def test_the_defaults(tmp_path: Path) -> None:
+    found = load(tmp_path, {"XDG_DATA_HOME": "/somewhere"})
+    assert found == Settings("127.0.0.1", 4566, Path("/somewhere/nightbus"), False)
+    assert found.endpoint == "http://127.0.0.1:4566"
+
+
+def test_option_before_variable_before_file(tmp_path: Path) -> None:
+    (tmp_path / "nightbus.toml").write_text('host = "::1"\nport = 1\ndata = "kept"\nmemory = true\n')
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    assert load(inner) == Settings("::1", 1, tmp_path / "kept", True)
+    variables = {
+        "NIGHTBUS_HOST": "0.0.0.0",
+        "NIGHTBUS_PORT": "2",
+        "NIGHTBUS_DATA": "/v",
+        "NIGHTBUS_MEMORY": "no",
+    }
+    assert load(inner, variables) == Settings("0.0.0.0", 2, Path("/v"), False)
+    chosen = load(inner, variables, host="h", port=0, data=Path("/o"), memory=True)
+    assert chosen == Settings("h", 0, Path("/o"), True)
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("::1", "http://[::1]:80"),
+        ("h", "http://h:80"),
+    ],
+)
+def test_the_endpoint_is_one_that_this_machine_reaches(host: str, endpoint: str) -> None:
+    assert Settings(host, 80).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("port = 70000", "70000 is not a port number"),
+        ("port = true", "is not a port number"),
+        ('memory = "yes"', "memory must be true or false"),
+        ("host = 5", "host must be a string"),
+        ("nope = 1", "unknown setting nope"),
+        ("= 1", "nightbus.toml"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "nightbus.toml").write_text(text)
+    with pytest.raises(SettingsError, match=told):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "environ", [{"NIGHTBUS_PORT": "x"}, {"NIGHTBUS_PORT": "-1"}, {"NIGHTBUS_MEMORY": "maybe"}]
+)
+def test_a_variable_that_cannot_be_meant_is_named(tmp_path: Path, environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(environ))):
+        load(tmp_path, environ)
