@@ -22,7 +22,11 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
         except AwsError as error:
             if error.code != "ResourceNotFoundException" or "stream" not in error.message:
                 raise
-            await ctx.operations.call("logs", "CreateLogStream", place, ctx.call)
+            try:
+                await ctx.operations.call("logs", "CreateLogStream", place, ctx.call)
+            except AwsError as made:  # another delivery of the rule was faster
+                if made.code != "ResourceAlreadyExistsException":
+                    raise
             await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
     except AwsError as error:
         return failed(error)
