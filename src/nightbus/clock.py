@@ -11,6 +11,7 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Awaitable
 from typing import Protocol
 
 
@@ -23,8 +24,8 @@ class Clock(Protocol):
         """Seconds that never go back; only differences mean something."""
         ...
 
-    async def sleep(self, seconds: float) -> None:
-        """Return when that many seconds of this clock have passed."""
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Done when that many seconds of this clock have passed since the call."""
         ...
 
 
@@ -49,18 +50,18 @@ class VirtualClock:
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now_ms(self) -> int:
-        return self._start_ms + int(self._elapsed * 1000)
+        # A sum of seconds may lie a hair below the millisecond that it means.
+        return self._start_ms + int(self._elapsed * 1000 + 1e-6)
 
     def monotonic(self) -> float:
         return self._elapsed
 
-    async def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float) -> Awaitable[None]:
         if seconds <= 0:
-            await asyncio.sleep(0)
-            return
+            return asyncio.sleep(0)
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken))
-        await woken
+        return woken
 
     async def advance(self, seconds: float) -> None:
         """Let that much time pass, stopping at each sleeper on the way so that it can act and sleep again."""
