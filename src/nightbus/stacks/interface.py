@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nightbus.aws.calls import Call, Operations, Scope
+from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
+from nightbus.stacks.busy import is_busy, pauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,14 @@ class ResourceContext:
     tags: Mapping[str, str] = field(default_factory=dict)  # the stack's own, aws:cloudformation:* included
 
     async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
+        """One call of a service, again while another change of the same thing is in its way."""
+        for pause in pauses():
+            try:
+                return await self.operations.call(service, name, params, self.call)
+            except AwsError as error:
+                if not is_busy(error):
+                    raise
+                await self.clock.sleep(pause)
         return await self.operations.call(service, name, params, self.call)
 
 

@@ -9,11 +9,10 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.tags import as_list
-from nightbus.stacks.resources.values import document
+from nightbus.stacks.resources.values import text
 
 _LONGEST_NAME = 128
 _POLL_SECONDS = 0.1
-_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
 
 class CloudFormationStack:
@@ -28,50 +27,58 @@ class CloudFormationStack:
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         standing = await _find(str(name), ctx)
         if standing is None:
-            made = await ctx.operation(
-                "cloudformation", "CreateStack", StackName=name, **_request(properties, ctx)
-            )
-            stack_id = str(made["StackId"])
-        else:
-            stack_id = str(standing["StackId"])
-        return await _settled(stack_id, "CREATE_COMPLETE", ctx)
+            request = await _request(properties, ctx)
+            standing = await ctx.operation("cloudformation", "CreateStack", StackName=name, **request)
+        stack = await _settled(str(standing["StackId"]), ctx)
+        if stack["StackStatus"] != "CREATE_COMPLETE":
+            raise _failure(stack, "created")
+        return _resource(stack)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
+        await _settled(physical_id, ctx)  # an update that a crash of ours cut off from us goes on by itself
+        request = await _request(new, ctx)
         try:
-            await ctx.operation("cloudformation", "UpdateStack", StackName=physical_id, **_request(new, ctx))
+            await ctx.operation("cloudformation", "UpdateStack", StackName=physical_id, **request)
         except AwsError as error:
             if "No updates are to be performed" not in error.message:
                 raise
-        return await _settled(physical_id, "_COMPLETE", ctx)
+            return _resource(await _settled(physical_id, ctx))
+        stack = await _settled(physical_id, ctx)
+        if stack["StackStatus"] != "UPDATE_COMPLETE":
+            raise _failure(stack, "updated")
+        return _resource(stack)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         standing = await _find(physical_id, ctx)
         if standing is None or standing["StackStatus"] == "DELETE_COMPLETE":
             return
         await ctx.operation("cloudformation", "DeleteStack", StackName=standing["StackId"])
-        await _settled(str(standing["StackId"]), "DELETE_COMPLETE", ctx)
+        stack = await _settled(str(standing["StackId"]), ctx)
+        if stack["StackStatus"] != "DELETE_COMPLETE":
+            raise _failure(stack, "deleted")
 
 
-def _request(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, Any]:
-    own = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or ()}
+async def _request(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, Any]:
+    parent = await _find(ctx.stack_id, ctx) or {}
+    own = {tag["Key"]: text(tag["Value"]) for tag in properties.get("Tags") or ()}
     kept = {key: value for key, value in ctx.tags.items() if not key.startswith("aws:")}
     return {
         "TemplateURL": properties["TemplateURL"],
         "Parameters": [
-            {"ParameterKey": key, "ParameterValue": _text(value)}
+            {"ParameterKey": key, "ParameterValue": _list_or_text(value)}
             for key, value in (properties.get("Parameters") or {}).items()
         ],
         "Tags": as_list({**kept, **own}),
-        "Capabilities": _CAPABILITIES,
+        "Capabilities": parent.get("Capabilities") or [],
     }
 
 
-def _text(value: Any) -> str:
+def _list_or_text(value: Any) -> str:
     if isinstance(value, list):
-        return ",".join(_text(one) for one in value)
-    return value if isinstance(value, str) else document(value)
+        return ",".join(text(one) for one in value)
+    return text(value)
 
 
 async def _find(name: str, ctx: ResourceContext) -> dict[str, Any] | None:
@@ -85,20 +92,23 @@ async def _find(name: str, ctx: ResourceContext) -> dict[str, Any] | None:
     return stack
 
 
-async def _settled(stack_id: str, wanted: str, ctx: ResourceContext) -> Resource:
-    """Waits for the end of the nested stack's operation. Raises AwsError when it is another one than `wanted`."""
+async def _settled(stack_id: str, ctx: ResourceContext) -> dict[str, Any]:
+    """The nested stack, once nothing is under way in it."""
     while True:
         stack = await _find(stack_id, ctx)
-        status = "DELETE_COMPLETE" if stack is None else str(stack["StackStatus"])
-        if not status.endswith("_IN_PROGRESS"):
-            break
+        if stack is None:
+            return {"StackId": stack_id, "StackStatus": "DELETE_COMPLETE"}
+        if not str(stack["StackStatus"]).endswith("_IN_PROGRESS"):
+            return stack
         await ctx.clock.sleep(_POLL_SECONDS)
-    if not status.endswith(wanted) or "ROLLBACK" in status:
-        text = f"Embedded stack {stack_id} was not successfully {_WORDS[wanted]}: {status}"
-        raise AwsError("EmbeddedStackFailed", text)
-    outputs = (stack or {}).get("Outputs") or []
-    attributes = {f"Outputs.{output['OutputKey']}": output["OutputValue"] for output in outputs}
-    return Resource(stack_id, attributes)
 
 
-_WORDS = {"CREATE_COMPLETE": "created", "_COMPLETE": "updated", "DELETE_COMPLETE": "deleted"}
+def _failure(stack: Mapping[str, Any], verb: str) -> AwsError:
+    reason = stack.get("StackStatusReason") or stack["StackStatus"]
+    message = f"Embedded stack {stack['StackId']} was not successfully {verb}: {reason}"
+    return AwsError("EmbeddedStackFailed", message)
+
+
+def _resource(stack: Mapping[str, Any]) -> Resource:
+    outputs = {f"Outputs.{one['OutputKey']}": one["OutputValue"] for one in stack.get("Outputs") or ()}
+    return Resource(str(stack["StackId"]), {"StackId": stack["StackId"], **outputs})

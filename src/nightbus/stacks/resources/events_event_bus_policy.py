@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import gone_is_fine
@@ -14,10 +16,15 @@ _ALL = ("Action", "Condition", "EventBusName", "Principal", "Statement", "Statem
 
 
 class EventsEventBusPolicy:
+    """A whole statement can only be put together with all others, so those who do it take turns: its only state."""
+
     type_name = "AWS::Events::EventBusPolicy"
     properties = frozenset(_ALL)
     required = frozenset({"StatementId"})
     replace_on = frozenset({"EventBusName", "StatementId"})
+
+    def __init__(self) -> None:
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return None
@@ -29,8 +36,9 @@ class EventsEventBusPolicy:
             request = chosen(properties, "Action", "Condition", "Principal", kinds={"Principal": str})
             await ctx.operation("events", "PutPermission", EventBusName=bus, StatementId=sid, **request)
         else:
-            policy = await _with_statement(bus, {**statement, "Sid": sid}, ctx)
-            await ctx.operation("events", "PutPermission", EventBusName=bus, Policy=policy)
+            async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+                policy = await _with_statement(bus, {**statement, "Sid": sid}, ctx)
+                await ctx.operation("events", "PutPermission", EventBusName=bus, Policy=policy)
         return Resource(f"{bus}|{sid}")
 
     async def update(
@@ -40,8 +48,10 @@ class EventsEventBusPolicy:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         bus, sid = physical_id.rsplit("|", 1)
-        with gone_is_fine():
-            await ctx.operation("events", "RemovePermission", EventBusName=bus, StatementId=sid)
+        turn = self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with turn:
+            with gone_is_fine():
+                await ctx.operation("events", "RemovePermission", EventBusName=bus, StatementId=sid)
 
 
 async def _with_statement(bus: str, statement: Mapping[str, Any], ctx: ResourceContext) -> str:

@@ -18,7 +18,7 @@ _SETTINGS = ("Description", "EventBusName", "EventPattern", "RoleArn", "State")
 
 class EventsRule:
     type_name = "AWS::Events::Rule"
-    properties = frozenset({*_SETTINGS, "Name", "Targets"})
+    properties = frozenset({*_SETTINGS, "Name", "Tags", "Targets"})
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"Name", "EventBusName"})
 
@@ -28,7 +28,7 @@ class EventsRule:
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         await _refuse_taken(str(name), properties, ctx)
-        tags = as_list(all_tags({}, ctx))
+        tags = as_list(all_tags(properties, ctx))
         made = await ctx.operation("events", "PutRule", Name=name, Tags=tags, **_request(properties))
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await _put_targets(str(name), properties, (), ctx)
@@ -40,6 +40,7 @@ class EventsRule:
         name = physical_id.rsplit("|", 1)[-1]
         made = await ctx.operation("events", "PutRule", Name=name, **_request(new))
         await _put_targets(name, new, [target["Id"] for target in old.get("Targets") or ()], ctx)
+        await _retag(made["RuleArn"], all_tags(new, ctx), ctx)
         return _resource(name, new, made["RuleArn"])
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
@@ -83,6 +84,15 @@ async def _put_targets(name: str, properties: Mapping[str, Any], before: Any, ct
             raise AwsError(failed["ErrorCode"], failed["ErrorMessage"])
 
 
+async def _retag(arn: str, wanted: Mapping[str, str], ctx: ResourceContext) -> None:
+    standing = as_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
+    surplus = sorted(set(standing) - set(wanted))
+    if surplus:
+        await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)
+    if standing != dict(wanted):
+        await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(wanted))
+
+
 def _target(target: Mapping[str, Any]) -> dict[str, Any]:
     made = dict(target)
     policy = made.get("RetryPolicy")
@@ -94,4 +104,4 @@ def _target(target: Mapping[str, Any]) -> dict[str, Any]:
 def _resource(name: str, properties: Mapping[str, Any], arn: str) -> Resource:
     """Ref of a rule on another bus names both, as AWS has it."""
     bus = str(properties.get("EventBusName") or "default").rsplit("/", 1)[-1]
-    return Resource(name if bus == "default" else f"{bus}|{name}", {"Arn": arn})
+    return Resource(name if bus == "default" else f"{bus}|{name}", {"Arn": arn, "RuleName": name})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.aws.arn import arn
+from nightbus.aws.arn import arn, is_arn
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
-from nightbus.stacks.resources.values import changed, chosen, document
+from nightbus.stacks.resources.values import changed, chosen, document, text, written_time
 
 _LONGEST_NAME = 128
 _MOST_VERSIONS = 5
@@ -28,8 +28,7 @@ class IamManagedPolicy:
         return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        path = properties.get("Path") or "/"
-        policy_arn = arn("iam", "", ctx.call.scope.account, f"policy{path}{name}")
+        policy_arn = _arn(str(name), properties, ctx)
         try:
             await ctx.operation(
                 "iam", "CreatePolicy", PolicyName=name, PolicyDocument=document(properties["PolicyDocument"]),
@@ -44,7 +43,7 @@ class IamManagedPolicy:
         async with undone_on_failure(self.delete(policy_arn, properties, ctx)):
             for role in properties.get("Roles") or ():
                 await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=policy_arn)
-        return _resource(policy_arn)
+            return await _resource(policy_arn, ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
@@ -63,18 +62,25 @@ class IamManagedPolicy:
         for role in after:
             if role not in before:
                 await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=physical_id)
-        return _resource(physical_id)
+        return await _resource(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        policy_arn = physical_id if is_arn(physical_id) else _arn(physical_id, properties, ctx)
         with gone_is_fine():
-            holders = await ctx.operation("iam", "ListEntitiesForPolicy", PolicyArn=physical_id)
+            holders = await ctx.operation("iam", "ListEntitiesForPolicy", PolicyArn=policy_arn)
             for role in holders["PolicyRoles"]:
                 await ctx.operation(
-                    "iam", "DetachRolePolicy", RoleName=role["RoleName"], PolicyArn=physical_id
+                    "iam", "DetachRolePolicy", RoleName=role["RoleName"], PolicyArn=policy_arn
                 )
-            for version in await _spare_versions(physical_id, ctx):
-                await ctx.operation("iam", "DeletePolicyVersion", PolicyArn=physical_id, VersionId=version)
-            await ctx.operation("iam", "DeletePolicy", PolicyArn=physical_id)
+            for version in await _spare_versions(policy_arn, ctx):
+                await ctx.operation("iam", "DeletePolicyVersion", PolicyArn=policy_arn, VersionId=version)
+            await ctx.operation("iam", "DeletePolicy", PolicyArn=policy_arn)
+
+
+def _arn(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> str:
+    """Known before the policy is there: what a creation cut off half way left behind has only its name."""
+    path = properties.get("Path") or "/"
+    return arn("iam", "", ctx.call.scope.account, f"policy{path}{name}")
 
 
 async def _spare_versions(policy_arn: str, ctx: ResourceContext) -> list[str]:
@@ -90,5 +96,15 @@ async def _drop_oldest_version(policy_arn: str, ctx: ResourceContext) -> None:
         await ctx.operation("iam", "DeletePolicyVersion", PolicyArn=policy_arn, VersionId=spare[0])
 
 
-def _resource(policy_arn: str) -> Resource:
-    return Resource(policy_arn, {"PolicyArn": policy_arn})
+async def _resource(policy_arn: str, ctx: ResourceContext) -> Resource:
+    policy = (await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn))["Policy"]
+    names = (
+        "AttachmentCount",
+        "DefaultVersionId",
+        "IsAttachable",
+        "PermissionsBoundaryUsageCount",
+        "PolicyId",
+    )
+    attributes = {name: text(policy[name]) for name in names}
+    times = {name: written_time(policy[name]) for name in ("CreateDate", "UpdateDate")}
+    return Resource(policy_arn, {"PolicyArn": policy_arn, **attributes, **times})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
 from nightbus.stacks.resources.values import chosen, whole_number
 
 _SETTINGS = ("DestinationConfig", "MaximumEventAgeInSeconds", "MaximumRetryAttempts")
@@ -23,14 +24,14 @@ class LambdaEventInvokeConfig:
         return None
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = chosen(properties, *_SETTINGS, "FunctionName", "Qualifier", kinds=_NUMBERS)
-        await ctx.operation("lambda", "PutFunctionEventInvokeConfig", **request)
-        return Resource(f"{request['FunctionName']}|{request['Qualifier']}")
+        request = _request(properties)
+        await _refuse_taken(request, ctx)
+        return await _put(request, ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        return await self.create(new, None, ctx)
+        return await _put(_request(new), ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         function, qualifier = physical_id.rsplit("|", 1)
@@ -38,3 +39,29 @@ class LambdaEventInvokeConfig:
             await ctx.operation(
                 "lambda", "DeleteFunctionEventInvokeConfig", FunctionName=function, Qualifier=qualifier
             )
+
+
+def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return chosen(properties, *_SETTINGS, "FunctionName", "Qualifier", kinds=_NUMBERS)
+
+
+async def _refuse_taken(request: Mapping[str, Any], ctx: ResourceContext) -> None:
+    """Put writes over what is there. It has no tags; one that is exactly this one was made before a crash."""
+    where = {name: request[name] for name in ("FunctionName", "Qualifier")}
+    try:
+        found = await ctx.operation("lambda", "GetFunctionEventInvokeConfig", **where)
+    except AwsError as error:
+        if is_gone(error):
+            return
+        raise
+    if any(found.get(name) != value for name, value in request.items() if name in _SETTINGS):
+        raise exists_elsewhere(_physical_id(request))
+
+
+async def _put(request: Mapping[str, Any], ctx: ResourceContext) -> Resource:
+    await ctx.operation("lambda", "PutFunctionEventInvokeConfig", **request)
+    return Resource(_physical_id(request))
+
+
+def _physical_id(request: Mapping[str, Any]) -> str:
+    return f"{request['FunctionName']}|{request['Qualifier']}"

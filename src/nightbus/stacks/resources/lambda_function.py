@@ -12,7 +12,7 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, is_ours
-from nightbus.stacks.resources.values import changed, chosen, converted, document, whole_number
+from nightbus.stacks.resources.values import changed, chosen, converted, text, whole_number
 
 _LONGEST_NAME = 64
 _CONFIGURATION = (
@@ -98,22 +98,12 @@ def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
     found = chosen(properties, *_CONFIGURATION, kinds=_NUMBERS)
     if "Environment" in found:
         given = found["Environment"].get("Variables") or {}
-        found["Environment"] = {"Variables": {str(key): _text(value) for key, value in given.items()}}
+        found["Environment"] = {"Variables": {str(key): text(value) for key, value in given.items()}}
     if "EphemeralStorage" in found:
         found["EphemeralStorage"] = {
             "Size": converted("Size", found["EphemeralStorage"]["Size"], whole_number)
         }
     return found
-
-
-def _text(value: Any) -> str:
-    return (
-        str(value).lower()
-        if isinstance(value, bool)
-        else value
-        if isinstance(value, str)
-        else document(value)
-    )
 
 
 def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,4 +148,11 @@ async def _retag(found: Mapping[str, Any], wanted: Mapping[str, str], ctx: Resou
 
 
 def _resource(configuration: Mapping[str, Any]) -> Resource:
-    return Resource(configuration["FunctionName"], {"Arn": configuration["FunctionArn"]})
+    snap_start = configuration["SnapStart"]
+    attributes = {
+        "Arn": configuration["FunctionArn"],
+        "SnapStartResponse": snap_start,
+        "SnapStartResponse.ApplyOn": snap_start["ApplyOn"],
+        "SnapStartResponse.OptimizationStatus": snap_start["OptimizationStatus"],
+    }
+    return Resource(configuration["FunctionName"], attributes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.arn import is_arn
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import gone_is_fine
@@ -36,9 +37,20 @@ class LambdaLayerVersion:
         return _resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        if not is_arn(physical_id):
+            if not properties.get("LayerName"):  # a name of the template's own may have versions of others
+                await _delete_all_versions(physical_id, ctx)
+            return
         layer, version = physical_id.rsplit(":", 1)
         with gone_is_fine():
             await ctx.operation("lambda", "DeleteLayerVersion", LayerName=layer, VersionNumber=int(version))
+
+
+async def _delete_all_versions(layer: str, ctx: ResourceContext) -> None:
+    """Of a layer with a name of our making, whose creation was cut off before its version was known."""
+    listed = await ctx.operation("lambda", "ListLayerVersions", LayerName=layer)
+    for one in listed["LayerVersions"]:
+        await ctx.operation("lambda", "DeleteLayerVersion", LayerName=layer, VersionNumber=one["Version"])
 
 
 def _resource(arn: str) -> Resource:

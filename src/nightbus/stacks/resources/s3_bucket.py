@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.arn import partition_of
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
@@ -122,11 +123,12 @@ async def _set_encryption(bucket: str, encryption: Mapping[str, Any] | None, ctx
 
 def _resource(bucket: str, ctx: ResourceContext) -> Resource:
     region = ctx.call.scope.region
+    partition = partition_of(region)
     website = "s3-website-" if region == _HOME else "s3-website."
     return Resource(
         bucket,
         {
-            "Arn": f"arn:aws:s3:::{bucket}",
+            "Arn": f"arn:{partition}:s3:::{bucket}",
             "DomainName": f"{bucket}.s3.amazonaws.com",
             "DualStackDomainName": f"{bucket}.s3.dualstack.{region}.amazonaws.com",
             "RegionalDomainName": f"{bucket}.s3.{region}.amazonaws.com",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
 from nightbus.stacks.resources.values import document
 
 
@@ -20,19 +21,33 @@ class S3BucketPolicy:
         return str(properties["Bucket"])
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        await ctx.operation(
-            "s3",
-            "PutBucketPolicy",
-            Bucket=properties["Bucket"],
-            Policy=document(properties["PolicyDocument"]),
-        )
-        return Resource(str(properties["Bucket"]))
+        await _refuse_taken(properties, ctx)
+        return await _put(properties, ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        return await self.create(new, physical_id, ctx)
+        return await _put(new, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with gone_is_fine():
             await ctx.operation("s3", "DeleteBucketPolicy", Bucket=physical_id)
+
+
+async def _refuse_taken(properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+    """Put writes over what is there. It has no tags; one that is exactly this one was made before a crash."""
+    bucket, wanted = str(properties["Bucket"]), document(properties["PolicyDocument"])
+    try:
+        found = await ctx.operation("s3", "GetBucketPolicy", Bucket=bucket)
+    except AwsError as error:
+        if is_gone(error):
+            return
+        raise
+    if found["Policy"] != wanted:
+        raise exists_elsewhere(f"The bucket policy of {bucket}")
+
+
+async def _put(properties: Mapping[str, Any], ctx: ResourceContext) -> Resource:
+    bucket, policy = str(properties["Bucket"]), document(properties["PolicyDocument"])
+    await ctx.operation("s3", "PutBucketPolicy", Bucket=bucket, Policy=policy)
+    return Resource(bucket)

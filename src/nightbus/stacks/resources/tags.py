@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.stacks.interface import ResourceContext
+from nightbus.stacks.resources.values import text
 
 _STACK_ID = "aws:cloudformation:stack-id"
 _LOGICAL_ID = "aws:cloudformation:logical-id"
@@ -20,7 +21,7 @@ def all_tags(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, s
         _STACK_ID: ctx.stack_id,
         _LOGICAL_ID: ctx.logical_id,
     }
-    return {**ctx.tags, **{str(key): str(value) for key, value in given.items()}, **ours}
+    return {**ctx.tags, **{str(key): text(value) for key, value in given.items()}, **ours}
 
 
 def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError
@@ -46,9 +47,20 @@ def boolean(value: Any) -> bool:
     raise ValueError(value)
 
 
+def text(value: Any) -> str:
+    """As CloudFormation writes a value where a text is wanted: `true`, `7`, JSON for what has parts."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def written_time(value: datetime | float) -> str:
+    """As an attribute shows it; operations answer a time or epoch seconds."""
+    when = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def document(value: Any) -> str:
     """A policy or a pattern as text; some templates already write it so."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return text(value)
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any], *names: str) -> bool:
