@@ -24,7 +24,7 @@ def chosen(
 def converted(name: str, value: Any, kind: Callable[[Any], Any]) -> Any:
     try:
         return kind(value)
-    except (TypeError, ValueError) as wrong:
+    except (TypeError, ValueError, OverflowError) as wrong:
         raise AwsError(
             "ValidationError", f"Value of property {name} must be of another type: {value!r}"
         ) from wrong
