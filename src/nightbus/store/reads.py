@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -140,26 +140,19 @@ def _conditions(wanted: Range) -> tuple[str, list[Any]]:
     return "".join(f" AND {text}" for text, _ in chosen), [value for _, value in chosen]
 
 
-def due_items(
-    connection: sqlite3.Connection, queue: int, now: int, limit: int, taken: Collection[int]
-) -> tuple[list[tuple[int, int, bytes]], int | None]:
-    """The first items (id, due, data) that are due and not `taken`, and when the next free one is due."""
-    chosen: list[tuple[int, int]] = []
-    next_due = None
-    order = connection.execute("SELECT id, due FROM item WHERE queue = ? ORDER BY due, id", (queue,))
-    with closing(order):
-        for item, due in order:
-            if item in taken:
-                continue
-            if due > now or len(chosen) == limit:
-                next_due = due
-                break
-            chosen.append((item, due))
-    found = []
-    for item, due in chosen:
-        (data,) = connection.execute("SELECT data FROM item WHERE id = ?", (item,)).fetchone()
-        found.append((item, due, data))
-    return found, next_due
+def count_items(connection: sqlite3.Connection, scope: Scope, queue: str, now: int) -> tuple[int, int]:
+    """How many items of the queue are due, leased or not, and how many are not yet."""
+    number = look_up(connection, scope, "queue", queue)
+    if number is None:
+        return 0, 0
+    due, later = (
+        connection.execute(
+            f"SELECT count(*) FROM item WHERE queue = ? AND due {side} ?",  # noqa: S608 - made of constants
+            (number, now),
+        ).fetchone()[0]
+        for side in ("<=", ">")
+    )
+    return due, later
 
 
 def _begins_with(column: str, prefix: str) -> tuple[str, list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 FILE_NAME = "nightbus.db"
 
 _TABLES = """
@@ -22,11 +22,15 @@ CREATE TABLE entry (log INTEGER NOT NULL, position INTEGER NOT NULL, time INTEGE
                     data BLOB NOT NULL, PRIMARY KEY (log, position)) WITHOUT ROWID;
 CREATE INDEX entry_by_time ON entry (log, time, position);
 CREATE INDEX entry_by_key ON entry (log, key, position) WHERE key <> '';
-CREATE TABLE item (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, due INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE item (id INTEGER PRIMARY KEY, queue INTEGER NOT NULL, due INTEGER NOT NULL, data BLOB NOT NULL,
+                   grp TEXT NOT NULL DEFAULT '');
 CREATE INDEX item_by_due ON item (queue, due, id);
 CREATE TABLE blob_owner (digest TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (digest, owner)) WITHOUT ROWID;
 INSERT INTO counter VALUES ('position', 0), ('item', 0);
 """
+
+# From each version to the next one.
+_STEPS = {1: "ALTER TABLE item ADD COLUMN grp TEXT NOT NULL DEFAULT '';"}
 
 
 class NewerSchema(Exception):
@@ -47,7 +51,7 @@ def connect(folder: Path, durable: bool, read_only: bool = False) -> sqlite3.Con
 
 
 def prepare(connection: sqlite3.Connection, folder: Path) -> None:
-    """Make the tables in a new file. Raises NewerSchema."""
+    """Make the tables in a new file, and bring an older one up to date. Raises NewerSchema."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise NewerSchema(
@@ -55,3 +59,6 @@ def prepare(connection: sqlite3.Connection, folder: Path) -> None:
         )
     if version == 0:
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    elif version < VERSION:
+        steps = "".join(_STEPS[older] for older in range(version, VERSION))
+        connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")

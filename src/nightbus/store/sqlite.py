@@ -21,20 +21,9 @@ from nightbus.store import reads
 from nightbus.store.blobs import BlobFolder
 from nightbus.store.checkpoints import Checkpoints
 from nightbus.store.folder import FolderInUse, FolderLock
-from nightbus.store.interface import (
-    Acknowledge,
-    Blob,
-    Change,
-    Enqueue,
-    Entry,
-    GiveBack,
-    Item,
-    KeepBlob,
-    Record,
-    ReleaseBlob,
-)
-from nightbus.store.leases import Leases, QueueName
-from nightbus.store.names import Names, look_up
+from nightbus.store.interface import Blob, Change, Counts, Entry, Item, KeepBlob, Record, ReleaseBlob
+from nightbus.store.names import Names
+from nightbus.store.queues import QueueName, Queues
 from nightbus.store.schema import FILE_NAME, NewerSchema, connect, prepare
 from nightbus.store.writer import StoreClosed, Writer
 
@@ -59,7 +48,7 @@ class SqliteStore:
         self._reader = ThreadPoolExecutor(1, "nightbus-store-reader")
         self._background = ThreadPoolExecutor(2, "nightbus-store-background")
         self._blobs = BlobFolder(folder / "blobs", durable)
-        self._leases = Leases()
+        self._queues = Queues(self._loop_reader)
         self._closed = False
         wal = folder / f"{FILE_NAME}-wal"
         checkpoints = Checkpoints(wal, self._writing, self._background, self._checkpoint)
@@ -122,23 +111,45 @@ class SqliteStore:
         return await self._in_reader(reads.log_scopes)
 
     async def lease(
-        self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0
+        self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0, by_group: bool = False
     ) -> builtins.list[Item]:
         name = (scope, queue)
+        found, next_time = self._take(name, limit, lease_ms, by_group)
+        if found or wait <= 0:
+            return found
         deadline = self._clock.monotonic() + wait
         while not self._closed:
-            woken = self._leases.wait(name)
+            woken = self._queues.wait(name)
             try:
-                found, next_due = self._take(name, limit, lease_ms)
+                found, next_time = self._take(name, limit, lease_ms, by_group)
                 rest = deadline - self._clock.monotonic()
                 if found or rest <= 0:
                     return found
-                if next_due is not None:
-                    rest = min(rest, max(0.001, (next_due - self._clock.now_ms()) / 1000))
+                if next_time is not None:
+                    rest = min(rest, max(0.001, (next_time - self._clock.now_ms()) / 1000))
                 await self._woken_within(woken, rest)
             finally:
                 woken.cancel()
         return []
+
+    def _take(
+        self, name: QueueName, limit: int, lease_ms: int, by_group: bool
+    ) -> tuple[builtins.list[Item], int | None]:
+        if self._closed:
+            return [], None
+        return self._queues.take(name, limit, self._clock.now_ms(), lease_ms, by_group)
+
+    def change_lease(self, scope: Scope, queue: str, item: int, ends: int) -> bool:
+        return self._queues.change_lease((scope, queue), item, ends)
+
+    def held(self, scope: Scope, queue: str, item: int) -> int:
+        return self._queues.held((scope, queue), item)
+
+    async def count(self, scope: Scope, queue: str) -> Counts:
+        now = self._clock.now_ms()
+        due, delayed = await self._in_reader(reads.count_items, scope, queue, now)
+        leased = self._queues.leased((scope, queue), now)
+        return Counts(max(0, due - leased), leased, delayed)
 
     async def _woken_within(self, woken: asyncio.Future[None], seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
@@ -146,24 +157,6 @@ class SqliteStore:
             await asyncio.wait({woken, sleeping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             sleeping.cancel()
-
-    def _take(self, name: QueueName, limit: int, lease_ms: int) -> tuple[builtins.list[Item], int | None]:
-        """What is due and free now, and when the next may be.
-
-        Without an await, on the loop that settles leases: nothing it finds is taken or done meanwhile.
-        """
-        scope, queue = name
-        number = look_up(self._loop_reader, scope, "queue", queue)
-        if number is None:
-            return [], None
-        now = self._clock.now_ms()
-        leased = self._leases.leased(name, now)
-        times = list(leased.values())
-        rows, next_due = reads.due_items(self._loop_reader, number, now, limit, leased)
-        items = [
-            Item(item, data, due, self._leases.take(name, item, now + lease_ms)) for item, due, data in rows
-        ]
-        return items, min(times if next_due is None else [*times, next_due], default=None)
 
     async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
         return await self._blobs.put(data)
@@ -175,7 +168,7 @@ class SqliteStore:
         if self._closed:
             return
         self._closed = True
-        self._leases.wake_all()
+        self._queues.wake_all()
         await asyncio.to_thread(self._stop_threads)
         for connection in (self._loop_reader, self._range_reader, self._side):
             connection.close()
@@ -198,21 +191,15 @@ class SqliteStore:
     def _written(self, changes: Sequence[Change]) -> None:
         """On the writer's thread, after the commit."""
         for change in changes:
-            if isinstance(change, ReleaseBlob):
+            if type(change) is ReleaseBlob:
                 self._background.submit(self._blobs.drop, change.digest, self._is_owned)
 
-    def _settle(self, changes: Sequence[Change]) -> None:
+    def _settle(self, changes: Sequence[Change], first_item: int) -> None:
         """On the event loop, before the caller of the commit goes on."""
+        self._queues.settle(changes, first_item)
         for change in changes:
-            match change:
-                case Enqueue():
-                    self._leases.wake((change.scope, change.queue))
-                case Acknowledge():
-                    self._leases.done(change.item)
-                case GiveBack():
-                    self._leases.given_back(change.item)
-                case KeepBlob():
-                    self._blobs.kept(change.digest)
+            if type(change) is KeepBlob:
+                self._blobs.kept(change.digest)
 
     def _is_owned(self, digest: str) -> bool:
         with self._side_lock:

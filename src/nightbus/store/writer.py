@@ -1,7 +1,8 @@
 """How do many commits become durable together?
 
 One thread owns the writing connection. It takes every batch that is waiting into one transaction, so that all of them
-share one sync to disk; a batch that conflicts or fails is rolled back alone and only its caller learns of it.
+share one sync to disk; a batch that conflicts or fails is rolled back alone and only its caller learns of it. What
+cannot conflict (log entries, items put and done) is collected over all batches and written many rows a statement.
 """
 
 from __future__ import annotations
@@ -30,12 +31,16 @@ from nightbus.store.interface import (
     ReleaseBlob,
     RequireRecord,
     TrimLog,
+    TrimQueue,
 )
 from nightbus.store.names import Names, scope_text
+from nightbus.store.rows import NewRows
 
 _MOST_TOGETHER = 512
 
-Settle = Callable[[Sequence[Change]], None]
+_COLLECTED = frozenset({Append, Enqueue, Acknowledge})
+
+Settle = Callable[[Sequence[Change], int], None]
 
 
 @dataclass(slots=True)
@@ -44,6 +49,7 @@ class _Batch:
     settle: Settle
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
+    first_item: int = 0  # the id of the first item that it enqueues; the others follow
 
 
 class StoreClosed(Exception):
@@ -52,7 +58,7 @@ class StoreClosed(Exception):
 
 class Writer:
     """Each with the changes of a batch: `written` is called on the writer's thread after the commit, a batch's
-    `settle` on its event loop before the caller goes on. `after_group` is the time to look at the size of the
+    `settle` (also with the id of its first enqueued item) on its event loop before the caller goes on. `after_group` is the time to look at the size of the
     write-ahead log.
     """
 
@@ -72,7 +78,8 @@ class Writer:
         self._waiting: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()  # nothing is put after the None that ends the thread
-        self._counters = dict(connection.execute("SELECT name, value FROM counter"))
+        self._counters: dict[str, int] = dict(connection.execute("SELECT name, value FROM counter"))
+        self._rows = NewRows(connection)
         self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
         self._thread.start()
 
@@ -107,7 +114,7 @@ class Writer:
     def _write(self, batches: list[_Batch]) -> None:
         try:
             outcomes = self._transaction(batches)
-        except sqlite3.Error:
+        except Exception:  # of the disk, or of one batch's rows: alone, each has its own outcome
             outcomes = [self._alone(batch) for batch in batches]
         finally:
             self._blobs.let_go()
@@ -120,7 +127,7 @@ class Writer:
     def _alone(self, batch: _Batch) -> Exception | None:
         try:
             return self._transaction([batch])[0]
-        except sqlite3.Error as failure:
+        except Exception as failure:
             return failure
 
     def _transaction(self, batches: list[_Batch]) -> list[Exception | None]:
@@ -129,13 +136,15 @@ class Writer:
         execute("BEGIN IMMEDIATE")
         try:
             outcomes = [self._apply_batch(batch) for batch in batches]
-            if self._counters != counters:
-                for name, value in self._counters.items():
+            self._rows.flush()
+            for name, value in self._counters.items():
+                if counters[name] != value:
                     execute("UPDATE counter SET value = ? WHERE name = ?", (value, name))
             execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             self._counters = counters
             self._names.forget_new()
+            self._rows.clear()
             with contextlib.suppress(sqlite3.Error):
                 execute("ROLLBACK")
             raise
@@ -143,22 +152,48 @@ class Writer:
         return outcomes
 
     def _apply_batch(self, batch: _Batch) -> Exception | None:
+        batch.first_item = self._counters["item"] + 1
+        if all(type(change) in _COLLECTED for change in batch.changes):
+            for change in batch.changes:
+                self._collect(change)
+            return None
+        self._rows.flush()
+        return self._apply_together(batch.changes)
+
+    def _apply_together(self, changes: Sequence[Change]) -> Exception | None:
+        """All of them or, where one conflicts or cannot be kept, none and why."""
         execute = self._connection.execute
         execute("SAVEPOINT batch")
         try:
-            for change in batch.changes:
-                self._apply(change)
+            for change in changes:
+                if type(change) in _COLLECTED:
+                    self._collect(change)
+                else:
+                    self._rows.flush()
+                    self._apply(change)
+            self._rows.flush()
         except sqlite3.Error:
             raise  # the transaction may be gone with it
-        except (
-            Exception
-        ) as failure:  # a conflict, or a value that cannot be kept: the caller's, not the writer's
+        except Exception as failure:  # the caller's, not the writer's
+            self._rows.clear()
             execute("ROLLBACK TO batch")
             execute("RELEASE batch")
             self._names.forget_new()
             return failure
         execute("RELEASE batch")
         return None
+
+    def _collect(self, change: Change) -> None:
+        if isinstance(change, Append):
+            self._counters["position"] = position = self._counters["position"] + 1
+            log = self._names.id(change.scope, "log", change.log)
+            self._rows.entry(log, position, change.time, change.key, change.data)
+        elif isinstance(change, Enqueue):
+            self._counters["item"] = item = self._counters["item"] + 1
+            queue_id = self._names.id(change.scope, "queue", change.queue)
+            self._rows.item(item, queue_id, change.due, change.data, change.group)
+        elif isinstance(change, Acknowledge):
+            self._rows.gone(change.item)
 
     def _apply(self, change: Change) -> None:
         execute = self._connection.execute
@@ -173,24 +208,18 @@ class Writer:
                 )
             case RequireRecord():
                 self._expect(change)
-            case Append():
-                log = self._names.id(change.scope, "log", change.log)
-                self._counters["position"] += 1
-                row = (log, self._counters["position"], change.time, change.key, change.data)
-                execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", row)
             case TrimLog():
                 log = self._names.id(change.scope, "log", change.log)
                 if change.before is None:
                     execute("DELETE FROM entry WHERE log = ?", (log,))
                 else:
                     execute("DELETE FROM entry WHERE log = ? AND time < ?", (log, change.before))
-            case Enqueue():
-                self._counters["item"] += 1
-                queue_id = self._names.id(change.scope, "queue", change.queue)
-                item = (self._counters["item"], queue_id, change.due, change.data)
-                execute("INSERT INTO item VALUES (?, ?, ?, ?)", item)
-            case Acknowledge():
-                execute("DELETE FROM item WHERE id = ?", (change.item,))
+            case TrimQueue():
+                number = self._names.id(change.scope, "queue", change.queue)
+                if change.before is None:
+                    execute("DELETE FROM item WHERE queue = ?", (number,))
+                else:
+                    execute("DELETE FROM item WHERE queue = ? AND due < ?", (number, change.before))
             case GiveBack():
                 execute(
                     "UPDATE item SET due = ?, data = coalesce(?, data) WHERE id = ?",
@@ -233,7 +262,7 @@ class Writer:
     def _resolve(self, results: list[tuple[_Batch, Exception | None]]) -> None:
         for batch, failure in results:
             if failure is None:
-                batch.settle(batch.changes)
+                batch.settle(batch.changes, batch.first_item)
             if batch.done.cancelled():
                 continue
             if failure is None:

@@ -1,0 +1,248 @@
+"""In which order are the items of one queue offered, and who has which until when?
+
+The rows in the database are the truth; here is only what has been looked at. `ByDue` knows nothing beyond a cursor
+over (due, id), so that a queue of a million items costs no memory. `ByGroup` holds the ids of all items, since
+whether one is offered depends on those of its group before it. Leases live in memory: after a crash every item that
+was not acknowledged is offered again.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from nightbus.store.interface import Item
+
+Place = tuple[int, int]  # (due, id)
+FIRST: Place = (-(2**63), -1)
+
+
+class Row(NamedTuple):
+    id: int
+    due: int
+    data: bytes
+
+
+class Held(NamedTuple):
+    ends: int  # UTC ms at which the lease does
+    due: int
+    group: str
+
+
+class Rows(Protocol):
+    """The rows of one queue, as they are committed."""
+
+    def after(self, place: Place, due_until: int, limit: int) -> list[Row]:
+        """In order of (due, id), beyond `place`, with due <= `due_until`."""
+        ...
+
+    def next_due(self, place: Place) -> int | None:
+        """When the first row beyond `place` is due."""
+        ...
+
+    def find(self, item: int) -> Row | None: ...
+
+    def all(self) -> Iterable[tuple[int, int, str]]:
+        """(id, due, group) of every row in order of id."""
+        ...
+
+
+class Leases:
+    """Who has which item, and how often each was had, of one queue."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, Held] = {}
+        self._attempts: dict[int, int] = {}
+        self._ends: list[
+            tuple[int, int]
+        ] = []  # a heap of (ends, id); entries that no longer hold are passed over
+
+    def take(self, row: Row, group: str, ends: int) -> Item:
+        attempt = self._attempts[row.id] = self._attempts.get(row.id, 0) + 1
+        self.hold(row.id, Held(ends, row.due, group))
+        return Item(row.id, row.data, row.due, attempt)
+
+    def hold(self, item: int, held: Held) -> None:
+        self.held[item] = held
+        heapq.heappush(self._ends, (held.ends, item))
+
+    def release(self, item: int) -> Held | None:
+        return self.held.pop(item, None)
+
+    def forget(self, item: int) -> Held | None:
+        self._attempts.pop(item, None)
+        return self.held.pop(item, None)
+
+    def change(self, item: int, ends: int) -> bool:
+        """Whether somebody has the item; until `ends` then."""
+        held = self.held.get(item)
+        if held is not None:
+            self.hold(item, held._replace(ends=ends))
+        return held is not None
+
+    def attempt(self, item: int) -> int:
+        """Which lease of the item stands, 0 for none."""
+        return self._attempts[item] if item in self.held else 0
+
+    def expired(self, now: int) -> list[tuple[int, Held]]:
+        """Release those whose lease has ended."""
+        found = []
+        while self._ends and self._ends[0][0] <= now:
+            ends, item = heapq.heappop(self._ends)
+            held = self.held.get(item)
+            if held is not None and held.ends == ends:
+                del self.held[item]
+                found.append((item, held))
+        return found
+
+    def next_end(self) -> int | None:
+        while self._ends:
+            ends, item = self._ends[0]
+            held = self.held.get(item)
+            if held is not None and held.ends == ends:
+                return ends
+            heapq.heappop(self._ends)
+        return None
+
+
+class ByDue:
+    """Offered by (due, id). What lies up to the cursor is leased, gone, or in `_back`; the rest is in the rows."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.leases = Leases()
+        self._cursor = FIRST
+        self._back: list[Place] = []  # a heap of what was seen and is free again
+
+    def take(self, limit: int, now: int, lease_ms: int) -> list[Item]:
+        for item, held in self.leases.expired(now):
+            heapq.heappush(self._back, (held.due, item))
+        taken: list[Item] = []
+        while len(taken) < limit and self._back and self._back[0][0] <= now:
+            due, item = heapq.heappop(self._back)
+            row = None if item in self.leases.held else self._rows.find(item)
+            if row is None:
+                continue
+            if row.due == due:
+                taken.append(self.leases.take(row, "", now + lease_ms))
+            elif (row.due, item) <= self._cursor:  # given back after its lease had ended
+                heapq.heappush(self._back, (row.due, item))
+        while len(taken) < limit:
+            wanted = limit - len(taken)
+            rows = self._rows.after(self._cursor, now, wanted)
+            for row in rows:
+                self._cursor = (row.due, row.id)
+                if row.id not in self.leases.held:
+                    taken.append(self.leases.take(row, "", now + lease_ms))
+            if len(rows) < wanted:
+                break
+        return taken
+
+    def next_time(self) -> int | None:
+        """When something may be offered that is not now."""
+        times = [self.leases.next_end(), self._rows.next_due(self._cursor)]
+        if self._back:
+            times.append(self._back[0][0])
+        return min((time for time in times if time is not None), default=None)
+
+    def added(self, item: int, due: int, group: str) -> None:
+        if (due, item) <= self._cursor and item not in self.leases.held:
+            heapq.heappush(self._back, (due, item))
+
+    def done(self, item: int) -> None:
+        self.leases.forget(item)
+
+    def given_back(self, item: int, due: int) -> None:
+        self.leases.release(item)
+        if (due, item) <= self._cursor:
+            heapq.heappush(self._back, (due, item))
+
+
+class ByGroup:
+    """Offered by id; while items of a group are leased, no other lease gets one of that group."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.leases = Leases()
+        self._free: dict[str, list[Place]] = {}  # per group a heap of (id, due)
+        self._leased: dict[str, int] = {}  # per locked group how many of it are leased
+        self._heads: list[tuple[int, str]] = []  # a heap of the groups' first ids; some are out of date
+        self._read_to = -1
+        for item, due, group in rows.all():
+            self.added(item, due, group)
+            self._read_to = item
+
+    def take(self, limit: int, now: int, lease_ms: int) -> list[Item]:
+        for item, held in self.leases.expired(now):
+            self._free_again(item, held.due, held.group)
+        taken: list[Item] = []
+        not_due: list[tuple[int, str]] = []
+        while self._heads and len(taken) < limit:
+            head, group = heapq.heappop(self._heads)
+            free = self._free.get(group)
+            if not free or group in self._leased or free[0][0] != head:
+                continue
+            if free[0][1] > now:
+                not_due.append((head, group))
+                continue
+            self._take_group(group, free, limit, now, lease_ms, taken)
+        for waiting in not_due:
+            heapq.heappush(self._heads, waiting)
+        return taken
+
+    def _take_group(
+        self, group: str, free: list[Place], limit: int, now: int, lease_ms: int, taken: list[Item]
+    ) -> None:
+        while free and len(taken) < limit and free[0][1] <= now:
+            item, _ = heapq.heappop(free)
+            row = self._rows.find(item)
+            if row is not None:
+                taken.append(self.leases.take(row, group, now + lease_ms))
+                self._leased[group] = self._leased.get(group, 0) + 1
+        if group not in self._leased:
+            self._offer(group)
+
+    def next_time(self) -> int | None:
+        times = [free[0][1] for group, free in self._free.items() if free and group not in self._leased]
+        end = self.leases.next_end()
+        return min(times if end is None else [*times, end], default=None)
+
+    def added(self, item: int, due: int, group: str) -> None:
+        if item <= self._read_to:
+            return
+        heapq.heappush(self._free.setdefault(group, []), (item, due))
+        if group not in self._leased:
+            self._offer(group)
+
+    def done(self, item: int) -> None:
+        held = self.leases.forget(item)
+        if held is not None:
+            self._unlock(held.group)
+
+    def given_back(self, item: int, due: int) -> None:
+        held = self.leases.release(item)
+        if held is not None:
+            self._free_again(item, due, held.group)
+
+    def _free_again(self, item: int, due: int, group: str) -> None:
+        heapq.heappush(self._free.setdefault(group, []), (item, due))
+        self._unlock(group)
+
+    def _unlock(self, group: str) -> None:
+        left = self._leased.get(group, 0) - 1
+        if left > 0:
+            self._leased[group] = left
+            return
+        self._leased.pop(group, None)
+        self._offer(group)
+
+    def _offer(self, group: str) -> None:
+        free = self._free.get(group)
+        if free:
+            heapq.heappush(self._heads, (free[0][0], group))
+        else:
+            self._free.pop(group, None)
+
+
+Order = ByDue | ByGroup

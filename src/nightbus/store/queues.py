@@ -1,0 +1,162 @@
+"""Which queues are being worked on, and who waits for their next item?
+
+On the event loop, like the connection that it reads with; nothing here awaits, so what it finds is nobody else's
+meanwhile. A queue has state from its first lease on, and only then is told what happens to its items.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from nightbus.aws.calls import Scope
+from nightbus.store.interface import Acknowledge, Change, Enqueue, GiveBack, Item, TrimQueue
+from nightbus.store.names import look_up
+from nightbus.store.offers import ByDue, ByGroup, Order, Place, Row
+
+QueueName = tuple[Scope, str]
+
+
+class QueueRows:
+    """Implements `nightbus.store.offers.Rows` over one reading connection."""
+
+    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+        self._execute = connection.execute
+        self._number = number
+
+    def after(self, place: Place, due_until: int, limit: int) -> list[Row]:
+        due, item = place
+        rows = self._execute(
+            "SELECT id, due, data FROM item WHERE queue = ? AND (due, id) > (?, ?) AND due <= ?"
+            " ORDER BY due, id LIMIT ?",
+            (self._number, due, item, due_until, limit),
+        ).fetchall()
+        return [Row(*row) for row in rows]
+
+    def next_due(self, place: Place) -> int | None:
+        row = self._execute(
+            "SELECT due FROM item WHERE queue = ? AND (due, id) > (?, ?) ORDER BY due, id LIMIT 1",
+            (self._number, *place),
+        ).fetchone()
+        return row[0] if row else None
+
+    def find(self, item: int) -> Row | None:
+        row = self._execute("SELECT id, due, data FROM item WHERE id = ?", (item,)).fetchone()
+        return Row(*row) if row else None
+
+    def all(self) -> Iterable[tuple[int, int, str]]:
+        with closing(
+            self._execute("SELECT id, due, grp FROM item WHERE queue = ? ORDER BY id", (self._number,))
+        ) as rows:
+            yield from rows
+
+
+@dataclass(slots=True)
+class _Waiting:
+    futures: set[asyncio.Future[None]] = field(default_factory=set)
+
+    def wake(self) -> None:
+        for woken in list(self.futures):
+            if not woken.done():
+                woken.set_result(None)
+
+
+class Queues:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._orders: dict[QueueName, Order] = {}
+        self._queue_of: dict[int, QueueName] = {}  # of what is leased
+        self._waiting: dict[QueueName, _Waiting] = {}
+
+    def take(
+        self, name: QueueName, limit: int, now: int, lease_ms: int, by_group: bool
+    ) -> tuple[list[Item], int | None]:
+        """What is due and free now, and when the next may be where nothing is."""
+        order = self._orders.get(name)
+        if order is None:
+            number = look_up(self._connection, name[0], "queue", name[1])
+            if number is None:
+                return [], None
+            rows = QueueRows(self._connection, number)
+            order = self._orders[name] = ByGroup(rows) if by_group else ByDue(rows)
+        items = order.take(limit, now, lease_ms)
+        for item in items:
+            self._queue_of[item.id] = name
+        return items, None if items else order.next_time()
+
+    def change_lease(self, name: QueueName, item: int, ends: int) -> bool:
+        order = self._orders.get(name)
+        changed = order is not None and order.leases.change(item, ends)
+        if changed:
+            self._wake(name)  # who waits learns when it may be offered
+        return changed
+
+    def held(self, name: QueueName, item: int) -> int:
+        order = self._orders.get(name)
+        return order.leases.attempt(item) if order is not None else 0
+
+    def leased(self, name: QueueName, now: int) -> int:
+        order = self._orders.get(name)
+        return sum(held.ends > now for held in order.leases.held.values()) if order is not None else 0
+
+    def wait(self, name: QueueName) -> asyncio.Future[None]:
+        """Done when something was put into the queue, given back to it, or changed its lease."""
+        waiting = self._waiting.setdefault(name, _Waiting())
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.futures.add(woken)
+        woken.add_done_callback(waiting.futures.discard)
+        return woken
+
+    def wake_all(self) -> None:
+        for name in self._waiting:
+            self._wake(name)
+
+    def settle(self, changes: Sequence[Change], first_item: int) -> None:
+        """These changes were committed; their enqueued items have the ids from `first_item` on."""
+        enqueued = first_item
+        for change in changes:
+            if isinstance(change, Enqueue):
+                self._enqueued(change, enqueued)
+                enqueued += 1
+            elif isinstance(change, Acknowledge):
+                self._done(change.item)
+            elif isinstance(change, GiveBack):
+                self._given_back(change)
+            elif isinstance(change, TrimQueue):
+                self._trimmed(change)
+
+    def _enqueued(self, change: Enqueue, item: int) -> None:
+        name = (change.scope, change.queue)
+        order = self._orders.get(name)
+        if order is not None:
+            order.added(item, change.due, change.group)
+        self._wake(name)
+
+    def _done(self, item: int) -> None:
+        name = self._queue_of.pop(item, None)
+        order = self._orders.get(name) if name is not None else None
+        if name is not None and order is not None:
+            order.done(item)
+            if isinstance(order, ByGroup):
+                self._wake(name)  # the next of its group may be free now
+
+    def _given_back(self, change: GiveBack) -> None:
+        name = self._queue_of.pop(change.item, None)
+        if name is not None and name in self._orders:
+            self._orders[name].given_back(change.item, change.due)
+            self._wake(name)
+
+    def _trimmed(self, change: TrimQueue) -> None:
+        name = (change.scope, change.queue)
+        if change.before is None:
+            self._orders.pop(name, None)
+            for item in [item for item, queue in self._queue_of.items() if queue == name]:
+                del self._queue_of[item]
+
+    def _wake(self, name: QueueName) -> None:
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            waiting.wake()
