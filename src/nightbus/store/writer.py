@@ -58,8 +58,8 @@ class StoreClosed(Exception):
 
 class Writer:
     """Each with the changes of a batch: `written` is called on the writer's thread after the commit, a batch's
-    `settle` (also with the id of its first enqueued item) on its event loop before the caller goes on. `after_group` is the time to look at the size of the
-    write-ahead log.
+    `settle` (also with the id of its first enqueued item) on its event loop before the caller goes on. `after_group` is
+    the time to look at the size of the write-ahead log.
     """
 
     def __init__(

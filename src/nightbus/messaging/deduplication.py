@@ -1,0 +1,94 @@
+"""Was a message sent to this FIFO queue in the last five minutes?
+
+The log of a queue's deduplication ids is written in the commit of the messages, so a crash forgets none; what is in
+memory is that log's last five minutes, and what is being committed right now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from typing import NamedTuple
+
+import orjson
+
+from nightbus.aws.calls import Scope
+from nightbus.store.interface import Append, Store
+
+WINDOW_MS = 5 * 60 * 1000
+
+
+class Sent(NamedTuple):
+    """What SendMessage answers; `pending` is done when the message is on disk, or failed with its commit."""
+
+    message_id: str
+    sequence: str
+    time: int
+    pending: asyncio.Future[bool] | None = None
+
+
+def log_of(queue: str) -> str:
+    return f"deduplication/{queue}"
+
+
+class Deduplication:
+    """Of one queue or topic; `load` first."""
+
+    def __init__(self, scope: Scope, queue: str) -> None:
+        self._scope = scope
+        self._log = log_of(queue)
+        self._sent: dict[str, Sent] = {}
+        self._order: deque[tuple[int, str]] = deque()
+
+    async def load(self, store: Store, now: int) -> None:
+        after = 0
+        while entries := await store.read(self._scope, self._log, after=after, limit=1000):
+            after = entries[-1].offset
+            for entry in entries:
+                key, message_id, sequence = orjson.loads(entry.data)
+                if entry.time > now - WINDOW_MS:
+                    self._note(key, Sent(message_id, sequence, entry.time))
+
+    async def find(self, key: str, now: int) -> Sent | None:
+        """The earlier message with this key, once it is on disk."""
+        self._forget_before(now - WINDOW_MS)
+        while (sent := self._sent.get(key)) is not None:
+            if sent.pending is None or await asyncio.shield(sent.pending):
+                return sent
+        return None
+
+    def newest(self, key: str) -> Sent:
+        """The one that has the key, on disk or not."""
+        return self._sent[key]
+
+    def reserve(self, key: str, message_id: str, sequence: str, now: int) -> Append:
+        """The change that belongs into the message's commit; then `settle`."""
+        pending = asyncio.get_running_loop().create_future()
+        self._note(key, Sent(message_id, sequence, now, pending))
+        return Append(self._scope, self._log, now, orjson.dumps([key, message_id, sequence]))
+
+    def settle(self, key: str, committed: bool) -> None:
+        sent = self._sent[key]
+        if committed:
+            self._sent[key] = sent._replace(pending=None)
+        else:
+            del self._sent[key]
+        if sent.pending is not None and not sent.pending.done():
+            sent.pending.set_result(committed)
+
+    def _note(self, key: str, sent: Sent) -> None:
+        self._sent[key] = sent
+        self._order.append((sent.time, key))
+
+    def _forget_before(self, time: int) -> None:
+        while self._order and self._order[0][0] <= time:
+            noted, key = self._order.popleft()
+            sent = self._sent.get(key)
+            if sent is not None and sent.time == noted and sent.pending is None:
+                del self._sent[key]
+
+
+def content_key(body: str) -> str:
+    """The deduplication id of a message that was given none, where its content decides."""
+    return hashlib.sha256(body.encode()).hexdigest()

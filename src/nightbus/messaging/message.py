@@ -1,0 +1,64 @@
+"""How does a message lie in its queue? A line of JSON with what is known about it, and the body as it came.
+
+The body is not escaped into the JSON, since it is most of the bytes and nobody looks into it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`attributes` as SendMessage took them, binary values in base64; `sent` is UTC ms.
+
+    `received` counts what other queues delivered before this one; `source` is the ARN of the queue that gave it up.
+    """
+
+    id: str
+    body: str
+    sent: int
+    sender: str
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    group: str = ""
+    deduplication: str = ""
+    sequence: str = ""
+    trace: str = ""
+    received: int = 0
+    source: str = ""
+
+
+_SHORT = {
+    "attributes": "a",
+    "group": "g",
+    "deduplication": "d",
+    "sequence": "q",
+    "trace": "x",
+    "received": "n",
+    "source": "o",
+}
+
+
+def encode(message: Message) -> bytes:
+    head: dict[str, Any] = {"i": message.id, "t": message.sent, "s": message.sender}
+    for name, short in _SHORT.items():
+        value = getattr(message, name)
+        if value:
+            head[short] = value
+    return orjson.dumps(head) + b"\n" + message.body.encode()
+
+
+def encode_plain(message_id: str, body: bytes, sent: int, sender: str) -> bytes:
+    """The same for a message that has nothing else, made without looking at anything; `sender` needs no escaping."""
+    return b'{"i":"%b","t":%d,"s":"%b"}\n%b' % (message_id.encode(), sent, sender.encode(), body)
+
+
+def decode(data: bytes) -> Message:
+    line, _, body = data.partition(b"\n")
+    head = orjson.loads(line)
+    further = {name: head[short] for name, short in _SHORT.items() if short in head}
+    return Message(head["i"], body.decode(), head["t"], head["s"], **further)

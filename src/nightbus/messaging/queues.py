@@ -1,0 +1,228 @@
+"""What does sending to a queue change in the store, and who gets which of its messages?
+
+Queues are looked up in memory after their first use; whoever changes a queue's record says so by `changed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.ids import new_uuid
+from nightbus.clock import Clock
+from nightbus.messaging.deduplication import Deduplication, content_key
+from nightbus.messaging.message import Message, decode, encode, encode_plain
+from nightbus.messaging.queue import KIND, Queue, queue_place
+from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, Item, Store
+
+_SEQUENCE_STEP = 1 << 22
+
+
+class Incoming(NamedTuple):
+    """A message to be sent, checked already. `attributes` as `Message` has them; `delay_ms` None is the queue's own."""
+
+    body: str
+    attributes: dict[str, dict[str, str]]
+    group: str = ""
+    deduplication: str = ""
+    delay_ms: int | None = None
+    trace: str = ""
+
+
+@dataclass(slots=True)
+class Sending:
+    """What belongs into one commit. After it, or its failure, `settle`."""
+
+    changes: list[Change] = field(default_factory=list)
+    reserved: list[tuple[Deduplication, str]] = field(default_factory=list)
+
+    def settle(self, committed: bool) -> None:
+        for deduplication, key in self.reserved:
+            deduplication.settle(key, committed)
+
+
+class Accepted(NamedTuple):
+    """`sequence` is "" for a standard queue."""
+
+    message_id: str
+    sequence: str
+
+
+class Received(NamedTuple):
+    """`count` and `first` (UTC ms) are the message's ApproximateReceiveCount and first receive."""
+
+    item: Item
+    message: Message
+    count: int
+    first: int
+
+
+class Queues:
+    """The queues of all accounts and regions of the node."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._known: dict[tuple[Scope, str], Queue] = {}
+        self._deduplication: dict[str, Deduplication] = {}
+        self._first_received: dict[int, int] = {}
+        self._sequence = 0
+
+    async def find(self, scope: Scope, name: str) -> Queue | None:
+        queue = self._known.get((scope, name))
+        if queue is None:
+            record = await self._store.get(scope, KIND, name)
+            if record is None:
+                return None
+            queue = self._known[scope, name] = Queue.of(scope, record)
+        return queue
+
+    async def find_arn(self, arn: str) -> Queue | None:
+        place = queue_place(arn)
+        return None if place is None else await self.find(*place)
+
+    def changed(self, scope: Scope, name: str) -> None:
+        """The queue's record was written or deleted."""
+        self._known.pop((scope, name), None)
+
+    def add_plain(self, changes: list[Change], queue: Queue, body: bytes, sender: str, now: int) -> str:
+        """Send a body with nothing else to a standard queue; its message id."""
+        message_id = new_uuid()
+        data = encode_plain(message_id, body, now, sender)
+        changes.append(Enqueue(queue.scope, queue.queue, data, now + queue.delay_ms))
+        return message_id
+
+    async def add(self, sending: Sending, queue: Queue, incoming: Incoming, sender: str, now: int) -> Accepted:
+        """Send one message; a duplicate changes nothing and is answered as the first was."""
+        message = Message(
+            id=new_uuid(),
+            body=incoming.body,
+            sent=now,
+            sender=sender,
+            attributes=incoming.attributes,
+            group=incoming.group,
+            trace=incoming.trace,
+        )
+        if queue.fifo:
+            key = incoming.deduplication or content_key(incoming.body)
+            found = await self._reserve(sending, queue, replace(message, deduplication=key), now)
+            if isinstance(found, Accepted):
+                return found
+            message = found
+        delay = queue.delay_ms if incoming.delay_ms is None else incoming.delay_ms
+        group = message.group if queue.fifo else ""
+        sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay, group))
+        return Accepted(message.id, message.sequence)
+
+    async def _reserve(
+        self, sending: Sending, queue: Queue, message: Message, now: int
+    ) -> Message | Accepted:
+        """The message with its sequence number, or how an earlier one with its deduplication id was answered."""
+        key = f"{message.group}|{message.deduplication}" if queue.by_group else message.deduplication
+        window = await self._window(queue, now)
+        if any(window is other and key == reserved for other, reserved in sending.reserved):
+            earlier = window.newest(key)
+            return Accepted(earlier.message_id, earlier.sequence)
+        found = await window.find(key, now)
+        if found is not None:
+            return Accepted(found.message_id, found.sequence)
+        sequence = self._next_sequence(now)
+        sending.changes.append(window.reserve(key, message.id, sequence, now))
+        sending.reserved.append((window, key))
+        return replace(message, sequence=sequence)
+
+    async def _window(self, queue: Queue, now: int) -> Deduplication:
+        window = self._deduplication.get(queue.queue)
+        if window is None:
+            loading = Deduplication(queue.scope, queue.queue)
+            await loading.load(self._store, now)
+            window = self._deduplication.setdefault(queue.queue, loading)
+        return window
+
+    def _next_sequence(self, now: int) -> str:
+        """Twenty digits that grow, as AWS's do; the time in them lets them grow over a restart as well."""
+        self._sequence = max(self._sequence + 1, now * _SEQUENCE_STEP)
+        return f"{self._sequence:020d}"
+
+    async def commit(self, sending: Sending, *further: Change) -> None:
+        committed = False
+        try:
+            await self._store.commit(*sending.changes, *further)
+            committed = True
+        finally:
+            sending.settle(committed)
+
+    async def receive(self, queue: Queue, limit: int, visibility_ms: int, wait: float) -> list[Received]:
+        """What is visible, waiting up to `wait` seconds for the first; what was received too often moves on instead."""
+        deadline = self._clock.monotonic() + wait
+        while True:
+            rest = max(0.0, deadline - self._clock.monotonic())
+            items = await self._store.lease(
+                queue.scope, queue.queue, limit, visibility_ms, rest, by_group=queue.fifo
+            )
+            now = self._clock.now_ms()
+            kept, gone = self._look_at(queue, items, now)
+            if gone:
+                await self._give_up(queue, gone, now)
+            if kept or not items or not await self._is_there(queue):
+                return kept
+
+    def _look_at(
+        self, queue: Queue, items: Sequence[Item], now: int
+    ) -> tuple[list[Received], list[Received]]:
+        """Those to hand out, and those whose time or count is over."""
+        kept: list[Received] = []
+        gone: list[Received] = []
+        for item in items:
+            message = decode(item.data)
+            first = self._first_received.setdefault(item.id, now)
+            received = Received(item, message, message.received + item.attempt, first)
+            expired = message.sent + queue.retention_ms <= now
+            too_often = queue.redrive is not None and item.attempt > queue.redrive.limit
+            (gone if expired or too_often else kept).append(received)
+        return kept, gone
+
+    async def _give_up(self, queue: Queue, gone: Sequence[Received], now: int) -> None:
+        """To the dead-letter queue in one commit with leaving this one; what is too old is dropped.
+
+        While the dead-letter queue is not there, messages stay where they are, as on AWS.
+        """
+        dead = await self.find_arn(queue.redrive.arn) if queue.redrive is not None else None
+        changes: list[Change] = []
+        for item, message, count, _ in gone:
+            expired = message.sent + queue.retention_ms <= now
+            if dead is None and not expired:
+                continue
+            changes.append(Acknowledge(item.id))
+            self._first_received.pop(item.id, None)
+            if dead is not None and not expired:
+                moved = replace(message, received=count - 1, source=queue.arn)
+                changes.append(moved_to(dead, moved, now))
+        await self._store.commit(*changes)
+
+    async def _is_there(self, queue: Queue) -> bool:
+        found = await self.find(queue.scope, queue.name)
+        return found is not None and found.queue == queue.queue
+
+    def delete(self, item: int) -> Acknowledge:
+        self._first_received.pop(item, None)
+        return Acknowledge(item)
+
+    def held(self, queue: Queue, item: int) -> int:
+        """The delivery of the item that is in flight, 0 for none."""
+        return self._store.held(queue.scope, queue.queue, item)
+
+    def change_visibility(self, queue: Queue, item: int, ends: int) -> bool:
+        return self._store.change_lease(queue.scope, queue.queue, item, ends)
+
+    async def count(self, queue: Queue) -> Counts:
+        return await self._store.count(queue.scope, queue.queue)
+
+
+def moved_to(queue: Queue, message: Message, now: int) -> Enqueue:
+    """A message in another queue. A standard queue goes on counting its age, a FIFO queue begins anew, as on AWS."""
+    if queue.fifo:
+        return Enqueue(queue.scope, queue.queue, encode(replace(message, sent=now)), now, message.group)
+    return Enqueue(queue.scope, queue.queue, encode(message), message.sent)

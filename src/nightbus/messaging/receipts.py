@@ -1,0 +1,27 @@
+"""What is a receipt handle? It names the item and which of its deliveries it stands for, opaque to its holder."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import NamedTuple
+
+
+class Receipt(NamedTuple):
+    item: int
+    attempt: int
+    received: int  # UTC ms
+
+
+def write_receipt(queue: str, receipt: Receipt) -> str:
+    text = f"{queue} {receipt.item} {receipt.attempt} {receipt.received}"
+    return base64.b64encode(text.encode()).decode()
+
+
+def read_receipt(queue: str, handle: str) -> Receipt | None:
+    """None for what is no handle of this queue."""
+    try:
+        whose, item, attempt, received = base64.b64decode(handle, validate=True).decode().split(" ")
+        return Receipt(int(item), int(attempt), int(received)) if whose == queue else None
+    except (ValueError, binascii.Error):
+        return None
