@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
-from nightbus.messaging.deduplication import Deduplication, content_key
+from nightbus.messaging.deduplication import WINDOW_MS, Deduplication, content_key
 from nightbus.messaging.message import Message, decode, encode, encode_plain
 from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, Item, Store
@@ -51,12 +51,27 @@ class Accepted(NamedTuple):
 
 
 class Received(NamedTuple):
-    """`count` and `first` (UTC ms) are the message's ApproximateReceiveCount and first receive."""
+    """`receives` and `first` (UTC ms) are the message's ApproximateReceiveCount and first receive."""
 
     item: Item
     message: Message
-    count: int
+    receives: int
     first: int
+
+
+class _ReceiveAttempts:
+    """What was received under which ReceiveRequestAttemptId in the last five minutes."""
+
+    def __init__(self) -> None:
+        self._noted: dict[tuple[str, str], tuple[int, list[Received]]] = {}
+
+    def again(self, queue: Queue, attempt_id: str, now: int) -> list[Received]:
+        for key in [key for key, (time, _) in self._noted.items() if time + WINDOW_MS <= now]:
+            del self._noted[key]
+        return self._noted.get((queue.queue, attempt_id), (0, []))[1]
+
+    def note(self, queue: Queue, attempt_id: str, found: list[Received], now: int) -> None:
+        self._noted[queue.queue, attempt_id] = (now, found)
 
 
 class Queues:
@@ -68,6 +83,7 @@ class Queues:
         self._known: dict[tuple[Scope, str], Queue] = {}
         self._deduplication: dict[str, Deduplication] = {}
         self._first_received: dict[int, int] = {}
+        self._attempts = _ReceiveAttempts()
         self._sequence = 0
 
     async def find(self, scope: Scope, name: str) -> Queue | None:
@@ -94,7 +110,9 @@ class Queues:
         changes.append(Enqueue(queue.scope, queue.queue, data, now + queue.delay_ms))
         return message_id
 
-    async def add(self, sending: Sending, queue: Queue, incoming: Incoming, sender: str, now: int) -> Accepted:
+    async def add(
+        self, sending: Sending, queue: Queue, incoming: Incoming, sender: str, now: int
+    ) -> Accepted:
         """Send one message; a duplicate changes nothing and is answered as the first was."""
         message = Message(
             id=new_uuid(),
@@ -154,8 +172,26 @@ class Queues:
         finally:
             sending.settle(committed)
 
-    async def receive(self, queue: Queue, limit: int, visibility_ms: int, wait: float) -> list[Received]:
-        """What is visible, waiting up to `wait` seconds for the first; what was received too often moves on instead."""
+    async def receive(
+        self, queue: Queue, limit: int, visibility_ms: int, wait: float, attempt_id: str | None = None
+    ) -> list[Received]:
+        """What is visible, waiting up to `wait` seconds for the first; what was received too often moves on instead.
+
+        With the `attempt_id` of an earlier receive, the same messages again while they are as they were.
+        """
+        if attempt_id is None:
+            return await self._receive(queue, limit, visibility_ms, wait)
+        now = self._clock.now_ms()
+        again = self._attempts.again(queue, attempt_id, now)
+        if again and all(self.held(queue, one.item.id) == one.item.attempt for one in again):
+            for one in again:
+                self.change_visibility(queue, one.item.id, now + visibility_ms)
+            return again
+        found = await self._receive(queue, limit, visibility_ms, wait)
+        self._attempts.note(queue, attempt_id, found, self._clock.now_ms())
+        return found
+
+    async def _receive(self, queue: Queue, limit: int, visibility_ms: int, wait: float) -> list[Received]:
         deadline = self._clock.monotonic() + wait
         while True:
             rest = max(0.0, deadline - self._clock.monotonic())
@@ -191,14 +227,14 @@ class Queues:
         """
         dead = await self.find_arn(queue.redrive.arn) if queue.redrive is not None else None
         changes: list[Change] = []
-        for item, message, count, _ in gone:
+        for item, message, receives, _ in gone:
             expired = message.sent + queue.retention_ms <= now
             if dead is None and not expired:
                 continue
             changes.append(Acknowledge(item.id))
             self._first_received.pop(item.id, None)
             if dead is not None and not expired:
-                moved = replace(message, received=count - 1, source=queue.arn)
+                moved = replace(message, received=receives - 1, source=queue.arn)
                 changes.append(moved_to(dead, moved, now))
         await self._store.commit(*changes)
 

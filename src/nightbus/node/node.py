@@ -22,6 +22,7 @@ from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.queues import Queues
 from nightbus.node.operations import OperationRegistry
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform
@@ -63,6 +64,7 @@ class Node:
             router=Router(store, self.clock),
             stacks=self.stacks,
             credentials=credentials,
+            queues=Queues(store, self.clock),
             log_sink=log_sink,
             endpoint=self.endpoint,
         )

@@ -16,5 +16,6 @@ SERVICES: dict[str, str] = {
     "lambda": "nightbus.services.lambda_",
     "logs": "nightbus.services.logs",
     "s3": "nightbus.services.s3",
+    "sqs": "nightbus.services.sqs",
     "sts": "nightbus.services.sts",
 }

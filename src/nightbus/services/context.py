@@ -13,6 +13,7 @@ from nightbus.delivery.interface import EventRouter
 from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.queues import Queues
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import Store
 
@@ -28,6 +29,7 @@ class Platform:
     router: EventRouter
     stacks: StackEngine
     credentials: CredentialIssuer
+    queues: Queues
     log_sink: LogSink
     endpoint: str  # the node's own base URL
     running: RunningInvocations = field(default_factory=RunningInvocations)

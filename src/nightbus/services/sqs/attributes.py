@@ -1,0 +1,76 @@
+"""A queue's attributes: what it was told, and what is known about it now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.messaging.queue import Queue, queue_arn
+from nightbus.services.context import Context
+from nightbus.services.sqs.errors import unknown_attribute
+from nightbus.services.sqs.places import queue_record
+from nightbus.services.sqs.queues import defaults_of
+from nightbus.services.sqs.records import change_record
+from nightbus.services.sqs.redrive import check_redrive
+from nightbus.services.sqs.values import new_value
+from nightbus.store.interface import Record
+
+_SETTABLE = frozenset(
+    {
+        "DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "Policy",
+        "ReceiveMessageWaitTimeSeconds", "VisibilityTimeout", "RedrivePolicy", "RedriveAllowPolicy",
+        "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled", "FifoQueue",
+        "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit",
+    }
+)  # fmt: skip
+_COMPUTED = frozenset(
+    {
+        "QueueArn", "CreatedTimestamp", "LastModifiedTimestamp", "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
+    }
+)  # fmt: skip
+
+
+async def get_queue_attributes(
+    ctx: Context, *, queue_url: str, attribute_names: list[str] | None = None
+) -> dict[str, Any]:
+    scope, record = await queue_record(ctx, queue_url)
+    names = attribute_names or []
+    for name in names:
+        if name != "All" and name not in _SETTABLE | _COMPUTED:
+            raise unknown_attribute(name)
+    if not names:
+        return {}
+    known = {**defaults_of(record.key), **record.value["attributes"], **await _computed(ctx, scope, record)}
+    if known.get("KmsMasterKeyId"):
+        known["SqsManagedSseEnabled"] = "false"
+    wanted = known if "All" in names else {name: known[name] for name in names if name in known}
+    return {"Attributes": wanted}
+
+
+async def _computed(ctx: Context, scope: Scope, record: Record) -> dict[str, str]:
+    counts = await ctx.platform.queues.count(Queue.of(scope, record))
+    return {
+        "QueueArn": queue_arn(scope, record.key),
+        "CreatedTimestamp": str(record.value["created"]),
+        "LastModifiedTimestamp": str(record.value["modified"]),
+        "ApproximateNumberOfMessages": str(counts.free),
+        "ApproximateNumberOfMessagesNotVisible": str(counts.leased),
+        "ApproximateNumberOfMessagesDelayed": str(counts.delayed),
+    }
+
+
+async def set_queue_attributes(ctx: Context, *, queue_url: str, attributes: dict[str, str]) -> None:
+    scope, record = await queue_record(ctx, queue_url)
+    for name in attributes:
+        if name not in _SETTABLE:
+            raise unknown_attribute(name)
+    policy = new_value(record.key, record.value["attributes"], attributes).get("RedrivePolicy")
+    if policy is not None and "RedrivePolicy" in attributes:
+        await check_redrive(ctx, scope, record.key, policy)
+
+    def changed(record: Record) -> dict[str, Any]:
+        values = new_value(record.key, record.value["attributes"], attributes)
+        return {**record.value, "attributes": values, "modified": ctx.now_ms() // 1000}
+
+    await change_record(ctx, queue_url, changed)

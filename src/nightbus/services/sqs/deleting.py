@@ -1,0 +1,38 @@
+"""DeleteMessage, one or a batch: gone from disk before it is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.services.context import Context
+from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
+from nightbus.services.sqs.handles import receipt_of
+from nightbus.services.sqs.places import find_queue
+from nightbus.store.interface import Change
+
+
+async def delete_message(ctx: Context, *, queue_url: str, receipt_handle: str) -> None:
+    """An older handle of the message deletes it as well, and one of a message that is gone does no harm."""
+    queue = await find_queue(ctx, queue_url)
+    receipt = receipt_of(ctx, queue, receipt_handle)
+    await ctx.store.commit(ctx.platform.queues.delete(receipt.item))
+
+
+async def delete_message_batch(
+    ctx: Context, *, queue_url: str, entries: list[dict[str, Any]]
+) -> dict[str, Any]:
+    queue = await find_queue(ctx, queue_url)
+    check_entries(entries, "DeleteMessageBatchRequestEntry")
+    changes: list[Change] = []
+    successful, failed = [], []
+    for entry in entries:
+        try:
+            receipt = receipt_of(ctx, queue, entry["ReceiptHandle"])
+        except AwsError as error:
+            failed.append(failed_entry(entry, error))
+            continue
+        changes.append(ctx.platform.queues.delete(receipt.item))
+        successful.append({"Id": entry["Id"]})
+    await ctx.store.commit(*changes)
+    return outcome(successful, failed)

@@ -1,0 +1,18 @@
+"""Which message does a receipt handle stand for, and does it still?"""
+
+from __future__ import annotations
+
+from nightbus.messaging.queue import Queue
+from nightbus.messaging.receipts import Receipt, read_receipt
+from nightbus.services.context import Context
+from nightbus.services.sqs.errors import invalid_handle, malformed_handle
+
+
+def receipt_of(ctx: Context, queue: Queue, handle: str) -> Receipt:
+    """Raises AwsError for what is no handle, or for a FIFO queue's that has expired."""
+    receipt = read_receipt(queue.queue, handle)
+    if receipt is None:
+        raise malformed_handle(handle)
+    if queue.fifo and ctx.platform.queues.held(queue, receipt.item) not in (0, receipt.attempt):
+        raise invalid_handle(handle, "The receipt handle has expired.")
+    return receipt

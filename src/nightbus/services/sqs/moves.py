@@ -1,0 +1,202 @@
+"""Message move tasks: what was given up goes back to where it came from, or elsewhere, while others go on working.
+
+A task is a record; the worker that carries it out finds it there again after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_uuid
+from nightbus.messaging.message import decode
+from nightbus.messaging.queue import KIND, Queue
+from nightbus.messaging.queues import moved_to
+from nightbus.services.context import Context, Platform
+from nightbus.services.sqs.errors import invalid_parameter, out_of_range
+from nightbus.store.interface import Acknowledge, Change, Conflict, Item, PutRecord, Record
+
+log = logging.getLogger("nightbus.sqs")
+
+TASK = "sqs/move-task"
+_FASTEST = 500
+_LEASE_MS = 60_000
+_AT_ONCE = 100
+_LOOK_AGAIN_SECONDS = 0.5
+_MOST_SHOWN = 10
+
+
+async def start_message_move_task(
+    ctx: Context,
+    *,
+    source_arn: str,
+    destination_arn: str | None = None,
+    max_number_of_messages_per_second: int | None = None,
+) -> dict[str, Any]:
+    rate = max_number_of_messages_per_second
+    if rate is not None and not 1 <= rate <= _FASTEST:
+        raise out_of_range(rate, "MaxNumberOfMessagesPerSecond", 1, _FASTEST)
+    source = await _queue(ctx, source_arn)
+    if not await _is_dead_letter_queue(ctx, source):
+        raise invalid_parameter("Source queue must be configured as a Dead Letter Queue.")
+    if destination_arn is not None:
+        await _queue(ctx, destination_arn)
+    if await _running(ctx, source_arn) is not None:
+        raise AwsError(
+            "UnsupportedOperation",
+            "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+        )
+    counts = await ctx.platform.queues.count(source)
+    now = ctx.now_ms()
+    task = {
+        "source": source_arn,
+        "destination": destination_arn,
+        "rate": rate,
+        "status": "RUNNING",
+        "moved": 0,
+        "to_move": sum(counts),
+        "started": now,
+        "reason": None,
+    }
+    key = f"{source_arn}|{now:015d}|{new_uuid()}"
+    await ctx.store.commit(PutRecord(source.scope, TASK, key, task, expect=0))
+    return {"TaskHandle": _handle(key)}
+
+
+async def _queue(ctx: Context, arn: str) -> Queue:
+    queue = await ctx.platform.queues.find_arn(arn)
+    if queue is None or queue.scope != ctx.scope:
+        text = "The resource that you specified for the SourceArn parameter doesn't exist."
+        raise AwsError("ResourceNotFoundException", text, 404)
+    return queue
+
+
+async def _is_dead_letter_queue(ctx: Context, queue: Queue) -> bool:
+    for record in await ctx.store.list(queue.scope, KIND):
+        redrive = Queue.of(queue.scope, record).redrive
+        if redrive is not None and redrive.arn == queue.arn:
+            return True
+    return False
+
+
+async def _running(ctx: Context, source_arn: str) -> Record | None:
+    tasks = await ctx.store.list(ctx.scope, TASK, prefix=f"{source_arn}|")
+    return next((task for task in tasks if task.value["status"] in ("RUNNING", "CANCELLING")), None)
+
+
+def _handle(key: str) -> str:
+    return base64.b64encode(orjson.dumps({"taskId": key})).decode()
+
+
+async def cancel_message_move_task(ctx: Context, *, task_handle: str) -> dict[str, Any]:
+    record = await ctx.store.get(ctx.scope, TASK, _task_key(task_handle))
+    if record is None:
+        raise AwsError("ResourceNotFoundException", "Task does not exist.", 404)
+    if record.value["status"] != "RUNNING":
+        raise AwsError("UnsupportedOperation", "Only active tasks can be cancelled.")
+    value = {**record.value, "status": "CANCELLING"}
+    await ctx.store.commit(PutRecord(ctx.scope, TASK, record.key, value))
+    return {"ApproximateNumberOfMessagesMoved": record.value["moved"]}
+
+
+def _task_key(handle: str) -> str:
+    try:
+        return str(orjson.loads(base64.b64decode(handle, validate=True))["taskId"])
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        raise invalid_parameter("Value for parameter TaskHandle is invalid.") from None
+
+
+async def list_message_move_tasks(ctx: Context, *, source_arn: str, max_results: int = 1) -> dict[str, Any]:
+    if not 1 <= max_results <= _MOST_SHOWN:
+        raise out_of_range(max_results, "MaxResults", 1, _MOST_SHOWN)
+    await _queue(ctx, source_arn)
+    tasks = await ctx.store.list(ctx.scope, TASK, prefix=f"{source_arn}|")
+    return {"Results": [_shown(task) for task in reversed(tasks)][:max_results]}
+
+
+def _shown(record: Record) -> dict[str, Any]:
+    value = record.value
+    return {
+        "TaskHandle": _handle(record.key) if value["status"] == "RUNNING" else None,
+        "Status": value["status"],
+        "SourceArn": value["source"],
+        "DestinationArn": value["destination"],
+        "MaxNumberOfMessagesPerSecond": value["rate"],
+        "ApproximateNumberOfMessagesMoved": value["moved"],
+        "ApproximateNumberOfMessagesToMove": value["to_move"],
+        "FailureReason": value["reason"],
+        "StartedTimestamp": value["started"],
+    }
+
+
+async def carry_on(platform: Platform) -> None:
+    """A worker: every task that is not over gets a share of the time."""
+    while True:
+        busy = False
+        for scope in await platform.store.scopes(TASK):
+            for record in await platform.store.list(scope, TASK):
+                if record.value["status"] in ("RUNNING", "CANCELLING"):
+                    busy = await _step(platform, scope, record) or busy
+        await (asyncio.sleep(0) if busy else platform.clock.sleep(_LOOK_AGAIN_SECONDS))
+
+
+async def _step(platform: Platform, scope: Scope, record: Record) -> bool:
+    """Move some messages, or end the task. Whether there may be more to do at once."""
+    task = record.value
+    if task["status"] == "CANCELLING":
+        await _end(platform, scope, record, "CANCELLED")
+        return False
+    source = await platform.queues.find_arn(task["source"])
+    if source is None:
+        await _end(platform, scope, record, "FAILED", "AWS.SimpleQueueService.NonExistentQueue")
+        return False
+    items = await platform.store.lease(
+        scope, source.queue, min(task["rate"] or _AT_ONCE, _AT_ONCE), _LEASE_MS, by_group=source.fifo
+    )
+    if not items:
+        await _end(platform, scope, record, "COMPLETED")
+        return False
+    changes: list[Change] = []
+    for item in items:
+        change = await _moved(platform, task, item)
+        if change is None:
+            await _end(platform, scope, record, "FAILED", "CouldNotDetermineMessageSource")
+            return False
+        changes += [change, Acknowledge(item.id)]
+    value = {**task, "moved": task["moved"] + len(items)}
+    try:
+        await platform.store.commit(PutRecord(scope, TASK, record.key, value, record.revision), *changes)
+    except Conflict:  # cancelled meanwhile; the messages are seen again when their lease ends
+        for item in items:
+            platform.store.change_lease(scope, source.queue, item.id, platform.clock.now_ms())
+        return True
+    if task["rate"]:
+        await platform.clock.sleep(len(items) / task["rate"])
+    return True
+
+
+async def _moved(platform: Platform, task: dict[str, Any], item: Item) -> Change | None:
+    message = decode(item.data)
+    target = await platform.queues.find_arn(task["destination"] or message.source)
+    if target is None:
+        return None
+    now = platform.clock.now_ms()
+    return moved_to(target, replace(message, received=0, source="", sent=now), now)
+
+
+async def _end(
+    platform: Platform, scope: Scope, record: Record, status: str, reason: str | None = None
+) -> None:
+    if reason:
+        log.warning("the move task from %s failed: %s", record.value["source"], reason)
+    await platform.store.commit(
+        PutRecord(scope, TASK, record.key, {**record.value, "status": status, "reason": reason})
+    )

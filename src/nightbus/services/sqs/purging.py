@@ -1,0 +1,31 @@
+"""PurgeQueue: every message of a queue is deleted, in flight or not."""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError
+from nightbus.messaging.queue import KIND, Queue
+from nightbus.services.context import Context
+from nightbus.services.sqs.places import queue_record
+from nightbus.store.interface import Conflict, PutRecord, TrimQueue
+
+_EVERY_MS = 60_000
+
+
+async def purge_queue(ctx: Context, *, queue_url: str) -> None:
+    scope, record = await queue_record(ctx, queue_url)
+    now = ctx.now_ms()
+    if record.value["purged"] <= now < record.value["purged"] + _EVERY_MS:
+        raise _in_progress(record.key)
+    value = {**record.value, "purged": now}
+    queue = Queue.of(scope, record)
+    try:
+        await ctx.store.commit(
+            PutRecord(scope, KIND, record.key, value, record.revision), TrimQueue(scope, queue.queue)
+        )
+    except Conflict:
+        raise _in_progress(record.key) from None
+
+
+def _in_progress(name: str) -> AwsError:
+    text = f"Only one PurgeQueue operation on {name} is allowed every 60 seconds."
+    return AwsError("PurgeQueueInProgress", text, 403)

@@ -1,0 +1,152 @@
+"""Queues: made, found by name, listed and deleted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_hex
+from nightbus.aws.pagination import page
+from nightbus.messaging.deduplication import log_of
+from nightbus.messaging.queue import DEFAULTS, FIFO_SUFFIX, KIND, Queue
+from nightbus.services.context import Context
+from nightbus.services.sqs.errors import invalid_parameter, invalid_token, no_such_queue, out_of_range
+from nightbus.services.sqs.places import find_queue, place_of, queue_url
+from nightbus.services.sqs.redrive import check_redrive
+from nightbus.services.sqs.values import new_value
+from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog, TrimQueue
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_PAGE = 1000
+_FIFO_DEFAULTS = {
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "FifoThroughputLimit": "perQueue",
+}
+
+
+async def create_queue(
+    ctx: Context,
+    *,
+    queue_name: str,
+    attributes: dict[str, str] | None = None,
+    tags: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    given = attributes or {}
+    _check_name(queue_name, given)
+    values = new_value(queue_name, {}, given)
+    if "RedrivePolicy" in values:
+        await check_redrive(ctx, ctx.scope, queue_name, values["RedrivePolicy"])
+    now = ctx.now_ms() // 1000
+    value = {
+        "id": new_hex(12),
+        "attributes": values,
+        "tags": tags or {},
+        "created": now,
+        "modified": now,
+        "purged": 0,
+    }
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, KIND, queue_name, value, expect=0))
+    except Conflict:
+        await _check_same(ctx, queue_name, values)
+    ctx.platform.queues.changed(ctx.scope, queue_name)
+    return {"QueueUrl": queue_url(ctx, ctx.scope, queue_name)}
+
+
+def _check_name(name: str, attributes: dict[str, str]) -> None:
+    plain = name.removesuffix(FIFO_SUFFIX)
+    fifo = attributes.get("FifoQueue") == "true"
+    if fifo and (plain == name or not _NAME.fullmatch(plain) or len(name) > 80):
+        raise invalid_parameter(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores,"
+            " must end with .fifo suffix and be 1 to 80 in length."
+        )
+    if not fifo and not _NAME.fullmatch(name):
+        raise invalid_parameter(
+            "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+        )
+
+
+async def _check_same(ctx: Context, name: str, values: dict[str, str]) -> None:
+    """A queue may be made again as it is; what it was not told the second time may be anything."""
+    record = await ctx.store.get(ctx.scope, KIND, name)
+    standing = {**DEFAULTS, **_FIFO_DEFAULTS, **(record.value["attributes"] if record else {})}
+    for attribute, value in values.items():
+        if standing.get(attribute) != value:
+            raise AwsError(
+                "QueueNameExists",
+                f"A queue already exists with the same name and a different value for attribute {attribute}",
+            )
+
+
+async def delete_queue(ctx: Context, *, queue_url: str) -> None:
+    scope, name = place_of(ctx, queue_url)
+    record = await ctx.store.get(scope, KIND, name)
+    if record is None:
+        raise no_such_queue()
+    queue = Queue.of(scope, record)
+    await ctx.store.commit(
+        DeleteRecord(scope, KIND, name),
+        TrimQueue(scope, queue.queue),
+        TrimLog(scope, log_of(queue.queue)),
+    )
+    ctx.platform.queues.changed(scope, name)
+
+
+async def get_queue_url(
+    ctx: Context, *, queue_name: str, queue_owner_aws_account_id: str | None = None
+) -> dict[str, Any]:
+    scope = Scope(queue_owner_aws_account_id or ctx.account, ctx.region)
+    if await ctx.platform.queues.find(scope, queue_name) is None:
+        raise no_such_queue()
+    return {"QueueUrl": queue_url(ctx, scope, queue_name)}
+
+
+async def list_queues(
+    ctx: Context,
+    *,
+    queue_name_prefix: str = "",
+    next_token: str | None = None,
+    max_results: int | None = None,
+) -> dict[str, Any]:
+    _check_page(max_results)
+    records = await ctx.store.list(ctx.scope, KIND, prefix=queue_name_prefix)
+    urls, token = _page(ctx, records, max_results, next_token)
+    return {"QueueUrls": urls or None, "NextToken": token}
+
+
+async def list_dead_letter_source_queues(
+    ctx: Context, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
+) -> dict[str, Any]:
+    _check_page(max_results)
+    dead = await find_queue(ctx, queue_url)
+    sources = [
+        record
+        for record in await ctx.store.list(dead.scope, KIND)
+        if (redrive := Queue.of(dead.scope, record).redrive) is not None and redrive.arn == dead.arn
+    ]
+    urls, token = _page(ctx, sources, max_results, next_token)
+    return {"queueUrls": urls, "NextToken": token}
+
+
+def _check_page(limit: int | None) -> None:
+    if limit is not None and not 1 <= limit <= _PAGE:
+        raise out_of_range(limit, "MaxResults", 1, _PAGE)
+
+
+def _page(
+    ctx: Context, records: list[Record], limit: int | None, token: str | None
+) -> tuple[list[str], str | None]:
+    """Without a limit the first thousand, and no token: so says AWS."""
+    chosen, following = page(records, lambda record: record.key, limit or _PAGE, token, invalid_token())
+    urls = [queue_url(ctx, ctx.scope, record.key) for record in chosen]
+    return urls, following if limit is not None else None
+
+
+def defaults_of(name: str) -> dict[str, str]:
+    """What a queue of this name is like where nothing else was said."""
+    fifo = {"FifoQueue": "true", **_FIFO_DEFAULTS} if name.endswith(FIFO_SUFFIX) else {}
+    return {**DEFAULTS, "SqsManagedSseEnabled": "true", **fifo}

@@ -1,0 +1,140 @@
+"""ReceiveMessage: what is visible now or, with a wait, what becomes visible within it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.messaging.message import Message
+from nightbus.messaging.queue import Queue
+from nightbus.messaging.queues import Received
+from nightbus.messaging.receipts import Receipt, write_receipt
+from nightbus.services.context import Context
+from nightbus.services.sqs.content import binary, md5_of_attributes, md5_of_body
+from nightbus.services.sqs.errors import invalid_value, out_of_range, unknown_attribute
+from nightbus.services.sqs.places import find_queue
+
+_MOST_MESSAGES = 10
+_LONGEST_WAIT = 20
+_LONGEST_VISIBILITY = 43_200
+_ATTEMPT_ID = re.compile(r"[!-~]{1,128}")
+SYSTEM_ATTRIBUTES = (
+    "SenderId",
+    "SentTimestamp",
+    "ApproximateReceiveCount",
+    "ApproximateFirstReceiveTimestamp",
+    "SequenceNumber",
+    "MessageDeduplicationId",
+    "MessageGroupId",
+    "AWSTraceHeader",
+    "DeadLetterQueueSourceArn",
+)
+
+
+async def receive_message(
+    ctx: Context,
+    *,
+    queue_url: str,
+    attribute_names: list[str] | None = None,
+    message_system_attribute_names: list[str] | None = None,
+    message_attribute_names: list[str] | None = None,
+    max_number_of_messages: int = 1,
+    visibility_timeout: int | None = None,
+    wait_time_seconds: int | None = None,
+    receive_request_attempt_id: str | None = None,
+) -> dict[str, Any]:
+    queue = await find_queue(ctx, queue_url)
+    _check(queue, max_number_of_messages, visibility_timeout, wait_time_seconds, receive_request_attempt_id)
+    wanted = _system_names([*(attribute_names or ()), *(message_system_attribute_names or ())])
+    visibility = queue.visibility_ms if visibility_timeout is None else visibility_timeout * 1000
+    wait = float(queue.wait_seconds if wait_time_seconds is None else wait_time_seconds)
+    found = await ctx.platform.queues.receive(
+        queue, max_number_of_messages, visibility, wait, receive_request_attempt_id
+    )
+    if not found and await ctx.platform.queues.find(queue.scope, queue.name) is None:
+        raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
+    now = ctx.now_ms()
+    messages = [_shown(queue, one, now, wanted, message_attribute_names or ()) for one in found]
+    return {"Messages": messages or None}
+
+
+def _check(
+    queue: Queue, limit: int, visibility: int | None, wait: int | None, attempt_id: str | None
+) -> None:
+    if not 1 <= limit <= _MOST_MESSAGES:
+        raise invalid_value(limit, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
+    if wait is not None and not 0 <= wait <= _LONGEST_WAIT:
+        raise out_of_range(wait, "WaitTimeSeconds", 0, _LONGEST_WAIT)
+    if visibility is not None and not 0 <= visibility <= _LONGEST_VISIBILITY:
+        raise out_of_range(visibility, "VisibilityTimeout", 0, _LONGEST_VISIBILITY)
+    if attempt_id is not None and (not queue.fifo or not _ATTEMPT_ID.fullmatch(attempt_id)):
+        reason = (
+            "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length."
+            if queue.fifo
+            else "The request include parameter that is not valid for this queue type."
+        )
+        raise invalid_value(attempt_id, "ReceiveRequestAttemptId", reason)
+
+
+def _system_names(names: Sequence[str]) -> frozenset[str]:
+    for name in names:
+        if name not in SYSTEM_ATTRIBUTES and name not in ("All", "SqsManagedSseEnabled"):
+            raise unknown_attribute(name)
+    return frozenset(SYSTEM_ATTRIBUTES if "All" in names else names)
+
+
+def _shown(
+    queue: Queue, received: Received, now: int, wanted: frozenset[str], names: Sequence[str]
+) -> dict[str, Any]:
+    message = received.message
+    receipt = Receipt(received.item.id, received.item.attempt, now)
+    shown: dict[str, Any] = {
+        "MessageId": message.id,
+        "ReceiptHandle": write_receipt(queue.queue, receipt),
+        "MD5OfBody": md5_of_body(message.body),
+        "Body": message.body,
+    }
+    if wanted:
+        known = _system_attributes(queue, received)
+        shown["Attributes"] = {name: value for name, value in known.items() if name in wanted}
+    attributes = _selected(message, names)
+    if attributes:
+        shown["MD5OfMessageAttributes"] = md5_of_attributes(attributes)
+        shown["MessageAttributes"] = {name: _decoded(value) for name, value in attributes.items()}
+    return shown
+
+
+def _system_attributes(queue: Queue, received: Received) -> dict[str, str]:
+    message = received.message
+    known = {
+        "SenderId": message.sender,
+        "SentTimestamp": str(message.sent),
+        "ApproximateReceiveCount": str(received.receives),
+        "ApproximateFirstReceiveTimestamp": str(received.first),
+        "SequenceNumber": message.sequence,
+        "MessageDeduplicationId": message.deduplication,
+        "MessageGroupId": message.group,
+        "AWSTraceHeader": message.trace,
+        "DeadLetterQueueSourceArn": message.source,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def _selected(message: Message, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    if not names or not message.attributes:
+        return {}
+    if "All" in names or ".*" in names:
+        return message.attributes
+    prefixes = tuple(name.removesuffix("*") for name in names if name.endswith(".*"))
+    return {
+        name: value
+        for name, value in message.attributes.items()
+        if name in names or (prefixes and name.startswith(prefixes))
+    }
+
+
+def _decoded(value: Mapping[str, str]) -> dict[str, Any]:
+    content = binary(value)
+    return dict(value) if content is None else {"DataType": value["DataType"], "BinaryValue": content}

@@ -1,0 +1,24 @@
+"""How is a queue's record changed? Read, compute, write where nobody else did meanwhile, and say so to the queues."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nightbus.messaging.queue import KIND
+from nightbus.services.context import Context
+from nightbus.services.sqs.places import queue_record
+from nightbus.store.interface import Conflict, PutRecord, Record
+
+
+async def change_record(ctx: Context, url: str, change: Callable[[Record], dict[str, Any]]) -> None:
+    """`change` gives the record's new value; it is asked again when another call was faster."""
+    while True:
+        scope, record = await queue_record(ctx, url)
+        value = change(record)
+        try:
+            await ctx.store.commit(PutRecord(scope, KIND, record.key, value, record.revision))
+        except Conflict:
+            continue
+        ctx.platform.queues.changed(scope, record.key)
+        return

@@ -1,0 +1,25 @@
+"""How long does a message stay that nobody deletes? As long as its queue retains messages."""
+
+from __future__ import annotations
+
+from nightbus.messaging.deduplication import WINDOW_MS, log_of
+from nightbus.messaging.queue import KIND, Queue
+from nightbus.services.context import Platform
+from nightbus.store.interface import Change, TrimLog, TrimQueue
+
+_EVERY_SECONDS = 60.0
+
+
+async def drop_expired(platform: Platform) -> None:
+    """A worker. A receive passes over what has expired since the last time."""
+    while True:
+        await platform.clock.sleep(_EVERY_SECONDS)
+        now = platform.clock.now_ms()
+        for scope in await platform.store.scopes(KIND):
+            changes: list[Change] = []
+            for record in await platform.store.list(scope, KIND):
+                queue = Queue.of(scope, record)
+                changes.append(TrimQueue(scope, queue.queue, now - queue.retention_ms))
+                if queue.fifo:
+                    changes.append(TrimLog(scope, log_of(queue.queue), now - WINDOW_MS))
+            await platform.store.commit(*changes)

@@ -1,0 +1,164 @@
+"""SendMessage, one or a batch: checked, then in the queue and on disk before it is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.messaging.queue import Queue
+from nightbus.messaging.queues import Accepted, Incoming, Sending
+from nightbus.services.context import Context
+from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
+from nightbus.services.sqs.content import check_text, md5_of_attributes, md5_of_body, size, stored_attributes
+from nightbus.services.sqs.errors import invalid_parameter, invalid_value, missing_parameter
+from nightbus.services.sqs.places import find_queue
+
+_LARGEST_BATCH = 1_048_576
+_LONGEST_DELAY = 900
+_TRACE = "AWSTraceHeader"
+_ID = re.compile(r"[!-~]{1,128}")
+
+
+async def send_message(
+    ctx: Context,
+    *,
+    queue_url: str,
+    message_body: str,
+    delay_seconds: int | None = None,
+    message_attributes: dict[str, dict[str, Any]] | None = None,
+    message_system_attributes: dict[str, dict[str, Any]] | None = None,
+    message_deduplication_id: str | None = None,
+    message_group_id: str | None = None,
+) -> dict[str, Any]:
+    queue = await find_queue(ctx, queue_url)
+    entry = {
+        "MessageBody": message_body,
+        "DelaySeconds": delay_seconds,
+        "MessageAttributes": message_attributes,
+        "MessageSystemAttributes": message_system_attributes,
+        "MessageDeduplicationId": message_deduplication_id,
+        "MessageGroupId": message_group_id,
+    }
+    incoming = incoming_of(queue, entry)
+    sending = Sending()
+    accepted = await ctx.platform.queues.add(sending, queue, incoming, _sender(ctx), ctx.now_ms())
+    await ctx.platform.queues.commit(sending)
+    return _answer(incoming, accepted)
+
+
+async def send_message_batch(
+    ctx: Context, *, queue_url: str, entries: list[dict[str, Any]]
+) -> dict[str, Any]:
+    queue = await find_queue(ctx, queue_url)
+    check_entries(entries, "SendMessageBatchRequestEntry")
+    total = sum(size(entry["MessageBody"], {}) for entry in entries)
+    if total > _LARGEST_BATCH:
+        text = f"Batch requests cannot be longer than {_LARGEST_BATCH} bytes. You have sent {total} bytes."
+        raise AwsError("BatchRequestTooLong", text)
+    sending, now, sender = Sending(), ctx.now_ms(), _sender(ctx)
+    successful, failed = [], []
+    try:
+        for entry in entries:
+            try:
+                incoming = incoming_of(queue, entry)
+            except AwsError as error:
+                failed.append(failed_entry(entry, error))
+                continue
+            accepted = await ctx.platform.queues.add(sending, queue, incoming, sender, now)
+            successful.append({"Id": entry["Id"], **_answer(incoming, accepted)})
+    except BaseException:
+        sending.settle(False)
+        raise
+    await ctx.platform.queues.commit(sending)
+    return outcome(successful, failed)
+
+
+def _sender(ctx: Context) -> str:
+    return ctx.caller.user_id or ctx.account
+
+
+def incoming_of(queue: Queue, entry: Mapping[str, Any]) -> Incoming:
+    """Raises AwsError for what this queue does not take."""
+    body = entry["MessageBody"]
+    if not body:
+        raise missing_parameter("MessageBody")
+    check_text(body)
+    attributes = stored_attributes(entry.get("MessageAttributes") or {})
+    if size(body, attributes) > queue.largest:
+        raise invalid_parameter(
+            f"One or more parameters are invalid. Reason: Message must be shorter than {queue.largest} bytes."
+        )
+    return Incoming(
+        body,
+        attributes,
+        group=_group(queue, entry.get("MessageGroupId")),
+        deduplication=_deduplication(queue, entry.get("MessageDeduplicationId")),
+        delay_ms=_delay(queue, entry.get("DelaySeconds")),
+        trace=_trace(entry.get("MessageSystemAttributes") or {}),
+    )
+
+
+def _group(queue: Queue, group: str | None) -> str:
+    if group is None:
+        if queue.fifo:
+            raise missing_parameter("MessageGroupId")
+        return ""
+    return _checked_id("MessageGroupId", group)
+
+
+def _deduplication(queue: Queue, given: str | None) -> str:
+    if given is not None:
+        if not queue.fifo:
+            reason = "The request includes a parameter that is not valid for this queue type."
+            raise invalid_value(given, "MessageDeduplicationId", reason)
+        return _checked_id("MessageDeduplicationId", given)
+    if queue.fifo and not queue.content_based:
+        raise invalid_parameter(
+            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
+            " explicitly"
+        )
+    return ""
+
+
+def _checked_id(parameter: str, value: str) -> str:
+    if not _ID.fullmatch(value):
+        reason = f"{parameter} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        raise invalid_value(value, parameter, reason)
+    return value
+
+
+def _delay(queue: Queue, seconds: int | None) -> int | None:
+    if seconds is None:
+        return None
+    if not 0 <= seconds <= _LONGEST_DELAY:
+        reason = f"DelaySeconds must be >= 0 and <= {_LONGEST_DELAY}."
+        raise invalid_value(seconds, "DelaySeconds", reason)
+    if queue.fifo and seconds:
+        reason = "The request include parameter that is not valid for this queue type."
+        raise invalid_value(seconds, "DelaySeconds", reason)
+    return None if queue.fifo else seconds * 1000
+
+
+def _trace(system: Mapping[str, Mapping[str, Any]]) -> str:
+    for name in system:
+        if name != _TRACE:
+            raise invalid_parameter(f"Message system attribute name '{name}' is invalid.")
+    value = system.get(_TRACE)
+    if value is None:
+        return ""
+    if value.get("DataType") != "String" or not value.get("StringValue"):
+        raise invalid_parameter(f"The message system attribute '{_TRACE}' must be a non-empty String.")
+    return str(value["StringValue"])
+
+
+def _answer(incoming: Incoming, accepted: Accepted) -> dict[str, Any]:
+    trace = {_TRACE: {"DataType": "String", "StringValue": incoming.trace}} if incoming.trace else {}
+    return {
+        "MessageId": accepted.message_id,
+        "MD5OfMessageBody": md5_of_body(incoming.body),
+        "MD5OfMessageAttributes": md5_of_attributes(incoming.attributes),
+        "MD5OfMessageSystemAttributes": md5_of_attributes(trace),
+        "SequenceNumber": accepted.sequence or None,
+    }

@@ -1,0 +1,36 @@
+"""A queue's tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.services.context import Context
+from nightbus.services.sqs.errors import invalid_parameter
+from nightbus.services.sqs.places import queue_record
+from nightbus.services.sqs.records import change_record
+from nightbus.store.interface import Record
+
+_MOST_TAGS = 50
+
+
+async def tag_queue(ctx: Context, *, queue_url: str, tags: dict[str, str]) -> None:
+    def changed(record: Record) -> dict[str, Any]:
+        merged = {**record.value["tags"], **tags}
+        if len(merged) > _MOST_TAGS:
+            raise invalid_parameter(f"Too many tags added for queue {record.key}.")
+        return {**record.value, "tags": merged}
+
+    await change_record(ctx, queue_url, changed)
+
+
+async def untag_queue(ctx: Context, *, queue_url: str, tag_keys: list[str]) -> None:
+    def changed(record: Record) -> dict[str, Any]:
+        kept = {key: value for key, value in record.value["tags"].items() if key not in tag_keys}
+        return {**record.value, "tags": kept}
+
+    await change_record(ctx, queue_url, changed)
+
+
+async def list_queue_tags(ctx: Context, *, queue_url: str) -> dict[str, Any]:
+    _, record = await queue_record(ctx, queue_url)
+    return {"Tags": record.value["tags"] or None}

@@ -1,0 +1,149 @@
+"""Are these attributes that a queue may have? Each attribute's own rule, and those between two of them.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.messaging.queue import FIFO_SUFFIX
+from nightbus.services.sqs.errors import (
+    invalid_attribute,
+    invalid_parameter,
+    invalid_value,
+    unknown_attribute,
+)
+
+_RANGES = {
+    "DelaySeconds": (0, 900),
+    "MaximumMessageSize": (1024, 1_048_576),
+    "MessageRetentionPeriod": (60, 1_209_600),
+    "ReceiveMessageWaitTimeSeconds": (0, 20),
+    "VisibilityTimeout": (0, 43_200),
+    "KmsDataKeyReusePeriodSeconds": (60, 86_400),
+}
+_ONLY_FIFO = {
+    "ContentBasedDeduplication": ("true", "false"),
+    "DeduplicationScope": ("messageGroup", "queue"),
+    "FifoThroughputLimit": ("perQueue", "perMessageGroupId"),
+}
+_REMOVED_WHEN_EMPTY = frozenset({"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"})
+_MOST_RECEIVES = 1000
+_MOST_SOURCES = 10
+_PERMISSIONS = ("allowAll", "denyAll", "byQueue")
+
+
+def new_value(name: str, old: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+    """`old` attributes of the queue `name` with `given` ones. Raises AwsError in SQS's words."""
+    fifo = name.endswith(FIFO_SUFFIX)
+    values = dict(old)
+    for attribute, value in given.items():
+        if value == "" and attribute in _REMOVED_WHEN_EMPTY:
+            values.pop(attribute, None)
+        else:
+            values[attribute] = _checked(attribute, value, fifo)
+    if (
+        values.get("FifoThroughputLimit") == "perMessageGroupId"
+        and values.get("DeduplicationScope") != "messageGroup"
+    ):
+        raise invalid_attribute("FifoThroughputLimit")
+    return values
+
+
+def _checked(name: str, value: str, fifo: bool) -> str:
+    if name in _RANGES:
+        least, most = _RANGES[name]
+        if not (value.isascii() and value.isdigit()) or not least <= int(value) <= most:
+            raise invalid_attribute(name)
+        return str(int(value))
+    if name in _ONLY_FIFO:
+        if not fifo:
+            raise unknown_attribute(name)
+        if value not in _ONLY_FIFO[name]:
+            raise invalid_attribute(name)
+        return value
+    if name == "FifoQueue":
+        if not fifo or value != "true":
+            raise unknown_attribute(name)
+        return value
+    if name == "SqsManagedSseEnabled":
+        if value not in ("true", "false"):
+            raise invalid_attribute(name)
+        return value
+    if name == "KmsMasterKeyId":
+        return value
+    if name == "Policy":
+        _check_policy(value)
+        return value
+    if name == "RedrivePolicy":
+        return json.dumps(_redrive(value), separators=(",", ":"))
+    if name == "RedriveAllowPolicy":
+        _check_redrive_allow(value)
+        return value
+    raise unknown_attribute(name)
+
+
+def _check_policy(text: str) -> None:
+    value = _object(text)
+    if value is None or not isinstance(value.get("Statement"), list | dict):
+        raise invalid_attribute("Policy")
+
+
+def _redrive(text: str) -> dict[str, Any]:
+    value = _object(text)
+    if value is None:
+        raise invalid_value(text, "RedrivePolicy", "Redrive policy is not a valid JSON map.")
+    for name in ("maxReceiveCount", "deadLetterTargetArn"):
+        if name not in value:
+            reason = f"Redrive policy does not contain mandatory attribute: {name}."
+            raise invalid_value(text, "RedrivePolicy", reason)
+    further = sorted(set(value) - {"maxReceiveCount", "deadLetterTargetArn"})
+    if further:
+        reason = "Only following attributes are supported: [deadLetterTargetArn, maxReceiveCount]."
+        raise invalid_value(text, "RedrivePolicy", reason)
+    try:
+        count = int(value["maxReceiveCount"])
+    except (TypeError, ValueError):
+        count = 0
+    if not 1 <= count <= _MOST_RECEIVES:
+        reason = (
+            f"Invalid value for maxReceiveCount: {value['maxReceiveCount']}, valid values are from 1 to 1000 both"
+            " inclusive."
+        )
+        raise invalid_value(text, "RedrivePolicy", reason)
+    return {"deadLetterTargetArn": str(value["deadLetterTargetArn"]), "maxReceiveCount": count}
+
+
+def _check_redrive_allow(text: str) -> None:
+    value = _object(text)
+    if value is None or value.get("redrivePermission") not in _PERMISSIONS:
+        raise invalid_attribute("RedriveAllowPolicy")
+    sources = value.get("sourceQueueArns")
+    by_queue = value["redrivePermission"] == "byQueue"
+    if by_queue != bool(sources) or (sources is not None and not isinstance(sources, list)):
+        raise invalid_attribute("RedriveAllowPolicy")
+    if sources and len(sources) > _MOST_SOURCES:
+        raise invalid_parameter(
+            "Only up to 10 source queue ARNs can be specified in the redrive allow policy."
+        )
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def may_redrive(allow: str | None, source_arn: str) -> bool:
+    """Whether a queue with this RedriveAllowPolicy is another one's dead-letter queue if asked to be."""
+    if not allow:
+        return True
+    policy = json.loads(allow)
+    if policy["redrivePermission"] == "byQueue":
+        return source_arn in policy["sourceQueueArns"]
+    return bool(policy["redrivePermission"] == "allowAll")
