@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from nightbus.bus.fields import leaves_of
+from nightbus.bus.json_text import parse_json
 from nightbus.bus.matchers import Exact
 from nightbus.bus.matching import branch_matches
 from nightbus.bus.rule import Branch, Pattern
@@ -46,6 +47,10 @@ class RuleIndex:
         if name in self._rules:
             self._forget_keys(name)
             del self._rules[name], self._order[name]
+
+    def match_json(self, data: bytes) -> list[str]:
+        """The same for the event whose JSON text this is: a valid object in UTF-8."""
+        return self.match(parse_json(data.decode()))
 
     def match(self, event: Mapping[str, Any]) -> list[str]:
         names: set[str] = set()
