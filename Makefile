@@ -5,11 +5,12 @@ export PYTHON VENV
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
 
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test soak check format bench clean
 
 help:
 	@echo "make demo    start a node, deploy the order-to-invoice example, place an order, show its way"
 	@echo "make test    run every test, with the real sam and aws"
+	@echo "make soak    a million rules and events against the plain evaluator"
 	@echo "make check   types, style, import arrows"
 	@echo "make bench   measure start, memory, invoke, deploy"
 
@@ -20,6 +21,10 @@ demo:
 test:
 	@scripts/install test
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+soak:
+	@scripts/install test
+	NIGHTBUS_INDEX_CASES=1000000 $(BIN)/python -m pytest --timeout 0 tests/unit/bus/test_rule_index_flat.py
 
 check:
 	@scripts/install test check
@@ -39,6 +44,7 @@ format:
 bench:
 	@scripts/install test
 	$(BIN)/python bench/node.py
+	$(BIN)/python bench/match.py
 
 clean:
 	rm -rf .venv .nightbus .mypy_cache .ruff_cache .pytest_cache

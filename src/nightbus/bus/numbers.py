@@ -33,8 +33,16 @@ def comparable(text: str) -> float | None:
     value = float(text)
     if not isfinite(value):
         return None
+    if repr(value) == text:
+        return value
     # Decimals of huge exponents are compared without being written out, so 1e-999999 costs nothing.
     return value if Decimal(repr(value)) == Decimal(text) else None
+
+
+def parse_number(text: str) -> float:
+    """The number of a JSON text with a point or an exponent; its text stays with it if it is no double."""
+    value = comparable(text)
+    return LossyNumber(text) if value is None else value
 
 
 def is_number(value: object) -> bool:
