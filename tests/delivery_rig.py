@@ -10,8 +10,13 @@ from typing import Any
 
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.bus.json_text import write_json
 from nightbus.clock import Clock
+from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.interface import Batch, Event
+from nightbus.delivery.router import Router
 from nightbus.delivery.rules import RULE, rule_key
+from nightbus.messaging.queues import Queues
 from nightbus.store.interface import Change, PutRecord, Store
 from nightbus.store.sqlite import SqliteStore
 
@@ -93,6 +98,17 @@ def event(event_id: str, source: str = "shop", **detail: Any) -> dict[str, Any]:
         "resources": [],
         "detail": detail,
     }
+
+
+def router_over(store: Any, clock: Clock) -> Router:
+    return Router(store, clock, Queues(store, clock), Backlog())
+
+
+async def put(
+    router: Router, scope: Scope, bus: str, events: Sequence[dict[str, Any]], trace: str = "", time: int = 0
+) -> None:
+    texts = [Event(one["id"], write_json(one).encode()) for one in events]
+    await router.put([Batch(scope, bus, texts, time or router.clock.now_ms(), trace)])
 
 
 async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:

@@ -19,6 +19,7 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.interface import EventRouter
 from nightbus.functions.interface import FunctionSpec, InvokeResult
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.queues import Queues
 from nightbus.node.operations import OperationRegistry
 from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
@@ -175,6 +176,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         operations=operations,
         functions=runner,
         router=cast(EventRouter, None),
+        queues=cast(Queues, None),
         stacks=cast(StackEngine, None),
         credentials=CredentialIssuer(b"1" * 32, clock),
         log_sink=LogWriter(store, clock),

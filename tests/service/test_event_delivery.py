@@ -147,8 +147,8 @@ def test_mistakes_get_the_words_of_aws(
 def test_targets_that_cannot_be_delivered_to_are_refused(client: Callable[..., Any]) -> None:
     events = client("events")
     events.put_rule(Name="refusing", EventPattern='{"source": ["shop"]}')
-    queue = {"Id": "q", "Arn": "arn:aws:sqs:us-east-1:000000000000:queue"}
-    with pytest.raises(ClientError, match="arn:aws:sqs"):
+    queue = {"Id": "q", "Arn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}
+    with pytest.raises(ClientError, match="arn:aws:kinesis"):
         events.put_targets(Rule="refusing", Targets=[queue])
     letter = {"Id": "l", "Arn": group_arn("x"), "DeadLetterConfig": {"Arn": queue["Arn"]}}
     with pytest.raises(ClientError, match="DeadLetterConfig"):

@@ -13,22 +13,27 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 
 
 class _RandomBytes:
-    """Hands out slices of one larger read; forked children must not share it, so it is tied to its process."""
+    """Hands out slices of one larger read; a forked child begins with a read of its own."""
 
-    def __init__(self, batch: int = 4096) -> None:
+    def __init__(self, batch: int = 16_384) -> None:
         self._batch = batch
+        self.forget()
+
+    def forget(self) -> None:
         self._pool = b""
         self._at = 0
-        self._pid = 0
 
     def take(self, count: int) -> bytes:
-        if self._at + count > len(self._pool) or self._pid != os.getpid():
-            self._pool, self._at, self._pid = os.urandom(self._batch), 0, os.getpid()
-        self._at += count
-        return self._pool[self._at - count : self._at]
+        start = self._at
+        end = start + count
+        if end > len(self._pool):
+            self._pool, start, end = os.urandom(self._batch), 0, count
+        self._at = end
+        return self._pool[start:end]
 
 
 _random = _RandomBytes()
+os.register_at_fork(after_in_child=_random.forget)
 
 
 def new_uuid() -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
+
 from nightbus.bus.numbers import LossyNumber, comparable
 
 # Python refuses to turn longer digit strings into an int.
@@ -37,6 +39,37 @@ def write_json(value: Any) -> str:
         except UnicodeEncodeError:
             return _write(value, ascii_only=True)
     return text
+
+
+def compact_object(text: str) -> bytes | None:
+    """A JSON object's text as `write_json` writes it; None when the text is no JSON object.
+
+    Most texts take the short way: what orjson reads and writes again without touching a number is what the exact way
+    gives.
+    """
+    if text.count("[") + text.count("{") <= DEEPEST:
+        try:
+            value = orjson.loads(text)
+        except ValueError:  # malformed, or one of the rarities that only the exact way takes
+            value = None
+        if isinstance(value, dict):
+            written = orjson.dumps(value)
+            if written == text.encode() or _has_only_short_numbers(value):
+                return written
+    try:
+        exact = parse_json(text)
+        return write_json(exact).encode() if isinstance(exact, dict) else None
+    except ValueError:
+        return None
+
+
+def _has_only_short_numbers(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return all(map(_has_only_short_numbers, value.values()))
+    if kind is list:
+        return all(map(_has_only_short_numbers, value))
+    return kind is not float
 
 
 def _write(value: Any, *, ascii_only: bool) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
+from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.targets import target_of
@@ -49,16 +50,20 @@ def decide(delivery: Delivery, outcome: Outcome, now_ms: int, jitter: float) -> 
 
 
 class Dispatcher:
-    def __init__(self, store: Store, clock: Clock, operations: Operations, endpoint: str) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, operations: Operations, endpoint: str, backlog: Backlog
+    ) -> None:
         self._store = store
         self._clock = clock
         self._operations = operations
         self._endpoint = endpoint
+        self._backlog = backlog
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
     async def run(self) -> None:
         """Until `close`: lease what is due, deliver it concurrently, at most 64 at once."""
+        self._backlog.queued((await self._store.count(SYSTEM, QUEUE)).free)
         while not self._closing:
             room = _AT_ONCE - len(self._running)
             if room <= 0:
@@ -91,6 +96,8 @@ class Dispatcher:
             log.exception("delivery %d is dropped, it cannot be read: %r", item.id, item.data[:200])
             await self._store.commit(Acknowledge(item.id))
             return
+        if delivery.attempt == 1:
+            self._backlog.begun()
         outcome = await self._attempt(delivery)
         now = self._clock.now_ms()
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret

@@ -13,6 +13,7 @@ from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
+from nightbus.delivery.history import Placed, event_text, placed_in
 from nightbus.delivery.rules import Rule, history_log, outcome_log, rules_of
 from nightbus.store.interface import Entry, Store
 
@@ -26,8 +27,8 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     ResourceNotFoundException for an event or a rule that is not there.
     """
     bus, entry = await _find(store, scope, event_id)
-    event = parse_json(entry.data.decode())
-    outcomes = [
+    event = parse_json(event_text(entry.data).decode())
+    outcomes = [_placed(entry.time, placed) for placed in placed_in(entry.data)] + [
         orjson.loads(found.data)
         for found in await store.read(scope, outcome_log(bus), key=event_id, limit=10_000)
     ]
@@ -42,6 +43,20 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
         mine = [outcome for outcome in outcomes if outcome["rule"] == name]
         told.append({"rule": name, **_judge(rules.get(name), event, mine)})
     return {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
+
+
+def _placed(time: int, placed: Placed) -> dict[str, Any]:
+    """What the event's own commit delivered, as an outcome."""
+    rule, target, arn, request_id = placed
+    return {
+        "rule": rule,
+        "target": target,
+        "arn": arn,
+        "attempt": 1,
+        "time": time,
+        "outcome": "delivered",
+        "request_id": request_id,
+    }
 
 
 async def _find(store: Store, scope: Scope, event_id: str) -> tuple[str, Entry]:

@@ -2,13 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
+from nightbus.messaging.queues import Queues, Sending
 from nightbus.store.interface import Store
+
+
+class Event(NamedTuple):
+    """An event as a bus accepts it: its id, and the JSON text of its envelope."""
+
+    id: str
+    text: bytes
+
+
+class Matched(NamedTuple):
+    """One target that an event is about to go to. `input` is transformed already, `time` UTC ms.
+
+    `whole`: the input is the event itself.
+    """
+
+    scope: Scope
+    bus: str
+    rule: str
+    rule_arn: str
+    event_id: str
+    time: int
+    target: dict[str, Any]
+    input: bytes
+    whole: bool
+    trace: str
+
+
+class Batch(NamedTuple):
+    """Events for one bus; `time` is when they were accepted, UTC ms."""
+
+    scope: Scope
+    bus: str
+    events: Sequence[Event]
+    time: int
+    trace: str = ""
+
+
+class Forward(Protocol):
+    async def __call__(self, scope: Scope, bus: str, event: Event, trace: str) -> None:
+        """Match the event on another bus, as part of the same commit."""
+        ...
+
+
+@dataclass(slots=True)
+class Placing:
+    """What a target in the same store may add to the event's own commit.
+
+    `forward` is None for an event that came from another bus: it goes no further, as on AWS.
+    """
+
+    store: Store
+    queues: Queues
+    sending: Sending
+    forward: Forward | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +109,16 @@ class TargetContext:
     call: Call
 
 
+Place = Callable[[Matched, Placing], Awaitable[str | None]]
+
+
+class Overloaded(Exception):
+    """More deliveries wait than the node is set to hold; nothing was accepted."""
+
+
 class EventRouter(Protocol):
-    async def put(self, scope: Scope, bus: str, events: Sequence[dict[str, Any]], trace: str = "") -> None:
-        """Match the envelopes (complete, `id` included) and commit them with their deliveries; then return."""
+    async def put(self, batches: Sequence[Batch]) -> None:
+        """Match the events and commit them, with what they matched, in one; then return. Raises Overloaded."""
         ...
 
     async def rules_changed(self, scope: Scope, bus: str) -> None:

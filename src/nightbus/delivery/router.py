@@ -1,6 +1,7 @@
 """Where does an event go? It is matched against its bus's rules, and the event and what it matched become one commit.
 
-Each bus's rules are read once and held parsed; `rules_changed` reads them again, parsing only what is new.
+Targets in the same store (queues, log groups, other buses) get theirs in that very commit; for the others a delivery is
+queued. Each bus's rules are read once and held parsed; `rules_changed` reads them again, parsing only what is new.
 """
 
 from __future__ import annotations
@@ -8,35 +9,54 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index import RuleIndex
-from nightbus.bus.json_text import write_json
+from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import parse_pattern
-from nightbus.bus.transform import render_input
+from nightbus.bus.transform import CHOICES, render_input
 from nightbus.clock import Clock
+from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.explaining import explain_event
-from nightbus.delivery.interface import Delivery
+from nightbus.delivery.history import write_history
+from nightbus.delivery.interface import Batch, Delivery, Event, Matched, Overloaded, Place, Placing
 from nightbus.delivery.rules import Rule, history_log, rule_arn, rules_of
+from nightbus.delivery.targets import place_of
 from nightbus.delivery.work import QUEUE, encode
-from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, Store
+from nightbus.messaging.queues import Queues, Sending
+from nightbus.store.interface import SYSTEM, Append, Enqueue, Store
 
 log = logging.getLogger("nightbus.delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One target of one rule. `whole`: it gets the event as it is; `place`: it may be reached in the event's commit."""
+
+    rule: str
+    rule_arn: str
+    value: dict[str, Any]
+    whole: bool
+    place: Place | None
 
 
 class _Bus:
     """One bus's rules, ready to match."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope, name: str) -> None:
+        self._scope = scope
+        self.name = name
+        self.history = history_log(name)
         self.index = RuleIndex()
-        self.rules: dict[str, Rule] = {}
+        self.targets: dict[str, list[_Target]] = {}
         self._indexed: dict[str, str] = {}  # rule → the pattern it is indexed by
 
     def take(self, rules: Sequence[Rule]) -> None:
-        self.rules = {rule.name: rule for rule in rules}
+        self.targets = {rule.name: self._targets(rule) for rule in rules}
         wanted = {rule.name: rule.pattern for rule in rules if rule.enabled and rule.targets}
         for name in [name for name, pattern in self._indexed.items() if wanted.get(name) != pattern]:
             self.index.remove(name)
@@ -44,6 +64,19 @@ class _Bus:
         for name, pattern in wanted.items():
             if name not in self._indexed:
                 self._add(name, pattern)
+
+    def _targets(self, rule: Rule) -> list[_Target]:
+        arn = rule_arn(self._scope, rule.bus, rule.name)
+        return [
+            _Target(
+                rule.name,
+                arn,
+                target,
+                all(target.get(choice) is None for choice in CHOICES),
+                place_of(target["Arn"]),
+            )
+            for target in rule.targets
+        ]
 
     def _add(self, name: str, pattern: str) -> None:
         try:
@@ -57,35 +90,34 @@ class _Bus:
 class Router:
     """Implements `nightbus.delivery.interface.EventRouter`."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, queues: Queues, backlog: Backlog) -> None:
         self._store = store
-        self._clock = clock
+        self.clock = clock
+        self._queues = queues
+        self._backlog = backlog
         self._buses: dict[tuple[Scope, str], _Bus] = {}
         self._locks: dict[tuple[Scope, str], asyncio.Lock] = {}
 
-    async def put(self, scope: Scope, bus: str, events: Sequence[dict[str, Any]], trace: str = "") -> None:
-        state = self._buses.get((scope, bus)) or await self._load(scope, bus)
-        now = self._clock.now_ms()
-        changes: list[Change] = []
-        for event in events:
-            changes.append(Append(scope, history_log(bus), now, write_json(event).encode(), event["id"]))
-            for name in state.index.match(event):
-                changes += self._deliveries(scope, state.rules[name], event, now, trace)
-        await self._store.commit(*changes)
+    async def put(self, batches: Sequence[Batch]) -> None:
+        count = sum(len(batch.events) for batch in batches)
+        if not self._backlog.admit(count):
+            raise Overloaded
+        sending = Sending()
+        planned = _Planned(self, self._store, self._queues, sending)
+        try:
+            try:
+                for batch in batches:
+                    await planned.add(batch)
+            except BaseException:
+                sending.settle(False)
+                raise
+            await self._queues.commit(sending)
+        finally:
+            self._backlog.admitted(count)
+        self._backlog.queued(planned.queued)
 
-    def _deliveries(
-        self, scope: Scope, rule: Rule, event: dict[str, Any], now: int, trace: str
-    ) -> list[Change]:
-        arn = rule_arn(scope, rule.bus, rule.name)
-        ingestion = datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        found: list[Change] = []
-        for target in rule.targets:
-            text = render_input(target, event, rule_arn=arn, rule_name=rule.name, ingestion_time=ingestion)
-            delivery = Delivery(
-                scope, rule.bus, rule.name, arn, event["id"], now, target, text.encode(), 1, trace
-            )
-            found.append(Enqueue(SYSTEM, QUEUE, encode(delivery), now))
-        return found
+    async def bus(self, scope: Scope, name: str) -> _Bus:
+        return self._buses.get((scope, name)) or await self._load(scope, name)
 
     async def rules_changed(self, scope: Scope, bus: str) -> None:
         await self._load(scope, bus)
@@ -94,9 +126,75 @@ class Router:
         key = (scope, bus)
         async with self._locks.setdefault(key, asyncio.Lock()):
             rules = await rules_of(self._store, scope, bus)
-            state = self._buses.setdefault(key, _Bus())
+            state = self._buses.setdefault(key, _Bus(scope, bus))
             state.take(rules)
             return state
 
     async def explain(self, scope: Scope, event_id: str, rule: str | None = None) -> dict[str, Any]:
         return await explain_event(self._store, scope, event_id, rule)
+
+
+class _Planned:
+    """What one put changes: collected event by event, for one commit."""
+
+    def __init__(self, router: Router, store: Store, queues: Queues, sending: Sending) -> None:
+        self._router = router
+        self._sending = sending
+        self._placing = Placing(store, queues, sending, self._forward)
+        self._placing_no_further = Placing(store, queues, sending, None)
+        self._time = 0
+        self.queued = 0
+
+    async def add(self, batch: Batch) -> None:
+        bus = await self._router.bus(batch.scope, batch.bus)
+        self._time = batch.time
+        for event in batch.events:
+            await self._event(batch.scope, bus, event, batch.trace, self._placing)
+
+    async def _forward(self, scope: Scope, bus: str, event: Event, trace: str) -> None:
+        state = await self._router.bus(scope, bus)
+        await self._event(scope, state, event, trace, self._placing_no_further)
+
+    async def _event(self, scope: Scope, bus: _Bus, event: Event, trace: str, placing: Placing) -> None:
+        event_id, text = event
+        placed: list[tuple[str, str, str, str]] = []
+        for name in bus.index.match_json(text):
+            for target in bus.targets[name]:
+                given = text if target.whole else self._render(target, text)
+                matched = Matched(
+                    scope, bus.name, name, target.rule_arn, event_id, self._time, target.value, given,
+                    target.whole, trace,
+                )  # fmt: skip
+                done = None if target.place is None else await target.place(matched, placing)
+                if done is None:
+                    self._queue(matched)
+                else:
+                    placed.append((name, target.value["Id"], target.value["Arn"], done))
+        entry = Append(scope, bus.history, self._time, write_history(text, placed), event_id)
+        self._sending.changes.append(entry)
+
+    def _render(self, target: _Target, text: bytes) -> bytes:
+        ingestion = datetime.fromtimestamp(self._time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return render_input(
+            target.value,
+            parse_json(text.decode()),
+            rule_arn=target.rule_arn,
+            rule_name=target.rule,
+            ingestion_time=ingestion,
+        ).encode()
+
+    def _queue(self, matched: Matched) -> None:
+        delivery = Delivery(
+            matched.scope,
+            matched.bus,
+            matched.rule,
+            matched.rule_arn,
+            matched.event_id,
+            matched.time,
+            matched.target,
+            matched.input,
+            1,
+            matched.trace,
+        )
+        self.queued += 1
+        self._sending.changes.append(Enqueue(SYSTEM, QUEUE, encode(delivery), matched.time))

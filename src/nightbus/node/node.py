@@ -17,6 +17,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from nightbus.clock import SystemClock
+from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
@@ -55,16 +56,18 @@ class Node:
         log_sink = LogWriter(store, self.clock)
         self.functions = Runner(self.folder / "functions", self.clock, log_sink, credentials, self.endpoint)
         self.stacks = Engine(store, self.clock, operations)
-        self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint)
+        backlog = Backlog()
+        queues = Queues(store, self.clock)
+        self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint, backlog)
         self.platform = Platform(
             store=store,
             clock=self.clock,
             operations=operations,
             functions=self.functions,
-            router=Router(store, self.clock),
+            router=Router(store, self.clock, queues, backlog),
             stacks=self.stacks,
             credentials=credentials,
-            queues=Queues(store, self.clock),
+            queues=queues,
             log_sink=log_sink,
             endpoint=self.endpoint,
         )

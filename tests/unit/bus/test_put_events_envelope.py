@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nightbus.bus.envelope import entry_size, make_envelope, validate_entry
-from nightbus.bus.json_text import write_json
+from nightbus.bus.envelope import detail_text, entry_size, make_envelope, validate_entry
+from nightbus.bus.json_text import compact_object, parse_json, write_json
 
 ENTRY: dict[str, Any] = {"Source": "shop", "DetailType": "Order", "Detail": '{"n": 1}'}
 
@@ -26,7 +26,7 @@ def test_what_is_required(name: str) -> None:
 
 @pytest.mark.parametrize("detail", ["{", "[1]", '"text"', "1", "null", '{"a": NaN}', '{"a":' * 5_000, "{} x"])
 def test_a_detail_is_a_json_object(detail: str) -> None:
-    assert validate_entry({**ENTRY, "Detail": detail}) == ("MalformedDetail", "Detail is malformed.")
+    assert detail_text({**ENTRY, "Detail": detail}) is None
 
 
 def test_sources_of_aws_are_reserved() -> None:
@@ -50,14 +50,23 @@ def test_size() -> None:
     assert entry_size({}) == 0
 
 
+def envelope(entry: dict[str, Any], **place: str) -> dict[str, Any]:
+    detail = detail_text(entry)
+    assert detail is not None
+    made: dict[str, Any] = parse_json(make_envelope(entry, detail, **place).decode())
+    return made
+
+
+PLACE = {"event_id": "id", "account": "000000000000", "region": "eu-west-1", "now": "2023-11-14T22:13:20Z"}
+
+
 def test_the_envelope() -> None:
     entry = {
         **ENTRY,
         "Resources": ["arn:x"],
         "Time": datetime(2026, 1, 2, 4, 4, 5, 999, timezone(timedelta(hours=1))),
     }
-    made = make_envelope(entry, event_id="id", account="000000000000", region="eu-west-1", now_ms=0)
-    assert made == {
+    assert envelope(entry, **PLACE) == {
         "version": "0",
         "id": "id",
         "detail-type": "Order",
@@ -71,11 +80,23 @@ def test_the_envelope() -> None:
 
 
 def test_the_time_of_the_call_where_the_entry_has_none() -> None:
-    made = make_envelope(ENTRY, event_id="id", account="1", region="r", now_ms=1_700_000_000_999)
+    made = envelope(ENTRY, **PLACE)
     assert (made["time"], made["resources"]) == ("2023-11-14T22:13:20Z", [])
 
 
 def test_numbers_of_the_detail_keep_their_text() -> None:
     detail = '{"id":123456789012345678901,"x":1e400}'
-    made = make_envelope({**ENTRY, "Detail": detail}, event_id="id", account="1", region="r", now_ms=0)
+    made = envelope({**ENTRY, "Detail": detail}, **PLACE)
     assert write_json(made["detail"]) == detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "b": [true, null, "x y"]}', '{"a":1.10,"b":19.99}', '{"a":1e2,"b":-0,"c":0.1000000000000000055}',
+        '{"a":1,"a":2}', '{"a":"\\ud83d","b":"\\u00e9"}', '{"n":18446744073709551616}', "{}", '{"a":{"b":[{"c":[]}]}}',
+        '{"t":"\\u2028\\n/"}',
+    ],
+)  # fmt: skip
+def test_a_detail_is_written_as_the_exact_way_writes_it(text: str) -> None:
+    assert compact_object(text) == write_json(parse_json(text)).encode()

@@ -10,13 +10,15 @@ from typing import Any
 import orjson
 import pytest
 
+from delivery_rig import put as put_events
+from delivery_rig import router_over
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
 from nightbus.clock import VirtualClock
+from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.interface import Delivered, Delivery, Failed
-from nightbus.delivery.router import Router
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
@@ -80,7 +82,7 @@ async def settled(clock: VirtualClock, seconds: float, step: float = 30.0) -> No
 async def run(
     store: SqliteStore, clock: VirtualClock, function: Function, seconds: float, step: float = 30.0
 ) -> None:
-    dispatcher = Dispatcher(store, clock, function, "http://127.0.0.1:1")
+    dispatcher = Dispatcher(store, clock, function, "http://127.0.0.1:1", Backlog())
     running = asyncio.create_task(dispatcher.run())
     await settled(clock, seconds, step)
     await dispatcher.close()
@@ -95,7 +97,7 @@ async def test_a_busy_target_is_tried_again_until_it_takes_the_event(tmp_path: P
     function = Function(clock, busy, busy, None)
     await store.commit(rule())
     put = event()
-    await Router(store, clock).put(HERE, "default", [put, event("other")])
+    await put_events(router_over(store, clock), HERE, "default", [put, event("other")])
     await run(store, clock, function, 60, 0.5)
     told = await outcomes(store, put["id"])
     assert [entry["outcome"] for entry in told] == ["will be tried again", "will be tried again", "delivered"]
@@ -112,7 +114,7 @@ async def test_attempts_end_where_the_policy_ends_them(tmp_path: Path) -> None:
     function = Function(clock, AwsError("ServiceException", "broken", 500))
     await store.commit(rule({"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}))
     put = event()
-    await Router(store, clock).put(HERE, "default", [put])
+    await put_events(router_over(store, clock), HERE, "default", [put])
     await run(store, clock, function, 120, 0.5)
     assert [entry["outcome"] for entry in await outcomes(store, put["id"])] == [
         "will be tried again", "will be tried again", "failed",
@@ -126,7 +128,7 @@ async def test_what_will_never_work_is_not_tried_again(tmp_path: Path) -> None:
     function = Function(clock, AwsError("AccessDeniedException", "not authorized", 403))
     await store.commit(rule())
     put = event()
-    await Router(store, clock).put(HERE, "default", [put])
+    await put_events(router_over(store, clock), HERE, "default", [put])
     await run(store, clock, function, 60)
     told = await outcomes(store, put["id"])
     assert [(entry["outcome"], entry["code"]) for entry in told] == [("failed", "AccessDeniedException")]
@@ -139,7 +141,7 @@ async def test_a_restart_goes_on_with_what_was_not_delivered(tmp_path: Path) -> 
     store = SqliteStore.open(tmp_path, clock, durable=False)
     await store.commit(rule())
     put = event()
-    await Router(store, clock).put(HERE, "default", [put])
+    await put_events(router_over(store, clock), HERE, "default", [put])
     await store.close()
     store = SqliteStore.open(tmp_path, clock, durable=False)
     function = Function(clock, None)

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivery_rig import FUNCTION, HERE, Services, event, open_store, put_rule, read_json, until
+from delivery_rig import FUNCTION, HERE, Services, event, open_store, put_rule, read_json, router_over, until
+from delivery_rig import put as put_events
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.bus.retry import LONGEST_DELAY_MS, RetryPolicy, next_attempt
 from nightbus.clock import VirtualClock
+from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.interface import Delivered, Delivery, Failed
-from nightbus.delivery.router import Router
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.work import QUEUE, decode
 from nightbus.store.interface import SYSTEM, Enqueue
@@ -45,7 +46,7 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStor
 
 @asynccontextmanager
 async def dispatching(store: SqliteStore, clock: VirtualClock, services: Services) -> AsyncIterator[None]:
-    dispatcher = Dispatcher(store, clock, services, "http://node")
+    dispatcher = Dispatcher(store, clock, services, "http://node", Backlog())
     running = asyncio.create_task(dispatcher.run())
     try:
         yield
@@ -57,7 +58,7 @@ async def dispatching(store: SqliteStore, clock: VirtualClock, services: Service
 
 async def publish(store: SqliteStore, clock: VirtualClock, target: dict[str, Any], trace: str = "") -> None:
     await put_rule(store, "r", targets=[target])
-    await Router(store, clock).put(HERE, "default", [event("e1", n=1)], trace)
+    await put_events(router_over(store, clock), HERE, "default", [event("e1", n=1)], trace)
 
 
 async def outcomes(store: SqliteStore, count: int) -> list[dict[str, Any]]:

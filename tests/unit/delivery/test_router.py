@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from delivery_rig import FUNCTION, HERE, Watched, event, open_store, put_rule, read_json
+from delivery_rig import FUNCTION, HERE, Watched, event, open_store, put_rule, read_json, router_over
+from delivery_rig import put as put_events
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.delivery.interface import Delivery
@@ -31,7 +32,7 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Watched]:
 
 @pytest.fixture
 def router(store: Watched, clock: VirtualClock) -> Router:
-    return Router(store, clock)
+    return router_over(store, clock)
 
 
 async def queued(store: Watched) -> list[Delivery]:
@@ -43,9 +44,11 @@ async def test_events_and_their_deliveries_are_one_commit(store: Watched, router
     await put_rule(store, "both", targets=two)
     await put_rule(store, "other", pattern='{"source": ["store"]}')
     store.commits.clear()
-    await router.put(HERE, "default", [event("e1"), event("e2", "none"), event("e3", "store")], "Root=1")
+    await put_events(
+        router, HERE, "default", [event("e1"), event("e2", "none"), event("e3", "store")], "Root=1"
+    )
     (changes,) = store.commits
-    assert [type(one) for one in changes] == [Append, Enqueue, Enqueue, Append, Append, Enqueue]
+    assert [type(one) for one in changes] == [Enqueue, Enqueue, Append, Append, Enqueue, Append]
     found = await queued(store)
     assert [(one.event_id, one.rule, one.target["Id"]) for one in found] == [
         ("e1", "both", "a"), ("e1", "both", "b"), ("e3", "other", "f"),
@@ -61,16 +64,16 @@ async def test_events_and_their_deliveries_are_one_commit(store: Watched, router
 
 
 async def test_what_is_new_counts_from_rules_changed_on(store: Watched, router: Router) -> None:
-    await router.put(HERE, "default", [event("before")])
+    await put_events(router, HERE, "default", [event("before")])
     await put_rule(store, "r")
     await router.rules_changed(HERE, "default")
-    await router.put(HERE, "default", [event("made")])
+    await put_events(router, HERE, "default", [event("made")])
     await put_rule(store, "r", pattern='{"source": ["store"]}')
     await router.rules_changed(HERE, "default")
-    await router.put(HERE, "default", [event("elsewhere"), event("changed", "store")])
+    await put_events(router, HERE, "default", [event("elsewhere"), event("changed", "store")])
     await put_rule(store, "r", pattern='{"source": ["store"]}', targets=[{"Id": "n", "Arn": FUNCTION}])
     await router.rules_changed(HERE, "default")
-    await router.put(HERE, "default", [event("retargeted", "store")])
+    await put_events(router, HERE, "default", [event("retargeted", "store")])
     assert [(one.event_id, one.target["Id"]) for one in await queued(store)] == [
         ("made", "f"), ("changed", "f"), ("retargeted", "n"),
     ]  # fmt: skip
@@ -81,15 +84,15 @@ async def test_a_rule_that_is_disabled_or_without_targets_matches_nothing_until_
 ) -> None:
     await put_rule(store, "off", state="DISABLED")
     await put_rule(store, "empty", targets=())
-    await router.put(HERE, "default", [event("e1")])
+    await put_events(router, HERE, "default", [event("e1")])
     assert await queued(store) == []
     await put_rule(store, "off", state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
     await router.rules_changed(HERE, "default")
-    await router.put(HERE, "default", [event("e2")])
+    await put_events(router, HERE, "default", [event("e2")])
     assert [(one.rule, one.event_id) for one in await queued(store)] == [("off", "e2")]
     await put_rule(store, "off", state="DISABLED")
     await router.rules_changed(HERE, "default")
-    await router.put(HERE, "default", [event("e3")])
+    await put_events(router, HERE, "default", [event("e3")])
     assert await queued(store) == []
 
 
@@ -99,10 +102,10 @@ async def test_buses_accounts_and_regions_are_apart(store: Watched, router: Rout
     await put_rule(store, "custom", bus="orders")
     for scope in elsewhere:
         await put_rule(store, f"{scope.account}-{scope.region}", scope=scope)
-    await router.put(HERE, "orders", [event("e1")])
-    await router.put(elsewhere[0], "default", [event("e2")])
-    await router.put(elsewhere[1], "default", [event("e3")])
-    await router.put(HERE, "default", [event("e4")])
+    await put_events(router, HERE, "orders", [event("e1")])
+    await put_events(router, elsewhere[0], "default", [event("e2")])
+    await put_events(router, elsewhere[1], "default", [event("e3")])
+    await put_events(router, HERE, "default", [event("e4")])
     assert [(one.event_id, one.rule, one.scope) for one in await queued(store)] == [
         ("e1", "custom", HERE),
         ("e2", "222222222222-eu-west-1", elsewhere[0]),
@@ -115,14 +118,14 @@ async def test_a_bus_whose_name_begins_with_anothers_has_its_own_rules(
     store: Watched, router: Router
 ) -> None:
     await put_rule(store, "long", bus="orders-eu")
-    await router.put(HERE, "orders", [event("e1")])
+    await put_events(router, HERE, "orders", [event("e1")])
     assert await queued(store) == []
 
 
 async def test_a_kept_pattern_that_cannot_be_read_hurts_no_other_rule(store: Watched, router: Router) -> None:
     await put_rule(store, "broken", pattern='{"source": [{"unheard-of": 1}]}')
     await put_rule(store, "sound")
-    await router.put(HERE, "default", [event("e1")])
+    await put_events(router, HERE, "default", [event("e1")])
     assert [one.rule for one in await queued(store)] == ["sound"]
 
 
@@ -130,6 +133,6 @@ async def test_text_that_is_no_utf_8_is_delivered_as_the_sender_wrote_it(
     store: Watched, router: Router
 ) -> None:
     await put_rule(store, "r")
-    await router.put(HERE, "default", [event("e1", half="\ud83d", whole="é")])
+    await put_events(router, HERE, "default", [event("e1", half="\ud83d", whole="é")])
     (found,) = await queued(store)
     assert read_json(found.input)["detail"] == {"half": "\ud83d", "whole": "é"}

@@ -19,6 +19,7 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.interface import EventRouter
 from nightbus.functions.interface import FunctionRunner
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.queues import Queues
 from nightbus.node.operations import OperationRegistry
 from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
@@ -46,6 +47,7 @@ class S3:
             operations=self.operations,
             functions=cast(FunctionRunner, None),
             router=cast(EventRouter, None),
+            queues=cast(Queues, None),
             stacks=cast(StackEngine, None),
             credentials=CredentialIssuer(b"1" * 32, clock),
             log_sink=LogWriter(self.store, clock),

@@ -1,13 +1,19 @@
-"""The targets that rules may have, one module per type, by what their ARN begins with after the account."""
+"""The targets that rules may have, one module per type, by what their ARN begins with after the account.
+
+`deliver` carries a delivery there. A target that lives in the node's own store also has `place`, which does it within
+the event's commit; where `place` cannot, `deliver` follows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from nightbus.aws.arn import Arn
-from nightbus.delivery.interface import Delivery, Outcome, TargetContext
-from nightbus.delivery.targets import event_bus, lambda_function, log_group
+from nightbus.delivery.interface import Delivery, Outcome, Place, TargetContext
+from nightbus.delivery.targets import event_bus, lambda_function, log_group, sqs_queue
 
+T = TypeVar("T")
 Target = Callable[[Delivery, TargetContext], Awaitable[Outcome]]
 
 TARGETS: dict[tuple[str, str], Target] = {
@@ -15,16 +21,32 @@ TARGETS: dict[tuple[str, str], Target] = {
     ("lambda", "function:"): lambda_function.deliver,
     ("events", "event-bus/"): event_bus.deliver,
     ("logs", "log-group:"): log_group.deliver,
+    ("sqs", ""): sqs_queue.deliver,
+}
+
+PLACES: dict[tuple[str, str], Place] = {
+    ("events", "event-bus/"): event_bus.place,
+    ("logs", "log-group:"): log_group.place,
+    ("sqs", ""): sqs_queue.place,
 }
 
 
 def target_of(arn: str) -> Target | None:
     """None for what Nightbus cannot deliver to."""
+    return _of(TARGETS, arn)
+
+
+def place_of(arn: str) -> Place | None:
+    """None for what lives elsewhere than in the store."""
+    return _of(PLACES, arn)
+
+
+def _of(kinds: dict[tuple[str, str], T], arn: str) -> T | None:
     try:
         parsed = Arn.parse(arn)
     except ValueError:
         return None
-    for (service, resource), target in TARGETS.items():
+    for (service, resource), kind in kinds.items():
         if parsed.service == service and parsed.resource.startswith(resource):
-            return target
+            return kind
     return None

@@ -5,10 +5,40 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_event_id
 from nightbus.bus.json_text import parse_json, write_json
-from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
+from nightbus.delivery.interface import (
+    Delivered,
+    Delivery,
+    Event,
+    Failed,
+    Matched,
+    Outcome,
+    Placing,
+    TargetContext,
+)
+from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.delivery.targets.outcomes import failed
+
+_BEFORE_ID = len('{"version":"0","id":"')
+
+
+async def place(matched: Matched, placing: Placing) -> str | None:
+    """The id of the event on the other bus; None where that bus is not there, or the input is made."""
+    if placing.forward is None or not matched.whole:
+        return None
+    arn = Arn.parse(matched.target["Arn"])
+    scope, bus = Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
+    if bus != DEFAULT_BUS and await placing.store.get(scope, BUS, bus) is None:
+        return None
+    event_id = new_event_id(matched.time)
+    rest = matched.input[_BEFORE_ID + len(matched.event_id) :]
+    text = matched.input[:_BEFORE_ID] + event_id.encode() + rest
+    await placing.forward(scope, bus, Event(event_id, text), matched.trace)
+    return event_id
 
 
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:

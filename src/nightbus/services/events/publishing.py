@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
 from nightbus.aws.ids import new_event_id
-from nightbus.bus.envelope import entry_size, make_envelope, validate_entry
+from nightbus.bus.envelope import (
+    MALFORMED,
+    detail_text,
+    entry_size,
+    event_time,
+    make_envelope,
+    validate_entry,
+)
+from nightbus.delivery.interface import Batch, Event, Overloaded
 from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_place
@@ -26,24 +35,40 @@ async def put_events(
     if sum(map(entry_size, entries)) > _LARGEST_REQUEST:
         raise validation_error("Total size of the entries in the request is over the limit.")
     now = ctx.now_ms()
-    results: list[dict[str, Any]] = []
-    by_bus: dict[tuple[Scope, str, str], list[dict[str, Any]]] = {}
-    for entry in entries:
-        problem = validate_entry(entry)
-        if problem is not None:
-            results.append({"ErrorCode": problem[0], "ErrorMessage": problem[1]})
-            continue
-        event_id = new_event_id(now)
-        event = make_envelope(entry, event_id=event_id, account=ctx.account, region=ctx.region, now_ms=now)
-        scope, bus = bus_place(ctx, entry.get("EventBusName"))
-        trace = entry.get("TraceHeader") or ctx.call.trace
-        by_bus.setdefault((scope, bus, trace), []).append(event)
-        results.append({"EventId": event_id})
-    for (scope, bus, trace), events in by_bus.items():
-        await _warn_of_missing_bus(ctx, scope, bus, len(events))
-        await ctx.platform.router.put(scope, bus, events, trace)
+    results, batches = _accept(ctx, entries, now)
+    for batch in batches:
+        await _warn_of_missing_bus(ctx, batch.scope, batch.bus, len(batch.events))
+    if batches:
+        try:
+            await ctx.platform.router.put(batches)
+        except Overloaded:
+            throttled = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"}
+            results = [one if "ErrorCode" in one else throttled for one in results]
     failed = sum("ErrorCode" in result for result in results)
     return {"FailedEntryCount": failed, "Entries": results}
+
+
+def _accept(
+    ctx: Context, entries: list[dict[str, Any]], now: int
+) -> tuple[list[dict[str, str]], list[Batch]]:
+    """Each entry's result, should the events be committed, and the events by where they go."""
+    results: list[dict[str, str]] = []
+    account, region = ctx.scope
+    own_trace, time = ctx.call.trace, event_time(datetime.fromtimestamp(now / 1000, UTC))
+    events: dict[tuple[str | None, str], list[Event]] = {}
+    for entry in entries:
+        problem = validate_entry(entry)
+        detail = None if problem is not None else detail_text(entry)
+        if detail is None:
+            code, message = problem or MALFORMED
+            results.append({"ErrorCode": code, "ErrorMessage": message})
+            continue
+        event_id = new_event_id(now)
+        text = make_envelope(entry, detail, event_id=event_id, account=account, region=region, now=time)
+        place = (entry.get("EventBusName"), entry.get("TraceHeader") or own_trace)
+        events.setdefault(place, []).append(Event(event_id, text))
+        results.append({"EventId": event_id})
+    return results, [Batch(*bus_place(ctx, bus), found, now, trace) for (bus, trace), found in events.items()]
 
 
 async def _warn_of_missing_bus(ctx: Context, scope: Scope, bus: str, count: int) -> None:

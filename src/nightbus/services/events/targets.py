@@ -18,7 +18,9 @@ from nightbus.store.interface import Record
 
 _PAGE = 100
 TARGETS_PER_RULE = 5
-_HONOURED = frozenset({"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "RetryPolicy"})
+_HONOURED = frozenset(
+    {"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "RetryPolicy", "SqsParameters"}
+)
 
 
 async def put_targets(

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.pagination import decode_token, encode_token
+from nightbus.messaging.log_streams import STREAM, log_name, stream_key, stream_of
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, invalid, no_stream
 from nightbus.services.logs.events import content, event_id, output_event
 from nightbus.services.logs.filter_pattern import compile_pattern
 from nightbus.services.logs.groups import group_name, require_group
-from nightbus.services.logs.names import STREAM, log_name, stream_key, stream_of
 from nightbus.services.logs.positions import Position, Window, position_of, read_after, read_before
 from nightbus.services.logs.retention import kept_since
 from nightbus.services.logs.streams import require_stream

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.calls import Scope
+from nightbus.messaging.log_streams import GROUP, STREAM, log_name, stream_key, stream_of
 from nightbus.services.context import Context, Platform
 from nightbus.services.logs.errors import invalid
-from nightbus.services.logs.names import GROUP, STREAM, log_name, stream_key, stream_of
 from nightbus.services.logs.tags import change_group
 from nightbus.store.interface import Record, Store, TrimLog
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.messaging.log_streams import GROUP
 from nightbus.services.context import Context
 from nightbus.services.logs.groups import name_in, require_group
-from nightbus.services.logs.names import GROUP
 from nightbus.store.interface import Conflict, PutRecord
 
 _MOST = 50

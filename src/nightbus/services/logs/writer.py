@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogLine
-from nightbus.services.logs.events import appends
-from nightbus.services.logs.names import GROUP, STREAM, log_name, stream_key
+from nightbus.messaging.log_streams import GROUP, STREAM, appends, log_name, stream_key
 from nightbus.store.interface import Change, Conflict, PutRecord, Store, TrimLog
 
 

@@ -1,0 +1,60 @@
+"""An SQS queue: the message is put into it in the event's own commit, or sent by SendMessage where that cannot be.
+
+https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_SqsParameters.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
+from nightbus.delivery.targets.outcomes import failed
+from nightbus.messaging.queue import queue_place, url_path
+from nightbus.messaging.queues import Incoming
+
+_TRACE = "AWSTraceHeader"
+
+
+async def place(matched: Matched, placing: Placing) -> str | None:
+    """The message's id; None when the queue would not take it, which its own service then says why."""
+    queue = await placing.queues.find_arn(matched.target["Arn"])
+    if (
+        queue is None
+        or len(matched.input) > queue.largest
+        or (queue.fifo and not _fits(matched, queue.content_based))
+    ):
+        return None
+    sender = matched.scope.account
+    if not queue.fifo and not matched.trace:
+        return placing.queues.add_plain(placing.sending.changes, queue, matched.input, sender, matched.time)
+    group = _group(matched.target)
+    incoming = Incoming(matched.input.decode(), {}, group=group, trace=matched.trace)
+    accepted = await placing.queues.add(placing.sending, queue, incoming, sender, matched.time)
+    return accepted.message_id
+
+
+def _fits(matched: Matched, content_based: bool) -> bool:
+    return content_based and bool(_group(matched.target))
+
+
+def _group(target: dict[str, Any]) -> str:
+    return str((target.get("SqsParameters") or {}).get("MessageGroupId") or "")
+
+
+async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
+    place = queue_place(delivery.target["Arn"])
+    path = url_path(*place) if place is not None else f"/{delivery.target['Arn']}"
+    request: dict[str, Any] = {
+        "QueueUrl": f"{ctx.call.endpoint}{path}",
+        "MessageBody": delivery.input.decode(),
+    }
+    if group := _group(delivery.target):
+        request["MessageGroupId"] = group
+    if delivery.trace:
+        request["MessageSystemAttributes"] = {_TRACE: {"DataType": "String", "StringValue": delivery.trace}}
+    try:
+        reply = await ctx.operations.call("sqs", "SendMessage", request, ctx.call)
+    except AwsError as error:
+        return failed(error)
+    return Delivered(reply["MessageId"])
