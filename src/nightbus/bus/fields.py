@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +24,20 @@ def leaves_of(event: Mapping[str, Any], prefixes: Collection[str] | None = None)
 
     Scalars of an array do not count as lying in an element of it; objects and arrays in it do.
     """
+    return leaves_at(
+        [(name, value) for name, value in event.items() if prefixes is None or name in prefixes], prefixes
+    )
+
+
+def leaves_at(values: Iterable[tuple[str, Any]], prefixes: Collection[str] | None = None) -> Leaves:
+    """The same of some values of an event, each with its path."""
     found: Leaves = {}
     arrays = 0
-    rest: list[tuple[str, Any, Elements]] = [("", event, ())]
-    at_root = True
+    rest: list[tuple[str, Any, Elements]] = [(path, value, ()) for path, value in values]
     for path, value, elements in rest:
         if isinstance(value, Mapping):
             for name, inner in value.items():
-                inner_path = name if at_root else f"{path}.{name}"
+                inner_path = f"{path}.{name}"
                 if prefixes is None or inner_path in prefixes:
                     rest.append((inner_path, inner, elements))
         elif isinstance(value, (list, tuple)):
@@ -41,5 +47,4 @@ def leaves_of(event: Mapping[str, Any], prefixes: Collection[str] | None = None)
                 rest.append((path, inner, (*elements, (arrays, index)) if nested else elements))
         else:
             found.setdefault(path, []).append(Leaf(value, elements))
-        at_root = False
     return found

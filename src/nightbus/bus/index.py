@@ -8,15 +8,18 @@ event's text. An event whose values lie in arrays is read as a whole, and each b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
-from nightbus.bus.fields import Leaves, leaves_of
+from nightbus.bus.fields import Leaves, leaves_at, leaves_of
 from nightbus.bus.index_groups import MISSING, Bucket, Entry, Group, PlainValues, ValueLists
 from nightbus.bus.index_paths import Paths
 from nightbus.bus.index_plan import Plan, plan
-from nightbus.bus.index_reader import Read, plain_reader, whole_reader
+from nightbus.bus.index_reader import Read, few_reader, whole_reader
 from nightbus.bus.matching import branch_matches
 from nightbus.bus.rule import Branch, Pattern
+
+_order = attrgetter("order")
 
 
 class RuleIndex:
@@ -24,13 +27,13 @@ class RuleIndex:
 
     def __init__(self) -> None:
         self._rules: dict[str, tuple[int, list[tuple[Entry, Plan]]]] = {}
-        self._names: dict[int, str] = {}
+        self._names: dict[int, str] = {}  # by the rules' places
         self._added = 0
         self._paths = Paths()
         # By one path of each group, so that groups whose path an event lacks cost nothing.
         self._groups: dict[int, dict[tuple[int, ...], Group]] = {}
-        self._others = Bucket()  # what asks for no exact value
-        self._read_plain: Read | None = None
+        self._others: Bucket | None = None  # what asks for no exact value
+        self._read_few: Read | None = None
         self._read_whole: Callable[[bytes], Any] | None = None
 
     def add(self, name: str, pattern: Pattern) -> None:
@@ -56,12 +59,15 @@ class RuleIndex:
             return []
         if self._paths.changed:
             self._make_readers()
-        if self._read_plain is not None:
-            values = self._read_plain(data)
-            if values is not None:
-                return self._match_plain(values)
-        assert self._read_whole is not None
-        return self.match(self._read_whole(data))
+        values = self._read_few(data) if self._read_few is not None else None
+        if values is None:
+            assert self._read_whole is not None
+            return self.match(self._read_whole(data))
+        try:
+            hash(values)
+        except TypeError:  # arrays or objects are among them
+            return self._match_leaves(self._leaves(values))
+        return self._match_plain(values)
 
     def match(self, event: Mapping[str, Any]) -> list[str]:
         return self._match_leaves(leaves_of(event, self._paths.prefixes)) if self._rules else []
@@ -71,11 +77,14 @@ class RuleIndex:
         for slot, groups in self._groups.items():
             if values[slot] is not MISSING:
                 for group in groups.values():
-                    group.find(values, found)
-        self._others.find(values, found)
+                    bucket = group.bucket(group.key(values))
+                    if bucket is not None:
+                        bucket.find(values, found)
+        if self._others is not None:
+            self._others.find(values, found)
         if not found:
             return []
-        return self._in_order({entry.order for entry in found if not entry.checks or entry.holds(values)})
+        return self._in_order([entry for entry in found if not entry.checks or entry.holds(values)])
 
     def _match_leaves(self, leaves: Leaves) -> list[str]:
         lists = self._value_lists(leaves)
@@ -83,12 +92,9 @@ class RuleIndex:
         for slot in self._groups.keys() & lists.keys():
             for group in self._groups[slot].values():
                 group.find_any(lists, found)
-        self._others.find_any(lists, found)
-        matched: set[int] = set()
-        for entry in found:
-            if entry.order not in matched and branch_matches(entry.branch, leaves):
-                matched.add(entry.order)
-        return self._in_order(matched)
+        if self._others is not None:
+            self._others.find_any(lists, found)
+        return self._in_order([entry for entry in found if branch_matches(entry.branch, leaves)])
 
     def _value_lists(self, leaves: Leaves) -> ValueLists:
         lists: dict[int, list[Any]] = {}
@@ -99,11 +105,18 @@ class RuleIndex:
                 lists[slot] = [*texts, *(leaf.value for leaf in there if not isinstance(leaf.value, str))]
         return lists
 
-    def _in_order(self, orders: set[int]) -> list[str]:
-        return [self._names[order] for order in sorted(orders)]
+    def _leaves(self, values: PlainValues) -> Leaves:
+        there = [(path, values[slot]) for path, slot in self._paths.slots.items()]
+        return leaves_at([pair for pair in there if pair[1] is not MISSING], self._paths.prefixes)
+
+    def _in_order(self, matched: list[Entry]) -> list[str]:
+        if len(matched) < 2:
+            return [self._names[entry.order] for entry in matched]
+        # Branches of one rule have the same place.
+        return [self._names[order] for order in sorted(set(map(_order, matched)))]
 
     def _make_readers(self) -> None:
-        self._read_plain = plain_reader(self._paths.slots)
+        self._read_few = few_reader(self._paths.slots)
         self._read_whole = self._read_whole or whole_reader()
         self._paths.changed = False
 
@@ -115,6 +128,7 @@ class RuleIndex:
         found_by = planned.found_by
         slot = slot_of[found_by.path] if found_by is not None else 0
         if not planned.exact:
+            self._others = self._others or Bucket()
             self._others.add(entry, slot, found_by)
             return entry, planned
         group = self._group(planned.exact)
@@ -132,8 +146,9 @@ class RuleIndex:
                     group.remove(key, entry, slot, found_by)
                 if not group:
                     self._forget(group)
-            else:
+            elif self._others is not None:
                 self._others.remove(entry, slot, found_by)
+                self._others = self._others or None
             self._paths.give_back(entry.branch)
 
     def _group(self, paths: tuple[str, ...]) -> Group:

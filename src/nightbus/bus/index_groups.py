@@ -9,7 +9,7 @@ then what is found is a choice that is to be verified as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from math import prod
 from operator import itemgetter
@@ -124,13 +124,14 @@ class Bucket:
 class Group:
     """Buckets by the exact values that an event must have at the paths of `slots`."""
 
-    __slots__ = ("_key", "buckets", "slots")
+    __slots__ = ("bucket", "buckets", "key", "slots")
 
     def __init__(self, slots: tuple[Slot, ...]) -> None:
         self.slots = slots
         self.buckets: dict[Any, Bucket] = {}
+        self.bucket = self.buckets.get
         # Of one slot the bare value, of more a tuple.
-        self._key = itemgetter(*slots)
+        self.key: Callable[[PlainValues], Any] = itemgetter(*slots)
 
     def __bool__(self) -> bool:
         return bool(self.buckets)
@@ -149,11 +150,6 @@ class Group:
             bucket.remove(entry, slot, field)
             if not bucket:
                 del self.buckets[place]
-
-    def find(self, values: PlainValues, found: set[Entry]) -> None:
-        bucket = self.buckets.get(self._key(values))
-        if bucket is not None:
-            bucket.find(values, found)
 
     def find_any(self, lists: ValueLists, found: set[Entry]) -> None:
         if any(slot not in lists for slot in self.slots):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from nightbus.bus import matchers
-from nightbus.bus.matchers import Exact, Literal, Matcher, Number
+from nightbus.bus.matchers import Exact, Literal, Matcher, Number, Numeric
 from nightbus.bus.rule import Branch, Field
 
 # Fields of more combinations of exact values are looked up one by one.
@@ -31,7 +31,7 @@ CHOOSINESS: dict[type[Matcher], int] = {
     matchers.PrefixIgnoreCase: 2,
     matchers.Wildcard: 3,
     matchers.Cidr: 4,
-    matchers.Numeric: 5,
+    Numeric: 5,
     matchers.AnythingButMatching: 6,
     matchers.AnythingBut: 6,
     matchers.Exists: 7,
@@ -78,6 +78,8 @@ def _exact_values(field: Field) -> tuple[Value, ...] | None:
             values[matcher.text] = None
         elif isinstance(matcher, Literal) or (isinstance(matcher, Number) and matcher.value is not None):
             values[matcher.value] = None
+        elif isinstance(matcher, Numeric) and matcher.low is not None and matcher.low == matcher.high:
+            values[matcher.low] = None
         else:
             return None
     return tuple(values)

@@ -1,8 +1,8 @@
 """What values has an event's text at the paths that rules look at? Nothing else of it is decoded.
 
-A text is read into types made for just these paths. What does not fit them (an array, an object where rules want a
-value or the reverse, a name with a dot in it, bare surrogates, numbers of thousands of digits) is told as None, and the
-whole event is to be looked at.
+A text is read into types made for just these paths. What does not fit them (an array or a value where rules want an
+object, a name with a dot in it, bare surrogates, numbers of thousands of digits) is told as None, and the whole event
+is to be read.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
-from nightbus.bus.index_groups import MISSING, Missing
+from nightbus.bus.index_groups import MISSING
 from nightbus.bus.json_text import parse_json
-from nightbus.bus.numbers import LossyNumber, parse_number
+from nightbus.bus.numbers import parse_number
 
 # The members that the types of one reader may have; every name in the event is compared with those of its object.
 MOST_MEMBERS = 1_024
-
-PLAIN = frozenset({str, int, float, bool, type(None), LossyNumber, Missing})
 
 Names = dict[str, "Names"]  # the paths as a tree
 
@@ -47,8 +45,11 @@ def whole_reader() -> Callable[[bytes], Any]:
     return read
 
 
-def plain_reader(slots: Mapping[str, int]) -> Read | None:
-    """Gives the values by slot, or None for an event that is not plain. No reader for paths that are too many."""
+def few_reader(slots: Mapping[str, int]) -> Read | None:
+    """Gives the values by slot, some of which may be arrays or objects, or None for an event that does not fit.
+
+    There is no such reader for paths that are too many.
+    """
     import msgspec
 
     if max(slots.values()) + sum(map(_members, slots)) > MOST_MEMBERS or not all(map(_usable, slots)):
@@ -60,14 +61,14 @@ def plain_reader(slots: Mapping[str, int]) -> Read | None:
     for path, slot in slots.items():
         wanted[slot] = attributes.get(path, NOTHING)
     values_of = attrgetter(*wanted)
-    plain, refused = PLAIN.issuperset, (msgspec.MsgspecError, RecursionError)
+    refused = (msgspec.MsgspecError, RecursionError)
 
     def read(data: bytes) -> tuple[Any, ...] | None:
         try:
             values: tuple[Any, ...] = values_of(decode(data))
+            return values
         except refused:
             return None
-        return values if plain(map(type, values)) else None
 
     return read
 

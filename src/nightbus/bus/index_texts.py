@@ -6,7 +6,7 @@ characters. Where that only narrows the choice, each candidate is asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from nightbus.bus.matchers import (
@@ -20,9 +20,10 @@ from nightbus.bus.matchers import (
 
 Item = TypeVar("Item", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
+Asked = TypeVar("Asked", IgnoreCase, PrefixIgnoreCase, SuffixIgnoreCase)
 
 # A literal in the middle of a wildcard is found by its last characters.
-LONGEST_GRAM = 3
+LONGEST_GRAM = 6
 
 
 def fold(text: str) -> str:
@@ -74,6 +75,16 @@ class Heads(Generic[Item]):
                 items = table.get(text[:length])
                 if items:
                     found |= items
+
+
+def _confirmed(candidates: Iterable[tuple[Asked, Item]], value: str) -> Iterable[Item]:
+    """Of candidates with the same folded text; between ASCII texts that is all there is to ask."""
+    ascii_only = value.isascii()
+    return [
+        item
+        for matcher, item in candidates
+        if (ascii_only and matcher.text.isascii()) or matcher.accepts(value)
+    ]
 
 
 class Prefixes(Generic[Item]):
@@ -135,7 +146,7 @@ class _AnyCase(Generic[AnyCase, Item]):
         if isinstance(value, str):
             candidates: set[tuple[AnyCase, Item]] = set()
             self._heads.find(self._turned(value), candidates)
-            found.update(item for matcher, item in candidates if matcher.accepts(value))
+            found.update(_confirmed(candidates, value))
 
 
 class PrefixesAnyCase(_AnyCase[PrefixIgnoreCase, Item]):
@@ -163,8 +174,9 @@ class AnyCaseTexts(Generic[Item]):
 
     def find(self, value: object, found: set[Item]) -> None:
         if isinstance(value, str):
-            candidates = self._by_fold.get(fold(value), ())
-            found.update(item for matcher, item in candidates if matcher.accepts(value))
+            candidates = self._by_fold.get(fold(value))
+            if candidates:
+                found.update(_confirmed(candidates, value))
 
 
 class Wildcards(Generic[Item]):
