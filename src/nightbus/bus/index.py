@@ -7,7 +7,7 @@ event's text. An event whose values lie in arrays is read as a whole, and each b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -34,7 +34,7 @@ class RuleIndex:
         self._groups: dict[int, dict[tuple[int, ...], Group]] = {}
         self._others: Bucket | None = None  # what asks for no exact value
         self._read_few: Read | None = None
-        self._read_whole: Callable[[bytes], Any] | None = None
+        self._read_whole = whole_reader()
 
     def add(self, name: str, pattern: Pattern) -> None:
         """A rule that is there already gets the new pattern and keeps its place."""
@@ -46,23 +46,20 @@ class RuleIndex:
             self._added += 1
             self._names[order] = name
         self._rules[name] = order, [self._put_in(order, branch) for branch in pattern.branches]
+        self._check_paths()
 
     def remove(self, name: str) -> None:
         if name in self._rules:
             order, entries = self._rules.pop(name)
             self._take_out(entries)
             del self._names[order]
+            self._check_paths()
 
     def match_json(self, data: bytes) -> list[str]:
         """The same for the event whose JSON text this is: a valid object in UTF-8."""
-        if not self._rules:
-            return []
-        if self._paths.changed:
-            self._make_readers()
         values = self._read_few(data) if self._read_few is not None else None
         if values is None:
-            assert self._read_whole is not None
-            return self.match(self._read_whole(data))
+            return self._match_whole(data)
         try:
             hash(values)
         except TypeError:  # arrays or objects are among them
@@ -71,6 +68,14 @@ class RuleIndex:
 
     def match(self, event: Mapping[str, Any]) -> list[str]:
         return self._match_leaves(leaves_of(event, self._paths.prefixes)) if self._rules else []
+
+    def _match_whole(self, data: bytes) -> list[str]:
+        if not self._rules:
+            return []
+        if self._paths.changed:
+            self._make_readers()
+            return self.match_json(data)
+        return self.match(self._read_whole(data))
 
     def _match_plain(self, values: PlainValues) -> list[str]:
         found: set[Entry] = set()
@@ -82,7 +87,10 @@ class RuleIndex:
                         bucket.find(values, found)
         if self._others is not None:
             self._others.find(values, found)
-        if not found:
+        if len(found) < 2:
+            # Mostly so: no lists are made for it.
+            for entry in found:
+                return [self._names[entry.order]] if not entry.checks or entry.holds(values) else []
             return []
         return self._in_order([entry for entry in found if not entry.checks or entry.holds(values)])
 
@@ -110,14 +118,16 @@ class RuleIndex:
         return leaves_at([pair for pair in there if pair[1] is not MISSING], self._paths.prefixes)
 
     def _in_order(self, matched: list[Entry]) -> list[str]:
-        if len(matched) < 2:
-            return [self._names[entry.order] for entry in matched]
         # Branches of one rule have the same place.
         return [self._names[order] for order in sorted(set(map(_order, matched)))]
 
+    def _check_paths(self) -> None:
+        if self._paths.changed:
+            # Made again when the next event comes, so that many rules can be put at once.
+            self._read_few = None
+
     def _make_readers(self) -> None:
         self._read_few = few_reader(self._paths.slots)
-        self._read_whole = self._read_whole or whole_reader()
         self._paths.changed = False
 
     def _put_in(self, order: int, branch: Branch) -> tuple[Entry, Plan]:

@@ -31,12 +31,14 @@ class _Dotted:
 
 
 def whole_reader() -> Callable[[bytes], Any]:
-    """Reads all of an event, exactly."""
-    import msgspec
-
-    decode = msgspec.json.Decoder(float_hook=parse_number).decode
+    """Reads all of an event, exactly. Its decoder is made with the first event: msgspec is 3 MB."""
+    decode: Callable[[bytes], Any] | None = None
 
     def read(data: bytes) -> Any:
+        import msgspec
+
+        nonlocal decode
+        decode = decode or msgspec.json.Decoder(float_hook=parse_number).decode
         try:
             return decode(data)
         except (msgspec.MsgspecError, RecursionError):
