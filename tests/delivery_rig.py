@@ -17,6 +17,7 @@ from nightbus.delivery.interface import Batch, Event
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import RULE, rule_key
 from nightbus.messaging.queues import Queues
+from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Change, PutRecord, Store
 from nightbus.store.sqlite import SqliteStore
 
@@ -101,7 +102,8 @@ def event(event_id: str, source: str = "shop", **detail: Any) -> dict[str, Any]:
 
 
 def router_over(store: Any, clock: Clock) -> Router:
-    return Router(store, clock, Queues(store, clock), Backlog())
+    queues = Queues(store, clock)
+    return Router(store, clock, queues, Topics(store, queues, "http://node"), Backlog())
 
 
 async def put(

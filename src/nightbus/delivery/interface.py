@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.messaging.queues import Queues, Sending
+from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Store
 
 
@@ -62,6 +63,7 @@ class Placing:
 
     store: Store
     queues: Queues
+    topics: Topics
     sending: Sending
     forward: Forward | None
 

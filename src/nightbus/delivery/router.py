@@ -28,6 +28,7 @@ from nightbus.delivery.rules import Rule, history_log, rule_arn, rules_of
 from nightbus.delivery.targets import place_of
 from nightbus.delivery.work import QUEUE, encode
 from nightbus.messaging.queues import Queues, Sending
+from nightbus.messaging.topics import Topics
 from nightbus.store.interface import SYSTEM, Append, Enqueue, Store
 
 log = logging.getLogger("nightbus.delivery")
@@ -90,10 +91,11 @@ class _Bus:
 class Router:
     """Implements `nightbus.delivery.interface.EventRouter`."""
 
-    def __init__(self, store: Store, clock: Clock, queues: Queues, backlog: Backlog) -> None:
+    def __init__(self, store: Store, clock: Clock, queues: Queues, topics: Topics, backlog: Backlog) -> None:
         self._store = store
         self.clock = clock
         self._queues = queues
+        self._topics = topics
         self._backlog = backlog
         self._buses: dict[tuple[Scope, str], _Bus] = {}
         self._locks: dict[tuple[Scope, str], asyncio.Lock] = {}
@@ -103,7 +105,7 @@ class Router:
         if not self._backlog.admit(count):
             raise Overloaded
         sending = Sending()
-        planned = _Planned(self, self._store, self._queues, sending)
+        planned = _Planned(self, self._store, self._queues, self._topics, sending)
         try:
             try:
                 for batch in batches:
@@ -137,11 +139,13 @@ class Router:
 class _Planned:
     """What one put changes: collected event by event, for one commit."""
 
-    def __init__(self, router: Router, store: Store, queues: Queues, sending: Sending) -> None:
+    def __init__(
+        self, router: Router, store: Store, queues: Queues, topics: Topics, sending: Sending
+    ) -> None:
         self._router = router
         self._sending = sending
-        self._placing = Placing(store, queues, sending, self._forward)
-        self._placing_no_further = Placing(store, queues, sending, None)
+        self._placing = Placing(store, queues, topics, sending, self._forward)
+        self._placing_no_further = Placing(store, queues, topics, sending, None)
         self._time = 0
         self.queued = 0
 

@@ -14,7 +14,7 @@ from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
 from nightbus.messaging.deduplication import WINDOW_MS, Deduplication, content_key
 from nightbus.messaging.message import Message, decode, encode, encode_plain
-from nightbus.messaging.queue import KIND, Queue, queue_place
+from nightbus.messaging.queue import KIND, Queue, queue_arn, queue_place
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, Item, Store
 
 _SEQUENCE_STEP = 1 << 22
@@ -81,6 +81,7 @@ class Queues:
         self._store = store
         self._clock = clock
         self._known: dict[tuple[Scope, str], Queue] = {}
+        self._by_arn: dict[str, Queue] = {}
         self._deduplication: dict[str, Deduplication] = {}
         self._first_received: dict[int, int] = {}
         self._attempts = _ReceiveAttempts()
@@ -96,12 +97,18 @@ class Queues:
         return queue
 
     async def find_arn(self, arn: str) -> Queue | None:
-        place = queue_place(arn)
-        return None if place is None else await self.find(*place)
+        queue = self._by_arn.get(arn)
+        if queue is None:
+            place = queue_place(arn)
+            queue = None if place is None else await self.find(*place)
+            if queue is not None:
+                self._by_arn[arn] = queue
+        return queue
 
     def changed(self, scope: Scope, name: str) -> None:
         """The queue's record was written or deleted."""
         self._known.pop((scope, name), None)
+        self._by_arn.pop(queue_arn(scope, name), None)
 
     def add_plain(self, changes: list[Change], queue: Queue, body: bytes, sender: str, now: int) -> str:
         """Send a body with nothing else to a standard queue; its message id."""
@@ -140,6 +147,13 @@ class Queues:
         """The message with its sequence number, or how an earlier one with its deduplication id was answered."""
         key = f"{message.group}|{message.deduplication}" if queue.by_group else message.deduplication
         window = await self._window(queue, now)
+        found = await self.reserve(sending, window, key, message.id, now)
+        return found if isinstance(found, Accepted) else replace(message, sequence=found)
+
+    async def reserve(
+        self, sending: Sending, window: Deduplication, key: str, message_id: str, now: int
+    ) -> str | Accepted:
+        """The sequence number of a message that is the first with its key, or how the first was answered."""
         if any(window is other and key == reserved for other, reserved in sending.reserved):
             earlier = window.newest(key)
             return Accepted(earlier.message_id, earlier.sequence)
@@ -147,9 +161,9 @@ class Queues:
         if found is not None:
             return Accepted(found.message_id, found.sequence)
         sequence = self._next_sequence(now)
-        sending.changes.append(window.reserve(key, message.id, sequence, now))
+        sending.changes.append(window.reserve(key, message_id, sequence, now))
         sending.reserved.append((window, key))
-        return replace(message, sequence=sequence)
+        return sequence
 
     async def _window(self, queue: Queue, now: int) -> Deduplication:
         window = self._deduplication.get(queue.queue)

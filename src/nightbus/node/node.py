@@ -24,6 +24,7 @@ from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.queues import Queues
+from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform
@@ -58,16 +59,18 @@ class Node:
         self.stacks = Engine(store, self.clock, operations)
         backlog = Backlog()
         queues = Queues(store, self.clock)
+        topics = Topics(store, queues, self.endpoint)
         self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint, backlog)
         self.platform = Platform(
             store=store,
             clock=self.clock,
             operations=operations,
             functions=self.functions,
-            router=Router(store, self.clock, queues, backlog),
+            router=Router(store, self.clock, queues, topics, backlog),
             stacks=self.stacks,
             credentials=credentials,
             queues=queues,
+            topics=topics,
             log_sink=log_sink,
             endpoint=self.endpoint,
         )

@@ -16,6 +16,7 @@ SERVICES: dict[str, str] = {
     "lambda": "nightbus.services.lambda_",
     "logs": "nightbus.services.logs",
     "s3": "nightbus.services.s3",
+    "sns": "nightbus.services.sns",
     "sqs": "nightbus.services.sqs",
     "sts": "nightbus.services.sts",
 }

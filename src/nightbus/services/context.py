@@ -14,6 +14,7 @@ from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.queues import Queues
+from nightbus.messaging.topics import Topics
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import Store
 
@@ -30,6 +31,7 @@ class Platform:
     stacks: StackEngine
     credentials: CredentialIssuer
     queues: Queues
+    topics: Topics
     log_sink: LogSink
     endpoint: str  # the node's own base URL
     running: RunningInvocations = field(default_factory=RunningInvocations)

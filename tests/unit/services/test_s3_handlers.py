@@ -20,6 +20,7 @@ from nightbus.delivery.interface import EventRouter
 from nightbus.functions.interface import FunctionRunner
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.queues import Queues
+from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
 from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
@@ -48,6 +49,7 @@ class S3:
             functions=cast(FunctionRunner, None),
             router=cast(EventRouter, None),
             queues=cast(Queues, None),
+            topics=cast(Topics, None),
             stacks=cast(StackEngine, None),
             credentials=CredentialIssuer(b"1" * 32, clock),
             log_sink=LogWriter(self.store, clock),

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from nightbus.aws.arn import Arn
 from nightbus.delivery.interface import Delivery, Outcome, Place, TargetContext
-from nightbus.delivery.targets import event_bus, lambda_function, log_group, sqs_queue
+from nightbus.delivery.targets import event_bus, lambda_function, log_group, sns_topic, sqs_queue
 
 T = TypeVar("T")
 Target = Callable[[Delivery, TargetContext], Awaitable[Outcome]]
@@ -21,12 +21,14 @@ TARGETS: dict[tuple[str, str], Target] = {
     ("lambda", "function:"): lambda_function.deliver,
     ("events", "event-bus/"): event_bus.deliver,
     ("logs", "log-group:"): log_group.deliver,
+    ("sns", ""): sns_topic.deliver,
     ("sqs", ""): sqs_queue.deliver,
 }
 
 PLACES: dict[tuple[str, str], Place] = {
     ("events", "event-bus/"): event_bus.place,
     ("logs", "log-group:"): log_group.place,
+    ("sns", ""): sns_topic.place,
     ("sqs", ""): sqs_queue.place,
 }
 

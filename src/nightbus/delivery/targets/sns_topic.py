@@ -1,0 +1,37 @@
+"""An SNS topic: the event is published to it in its own commit, or by Publish where that cannot be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_uuid
+from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
+from nightbus.delivery.targets.outcomes import failed
+from nightbus.messaging.notification import Notification
+
+
+async def place(matched: Matched, placing: Placing) -> str | None:
+    """The message's id; None where Publish would refuse it, which then says why."""
+    topic = await placing.topics.find_arn(matched.target["Arn"])
+    if topic is None or topic.fifo or not 0 < len(matched.input) <= topic.largest:
+        return None
+    notification = Notification(
+        id=new_uuid(),
+        topic_arn=topic.arn,
+        bodies={"default": matched.input.decode()},
+        time=matched.time,
+        sender=matched.scope.account,
+        trace=matched.trace,
+    )
+    accepted = await placing.topics.add(placing.sending, topic, notification)
+    return accepted.message_id
+
+
+async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
+    request: dict[str, Any] = {"TopicArn": delivery.target["Arn"], "Message": delivery.input.decode()}
+    try:
+        reply = await ctx.operations.call("sns", "Publish", request, ctx.call)
+    except AwsError as error:
+        return failed(error)
+    return Delivered(reply["MessageId"])

@@ -1,0 +1,134 @@
+"""What is published to a topic, and how does each kind of subscriber see it?
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from nightbus.bus.json_text import parse_json
+
+Attributes = Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """`bodies` holds a body per protocol where MessageStructure is json, else only `default`; `time` is UTC ms.
+
+    `attributes` as a queue's message has them, binary values in base64.
+    """
+
+    id: str
+    topic_arn: str
+    bodies: Mapping[str, str]
+    time: int
+    sender: str
+    subject: str = ""
+    attributes: Attributes = field(default_factory=dict)
+    group: str = ""
+    deduplication: str = ""
+    sequence: str = ""
+    trace: str = ""
+
+    def body_for(self, protocol: str) -> str:
+        return self.bodies.get(protocol) or self.bodies["default"]
+
+    def encoded(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def decoded(cls, value: dict[str, Any]) -> Notification:
+        return cls(**value)
+
+
+def timestamp(time: int) -> str:
+    return f"{datetime.fromtimestamp(time / 1000, UTC):%Y-%m-%dT%H:%M:%S}.{time % 1000:03d}Z"
+
+
+def shown_attributes(attributes: Attributes) -> dict[str, dict[str, str]]:
+    """As notifications have them: `Type` and `Value`, a binary value in base64."""
+    return {
+        name: {"Type": value["DataType"], "Value": value.get("StringValue") or value.get("BinaryValue", "")}
+        for name, value in attributes.items()
+    }
+
+
+def unsubscribe_url(endpoint: str, subscription_arn: str) -> str:
+    return f"{endpoint}/?Action=Unsubscribe&Version=2010-03-31&SubscriptionArn={subscription_arn}"
+
+
+def envelope(
+    notification: Notification, protocol: str, endpoint: str, subscription_arn: str
+) -> dict[str, Any]:
+    """The JSON that a queue or an HTTP endpoint gets; `endpoint` is the node's base URL. Unsigned."""
+    known = {
+        "Type": "Notification",
+        "MessageId": notification.id,
+        "SequenceNumber": notification.sequence or None,
+        "TopicArn": notification.topic_arn,
+        "Subject": notification.subject or None,
+        "Message": notification.body_for(protocol),
+        "Timestamp": timestamp(notification.time),
+        "SignatureVersion": "1",
+        "Signature": "",
+        "SigningCertURL": f"{endpoint}/_nightbus/sns/certificate.pem",
+        "UnsubscribeURL": unsubscribe_url(endpoint, subscription_arn),
+        "MessageAttributes": shown_attributes(notification.attributes) or None,
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def lambda_event(notification: Notification, endpoint: str, subscription_arn: str) -> bytes:
+    body = {
+        "Type": "Notification",
+        "MessageId": notification.id,
+        "TopicArn": notification.topic_arn,
+        "Subject": notification.subject or None,
+        "Message": notification.body_for("lambda"),
+        "Timestamp": timestamp(notification.time),
+        "SignatureVersion": "1",
+        "Signature": "",
+        "SigningCertUrl": f"{endpoint}/_nightbus/sns/certificate.pem",
+        "UnsubscribeUrl": unsubscribe_url(endpoint, subscription_arn),
+        "MessageAttributes": shown_attributes(notification.attributes),
+    }
+    record = {
+        "EventSource": "aws:sns",
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": subscription_arn,
+        "Sns": body,
+    }
+    return orjson.dumps({"Records": [record]})
+
+
+def filtered_attributes(attributes: Attributes) -> dict[str, Any]:
+    """What a filter policy sees of message attributes: texts, numbers, and the members of arrays; nothing binary."""
+    seen: dict[str, Any] = {}
+    for name, value in attributes.items():
+        text = value.get("StringValue")
+        if text is None:
+            continue
+        kind = value["DataType"]
+        if kind.startswith("String.Array") or kind == "Number":
+            try:
+                seen[name] = parse_json(text)
+            except ValueError:
+                seen[name] = text
+        else:
+            seen[name] = text
+    return seen
+
+
+def parsed_body(body: str) -> dict[str, Any] | None:
+    """What a filter policy on the body sees; None for what is no JSON object, which no policy lets through."""
+    try:
+        value = parse_json(body)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,126 @@
+"""What is a topic, and what is a subscription to it?
+
+https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, API_Subscribe.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from nightbus.aws.arn import Arn, arn
+from nightbus.aws.calls import Scope
+from nightbus.bus.matching import matches
+from nightbus.bus.patterns import parse_pattern
+from nightbus.bus.rule import Pattern
+from nightbus.messaging.notification import Notification, filtered_attributes, parsed_body
+from nightbus.messaging.queue import FIFO_SUFFIX
+from nightbus.store.interface import Record
+
+TOPIC = "sns/topic"
+SUBSCRIPTION = "sns/subscription"
+BODY_SCOPE = "MessageBody"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """`key` is that of its record; `attributes` as they were set, `raw` RawMessageDelivery."""
+
+    key: str
+    arn: str
+    protocol: str
+    endpoint: str
+    confirmed: bool
+    raw: bool
+    pattern: Pattern | None
+    by_body: bool
+    attributes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, scope: Scope, record: Record) -> Subscription:
+        value = record.value
+        attributes: dict[str, str] = value["attributes"]
+        policy = attributes.get("FilterPolicy")
+        return cls(
+            key=record.key,
+            arn=subscription_arn(scope, record.key),
+            protocol=value["protocol"],
+            endpoint=value["endpoint"],
+            confirmed=value["confirmed"],
+            raw=attributes.get("RawMessageDelivery") == "true",
+            pattern=parse_pattern(policy) if policy and orjson.loads(policy) else None,
+            by_body=attributes.get("FilterPolicyScope") == BODY_SCOPE,
+            attributes=attributes,
+        )
+
+    @property
+    def dead_letter_queue(self) -> str | None:
+        policy = self.attributes.get("RedrivePolicy")
+        return str(orjson.loads(policy)["deadLetterTargetArn"]) if policy else None
+
+    def wants(self, notification: Notification) -> bool:
+        """Whether its filter lets the notification through."""
+        if self.pattern is None:
+            return True
+        if self.by_body:
+            body = parsed_body(notification.body_for(self.protocol))
+            return body is not None and matches(self.pattern, body)
+        return matches(self.pattern, filtered_attributes(notification.attributes))
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`topic` names it in the store: a topic that is made again under its name is another one."""
+
+    scope: Scope
+    name: str
+    arn: str
+    topic: str
+    fifo: bool
+    content_based: bool
+    by_group: bool
+    largest: int  # bytes
+    delivery_policy: str
+    subscriptions: tuple[Subscription, ...]
+
+    @classmethod
+    def of(cls, scope: Scope, record: Record, subscriptions: tuple[Subscription, ...]) -> Topic:
+        attributes: dict[str, Any] = record.value["attributes"]
+        return cls(
+            scope=scope,
+            name=record.key,
+            arn=topic_arn(scope, record.key),
+            topic=f"sns/{record.key}/{record.value['id']}",
+            fifo=record.key.endswith(FIFO_SUFFIX),
+            content_based=attributes.get("ContentBasedDeduplication") == "true",
+            by_group=attributes.get("FifoThroughputScope") == "MessageGroup",
+            largest=int(attributes.get("MaximumMessageSize", 262_144)),
+            delivery_policy=attributes.get("DeliveryPolicy", ""),
+            subscriptions=subscriptions,
+        )
+
+
+def topic_arn(scope: Scope, name: str) -> str:
+    return arn("sns", scope.region, scope.account, name)
+
+
+def topic_place(text: str) -> tuple[Scope, str] | None:
+    """Account, region and name of the topic that an ARN names."""
+    try:
+        parsed = Arn.parse(text)
+    except ValueError:
+        return None
+    if parsed.service != "sns" or ":" in parsed.resource or not parsed.resource:
+        return None
+    return Scope(parsed.account, parsed.region), parsed.resource
+
+
+def subscription_key(topic: str, number: str = "") -> str:
+    return f"{topic}:{number}"
+
+
+def subscription_arn(scope: Scope, key: str) -> str:
+    return arn("sns", scope.region, scope.account, key)

@@ -1,0 +1,121 @@
+"""What does publishing to a topic change in the store? Queues that subscribe get theirs in the same commit.
+
+For other subscribers a delivery is queued, which the SNS service carries out. Topics are looked up in memory after
+their first use; whoever changes a topic's record or one of its subscriptions says so by `changed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import orjson
+
+from nightbus.messaging.deduplication import Deduplication
+from nightbus.messaging.notification import Notification, envelope
+from nightbus.messaging.queues import Accepted, Incoming, Queues, Sending
+from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Subscription, Topic, subscription_key, topic_place
+from nightbus.store.interface import SYSTEM, Enqueue, Store
+
+DELIVERIES = "sns/deliveries"
+
+
+class Topics:
+    """The topics of all accounts and regions of the node; `endpoint` is its base URL."""
+
+    def __init__(self, store: Store, queues: Queues, endpoint: str) -> None:
+        self._store = store
+        self._queues = queues
+        self._endpoint = endpoint
+        self._known: dict[str, Topic] = {}
+        self._changes = 0
+        self._deduplication: dict[str, Deduplication] = {}
+
+    async def find_arn(self, arn: str) -> Topic | None:
+        return self._known.get(arn) or await self._load(arn)
+
+    async def _load(self, arn: str) -> Topic | None:
+        place = topic_place(arn)
+        if place is None:
+            return None
+        scope, name = place
+        while True:
+            changes = self._changes
+            record = await self._store.get(scope, TOPIC, name)
+            if record is None:
+                return None
+            subscribed = await self._store.list(scope, SUBSCRIPTION, prefix=subscription_key(name))
+            if changes == self._changes:
+                found = tuple(Subscription.of(scope, one) for one in subscribed)
+                topic = self._known[arn] = Topic.of(scope, record, found)
+                return topic
+
+    def changed(self, arn: str) -> None:
+        """The topic's record, or one of its subscriptions, was written or deleted."""
+        self._changes += 1
+        self._known.pop(arn, None)
+
+    async def add(self, sending: Sending, topic: Topic, notification: Notification) -> Accepted:
+        """Publish one; a duplicate changes nothing and is answered as the first was."""
+        if topic.fifo:
+            found = await self._reserve(sending, topic, notification)
+            if isinstance(found, Accepted):
+                return found
+            notification = found
+        for subscription in topic.subscriptions:
+            if subscription.confirmed and subscription.wants(notification):
+                await self._add_for(sending, topic, subscription, notification)
+        return Accepted(notification.id, notification.sequence)
+
+    async def _reserve(
+        self, sending: Sending, topic: Topic, notification: Notification
+    ) -> Notification | Accepted:
+        window = self._deduplication.get(topic.topic)
+        if window is None:
+            loading = Deduplication(topic.scope, topic.topic)
+            await loading.load(self._store, notification.time)
+            window = self._deduplication.setdefault(topic.topic, loading)
+        key = notification.deduplication
+        if topic.by_group:
+            key = f"{notification.group}|{key}"
+        sequence = await self._queues.reserve(sending, window, key, notification.id, notification.time)
+        return sequence if isinstance(sequence, Accepted) else replace(notification, sequence=sequence)
+
+    async def _add_for(
+        self, sending: Sending, topic: Topic, subscription: Subscription, notification: Notification
+    ) -> None:
+        if subscription.protocol == "sqs" and await self.add_to_queue(sending, subscription, notification):
+            return
+        delivery = {
+            "scope": list(topic.scope),
+            "subscription": subscription.key,
+            "notification": notification.encoded(),
+            "attempt": 1,
+        }
+        sending.changes.append(Enqueue(SYSTEM, DELIVERIES, orjson.dumps(delivery), notification.time))
+
+    async def add_to_queue(
+        self, sending: Sending, subscription: Subscription, notification: Notification
+    ) -> bool:
+        """Whether the queue takes it; one that is not there is tried again later, as on AWS."""
+        queue = await self._queues.find_arn(subscription.endpoint)
+        if queue is None:
+            return False
+        if subscription.raw:
+            body, attributes = (
+                notification.body_for("sqs"),
+                {name: dict(value) for name, value in notification.attributes.items()},
+            )
+        else:
+            shown = envelope(notification, "sqs", self._endpoint, subscription.arn)
+            body, attributes = orjson.dumps(shown).decode(), {}
+        if len(body.encode()) > queue.largest or (queue.fifo and not notification.group):
+            return False
+        incoming = Incoming(
+            body,
+            attributes,
+            group=notification.group,
+            deduplication=notification.deduplication if queue.fifo else "",
+            trace=notification.trace,
+        )
+        await self._queues.add(sending, queue, incoming, notification.sender, notification.time)
+        return True

@@ -1,0 +1,30 @@
+"""Amazon SNS: topics, subscriptions, and what is published to them."""
+
+from __future__ import annotations
+
+from nightbus.services.context import Handler, Worker
+from nightbus.services.sns import delivering, permissions, publishing, subscriptions, tags, topics
+
+HANDLERS: dict[str, Handler] = {
+    "CreateTopic": topics.create_topic,
+    "DeleteTopic": topics.delete_topic,
+    "ListTopics": topics.list_topics,
+    "GetTopicAttributes": topics.get_topic_attributes,
+    "SetTopicAttributes": topics.set_topic_attributes,
+    "Subscribe": subscriptions.subscribe,
+    "ConfirmSubscription": subscriptions.confirm_subscription,
+    "Unsubscribe": subscriptions.unsubscribe,
+    "ListSubscriptions": subscriptions.list_subscriptions,
+    "ListSubscriptionsByTopic": subscriptions.list_subscriptions_by_topic,
+    "GetSubscriptionAttributes": subscriptions.get_subscription_attributes,
+    "SetSubscriptionAttributes": subscriptions.set_subscription_attributes,
+    "Publish": publishing.publish,
+    "PublishBatch": publishing.publish_batch,
+    "AddPermission": permissions.add_permission,
+    "RemovePermission": permissions.remove_permission,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+    "ListTagsForResource": tags.list_tags_for_resource,
+}
+
+WORKERS: list[Worker] = [delivering.deliver_notifications]

@@ -1,0 +1,77 @@
+"""AddPermission and RemovePermission: statements of a topic's policy, made the short way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nightbus.aws.arn import arn
+from nightbus.services.context import Context
+from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.records import change_topic, topic_record
+from nightbus.services.sns.topics import default_policy
+from nightbus.store.interface import Record
+
+_ACTIONS = frozenset(
+    {
+        "*", "Publish", "RemovePermission", "SetTopicAttributes", "DeleteTopic", "ListSubscriptionsByTopic",
+        "GetTopicAttributes", "Receive", "AddPermission", "Subscribe",
+    }
+)  # fmt: skip
+
+
+async def add_permission(
+    ctx: Context,
+    *,
+    topic_arn: str,
+    label: str,
+    aws_account_id: list[str],
+    action_name: list[str],
+) -> None:
+    for action in action_name:
+        if action not in _ACTIONS:
+            raise invalid("Policy statement action out of service scope!")
+    scope, _ = await topic_record(ctx, topic_arn)
+
+    def changed(record: Record) -> dict[str, Any]:
+        policy = _policy(record, topic_arn, scope.account)
+        if any(statement.get("Sid") == label for statement in policy["Statement"]):
+            raise invalid("Statement already exists")
+        policy["Statement"].append(
+            {
+                "Sid": label,
+                "Effect": "Allow",
+                "Principal": {"AWS": [arn("iam", "", account, "root") for account in aws_account_id]},
+                "Action": [f"SNS:{action}" for action in action_name],
+                "Resource": topic_arn,
+            }
+        )
+        return _with_policy(record, policy)
+
+    await change_topic(ctx, topic_arn, changed)
+
+
+async def remove_permission(ctx: Context, *, topic_arn: str, label: str) -> None:
+    """A label that is not there is removed as well, as on AWS."""
+    scope, _ = await topic_record(ctx, topic_arn)
+
+    def changed(record: Record) -> dict[str, Any]:
+        policy = _policy(record, topic_arn, scope.account)
+        kept = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
+        return _with_policy(record, {**policy, "Statement": kept})
+
+    await change_topic(ctx, topic_arn, changed)
+
+
+def _policy(record: Record, topic: str, account: str) -> dict[str, Any]:
+    text = record.value["attributes"].get("Policy") or default_policy(topic, account)
+    policy: dict[str, Any] = json.loads(text)
+    if isinstance(policy.get("Statement"), dict):
+        policy["Statement"] = [policy["Statement"]]
+    policy.setdefault("Statement", [])
+    return policy
+
+
+def _with_policy(record: Record, policy: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(policy, separators=(",", ":"))
+    return {**record.value, "attributes": {**record.value["attributes"], "Policy": text}}

@@ -1,0 +1,231 @@
+"""Publish, one or a batch: committed with what subscribing queues receive, then acknowledged."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.ids import new_uuid
+from nightbus.bus.json_text import parse_json
+from nightbus.messaging.notification import Notification
+from nightbus.messaging.queues import Sending
+from nightbus.messaging.topic import Topic, topic_place
+from nightbus.services.context import Context
+from nightbus.services.sns.errors import invalid, no_topic
+
+_MOST_ENTRIES = 10
+_LONGEST_SUBJECT = 100
+_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_TOKEN = re.compile(r"[!-~]{1,128}")
+_NAME = re.compile(r"[A-Za-z0-9_\-.]{1,256}")
+_TYPE = re.compile(r"(String\.Array|String|Number|Binary)(\..+)?")
+
+
+async def publish(
+    ctx: Context,
+    *,
+    message: str,
+    topic_arn: str | None = None,
+    target_arn: str | None = None,
+    phone_number: str | None = None,
+    subject: str | None = None,
+    message_structure: str | None = None,
+    message_attributes: dict[str, dict[str, Any]] | None = None,
+    message_deduplication_id: str | None = None,
+    message_group_id: str | None = None,
+) -> dict[str, Any]:
+    if phone_number is not None:
+        raise not_supported("sns", "Publish", "PhoneNumber")
+    topic = await _topic(ctx, topic_arn or target_arn)
+    entry = {
+        "Message": message,
+        "Subject": subject,
+        "MessageStructure": message_structure,
+        "MessageAttributes": message_attributes,
+        "MessageDeduplicationId": message_deduplication_id,
+        "MessageGroupId": message_group_id,
+    }
+    notification = _notification(ctx, topic, entry)
+    if _size(notification) > topic.largest:
+        raise invalid("Message too long")
+    sending = Sending()
+    accepted = await ctx.platform.topics.add(sending, topic, notification)
+    await ctx.platform.queues.commit(sending)
+    return {"MessageId": accepted.message_id, "SequenceNumber": accepted.sequence or None}
+
+
+async def publish_batch(
+    ctx: Context, *, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
+) -> dict[str, Any]:
+    topic = await _topic(ctx, topic_arn)
+    entries = publish_batch_request_entries
+    _check_entries(entries)
+    sending, total = Sending(), 0
+    successful, failed = [], []
+    try:
+        for entry in entries:
+            try:
+                notification = _notification(ctx, topic, entry)
+            except AwsError as error:
+                failed.append(
+                    {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
+                )
+                continue
+            total += _size(notification)
+            if total > topic.largest:
+                text = f"The length of all the messages put together is more than the limit of {topic.largest} bytes"
+                raise AwsError("BatchRequestTooLong", text)
+            accepted = await ctx.platform.topics.add(sending, topic, notification)
+            successful.append(
+                {
+                    "Id": entry["Id"],
+                    "MessageId": accepted.message_id,
+                    "SequenceNumber": accepted.sequence or None,
+                }
+            )
+    except BaseException:
+        sending.settle(False)
+        raise
+    await ctx.platform.queues.commit(sending)
+    return {"Successful": successful, "Failed": failed}
+
+
+async def _topic(ctx: Context, arn: str | None) -> Topic:
+    if not arn:
+        raise invalid("TopicArn or TargetArn Reason: no value for required parameter")
+    if topic_place(arn) is None:
+        raise invalid("TopicArn")
+    topic = await ctx.platform.topics.find_arn(arn)
+    if topic is None:
+        raise no_topic()
+    return topic
+
+
+def _check_entries(entries: list[dict[str, Any]]) -> None:
+    if not entries:
+        raise AwsError("EmptyBatchRequest", "The batch request doesn't contain any entries.")
+    if len(entries) > _MOST_ENTRIES:
+        text = "The batch request contains more entries than permissible."
+        raise AwsError("TooManyEntriesInBatchRequest", text)
+    ids = [entry["Id"] for entry in entries]
+    if not all(map(_ID.fullmatch, ids)):
+        raise AwsError(
+            "InvalidBatchEntryId",
+            "The Id of a batch entry in a batch request doesn't abide by the specification.",
+        )
+    if len(set(ids)) < len(ids):
+        text = "Two or more batch entries in the request have the same Id."
+        raise AwsError("BatchEntryIdsNotDistinct", text)
+
+
+def _notification(ctx: Context, topic: Topic, entry: Mapping[str, Any]) -> Notification:
+    message = entry["Message"]
+    if not message:
+        raise invalid("Empty message")
+    group = entry.get("MessageGroupId") or ""
+    deduplication = entry.get("MessageDeduplicationId") or ""
+    _check_tokens(topic, group, deduplication)
+    if topic.fifo and not deduplication:
+        deduplication = hashlib.sha256(message.encode()).hexdigest()
+    return Notification(
+        id=new_uuid(),
+        topic_arn=topic.arn,
+        bodies=_bodies(message, entry.get("MessageStructure")),
+        time=ctx.now_ms(),
+        sender=ctx.caller.user_id or ctx.account,
+        subject=_subject(entry.get("Subject")),
+        attributes=_attributes(entry.get("MessageAttributes") or {}),
+        group=group,
+        deduplication=deduplication if topic.fifo else "",
+        trace=ctx.call.trace,
+    )
+
+
+def _check_tokens(topic: Topic, group: str, deduplication: str) -> None:
+    for name, value in (("MessageGroupId", group), ("MessageDeduplicationId", deduplication)):
+        if value and not _TOKEN.fullmatch(value):
+            raise invalid(
+                f"{name} Reason: can only include alphanumeric and punctuation characters. 1 to 128 in length"
+            )
+    if topic.fifo:
+        if not group:
+            raise invalid("The MessageGroupId parameter is required for FIFO topics")
+        if not deduplication and not topic.content_based:
+            raise invalid(
+                "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId"
+                " provided explicitly"
+            )
+    elif deduplication:
+        raise invalid(
+            "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not"
+            " valid for this topic type"
+        )
+
+
+def _bodies(message: str, structure: str | None) -> dict[str, str]:
+    if structure is None:
+        return {"default": message}
+    if structure != "json":
+        raise invalid("MessageStructure")
+    try:
+        value = parse_json(message)
+    except ValueError:
+        raise invalid("Message Structure - JSON message body failed to parse") from None
+    if not isinstance(value, dict) or not isinstance(value.get("default"), str):
+        raise invalid("Message Structure - No default entry in JSON message body")
+    return {protocol: body for protocol, body in value.items() if isinstance(body, str)}
+
+
+def _subject(subject: str | None) -> str:
+    if subject is None:
+        return ""
+    if not subject or len(subject) > _LONGEST_SUBJECT or not subject.isascii() or not subject.isprintable():
+        raise invalid("Subject")
+    return subject
+
+
+def _attributes(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    return {name: _attribute(name, value) for name, value in given.items()}
+
+
+def _attribute(name: str, value: Mapping[str, Any]) -> dict[str, str]:
+    kind = value.get("DataType") or ""
+    if not _NAME.fullmatch(name) or name.startswith(".") or name.endswith(".") or ".." in name:
+        raise _bad_attribute(f"The message attribute name '{name}' is invalid.")
+    if not _TYPE.fullmatch(kind):
+        raise _bad_attribute(
+            f"The message attribute '{name}' has an invalid message attribute type, the set of supported type"
+            " prefixes is Binary, Number, and String."
+        )
+    base = kind.partition(".")[0]
+    content = value.get("BinaryValue" if base == "Binary" else "StringValue")
+    if not content:
+        raise _bad_attribute(
+            f"The message attribute '{name}' must contain non-empty message attribute value for message attribute"
+            f" type '{kind}'."
+        )
+    if base == "Binary":
+        return {"DataType": kind, "BinaryValue": base64.b64encode(content).decode()}
+    if base == "Number":
+        try:
+            float(content)
+        except ValueError:
+            text = f"Could not cast message attribute '{name}' value to number."
+            raise _bad_attribute(text) from None
+    return {"DataType": kind, "StringValue": content}
+
+
+def _bad_attribute(text: str) -> AwsError:
+    return AwsError("ParameterValueInvalid", text)
+
+
+def _size(notification: Notification) -> int:
+    total = max(len(body.encode()) for body in notification.bodies.values())
+    for name, value in notification.attributes.items():
+        content = value.get("StringValue") or value.get("BinaryValue", "")
+        total += len(name.encode()) + len(value["DataType"]) + len(content.encode())
+    return total

@@ -1,0 +1,70 @@
+"""How are the records of topics and subscriptions found and changed?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
+from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, topic_arn, topic_place
+from nightbus.services.context import Context
+from nightbus.services.sns.errors import invalid, no_subscription, no_topic
+from nightbus.store.interface import Conflict, PutRecord, Record
+
+Value = dict[str, Any]
+
+
+async def topic_record(ctx: Context, arn: str) -> tuple[Scope, Record]:
+    """Raises AwsError InvalidParameter, NotFound."""
+    place = topic_place(arn)
+    if place is None:
+        raise invalid("TopicArn")
+    record = await ctx.store.get(place[0], TOPIC, place[1])
+    if record is None:
+        raise no_topic()
+    return place[0], record
+
+
+async def subscription_record(ctx: Context, arn: str) -> tuple[Scope, Record]:
+    """Raises AwsError InvalidParameter, NotFound."""
+    try:
+        parsed = Arn.parse(arn)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.service != "sns" or ":" not in parsed.resource:
+        raise invalid("SubscriptionArn Reason: An ARN must have at least 6 elements, not 1")
+    scope = Scope(parsed.account, parsed.region)
+    record = await ctx.store.get(scope, SUBSCRIPTION, parsed.resource)
+    if record is None:
+        raise no_subscription()
+    return scope, record
+
+
+def topic_of(scope: Scope, subscription_key: str) -> str:
+    """The ARN of the topic that a subscription is to."""
+    return topic_arn(scope, subscription_key.partition(":")[0])
+
+
+async def change_topic(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:
+    while True:
+        scope, record = await topic_record(ctx, arn)
+        if await _written(ctx, PutRecord(scope, TOPIC, record.key, change(record), record.revision), arn):
+            return
+
+
+async def change_subscription(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:
+    while True:
+        scope, record = await subscription_record(ctx, arn)
+        put = PutRecord(scope, SUBSCRIPTION, record.key, change(record), record.revision)
+        if await _written(ctx, put, topic_of(scope, record.key)):
+            return
+
+
+async def _written(ctx: Context, put: PutRecord, topic: str) -> bool:
+    try:
+        await ctx.store.commit(put)
+    except Conflict:
+        return False
+    ctx.platform.topics.changed(topic)
+    return True

@@ -1,0 +1,54 @@
+"""A topic's tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.messaging.topic import TOPIC, topic_place
+from nightbus.services.context import Context
+from nightbus.services.sns.records import change_topic
+from nightbus.store.interface import Record
+
+_MOST_TAGS = 50
+
+
+def as_map(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+async def list_tags_for_resource(ctx: Context, *, resource_arn: str) -> dict[str, Any]:
+    record = await _record(ctx, resource_arn)
+    return {"Tags": [{"Key": key, "Value": value} for key, value in record.value["tags"].items()]}
+
+
+async def tag_resource(ctx: Context, *, resource_arn: str, tags: list[dict[str, str]]) -> None:
+    await _record(ctx, resource_arn)
+
+    def changed(record: Record) -> dict[str, Any]:
+        merged = {**record.value["tags"], **as_map(tags)}
+        if len(merged) > _MOST_TAGS:
+            raise AwsError(
+                "TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded"
+            )
+        return {**record.value, "tags": merged}
+
+    await change_topic(ctx, resource_arn, changed)
+
+
+async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]) -> None:
+    await _record(ctx, resource_arn)
+
+    def changed(record: Record) -> dict[str, Any]:
+        kept = {key: value for key, value in record.value["tags"].items() if key not in tag_keys}
+        return {**record.value, "tags": kept}
+
+    await change_topic(ctx, resource_arn, changed)
+
+
+async def _record(ctx: Context, arn: str) -> Record:
+    place = topic_place(arn)
+    record = await ctx.store.get(place[0], TOPIC, place[1]) if place is not None else None
+    if record is None:
+        raise AwsError("ResourceNotFound", "Resource does not exist", 404)
+    return record
