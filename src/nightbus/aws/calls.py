@@ -6,6 +6,7 @@ inside (a stack that provisions, a rule that invokes). `Operations` is the only 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -33,6 +34,7 @@ class Caller:
     source_arn: str = ""
 
     @classmethod
+    @functools.lru_cache(maxsize=1024)
     def root(cls, account: str, access_key: str = "") -> Caller:
         return cls(account, f"arn:aws:iam::{account}:root", account, access_key)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from nightbus.bus.numbers import LossyNumber, comparable
+from nightbus.bus.numbers import LossyNumber, parse_number
 
 # Python refuses to turn longer digit strings into an int.
 LONGEST_INTEGER = 4_000
@@ -22,7 +22,7 @@ DEEPEST = 512
 def parse_json(text: str) -> Any:
     """The value of a JSON text; ValueError when it is none, or nested more than 512 levels deep."""
     try:
-        value = json.loads(text, parse_float=_number, parse_int=_integer, parse_constant=_refuse)
+        value = json.loads(text, parse_float=parse_number, parse_int=_integer, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
@@ -111,11 +111,6 @@ def _depth(value: Any) -> int:
         depth += 1
         level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
     return depth
-
-
-def _number(text: str) -> float:
-    value = comparable(text)
-    return LossyNumber(text) if value is None else value
 
 
 def _integer(text: str) -> int | float:

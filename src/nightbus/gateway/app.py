@@ -7,6 +7,7 @@ none of them as a traceback.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -165,10 +166,15 @@ async def _read_whole(request: WireRequest, body: _Body) -> None:
 
 
 def _request(scope: AsgiScope) -> WireRequest:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = {_text(name): value.decode("latin-1") for name, value in scope["headers"]}
     query, lists = parse_query(scope["query_string"].decode("latin-1")) if scope["query_string"] else ({}, {})
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     return WireRequest(scope["method"], raw_path.decode("latin-1"), query, headers, query_lists=lists)
+
+
+@functools.lru_cache(maxsize=1024)
+def _text(name: bytes) -> str:
+    return name.decode("latin-1")
 
 
 def _error(protocol: str, service: ServiceModel | None, error: AwsError, request_id: str) -> WireResponse:
@@ -176,9 +182,7 @@ def _error(protocol: str, service: ServiceModel | None, error: AwsError, request
 
 
 async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> None:
-    headers = {
-        name.lower().encode("latin-1"): _header_value(value) for name, value in response.headers.items()
-    }
+    headers = {_header_name(name): _header_value(value) for name, value in response.headers.items()}
     body = response.body
     length = len(body) if isinstance(body, bytes) else response.length
     if length is not None and not (head and b"content-length" in headers):
@@ -195,8 +199,15 @@ async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> 
     await send({"type": "http.response.body", "body": b""})
 
 
+@functools.lru_cache(maxsize=1024)
+def _header_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
+
+
 def _header_value(value: str) -> bytes:
     """Headers are Latin-1; what is not (user metadata, say) is sent as its UTF-8 bytes. Line breaks never are."""
+    if value.isascii() and value.isprintable():
+        return value.encode()
     text = value.replace("\r", " ").replace("\n", " ")
     try:
         return text.encode("latin-1")

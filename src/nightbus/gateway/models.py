@@ -10,7 +10,7 @@ import functools
 import gzip
 import importlib.util
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ class Shape:
         self._own = own
         self.type: str = own["type"]
         self.traits: Mapping[str, Any] = {**own, **reference}
+        self.compiled: dict[
+            str, Callable[[Any], Any]
+        ] = {}  # what others make of this place once, by their name
 
     @cached_property
     def members(self) -> dict[str, Shape]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ class WireRequest:
         default_factory=dict
     )  # what the operation's URI template found in the path
     query_lists: Mapping[str, list[str]] = field(default_factory=dict)
+    credential: Credential | None = None  # read from the rest at its first use
 
     @property
     def content_type(self) -> str:
@@ -28,7 +30,9 @@ class WireRequest:
 
     @property
     def authorization(self) -> Credential:
-        return Credential.of(self)
+        if self.credential is None:
+            self.credential = Credential.of(self)
+        return self.credential
 
 
 def parse_query(raw: str) -> tuple[dict[str, str], dict[str, list[str]]]:
@@ -69,6 +73,7 @@ class Credential:
         return cls()
 
     @classmethod
+    @functools.lru_cache(maxsize=1024)
     def _of_scope(cls, scope: str) -> Credential:
         parts = scope.split("/")
         if len(parts) == 5:

@@ -37,6 +37,7 @@ class Routes:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._paths: dict[str, PathRouter] = {}
+        self._targets: dict[str, Route] = {}
 
     def find(self, request: WireRequest) -> Route:
         """Raises Unroutable. Fills in `request.labels`, and the bucket of a host-style S3 request."""
@@ -55,6 +56,9 @@ class Routes:
         return self._by_path(request, signed_for)
 
     def _by_target(self, target: str) -> Route:
+        known = self._targets.get(target)
+        if known is not None:
+            return known
         prefix, _, name = target.rpartition(".")
         service_name = self._catalogue.by_target.get(prefix)
         if service_name is None:
@@ -66,7 +70,8 @@ class Routes:
         if operation is None:
             unknown = AwsError("UnknownOperationException", f"{service_name} has no operation {name!r}.")
             raise Unroutable("json", unknown, service)
-        return Route(operation, "json")
+        route = self._targets[target] = Route(operation, "json")
+        return route
 
     def _by_rpc_path(self, request: WireRequest) -> Route | None:
         parts = request.path.strip("/").split("/")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import ByteStream
+from nightbus.gateway.accepting import accepts
 from nightbus.gateway.models import OperationModel, Shape
+from nightbus.gateway.patterns import compiled
 
 _CODES = {"query": "ValidationError", "rest-xml": "InvalidArgument"}
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -31,7 +31,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
     """Raises AwsError `ValidationException` (`ValidationError` of query services) with every constraint not met."""
     shape = operation.input
-    if shape is None:
+    if shape is None or accepts(shape, params):
         return
     found = list(_structure(shape, params, ""))
     if found:
@@ -93,8 +93,8 @@ def _string(shape: Shape, value: str, path: str) -> Iterator[str]:
         return
     yield from _length(shape, len(value), value, path)
     pattern = shape.traits.get("pattern")
-    compiled = _compiled(pattern) if pattern else None
-    if compiled is not None and not compiled.fullmatch(value):
+    known = compiled(pattern) if pattern else None
+    if known is not None and not known.fullmatch(value):
         wanted = f"Member must satisfy regular expression pattern: {pattern}"
         yield _failed(_shown(shape, value), path, wanted)
 
@@ -131,15 +131,3 @@ def _shown(shape: Shape, value: Any) -> str:
 def _member(path: str, name: str) -> str:
     lowered = name[:1].lower() + name[1:]
     return f"{path}.{lowered}" if path else lowered
-
-
-@functools.cache
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The model's pattern (Java's dialect) for Python, or None where Python cannot read it."""
-    text = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\p{ASCII}", r"\x00-\x7f")
-    try:
-        if r"\p{" in text or r"\P{" in text:
-            return None
-        return re.compile(text)
-    except re.error:
-        return None

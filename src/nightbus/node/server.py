@@ -78,6 +78,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         backlog=_BACKLOG,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -15,6 +15,8 @@ from nightbus.gateway.protocols.values import (
     parse_blob,
     parse_timestamp,
 )
+
+Converter = Callable[[Any], Any]
 
 _FOUND = {str: "STRING_VALUE", bool: "TRUE_VALUE", int: "NUMBER_VALUE", float: "DECIMAL_VALUE"}
 _WANTED = {
@@ -31,32 +33,83 @@ _WANTED = {
 
 def parse_body(shape: Shape, value: Any) -> Any:
     """Plain JSON as values of the shape. Raises AwsError SerializationException for a wrong type."""
-    if value is None or shape.is_document:
-        return value
+    return _parser(shape)(value)
+
+
+def _parser(shape: Shape) -> Converter:
+    """Made once for a place of the model: which way each member goes is not asked again for every request."""
+    parser = shape.compiled.get("parse")
+    if parser is None:
+        parser = shape.compiled["parse"] = _make_parser(shape)
+    return parser
+
+
+def _make_parser(shape: Shape) -> Converter:
+    if shape.is_document:
+        return lambda value: value
     kind = shape.type
     if kind == "structure":
-        return _structure(shape, value)
+        return _structure_parser(shape)
     if kind == "list":
-        if not isinstance(value, list):
-            raise _wrong(value, "list")
-        return [parse_body(shape.element, one) for one in value]
+        return _list_parser(shape)
     if kind == "map":
+        return _map_parser(shape)
+    if kind == "string":
+        return lambda value: value if type(value) is str or value is None else _scalar(shape, value)
+    return lambda value: None if value is None else _scalar(shape, value)
+
+
+def _structure_parser(shape: Shape) -> Converter:
+    # A structure may hold itself: its members' parsers are made when they are first met.
+    members = {
+        member.wire_name(name): (name, member)
+        for name, member in shape.members.items()
+        if member.location is None
+    }
+    ready: dict[str, tuple[str, Converter]] = {}
+
+    def parse(value: Any) -> Any:
+        if value is None:
+            return None
         if not isinstance(value, dict):
             raise _wrong(value, "structure or map")
-        return {key: parse_body(shape.value, one) for key, one in value.items()}
-    return _scalar(shape, value)
+        found = {}
+        for wire, given in value.items():
+            if given is None:
+                continue
+            way = ready.get(wire)
+            if way is None:
+                if wire not in members:
+                    continue
+                name, member = members[wire]
+                way = ready[wire] = (name, _parser(member))
+            found[way[0]] = way[1](given)
+        return found
+
+    return parse
 
 
-def _structure(shape: Shape, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _wrong(value, "structure or map")
-    found = {}
-    for name, member in shape.members.items():
-        if member.location is None:
-            given = value.get(member.wire_name(name))
-            if given is not None:
-                found[name] = parse_body(member, given)
-    return found
+def _list_parser(shape: Shape) -> Converter:
+    def parse(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, list):
+            raise _wrong(value, "list")
+        return list(map(_parser(shape.element), value))
+
+    return parse
+
+
+def _map_parser(shape: Shape) -> Converter:
+    def parse(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise _wrong(value, "structure or map")
+        one = _parser(shape.value)
+        return {key: one(given) for key, given in value.items()}
+
+    return parse
 
 
 def _scalar(shape: Shape, value: Any) -> Any:
@@ -104,27 +157,62 @@ def load(body: bytes, error: Exception) -> Any:
 
 def dump_body(shape: Shape, value: Any, timestamp_style: str = "unixTimestamp") -> Any:
     """Values of the shape as plain JSON; what is None is left out."""
-    if value is None or shape.is_document:
-        return value
+    return _dumper(shape, timestamp_style)(value)
+
+
+def _dumper(shape: Shape, style: str) -> Converter:
+    key = f"dump {style}"
+    dumper = shape.compiled.get(key)
+    if dumper is None:
+        dumper = shape.compiled[key] = _make_dumper(shape, style)
+    return dumper
+
+
+def _make_dumper(shape: Shape, style: str) -> Converter:
+    if shape.is_document:
+        return _same
     kind = shape.type
     if kind == "structure":
-        return _dump_structure(shape, value, timestamp_style)
+        return _structure_dumper(shape, style)
     if kind == "list":
-        return [dump_body(shape.element, one, timestamp_style) for one in value]
+        return lambda value: None if value is None else list(map(_dumper(shape.element, style), value))
     if kind == "map":
-        return {key: dump_body(shape.value, one, timestamp_style) for key, one in value.items()}
+        return lambda value: (
+            None if value is None else {key: _dumper(shape.value, style)(one) for key, one in value.items()}
+        )
     if kind == "timestamp":
-        return format_timestamp(value, shape.traits.get("timestampFormat", timestamp_style))
+        wanted = shape.traits.get("timestampFormat", style)
+        return lambda value: None if value is None else format_timestamp(value, wanted)
     if kind == "blob":
-        return encode_blob(value)
+        return lambda value: None if value is None else encode_blob(value)
+    return _same
+
+
+def _same(value: Any) -> Any:
     return value
 
 
-def _dump_structure(shape: Shape, value: Mapping[str, Any], timestamp_style: str) -> dict[str, Any]:
-    members = shape.members
-    found = {}
-    for name, one in value.items():
-        member = members.get(name)
-        if member is not None and one is not None and member.location is None:
-            found[member.wire_name(name)] = dump_body(member, one, timestamp_style)
-    return found
+def _structure_dumper(shape: Shape, style: str) -> Converter:
+    ready: dict[str, tuple[str, Converter] | None] = {}
+
+    def way_of(name: str) -> tuple[str, Converter] | None:
+        member = shape.members.get(name)
+        if member is None or member.location is not None:
+            return None
+        return member.wire_name(name), _dumper(member, style)
+
+    def dump(value: Any) -> Any:
+        if value is None:
+            return None
+        found = {}
+        for name, one in value.items():
+            if one is None:
+                continue
+            if name not in ready:
+                ready[name] = way_of(name)
+            way = ready[name]
+            if way is not None:
+                found[way[0]] = way[1](one)
+        return found
+
+    return dump

@@ -1,0 +1,86 @@
+"""What does a pattern of the models, written in Java's dialect, mean in Python's?
+
+Java's `\\w`, `\\d` and `\\s` know ASCII only. Classes of Unicode (`\\p{L}`) become ranges, computed at their first use.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+import unicodedata
+
+_POSIX = {
+    "Alnum": "a-zA-Z0-9",
+    "Alpha": "a-zA-Z",
+    "ASCII": r"\x00-\x7f",
+    "Digit": "0-9",
+    "Graph": "!-~",
+    "Lower": "a-z",
+    "Print": " -~",
+    "Punct": r"!-/:-@\[-`{-~",
+    "Space": r" \t\n\x0b\f\r",
+    "Upper": "A-Z",
+    "XDigit": "0-9a-fA-F",
+}
+_CLASS = re.compile(r"\\([pP])(?:\{(?:Is)?(\w+)\}|([A-Z]))")
+_LONG_NAMES = {"Letter": "L", "Alphabetic": "L"}
+
+
+@functools.cache
+def compiled(pattern: str) -> re.Pattern[str] | None:
+    """None where Python cannot read it."""
+    try:
+        return re.compile(_translated(pattern), re.ASCII)
+    except (re.error, KeyError):
+        return None
+
+
+def _translated(pattern: str) -> str:
+    parts, at, inside = [], 0, _inside_brackets(pattern)
+    for found in _CLASS.finditer(pattern):
+        members = _members(found.group(2) or found.group(3))
+        if found.group(1) == "P":
+            if inside[found.start()]:
+                raise KeyError(found.group())
+            text = f"[^{members}]"
+        else:
+            text = members if inside[found.start()] else f"[{members}]"
+        parts += [pattern[at : found.start()], text]
+        at = found.end()
+    return "".join([*parts, pattern[at:]])
+
+
+def _inside_brackets(pattern: str) -> list[bool]:
+    """Per character whether it stands in a character class."""
+    inside, found, escaped = False, [], False
+    for character in pattern:
+        found.append(inside)
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == "[":
+            inside = True
+        elif character == "]":
+            inside = False
+    return found
+
+
+def _members(name: str) -> str:
+    return _POSIX.get(name) or _category(_LONG_NAMES.get(name, name))
+
+
+@functools.cache
+def _category(name: str) -> str:
+    """The characters of a general category, such as `L` or `Zs`, as ranges. Raises KeyError for what is none."""
+    ranges: list[list[int]] = []
+    for point in range(sys.maxunicode + 1):
+        if unicodedata.category(chr(point)).startswith(name):
+            if ranges and ranges[-1][1] == point - 1:
+                ranges[-1][1] = point
+            else:
+                ranges.append([point, point])
+    if not ranges:
+        raise KeyError(name)
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
