@@ -12,36 +12,36 @@ _LOWER_ALPHANUMERIC = string.ascii_lowercase + string.digits
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
 
-class _RandomBytes:
-    """Hands out slices of one larger read; a forked child begins with a read of its own."""
+class _RandomDigits:
+    """Hands out slices of one larger read, in hexadecimal; a forked child begins with a read of its own."""
 
-    def __init__(self, batch: int = 16_384) -> None:
+    def __init__(self, batch: int = 8192) -> None:
         self._batch = batch
         self.forget()
 
     def forget(self) -> None:
-        self._pool = b""
+        self._pool = ""
         self._at = 0
 
-    def take(self, count: int) -> bytes:
+    def take(self, count: int) -> str:
         start = self._at
         end = start + count
         if end > len(self._pool):
-            self._pool, start, end = os.urandom(self._batch), 0, count
+            self._pool, start, end = os.urandom(max(self._batch, count)).hex(), 0, count
         self._at = end
         return self._pool[start:end]
 
 
-_random = _RandomBytes()
+_random = _RandomDigits()
 os.register_at_fork(after_in_child=_random.forget)
+# The digit that says RFC 9562's variant, for each random one.
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def new_uuid() -> str:
     """A random UUID (version 4), lower case with dashes."""
-    raw = bytearray(_random.take(16))
-    raw[6] = raw[6] & 0x0F | 0x40
-    raw[8] = raw[8] & 0x3F | 0x80
-    return _dashed(raw.hex())
+    digits = _random.take(31)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{_VARIANT[digits[15]]}{digits[16:19]}-{digits[19:]}"
 
 
 def new_request_id() -> str:
@@ -50,11 +50,18 @@ def new_request_id() -> str:
 
 def new_event_id(now_ms: int | None = None) -> str:
     """A UUID (version 7): it begins with its time, so an event is found in the bus history by its id alone."""
-    when = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    raw = bytearray(when.to_bytes(6, "big") + _random.take(10))
-    raw[6] = raw[6] & 0x0F | 0x70
-    raw[8] = raw[8] & 0x3F | 0x80
-    return _dashed(raw.hex())
+    return new_event_ids(1, time.time_ns() // 1_000_000 if now_ms is None else now_ms)[0]
+
+
+def new_event_ids(count: int, now_ms: int) -> list[str]:
+    """`count` ids of one moment, which cost less together than one by one."""
+    moment = f"{now_ms:012x}"
+    head = f"{moment[:8]}-{moment[8:]}-7"
+    digits = _random.take(19 * count)
+    return [
+        f"{head}{digits[at : at + 3]}-{_VARIANT[digits[at + 3]]}{digits[at + 4 : at + 7]}-{digits[at + 7 : at + 19]}"
+        for at in range(0, 19 * count, 19)
+    ]
 
 
 def event_id_time(event_id: str) -> int | None:
@@ -69,7 +76,7 @@ def event_id_time(event_id: str) -> int | None:
 
 
 def new_hex(digits: int = 32) -> str:
-    return _random.take((digits + 1) // 2).hex()[:digits]
+    return _random.take(digits)
 
 
 def new_physical_suffix(length: int = 12) -> str:
@@ -85,7 +92,3 @@ def new_lower_suffix(length: int = 12) -> str:
 def new_iam_id(prefix: str) -> str:
     """An IAM unique id: `AROA` (role), `ANPA` (policy) … and 17 characters."""
     return prefix + "".join(secrets.choice(_UPPER_BASE32) for _ in range(17))
-
-
-def _dashed(digits: str) -> str:
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

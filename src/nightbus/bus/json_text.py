@@ -47,7 +47,7 @@ def compact_object(text: str) -> bytes | None:
     Most texts take the short way: what orjson reads and writes again without touching a number is what the exact way
     gives.
     """
-    if text.count("[") + text.count("{") <= DEEPEST:
+    if len(text) <= 2 * DEEPEST or text.count("[") + text.count("{") <= DEEPEST:
         try:
             value = orjson.loads(text)
         except ValueError:  # malformed, or one of the rarities that only the exact way takes

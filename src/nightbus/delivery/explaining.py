@@ -17,6 +17,8 @@ from nightbus.delivery.history import Placed, event_text, placed_in
 from nightbus.delivery.rules import Rule, history_log, outcome_log, rules_of
 from nightbus.store.interface import Entry, Store
 
+_MOST_OF_A_MOMENT = 100_000  # events of one millisecond
+
 
 async def explain_event(store: Store, scope: Scope, event_id: str, only: str | None) -> dict[str, Any]:
     """`{"event": envelope, "bus", "account", "region", "rules": [...]}`, each rule with `rule`, `matched`, its
@@ -60,14 +62,14 @@ def _placed(time: int, placed: Placed) -> dict[str, Any]:
 
 
 async def _find(store: Store, scope: Scope, event_id: str) -> tuple[str, Entry]:
-    """The bus that accepted the event, and its entry in that bus's history."""
-    since = event_id_time(event_id)
-    for log in await store.logs(scope, history_log("")):
-        found = await store.read(
-            scope, log, key=event_id, since=None if since is None else since - 1000, limit=1
-        )
-        if found:
-            return log.removeprefix(history_log("")), found[0]
+    """The bus that accepted the event, and its entry in that bus's history, found by the time in its id."""
+    time = event_id_time(event_id)
+    wanted = f'{{"version":"0","id":"{event_id}",'.encode()
+    logs = await store.logs(scope, history_log("")) if time is not None else []
+    for log in logs:
+        for entry in await store.read(scope, log, since=time, until=(time or 0) + 1, limit=_MOST_OF_A_MOMENT):
+            if entry.data.startswith(wanted):
+                return log.removeprefix(history_log("")), entry
     raise AwsError("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
 
 

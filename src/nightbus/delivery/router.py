@@ -174,7 +174,7 @@ class _Planned:
                     self._queue(matched)
                 else:
                     placed.append((name, target.value["Id"], target.value["Arn"], done))
-        entry = Append(scope, bus.history, self._time, write_history(text, placed), event_id)
+        entry = Append(scope, bus.history, self._time, write_history(text, placed))
         self._sending.changes.append(entry)
 
     def _render(self, target: _Target, text: bytes) -> bytes:

@@ -102,7 +102,8 @@ class Gateway:
         self, scope: AsgiScope, request: WireRequest, body: _Body, route: Route, request_id: str
     ) -> WireResponse:
         operation, protocol = route.operation, PROTOCOLS[route.protocol]
-        check_expiry(request, self._clock.now_ms())
+        if request.query:
+            check_expiry(request, self._clock.now_ms())
         params = protocol.parse(operation, request)
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
             params[operation.input.payload] = upload(request, body.chunks())
@@ -141,19 +142,27 @@ class _Body:
         self._receive = receive
         self.finished = False
 
+    async def next(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        self.finished = not message.get("more_body", False)
+        body: bytes = message.get("body", b"")
+        return body
+
     async def chunks(self) -> AsyncIterator[bytes]:
         while not self.finished:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            self.finished = not message.get("more_body", False)
-            chunk: bytes = message.get("body", b"")
+            chunk = await self.next()
             if chunk:
                 yield chunk
 
 
 async def _read_whole(request: WireRequest, body: _Body) -> None:
-    parts, size = [], 0
+    first = await body.next()
+    if body.finished:
+        request.body = first
+        return
+    parts, size = [first], len(first)
     async for chunk in body.chunks():
         size += len(chunk)
         if size > _LARGEST_BODY:

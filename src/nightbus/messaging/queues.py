@@ -96,6 +96,10 @@ class Queues:
             queue = self._known[scope, name] = Queue.of(scope, record)
         return queue
 
+    def known(self, arn: str) -> Queue | None:
+        """The queue, where it was found by its ARN before."""
+        return self._by_arn.get(arn)
+
     async def find_arn(self, arn: str) -> Queue | None:
         queue = self._by_arn.get(arn)
         if queue is None:

@@ -16,6 +16,7 @@ from dataclasses import replace
 import uvicorn
 
 from nightbus.node.admin import Application
+from nightbus.node.http import HttpProtocol
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 
@@ -72,7 +73,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
     await node.start()
     config = uvicorn.Config(
         Application(node, settings),
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

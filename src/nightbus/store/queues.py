@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import Acknowledge, Change, Enqueue, GiveBack, Item, TrimQueue
+from nightbus.store.interface import Acknowledge, Append, Change, Enqueue, GiveBack, Item, TrimQueue
 from nightbus.store.names import look_up
 from nightbus.store.offers import ByDue, ByGroup, Order, Place, Row
 
@@ -114,26 +114,37 @@ class Queues:
         for name in self._waiting:
             self._wake(name)
 
-    def settle(self, changes: Sequence[Change], first_item: int) -> None:
-        """These changes were committed; their enqueued items have the ids from `first_item` on."""
+    def settle(self, changes: Sequence[Change], first_item: int) -> list[Change]:
+        """These changes were committed; their enqueued items have the ids from `first_item` on.
+
+        Those of the changes that are no business of queues.
+        """
         enqueued = first_item
+        rest: list[Change] = []
         for change in changes:
             if isinstance(change, Enqueue):
                 self._enqueued(change, enqueued)
                 enqueued += 1
+            elif isinstance(change, Append):
+                continue
             elif isinstance(change, Acknowledge):
                 self._done(change.item)
             elif isinstance(change, GiveBack):
                 self._given_back(change)
             elif isinstance(change, TrimQueue):
                 self._trimmed(change)
+            else:
+                rest.append(change)
+        return rest
 
     def _enqueued(self, change: Enqueue, item: int) -> None:
         name = (change.scope, change.queue)
         order = self._orders.get(name)
         if order is not None:
             order.added(item, change.due, change.group)
-        self._wake(name)
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            waiting.wake()
 
     def _done(self, item: int) -> None:
         name = self._queue_of.pop(item, None)
@@ -153,6 +164,7 @@ class Queues:
         name = (change.scope, change.queue)
         if change.before is None:
             self._orders.pop(name, None)
+            self._wake(name)
             for item in [item for item, queue in self._queue_of.items() if queue == name]:
                 del self._queue_of[item]
 

@@ -196,8 +196,7 @@ class SqliteStore:
 
     def _settle(self, changes: Sequence[Change], first_item: int) -> None:
         """On the event loop, before the caller of the commit goes on."""
-        self._queues.settle(changes, first_item)
-        for change in changes:
+        for change in self._queues.settle(changes, first_item):
             if type(change) is KeepBlob:
                 self._blobs.kept(change.digest)
 

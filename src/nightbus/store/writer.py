@@ -49,6 +49,7 @@ class _Batch:
     settle: Settle
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
+    collected: bool  # nothing but what cannot conflict
     first_item: int = 0  # the id of the first item that it enqueues; the others follow
 
 
@@ -75,39 +76,59 @@ class Writer:
         self._blobs = blobs
         self._written = written
         self._after_group = after_group
-        self._waiting: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[list[_Batch] | None] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()  # nothing is put after the None that ends the thread
+        self._turns: dict[asyncio.AbstractEventLoop, list[_Batch]] = {}
         self._counters: dict[str, int] = dict(connection.execute("SELECT name, value FROM counter"))
         self._rows = NewRows(connection)
         self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
         self._thread.start()
 
     async def submit(self, changes: Sequence[Change], settle: Settle) -> None:
+        """Handed over at the end of the loop's turn, since each hand-over wakes a thread."""
         loop = asyncio.get_running_loop()
-        batch = _Batch(changes, settle, loop, loop.create_future())
+        collected = all(type(change) in _COLLECTED for change in changes)
+        batch = _Batch(changes, settle, loop, loop.create_future(), collected)
         with self._gate:
             if self._closed:
                 raise StoreClosed("the store is closed")
-            self._waiting.put(batch)
-        await asyncio.shield(batch.done)
+            turn = self._turns.get(loop)
+            if turn is None:
+                self._turns[loop] = [batch]
+                loop.call_soon(self._hand_over, loop)
+            else:
+                turn.append(batch)
+        await batch.done  # whoever waits may be cancelled; the batch is written all the same
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._gate:
+            batches = self._turns.pop(loop, None)
+            if batches:
+                self._waiting.put(batches)
 
     def close(self) -> None:
         """Blocks until what was submitted is written."""
         with self._gate:
             self._closed = True
+            for batches in self._turns.values():
+                self._waiting.put(batches)
+            self._turns.clear()
             self._waiting.put(None)
         self._thread.join()
 
     def _run(self) -> None:
         running = True
         while running:
-            group = [self._waiting.get()]
+            turn = self._waiting.get()
+            batches: list[_Batch] = []
             with contextlib.suppress(queue.Empty):
-                while len(group) < _MOST_TOGETHER and group[-1] is not None:
-                    group.append(self._waiting.get_nowait())
-            running = group[-1] is not None
-            batches = [batch for batch in group if batch is not None]
+                while turn is not None:
+                    batches += turn
+                    if len(batches) >= _MOST_TOGETHER:
+                        break
+                    turn = self._waiting.get_nowait()
+            running = turn is not None
             if batches:
                 self._write(batches)
 
@@ -119,7 +140,7 @@ class Writer:
         finally:
             self._blobs.let_go()
         for batch, failure in zip(batches, outcomes, strict=True):
-            if failure is None:
+            if failure is None and not batch.collected:
                 self._written(batch.changes)
         self._report(batches, outcomes)
         self._after_group()
@@ -153,7 +174,7 @@ class Writer:
 
     def _apply_batch(self, batch: _Batch) -> Exception | None:
         batch.first_item = self._counters["item"] + 1
-        if all(type(change) in _COLLECTED for change in batch.changes):
+        if batch.collected:
             for change in batch.changes:
                 self._collect(change)
             return None
@@ -185,13 +206,13 @@ class Writer:
 
     def _collect(self, change: Change) -> None:
         if isinstance(change, Append):
+            scope, log, time, data, key = change
             self._counters["position"] = position = self._counters["position"] + 1
-            log = self._names.id(change.scope, "log", change.log)
-            self._rows.entry(log, position, change.time, change.key, change.data)
+            self._rows.entry(self._names.id(scope, "log", log), position, time, key, data)
         elif isinstance(change, Enqueue):
+            scope, name, data, due, group = change
             self._counters["item"] = item = self._counters["item"] + 1
-            queue_id = self._names.id(change.scope, "queue", change.queue)
-            self._rows.item(item, queue_id, change.due, change.data, change.group)
+            self._rows.item(item, self._names.id(scope, "queue", name), due, data, group)
         elif isinstance(change, Acknowledge):
             self._rows.gone(change.item)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nightbus.bus.envelope import detail_text, entry_size, make_envelope, validate_entry
+from nightbus.bus.envelope import MALFORMED, EnvelopeWriter, Problem, check_entry, entries_size
 from nightbus.bus.json_text import compact_object, parse_json, write_json
 
 ENTRY: dict[str, Any] = {"Source": "shop", "DetailType": "Order", "Detail": '{"n": 1}'}
@@ -20,44 +20,42 @@ def without(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["Source", "DetailType", "Detail"])
 def test_what_is_required(name: str) -> None:
     message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
-    assert validate_entry(without(name)) == ("InvalidArgument", message)
-    assert validate_entry({**ENTRY, name: ""}) == ("InvalidArgument", message)
+    assert check_entry(without(name)) == ("InvalidArgument", message)
+    assert check_entry({**ENTRY, name: ""}) == ("InvalidArgument", message)
 
 
 @pytest.mark.parametrize("detail", ["{", "[1]", '"text"', "1", "null", '{"a": NaN}', '{"a":' * 5_000, "{} x"])
 def test_a_detail_is_a_json_object(detail: str) -> None:
-    assert detail_text({**ENTRY, "Detail": detail}) is None
+    assert check_entry({**ENTRY, "Detail": detail}) == MALFORMED
 
 
 def test_sources_of_aws_are_reserved() -> None:
-    problem = validate_entry({**ENTRY, "Source": "aws.ec2"})
-    assert problem is not None
+    problem = check_entry({**ENTRY, "Source": "aws.ec2"})
+    assert isinstance(problem, Problem)
     assert problem[0] == "NotAuthorizedForSourceException"
-    assert validate_entry({**ENTRY, "Source": "aws"}) is None
+    assert check_entry({**ENTRY, "Source": "aws"}) == b'{"n":1}'
 
 
 def test_a_detail_type_has_at_most_128_characters() -> None:
-    assert validate_entry({**ENTRY, "DetailType": "x" * 128}) is None
-    problem = validate_entry({**ENTRY, "DetailType": "x" * 129})
-    assert problem is not None
+    assert check_entry({**ENTRY, "DetailType": "x" * 128}) == b'{"n":1}'
+    problem = check_entry({**ENTRY, "DetailType": "x" * 129})
+    assert isinstance(problem, Problem)
     assert problem[0] == "InvalidArgument"
 
 
 def test_size() -> None:
-    assert entry_size(ENTRY) == 4 + 5 + 8
+    assert entries_size([ENTRY]) == 4 + 5 + 8
     timed = {**ENTRY, "Source": "é", "Time": datetime(2026, 1, 1, tzinfo=UTC), "Resources": ["ab", "é"]}
-    assert entry_size(timed) == 14 + 2 + 5 + 8 + 2 + 2
-    assert entry_size({}) == 0
+    assert entries_size([timed]) == 14 + 2 + 5 + 8 + 2 + 2
+    assert entries_size([{}]) == 0
 
 
-def envelope(entry: dict[str, Any], **place: str) -> dict[str, Any]:
-    detail = detail_text(entry)
-    assert detail is not None
-    made: dict[str, Any] = parse_json(make_envelope(entry, detail, **place).decode())
+def envelope(entry: dict[str, Any]) -> dict[str, Any]:
+    detail = check_entry(entry)
+    assert isinstance(detail, bytes)
+    writer = EnvelopeWriter("000000000000", "eu-west-1", datetime(2023, 11, 14, 22, 13, 20, 999, UTC))
+    made: dict[str, Any] = parse_json(writer.write(entry, detail, "id").decode())
     return made
-
-
-PLACE = {"event_id": "id", "account": "000000000000", "region": "eu-west-1", "now": "2023-11-14T22:13:20Z"}
 
 
 def test_the_envelope() -> None:
@@ -66,7 +64,7 @@ def test_the_envelope() -> None:
         "Resources": ["arn:x"],
         "Time": datetime(2026, 1, 2, 4, 4, 5, 999, timezone(timedelta(hours=1))),
     }
-    assert envelope(entry, **PLACE) == {
+    assert envelope(entry) == {
         "version": "0",
         "id": "id",
         "detail-type": "Order",
@@ -80,13 +78,13 @@ def test_the_envelope() -> None:
 
 
 def test_the_time_of_the_call_where_the_entry_has_none() -> None:
-    made = envelope(ENTRY, **PLACE)
+    made = envelope(ENTRY)
     assert (made["time"], made["resources"]) == ("2023-11-14T22:13:20Z", [])
 
 
 def test_numbers_of_the_detail_keep_their_text() -> None:
     detail = '{"id":123456789012345678901,"x":1e400}'
-    made = envelope({**ENTRY, "Detail": detail}, **PLACE)
+    made = envelope({**ENTRY, "Detail": detail})
     assert write_json(made["detail"]) == detail
 
 

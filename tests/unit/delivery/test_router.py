@@ -58,7 +58,7 @@ async def test_events_and_their_deliveries_are_one_commit(store: Watched, router
     assert {(one.attempt, one.trace, one.scope, one.bus) for one in found} == {(1, "Root=1", HERE, "default")}
     assert found[0].rule_arn == "arn:aws:events:eu-west-1:111111111111:rule/both"
     kept = await store.read(HERE, history_log("default"))
-    assert [(one.key, read_json(one.data)["source"]) for one in kept] == [
+    assert [(read_json(one.data)["id"], read_json(one.data)["source"]) for one in kept] == [
         ("e1", "shop"), ("e2", "none"), ("e3", "store"),
     ]  # fmt: skip
 

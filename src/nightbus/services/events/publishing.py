@@ -8,15 +8,8 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
-from nightbus.aws.ids import new_event_id
-from nightbus.bus.envelope import (
-    MALFORMED,
-    detail_text,
-    entry_size,
-    event_time,
-    make_envelope,
-    validate_entry,
-)
+from nightbus.aws.ids import new_event_ids
+from nightbus.bus.envelope import EnvelopeWriter, Problem, check_entry, entries_size
 from nightbus.delivery.interface import Batch, Event, Overloaded
 from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
@@ -32,7 +25,7 @@ async def put_events(
 ) -> dict[str, Any]:
     if endpoint_id is not None:
         raise validation_error(f"Endpoint {endpoint_id} does not exist.")
-    if sum(map(entry_size, entries)) > _LARGEST_REQUEST:
+    if entries_size(entries) > _LARGEST_REQUEST:
         raise validation_error("Total size of the entries in the request is over the limit.")
     now = ctx.now_ms()
     results, batches = _accept(ctx, entries, now)
@@ -53,20 +46,16 @@ def _accept(
 ) -> tuple[list[dict[str, str]], list[Batch]]:
     """Each entry's result, should the events be committed, and the events by where they go."""
     results: list[dict[str, str]] = []
-    account, region = ctx.scope
-    own_trace, time = ctx.call.trace, event_time(datetime.fromtimestamp(now / 1000, UTC))
+    own_trace = ctx.call.trace
+    writer = EnvelopeWriter(*ctx.scope, datetime.fromtimestamp(now / 1000, UTC))
     events: dict[tuple[str | None, str], list[Event]] = {}
-    for entry in entries:
-        problem = validate_entry(entry)
-        detail = None if problem is not None else detail_text(entry)
-        if detail is None:
-            code, message = problem or MALFORMED
-            results.append({"ErrorCode": code, "ErrorMessage": message})
+    for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
+        detail = check_entry(entry)
+        if isinstance(detail, Problem):
+            results.append({"ErrorCode": detail.code, "ErrorMessage": detail.message})
             continue
-        event_id = new_event_id(now)
-        text = make_envelope(entry, detail, event_id=event_id, account=account, region=region, now=time)
         place = (entry.get("EventBusName"), entry.get("TraceHeader") or own_trace)
-        events.setdefault(place, []).append(Event(event_id, text))
+        events.setdefault(place, []).append(Event(event_id, writer.write(entry, detail, event_id)))
         results.append({"EventId": event_id})
     return results, [Batch(*bus_place(ctx, bus), found, now, trace) for (bus, trace), found in events.items()]
 
