@@ -19,8 +19,16 @@ from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.targets import target_of
-from nightbus.delivery.work import QUEUE, decode, encode, next_try, outcome_entry
-from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
+from nightbus.delivery.work import (
+    QUEUE,
+    dead_letter_attributes,
+    decode,
+    encode,
+    next_try,
+    outcome_entry,
+)
+from nightbus.messaging.queues import Incoming, Queues, Sending
+from nightbus.store.interface import SYSTEM, Acknowledge, Append, GiveBack, Item, Store
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -51,12 +59,19 @@ def decide(delivery: Delivery, outcome: Outcome, now_ms: int, jitter: float) -> 
 
 class Dispatcher:
     def __init__(
-        self, store: Store, clock: Clock, operations: Operations, endpoint: str, backlog: Backlog
+        self,
+        store: Store,
+        clock: Clock,
+        operations: Operations,
+        endpoint: str,
+        queues: Queues,
+        backlog: Backlog,
     ) -> None:
         self._store = store
         self._clock = clock
         self._operations = operations
         self._endpoint = endpoint
+        self._queues = queues
         self._backlog = backlog
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -104,14 +119,35 @@ class Dispatcher:
         if isinstance(outcome, Failed):
             _tell(delivery, outcome, decision.again_ms)
         written = outcome_entry(delivery, outcome, now, decision.again_ms)
-        changes: list[Change] = [
-            Append(delivery.scope, outcome_log(delivery.bus), now, written, delivery.event_id)
-        ]
+        sending = Sending(
+            [Append(delivery.scope, outcome_log(delivery.bus), now, written, delivery.event_id)]
+        )
         if decision.again_ms is None:
-            changes.append(Acknowledge(item.id))
+            sending.changes.append(Acknowledge(item.id))
+            if isinstance(outcome, Failed):
+                await self._bury(sending, delivery, outcome, now)
         else:
-            changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
-        await self._store.commit(*changes)
+            sending.changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
+        await self._queues.commit(sending)
+
+    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> None:
+        """Into the target's dead-letter queue, in the commit that ends the delivery."""
+        arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
+        if not arn:
+            return
+        queue = await self._queues.find_arn(arn)
+        if queue is None or not self._queues.permits(queue, "events.amazonaws.com", delivery.rule_arn):
+            why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
+            log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
+            return
+        letter = Incoming(
+            delivery.input.decode(),
+            dead_letter_attributes(delivery, failure),
+            group=delivery.event_id if queue.fifo else "",
+            deduplication=delivery.event_id if queue.fifo else "",
+            trace=delivery.trace,
+        )
+        await self._queues.add(sending, queue, letter, delivery.scope.account, now)
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         target = target_of(delivery.target["Arn"])
@@ -129,6 +165,9 @@ class Dispatcher:
         """The call that the target gets: from EventBridge, on behalf of the rule, where the target lives."""
         _, _, _, region, account, *_ = str(delivery.target["Arn"]).split(":")
         caller = Caller.for_service(delivery.scope.account, "events.amazonaws.com", delivery.rule_arn)
+        role = delivery.target.get("RoleArn")
+        if role:
+            caller = Caller(delivery.scope.account, str(role), "")
         scope = Scope(account or delivery.scope.account, region or delivery.scope.region)
         return Call(scope, caller, self._endpoint, trace=delivery.trace)
 

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Scope
-from nightbus.delivery.interface import Delivered, Delivery, Outcome
+from nightbus.bus.retry import RetryPolicy
+from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome
 
 QUEUE = "deliveries"
 
@@ -59,3 +60,24 @@ def outcome_entry(delivery: Delivery, outcome: Outcome, now_ms: int, next_ms: in
         if next_ms is not None:
             entry["next"] = next_ms
     return orjson.dumps(entry)
+
+
+def dead_letter_attributes(delivery: Delivery, failure: Failed) -> dict[str, dict[str, str]]:
+    """What a dead letter says about itself, in AWS's names.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+    """
+    given = delivery.target.get("RetryPolicy") or {}
+    most = given.get("MaximumRetryAttempts", RetryPolicy().maximum_retry_attempts)
+    known = {
+        "RULE_ARN": delivery.rule_arn,
+        "TARGET_ARN": delivery.target["Arn"],
+        "ERROR_CODE": failure.code,
+        "ERROR_MESSAGE": failure.message or failure.code,
+    }
+    if not failure.permanent:
+        exhausted = "MaximumRetryAttempts" if delivery.attempt > most else "MaximumEventAgeInSeconds"
+        known["EXHAUSTED_RETRY_CONDITION"] = exhausted
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in known.items()}
+    attributes["RETRY_ATTEMPTS"] = {"DataType": "Number", "StringValue": str(delivery.attempt - 1)}
+    return attributes

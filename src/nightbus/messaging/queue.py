@@ -12,6 +12,7 @@ import orjson
 
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Scope
+from nightbus.aws.resource_policy import Request, Statement, is_allowed, statements_of
 from nightbus.store.interface import Record
 
 KIND = "sqs/queue"
@@ -51,6 +52,7 @@ class Queue:
     wait_seconds: int
     visibility_ms: int
     redrive: Redrive | None
+    policy: tuple[Statement, ...]
 
     @classmethod
     def of(cls, scope: Scope, record: Record) -> Queue:
@@ -70,7 +72,13 @@ class Queue:
             wait_seconds=int(values["ReceiveMessageWaitTimeSeconds"]),
             visibility_ms=int(values["VisibilityTimeout"]) * 1000,
             redrive=redrive_of(values.get("RedrivePolicy")),
+            policy=tuple(statements_of(values.get("Policy"))),
         )
+
+    def permits(self, service: str, source_arn: str) -> bool:
+        """Whether its policy lets the AWS service `service` send to it for `source_arn`."""
+        account = source_arn.split(":")[4] if source_arn.count(":") > 4 else ""
+        return is_allowed(self.policy, Request(service, "sqs:SendMessage", self.arn, source_arn, account))
 
 
 def redrive_of(policy: str | None) -> Redrive | None:

@@ -82,6 +82,7 @@ class Queues:
         self._clock = clock
         self._known: dict[tuple[Scope, str], Queue] = {}
         self._by_arn: dict[str, Queue] = {}
+        self._permitted: dict[tuple[str, str, str], bool] = {}  # queue, service, for what
         self._deduplication: dict[str, Deduplication] = {}
         self._first_received: dict[int, int] = {}
         self._attempts = _ReceiveAttempts()
@@ -112,7 +113,18 @@ class Queues:
     def changed(self, scope: Scope, name: str) -> None:
         """The queue's record was written or deleted."""
         self._known.pop((scope, name), None)
-        self._by_arn.pop(queue_arn(scope, name), None)
+        arn = queue_arn(scope, name)
+        self._by_arn.pop(arn, None)
+        for key in [key for key in self._permitted if key[0] == arn]:
+            del self._permitted[key]
+
+    def permits(self, queue: Queue, service: str, source_arn: str) -> bool:
+        """Whether the queue's policy lets the AWS service send to it for `source_arn`."""
+        key = (queue.arn, service, source_arn)
+        permitted = self._permitted.get(key)
+        if permitted is None:
+            permitted = self._permitted[key] = queue.permits(service, source_arn)
+        return permitted
 
     def add_plain(self, changes: list[Change], queue: Queue, body: bytes, sender: str, now: int) -> str:
         """Send a body with nothing else to a standard queue; its message id."""

@@ -13,6 +13,7 @@ import orjson
 
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Scope
+from nightbus.aws.resource_policy import Request, Statement, is_allowed, statements_of
 from nightbus.bus.matching import matches
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.rule import Pattern
@@ -84,6 +85,7 @@ class Topic:
     by_group: bool
     largest: int  # bytes
     delivery_policy: str
+    policy: tuple[Statement, ...]
     subscriptions: tuple[Subscription, ...]
 
     @classmethod
@@ -99,8 +101,14 @@ class Topic:
             by_group=attributes.get("FifoThroughputScope") == "MessageGroup",
             largest=int(attributes.get("MaximumMessageSize", 262_144)),
             delivery_policy=attributes.get("DeliveryPolicy", ""),
+            policy=tuple(statements_of(attributes.get("Policy"))),
             subscriptions=subscriptions,
         )
+
+    def permits(self, service: str, source_arn: str) -> bool:
+        """Whether its policy lets the AWS service `service` publish to it for `source_arn`."""
+        account = source_arn.split(":")[4] if source_arn.count(":") > 4 else ""
+        return is_allowed(self.policy, Request(service, "sns:Publish", self.arn, source_arn, account))
 
 
 def topic_arn(scope: Scope, name: str) -> str:

@@ -98,7 +98,7 @@ class Topics:
     ) -> bool:
         """Whether the queue takes it; one that is not there is tried again later, as on AWS."""
         queue = await self._queues.find_arn(subscription.endpoint)
-        if queue is None:
+        if queue is None or not self._queues.permits(queue, "sns.amazonaws.com", notification.topic_arn):
             return False
         if subscription.raw:
             body, attributes = (

@@ -60,7 +60,7 @@ class Node:
         backlog = Backlog()
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
-        self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint, backlog)
+        self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint, queues, backlog)
         self.platform = Platform(
             store=store,
             clock=self.clock,

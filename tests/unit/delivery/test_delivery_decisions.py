@@ -20,6 +20,7 @@ from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
+from nightbus.messaging.queues import Queues
 from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
 
@@ -82,7 +83,7 @@ async def settled(clock: VirtualClock, seconds: float, step: float = 30.0) -> No
 async def run(
     store: SqliteStore, clock: VirtualClock, function: Function, seconds: float, step: float = 30.0
 ) -> None:
-    dispatcher = Dispatcher(store, clock, function, "http://127.0.0.1:1", Backlog())
+    dispatcher = Dispatcher(store, clock, function, "http://127.0.0.1:1", Queues(store, clock), Backlog())
     running = asyncio.create_task(dispatcher.run())
     await settled(clock, seconds, step)
     await dispatcher.close()

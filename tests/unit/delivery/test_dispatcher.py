@@ -23,6 +23,7 @@ from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.work import QUEUE, decode
+from nightbus.messaging.queues import Queues
 from nightbus.store.interface import SYSTEM, Enqueue
 from nightbus.store.sqlite import SqliteStore
 
@@ -46,7 +47,7 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStor
 
 @asynccontextmanager
 async def dispatching(store: SqliteStore, clock: VirtualClock, services: Services) -> AsyncIterator[None]:
-    dispatcher = Dispatcher(store, clock, services, "http://node", Backlog())
+    dispatcher = Dispatcher(store, clock, services, "http://node", Queues(store, clock), Backlog())
     running = asyncio.create_task(dispatcher.run())
     try:
         yield

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lambda_rig import SCOPE, trust
 from nightbus.aws.errors import AwsError
+from nightbus.aws.resource_policy import Request, arn_like, is_allowed, like
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.queue import (
@@ -21,7 +22,6 @@ from nightbus.services.lambda_.queue import (
     after_error,
     after_refusal,
 )
-from nightbus.services.lambda_.resource_policy import Request, arn_like, is_allowed, like
 from nightbus.services.lambda_.roles import trusts_lambda
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:f"

@@ -16,6 +16,8 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     topic = await placing.topics.find_arn(matched.target["Arn"])
     if topic is None or topic.fifo or not 0 < len(matched.input) <= topic.largest:
         return None
+    if not matched.target.get("RoleArn") and not topic.permits("events.amazonaws.com", matched.rule_arn):
+        return None
     notification = Notification(
         id=new_uuid(),
         topic_arn=topic.arn,

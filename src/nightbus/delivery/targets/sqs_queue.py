@@ -21,6 +21,10 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     queue = await placing.queues.find_arn(matched.target["Arn"])
     if (
         queue is None
+        or not (
+            matched.target.get("RoleArn")
+            or placing.queues.permits(queue, "events.amazonaws.com", matched.rule_arn)
+        )
         or len(matched.input) > queue.largest
         or (queue.fifo and not _fits(matched, queue.content_based))
     ):

@@ -11,6 +11,7 @@ from nightbus.aws.pagination import page
 from nightbus.bus.transform import validate_target_input
 from nightbus.delivery.rules import RULE, rule_key
 from nightbus.delivery.targets import target_of
+from nightbus.messaging.queue import queue_place
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, find_bus, invalid_token, rule_record
 from nightbus.services.events.rules import save_rule
@@ -19,7 +20,17 @@ from nightbus.store.interface import Record
 _PAGE = 100
 TARGETS_PER_RULE = 5
 _HONOURED = frozenset(
-    {"Id", "Arn", "RoleArn", "Input", "InputPath", "InputTransformer", "RetryPolicy", "SqsParameters"}
+    {
+        "Id",
+        "Arn",
+        "RoleArn",
+        "Input",
+        "InputPath",
+        "InputTransformer",
+        "RetryPolicy",
+        "SqsParameters",
+        "DeadLetterConfig",
+    }
 )
 
 
@@ -57,6 +68,11 @@ def _problem(target: Mapping[str, Any]) -> AwsError | None:
         raise AwsError("ValidationException", reason_of_input)
     if target_of(target["Arn"]) is None:
         raise not_supported("events", "PutTargets", f"target {target['Arn']}")
+    dead = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if dead and queue_place(dead) is None:
+        raise AwsError(
+            "ValidationException", f"Invalid parameter: DeadLetterConfig Reason: Invalid ARN {dead}."
+        )
     ignored = sorted(set(target) - _HONOURED)
     if ignored:
         raise not_supported("events", "PutTargets", ", ".join(ignored))

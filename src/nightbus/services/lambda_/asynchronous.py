@@ -12,7 +12,7 @@ import logging
 from nightbus.aws.errors import AwsError
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.destinations import Outcome, tell
+from nightbus.services.lambda_.destinations import Outcome, bury, tell
 from nightbus.services.lambda_.queue import (
     QUEUE,
     Again,
@@ -115,12 +115,15 @@ async def _finish(
     destination = policy.on_success if condition == "Success" else policy.on_failure
     if condition != "Success":
         log.warning("gave up an event for %s: %s", invocation.ref.qualified_arn, condition)
-    if not destination:
+    config = runnable.version["config"]
+    dead = config.get("DeadLetterConfig", {}).get("TargetArn") if condition != "Success" else None
+    if not destination and not dead:
         return
     attempts = invocation.errors + (result is not None)
-    role = runnable.version["config"]["Role"]
-    outcome = Outcome(invocation, condition, attempts, role, runnable.executed_version, result)
-    try:
-        await tell(platform, destination, outcome)
-    except AwsError as error:
-        log.warning("%s did not take a record of %s: %s", destination, invocation.request_id, error)
+    outcome = Outcome(invocation, condition, attempts, config["Role"], runnable.executed_version, result)
+    for send, where in ((tell, destination), (bury, dead)):
+        if where:
+            try:
+                await send(platform, where, outcome)
+            except AwsError as error:
+                log.warning("%s did not take a record of %s: %s", where, invocation.request_id, error)

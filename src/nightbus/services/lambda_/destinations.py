@@ -12,6 +12,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.functions.interface import InvokeResult
+from nightbus.messaging.queue import url_path
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.queue import QueuedInvocation
 
@@ -65,6 +66,15 @@ async def tell(platform: Platform, destination: str, outcome: Outcome) -> None:
         params: dict[str, Any] = {"FunctionName": destination, "InvocationType": "Event", "Payload": record}
         await platform.operations.call("lambda", "Invoke", params, call)
         return
+    if arn.service == "sqs":
+        url = f"{platform.endpoint}{url_path(Scope(arn.account, arn.region), arn.resource)}"
+        request = {"QueueUrl": url, "MessageBody": record.decode()}
+        await platform.operations.call("sqs", "SendMessage", request, call)
+        return
+    if arn.service == "sns":
+        request = {"TopicArn": destination, "Message": record.decode()}
+        await platform.operations.call("sns", "Publish", request, call)
+        return
     kind = "Success" if outcome.condition == "Success" else "Failure"
     entry = {
         "EventBusName": destination,
@@ -77,6 +87,35 @@ async def tell(platform: Platform, destination: str, outcome: Outcome) -> None:
     failed = reply["Entries"][0]
     if failed.get("ErrorCode"):
         raise AwsError(failed["ErrorCode"], failed.get("ErrorMessage", ""))
+
+
+async def bury(platform: Platform, target_arn: str, outcome: Outcome) -> None:
+    """The event itself to the function's own dead-letter queue or topic. Raises AwsError.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html#invocation-dlq
+    """
+    arn = Arn.parse(target_arn)
+    invocation, result = outcome.invocation, outcome.result
+    known = {"RequestID": ("String", invocation.request_id), "ErrorCode": ("Number", "200")}
+    if result is not None:
+        known["ErrorMessage"] = ("String", _error_message(result) or outcome.condition)
+    attributes = {name: {"DataType": kind, "StringValue": text} for name, (kind, text) in known.items()}
+    call = Call(
+        Scope(arn.account, arn.region), _as_function(outcome), platform.endpoint, trace=invocation.trace
+    )
+    if arn.service == "sqs":
+        url = f"{platform.endpoint}{url_path(Scope(arn.account, arn.region), arn.resource)}"
+        request = {"QueueUrl": url, "MessageBody": invocation.payload, "MessageAttributes": attributes}
+        await platform.operations.call("sqs", "SendMessage", request, call)
+    else:
+        request = {"TopicArn": target_arn, "Message": invocation.payload, "MessageAttributes": attributes}
+        await platform.operations.call("sns", "Publish", request, call)
+
+
+def _error_message(result: InvokeResult) -> str:
+    payload = _parsed(result.payload)
+    text = payload.get("errorMessage") if isinstance(payload, dict) else None
+    return str(text or "")[:1024]
 
 
 def _as_function(outcome: Outcome) -> Caller:

@@ -13,7 +13,7 @@ from nightbus.services.lambda_.records import EVENT_INVOKE, commit, qualified_ke
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
-_KINDS = (("lambda", "function:"), ("events", "event-bus/"))
+_KINDS = (("lambda", "function:"), ("events", "event-bus/"), ("sqs", ""), ("sns", ""))
 
 
 async def put_function_event_invoke_config(

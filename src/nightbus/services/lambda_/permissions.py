@@ -7,11 +7,11 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
+from nightbus.aws.resource_policy import Request, is_allowed
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import conflict, invalid, no_resource, not_found, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import POLICY, commit, qualified_key, require_version
-from nightbus.services.lambda_.resource_policy import Request, is_allowed
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _MOST_BYTES = 20_480

@@ -56,8 +56,19 @@ def configured(config: Mapping[str, Any], changes: Mapping[str, Any], operation:
         new["TracingConfig"] = {"Mode": given["TracingConfig"].get("Mode", "PassThrough")}
     if "LoggingConfig" in given:
         new["LoggingConfig"] = _logging(config["LoggingConfig"], given["LoggingConfig"], operation)
+    if "DeadLetterConfig" in given:
+        _set_dead_letters(new, given["DeadLetterConfig"].get("TargetArn") or "")
     _refuse_what_has_no_effect(given, operation)
     return new
+
+
+def _set_dead_letters(config: dict[str, Any], target: str) -> None:
+    """An empty target says "none", as on AWS."""
+    config.pop("DeadLetterConfig", None)
+    if target:
+        if not target.startswith(("arn:aws:sqs:", "arn:aws:sns:")):
+            raise invalid(f"The provided target ARN {target} is not supported: a queue or a topic is wanted.")
+        config["DeadLetterConfig"] = {"TargetArn": target}
 
 
 def defaults(name: str, arn: str) -> dict[str, Any]:
@@ -127,7 +138,7 @@ def _logging(old: Mapping[str, Any], given: Mapping[str, Any], operation: str) -
 
 def _refuse_what_has_no_effect(given: Mapping[str, Any], operation: str) -> None:
     """Empty values say "none of that", which is so; templates and consoles send them."""
-    for member in ("VpcConfig", "DeadLetterConfig", "KMSKeyArn", "FileSystemConfigs"):
+    for member in ("VpcConfig", "KMSKeyArn", "FileSystemConfigs"):
         if _says_something(given.get(member)):
             raise not_supported("lambda", operation, member)
     if given.get("SnapStart", {}).get("ApplyOn", "None") != "None":

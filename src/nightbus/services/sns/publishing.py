@@ -41,6 +41,10 @@ async def publish(
     if phone_number is not None:
         raise not_supported("sns", "Publish", "PhoneNumber")
     topic = await _topic(ctx, topic_arn or target_arn)
+    caller = ctx.caller
+    if caller.service and not topic.permits(caller.service, caller.source_arn):
+        text = f"{caller.service} is not authorized to perform: SNS:Publish on resource: {topic.arn}"
+        raise AwsError("AuthorizationError", text, 403)
     entry = {
         "Message": message,
         "Subject": subject,

@@ -33,6 +33,7 @@ async def send_message(
     message_group_id: str | None = None,
 ) -> dict[str, Any]:
     queue = await find_queue(ctx, queue_url)
+    _authorize(ctx, queue, queue_url)
     entry = {
         "MessageBody": message_body,
         "DelaySeconds": delay_seconds,
@@ -73,6 +74,13 @@ async def send_message_batch(
         raise
     await ctx.platform.queues.commit(sending)
     return outcome(successful, failed)
+
+
+def _authorize(ctx: Context, queue: Queue, url: str) -> None:
+    """An AWS service needs the queue's permission. Raises AwsError AccessDenied."""
+    caller = ctx.caller
+    if caller.service and not ctx.platform.queues.permits(queue, caller.service, caller.source_arn):
+        raise AwsError("AccessDenied", f"Access to the resource {url} is denied.", 403)
 
 
 def _sender(ctx: Context) -> str:

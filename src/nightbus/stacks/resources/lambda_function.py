@@ -17,7 +17,7 @@ from nightbus.stacks.resources.values import changed, chosen, converted, text, w
 _LONGEST_NAME = 64
 _CONFIGURATION = (
     "Description", "Environment", "EphemeralStorage", "Handler", "Layers", "LoggingConfig", "MemorySize", "Role",
-    "Runtime", "Timeout", "TracingConfig",
+    "Runtime", "Timeout", "TracingConfig", "DeadLetterConfig",
 )  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     # what a property becomes that was taken out of the template
@@ -28,6 +28,7 @@ _DEFAULTS: dict[str, Any] = {
     "MemorySize": 128,
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
+    "DeadLetterConfig": {"TargetArn": ""},
 }
 _NUMBERS = {"MemorySize": whole_number, "Timeout": whole_number}
 

@@ -1,10 +1,11 @@
-"""May this service invoke this function, by the function's own policy? Pure: statements and a request in, yes or no.
+"""May this service use this function, queue or topic, by the resource's own policy? Pure: yes or no.
 
 A condition that is not known here is not met: a policy is never read as wider than it is.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ Statement = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An AWS service (`principal`) that acts for `source_arn` of `source_account`; `resource` is the function's ARN."""
+    """An AWS service (`principal`) that acts for `source_arn` of `source_account`; `resource` is the ARN."""
 
     principal: str
     action: str
@@ -27,6 +28,14 @@ class Request:
 def is_allowed(statements: Sequence[Statement], request: Request) -> bool:
     applying = [statement for statement in statements if _applies(statement, request)]
     return bool(applying) and all(statement.get("Effect") == "Allow" for statement in applying)
+
+
+def statements_of(document: str | None) -> list[Statement]:
+    """Of a policy's JSON text; none where there is no policy."""
+    if not document:
+        return []
+    found = json.loads(document).get("Statement") or []
+    return list(_listed(found))
 
 
 def _applies(statement: Statement, request: Request) -> bool:
