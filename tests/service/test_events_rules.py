@@ -186,13 +186,12 @@ def test_a_rule_that_is_not_there_has_no_targets(events: Any, bus: str) -> None:
     ("more", "code", "named"),
     [
         ({"Arn": "no arn at all"}, "ValidationException", "not in correct format"),
-        ({"Arn": "arn:aws:sqs:us-east-1:000000000000:q"}, "NotImplementedException", "sqs"),
         (
-            {"DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:q"}},
+            {"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:s"},
             "NotImplementedException",
-            "DeadLetterConfig",
+            "states",
         ),
-        ({"SqsParameters": {"MessageGroupId": "g"}}, "NotImplementedException", "SqsParameters"),
+        ({"EcsParameters": {"TaskDefinitionArn": "t"}}, "NotImplementedException", "EcsParameters"),
         ({"Input": "{"}, "ValidationException", "JSON syntax error in input for target f"),
         ({"InputPath": "detail"}, "ValidationException", "InputPath for target f is invalid"),
         ({"Input": "{}", "InputPath": "$.detail"}, "ValidationException", "Only one of Input"),

@@ -99,9 +99,9 @@ async def test_code_out_of_s3(aws: Rig) -> None:
         ),
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "NotImplementedException", "VpcConfig"),
         (
-            {"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:eu-west-1:123456789012:q"}},
-            "NotImplementedException",
-            "Dead",
+            {"DeadLetterConfig": {"TargetArn": "arn:aws:lambda:eu-west-1:123456789012:function:f"}},
+            "InvalidParameterValueException",
+            "a queue or a topic is wanted",
         ),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "NotImplementedException", "SnapStart"),
         ({"LoggingConfig": {"LogFormat": "JSON"}}, "NotImplementedException", "LogFormat JSON"),
@@ -361,13 +361,13 @@ async def test_settings_of_asynchronous_invocation(aws: Rig) -> None:
         "lambda", "UpdateFunctionEventInvokeConfig", FunctionName="worker", MaximumEventAgeInSeconds=60
     )
     assert (updated["MaximumRetryAttempts"], updated["MaximumEventAgeInSeconds"]) == (1, 60)
-    queue = "arn:aws:sqs:eu-west-1:123456789012:queue"
+    bucket = "arn:aws:s3:::bucket"
     with pytest.raises(AwsError, match="OnFailure destination"):
         await aws(
             "lambda",
             "PutFunctionEventInvokeConfig",
             FunctionName="worker",
-            DestinationConfig={"OnFailure": {"Destination": queue}},
+            DestinationConfig={"OnFailure": {"Destination": bucket}},
         )
     listed = await aws("lambda", "ListFunctionEventInvokeConfigs", FunctionName="worker")
     assert len(listed["FunctionEventInvokeConfigs"]) == 1

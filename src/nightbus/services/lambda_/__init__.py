@@ -13,6 +13,7 @@ from nightbus.services.lambda_ import (
     invocation,
     layers,
     permissions,
+    queue_polling,
     tags,
     updates,
     versions,
@@ -21,14 +22,17 @@ from nightbus.services.lambda_ import (
 HANDLERS: dict[str, Handler] = {
     "AddPermission": permissions.add_permission,
     "CreateAlias": aliases.create_alias,
+    "CreateEventSourceMapping": event_sources.create_event_source_mapping,
     "CreateFunction": functions.create_function,
     "DeleteAlias": aliases.delete_alias,
+    "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     "DeleteFunction": functions.delete_function,
     "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": event_invoke_configs.delete_function_event_invoke_config,
     "DeleteLayerVersion": layers.delete_layer_version,
     "GetAccountSettings": concurrency.get_account_settings,
     "GetAlias": aliases.get_alias,
+    "GetEventSourceMapping": event_sources.get_event_source_mapping,
     "GetFunction": functions.get_function,
     "GetFunctionCodeSigningConfig": functions.get_function_code_signing_config,
     "GetFunctionConcurrency": concurrency.get_function_concurrency,
@@ -55,9 +59,10 @@ HANDLERS: dict[str, Handler] = {
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "UpdateAlias": aliases.update_alias,
+    "UpdateEventSourceMapping": event_sources.update_event_source_mapping,
     "UpdateFunctionCode": updates.update_function_code,
     "UpdateFunctionConfiguration": updates.update_function_configuration,
     "UpdateFunctionEventInvokeConfig": event_invoke_configs.update_function_event_invoke_config,
 }
 
-WORKERS: list[Worker] = [asynchronous.invoke_asynchronously]
+WORKERS: list[Worker] = [asynchronous.invoke_asynchronously, queue_polling.poll_queues]

@@ -1,4 +1,4 @@
-"""The tags of functions."""
+"""The tags of functions and of event source mappings."""
 
 from __future__ import annotations
 
@@ -6,39 +6,36 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid
-from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.records import FUNCTION, commit, require_function
-from nightbus.store.interface import PutRecord
+from nightbus.services.lambda_.errors import conflict, invalid
+from nightbus.services.lambda_.event_source_settings import EVENT_SOURCE
+from nightbus.services.lambda_.event_sources import find_mapping
+from nightbus.services.lambda_.names import function_ref
+from nightbus.services.lambda_.records import FUNCTION, require_function
+from nightbus.store.interface import Conflict, PutRecord, Record
 
 _MOST = 50
 
 
 async def tag_resource(ctx: Context, *, resource: str, tags: dict[str, str]) -> None:
-    ref = _function(ctx, resource, "TagResource")
-    record = await require_function(ctx, ref)
-    await _set(ctx, ref, record.value | {"tags": record.value["tags"] | tags}, record.revision)
+    kind, record = await _find(ctx, resource, "TagResource")
+    await _set(ctx, kind, record, record.value["tags"] | tags)
 
 
 async def untag_resource(ctx: Context, *, resource: str, tag_keys: list[str]) -> None:
-    ref = _function(ctx, resource, "UntagResource")
-    record = await require_function(ctx, ref)
+    kind, record = await _find(ctx, resource, "UntagResource")
     left = {key: value for key, value in record.value["tags"].items() if key not in tag_keys}
-    await _set(ctx, ref, record.value | {"tags": left}, record.revision)
+    await _set(ctx, kind, record, left)
 
 
 async def list_tags(ctx: Context, *, resource: str) -> dict[str, Any]:
-    record = await require_function(ctx, _function(ctx, resource, "ListTags"))
+    _, record = await _find(ctx, resource, "ListTags")
     return {"Tags": record.value["tags"]}
 
 
-async def _set(ctx: Context, ref: FunctionRef, value: dict[str, Any], revision: int) -> None:
-    if len(value["tags"]) > _MOST:
-        raise invalid(f"The total number of tags exceeds the limit of {_MOST}.")
-    await commit(ctx, ref, [PutRecord(ref.scope, FUNCTION, ref.name, value, expect=revision)])
-
-
-def _function(ctx: Context, resource: str, operation: str) -> FunctionRef:
+async def _find(ctx: Context, resource: str, operation: str) -> tuple[str, Record]:
+    """The kind of the record that has the resource's tags, and the record."""
+    if ":event-source-mapping:" in resource:
+        return EVENT_SOURCE, await find_mapping(ctx, resource)
     if ":function:" not in resource:
         raise not_supported("lambda", operation, f"the resource {resource}")
     ref = function_ref(ctx.scope, resource)
@@ -46,4 +43,16 @@ def _function(ctx: Context, resource: str, operation: str) -> FunctionRef:
         raise invalid(
             "Tags on function aliases and versions are not supported. Please specify a function ARN."
         )
-    return ref
+    return FUNCTION, await require_function(ctx, ref)
+
+
+async def _set(ctx: Context, kind: str, record: Record, tags: dict[str, str]) -> None:
+    if len(tags) > _MOST:
+        raise invalid(f"The total number of tags exceeds the limit of {_MOST}.")
+    value = record.value | {"tags": tags}
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))
+    except Conflict:
+        raise conflict(
+            f"The operation cannot be performed at this time. An update is in progress for resource: {record.key}"
+        ) from None

@@ -1,0 +1,219 @@
+"""Who carries messages from queues to functions? One poller per enabled mapping, under the function's role.
+
+A message is deleted after its function has dealt with it. One that failed, or whose function did not run, becomes
+visible again when its visibility timeout ends, and goes to the queue's dead-letter queue when its receives are used up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_uuid
+from nightbus.bus.patterns import Pattern
+from nightbus.messaging.queue import queue_place, url_path
+from nightbus.services.context import Platform
+from nightbus.services.lambda_.event_source_settings import CHANGES, EVENT_SOURCE, patterns
+from nightbus.services.lambda_.names import FunctionRef, function_ref
+from nightbus.services.lambda_.queue_batches import batches, done, is_wanted, record_of
+from nightbus.services.lambda_.running import Runnable, find_runnable, run
+from nightbus.store.interface import SYSTEM, Acknowledge, Record
+
+log = logging.getLogger("nightbus.lambda")
+_WAIT_SECONDS = 20
+_AGAIN_SECONDS = 5.0
+_CHANGES_WAIT_SECONDS = 30.0
+_LEASE_MS = 60_000
+_PER_RECEIVE = 10
+_PER_DELETE = 10
+_FIRST_AT_ONCE = 5
+_GROWTH_SECONDS = 0.2  # AWS adds up to 300 concurrent batches a minute while messages wait
+_MOST_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """An enabled mapping, read for use."""
+
+    scope: Scope
+    uuid: str
+    ref: FunctionRef
+    queue_arn: str
+    url_path: str
+    batch_size: int
+    window_ms: int
+    patterns: list[Pattern]
+    reports_failures: bool
+    most_at_once: int
+
+    @classmethod
+    def of(cls, scope: Scope, record: Record) -> Mapping:
+        value, config = record.value, record.value["config"]
+        place = queue_place(value["source"])
+        assert place is not None
+        return cls(
+            scope=scope,
+            uuid=record.key,
+            ref=function_ref(scope, value["function"]),
+            queue_arn=value["source"],
+            url_path=url_path(*place),
+            batch_size=config["BatchSize"],
+            window_ms=config["MaximumBatchingWindowInSeconds"] * 1000,
+            patterns=patterns(config.get("FilterCriteria", {}).get("Filters", ())),
+            reports_failures="ReportBatchItemFailures" in config.get("FunctionResponseTypes", ()),
+            most_at_once=config.get("ScalingConfig", {}).get("MaximumConcurrency", _MOST_AT_ONCE),
+        )
+
+
+async def poll_queues(platform: Platform) -> None:
+    """The worker: every enabled mapping has a poller, and a changed one gets a new poller."""
+    pollers = _Pollers(platform)
+    try:
+        for scope in await platform.store.scopes(EVENT_SOURCE):
+            for record in await platform.store.list(scope, EVENT_SOURCE):
+                await pollers.restart(scope, record.key)
+        while True:
+            for item in await platform.store.lease(SYSTEM, CHANGES, 100, _LEASE_MS, _CHANGES_WAIT_SECONDS):
+                account, region, uuid = orjson.loads(item.data)
+                await pollers.restart(Scope(account, region), uuid)
+                await platform.store.commit(Acknowledge(item.id))
+    finally:
+        await pollers.close()
+
+
+class _Pollers:
+    """`carrying` are the batches under way; they are carried through when their mapping changes."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._polling: dict[tuple[Scope, str], asyncio.Task[None]] = {}
+        self._carrying: set[asyncio.Task[None]] = set()
+
+    async def restart(self, scope: Scope, uuid: str) -> None:
+        old = self._polling.pop((scope, uuid), None)
+        if old is not None:
+            old.cancel()
+        record = await self._platform.store.get(scope, EVENT_SOURCE, uuid)
+        if record is not None and record.value["enabled"]:
+            poller = _Poller(self._platform, Mapping.of(scope, record), self._carrying)
+            self._polling[scope, uuid] = asyncio.create_task(poller.run())
+
+    async def close(self) -> None:
+        tasks = [*self._polling.values(), *self._carrying]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Poller:
+    def __init__(self, platform: Platform, mapping: Mapping, carrying: set[asyncio.Task[None]]) -> None:
+        self._platform = platform
+        self._mapping = mapping
+        self._carrying = carrying
+        self._running: set[asyncio.Task[None]] = set()
+        self._at_once = _FIRST_AT_ONCE
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._room()
+            try:
+                runnable = await find_runnable(self._platform.store, self._mapping.ref)
+                records = await self._gather(runnable)
+            except AwsError as error:
+                log.warning("%s does not feed %s: %s", *self._names(), error)
+                await self._platform.clock.sleep(_AGAIN_SECONDS)
+                continue
+            for batch in batches(records):
+                task = asyncio.create_task(self._carry(runnable, batch))
+                for tasks in (self._running, self._carrying):
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
+
+    def _names(self) -> tuple[str, str]:
+        return self._mapping.queue_arn, self._mapping.ref.qualified_arn
+
+    async def _room(self) -> None:
+        """Wait until one batch more may be under way; as long as messages wait, slowly more may."""
+        if not self._running:
+            self._at_once = _FIRST_AT_ONCE
+        while len(self._running) >= min(self._at_once, self._mapping.most_at_once):
+            timeout = _GROWTH_SECONDS if self._at_once < self._mapping.most_at_once else None
+            ended, _ = await asyncio.wait(self._running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if not ended:
+                self._at_once += 1
+
+    async def _gather(self, runnable: Runnable) -> list[dict[str, Any]]:
+        """A batch: what is there, or with a window what comes until it closes. Raises AwsError."""
+        size, window_ms = self._mapping.batch_size, self._mapping.window_ms
+        found = await self._receive(runnable, min(size, _PER_RECEIVE), _WAIT_SECONDS)
+        ends = self._platform.clock.now_ms() + window_ms
+        while found and window_ms and len(found) < size:
+            left_ms = ends - self._platform.clock.now_ms()
+            if left_ms <= 0:
+                break
+            wait = min(math.ceil(left_ms / 1000), _WAIT_SECONDS)
+            found += await self._receive(runnable, min(size - len(found), _PER_RECEIVE), wait)
+        return found
+
+    async def _receive(self, runnable: Runnable, limit: int, wait: int) -> list[dict[str, Any]]:
+        request = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": limit,
+            "WaitTimeSeconds": wait,
+            "MessageSystemAttributeNames": ["All"],
+            "MessageAttributeNames": ["All"],
+        }
+        reply = await self._platform.operations.call("sqs", "ReceiveMessage", request, self._call(runnable))
+        return [record_of(message, self._mapping.queue_arn) for message in reply.get("Messages") or ()]
+
+    async def _carry(self, runnable: Runnable, records: list[dict[str, Any]]) -> None:
+        """Invoke the function with those that its filters want; delete what is done."""
+        wanted = [record for record in records if is_wanted(record, self._mapping.patterns)]
+        over = [record for record in records if record not in wanted] if len(wanted) < len(records) else []
+        try:
+            if wanted:
+                over += await self._invoke(runnable, wanted)
+            for start in range(0, len(over), _PER_DELETE):
+                await self._delete(runnable, over[start : start + _PER_DELETE])
+        except Exception as error:
+            log.warning("%s: a batch for %s comes again: %s", *self._names(), error)
+
+    async def _invoke(self, runnable: Runnable, records: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+        """What the function has dealt with."""
+        result = await run(
+            self._platform,
+            runnable,
+            orjson.dumps({"Records": records}),
+            request_id=new_uuid(),
+            trace=records[0]["attributes"].get("AWSTraceHeader", ""),
+        )
+        if result.error is not None:
+            log.info("%s: a batch failed in %s and comes again: %s", *self._names(), result.error)
+            return ()
+        return done(records, result.payload, self._mapping.reports_failures)
+
+    async def _delete(self, runnable: Runnable, records: Sequence[dict[str, Any]]) -> None:
+        entries = [
+            {"Id": str(at), "ReceiptHandle": record["receiptHandle"]} for at, record in enumerate(records)
+        ]
+        request = {"QueueUrl": self._url, "Entries": entries}
+        await self._platform.operations.call("sqs", "DeleteMessageBatch", request, self._call(runnable))
+
+    @property
+    def _url(self) -> str:
+        return self._platform.endpoint + self._mapping.url_path
+
+    def _call(self, runnable: Runnable) -> Call:
+        account = self._mapping.scope.account
+        role = runnable.version["config"]["Role"].rsplit("/", 1)[-1]
+        session = f"arn:aws:sts::{account}:assumed-role/{role}/{self._mapping.ref.name}"
+        return Call(self._mapping.scope, Caller(account, session, ""), self._platform.endpoint)
