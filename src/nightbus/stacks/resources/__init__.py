@@ -13,6 +13,7 @@ from nightbus.stacks.resources.iam_policy import IamPolicy
 from nightbus.stacks.resources.iam_role import IamRole
 from nightbus.stacks.resources.lambda_alias import LambdaAlias
 from nightbus.stacks.resources.lambda_event_invoke_config import LambdaEventInvokeConfig
+from nightbus.stacks.resources.lambda_event_source_mapping import LambdaEventSourceMapping
 from nightbus.stacks.resources.lambda_function import LambdaFunction
 from nightbus.stacks.resources.lambda_layer_version import LambdaLayerVersion
 from nightbus.stacks.resources.lambda_permission import LambdaPermission
@@ -20,6 +21,11 @@ from nightbus.stacks.resources.lambda_version import LambdaVersion
 from nightbus.stacks.resources.logs_log_group import LogsLogGroup
 from nightbus.stacks.resources.s3_bucket import S3Bucket
 from nightbus.stacks.resources.s3_bucket_policy import S3BucketPolicy
+from nightbus.stacks.resources.sns_subscription import SnsSubscription
+from nightbus.stacks.resources.sns_topic import SnsTopic
+from nightbus.stacks.resources.sns_topic_policy import SnsTopicInlinePolicy, SnsTopicPolicy
+from nightbus.stacks.resources.sqs_queue import SqsQueue
+from nightbus.stacks.resources.sqs_queue_policy import SqsQueueInlinePolicy, SqsQueuePolicy
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::CloudFormation::Stack": CloudFormationStack(),
@@ -32,6 +38,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::IAM::Role": IamRole(),
     "AWS::Lambda::Alias": LambdaAlias(),
     "AWS::Lambda::EventInvokeConfig": LambdaEventInvokeConfig(),
+    "AWS::Lambda::EventSourceMapping": LambdaEventSourceMapping(),
     "AWS::Lambda::Function": LambdaFunction(),
     "AWS::Lambda::LayerVersion": LambdaLayerVersion(),
     "AWS::Lambda::Permission": LambdaPermission(),
@@ -39,4 +46,11 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::Logs::LogGroup": LogsLogGroup(),
     "AWS::S3::Bucket": S3Bucket(),
     "AWS::S3::BucketPolicy": S3BucketPolicy(),
+    "AWS::SNS::Subscription": SnsSubscription(),
+    "AWS::SNS::Topic": SnsTopic(),
+    "AWS::SNS::TopicInlinePolicy": SnsTopicInlinePolicy(),
+    "AWS::SNS::TopicPolicy": SnsTopicPolicy(),
+    "AWS::SQS::Queue": SqsQueue(),
+    "AWS::SQS::QueueInlinePolicy": SqsQueueInlinePolicy(),
+    "AWS::SQS::QueuePolicy": SqsQueuePolicy(),
 }

@@ -11,13 +11,13 @@ from nightbus.aws.errors import AwsError
 _GONE = frozenset(
     {
         "ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException", "NoSuchBucket", "NoSuchBucketPolicy",
-        "NotFoundException", "NoSuchTagSet",
+        "NotFoundException", "NoSuchTagSet", "QueueDoesNotExist", "NotFound", "ResourceNotFound",
     }
 )  # fmt: skip
 _THERE = frozenset(
     {
         "ResourceConflictException", "ResourceAlreadyExistsException", "EntityAlreadyExists",
-        "EntityAlreadyExistsException", "AlreadyExistsException", "BucketAlreadyOwnedByYou",
+        "EntityAlreadyExistsException", "AlreadyExistsException", "BucketAlreadyOwnedByYou", "QueueNameExists",
     }
 )  # fmt: skip
 

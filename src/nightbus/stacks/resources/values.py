@@ -52,6 +52,14 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def attributes(properties: Mapping[str, Any], *names: str) -> dict[str, str]:
+    """Those of the properties that are there, as the text that queues and topics keep their attributes in."""
+    return {
+        name: text(value).lower() if isinstance(value, bool) else text(value)
+        for name, value in chosen(properties, *names).items()
+    }
+
+
 def written_time(value: datetime | float) -> str:
     """As an attribute shows it; operations answer a time or epoch seconds."""
     when = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)

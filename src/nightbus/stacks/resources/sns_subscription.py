@@ -1,0 +1,59 @@
+"""AWS::SNS::Subscription"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.values import attributes, chosen
+
+_WITHOUT = {  # what an attribute is once the template says nothing of it; the scope comes before its policy
+    "FilterPolicyScope": "MessageAttributes",
+    "DeliveryPolicy": "",
+    "FilterPolicy": "",
+    "RawMessageDelivery": "false",
+    "RedrivePolicy": "",
+}
+
+
+class SnsSubscription:
+    type_name = "AWS::SNS::Subscription"
+    properties = frozenset({*_WITHOUT, "Endpoint", "Protocol", "TopicArn"})
+    required = frozenset({"Protocol", "TopicArn"})
+    replace_on = frozenset({"Endpoint", "Protocol", "TopicArn"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        return None
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        made = await ctx.operation(
+            "sns",
+            "Subscribe",
+            **chosen(properties, "TopicArn", "Protocol", "Endpoint"),
+            Attributes=attributes(properties, *_WITHOUT),
+            ReturnSubscriptionArn=True,
+        )
+        return _resource(made["SubscriptionArn"])
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        before, wanted = attributes(old, *_WITHOUT), attributes(new, *_WITHOUT)
+        for name, without in _WITHOUT.items():
+            value = wanted.get(name, without)
+            if before.get(name, without) != value:
+                request = {"AttributeName": name, "AttributeValue": value}
+                await ctx.operation(
+                    "sns", "SetSubscriptionAttributes", SubscriptionArn=physical_id, **request
+                )
+        return _resource(physical_id)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("sns", "Unsubscribe", SubscriptionArn=physical_id)
+
+
+def _resource(subscription: str) -> Resource:
+    return Resource(subscription, {"Arn": subscription})

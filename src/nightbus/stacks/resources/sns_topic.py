@@ -1,0 +1,129 @@
+"""AWS::SNS::Topic"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.arn import arn
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import (
+    exists_elsewhere,
+    gone_is_fine,
+    is_gone,
+    undone_on_failure,
+)
+from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.values import attributes, text
+
+_LONGEST_NAME = 256
+_FIFO = ".fifo"
+_WITHOUT = {  # what an attribute is once the template says nothing of it
+    "ContentBasedDeduplication": "false",
+    "DisplayName": "",
+    "FifoThroughputScope": "Topic",
+    "KmsMasterKeyId": "",
+    "SignatureVersion": "1",
+    "TracingConfig": "PassThrough",
+}
+
+
+class SnsTopic:
+    type_name = "AWS::SNS::Topic"
+    properties = frozenset({*_WITHOUT, "FifoTopic", "Subscription", "Tags", "TopicName"})
+    required: frozenset[str] = frozenset()
+    replace_on = frozenset({"FifoTopic", "TopicName"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("TopicName")
+        if given:
+            return str(given)
+        suffix = _FIFO if _is_fifo(properties) else ""
+        return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME - len(suffix)) + suffix
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        topic = arn("sns", ctx.call.scope.region, ctx.call.scope.account, str(name))
+        await _refuse_taken(topic, ctx)
+        given = attributes(properties, *_WITHOUT)
+        if _is_fifo(properties):
+            given["FifoTopic"] = "true"
+        tags = as_list(all_tags(properties, ctx))
+        await ctx.operation("sns", "CreateTopic", Name=name, Attributes=given, Tags=tags)
+        async with undone_on_failure(self.delete(topic, properties, ctx)):
+            for protocol, endpoint in _subscriptions(properties):
+                await _subscribe(topic, protocol, endpoint, ctx)
+        return _resource(topic)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        before, wanted = attributes(old, *_WITHOUT), attributes(new, *_WITHOUT)
+        for name in sorted(set(before) | set(wanted)):
+            value = wanted.get(name, _WITHOUT[name])
+            if before.get(name) != value:
+                request = {"AttributeName": name, "AttributeValue": value}
+                await ctx.operation("sns", "SetTopicAttributes", TopicArn=physical_id, **request)
+        await _resubscribe(physical_id, _subscriptions(old), _subscriptions(new), ctx)
+        await _retag(physical_id, all_tags(new, ctx), ctx)
+        return _resource(physical_id)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("sns", "DeleteTopic", TopicArn=physical_id)
+
+
+def _is_fifo(properties: Mapping[str, Any]) -> bool:
+    return text(properties.get("FifoTopic", False)).lower() == "true"
+
+
+def _subscriptions(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(str(one["Protocol"]), str(one["Endpoint"])) for one in properties.get("Subscription") or ()]
+
+
+async def _refuse_taken(topic: str, ctx: ResourceContext) -> None:
+    """CreateTopic answers with a topic of somebody else that is just like this one."""
+    try:
+        tags = await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic)
+    except AwsError as error:
+        if is_gone(error):
+            return
+        raise
+    if not is_ours(as_map(tags["Tags"]), ctx):
+        raise exists_elsewhere(topic.rpartition(":")[2])
+
+
+async def _subscribe(topic: str, protocol: str, endpoint: str, ctx: ResourceContext) -> None:
+    await ctx.operation("sns", "Subscribe", TopicArn=topic, Protocol=protocol, Endpoint=endpoint)
+
+
+async def _resubscribe(
+    topic: str, old: list[tuple[str, str]], new: list[tuple[str, str]], ctx: ResourceContext
+) -> None:
+    surplus = set(old) - set(new)
+    token: str | None = ""
+    while surplus and token is not None:
+        more = {"NextToken": token} if token else {}
+        page = await ctx.operation("sns", "ListSubscriptionsByTopic", TopicArn=topic, **more)
+        for one in page["Subscriptions"]:
+            confirmed = one["SubscriptionArn"].startswith("arn:")
+            if confirmed and (one["Protocol"], one["Endpoint"]) in surplus:
+                await ctx.operation("sns", "Unsubscribe", SubscriptionArn=one["SubscriptionArn"])
+        token = page.get("NextToken")
+    for protocol, endpoint in new:
+        if (protocol, endpoint) not in old:
+            await _subscribe(topic, protocol, endpoint, ctx)
+
+
+async def _retag(topic: str, wanted: Mapping[str, str], ctx: ResourceContext) -> None:
+    standing = as_map((await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic))["Tags"])
+    surplus = sorted(set(standing) - set(wanted))
+    if surplus:
+        await ctx.operation("sns", "UntagResource", ResourceArn=topic, TagKeys=surplus)
+    if standing != dict(wanted):
+        await ctx.operation("sns", "TagResource", ResourceArn=topic, Tags=as_list(wanted))
+
+
+def _resource(topic: str) -> Resource:
+    return Resource(topic, {"TopicArn": topic, "TopicName": topic.rpartition(":")[2]})

@@ -1,0 +1,102 @@
+"""AWS::SQS::Queue"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
+from nightbus.stacks.resources.tags import all_tags, is_ours
+from nightbus.stacks.resources.values import attributes, text
+
+_LONGEST_NAME = 80
+_FIFO = ".fifo"
+_WITHOUT = {  # what an attribute is once the template says nothing of it
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "DelaySeconds": "0",
+    "FifoThroughputLimit": "perQueue",
+    "KmsDataKeyReusePeriodSeconds": "300",
+    "KmsMasterKeyId": "",
+    "MaximumMessageSize": "1048576",
+    "MessageRetentionPeriod": "345600",
+    "ReceiveMessageWaitTimeSeconds": "0",
+    "RedriveAllowPolicy": "",
+    "RedrivePolicy": "",
+    "SqsManagedSseEnabled": "true",
+    "VisibilityTimeout": "30",
+}
+
+
+class SqsQueue:
+    type_name = "AWS::SQS::Queue"
+    properties = frozenset({*_WITHOUT, "FifoQueue", "QueueName", "Tags"})
+    required: frozenset[str] = frozenset()
+    replace_on = frozenset({"FifoQueue", "QueueName"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("QueueName")
+        if given:
+            return str(given)
+        suffix = _FIFO if _is_fifo(properties) else ""
+        return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME - len(suffix)) + suffix
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        await _refuse_taken(str(name), ctx)
+        given = attributes(properties, *_WITHOUT)
+        if _is_fifo(properties):
+            given["FifoQueue"] = "true"
+        made = await ctx.operation(
+            "sqs", "CreateQueue", QueueName=name, Attributes=given, tags=all_tags(properties, ctx)
+        )
+        return await _resource(made["QueueUrl"], ctx)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        wanted = attributes(new, *_WITHOUT)
+        for name in attributes(old, *_WITHOUT):
+            wanted.setdefault(name, _WITHOUT[name])
+        if wanted:
+            await ctx.operation("sqs", "SetQueueAttributes", QueueUrl=physical_id, Attributes=wanted)
+        await _retag(physical_id, all_tags(new, ctx), ctx)
+        return await _resource(physical_id, ctx)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("sqs", "DeleteQueue", QueueUrl=physical_id)
+
+
+def _is_fifo(properties: Mapping[str, Any]) -> bool:
+    return text(properties.get("FifoQueue", False)).lower() == "true"
+
+
+async def _refuse_taken(name: str, ctx: ResourceContext) -> None:
+    """CreateQueue answers with a queue of somebody else that is just like this one."""
+    try:
+        url = (await ctx.operation("sqs", "GetQueueUrl", QueueName=name))["QueueUrl"]
+        tags = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
+    except AwsError as error:
+        if is_gone(error):
+            return
+        raise
+    if not is_ours(tags, ctx):
+        raise exists_elsewhere(name)
+
+
+async def _retag(url: str, wanted: Mapping[str, str], ctx: ResourceContext) -> None:
+    standing = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
+    surplus = sorted(set(standing) - set(wanted))
+    if surplus:
+        await ctx.operation("sqs", "UntagQueue", QueueUrl=url, TagKeys=surplus)
+    if standing != dict(wanted):
+        await ctx.operation("sqs", "TagQueue", QueueUrl=url, Tags=dict(wanted))
+
+
+async def _resource(url: str, ctx: ResourceContext) -> Resource:
+    known = await ctx.operation("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = known["Attributes"]["QueueArn"]
+    return Resource(url, {"Arn": arn, "QueueName": arn.rpartition(":")[2], "QueueUrl": url})
