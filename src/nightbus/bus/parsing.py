@@ -36,10 +36,10 @@ LITERALS = {Token.TRUE: True, Token.FALSE: False, Token.NULL: None}
 Alternative = dict[str, tuple[Matcher, ...]]  # by path
 
 
-def parse_pattern(text: str) -> Pattern:
+def parse_pattern(text: str, longest: int = LONGEST) -> Pattern:
     """Raises InvalidPattern with AWS's message for anything that is no pattern."""
-    if utf16_length(text) > LONGEST:
-        raise InvalidPattern(f"Event pattern must have length less than or equal to {LONGEST}", text)
+    if utf16_length(text) > longest:
+        raise InvalidPattern(f"Event pattern must have length less than or equal to {longest}", text)
     tokens = Tokens(text)
     alternatives = _Structure(tokens).read()
     if any(len(alternative) > MOST_PATHS for alternative in alternatives):

@@ -8,13 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from nightbus.bus.json_text import parse_json
 
 Attributes = Mapping[str, Mapping[str, str]]
+_SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+
+
+class Signature(NamedTuple):
+    """`version` 1 is SHA1 with RSA, 2 SHA256 with RSA; `value` is in base64."""
+
+    version: str
+    value: str
+
+
+UNSIGNED = Signature("1", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,7 @@ class Notification:
     trace: str = ""
 
     def body_for(self, protocol: str) -> str:
-        return self.bodies.get(protocol) or self.bodies["default"]
+        return self.bodies.get(protocol, self.bodies["default"])
 
     def encoded(self) -> dict[str, Any]:
         return {name: value for name, value in asdict(self).items() if value}
@@ -63,10 +74,26 @@ def unsubscribe_url(endpoint: str, subscription_arn: str) -> str:
     return f"{endpoint}/?Action=Unsubscribe&Version=2010-03-31&SubscriptionArn={subscription_arn}"
 
 
+def certificate_url(endpoint: str) -> str:
+    return f"{endpoint}/_nightbus/sns/certificate.pem"
+
+
+def signed_text(message: Mapping[str, Any]) -> str:
+    """What the signature of a notification or a confirmation request is made of: names and values, line by line.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message-verify-message-signature.html
+    """
+    return "".join(f"{name}\n{message[name]}\n" for name in _SIGNED if name in message)
+
+
 def envelope(
-    notification: Notification, protocol: str, endpoint: str, subscription_arn: str
+    notification: Notification,
+    protocol: str,
+    endpoint: str,
+    subscription_arn: str,
+    signature: Signature = UNSIGNED,
 ) -> dict[str, Any]:
-    """The JSON that a queue or an HTTP endpoint gets; `endpoint` is the node's base URL. Unsigned."""
+    """The JSON that a queue or an HTTP endpoint gets; `endpoint` is the node's base URL."""
     known = {
         "Type": "Notification",
         "MessageId": notification.id,
@@ -75,16 +102,18 @@ def envelope(
         "Subject": notification.subject or None,
         "Message": notification.body_for(protocol),
         "Timestamp": timestamp(notification.time),
-        "SignatureVersion": "1",
-        "Signature": "",
-        "SigningCertURL": f"{endpoint}/_nightbus/sns/certificate.pem",
+        "SignatureVersion": signature.version,
+        "Signature": signature.value,
+        "SigningCertURL": certificate_url(endpoint),
         "UnsubscribeURL": unsubscribe_url(endpoint, subscription_arn),
         "MessageAttributes": shown_attributes(notification.attributes) or None,
     }
     return {name: value for name, value in known.items() if value is not None}
 
 
-def lambda_event(notification: Notification, endpoint: str, subscription_arn: str) -> bytes:
+def lambda_event(
+    notification: Notification, endpoint: str, subscription_arn: str, signature: Signature = UNSIGNED
+) -> bytes:
     body = {
         "Type": "Notification",
         "MessageId": notification.id,
@@ -92,9 +121,9 @@ def lambda_event(notification: Notification, endpoint: str, subscription_arn: st
         "Subject": notification.subject or None,
         "Message": notification.body_for("lambda"),
         "Timestamp": timestamp(notification.time),
-        "SignatureVersion": "1",
-        "Signature": "",
-        "SigningCertUrl": f"{endpoint}/_nightbus/sns/certificate.pem",
+        "SignatureVersion": signature.version,
+        "Signature": signature.value,
+        "SigningCertUrl": certificate_url(endpoint),
         "UnsubscribeUrl": unsubscribe_url(endpoint, subscription_arn),
         "MessageAttributes": shown_attributes(notification.attributes),
     }

@@ -23,7 +23,9 @@ from nightbus.store.interface import Record
 
 TOPIC = "sns/topic"
 SUBSCRIPTION = "sns/subscription"
+ENDED = "sns/ended-subscription"  # those that may still be restored by the token of the message that said so
 BODY_SCOPE = "MessageBody"
+LONGEST_POLICY = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Subscription:
             endpoint=value["endpoint"],
             confirmed=value["confirmed"],
             raw=attributes.get("RawMessageDelivery") == "true",
-            pattern=parse_pattern(policy) if policy and orjson.loads(policy) else None,
+            pattern=parse_pattern(policy, LONGEST_POLICY) if policy and orjson.loads(policy) else None,
             by_body=attributes.get("FilterPolicyScope") == BODY_SCOPE,
             attributes=attributes,
         )
@@ -85,6 +87,8 @@ class Topic:
     by_group: bool
     largest: int  # bytes
     delivery_policy: str
+    display_name: str
+    signature_version: str  # "" where the topic says nothing of it, which means 1
     policy: tuple[Statement, ...]
     subscriptions: tuple[Subscription, ...]
 
@@ -101,6 +105,8 @@ class Topic:
             by_group=attributes.get("FifoThroughputScope") == "MessageGroup",
             largest=int(attributes.get("MaximumMessageSize", 262_144)),
             delivery_policy=attributes.get("DeliveryPolicy", ""),
+            display_name=attributes.get("DisplayName", ""),
+            signature_version=attributes.get("SignatureVersion", ""),
             policy=tuple(statements_of(attributes.get("Policy"))),
             subscriptions=subscriptions,
         )

@@ -1,7 +1,10 @@
 """What does publishing to a topic change in the store? Queues that subscribe get theirs in the same commit.
 
-For other subscribers a delivery is queued, which the SNS service carries out. Topics are looked up in memory after
-their first use; whoever changes a topic's record or one of its subscriptions says so by `changed`.
+For other subscribers a delivery is queued, which the SNS service carries out. What queues get is signed only for
+topics that set SignatureVersion: a signature costs more than all else about a notification together.
+
+Topics are looked up in memory after their first use; whoever changes a topic's record or one of its subscriptions
+says so by `changed`.
 """
 
 from __future__ import annotations
@@ -11,8 +14,9 @@ from dataclasses import replace
 import orjson
 
 from nightbus.messaging.deduplication import Deduplication
-from nightbus.messaging.notification import Notification, envelope
+from nightbus.messaging.notification import UNSIGNED, Notification, Signature, envelope, signed_text
 from nightbus.messaging.queues import Accepted, Incoming, Queues, Sending
+from nightbus.messaging.signing import Signer
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Subscription, Topic, subscription_key, topic_place
 from nightbus.store.interface import SYSTEM, Enqueue, Store
 
@@ -26,6 +30,7 @@ class Topics:
         self._store = store
         self._queues = queues
         self._endpoint = endpoint
+        self.signer = Signer(store)
         self._known: dict[str, Topic] = {}
         self._changes = 0
         self._deduplication: dict[str, Deduplication] = {}
@@ -56,15 +61,23 @@ class Topics:
 
     async def add(self, sending: Sending, topic: Topic, notification: Notification) -> Accepted:
         """Publish one; a duplicate changes nothing and is answered as the first was."""
+        wanting = [one for one in topic.subscriptions if one.confirmed and one.wants(notification)]
+        signature = UNSIGNED
+        if topic.signature_version and any(one.protocol == "sqs" and not one.raw for one in wanting):
+            signature = await self.sign(topic, notification, "sqs")
         if topic.fifo:
             found = await self._reserve(sending, topic, notification)
             if isinstance(found, Accepted):
                 return found
             notification = found
-        for subscription in topic.subscriptions:
-            if subscription.confirmed and subscription.wants(notification):
-                await self._add_for(sending, topic, subscription, notification)
+        for subscription in wanting:
+            await self._add_for(sending, topic, subscription, notification, signature)
         return Accepted(notification.id, notification.sequence)
+
+    async def sign(self, topic: Topic, notification: Notification, protocol: str) -> Signature:
+        """One signature is right for all subscribers of a protocol: nothing in it is about the subscription."""
+        text = signed_text(envelope(notification, protocol, "", ""))
+        return await self.signer.sign(text, topic.signature_version)
 
     async def _reserve(
         self, sending: Sending, topic: Topic, notification: Notification
@@ -81,9 +94,16 @@ class Topics:
         return sequence if isinstance(sequence, Accepted) else replace(notification, sequence=sequence)
 
     async def _add_for(
-        self, sending: Sending, topic: Topic, subscription: Subscription, notification: Notification
+        self,
+        sending: Sending,
+        topic: Topic,
+        subscription: Subscription,
+        notification: Notification,
+        signature: Signature,
     ) -> None:
-        if subscription.protocol == "sqs" and await self.add_to_queue(sending, subscription, notification):
+        if subscription.protocol == "sqs" and await self.add_to_queue(
+            sending, subscription, notification, signature
+        ):
             return
         delivery = {
             "scope": list(topic.scope),
@@ -94,7 +114,11 @@ class Topics:
         sending.changes.append(Enqueue(SYSTEM, DELIVERIES, orjson.dumps(delivery), notification.time))
 
     async def add_to_queue(
-        self, sending: Sending, subscription: Subscription, notification: Notification
+        self,
+        sending: Sending,
+        subscription: Subscription,
+        notification: Notification,
+        signature: Signature = UNSIGNED,
     ) -> bool:
         """Whether the queue takes it; one that is not there is tried again later, as on AWS."""
         queue = await self._queues.find_arn(subscription.endpoint)
@@ -106,9 +130,9 @@ class Topics:
                 {name: dict(value) for name, value in notification.attributes.items()},
             )
         else:
-            shown = envelope(notification, "sqs", self._endpoint, subscription.arn)
+            shown = envelope(notification, "sqs", self._endpoint, subscription.arn, signature)
             body, attributes = orjson.dumps(shown).decode(), {}
-        if len(body.encode()) > queue.largest or (queue.fifo and not notification.group):
+        if not 0 < len(body.encode()) <= queue.largest or (queue.fifo and not notification.group):
             return False
         incoming = Incoming(
             body,

@@ -27,6 +27,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 _PREFIX = "/_nightbus/"
 _CODE = "/_nightbus/lambda-code/"
+_CERTIFICATE = "/_nightbus/sns/certificate.pem"
 _CHUNK = 1024 * 1024
 _KINDS = {
     "stacks": "cloudformation/stack",
@@ -51,6 +52,8 @@ class Application:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(_CODE):
             await self._send_code(scope, send)
+        elif scope["type"] == "http" and scope["path"] == _CERTIFICATE:
+            await self._send_certificate(scope, send)
         elif scope["type"] == "http" and scope["path"].startswith(_PREFIX):
             await self._answer(scope, send)
         else:
@@ -85,6 +88,13 @@ class Application:
             while scope["method"] != "HEAD" and (chunk := await asyncio.to_thread(file.read, _CHUNK)):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+
+    async def _send_certificate(self, scope: AsgiScope, send: Send) -> None:
+        """What verifies the signatures of SNS's notifications."""
+        pem = await self._node.platform.topics.signer.certificate()
+        headers = [(b"content-type", b"application/x-pem-file"), (b"content-length", str(len(pem)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else pem})
 
     async def _health(self, query: dict[str, str]) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "services": sorted(SERVICES)}

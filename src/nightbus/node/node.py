@@ -23,6 +23,7 @@ from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
@@ -40,8 +41,9 @@ _STOP_SECONDS = 5.0
 class Node:
     """One node over one data folder. `folder` None keeps everything in a temporary one until the node stops."""
 
-    def __init__(self, folder: Path | None, endpoint: str) -> None:
+    def __init__(self, folder: Path | None, endpoint: str, mail: MailServer | None = None) -> None:
         self.endpoint = endpoint
+        self._mail = mail
         self._temporary = Path(tempfile.mkdtemp(prefix="nightbus-")) if folder is None else None
         self.folder = folder or self._temporary or Path()
         self.clock = SystemClock()
@@ -73,6 +75,7 @@ class Node:
             topics=topics,
             log_sink=log_sink,
             endpoint=self.endpoint,
+            mail=self._mail,
         )
         operations.attach(self.platform)
         self.gateway = Gateway(operations, credentials, self.clock)

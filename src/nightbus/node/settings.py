@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightbus.messaging.mail_server import MailServer
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 FILE_NAME = "nightbus.toml"
@@ -26,12 +28,16 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`port` 0 takes any free one. With `memory` the store lives until the node stops and `data` is unused."""
+    """`port` 0 takes any free one. With `memory` the store lives until the node stops and `data` is unused.
+
+    Without `smtp` there are no subscriptions by e-mail.
+    """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     data: Path = Path(".nightbus")
     memory: bool = False
+    smtp: MailServer | None = None
 
     @property
     def endpoint(self) -> str:
@@ -58,6 +64,7 @@ def load_settings(
         port=_port(port, variables, table, file),
         data=(data or _path(variables.get("NIGHTBUS_DATA")) or Path(data_default)).expanduser(),
         memory=_memory(memory, variables, table, file),
+        smtp=_smtp(variables, table, file),
     )
 
 
@@ -79,10 +86,10 @@ def _read(file: Path) -> dict[str, Any]:
         table = tomllib.loads(file.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
         raise SettingsError(f"{file}: {broken}") from broken
-    unknown = sorted(set(table) - {"host", "port", "data", "memory"})
+    unknown = sorted(set(table) - {"host", "port", "data", "memory", "smtp"})
     if unknown:
         raise SettingsError(
-            f"{file}: unknown setting {', '.join(unknown)}; known are data, host, memory, port"
+            f"{file}: unknown setting {', '.join(unknown)}; known are data, host, memory, port, smtp"
         )
     if "data" in table:
         table["data"] = str(file.parent / Path(_text(table, "data", file) or ".").expanduser())
@@ -113,6 +120,16 @@ def _port(option: int | None, environ: Mapping[str, str], table: Mapping[str, An
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65535:
         raise SettingsError(f"{origin}: {value!r} is not a port number (0 to 65535)")
     return value
+
+
+def _smtp(environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> MailServer | None:
+    text, origin = environ.get("NIGHTBUS_SMTP"), "NIGHTBUS_SMTP"
+    if text is None:
+        text, origin = _text(table, "smtp", file), f"{file}: smtp"
+    try:
+        return MailServer.parse(text) if text else None
+    except ValueError as wrong:
+        raise SettingsError(f"{origin} {wrong}") from None
 
 
 def _memory(

@@ -13,6 +13,7 @@ from nightbus.delivery.interface import EventRouter
 from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.stacks.interface import StackEngine
@@ -34,6 +35,7 @@ class Platform:
     topics: Topics
     log_sink: LogSink
     endpoint: str  # the node's own base URL
+    mail: MailServer | None = None
     running: RunningInvocations = field(default_factory=RunningInvocations)
 
 

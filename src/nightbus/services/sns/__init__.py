@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler, Worker
-from nightbus.services.sns import delivering, permissions, publishing, subscriptions, tags, topics
+from nightbus.services.sns import (
+    confirmation,
+    delivering,
+    permissions,
+    publishing,
+    subscription_attributes,
+    subscriptions,
+    tags,
+    topics,
+)
 
 HANDLERS: dict[str, Handler] = {
     "CreateTopic": topics.create_topic,
@@ -12,12 +21,12 @@ HANDLERS: dict[str, Handler] = {
     "GetTopicAttributes": topics.get_topic_attributes,
     "SetTopicAttributes": topics.set_topic_attributes,
     "Subscribe": subscriptions.subscribe,
-    "ConfirmSubscription": subscriptions.confirm_subscription,
+    "ConfirmSubscription": confirmation.confirm_subscription,
     "Unsubscribe": subscriptions.unsubscribe,
     "ListSubscriptions": subscriptions.list_subscriptions,
     "ListSubscriptionsByTopic": subscriptions.list_subscriptions_by_topic,
-    "GetSubscriptionAttributes": subscriptions.get_subscription_attributes,
-    "SetSubscriptionAttributes": subscriptions.set_subscription_attributes,
+    "GetSubscriptionAttributes": subscription_attributes.get_subscription_attributes,
+    "SetSubscriptionAttributes": subscription_attributes.set_subscription_attributes,
     "Publish": publishing.publish,
     "PublishBatch": publishing.publish_batch,
     "AddPermission": permissions.add_permission,

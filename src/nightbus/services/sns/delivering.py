@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from nightbus.aws.calls import Call, Caller, Scope
-from nightbus.aws.errors import AwsError
-from nightbus.messaging.notification import Notification, envelope, lambda_event
+from nightbus.aws.calls import Scope
+from nightbus.messaging.notification import Notification
 from nightbus.messaging.queues import Incoming, Sending
-from nightbus.messaging.topic import SUBSCRIPTION, Subscription, Topic, topic_arn
+from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, topic_arn
 from nightbus.messaging.topics import DELIVERIES
 from nightbus.services.context import Platform
-from nightbus.services.sns.http import Refused, confirmation, post
-from nightbus.services.sns.retries import aws_delay, http_delay, http_policy
-from nightbus.store.interface import SYSTEM, Acknowledge, GiveBack, Item
+from nightbus.services.sns.carrier import HTTP, MAIL, Carrier, Failure
+from nightbus.services.sns.http import without_secret
+from nightbus.services.sns.questions import SUBSCRIBE, Question
+from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, http_delivery
+from nightbus.services.sns.throttle import Throttle
+from nightbus.services.sns.waiting import forget
+from nightbus.store.interface import SYSTEM, Acknowledge, GiveBack, Item, Record
 
 log = logging.getLogger("nightbus.sns")
 
@@ -30,14 +32,9 @@ _LEASE_MS = 120_000
 _WAIT_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    text: str
-    permanent: bool
-
-
 async def deliver_notifications(platform: Platform) -> None:
     """The worker."""
+    deliveries = Deliveries(platform, Carrier(platform))
     running: set[asyncio.Task[None]] = set()
     try:
         while True:
@@ -46,136 +43,155 @@ async def deliver_notifications(platform: Platform) -> None:
                 continue
             free = _AT_ONCE - len(running)
             for item in await platform.store.lease(SYSTEM, DELIVERIES, free, _LEASE_MS, _WAIT_SECONDS):
-                task = asyncio.create_task(_handle(platform, item))
+                task = asyncio.create_task(deliveries.handle(item))
                 running.add(task)
                 task.add_done_callback(running.discard)
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        deliveries.carrier.close()
 
 
-async def _handle(platform: Platform, item: Item) -> None:
-    try:
-        await platform.queues.commit(await _outcome(platform, item))
-    except Exception:
-        log.exception("notification %d could not be brought on its way; it is tried again", item.id)
+class Deliveries:
+    def __init__(self, platform: Platform, carrier: Carrier) -> None:
+        self.carrier = carrier
+        self._platform = platform
+        self._throttle = Throttle()
 
+    async def handle(self, item: Item) -> None:
+        try:
+            sending = await self._outcome(item)
+            if sending is not None:
+                await self._platform.queues.commit(sending)
+        except Exception:
+            log.exception("notification %d could not be brought on its way; it is tried again", item.id)
 
-async def _outcome(platform: Platform, item: Item) -> Sending:
-    """What becomes of the item after an attempt."""
-    delivery: dict[str, Any] = orjson.loads(item.data)
-    scope = Scope(*delivery["scope"])
-    done = Sending([Acknowledge(item.id)])
-    record = await platform.store.get(scope, SUBSCRIPTION, delivery["subscription"])
-    topic = await platform.topics.find_arn(topic_arn(scope, delivery["subscription"].partition(":")[0]))
-    if record is None or topic is None:
-        return done  # unsubscribed meanwhile
-    subscription = Subscription.of(scope, record)
-    if "notification" in delivery:
+    async def _outcome(self, item: Item) -> Sending | None:
+        """What is to be written after an attempt."""
+        delivery: dict[str, Any] = orjson.loads(item.data)
+        scope = Scope(*delivery["scope"])
+        if "expires" in delivery:
+            await forget(self._platform, scope, delivery["subscription"], delivery["expires"])
+            return Sending([Acknowledge(item.id)])
+        kind = SUBSCRIPTION if delivery.get("question", SUBSCRIBE) == SUBSCRIBE else ENDED
+        record = await self._platform.store.get(scope, kind, delivery["subscription"])
+        arn = topic_arn(scope, delivery["subscription"].partition(":")[0])
+        topic = await self._platform.topics.find_arn(arn)
+        if record is None or topic is None:
+            return Sending([Acknowledge(item.id)])  # unsubscribed meanwhile
+        subscription = Subscription.of(scope, record)
+        if "question" in delivery:
+            return await self._ask(item, delivery, topic, subscription, record)
+        return await self._notify(item, delivery, topic, subscription)
+
+    async def _notify(
+        self, item: Item, delivery: dict[str, Any], topic: Topic, subscription: Subscription
+    ) -> Sending:
+        later = self._later(topic, subscription, delivery)
+        if later is not None:
+            return Sending([GiveBack(item.id, later, orjson.dumps({**delivery, "slot": later}))])
         notification = Notification.decoded(delivery["notification"])
-        failure = await _attempt(platform, topic, subscription, notification)
-    else:
-        notification = None
-        body = confirmation(topic.arn, record.value["token"], delivery["asked"], platform.endpoint)
-        failure = await _post(platform, topic, subscription, body, "SubscriptionConfirmation", raw=False)
-    if failure is None:
-        return done
-    delay = None if failure.permanent else _delay(topic, subscription, delivery["attempt"])
-    _tell(subscription, notification, failure, delay)
-    if delay is not None:
-        again = orjson.dumps({**delivery, "attempt": delivery["attempt"] + 1})
-        return Sending([GiveBack(item.id, platform.clock.now_ms() + delay, again)])
-    if notification is not None:
-        await _bury(platform, done, subscription, notification)
-    return done
+        failure = await self.carrier.notify(topic, subscription, notification)
+        if failure is None:
+            return Sending([Acknowledge(item.id)])
+        sending, again = self._after(item, delivery, topic, subscription, failure)
+        _tell(f"notification {notification.id}", subscription, failure, again)
+        if again is None:
+            await self._bury(sending, topic, subscription, notification)
+        return sending
+
+    async def _ask(
+        self,
+        item: Item,
+        delivery: dict[str, Any],
+        topic: Topic,
+        subscription: Subscription,
+        record: Record,
+    ) -> Sending:
+        if delivery["question"] == SUBSCRIBE and subscription.confirmed:
+            return Sending([Acknowledge(item.id)])
+        question = Question(
+            kind=delivery["question"],
+            id=delivery["id"],
+            topic_arn=topic.arn,
+            subscription_arn=subscription.arn,
+            token=record.value["token"],
+            time=delivery["time"],
+        )
+        failure = await self.carrier.ask(topic, subscription, question)
+        if failure is None:
+            return Sending([Acknowledge(item.id)])
+        sending, again = self._after(item, delivery, topic, subscription, failure)
+        _tell(f"the {question.kind}", subscription, failure, again)
+        return sending
+
+    def _later(self, topic: Topic, subscription: Subscription, delivery: dict[str, Any]) -> int | None:
+        """When the subscriber's turn is, where its policy says that it gets only so many a second."""
+        if "slot" in delivery or subscription.protocol not in HTTP:
+            return None
+        way = http_delivery(topic.delivery_policy, subscription.attributes.get("DeliveryPolicy", ""))
+        if not way.per_second:
+            return None
+        now = self._platform.clock.now_ms()
+        slot = self._throttle.slot(subscription.key, way.per_second, now)
+        return slot if slot > now else None
+
+    def _after(
+        self,
+        item: Item,
+        delivery: dict[str, Any],
+        topic: Topic,
+        subscription: Subscription,
+        failure: Failure,
+    ) -> tuple[Sending, int | None]:
+        """What is written of a failed attempt, and the milliseconds to the next one, None where it was the last."""
+        delay = None if failure.permanent else _delay(topic, subscription, delivery["attempt"])
+        if delay is None:
+            return Sending([Acknowledge(item.id)]), None
+        again = {**delivery, "attempt": delivery["attempt"] + 1}
+        again.pop("slot", None)
+        due = self._platform.clock.now_ms() + delay
+        return Sending([GiveBack(item.id, due, orjson.dumps(again))]), delay
+
+    async def _bury(
+        self, sending: Sending, topic: Topic, subscription: Subscription, notification: Notification
+    ) -> None:
+        """Into the dead-letter queue, in the commit that ends the delivery."""
+        arn = subscription.dead_letter_queue
+        queues = self._platform.queues
+        queue = await queues.find_arn(arn) if arn is not None else None
+        if queue is None or not queues.permits(queue, "sns.amazonaws.com", topic.arn):
+            why = (
+                "no dead-letter queue" if queue is None else f"{arn} does not permit the topic to send to it"
+            )
+            log.error("notification %s for %s is lost: %s", notification.id, subscription.arn, why)
+            return
+        body = await self.carrier.shown(topic, subscription, notification)
+        attributes = {name: dict(value) for name, value in notification.attributes.items()}
+        incoming = Incoming(
+            body,
+            attributes if subscription.raw else {},
+            notification.group,
+            notification.deduplication,
+            trace=notification.trace,
+        )
+        await queues.add(sending, queue, incoming, notification.sender, self._platform.clock.now_ms())
 
 
 def _delay(topic: Topic, subscription: Subscription, attempt: int) -> int | None:
-    if subscription.protocol in ("http", "https"):
-        policy = http_policy(topic.delivery_policy, subscription.attributes.get("DeliveryPolicy", ""))
-        return http_delay(policy, attempt)
-    return aws_delay(attempt)
+    if subscription.protocol in HTTP:
+        policy = subscription.attributes.get("DeliveryPolicy", "")
+        return http_delivery(topic.delivery_policy, policy).retries.delay(attempt)
+    return (SMTP if subscription.protocol in MAIL else AWS_ENDPOINTS).delay(attempt)
 
 
-async def _attempt(
-    platform: Platform, topic: Topic, subscription: Subscription, notification: Notification
-) -> _Failure | None:
-    if subscription.protocol in ("http", "https"):
-        if subscription.raw:
-            body: Any = notification.body_for(subscription.protocol)
-        else:
-            body = envelope(notification, subscription.protocol, platform.endpoint, subscription.arn)
-        return await _post(platform, topic, subscription, body, "Notification", raw=subscription.raw)
-    caller = Caller.for_service(topic.scope.account, "sns.amazonaws.com", topic.arn)
-    try:
-        if subscription.protocol == "lambda":
-            await _invoke(platform, subscription, notification, caller)
-        else:
-            await _send(platform, subscription, notification)
-    except AwsError as error:
-        permanent = error.status < 500 and not error.code.startswith(("Throttl", "TooManyRequests"))
-        return _Failure(f"{error.code} {error.message}", permanent)
-    return None
-
-
-async def _invoke(
-    platform: Platform, subscription: Subscription, notification: Notification, caller: Caller
-) -> None:
-    _, _, _, region, account, *_ = subscription.endpoint.split(":")
-    call = Call(Scope(account, region), caller, platform.endpoint, trace=notification.trace)
-    request = {
-        "FunctionName": subscription.endpoint,
-        "InvocationType": "Event",
-        "Payload": lambda_event(notification, platform.endpoint, subscription.arn),
-    }
-    await platform.operations.call("lambda", "Invoke", request, call)
-
-
-async def _send(platform: Platform, subscription: Subscription, notification: Notification) -> None:
-    """A queue that could not take it in the publishing commit, tried again."""
-    sending = Sending()
-    if not await platform.topics.add_to_queue(sending, subscription, notification):
-        raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
-    await platform.queues.commit(sending)
-
-
-async def _post(
-    platform: Platform, topic: Topic, subscription: Subscription, body: Any, kind: str, raw: bool
-) -> _Failure | None:
-    try:
-        await post(subscription, topic.arn, body, kind, raw)
-    except Refused as refused:
-        return _Failure(str(refused), refused.permanent)
-    return None
-
-
-async def _bury(
-    platform: Platform, sending: Sending, subscription: Subscription, notification: Notification
-) -> None:
-    """Into the dead-letter queue, in the commit that ends the delivery."""
-    arn = subscription.dead_letter_queue
-    queue = await platform.queues.find_arn(arn) if arn is not None else None
-    if queue is None:
-        log.error("notification %s for %s is lost: no dead-letter queue", notification.id, subscription.arn)
-        return
-    if subscription.raw:
-        body = notification.body_for(subscription.protocol)
-    else:
-        shown = envelope(notification, subscription.protocol, platform.endpoint, subscription.arn)
-        body = orjson.dumps(shown).decode()
-    incoming = Incoming(body, {}, notification.group, notification.deduplication, trace=notification.trace)
-    await platform.queues.add(sending, queue, incoming, notification.sender, platform.clock.now_ms())
-
-
-def _tell(
-    subscription: Subscription, notification: Notification | None, failure: _Failure, delay: int | None
-) -> None:
+def _tell(what: str, subscription: Subscription, failure: Failure, delay: int | None) -> None:
     log.warning(
         "%s was not delivered to %s %s: %s; %s",
-        "a confirmation request" if notification is None else f"notification {notification.id}",
+        what,
         subscription.protocol,
-        subscription.endpoint,
+        without_secret(subscription.endpoint),
         failure.text,
         "given up" if delay is None else f"again in {delay / 1000:g} s",
     )

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 from nightbus.aws.errors import AwsError
+
+_PREFIX = "Invalid parameter: "
 
 
 def invalid(text: str) -> AwsError:
-    return AwsError("InvalidParameter", f"Invalid parameter: {text}")
+    return AwsError("InvalidParameter", f"{_PREFIX}{text}")
+
+
+@contextlib.contextmanager
+def attributes_named() -> Iterator[None]:
+    """Where attributes are given all at once, what is wrong with one of them is said of `Attributes`."""
+    try:
+        yield
+    except AwsError as error:
+        if error.code != "InvalidParameter":
+            raise
+        raise invalid(f"Attributes Reason: {error.message.removeprefix(_PREFIX)}") from None
 
 
 def no_topic() -> AwsError:

@@ -1,24 +1,21 @@
 """How does an HTTP endpoint get a notification? One POST with SNS's headers; whatever is not 2xx is a refusal.
 
-https://docs.aws.amazon.com/sns/latest/dg/SendMessageToHttp.prepare.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html. Redirects are not followed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import http.client
-import urllib.error
-import urllib.request
-from typing import Any
+import base64
+import contextlib
+import ssl
+from collections.abc import Mapping
+from urllib.parse import SplitResult, unquote, urlsplit
 
-import orjson
-
-from nightbus.aws.ids import new_uuid
-from nightbus.messaging.notification import timestamp
-from nightbus.messaging.topic import Subscription
-
-_TIMEOUT_SECONDS = 15.0
+TIMEOUT_SECONDS = 15.0
+_MOST_HEAD, _MOST_DRAINED = 65_536, 65_536
 _TOO_MANY, _SERVER_ERROR = 429, 500
+_PORTS = {"http": 80, "https": 443}
 
 
 class Refused(Exception):
@@ -29,54 +26,68 @@ class Refused(Exception):
         self.permanent = permanent
 
 
-def confirmation(topic_arn: str, token: str, time: int, endpoint: str) -> dict[str, Any]:
-    """The message that asks an endpoint to confirm; `endpoint` is the node's base URL."""
-    url = f"{endpoint}/?Action=ConfirmSubscription&Version=2010-03-31&TopicArn={topic_arn}&Token={token}"
-    return {
-        "Type": "SubscriptionConfirmation",
-        "MessageId": new_uuid(),
-        "Token": token,
-        "TopicArn": topic_arn,
-        "Message": f"You have chosen to subscribe to the topic {topic_arn}.\n"
-        "To confirm the subscription, visit the SubscribeURL included in this message.",
-        "SubscribeURL": url,
-        "Timestamp": timestamp(time),
-        "SignatureVersion": "1",
-        "Signature": "",
-        "SigningCertURL": f"{endpoint}/_nightbus/sns/certificate.pem",
-    }
-
-
-async def post(subscription: Subscription, topic_arn: str, body: Any, kind: str, raw: bool) -> None:
+async def post(url: str, headers: Mapping[str, str], body: bytes, tls: ssl.SSLContext) -> None:
     """Raises Refused."""
-    data = body.encode() if raw else orjson.dumps(body)
-    headers = {
-        "Content-Type": "text/plain; charset=UTF-8",
-        "User-Agent": "Amazon Simple Notification Service Agent",
-        "x-amz-sns-message-type": kind,
-        "x-amz-sns-message-id": new_uuid() if raw else body["MessageId"],
-        "x-amz-sns-topic-arn": topic_arn,
-    }
-    if kind == "Notification":
-        headers["x-amz-sns-subscription-arn"] = subscription.arn
-    if raw:
-        headers["x-amz-sns-rawdelivery"] = "true"
-    await asyncio.to_thread(_post, subscription.endpoint, data, headers)
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-def _post(url: str, data: bytes, headers: dict[str, str]) -> None:
-    request = urllib.request.Request(url, data, headers, method="POST")  # noqa: S310 - http(s) was checked
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
     try:
-        with opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
-            response.read()
-    except urllib.error.HTTPError as refusal:
-        permanent = refusal.code < _SERVER_ERROR and refusal.code != _TOO_MANY
-        raise Refused(f"HTTP {refusal.code}", permanent) from refusal
-    except (OSError, http.client.HTTPException) as broken:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            status = await _exchange(urlsplit(url), headers, body, tls)
+    except TimeoutError:
+        raise Refused(f"no answer within {TIMEOUT_SECONDS:g} s", permanent=False) from None
+    except (OSError, ValueError, EOFError) as broken:
         raise Refused(f"{type(broken).__name__}: {broken}", permanent=False) from broken
+    if not 200 <= status < 300:
+        raise Refused(f"HTTP {status}", permanent=status < _SERVER_ERROR and status != _TOO_MANY)
+
+
+async def _exchange(url: SplitResult, headers: Mapping[str, str], body: bytes, tls: ssl.SSLContext) -> int:
+    port = url.port or _PORTS[url.scheme]
+    reader, writer = await asyncio.open_connection(
+        url.hostname, port, ssl=tls if url.scheme == "https" else None, limit=_MOST_HEAD
+    )
+    try:
+        writer.write(_head(url, headers, len(body)) + body)
+        await writer.drain()
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            status = int(head.split(None, 2)[1])
+            if status >= 200:
+                break
+        await _drain(reader, head)
+        return status
+    except asyncio.LimitOverrunError:
+        raise ValueError("the answer's head is too long") from None
+    except IndexError:
+        raise ValueError("the answer is not HTTP") from None
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await writer.wait_closed()
+
+
+def _head(url: SplitResult, headers: Mapping[str, str], length: int) -> bytes:
+    host = url.netloc.rpartition("@")[2]
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    lines = {"Host": host, "Connection": "close", "Content-Length": str(length), **headers}
+    if url.username is not None:
+        given = f"{unquote(url.username)}:{unquote(url.password or '')}"
+        lines["Authorization"] = f"Basic {base64.b64encode(given.encode()).decode()}"
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST {target} HTTP/1.1\r\n{text}\r\n".encode()
+
+
+async def _drain(reader: asyncio.StreamReader, head: bytes) -> None:
+    """Let the endpoint send its answer to the end, where that is near, rather than break the connection."""
+    for line in head.lower().split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name == b"content-length" and value.strip().isdigit():
+            with contextlib.suppress(EOFError):
+                await reader.readexactly(min(int(value), _MOST_DRAINED))
+
+
+def without_secret(endpoint: str) -> str:
+    """An endpoint as a log may show it: a URL's user and password are nobody's business."""
+    if "@" not in endpoint or "://" not in endpoint:
+        return endpoint
+    scheme, _, rest = endpoint.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -41,10 +42,6 @@ async def publish(
     if phone_number is not None:
         raise not_supported("sns", "Publish", "PhoneNumber")
     topic = await _topic(ctx, topic_arn or target_arn)
-    caller = ctx.caller
-    if caller.service and not topic.permits(caller.service, caller.source_arn):
-        text = f"{caller.service} is not authorized to perform: SNS:Publish on resource: {topic.arn}"
-        raise AwsError("AuthorizationError", text, 403)
     entry = {
         "Message": message,
         "Subject": subject,
@@ -54,7 +51,7 @@ async def publish(
         "MessageGroupId": message_group_id,
     }
     notification = _notification(ctx, topic, entry)
-    if _size(notification) > topic.largest:
+    if _size(message, notification) > topic.largest:
         raise invalid("Message too long")
     sending = Sending()
     accepted = await ctx.platform.topics.add(sending, topic, notification)
@@ -79,7 +76,7 @@ async def publish_batch(
                     {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
                 )
                 continue
-            total += _size(notification)
+            total += _size(entry["Message"], notification)
             if total > topic.largest:
                 text = f"The length of all the messages put together is more than the limit of {topic.largest} bytes"
                 raise AwsError("BatchRequestTooLong", text)
@@ -106,6 +103,10 @@ async def _topic(ctx: Context, arn: str | None) -> Topic:
     topic = await ctx.platform.topics.find_arn(arn)
     if topic is None:
         raise no_topic()
+    caller = ctx.caller
+    if caller.service and not topic.permits(caller.service, caller.source_arn):
+        text = f"{caller.service} is not authorized to perform: SNS:Publish on resource: {topic.arn}"
+        raise AwsError("AuthorizationError", text, 403)
     return topic
 
 
@@ -177,6 +178,7 @@ def _bodies(message: str, structure: str | None) -> dict[str, str]:
         raise invalid("MessageStructure")
     try:
         value = parse_json(message)
+        _refuse_twice_named(message)
     except ValueError:
         raise invalid("Message Structure - JSON message body failed to parse") from None
     if not isinstance(value, dict) or not isinstance(value.get("default"), str):
@@ -184,10 +186,17 @@ def _bodies(message: str, structure: str | None) -> dict[str, str]:
     return {protocol: body for protocol, body in value.items() if isinstance(body, str)}
 
 
+def _refuse_twice_named(message: str) -> None:
+    """A protocol may have one body only. Raises ValueError."""
+    names = [name for name, _ in json.loads(message, object_pairs_hook=list)]
+    if len(set(names)) < len(names):
+        raise ValueError("a name is there twice")
+
+
 def _subject(subject: str | None) -> str:
     if subject is None:
         return ""
-    if not subject or len(subject) > _LONGEST_SUBJECT or not subject.isascii() or not subject.isprintable():
+    if not subject or len(subject) > _LONGEST_SUBJECT or not subject.isprintable():
         raise invalid("Subject")
     return subject
 
@@ -227,9 +236,11 @@ def _bad_attribute(text: str) -> AwsError:
     return AwsError("ParameterValueInvalid", text)
 
 
-def _size(notification: Notification) -> int:
-    total = max(len(body.encode()) for body in notification.bodies.values())
+def _size(message: str, notification: Notification) -> int:
+    """Of the message as it was given and of its attributes, in bytes."""
+    total = len(message.encode())
     for name, value in notification.attributes.items():
-        content = value.get("StringValue") or value.get("BinaryValue", "")
-        total += len(name.encode()) + len(value["DataType"]) + len(content.encode())
+        binary = value.get("BinaryValue")
+        content = value["StringValue"].encode() if binary is None else base64.b64decode(binary)
+        total += len(name.encode()) + len(value["DataType"]) + len(content)
     return total

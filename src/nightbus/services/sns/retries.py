@@ -11,9 +11,37 @@ from typing import Any
 
 import orjson
 
-# Endpoints of AWS's own: at once, after a second, growing from 1 to 20 seconds, then every 20 seconds for 23 days.
-_AT_ONCE, _AFTER_A_SECOND, _GROWING, _LAST = 3, 2, 10, 100_000
-_LONGEST_MS = 20_000
+from nightbus.bus.json_text import write_json
+
+PLAIN = "text/plain; charset=UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Retries at once, then `early`, then growing from `shortest` to `longest`, then `late` ones; in milliseconds."""
+
+    at_once: int
+    early: int
+    growing: int
+    late: int
+    shortest: int
+    longest: int
+
+    def delay(self, attempt: int) -> int | None:
+        """From failed `attempt` (1 for the first) to the next one; None when it was the last."""
+        retry = attempt - self.at_once
+        if retry <= 0:
+            return 0
+        retry -= self.early
+        if retry <= 0:
+            return self.shortest
+        if retry <= self.growing:
+            return round(self.shortest * math.pow(self.longest / self.shortest, retry / self.growing))
+        return self.longest if retry - self.growing <= self.late else None
+
+
+AWS_ENDPOINTS = Phases(at_once=3, early=2, growing=10, late=100_000, shortest=1000, longest=20_000)
+SMTP = Phases(at_once=0, early=2, growing=10, late=38, shortest=10_000, longest=600_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,60 +56,74 @@ class HttpPolicy:
     numMaxDelayRetries: int = 0
     backoffFunction: str = "linear"
 
+    def delay(self, attempt: int) -> int | None:
+        """First without delay, then the shortest, then growing, then the longest; in milliseconds."""
+        retry = attempt
+        if retry > self.numRetries:
+            return None
+        if retry <= self.numNoDelayRetries:
+            return 0
+        retry -= self.numNoDelayRetries
+        if retry <= self.numMinDelayRetries:
+            return self.minDelayTarget * 1000
+        retry -= self.numMinDelayRetries
+        growing = max(
+            1, self.numRetries - self.numNoDelayRetries - self.numMinDelayRetries - self.numMaxDelayRetries
+        )
+        if retry > growing:
+            return self.maxDelayTarget * 1000
+        return int(self._between(retry / growing) * 1000)
 
-def http_policy(topic_policy: str, subscription_policy: str) -> HttpPolicy:
+    def _between(self, share: float) -> float:
+        """From the shortest to the longest delay along the backoff function."""
+        span = self.maxDelayTarget - self.minDelayTarget
+        powers = {"linear": 1.0, "arithmetic": 2.0, "geometric": 3.0}
+        if self.backoffFunction == "exponential":
+            grown = math.pow(2.0, share) - 1
+        else:
+            grown = math.pow(share, powers[self.backoffFunction])
+        return self.minDelayTarget + span * grown
+
+    def total_seconds(self) -> float:
+        """How long all retries together wait."""
+        return sum((self.delay(attempt) or 0) / 1000 for attempt in range(1, self.numRetries + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class HttpDelivery:
+    """How an HTTP endpoint is served; `per_second` 0 is as fast as it goes."""
+
+    retries: HttpPolicy
+    content_type: str = PLAIN
+    per_second: int = 0
+
+    def shown(self) -> str:
+        """As EffectiveDeliveryPolicy of a subscription."""
+        policy: dict[str, Any] = {
+            "healthyRetryPolicy": _as_given(self.retries),
+            "sicklyRetryPolicy": None,
+            "throttlePolicy": {"maxReceivesPerSecond": self.per_second} if self.per_second else None,
+            "requestPolicy": {"headerContentType": self.content_type},
+            "guaranteed": False,
+        }
+        return write_json(policy)
+
+
+def _as_given(policy: HttpPolicy) -> dict[str, Any]:
+    return {name: getattr(policy, name) for name in HttpPolicy.__dataclass_fields__}
+
+
+def http_delivery(topic_policy: str, subscription_policy: str) -> HttpDelivery:
     """The subscription's own policy over its topic's over the default."""
-    given: dict[str, Any] = {}
-    if topic_policy:
-        http = orjson.loads(topic_policy).get("http") or {}
-        given |= http.get("defaultHealthyRetryPolicy") or {}
-        if http.get("disableSubscriptionOverrides"):
-            subscription_policy = ""
-    if subscription_policy:
-        given |= orjson.loads(subscription_policy).get("healthyRetryPolicy") or {}
-    return HttpPolicy(**given)
-
-
-def aws_delay(attempt: int) -> int | None:
-    """Milliseconds from failed `attempt` (1 for the first) to the next one; None when it was the last."""
-    retry = attempt
-    if retry <= _AT_ONCE:
-        return 0
-    retry -= _AT_ONCE
-    if retry <= _AFTER_A_SECOND:
-        return 1000
-    retry -= _AFTER_A_SECOND
-    if retry <= _GROWING:
-        return 1000 + (_LONGEST_MS - 1000) * retry // _GROWING
-    return _LONGEST_MS if retry - _GROWING <= _LAST else None
-
-
-def http_delay(policy: HttpPolicy, attempt: int) -> int | None:
-    """The same by an HTTP policy: first without delay, then the shortest, then growing, then the longest."""
-    retry = attempt
-    if retry > policy.numRetries:
-        return None
-    if retry <= policy.numNoDelayRetries:
-        return 0
-    retry -= policy.numNoDelayRetries
-    if retry <= policy.numMinDelayRetries:
-        return policy.minDelayTarget * 1000
-    retry -= policy.numMinDelayRetries
-    growing = max(
-        1,
-        policy.numRetries - policy.numNoDelayRetries - policy.numMinDelayRetries - policy.numMaxDelayRetries,
+    http = (orjson.loads(topic_policy).get("http") if topic_policy else None) or {}
+    own = orjson.loads(subscription_policy) if subscription_policy else {}
+    if http.get("disableSubscriptionOverrides"):
+        own = {}
+    retries = (http.get("defaultHealthyRetryPolicy") or {}) | (own.get("healthyRetryPolicy") or {})
+    request = (http.get("defaultRequestPolicy") or {}) | (own.get("requestPolicy") or {})
+    throttle = (http.get("defaultThrottlePolicy") or {}) | (own.get("throttlePolicy") or {})
+    return HttpDelivery(
+        HttpPolicy(**retries),
+        request.get("headerContentType") or PLAIN,
+        throttle.get("maxReceivesPerSecond") or 0,
     )
-    if retry > growing:
-        return policy.maxDelayTarget * 1000
-    return int(_between(policy, retry / growing) * 1000)
-
-
-def _between(policy: HttpPolicy, share: float) -> float:
-    """From the shortest to the longest delay along the backoff function."""
-    span = policy.maxDelayTarget - policy.minDelayTarget
-    powers = {"linear": 1.0, "arithmetic": 2.0, "geometric": 3.0}
-    if policy.backoffFunction == "exponential":
-        grown = math.pow(2.0, share) - 1
-    else:
-        grown = math.pow(share, powers[policy.backoffFunction])
-    return policy.minDelayTarget + span * grown

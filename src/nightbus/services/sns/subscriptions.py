@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Any
-from urllib.parse import urlsplit
 
-import orjson
-
-from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex, new_uuid
 from nightbus.aws.pagination import page
-from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
-from nightbus.messaging.topic import BODY_SCOPE, SUBSCRIPTION, subscription_arn, subscription_key
-from nightbus.messaging.topics import DELIVERIES
+from nightbus.messaging.queue import FIFO_SUFFIX
+from nightbus.messaging.topic import (
+    BODY_SCOPE,
+    ENDED,
+    SUBSCRIPTION,
+    TOPIC,
+    subscription_arn,
+    subscription_key,
+)
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import invalid, invalid_token
+from nightbus.services.sns.callers import is_signed
+from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_size
+from nightbus.services.sns.errors import attributes_named, invalid, invalid_token
+from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, asking
 from nightbus.services.sns.records import (
     change_subscription,
     subscription_record,
     topic_of,
     topic_record,
 )
-from nightbus.services.sns.values import check_subscription_attribute
-from nightbus.store.interface import SYSTEM, Change, Conflict, DeleteRecord, Enqueue, PutRecord, Record
+from nightbus.services.sns.subscription_values import check_subscription_attribute
+from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
 _PENDING = "pending confirmation"
-_CONFIRMED_AT_ONCE = ("sqs", "lambda")
-_ASKED = ("http", "https")
-_ELSEWHERE = ("email", "email-json", "sms", "application", "firehose")
-_REMOVED_WHEN_EMPTY = ("FilterPolicy", "RedrivePolicy", "DeliveryPolicy")
+_STACKS = "cloudformation.amazonaws.com"
 
 
 async def subscribe(
@@ -46,56 +47,21 @@ async def subscribe(
 ) -> dict[str, Any]:
     scope, topic = await topic_record(ctx, topic_arn)
     given = {name: value for name, value in (attributes or {}).items() if value}
-    _check_endpoint(topic.key, protocol, endpoint or "")
-    by_body = given.get("FilterPolicyScope") == BODY_SCOPE
-    for name, value in given.items():
-        check_subscription_attribute(name, value, protocol, by_body)
+    check_endpoint(topic.key, protocol, endpoint or "", ctx.platform.mail is not None)
+    check_size(protocol, int(topic.value["attributes"].get("MaximumMessageSize", 0)))
+    by_body, fifo = given.get("FilterPolicyScope") == BODY_SCOPE, topic.key.endswith(FIFO_SUFFIX)
+    with attributes_named():
+        for name, value in given.items():
+            check_subscription_attribute(name, value, protocol, by_body, scope, fifo)
     standing = await _standing(ctx, scope, topic.key, protocol, endpoint or "")
     if standing is None:
         standing = await _make(ctx, scope, topic, protocol, endpoint or "", given)
     elif any(standing.value["attributes"].get(name) != value for name, value in given.items()):
         raise invalid("Attributes Reason: Subscription already exists with different attributes")
+    elif not standing.value["confirmed"]:
+        await _ask_again(ctx, scope, standing)
     shown = standing.value["confirmed"] or return_subscription_arn
     return {"SubscriptionArn": subscription_arn(scope, standing.key) if shown else _PENDING}
-
-
-def _check_endpoint(topic: str, protocol: str, endpoint: str) -> None:
-    if protocol in _ELSEWHERE:
-        raise not_supported("sns", "Subscribe", f"protocol {protocol}")
-    if protocol not in (*_CONFIRMED_AT_ONCE, *_ASKED):
-        raise invalid(f"Amazon SNS: Does not support this protocol string: {protocol}")
-    fifo = topic.endswith(FIFO_SUFFIX)
-    if protocol == "sqs":
-        place = queue_place(endpoint)
-        if place is None:
-            raise invalid("SQS endpoint ARN")
-        if place[1].endswith(FIFO_SUFFIX) and not fifo:
-            raise invalid(
-                "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics"
-            )
-    elif fifo:
-        raise invalid(f"Invalid protocol type: {protocol}")
-    elif protocol == "lambda":
-        if not _is_function(endpoint):
-            raise invalid("Lambda endpoint ARN")
-    else:
-        _check_url(protocol, endpoint)
-
-
-def _is_function(text: str) -> bool:
-    try:
-        parsed = Arn.parse(text)
-    except ValueError:
-        return False
-    return parsed.service == "lambda" and parsed.resource.startswith("function:")
-
-
-def _check_url(protocol: str, endpoint: str) -> None:
-    parts = urlsplit(endpoint)
-    if parts.scheme != protocol:
-        raise invalid("Endpoint must match the specified protocol")
-    if not parts.hostname:
-        raise invalid("Endpoint")
 
 
 async def _standing(ctx: Context, scope: Scope, topic: str, protocol: str, endpoint: str) -> Record | None:
@@ -108,63 +74,78 @@ async def _standing(ctx: Context, scope: Scope, topic: str, protocol: str, endpo
 async def _make(
     ctx: Context, scope: Scope, topic: Record, protocol: str, endpoint: str, attributes: dict[str, str]
 ) -> Record:
-    confirmed = protocol in _CONFIRMED_AT_ONCE
+    confirmed = protocol in CONFIRMED_AT_ONCE
+    now = ctx.now_ms()
     value = {
         "protocol": protocol,
         "endpoint": endpoint,
         "attributes": attributes,
         "confirmed": confirmed,
         "token": "" if confirmed else new_hex(64),
+        "asked": now,
         "principal": ctx.caller.arn,
         "owner": ctx.account,
     }
     key = subscription_key(topic.key, new_uuid())
     changes: list[Change] = [PutRecord(scope, SUBSCRIPTION, key, value, expect=0)]
     if not confirmed:
-        changes.append(_question(ctx, scope, key))
+        changes += asking(SUBSCRIBE, scope, key, now)
     await ctx.store.commit(*changes)
     ctx.platform.topics.changed(topic_of(scope, key))
     return Record(key, value, 1)
 
 
-def _question(ctx: Context, scope: Scope, key: str) -> Enqueue:
-    """The delivery that asks the endpoint whether it wants to subscribe."""
-    now = ctx.now_ms()
-    question = {"scope": list(scope), "subscription": key, "attempt": 1, "asked": now}
-    return Enqueue(SYSTEM, DELIVERIES, orjson.dumps(question), now)
-
-
-async def confirm_subscription(
-    ctx: Context, *, topic_arn: str, token: str, authenticate_on_unsubscribe: str | None = None
-) -> dict[str, Any]:
-    scope, topic = await topic_record(ctx, topic_arn)
-    for record in await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic.key)):
-        known = record.value["token"]
-        if known and hmac.compare_digest(known, token):
-            value = {
-                **record.value,
-                "confirmed": True,
-                "authenticated": authenticate_on_unsubscribe == "true",
-            }
-            await ctx.store.commit(PutRecord(scope, SUBSCRIPTION, record.key, value))
-            ctx.platform.topics.changed(topic_arn)
-            return {"SubscriptionArn": subscription_arn(scope, record.key)}
-    raise invalid("Token")
+async def _ask_again(ctx: Context, scope: Scope, record: Record) -> None:
+    """Who is subscribed once more before he answered is sent his token once more."""
+    arn, now = subscription_arn(scope, record.key), ctx.now_ms()
+    await change_subscription(ctx, arn, lambda record: {**record.value, "asked": now})
+    await ctx.store.commit(*asking(SUBSCRIBE, scope, record.key, now))
 
 
 async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:
-    try:
-        scope, record = await subscription_record(ctx, subscription_arn)
-    except AwsError as error:
-        if error.code == "NotFound":
-            return
-        raise
-    topic = topic_of(scope, record.key)
-    try:
-        await ctx.store.commit(DeleteRecord(scope, SUBSCRIPTION, record.key, record.revision))
-    except Conflict:
-        await unsubscribe(ctx, subscription_arn=subscription_arn)
-    ctx.platform.topics.changed(topic)
+    """One that is not there is ended as well."""
+    while True:
+        try:
+            scope, record = await subscription_record(ctx, subscription_arn)
+        except AwsError as error:
+            if error.code == "NotFound":
+                return
+            raise
+        if not record.value["confirmed"]:
+            if ctx.caller.service == _STACKS:
+                return  # as on AWS, a stack leaves what nobody confirmed to be forgotten
+            text = "Cannot unsubscribe a subscription that is pending confirmation"
+            raise invalid(f"SubscriptionArn Reason: {text}")
+        _check_may_end(ctx, subscription_arn, record)
+        try:
+            await ctx.store.commit(*await _ending(ctx, scope, record))
+        except Conflict:
+            continue
+        ctx.platform.topics.changed(topic_of(scope, record.key))
+        return
+
+
+def _check_may_end(ctx: Context, arn: str, record: Record) -> None:
+    value = record.value
+    if not is_signed(ctx.caller) and (value["protocol"] in CONFIRMED_AT_ONCE or value.get("guarded")):
+        text = f"User: anonymous is not authorized to perform: SNS:Unsubscribe on resource: {arn}"
+        raise AwsError("AuthorizationError", text, 403)
+
+
+async def _ending(ctx: Context, scope: Scope, record: Record) -> list[Change]:
+    """Who did not end it himself is told, and may take it back."""
+    changes: list[Change] = [DeleteRecord(scope, SUBSCRIPTION, record.key, record.revision)]
+    topic = await ctx.store.get(scope, TOPIC, record.key.partition(":")[0])
+    if topic is not None:
+        counted = {**topic.value, "deleted": topic.value["deleted"] + 1}
+        changes.append(PutRecord(scope, TOPIC, topic.key, counted, topic.revision))
+    by_owner = is_signed(ctx.caller) and ctx.account == record.value["owner"]
+    if not by_owner and record.value["protocol"] not in CONFIRMED_AT_ONCE:
+        now = ctx.now_ms()
+        ended = {**record.value, "confirmed": False, "token": new_hex(64), "asked": now}
+        changes.append(PutRecord(scope, ENDED, record.key, ended))
+        changes += asking(RESTORE, scope, record.key, now)
+    return changes
 
 
 async def list_subscriptions(ctx: Context, *, next_token: str | None = None) -> dict[str, Any]:
@@ -193,41 +174,3 @@ def _shown(scope: Scope, record: Record) -> dict[str, str]:
         "Endpoint": record.value["endpoint"],
         "TopicArn": topic_of(scope, record.key),
     }
-
-
-async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) -> dict[str, Any]:
-    scope, record = await subscription_record(ctx, subscription_arn)
-    value = record.value
-    known = {
-        "SubscriptionArn": subscription_arn,
-        "TopicArn": topic_of(scope, record.key),
-        "Owner": value["owner"],
-        "Protocol": value["protocol"],
-        "Endpoint": value["endpoint"],
-        "RawMessageDelivery": "false",
-        "PendingConfirmation": "false" if value["confirmed"] else "true",
-        "ConfirmationWasAuthenticated": "true"
-        if value["protocol"] in _CONFIRMED_AT_ONCE or value.get("authenticated")
-        else "false",
-        "SubscriptionPrincipal": value["principal"],
-    }
-    if "FilterPolicy" in value["attributes"]:
-        known["FilterPolicyScope"] = "MessageAttributes"
-    return {"Attributes": {**known, **value["attributes"]}}
-
-
-async def set_subscription_attributes(
-    ctx: Context, *, subscription_arn: str, attribute_name: str, attribute_value: str = ""
-) -> None:
-    def changed(record: Record) -> dict[str, Any]:
-        attributes: dict[str, str] = dict(record.value["attributes"])
-        if not attribute_value and attribute_name in _REMOVED_WHEN_EMPTY:
-            attributes.pop(attribute_name, None)
-            return {**record.value, "attributes": attributes}
-        attributes[attribute_name] = attribute_value
-        by_body = attributes.get("FilterPolicyScope") == BODY_SCOPE
-        for name in {attribute_name, "FilterPolicy"} & set(attributes):
-            check_subscription_attribute(name, attributes[name], record.value["protocol"], by_body)
-        return {**record.value, "attributes": attributes}
-
-    await change_subscription(ctx, subscription_arn, changed)

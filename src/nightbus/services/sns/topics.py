@@ -6,14 +6,23 @@ import json
 import re
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import page
 from nightbus.messaging.deduplication import log_of
 from nightbus.messaging.queue import FIFO_SUFFIX
-from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, subscription_key, topic_arn, topic_place
+from nightbus.messaging.topic import (
+    ENDED,
+    SUBSCRIPTION,
+    TOPIC,
+    Topic,
+    subscription_key,
+    topic_arn,
+    topic_place,
+)
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import invalid, invalid_token
+from nightbus.services.sns.endpoints import check_size
+from nightbus.services.sns.errors import attributes_named, invalid, invalid_token
 from nightbus.services.sns.records import change_topic, topic_record
 from nightbus.services.sns.tags import as_map
 from nightbus.services.sns.values import check_topic_attribute
@@ -47,8 +56,9 @@ async def create_topic(
     plain = name.removesuffix(FIFO_SUFFIX) if fifo else name
     if not _NAME.fullmatch(plain) or (fifo and plain == name):
         raise invalid("Topic Name")
-    for attribute, value in given.items():
-        check_topic_attribute(attribute, value, fifo or attribute == "FifoTopic")
+    with attributes_named():
+        for attribute, value in given.items():
+            check_topic_attribute(attribute, value, fifo or attribute == "FifoTopic")
     kept = {attribute: value for attribute, value in given.items() if attribute != "FifoTopic"}
     made = {"id": new_hex(12), "attributes": kept, "tags": as_map(tags or []), "deleted": 0}
     arn = topic_arn(ctx.scope, name)
@@ -81,10 +91,14 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
     record = await ctx.store.get(scope, TOPIC, name)
     if record is None:
         return
-    subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(name))
+    subscriptions = [
+        DeleteRecord(scope, kind, one.key)
+        for kind in (SUBSCRIPTION, ENDED)
+        for one in await ctx.store.list(scope, kind, prefix=subscription_key(name))
+    ]
     await ctx.store.commit(
         DeleteRecord(scope, TOPIC, name),
-        *[DeleteRecord(scope, SUBSCRIPTION, one.key) for one in subscriptions],
+        *subscriptions,
         TrimLog(scope, log_of(Topic.of(scope, record, ()).topic)),
     )
     ctx.platform.topics.changed(topic_arn)
@@ -124,8 +138,9 @@ def _effective(record: Record) -> str:
     if not given:
         return _EFFECTIVE
     effective = json.loads(_EFFECTIVE)
-    http = json.loads(given).get("http") or {}
-    effective["http"]["defaultHealthyRetryPolicy"] |= http.get("defaultHealthyRetryPolicy") or {}
+    for name, part in (json.loads(given).get("http") or {}).items():
+        standing = effective["http"].get(name)
+        effective["http"][name] = {**standing, **part} if isinstance(standing, dict) else part
     return json.dumps(effective, separators=(",", ":"))
 
 
@@ -147,11 +162,16 @@ async def set_topic_attributes(
 ) -> None:
     def changed(record: Record) -> dict[str, Any]:
         if attribute_name == "FifoTopic":
-            raise AwsError("InvalidParameter", "Invalid parameter: AttributeName")
+            raise invalid("AttributeName")
         check_topic_attribute(attribute_name, attribute_value, record.key.endswith(FIFO_SUFFIX))
+        if attribute_name == "MaximumMessageSize":
+            for subscription in subscriptions:
+                check_size(subscription.value["protocol"], int(attribute_value))
         attributes = {**record.value["attributes"], attribute_name: attribute_value}
         if not attribute_value and attribute_name in ("Policy", "DeliveryPolicy", "KmsMasterKeyId"):
             del attributes[attribute_name]
         return {**record.value, "attributes": attributes}
 
+    scope, topic = await topic_record(ctx, topic_arn)
+    subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic.key))
     await change_topic(ctx, topic_arn, changed)

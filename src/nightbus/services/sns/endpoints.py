@@ -1,0 +1,91 @@
+"""May this protocol and endpoint subscribe to this topic?
+
+https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.errors import AwsError, not_supported
+from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
+from nightbus.services.sns.carrier import HTTP, MAIL
+from nightbus.services.sns.errors import invalid
+
+CONFIRMED_AT_ONCE = ("sqs", "lambda")
+_ELSEWHERE = ("sms", "application", "firehose")
+_LARGE = 262_144
+_TAKE_LARGE = ("sqs", "lambda", "firehose")
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
+
+
+def check_endpoint(topic: str, protocol: str, endpoint: str, mail: bool) -> None:
+    """`mail`: the node has a server for it. Raises AwsError."""
+    if protocol in _ELSEWHERE:
+        raise not_supported("sns", "Subscribe", f"protocol {protocol}")
+    if protocol not in (*CONFIRMED_AT_ONCE, *HTTP, *MAIL):
+        raise invalid(f"Amazon SNS: Does not support this protocol string: {protocol}")
+    fifo = topic.endswith(FIFO_SUFFIX)
+    if protocol == "sqs":
+        _check_queue(endpoint, fifo)
+    elif fifo:
+        raise invalid(f"Invalid protocol type: {protocol}")
+    elif protocol == "lambda":
+        if not _is_function(endpoint):
+            raise invalid("Lambda endpoint ARN")
+    elif protocol in HTTP:
+        _check_url(protocol, endpoint)
+    else:
+        _check_address(protocol, endpoint, mail)
+
+
+def check_size(protocol: str, largest: int) -> None:
+    """Messages above 256 KiB reach queues and functions only."""
+    if largest > _LARGE and protocol not in _TAKE_LARGE:
+        raise invalid(
+            f"MaximumMessageSize: a topic with a value above {_LARGE} can have only Amazon SQS, AWS Lambda and"
+            f" Amazon Data Firehose subscriptions, not {protocol}"
+        )
+
+
+def _check_queue(endpoint: str, fifo: bool) -> None:
+    place = queue_place(endpoint)
+    if place is None:
+        raise invalid("SQS endpoint ARN")
+    if place[1].endswith(FIFO_SUFFIX) and not fifo:
+        raise invalid(
+            "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics"
+        )
+
+
+def _is_function(text: str) -> bool:
+    try:
+        parsed = Arn.parse(text)
+    except ValueError:
+        return False
+    return parsed.service == "lambda" and parsed.resource.startswith("function:")
+
+
+def _check_url(protocol: str, endpoint: str) -> None:
+    if not endpoint.startswith(f"{protocol}://"):
+        raise invalid("Endpoint must match the specified protocol")
+    try:
+        parts = urlsplit(endpoint)
+        named = parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not named or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        raise invalid("Endpoint Reason: invalid URL")
+
+
+def _check_address(protocol: str, endpoint: str, mail: bool) -> None:
+    if not mail:
+        text = (
+            f"sns:Subscribe with protocol {protocol} needs an SMTP server, and this node has none: name one by"
+            " NIGHTBUS_SMTP=smtp://user:password@host:port?from=address, or `smtp` in nightbus.toml."
+        )
+        raise AwsError("NotImplementedException", text, 501)
+    if not _ADDRESS.fullmatch(endpoint) or not endpoint.isprintable():
+        raise invalid("Email address")

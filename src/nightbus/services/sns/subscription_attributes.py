@@ -1,0 +1,65 @@
+"""A subscription's attributes, shown and set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.messaging.queue import FIFO_SUFFIX
+from nightbus.messaging.topic import BODY_SCOPE
+from nightbus.services.context import Context
+from nightbus.services.sns.carrier import HTTP
+from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE
+from nightbus.services.sns.records import change_subscription, subscription_record, topic_of, topic_record
+from nightbus.services.sns.retries import http_delivery
+from nightbus.services.sns.subscription_values import check_subscription_attribute
+from nightbus.store.interface import Record
+
+_REMOVED_WHEN_EMPTY = ("FilterPolicy", "RedrivePolicy", "DeliveryPolicy")
+
+
+async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) -> dict[str, Any]:
+    scope, record = await subscription_record(ctx, subscription_arn)
+    value = record.value
+    authenticated = value["protocol"] in CONFIRMED_AT_ONCE or value.get("authenticated")
+    known = {
+        "SubscriptionArn": subscription_arn,
+        "TopicArn": topic_of(scope, record.key),
+        "Owner": value["owner"],
+        "Protocol": value["protocol"],
+        "Endpoint": value["endpoint"],
+        "RawMessageDelivery": "false",
+        "PendingConfirmation": "false" if value["confirmed"] else "true",
+        "ConfirmationWasAuthenticated": "true" if authenticated else "false",
+        "SubscriptionPrincipal": value["principal"],
+    }
+    if "FilterPolicy" in value["attributes"]:
+        known["FilterPolicyScope"] = "MessageAttributes"
+    if value["protocol"] in HTTP:
+        _, topic = await topic_record(ctx, known["TopicArn"])
+        own = value["attributes"].get("DeliveryPolicy", "")
+        way = http_delivery(topic.value["attributes"].get("DeliveryPolicy", ""), own)
+        known["EffectiveDeliveryPolicy"] = way.shown()
+    return {"Attributes": {**known, **value["attributes"]}}
+
+
+async def set_subscription_attributes(
+    ctx: Context, *, subscription_arn: str, attribute_name: str, attribute_value: str = ""
+) -> None:
+    scope, _ = await subscription_record(ctx, subscription_arn)
+
+    def changed(record: Record) -> dict[str, Any]:
+        attributes: dict[str, str] = dict(record.value["attributes"])
+        if not attribute_value and attribute_name in _REMOVED_WHEN_EMPTY:
+            attributes.pop(attribute_name, None)
+            return {**record.value, "attributes": attributes}
+        attributes[attribute_name] = attribute_value
+        by_body = attributes.get("FilterPolicyScope") == BODY_SCOPE
+        affected = {attribute_name}
+        if attribute_name == "FilterPolicyScope":
+            affected.add("FilterPolicy")
+        for name in affected & set(attributes):
+            protocol, fifo = record.value["protocol"], FIFO_SUFFIX in record.key
+            check_subscription_attribute(name, attributes[name], protocol, by_body, scope, fifo)
+        return {**record.value, "attributes": attributes}
+
+    await change_subscription(ctx, subscription_arn, changed)

@@ -1,0 +1,24 @@
+"""What becomes of a subscription that nobody confirmed, and of one that nobody restored? It is forgotten."""
+
+from __future__ import annotations
+
+from nightbus.aws.calls import Scope
+from nightbus.messaging.topic import ENDED, SUBSCRIPTION, topic_arn
+from nightbus.services.context import Platform
+from nightbus.services.sns.questions import SUBSCRIBE, VALID_MS
+from nightbus.store.interface import Conflict, DeleteRecord
+
+
+async def forget(platform: Platform, scope: Scope, key: str, question: str) -> None:
+    """Once the time to answer is over, unless it was asked again meanwhile."""
+    kind = SUBSCRIPTION if question == SUBSCRIBE else ENDED
+    record = await platform.store.get(scope, kind, key)
+    if record is None or (kind == SUBSCRIPTION and record.value["confirmed"]):
+        return
+    if record.value["asked"] + VALID_MS > platform.clock.now_ms():
+        return
+    try:
+        await platform.store.commit(DeleteRecord(scope, kind, key, record.revision))
+    except Conflict:
+        return  # answered at the last moment
+    platform.topics.changed(topic_arn(scope, key.partition(":")[0]))
