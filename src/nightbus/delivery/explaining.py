@@ -13,11 +13,9 @@ from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
-from nightbus.delivery.history import Placed, event_text, placed_in
+from nightbus.delivery.history import Placed, event_text, find_event, placed_in
 from nightbus.delivery.rules import Rule, history_log, outcome_log, rules_of
 from nightbus.store.interface import Entry, Store
-
-_MOST_OF_A_MOMENT = 100_000  # events of one millisecond
 
 
 async def explain_event(store: Store, scope: Scope, event_id: str, only: str | None) -> dict[str, Any]:
@@ -63,13 +61,12 @@ def _placed(time: int, placed: Placed) -> dict[str, Any]:
 
 async def _find(store: Store, scope: Scope, event_id: str) -> tuple[str, Entry]:
     """The bus that accepted the event, and its entry in that bus's history, found by the time in its id."""
-    time = event_id_time(event_id)
-    wanted = f'{{"version":"0","id":"{event_id}",'.encode()
-    logs = await store.logs(scope, history_log("")) if time is not None else []
-    for log in logs:
-        for entry in await store.read(scope, log, since=time, until=(time or 0) + 1, limit=_MOST_OF_A_MOMENT):
-            if entry.data.startswith(wanted):
-                return log.removeprefix(history_log("")), entry
+    prefix = history_log("")
+    for log in await store.logs(scope, prefix) if event_id_time(event_id) is not None else ():
+        bus = log.removeprefix(prefix)
+        entry = await find_event(store, scope, bus, event_id)
+        if entry is not None:
+            return bus, entry
     raise AwsError("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
 
 

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 
 import orjson
 
+from nightbus.aws.calls import Scope
+from nightbus.aws.ids import event_id_time
+from nightbus.delivery.rules import history_log
+from nightbus.store.interface import Entry, Store
+
+_MOST_OF_A_MOMENT = 100_000  # events of one millisecond
+
 Placed = tuple[str, str, str, str]  # rule, target id, target ARN, what the target calls it
 
 
@@ -21,3 +28,16 @@ def event_text(data: bytes) -> bytes:
 def placed_in(data: bytes) -> list[Placed]:
     placed = data.partition(b"\n")[2]
     return [(rule, target, arn, name) for rule, target, arn, name in orjson.loads(placed)] if placed else []
+
+
+async def find_event(store: Store, scope: Scope, bus: str, event_id: str) -> Entry | None:
+    """The event in the bus's history, found by the time in its id."""
+    time = event_id_time(event_id)
+    if time is None:
+        return None
+    beginning = f'{{"version":"0","id":"{event_id}",'.encode()
+    log = history_log(bus)
+    for entry in await store.read(scope, log, since=time, until=time + 1, limit=_MOST_OF_A_MOMENT):
+        if entry.data.startswith(beginning):
+            return entry
+    return None

@@ -12,6 +12,23 @@ from nightbus.bus.retry import RetryPolicy
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome
 
 QUEUE = "deliveries"
+_ERROR_CODES = (
+    # what a service's error begins with, and what EventBridge calls it in a dead letter
+    ("AccessDenied", "NO_PERMISSIONS"),
+    ("AuthorizationError", "NO_PERMISSIONS"),
+    ("Throttl", "THROTTLING"),
+    ("TooManyRequests", "THROTTLING"),
+    ("ResourceNotFound", "NO_RESOURCE"),
+    ("NotFound", "NO_RESOURCE"),
+    ("QueueDoesNotExist", "NO_RESOURCE"),
+    ("ResourceConflict", "RESOURCE_MODIFICATION_COLLISION"),
+    ("LimitExceeded", "RESOURCE_LIMIT_EXCEEDED"),
+    ("Invalid", "INVALID_PARAMETER"),
+    ("Validation", "INVALID_PARAMETER"),
+    ("Internal", "INTERNAL_ERROR"),
+    ("ServiceException", "ERROR_FROM_TARGET"),
+    ("ServiceUnavailable", "ERROR_FROM_TARGET"),
+)
 
 
 def encode(delivery: Delivery) -> bytes:
@@ -72,7 +89,10 @@ def dead_letter_attributes(delivery: Delivery, failure: Failed) -> dict[str, dic
     known = {
         "RULE_ARN": delivery.rule_arn,
         "TARGET_ARN": delivery.target["Arn"],
-        "ERROR_CODE": failure.code,
+        "ERROR_CODE": next(
+            (name for beginning, name in _ERROR_CODES if failure.code.startswith(beginning)),
+            "SDK_CLIENT_ERROR",
+        ),
         "ERROR_MESSAGE": failure.message or failure.code,
     }
     if not failure.permanent:
