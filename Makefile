@@ -12,7 +12,7 @@ help:
 	@echo "make test    run every test, with the real sam and aws"
 	@echo "make soak    a million rules and events against the plain evaluator"
 	@echo "make check   types, style, import arrows"
-	@echo "make bench   measure start, memory, invoke, deploy"
+	@echo "make bench   measure start, memory, invoke, deploy; events in and out (ten minutes)"
 
 demo:
 	@scripts/install demo
@@ -45,6 +45,7 @@ bench:
 	@scripts/install test
 	$(BIN)/python bench/node.py
 	$(BIN)/python bench/match.py
+	$(BIN)/python bench/plane.py
 
 clean:
 	rm -rf .venv .nightbus .mypy_cache .ruff_cache .pytest_cache
