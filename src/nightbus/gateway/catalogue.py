@@ -42,7 +42,7 @@ class Catalogue:
         signing = metadata.get("signingName") or metadata.get("endpointPrefix", name)
         self.by_signing_name.setdefault(signing, []).append(name)
         protocols = metadata.get("protocols") or [metadata.get("protocol", "")]
-        if {"query", "ec2"} & set(protocols):
+        if {"query", "ec2"} & set(protocols) or "awsQueryCompatible" in metadata:
             self.by_version.setdefault(metadata.get("apiVersion", ""), []).append(name)
 
     def signed_for(self, signing_name: str) -> Iterable[str]:

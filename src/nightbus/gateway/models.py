@@ -141,10 +141,17 @@ class ServiceModel:
 @functools.cache
 def load_service(name: str) -> ServiceModel:
     """Raises KeyError for a service that botocore does not have."""
+    return ServiceModel(name, read_model(name))
+
+
+def read_model(name: str) -> dict[str, Any]:
+    """The model itself, of which the caller may change what it likes. Raises KeyError."""
     file = _model_file(name)
-    raw = orjson.loads(gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes())
+    raw: dict[str, Any] = orjson.loads(
+        gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    )
     _drop_documentation(raw)
-    return ServiceModel(name, raw)
+    return raw
 
 
 def _model_file(name: str) -> Path:

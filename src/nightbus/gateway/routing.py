@@ -10,6 +10,7 @@ from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.hosts import bucket_of
 from nightbus.gateway.models import OperationModel, ServiceModel, load_service
 from nightbus.gateway.paths import PathRouter
+from nightbus.gateway.query_compatible import is_query_compatible, speaking_query
 from nightbus.gateway.request import WireRequest, parse_query
 
 FORM = "application/x-www-form-urlencoded"
@@ -92,23 +93,28 @@ class Routes:
         form, _ = parse_query(request.body.decode("utf-8", "replace")) if request.body else ({}, {})
         action = form.get("Action") or request.query.get("Action")
         version = form.get("Version") or request.query.get("Version", "")
-        candidates = [service for service in self._services(signed_for, version) if _speaks_query(service)]
+        candidates = [
+            service
+            for service in map(speaking_query, self._services(signed_for, version))
+            if _speaks_query(service)
+        ]
         if action is None:
             if not candidates:
                 return None
             error = AwsError("MissingAction", "The request must contain the parameter Action.")
-            raise Unroutable("query", error, candidates[0])
+            raise Unroutable(_form_protocol(candidates[0]), error, candidates[0])
         for service in candidates:
             operation = service.operations.get(action)
             if operation is not None:
-                return Route(operation, "ec2" if service.protocol == "ec2" else "query")
+                return Route(operation, _form_protocol(service))
         if not candidates and signed_for == "s3":
             return None
         error = AwsError(
             "InvalidAction",
             f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}",
         )
-        raise Unroutable("query", error, candidates[0] if candidates else None)
+        asked = candidates[0] if candidates else None
+        raise Unroutable(_form_protocol(asked) if asked else "query", error, asked)
 
     def _services(self, signed_for: str, version: str) -> Iterable[ServiceModel]:
         names = self._catalogue.signed_for(signed_for) or self._catalogue.by_version.get(version, ())
@@ -144,5 +150,11 @@ class Routes:
 
 
 def _speaks_query(service: ServiceModel) -> bool:
-    protocols = service.metadata.get("protocols") or [service.protocol]
-    return bool({"query", "ec2"} & set(protocols))
+    protocols = {service.protocol, *service.metadata.get("protocols", ())}
+    return bool({"query", "ec2"} & protocols)
+
+
+def _form_protocol(service: ServiceModel) -> str:
+    if service.protocol == "ec2":
+        return "ec2"
+    return "sqs-query" if is_query_compatible(service) else "query"

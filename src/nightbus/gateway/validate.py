@@ -11,6 +11,7 @@ from nightbus.aws.replies import ByteStream
 from nightbus.gateway.accepting import accepts
 from nightbus.gateway.models import OperationModel, Shape
 from nightbus.gateway.patterns import compiled
+from nightbus.gateway.sqs_refusals import refusal
 
 _CODES = {"query": "ValidationError", "rest-xml": "InvalidArgument"}
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -33,6 +34,9 @@ def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
     shape = operation.input
     if shape is None or accepts(shape, params):
         return
+    refused = refusal(shape, params) if operation.service.name == "sqs" else None
+    if refused is not None:
+        raise refused
     found = list(_structure(shape, params, ""))
     if found:
         plural = "s" if len(found) > 1 else ""

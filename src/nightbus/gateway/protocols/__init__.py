@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from nightbus.aws.errors import AwsError
 from nightbus.gateway.models import OperationModel, ServiceModel
-from nightbus.gateway.protocols import cbor, ec2, json, query, rest_json, rest_xml
+from nightbus.gateway.protocols import cbor, ec2, json, query, rest_json, rest_xml, sqs_query
 from nightbus.gateway.request import WireRequest
 from nightbus.gateway.response import WireResponse
 
@@ -30,6 +30,7 @@ class WireProtocol(Protocol):
 PROTOCOLS: dict[str, WireProtocol] = {
     "json": json.Json,
     "query": query.Query,
+    "sqs-query": sqs_query.SqsQuery,
     "ec2": ec2.Ec2,
     "rest-json": rest_json.RestJson,
     "rest-xml": rest_xml.RestXml,

@@ -11,6 +11,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway.models import OperationModel, ServiceModel
 from nightbus.gateway.protocols.jsonbody import dump_body, load, parse_body
 from nightbus.gateway.protocols.values import malformed
+from nightbus.gateway.query_compatible import is_query_compatible, json_type, query_error
 from nightbus.gateway.request import WireRequest
 from nightbus.gateway.response import WireResponse
 
@@ -32,12 +33,13 @@ class Json:
 
     @staticmethod
     def serialize_error(service: ServiceModel | None, error: AwsError, request_id: str) -> WireResponse:
-        body = {"__type": error.code, message_member(service, error.code): error.message, **error.fields}
-        headers = {
-            "x-amzn-requestid": request_id,
-            "content-type": _content_type(service),
-            "x-amzn-errortype": error.code,
-        }
+        kind = error.code
+        headers = {"x-amzn-requestid": request_id, "content-type": _content_type(service)}
+        if service is not None and is_query_compatible(service):
+            kind = json_type(service, error.code)
+            headers["x-amzn-query-error"] = query_error(error)
+        headers["x-amzn-errortype"] = kind.rpartition("#")[2]
+        body = {"__type": kind, message_member(service, error.code): error.message, **error.fields}
         return WireResponse(error.status, headers, orjson.dumps(body, default=str))
 
 

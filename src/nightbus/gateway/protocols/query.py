@@ -108,13 +108,15 @@ def _value(shape: Shape, node: _Node) -> Any:
         return _structure(shape, node)
     if shape.type == "list":
         items = node if shape.flattened else node.get(shape.element.wire_name("member"), _Node())
-        return [_value(shape.element, item) for item in _numbered(items)]
+        only = [node] if shape.flattened and node.text else []  # `AttributeName=All`
+        return [_value(shape.element, item) for item in _numbered(items) or only]
     if shape.type == "map":
         entries = node if shape.flattened else node.get("entry", _Node())
         key_name, value_name = shape.key.wire_name("key"), shape.value.wire_name("value")
+        only = [node] if shape.flattened and key_name in node else []  # `Attribute.Name=…&Attribute.Value=…`
         return {
             entry.get(key_name, _Node()).text or "": _value(shape.value, entry.get(value_name, _Node()))
-            for entry in _numbered(entries)
+            for entry in _numbered(entries) or only
         }
     return parse_text(shape, node.text or "")
 

@@ -16,7 +16,8 @@ _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF))
 
 
 def document(root: Element) -> bytes:
-    return _DECLARATION + ElementTree.tostring(root, encoding="unicode").encode()
+    # A reader turns a plain carriage return into a line feed; one that is escaped stays what it was.
+    return _DECLARATION + ElementTree.tostring(root, encoding="unicode").replace("\r", "&#13;").encode()
 
 
 def text_element(name: str, text: str) -> Element:

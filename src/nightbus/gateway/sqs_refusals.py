@@ -1,0 +1,45 @@
+"""How does SQS refuse parameters that do not fit its model? In words of its own, the same as before it spoke JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.gateway.models import Shape
+
+
+def refusal(shape: Shape, params: Mapping[str, Any]) -> AwsError | None:
+    """None for what SQS says like all others."""
+    missing = next(_missing(shape, params, ""), None)
+    if missing is not None:
+        return AwsError("MissingParameter", f"The request must contain the parameter {missing}.")
+    unknown = next(_unknown(shape, params), None)
+    if unknown is not None:
+        return AwsError("InvalidAttributeName", f"Unknown Attribute {unknown}.")
+    return None
+
+
+def _missing(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name in shape.required:
+        if value.get(name) is None:
+            yield f"{path}{name}"
+    for member, given in _lists(shape, value):
+        for at, one in enumerate(given, 1):
+            if isinstance(one, Mapping):
+                yield from _missing(member.element, one, f"{member.element.name}.{at}.")
+
+
+def _unknown(shape: Shape, value: Mapping[str, Any]) -> Iterator[str]:
+    """Every list of names in SQS's requests is one of attributes."""
+    for member, given in _lists(shape, value):
+        known = member.element.traits.get("enum")
+        if known is not None:
+            yield from (str(one) for one in given if one not in known)
+
+
+def _lists(shape: Shape, value: Mapping[str, Any]) -> Iterator[tuple[Shape, list[Any]]]:
+    for name, member in shape.members.items():
+        given = value.get(name)
+        if member.type == "list" and isinstance(given, list):
+            yield member, given
