@@ -24,10 +24,10 @@ from plane_client import Client
 from plane_endpoint import Endpoint
 from plane_figures import Figures
 from plane_memory import Memory
-from plane_process import listener
+from plane_process import listener, megabytes
 from plane_report import conditions, console_table, markdown
-from plane_rounds import Rounds, Settings
-from plane_wire import address
+from plane_rounds import BASELINE, Rounds, Settings
+from plane_wire import Connection, address
 
 from nodes import RunningNode
 
@@ -39,10 +39,10 @@ QUICK = Settings(
 
 def main() -> None:
     chosen = options().parse_args()
-    settings, client = chosen_settings(chosen), Client(own=chosen.own_client)
+    settings, client, others = chosen_settings(chosen), Client(own=chosen.own_client), peers(chosen)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="nightbus-plane-", dir=chosen.folder) as name:
-        figures = measure(settings, client, peers(chosen), Path(name))
+        figures = measure(settings, client, others, Path(name))
     minutes = (time.monotonic() - began) / 60
     about = conditions(settings, client.name, minutes)
     console_table(figures, about)
@@ -102,15 +102,19 @@ def peers(chosen: argparse.Namespace) -> list[Endpoint]:
     found = []
     for each in chosen.peer:
         name, url = each.split("=", 1)
+        try:
+            Connection(url).close()
+        except OSError as failure:
+            sys.exit(f"{name} does not answer at {url}: {failure}")
         pid = int(pids[name]) if name in pids else listener(address(url)[1])
         found.append(Endpoint(name, url.rstrip("/"), pid))
     return found
 
 
 def measure(settings: Settings, client: Client, others: list[Endpoint], folder: Path) -> Figures:
-    figures = Figures()
+    figures = Figures([BASELINE, NAME, *(peer.name for peer in others)])
     memory = Memory(settings, client, figures, folder, say)
-    memory.found(others)
+    found = {peer.name: megabytes(peer.pid) for peer in others if peer.pid}
     for peer in others:
         peer.clean()
     node = RunningNode(data=folder / "node")
@@ -119,7 +123,7 @@ def measure(settings: Settings, client: Client, others: list[Endpoint], folder: 
         Rounds(settings, client, [own, *others], figures, say).run(folder)
     finally:
         node.stop()
-    memory.run(NAME, others)
+    memory.run(NAME, others, found)
     for peer in others:
         peer.clean()
     return figures

@@ -10,8 +10,8 @@ from plane_memory import IDLE, full_name
 from plane_report import shown
 from plane_rounds import CONNECTIONS, INVOKE, RECEIVE, RESULT, Settings, put_name
 
-WIDTH = 760
-LABEL = 270  # where the bars begin
+WIDTH = 820
+LABEL = 330  # where the bars begin
 VALUE = 90  # kept free behind the longest bar
 BAR, GAP, HEADING = 16, 10, 44
 # One hue an endpoint, told apart by those who see no red or green as well.
@@ -27,22 +27,21 @@ class Panel:
 
 def panels(settings: Settings) -> list[Panel]:
     puts = [put_name(rules, connections) for rules in settings.rules for connections in CONNECTIONS]
-    latencies = [(put_name(1, 1), "ms p50"), (RECEIVE, "ms p50"), (RESULT, "ms p50"), (INVOKE, "ms p50")]
+    took = [put_name(1, 1), RECEIVE, RESULT, INVOKE]
+    held = [IDLE, full_name(settings)]
     return [
         Panel(
-            "Events accepted and delivered a second (more is better)",
-            tuple((each, each, "events/s") for each in puts),
+            "PutEvents, events a second (more is better)",
+            tuple((what.removeprefix("PutEvents, "), what, "events/s") for what in puts),
         ),
-        Panel("Milliseconds, p50 (less is better)", tuple((what, what, unit) for what, unit in latencies)),
-        Panel(
-            "Memory in MB (less is better)", tuple((what, what, "MB") for what in (IDLE, full_name(settings)))
-        ),
+        Panel("Milliseconds, p50 (less is better)", tuple((what, what, "ms p50") for what in took)),
+        Panel("Memory in MB (less is better)", tuple((what, what, "MB") for what in held)),
     ]
 
 
 def chart(figures: Figures, settings: Settings) -> str:
     drawn = panels(settings)
-    names = [name for name in figures.endpoints() if any(_has(figures, panel, name) for panel in drawn)]
+    names = [name for name in figures.endpoints if any(_has(figures, panel, name) for panel in drawn)]
     body, top = legend(names), 40
     for panel in drawn:
         lines, height = draw(panel, figures, names, top)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,9 +27,10 @@ class Figure:
 
 
 class Figures:
-    """All of a run, in the order in which they were first named."""
+    """All of a run, in the order in which they were first named; the columns are given."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoints: Sequence[str]) -> None:
+        self.endpoints = tuple(endpoints)
         self._all: dict[tuple[str, str, str], Figure] = {}
 
     def __iter__(self) -> Iterator[Figure]:
@@ -46,9 +47,6 @@ class Figures:
 
     def find(self, what: str, unit: str, endpoint: str) -> Figure | None:
         return self._all.get((what, unit, endpoint))
-
-    def endpoints(self) -> list[str]:
-        return list(dict.fromkeys(figure.endpoint for figure in self))
 
     def rows(self) -> list[tuple[str, str]]:
         """What was measured, with its unit."""

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import uvloop
 from plane_wire import address, answer_end
@@ -26,8 +27,7 @@ class Sender(asyncio.Protocol):
         self._running = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def start(self) -> None:
         self._began = time.perf_counter()

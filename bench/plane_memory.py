@@ -1,6 +1,6 @@
 """How soon is a node ready, what memory does it hold, and what is left of a million events after a rest?
 
-Nodes of its own, so that nothing was done on them before. A peer is measured as it was found: it is not started here.
+Nodes of its own, so that nothing was done on them before; a peer is measured as it was found, not started here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from plane_client import Client
 from plane_endpoint import Endpoint, Missing, reasons
 from plane_figures import Figures
 from plane_measures import check_delivered
-from plane_process import megabytes, paused
+from plane_process import machine_megabytes, megabytes, paused
 from plane_rounds import Settings, put_name
 from plane_wire import EVENTS_A_REQUEST, put_events
 
@@ -29,6 +29,7 @@ SETTLE_SECONDS = 10.0
 CONNECTIONS = 16
 MOST_SECONDS = 150.0  # for all events at a peer
 SLICE_SECONDS = 20.0
+MOST_MEMORY = 0.5  # of the machine's
 NOT_STARTED = "not started by the benchmark"
 NO_PROCESS = "no local process found that listens there"
 
@@ -67,17 +68,8 @@ class Memory:
         self._folder = folder / "memory"
         self._say = say
 
-    def found(self, peers: list[Endpoint]) -> None:
-        """Before anything is asked of them."""
-        for peer in peers:
-            self._figures.miss(READY, "s", peer.name, NOT_STARTED)
-            self._figures.miss(ready_full_name(self._settings), "s", peer.name, NOT_STARTED)
-            if peer.pid:
-                self._figures.add(IDLE, "MB", peer.name, megabytes(peer.pid))
-            else:
-                self._figures.miss(IDLE, "MB", peer.name, NO_PROCESS)
-
-    def run(self, name: str, peers: list[Endpoint]) -> None:
+    def run(self, name: str, peers: list[Endpoint], found: dict[str, float]) -> None:
+        """`found` is the memory of each peer before anything was asked of it."""
         self._say(f"{READY}, {IDLE}")
         self._figures.add(READY, "s", name, start_seconds(self._folder, STARTS))
         node = RunningNode(data=self._folder)
@@ -85,6 +77,7 @@ class Memory:
             time.sleep(SETTLE_SECONDS)
             pid = node.process.pid
             self._figures.add(IDLE, "MB", name, megabytes(pid))
+            self._of_peers(peers, found)
             self._all([Endpoint(name, node.endpoint, pid), *peers])
         finally:
             node.stop()
@@ -92,6 +85,14 @@ class Memory:
         self._figures.add(
             ready_full_name(self._settings), "s", name, start_seconds(self._folder, STARTS_FULL)
         )
+
+    def _of_peers(self, peers: list[Endpoint], found: dict[str, float]) -> None:
+        for peer in peers:
+            self._figures.miss(READY, "s", peer.name, NOT_STARTED)
+            if peer.name in found:
+                self._figures.add(IDLE, "MB", peer.name, found[peer.name])
+            else:
+                self._figures.miss(IDLE, "MB", peer.name, NO_PROCESS)
 
     def _all(self, endpoints: list[Endpoint]) -> None:
         """One after the other; then they rest together."""
@@ -120,8 +121,14 @@ class Memory:
         while left > 0:
             load = self._client.run(endpoint.url, raw, CONNECTIONS, seconds)
             left -= load.requests
+            self._check_room(endpoint)
             seconds = min(SLICE_SECONDS, max(1.0, left / load.rate))
         check_delivered(endpoint, self._settings.events, MOST_SECONDS)
+
+    def _check_room(self, endpoint: Endpoint) -> None:
+        held = megabytes(endpoint.pid or 0)
+        if held > machine_megabytes() * MOST_MEMORY:
+            raise Missing(f"stopped at {held:,.0f} MB, which is too much for this machine")
 
     def _check_worth(self, endpoint: Endpoint) -> None:
         if not endpoint.pid:

@@ -70,6 +70,10 @@ def megabytes(pid: int) -> float:
     return total
 
 
+def machine_megabytes() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024 / 1024
+
+
 @contextlib.contextmanager
 def paused(pids: list[int]) -> Iterator[None]:
     try:

@@ -25,7 +25,7 @@ def console_table(figures: Figures, about: str) -> None:
     table = Table(caption=about)
     table.add_column("", no_wrap=True)
     table.add_column("unit")
-    for name in figures.endpoints():
+    for name in figures.endpoints:
         table.add_column(name, justify="right")
     previous = ""
     for what, unit, cells in rows(figures):
@@ -41,7 +41,7 @@ def console_table(figures: Figures, about: str) -> None:
 
 
 def markdown(figures: Figures, about: str) -> str:
-    names = figures.endpoints()
+    names = figures.endpoints
     lines = [f"{about[0].upper()}{about[1:]}.", "", "| | unit | " + " | ".join(names) + " |"]
     lines.append("| --- | --- |" + " ---: |" * len(names))
     lines += [f"| {what} | {unit} | " + " | ".join(cells) + " |" for what, unit, cells in rows(figures)]
@@ -50,7 +50,7 @@ def markdown(figures: Figures, about: str) -> str:
 
 
 def rows(figures: Figures) -> list[tuple[str, str, list[str]]]:
-    names = figures.endpoints()
+    names = figures.endpoints
     return [
         (what, unit, [cell(figures.find(what, unit, name)) for name in names])
         for what, unit in figures.rows()
@@ -71,6 +71,11 @@ def shown(value: float) -> str:
 
 
 def notes(figures: Figures) -> list[str]:
-    """Why there is none, once for each measurement."""
-    missing = {(figure.endpoint, figure.what): figure.reason for figure in figures if figure.reason}
-    return [f"{endpoint}, {what}: {reason}" for (endpoint, what), reason in missing.items()]
+    """Why there is none, once for each reason."""
+    missing: dict[tuple[str, str], dict[str, None]] = {}
+    for figure in figures:
+        if figure.reason:
+            missing.setdefault((figure.endpoint, figure.reason), {})[figure.what] = None
+    return [
+        f"{endpoint}: none for {'; '.join(what)}: {reason}" for (endpoint, reason), what in missing.items()
+    ]

@@ -1,4 +1,4 @@
-"""In what order is it measured? Endpoints take turns in every round, and all but the one whose turn it is are paused."""
+"""In what order is it measured? Endpoints take turns in every round, and those whose turn it is not are paused."""
 
 from __future__ import annotations
 
