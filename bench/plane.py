@@ -10,10 +10,13 @@ Run: python bench/plane.py [--quick] [--peer NAME=URL] [--json FILE] [--chart FI
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -40,6 +43,9 @@ QUICK = Settings(
 def main() -> None:
     chosen = options().parse_args()
     settings, client, others = chosen_settings(chosen), Client(own=chosen.own_client), peers(chosen)
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("stopped")
+    )  # what is paused goes on, what was started ends
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="nightbus-plane-", dir=chosen.folder) as name:
         figures = measure(settings, client, others, Path(name))
@@ -113,20 +119,28 @@ def peers(chosen: argparse.Namespace) -> list[Endpoint]:
 
 def measure(settings: Settings, client: Client, others: list[Endpoint], folder: Path) -> Figures:
     figures = Figures([BASELINE, NAME, *(peer.name for peer in others)])
-    memory = Memory(settings, client, figures, folder, say)
     found = {peer.name: megabytes(peer.pid) for peer in others if peer.pid}
-    for peer in others:
-        peer.clean()
-    node = RunningNode(data=folder / "node")
-    try:
-        own = Endpoint(NAME, node.endpoint, node.process.pid)
-        Rounds(settings, client, [own, *others], figures, say).run(folder)
-    finally:
-        node.stop()
-    memory.run(NAME, others, found)
-    for peer in others:
-        peer.clean()
+    with cleaned(others):
+        node = RunningNode(data=folder / "node")
+        try:
+            own = Endpoint(NAME, node.endpoint, node.process.pid)
+            Rounds(settings, client, [own, *others], figures, say).run(folder)
+        finally:
+            node.stop()
+        Memory(settings, client, figures, folder, say).run(NAME, others, found)
     return figures
+
+
+@contextlib.contextmanager
+def cleaned(others: list[Endpoint]) -> Iterator[None]:
+    """Without what an earlier run left on the peers, and nothing left afterwards."""
+    for peer in others:
+        peer.clean()
+    try:
+        yield
+    finally:
+        for peer in others:
+            peer.clean()
 
 
 def say(text: str) -> None:
