@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from nightbus.clock import SystemClock
 from nightbus.delivery.backlog import Backlog
@@ -53,6 +54,7 @@ class Node:
     async def start(self) -> None:
         """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse."""
         store = SqliteStore.open(self.folder, self.clock, durable=self._temporary is None)
+        store.announce(urlsplit(self.endpoint).port or 0)
         self.store: Store = store
         credentials = CredentialIssuer(await _node_secret(store), self.clock)
         operations = OperationRegistry()

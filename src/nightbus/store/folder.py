@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -28,7 +29,9 @@ class FolderLock:
         except OSError as taken:
             holder = file.read().strip() or "unknown"
             file.close()
-            raise FolderInUse(f"{folder} is in use by another node (process {holder})") from taken
+            raise FolderInUse(
+                f"{folder} is in use by another node (process {holder}); stop that one, or choose another --data"
+            ) from taken
         lock = cls(file)
         lock._note(f"{os.getpid()}")
         return lock
@@ -38,10 +41,9 @@ class FolderLock:
         self._note(f"{os.getpid()}, port {port}")
 
     def _note(self, text: str) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(f"{text}\n")
-        self._file.flush()
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without its note
+            os.ftruncate(self._file.fileno(), 0)
+            os.pwrite(self._file.fileno(), f"{text}\n".encode(), 0)
 
     def release(self) -> None:
         self._file.close()

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
-
 from crash.stack_template import TERMINAL, parts_of, template
 from crash.wire import NoAnswer, Wire
+
 from lambda_rig import code
 from nodes import RunningNode
 from waiting import wait_for

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from crash.wire import Wire
+
 from lambda_rig import code, trust
 from nodes import RunningNode
 
 ACCOUNT = "000000000000"
 DIRECT, FANNED = "direct", "fanned"  # the queues behind the rule, and behind the topic
 LOG_GROUP = "/aws/lambda/numbers"
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 FANNED_EVERY, FUNCTION_EVERY = 4, 25  # which numbers go there too
 _FUNCTION = "def handler(event, context):\n    print(f\"number={event['detail']['n']}\")\n"
 
@@ -61,7 +63,7 @@ def _function(node: RunningNode) -> str:
     )["Role"]["Arn"]
     functions = node.client("lambda")
     made = functions.create_function(
-        FunctionName="numbers", Runtime=f"python{sys.version_info.major}.{sys.version_info.minor}", Handler="app.handler", Role=role,
+        FunctionName="numbers", Runtime=RUNTIME, Handler="app.handler", Role=role,
         Code={"ZipFile": code(_FUNCTION)}, Timeout=30,
     )  # fmt: skip
     functions.add_permission(

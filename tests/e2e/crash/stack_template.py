@@ -31,12 +31,12 @@ def template(name: str) -> str:
 
 def parts_of(node: RunningNode, name: str) -> Iterator[bool]:
     events = node.client("events")
-    for asked in (
-        lambda: events.describe_event_bus(Name=name),
-        lambda: events.describe_rule(Name=name, EventBusName=name),
+    for describe, asked in (
+        (events.describe_event_bus, {"Name": name}),
+        (events.describe_rule, {"Name": name, "EventBusName": name}),
     ):
         try:
-            yield bool(asked())
+            yield bool(describe(**asked))
         except ClientError as error:
             assert error.response["Error"]["Code"] == "ResourceNotFoundException", error
             yield False

@@ -15,10 +15,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-
 from crash import platform
 from crash.changes import Changes
 from crash.traffic import Ledger, Traffic
+
 from nodes import RunningNode, clean_environment
 from waiting import wait_for
 

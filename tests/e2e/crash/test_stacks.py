@@ -121,12 +121,3 @@ def test_everything_that_was_acknowledged_is_there_after_a_kill(tmp_path: Path) 
         assert {rule["Name"] for page in pages for rule in page["Rules"]} == set(acknowledged)
     finally:
         assert node.stop() == 0
-
-
-def test_two_nodes_on_one_folder(tmp_path: Path) -> None:
-    node = RunningNode(data=tmp_path / "data")
-    try:
-        with pytest.raises(RuntimeError, match="is in use"):
-            RunningNode(data=tmp_path / "data")
-    finally:
-        assert node.stop() == 0

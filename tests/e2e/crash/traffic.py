@@ -10,9 +10,11 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from crash import platform
 from crash.wire import NoAnswer, Wire
+
 from nodes import RunningNode
 
 _MOST_ENTRIES = 10
@@ -57,7 +59,7 @@ class Traffic:
         self._changed = threading.Condition()
         self._failures: list[BaseException] = []
         works: list[Callable[[], None]] = [
-            *(lambda at=at: self._publish(random.Random(f"{seed}/{at}")) for at in range(publishers)),  # type: ignore[misc]
+            *(partial(self._publish, random.Random(f"{seed}/{at}")) for at in range(publishers)),
             self._consume,
         ]
         self._over = threading.Event()
