@@ -230,9 +230,8 @@ class Queues:
             )
             now = self._clock.now_ms()
             kept, gone = self._look_at(queue, items, now)
-            if gone:
-                await self._give_up(queue, gone, now)
-            if kept or not items or not await self._is_there(queue):
+            left = len(gone) - await self._give_up(queue, gone, now) if gone else 0
+            if kept or not items or left or not await self._is_there(queue):
                 return kept
 
     def _look_at(
@@ -250,23 +249,25 @@ class Queues:
             (gone if expired or too_often else kept).append(received)
         return kept, gone
 
-    async def _give_up(self, queue: Queue, gone: Sequence[Received], now: int) -> None:
-        """To the dead-letter queue in one commit with leaving this one; what is too old is dropped.
+    async def _give_up(self, queue: Queue, gone: Sequence[Received], now: int) -> int:
+        """To the dead-letter queue in one commit with leaving this one; what is too old is dropped. How many left.
 
         While the dead-letter queue is not there, messages stay where they are, as on AWS.
         """
         dead = await self.find_arn(queue.redrive.arn) if queue.redrive is not None else None
         changes: list[Change] = []
+        given_up = 0
         for item, message, receives, _ in gone:
             expired = message.sent + queue.retention_ms <= now
             if dead is None and not expired:
                 continue
-            changes.append(Acknowledge(item.id))
-            self._first_received.pop(item.id, None)
+            changes.append(self.delete(item.id))
+            given_up += 1
             if dead is not None and not expired:
                 moved = replace(message, received=receives - 1, source=queue.arn)
                 changes.append(moved_to(dead, moved, now))
         await self._store.commit(*changes)
+        return given_up
 
     async def _is_there(self, queue: Queue) -> bool:
         found = await self.find(queue.scope, queue.name)
@@ -279,6 +280,10 @@ class Queues:
     def held(self, queue: Queue, item: int) -> int:
         """The delivery of the item that is in flight, 0 for none."""
         return self._store.held(queue.scope, queue.queue, item)
+
+    def is_back(self, queue: Queue, item: int) -> bool:
+        """Whether the item was received since the node's start, is in flight no longer, and was not deleted."""
+        return item in self._first_received and not self.held(queue, item)
 
     def change_visibility(self, queue: Queue, item: int, ends: int) -> bool:
         return self._store.change_lease(queue.scope, queue.queue, item, ends)

@@ -6,6 +6,8 @@ import base64
 import binascii
 from typing import NamedTuple
 
+_TOO_LARGE = 1 << 63
+
 
 class Receipt(NamedTuple):
     item: int
@@ -22,6 +24,7 @@ def read_receipt(queue: str, handle: str) -> Receipt | None:
     """None for what is no handle of this queue."""
     try:
         whose, item, attempt, received = base64.b64decode(handle, validate=True).decode().split(" ")
-        return Receipt(int(item), int(attempt), int(received)) if whose == queue else None
+        receipt = Receipt(int(item), int(attempt), int(received))
+        return receipt if whose == queue and max(receipt) < _TOO_LARGE and min(receipt) >= 0 else None
     except (ValueError, binascii.Error):
         return None

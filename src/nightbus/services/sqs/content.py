@@ -18,6 +18,7 @@ Attributes = dict[str, dict[str, str]]
 
 _NOT_ALLOWED = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z0-9_\-.]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _MOST_ATTRIBUTES = 10
 _LONGEST_NAME = 256
 _TYPES = ("String", "Number", "Binary")
@@ -66,13 +67,12 @@ def _attribute(name: str, value: Mapping[str, Any]) -> dict[str, str]:
     content = value.get(member)
     if not content:
         raise invalid_parameter(
-            f"The message attribute '{name}' must contain a non-empty message attribute value for message"
-            f" attribute type '{base}'."
+            f"Message (user) attribute '{name}' must contain a non-empty value of type '{base}'."
         )
     if base == "Binary":
         return {"DataType": kind, "BinaryValue": base64.b64encode(content).decode()}
     check_text(content)
-    if base == "Number" and not _is_number(content):
+    if base == "Number" and not _NUMBER.fullmatch(content):
         raise invalid_parameter(f"Can't cast the value of message (user) attribute '{name}' to a number.")
     return {"DataType": kind, "StringValue": content}
 
@@ -82,14 +82,6 @@ def _check_name(name: str) -> None:
     dots = name.startswith(".") or name.endswith(".") or ".." in name
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME or reserved or dots:
         raise invalid_parameter(f"The message (user) attribute name '{name}' is invalid.")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def binary(value: Mapping[str, str]) -> bytes | None:
@@ -103,6 +95,15 @@ def size(body: str, attributes: Attributes) -> int:
     for name, value in attributes.items():
         content = binary(value) or value.get("StringValue", "").encode()
         total += len(name.encode()) + len(value["DataType"].encode()) + len(content)
+    return total
+
+
+def given_size(body: str, given: Mapping[str, Mapping[str, Any]]) -> int:
+    """The same for attributes as a request has them, checked or not."""
+    total = size(body, {})
+    for name, value in given.items():
+        content = value.get("BinaryValue") or (value.get("StringValue") or "").encode("utf-8", "replace")
+        total += len(name.encode()) + len((value.get("DataType") or "").encode()) + len(content)
     return total
 
 

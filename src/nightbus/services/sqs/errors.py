@@ -29,8 +29,9 @@ def unknown_attribute(name: str) -> AwsError:
     return AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
 
 
-def invalid_attribute(name: str) -> AwsError:
-    return AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
+def invalid_attribute(name: str, reason: str = "") -> AwsError:
+    text = f"Invalid value for the parameter {name}." + (f" Reason: {reason}" if reason else "")
+    return AwsError("InvalidAttributeValue", text)
 
 
 def invalid_handle(handle: str, reason: str) -> AwsError:

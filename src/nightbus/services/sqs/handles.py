@@ -13,6 +13,8 @@ def receipt_of(ctx: Context, queue: Queue, handle: str) -> Receipt:
     receipt = read_receipt(queue.queue, handle)
     if receipt is None:
         raise malformed_handle(handle)
-    if queue.fifo and ctx.platform.queues.held(queue, receipt.item) not in (0, receipt.attempt):
+    queues = ctx.platform.queues
+    taken_again = queues.held(queue, receipt.item) not in (0, receipt.attempt)
+    if queue.fifo and (taken_again or queues.is_back(queue, receipt.item)):
         raise invalid_handle(handle, "The receipt handle has expired.")
     return receipt

@@ -17,12 +17,12 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
-from nightbus.messaging.message import decode
+from nightbus.messaging.message import Message, decode
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.messaging.queues import moved_to
 from nightbus.services.context import Context, Platform
 from nightbus.services.sqs.errors import invalid_parameter, out_of_range
-from nightbus.store.interface import Acknowledge, Change, Conflict, Item, PutRecord, Record
+from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record
 
 log = logging.getLogger("nightbus.sqs")
 
@@ -44,15 +44,16 @@ async def start_message_move_task(
     rate = max_number_of_messages_per_second
     if rate is not None and not 1 <= rate <= _FASTEST:
         raise out_of_range(rate, "MaxNumberOfMessagesPerSecond", 1, _FASTEST)
-    source = await _queue(ctx, source_arn)
+    source = await _queue(ctx, source_arn, "SourceArn")
     if not await _is_dead_letter_queue(ctx, source):
         raise invalid_parameter("Source queue must be configured as a Dead Letter Queue.")
     if destination_arn is not None:
-        await _queue(ctx, destination_arn)
+        destination = await _queue(ctx, destination_arn, "DestinationArn")
+        if destination.fifo != source.fifo:
+            raise invalid_parameter("Source and destination must be queues of the same type.")
     if await _running(ctx, source_arn) is not None:
-        raise AwsError(
-            "UnsupportedOperation",
-            "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+        raise invalid_parameter(
+            "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
         )
     counts = await ctx.platform.queues.count(source)
     now = ctx.now_ms()
@@ -71,10 +72,10 @@ async def start_message_move_task(
     return {"TaskHandle": _handle(key)}
 
 
-async def _queue(ctx: Context, arn: str) -> Queue:
+async def _queue(ctx: Context, arn: str, parameter: str) -> Queue:
     queue = await ctx.platform.queues.find_arn(arn)
     if queue is None or queue.scope != ctx.scope:
-        text = "The resource that you specified for the SourceArn parameter doesn't exist."
+        text = f"The resource that you specified for the {parameter} parameter doesn't exist."
         raise AwsError("ResourceNotFoundException", text, 404)
     return queue
 
@@ -97,14 +98,19 @@ def _handle(key: str) -> str:
 
 
 async def cancel_message_move_task(ctx: Context, *, task_handle: str) -> dict[str, Any]:
-    record = await ctx.store.get(ctx.scope, TASK, _task_key(task_handle))
-    if record is None:
-        raise AwsError("ResourceNotFoundException", "Task does not exist.", 404)
-    if record.value["status"] != "RUNNING":
-        raise AwsError("UnsupportedOperation", "Only active tasks can be cancelled.")
-    value = {**record.value, "status": "CANCELLING"}
-    await ctx.store.commit(PutRecord(ctx.scope, TASK, record.key, value))
-    return {"ApproximateNumberOfMessagesMoved": record.value["moved"]}
+    key = _task_key(task_handle)
+    while True:
+        record = await ctx.store.get(ctx.scope, TASK, key)
+        if record is None:
+            raise AwsError("ResourceNotFoundException", "Task does not exist.", 404)
+        if record.value["status"] != "RUNNING":
+            raise AwsError("UnsupportedOperation", "Only active tasks can be cancelled.")
+        value = {**record.value, "status": "CANCELLING"}
+        try:
+            await ctx.store.commit(PutRecord(ctx.scope, TASK, key, value, record.revision))
+        except Conflict:  # some more were moved meanwhile
+            continue
+        return {"ApproximateNumberOfMessagesMoved": record.value["moved"]}
 
 
 def _task_key(handle: str) -> str:
@@ -117,7 +123,7 @@ def _task_key(handle: str) -> str:
 async def list_message_move_tasks(ctx: Context, *, source_arn: str, max_results: int = 1) -> dict[str, Any]:
     if not 1 <= max_results <= _MOST_SHOWN:
         raise out_of_range(max_results, "MaxResults", 1, _MOST_SHOWN)
-    await _queue(ctx, source_arn)
+    await _queue(ctx, source_arn, "SourceArn")
     tasks = await ctx.store.list(ctx.scope, TASK, prefix=f"{source_arn}|")
     return {"Results": [_shown(task) for task in reversed(tasks)][:max_results]}
 
@@ -165,31 +171,43 @@ async def _step(platform: Platform, scope: Scope, record: Record) -> bool:
         await _end(platform, scope, record, "COMPLETED")
         return False
     changes: list[Change] = []
-    for item in items:
-        change = await _moved(platform, task, item)
-        if change is None:
-            await _end(platform, scope, record, "FAILED", "CouldNotDetermineMessageSource")
-            return False
-        changes += [change, Acknowledge(item.id)]
+    reason = None
+    for moved, item in enumerate(items):
+        message = decode(item.data)
+        target = await _target(platform, task, message, source)
+        if isinstance(target, str):
+            _give_back(platform, source, items[moved:])
+            reason, items = target, items[:moved]
+            break
+        now = platform.clock.now_ms()
+        changes.append(moved_to(target, replace(message, received=0, source="", sent=now), now))
+        changes.append(platform.queues.delete(item.id))
     value = {**task, "moved": task["moved"] + len(items)}
     try:
         await platform.store.commit(PutRecord(scope, TASK, record.key, value, record.revision), *changes)
-    except Conflict:  # cancelled meanwhile; the messages are seen again when their lease ends
-        for item in items:
-            platform.store.change_lease(scope, source.queue, item.id, platform.clock.now_ms())
+    except Conflict:  # cancelled meanwhile
+        _give_back(platform, source, items)
         return True
+    if reason is not None:
+        await _end(platform, scope, replace(record, value=value), "FAILED", reason)
+        return False
     if task["rate"]:
         await platform.clock.sleep(len(items) / task["rate"])
     return True
 
 
-async def _moved(platform: Platform, task: dict[str, Any], item: Item) -> Change | None:
-    message = decode(item.data)
-    target = await platform.queues.find_arn(task["destination"] or message.source)
-    if target is None:
-        return None
-    now = platform.clock.now_ms()
-    return moved_to(target, replace(message, received=0, source="", sent=now), now)
+async def _target(platform: Platform, task: dict[str, Any], message: Message, source: Queue) -> Queue | str:
+    """Where the message goes, or the reason why the task fails."""
+    arn = task["destination"] or message.source
+    target = await platform.queues.find_arn(arn) if arn else None
+    if target is not None and target.fifo == source.fifo:
+        return target
+    return "AWS.SimpleQueueService.NonExistentQueue" if arn else "CouldNotDetermineMessageSource"
+
+
+def _give_back(platform: Platform, source: Queue, items: list[Item]) -> None:
+    for item in items:
+        platform.store.change_lease(source.scope, source.queue, item.id, platform.clock.now_ms())
 
 
 async def _end(

@@ -7,14 +7,17 @@ import re
 from typing import Any
 
 from nightbus.aws.arn import arn
+from nightbus.aws.errors import AwsError
 from nightbus.messaging.queue import queue_arn
 from nightbus.services.context import Context
-from nightbus.services.sqs.errors import invalid_parameter, invalid_value
+from nightbus.services.sqs.errors import invalid_parameter, invalid_value, missing_parameter
 from nightbus.services.sqs.places import queue_record
 from nightbus.services.sqs.records import change_record
 from nightbus.store.interface import Record
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_MOST_ACTIONS = 7
 _ACTIONS = frozenset(
     {
         "*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility",
@@ -26,7 +29,7 @@ _ACTIONS = frozenset(
 async def add_permission(
     ctx: Context, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
 ) -> None:
-    _check(label, actions)
+    _check(label, aws_account_ids, actions)
     scope, _ = await queue_record(ctx, queue_url)
 
     def changed(record: Record) -> dict[str, Any]:
@@ -37,8 +40,8 @@ async def add_permission(
             {
                 "Sid": label,
                 "Effect": "Allow",
-                "Principal": {"AWS": [arn("iam", "", account, "root") for account in aws_account_ids]},
-                "Action": [f"SQS:{action}" for action in actions],
+                "Principal": {"AWS": _one_or_all([arn("iam", "", one, "root") for one in aws_account_ids])},
+                "Action": _one_or_all([f"SQS:{action}" for action in actions]),
                 "Resource": queue_arn(scope, record.key),
             }
         )
@@ -47,11 +50,24 @@ async def add_permission(
     await change_record(ctx, queue_url, changed)
 
 
-def _check(label: str, actions: list[str]) -> None:
+def _one_or_all(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values
+
+
+def _check(label: str, accounts: list[str], actions: list[str]) -> None:
     if not _LABEL.fullmatch(label):
         raise invalid_value(
             label, "Label", "Must be 1 to 80 alphanumeric characters, hyphens or underscores."
         )
+    for name, values in (("AWSAccountIds", accounts), ("Actions", actions)):
+        if not values:
+            raise missing_parameter(name)
+    if len(actions) > _MOST_ACTIONS:
+        text = f"{len(actions)} Actions were found, maximum allowed is {_MOST_ACTIONS}."
+        raise AwsError("OverLimit", text, 403)
+    for account in accounts:
+        if not _ACCOUNT.fullmatch(account):
+            raise invalid_value(f"[{account}]", "PrincipalId", "Unable to verify.")
     for action in actions:
         if action not in _ACTIONS:
             reason = f"SQS:{action} is not a valid action for this operation."

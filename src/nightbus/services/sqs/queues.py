@@ -15,6 +15,7 @@ from nightbus.services.context import Context
 from nightbus.services.sqs.errors import invalid_parameter, invalid_token, no_such_queue, out_of_range
 from nightbus.services.sqs.places import find_queue, place_of, queue_url
 from nightbus.services.sqs.redrive import check_redrive
+from nightbus.services.sqs.tags import check_tags
 from nightbus.services.sqs.values import new_value
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog, TrimQueue
 
@@ -36,6 +37,7 @@ async def create_queue(
 ) -> dict[str, Any]:
     given = attributes or {}
     _check_name(queue_name, given)
+    check_tags(queue_name, tags or {})
     values = new_value(queue_name, {}, given)
     if "RedrivePolicy" in values:
         await check_redrive(ctx, ctx.scope, queue_name, values["RedrivePolicy"])

@@ -11,7 +11,14 @@ from nightbus.messaging.queue import Queue
 from nightbus.messaging.queues import Accepted, Incoming, Sending
 from nightbus.services.context import Context
 from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
-from nightbus.services.sqs.content import check_text, md5_of_attributes, md5_of_body, size, stored_attributes
+from nightbus.services.sqs.content import (
+    check_text,
+    given_size,
+    md5_of_attributes,
+    md5_of_body,
+    size,
+    stored_attributes,
+)
 from nightbus.services.sqs.errors import invalid_parameter, invalid_value, missing_parameter
 from nightbus.services.sqs.places import find_queue
 
@@ -19,6 +26,10 @@ _LARGEST_BATCH = 1_048_576
 _LONGEST_DELAY = 900
 _TRACE = "AWSTraceHeader"
 _ID = re.compile(r"[!-~]{1,128}")
+_NO_DEDUPLICATION = (
+    "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
+    " explicitly"
+)
 
 
 async def send_message(
@@ -54,7 +65,8 @@ async def send_message_batch(
 ) -> dict[str, Any]:
     queue = await find_queue(ctx, queue_url)
     check_entries(entries, "SendMessageBatchRequestEntry")
-    total = sum(size(entry["MessageBody"], {}) for entry in entries)
+    _check_fifo(queue, entries)
+    total = sum(given_size(entry["MessageBody"], entry.get("MessageAttributes") or {}) for entry in entries)
     if total > _LARGEST_BATCH:
         text = f"Batch requests cannot be longer than {_LARGEST_BATCH} bytes. You have sent {total} bytes."
         raise AwsError("BatchRequestTooLong", text)
@@ -74,6 +86,15 @@ async def send_message_batch(
         raise
     await ctx.platform.queues.commit(sending)
     return outcome(successful, failed)
+
+
+def _check_fifo(queue: Queue, entries: list[dict[str, Any]]) -> None:
+    """An entry without what a FIFO queue asks of each fails the whole batch, as on AWS."""
+    for entry in entries if queue.fifo else ():
+        if entry.get("MessageGroupId") is None:
+            raise invalid_parameter("The request must contain the parameter MessageGroupId.")
+        if entry.get("MessageDeduplicationId") is None and not queue.content_based:
+            raise invalid_parameter(_NO_DEDUPLICATION)
 
 
 def _authorize(ctx: Context, queue: Queue, url: str) -> None:
@@ -123,10 +144,7 @@ def _deduplication(queue: Queue, given: str | None) -> str:
             raise invalid_value(given, "MessageDeduplicationId", reason)
         return _checked_id("MessageDeduplicationId", given)
     if queue.fifo and not queue.content_based:
-        raise invalid_parameter(
-            "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
-            " explicitly"
-        )
+        raise invalid_parameter(_NO_DEDUPLICATION)
     return ""
 
 

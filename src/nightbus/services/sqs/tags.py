@@ -13,11 +13,15 @@ from nightbus.store.interface import Record
 _MOST_TAGS = 50
 
 
+def check_tags(queue: str, tags: dict[str, str]) -> None:
+    if len(tags) > _MOST_TAGS:
+        raise invalid_parameter(f"Too many tags added for queue {queue}.")
+
+
 async def tag_queue(ctx: Context, *, queue_url: str, tags: dict[str, str]) -> None:
     def changed(record: Record) -> dict[str, Any]:
         merged = {**record.value["tags"], **tags}
-        if len(merged) > _MOST_TAGS:
-            raise invalid_parameter(f"Too many tags added for queue {record.key}.")
+        check_tags(record.key, merged)
         return {**record.value, "tags": merged}
 
     await change_record(ctx, queue_url, changed)

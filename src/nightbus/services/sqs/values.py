@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.messaging.queue import FIFO_SUFFIX
+from nightbus.aws.errors import AwsError
+from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
 from nightbus.services.sqs.errors import (
     invalid_attribute,
     invalid_parameter,
@@ -33,6 +34,10 @@ _ONLY_FIFO = {
 _REMOVED_WHEN_EMPTY = frozenset({"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId"})
 _MOST_RECEIVES = 1000
 _MOST_SOURCES = 10
+_ONE_ENCRYPTION = (
+    "You can use one type of server-side encryption (SSE) at one time."
+    " You can either enable KMS SSE or SQS SSE."
+)
 _PERMISSIONS = ("allowAll", "denyAll", "byQueue")
 
 
@@ -45,6 +50,8 @@ def new_value(name: str, old: Mapping[str, str], given: Mapping[str, str]) -> di
             values.pop(attribute, None)
         else:
             values[attribute] = _checked(attribute, value, fifo)
+    if given.get("SqsManagedSseEnabled") == "true" and values.get("KmsMasterKeyId"):
+        raise AwsError("InvalidAttributeName", _ONE_ENCRYPTION)
     if (
         values.get("FifoThroughputLimit") == "perMessageGroupId"
         and values.get("DeduplicationScope") != "messageGroup"
@@ -66,8 +73,10 @@ def _checked(name: str, value: str, fifo: bool) -> str:
             raise invalid_attribute(name)
         return value
     if name == "FifoQueue":
-        if not fifo or value != "true":
+        if not fifo:
             raise unknown_attribute(name)
+        if value != "true":
+            raise invalid_attribute(name, "Modifying queue type is not supported.")
         return value
     if name == "SqsManagedSseEnabled":
         if value not in ("true", "false"):
@@ -114,7 +123,10 @@ def _redrive(text: str) -> dict[str, Any]:
             " inclusive."
         )
         raise invalid_value(text, "RedrivePolicy", reason)
-    return {"deadLetterTargetArn": str(value["deadLetterTargetArn"]), "maxReceiveCount": count}
+    dead = value["deadLetterTargetArn"]
+    if not isinstance(dead, str) or queue_place(dead) is None:
+        raise invalid_value(text, "RedrivePolicy", "Invalid value for deadLetterTargetArn.")
+    return {"deadLetterTargetArn": dead, "maxReceiveCount": count}
 
 
 def _check_redrive_allow(text: str) -> None:
