@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import sys
 import time
 
@@ -17,7 +18,7 @@ def start_node(settings: Settings, verbose: bool) -> None:
     began = time.perf_counter()
     from nightbus.node.node import Node
     from nightbus.node.server import CannotListen, bind, run
-    from nightbus.store.sqlite import FolderInUse
+    from nightbus.store.sqlite import FolderInUse, NewerSchema
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
@@ -36,8 +37,10 @@ def start_node(settings: Settings, verbose: bool) -> None:
 
     try:
         run(bound, listener, ready)
-    except (FolderInUse, PermissionError, NotADirectoryError) as failure:
+    except (FolderInUse, NewerSchema) as failure:
         raise CommandFailed(str(failure)) from failure
+    except (OSError, sqlite3.Error) as failure:
+        raise CommandFailed(f"the data folder {bound.data} cannot be used: {failure}") from failure
     print("Nightbus has stopped.", flush=True)
 
 

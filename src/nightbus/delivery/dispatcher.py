@@ -35,6 +35,7 @@ log = logging.getLogger("nightbus.delivery")
 
 _AT_ONCE = 64
 _LEASE_MS = 120_000
+_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
 _WAIT_SECONDS = 30.0
 
 
@@ -102,8 +103,8 @@ class Dispatcher:
         try:
             await self._deliver(item)
         except Exception:
-            # The item's lease ends, and it is offered again.
-            log.exception("the outcome of delivery %d could not be written down", item.id)
+            log.exception("the outcome of delivery %d could not be written down; it is tried again", item.id)
+            self._store.change_lease(SYSTEM, QUEUE, item.id, self._clock.now_ms() + _AFTER_TROUBLE_MS)
 
     async def _deliver(self, item: Item) -> None:
         try:

@@ -29,7 +29,7 @@ from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
 from nightbus.services import SERVICES
-from nightbus.services.context import Platform
+from nightbus.services.context import Platform, Worker
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.engine import Engine
 from nightbus.store.interface import SYSTEM, PutRecord, Store
@@ -37,6 +37,7 @@ from nightbus.store.sqlite import SqliteStore
 
 log = logging.getLogger("nightbus.node")
 _STOP_SECONDS = 5.0
+_AGAIN_SECONDS = 5.0
 
 
 class Node:
@@ -88,7 +89,16 @@ class Node:
         self._spawn("stack recovery", self.stacks.recover())
         for package in SERVICES.values():
             for worker in getattr(importlib.import_module(package), "WORKERS", ()):
-                self._spawn(f"{package} {worker.__name__}", worker(self.platform))
+                self._spawn(f"{package} {worker.__name__}", self._lasting(worker))
+
+    async def _lasting(self, worker: Worker) -> None:
+        """A worker that fails, since the disk is full say, begins again."""
+        while True:
+            try:
+                return await worker(self.platform)
+            except Exception:
+                log.exception("%s failed; it begins again in %.0f s", worker.__name__, _AGAIN_SECONDS)
+            await self.clock.sleep(_AGAIN_SECONDS)
 
     def _spawn(self, name: str, work: Awaitable[None]) -> None:
         async def guarded() -> None:

@@ -37,11 +37,15 @@ class Checkpoints:
             return
         self._next = size + LARGE
         if size > TOO_LARGE:
-            with contextlib.suppress(sqlite3.Error):  # the next group tries again
-                self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self.make_room()
             return
         self._running = True
         self._executor.submit(self._run)
+
+    def make_room(self) -> None:
+        """On the writer's thread: let the next commit begin the log anew, instead of at its end, if that can be."""
+        with contextlib.suppress(sqlite3.Error):  # the next time may do
+            self._writing.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _run(self) -> None:
         try:

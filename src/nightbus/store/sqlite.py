@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import logging
 import sqlite3
 import threading
 from collections.abc import AsyncIterable, Callable, Sequence
@@ -29,6 +30,7 @@ from nightbus.store.writer import StoreClosed, Writer
 
 __all__ = ["FolderInUse", "NewerSchema", "SqliteStore", "StoreClosed"]
 
+log = logging.getLogger("nightbus.store")
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -53,7 +55,12 @@ class SqliteStore:
         wal = folder / f"{FILE_NAME}-wal"
         checkpoints = Checkpoints(wal, self._writing, self._background, self._checkpoint)
         self._writer = Writer(
-            self._writing, Names(self._writing), self._blobs, self._written, checkpoints.after_group
+            self._writing,
+            Names(self._writing),
+            self._blobs,
+            self._written,
+            checkpoints.after_group,
+            checkpoints.make_room,
         )
         self._background.submit(self._blobs.sweep, self._is_owned)
 
@@ -172,7 +179,10 @@ class SqliteStore:
         await asyncio.to_thread(self._stop_threads)
         for connection in (self._loop_reader, self._range_reader, self._side):
             connection.close()
-        await asyncio.to_thread(self._writing.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            await asyncio.to_thread(self._writing.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as failure:  # a full disk: all is in the write-ahead log, for the next start
+            log.warning("what is committed stays in the write-ahead log: %s", failure)
         self._writing.close()
         self._lock.release()
 

@@ -60,7 +60,8 @@ class StoreClosed(Exception):
 class Writer:
     """Each with the changes of a batch: `written` is called on the writer's thread after the commit, a batch's
     `settle` (also with the id of its first enqueued item) on its event loop before the caller goes on. `after_group` is
-    the time to look at the size of the write-ahead log.
+    the time to look at the size of the write-ahead log; `make_room` is called before a failed group is tried again, for
+    where the disk is full that log may be in the way.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class Writer:
         blobs: BlobFolder,
         written: Callable[[Sequence[Change]], None],
         after_group: Callable[[], None],
+        make_room: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._names = names
         self._blobs = blobs
         self._written = written
         self._after_group = after_group
+        self._make_room = make_room
         self._waiting: queue.SimpleQueue[list[_Batch] | None] = queue.SimpleQueue()
         self._closed = False
         self._gate = threading.Lock()  # nothing is put after the None that ends the thread
@@ -135,7 +138,9 @@ class Writer:
     def _write(self, batches: list[_Batch]) -> None:
         try:
             outcomes = self._transaction(batches)
-        except Exception:  # of the disk, or of one batch's rows: alone, each has its own outcome
+        except Exception as failure:  # of the disk, or of one batch's rows: alone, each has its own outcome
+            if isinstance(failure, sqlite3.OperationalError):
+                self._make_room()
             outcomes = [self._alone(batch) for batch in batches]
         finally:
             self._blobs.let_go()

@@ -31,6 +31,7 @@ log = logging.getLogger("nightbus.lambda")
 _AT_ONCE = 100
 _LEASE_MS = 20 * 60_000  # longer than the longest function and its start
 _WAIT_SECONDS = 30.0
+_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
 
 
 async def invoke_asynchronously(platform: Platform) -> None:
@@ -53,6 +54,14 @@ async def invoke_asynchronously(platform: Platform) -> None:
 
 
 async def _carry_out(platform: Platform, item: Item) -> None:
+    try:
+        await _run_once(platform, item)
+    except Exception:
+        log.exception("what became of invocation %d could not be written down; it is tried again", item.id)
+        platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms() + _AFTER_TROUBLE_MS)
+
+
+async def _run_once(platform: Platform, item: Item) -> None:
     invocation = QueuedInvocation.decoded(item.data)
     again: Again | None = None
     try:

@@ -1,0 +1,183 @@
+"""What does a node do while its disk is full? It refuses with AWS's error, reads on, and works again when there is room.
+
+Two ways of being full: a small file system of its own (where the tests may mount one), and a quota on the size of files,
+which the kernel answers with another error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from crash import platform
+from crash.wire import Refused, Wire
+
+from nodes import RunningNode
+from waiting import wait_for
+
+_DISK = 64 * 1024 * 1024
+
+
+class SmallDisk:
+    """A tmpfs under the data folder, filled by a file beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ballast = folder / "ballast"
+
+    def fill(self, node: RunningNode) -> None:
+        with self._ballast.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"\0" * 4096)
+
+    def make_room(self, node: RunningNode) -> None:
+        self._ballast.unlink()
+
+
+class Quota:
+    """No file may grow beyond what the write-ahead log has now."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self, node: RunningNode) -> None:
+        size = (self.folder / "data" / "nightbus.db-wal").stat().st_size
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (size + 10_000, hard))
+
+    def make_room(self, node: RunningNode) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        with contextlib.suppress(ProcessLookupError):  # a stopped node has taken its quota with it
+            resource.prlimit(node.process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+Disk = SmallDisk | Quota
+
+
+@pytest.fixture(params=[SmallDisk, Quota])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("needs Linux")
+    kind: Callable[[Path], Disk] = request.param
+    if kind is Quota:
+        yield Quota(tmp_path)
+        return
+    command = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "nightbus-test", str(tmp_path)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a file system here")
+    try:
+        yield SmallDisk(tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def publish_until_refused(wire: Wire, first: int) -> tuple[list[int], Refused]:
+    """The numbers that were acknowledged before, and how the next was refused."""
+    taken: list[int] = []
+    for number in range(first, first + 10_000):
+        try:
+            reply = wire.call("PutEvents", {"Entries": [platform.entry(number)]})
+        except Refused as refused:
+            return taken, refused
+        assert reply["FailedEntryCount"] == 0
+        taken.append(number)
+    raise AssertionError("the disk never was full")
+
+
+def accepted(wire: Wire, number: int) -> bool:
+    try:
+        return wire.call("PutEvents", {"Entries": [platform.entry(number)]})["FailedEntryCount"] == 0
+    except Refused:
+        return False
+
+
+def test_full_and_room_again(disk: Disk) -> None:
+    node = RunningNode(data=disk.folder / "data")
+    try:
+        platform.set_up(node)
+        wire = Wire(node.port, "events")
+        first = [number for number in range(1, 101) if accepted(wire, number)]
+        assert len(first) == 100
+        disk.fill(node)
+        taken, refused = publish_until_refused(wire, 101)
+        assert refused.status == 500
+        assert "InternalFailure" in refused.code or "InternalException" in refused.code, refused
+        for _ in range(50):
+            assert not accepted(wire, 5)
+        events = node.client("events")
+        assert len(events.list_rules()["Rules"]) == 3
+        assert node.process.poll() is None
+        disk.make_room(node)
+        last = 50_000
+        wait_for(lambda: accepted(wire, last))
+        _check_all(node, {*first, *taken, last})
+        node.kill()
+        node = RunningNode(data=disk.folder / "data", port=node.port)
+        assert accepted(Wire(node.port, "events"), 7)
+        assert {number for _, number in platform.drain(node, platform.DIRECT)} == {7}
+    finally:
+        assert node.stop() == 0
+
+
+def _check_all(node: RunningNode, wanted: set[int]) -> None:
+    """At every target, the function within seconds: what it could not write down is tried again soon."""
+    assert sorted(number for _, number in platform.drain(node, platform.DIRECT)) == sorted(wanted)
+    fanned = {number for number in wanted if number % platform.FANNED_EVERY == 0}
+    assert sorted(number for _, number in platform.drain(node, platform.FANNED)) == sorted(fanned)
+    function = {number for number in wanted if number % platform.FUNCTION_EVERY == 0}
+    wait_for(lambda: set(platform.logged_numbers(node)) >= function, seconds=40)
+
+
+def test_killed_while_full(disk: Disk) -> None:
+    node = RunningNode(data=disk.folder / "data")
+    try:
+        platform.set_up(node)
+        disk.fill(node)
+        taken, _ = publish_until_refused(Wire(node.port, "events"), 1)
+        node.kill()
+        if isinstance(disk, SmallDisk):
+            disk.make_room(node)
+        node = RunningNode(data=disk.folder / "data")
+        assert sorted(number for _, number in platform.drain(node, platform.DIRECT)) == taken
+    finally:
+        assert node.stop() == 0
+
+
+def test_stopped_while_full(disk: Disk) -> None:
+    node = RunningNode(data=disk.folder / "data")
+    try:
+        platform.set_up(node)
+        disk.fill(node)
+        taken, _ = publish_until_refused(Wire(node.port, "events"), 1)
+        assert node.stop() == 0
+        assert node.output[-1] == "Nightbus has stopped.\n"
+        disk.make_room(node)
+        node = RunningNode(data=disk.folder / "data")
+        assert sorted(number for _, number in platform.drain(node, platform.DIRECT)) == taken
+    finally:
+        assert node.stop() == 0
+
+
+def test_started_on_a_full_disk_it_says_so(disk: Disk) -> None:
+    if isinstance(disk, Quota):
+        pytest.skip("a quota is per process")
+    node = RunningNode(data=disk.folder / "data")
+    platform.set_up(node)
+    disk.fill(node)
+    node.kill()
+    disk.fill(node)
+    try:
+        node = RunningNode(data=disk.folder / "data")
+    except RuntimeError as refused:
+        assert "Traceback" not in str(refused)
+        assert "disk" in str(refused) or "space" in str(refused)
+    disk.make_room(node)
+    node.stop()
+    node = RunningNode(data=disk.folder / "data")
+    assert len(node.client("events").list_rules()["Rules"]) == 3
+    assert node.stop() == 0
