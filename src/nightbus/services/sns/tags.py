@@ -7,14 +7,22 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.topic import TOPIC, topic_place
 from nightbus.services.context import Context
+from nightbus.services.sns.errors import invalid
 from nightbus.services.sns.records import change_topic
 from nightbus.store.interface import Record
 
 _MOST_TAGS = 50
 
 
-def as_map(tags: list[dict[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}
+def as_map(tags: list[dict[str, str]], standing: dict[str, str] | None = None) -> dict[str, str]:
+    """With those that stand already. Raises AwsError."""
+    given = {tag["Key"]: tag["Value"] for tag in tags}
+    if len(given) < len(tags):
+        raise invalid("Duplicated keys are not allowed.")
+    merged = {**(standing or {}), **given}
+    if len(merged) > _MOST_TAGS:
+        raise AwsError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
+    return merged
 
 
 async def list_tags_for_resource(ctx: Context, *, resource_arn: str) -> dict[str, Any]:
@@ -26,12 +34,7 @@ async def tag_resource(ctx: Context, *, resource_arn: str, tags: list[dict[str, 
     await _record(ctx, resource_arn)
 
     def changed(record: Record) -> dict[str, Any]:
-        merged = {**record.value["tags"], **as_map(tags)}
-        if len(merged) > _MOST_TAGS:
-            raise AwsError(
-                "TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded"
-            )
-        return {**record.value, "tags": merged}
+        return {**record.value, "tags": as_map(tags, record.value["tags"])}
 
     await change_topic(ctx, resource_arn, changed)
 

@@ -1,0 +1,136 @@
+"""Who does not answer within two days is forgotten; the node's key is made once and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from cryptography.x509 import load_pem_x509_certificate
+
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.clock import VirtualClock
+from nightbus.messaging.mail_server import MailServer
+from nightbus.messaging.queues import Queues
+from nightbus.messaging.signing import Signer
+from nightbus.messaging.topic import ENDED, SUBSCRIPTION
+from nightbus.messaging.topics import Topics
+from nightbus.services.context import Context, Platform
+from nightbus.services.sns import confirmation, subscriptions, topics
+from nightbus.services.sns.delivering import deliver_notifications
+from nightbus.store.sqlite import SqliteStore
+
+SCOPE = Scope("123456789012", "eu-west-1")
+DAY_SECONDS = 24 * 3600
+UNSIGNED = Caller.root(SCOPE.account)
+
+
+@dataclass
+class Rig:
+    platform: Platform
+    clock: VirtualClock
+
+    def ctx(self, caller: Caller | None = None) -> Context:
+        signed = Caller.root(SCOPE.account, SCOPE.account)
+        return Context(Call(SCOPE, caller or signed, "http://127.0.0.1:1"), self.platform)
+
+    async def subscribe(self) -> tuple[str, str]:
+        """The ARNs of a topic and of a subscription that is pending."""
+        topic = (await topics.create_topic(self.ctx(), name="t"))["TopicArn"]
+        made = await subscriptions.subscribe(
+            self.ctx(),
+            topic_arn=topic,
+            protocol="email",
+            endpoint="a@b.example",
+            return_subscription_arn=True,
+        )
+        return topic, made["SubscriptionArn"]
+
+    async def kept(self, kind: str) -> list[dict[str, Any]]:
+        return [record.value for record in await self.platform.store.list(SCOPE, kind)]
+
+    async def until_none(self, kind: str) -> None:
+        async with asyncio.timeout(10):
+            while await self.kept(kind):
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """The worker runs; mail goes nowhere, and is tried again."""
+    clock = VirtualClock()
+    store = SqliteStore.open(tmp_path, clock, durable=False)
+    queues = Queues(store, clock)
+    platform = Platform(
+        store=store,
+        clock=clock,
+        operations=cast(Any, None),
+        functions=cast(Any, None),
+        router=cast(Any, None),
+        stacks=cast(Any, None),
+        credentials=cast(Any, None),
+        queues=queues,
+        topics=Topics(store, queues, "http://127.0.0.1:1"),
+        log_sink=cast(Any, None),
+        endpoint="http://127.0.0.1:1",
+        mail=MailServer("127.0.0.1", 1, "bus@nightbus.example"),
+    )
+    worker = asyncio.create_task(deliver_notifications(platform))
+    yield Rig(platform, clock)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+    await store.close()
+
+
+async def test_who_does_not_confirm_within_two_days_is_forgotten(rig: Rig) -> None:
+    topic, _ = await rig.subscribe()
+    await rig.clock.advance(2 * DAY_SECONDS - 1)
+    (value,) = await rig.kept(SUBSCRIPTION)
+    await rig.clock.advance(1)
+    with pytest.raises(AwsError, match="Token"):
+        await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=value["token"])
+    await rig.until_none(SUBSCRIPTION)
+
+
+async def test_who_is_asked_again_has_two_days_more(rig: Rig) -> None:
+    topic, arn = await rig.subscribe()
+    await rig.clock.advance(DAY_SECONDS)
+    assert (await rig.subscribe()) == (topic, arn)
+    await rig.clock.advance(2 * DAY_SECONDS - 1)
+    (value,) = await rig.kept(SUBSCRIPTION)
+    await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=value["token"])
+    await rig.clock.advance(30 * DAY_SECONDS)
+    ((confirmed),) = await rig.kept(SUBSCRIPTION)
+    assert confirmed["confirmed"]
+
+
+async def test_who_left_by_a_link_may_come_back_for_two_days(rig: Rig) -> None:
+    topic, arn = await rig.subscribe()
+    (value,) = await rig.kept(SUBSCRIPTION)
+    await confirmation.confirm_subscription(rig.ctx(UNSIGNED), topic_arn=topic, token=value["token"])
+    await subscriptions.unsubscribe(rig.ctx(UNSIGNED), subscription_arn=arn)
+    assert await rig.kept(SUBSCRIPTION) == []
+    (ended,) = await rig.kept(ENDED)
+    assert ended["token"] != value["token"]
+    await rig.clock.advance(2 * DAY_SECONDS)
+    await rig.until_none(ENDED)
+    with pytest.raises(AwsError, match="Token"):
+        await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=ended["token"])
+
+
+async def test_all_that_sign_at_once_sign_with_one_key(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    store = SqliteStore.open(tmp_path, clock, durable=False)
+    one, other = Signer(store), Signer(store)
+    found = await asyncio.gather(*(signer.sign("text", "1") for signer in (one, other) for _ in range(5)))
+    assert len(set(found)) == 1  # PKCS #1 v1.5 knows no chance
+    assert found[0].version == "1"
+    assert (await one.sign("text", "2")).value != found[0].value
+    certificate = await Signer(store).certificate()
+    assert certificate == await one.certificate() == await other.certificate()
+    assert load_pem_x509_certificate(certificate).not_valid_after_utc.year == 9999
+    await store.close()
