@@ -28,7 +28,7 @@ from plane_endpoint import Endpoint
 from plane_figures import Figures
 from plane_memory import Memory
 from plane_process import listener, megabytes
-from plane_report import conditions, console_table, markdown
+from plane_report import conditions, markdown, print_tables, write_markdown
 from plane_rounds import BASELINE, Rounds, Settings
 from plane_wire import Connection, address
 
@@ -51,9 +51,9 @@ def main() -> None:
         figures = measure(settings, client, others, Path(name))
     minutes = (time.monotonic() - began) / 60
     about = conditions(settings, client.name, minutes)
-    console_table(figures, about)
+    print_tables(figures, about)
     if chosen.markdown:
-        chosen.markdown.write_text(markdown(figures, about))
+        write_markdown(chosen.markdown, markdown(figures, about))
     if chosen.chart:
         chosen.chart.write_text(chart(figures, settings))
     if chosen.json:
@@ -89,7 +89,12 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, help="on the disk to measure; the system's temporary folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures there")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the medians there, as SVG")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument(
+        "--markdown",
+        type=Path,
+        metavar="FILE",
+        help="write the tables there",
+    )
     return parser
 
 

@@ -1,16 +1,28 @@
-"""How are the figures shown? A table of medians on the terminal, and the same one in markdown."""
+"""How are the figures shown? As two tables of medians, on the terminal and in markdown."""
 
 from __future__ import annotations
 
 import os
 import platform
+from dataclasses import dataclass
+from pathlib import Path
 
 from plane_figures import Figure, Figures
-from plane_rounds import Settings
+from plane_rounds import LOAD, Settings
 from rich.console import Console
 from rich.table import Table
 
 WIDTH = 110  # also where the output is no terminal
+BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The first `names` columns say what it is, the others are figures."""
+
+    headings: list[str]
+    names: int
+    rows: list[list[str]]
 
 
 def conditions(settings: Settings, client: str, minutes: float) -> str:
@@ -21,40 +33,32 @@ def conditions(settings: Settings, client: str, minutes: float) -> str:
     )
 
 
-def console_table(figures: Figures, about: str) -> None:
-    table = Table(caption=about)
-    table.add_column("", no_wrap=True)
-    table.add_column("unit")
-    for name in figures.endpoints:
-        table.add_column(name, justify="right")
-    previous = ""
-    for what, unit, cells in rows(figures):
-        if previous and what != previous:
-            table.add_section()
-        table.add_row("" if what == previous else what, unit, *cells)
-        previous = what
-    console = Console()
-    console.width = max(console.width, WIDTH)
-    console.print(table)
-    for line in notes(figures):
-        console.print(line, highlight=False)
-
-
-def markdown(figures: Figures, about: str) -> str:
-    names = figures.endpoints
-    lines = [f"{about[0].upper()}{about[1:]}.", "", "| | unit | " + " | ".join(names) + " |"]
-    lines.append("| --- | --- |" + " ---: |" * len(names))
-    lines += [f"| {what} | {unit} | " + " | ".join(cells) + " |" for what, unit, cells in rows(figures)]
-    missing = notes(figures)
-    return "\n".join(lines + ([""] if missing else []) + [f"- {line}" for line in missing]) + "\n"
-
-
-def rows(figures: Figures) -> list[tuple[str, str, list[str]]]:
-    names = figures.endpoints
+def grids(figures: Figures) -> list[Grid]:
+    loads = [what for what, unit in figures.rows() if unit == LOAD[0]]
+    others = [(what, unit) for what, unit in figures.rows() if what not in loads]
     return [
-        (what, unit, [cell(figures.find(what, unit, name)) for name in names])
-        for what, unit in figures.rows()
+        Grid(["", "", *LOAD], 2, [row for what in loads for row in _load_rows(figures, what)]),
+        Grid(["", "unit", *figures.endpoints], 2, _rows(figures, others)),
     ]
+
+
+def _load_rows(figures: Figures, what: str) -> list[list[str]]:
+    """One for each endpoint."""
+    rows: list[list[str]] = []
+    for name in figures.endpoints:
+        found = [figures.find(what, unit, name) for unit in LOAD]
+        if any(found):
+            rows.append(["" if rows else what, name, *map(cell, found)])
+    return rows
+
+
+def _rows(figures: Figures, wanted: list[tuple[str, str]]) -> list[list[str]]:
+    rows, previous = [], ""
+    for what, unit in wanted:
+        cells = [cell(figures.find(what, unit, name)) for name in figures.endpoints]
+        rows.append(["" if what == previous else what, unit, *cells])
+        previous = what
+    return rows
 
 
 def cell(figure: Figure | None) -> str:
@@ -64,7 +68,7 @@ def cell(figure: Figure | None) -> str:
 
 
 def shown(value: float) -> str:
-    """Three figures where they are small; whole thousands are whole."""
+    """Three digits where it is small, whole where it is large."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
@@ -79,3 +83,38 @@ def notes(figures: Figures) -> list[str]:
     return [
         f"{endpoint}: none for {'; '.join(what)}: {reason}" for (endpoint, reason), what in missing.items()
     ]
+
+
+def print_tables(figures: Figures, about: str) -> None:
+    console = Console()
+    console.width = max(console.width, WIDTH)
+    for grid in grids(figures):
+        table = Table()
+        for number, heading in enumerate(grid.headings):
+            table.add_column(heading, justify="left" if number < grid.names else "right", no_wrap=True)
+        for row in grid.rows:
+            if row[0]:
+                table.add_section()
+            table.add_row(*row)
+        console.print(table)
+    for line in [about, *notes(figures)]:
+        console.print(line, highlight=False)
+
+
+def markdown(figures: Figures, about: str) -> str:
+    parts = [f"{about[0].upper()}{about[1:]}."]
+    for grid in grids(figures):
+        ruler = ["---"] * grid.names + ["---:"] * (len(grid.headings) - grid.names)
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in (grid.headings, ruler, *grid.rows)))
+    if missing := notes(figures):
+        parts.append("\n".join(f"- {line}" for line in missing))
+    return "\n\n".join(parts) + "\n"
+
+
+def write_markdown(file: Path, text: str) -> None:
+    """Between its marks where the file has them, else as the whole file."""
+    page = file.read_text() if file.exists() else ""
+    if BEGIN in page and END in page:
+        before, rest = page.split(BEGIN, 1)
+        text = f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}"
+    file.write_text(text)

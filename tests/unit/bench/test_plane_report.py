@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree
 
 from plane_chart import chart
 from plane_figures import Figures
-from plane_report import markdown, shown
+from plane_report import BEGIN, END, markdown, shown, write_markdown
 from plane_rounds import BASELINE, RECEIVE, Settings, put_name
 
 PUT = put_name(1, 16)
@@ -17,7 +18,9 @@ def some_figures() -> Figures:
     figures = Figures([BASELINE, "nightbus", "peer & co"])
     figures.add("fdatasync", "ms p50", BASELINE, 0.31)
     for value in (19_000.0, 24_000.0, 21_000.0):
+        figures.add(PUT, "requests/s", "nightbus", value / 10)
         figures.add(PUT, "events/s", "nightbus", value)
+    figures.add(PUT, "requests/s", "peer & co", 730.0)
     figures.add(PUT, "events/s", "peer & co", 7_300.0)
     figures.add(RECEIVE, "ms p50", "nightbus", 1.234)
     figures.add(RECEIVE, "ms p50", "peer & co", 80.0)
@@ -26,19 +29,32 @@ def some_figures() -> Figures:
     return figures
 
 
-def test_the_table_has_medians_and_reasons() -> None:
+def test_the_tables_have_medians_and_reasons() -> None:
     assert markdown(some_figures(), "2 cores").splitlines() == [
         "2 cores.",
         "",
-        "| | unit | baseline | nightbus | peer & co |",
+        "|  |  | requests/s | events/s | ms p50 | ms p99 |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+        f"| {PUT} | nightbus | 2,100 | 21,000 |  |  |",
+        "|  | peer & co | 730 | 7,300 |  |  |",
+        "",
+        "|  | unit | baseline | nightbus | peer & co |",
         "| --- | --- | ---: | ---: | ---: |",
         "| fdatasync | ms p50 | 0.31 |  |  |",
-        f"| {PUT} | events/s |  | 21,000 | 7,300 |",
         f"| {RECEIVE} | ms p50 |  | 1.23 | none |",
-        f"| {RECEIVE} | ms p99 |  |  | none |",
+        "|  | ms p99 |  |  | none |",
         "",
         f"- peer & co: none for {RECEIVE}: no long polling",
     ]
+
+
+def test_a_page_keeps_its_text_around_the_tables(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    write_markdown(page, "alone\n")
+    assert page.read_text() == "alone\n"
+    page.write_text(f"before\n\n{BEGIN}\nold\n\n{END}\nafter\n")
+    write_markdown(page, "new\n")
+    assert page.read_text() == f"before\n\n{BEGIN}\nnew\n\n{END}\nafter\n"
 
 
 def test_figures_are_shown_with_three_digits() -> None:
