@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -24,12 +24,62 @@ class Problem(NamedTuple):
 MALFORMED = Problem("MalformedDetail", "Detail is malformed.")
 
 
-def check_entry(entry: Mapping[str, Any]) -> Problem | bytes:
-    """The entry's detail as compact JSON, or why the bus does not take the entry."""
-    source, kind, detail = entry.get("Source"), entry.get("DetailType"), entry.get("Detail")
-    if not (source and kind and detail):
-        missing = "Source" if not source else "Detail" if kind else "DetailType"
-        return _invalid(missing, f"{missing} is a required argument.")
+class EnvelopeWriter:
+    """Judges the entries of one call, and writes the JSON texts of the events that they become.
+
+    What they have in common is written once. `size` is what AWS counts of them towards the request's limit, in bytes.
+    """
+
+    def __init__(self, account: str, region: str, now: datetime) -> None:
+        self._place = b'"account":"%b","time":"%%b","region":"%b"' % (account.encode(), region.encode())
+        self._now = self._place % event_time(now).encode()
+        self._types: dict[tuple[str, str], bytes] = {}
+        self.size = 0
+
+    def write(self, entry: Mapping[str, Any], event_id: str) -> Problem | bytes:
+        """The event; its time is the entry's, or that of the call. Or why the bus does not take the entry."""
+        get = entry.get
+        source, kind, detail = get("Source"), get("DetailType"), get("Detail")
+        resources, given = get("Resources"), get("Time")
+        self._measure(source, kind, detail, resources, given)
+        if not (source and kind and detail):
+            missing = "Source" if not source else "Detail" if kind else "DetailType"
+            return _invalid(missing, f"{missing} is a required argument.")
+        types = self._types.get((kind, source))
+        if types is None:
+            problem = _problem(source, kind)
+            if problem is not None:
+                return problem
+            types = b'"detail-type":%b,"source":%b' % (_json(kind), _json(source))
+            self._types[kind, source] = types
+        text = compact_object(detail)
+        if text is None:
+            return MALFORMED
+        return b'{"version":"0","id":"%b",%b,%b,"resources":%b,"detail":%b}' % (
+            event_id.encode(),
+            types,
+            self._now if given is None else self._place % event_time(given).encode(),
+            _json(resources) if resources else b"[]",
+            text,
+        )
+
+    def _measure(
+        self,
+        source: str | None,
+        kind: str | None,
+        detail: str | None,
+        resources: list[str] | None,
+        given: datetime | None,
+    ) -> None:
+        text = f"{source or ''}{kind or ''}{detail or ''}"
+        if resources:
+            text += "".join(resources)
+        self.size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+        if given is not None:
+            self.size += _TIME_SIZE
+
+
+def _problem(source: str, kind: str) -> Problem | None:
     if source.startswith("aws."):
         return Problem(
             "NotAuthorizedForSourceException",
@@ -37,58 +87,11 @@ def check_entry(entry: Mapping[str, Any]) -> Problem | bytes:
         )
     if len(kind) > LONGEST_DETAIL_TYPE:
         return _invalid("DetailType", f"DetailType must not exceed {LONGEST_DETAIL_TYPE} characters.")
-    return compact_object(detail) or MALFORMED
+    return None
 
 
 def _invalid(name: str, reason: str) -> Problem:
     return Problem("InvalidArgument", f"Parameter {name} is not valid. Reason: {reason}")
-
-
-def entries_size(entries: Iterable[Mapping[str, Any]]) -> int:
-    """The bytes that AWS counts for the entries towards the request's limit."""
-    texts: list[str] = []
-    total = 0
-    for entry in entries:
-        get = entry.get
-        texts += (get("Source") or "", get("DetailType") or "", get("Detail") or "")
-        resources = get("Resources")
-        if resources:
-            texts += resources
-        if get("Time") is not None:
-            total += _TIME_SIZE
-    joined = "".join(texts)
-    return total + (len(joined) if joined.isascii() else len(joined.encode("utf-8", "surrogatepass")))
-
-
-class EnvelopeWriter:
-    """Writes the JSON texts of the events of one call; what they have in common is written once."""
-
-    def __init__(self, account: str, region: str, now: datetime) -> None:
-        self._account = account.encode()
-        self._region = region.encode()
-        self._now = event_time(now).encode()
-        self._types: dict[tuple[str, str], bytes] = {}
-
-    def write(self, entry: Mapping[str, Any], detail: bytes, event_id: str) -> bytes:
-        """The event of a valid entry; its time is the entry's, or that of the call."""
-        given = entry.get("Time")
-        resources = entry.get("Resources")
-        kind = (entry["DetailType"], entry["Source"])
-        types = self._types.get(kind)
-        if types is None:
-            types = self._types[kind] = b'"detail-type":%b,"source":%b' % (_json(kind[0]), _json(kind[1]))
-        return (
-            b'{"version":"0","id":"%b",%b,"account":"%b","time":"%b","region":"%b","resources":%b,"detail":%b}'
-            % (
-                event_id.encode(),
-                types,
-                self._account,
-                self._now if given is None else event_time(given).encode(),
-                self._region,
-                _json(resources) if resources else b"[]",
-                detail,
-            )
-        )
 
 
 def event_time(moment: datetime) -> str:

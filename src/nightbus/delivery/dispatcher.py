@@ -16,7 +16,7 @@ from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
-from nightbus.delivery.history import event_text, find_event
+from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.targets import target_of
@@ -142,10 +142,9 @@ class Dispatcher:
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
             return
-        entry = await find_event(self._store, delivery.scope, delivery.bus, delivery.event_id)
-        text = delivery.input if entry is None else event_text(entry.data)
+        found = await find_event(self._store, delivery.scope, delivery.bus, delivery.event_id)
         letter = Incoming(
-            text.decode(),
+            (delivery.input if found is None else found.text).decode(),
             dead_letter_attributes(delivery, failure),
             group=delivery.event_id if queue.fifo else "",
             deduplication=delivery.event_id if queue.fifo else "",

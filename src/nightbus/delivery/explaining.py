@@ -13,9 +13,9 @@ from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
-from nightbus.delivery.history import Placed, event_text, find_event, placed_in
+from nightbus.delivery.history import Found, Placed, find_event
 from nightbus.delivery.rules import Rule, history_log, outcome_log, rules_of
-from nightbus.store.interface import Entry, Store
+from nightbus.store.interface import Store
 
 
 async def explain_event(store: Store, scope: Scope, event_id: str, only: str | None) -> dict[str, Any]:
@@ -26,9 +26,10 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     Rules are judged as they are now; a delivery that was made says that the rule matched then. Raises AwsError
     ResourceNotFoundException for an event or a rule that is not there.
     """
-    bus, entry = await _find(store, scope, event_id)
-    event = parse_json(event_text(entry.data).decode())
-    outcomes = [_placed(entry.time, placed) for placed in placed_in(entry.data)] + [
+    accepted = await _find(store, scope, event_id)
+    bus = accepted.bus
+    event = parse_json(accepted.text.decode())
+    outcomes = [_placed(accepted.time, placed) for placed in accepted.placed] + [
         orjson.loads(found.data)
         for found in await store.read(scope, outcome_log(bus), key=event_id, limit=10_000)
     ]
@@ -59,14 +60,13 @@ def _placed(time: int, placed: Placed) -> dict[str, Any]:
     }
 
 
-async def _find(store: Store, scope: Scope, event_id: str) -> tuple[str, Entry]:
-    """The bus that accepted the event, and its entry in that bus's history, found by the time in its id."""
+async def _find(store: Store, scope: Scope, event_id: str) -> Found:
+    """Raises AwsError ResourceNotFoundException."""
     prefix = history_log("")
     for log in await store.logs(scope, prefix) if event_id_time(event_id) is not None else ():
-        bus = log.removeprefix(prefix)
-        entry = await find_event(store, scope, bus, event_id)
-        if entry is not None:
-            return bus, entry
+        found = await find_event(store, scope, log.removeprefix(prefix), event_id)
+        if found is not None:
+            return found
     raise AwsError("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
 
 

@@ -1,36 +1,72 @@
-"""How does an accepted event lie in its bus's history? Its envelope, and after it what its own commit delivered."""
+"""How do accepted events lie in their bus's history? Those of one commit together, two lines each.
+
+The first line is an event's envelope, the second what its own commit delivered of it, or empty. An envelope has no line
+breaks outside its strings, and in them they are escaped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 
 import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import event_id_time
 from nightbus.delivery.rules import history_log
-from nightbus.store.interface import Entry, Store
+from nightbus.store.interface import Append, Store
 
-_MOST_OF_A_MOMENT = 100_000  # events of one millisecond
+_MOST_OF_A_MOMENT = 100_000  # commits of one millisecond
 
 Placed = tuple[str, str, str, str]  # rule, target id, target ARN, what the target calls it
 
 
-def write_history(text: bytes, placed: Sequence[Placed]) -> bytes:
-    """An envelope has no line breaks outside its strings, and in them they are escaped."""
-    return text + b"\n" + orjson.dumps(placed) if placed else text
+class PlacedHead:
+    """What is the same of a target for every event that it gets, written once."""
+
+    def __init__(self, rule: str, target_id: str, target_arn: str) -> None:
+        self._head = orjson.dumps([rule, target_id, target_arn])[:-1] + b","
+
+    def with_name(self, name: str) -> bytes:
+        """`name` needs no escaping in JSON."""
+        return b'%b"%b"]' % (self._head, name.encode())
 
 
-def event_text(data: bytes) -> bytes:
-    return data.partition(b"\n")[0]
+class HistoryWriter:
+    """The events of one commit, by bus."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[Scope, str], list[bytes]] = {}
+
+    def add(self, scope: Scope, log: str, text: bytes, placed: Sequence[bytes]) -> None:
+        lines = self._lines.get((scope, log))
+        if lines is None:
+            lines = self._lines[scope, log] = []
+        lines.append(text)
+        lines.append(b"[%b]" % b",".join(placed) if placed else b"")
+
+    def entries(self, time: int) -> list[Append]:
+        return [Append(scope, log, time, b"\n".join(lines)) for (scope, log), lines in self._lines.items()]
 
 
-def placed_in(data: bytes) -> list[Placed]:
-    placed = data.partition(b"\n")[2]
-    return [(rule, target, arn, name) for rule, target, arn, name in orjson.loads(placed)] if placed else []
+def events_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Each event's envelope, and what was placed of it as JSON or nothing."""
+    lines = iter(data.split(b"\n"))
+    return zip_longest(lines, lines, fillvalue=b"")
 
 
-async def find_event(store: Store, scope: Scope, bus: str, event_id: str) -> Entry | None:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An event in the history of `bus`; `time` is when the bus accepted it, UTC ms."""
+
+    bus: str
+    time: int
+    text: bytes
+    placed: list[Placed]
+
+
+async def find_event(store: Store, scope: Scope, bus: str, event_id: str) -> Found | None:
     """The event in the bus's history, found by the time in its id."""
     time = event_id_time(event_id)
     if time is None:
@@ -38,6 +74,8 @@ async def find_event(store: Store, scope: Scope, bus: str, event_id: str) -> Ent
     beginning = f'{{"version":"0","id":"{event_id}",'.encode()
     log = history_log(bus)
     for entry in await store.read(scope, log, since=time, until=time + 1, limit=_MOST_OF_A_MOMENT):
-        if entry.data.startswith(beginning):
-            return entry
+        if beginning in entry.data:
+            for text, placed in events_in(entry.data):
+                if text.startswith(beginning):
+                    return Found(bus, entry.time, text, orjson.loads(placed or b"[]"))
     return None

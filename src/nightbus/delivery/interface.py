@@ -112,6 +112,8 @@ class TargetContext:
 
 
 Place = Callable[[Matched, Placing], Awaitable[str | None]]
+# scope, target, the rule's ARN, the event's text, time in UTC ms
+PlacePlain = Callable[[Scope, dict[str, Any], str, bytes, int, Placing], str | None]
 
 
 class Overloaded(Exception):

@@ -22,27 +22,41 @@ from nightbus.bus.transform import CHOICES, render_input
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.explaining import explain_event
-from nightbus.delivery.history import write_history
-from nightbus.delivery.interface import Batch, Delivery, Event, Matched, Overloaded, Place, Placing
+from nightbus.delivery.history import HistoryWriter, PlacedHead
+from nightbus.delivery.interface import (
+    Batch,
+    Delivery,
+    Event,
+    Matched,
+    Overloaded,
+    Place,
+    PlacePlain,
+    Placing,
+)
 from nightbus.delivery.rules import Rule, history_log, rule_arn, rules_of
-from nightbus.delivery.targets import place_of
+from nightbus.delivery.targets import place_of, place_plain_of
 from nightbus.delivery.work import QUEUE, encode
 from nightbus.messaging.queues import Queues, Sending
 from nightbus.messaging.topics import Topics
-from nightbus.store.interface import SYSTEM, Append, Enqueue, Store
+from nightbus.store.interface import SYSTEM, Enqueue, Store
 
 log = logging.getLogger("nightbus.delivery")
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """One target of one rule. `whole`: it gets the event as it is; `place`: it may be reached in the event's commit."""
+    """One target of one rule. `whole`: it gets the event as it is.
+
+    It may be reached in the event's commit by `place_plain`, which does not wait for anything, or by `place`.
+    """
 
     rule: str
     rule_arn: str
     value: dict[str, Any]
     whole: bool
+    place_plain: PlacePlain | None
     place: Place | None
+    placed: PlacedHead
 
 
 class _Bus:
@@ -68,16 +82,7 @@ class _Bus:
 
     def _targets(self, rule: Rule) -> list[_Target]:
         arn = rule_arn(self._scope, rule.bus, rule.name)
-        return [
-            _Target(
-                rule.name,
-                arn,
-                target,
-                all(target.get(choice) is None for choice in CHOICES),
-                place_of(target["Arn"]),
-            )
-            for target in rule.targets
-        ]
+        return [_target(rule.name, arn, target) for target in rule.targets]
 
     def _add(self, name: str, pattern: str) -> None:
         try:
@@ -86,6 +91,19 @@ class _Bus:
             log.exception("rule %s is kept with a pattern that cannot be read; it matches nothing", name)
             return
         self._indexed[name] = pattern
+
+
+def _target(rule: str, arn: str, value: dict[str, Any]) -> _Target:
+    whole = all(value.get(choice) is None for choice in CHOICES)
+    return _Target(
+        rule,
+        arn,
+        value,
+        whole,
+        place_plain_of(value["Arn"]) if whole else None,
+        place_of(value["Arn"]),
+        PlacedHead(rule, value["Id"], value["Arn"]),
+    )
 
 
 class Router:
@@ -110,6 +128,7 @@ class Router:
             try:
                 for batch in batches:
                     await planned.add(batch)
+                planned.finish()
             except BaseException:
                 sending.settle(False)
                 raise
@@ -146,6 +165,7 @@ class _Planned:
         self._sending = sending
         self._placing = Placing(store, queues, topics, sending, self._forward)
         self._placing_no_further = Placing(store, queues, topics, sending, None)
+        self._history = HistoryWriter()
         self._time = 0
         self.queued = 0
 
@@ -160,22 +180,32 @@ class _Planned:
         await self._event(scope, state, event, trace, self._placing_no_further)
 
     async def _event(self, scope: Scope, bus: _Bus, event: Event, trace: str, placing: Placing) -> None:
-        event_id, text = event
-        placed: list[tuple[str, str, str, str]] = []
+        text = event.text
+        placed: list[bytes] = []
         for name in bus.index.match_json(text):
             for target in bus.targets[name]:
-                given = text if target.whole else self._render(target, text)
-                matched = Matched(
-                    scope, bus.name, name, target.rule_arn, event_id, self._time, target.value, given,
-                    target.whole, trace,
-                )  # fmt: skip
-                done = None if target.place is None else await target.place(matched, placing)
+                done = None
+                if target.place_plain is not None and not trace:
+                    done = target.place_plain(scope, target.value, target.rule_arn, text, self._time, placing)
                 if done is None:
-                    self._queue(matched)
-                else:
-                    placed.append((name, target.value["Id"], target.value["Arn"], done))
-        entry = Append(scope, bus.history, self._time, write_history(text, placed))
-        self._sending.changes.append(entry)
+                    matched = self._matched(scope, bus, event, target, trace)
+                    done = None if target.place is None else await target.place(matched, placing)
+                    if done is None:
+                        self._queue(matched)
+                        continue
+                placed.append(target.placed.with_name(done))
+        self._history.add(scope, bus.history, text, placed)
+
+    def _matched(self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str) -> Matched:
+        given = event.text if target.whole else self._render(target, event.text)
+        return Matched(
+            scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, given,
+            target.whole, trace,
+        )  # fmt: skip
+
+    def finish(self) -> None:
+        """What was accepted is remembered, in the same commit."""
+        self._sending.changes += self._history.entries(self._time)
 
     def _render(self, target: _Target, text: bytes) -> bytes:
         ingestion = datetime.fromtimestamp(self._time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,6 +16,7 @@ from nightbus.aws.calls import Call
 from nightbus.aws.errors import not_supported
 from nightbus.aws.replies import Reply
 from nightbus.gateway.models import OperationModel, load_service, snake_case
+from nightbus.gateway.quick import Checked
 from nightbus.gateway.validate import validate
 from nightbus.services import SERVICES
 from nightbus.services.context import Context, Handler, Platform
@@ -45,7 +46,8 @@ class OperationRegistry:
         self, service: str, operation: str, params: Mapping[str, Any], call: Call
     ) -> Mapping[str, Any] | Reply:
         bound = self._bound.get((service, operation)) or self._bind(service, operation)
-        validate(bound.model, params)
+        if type(params) is not Checked:
+            validate(bound.model, params)
         arguments = {}
         for member, value in params.items():
             if value is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 
 _GRACE_SECONDS = 5
+_GC_THRESHOLDS = (20_000, 10, 10)
 _BACKLOG = 1024
 
 
@@ -89,6 +91,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
     def listening() -> None:
         ready(node)
         node.start_background_work()
+        _collect_less()
 
     def stop() -> None:
         server.should_exit = True
@@ -100,6 +103,13 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         await server.serve(sockets=[listener])
     finally:
         await node.stop()
+
+
+def _collect_less() -> None:
+    """What was made so far stays; requests make few cycles, so the collector need not look after every hundredth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def run(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:

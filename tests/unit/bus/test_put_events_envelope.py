@@ -7,10 +7,26 @@ from typing import Any
 
 import pytest
 
-from nightbus.bus.envelope import MALFORMED, EnvelopeWriter, Problem, check_entry, entries_size
+from nightbus.bus.envelope import MALFORMED, EnvelopeWriter, Problem
 from nightbus.bus.json_text import compact_object, parse_json, write_json
 
 ENTRY: dict[str, Any] = {"Source": "shop", "DetailType": "Order", "Detail": '{"n": 1}'}
+
+
+def writer() -> EnvelopeWriter:
+    return EnvelopeWriter("000000000000", "eu-west-1", datetime(2023, 11, 14, 22, 13, 20, 999, UTC))
+
+
+def problem_of(entry: dict[str, Any]) -> Problem | None:
+    found = writer().write(entry, "id")
+    return found if isinstance(found, Problem) else None
+
+
+def size(*entries: dict[str, Any]) -> int:
+    made = writer()
+    for entry in entries:
+        made.write(entry, "id")
+    return made.size
 
 
 def without(name: str) -> dict[str, Any]:
@@ -20,41 +36,40 @@ def without(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["Source", "DetailType", "Detail"])
 def test_what_is_required(name: str) -> None:
     message = f"Parameter {name} is not valid. Reason: {name} is a required argument."
-    assert check_entry(without(name)) == ("InvalidArgument", message)
-    assert check_entry({**ENTRY, name: ""}) == ("InvalidArgument", message)
+    assert problem_of(without(name)) == ("InvalidArgument", message)
+    assert problem_of({**ENTRY, name: ""}) == ("InvalidArgument", message)
 
 
 @pytest.mark.parametrize("detail", ["{", "[1]", '"text"', "1", "null", '{"a": NaN}', '{"a":' * 5_000, "{} x"])
 def test_a_detail_is_a_json_object(detail: str) -> None:
-    assert check_entry({**ENTRY, "Detail": detail}) == MALFORMED
+    assert problem_of({**ENTRY, "Detail": detail}) == MALFORMED
 
 
 def test_sources_of_aws_are_reserved() -> None:
-    problem = check_entry({**ENTRY, "Source": "aws.ec2"})
+    problem = problem_of({**ENTRY, "Source": "aws.ec2"})
     assert isinstance(problem, Problem)
     assert problem[0] == "NotAuthorizedForSourceException"
-    assert check_entry({**ENTRY, "Source": "aws"}) == b'{"n":1}'
+    assert problem_of({**ENTRY, "Source": "aws"}) is None
 
 
 def test_a_detail_type_has_at_most_128_characters() -> None:
-    assert check_entry({**ENTRY, "DetailType": "x" * 128}) == b'{"n":1}'
-    problem = check_entry({**ENTRY, "DetailType": "x" * 129})
+    assert problem_of({**ENTRY, "DetailType": "x" * 128}) is None
+    problem = problem_of({**ENTRY, "DetailType": "x" * 129})
     assert isinstance(problem, Problem)
     assert problem[0] == "InvalidArgument"
 
 
 def test_size() -> None:
-    assert entries_size([ENTRY]) == 4 + 5 + 8
+    assert size(ENTRY) == 4 + 5 + 8
     timed = {**ENTRY, "Source": "é", "Time": datetime(2026, 1, 1, tzinfo=UTC), "Resources": ["ab", "é"]}
-    assert entries_size([timed]) == 14 + 2 + 5 + 8 + 2 + 2
-    assert entries_size([{}]) == 0
+    assert size(timed) == 14 + 2 + 5 + 8 + 2 + 2
+    assert size({}) == 0
 
 
 def envelope(entry: dict[str, Any]) -> dict[str, Any]:
-    detail = check_entry(entry)
-    assert isinstance(detail, bytes)
-    writer = EnvelopeWriter("000000000000", "eu-west-1", datetime(2023, 11, 14, 22, 13, 20, 999, UTC))
-    made: dict[str, Any] = parse_json(writer.write(entry, detail, "id").decode())
+    text = writer().write(entry, "id")
+    assert isinstance(text, bytes)
+    made: dict[str, Any] = parse_json(text.decode())
     return made
 
 

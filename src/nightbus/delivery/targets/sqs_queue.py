@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
 from nightbus.delivery.targets.outcomes import failed
@@ -14,6 +15,18 @@ from nightbus.messaging.queue import queue_place, url_path
 from nightbus.messaging.queues import Incoming
 
 _TRACE = "AWSTraceHeader"
+
+
+def place_plain(
+    scope: Scope, target: dict[str, Any], rule_arn: str, text: bytes, now: int, placing: Placing
+) -> str | None:
+    """The event as it is into a standard queue that was used before; None where more has to be looked at."""
+    queue = placing.queues.known(target["Arn"])
+    if queue is None or queue.fifo or len(text) > queue.largest:
+        return None
+    if not target.get("RoleArn") and not placing.queues.permits(queue, "events.amazonaws.com", rule_arn):
+        return None
+    return placing.queues.add_plain(placing.sending.changes, queue, text, scope.account, now)
 
 
 async def place(matched: Matched, placing: Placing) -> str | None:

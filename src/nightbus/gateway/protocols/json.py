@@ -12,6 +12,7 @@ from nightbus.gateway.models import OperationModel, ServiceModel
 from nightbus.gateway.protocols.jsonbody import dump_body, load, parse_body
 from nightbus.gateway.protocols.values import malformed
 from nightbus.gateway.query_compatible import is_query_compatible, json_type, query_error
+from nightbus.gateway.quick import read_checked
 from nightbus.gateway.request import WireRequest
 from nightbus.gateway.response import WireResponse
 
@@ -19,6 +20,10 @@ from nightbus.gateway.response import WireResponse
 class Json:
     @staticmethod
     def parse(operation: OperationModel, request: WireRequest) -> dict[str, Any]:
+        if operation.input is not None:
+            checked = read_checked(operation.input, request.body)
+            if checked is not None:
+                return checked
         body = load(request.body, malformed("Unable to parse the request body as JSON."))
         if operation.input is None:
             return {}

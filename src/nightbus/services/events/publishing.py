@@ -9,7 +9,7 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
 from nightbus.aws.ids import new_event_ids
-from nightbus.bus.envelope import EnvelopeWriter, Problem, check_entry, entries_size
+from nightbus.bus.envelope import EnvelopeWriter, Problem
 from nightbus.delivery.interface import Batch, Event, Overloaded
 from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
@@ -25,8 +25,6 @@ async def put_events(
 ) -> dict[str, Any]:
     if endpoint_id is not None:
         raise validation_error(f"Endpoint {endpoint_id} does not exist.")
-    if entries_size(entries) > _LARGEST_REQUEST:
-        raise validation_error("Total size of the entries in the request is over the limit.")
     now = ctx.now_ms()
     results, batches = _accept(ctx, entries, now)
     for batch in batches:
@@ -50,13 +48,15 @@ def _accept(
     writer = EnvelopeWriter(*ctx.scope, datetime.fromtimestamp(now / 1000, UTC))
     events: dict[tuple[str | None, str], list[Event]] = {}
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
-        detail = check_entry(entry)
-        if isinstance(detail, Problem):
-            results.append({"ErrorCode": detail.code, "ErrorMessage": detail.message})
+        text = writer.write(entry, event_id)
+        if isinstance(text, Problem):
+            results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue
         place = (entry.get("EventBusName"), entry.get("TraceHeader") or own_trace)
-        events.setdefault(place, []).append(Event(event_id, writer.write(entry, detail, event_id)))
+        events.setdefault(place, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
+    if writer.size > _LARGEST_REQUEST:
+        raise validation_error("Total size of the entries in the request is over the limit.")
     return results, [Batch(*bus_place(ctx, bus), found, now, trace) for (bus, trace), found in events.items()]
 
 
