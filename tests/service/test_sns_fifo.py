@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -134,3 +135,25 @@ def test_who_may_subscribe(client: Client, sns: Any, topic: str) -> None:
     assert (refused[0], "FIFO SQS Queues can not be subscribed" in refused[2]) == ("InvalidParameter", True)
     refused = refusal(sns.subscribe, TopicArn=topic, Protocol="http", Endpoint="http://localhost/")
     assert refused == ("InvalidParameter", 400, "Invalid parameter: Invalid protocol type: http")
+
+
+def test_a_signed_topic_keeps_its_order_among_many_publishers(client: Client, sns: Any) -> None:
+    """A signature is waited for; the queue has the numbers in their order nevertheless."""
+    topic = make(sns, SignatureVersion="2", ContentBasedDeduplication="true")
+    inbox = subscribed(client, sns, topic)
+
+    def publish(publisher: int) -> None:
+        for at in range(3):
+            entries = [
+                {"Id": f"e{one}", "Message": f"{publisher} {at} {one}", "MessageGroupId": "g"}
+                for one in range(5)
+            ]
+            sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+
+    with ThreadPoolExecutor(4) as publishers:
+        list(publishers.map(publish, range(4)))
+    shown = inbox.notifications(60)
+    assert [one["SequenceNumber"] for one in shown] == sorted(one["SequenceNumber"] for one in shown)
+    for publisher in range(4):
+        mine = [one["Message"] for one in shown if one["Message"].startswith(f"{publisher} ")]
+        assert mine == [f"{publisher} {at} {one}" for at in range(3) for one in range(5)]

@@ -157,6 +157,12 @@ class Queues:
         sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay, group))
         return Accepted(message.id, message.sequence)
 
+    async def ready(self, arn: str, now: int) -> None:
+        """Look up what sending to the queue needs, so that `add` does not wait for anything."""
+        queue = await self.find_arn(arn)
+        if queue is not None and queue.fifo:
+            await self._window(queue, now)
+
     async def _reserve(
         self, sending: Sending, queue: Queue, message: Message, now: int
     ) -> Message | Accepted:

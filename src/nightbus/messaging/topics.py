@@ -59,20 +59,35 @@ class Topics:
         self._changes += 1
         self._known.pop(arn, None)
 
-    async def add(self, sending: Sending, topic: Topic, notification: Notification) -> Accepted:
+    async def add(
+        self,
+        sending: Sending,
+        topic: Topic,
+        notification: Notification,
+        signature: Signature | None = None,
+    ) -> Accepted:
         """Publish one; a duplicate changes nothing and is answered as the first was."""
-        wanting = [one for one in topic.subscriptions if one.confirmed and one.wants(notification)]
-        signature = UNSIGNED
-        if topic.signature_version and any(one.protocol == "sqs" and not one.raw for one in wanting):
-            signature = await self.sign(topic, notification, "sqs")
+        signature = await self.prepare(topic, notification) if signature is None else signature
         if topic.fifo:
             found = await self._reserve(sending, topic, notification)
             if isinstance(found, Accepted):
                 return found
             notification = found
-        for subscription in wanting:
-            await self._add_for(sending, topic, subscription, notification, signature)
+        for subscription in topic.subscriptions:
+            if subscription.confirmed and subscription.wants(notification):
+                await self._add_for(sending, topic, subscription, notification, signature)
         return Accepted(notification.id, notification.sequence)
+
+    async def prepare(self, topic: Topic, notification: Notification) -> Signature:
+        """All that is waited for, before `add`: what a FIFO topic numbers is committed in the order of its numbers."""
+        queues = [one for one in topic.subscriptions if one.protocol == "sqs"]
+        if topic.fifo:
+            await self._window(topic, notification.time)
+            for subscription in queues:
+                await self._queues.ready(subscription.endpoint, notification.time)
+        if not topic.signature_version or all(one.raw for one in queues):
+            return UNSIGNED
+        return await self.sign(topic, notification, "sqs")
 
     async def sign(self, topic: Topic, notification: Notification, protocol: str) -> Signature:
         """One signature is right for all subscribers of a protocol: nothing in it is about the subscription."""
@@ -82,16 +97,20 @@ class Topics:
     async def _reserve(
         self, sending: Sending, topic: Topic, notification: Notification
     ) -> Notification | Accepted:
-        window = self._deduplication.get(topic.topic)
-        if window is None:
-            loading = Deduplication(topic.scope, topic.topic)
-            await loading.load(self._store, notification.time)
-            window = self._deduplication.setdefault(topic.topic, loading)
+        window = await self._window(topic, notification.time)
         key = notification.deduplication
         if topic.by_group:
             key = f"{notification.group}|{key}"
         sequence = await self._queues.reserve(sending, window, key, notification.id, notification.time)
         return sequence if isinstance(sequence, Accepted) else replace(notification, sequence=sequence)
+
+    async def _window(self, topic: Topic, now: int) -> Deduplication:
+        window = self._deduplication.get(topic.topic)
+        if window is None:
+            loading = Deduplication(topic.scope, topic.topic)
+            await loading.load(self._store, now)
+            window = self._deduplication.setdefault(topic.topic, loading)
+        return window
 
     async def _add_for(
         self,

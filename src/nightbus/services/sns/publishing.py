@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -13,7 +14,7 @@ from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
 from nightbus.messaging.notification import Notification
-from nightbus.messaging.queues import Sending
+from nightbus.messaging.queues import Accepted, Sending
 from nightbus.messaging.topic import Topic, topic_place
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import invalid, no_topic
@@ -53,9 +54,7 @@ async def publish(
     notification = _notification(ctx, topic, entry)
     if _size(message, notification) > topic.largest:
         raise invalid("Message too long")
-    sending = Sending()
-    accepted = await ctx.platform.topics.add(sending, topic, notification)
-    await ctx.platform.queues.commit(sending)
+    (accepted,) = await _send(ctx, topic, [notification])
     return {"MessageId": accepted.message_id, "SequenceNumber": accepted.sequence or None}
 
 
@@ -63,36 +62,44 @@ async def publish_batch(
     ctx: Context, *, topic_arn: str, publish_batch_request_entries: list[dict[str, Any]]
 ) -> dict[str, Any]:
     topic = await _topic(ctx, topic_arn)
-    entries = publish_batch_request_entries
-    _check_entries(entries)
-    sending, total = Sending(), 0
-    successful, failed = [], []
-    try:
-        for entry in entries:
-            try:
-                notification = _notification(ctx, topic, entry)
-            except AwsError as error:
-                failed.append(
-                    {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
-                )
-                continue
-            total += _size(entry["Message"], notification)
-            if total > topic.largest:
-                text = f"The length of all the messages put together is more than the limit of {topic.largest} bytes"
-                raise AwsError("BatchRequestTooLong", text)
-            accepted = await ctx.platform.topics.add(sending, topic, notification)
-            successful.append(
-                {
-                    "Id": entry["Id"],
-                    "MessageId": accepted.message_id,
-                    "SequenceNumber": accepted.sequence or None,
-                }
+    _check_entries(publish_batch_request_entries)
+    failed: list[dict[str, Any]] = []
+    notifications: dict[str, Notification] = {}
+    total = 0
+    for entry in publish_batch_request_entries:
+        try:
+            notification = notifications[entry["Id"]] = _notification(ctx, topic, entry)
+        except AwsError as error:
+            failed.append(
+                {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
             )
+        else:
+            total += _size(entry["Message"], notification)
+    if total > topic.largest:
+        text = f"The length of all the messages put together is more than the limit of {topic.largest} bytes"
+        raise AwsError("BatchRequestTooLong", text)
+    accepted = await _send(ctx, topic, list(notifications.values()))
+    successful = [
+        {"Id": one, "MessageId": message_id, "SequenceNumber": sequence or None}
+        for one, (message_id, sequence) in zip(notifications, accepted, strict=True)
+    ]
+    return {"Successful": successful, "Failed": failed}
+
+
+async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -> list[Accepted]:
+    """In one commit, and in their order."""
+    topics, sending = ctx.platform.topics, Sending()
+    signatures = await asyncio.gather(*(topics.prepare(topic, one) for one in notifications))
+    try:
+        accepted = [
+            await topics.add(sending, topic, notification, signature)
+            for notification, signature in zip(notifications, signatures, strict=True)
+        ]
     except BaseException:
         sending.settle(False)
         raise
     await ctx.platform.queues.commit(sending)
-    return {"Successful": successful, "Failed": failed}
+    return accepted
 
 
 async def _topic(ctx: Context, arn: str | None) -> Topic:
