@@ -177,3 +177,31 @@ def explain(
     from nightbus.cli.explain import explain_event
 
     explain_event(_settings(host, port), event_id, rule, region, as_json=json)
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Check a data folder, in use or not, and say what was found; fails where something is wrong."""
+    from nightbus.cli.doctor import examine_folder
+
+    raise typer.Exit(examine_folder(_settings(data=data)))
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to write it; replaced if there.")], data: Data = None
+) -> None:
+    """Copy a data folder into one file, while its node runs or not."""
+    from nightbus.cli.backup import write_backup
+
+    raise typer.Exit(write_backup(_settings(data=data), file))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `nightbus backup` wrote.")], data: Data = None
+) -> None:
+    """Make a data folder from a backup; the folder must be new or empty."""
+    from nightbus.cli.backup import restore_backup
+
+    raise typer.Exit(restore_backup(_settings(data=data), file))

@@ -36,7 +36,7 @@ class BlobFolder:
         self._incoming.mkdir(mode=0o700, exist_ok=True)
         self._opened = self._file_time()
         if durable:
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
 
     def _file_time(self) -> float:
         """Now, by the clock that stamps files, which may lag behind the process's."""
@@ -95,8 +95,8 @@ class BlobFolder:
             place.parent.mkdir(mode=0o700, exist_ok=True)
             temporary.replace(place)
         if self._durable:
-            _sync_folder(place.parent)
-            _sync_folder(self._folder)
+            sync_folder(place.parent)
+            sync_folder(self._folder)
 
     def hold(self, digest: str) -> None:
         """A commit that keeps it is being written: nothing drops it until `let_go`. Raises KeyError."""
@@ -154,7 +154,12 @@ class BlobFolder:
                     yield file
 
     def _place(self, digest: str) -> Path:
-        return self._folder / digest[:2] / digest[2:]
+        return digest_path(self._folder, digest)
+
+
+def digest_path(folder: Path, digest: str) -> Path:
+    """Where in the blob folder the bytes of a digest lie."""
+    return folder / digest[:2] / digest[2:]
 
 
 def _take(file: IO[bytes], chunk: bytes, *hashes: hashlib._Hash) -> None:
@@ -163,7 +168,7 @@ def _take(file: IO[bytes], chunk: bytes, *hashes: hashlib._Hash) -> None:
         one.update(chunk)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

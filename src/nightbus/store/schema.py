@@ -6,6 +6,7 @@ grow, kept in `counter`, since SQLite would use a deleted row's id again.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -48,6 +49,21 @@ def connect(folder: Path, durable: bool, read_only: bool = False) -> sqlite3.Con
     if read_only:
         connection.execute("PRAGMA query_only = ON")
     return connection
+
+
+def look_at(folder: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, beside a running node or without one. Raises sqlite3.Error."""
+    address = f"{(folder / FILE_NAME).absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    connection.execute("PRAGMA busy_timeout = 10000")
+    return connection
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether it has tables and indexes of a Nightbus, of an older one perhaps, and nothing that acts by itself."""
+    found = connection.execute("SELECT type || ' ' || name FROM sqlite_master WHERE sql <> ''").fetchall()
+    made = {f"{kind.lower()} {name}" for kind, name in re.findall(r"CREATE (TABLE|INDEX) (\w+)", _TABLES)}
+    return {"table record", "table item"} <= {name for (name,) in found} <= made
 
 
 def prepare(connection: sqlite3.Connection, folder: Path) -> None:

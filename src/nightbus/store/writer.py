@@ -138,8 +138,8 @@ class Writer:
     def _write(self, batches: list[_Batch]) -> None:
         try:
             outcomes = self._transaction(batches)
-        except Exception as failure:  # of the disk, or of one batch's rows: alone, each has its own outcome
-            if isinstance(failure, sqlite3.OperationalError):
+        except Exception as error:  # of the disk, or of one batch's rows: alone, each has its own outcome
+            if isinstance(error, sqlite3.OperationalError):
                 self._make_room()
             outcomes = [self._alone(batch) for batch in batches]
         finally:

@@ -1,7 +1,7 @@
-"""What does a node do while its disk is full? It refuses with AWS's error, reads on, and works again when there is room.
+"""What does a node do while its disk is full? It refuses with AWS's error, reads on, and works again with room.
 
-Two ways of being full: a small file system of its own (where the tests may mount one), and a quota on the size of files,
-which the kernel answers with another error.
+Two ways of being full: a small file system of its own (where the tests may mount one), and a quota on the size of
+files, which the kernel answers with another error.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def publish_until_refused(wire: Wire, first: int) -> tuple[list[int], Refused]:
 
 def accepted(wire: Wire, number: int) -> bool:
     try:
-        return wire.call("PutEvents", {"Entries": [platform.entry(number)]})["FailedEntryCount"] == 0
+        reply = wire.call("PutEvents", {"Entries": [platform.entry(number)]})
+        return bool(reply["FailedEntryCount"] == 0)
     except Refused:
         return False
 

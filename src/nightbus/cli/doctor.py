@@ -1,0 +1,95 @@
+"""Is this data folder sound, and what waits in it? One line for each finding, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from nightbus.clock import SystemClock
+from nightbus.delivery.work import QUEUE as RULE_DELIVERIES
+from nightbus.messaging.queue import KIND, Queue, queue_place
+from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
+from nightbus.node.settings import Settings
+from nightbus.services.lambda_.queue import QUEUE as INVOCATIONS
+from nightbus.store import reads
+from nightbus.store.doctor import NOTE, OK, WRONG, Finding, Patient, examine
+from nightbus.store.interface import SYSTEM
+
+_WORK = {
+    RULE_DELIVERIES: "deliveries to targets of rules",
+    INVOCATIONS: "asynchronous invocations",
+    SUBSCRIBER_DELIVERIES: "notifications to subscribers",
+}
+_COLOURS = {OK: "32", NOTE: "33", WRONG: "31"}
+
+
+def examine_folder(settings: Settings) -> int:
+    """The exit code: 1 where something is wrong."""
+    wrong = 0
+    for finding in examine(settings.data, (_waiting, _dead_letters)):
+        wrong += finding.level == WRONG
+        print(_line(finding), flush=True)
+    print(
+        "Nothing is wrong." if not wrong else f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong."
+    )
+    return 1 if wrong else 0
+
+
+def _line(finding: Finding) -> str:
+    level = f"{finding.level:5}"
+    if sys.stdout.isatty():
+        level = f"\033[{_COLOURS[finding.level]}m{level}\033[0m"
+    return f"{level}  {finding.text}" + (f"; {finding.advice}" if finding.advice else "")
+
+
+def _waiting(patient: Patient) -> Iterator[Finding]:
+    now = SystemClock().now_ms()
+    for queue, what in _WORK.items():
+        due, later = reads.count_items(patient.connection, SYSTEM, queue, now)
+        advice = "a node that runs works on them" if due and not patient.running else ""
+        yield Finding(OK, f"{due} {what} wait, {later} are to be tried again later", advice)
+
+
+def _dead_letters(patient: Patient) -> Iterator[Finding]:
+    """Queues that something names as its dead-letter queue, and what lies in them."""
+    now = SystemClock().now_ms()
+    named: set[str] = set()
+    for (value,) in patient.connection.execute("SELECT value FROM record"):
+        named.update(_dead_letter_arns(orjson.loads(value)))
+    dead = 0
+    for arn in sorted(named):
+        place = queue_place(arn)
+        record = place and reads.get(patient.connection, place[0], KIND, place[1])
+        if not place or not record:
+            advice = f"create queue {place[1]}" if place else "name an SQS queue"
+            yield Finding(NOTE, f"{arn} is named as a dead-letter queue and is not there", advice)
+            continue
+        queue = Queue.of(place[0], record).queue
+        count = sum(reads.count_items(patient.connection, place[0], queue, now))
+        dead += count
+        if count:
+            advice = "see why (each says so in its attributes), then move them back (aws sqs start-message-move-task)"
+            yield Finding(NOTE, f"{count} dead letters in queue {place[1]} of {place[0].region}", advice)
+    if not dead:
+        yield Finding(OK, "no dead letters")
+
+
+def _dead_letter_arns(value: Any) -> Iterator[str]:
+    """Wherever a record says it: DeadLetterConfig of rules and functions, RedrivePolicy of queues and subscriptions."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _dead_letter_arns(one)
+    if not isinstance(value, dict):
+        return
+    for name, inner in value.items():
+        if name == "DeadLetterConfig" and isinstance(inner, dict):
+            yield from (str(inner[key]) for key in ("Arn", "TargetArn") if inner.get(key))
+        elif name == "RedrivePolicy" and isinstance(inner, str) and inner:
+            yield from _dead_letter_arns({name: orjson.loads(inner)})
+        elif name == "deadLetterTargetArn":
+            yield str(inner)
+        else:
+            yield from _dead_letter_arns(inner)
