@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -35,6 +36,7 @@ from plane_wire import Connection, address
 from nodes import RunningNode
 
 NAME = "nightbus"
+QUIET_LOAD = 0.5
 QUICK = Settings(
     rounds=1, seconds=1, rules=(0, 1), times=50, invocations=100, results=200, events=20_000, rest=3
 )
@@ -46,11 +48,13 @@ def main() -> None:
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit("stopped")
     )  # what is paused goes on, what was started ends
-    began = time.monotonic()
+    began, load = time.monotonic(), os.getloadavg()[0]
+    if load > QUIET_LOAD:
+        say(f"this machine is busy (load {load:.1f}): the figures will say less")
     with tempfile.TemporaryDirectory(prefix="nightbus-plane-", dir=chosen.folder) as name:
         figures = measure(settings, client, others, Path(name))
     minutes = (time.monotonic() - began) / 60
-    about = conditions(settings, client.name, minutes)
+    about = conditions(settings, client.name, load, minutes)
     print_tables(figures, about)
     if chosen.markdown:
         write_markdown(chosen.markdown, markdown(figures, about))

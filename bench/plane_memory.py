@@ -81,10 +81,11 @@ class Memory:
             self._all([Endpoint(name, node.endpoint, pid), *peers])
         finally:
             node.stop()
-        self._say(ready_full_name(self._settings))
-        self._figures.add(
-            ready_full_name(self._settings), "s", name, start_seconds(self._folder, STARTS_FULL)
-        )
+        what = ready_full_name(self._settings)
+        self._say(what)
+        self._figures.add(what, "s", name, start_seconds(self._folder, STARTS_FULL))
+        for peer in peers:
+            self._figures.miss(what, "s", peer.name, NOT_STARTED)
 
     def _of_peers(self, peers: list[Endpoint], found: dict[str, float]) -> None:
         for peer in peers:

@@ -25,10 +25,11 @@ class Grid:
     rows: list[list[str]]
 
 
-def conditions(settings: Settings, client: str, minutes: float) -> str:
+def conditions(settings: Settings, client: str, load: float, minutes: float) -> str:
     counted = "one round" if settings.rounds == 1 else f"median of {settings.rounds} rounds"
+    machine = f"{os.cpu_count()} cores (load {load:.1f} before), {platform.system()}"
     return (
-        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}; driven by {client}; "
+        f"{machine}, Python {platform.python_version()}; driven by {client}; "
         f"ten events a request; {counted} of {settings.seconds:g} s; {minutes:.1f} minutes in all"
     )
 
