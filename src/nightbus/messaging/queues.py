@@ -59,6 +59,13 @@ class Received(NamedTuple):
     first: int
 
 
+class _Seen(NamedTuple):
+    """When an item was received first, and until when its last receiver has it, UTC ms."""
+
+    first: int
+    ends: int
+
+
 class _ReceiveAttempts:
     """What was received under which ReceiveRequestAttemptId in the last five minutes."""
 
@@ -84,7 +91,7 @@ class Queues:
         self._by_arn: dict[str, Queue] = {}
         self._permitted: dict[tuple[str, str, str], bool] = {}  # queue, service, for what
         self._deduplication: dict[str, Deduplication] = {}
-        self._first_received: dict[int, int] = {}
+        self._seen: dict[int, _Seen] = {}
         self._attempts = _ReceiveAttempts()
         self._sequence = 0
 
@@ -235,20 +242,22 @@ class Queues:
                 queue.scope, queue.queue, limit, visibility_ms, rest, by_group=queue.fifo
             )
             now = self._clock.now_ms()
-            kept, gone = self._look_at(queue, items, now)
+            kept, gone = self._look_at(queue, items, now, now + visibility_ms)
             left = len(gone) - await self._give_up(queue, gone, now) if gone else 0
             if kept or not items or left or not await self._is_there(queue):
                 return kept
 
     def _look_at(
-        self, queue: Queue, items: Sequence[Item], now: int
+        self, queue: Queue, items: Sequence[Item], now: int, ends: int
     ) -> tuple[list[Received], list[Received]]:
         """Those to hand out, and those whose time or count is over."""
         kept: list[Received] = []
         gone: list[Received] = []
         for item in items:
             message = decode(item.data)
-            first = self._first_received.setdefault(item.id, now)
+            earlier = self._seen.get(item.id)
+            first = now if earlier is None else earlier.first
+            self._seen[item.id] = _Seen(first, ends)
             received = Received(item, message, message.received + item.attempt, first)
             expired = message.sent + queue.retention_ms <= now
             too_often = queue.redrive is not None and item.attempt > queue.redrive.limit
@@ -280,19 +289,27 @@ class Queues:
         return found is not None and found.queue == queue.queue
 
     def delete(self, item: int) -> Acknowledge:
-        self._first_received.pop(item, None)
+        self._seen.pop(item, None)
         return Acknowledge(item)
 
     def held(self, queue: Queue, item: int) -> int:
         """The delivery of the item that is in flight, 0 for none."""
         return self._store.held(queue.scope, queue.queue, item)
 
-    def is_back(self, queue: Queue, item: int) -> bool:
-        """Whether the item was received since the node's start, is in flight no longer, and was not deleted."""
-        return item in self._first_received and not self.held(queue, item)
+    def is_there(self, item: int) -> bool:
+        """Whether the item was received since the node's start and not deleted."""
+        return item in self._seen
+
+    def is_back(self, item: int) -> bool:
+        """Whether the item was received, and the time of its receiver is over."""
+        seen = self._seen.get(item)
+        return seen is not None and seen.ends <= self._clock.now_ms()
 
     def change_visibility(self, queue: Queue, item: int, ends: int) -> bool:
-        return self._store.change_lease(queue.scope, queue.queue, item, ends)
+        changed = self._store.change_lease(queue.scope, queue.queue, item, ends)
+        if changed and item in self._seen:
+            self._seen[item] = self._seen[item]._replace(ends=ends)
+        return changed
 
     async def count(self, queue: Queue) -> Counts:
         return await self._store.count(queue.scope, queue.queue)

@@ -15,6 +15,6 @@ def receipt_of(ctx: Context, queue: Queue, handle: str) -> Receipt:
         raise malformed_handle(handle)
     queues = ctx.platform.queues
     taken_again = queues.held(queue, receipt.item) not in (0, receipt.attempt)
-    if queue.fifo and (taken_again or queues.is_back(queue, receipt.item)):
+    if queue.fifo and (taken_again or queues.is_back(receipt.item)):
         raise invalid_handle(handle, "The receipt handle has expired.")
     return receipt

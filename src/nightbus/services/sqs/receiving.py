@@ -20,6 +20,7 @@ _MOST_MESSAGES = 10
 _LONGEST_WAIT = 20
 _LONGEST_VISIBILITY = 43_200
 _ATTEMPT_ID = re.compile(r"[!-~]{1,128}")
+_ALL = frozenset({"All", "*", ".*"})
 SYSTEM_ATTRIBUTES = (
     "SenderId",
     "SentTimestamp",
@@ -125,9 +126,9 @@ def _system_attributes(queue: Queue, received: Received) -> dict[str, str]:
 def _selected(message: Message, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
     if not names or not message.attributes:
         return {}
-    if "All" in names or ".*" in names:
+    if not _ALL.isdisjoint(names):
         return message.attributes
-    prefixes = tuple(name.removesuffix("*") for name in names if name.endswith(".*"))
+    prefixes = tuple(name.removesuffix(".*") for name in names if name.endswith(".*"))
     return {
         name: value
         for name, value in message.attributes.items()

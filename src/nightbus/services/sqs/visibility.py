@@ -48,7 +48,7 @@ def _change(ctx: Context, queue: Queue, handle: str, seconds: int | None) -> Non
         reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
         raise invalid_value(seconds, "VisibilityTimeout", reason)
     held = ctx.platform.queues.held(queue, receipt.item)
-    if not held and not ctx.platform.queues.is_back(queue, receipt.item):
+    if not held and not ctx.platform.queues.is_there(receipt.item):
         reason = "Message does not exist or is not available for visibility timeout change."
         raise invalid_value(handle, "ReceiptHandle", reason)
     if held != receipt.attempt:
