@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
 import socketserver
+import ssl
 import threading
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from waiting import wait_for
 
@@ -104,6 +110,7 @@ class HttpEndpoint:
 
     answers: list[int] = field(default_factory=list)
     posts: list[Post] = field(default_factory=list)
+    certificate: Path | None = None  # with its key: then it talks HTTPS
     _confirmed: int = 0
 
     def __enter__(self) -> HttpEndpoint:
@@ -123,6 +130,10 @@ class HttpEndpoint:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if self.certificate is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(self.certificate)
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
 
@@ -132,7 +143,8 @@ class HttpEndpoint:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/hook?a=b"
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://127.0.0.1:{self._server.server_port}/hook?a=b"
 
     def of_kind(self, kind: str) -> list[Post]:
         return [post for post in self.posts if post.headers["x-amz-sns-message-type"] == kind]
@@ -148,6 +160,28 @@ class HttpEndpoint:
         return visit(asked[self._confirmed - 1].json()["SubscribeURL"])
 
 
+def make_certificate(file: Path) -> Path:
+    """For 127.0.0.1, with its key, self-signed."""
+    key = generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "endpoint.test")])
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return file
+
+
 def visit(url: str) -> str:
     with urllib.request.urlopen(url) as reply:
         return str(reply.read().decode())
@@ -157,7 +191,7 @@ def verify(message: Mapping[str, Any]) -> None:
     """By AWS's documented string and the certificate that the message names. Raises InvalidSignature."""
     url = message.get("SigningCertURL") or message["SigningCertUrl"]
     with urllib.request.urlopen(url) as reply:
-        certificate = load_pem_x509_certificate(reply.read())
+        certificate = x509.load_pem_x509_certificate(reply.read())
     if message["Type"] == "Notification":
         names = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"]
     else:

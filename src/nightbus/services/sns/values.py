@@ -43,9 +43,9 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
     elif name == "TracingConfig":
         if value not in ("PassThrough", "Active"):
             raise invalid(name)
-    elif name == "KmsMasterKeyId" or name.endswith(_FEEDBACK):
+    elif name == "KmsMasterKeyId":
         return
-    elif name == "ArchivePolicy":
+    elif name == "ArchivePolicy" or name.endswith(_FEEDBACK):
         raise not_supported("sns", "SetTopicAttributes", name)
     else:
         raise invalid("AttributeName")
