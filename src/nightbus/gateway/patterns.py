@@ -6,6 +6,7 @@ Java's `\\w`, `\\d` and `\\s` know ASCII only. Classes of Unicode (`\\p{L}`) bec
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import sys
 import unicodedata
@@ -74,13 +75,27 @@ def _members(name: str) -> str:
 @functools.cache
 def _category(name: str) -> str:
     """The characters of a general category, such as `L` or `Zs`, as ranges. Raises KeyError for what is none."""
-    ranges: list[list[int]] = []
-    for point in range(sys.maxunicode + 1):
-        if unicodedata.category(chr(point)).startswith(name):
-            if ranges and ranges[-1][1] == point - 1:
-                ranges[-1][1] = point
-            else:
-                ranges.append([point, point])
-    if not ranges:
+    found = sorted(
+        run for category, runs in _categories().items() if category.startswith(name) for run in runs
+    )
+    if not found:
         raise KeyError(name)
-    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+    merged = [found[0]]
+    for first, last in found[1:]:
+        if first == merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in merged)
+
+
+@functools.cache
+def _categories() -> dict[str, list[tuple[int, int]]]:
+    """All of Unicode, read once: the runs of characters (first, last) of each general category."""
+    runs: dict[str, list[tuple[int, int]]] = {}
+    at = 0
+    for category, run in itertools.groupby(map(unicodedata.category, map(chr, range(sys.maxunicode + 1)))):
+        length = sum(1 for _ in run)
+        runs.setdefault(category, []).append((at, at + length - 1))
+        at += length
+    return runs
