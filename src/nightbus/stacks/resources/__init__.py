@@ -23,9 +23,9 @@ from nightbus.stacks.resources.s3_bucket import S3Bucket
 from nightbus.stacks.resources.s3_bucket_policy import S3BucketPolicy
 from nightbus.stacks.resources.sns_subscription import SnsSubscription
 from nightbus.stacks.resources.sns_topic import SnsTopic
-from nightbus.stacks.resources.sns_topic_policy import SnsTopicInlinePolicy, SnsTopicPolicy
+from nightbus.stacks.resources.sns_topic_policy import SNS_TOPIC_INLINE_POLICY, SNS_TOPIC_POLICY
 from nightbus.stacks.resources.sqs_queue import SqsQueue
-from nightbus.stacks.resources.sqs_queue_policy import SqsQueueInlinePolicy, SqsQueuePolicy
+from nightbus.stacks.resources.sqs_queue_policy import SQS_QUEUE_INLINE_POLICY, SQS_QUEUE_POLICY
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::CloudFormation::Stack": CloudFormationStack(),
@@ -48,9 +48,9 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::S3::BucketPolicy": S3BucketPolicy(),
     "AWS::SNS::Subscription": SnsSubscription(),
     "AWS::SNS::Topic": SnsTopic(),
-    "AWS::SNS::TopicInlinePolicy": SnsTopicInlinePolicy(),
-    "AWS::SNS::TopicPolicy": SnsTopicPolicy(),
+    "AWS::SNS::TopicInlinePolicy": SNS_TOPIC_INLINE_POLICY,
+    "AWS::SNS::TopicPolicy": SNS_TOPIC_POLICY,
     "AWS::SQS::Queue": SqsQueue(),
-    "AWS::SQS::QueueInlinePolicy": SqsQueueInlinePolicy(),
-    "AWS::SQS::QueuePolicy": SqsQueuePolicy(),
+    "AWS::SQS::QueueInlinePolicy": SQS_QUEUE_INLINE_POLICY,
+    "AWS::SQS::QueuePolicy": SQS_QUEUE_POLICY,
 }
