@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import sys
 from pathlib import Path
 
@@ -38,6 +39,13 @@ class Runner:
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start)
         self._preparing: dict[str, asyncio.Lock] = {}
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """What the environments of a node that was killed have left."""
+        shutil.rmtree(self._folder / "environments", ignore_errors=True)
+        for half in (self._folder / "packages").glob(".unpacking-*"):
+            shutil.rmtree(half, ignore_errors=True)
 
     async def prewarm(self, runtime: str = "") -> None:
         """Start the zygote of that runtime (the node's own Python by default), so that the first start is short."""

@@ -19,6 +19,7 @@ from crash import platform
 from crash.changes import Changes
 from crash.traffic import Ledger, Traffic
 
+from nightbus.store.doctor import WRONG, examine
 from nodes import RunningNode, clean_environment
 from waiting import wait_for
 
@@ -55,6 +56,9 @@ def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
             print(f"{changes.acknowledged} changes acknowledged")
     finally:
         assert node.stop() in (0, -9)
+    left = list((folder / "functions" / "environments").iterdir())
+    assert len(left) < 100, "what environments of killed nodes leave piles up"
+    assert [finding for finding in examine(folder) if finding.level == WRONG] == []
 
 
 def _live_and_die(
