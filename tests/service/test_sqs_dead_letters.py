@@ -315,6 +315,25 @@ def test_a_task_is_cancelled(sqs: Any, source: Made, dead: Made) -> None:
     assert len(sqs.list_message_move_tasks(SourceArn=dead.arn, MaxResults=10)["Results"]) == 2
 
 
+def test_a_slow_task_holds_up_no_other(sqs: Any, source: Made, dead: Made) -> None:
+    sqs.send_message_batch(
+        QueueUrl=dead.url, Entries=[{"Id": str(at), "MessageBody": "slow"} for at in range(10)]
+    )
+    slow = {"SourceArn": dead.arn, "DestinationArn": source.arn, "MaxNumberOfMessagesPerSecond": 1}
+    handle = sqs.start_message_move_task(**slow)["TaskHandle"]
+    other_dead = Made(sqs)
+    other = Made(sqs, RedrivePolicy=redrive(other_dead.arn))
+    total = 300
+    for start in range(0, total, 10):
+        entries = [{"Id": str(at), "MessageBody": str(start + at)} for at in range(10)]
+        sqs.send_message_batch(QueueUrl=other_dead.url, Entries=entries)
+    sqs.start_message_move_task(SourceArn=other_dead.arn, DestinationArn=other.arn)
+    assert ended(sqs, other_dead)["ApproximateNumberOfMessagesMoved"] == total
+    assert task(sqs, dead)["Status"] == "RUNNING"
+    sqs.cancel_message_move_task(TaskHandle=handle)
+    assert ended(sqs, dead)["Status"] == "CANCELLED"
+
+
 def test_tasks_that_cannot_be_are_refused(sqs: Any, source: Made, dead: Made) -> None:
     nowhere = f"arn:aws:sqs:us-east-1:{ACCOUNT}:nowhere"
     start = sqs.start_message_move_task

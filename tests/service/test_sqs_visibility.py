@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPConnection
 from typing import Any
 from uuid import uuid4
 
@@ -255,3 +257,19 @@ def test_no_message_is_given_to_two(client: Client, sqs: Any, url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         seen = [body for some in pool.map(drain, range(4)) for body in some]
     assert sorted(map(int, seen)) == list(range(total))
+
+
+def test_a_client_that_went_away_gets_no_message(sqs: Any, url: str, node: Any) -> None:
+    """Its long poll ends with its connection; else the next message would be hidden and nobody would have it."""
+    scope = "000000000000/20260101/us-east-1/sqs/aws4_request"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        "X-Amz-Target": "AmazonSQS.ReceiveMessage",
+        "Content-Type": "application/x-amz-json-1.0",
+    }
+    gone = HTTPConnection("127.0.0.1", node.port)
+    gone.request("POST", "/", json.dumps({"QueueUrl": url, "WaitTimeSeconds": PATIENCE}), headers)
+    assert receive(sqs, url) == []  # the poll is under way when this later one is answered
+    gone.close()
+    sqs.send_message(QueueUrl=url, MessageBody="a")
+    assert [times_received(one) for one in receive(sqs, url, WaitTimeSeconds=5)] == [1]

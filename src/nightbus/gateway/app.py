@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
@@ -30,7 +30,9 @@ from nightbus.identity.credentials import CredentialIssuer
 log = logging.getLogger("nightbus.gateway")
 
 DEFAULT_REGION = "us-east-1"
+_WAITING = frozenset({"ReceiveMessage"})  # may take long, and hands out what nobody else gets then
 _LARGEST_BODY = 80 * 1024 * 1024
+T = TypeVar("T")
 AsgiScope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
@@ -108,7 +110,8 @@ class Gateway:
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
             params[operation.input.payload] = upload(request, body.chunks())
         call = self._circumstances(scope, request, request_id)
-        result = await self._operations.handle(operation.service.name, operation.name, params, call)
+        handling = self._operations.handle(operation.service.name, operation.name, params, call)
+        result = await (_while_client_waits(body, handling) if operation.name in _WAITING else handling)
         if isinstance(result, Reply):
             response = protocol.serialize(operation, result.output, request_id)
             response.status = result.status or response.status
@@ -150,11 +153,29 @@ class _Body:
         body: bytes = message.get("body", b"")
         return body
 
+    async def closed(self) -> None:
+        """Returns when the client closes the connection, once the body is whole."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def chunks(self) -> AsyncIterator[bytes]:
         while not self.finished:
             chunk = await self.next()
             if chunk:
                 yield chunk
+
+
+async def _while_client_waits(body: _Body, handling: Coroutine[Any, Any, T]) -> T:
+    """What `handling` gives, which ends when the client closes the connection. Raises ClientGone."""
+    handled, gone = asyncio.create_task(handling), asyncio.create_task(body.closed())
+    try:
+        await asyncio.wait({handled, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not handled.done():
+            raise ClientGone
+        return handled.result()
+    finally:
+        handled.cancel()
+        gone.cancel()
 
 
 async def _read_whole(request: WireRequest, body: _Body) -> None:

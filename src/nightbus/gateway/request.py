@@ -59,8 +59,8 @@ class Credential:
         scope = request.query.get("X-Amz-Credential")
         if scope:
             return cls._of_scope(unquote(scope))
-        if "AWSAccessKeyId" in request.query:
-            return cls(request.query["AWSAccessKeyId"], "", "s3")
+        if "AWSAccessKeyId" in request.query:  # version 2, which names no service; only S3 has no `Action`
+            return cls(request.query["AWSAccessKeyId"], "", "" if "Action" in request.query else "s3")
         return cls()
 
     @classmethod

@@ -296,6 +296,16 @@ class Queues:
         """The delivery of the item that is in flight, 0 for none."""
         return self._store.held(queue.scope, queue.queue, item)
 
+    def forget_before(self, time: int) -> None:
+        """What was received first before `time` (UTC ms): no queue retains anything that long."""
+        old = []
+        for item, seen in self._seen.items():  # in the order of their first receives
+            if seen.first >= time:
+                break
+            old.append(item)
+        for item in old:
+            del self._seen[item]
+
     def is_there(self, item: int) -> bool:
         """Whether the item was received since the node's start and not deleted."""
         return item in self._seen

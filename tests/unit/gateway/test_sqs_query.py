@@ -158,6 +158,18 @@ def test_the_path_names_the_queue_unless_a_parameter_does(method: str, path: str
     assert parsed(routes, form({"Action": "ListQueues"}, path, method)) == ("ListQueues", {})
 
 
+def test_a_query_string_signed_by_version_2_names_the_service_by_its_version(routes: Routes) -> None:
+    fields = {
+        "Action": "ListQueues",
+        "Version": "2012-11-05",
+        "AWSAccessKeyId": "AKID",
+        "SignatureVersion": "2",
+    }
+    wire = form(fields, method="GET", signed=False)
+    assert parsed(routes, wire) == ("ListQueues", {})
+    assert wire.authorization.access_key == "AKID"
+
+
 def test_what_is_no_operation_is_refused_in_xml(routes: Routes) -> None:
     for fields, code in (({"Action": "Nothing"}, "InvalidAction"), ({"QueueName": "q"}, "MissingAction")):
         with pytest.raises(Unroutable) as caught:

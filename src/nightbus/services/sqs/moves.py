@@ -144,32 +144,38 @@ def _shown(record: Record) -> dict[str, Any]:
 
 
 async def carry_on(platform: Platform) -> None:
-    """A worker: every task that is not over gets a share of the time."""
+    """A worker: every task that is not over gets a share of the time, and rests as its rate asks for."""
+    rested_at: dict[str, float] = {}
     while True:
-        busy = False
+        pause = _LOOK_AGAIN_SECONDS
         for scope in await platform.store.scopes(TASK):
             for record in await platform.store.list(scope, TASK):
-                if record.value["status"] in ("RUNNING", "CANCELLING"):
-                    busy = await _step(platform, scope, record) or busy
-        await (asyncio.sleep(0) if busy else platform.clock.sleep(_LOOK_AGAIN_SECONDS))
+                if record.value["status"] == "RUNNING":
+                    rest = rested_at.get(record.key, 0.0) - platform.clock.monotonic()
+                    if rest <= 0:
+                        rest = await _step(platform, scope, record)
+                        rested_at[record.key] = platform.clock.monotonic() + rest
+                    pause = min(pause, rest)
+                elif record.value["status"] == "CANCELLING":
+                    await _end(platform, scope, record, "CANCELLED")
+                else:
+                    rested_at.pop(record.key, None)
+        await (asyncio.sleep(0) if pause <= 0 else platform.clock.sleep(pause))
 
 
-async def _step(platform: Platform, scope: Scope, record: Record) -> bool:
-    """Move some messages, or end the task. Whether there may be more to do at once."""
+async def _step(platform: Platform, scope: Scope, record: Record) -> float:
+    """Move some messages, or end the task. After how many seconds there may be more to do."""
     task = record.value
-    if task["status"] == "CANCELLING":
-        await _end(platform, scope, record, "CANCELLED")
-        return False
     source = await platform.queues.find_arn(task["source"])
     if source is None:
         await _end(platform, scope, record, "FAILED", "AWS.SimpleQueueService.NonExistentQueue")
-        return False
+        return 0.0
     items = await platform.store.lease(
         scope, source.queue, min(task["rate"] or _AT_ONCE, _AT_ONCE), _LEASE_MS, by_group=source.fifo
     )
     if not items:
         await _end(platform, scope, record, "COMPLETED")
-        return False
+        return 0.0
     changes: list[Change] = []
     reason = None
     for moved, item in enumerate(items):
@@ -187,13 +193,11 @@ async def _step(platform: Platform, scope: Scope, record: Record) -> bool:
         await platform.store.commit(PutRecord(scope, TASK, record.key, value, record.revision), *changes)
     except Conflict:  # cancelled meanwhile
         _give_back(platform, source, items)
-        return True
+        return 0.0
     if reason is not None:
         await _end(platform, scope, replace(record, value=value), "FAILED", reason)
-        return False
-    if task["rate"]:
-        await platform.clock.sleep(len(items) / task["rate"])
-    return True
+        return 0.0
+    return len(items) / task["rate"] if task["rate"] else 0.0
 
 
 async def _target(platform: Platform, task: dict[str, Any], message: Message, source: Queue) -> Queue | str:

@@ -8,6 +8,7 @@ from nightbus.services.context import Platform
 from nightbus.store.interface import Change, TrimLog, TrimQueue
 
 _EVERY_SECONDS = 60.0
+_LONGEST_MS = 1_209_600 * 1000
 
 
 async def drop_expired(platform: Platform) -> None:
@@ -15,6 +16,7 @@ async def drop_expired(platform: Platform) -> None:
     while True:
         await platform.clock.sleep(_EVERY_SECONDS)
         now = platform.clock.now_ms()
+        platform.queues.forget_before(now - _LONGEST_MS)
         for scope in await platform.store.scopes(KIND):
             changes: list[Change] = []
             for record in await platform.store.list(scope, KIND):
