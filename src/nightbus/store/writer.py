@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import sqlite3
 import threading
@@ -36,6 +37,7 @@ from nightbus.store.interface import (
 from nightbus.store.names import Names, scope_text
 from nightbus.store.rows import NewRows
 
+log = logging.getLogger("nightbus.store")
 _MOST_TOGETHER = 512
 
 _COLLECTED = frozenset({Append, Enqueue, Acknowledge})
@@ -80,6 +82,7 @@ class Writer:
         self._after_group = after_group
         self._make_room = make_room
         self._waiting: queue.SimpleQueue[list[_Batch] | None] = queue.SimpleQueue()
+        self._in_trouble = False
         self._closed = False
         self._gate = threading.Lock()  # nothing is put after the None that ends the thread
         self._turns: dict[asyncio.AbstractEventLoop, list[_Batch]] = {}
@@ -147,8 +150,18 @@ class Writer:
         for batch, failure in zip(batches, outcomes, strict=True):
             if failure is None and not batch.collected:
                 self._written(batch.changes)
+        self._tell(outcomes)
         self._report(batches, outcomes)
         self._after_group()
+
+    def _tell(self, outcomes: list[Exception | None]) -> None:
+        """Once when the disk takes no more, and once when it does again."""
+        trouble = next((one for one in outcomes if isinstance(one, sqlite3.OperationalError)), None)
+        if trouble is not None and not self._in_trouble:
+            log.error("what is to be kept cannot be written (%s): it is refused until there is room", trouble)
+        elif trouble is None and self._in_trouble:
+            log.warning("what is to be kept can be written again")
+        self._in_trouble = trouble is not None
 
     def _alone(self, batch: _Batch) -> Exception | None:
         try:

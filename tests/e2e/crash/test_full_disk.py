@@ -14,12 +14,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 from crash import platform
 from crash.wire import Refused, Wire
 
+from lambda_rig import code
 from nodes import RunningNode
 from waiting import wait_for
 
+_CHATTY = """
+import time
+def handler(event, context):
+    for _ in range(10):
+        print(event)
+        time.sleep(0.08)
+"""
 _DISK = 64 * 1024 * 1024
 
 
@@ -113,9 +122,11 @@ def test_full_and_room_again(disk: Disk) -> None:
         events = node.client("events")
         assert len(events.list_rules()["Rules"]) == 3
         assert node.process.poll() is None
+        assert sum("it is refused until there is room" in line for line in node.output) == 1
         disk.make_room(node)
         last = 50_000
         wait_for(lambda: accepted(wire, last))
+        wait_for(lambda: any("can be written again" in line for line in node.output))
         _check_all(node, {*first, *taken, last})
         node.kill()
         node = RunningNode(data=disk.folder / "data", port=node.port)
@@ -164,9 +175,32 @@ def test_stopped_while_full(disk: Disk) -> None:
         assert node.stop() == 0
 
 
+def test_a_function_that_prints_into_a_full_disk(disk: Disk) -> None:
+    node = RunningNode(data=disk.folder / "data")
+    try:
+        platform.set_up(node)
+        functions = node.client("lambda")
+        functions.create_function(
+            FunctionName="chatty", Runtime=platform.RUNTIME, Handler="app.handler", Timeout=30,
+            Role=f"arn:aws:iam::{platform.ACCOUNT}:role/numbers", Code={"ZipFile": code(_CHATTY)},
+        )  # fmt: skip
+        functions.invoke(FunctionName="chatty", Payload=b'"warm"')
+        disk.fill(node)
+        publish_until_refused(Wire(node.port, "events"), 1)
+        for _ in range(3):
+            with contextlib.suppress(ClientError):
+                functions.invoke(FunctionName="chatty", Payload=b'"full"')
+            assert len(node.client("events").list_rules()["Rules"]) == 3
+        disk.make_room(node)
+        functions.invoke(FunctionName="chatty", Payload=b'"room"')
+        said = node.client("logs").filter_log_events(logGroupName="/aws/lambda/chatty", filterPattern="room")
+        assert len(said["events"]) == 10
+    finally:
+        assert node.stop() == 0
+
+
+@pytest.mark.parametrize("disk", [SmallDisk], indirect=True)
 def test_started_on_a_full_disk_it_says_so(disk: Disk) -> None:
-    if isinstance(disk, Quota):
-        pytest.skip("a quota is per process")
     node = RunningNode(data=disk.folder / "data")
     platform.set_up(node)
     disk.fill(node)

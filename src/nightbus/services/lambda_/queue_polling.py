@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Call, Caller, Scope
-from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.patterns import Pattern
 from nightbus.messaging.queue import queue_place, url_path
@@ -128,7 +127,7 @@ class _Poller:
             try:
                 runnable = await find_runnable(self._platform.store, self._mapping.ref)
                 records = await self._gather(runnable)
-            except AwsError as error:
+            except Exception as error:  # AWS's, or the store's while the disk is full
                 log.warning("%s does not feed %s: %s", *self._names(), error)
                 await self._platform.clock.sleep(_AGAIN_SECONDS)
                 continue

@@ -30,6 +30,7 @@ log = logging.getLogger("nightbus.sns")
 _AT_ONCE = 64
 _LEASE_MS = 120_000
 _WAIT_SECONDS = 30.0
+_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
 
 
 async def deliver_notifications(platform: Platform) -> None:
@@ -66,6 +67,8 @@ class Deliveries:
                 await self._platform.queues.commit(sending)
         except Exception:
             log.exception("notification %d could not be brought on its way; it is tried again", item.id)
+            again = self._platform.clock.now_ms() + _AFTER_TROUBLE_MS
+            self._platform.store.change_lease(SYSTEM, DELIVERIES, item.id, again)
 
     async def _outcome(self, item: Item) -> Sending | None:
         """What is to be written after an attempt."""
