@@ -75,6 +75,10 @@ class Polling:
         found = receive(self._sqs, url, **params)
         return found, time.monotonic() - started
 
+    @property
+    def is_over(self) -> bool:
+        return self._reply.done()
+
     def result(self) -> tuple[list[dict[str, Any]], float]:
         try:
             return self._reply.result(PATIENCE + 10)
@@ -104,14 +108,15 @@ def test_one_message_wakes_one_of_those_who_wait(client: Client, sqs: Any, url: 
     polls = [Polling(client, url, WaitTimeSeconds=PATIENCE, MaxNumberOfMessages=10) for _ in range(3)]
     for body in "abc":
         sqs.send_message(QueueUrl=url, MessageBody=body)
-    # Whoever of the three gets none of these waits for the next one.
-    deadline = time.monotonic() + PATIENCE / 2
-    seen: list[str] = []
-    for poll in polls:
-        while not poll._reply.done() and time.monotonic() < deadline:
+
+    def all_woke() -> bool:
+        """Whoever of the three got none of these waits for one more."""
+        if not all(poll.is_over for poll in polls):
             sqs.send_message(QueueUrl=url, MessageBody="more")
-            time.sleep(0.05)
-        seen += [one["Body"] for one in poll.result()[0]]
+        return all(poll.is_over for poll in polls)
+
+    wait_for(all_woke, PATIENCE / 2)
+    seen = [one["Body"] for poll in polls for one in poll.result()[0]]
     assert sorted(one for one in seen if one != "more") == ["a", "b", "c"]
 
 
