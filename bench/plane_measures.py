@@ -12,7 +12,7 @@ from plane_endpoint import LAMBDA_SOURCE, Endpoint, Missing
 from plane_wire import EVENTS_A_REQUEST, Connection, invoke, put_events, receive_message
 
 RESULT_SECONDS = 60.0
-MOST_SECONDS = 10.0  # of one measurement of latencies, whatever is left of it
+MOST_SECONDS = 6.0  # of one measurement of latencies, whatever is left of it
 PARKED_SECONDS = 0.005  # after which a receive is taken to wait at the endpoint
 DELIVERED_SECONDS = 30.0
 RECEIVE_BUFFER = 1 << 22
