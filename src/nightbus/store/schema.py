@@ -12,6 +12,7 @@ from pathlib import Path
 
 VERSION = 2
 FILE_NAME = "nightbus.db"
+CLOCK = "clock"  # the counter that holds when something was last committed, UTC ms
 
 _TABLES = """
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -78,3 +79,10 @@ def prepare(connection: sqlite3.Connection, folder: Path) -> None:
     elif version < VERSION:
         steps = "".join(_STEPS[older] for older in range(version, VERSION))
         connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def keep_due(connection: sqlite3.Connection, now: int) -> None:
+    """What was due when the node ended is due now, even if the wall clock has been set back since."""
+    row = connection.execute("SELECT value FROM counter WHERE name = ?", (CLOCK,)).fetchone()
+    if row is not None and row[0] > now + 1000:
+        connection.execute("UPDATE item SET due = ? WHERE due > ? AND due <= ?", (now, now, row[0]))

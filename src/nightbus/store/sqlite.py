@@ -25,7 +25,7 @@ from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import Blob, Change, Counts, Entry, Item, KeepBlob, Record, ReleaseBlob
 from nightbus.store.names import Names
 from nightbus.store.queues import QueueName, Queues
-from nightbus.store.schema import FILE_NAME, NewerSchema, connect, prepare
+from nightbus.store.schema import FILE_NAME, NewerSchema, connect, keep_due, prepare
 from nightbus.store.writer import StoreClosed, Writer
 
 __all__ = ["FolderInUse", "NewerSchema", "SqliteStore", "StoreClosed"]
@@ -43,6 +43,7 @@ class SqliteStore:
         self._lock = lock
         self._writing = connect(folder, durable)
         prepare(self._writing, folder)
+        keep_due(self._writing, clock.now_ms())
         self._loop_reader = connect(folder, durable, read_only=True)
         self._range_reader = connect(folder, durable, read_only=True)
         self._side = connect(folder, durable)
@@ -61,6 +62,7 @@ class SqliteStore:
             self._written,
             checkpoints.after_group,
             checkpoints.make_room,
+            clock.now_ms,
         )
         self._background.submit(self._blobs.sweep, self._is_owned)
 

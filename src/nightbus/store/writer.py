@@ -36,6 +36,7 @@ from nightbus.store.interface import (
 )
 from nightbus.store.names import Names, scope_text
 from nightbus.store.rows import NewRows
+from nightbus.store.schema import CLOCK
 
 log = logging.getLogger("nightbus.store")
 _MOST_TOGETHER = 512
@@ -74,6 +75,7 @@ class Writer:
         written: Callable[[Sequence[Change]], None],
         after_group: Callable[[], None],
         make_room: Callable[[], None],
+        now_ms: Callable[[], int],
     ) -> None:
         self._connection = connection
         self._names = names
@@ -81,6 +83,7 @@ class Writer:
         self._written = written
         self._after_group = after_group
         self._make_room = make_room
+        self._now_ms = now_ms
         self._waiting: queue.SimpleQueue[list[_Batch] | None] = queue.SimpleQueue()
         self._in_trouble = False
         self._closed = False
@@ -176,9 +179,10 @@ class Writer:
         try:
             outcomes = [self._apply_batch(batch) for batch in batches]
             self._rows.flush()
+            self._counters[CLOCK] = -(-self._now_ms() // 1000) * 1000  # to the second: seldom another one
             for name, value in self._counters.items():
-                if counters[name] != value:
-                    execute("UPDATE counter SET value = ? WHERE name = ?", (value, name))
+                if counters.get(name) != value:
+                    execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (name, value))
             execute("COMMIT")
         except BaseException:
             self._counters = counters

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from nightbus.aws.calls import Scope
-from nightbus.clock import SystemClock
+from nightbus.clock import SystemClock, VirtualClock
 from nightbus.store import checkpoints
-from nightbus.store.interface import Append, Conflict, KeepBlob, PutRecord, ReleaseBlob
+from nightbus.store.interface import Append, Conflict, Enqueue, KeepBlob, PutRecord, ReleaseBlob
 from nightbus.store.schema import FILE_NAME, connect
 from nightbus.store.sqlite import FolderInUse, NewerSchema, SqliteStore, StoreClosed
 
@@ -176,5 +176,20 @@ async def test_a_large_log_opens_and_reads_fast(tmp_path: Path, wanted: dict[str
         found = await store.read(HERE, "l", limit=10, **wanted)  # type: ignore[arg-type]
         assert time.perf_counter() - start < 0.5
         assert found
+    finally:
+        await store.close()
+
+
+async def test_what_was_due_stays_due_when_the_clock_is_set_back(tmp_path: Path) -> None:
+    hour = 3_600_000
+    late, early = VirtualClock(10 * hour), VirtualClock(9 * hour)
+    store = SqliteStore.open(tmp_path / "data", late, durable=False)
+    await store.commit(Enqueue(HERE, "q", b"due", 10 * hour), Enqueue(HERE, "q", b"later", 11 * hour))
+    await store.close()
+    store = SqliteStore.open(tmp_path / "data", early, durable=False)
+    try:
+        assert [item.data for item in await store.lease(HERE, "q", 10, 1000)] == [b"due"]
+        await early.advance(2 * hour / 1000)
+        assert {item.data for item in await store.lease(HERE, "q", 10, 1000)} == {b"due", b"later"}
     finally:
         await store.close()
