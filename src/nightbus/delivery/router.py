@@ -123,11 +123,12 @@ class Router:
         if not self._backlog.admit(count):
             raise Overloaded
         sending = Sending()
-        planned = _Planned(self, self._store, self._queues, self._topics, sending)
+        planned = _Planned(self, Placing(self._store, self._queues, self._topics, sending, None))
+        placing = Placing(self._store, self._queues, self._topics, sending, planned.forward)
         try:
             try:
                 for batch in batches:
-                    await planned.add(batch)
+                    await planned.add(batch, placing)
                 planned.finish()
             except BaseException:
                 sending.settle(False)
@@ -158,24 +159,22 @@ class Router:
 class _Planned:
     """What one put changes: collected event by event, for one commit."""
 
-    def __init__(
-        self, router: Router, store: Store, queues: Queues, topics: Topics, sending: Sending
-    ) -> None:
+    def __init__(self, router: Router, placing_no_further: Placing) -> None:
+        """No way leads from here to what forwards to here: a put leaves no cycle for the collector."""
         self._router = router
-        self._sending = sending
-        self._placing = Placing(store, queues, topics, sending, self._forward)
-        self._placing_no_further = Placing(store, queues, topics, sending, None)
+        self._sending = placing_no_further.sending
+        self._placing_no_further = placing_no_further
         self._history = HistoryWriter()
         self._time = 0
         self.queued = 0
 
-    async def add(self, batch: Batch) -> None:
+    async def add(self, batch: Batch, placing: Placing) -> None:
         bus = await self._router.bus(batch.scope, batch.bus)
         self._time = batch.time
         for event in batch.events:
-            await self._event(batch.scope, bus, event, batch.trace, self._placing)
+            await self._event(batch.scope, bus, event, batch.trace, placing)
 
-    async def _forward(self, scope: Scope, bus: str, event: Event, trace: str) -> None:
+    async def forward(self, scope: Scope, bus: str, event: Event, trace: str) -> None:
         state = await self._router.bus(scope, bus)
         await self._event(scope, state, event, trace, self._placing_no_further)
 

@@ -45,7 +45,7 @@ def connect(folder: Path, durable: bool, read_only: bool = False) -> sqlite3.Con
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    connection.execute("PRAGMA cache_size = -8192")
+    connection.execute("PRAGMA cache_size = -2048")
     connection.execute("PRAGMA busy_timeout = 10000")
     if read_only:
         connection.execute("PRAGMA query_only = ON")
