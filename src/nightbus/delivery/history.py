@@ -39,15 +39,19 @@ class HistoryWriter:
     def __init__(self) -> None:
         self._lines: dict[tuple[Scope, str], list[bytes]] = {}
 
-    def add(self, scope: Scope, log: str, text: bytes, placed: Sequence[bytes]) -> None:
+    def lines(self, scope: Scope, log: str) -> list[bytes]:
+        """To be given two lines for each event: its text, and `placed_line` of what was placed of it."""
         lines = self._lines.get((scope, log))
         if lines is None:
             lines = self._lines[scope, log] = []
-        lines.append(text)
-        lines.append(b"[%b]" % b",".join(placed) if placed else b"")
+        return lines
 
     def entries(self, time: int) -> list[Append]:
         return [Append(scope, log, time, b"\n".join(lines)) for (scope, log), lines in self._lines.items()]
+
+
+def placed_line(placed: Sequence[bytes]) -> bytes:
+    return b"[%b]" % b",".join(placed) if placed else b""
 
 
 def events_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:

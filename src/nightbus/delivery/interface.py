@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
-from nightbus.messaging.queues import Queues, Sending
+from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Store
 
@@ -112,8 +112,8 @@ class TargetContext:
 
 
 Place = Callable[[Matched, Placing], Awaitable[str | None]]
-# scope, target, the rule's ARN, the event's text, time in UTC ms
-PlacePlain = Callable[[Scope, dict[str, Any], str, bytes, int, Placing], str | None]
+# scope, target, the rule's ARN, time in UTC ms
+OpenPlain = Callable[[Scope, dict[str, Any], str, int, Placing], PlainSending | None]
 
 
 class Overloaded(Exception):

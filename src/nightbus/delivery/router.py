@@ -22,39 +22,39 @@ from nightbus.bus.transform import CHOICES, render_input
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.explaining import explain_event
-from nightbus.delivery.history import HistoryWriter, PlacedHead
+from nightbus.delivery.history import HistoryWriter, PlacedHead, placed_line
 from nightbus.delivery.interface import (
     Batch,
     Delivery,
     Event,
     Matched,
+    OpenPlain,
     Overloaded,
     Place,
-    PlacePlain,
     Placing,
 )
 from nightbus.delivery.rules import Rule, history_log, rule_arn, rules_of
-from nightbus.delivery.targets import place_of, place_plain_of
+from nightbus.delivery.targets import open_plain_of, place_of
 from nightbus.delivery.work import QUEUE, encode
-from nightbus.messaging.queues import Queues, Sending
+from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import SYSTEM, Enqueue, Store
 
 log = logging.getLogger("nightbus.delivery")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Target:
     """One target of one rule. `whole`: it gets the event as it is.
 
-    It may be reached in the event's commit by `place_plain`, which does not wait for anything, or by `place`.
+    It may be reached in the event's commit by what `open_plain` opens, which does not wait for anything, or by `place`.
     """
 
     rule: str
     rule_arn: str
     value: dict[str, Any]
     whole: bool
-    place_plain: PlacePlain | None
+    open_plain: OpenPlain | None
     place: Place | None
     placed: PlacedHead
 
@@ -100,7 +100,7 @@ def _target(rule: str, arn: str, value: dict[str, Any]) -> _Target:
         arn,
         value,
         whole,
-        place_plain_of(value["Arn"]) if whole else None,
+        open_plain_of(value["Arn"]) if whole else None,
         place_of(value["Arn"]),
         PlacedHead(rule, value["Id"], value["Arn"]),
     )
@@ -165,35 +165,55 @@ class _Planned:
         self._sending = placing_no_further.sending
         self._placing_no_further = placing_no_further
         self._history = HistoryWriter()
+        self._plain: dict[_Target, PlainSending | None] = {}  # a queue that is not known at first stays so
         self._time = 0
         self.queued = 0
 
     async def add(self, batch: Batch, placing: Placing) -> None:
-        bus = await self._router.bus(batch.scope, batch.bus)
         self._time = batch.time
-        for event in batch.events:
-            await self._event(batch.scope, bus, event, batch.trace, placing)
+        await self._events(batch.scope, batch.bus, batch.events, batch.trace, placing)
 
     async def forward(self, scope: Scope, bus: str, event: Event, trace: str) -> None:
-        state = await self._router.bus(scope, bus)
-        await self._event(scope, state, event, trace, self._placing_no_further)
+        await self._events(scope, bus, [event], trace, self._placing_no_further)
 
-    async def _event(self, scope: Scope, bus: _Bus, event: Event, trace: str, placing: Placing) -> None:
-        text = event.text
-        placed: list[bytes] = []
-        for name in bus.index.match_json(text):
-            for target in bus.targets[name]:
-                done = None
-                if target.place_plain is not None and not trace:
-                    done = target.place_plain(scope, target.value, target.rule_arn, text, self._time, placing)
-                if done is None:
-                    matched = self._matched(scope, bus, event, target, trace)
-                    done = None if target.place is None else await target.place(matched, placing)
+    async def _events(
+        self, scope: Scope, name: str, events: Sequence[Event], trace: str, placing: Placing
+    ) -> None:
+        bus = await self._router.bus(scope, name)
+        match, targets = bus.index.match_json, bus.targets
+        lines = self._history.lines(scope, bus.history)
+        for event in events:
+            text = event.text
+            placed: list[bytes] = []
+            for rule in match(text):
+                for target in targets[rule]:
+                    plain = None if trace else self._opened(scope, target, placing)
+                    done = None if plain is None else plain.put(text)
                     if done is None:
-                        self._queue(matched)
-                        continue
-                placed.append(target.placed.with_name(done))
-        self._history.add(scope, bus.history, text, placed)
+                        done = await self._place(scope, bus, event, target, trace, placing)
+                    if done is not None:
+                        placed.append(target.placed.with_name(done))
+            lines += (text, placed_line(placed))
+
+    def _opened(self, scope: Scope, target: _Target, placing: Placing) -> PlainSending | None:
+        try:
+            return self._plain[target]
+        except KeyError:
+            opened = None
+            if target.open_plain is not None:
+                opened = target.open_plain(scope, target.value, target.rule_arn, self._time, placing)
+            self._plain[target] = opened
+            return opened
+
+    async def _place(
+        self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str, placing: Placing
+    ) -> str | None:
+        """What the target calls the event; None when a delivery was queued instead."""
+        matched = self._matched(scope, bus, event, target, trace)
+        done = None if target.place is None else await target.place(matched, placing)
+        if done is None:
+            self._queue(matched)
+        return done
 
     def _matched(self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str) -> Matched:
         given = event.text if target.whole else self._render(target, event.text)

@@ -52,9 +52,14 @@ def encode(message: Message) -> bytes:
     return orjson.dumps(head) + b"\n" + message.body.encode()
 
 
-def encode_plain(message_id: str, body: bytes, sent: int, sender: str) -> bytes:
-    """The same for a message that has nothing else, made without looking at anything; `sender` needs no escaping."""
-    return b'{"i":"%b","t":%d,"s":"%b"}\n%b' % (message_id.encode(), sent, sender.encode(), body)
+class PlainMessages:
+    """The same for messages that have nothing else, sent together; `sender` needs no escaping."""
+
+    def __init__(self, sent: int, sender: str) -> None:
+        self._rest = b'","t":%d,"s":"%b"}\n' % (sent, sender.encode())
+
+    def encode(self, message_id: str, body: bytes) -> bytes:
+        return b'{"i":"%b%b%b' % (message_id.encode(), self._rest, body)
 
 
 def decode(data: bytes) -> Message:

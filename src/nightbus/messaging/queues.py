@@ -13,9 +13,9 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
 from nightbus.messaging.deduplication import WINDOW_MS, Deduplication, content_key
-from nightbus.messaging.message import Message, decode, encode, encode_plain
+from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_arn, queue_place
-from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, Item, Store
+from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Store
 
 _SEQUENCE_STEP = 1 << 22
 
@@ -48,6 +48,25 @@ class Accepted(NamedTuple):
 
     message_id: str
     sequence: str
+
+
+class PlainSending:
+    """What is put here is part of the commit that it was opened for."""
+
+    __slots__ = ("_data", "_encode", "_largest")
+
+    def __init__(self, queue: Queue, data: list[bytes], messages: PlainMessages) -> None:
+        self._data = data
+        self._encode = messages.encode
+        self._largest = queue.largest
+
+    def put(self, body: bytes) -> str | None:
+        """The message's id; None for a body that is too large."""
+        if len(body) > self._largest:
+            return None
+        message_id = new_uuid()
+        self._data.append(self._encode(message_id, body))
+        return message_id
 
 
 class Received(NamedTuple):
@@ -133,12 +152,11 @@ class Queues:
             permitted = self._permitted[key] = queue.permits(service, source_arn)
         return permitted
 
-    def add_plain(self, changes: list[Change], queue: Queue, body: bytes, sender: str, now: int) -> str:
-        """Send a body with nothing else to a standard queue; its message id."""
-        message_id = new_uuid()
-        data = encode_plain(message_id, body, now, sender)
-        changes.append(Enqueue(queue.scope, queue.queue, data, now + queue.delay_ms))
-        return message_id
+    def opened(self, sending: Sending, queue: Queue, sender: str, now: int) -> PlainSending:
+        """For several bodies with nothing else, into a standard queue."""
+        data: list[bytes] = []
+        sending.changes.append(EnqueueMany(queue.scope, queue.queue, data, now + queue.delay_ms))
+        return PlainSending(queue, data, PlainMessages(now, sender))
 
     async def add(
         self, sending: Sending, queue: Queue, incoming: Incoming, sender: str, now: int

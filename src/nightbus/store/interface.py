@@ -138,6 +138,15 @@ class Enqueue(NamedTuple):
     group: str = ""
 
 
+class EnqueueMany(NamedTuple):
+    """An item for each of `data`, in this order, as so many `Enqueue` would put them."""
+
+    scope: Scope
+    queue: str
+    data: Sequence[bytes]
+    due: int
+
+
 class Acknowledge(NamedTuple):
     """The item is done and gone."""
 
@@ -182,6 +191,7 @@ Change = (
     | Append
     | TrimLog
     | Enqueue
+    | EnqueueMany
     | Acknowledge
     | GiveBack
     | TrimQueue

@@ -13,7 +13,16 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import Acknowledge, Append, Change, Enqueue, GiveBack, Item, TrimQueue
+from nightbus.store.interface import (
+    Acknowledge,
+    Append,
+    Change,
+    Enqueue,
+    EnqueueMany,
+    GiveBack,
+    Item,
+    TrimQueue,
+)
 from nightbus.store.names import look_up
 from nightbus.store.offers import ByDue, ByGroup, Order, Place, Row
 
@@ -125,6 +134,9 @@ class Queues:
             if isinstance(change, Enqueue):
                 self._enqueued(change, enqueued)
                 enqueued += 1
+            elif isinstance(change, EnqueueMany):
+                self._enqueued_many(change, enqueued)
+                enqueued += len(change.data)
             elif isinstance(change, Append):
                 continue
             elif isinstance(change, Acknowledge):
@@ -145,6 +157,14 @@ class Queues:
         waiting = self._waiting.get(name)
         if waiting is not None:
             waiting.wake()
+
+    def _enqueued_many(self, change: EnqueueMany, first: int) -> None:
+        name = (change.scope, change.queue)
+        order = self._orders.get(name)
+        if order is not None:
+            for item in range(first, first + len(change.data)):
+                order.added(item, change.due, "")
+        self._wake(name)
 
     def _done(self, item: int) -> None:
         name = self._queue_of.pop(item, None)

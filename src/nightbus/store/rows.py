@@ -7,6 +7,7 @@ are collected flat and written sixty-four at a time.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 _SIZES = (64, 16, 4, 1)
@@ -43,6 +44,11 @@ class NewRows:
 
     def item(self, item: int, queue: int, due: int, data: bytes, group: str) -> None:
         self._items.values += (item, queue, due, data, group)
+
+    def many_items(self, first: int, queue: int, due: int, data: Sequence[bytes]) -> None:
+        values = self._items.values
+        for item, one in enumerate(data, first):
+            values += (item, queue, due, one, "")
 
     def gone(self, item: int) -> None:
         self._gone.values.append(item)

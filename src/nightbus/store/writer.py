@@ -26,6 +26,7 @@ from nightbus.store.interface import (
     Conflict,
     DeleteRecord,
     Enqueue,
+    EnqueueMany,
     GiveBack,
     KeepBlob,
     PutRecord,
@@ -41,7 +42,7 @@ from nightbus.store.schema import CLOCK
 log = logging.getLogger("nightbus.store")
 _MOST_TOGETHER = 512
 
-_COLLECTED = frozenset({Append, Enqueue, Acknowledge})
+_COLLECTED = frozenset({Append, Enqueue, EnqueueMany, Acknowledge})
 
 Settle = Callable[[Sequence[Change], int], None]
 
@@ -235,6 +236,11 @@ class Writer:
             scope, name, data, due, group = change
             self._counters["item"] = item = self._counters["item"] + 1
             self._rows.item(item, self._names.id(scope, "queue", name), due, data, group)
+        elif isinstance(change, EnqueueMany):
+            first = self._counters["item"] + 1
+            self._counters["item"] += len(change.data)
+            number = self._names.id(change.scope, "queue", change.queue)
+            self._rows.many_items(first, number, change.due, change.data)
         elif isinstance(change, Acknowledge):
             self._rows.gone(change.item)
 

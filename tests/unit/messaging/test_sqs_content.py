@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.messaging.message import Message, decode, encode, encode_plain
+from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.receipts import Receipt, read_receipt, write_receipt
 from nightbus.services.sqs.content import (
     check_text,
@@ -143,7 +143,9 @@ def test_a_message_lies_in_its_queue_as_it_was(
 
 @given(TEXTS, st.integers(0, 2**43))
 def test_a_plain_message_is_the_same_made_quickly(body: str, sent: int) -> None:
-    assert decode(encode_plain("id", body.encode(), sent, "sender")) == Message("id", body, sent, "sender")
+    assert decode(PlainMessages(sent, "sender").encode("id", body.encode())) == Message(
+        "id", body, sent, "sender"
+    )
 
 
 IDS = st.integers(0, 2**63 - 1)

@@ -12,7 +12,9 @@ from nightbus.stacks.resources import RESOURCE_TYPES
 
 # Where we are stricter than the schema, and why.
 STRICTER_REQUIRED = {
-    "AWS::Lambda::EventSourceMapping": {"EventSourceArn"},  # self-managed sources, which have none, are not there
+    "AWS::Lambda::EventSourceMapping": {
+        "EventSourceArn"
+    },  # self-managed sources, which have none, are not there
     "AWS::IAM::Policy": {"Roles"},  # users and groups, the other two that could have it, are not there yet
 }
 MORE_REPLACED = {

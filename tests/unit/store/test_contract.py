@@ -17,6 +17,7 @@ from nightbus.store.interface import (
     Conflict,
     DeleteRecord,
     Enqueue,
+    EnqueueMany,
     Entry,
     GiveBack,
     Item,
@@ -239,6 +240,19 @@ class TestQueues:
         got = await timed.lease(HERE, "q", 10, 1000)
         assert [(one.data, one.attempt) for one in got] == [(b"-9", 1), (b"-5", 1), (b"0", 1)]
         assert await timed.lease(HERE, "q", 10, 1000) == []
+
+    async def test_many_items_are_put_as_so_many_single_ones(self, timed: Store, clock: VirtualClock) -> None:
+        now = clock.now_ms()
+        await timed.commit(Enqueue(HERE, "q", b"0", now))
+        assert [item.data for item in await timed.lease(HERE, "q", 1, 1000)] == [b"0"]
+        await timed.commit(EnqueueMany(HERE, "q", [b"1", b"2"], now), Enqueue(HERE, "q", b"3", now))
+        await timed.commit(EnqueueMany(HERE, "q", [], now), EnqueueMany(HERE, "q", [b"later"], now + 1000))
+        found = await timed.lease(HERE, "q", 10, 1000)
+        assert [item.data for item in found] == [b"1", b"2", b"3"]
+        await timed.commit(Acknowledge(found[1].id))
+        await clock.advance(1.0)
+        found = await timed.lease(HERE, "q", 10, 1000)
+        assert sorted(item.data for item in found) == [b"0", b"1", b"3", b"later"]
 
     async def test_limit_and_names_keep_items_apart(self, store: Store) -> None:
         await store.commit(

@@ -1,7 +1,8 @@
 """The targets that rules may have, one module per type, by what their ARN begins with after the account.
 
 `deliver` carries a delivery there. A target that lives in the node's own store also has `place`, which does it within
-the event's commit; where `place` cannot, `deliver` follows. `place_plain` is the short way of the commonest case.
+the event's commit; where `place` cannot, `deliver` follows. `open_plain` is the short way for all
+events of one commit in the commonest case.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from nightbus.aws.arn import Arn
-from nightbus.delivery.interface import Delivery, Outcome, Place, PlacePlain, TargetContext
+from nightbus.delivery.interface import Delivery, OpenPlain, Outcome, Place, TargetContext
 from nightbus.delivery.targets import event_bus, lambda_function, log_group, sns_topic, sqs_queue
 
 T = TypeVar("T")
@@ -32,8 +33,8 @@ PLACES: dict[tuple[str, str], Place] = {
     ("sqs", ""): sqs_queue.place,
 }
 
-PLACES_PLAIN: dict[tuple[str, str], PlacePlain] = {
-    ("sqs", ""): sqs_queue.place_plain,
+OPEN_PLAIN: dict[tuple[str, str], OpenPlain] = {
+    ("sqs", ""): sqs_queue.open_plain,
 }
 
 
@@ -47,9 +48,9 @@ def place_of(arn: str) -> Place | None:
     return _of(PLACES, arn)
 
 
-def place_plain_of(arn: str) -> PlacePlain | None:
+def open_plain_of(arn: str) -> OpenPlain | None:
     """None for what is not placed without a look at the store."""
-    return _of(PLACES_PLAIN, arn)
+    return _of(OPEN_PLAIN, arn)
 
 
 def _of(kinds: dict[tuple[str, str], T], arn: str) -> T | None:

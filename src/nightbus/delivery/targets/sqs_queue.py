@@ -12,21 +12,21 @@ from nightbus.aws.errors import AwsError
 from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.messaging.queue import queue_place, url_path
-from nightbus.messaging.queues import Incoming
+from nightbus.messaging.queues import Incoming, PlainSending
 
 _TRACE = "AWSTraceHeader"
 
 
-def place_plain(
-    scope: Scope, target: dict[str, Any], rule_arn: str, text: bytes, now: int, placing: Placing
-) -> str | None:
-    """The event as it is into a standard queue that was used before; None where more has to be looked at."""
+def open_plain(
+    scope: Scope, target: dict[str, Any], rule_arn: str, now: int, placing: Placing
+) -> PlainSending | None:
+    """For events as they are, into a standard queue that was used before; None where more has to be looked at."""
     queue = placing.queues.known(target["Arn"])
-    if queue is None or queue.fifo or len(text) > queue.largest:
+    if queue is None or queue.fifo:
         return None
     if not target.get("RoleArn") and not placing.queues.permits(queue, "events.amazonaws.com", rule_arn):
         return None
-    return placing.queues.add_plain(placing.sending.changes, queue, text, scope.account, now)
+    return placing.queues.opened(placing.sending, queue, scope.account, now)
 
 
 async def place(matched: Matched, placing: Placing) -> str | None:
@@ -43,8 +43,6 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     ):
         return None
     sender = matched.scope.account
-    if not queue.fifo and not matched.trace:
-        return placing.queues.add_plain(placing.sending.changes, queue, matched.input, sender, matched.time)
     group = _group(matched.target)
     incoming = Incoming(matched.input.decode(), {}, group=group, trace=matched.trace)
     accepted = await placing.queues.add(placing.sending, queue, incoming, sender, matched.time)
