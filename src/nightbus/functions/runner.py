@@ -21,6 +21,16 @@ from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def _boot_id() -> str:
+    """Another one after each start of the machine; "" where the system does not say."""
+    try:
+        return _BOOT_ID.read_text()
+    except OSError:
+        return ""
+
 
 class Runner:
     """Implements `FunctionRunner`. `folder` is this package's own, inside the node's data folder."""
@@ -42,8 +52,15 @@ class Runner:
         self._sweep()
 
     def _sweep(self) -> None:
-        """What the environments of a node that was killed have left."""
+        """Away with what the environments of a killed node have left, and with packages from before the machine
+        started: they were unpacked without a sync to disk, and may be anything after a power cut.
+        """
         shutil.rmtree(self._folder / "environments", ignore_errors=True)
+        noted, booted = self._folder / "boot", _boot_id()
+        if not noted.exists() or noted.read_text() != booted:
+            shutil.rmtree(self._folder / "packages", ignore_errors=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            noted.write_text(booted)
         for half in (self._folder / "packages").glob(".unpacking-*"):
             shutil.rmtree(half, ignore_errors=True)
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from function_rig import zip_of
+from function_rig import Functions, zip_of
 from nightbus.aws.errors import AwsError
 from nightbus.functions.packages import LARGEST_UNZIPPED, PackageFolder, check_package
 
@@ -190,3 +190,14 @@ def test_nothing_is_ever_written_or_linked_outside(
             path = Path(root, name)
             assert path.resolve().is_relative_to(folder.resolve())
     assert {path.name for path in base.iterdir()} <= {"packages", folder.name + ".zip"}
+
+
+def test_packages_from_before_the_machine_started_are_unpacked_again(tmp_path: Path) -> None:
+    Functions(tmp_path)
+    packages = tmp_path / "data" / "functions" / "packages"
+    (packages / "digest").mkdir(parents=True)
+    Functions(tmp_path)
+    assert (packages / "digest").exists()
+    (tmp_path / "data" / "functions" / "boot").write_text("another start")
+    Functions(tmp_path)
+    assert not packages.exists()
