@@ -27,9 +27,13 @@ class Backlog:
     def admitted(self, events: int) -> None:
         self._in_commit -= events
 
+    def counted(self, deliveries: int) -> None:
+        """So many wait in the store, those from before a restart included."""
+        self.waiting = deliveries
+
     def queued(self, deliveries: int) -> None:
         self.waiting += deliveries
 
     def begun(self) -> None:
-        """A delivery's first attempt begins. Those from before a restart may come before they were counted."""
+        """A delivery's first attempt begins."""
         self.waiting = max(0, self.waiting - 1)

@@ -80,7 +80,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Until `close`: lease what is due, deliver it concurrently, at most 64 at once."""
-        self._backlog.queued((await self._store.count(SYSTEM, QUEUE)).free)
+        self._backlog.counted((await self._store.count(SYSTEM, QUEUE)).free)
         while not self._closing:
             room = _AT_ONCE - len(self._running)
             if room <= 0:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import logging
 import secrets
 import shutil
 import tempfile
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,7 +30,7 @@ from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
 from nightbus.services import SERVICES
-from nightbus.services.context import Platform, Worker
+from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.engine import Engine
 from nightbus.store.interface import SYSTEM, PutRecord, Store
@@ -85,19 +86,20 @@ class Node:
 
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""
-        self._spawn("dispatcher", self.dispatcher.run())
+        self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
         self._spawn("stack recovery", self.stacks.recover())
         for package in SERVICES.values():
             for worker in getattr(importlib.import_module(package), "WORKERS", ()):
-                self._spawn(f"{package} {worker.__name__}", self._lasting(worker))
+                name = f"{package} {worker.__name__}"
+                self._spawn(name, self._lasting(name, functools.partial(worker, self.platform)))
 
-    async def _lasting(self, worker: Worker) -> None:
-        """A worker that fails, since the disk is full say, begins again."""
+    async def _lasting(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Work that fails, since the disk is full say, begins again."""
         while True:
             try:
-                return await worker(self.platform)
+                return await work()
             except Exception:
-                log.exception("%s failed; it begins again in %.0f s", worker.__name__, _AGAIN_SECONDS)
+                log.exception("%s failed; it begins again in %.0f s", name, _AGAIN_SECONDS)
             await self.clock.sleep(_AGAIN_SECONDS)
 
     def _spawn(self, name: str, work: Awaitable[None]) -> None:

@@ -56,7 +56,7 @@ def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
             print(f"{changes.acknowledged} changes acknowledged")
     finally:
         assert node.stop() in (0, -9)
-    left = list((folder / "functions" / "environments").iterdir())
+    left = list((folder / "functions").glob("environments/*"))
     assert len(left) < 100, "what environments of killed nodes leave piles up"
     assert [finding for finding in examine(folder) if finding.level == WRONG] == []
 

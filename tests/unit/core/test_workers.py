@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
@@ -14,13 +13,12 @@ from nightbus.node.node import Node
 async def test_a_worker_that_fails_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_module, "_AGAIN_SECONDS", 0.0)
     node = Node(tmp_path, "http://127.0.0.1:4566")
-    node.platform = cast(Any, "the platform")
-    given: list[Any] = []
+    begun: list[int] = []
 
-    async def worker(platform: Any) -> None:
-        given.append(platform)
-        if len(given) < 3:
+    async def work() -> None:
+        begun.append(len(begun))
+        if len(begun) < 3:
             raise OSError("no space left")
 
-    await node._lasting(worker)
-    assert given == ["the platform"] * 3
+    await node._lasting("work", work)
+    assert begun == [0, 1, 2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.history import events_in
 from nightbus.delivery.interface import Delivery
 from nightbus.delivery.router import Router
-from nightbus.delivery.rules import history_log
+from nightbus.delivery.rules import BUS, history_log
 from nightbus.delivery.work import QUEUE, decode
-from nightbus.store.interface import SYSTEM, Append, Enqueue
+from nightbus.messaging.message import decode as decode_message
+from nightbus.messaging.queue import KIND as QUEUE_KIND
+from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, subscription_key
+from nightbus.store.interface import SYSTEM, Append, Enqueue, PutRecord
 
 
 @pytest.fixture
@@ -138,3 +142,47 @@ async def test_text_that_is_no_utf_8_is_delivered_as_the_sender_wrote_it(
     await put_events(router, HERE, "default", [event("e1", half="\ud83d", whole="é")])
     (found,) = await queued(store)
     assert read_json(found.input)["detail"] == {"half": "\ud83d", "whole": "é"}
+
+
+async def test_targets_in_the_store_get_the_event_in_its_own_commit(store: Watched, router: Router) -> None:
+    queue, fed = (
+        f"arn:aws:sqs:{HERE.region}:{HERE.account}:q",
+        f"arn:aws:sqs:{HERE.region}:{HERE.account}:fed",
+    )
+    topic, bus = (
+        f"arn:aws:sns:{HERE.region}:{HERE.account}:t",
+        f"arn:aws:events:{HERE.region}:{HERE.account}:event-bus/b",
+    )
+    anyone = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [anyone]})
+    for name in ("q", "fed"):
+        value = {"id": name, "attributes": {"Policy": policy}}
+        await store.commit(PutRecord(HERE, QUEUE_KIND, name, value))
+    await store.commit(
+        PutRecord(HERE, BUS, "b", {"Name": "b"}),
+        PutRecord(HERE, TOPIC, "t", {"id": "t", "attributes": {"Policy": policy}}),
+        PutRecord(
+            HERE,
+            SUBSCRIPTION,
+            subscription_key("t", "s"),
+            {
+                "protocol": "sqs",
+                "endpoint": fed,
+                "attributes": {"RawMessageDelivery": "true"},
+                "confirmed": True,
+            },
+        ),
+    )
+    targets = [{"Id": arn.rpartition(":")[2], "Arn": arn} for arn in (queue, topic, bus)]
+    await put_rule(store, "all", targets=targets)
+    await put_rule(store, "there", bus="b", targets=[{"Id": "q", "Arn": queue}])
+    for first in (True, False):  # the first put looks the queues up, the second one knows them
+        store.commits.clear()
+        await put_events(router, HERE, "default", [event("e1")])
+        assert len(store.commits) == 1, first
+        assert [one.target for one in await queued(store)] == []
+        for name, count in (("sqs/q/q", 2), ("sqs/fed/fed", 1)):
+            items = await store.lease(HERE, name, 10, 60_000)
+            bodies = [json.loads(decode_message(item.data).body) for item in items]
+            assert [one["source"] for one in bodies] == ["shop"] * count
+        assert len(await store.read(HERE, history_log("b"))) == (1 if first else 2)
