@@ -20,12 +20,12 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.store import reads
 from nightbus.store.blobs import BlobFolder
-from nightbus.store.checkpoints import Checkpoints
+from nightbus.store.checkpoints import Checkpoints, log_size
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import Blob, Change, Counts, Entry, Item, KeepBlob, Record, ReleaseBlob
 from nightbus.store.names import Names
 from nightbus.store.queues import QueueName, Queues
-from nightbus.store.schema import FILE_NAME, NewerSchema, connect, keep_due, prepare
+from nightbus.store.schema import NewerSchema, connect, keep_due, prepare
 from nightbus.store.writer import StoreClosed, Writer
 
 __all__ = ["FolderInUse", "NewerSchema", "SqliteStore", "StoreClosed"]
@@ -53,8 +53,7 @@ class SqliteStore:
         self._blobs = BlobFolder(folder / "blobs", durable)
         self._queues = Queues(self._loop_reader)
         self._closed = False
-        wal = folder / f"{FILE_NAME}-wal"
-        checkpoints = Checkpoints(wal, self._writing, self._background, self._checkpoint)
+        checkpoints = Checkpoints(self._writing, self._background, self._checkpoint)
         self._writer = Writer(
             self._writing,
             Names(self._writing),
@@ -217,6 +216,6 @@ class SqliteStore:
             query = "SELECT 1 FROM blob_owner WHERE digest = ? LIMIT 1"
             return self._side.execute(query, (digest,)).fetchone() is not None
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self) -> int:
         with self._side_lock:
-            self._side.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            return log_size(self._side.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())

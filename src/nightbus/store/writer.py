@@ -74,7 +74,7 @@ class Writer:
         names: Names,
         blobs: BlobFolder,
         written: Callable[[Sequence[Change]], None],
-        after_group: Callable[[], None],
+        after_group: Callable[[int], None],
         make_room: Callable[[], None],
         now_ms: Callable[[], int],
     ) -> None:
@@ -92,6 +92,7 @@ class Writer:
         self._turns: dict[asyncio.AbstractEventLoop, list[_Batch]] = {}
         self._counters: dict[str, int] = dict(connection.execute("SELECT name, value FROM counter"))
         self._rows = NewRows(connection)
+        self._data = 0  # bytes that the group writes
         self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
         self._thread.start()
 
@@ -156,7 +157,8 @@ class Writer:
                 self._written(batch.changes)
         self._tell(outcomes)
         self._report(batches, outcomes)
-        self._after_group()
+        self._after_group(self._data)
+        self._data = 0
 
     def _tell(self, outcomes: list[Exception | None]) -> None:
         """Once when the disk takes no more, and once when it does again."""
@@ -232,15 +234,18 @@ class Writer:
             scope, log, time, data, key = change
             self._counters["position"] = position = self._counters["position"] + 1
             self._rows.entry(self._names.id(scope, "log", log), position, time, key, data)
+            self._data += len(data)
         elif isinstance(change, Enqueue):
             scope, name, data, due, group = change
             self._counters["item"] = item = self._counters["item"] + 1
             self._rows.item(item, self._names.id(scope, "queue", name), due, data, group)
+            self._data += len(data)
         elif isinstance(change, EnqueueMany):
             first = self._counters["item"] + 1
             self._counters["item"] += len(change.data)
             number = self._names.id(change.scope, "queue", change.queue)
             self._rows.many_items(first, number, change.due, change.data)
+            self._data += sum(map(len, change.data))
         elif isinstance(change, Acknowledge):
             self._rows.gone(change.item)
 
@@ -283,10 +288,11 @@ class Writer:
                 )
 
     def _put_record(self, change: PutRecord) -> None:
-        revision = self._expect(change)
+        revision, data = self._expect(change), orjson.dumps(change.value)
+        self._data += len(data)
         self._connection.execute(
             "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)",
-            (scope_text(change.scope), change.kind, change.key, revision + 1, orjson.dumps(change.value)),
+            (scope_text(change.scope), change.kind, change.key, revision + 1, data),
         )
 
     def _expect(self, change: PutRecord | DeleteRecord | RequireRecord) -> int:
