@@ -242,3 +242,15 @@ def test_a_bus_has_300_rules_at_most(client: Client) -> None:
     assert over == ("LimitExceededException", 400)
     events.put_rule(Name="r299", EventPattern=PATTERN, Description="one that is there may change")
     assert len(pages(events.list_rules, "Rules", 100)) == 300
+
+
+def test_a_service_that_is_not_here_wants_a_setting(events: Any, rule: dict[str, str]) -> None:
+    target = {
+        "Id": "t",
+        "Arn": f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:m",
+        "RoleArn": "arn:aws:iam::1:role/r",
+    }
+    code, status, message = refusal(events.put_targets, **rule, Targets=[target])
+    assert (code, status) == ("NotImplementedException", 501)
+    assert "--forward states=URL" in message and "NIGHTBUS_FORWARD" in message
+    assert events.list_targets_by_rule(**rule)["Targets"] == []

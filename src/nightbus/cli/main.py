@@ -34,6 +34,20 @@ Memory = Annotated[
     bool | None,
     typer.Option("--memory/--no-memory", help="Keep nothing after the node stops. [NIGHTBUS_MEMORY]"),
 ]
+Forward = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="SERVICE=URL",
+        help="Where rules' targets of a service go that is not part of Nightbus (states, kinesis, ecs ...): a URL, "
+        "or aws for AWS itself; may be repeated. [NIGHTBUS_FORWARD]",
+    ),
+]
+Quotas = Annotated[
+    bool | None,
+    typer.Option(
+        "--quotas/--no-quotas", help="Keep to AWS's quotas (300 rules a bus ...). [NIGHTBUS_QUOTAS]"
+    ),
+]
 Region = Annotated[
     str | None, typer.Option(help="AWS region; else AWS_REGION, AWS_DEFAULT_REGION, us-east-1.")
 ]
@@ -72,9 +86,14 @@ def _options(
 
 
 def _settings(
-    host: str | None = None, port: int | None = None, data: Path | None = None, memory: bool | None = None
+    host: str | None = None,
+    port: int | None = None,
+    data: Path | None = None,
+    memory: bool | None = None,
+    forward: list[str] | None = None,
+    quotas: bool | None = None,
 ) -> Settings:
-    return load_settings(host=host, port=port, data=data, memory=memory)
+    return load_settings(host=host, port=port, data=data, memory=memory, forward=forward or (), quotas=quotas)
 
 
 @app.command()
@@ -83,12 +102,14 @@ def start(
     port: Port = None,
     data: Data = None,
     memory: Memory = None,
+    forward: Forward = None,
+    quotas: Quotas = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every request.")] = False,
 ) -> None:
     """Start a node and stay in the foreground; Ctrl-C stops it in order."""
     from nightbus.cli.start import start_node
 
-    start_node(_settings(host, port, data, memory), verbose)
+    start_node(_settings(host, port, data, memory, forward, quotas), verbose)
 
 
 @app.command(

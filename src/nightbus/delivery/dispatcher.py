@@ -16,6 +16,7 @@ from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
 from nightbus.delivery.rules import outcome_log
@@ -68,6 +69,7 @@ class Dispatcher:
         endpoint: str,
         queues: Queues,
         backlog: Backlog,
+        forwarder: Forwarder,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -75,6 +77,7 @@ class Dispatcher:
         self._endpoint = endpoint
         self._queues = queues
         self._backlog = backlog
+        self._forwarder = forwarder
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -157,7 +160,7 @@ class Dispatcher:
         if target is None:
             return Failed("UnsupportedTarget", f"{delivery.target['Arn']} is no target of Nightbus.", True)
         call = self._circumstances(delivery)
-        context = TargetContext(self._operations, self._store, self._clock, call)
+        context = TargetContext(self._operations, self._store, self._clock, call, self._forwarder)
         try:
             return await target(delivery, context)
         except Exception as failure:

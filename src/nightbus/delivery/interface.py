@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
+from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Store
@@ -109,6 +110,7 @@ class TargetContext:
     store: Store
     clock: Clock
     call: Call
+    forwarder: Forwarder
 
 
 Place = Callable[[Matched, Placing], Awaitable[str | None]]

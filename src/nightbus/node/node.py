@@ -14,13 +14,14 @@ import logging
 import secrets
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from nightbus.clock import SystemClock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher
+from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
@@ -44,9 +45,18 @@ _AGAIN_SECONDS = 5.0
 class Node:
     """One node over one data folder. `folder` None keeps everything in a temporary one until the node stops."""
 
-    def __init__(self, folder: Path | None, endpoint: str, mail: MailServer | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        endpoint: str,
+        mail: MailServer | None = None,
+        forwards: Mapping[str, str] | None = None,
+        quotas: bool = True,
+    ) -> None:
         self.endpoint = endpoint
         self._mail = mail
+        self._quotas = quotas
+        self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix="nightbus-")) if folder is None else None
         self.folder = folder or self._temporary or Path()
         self.clock = SystemClock()
@@ -66,7 +76,9 @@ class Node:
         backlog = Backlog()
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
-        self.dispatcher = Dispatcher(store, self.clock, operations, self.endpoint, queues, backlog)
+        self.dispatcher = Dispatcher(
+            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding
+        )
         self.platform = Platform(
             store=store,
             clock=self.clock,
@@ -80,6 +92,8 @@ class Node:
             log_sink=log_sink,
             endpoint=self.endpoint,
             mail=self._mail,
+            forwards=self.forwarding.endpoints,
+            quotas=self._quotas,
         )
         operations.attach(self.platform)
         self.gateway = Gateway(operations, credentials, self.clock)
@@ -115,7 +129,7 @@ class Node:
 
     async def stop(self) -> None:
         """In order: no new deliveries, functions ended, stacks parked, store closed."""
-        for close in (self.dispatcher.close, self.stacks.close, self.functions.close):
+        for close in (self.dispatcher.close, self.stacks.close, self.functions.close, self.forwarding.close):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(close(), _STOP_SECONDS)
         for task in self._tasks:

@@ -71,7 +71,13 @@ def _why(settings: Settings, failure: OSError) -> str:
 
 async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:
     """Run a node until SIGINT or SIGTERM; `ready` is called when it answers. Raises FolderInUse."""
-    node = Node(None if settings.memory else settings.data, settings.endpoint, settings.smtp)
+    node = Node(
+        None if settings.memory else settings.data,
+        settings.endpoint,
+        settings.smtp,
+        settings.forward,
+        settings.quotas,
+    )
     await node.start()
     config = uvicorn.Config(
         Application(node, settings),

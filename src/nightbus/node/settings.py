@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nightbus.delivery.forwarding.settings import forwards_from, forwards_in
 from nightbus.messaging.mail_server import MailServer
 
 DEFAULT_HOST = "127.0.0.1"
@@ -20,6 +21,7 @@ DEFAULT_PORT = 4566
 FILE_NAME = "nightbus.toml"
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
+_KNOWN = ("data", "forward", "host", "memory", "port", "quotas", "smtp")
 
 
 class SettingsError(ValueError):
@@ -30,7 +32,8 @@ class SettingsError(ValueError):
 class Settings:
     """`port` 0 takes any free one. With `memory` the store lives until the node stops and `data` is unused.
 
-    Without `smtp` there are no subscriptions by e-mail.
+    Without `smtp` there are no subscriptions by e-mail. `forward` says where targets of services go that are not part
+    of Nightbus: a URL, or `aws`. Without `quotas` there may be any number of rules, targets and the like.
     """
 
     host: str = DEFAULT_HOST
@@ -38,6 +41,8 @@ class Settings:
     data: Path = Path(".nightbus")
     memory: bool = False
     smtp: MailServer | None = None
+    forward: Mapping[str, str] = field(default_factory=dict)
+    quotas: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -52,6 +57,8 @@ def load_settings(
     port: int | None = None,
     data: Path | None = None,
     memory: bool | None = None,
+    forward: Sequence[str] = (),
+    quotas: bool | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -63,8 +70,10 @@ def load_settings(
         host=host or variables.get("NIGHTBUS_HOST") or _text(table, "host", file) or DEFAULT_HOST,
         port=_port(port, variables, table, file),
         data=(data or _path(variables.get("NIGHTBUS_DATA")) or Path(data_default)).expanduser(),
-        memory=_memory(memory, variables, table, file),
+        memory=_switch("memory", False, memory, variables, table, file),
         smtp=_smtp(variables, table, file),
+        forward=_forward(forward, variables, table, file),
+        quotas=_switch("quotas", True, quotas, variables, table, file),
     )
 
 
@@ -86,11 +95,9 @@ def _read(file: Path) -> dict[str, Any]:
         table = tomllib.loads(file.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
         raise SettingsError(f"{file}: {broken}") from broken
-    unknown = sorted(set(table) - {"host", "port", "data", "memory", "smtp"})
+    unknown = sorted(set(table) - set(_KNOWN))
     if unknown:
-        raise SettingsError(
-            f"{file}: unknown setting {', '.join(unknown)}; known are data, host, memory, port, smtp"
-        )
+        raise SettingsError(f"{file}: unknown setting {', '.join(unknown)}; known are {', '.join(_KNOWN)}")
     if "data" in table:
         table["data"] = str(file.parent / Path(_text(table, "data", file) or ".").expanduser())
     return table
@@ -132,17 +139,42 @@ def _smtp(environ: Mapping[str, str], table: Mapping[str, Any], file: Path | Non
         raise SettingsError(f"{origin} {wrong}") from None
 
 
-def _memory(
-    option: bool | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
+def _forward(
+    options: Sequence[str], environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
+) -> dict[str, str]:
+    """Service by service: one may be named in the file and another by an option."""
+    origin, found = f"{file}: forward", dict[str, str]()
+    try:
+        given = table.get("forward", {})
+        if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+            raise ValueError("must be a table of strings")
+        found |= forwards_from(given.items())
+        origin = "NIGHTBUS_FORWARD"
+        found |= forwards_in(environ.get(origin, ""))
+        origin = "--forward"
+        found |= forwards_in(",".join(options))
+    except ValueError as wrong:
+        raise SettingsError(f"{origin}: {wrong}") from None
+    return found
+
+
+def _switch(
+    name: str,
+    default: bool,
+    option: bool | None,
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    file: Path | None,
 ) -> bool:
     if option is not None:
         return option
-    if "NIGHTBUS_MEMORY" in environ:
-        text = environ["NIGHTBUS_MEMORY"].strip().lower()
+    variable = f"NIGHTBUS_{name.upper()}"
+    if variable in environ:
+        text = environ[variable].strip().lower()
         if text not in _TRUE | _FALSE:
-            raise SettingsError(f"NIGHTBUS_MEMORY: {text!r} is neither true nor false")
+            raise SettingsError(f"{variable}: {text!r} is neither true nor false")
         return text in _TRUE
-    value = table.get("memory", False)
+    value = table.get(name, default)
     if not isinstance(value, bool):
-        raise SettingsError(f"{file}: memory must be true or false")
+        raise SettingsError(f"{file}: {name} must be true or false")
     return value

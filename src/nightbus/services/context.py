@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,8 @@ class Platform:
     log_sink: LogSink
     endpoint: str  # the node's own base URL
     mail: MailServer | None = None
+    forwards: Mapping[str, str] = field(default_factory=dict)  # endpoints of services that are elsewhere
+    quotas: bool = True  # AWS's own, those that an account may ask to be raised
     running: RunningInvocations = field(default_factory=RunningInvocations)
 
 

@@ -72,3 +72,36 @@ def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, text: str, told: s
 def test_a_variable_that_cannot_be_meant_is_named(tmp_path: Path, environ: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match=next(iter(environ))):
         load(tmp_path, environ)
+
+
+def test_where_targets_go_is_put_together_service_by_service(tmp_path: Path) -> None:
+    (tmp_path / "nightbus.toml").write_text('[forward]\nstates = "http://f:1"\nkinesis = "aws"\n')
+    assert load(tmp_path).forward == {"states": "http://f:1", "kinesis": "aws"}
+    found = load(tmp_path, {"NIGHTBUS_FORWARD": "states=http://v:2,ecs=aws"}, forward=["ecs=http://o:3/"])
+    assert found.forward == {"states": "http://v:2", "kinesis": "aws", "ecs": "http://o:3"}
+
+
+@pytest.mark.parametrize(
+    ("file", "environ", "options", "named"),
+    [
+        ('forward = "states=aws"', {}, {}, "nightbus.toml: forward: must be a table"),
+        ("[forward]\nstates = 1", {}, {}, "must be a table of strings"),
+        ('[forward]\nstate = "aws"', {}, {}, "'state' is no service"),
+        ("", {"NIGHTBUS_FORWARD": "states"}, {}, "NIGHTBUS_FORWARD: 'states' is not of the form"),
+        ("", {}, {"forward": ["states=x"]}, "--forward: states is neither a URL nor aws"),
+        ("quotas = 3", {}, {}, "quotas must be true or false"),
+        ("", {"NIGHTBUS_QUOTAS": "some"}, {}, "NIGHTBUS_QUOTAS: 'some'"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(
+    tmp_path: Path, file: str, environ: dict[str, str], options: dict[str, Any], named: str
+) -> None:
+    (tmp_path / "nightbus.toml").write_text(file)
+    with pytest.raises(SettingsError, match=named):
+        load(tmp_path, environ, **options)
+
+
+def test_quotas_are_kept_unless_lifted(tmp_path: Path) -> None:
+    assert load(tmp_path).quotas
+    assert not load(tmp_path, {"NIGHTBUS_QUOTAS": "off"}).quotas
+    assert load(tmp_path, {"NIGHTBUS_QUOTAS": "off"}, quotas=True).quotas

@@ -18,6 +18,7 @@ from nightbus.aws.ids import new_event_id
 from nightbus.clock import VirtualClock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher, decide
+from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.messaging.queues import Queues
@@ -83,7 +84,9 @@ async def settled(clock: VirtualClock, seconds: float, step: float = 30.0) -> No
 async def run(
     store: SqliteStore, clock: VirtualClock, function: Function, seconds: float, step: float = 30.0
 ) -> None:
-    dispatcher = Dispatcher(store, clock, function, "http://127.0.0.1:1", Queues(store, clock), Backlog())
+    dispatcher = Dispatcher(
+        store, clock, function, "http://127.0.0.1:1", Queues(store, clock), Backlog(), ForwardingProcess({})
+    )
     running = asyncio.create_task(dispatcher.run())
     await settled(clock, seconds, step)
     await dispatcher.close()

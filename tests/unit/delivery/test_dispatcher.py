@@ -20,6 +20,7 @@ from nightbus.bus.retry import LONGEST_DELAY_MS, RetryPolicy, next_attempt
 from nightbus.clock import VirtualClock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher, decide
+from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.work import QUEUE, decode
@@ -47,7 +48,9 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStor
 
 @asynccontextmanager
 async def dispatching(store: SqliteStore, clock: VirtualClock, services: Services) -> AsyncIterator[None]:
-    dispatcher = Dispatcher(store, clock, services, "http://node", Queues(store, clock), Backlog())
+    dispatcher = Dispatcher(
+        store, clock, services, "http://node", Queues(store, clock), Backlog(), ForwardingProcess({})
+    )
     running = asyncio.create_task(dispatcher.run())
     try:
         yield

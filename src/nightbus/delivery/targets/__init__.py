@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from nightbus.aws.arn import Arn
+from nightbus.delivery.forwarding.kinds import KINDS
 from nightbus.delivery.interface import Delivery, OpenPlain, Outcome, Place, TargetContext
-from nightbus.delivery.targets import event_bus, lambda_function, log_group, sns_topic, sqs_queue
+from nightbus.delivery.targets import event_bus, forwarded, lambda_function, log_group, sns_topic, sqs_queue
 
 T = TypeVar("T")
 Target = Callable[[Delivery, TargetContext], Awaitable[Outcome]]
@@ -24,6 +25,7 @@ TARGETS: dict[tuple[str, str], Target] = {
     ("logs", "log-group:"): log_group.deliver,
     ("sns", ""): sns_topic.deliver,
     ("sqs", ""): sqs_queue.deliver,
+    **{(kind.service, kind.resource): forwarded.deliver for kind in KINDS},
 }
 
 PLACES: dict[tuple[str, str], Place] = {

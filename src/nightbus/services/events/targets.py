@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.arn import Arn
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import AwsError, not_supported, validation_error
 from nightbus.aws.pagination import page
 from nightbus.bus.transform import validate_target_input
+from nightbus.delivery.forwarding.kinds import kind_of, parameters_of
+from nightbus.delivery.forwarding.settings import missing
 from nightbus.delivery.rules import RULE, rule_key
 from nightbus.delivery.targets import target_of
 from nightbus.messaging.queue import queue_place
@@ -41,14 +43,14 @@ async def put_targets(
     by_id: dict[str, Any] = {target["Id"]: target for target in record.value.get("Targets", [])}
     failed = []
     for target in targets:
-        problem = _problem(target)
+        problem = _problem(ctx, target)
         if problem is None:
             by_id[target["Id"]] = target
         else:
             failed.append(
                 {"TargetId": target["Id"], "ErrorCode": problem.code, "ErrorMessage": problem.message}
             )
-    if len(by_id) > TARGETS_PER_RULE:
+    if ctx.platform.quotas and len(by_id) > TARGETS_PER_RULE:
         raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
     await save_rule(
         ctx, Record(record.key, {**record.value, "Targets": list(by_id.values())}, record.revision)
@@ -56,7 +58,7 @@ async def put_targets(
     return {"FailedEntryCount": len(failed), "FailedEntries": failed}
 
 
-def _problem(target: Mapping[str, Any]) -> AwsError | None:
+def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
     """Raises for what fails the whole call, as AWS does; returns what fails this entry alone."""
     try:
         Arn.parse(target["Arn"])
@@ -73,10 +75,25 @@ def _problem(target: Mapping[str, Any]) -> AwsError | None:
         raise AwsError(
             "ValidationException", f"Invalid parameter: DeadLetterConfig Reason: Invalid ARN {dead}."
         )
-    ignored = sorted(set(target) - _HONOURED)
+    _check_elsewhere(ctx, target)
+    ignored = sorted(set(target) - _HONOURED - parameters_of(target))
     if ignored:
         raise not_supported("events", "PutTargets", ", ".join(ignored))
     return None
+
+
+def _check_elsewhere(ctx: Context, target: Mapping[str, Any]) -> None:
+    """Raises AwsError where a target of a service that is not part of Nightbus cannot be reached."""
+    kind = kind_of(target["Arn"])
+    if kind is None:
+        return
+    forwards = ctx.platform.forwards
+    if kind.setting not in forwards:
+        raise AwsError("NotImplementedException", missing(target["Arn"], kind.setting, forwards), 501)
+    if not target.get("RoleArn"):
+        raise validation_error(f"RoleArn is required for target {target['Arn']}.")
+    if kind.required and not target.get(kind.parameters):
+        raise validation_error(f"{kind.parameters} is required for target {target['Arn']}.")
 
 
 async def remove_targets(

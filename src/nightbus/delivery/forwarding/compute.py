@@ -1,0 +1,60 @@
+"""ECS and Batch: a task or a job, which gets nothing of the event unless the target's input says what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.delivery.forwarding.interface import ServiceCall
+from nightbus.delivery.forwarding.material import Material, lower_first
+
+_LONGEST_STARTED_BY = 36
+_RUN_TASK = {
+    "LaunchType": "launchType",
+    "PlatformVersion": "platformVersion",
+    "Group": "group",
+    "EnableECSManagedTags": "enableECSManagedTags",
+    "EnableExecuteCommand": "enableExecuteCommand",
+    "PropagateTags": "propagateTags",
+    "ReferenceId": "referenceId",
+    "CapacityProviderStrategy": "capacityProviderStrategy",
+    "PlacementConstraints": "placementConstraints",
+    "PlacementStrategy": "placementStrategy",
+}
+
+
+def run_task(material: Material) -> ServiceCall:
+    given = material.settings("EcsParameters")
+    params: dict[str, Any] = {
+        "cluster": str(material.target["Arn"]),
+        "taskDefinition": given["TaskDefinitionArn"],
+        "count": given.get("TaskCount", 1),
+        "startedBy": f"events-rule/{material.rule}"[:_LONGEST_STARTED_BY],
+        "clientToken": material.once(),
+    }
+    params |= {wire: given[name] for name, wire in _RUN_TASK.items() if name in given}
+    if "NetworkConfiguration" in given:
+        params["networkConfiguration"] = lower_first(given["NetworkConfiguration"])
+    if "Tags" in given:
+        params["tags"] = lower_first(given["Tags"])
+    if overrides := material.chosen_object():
+        params["overrides"] = overrides
+    return ServiceCall("ecs", "RunTask", params)
+
+
+def submit_job(material: Material) -> ServiceCall:
+    """The input may have `Parameters` and `ContainerOverrides`, as the job queue's tutorial shows them."""
+    given, input_ = material.settings("BatchParameters"), material.chosen_object()
+    params: dict[str, Any] = {
+        "jobQueue": str(material.target["Arn"]),
+        "jobDefinition": given["JobDefinition"],
+        "jobName": given["JobName"],
+    }
+    if "ArrayProperties" in given:
+        params["arrayProperties"] = lower_first(given["ArrayProperties"])
+    if "RetryStrategy" in given:
+        params["retryStrategy"] = lower_first(given["RetryStrategy"])
+    if "Parameters" in input_:
+        params["parameters"] = input_["Parameters"]
+    if "ContainerOverrides" in input_:
+        params["containerOverrides"] = lower_first(input_["ContainerOverrides"])
+    return ServiceCall("batch", "SubmitJob", params)

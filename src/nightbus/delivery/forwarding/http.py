@@ -1,0 +1,49 @@
+"""API Gateway and AppSync: an HTTP request, signed by SigV4, with the target's input as its body."""
+
+from __future__ import annotations
+
+from urllib.parse import quote, urlencode
+
+from nightbus.bus.json_text import parse_json, write_json
+from nightbus.delivery.forwarding.interface import HttpCall, Unforwardable
+from nightbus.delivery.forwarding.material import Material
+
+
+def invoke_api(material: Material) -> HttpCall:
+    """`api-id/stage/METHOD/path/with/*`: the stars are filled from PathParameterValues, in order."""
+    api, _, rest = material.arn.resource.partition("/")
+    stage, _, rest = rest.partition("/")
+    method, _, path = rest.partition("/")
+    given = material.settings("HttpParameters")
+    values = list(given.get("PathParameterValues") or ())
+    parts = []
+    for part in path.split("/") if path else ():
+        if part == "*" and not values:
+            raise Unforwardable(f"Target {material.target['Id']} has fewer path parameter values than stars.")
+        parts.append(quote(values.pop(0), safe="") if part == "*" else part)
+    query = urlencode(given.get("QueryStringParameters") or {})
+    return HttpCall(
+        service="execute-api",
+        url=f"https://{api}.execute-api.{material.arn.region}.amazonaws.com/{stage}",
+        path="/" + "/".join(parts) + (f"?{query}" if query else ""),
+        method="POST" if method in ("", "*") else method,
+        headers={"Content-Type": "application/json", **(given.get("HeaderParameters") or {})},
+        body=material.input,
+        address={"api": api, "stage": stage},
+    )
+
+
+def run_graphql(material: Material) -> HttpCall:
+    """The operation is the target's; its variables are the input."""
+    api = material.arn.resource.removeprefix("endpoints/graphql-api/")
+    query = material.settings("AppSyncParameters").get("GraphQLOperation", "")
+    body = write_json({"query": query, "variables": parse_json(material.input)})
+    return HttpCall(
+        service="appsync",
+        url=f"https://{api}.appsync-api.{material.arn.region}.amazonaws.com",
+        path="/graphql",
+        method="POST",
+        headers={"Content-Type": "application/json"},
+        body=body,
+        address={"api": api},
+    )

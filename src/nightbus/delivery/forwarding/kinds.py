@@ -1,0 +1,74 @@
+"""Which targets of other services are there, and which module makes their calls?
+
+A kind is known by its target's ARN; `setting` is the name under which the user says where its service is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.delivery.forwarding import calls, compute, http, pipelines, systems
+from nightbus.delivery.forwarding.interface import HttpCall, ServiceCall
+from nightbus.delivery.forwarding.material import Material
+
+Make = Callable[[Material], ServiceCall | HttpCall]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`parameters` is the target's own block of settings, which it may, or with `required` must, have.
+
+    `again`: the error by which a repeated call says that the first one was heard.
+    """
+
+    service: str
+    resource: str
+    setting: str
+    make: Make
+    parameters: str = ""
+    required: bool = False
+    again: str = ""
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("states", "stateMachine:", "states", calls.start_execution, again="ExecutionAlreadyExists"),
+    Kind("kinesis", "stream/", "kinesis", calls.put_kinesis_record, "KinesisParameters"),
+    Kind("firehose", "deliverystream/", "firehose", calls.put_firehose_record),
+    Kind("ecs", "cluster/", "ecs", compute.run_task, "EcsParameters", required=True),
+    Kind("batch", "job-queue/", "batch", compute.submit_job, "BatchParameters", required=True),
+    Kind("ssm", "document/", "ssm", systems.send_command, "RunCommandParameters", required=True),
+    Kind("ssm", "automation-definition/", "ssm", systems.start_automation),
+    Kind("codebuild", "project/", "codebuild", pipelines.start_build),
+    Kind("codepipeline", "", "codepipeline", pipelines.start_code_pipeline),
+    Kind("glue", "workflow/", "glue", pipelines.start_workflow),
+    Kind("sagemaker", "pipeline/", "sagemaker", pipelines.start_sagemaker_pipeline, "SageMakerPipelineParameters"),
+    Kind("redshift", "cluster:", "redshift-data", systems.execute_sql, "RedshiftDataParameters", required=True),
+    Kind(
+        "redshift-serverless", "workgroup/", "redshift-data", systems.execute_sql, "RedshiftDataParameters",
+        required=True,
+    ),
+    Kind("inspector", "target/", "inspector", systems.start_assessment),
+    Kind("execute-api", "", "execute-api", http.invoke_api, "HttpParameters"),
+    Kind("appsync", "endpoints/graphql-api/", "appsync", http.run_graphql, "AppSyncParameters", required=True),
+)  # fmt: skip
+SETTINGS = tuple(dict.fromkeys(kind.setting for kind in KINDS))
+
+
+def kind_of(target_arn: str) -> Kind | None:
+    try:
+        parsed = Arn.parse(target_arn)
+    except ValueError:
+        return None
+    for kind in KINDS:
+        if parsed.service == kind.service and parsed.resource.startswith(kind.resource):
+            return kind
+    return None
+
+
+def parameters_of(target: Mapping[str, Any]) -> frozenset[str]:
+    """The blocks of settings that a target of this ARN may have."""
+    kind = kind_of(target["Arn"])
+    return frozenset({kind.parameters} if kind is not None and kind.parameters else ())
