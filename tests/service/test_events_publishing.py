@@ -11,37 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from aws_refusals import code_and_status
-from waiting import wait_for
+from events_rig import GOOD, Listener, admit, put
 
 Client = Callable[..., Any]
 ACCOUNT = "000000000000"
-GOOD = {"Source": "shop", "DetailType": "order", "Detail": '{"n": 1}'}
-
-
-class Listener:
-    """A rule with a log group as its target, and what arrives there."""
-
-    def __init__(
-        self, client: Client, pattern: Any, bus: str = "default", account: str = ACCOUNT, **options: Any
-    ) -> None:
-        region = options.get("region", "us-east-1")
-        self._logs = client("logs", account=account, **options)
-        self._events = client("events", account=account, **options)
-        self.name = f"listener-{uuid4().hex[:8]}"
-        self.group = f"/events/{self.name}"
-        self._logs.create_log_group(logGroupName=self.group)
-        self.rule = self._events.put_rule(Name=self.name, EventBusName=bus, EventPattern=json.dumps(pattern))[
-            "RuleArn"
-        ]
-        arn = f"arn:aws:logs:{region}:{account}:log-group:{self.group}"
-        self._events.put_targets(Rule=self.name, EventBusName=bus, Targets=[{"Id": "log", "Arn": arn}])
-
-    def heard(self, count: int) -> list[Any]:
-        def enough() -> list[Any] | None:
-            found = self._logs.filter_log_events(logGroupName=self.group)["events"]
-            return [json.loads(one["message"]) for one in found] if len(found) >= count else None
-
-        return wait_for(enough)
 
 
 @pytest.fixture
@@ -53,14 +26,6 @@ def events(client: Client) -> Any:
 def source() -> str:
     """A source that no other test has."""
     return f"shop-{uuid4().hex[:8]}"
-
-
-def put(events: Any, *entries: dict[str, Any]) -> list[dict[str, Any]]:
-    """The results of entries that are all taken."""
-    reply = events.put_events(Entries=list(entries))
-    assert reply["FailedEntryCount"] == 0, reply
-    results: list[dict[str, Any]] = reply["Entries"]
-    return results
 
 
 def test_an_event_arrives_as_aws_would_shape_it(client: Client, events: Any, source: str) -> None:
@@ -202,6 +167,7 @@ def test_accounts_and_regions_are_apart(client: Client, source: str) -> None:
 def test_another_accounts_bus_by_arn_gets_the_senders_account(client: Client, source: str) -> None:
     theirs = Listener(client, {"account": [ACCOUNT], "source": [source]}, account="300000000002")
     arn = "arn:aws:events:us-east-1:300000000002:event-bus/default"
+    admit(client, "300000000002")
     (taken,) = put(client("events"), {**GOOD, "Source": source, "EventBusName": arn})
     assert [one["id"] for one in theirs.heard(1)] == [taken["EventId"]]
 
@@ -209,6 +175,7 @@ def test_another_accounts_bus_by_arn_gets_the_senders_account(client: Client, so
 def test_a_rule_hands_events_on_to_another_accounts_bus(client: Client, events: Any, source: str) -> None:
     theirs = Listener(client, {"source": [source]}, account="300000000003", region="eu-west-1")
     arn = "arn:aws:events:eu-west-1:300000000003:event-bus/default"
+    admit(client, "300000000003", region="eu-west-1")
     rule = f"on-{uuid4().hex[:8]}"
     events.put_rule(Name=rule, EventPattern=json.dumps({"source": [source]}))
     events.put_targets(Rule=rule, Targets=[{"Id": "bus", "Arn": arn}])

@@ -1,6 +1,7 @@
-"""May this service use this function, queue or topic, by the resource's own policy? Pure: yes or no.
+"""May this service or account use this function, queue, topic or bus, by the resource's own policy? Pure: yes or no.
 
-A condition that is not known here is not met: a policy is never read as wider than it is.
+What is not known here is never read as the owner's consent: a condition that cannot be judged does not hold in a
+statement that allows, and holds in one that denies.
 """
 
 from __future__ import annotations
@@ -8,26 +9,38 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Statement = Mapping[str, Any]
+_NO_VALUES: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An AWS service (`principal`) that acts for `source_arn` of `source_account`; `resource` is the ARN."""
+    """Who asks: an AWS service (`principal`) for `source_arn` of `source_account`, or `arn` of `account`, or both.
+
+    `resource` is the ARN, `values` further condition keys in lower case; those without a value are known and not there.
+    """
 
     principal: str
     action: str
     resource: str
     source_arn: str = ""
     source_account: str = ""
+    account: str = ""
+    arn: str = ""
+    values: Mapping[str, str] = field(default_factory=lambda: _NO_VALUES)
 
 
 def is_allowed(statements: Sequence[Statement], request: Request) -> bool:
     applying = [statement for statement in statements if _applies(statement, request)]
     return bool(applying) and all(statement.get("Effect") == "Allow" for statement in applying)
+
+
+def is_denied(statements: Sequence[Statement], request: Request) -> bool:
+    """Whether a statement denies it, whatever others allow."""
+    return any(one.get("Effect") != "Allow" and _applies(one, request) for one in statements)
 
 
 def statements_of(document: str | None) -> list[Statement]:
@@ -39,31 +52,86 @@ def statements_of(document: str | None) -> list[Statement]:
 
 
 def _applies(statement: Statement, request: Request) -> bool:
+    def named(element: str, fits: Callable[[Any], bool]) -> bool:
+        """By the element, or by its opposite: `Action`, `NotAction`."""
+        if f"Not{element}" in statement:
+            return not fits(statement[f"Not{element}"])
+        return fits(statement.get(element))
+
     return (
-        _names(statement.get("Principal"), request.principal)
-        and any(like(str(one).lower(), request.action.lower()) for one in _listed(statement.get("Action")))
-        and any(like(str(one), request.resource) for one in _listed(statement.get("Resource")))
-        and _conditions_hold(statement.get("Condition") or {}, request)
+        named("Principal", lambda given: _names(given, request))
+        and named("Action", lambda given: _any_like(given, request.action, str.lower))
+        and named("Resource", lambda given: _any_like(given, request.resource, str))
+        and _conditions_hold(
+            statement.get("Condition") or {}, request, unknown=statement.get("Effect") != "Allow"
+        )
     )
 
 
-def _names(principal: Any, service: str) -> bool:
+def _any_like(patterns: Any, text: str, change: Callable[[str], str]) -> bool:
+    return any(like(change(str(one)), change(text)) for one in _listed(patterns))
+
+
+def _names(principal: Any, request: Request) -> bool:
     if isinstance(principal, Mapping):
-        return service in _listed(principal.get("Service")) or "*" in _listed(principal.get("AWS"))
+        return request.principal in _listed(principal.get("Service")) or any(
+            _is_caller(str(one), request) for one in _listed(principal.get("AWS"))
+        )
     return bool(principal == "*")
 
 
-def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Request) -> bool:
-    values = {"aws:sourcearn": request.source_arn, "aws:sourceaccount": request.source_account}
-    for operator, keys in conditions.items():
-        compare = _OPERATORS.get(operator.lower())
-        if compare is None:
-            return False
+def _is_caller(principal: str, request: Request) -> bool:
+    """`principal` is `*`, an account, its root, or a user or role; a role's sessions are the role's."""
+    if principal == "*":
+        return True
+    if not request.account:
+        return False
+    if principal == request.account or re.fullmatch(rf"arn:[\w-]+:iam::{request.account}:root", principal):
+        return True
+    return principal == request.arn or _role_of(request.arn) == _role_of(principal) != ""
+
+
+def _role_of(arn: str) -> str:
+    """Account and name of the role of `role/path/name` or `assumed-role/name/session`; "" for anything else."""
+    found = re.fullmatch(r"arn:[\w-]+:iam::(\d+):role/(?:.*/)?([^/]+)", arn) or re.fullmatch(
+        r"arn:[\w-]+:sts::(\d+):assumed-role/([^/]+)/.*", arn
+    )
+    return f"{found[1]}/{found[2]}" if found else ""
+
+
+def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Request, *, unknown: bool) -> bool:
+    values = {
+        "aws:sourcearn": request.source_arn,
+        "aws:sourceaccount": request.source_account,
+        "aws:principalaccount": request.account,
+        "aws:principalarn": request.arn,
+        "aws:principalorgid": "",  # there are no organizations here
+        "aws:sourceorgid": "",
+        **request.values,
+    }
+    for name, keys in conditions.items():
         for key, wanted in keys.items():
-            value = values.get(key.lower(), "")
-            if not value or not any(compare(str(one), value) for one in _listed(wanted)):
+            value = values.get(key.lower())
+            held = (
+                None if value is None else _holds(name.lower(), [str(one) for one in _listed(wanted)], value)
+            )
+            if not (unknown if held is None else held):
                 return False
     return True
+
+
+def _holds(operator: str, wanted: Sequence[str], value: str) -> bool | None:
+    """None for an operator that is not known."""
+    operator = operator.removeprefix("foranyvalue:").removeprefix("forallvalues:")
+    if operator == "null":
+        return wanted == ["true"] if not value else wanted == ["false"]
+    optional = operator.endswith("ifexists")
+    operator = operator.removesuffix("ifexists")
+    if compare := _OPERATORS.get(operator):
+        return any(compare(one, value) for one in wanted) if value else optional
+    if compare := _OPERATORS.get(operator.replace("not", "", 1)):
+        return not value or not any(compare(one, value) for one in wanted)
+    return None
 
 
 def like(pattern: str, text: str) -> bool:
@@ -82,11 +150,17 @@ def _equal(pattern: str, text: str) -> bool:
     return pattern == text
 
 
+def _equal_but_for_case(pattern: str, text: str) -> bool:
+    return pattern.lower() == text.lower()
+
+
 _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "arnlike": arn_like,
     "arnequals": arn_like,
     "stringequals": _equal,
+    "stringequalsignorecase": _equal_but_for_case,
     "stringlike": like,
+    "bool": _equal_but_for_case,
 }
 
 

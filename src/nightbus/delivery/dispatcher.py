@@ -12,10 +12,11 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from nightbus.aws.calls import Call, Caller, Operations, Scope
+from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.buses import SERVICE, caller_for_rule
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
@@ -141,7 +142,7 @@ class Dispatcher:
         if not arn:
             return
         queue = await self._queues.find_arn(arn)
-        if queue is None or not self._queues.permits(queue, "events.amazonaws.com", delivery.rule_arn):
+        if queue is None or not self._queues.permits(queue, SERVICE, delivery.rule_arn):
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
             return
@@ -170,10 +171,7 @@ class Dispatcher:
     def _circumstances(self, delivery: Delivery) -> Call:
         """The call that the target gets: from EventBridge, on behalf of the rule, where the target lives."""
         _, _, _, region, account, *_ = str(delivery.target["Arn"]).split(":")
-        caller = Caller.for_service(delivery.scope.account, "events.amazonaws.com", delivery.rule_arn)
-        role = delivery.target.get("RoleArn")
-        if role:
-            caller = Caller(delivery.scope.account, str(role), "")
+        caller = caller_for_rule(delivery.scope.account, delivery.rule_arn, delivery.target.get("RoleArn"))
         scope = Scope(account or delivery.scope.account, region or delivery.scope.region)
         return Call(scope, caller, self._endpoint, trace=delivery.trace)
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
+from nightbus.delivery.buses import Buses
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
@@ -47,11 +48,12 @@ class Batch(NamedTuple):
     events: Sequence[Event]
     time: int
     trace: str = ""
+    forwarded: bool = False  # by a rule of another bus: they go no further than this one
 
 
 class Forward(Protocol):
-    async def __call__(self, scope: Scope, bus: str, event: Event, trace: str) -> None:
-        """Match the event on another bus, as part of the same commit."""
+    async def __call__(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
+        """Match the event on another bus, as part of the same commit; False where that bus does not take it."""
         ...
 
 
@@ -126,6 +128,9 @@ class EventRouter(Protocol):
     async def put(self, batches: Sequence[Batch]) -> None:
         """Match the events and commit them, with what they matched, in one; then return. Raises Overloaded."""
         ...
+
+    @property
+    def buses(self) -> Buses: ...
 
     async def rules_changed(self, scope: Scope, bus: str) -> None:
         """The bus's rules or targets were changed in the store; match by the new ones from now on."""

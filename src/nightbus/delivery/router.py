@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Caller, Scope
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index import RuleIndex
 from nightbus.bus.json_text import parse_json
@@ -21,24 +21,25 @@ from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.transform import CHOICES, render_input
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.buses import Bus, Buses, caller_for_rule
 from nightbus.delivery.explaining import explain_event
 from nightbus.delivery.history import HistoryWriter, PlacedHead, placed_line
 from nightbus.delivery.interface import (
     Batch,
-    Delivery,
     Event,
+    Failed,
     Matched,
     OpenPlain,
     Overloaded,
     Place,
     Placing,
 )
-from nightbus.delivery.rules import Rule, history_log, rule_arn, rules_of
+from nightbus.delivery.rules import Rule, history_log, outcome_log, rule_arn, rules_of
 from nightbus.delivery.targets import open_plain_of, place_of
-from nightbus.delivery.work import QUEUE, encode
+from nightbus.delivery.work import QUEUE, encode, first_delivery, outcome_entry
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
-from nightbus.store.interface import SYSTEM, Enqueue, Store
+from nightbus.store.interface import SYSTEM, Append, Enqueue, Store
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -57,6 +58,7 @@ class _Target:
     open_plain: OpenPlain | None
     place: Place | None
     placed: PlacedHead
+    is_bus: bool
 
 
 class _Bus:
@@ -103,6 +105,7 @@ def _target(rule: str, arn: str, value: dict[str, Any]) -> _Target:
         open_plain_of(value["Arn"]) if whole else None,
         place_of(value["Arn"]),
         PlacedHead(rule, value["Id"], value["Arn"]),
+        ":event-bus/" in value["Arn"],
     )
 
 
@@ -115,7 +118,8 @@ class Router:
         self._queues = queues
         self._topics = topics
         self._backlog = backlog
-        self._buses: dict[tuple[Scope, str], _Bus] = {}
+        self.buses = Buses(store)
+        self._rules: dict[tuple[Scope, str], _Bus] = {}
         self._locks: dict[tuple[Scope, str], asyncio.Lock] = {}
 
     async def put(self, batches: Sequence[Batch]) -> None:
@@ -139,7 +143,7 @@ class Router:
         self._backlog.queued(planned.queued)
 
     async def bus(self, scope: Scope, name: str) -> _Bus:
-        return self._buses.get((scope, name)) or await self._load(scope, name)
+        return self._rules.get((scope, name)) or await self._load(scope, name)
 
     async def rules_changed(self, scope: Scope, bus: str) -> None:
         await self._load(scope, bus)
@@ -148,7 +152,7 @@ class Router:
         key = (scope, bus)
         async with self._locks.setdefault(key, asyncio.Lock()):
             rules = await rules_of(self._store, scope, bus)
-            state = self._buses.setdefault(key, _Bus(scope, bus))
+            state = self._rules.setdefault(key, _Bus(scope, bus))
             state.take(rules)
             return state
 
@@ -171,10 +175,16 @@ class _Planned:
 
     async def add(self, batch: Batch, placing: Placing) -> None:
         self._time = batch.time
-        await self._events(batch.scope, batch.bus, batch.events, batch.trace, placing)
+        onward = self._placing_no_further if batch.forwarded else placing
+        await self._events(batch.scope, batch.bus, batch.events, batch.trace, onward)
 
-    async def forward(self, scope: Scope, bus: str, event: Event, trace: str) -> None:
-        await self._events(scope, bus, [event], trace, self._placing_no_further)
+    async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
+        target = await self._router.buses.find(scope, bus)
+        caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
+        if not target.exists or not (target.is_open_to(caller) or _may_put(target, caller, event)):
+            return False
+        await self._events(scope, bus, [event], matched.trace, self._placing_no_further)
+        return True
 
     async def _events(
         self, scope: Scope, name: str, events: Sequence[Event], trace: str, placing: Placing
@@ -208,12 +218,24 @@ class _Planned:
     async def _place(
         self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str, placing: Placing
     ) -> str | None:
-        """What the target calls the event; None when a delivery was queued instead."""
+        """What the target calls the event; None when a delivery was queued instead, or when it goes no further."""
+        if target.is_bus and placing.forward is None:
+            self._end(scope, bus, event, target)
+            return None
         matched = self._matched(scope, bus, event, target, trace)
         done = None if target.place is None else await target.place(matched, placing)
         if done is None:
             self._queue(matched)
         return done
+
+    def _end(self, scope: Scope, bus: _Bus, event: Event, target: _Target) -> None:
+        """An event that came from another bus goes to no third one, as on AWS; here it can be seen in its history."""
+        told = Failed("OneHop", "An event that came from another event bus is sent to no further one.", True)
+        matched = Matched(
+            scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, b"", False, ""
+        )
+        entry = outcome_entry(first_delivery(matched), told, self._time, None)
+        self._sending.changes.append(Append(scope, outcome_log(bus.name), self._time, entry, event.id))
 
     def _matched(self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str) -> Matched:
         given = event.text if target.whole else self._render(target, event.text)
@@ -237,17 +259,10 @@ class _Planned:
         ).encode()
 
     def _queue(self, matched: Matched) -> None:
-        delivery = Delivery(
-            matched.scope,
-            matched.bus,
-            matched.rule,
-            matched.rule_arn,
-            matched.event_id,
-            matched.time,
-            matched.target,
-            matched.input,
-            1,
-            matched.trace,
-        )
         self.queued += 1
-        self._sending.changes.append(Enqueue(SYSTEM, QUEUE, encode(delivery), matched.time))
+        self._sending.changes.append(Enqueue(SYSTEM, QUEUE, encode(first_delivery(matched)), matched.time))
+
+
+def _may_put(bus: Bus, caller: Caller, event: Event) -> bool:
+    parsed = parse_json(event.text.decode())
+    return not bus.refusal(caller, parsed["source"], parsed["detail-type"])

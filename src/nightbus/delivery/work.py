@@ -9,7 +9,7 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.bus.retry import RetryPolicy
-from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome
+from nightbus.delivery.interface import Delivered, Delivery, Failed, Matched, Outcome
 
 QUEUE = "deliveries"
 _ERROR_CODES = (
@@ -51,6 +51,21 @@ def encode(delivery: Delivery) -> bytes:
 def decode(data: bytes) -> Delivery:
     value = orjson.loads(data)
     return Delivery(**{**value, "scope": Scope(*value["scope"]), "input": value["input"].encode()})
+
+
+def first_delivery(matched: Matched) -> Delivery:
+    return Delivery(
+        matched.scope,
+        matched.bus,
+        matched.rule,
+        matched.rule_arn,
+        matched.event_id,
+        matched.time,
+        matched.target,
+        matched.input,
+        1,
+        matched.trace,
+    )
 
 
 def next_try(delivery: Delivery) -> Delivery:

@@ -20,25 +20,22 @@ from nightbus.delivery.interface import (
     Placing,
     TargetContext,
 )
-from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.delivery.targets.outcomes import failed
 
 _BEFORE_ID = len('{"version":"0","id":"')
 
 
 async def place(matched: Matched, placing: Placing) -> str | None:
-    """The id of the event on the other bus; None where that bus is not there, or the input is made."""
+    """The id of the event on the other bus; None where that bus does not take it, or the input is made."""
     if placing.forward is None or not matched.whole:
         return None
     arn = Arn.parse(matched.target["Arn"])
     scope, bus = Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
-    if bus != DEFAULT_BUS and await placing.store.get(scope, BUS, bus) is None:
-        return None
     event_id = new_event_id(matched.time)
     rest = matched.input[_BEFORE_ID + len(matched.event_id) :]
     text = matched.input[:_BEFORE_ID] + event_id.encode() + rest
-    await placing.forward(scope, bus, Event(event_id, text), matched.trace)
-    return event_id
+    taken = await placing.forward(matched, scope, bus, Event(event_id, text))
+    return event_id if taken else None
 
 
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
@@ -63,5 +60,6 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
         return failed(error)
     result = reply["Entries"][0]
     if "ErrorCode" in result:
-        return Failed(result["ErrorCode"], result.get("ErrorMessage", ""), permanent=False)
+        status = 500 if result["ErrorCode"] == "InternalFailure" else 400
+        return failed(AwsError(result["ErrorCode"], result.get("ErrorMessage", ""), status))
     return Delivered(result["EventId"])

@@ -41,6 +41,7 @@ async def create_event_bus(
         await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0))
     except Conflict as taken:
         raise _exists(name) from taken
+    ctx.platform.router.buses.changed(ctx.scope, name)
     reply = {"EventBusArn": bus_arn(ctx.scope, name)}
     return reply if description is None else {**reply, "Description": description}
 
@@ -60,6 +61,7 @@ async def update_event_bus(
         await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=record.revision))
     except Conflict as changed:
         raise concurrent(f"Event bus {name}") from changed
+    ctx.platform.router.buses.changed(ctx.scope, name)
     return {"Arn": bus_arn(ctx.scope, name), "Name": name, "Description": value.get("Description")}
 
 
@@ -111,3 +113,4 @@ async def delete_event_bus(ctx: Context, *, name: str) -> None:
         TrimLog(ctx.scope, history_log(name)),
         TrimLog(ctx.scope, outcome_log(name)),
     )
+    ctx.platform.router.buses.changed(ctx.scope, name)

@@ -1,4 +1,4 @@
-"""The resource policy of a bus: who else may put events onto it. Kept and shown; not enforced yet."""
+"""The resource policy of a bus: who else may put events onto it?"""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from nightbus.delivery.rules import BUS, bus_arn
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, concurrent, find_bus
 from nightbus.store.interface import Conflict, PutRecord, Record
+
+_LONGEST_POLICY = 10 * 1024
 
 
 def policy_text(statements: list[dict[str, Any]]) -> str | None:
@@ -75,14 +77,24 @@ def _read_policy(text: str) -> list[dict[str, Any]]:
     except (ValueError, KeyError, TypeError) as broken:
         raise validation_error("Policy is not valid JSON with a Statement.") from broken
     found = statements if isinstance(statements, list) else [statements]
-    if not all(isinstance(one, dict) for one in found):
-        raise validation_error("Every Statement of the policy must be an object.")
+    for one in found:
+        if not isinstance(one, dict) or one.get("Effect") not in ("Allow", "Deny"):
+            raise validation_error("Every Statement of the policy must be an object with an Effect.")
+        conditions = one.get("Condition", {})
+        if not isinstance(conditions, dict) or not all(
+            isinstance(keys, dict) for keys in conditions.values()
+        ):
+            raise validation_error("A Condition of the policy must name an operator, keys and values.")
     return found
 
 
 async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]]) -> None:
+    text = policy_text(statements)
+    if ctx.platform.quotas and text is not None and len(text.encode()) > _LONGEST_POLICY:
+        raise AwsError("PolicyLengthExceededException", "The event bus policy is too long.")
     value = {**record.value, "Statements": statements}
     try:
         await ctx.store.commit(PutRecord(ctx.scope, BUS, record.key, value, expect=record.revision))
     except Conflict as changed:
         raise concurrent(f"Event bus {record.key}") from changed
+    ctx.platform.router.buses.changed(ctx.scope, record.key)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
 from nightbus.aws.ids import new_event_ids
 from nightbus.bus.envelope import EnvelopeWriter, Problem
+from nightbus.delivery.buses import Bus
 from nightbus.delivery.interface import Batch, Event, Overloaded
-from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_place
 
@@ -25,10 +25,23 @@ async def put_events(
 ) -> dict[str, Any]:
     if endpoint_id is not None:
         raise validation_error(f"Endpoint {endpoint_id} does not exist.")
-    now = ctx.now_ms()
-    results, batches = _accept(ctx, entries, now)
-    for batch in batches:
-        await _warn_of_missing_bus(ctx, batch.scope, batch.bus, len(batch.events))
+    buses = {name: await _bus(ctx, name) for name in {entry.get("EventBusName") for entry in entries}}
+    results, batches = _accept(ctx, entries, buses)
+    return await commit(ctx, results, batches)
+
+
+async def _bus(ctx: Context, name: str | None) -> Bus:
+    """AWS accepts events for a bus that does not exist, and drops them; here at least somebody is told."""
+    bus = await ctx.platform.router.buses.find(*bus_place(ctx, name))
+    if not bus.exists:
+        log.warning(
+            "events were put on bus %s, which does not exist in %s; no rule gets them", bus.name, bus.scope
+        )
+    return bus
+
+
+async def commit(ctx: Context, results: list[dict[str, str]], batches: list[Batch]) -> dict[str, Any]:
+    """The reply, once the events are kept."""
     if batches:
         try:
             await ctx.platform.router.put(batches)
@@ -40,29 +53,30 @@ async def put_events(
 
 
 def _accept(
-    ctx: Context, entries: list[dict[str, Any]], now: int
+    ctx: Context, entries: list[dict[str, Any]], buses: Mapping[str | None, Bus]
 ) -> tuple[list[dict[str, str]], list[Batch]]:
     """Each entry's result, should the events be committed, and the events by where they go."""
     results: list[dict[str, str]] = []
-    own_trace = ctx.call.trace
+    now, caller, own_trace = ctx.now_ms(), ctx.caller, ctx.call.trace
     writer = EnvelopeWriter(*ctx.scope, datetime.fromtimestamp(now / 1000, UTC))
+    asked = {name: bus for name, bus in buses.items() if not bus.is_open_to(caller)}
     events: dict[tuple[str | None, str], list[Event]] = {}
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
         text = writer.write(entry, event_id)
+        name = entry.get("EventBusName")
+        if name in asked and not isinstance(text, Problem):
+            refusal = asked[name].refusal(caller, entry["Source"], entry["DetailType"])
+            text = Problem("AccessDeniedException", refusal) if refusal else text
         if isinstance(text, Problem):
             results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue
-        place = (entry.get("EventBusName"), entry.get("TraceHeader") or own_trace)
+        place = (name, entry.get("TraceHeader") or own_trace)
         events.setdefault(place, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
     if writer.size > _LARGEST_REQUEST:
         raise validation_error("Total size of the entries in the request is over the limit.")
-    return results, [Batch(*bus_place(ctx, bus), found, now, trace) for (bus, trace), found in events.items()]
-
-
-async def _warn_of_missing_bus(ctx: Context, scope: Scope, bus: str, count: int) -> None:
-    """AWS accepts events for a bus that does not exist, and drops them; here at least somebody is told."""
-    if bus != DEFAULT_BUS and await ctx.store.get(scope, BUS, bus) is None:
-        log.warning(
-            "%d events were put on bus %s, which does not exist in %s; no rule gets them", count, bus, scope
-        )
+    forwarded = ":rule/" in caller.source_arn
+    return results, [
+        Batch(buses[name].scope, buses[name].name, found, now, trace, forwarded)
+        for (name, trace), found in events.items()
+    ]

@@ -1,0 +1,89 @@
+"""What must PutEvents, the router and the dispatcher know of a bus itself? Read once, until somebody changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nightbus.aws.calls import Caller, Scope
+from nightbus.aws.resource_policy import Request, Statement, is_allowed, is_denied
+from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
+from nightbus.store.interface import Record, Store
+
+SERVICE = "events.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """`statements` are its policy."""
+
+    scope: Scope
+    name: str
+    exists: bool
+    statements: Sequence[Statement] = ()
+
+    @classmethod
+    def of(cls, scope: Scope, name: str, record: Record | None) -> Bus:
+        if record is None:
+            return cls(scope, name, name == DEFAULT_BUS)
+        return cls(scope, name, True, tuple(record.value.get("Statements") or ()))
+
+    @property
+    def arn(self) -> str:
+        return bus_arn(self.scope, self.name)
+
+    def is_open_to(self, caller: Caller) -> bool:
+        """Whether nothing has to be asked: the bus is the caller's own, and nobody is denied anything."""
+        return not self.statements and caller.account == self.scope.account
+
+    def refusal(self, caller: Caller, source: str, detail_type: str) -> str:
+        """Why the caller may not put such an event onto it; "" if he may. His own bus only a Deny closes to him."""
+        request = Request(
+            principal=caller.service,
+            action="events:PutEvents",
+            resource=self.arn,
+            source_arn=caller.source_arn,
+            source_account=caller.account if caller.source_arn else "",
+            account=caller.account,
+            arn=caller.arn,
+            values={
+                "events:source": source,
+                "events:detail-type": detail_type,
+                "events:eventbusinvocation": "true" if caller.source_arn else "false",
+            },
+        )
+        if is_denied(self.statements, request):
+            return self._refused(caller, "with an explicit deny in a resource-based policy")
+        if caller.account == self.scope.account or is_allowed(self.statements, request):
+            return ""
+        return self._refused(caller, "because no resource-based policy allows the events:PutEvents action")
+
+    def _refused(self, caller: Caller, why: str) -> str:
+        who = caller.arn or caller.service
+        return f"User: {who} is not authorized to perform: events:PutEvents on resource: {self.arn} {why}"
+
+
+class Buses:
+    """The buses of all accounts and regions; whoever changes a bus's record says so by `changed`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[tuple[Scope, str], Bus] = {}
+
+    async def find(self, scope: Scope, name: str) -> Bus:
+        bus = self._known.get((scope, name))
+        if bus is None:
+            bus = Bus.of(scope, name, await self._store.get(scope, BUS, name))
+            if bus.exists:
+                self._known[scope, name] = bus
+        return bus
+
+    def changed(self, scope: Scope, name: str) -> None:
+        self._known.pop((scope, name), None)
+
+
+def caller_for_rule(account: str, rule_arn: str, role: str | None) -> Caller:
+    """EventBridge acting for a rule, by the target's role where it has one."""
+    if role:
+        return Caller(account, role, "", source_arn=rule_arn)
+    return Caller.for_service(account, SERVICE, rule_arn)
