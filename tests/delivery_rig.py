@@ -13,6 +13,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.bus.json_text import write_json
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.buses import Buses
 from nightbus.delivery.interface import Batch, Event
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import RULE, rule_key
@@ -103,7 +104,7 @@ def event(event_id: str, source: str = "shop", **detail: Any) -> dict[str, Any]:
 
 def router_over(store: Any, clock: Clock) -> Router:
     queues = Queues(store, clock)
-    return Router(store, clock, queues, Topics(store, queues, "http://node"), Backlog())
+    return Router(store, clock, queues, Topics(store, queues, "http://node"), Backlog(), Buses(store))
 
 
 async def put(

@@ -69,16 +69,57 @@ def test_what_cannot_be_created_is_refused_by_name(events: Any, bus: str) -> Non
     assert code_and_status(events.create_event_bus, Name="a/b") == ("ValidationException", 400)
     assert code_and_status(events.create_event_bus, Name="a b") == ("ValidationException", 400)
     assert code_and_status(events.create_event_bus, Name="a|b") == ("ValidationException", 400)
-    for unsupported, value in {
-        "EventSourceName": "aws.partner/x/y",
-        "KmsKeyIdentifier": "alias/key",
-        "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:000000000000:q"},
-    }.items():
-        code, status, message = refusal(
-            events.create_event_bus, Name=f"x{uuid4().hex[:8]}", **{unsupported: value}
-        )
-        assert (code, status) == ("NotImplementedException", 501)
-        assert unsupported in message
+    refused = refusal(
+        events.create_event_bus, Name="other", DeadLetterConfig={"Arn": "arn:aws:sns:us-east-1:1:t"}
+    )
+    assert refused[0] == "ValidationException" and "DeadLetterConfig" in refused[2]
+    assert (
+        code_and_status(events.create_event_bus, Name="x", LogConfig={"Level": "LOUD"})[0]
+        == "ValidationException"
+    )
+
+
+SETTINGS = {
+    "Description": "orders",
+    "KmsKeyIdentifier": "alias/key",
+    "DeadLetterConfig": {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead"},
+    "LogConfig": {"Level": "INFO", "IncludeDetail": "FULL"},
+}
+
+
+def settings_in(reply: dict[str, Any]) -> dict[str, Any]:
+    return {name: reply[name] for name in SETTINGS if name in reply}
+
+
+def test_the_settings_of_a_bus(events: Any) -> None:
+    name = f"bus-{uuid4().hex[:8]}"
+    assert settings_in(events.create_event_bus(Name=name, **SETTINGS)) == SETTINGS
+    assert settings_in(events.describe_event_bus(Name=name)) == SETTINGS
+    (listed,) = events.list_event_buses(NamePrefix=name)["EventBuses"]
+    assert settings_in(listed) == {"Description": "orders"}
+    changed = events.update_event_bus(Name=name, Description="", LogConfig={"Level": "ERROR"})
+    wanted = {
+        "DeadLetterConfig": SETTINGS["DeadLetterConfig"],
+        "LogConfig": {"Level": "ERROR", "IncludeDetail": "NONE"},
+    }  # fmt: skip
+    assert settings_in(changed) == settings_in(events.describe_event_bus(Name=name)) == wanted
+    changed = events.update_event_bus(Name=name, DeadLetterConfig={}, LogConfig={"Level": "OFF"})
+    assert settings_in(changed) == {"LogConfig": {"Level": "OFF", "IncludeDetail": "NONE"}}
+
+
+def test_the_default_bus_has_settings_too(client: Client) -> None:
+    events = client("events", account="400000000011")
+    events.update_event_bus(Name="default", **SETTINGS)
+    assert settings_in(events.describe_event_bus()) == SETTINGS
+
+
+def test_an_account_has_100_buses_at_most(client: Client) -> None:
+    events = client("events", account="400000000012")
+    for at in range(100):
+        events.create_event_bus(Name=f"b{at}")
+    assert code_and_status(events.create_event_bus, Name="b100") == ("LimitExceededException", 400)
+    events.delete_event_bus(Name="b0")
+    events.create_event_bus(Name="b100")
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.resource_policy import Request, Statement, is_allowed, is_denied
@@ -14,19 +15,37 @@ SERVICE = "events.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
+class LogLevel:
+    """`LogConfig` of a bus. `full`: records hold the event and what targets got."""
+
+    level: str
+    full: bool
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any] | None) -> LogLevel | None:
+        """None where nothing is logged."""
+        level = (config or {}).get("Level", "OFF")
+        return None if level == "OFF" else cls(level, (config or {}).get("IncludeDetail") == "FULL")
+
+
+@dataclass(frozen=True, slots=True)
 class Bus:
-    """`statements` are its policy."""
+    """`statements` are its policy; without a `level` it has no log."""
 
     scope: Scope
     name: str
     exists: bool
     statements: Sequence[Statement] = ()
+    level: LogLevel | None = None
 
     @classmethod
     def of(cls, scope: Scope, name: str, record: Record | None) -> Bus:
         if record is None:
             return cls(scope, name, name == DEFAULT_BUS)
-        return cls(scope, name, True, tuple(record.value.get("Statements") or ()))
+        value = record.value
+        return cls(
+            scope, name, True, tuple(value.get("Statements") or ()), LogLevel.of(value.get("LogConfig"))
+        )
 
     @property
     def arn(self) -> str:

@@ -16,7 +16,8 @@ from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
-from nightbus.delivery.buses import SERVICE, caller_for_rule
+from nightbus.delivery.bus_log import log_of
+from nightbus.delivery.buses import SERVICE, Buses, caller_for_rule
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
@@ -31,7 +32,7 @@ from nightbus.delivery.work import (
     outcome_entry,
 )
 from nightbus.messaging.queues import Incoming, Queues, Sending
-from nightbus.store.interface import SYSTEM, Acknowledge, Append, GiveBack, Item, Store
+from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -71,6 +72,7 @@ class Dispatcher:
         queues: Queues,
         backlog: Backlog,
         forwarder: Forwarder,
+        buses: Buses,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -79,6 +81,7 @@ class Dispatcher:
         self._queues = queues
         self._backlog = backlog
         self._forwarder = forwarder
+        self._buses = buses
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -119,6 +122,7 @@ class Dispatcher:
             return
         if delivery.attempt == 1:
             self._backlog.begun()
+        began = self._clock.now_ms()
         outcome = await self._attempt(delivery)
         now = self._clock.now_ms()
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
@@ -128,24 +132,38 @@ class Dispatcher:
         sending = Sending(
             [Append(delivery.scope, outcome_log(delivery.bus), now, written, delivery.event_id)]
         )
+        buried = False
         if decision.again_ms is None:
             sending.changes.append(Acknowledge(item.id))
             if isinstance(outcome, Failed):
-                await self._bury(sending, delivery, outcome, now)
+                buried = await self._bury(sending, delivery, outcome, now)
         else:
             sending.changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
+        if delivery.invocation_id:
+            sending.changes += await self._records(delivery, decision, began, now, buried)
         await self._queues.commit(sending)
 
-    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> None:
-        """The event itself into the target's dead-letter queue, in the commit that ends the delivery."""
+    async def _records(
+        self, delivery: Delivery, decision: Decision, began: int, now: int, buried: bool
+    ) -> list[Change]:
+        """What the log of the bus says of an attempt, if it still has one."""
+        told = log_of(await self._buses.find(delivery.scope, delivery.bus), delivery.request_id)
+        if told is None:
+            return []
+        last = decision.again_ms is None
+        told.attempted(delivery, decision.outcome, began, now, last=last, buried=buried)
+        return await told.changes(self._store, now)
+
+    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> bool:
+        """The event itself into the target's dead-letter queue, if any, in the commit that ends the delivery."""
         arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not arn:
-            return
+            return False
         queue = await self._queues.find_arn(arn)
         if queue is None or not self._queues.permits(queue, SERVICE, delivery.rule_arn):
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
-            return
+            return False
         found = await find_event(self._store, delivery.scope, delivery.bus, delivery.event_id)
         letter = Incoming(
             (delivery.input if found is None else found.text).decode(),
@@ -155,6 +173,7 @@ class Dispatcher:
             trace=delivery.trace,
         )
         await self._queues.add(sending, queue, letter, delivery.scope.account, now)
+        return True
 
     async def _attempt(self, delivery: Delivery) -> Outcome:
         target = target_of(delivery.target["Arn"])

@@ -49,6 +49,8 @@ class Batch(NamedTuple):
     time: int
     trace: str = ""
     forwarded: bool = False  # by a rule of another bus: they go no further than this one
+    request_id: str = ""
+    sender: str = ""  # the account that put them
 
 
 class Forward(Protocol):
@@ -85,6 +87,8 @@ class Delivery:
     input: bytes
     attempt: int  # 1 for the first
     trace: str = ""
+    request_id: str = ""  # of the call that put the event, and
+    invocation_id: str = ""  # of this delivery: only where its bus has a log
 
 
 @dataclass(frozen=True, slots=True)

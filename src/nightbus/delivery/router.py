@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
+from nightbus.aws.ids import new_uuid
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index import RuleIndex
 from nightbus.bus.json_text import parse_json
@@ -21,11 +22,13 @@ from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.transform import CHOICES, render_input
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.bus_log import BusLog
 from nightbus.delivery.buses import Bus, Buses, caller_for_rule
 from nightbus.delivery.explaining import explain_event
 from nightbus.delivery.history import HistoryWriter, PlacedHead, placed_line
 from nightbus.delivery.interface import (
     Batch,
+    Delivery,
     Event,
     Failed,
     Matched,
@@ -112,13 +115,15 @@ def _target(rule: str, arn: str, value: dict[str, Any]) -> _Target:
 class Router:
     """Implements `nightbus.delivery.interface.EventRouter`."""
 
-    def __init__(self, store: Store, clock: Clock, queues: Queues, topics: Topics, backlog: Backlog) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, queues: Queues, topics: Topics, backlog: Backlog, buses: Buses
+    ) -> None:
         self._store = store
         self.clock = clock
         self._queues = queues
         self._topics = topics
         self._backlog = backlog
-        self.buses = Buses(store)
+        self.buses = buses
         self._rules: dict[tuple[Scope, str], _Bus] = {}
         self._locks: dict[tuple[Scope, str], asyncio.Lock] = {}
 
@@ -133,7 +138,7 @@ class Router:
             try:
                 for batch in batches:
                     await planned.add(batch, placing)
-                planned.finish()
+                await planned.finish(self._store)
             except BaseException:
                 sending.settle(False)
                 raise
@@ -170,40 +175,69 @@ class _Planned:
         self._placing_no_further = placing_no_further
         self._history = HistoryWriter()
         self._plain: dict[_Target, PlainSending | None] = {}  # a queue that is not known at first stays so
+        self._logs: dict[tuple[Scope, str], BusLog] = {}
         self._time = 0
+        self._request_id = ""
+        self._sender = ""
         self.queued = 0
 
     async def add(self, batch: Batch, placing: Placing) -> None:
-        self._time = batch.time
+        self._time, self._request_id, self._sender = batch.time, batch.request_id, batch.sender
+        target = await self._router.buses.find(batch.scope, batch.bus)
         onward = self._placing_no_further if batch.forwarded else placing
-        await self._events(batch.scope, batch.bus, batch.events, batch.trace, onward)
+        await self._events(target, batch.events, batch.trace, onward)
 
     async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
         target = await self._router.buses.find(scope, bus)
         caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
         if not target.exists or not (target.is_open_to(caller) or _may_put(target, caller, event)):
             return False
-        await self._events(scope, bus, [event], matched.trace, self._placing_no_further)
+        await self._events(target, [event], matched.trace, self._placing_no_further)
         return True
 
-    async def _events(
-        self, scope: Scope, name: str, events: Sequence[Event], trace: str, placing: Placing
-    ) -> None:
-        bus = await self._router.bus(scope, name)
+    async def _events(self, on: Bus, events: Sequence[Event], trace: str, placing: Placing) -> None:
+        scope, bus = on.scope, await self._router.bus(on.scope, on.name)
         match, targets = bus.index.match_json, bus.targets
         lines = self._history.lines(scope, bus.history)
+        told = self._log(on)
         for event in events:
             text = event.text
             placed: list[bytes] = []
-            for rule in match(text):
+            rules = match(text)
+            ids = {} if told is None else self._announce(told, bus, event, rules)
+            for rule in rules:
                 for target in targets[rule]:
                     plain = None if trace else self._opened(scope, target, placing)
                     done = None if plain is None else plain.put(text)
                     if done is None:
-                        done = await self._place(scope, bus, event, target, trace, placing)
+                        done = await self._place(scope, bus, event, target, trace, placing, ids)
                     if done is not None:
                         placed.append(target.placed.with_name(done))
+                        if told is not None:
+                            matched = self._matched(scope, bus, event, target, trace)
+                            told.delivered_at_once(self._delivery(matched, ids[target]), done)
             lines += (text, placed_line(placed))
+
+    def _log(self, bus: Bus) -> BusLog | None:
+        if bus.level is None:
+            return None
+        key = (bus.scope, bus.name)
+        if key not in self._logs:
+            self._logs[key] = BusLog(bus, bus.level, self._request_id)
+        return self._logs[key]
+
+    def _announce(self, told: BusLog, bus: _Bus, event: Event, rules: Iterable[str]) -> dict[_Target, str]:
+        """Logs what the event is and which rules it matches; the ids of the invocations that follow, by target."""
+        told.accepted(event.id, event.text, self._sender, self._time)
+        found: dict[_Target, str] = {}
+        for rule in rules:
+            ids = {target: new_uuid() for target in bus.targets[rule]}
+            targets = [(target.value["Arn"], invocation) for target, invocation in ids.items()]
+            told.matched(event.id, bus.targets[rule][0].rule_arn, targets, self._time)
+            found |= ids
+        if not found:
+            told.matched_nothing(event.id, self._time)
+        return found
 
     def _opened(self, scope: Scope, target: _Target, placing: Placing) -> PlainSending | None:
         try:
@@ -216,7 +250,14 @@ class _Planned:
             return opened
 
     async def _place(
-        self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str, placing: Placing
+        self,
+        scope: Scope,
+        bus: _Bus,
+        event: Event,
+        target: _Target,
+        trace: str,
+        placing: Placing,
+        ids: Mapping[_Target, str],
     ) -> str | None:
         """What the target calls the event; None when a delivery was queued instead, or when it goes no further."""
         if target.is_bus and placing.forward is None:
@@ -225,7 +266,7 @@ class _Planned:
         matched = self._matched(scope, bus, event, target, trace)
         done = None if target.place is None else await target.place(matched, placing)
         if done is None:
-            self._queue(matched)
+            self._queue(self._delivery(matched, ids.get(target, "")))
         return done
 
     def _end(self, scope: Scope, bus: _Bus, event: Event, target: _Target) -> None:
@@ -244,9 +285,11 @@ class _Planned:
             target.whole, trace,
         )  # fmt: skip
 
-    def finish(self) -> None:
+    async def finish(self, store: Store) -> None:
         """What was accepted is remembered, in the same commit."""
         self._sending.changes += self._history.entries(self._time)
+        for told in self._logs.values():
+            self._sending.changes += await told.changes(store, self._time)
 
     def _render(self, target: _Target, text: bytes) -> bytes:
         ingestion = datetime.fromtimestamp(self._time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -258,9 +301,13 @@ class _Planned:
             ingestion_time=ingestion,
         ).encode()
 
-    def _queue(self, matched: Matched) -> None:
+    def _delivery(self, matched: Matched, invocation: str) -> Delivery:
+        made = first_delivery(matched)
+        return replace(made, request_id=self._request_id, invocation_id=invocation) if invocation else made
+
+    def _queue(self, delivery: Delivery) -> None:
         self.queued += 1
-        self._sending.changes.append(Enqueue(SYSTEM, QUEUE, encode(first_delivery(matched)), matched.time))
+        self._sending.changes.append(Enqueue(SYSTEM, QUEUE, encode(delivery), delivery.event_time))
 
 
 def _may_put(bus: Bus, caller: Caller, event: Event) -> bool:

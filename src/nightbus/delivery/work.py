@@ -32,20 +32,21 @@ _ERROR_CODES = (
 
 
 def encode(delivery: Delivery) -> bytes:
-    return orjson.dumps(
-        {
-            "scope": list(delivery.scope),
-            "bus": delivery.bus,
-            "rule": delivery.rule,
-            "rule_arn": delivery.rule_arn,
-            "event_id": delivery.event_id,
-            "event_time": delivery.event_time,
-            "target": delivery.target,
-            "input": delivery.input.decode(),
-            "attempt": delivery.attempt,
-            "trace": delivery.trace,
-        }
-    )
+    value = {
+        "scope": list(delivery.scope),
+        "bus": delivery.bus,
+        "rule": delivery.rule,
+        "rule_arn": delivery.rule_arn,
+        "event_id": delivery.event_id,
+        "event_time": delivery.event_time,
+        "target": delivery.target,
+        "input": delivery.input.decode(),
+        "attempt": delivery.attempt,
+        "trace": delivery.trace,
+    }
+    if delivery.invocation_id:
+        value |= {"request_id": delivery.request_id, "invocation_id": delivery.invocation_id}
+    return orjson.dumps(value)
 
 
 def decode(data: bytes) -> Delivery:
@@ -94,6 +95,11 @@ def outcome_entry(delivery: Delivery, outcome: Outcome, now_ms: int, next_ms: in
     return orjson.dumps(entry)
 
 
+def error_code(code: str) -> str:
+    """What EventBridge calls a service's error."""
+    return next((name for beginning, name in _ERROR_CODES if code.startswith(beginning)), "SDK_CLIENT_ERROR")
+
+
 def dead_letter_attributes(delivery: Delivery, failure: Failed) -> dict[str, dict[str, str]]:
     """What a dead letter says about itself, in AWS's names.
 
@@ -104,10 +110,7 @@ def dead_letter_attributes(delivery: Delivery, failure: Failed) -> dict[str, dic
     known = {
         "RULE_ARN": delivery.rule_arn,
         "TARGET_ARN": delivery.target["Arn"],
-        "ERROR_CODE": next(
-            (name for beginning, name in _ERROR_CODES if failure.code.startswith(beginning)),
-            "SDK_CLIENT_ERROR",
-        ),
+        "ERROR_CODE": error_code(failure.code),
         "ERROR_MESSAGE": failure.message or failure.code,
     }
     if not failure.permanent:

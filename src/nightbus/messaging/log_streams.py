@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import orjson
 
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import Append
+from nightbus.store.interface import Append, Change, Conflict, PutRecord, Store, TrimLog
 
 GROUP = "logs/group"
 STREAM = "logs/stream"
@@ -39,3 +39,30 @@ def appends(
         # A lone surrogate, which a client can put into a message as an escape, cannot be kept as UTF-8.
         text = message.encode("utf-8", "replace").decode()
         yield Append(scope, log, time, orjson.dumps([ingested, text]))
+
+
+def create_group(
+    scope: Scope, group: str, now: int, tags: dict[str, str] | None = None, log_class: str = "STANDARD"
+) -> PutRecord:
+    value = {"created": now, "retention": None, "class": log_class, "tags": tags or {}}
+    return PutRecord(scope, GROUP, group, value, expect=0)
+
+
+def create_stream(scope: Scope, group: str, stream: str, now: int) -> list[Change]:
+    """A new stream is empty, whatever a late writer added to one of this name after its deletion."""
+    return [
+        PutRecord(scope, STREAM, stream_key(group, stream), {"created": now}, expect=0),
+        TrimLog(scope, log_name(group, stream)),
+    ]
+
+
+async def ensure_stream(store: Store, scope: Scope, group: str, stream: str, now: int) -> None:
+    """The stream and its group are there when this returns."""
+    while await store.get(scope, STREAM, stream_key(group, stream)) is None:
+        changes = create_stream(scope, group, stream, now)
+        if await store.get(scope, GROUP, group) is None:
+            changes.append(create_group(scope, group, now))
+        try:
+            await store.commit(*changes)
+        except Conflict:
+            continue  # somebody else was faster

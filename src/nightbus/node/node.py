@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from nightbus.clock import SystemClock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.router import Router
@@ -73,18 +74,18 @@ class Node:
         log_sink = LogWriter(store, self.clock)
         self.functions = Runner(self.folder / "functions", self.clock, log_sink, credentials, self.endpoint)
         self.stacks = Engine(store, self.clock, operations)
-        backlog = Backlog()
+        backlog, buses = Backlog(), Buses(store)
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
         self.dispatcher = Dispatcher(
-            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding
+            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, buses
         )
         self.platform = Platform(
             store=store,
             clock=self.clock,
             operations=operations,
             functions=self.functions,
-            router=Router(store, self.clock, queues, topics, backlog),
+            router=Router(store, self.clock, queues, topics, backlog, buses),
             stacks=self.stacks,
             credentials=credentials,
             queues=queues,

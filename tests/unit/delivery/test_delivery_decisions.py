@@ -17,6 +17,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
 from nightbus.clock import VirtualClock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
@@ -85,7 +86,14 @@ async def run(
     store: SqliteStore, clock: VirtualClock, function: Function, seconds: float, step: float = 30.0
 ) -> None:
     dispatcher = Dispatcher(
-        store, clock, function, "http://127.0.0.1:1", Queues(store, clock), Backlog(), ForwardingProcess({})
+        store,
+        clock,
+        function,
+        "http://127.0.0.1:1",
+        Queues(store, clock),
+        Backlog(),
+        ForwardingProcess({}),
+        Buses(store),
     )
     running = asyncio.create_task(dispatcher.run())
     await settled(clock, seconds, step)

@@ -19,6 +19,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.bus.retry import LONGEST_DELAY_MS, RetryPolicy, next_attempt
 from nightbus.clock import VirtualClock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
@@ -49,7 +50,14 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStor
 @asynccontextmanager
 async def dispatching(store: SqliteStore, clock: VirtualClock, services: Services) -> AsyncIterator[None]:
     dispatcher = Dispatcher(
-        store, clock, services, "http://node", Queues(store, clock), Backlog(), ForwardingProcess({})
+        store,
+        clock,
+        services,
+        "http://node",
+        Queues(store, clock),
+        Backlog(),
+        ForwardingProcess({}),
+        Buses(store),
     )
     running = asyncio.create_task(dispatcher.run())
     try:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported, validation_error
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
+from nightbus.messaging.queue import queue_place
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token
 from nightbus.services.events.permissions import policy_text
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
 
 _PAGE = 100
+BUSES_PER_ACCOUNT = 100
+_SETTINGS = ("Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig")
+_LISTED = ("Name", "Arn", "Description", "Policy", "CreationTime", "LastModifiedTime")
 
 
 async def create_event_bus(
@@ -21,6 +26,9 @@ async def create_event_bus(
     *,
     name: str,
     description: str | None = None,
+    kms_key_identifier: str | None = None,
+    dead_letter_config: dict[str, str] | None = None,
+    log_config: dict[str, str] | None = None,
     tags: list[dict[str, str]] | None = None,
     event_source_name: str | None = None,
 ) -> dict[str, Any]:
@@ -32,18 +40,48 @@ async def create_event_bus(
         raise validation_error(f"Event bus name {name} cannot contain '/'.")
     if name == DEFAULT_BUS:
         raise _exists(name)
+    await _check_quota(ctx)
     now = ctx.now_ms()
     value: dict[str, Any] = {"Name": name, "CreationTime": now, "LastModifiedTime": now}
     if description is not None:
         value["Description"] = description
+    value |= _settings(kms_key_identifier, dead_letter_config, log_config)
     value["Tags"] = {tag["Key"]: tag["Value"] for tag in tags or ()}
     try:
         await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0))
     except Conflict as taken:
         raise _exists(name) from taken
     ctx.platform.router.buses.changed(ctx.scope, name)
-    reply = {"EventBusArn": bus_arn(ctx.scope, name)}
-    return reply if description is None else {**reply, "Description": description}
+    return {"EventBusArn": bus_arn(ctx.scope, name), **_shown_settings(value)}
+
+
+async def _check_quota(ctx: Context) -> None:
+    if not ctx.platform.quotas:
+        return
+    if len(await ctx.store.list(ctx.scope, BUS)) >= BUSES_PER_ACCOUNT:
+        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+
+
+def _settings(
+    key: str | None, dead_letters: Mapping[str, str] | None, log: Mapping[str, str] | None
+) -> dict[str, Any]:
+    """What was given of a bus's settings, in AWS's names. Raises AwsError for a queue that can be none."""
+    found: dict[str, Any] = {}
+    if key is not None:
+        found["KmsKeyIdentifier"] = key
+    if dead_letters is not None:
+        arn = dead_letters.get("Arn")
+        if arn and queue_place(arn) is None:
+            raise validation_error(f"Invalid parameter: DeadLetterConfig Reason: Invalid ARN {arn}.")
+        found["DeadLetterConfig"] = dict(dead_letters)
+    if log is not None:
+        found["LogConfig"] = {"IncludeDetail": "NONE", "Level": "OFF", **log}
+    return found
+
+
+def _shown_settings(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Empty ones are those that were taken back."""
+    return {name: value.get(name) or None for name in _SETTINGS}
 
 
 def _exists(name: str) -> AwsError:
@@ -51,10 +89,19 @@ def _exists(name: str) -> AwsError:
 
 
 async def update_event_bus(
-    ctx: Context, *, name: str = DEFAULT_BUS, description: str | None = None
+    ctx: Context,
+    *,
+    name: str = DEFAULT_BUS,
+    description: str | None = None,
+    kms_key_identifier: str | None = None,
+    dead_letter_config: dict[str, str] | None = None,
+    log_config: dict[str, str] | None = None,
 ) -> dict[str, Any]:
+    """Without a key the bus goes back to AWS's own; everything else that is not given stays."""
     record = await find_bus(ctx, name)
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
+    value.pop("KmsKeyIdentifier", None)
+    value |= _settings(kms_key_identifier, dead_letter_config, log_config)
     if description is not None:
         value["Description"] = description
     try:
@@ -62,7 +109,7 @@ async def update_event_bus(
     except Conflict as changed:
         raise concurrent(f"Event bus {name}") from changed
     ctx.platform.router.buses.changed(ctx.scope, name)
-    return {"Arn": bus_arn(ctx.scope, name), "Name": name, "Description": value.get("Description")}
+    return {"Arn": bus_arn(ctx.scope, name), "Name": name, **_shown_settings(value)}
 
 
 async def describe_event_bus(ctx: Context, *, name: str | None = None) -> dict[str, Any]:
@@ -74,7 +121,7 @@ def _described(ctx: Context, record: Record) -> dict[str, Any]:
     return {
         "Name": record.key,
         "Arn": bus_arn(ctx.scope, record.key),
-        "Description": value.get("Description"),
+        **_shown_settings(value),
         "Policy": policy_text(value.get("Statements", [])),
         "CreationTime": _time(value.get("CreationTime")),
         "LastModifiedTime": _time(value.get("LastModifiedTime")),
@@ -94,7 +141,12 @@ async def list_event_buses(
     # The default bus comes first, as on AWS; the others by name.
     found = sorted((r for r in records if r.key.startswith(name_prefix)), key=_bus_order)
     chosen, token = page(found, _bus_order, limit, next_token, invalid_token())
-    return {"EventBuses": [_described(ctx, record) for record in chosen], "NextToken": token}
+    return {"EventBuses": [_listed(ctx, record) for record in chosen], "NextToken": token}
+
+
+def _listed(ctx: Context, record: Record) -> dict[str, Any]:
+    described = _described(ctx, record)
+    return {name: described[name] for name in _LISTED}
 
 
 def _bus_order(record: Record) -> str:

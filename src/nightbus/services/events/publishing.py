@@ -77,6 +77,15 @@ def _accept(
         raise validation_error("Total size of the entries in the request is over the limit.")
     forwarded = ":rule/" in caller.source_arn
     return results, [
-        Batch(buses[name].scope, buses[name].name, found, now, trace, forwarded)
+        Batch(
+            buses[name].scope,
+            buses[name].name,
+            found,
+            now,
+            trace,
+            forwarded,
+            ctx.call.request_id,
+            caller.account,
+        )
         for (name, trace), found in events.items()
     ]

@@ -7,10 +7,9 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.pagination import page
-from nightbus.messaging.log_streams import GROUP, STREAM, log_name, stream_key, stream_of
+from nightbus.messaging.log_streams import GROUP, STREAM, create_group, log_name, stream_key, stream_of
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_group
-from nightbus.services.logs.writer import create_group
 from nightbus.store.interface import Change, Conflict, DeleteRecord, Record, TrimLog
 
 _PAGE = 50

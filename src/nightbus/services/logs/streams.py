@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.pagination import page
-from nightbus.messaging.log_streams import STREAM, appends, log_name, stream_key, stream_of
+from nightbus.messaging.log_streams import STREAM, appends, create_stream, log_name, stream_key, stream_of
 from nightbus.services.context import Context
 from nightbus.services.logs.admission import admit
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_stream
 from nightbus.services.logs.events import content
 from nightbus.services.logs.groups import group_arn, group_name, require_group
 from nightbus.services.logs.retention import kept_since
-from nightbus.services.logs.writer import create_stream
 from nightbus.store.interface import Conflict, DeleteRecord, Entry, Record, TrimLog
 
 _PAGE = 50

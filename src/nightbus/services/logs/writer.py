@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogLine
-from nightbus.messaging.log_streams import GROUP, STREAM, appends, log_name, stream_key
-from nightbus.store.interface import Change, Conflict, PutRecord, Store, TrimLog
+from nightbus.messaging.log_streams import GROUP, STREAM, appends, create_group, create_stream, stream_key
+from nightbus.store.interface import Change, Conflict, Store
 
 
 class LogWriter:
@@ -46,18 +46,3 @@ class LogWriter:
         if await self._store.get(scope, GROUP, group) is None:
             changes.append(create_group(scope, group, now))
         return changes
-
-
-def create_group(
-    scope: Scope, group: str, now: int, tags: dict[str, str] | None = None, log_class: str = "STANDARD"
-) -> PutRecord:
-    value = {"created": now, "retention": None, "class": log_class, "tags": tags or {}}
-    return PutRecord(scope, GROUP, group, value, expect=0)
-
-
-def create_stream(scope: Scope, group: str, stream: str, now: int) -> list[Change]:
-    """A new stream is empty, whatever a late writer added to one of this name after its deletion."""
-    return [
-        PutRecord(scope, STREAM, stream_key(group, stream), {"created": now}, expect=0),
-        TrimLog(scope, log_name(group, stream)),
-    ]

@@ -11,10 +11,12 @@ from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, u
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
 from nightbus.stacks.resources.values import chosen, document
 
+_SETTINGS = ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig")
+
 
 class EventsEventBus:
     type_name = "AWS::Events::EventBus"
-    properties = frozenset({"Description", "Name", "Policy", "Tags"})
+    properties = frozenset({*_SETTINGS, "Name", "Policy", "Tags"})
     required = frozenset({"Name"})
     replace_on = frozenset({"Name"})
 
@@ -22,7 +24,7 @@ class EventsEventBus:
         return str(properties["Name"])
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = chosen(properties, "Description")
+        request = chosen(properties, *_SETTINGS)
         try:
             await ctx.operation(
                 "events", "CreateEventBus", Name=name, Tags=as_list(all_tags(properties, ctx)), **request
@@ -37,9 +39,10 @@ class EventsEventBus:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        await ctx.operation(
-            "events", "UpdateEventBus", Name=physical_id, Description=new.get("Description") or ""
-        )
+        # What the template no longer says is taken back.
+        settings = {"Description": "", "DeadLetterConfig": {}, "LogConfig": {"Level": "OFF"}}
+        settings |= chosen(new, *_SETTINGS)
+        await ctx.operation("events", "UpdateEventBus", Name=physical_id, **settings)
         described = await _described(physical_id, ctx)
         arn = described.attributes["Arn"]
         standing = as_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
