@@ -12,6 +12,7 @@ from nightbus.bus.json_text import compact_object, write_json
 
 LONGEST_DETAIL_TYPE = 128
 _TIME_SIZE = 14
+_BEFORE_ID = len('{"version":"0","id":"')
 
 
 class Problem(NamedTuple):
@@ -27,12 +28,14 @@ MALFORMED = Problem("MalformedDetail", "Detail is malformed.")
 class EnvelopeWriter:
     """Judges the entries of one call, and writes the JSON texts of the events that they become.
 
-    What they have in common is written once. `size` is what AWS counts of them towards the request's limit, in bytes.
+    What they have in common is written once. A `partner` has sources of his own. `size` is what AWS counts of them
+    towards the request's limit, in bytes.
     """
 
-    def __init__(self, account: str, region: str, now: datetime) -> None:
+    def __init__(self, account: str, region: str, now: datetime, *, partner: bool = False) -> None:
         self._place = b'"account":"%b","time":"%%b","region":"%b"' % (account.encode(), region.encode())
         self._now = self._place % event_time(now).encode()
+        self._partner = partner
         self._types: dict[tuple[str, str], bytes] = {}
         self.size = 0
 
@@ -47,7 +50,7 @@ class EnvelopeWriter:
             return _invalid(missing, f"{missing} is a required argument.")
         types = self._types.get((kind, source))
         if types is None:
-            problem = _problem(source, kind)
+            problem = _problem(source, kind, self._partner)
             if problem is not None:
                 return problem
             types = b'"detail-type":%b,"source":%b' % (_json(kind), _json(source))
@@ -79,8 +82,13 @@ class EnvelopeWriter:
             self.size += _TIME_SIZE
 
 
-def _problem(source: str, kind: str) -> Problem | None:
-    if source.startswith("aws."):
+def with_id(text: bytes, old: str, new: str) -> bytes:
+    """The same event under another id."""
+    return text[:_BEFORE_ID] + new.encode() + text[_BEFORE_ID + len(old) :]
+
+
+def _problem(source: str, kind: str, partner: bool) -> Problem | None:
+    if source.startswith("aws.") and not partner:
         return Problem(
             "NotAuthorizedForSourceException",
             f"Not authorized for the source: {source}. Source prefix 'aws.' is reserved for AWS services.",

@@ -9,6 +9,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
+from nightbus.bus.envelope import with_id
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.delivery.interface import (
     Delivered,
@@ -22,8 +23,6 @@ from nightbus.delivery.interface import (
 )
 from nightbus.delivery.targets.outcomes import failed
 
-_BEFORE_ID = len('{"version":"0","id":"')
-
 
 async def place(matched: Matched, placing: Placing) -> str | None:
     """The id of the event on the other bus; None where that bus does not take it, or the input is made."""
@@ -32,8 +31,7 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     arn = Arn.parse(matched.target["Arn"])
     scope, bus = Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
     event_id = new_event_id(matched.time)
-    rest = matched.input[_BEFORE_ID + len(matched.event_id) :]
-    text = matched.input[:_BEFORE_ID] + event_id.encode() + rest
+    text = with_id(matched.input, matched.event_id, event_id)
     taken = await placing.forward(matched, scope, bus, Event(event_id, text))
     return event_id if taken else None
 

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler, Worker
-from nightbus.services.events import buses, history, patterns, permissions, publishing, rules, tags, targets
+from nightbus.services.events import (
+    buses,
+    endpoints,
+    history,
+    partners,
+    patterns,
+    permissions,
+    publishing,
+    rules,
+    sources,
+    tags,
+    targets,
+)
 
 HANDLERS: dict[str, Handler] = {
     "CreateEventBus": buses.create_event_bus,
@@ -25,6 +37,21 @@ HANDLERS: dict[str, Handler] = {
     "TestEventPattern": patterns.test_event_pattern,
     "PutPermission": permissions.put_permission,
     "RemovePermission": permissions.remove_permission,
+    "CreateEndpoint": endpoints.create_endpoint,
+    "DeleteEndpoint": endpoints.delete_endpoint,
+    "DescribeEndpoint": endpoints.describe_endpoint,
+    "ListEndpoints": endpoints.list_endpoints,
+    "UpdateEndpoint": endpoints.update_endpoint,
+    "ActivateEventSource": sources.activate_event_source,
+    "DeactivateEventSource": sources.deactivate_event_source,
+    "DescribeEventSource": sources.describe_event_source,
+    "ListEventSources": sources.list_event_sources,
+    "CreatePartnerEventSource": partners.create_partner_event_source,
+    "DeletePartnerEventSource": partners.delete_partner_event_source,
+    "DescribePartnerEventSource": partners.describe_partner_event_source,
+    "ListPartnerEventSourceAccounts": partners.list_partner_event_source_accounts,
+    "ListPartnerEventSources": partners.list_partner_event_sources,
+    "PutPartnerEvents": partners.put_partner_events,
     "ListTagsForResource": tags.list_tags_for_resource,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported, validation_error
+from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
 from nightbus.messaging.queue import queue_place
 from nightbus.services.context import Context
-from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token
+from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token, shown_time
 from nightbus.services.events.permissions import policy_text
+from nightbus.services.events.sources import let_go, taken_up
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
 
 _PAGE = 100
@@ -32,14 +32,10 @@ async def create_event_bus(
     tags: list[dict[str, str]] | None = None,
     event_source_name: str | None = None,
 ) -> dict[str, Any]:
-    if event_source_name is not None:
-        raise not_supported("events", "CreateEventBus", "EventSourceName")
-    if name.startswith("aws."):
-        raise not_supported("events", "CreateEventBus", "a partner event source")
-    if "/" in name:
-        raise validation_error(f"Event bus name {name} cannot contain '/'.")
-    if name == DEFAULT_BUS:
+    _check_name(name, event_source_name)
+    if await ctx.store.get(ctx.scope, BUS, name) is not None:
         raise _exists(name)
+    source = [] if event_source_name is None else [await taken_up(ctx, event_source_name)]
     await _check_quota(ctx)
     now = ctx.now_ms()
     value: dict[str, Any] = {"Name": name, "CreationTime": now, "LastModifiedTime": now}
@@ -48,11 +44,22 @@ async def create_event_bus(
     value |= _settings(kms_key_identifier, dead_letter_config, log_config)
     value["Tags"] = {tag["Key"]: tag["Value"] for tag in tags or ()}
     try:
-        await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0))
+        await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0), *source)
     except Conflict as taken:
         raise _exists(name) from taken
     ctx.platform.router.buses.changed(ctx.scope, name)
     return {"EventBusArn": bus_arn(ctx.scope, name), **_shown_settings(value)}
+
+
+def _check_name(name: str, source: str | None) -> None:
+    """A partner event source's bus has its name, and no other has such a one."""
+    if source is not None and name != source:
+        raise validation_error("The name of a partner event bus must be that of its event source.")
+    if source is None and (name.startswith("aws.") or "/" in name):
+        reason = "cannot contain '/'" if "/" in name else "cannot begin with 'aws.'"
+        raise validation_error(f"Event bus name {name} {reason}.")
+    if name == DEFAULT_BUS:
+        raise _exists(name)
 
 
 async def _check_quota(ctx: Context) -> None:
@@ -123,13 +130,9 @@ def _described(ctx: Context, record: Record) -> dict[str, Any]:
         "Arn": bus_arn(ctx.scope, record.key),
         **_shown_settings(value),
         "Policy": policy_text(value.get("Statements", [])),
-        "CreationTime": _time(value.get("CreationTime")),
-        "LastModifiedTime": _time(value.get("LastModifiedTime")),
+        "CreationTime": shown_time(value.get("CreationTime")),
+        "LastModifiedTime": shown_time(value.get("LastModifiedTime")),
     }
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 async def list_event_buses(
@@ -160,9 +163,13 @@ async def delete_event_bus(ctx: Context, *, name: str) -> None:
         return
     if await rules_of(ctx.store, ctx.scope, name):
         raise validation_error(f"Event bus {name} cannot be deleted since it has rules.")
-    await ctx.store.commit(
-        DeleteRecord(ctx.scope, BUS, name),
-        TrimLog(ctx.scope, history_log(name)),
-        TrimLog(ctx.scope, outcome_log(name)),
-    )
+    try:
+        await ctx.store.commit(
+            DeleteRecord(ctx.scope, BUS, name),
+            TrimLog(ctx.scope, history_log(name)),
+            TrimLog(ctx.scope, outcome_log(name)),
+            *await let_go(ctx, name),
+        )
+    except Conflict as changed:
+        raise concurrent(f"Event bus {name}") from changed
     ctx.platform.router.buses.changed(ctx.scope, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from nightbus.aws.arn import Arn, is_arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, validation_error
@@ -64,6 +66,10 @@ async def rule_record(ctx: Context, name: str, bus: str) -> Record:
 
 def concurrent(what: str) -> AwsError:
     return AwsError("ConcurrentModificationException", f"{what} was modified concurrently.")
+
+
+def shown_time(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def invalid_token() -> AwsError:

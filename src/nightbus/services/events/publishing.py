@@ -7,27 +7,41 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
 from nightbus.aws.ids import new_event_ids
-from nightbus.bus.envelope import EnvelopeWriter, Problem
+from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.interface import Batch, Event, Overloaded
 from nightbus.services.context import Context
+from nightbus.services.events.endpoints import at_endpoint
 from nightbus.services.events.names import bus_place
 
 log = logging.getLogger("nightbus.events")
 
-_LARGEST_REQUEST = 1024 * 1024
+LARGEST_REQUEST = 1024 * 1024
 
 
 async def put_events(
     ctx: Context, *, entries: list[dict[str, Any]], endpoint_id: str | None = None
 ) -> dict[str, Any]:
+    copies = None
     if endpoint_id is not None:
-        raise validation_error(f"Endpoint {endpoint_id} does not exist.")
+        ctx, entries, copies = await at_endpoint(ctx, endpoint_id, entries)
     buses = {name: await _bus(ctx, name) for name in {entry.get("EventBusName") for entry in entries}}
     results, batches = _accept(ctx, entries, buses)
+    if copies is not None:
+        batches += [_copy(batch, copies) for batch in batches]
     return await commit(ctx, results, batches)
+
+
+def _copy(batch: Batch, scope: Scope) -> Batch:
+    """The same events in the other region of an endpoint, under ids of their own."""
+    ids = new_event_ids(len(batch.events), batch.time)
+    events = [
+        Event(new, with_id(event.text, event.id, new)) for event, new in zip(batch.events, ids, strict=True)
+    ]
+    return batch._replace(scope=scope, events=events)
 
 
 async def _bus(ctx: Context, name: str | None) -> Bus:
@@ -73,7 +87,7 @@ def _accept(
         place = (name, entry.get("TraceHeader") or own_trace)
         events.setdefault(place, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
-    if writer.size > _LARGEST_REQUEST:
+    if writer.size > LARGEST_REQUEST:
         raise validation_error("Total size of the entries in the request is over the limit.")
     forwarded = ":rule/" in caller.source_arn
     return results, [

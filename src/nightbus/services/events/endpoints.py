@@ -1,0 +1,200 @@
+"""Global endpoints: two buses of one name in two regions of the node, and events that go to one or both.
+
+Nightbus runs no Route 53, so the health check that would tell of a failure is always well: events go to the primary
+region, and to the secondary too where replication is on.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError, validation_error
+from nightbus.aws.pagination import page
+from nightbus.delivery.rules import BUS, DEFAULT_BUS
+from nightbus.services.context import Context
+from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
+
+ENDPOINT = "events/endpoint"
+_BY_ID = "events/endpoint-id"  # for the whole account, whatever the region
+_PAGE = 100
+ENDPOINTS_PER_REGION = 100
+_SETTINGS = ("Description", "RoutingConfig", "ReplicationConfig", "EventBuses", "RoleArn")
+
+
+async def create_endpoint(
+    ctx: Context,
+    *,
+    name: str,
+    routing_config: dict[str, Any],
+    event_buses: list[dict[str, str]],
+    description: str | None = None,
+    replication_config: dict[str, str] | None = None,
+    role_arn: str | None = None,
+) -> dict[str, Any]:
+    """The primary region is the one in which this is called."""
+    now = ctx.now_ms()
+    value: dict[str, Any] = {
+        "Name": name,
+        "RoutingConfig": routing_config,
+        "ReplicationConfig": {"State": "ENABLED", **(replication_config or {})},
+        "EventBuses": event_buses,
+        "EndpointId": _new_id(),
+        "CreationTime": now,
+        "LastModifiedTime": now,
+    }
+    value |= {} if description is None else {"Description": description}
+    value |= {} if role_arn is None else {"RoleArn": role_arn}
+    await _check(ctx, value)
+    if ctx.platform.quotas and len(await ctx.store.list(ctx.scope, ENDPOINT)) >= ENDPOINTS_PER_REGION:
+        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    place = {"Region": ctx.region, "Name": name}
+    try:
+        await ctx.store.commit(
+            PutRecord(ctx.scope, ENDPOINT, name, value, expect=0),
+            PutRecord(ctx.global_scope, _BY_ID, value["EndpointId"], place, expect=0),
+        )
+    except Conflict as taken:
+        raise AwsError("ResourceAlreadyExistsException", f"Endpoint {name} already exists.") from taken
+    shown = _shown(ctx, value)
+    return {member: shown[member] for member in ("Name", "Arn", "State", *_SETTINGS[1:])}
+
+
+def _new_id() -> str:
+    letters = string.ascii_lowercase + string.digits
+    return "".join(secrets.choice(letters) for _ in range(10)) + ".veo"
+
+
+async def _check(ctx: Context, value: Mapping[str, Any]) -> None:
+    """Raises AwsError where the buses do not fit one another, the regions, or are not there."""
+    route = value["RoutingConfig"]["FailoverConfig"]["Secondary"]["Route"]
+    arns = [Arn.parse(one["EventBusArn"]) for one in value["EventBuses"]]
+    if {arn.region for arn in arns} != {ctx.region, route} or route == ctx.region:
+        raise validation_error(
+            f"The event buses must be in the primary Region {ctx.region} and the secondary Region {route}."
+        )
+    if {arn.account for arn in arns} != {ctx.account}:
+        raise validation_error("The event buses must be in the account of the endpoint.")
+    if len({arn.resource for arn in arns}) != 1:
+        raise validation_error("The names of the event buses must be identical in each Region.")
+    bus = arns[0].resource.removeprefix("event-bus/")
+    for arn in arns:
+        if bus != DEFAULT_BUS and await ctx.store.get(Scope(arn.account, arn.region), BUS, bus) is None:
+            raise validation_error(f"Event bus {arn} does not exist.")
+    if value["ReplicationConfig"]["State"] == "ENABLED" and not value.get("RoleArn"):
+        raise validation_error("RoleArn is required when event replication is enabled.")
+
+
+def _shown(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Name": value["Name"],
+        "Arn": ctx.arn("events", f"endpoint/{value['Name']}"),
+        **{member: value.get(member) for member in _SETTINGS},
+        "EndpointId": value["EndpointId"],
+        "EndpointUrl": f"https://{value['EndpointId']}.endpoint.events.amazonaws.com",
+        "State": "ACTIVE",
+        "CreationTime": shown_time(value["CreationTime"]),
+        "LastModifiedTime": shown_time(value["LastModifiedTime"]),
+    }
+
+
+async def describe_endpoint(ctx: Context, *, name: str, home_region: str | None = None) -> dict[str, Any]:
+    """Endpoints are known in their primary region; `home_region` may only name this one."""
+    if home_region not in (None, ctx.region):
+        raise _no_endpoint(name)
+    return _shown(ctx, (await _find(ctx, name)).value)
+
+
+async def _find(ctx: Context, name: str) -> Record:
+    record = await ctx.store.get(ctx.scope, ENDPOINT, name)
+    if record is None:
+        raise _no_endpoint(name)
+    return record
+
+
+def _no_endpoint(name: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Endpoint {name} does not exist.")
+
+
+async def list_endpoints(
+    ctx: Context,
+    *,
+    name_prefix: str = "",
+    home_region: str | None = None,
+    next_token: str | None = None,
+    max_results: int = _PAGE,
+) -> dict[str, Any]:
+    found = await ctx.store.list(ctx.scope, ENDPOINT, prefix=name_prefix)
+    if home_region not in (None, ctx.region):
+        found = []
+    chosen, token = page(found, lambda record: record.key, max_results, next_token, invalid_token())
+    return {"Endpoints": [_shown(ctx, record.value) for record in chosen], "NextToken": token}
+
+
+async def update_endpoint(
+    ctx: Context,
+    *,
+    name: str,
+    description: str | None = None,
+    routing_config: dict[str, Any] | None = None,
+    replication_config: dict[str, str] | None = None,
+    event_buses: list[dict[str, str]] | None = None,
+    role_arn: str | None = None,
+) -> dict[str, Any]:
+    record = await _find(ctx, name)
+    given = (description, routing_config, replication_config, event_buses, role_arn)
+    changes = {member: new for member, new in zip(_SETTINGS, given, strict=True) if new is not None}
+    value = {**record.value, **changes, "LastModifiedTime": ctx.now_ms()}
+    await _check(ctx, value)
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, ENDPOINT, name, value, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"Endpoint {name}") from changed
+    shown = _shown(ctx, value)
+    members = ("Name", "Arn", "EndpointId", "EndpointUrl", "State", *_SETTINGS[1:])
+    return {member: shown[member] for member in members}
+
+
+async def delete_endpoint(ctx: Context, *, name: str) -> None:
+    record = await _find(ctx, name)
+    try:
+        await ctx.store.commit(
+            DeleteRecord(ctx.scope, ENDPOINT, name, expect=record.revision),
+            DeleteRecord(ctx.global_scope, _BY_ID, record.value["EndpointId"]),
+        )
+    except Conflict as changed:
+        raise concurrent(f"Endpoint {name}") from changed
+
+
+async def at_endpoint(
+    ctx: Context, endpoint_id: str, entries: list[dict[str, Any]]
+) -> tuple[Context, list[dict[str, Any]], Scope | None]:
+    """The call as one of the primary region, its entries for that bus, and where copies of the events go.
+
+    Raises AwsError for an endpoint that is not there, and for an entry that names another bus.
+    """
+    place = await ctx.store.get(ctx.global_scope, _BY_ID, endpoint_id)
+    scope = None if place is None else Scope(ctx.account, place.value["Region"])
+    record = (
+        None if scope is None or place is None else await ctx.store.get(scope, ENDPOINT, place.value["Name"])
+    )
+    if record is None or scope is None:
+        raise validation_error(f"Endpoint {endpoint_id} does not exist.")
+    arns = [one["EventBusArn"] for one in record.value["EventBuses"]]
+    bus = Arn.parse(arns[0]).resource.removeprefix("event-bus/")
+    for entry in entries:
+        if entry.get("EventBusName", DEFAULT_BUS) not in (bus, *arns):
+            raise validation_error(
+                f"Event bus {entry.get('EventBusName', DEFAULT_BUS)} is none of endpoint {endpoint_id}."
+            )
+    own = replace(ctx, call=replace(ctx.call, scope=scope))
+    secondary = record.value["RoutingConfig"]["FailoverConfig"]["Secondary"]["Route"]
+    replicated = record.value["ReplicationConfig"]["State"] == "ENABLED"
+    copies = Scope(ctx.account, secondary) if replicated else None
+    return own, [{**entry, "EventBusName": bus} for entry in entries], copies

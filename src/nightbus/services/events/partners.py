@@ -1,0 +1,155 @@
+"""Partner event sources as the partner sees them: any account may be one, and offers a source to another account."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError, validation_error
+from nightbus.aws.ids import new_event_ids
+from nightbus.aws.pagination import page
+from nightbus.bus.envelope import EnvelopeWriter, Problem
+from nightbus.delivery.interface import Batch, Event
+from nightbus.delivery.rules import BUS
+from nightbus.services.context import Context
+from nightbus.services.events.names import invalid_token
+from nightbus.services.events.publishing import LARGEST_REQUEST, commit
+from nightbus.services.events.sources import (
+    SOURCE,
+    no_such_source,
+    offered,
+    shown_state,
+    source_arn,
+    source_of,
+)
+from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
+
+OFFER = "events/partner-source"  # in the partner's scope: to whom a source was offered
+_PAGE = 100
+_UNKNOWN = Problem(
+    "NotAuthorizedForSourceException",
+    "Not authorized for the source: it is no partner event source of yours.",
+)
+
+
+def _key(name: str, account: str = "") -> str:
+    """Neither may hold a `|`; without the account, the prefix of all offers of the source."""
+    return f"{name}|{account}"
+
+
+async def create_partner_event_source(ctx: Context, *, name: str, account: str) -> dict[str, Any]:
+    now, theirs = ctx.now_ms(), Scope(account, ctx.region)
+    taken = AwsError("ResourceAlreadyExistsException", f"Event source {name} already exists.")
+    old = await ctx.store.get(theirs, SOURCE, name)
+    if old is not None and old.value["State"] != "DELETED" and await source_of(ctx.store, theirs, name, now):
+        raise taken
+    try:
+        await ctx.store.commit(
+            PutRecord(ctx.scope, OFFER, _key(name, account), {"Name": name, "Account": account}),
+            PutRecord(
+                theirs, SOURCE, name, offered(name, ctx.account, now), expect=old.revision if old else 0
+            ),
+        )
+    except Conflict as faster:
+        raise taken from faster
+    return {"EventSourceArn": source_arn(ctx.region, name)}
+
+
+async def delete_partner_event_source(ctx: Context, *, name: str, account: str) -> None:
+    """Whoever has a bus for it sees it as deleted; from others it is gone."""
+    theirs = Scope(account, ctx.region)
+    if await ctx.store.get(ctx.scope, OFFER, _key(name, account)) is None:
+        return
+    changes: list[Change] = [DeleteRecord(ctx.scope, OFFER, _key(name, account))]
+    record = await ctx.store.get(theirs, SOURCE, name)
+    if record is not None and record.value["PartnerAccount"] == ctx.account:
+        if await ctx.store.get(theirs, BUS, name) is None:
+            changes.append(DeleteRecord(theirs, SOURCE, name, expect=record.revision))
+        else:
+            value = {**record.value, "State": "DELETED", "ExpirationTime": None}
+            changes.append(PutRecord(theirs, SOURCE, name, value, expect=record.revision))
+    try:
+        await ctx.store.commit(*changes)
+    except Conflict as changed:
+        raise AwsError(
+            "ConcurrentModificationException", f"Event source {name} was modified concurrently."
+        ) from changed
+
+
+async def _offers(ctx: Context, name: str) -> list[Record]:
+    return await ctx.store.list(ctx.scope, OFFER, prefix=_key(name))
+
+
+async def describe_partner_event_source(ctx: Context, *, name: str) -> dict[str, Any]:
+    if not await _offers(ctx, name):
+        raise no_such_source(name)
+    return {"Arn": source_arn(ctx.region, name), "Name": name}
+
+
+async def list_partner_event_sources(
+    ctx: Context, *, name_prefix: str, next_token: str | None = None, limit: int = _PAGE
+) -> dict[str, Any]:
+    offers = await ctx.store.list(ctx.scope, OFFER, prefix=name_prefix)
+    names = sorted({record.value["Name"] for record in offers})
+    chosen, token = page(names, str, limit, next_token, invalid_token())
+    shown = [{"Arn": source_arn(ctx.region, name), "Name": name} for name in chosen]
+    return {"PartnerEventSources": shown, "NextToken": token}
+
+
+async def list_partner_event_source_accounts(
+    ctx: Context, *, event_source_name: str, next_token: str | None = None, limit: int = _PAGE
+) -> dict[str, Any]:
+    accounts = [record.value["Account"] for record in await _offers(ctx, event_source_name)]
+    if not accounts:
+        raise no_such_source(event_source_name)
+    chosen, token = page(accounts, str, limit, next_token, invalid_token())
+    shown = []
+    for account in chosen:
+        record = await source_of(ctx.store, Scope(account, ctx.region), event_source_name, ctx.now_ms())
+        if record is not None:
+            shown.append({"Account": account, **shown_state(record.value)})
+    return {"PartnerEventSourceAccounts": shown, "NextToken": token}
+
+
+async def put_partner_events(ctx: Context, *, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Onto the bus of every account that has taken the source up; who has not, or not for now, misses them."""
+    now = ctx.now_ms()
+    results: list[dict[str, str]] = []
+    events: dict[tuple[Scope, str], list[Event]] = {}
+    size = 0
+    for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
+        name = entry.get("Source", "")
+        offers = await _offers(ctx, name) if name else []
+        problem = None if offers or not name else _UNKNOWN
+        for account in [offer.value["Account"] for offer in offers] or [ctx.account]:
+            place = Scope(account, ctx.region)
+            writer = EnvelopeWriter(*place, datetime.fromtimestamp(now / 1000, UTC), partner=True)
+            text = problem or writer.write(entry, event_id)
+            if isinstance(text, Problem):
+                problem = text
+                break
+            if await _listens(ctx, place, name):
+                events.setdefault((place, name), []).append(Event(event_id, text))
+        size += writer.size
+        results.append(
+            {"EventId": event_id}
+            if problem is None
+            else {"ErrorCode": problem.code, "ErrorMessage": problem.message}
+        )
+    if size > LARGEST_REQUEST:
+        raise validation_error("Total size of the entries in the request is over the limit.")
+    batches = [
+        Batch(place, name, found, now, ctx.call.trace, request_id=ctx.call.request_id, sender=ctx.account)
+        for (place, name), found in events.items()
+    ]
+    return await commit(ctx, results, batches)
+
+
+async def _listens(ctx: Context, scope: Scope, name: str) -> bool:
+    record = await ctx.store.get(scope, SOURCE, name)
+    return (
+        record is not None
+        and record.value["State"] == "ACTIVE"
+        and record.value["PartnerAccount"] == ctx.account
+    )

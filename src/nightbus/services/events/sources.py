@@ -1,0 +1,144 @@
+"""Partner event sources as the account sees them that receives their events: offered, active, or deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.arn import partition_of
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.pagination import page
+from nightbus.delivery.rules import BUS
+from nightbus.services.context import Context
+from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record, Store
+
+SOURCE = "events/event-source"
+_PENDING_MS = 14 * 24 * 3600 * 1000
+_PAGE = 100
+
+
+def source_arn(region: str, name: str) -> str:
+    """Belongs to no account."""
+    return f"arn:{partition_of(region)}:events:{region}::event-source/{name}"
+
+
+async def source_of(store: Store, scope: Scope, name: str, now: int) -> Record | None:
+    """None too for one whose two weeks of waiting are over."""
+    record = await store.get(scope, SOURCE, name)
+    return None if record is None or _is_over(record.value, now) else record
+
+
+def _is_over(value: Mapping[str, Any], now: int) -> bool:
+    return value["State"] == "PENDING" and int(value["ExpirationTime"]) <= now
+
+
+def offered(name: str, partner: str, now: int) -> dict[str, Any]:
+    """A new source's record: it waits two weeks for a bus."""
+    return {
+        "Name": name,
+        "PartnerAccount": partner,
+        "CreatedBy": name.split("/")[1],
+        "CreationTime": now,
+        "ExpirationTime": now + _PENDING_MS,
+        "State": "PENDING",
+    }
+
+
+def pending(value: Mapping[str, Any], now: int) -> dict[str, Any]:
+    return {**value, "State": "PENDING", "ExpirationTime": now + _PENDING_MS}
+
+
+def active(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {**value, "State": "ACTIVE", "ExpirationTime": None}
+
+
+def shown_state(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "CreationTime": shown_time(value["CreationTime"]),
+        "ExpirationTime": shown_time(value.get("ExpirationTime")),
+        "State": value["State"],
+    }
+
+
+def _shown(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Arn": source_arn(ctx.region, value["Name"]),
+        "Name": value["Name"],
+        "CreatedBy": value["CreatedBy"],
+        **shown_state(value),
+    }
+
+
+async def find_source(ctx: Context, name: str) -> Record:
+    """Raises AwsError ResourceNotFoundException."""
+    record = await source_of(ctx.store, ctx.scope, name, ctx.now_ms())
+    if record is None:
+        raise no_such_source(name)
+    return record
+
+
+def no_such_source(name: str) -> AwsError:
+    return AwsError("ResourceNotFoundException", f"Event source {name} does not exist.")
+
+
+def wrong_state(name: str, state: str) -> AwsError:
+    return AwsError("InvalidStateException", f"Event source {name} is in state {state}.")
+
+
+async def describe_event_source(ctx: Context, *, name: str) -> dict[str, Any]:
+    return _shown(ctx, (await find_source(ctx, name)).value)
+
+
+async def list_event_sources(
+    ctx: Context, *, name_prefix: str = "", next_token: str | None = None, limit: int = _PAGE
+) -> dict[str, Any]:
+    now = ctx.now_ms()
+    records = await ctx.store.list(ctx.scope, SOURCE, prefix=name_prefix)
+    found = [record for record in records if not _is_over(record.value, now)]
+    chosen, token = page(found, lambda record: record.key, limit, next_token, invalid_token())
+    return {"EventSources": [_shown(ctx, record.value) for record in chosen], "NextToken": token}
+
+
+async def activate_event_source(ctx: Context, *, name: str) -> None:
+    """Again, after it was deactivated; the first time its bus does it."""
+    record = await find_source(ctx, name)
+    if record.value["State"] != "PENDING":
+        raise wrong_state(name, record.value["State"])
+    if await ctx.store.get(ctx.scope, BUS, name) is None:
+        raise AwsError("InvalidStateException", f"Event source {name} has no matching event bus.")
+    await _save(ctx, record, active(record.value))
+
+
+async def deactivate_event_source(ctx: Context, *, name: str) -> None:
+    record = await find_source(ctx, name)
+    if record.value["State"] != "ACTIVE":
+        raise wrong_state(name, record.value["State"])
+    await _save(ctx, record, pending(record.value, ctx.now_ms()))
+
+
+async def _save(ctx: Context, record: Record, value: dict[str, Any]) -> None:
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, SOURCE, record.key, value, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"Event source {record.key}") from changed
+
+
+async def taken_up(ctx: Context, name: str) -> Change:
+    """What the creation of its bus does to a source. Raises AwsError where there is none, or no more."""
+    record = await find_source(ctx, name)
+    if record.value["State"] == "DELETED":
+        raise wrong_state(name, "DELETED")
+    return PutRecord(ctx.scope, SOURCE, name, active(record.value), expect=record.revision)
+
+
+async def let_go(ctx: Context, name: str) -> list[Change]:
+    """What the deletion of its bus does to a source: it waits again, or is gone with it."""
+    record = await ctx.store.get(ctx.scope, SOURCE, name)
+    if record is None:
+        return []
+    if record.value["State"] == "DELETED":
+        return [DeleteRecord(ctx.scope, SOURCE, name, expect=record.revision)]
+    value = pending(record.value, ctx.now_ms())
+    return [PutRecord(ctx.scope, SOURCE, name, value, expect=record.revision)]
