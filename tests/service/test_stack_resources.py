@@ -89,7 +89,11 @@ def template(bucket: str, endpoint: str, version: int = 1) -> dict[str, Any]:
             },
             "Bus": {
                 "Type": "AWS::Events::EventBus",
-                "Properties": {"Name": f"{bucket}-bus", "Description": f"version {version}"},
+                "Properties": {
+                    "Name": f"{bucket}-bus",
+                    "Description": f"version {version}",
+                    "LogConfig": {"Level": "ERROR", "IncludeDetail": "NONE"},
+                },
             },
             "BusPolicy": {
                 "Type": "AWS::Events::EventBusPolicy",

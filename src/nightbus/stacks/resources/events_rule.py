@@ -7,10 +7,11 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.events_rule_targets import api_target
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
-from nightbus.stacks.resources.values import chosen, converted, document, whole_number
+from nightbus.stacks.resources.values import chosen, document
 
 _LONGEST_NAME = 64
 _SETTINGS = ("Description", "EventBusName", "EventPattern", "RoleArn", "State")
@@ -73,7 +74,7 @@ def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _put_targets(name: str, properties: Mapping[str, Any], before: Any, ctx: ResourceContext) -> None:
-    targets = [_target(target) for target in properties.get("Targets") or ()]
+    targets = [api_target(target) for target in properties.get("Targets") or ()]
     where = {"EventBusName": properties.get("EventBusName") or "default"}
     surplus = sorted(set(before) - {target["Id"] for target in targets})
     if surplus:
@@ -91,14 +92,6 @@ async def _retag(arn: str, wanted: Mapping[str, str], ctx: ResourceContext) -> N
         await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)
     if standing != dict(wanted):
         await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(wanted))
-
-
-def _target(target: Mapping[str, Any]) -> dict[str, Any]:
-    made = dict(target)
-    policy = made.get("RetryPolicy")
-    if policy:
-        made["RetryPolicy"] = {name: converted(name, value, whole_number) for name, value in policy.items()}
-    return made
 
 
 def _resource(name: str, properties: Mapping[str, Any], arn: str) -> Resource:
