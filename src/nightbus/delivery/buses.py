@@ -88,16 +88,19 @@ class Buses:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[tuple[Scope, str], Bus] = {}
+        self._changes = 0
 
     async def find(self, scope: Scope, name: str) -> Bus:
         bus = self._known.get((scope, name))
         if bus is None:
+            before = self._changes
             bus = Bus.of(scope, name, await self._store.get(scope, BUS, name))
-            if bus.exists:
+            if bus.exists and self._changes == before:  # else what was read may be old already
                 self._known[scope, name] = bus
         return bus
 
     def changed(self, scope: Scope, name: str) -> None:
+        self._changes += 1
         self._known.pop((scope, name), None)
 
 
