@@ -13,7 +13,9 @@ from delivery_rig import HERE, Services, event, open_store, put, put_rule, route
 from nightbus.aws.calls import Call, Caller
 from nightbus.clock import VirtualClock
 from nightbus.delivery.backlog import Backlog
+from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
+from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Overloaded
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import history_log
@@ -39,7 +41,7 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStor
 
 def bounded(store: SqliteStore, clock: VirtualClock, backlog: Backlog) -> Router:
     queues = Queues(store, clock)
-    return Router(store, clock, queues, Topics(store, queues, "http://node"), backlog)
+    return Router(store, clock, queues, Topics(store, queues, "http://node"), backlog, Buses(store))
 
 
 async def test_deliveries_that_nobody_begins_are_bounded(store: SqliteStore, clock: VirtualClock) -> None:
@@ -53,7 +55,8 @@ async def test_deliveries_that_nobody_begins_are_bounded(store: SqliteStore, clo
     assert await store.read(HERE, history_log("default")) == kept
 
     services = Services()
-    dispatcher = Dispatcher(store, clock, services, "http://node", Queues(store, clock), backlog)
+    queues, forwarding = Queues(store, clock), ForwardingProcess({})
+    dispatcher = Dispatcher(store, clock, services, "http://node", queues, backlog, forwarding, Buses(store))
 
     running = asyncio.create_task(dispatcher.run())
     try:
@@ -78,7 +81,8 @@ async def test_each_entry_says_that_it_was_throttled() -> None:
     await node.start()
     try:
         here = node.platform
-        full = Router(node.store, here.clock, here.queues, here.topics, Backlog(most_waiting=0))
+        none = Backlog(most_waiting=0)
+        full = Router(node.store, here.clock, here.queues, here.topics, none, here.router.buses)
         call = Call(HERE, Caller.root(HERE.account), here.endpoint)
         good = {"Source": "shop", "DetailType": "Order", "Detail": "{}"}
         entries = [good, {**good, "Detail": "{"}, good]
