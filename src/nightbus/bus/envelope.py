@@ -1,4 +1,4 @@
-"""What does PutEvents make of an entry: an error of the entry, its size, or the event that rules see?"""
+"""How is an event written? What PutEvents makes of an entry, and what a schedule makes by itself."""
 
 from __future__ import annotations
 
@@ -85,6 +85,15 @@ class EnvelopeWriter:
 def with_id(text: bytes, old: str, new: str) -> bytes:
     """The same event under another id."""
     return text[:_BEFORE_ID] + new.encode() + text[_BEFORE_ID + len(old) :]
+
+
+def scheduled_event(event_id: str, account: str, region: str, time: int, rule_arn: str) -> bytes:
+    """What the targets of a rule with a schedule get; `time` is when it was due, UTC ms."""
+    moment = event_time(datetime.fromtimestamp(time / 1000, UTC))
+    return (
+        f'{{"version":"0","id":"{event_id}","detail-type":"Scheduled Event","source":"aws.events",'
+        f'"account":"{account}","time":"{moment}","region":"{region}","resources":["{rule_arn}"],"detail":{{}}}}'
+    ).encode()
 
 
 def _problem(source: str, kind: str, partner: bool) -> Problem | None:

@@ -164,7 +164,9 @@ class Dispatcher:
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
             return False
-        found = await find_event(self._store, delivery.scope, delivery.bus, delivery.event_id)
+        found = await find_event(
+            self._store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time
+        )
         letter = Incoming(
             (delivery.input if found is None else found.text).decode(),
             dead_letter_attributes(delivery, failure),

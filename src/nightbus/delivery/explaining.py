@@ -75,6 +75,8 @@ def _judge(rule: Rule | None, event: dict[str, Any], outcomes: list[dict[str, An
         return {"matched": True, "deliveries": outcomes}
     if not rule.enabled:
         return {"matched": False, "why": "the rule is disabled"}
+    if rule.pattern is None:
+        return {"matched": False, "why": "the rule has no pattern, only its schedule triggers it"}
     try:
         reason = explain(parse_pattern(rule.pattern), event)
     except InvalidPattern as broken:

@@ -70,9 +70,14 @@ class Found:
     placed: list[Placed]
 
 
-async def find_event(store: Store, scope: Scope, bus: str, event_id: str) -> Found | None:
-    """The event in the bus's history, found by the time in its id."""
-    time = event_id_time(event_id)
+async def find_event(
+    store: Store, scope: Scope, bus: str, event_id: str, time: int | None = None
+) -> Found | None:
+    """The event in the bus's history as it was accepted at `time`; by default at the time in its id.
+
+    A replayed event is accepted again, under its old id.
+    """
+    time = event_id_time(event_id) if time is None else time
     if time is None:
         return None
     beginning = f'{{"version":"0","id":"{event_id}",'.encode()

@@ -12,7 +12,7 @@ from nightbus.delivery.buses import Buses
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
-from nightbus.store.interface import Store
+from nightbus.store.interface import Change, Store
 
 
 class Event(NamedTuple):
@@ -40,8 +40,18 @@ class Matched(NamedTuple):
     trace: str
 
 
+class Audience(NamedTuple):
+    """The only rules that a batch is for. `asked`: by their patterns; else they get it whatever they match."""
+
+    rules: frozenset[str]
+    asked: bool
+
+
 class Batch(NamedTuple):
-    """Events for one bus; `time` is when they were accepted, UTC ms."""
+    """Events for one bus; `time` is when they were accepted, UTC ms. Without an audience they are for every rule.
+
+    What has an audience is no news of the bus, and is not archived.
+    """
 
     scope: Scope
     bus: str
@@ -51,6 +61,7 @@ class Batch(NamedTuple):
     forwarded: bool = False  # by a rule of another bus: they go no further than this one
     request_id: str = ""
     sender: str = ""  # the account that put them
+    audience: Audience | None = None
 
 
 class Forward(Protocol):
@@ -129,15 +140,18 @@ class Overloaded(Exception):
 
 
 class EventRouter(Protocol):
-    async def put(self, batches: Sequence[Batch]) -> None:
-        """Match the events and commit them, with what they matched, in one; then return. Raises Overloaded."""
+    async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
+        """Match the events and commit them, what they matched, and `also`, in one; then return.
+
+        Raises Overloaded, and Conflict of a record among `also`.
+        """
         ...
 
     @property
     def buses(self) -> Buses: ...
 
     async def rules_changed(self, scope: Scope, bus: str) -> None:
-        """The bus's rules or targets were changed in the store; match by the new ones from now on."""
+        """The bus's rules, targets or archives were changed in the store; go by the new ones from now on."""
         ...
 
     async def explain(self, scope: Scope, event_id: str, rule: str | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,12 +21,14 @@ from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.transform import CHOICES, render_input
 from nightbus.clock import Clock
+from nightbus.delivery.archives import BusArchives, archives_of
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.bus_log import BusLog
 from nightbus.delivery.buses import Bus, Buses, caller_for_rule
 from nightbus.delivery.explaining import explain_event
 from nightbus.delivery.history import HistoryWriter, PlacedHead, placed_line
 from nightbus.delivery.interface import (
+    Audience,
     Batch,
     Delivery,
     Event,
@@ -42,7 +44,7 @@ from nightbus.delivery.targets import open_plain_of, place_of
 from nightbus.delivery.work import QUEUE, encode, first_delivery, outcome_entry
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
-from nightbus.store.interface import SYSTEM, Append, Enqueue, Store
+from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, Store
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -65,25 +67,40 @@ class _Target:
 
 
 class _Bus:
-    """One bus's rules, ready to match."""
+    """One bus's rules and archives, ready to match."""
 
     def __init__(self, scope: Scope, name: str) -> None:
         self._scope = scope
         self.name = name
         self.history = history_log(name)
         self.index = RuleIndex()
+        self.archives = BusArchives()
         self.targets: dict[str, list[_Target]] = {}
         self._indexed: dict[str, str] = {}  # rule → the pattern it is indexed by
 
     def take(self, rules: Sequence[Rule]) -> None:
         self.targets = {rule.name: self._targets(rule) for rule in rules}
-        wanted = {rule.name: rule.pattern for rule in rules if rule.enabled and rule.targets}
+        wanted = {
+            rule.name: rule.pattern
+            for rule in rules
+            if rule.enabled and rule.targets and rule.pattern is not None
+        }
         for name in [name for name, pattern in self._indexed.items() if wanted.get(name) != pattern]:
             self.index.remove(name)
             del self._indexed[name]
         for name, pattern in wanted.items():
             if name not in self._indexed:
                 self._add(name, pattern)
+
+    def match_for(self, audience: Audience | None) -> Callable[[bytes], Sequence[str]]:
+        """Which rules get an event that is for these."""
+        match = self.index.match_json
+        if audience is None:
+            return match
+        if audience.asked:
+            return lambda text: [name for name in match(text) if name in audience.rules]
+        there = [name for name in audience.rules if name in self.targets]
+        return lambda text: there
 
     def _targets(self, rule: Rule) -> list[_Target]:
         arn = rule_arn(self._scope, rule.bus, rule.name)
@@ -127,7 +144,7 @@ class Router:
         self._rules: dict[tuple[Scope, str], _Bus] = {}
         self._locks: dict[tuple[Scope, str], asyncio.Lock] = {}
 
-    async def put(self, batches: Sequence[Batch]) -> None:
+    async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
         count = sum(len(batch.events) for batch in batches)
         if not self._backlog.admit(count):
             raise Overloaded
@@ -142,7 +159,7 @@ class Router:
             except BaseException:
                 sending.settle(False)
                 raise
-            await self._queues.commit(sending)
+            await self._queues.commit(sending, *also)
         finally:
             self._backlog.admitted(count)
         self._backlog.queued(planned.queued)
@@ -158,6 +175,7 @@ class Router:
         async with self._locks.setdefault(key, asyncio.Lock()):
             rules = await rules_of(self._store, scope, bus)
             state = self._rules.setdefault(key, _Bus(scope, bus))
+            state.archives.take(await archives_of(self._store, scope, bus))
             state.take(rules)
             return state
 
@@ -185,7 +203,7 @@ class _Planned:
         self._time, self._request_id, self._sender = batch.time, batch.request_id, batch.sender
         target = await self._router.buses.find(batch.scope, batch.bus)
         onward = self._placing_no_further if batch.forwarded else placing
-        await self._events(target, batch.events, batch.trace, onward)
+        await self._events(target, batch.events, batch.trace, onward, batch.audience)
 
     async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
         target = await self._router.buses.find(scope, bus)
@@ -195,9 +213,18 @@ class _Planned:
         await self._events(target, [event], matched.trace, self._placing_no_further)
         return True
 
-    async def _events(self, on: Bus, events: Sequence[Event], trace: str, placing: Placing) -> None:
+    async def _events(
+        self,
+        on: Bus,
+        events: Sequence[Event],
+        trace: str,
+        placing: Placing,
+        audience: Audience | None = None,
+    ) -> None:
         scope, bus = on.scope, await self._router.bus(on.scope, on.name)
-        match, targets = bus.index.match_json, bus.targets
+        match, targets = bus.match_for(audience), bus.targets
+        if bus.archives and audience is None:
+            self._sending.changes += bus.archives.entries(scope, events)
         lines = self._history.lines(scope, bus.history)
         told = self._log(on)
         for event in events:

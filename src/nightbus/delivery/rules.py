@@ -12,7 +12,7 @@ from nightbus.store.interface import Record, Store
 BUS = "events/bus"
 RULE = "events/rule"
 DEFAULT_BUS = "default"
-_ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Rule:
 
     bus: str
     name: str
-    pattern: str  # the event pattern's JSON text
+    pattern: str | None  # the event pattern's JSON text; None where only a schedule triggers the rule
     enabled: bool
     targets: tuple[dict[str, Any], ...]
 
@@ -31,8 +31,8 @@ class Rule:
         return cls(
             value["EventBusName"],
             value["Name"],
-            value["EventPattern"],
-            value["State"] in _ENABLED,
+            value.get("EventPattern"),
+            value["State"] in ENABLED,
             tuple(value.get("Targets", ())),
         )
 

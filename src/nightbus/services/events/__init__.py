@@ -12,6 +12,7 @@ from nightbus.services.events import (
     permissions,
     publishing,
     rules,
+    schedules,
     sources,
     tags,
     targets,
@@ -57,4 +58,4 @@ HANDLERS: dict[str, Handler] = {
     "UntagResource": tags.untag_resource,
 }
 
-WORKERS: list[Worker] = [history.trim_history]
+WORKERS: list[Worker] = [history.trim_history, schedules.run_schedules]

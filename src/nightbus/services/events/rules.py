@@ -1,14 +1,14 @@
-"""Rules: a pattern on a bus, enabled or not."""
+"""Rules: a pattern on a bus, a schedule, or both; enabled or not."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported, validation_error
+from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.patterns import parse_pattern
-from nightbus.delivery.rules import RULE, rule_arn, rule_key
+from nightbus.delivery.rules import DEFAULT_BUS, RULE, rule_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.names import (
     bus_name,
@@ -18,7 +18,8 @@ from nightbus.services.events.names import (
     no_such_rule,
     rule_record,
 )
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
+from nightbus.services.events.schedules import check_schedule, set_going
+from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
 RULES_PER_BUS = 300
@@ -44,13 +45,16 @@ async def put_rule(
     tags: list[dict[str, str]] | None = None,
     event_bus_name: str | None = None,
 ) -> dict[str, Any]:
-    if schedule_expression:
-        raise not_supported("events", "PutRule", "ScheduleExpression")
-    if not event_pattern:
-        raise validation_error("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     bus = bus_name(ctx, event_bus_name)
+    if not event_pattern and not schedule_expression:
+        raise validation_error("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+    if schedule_expression is not None and bus != DEFAULT_BUS:
+        raise validation_error("ScheduleExpression is supported only on the default event bus.")
     await find_bus(ctx, bus)
-    check_pattern(event_pattern)
+    if event_pattern:
+        check_pattern(event_pattern)
+    if schedule_expression:
+        check_schedule(schedule_expression)
     key = rule_key(bus, name)
     old = await ctx.store.get(ctx.scope, RULE, key)
     if old is None:
@@ -58,18 +62,21 @@ async def put_rule(
     value: dict[str, Any] = {
         "Name": name,
         "EventBusName": bus,
-        "EventPattern": event_pattern,
         "State": state,
         "CreatedBy": old.value["CreatedBy"] if old else ctx.account,
         "Targets": old.value.get("Targets", []) if old else [],
         # PutRule on a rule that is there leaves its tags as they are.
         "Tags": old.value.get("Tags", {}) if old else {tag["Key"]: tag["Value"] for tag in tags or ()},
     }
-    if description is not None:
-        value["Description"] = description
-    if role_arn is not None:
-        value["RoleArn"] = role_arn
-    await save_rule(ctx, Record(key, value, old.revision if old else 0))
+    given = {
+        "EventPattern": event_pattern or None,
+        "ScheduleExpression": schedule_expression or None,
+        "Description": description,
+        "RoleArn": role_arn,
+    }
+    value |= {name: one for name, one in given.items() if one is not None}
+    changes = set_going(ctx, key, value, old.value if old else {})
+    await save_rule(ctx, Record(key, value, old.revision if old else 0), *changes)
     return {"RuleArn": rule_arn(ctx.scope, bus, name)}
 
 
@@ -80,10 +87,11 @@ async def _check_quota(ctx: Context, bus: str) -> None:
         raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
 
 
-async def save_rule(ctx: Context, record: Record) -> None:
-    """Write the rule over the revision that was read, and let the router know."""
+async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
+    """Write the rule over the revision that was read, with what belongs to it, and let the router know."""
+    put = PutRecord(ctx.scope, RULE, record.key, record.value, expect=record.revision)
     try:
-        await ctx.store.commit(PutRecord(ctx.scope, RULE, record.key, record.value, expect=record.revision))
+        await ctx.store.commit(put, *also)
     except Conflict as changed:
         raise concurrent(f"Rule {record.value['Name']}") from changed
     await ctx.platform.router.rules_changed(ctx.scope, record.value["EventBusName"])
@@ -116,7 +124,8 @@ def _shown(ctx: Context, record: Record) -> dict[str, Any]:
     return {
         "Name": value["Name"],
         "Arn": rule_arn(ctx.scope, value["EventBusName"], value["Name"]),
-        "EventPattern": value["EventPattern"],
+        "EventPattern": value.get("EventPattern"),
+        "ScheduleExpression": value.get("ScheduleExpression"),
         "State": value["State"],
         "Description": value.get("Description"),
         "RoleArn": value.get("RoleArn"),
@@ -152,4 +161,6 @@ async def _set_state(ctx: Context, name: str, bus: str, state: str) -> None:
     if record is None:
         await find_bus(ctx, bus)
         raise no_such_rule(name, bus)
-    await save_rule(ctx, Record(record.key, {**record.value, "State": state}, record.revision))
+    value = {**record.value, "State": state}
+    changes = set_going(ctx, record.key, value, record.value)
+    await save_rule(ctx, Record(record.key, value, record.revision), *changes)

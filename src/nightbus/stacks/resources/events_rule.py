@@ -14,7 +14,7 @@ from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
 from nightbus.stacks.resources.values import chosen, document
 
 _LONGEST_NAME = 64
-_SETTINGS = ("Description", "EventBusName", "EventPattern", "RoleArn", "State")
+_SETTINGS = ("Description", "EventBusName", "EventPattern", "RoleArn", "ScheduleExpression", "State")
 
 
 class EventsRule:

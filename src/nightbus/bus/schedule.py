@@ -1,0 +1,76 @@
+"""When is a rule with a schedule due? `rate(value unit)` and `cron(fields)` as AWS's rules have them.
+
+Moments are UTC milliseconds. A rate runs from the moment at which its rule was made or enabled.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from nightbus.bus.cron import LAST_YEAR, Cron, parse_cron
+
+_RATE = re.compile(r"rate\(([1-9][0-9]*) (minute|hour|day)(s?)\)")
+_CRON = re.compile(r"cron\((.*)\)")
+_UNITS_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+_END_MS = int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp() * 1000)
+_MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    period_ms: int
+
+
+Schedule = Rate | Cron
+
+
+class InvalidSchedule(ValueError):
+    """The expression is none of AWS's rules."""
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Raises InvalidSchedule."""
+    rate = _RATE.fullmatch(text)
+    if rate is not None:
+        value, unit, plural = rate.groups()
+        if (value != "1") != bool(plural):
+            raise InvalidSchedule(f"{text}: 1 {unit}, but 2 {unit}s")
+        return Rate(int(value) * _UNITS_MS[unit])
+    cron = _CRON.fullmatch(text)
+    if cron is None:
+        raise InvalidSchedule(f"{text} is neither rate(value unit) nor cron(fields)")
+    try:
+        return parse_cron(cron[1])
+    except ValueError as wrong:
+        raise InvalidSchedule(f"{text}: {wrong}") from wrong
+
+
+def next_due(schedule: Schedule, after: int, start: int) -> int | None:
+    """The first due time after `after`; `start` is since when the schedule runs. None when there is none any more."""
+    if isinstance(schedule, Rate):
+        periods = max(0, after - start) // schedule.period_ms + 1
+        due = start + periods * schedule.period_ms
+        return due if due < _END_MS else None
+    if not 0 <= after < _END_MS:
+        return None
+    found = schedule.next_after(datetime.fromtimestamp(after / 1000, UTC))
+    return None if found is None else int(found.timestamp() * 1000)
+
+
+def latest_due(schedule: Schedule, due: int, now: int, start: int) -> int:
+    """The last due time up to `now`, where `due` is one; `due` itself when it has not come."""
+    if isinstance(schedule, Rate):
+        return max(due, start + (now - start) // schedule.period_ms * schedule.period_ms)
+    # After how many minutes, at most, is there still one to come by now?
+    still, none = 0, (now - due) // _MINUTE_MS + 1
+    latest = due
+    while none - still > 1:
+        middle = (still + none) // 2
+        found = next_due(schedule, due + middle * _MINUTE_MS - 1, start)
+        if found is not None and found <= now:
+            still, latest = middle, found
+        else:
+            none = middle
+    return latest

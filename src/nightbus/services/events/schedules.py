@@ -1,0 +1,133 @@
+"""Schedules of rules: when does a rule trigger itself, and what do its targets get then?
+
+The next due time of each rule is an item of one queue, so the worker sleeps until the first of them, wakes when a rule
+is put, and looks at no rule that is not due. A rule's item and its record name the same id while they belong together;
+an item of a rule that was changed, disabled or deleted is dropped when it comes due. The event, its deliveries and the
+next due time are one commit.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import validation_error
+from nightbus.aws.ids import new_event_id, new_hex
+from nightbus.bus.envelope import scheduled_event
+from nightbus.bus.schedule import InvalidSchedule, latest_due, next_due, parse_schedule
+from nightbus.delivery.interface import Audience, Batch, Event, Overloaded
+from nightbus.delivery.rules import ENABLED, RULE, rule_arn
+from nightbus.services.context import Context, Platform
+from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, GiveBack, Item
+
+QUEUE = "events/schedules"
+_AT_ONCE = 100
+_LEASE_MS = 60_000
+_AGAIN_MS = 5_000  # when too much work waits
+_LATE_MS = 5 * 60_000  # what is later was missed, as when the machine slept
+_WAIT_SECONDS = 60.0
+
+
+class _Due(NamedTuple):
+    """What an item stands for: the rule's key, the id of its schedule, and the due time in UTC ms.
+
+    The store may move an item's own due time when the wall clock is set back.
+    """
+
+    scope: Scope
+    key: str
+    id: str
+    time: int
+
+    def enqueued(self) -> Enqueue:
+        return Enqueue(SYSTEM, QUEUE, self._data(), self.time)
+
+    def again(self, item: int) -> GiveBack:
+        return GiveBack(item, self.time, self._data())
+
+    def _data(self) -> bytes:
+        return orjson.dumps([list(self.scope), self.key, self.id, self.time])
+
+    @classmethod
+    def of(cls, item: Item) -> _Due:
+        scope, *rest = orjson.loads(item.data)
+        return cls(Scope(*scope), *rest)
+
+
+def check_schedule(text: str) -> None:
+    """Raises AwsError ValidationException in AWS's words."""
+    try:
+        parse_schedule(text)
+    except InvalidSchedule as wrong:
+        raise validation_error("Parameter ScheduleExpression is not valid.") from wrong
+
+
+def set_going(ctx: Context, key: str, value: dict[str, Any], old: dict[str, Any]) -> list[Change]:
+    """What a rule that is put as `value` over `old` also changes; notes in `value` which schedule runs, and since when.
+
+    A schedule that stays as it is runs on; one that is new, or enabled again, begins now.
+    """
+    expression = value.get("ScheduleExpression")
+    value.pop("Schedule", None)
+    if expression is None or value["State"] not in ENABLED:
+        return []
+    running = old.get("Schedule")
+    if running is not None and old.get("ScheduleExpression") == expression:
+        value["Schedule"] = running
+        return []
+    start = ctx.now_ms() // 1000 * 1000
+    value["Schedule"] = {"Id": new_hex(), "Start": start}
+    due = next_due(parse_schedule(expression), start, start)
+    return [] if due is None else [_Due(ctx.scope, key, value["Schedule"]["Id"], due).enqueued()]
+
+
+async def run_schedules(platform: Platform) -> None:
+    """A worker: puts the events of the rules that are due."""
+    since = platform.clock.now_ms()
+    while True:
+        items = await platform.store.lease(SYSTEM, QUEUE, _AT_ONCE, _LEASE_MS, _WAIT_SECONDS)
+        if items:
+            await _trigger(platform, items, since)
+
+
+async def _trigger(platform: Platform, items: list[Item], since: int) -> None:
+    now = platform.clock.now_ms()
+    batches: list[Batch] = []
+    changes: list[Change] = []
+    for item in items:
+        batch, change = await _triggered(platform, item, now, since)
+        changes.append(change)
+        if batch is not None:
+            batches.append(batch)
+    try:
+        await platform.router.put(batches, changes)
+    except Overloaded:
+        for item in items:
+            platform.store.change_lease(SYSTEM, QUEUE, item.id, now + _AGAIN_MS)
+
+
+async def _triggered(platform: Platform, item: Item, now: int, since: int) -> tuple[Batch | None, Change]:
+    """The event that is due, if any, and what becomes of the item."""
+    due = _Due.of(item)
+    record = await platform.store.get(due.scope, RULE, due.key)
+    running = record.value.get("Schedule") if record is not None else None
+    if record is None or running is None or running["Id"] != due.id:
+        return None, Acknowledge(item.id)
+    schedule, start = parse_schedule(record.value["ScheduleExpression"]), running["Start"]
+    if due.time < since or now - due.time > _LATE_MS:
+        # Of the times that passed while the node was down or asleep, only the latest counts.
+        due = due._replace(time=latest_due(schedule, due.time, now, start))
+    following = next_due(schedule, due.time, start)
+    change = Acknowledge(item.id) if following is None else due._replace(time=following).again(item.id)
+    batch = _batch(due.scope, record.value, due.time, now) if record.value.get("Targets") else None
+    return batch, change
+
+
+def _batch(scope: Scope, rule: dict[str, Any], time: int, now: int) -> Batch:
+    arn = rule_arn(scope, rule["EventBusName"], rule["Name"])
+    event_id = new_event_id(now)
+    text = scheduled_event(event_id, *scope, time, arn)
+    audience = Audience(frozenset({rule["Name"]}), asked=False)
+    return Batch(scope, rule["EventBusName"], [Event(event_id, text)], now, audience=audience)
