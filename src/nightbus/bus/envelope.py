@@ -11,6 +11,7 @@ import orjson
 from nightbus.bus.json_text import compact_object, write_json
 
 LONGEST_DETAIL_TYPE = 128
+SCHEDULED = "aws.events"  # the source of what a rule's schedule makes; no entry of PutEvents may have it
 _TIME_SIZE = 14
 _BEFORE_ID = len('{"version":"0","id":"')
 
@@ -91,9 +92,14 @@ def scheduled_event(event_id: str, account: str, region: str, time: int, rule_ar
     """What the targets of a rule with a schedule get; `time` is when it was due, UTC ms."""
     moment = event_time(datetime.fromtimestamp(time / 1000, UTC))
     return (
-        f'{{"version":"0","id":"{event_id}","detail-type":"Scheduled Event","source":"aws.events",'
+        f'{{"version":"0","id":"{event_id}","detail-type":"Scheduled Event","source":"{SCHEDULED}",'
         f'"account":"{account}","time":"{moment}","region":"{region}","resources":["{rule_arn}"],"detail":{{}}}}'
     ).encode()
+
+
+def id_of(event: bytes) -> str:
+    """The id of an event that was written here."""
+    return event[_BEFORE_ID : event.index(b'"', _BEFORE_ID)].decode()
 
 
 def _problem(source: str, kind: str, partner: bool) -> Problem | None:

@@ -39,7 +39,9 @@ class Archive:
     @classmethod
     def of(cls, record: Record) -> Archive:
         value = record.value
-        return cls(record.key, value["EventBusName"], value.get("EventPattern"), archive_log(value["Id"]))
+        return cls(
+            record.key, value["EventBusName"], value.get("EventPattern") or None, archive_log(value["Id"])
+        )
 
 
 def archive_log(archive_id: str = "") -> str:

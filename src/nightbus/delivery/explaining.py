@@ -9,12 +9,13 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import event_id_time
+from nightbus.bus.envelope import SCHEDULED
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
 from nightbus.delivery.history import Found, Placed, find_event
-from nightbus.delivery.rules import Rule, history_log, outcome_log, rules_of
+from nightbus.delivery.rules import Rule, history_log, outcome_log, rule_arn, rules_of
 from nightbus.store.interface import Store
 
 
@@ -42,7 +43,7 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     told = []
     for name in names:
         mine = [outcome for outcome in outcomes if outcome["rule"] == name]
-        told.append({"rule": name, **_judge(rules.get(name), event, mine)})
+        told.append({"rule": name, **_judge(scope, rules.get(name), event, mine)})
     return {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
 
 
@@ -70,11 +71,17 @@ async def _find(store: Store, scope: Scope, event_id: str) -> Found:
     raise AwsError("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
 
 
-def _judge(rule: Rule | None, event: dict[str, Any], outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+def _judge(
+    scope: Scope, rule: Rule | None, event: dict[str, Any], outcomes: list[dict[str, Any]]
+) -> dict[str, Any]:
     if outcomes or rule is None:
         return {"matched": True, "deliveries": outcomes}
     if not rule.enabled:
         return {"matched": False, "why": "the rule is disabled"}
+    if event["source"] == SCHEDULED:
+        own = rule_arn(scope, rule.bus, rule.name) in event["resources"]
+        why = "the rule has no targets" if own else "what a schedule makes is for its own rule only"
+        return {"matched": False, "why": why}
     if rule.pattern is None:
         return {"matched": False, "why": "the rule has no pattern, only its schedule triggers it"}
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from nightbus.services.context import Handler, Worker
 from nightbus.services.events import (
+    archive_sizes,
+    archives,
     buses,
     endpoints,
     history,
@@ -11,6 +13,8 @@ from nightbus.services.events import (
     patterns,
     permissions,
     publishing,
+    replaying,
+    replays,
     rules,
     schedules,
     sources,
@@ -34,6 +38,15 @@ HANDLERS: dict[str, Handler] = {
     "ListTargetsByRule": targets.list_targets_by_rule,
     "PutTargets": targets.put_targets,
     "RemoveTargets": targets.remove_targets,
+    "CreateArchive": archives.create_archive,
+    "DeleteArchive": archives.delete_archive,
+    "DescribeArchive": archives.describe_archive,
+    "ListArchives": archives.list_archives,
+    "UpdateArchive": archives.update_archive,
+    "CancelReplay": replays.cancel_replay,
+    "DescribeReplay": replays.describe_replay,
+    "ListReplays": replays.list_replays,
+    "StartReplay": replays.start_replay,
     "PutEvents": publishing.put_events,
     "TestEventPattern": patterns.test_event_pattern,
     "PutPermission": permissions.put_permission,
@@ -58,4 +71,10 @@ HANDLERS: dict[str, Handler] = {
     "UntagResource": tags.untag_resource,
 }
 
-WORKERS: list[Worker] = [history.trim_history, schedules.run_schedules]
+WORKERS: list[Worker] = [
+    history.trim_history,
+    archive_sizes.trim_archives,
+    replaying.run_replays,
+    replaying.forget_replays,
+    schedules.run_schedules,
+]

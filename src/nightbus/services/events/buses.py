@@ -7,6 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
+from nightbus.delivery.archives import archives_of
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
 from nightbus.messaging.queue import queue_place
 from nightbus.services.context import Context
@@ -161,7 +162,8 @@ async def delete_event_bus(ctx: Context, *, name: str) -> None:
         raise validation_error("Cannot delete event bus default.")
     if await ctx.store.get(ctx.scope, BUS, name) is None:
         return
-    if await rules_of(ctx.store, ctx.scope, name):
+    # An archive is a rule of the bus that AWS manages.
+    if await rules_of(ctx.store, ctx.scope, name) or await archives_of(ctx.store, ctx.scope, name):
         raise validation_error(f"Event bus {name} cannot be deleted since it has rules.")
     try:
         await ctx.store.commit(

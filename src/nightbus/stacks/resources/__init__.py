@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
 from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
+from nightbus.stacks.resources.events_archive import EventsArchive
 from nightbus.stacks.resources.events_event_bus import EventsEventBus
 from nightbus.stacks.resources.events_event_bus_policy import EventsEventBusPolicy
 from nightbus.stacks.resources.events_rule import EventsRule
@@ -30,6 +31,7 @@ from nightbus.stacks.resources.sqs_queue_policy import SQS_QUEUE_INLINE_POLICY, 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::CloudFormation::Stack": CloudFormationStack(),
     "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
+    "AWS::Events::Archive": EventsArchive(),
     "AWS::Events::EventBus": EventsEventBus(),
     "AWS::Events::EventBusPolicy": EventsEventBusPolicy(),
     "AWS::Events::Rule": EventsRule(),

@@ -1,0 +1,178 @@
+"""Archives: what a bus accepts is kept, by pattern and for some days, to be replayed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from nightbus.aws.errors import AwsError, validation_error
+from nightbus.aws.ids import new_hex
+from nightbus.aws.pagination import page
+from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
+from nightbus.delivery.rules import bus_arn
+from nightbus.services.context import Context
+from nightbus.services.events.archive_sizes import SIZE, size_of
+from nightbus.services.events.names import bus_place, concurrent, find_bus, invalid_token, no_such_bus
+from nightbus.services.events.rules import check_pattern
+from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
+
+_PAGE = 100
+ARCHIVES_PER_REGION = 100
+
+
+async def create_archive(
+    ctx: Context,
+    *,
+    archive_name: str,
+    event_source_arn: str,
+    description: str | None = None,
+    event_pattern: str | None = None,
+    retention_days: int = 0,
+) -> dict[str, Any]:
+    bus = await _source(ctx, event_source_arn)
+    if event_pattern:
+        check_pattern(event_pattern)
+    if await ctx.store.get(ctx.scope, ARCHIVE, archive_name) is not None:
+        raise _exists(archive_name)
+    if len(await ctx.store.list(ctx.scope, ARCHIVE)) >= ARCHIVES_PER_REGION:
+        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    value: dict[str, Any] = {
+        "Id": f"{archive_name}/{new_hex()}",
+        "EventBusName": bus,
+        "RetentionDays": retention_days,
+        "CreationTime": ctx.now_ms(),
+    }
+    value |= _given(description, event_pattern)
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0))
+    except Conflict as taken:
+        raise _exists(archive_name) from taken
+    await ctx.platform.router.rules_changed(ctx.scope, bus)
+    return _state(ctx, archive_name, value)
+
+
+async def _source(ctx: Context, text: str) -> str:
+    """The name of the bus. Raises AwsError for what is no bus of this account and region."""
+    if ":event-bus/" not in text:
+        raise validation_error(
+            "Parameter EventSourceArn is not valid. Reason: Must contain an event bus ARN."
+        )
+    scope, bus = bus_place(ctx, text)
+    if scope != ctx.scope:
+        raise no_such_bus(bus)
+    await find_bus(ctx, bus)
+    return bus
+
+
+def _given(description: str | None, event_pattern: str | None) -> dict[str, str]:
+    """An empty text takes away what was there."""
+    given = {"Description": description, "EventPattern": event_pattern}
+    return {name: text for name, text in given.items() if text is not None}
+
+
+def _exists(name: str) -> AwsError:
+    return AwsError("ResourceAlreadyExistsException", f"Archive {name} already exists.")
+
+
+def _state(ctx: Context, name: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ArchiveArn": archive_arn(ctx.scope, name),
+        "State": "ENABLED",
+        "CreationTime": when(value["CreationTime"]),
+    }
+
+
+def when(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+async def find_archive(ctx: Context, name: str) -> Record:
+    record = await ctx.store.get(ctx.scope, ARCHIVE, name)
+    if record is None:
+        raise AwsError("ResourceNotFoundException", f"Archive {name} does not exist.")
+    return record
+
+
+async def update_archive(
+    ctx: Context,
+    *,
+    archive_name: str,
+    description: str | None = None,
+    event_pattern: str | None = None,
+    retention_days: int | None = None,
+) -> dict[str, Any]:
+    record = await find_archive(ctx, archive_name)
+    if event_pattern:
+        check_pattern(event_pattern)
+    value = record.value | _given(description, event_pattern)
+    if retention_days is not None:
+        value["RetentionDays"] = retention_days
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"Archive {archive_name}") from changed
+    await ctx.platform.router.rules_changed(ctx.scope, value["EventBusName"])
+    return _state(ctx, archive_name, value)
+
+
+async def describe_archive(ctx: Context, *, archive_name: str) -> dict[str, Any]:
+    record = await find_archive(ctx, archive_name)
+    return {
+        "ArchiveArn": archive_arn(ctx.scope, archive_name),
+        "Description": record.value.get("Description") or None,
+        "EventPattern": record.value.get("EventPattern") or None,
+        **await _listed(ctx, record),
+    }
+
+
+async def _listed(ctx: Context, record: Record) -> dict[str, Any]:
+    value = record.value
+    size = await size_of(ctx.store, ctx.scope, Archive.of(record))
+    return {
+        "ArchiveName": record.key,
+        "EventSourceArn": bus_arn(ctx.scope, value["EventBusName"]),
+        "State": "ENABLED",
+        "RetentionDays": value["RetentionDays"],
+        "SizeBytes": size.bytes,
+        "EventCount": size.events,
+        "CreationTime": when(value["CreationTime"]),
+    }
+
+
+async def list_archives(
+    ctx: Context,
+    *,
+    name_prefix: str | None = None,
+    event_source_arn: str | None = None,
+    state: str | None = None,
+    next_token: str | None = None,
+    limit: int = _PAGE,
+) -> dict[str, Any]:
+    if sum(one is not None for one in (name_prefix, event_source_arn, state)) > 1:
+        raise validation_error(
+            "At most one filter is allowed for ListArchives. Use either : State, EventSourceArn, or NamePrefix."
+        )
+    records = await ctx.store.list(ctx.scope, ARCHIVE, prefix=name_prefix or "")
+    if event_source_arn is not None:
+        records = [
+            one for one in records if bus_arn(ctx.scope, one.value["EventBusName"]) == event_source_arn
+        ]
+    if state not in (None, "ENABLED"):
+        records = []
+    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
+    return {"Archives": [await _listed(ctx, record) for record in chosen], "NextToken": token}
+
+
+async def delete_archive(ctx: Context, *, archive_name: str) -> None:
+    record = await find_archive(ctx, archive_name)
+    log = Archive.of(record).log
+    try:
+        await ctx.store.commit(
+            DeleteRecord(ctx.scope, ARCHIVE, archive_name, expect=record.revision),
+            DeleteRecord(ctx.scope, SIZE, log),
+            TrimLog(ctx.scope, log),
+        )
+    except Conflict as changed:
+        raise concurrent(f"Archive {archive_name}") from changed
+    # What is being committed meanwhile is swept by the worker.
+    await ctx.platform.router.rules_changed(ctx.scope, record.value["EventBusName"])

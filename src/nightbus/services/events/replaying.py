@@ -1,0 +1,140 @@
+"""Who carries a replay out? A worker, some entries of the archive's log at a time, in the order of their events' times.
+
+A replay is a record and an item of one queue. What a step puts onto the bus and how far the replay has come are one
+commit, so that after a crash it goes on exactly where it was; replays under way take turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from nightbus.aws.calls import Scope
+from nightbus.bus.envelope import id_of
+from nightbus.delivery.archives import ARCHIVE, Archive, archived_events, replayed
+from nightbus.delivery.interface import Audience, Batch, Event, Overloaded
+from nightbus.services.context import Platform
+from nightbus.store.interface import (
+    SYSTEM,
+    Acknowledge,
+    Change,
+    Conflict,
+    DeleteRecord,
+    Entry,
+    GiveBack,
+    Item,
+    PutRecord,
+    Record,
+)
+
+REPLAY = "events/replay"
+QUEUE = "events/replays"
+_AT_ONCE = 100  # entries
+_MOST_BYTES = 4 * 1024 * 1024
+_LEASE_MS = 60_000
+_AGAIN_MS = 1_000  # when too much work waits
+_WAIT_SECONDS = 60.0
+_KEPT_MS = 90 * 24 * 3600 * 1000
+_EVERY_SECONDS = 3600.0
+
+
+async def run_replays(platform: Platform) -> None:
+    """A worker: one step of each replay after the other."""
+    while True:
+        for item in await platform.store.lease(SYSTEM, QUEUE, 1, _LEASE_MS, _WAIT_SECONDS):
+            try:
+                await _step(platform, item)
+            except Overloaded:
+                _offer(platform, item, _AGAIN_MS)
+            except Conflict:  # cancelled meanwhile
+                _offer(platform, item, 0)
+
+
+def _offer(platform: Platform, item: Item, in_ms: int) -> None:
+    platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms() + in_ms)
+
+
+async def _step(platform: Platform, item: Item) -> None:
+    place, name = orjson.loads(item.data)
+    scope = Scope(*place)
+    record = await platform.store.get(scope, REPLAY, name)
+    if record is None:
+        await platform.store.commit(Acknowledge(item.id))
+        return
+    archive = await platform.store.get(scope, ARCHIVE, record.value["Archive"])
+    if record.value["State"] == "CANCELLING":
+        await _end(platform, scope, record, item, {"State": "CANCELLED"})
+    elif archive is None or Archive.of(archive).log != record.value["Log"]:
+        reason = f"Archive {record.value['Archive']} was deleted."
+        await _end(platform, scope, record, item, {"State": "FAILED", "StateReason": reason})
+    else:
+        await _go_on(platform, scope, record, item)
+
+
+async def _end(platform: Platform, scope: Scope, record: Record, item: Item, how: dict[str, Any]) -> None:
+    value = {**record.value, **how, "ReplayEndTime": platform.clock.now_ms()}
+    await platform.store.commit(_put(scope, record, value), Acknowledge(item.id))
+
+
+def _put(scope: Scope, record: Record, value: dict[str, Any]) -> PutRecord:
+    return PutRecord(scope, REPLAY, record.key, value, expect=record.revision)
+
+
+async def _go_on(platform: Platform, scope: Scope, record: Record, item: Item) -> None:
+    entries = await _next_entries(platform, scope, record.value)
+    if not entries:
+        await _end(platform, scope, record, item, {"State": "COMPLETED"})
+        return
+    now = platform.clock.now_ms()
+    last = entries[-1]
+    wanted = [entry for entry in entries if entry.offset <= record.value["Until"]]
+    value = {**record.value, "State": "RUNNING", "At": [last.time, last.offset]}
+    if wanted:
+        value["EventLastReplayedTime"] = wanted[-1].time
+    also: list[Change] = [_put(scope, record, value), GiveBack(item.id, now)]
+    events = [
+        Event(id_of(text), replayed(text, record.key))
+        for entry in wanted
+        for text in archived_events(entry.data)
+    ]
+    batch = Batch(scope, record.value["EventBusName"], events, now, audience=_audience(record.value))
+    await platform.router.put([batch] if events else [], also)
+
+
+async def _next_entries(platform: Platform, scope: Scope, replay: dict[str, Any]) -> Sequence[Entry]:
+    """The following entries in order of (time, offset), as many as are good for one commit."""
+    logs, end = [replay["Log"]], replay["EventEndTime"]
+    time, offset = replay.get("At", (replay["EventStartTime"] - 1, 0))
+    found: list[Entry] = []
+    if offset:  # the others of the time that was reached
+        found = await platform.store.read(
+            scope, logs, after=offset, since=time, until=min(time + 1, end), limit=_AT_ONCE
+        )
+    if len(found) < _AT_ONCE:
+        found += await platform.store.read(
+            scope, logs, since=time + 1, until=end, limit=_AT_ONCE - len(found)
+        )
+    size = 0
+    for number, entry in enumerate(found, 1):
+        size += len(entry.data)
+        if size > _MOST_BYTES:
+            return found[:number]
+    return found
+
+
+def _audience(replay: dict[str, Any]) -> Audience | None:
+    arns = replay["Destination"].get("FilterArns")
+    return Audience(frozenset(arn.rpartition("/")[2] for arn in arns), asked=True) if arns else None
+
+
+async def forget_replays(platform: Platform) -> None:
+    """A worker: what ended 90 days ago is shown no longer, as on AWS."""
+    while True:
+        before = platform.clock.now_ms() - _KEPT_MS
+        for scope in await platform.store.scopes(REPLAY):
+            for record in await platform.store.list(scope, REPLAY):
+                if record.value.get("ReplayEndTime", before) < before:
+                    await platform.store.commit(DeleteRecord(scope, REPLAY, record.key))
+        await platform.clock.sleep(_EVERY_SECONDS)
