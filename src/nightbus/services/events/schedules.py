@@ -23,7 +23,7 @@ from nightbus.services.context import Context, Platform
 from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, GiveBack, Item
 
 QUEUE = "events/schedules"
-_AT_ONCE = 100
+_AT_ONCE = 50
 _LEASE_MS = 60_000
 _AGAIN_MS = 5_000  # when too much work waits
 _LATE_MS = 5 * 60_000  # what is later was missed, as when the machine slept
