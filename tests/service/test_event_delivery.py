@@ -124,7 +124,7 @@ def test_too_many_and_too_large(client: Callable[..., Any]) -> None:
         ("put_rule", {"Name": "r"}, "ValidationException", "EventPattern or ScheduleExpression must be specified"),
         ("put_rule", {"Name": "r", "EventPattern": "{"}, "InvalidEventPatternException", "is not valid"),
         ("put_rule", {"Name": "r", "EventPattern": '{"a": [{"near": "x"}]}'}, "InvalidEventPatternException", "near"),
-        ("put_rule", {"Name": "r", "ScheduleExpression": "rate(1 day)"}, "NotImplementedException", "ScheduleExpr"),
+        ("put_rule", {"Name": "r", "ScheduleExpression": "rate(1 days)"}, "ValidationException", "ScheduleExpr"),
         ("put_rule", {"Name": "a b", "EventPattern": '{"a": [1]}'}, "ValidationException", "regular expression"),
         ("describe_rule", {"Name": "none"}, "ResourceNotFoundException", "Rule none does not exist on EventBus"),
         ("list_rules", {"EventBusName": "none"}, "ResourceNotFoundException", "Event bus none does not exist."),
@@ -132,7 +132,7 @@ def test_too_many_and_too_large(client: Callable[..., Any]) -> None:
         ("delete_event_bus", {"Name": "default"}, "ValidationException", "Cannot delete event bus default."),
         ("put_targets", {"Rule": "none", "Targets": [{"Id": "1", "Arn": "x"}]}, "ResourceNotFoundException", "none"),
         ("test_event_pattern", {"EventPattern": '{"a": [1]}', "Event": "[]"}, "ValidationException", "Parameter"),
-        ("list_archives", {}, "NotImplementedException", "events:ListArchives is not supported"),
+        ("list_endpoints", {}, "NotImplementedException", "events:ListEndpoints is not supported"),
     ],
 )  # fmt: skip
 def test_mistakes_get_the_words_of_aws(
