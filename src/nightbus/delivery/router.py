@@ -174,8 +174,9 @@ class Router:
         key = (scope, bus)
         async with self._locks.setdefault(key, asyncio.Lock()):
             rules = await rules_of(self._store, scope, bus)
-            state = self._rules.setdefault(key, _Bus(scope, bus))
-            state.archives.take(await archives_of(self._store, scope, bus))
+            archives = await archives_of(self._store, scope, bus)
+            state = self._rules.setdefault(key, _Bus(scope, bus))  # seen by others only with its rules: no wait here
+            state.archives.take(archives)
             state.take(rules)
             return state
 

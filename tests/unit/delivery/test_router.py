@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -186,3 +187,15 @@ async def test_targets_in_the_store_get_the_event_in_its_own_commit(store: Watch
             bodies = [json.loads(decode_message(item.data).body) for item in items]
             assert [one["source"] for one in bodies] == ["shop"] * count
         assert len(await store.read(HERE, history_log("b"))) == (1 if first else 2)
+
+
+async def test_events_that_come_while_the_rules_are_read_are_matched_too(
+    store: Watched, router: Router
+) -> None:
+    await put_rule(store, "r")
+    puts = []
+    for number in range(60):
+        puts.append(asyncio.create_task(put_events(router, HERE, "default", [event(f"e{number}")])))
+        await asyncio.sleep(0 if number < 40 else 0.001)
+    await asyncio.gather(*puts)
+    assert {one.event_id for one in await queued(store)} == {f"e{number}" for number in range(60)}
