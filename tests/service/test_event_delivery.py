@@ -132,7 +132,7 @@ def test_too_many_and_too_large(client: Callable[..., Any]) -> None:
         ("delete_event_bus", {"Name": "default"}, "ValidationException", "Cannot delete event bus default."),
         ("put_targets", {"Rule": "none", "Targets": [{"Id": "1", "Arn": "x"}]}, "ResourceNotFoundException", "none"),
         ("test_event_pattern", {"EventPattern": '{"a": [1]}', "Event": "[]"}, "ValidationException", "Parameter"),
-        ("list_endpoints", {}, "NotImplementedException", "events:ListEndpoints is not supported"),
+        ("list_connections", {}, "NotImplementedException", "events:ListConnections is not supported"),
     ],
 )  # fmt: skip
 def test_mistakes_get_the_words_of_aws(
