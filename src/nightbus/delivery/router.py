@@ -175,7 +175,9 @@ class Router:
         async with self._locks.setdefault(key, asyncio.Lock()):
             rules = await rules_of(self._store, scope, bus)
             archives = await archives_of(self._store, scope, bus)
-            state = self._rules.setdefault(key, _Bus(scope, bus))  # seen by others only with its rules: no wait here
+            state = self._rules.setdefault(
+                key, _Bus(scope, bus)
+            )  # seen by others only with its rules: no wait here
             state.archives.take(archives)
             state.take(rules)
             return state
