@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from plane_figures import Figure, Figures
-from plane_rounds import LOAD, Settings
+from plane_rounds import CONNECTIONS, LOAD, Settings, put_name
 from rich.console import Console
 from rich.table import Table
 
@@ -75,6 +76,21 @@ def shown(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
+def flatness(figures: Figures, settings: Settings) -> list[str]:
+    """How much of the rate with one rule is left with more, at the most connections."""
+    found = []
+    for endpoint in figures.endpoints:
+        one = figures.find(put_name(1, CONNECTIONS[-1]), LOAD[0], endpoint)
+        for rules in [count for count in settings.rules if count > 1]:
+            many = figures.find(put_name(rules, CONNECTIONS[-1]), LOAD[0], endpoint)
+            if one and many and one.median and many.median:
+                share = many.median / one.median
+                found.append(
+                    f"{endpoint}: PutEvents with {rules:,} rules at {share:.2f} of the rate with one"
+                )
+    return found
+
+
 def notes(figures: Figures) -> list[str]:
     """Why there is none, once for each reason."""
     missing: dict[tuple[str, str], dict[str, None]] = {}
@@ -86,7 +102,7 @@ def notes(figures: Figures) -> list[str]:
     ]
 
 
-def print_tables(figures: Figures, about: str) -> None:
+def print_tables(figures: Figures, about: str, found: Sequence[str] = ()) -> None:
     console = Console()
     console.width = max(console.width, WIDTH)
     for grid in grids(figures):
@@ -98,17 +114,17 @@ def print_tables(figures: Figures, about: str) -> None:
                 table.add_section()
             table.add_row(*row)
         console.print(table)
-    for line in [about, *notes(figures)]:
+    for line in [about, *found, *notes(figures)]:
         console.print(line, highlight=False)
 
 
-def markdown(figures: Figures, about: str) -> str:
+def markdown(figures: Figures, about: str, found: Sequence[str] = ()) -> str:
     parts = [f"{about[0].upper()}{about[1:]}."]
     for grid in grids(figures):
         ruler = ["---"] * grid.names + ["---:"] * (len(grid.headings) - grid.names)
         parts.append("\n".join(f"| {' | '.join(row)} |" for row in (grid.headings, ruler, *grid.rows)))
-    if missing := notes(figures):
-        parts.append("\n".join(f"- {line}" for line in missing))
+    if lines := [*found, *notes(figures)]:
+        parts.append("\n".join(f"- {line}" for line in lines))
     return "\n\n".join(parts) + "\n"
 
 

@@ -48,7 +48,7 @@ class Settings:
     rounds: int = 3
     seconds: float = 5.0
     warm: float = 1.0
-    rules: tuple[int, ...] = (0, 1, 100)
+    rules: tuple[int, ...] = (0, 1, 100, 1000)
     times: int = 300
     invocations: int = 1000
     results: int = 2000

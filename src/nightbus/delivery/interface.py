@@ -150,8 +150,12 @@ class EventRouter(Protocol):
     @property
     def buses(self) -> Buses: ...
 
-    async def rules_changed(self, scope: Scope, bus: str) -> None:
-        """The bus's rules, targets or archives were changed in the store; go by the new ones from now on."""
+    async def rule_changed(self, scope: Scope, bus: str, name: str) -> None:
+        """The rule or its targets were changed in the store; go by the new ones from now on."""
+        ...
+
+    async def archives_changed(self, scope: Scope, bus: str) -> None:
+        """The bus's archives were changed in the store; go by the new ones from now on."""
         ...
 
     async def explain(self, scope: Scope, event_id: str, rule: str | None = None) -> dict[str, Any]:

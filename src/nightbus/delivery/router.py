@@ -1,7 +1,7 @@
 """Where does an event go? It is matched against its bus's rules, and the event and what it matched become one commit.
 
 Targets in the same store (queues, log groups, other buses) get theirs in that very commit; for the others a delivery is
-queued. Each bus's rules are read once and held parsed; `rules_changed` reads them again, parsing only what is new.
+queued. Each bus's rules are read once and held parsed; `rule_changed` reads one of them again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from nightbus.delivery.interface import (
     Place,
     Placing,
 )
-from nightbus.delivery.rules import Rule, history_log, outcome_log, rule_arn, rules_of
+from nightbus.delivery.rules import RULE, Rule, history_log, outcome_log, rule_arn, rule_key, rules_of
 from nightbus.delivery.targets import open_plain_of, place_of
 from nightbus.delivery.work import QUEUE, encode, first_delivery, outcome_entry
 from nightbus.messaging.queues import PlainSending, Queues, Sending
@@ -79,18 +79,27 @@ class _Bus:
         self._indexed: dict[str, str] = {}  # rule → the pattern it is indexed by
 
     def take(self, rules: Sequence[Rule]) -> None:
-        self.targets = {rule.name: self._targets(rule) for rule in rules}
-        wanted = {
-            rule.name: rule.pattern
-            for rule in rules
-            if rule.enabled and rule.targets and rule.pattern is not None
-        }
-        for name in [name for name, pattern in self._indexed.items() if wanted.get(name) != pattern]:
+        named = {rule.name: rule for rule in rules}
+        for name in [name for name in self.targets if name not in named]:
+            self.take_rule(name, None)
+        for name, rule in named.items():
+            self.take_rule(name, rule)
+
+    def take_rule(self, name: str, rule: Rule | None) -> None:
+        """None where there is no such rule any more."""
+        if rule is None:
+            self.targets.pop(name, None)
+        else:
+            self.targets[name] = self._targets(rule)
+        matching = rule is not None and rule.enabled and bool(rule.targets)
+        wanted = rule.pattern if rule is not None and matching else None
+        if self._indexed.get(name) == wanted:
+            return
+        if name in self._indexed:
             self.index.remove(name)
             del self._indexed[name]
-        for name, pattern in wanted.items():
-            if name not in self._indexed:
-                self._add(name, pattern)
+        if wanted is not None:
+            self._add(name, wanted)
 
     def match_for(self, audience: Audience | None) -> Callable[[bytes], Sequence[str]]:
         """Which rules get an event that is for these."""
@@ -99,8 +108,7 @@ class _Bus:
             return match
         if audience.asked:
             return lambda text: [name for name in match(text) if name in audience.rules]
-        there = [name for name in audience.rules if name in self.targets]
-        return lambda text: there
+        return lambda text: [name for name in audience.rules if self.targets.get(name)]
 
     def _targets(self, rule: Rule) -> list[_Target]:
         arn = rule_arn(self._scope, rule.bus, rule.name)
@@ -167,12 +175,22 @@ class Router:
     async def bus(self, scope: Scope, name: str) -> _Bus:
         return self._rules.get((scope, name)) or await self._load(scope, name)
 
-    async def rules_changed(self, scope: Scope, bus: str) -> None:
+    async def rule_changed(self, scope: Scope, bus: str, name: str) -> None:
+        key = (scope, bus)
+        async with self._lock(key):
+            if key in self._rules:  # else its rules are read with its first event
+                record = await self._store.get(scope, RULE, rule_key(bus, name))
+                self._rules[key].take_rule(name, None if record is None else Rule.of(record))
+
+    async def archives_changed(self, scope: Scope, bus: str) -> None:
         await self._load(scope, bus)
+
+    def _lock(self, key: tuple[Scope, str]) -> asyncio.Lock:
+        return self._locks.setdefault(key, asyncio.Lock())
 
     async def _load(self, scope: Scope, bus: str) -> _Bus:
         key = (scope, bus)
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        async with self._lock(key):
             rules = await rules_of(self._store, scope, bus)
             archives = await archives_of(self._store, scope, bus)
             state = self._rules.setdefault(
@@ -233,10 +251,11 @@ class _Planned:
         for event in events:
             text = event.text
             placed: list[bytes] = []
-            rules = match(text)
-            ids = {} if told is None else self._announce(told, bus, event, rules)
-            for rule in rules:
-                for target in targets[rule]:
+            # Rules may change while something is waited for below; this event goes by those of now.
+            matched = [targets[rule] for rule in match(text)]
+            ids = {} if told is None else self._announce(told, event, matched)
+            for of_rule in matched:
+                for target in of_rule:
                     plain = None if trace else self._opened(scope, target, placing)
                     done = None if plain is None else plain.put(text)
                     if done is None:
@@ -244,8 +263,10 @@ class _Planned:
                     if done is not None:
                         placed.append(target.placed.with_name(done))
                         if told is not None:
-                            matched = self._matched(scope, bus, event, target, trace)
-                            told.delivered_at_once(self._delivery(matched, ids[target]), done)
+                            delivery = self._delivery(
+                                self._matched(scope, bus, event, target, trace), ids[target]
+                            )
+                            told.delivered_at_once(delivery, done)
             lines += (text, placed_line(placed))
 
     def _log(self, bus: Bus) -> BusLog | None:
@@ -256,14 +277,16 @@ class _Planned:
             self._logs[key] = BusLog(bus, bus.level, self._request_id)
         return self._logs[key]
 
-    def _announce(self, told: BusLog, bus: _Bus, event: Event, rules: Iterable[str]) -> dict[_Target, str]:
+    def _announce(
+        self, told: BusLog, event: Event, matched: Iterable[Sequence[_Target]]
+    ) -> dict[_Target, str]:
         """Logs what the event is and which rules it matches; the ids of the invocations that follow, by target."""
         told.accepted(event.id, event.text, self._sender, self._time)
         found: dict[_Target, str] = {}
-        for rule in rules:
-            ids = {target: new_uuid() for target in bus.targets[rule]}
+        for of_rule in matched:
+            ids = {target: new_uuid() for target in of_rule}
             targets = [(target.value["Arn"], invocation) for target, invocation in ids.items()]
-            told.matched(event.id, bus.targets[rule][0].rule_arn, targets, self._time)
+            told.matched(event.id, of_rule[0].rule_arn, targets, self._time)
             found |= ids
         if not found:
             told.matched_nothing(event.id, self._time)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from plane_chart import chart
 from plane_figures import Figures
-from plane_report import BEGIN, END, markdown, shown, write_markdown
+from plane_report import BEGIN, END, flatness, markdown, shown, write_markdown
 from plane_rounds import BASELINE, RECEIVE, Settings, put_name
 
 PUT = put_name(1, 16)
@@ -45,6 +45,14 @@ def test_the_tables_have_medians_and_reasons() -> None:
         "|  | ms p99 |  |  | none |",
         "",
         f"- peer & co: none for {RECEIVE}: no long polling",
+    ]
+
+
+def test_it_says_how_flat_a_rate_is() -> None:
+    figures = some_figures()
+    figures.add(put_name(1000, 16), "requests/s", "nightbus", 1_995.0)
+    assert flatness(figures, Settings(rules=(0, 1, 100, 1000))) == [
+        "nightbus: PutEvents with 1,000 rules at 0.95 of the rate with one"
     ]
 
 

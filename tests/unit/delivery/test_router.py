@@ -18,12 +18,13 @@ from nightbus.delivery.archives import ARCHIVE
 from nightbus.delivery.history import events_in
 from nightbus.delivery.interface import Delivery
 from nightbus.delivery.router import Router
-from nightbus.delivery.rules import BUS, history_log
+from nightbus.delivery.rules import BUS, RULE, history_log, rule_key
 from nightbus.delivery.work import QUEUE, decode
+from nightbus.messaging.log_streams import STREAM
 from nightbus.messaging.message import decode as decode_message
 from nightbus.messaging.queue import KIND as QUEUE_KIND
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, subscription_key
-from nightbus.store.interface import SYSTEM, Append, Enqueue, PutRecord, Record
+from nightbus.store.interface import SYSTEM, Append, DeleteRecord, Enqueue, PutRecord, Record
 
 
 @pytest.fixture
@@ -72,20 +73,68 @@ async def test_events_and_their_deliveries_are_one_commit(store: Watched, router
     ]  # fmt: skip
 
 
-async def test_what_is_new_counts_from_rules_changed_on(store: Watched, router: Router) -> None:
+async def test_what_is_new_counts_from_rule_changed_on(store: Watched, router: Router) -> None:
     await put_events(router, HERE, "default", [event("before")])
     await put_rule(store, "r")
-    await router.rules_changed(HERE, "default")
+    await router.rule_changed(HERE, "default", "r")
     await put_events(router, HERE, "default", [event("made")])
     await put_rule(store, "r", pattern='{"source": ["store"]}')
-    await router.rules_changed(HERE, "default")
+    await router.rule_changed(HERE, "default", "r")
     await put_events(router, HERE, "default", [event("elsewhere"), event("changed", "store")])
     await put_rule(store, "r", pattern='{"source": ["store"]}', targets=[{"Id": "n", "Arn": FUNCTION}])
-    await router.rules_changed(HERE, "default")
+    await router.rule_changed(HERE, "default", "r")
     await put_events(router, HERE, "default", [event("retargeted", "store")])
     assert [(one.event_id, one.target["Id"]) for one in await queued(store)] == [
         ("made", "f"), ("changed", "f"), ("retargeted", "n"),
     ]  # fmt: skip
+
+
+async def test_a_rule_that_changes_leaves_the_others_unread(store: Watched, clock: VirtualClock) -> None:
+    read = []
+
+    class Reading(Watched):
+        async def list(self, scope: Scope, kind: str, **options: Any) -> list[Record]:
+            read.append(kind)
+            return await store._store.list(scope, kind, **options)
+
+    router = router_over(Reading(store._store), clock)
+    await put_rule(store, "stays")
+    await put_rule(store, "goes")
+    await put_events(router, HERE, "default", [event("before")])
+    read.clear()
+    await store.commit(DeleteRecord(HERE, RULE, rule_key("default", "goes")))
+    await router.rule_changed(HERE, "default", "goes")
+    await put_rule(store, "comes")
+    await router.rule_changed(HERE, "default", "comes")
+    await put_events(router, HERE, "default", [event("after")])
+    assert not read
+    found = [(one.event_id, one.rule) for one in await queued(store)]
+    assert sorted(found) == [("after", "comes"), ("after", "stays"), ("before", "goes"), ("before", "stays")]
+
+
+async def test_an_event_under_way_goes_by_the_rules_it_met(store: Watched, clock: VirtualClock) -> None:
+    """The log group is looked for while the event is placed; meanwhile its rules go."""
+    placing, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Watched):
+        async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
+            if kind == STREAM:
+                placing.set()
+                await go_on.wait()
+            return await store._store.get(scope, kind, key)
+
+    router = router_over(Slow(store._store), clock)
+    arn = "arn:aws:logs:eu-west-1:111111111111:log-group:/aws/events/orders"
+    for name in ("a", "b"):
+        await put_rule(store, name, targets=[{"Id": "log", "Arn": arn}])
+    put = asyncio.create_task(put_events(router, HERE, "default", [event("e1"), event("e2")]))
+    await placing.wait()
+    for name in ("a", "b"):
+        await store.commit(DeleteRecord(HERE, RULE, rule_key("default", name)))
+        await router.rule_changed(HERE, "default", name)
+    go_on.set()
+    await put
+    assert {(one.event_id, one.rule) for one in await queued(store)} == {("e1", "a"), ("e1", "b")}
 
 
 async def test_a_rule_that_is_disabled_or_without_targets_matches_nothing_until_it_is_not(
@@ -96,11 +145,11 @@ async def test_a_rule_that_is_disabled_or_without_targets_matches_nothing_until_
     await put_events(router, HERE, "default", [event("e1")])
     assert await queued(store) == []
     await put_rule(store, "off", state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
-    await router.rules_changed(HERE, "default")
+    await router.rule_changed(HERE, "default", "off")
     await put_events(router, HERE, "default", [event("e2")])
     assert [(one.rule, one.event_id) for one in await queued(store)] == [("off", "e2")]
     await put_rule(store, "off", state="DISABLED")
-    await router.rules_changed(HERE, "default")
+    await router.rule_changed(HERE, "default", "off")
     await put_events(router, HERE, "default", [event("e3")])
     assert await queued(store) == []
 

@@ -47,7 +47,7 @@ async def create_archive(
         await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0))
     except Conflict as taken:
         raise _exists(archive_name) from taken
-    await ctx.platform.router.rules_changed(ctx.scope, bus)
+    await ctx.platform.router.archives_changed(ctx.scope, bus)
     return _state(ctx, archive_name, value)
 
 
@@ -111,7 +111,7 @@ async def update_archive(
         await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=record.revision))
     except Conflict as changed:
         raise concurrent(f"Archive {archive_name}") from changed
-    await ctx.platform.router.rules_changed(ctx.scope, value["EventBusName"])
+    await ctx.platform.router.archives_changed(ctx.scope, value["EventBusName"])
     return _state(ctx, archive_name, value)
 
 
@@ -175,4 +175,4 @@ async def delete_archive(ctx: Context, *, archive_name: str) -> None:
     except Conflict as changed:
         raise concurrent(f"Archive {archive_name}") from changed
     # What is being committed meanwhile is swept by the worker.
-    await ctx.platform.router.rules_changed(ctx.scope, record.value["EventBusName"])
+    await ctx.platform.router.archives_changed(ctx.scope, record.value["EventBusName"])

@@ -94,7 +94,7 @@ async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
         await ctx.store.commit(put, *also)
     except Conflict as changed:
         raise concurrent(f"Rule {record.value['Name']}") from changed
-    await ctx.platform.router.rules_changed(ctx.scope, record.value["EventBusName"])
+    await ctx.platform.router.rule_changed(ctx.scope, record.value["EventBusName"], record.value["Name"])
 
 
 async def delete_rule(
@@ -111,7 +111,7 @@ async def delete_rule(
         await ctx.store.commit(DeleteRecord(ctx.scope, RULE, record.key, expect=record.revision))
     except Conflict as changed:
         raise concurrent(f"Rule {name}") from changed
-    await ctx.platform.router.rules_changed(ctx.scope, bus)
+    await ctx.platform.router.rule_changed(ctx.scope, bus, name)
 
 
 async def describe_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> dict[str, Any]:
