@@ -13,6 +13,7 @@ from nightbus.delivery.interface import EventRouter
 from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.http import HttpClient
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -35,6 +36,7 @@ class Platform:
     topics: Topics
     log_sink: LogSink
     endpoint: str  # the node's own base URL
+    http: HttpClient = field(default_factory=HttpClient)
     mail: MailServer | None = None
     forwards: Mapping[str, str] = field(default_factory=dict)  # endpoints of services that are elsewhere
     quotas: bool = True  # AWS's own, those that an account may ask to be raised

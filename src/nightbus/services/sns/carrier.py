@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,7 +39,6 @@ class Failure:
 class Carrier:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._tls: ssl.SSLContext | None = None
         self._mailing = ThreadPoolExecutor(_MAILS_AT_ONCE, "sns-mail")
 
     def close(self) -> None:
@@ -109,10 +107,9 @@ class Carrier:
     async def _post(
         self, topic: Topic, subscription: Subscription, headers: Mapping[str, str], body: bytes
     ) -> None:
-        if self._tls is None:
-            self._tls = await asyncio.to_thread(ssl.create_default_context)
         way = http_delivery(topic.delivery_policy, subscription.attributes.get("DeliveryPolicy", ""))
-        await post(subscription.endpoint, {**headers, "Content-Type": way.content_type}, body, self._tls)
+        headers = {**headers, "Content-Type": way.content_type}
+        await post(self._platform.http, subscription.endpoint, headers, body)
 
     async def _notify_mail(
         self, topic: Topic, subscription: Subscription, notification: Notification

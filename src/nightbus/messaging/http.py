@@ -1,0 +1,139 @@
+"""How is an HTTP endpoint asked that belongs to somebody else? One request on a connection of its own.
+
+Redirects are not followed, and what comes back is read only as far as somebody may want to see it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+import httptools
+
+_MOST_BODY = 256 * 1024
+_MOST_HEAD = 64 * 1024
+_CHUNK = 64 * 1024
+_ENDS_BY_ITSELF = {"content-length", "transfer-encoding"}
+_PORTS = {"http": 80, "https": 443}
+
+
+class Unreachable(Exception):
+    """There was no answer, or none that is HTTP. `timed_out`: not in time."""
+
+    def __init__(self, text: str, timed_out: bool = False) -> None:
+        super().__init__(text)
+        self.timed_out = timed_out
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`headers` without Host, Connection and Content-Length, which are added."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The names of the `headers` are in lower case; of a long body only the beginning is there."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    def __init__(self) -> None:
+        self._tls: ssl.SSLContext | None = None
+
+    async def send(self, request: Request, seconds: float) -> Reply:
+        """Raises Unreachable; whatever the endpoint answers is a Reply."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(request, urlsplit(request.url))
+        except TimeoutError:
+            raise Unreachable(f"no answer within {seconds:g} s", timed_out=True) from None
+        except (OSError, ValueError, EOFError, httptools.HttpParserError) as broken:
+            raise Unreachable(f"{type(broken).__name__}: {broken}") from broken
+
+    async def _exchange(self, request: Request, url: SplitResult) -> Reply:
+        if url.scheme not in _PORTS or not url.hostname:
+            raise ValueError("its address is no HTTP URL")
+        if url.scheme == "https" and self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        tls = self._tls if url.scheme == "https" else None
+        reader, writer = await asyncio.open_connection(url.hostname, url.port or _PORTS[url.scheme], ssl=tls)
+        try:
+            writer.write(_head(request, url) + request.body)
+            await writer.drain()
+            return await _read(reader, request.method == "HEAD")
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+
+
+def _head(request: Request, url: SplitResult) -> bytes:
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    lines = {
+        "Host": url.netloc.rpartition("@")[2],
+        **request.headers,
+        "Connection": "close",
+        "Content-Length": str(len(request.body)),
+    }
+    if any("\r" in part or "\n" in part for pair in lines.items() for part in pair):
+        raise ValueError("a header holds a line break")
+    text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"{request.method} {target} HTTP/1.1\r\n{text}\r\n".encode()
+
+
+class _Answer:
+    """What the parser tells of one response; an informational one before it is forgotten."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+        self.headers_done = False
+        self.done = False
+        self.body = bytearray()
+        self.parser = httptools.HttpResponseParser(self)
+
+    @property
+    def status(self) -> int:
+        return int(self.parser.get_status_code())
+
+    def on_message_begin(self) -> None:
+        self.headers.clear()
+        self.headers_done = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        self.headers_done = self.status >= 200
+
+    def on_body(self, data: bytes) -> None:
+        self.body += data[: _MOST_BODY - len(self.body)]
+
+    def on_message_complete(self) -> None:
+        self.done = self.status >= 200
+
+
+async def _read(reader: asyncio.StreamReader, head_only: bool) -> Reply:
+    answer, taken = _Answer(), 0
+    while not answer.done and not (head_only and answer.headers_done) and len(answer.body) < _MOST_BODY:
+        data = await reader.read(_CHUNK)
+        if not data:
+            if not answer.headers_done or answer.headers.keys() & _ENDS_BY_ITSELF:
+                raise EOFError("the connection ended within the answer")
+            break  # an answer without a length lasts until the connection's end
+        taken += len(data)
+        if not answer.headers_done and taken > _MOST_HEAD:
+            raise ValueError("the answer's head is too long")
+        answer.parser.feed_data(data)
+    return Reply(answer.status, answer.headers, bytes(answer.body))
