@@ -23,6 +23,7 @@ from nightbus.services.context import Platform, Worker
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")
 ENDPOINT = "http://127.0.0.1:4566"
@@ -62,6 +63,7 @@ class Rig:
             credentials=CredentialIssuer(b"1" * 32, clock),
             log_sink=LogWriter(self.store, clock),
             endpoint=ENDPOINT,
+            vault=Vault(),
         )
         self.operations.attach(self.platform)
         self._workers: list[asyncio.Task[None]] = []

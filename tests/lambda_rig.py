@@ -27,6 +27,7 @@ from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, PutRecord
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/worker"
@@ -183,6 +184,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         credentials=CredentialIssuer(b"1" * 32, clock),
         log_sink=LogWriter(store, clock),
         endpoint="http://127.0.0.1:4566",
+        vault=Vault(),
     )
     operations.attach(platform)
     try:

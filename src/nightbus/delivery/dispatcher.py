@@ -33,6 +33,7 @@ from nightbus.delivery.work import (
 )
 from nightbus.messaging.queues import Incoming, Queues, Sending
 from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
+from nightbus.store.vault import Vault
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -73,6 +74,7 @@ class Dispatcher:
         backlog: Backlog,
         forwarder: Forwarder,
         buses: Buses,
+        vault: Vault,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -82,6 +84,7 @@ class Dispatcher:
         self._backlog = backlog
         self._forwarder = forwarder
         self._buses = buses
+        self._vault = vault
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -182,7 +185,9 @@ class Dispatcher:
         if target is None:
             return Failed("UnsupportedTarget", f"{delivery.target['Arn']} is no target of Nightbus.", True)
         call = self._circumstances(delivery)
-        context = TargetContext(self._operations, self._store, self._clock, call, self._forwarder)
+        context = TargetContext(
+            self._operations, self._store, self._clock, call, self._forwarder, self._vault
+        )
         try:
             return await target(delivery, context)
         except Exception as failure:

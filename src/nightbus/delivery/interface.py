@@ -13,6 +13,7 @@ from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Change, Store
+from nightbus.store.vault import Vault
 
 
 class Event(NamedTuple):
@@ -128,6 +129,7 @@ class TargetContext:
     clock: Clock
     call: Call
     forwarder: Forwarder
+    vault: Vault
 
 
 Place = Callable[[Matched, Placing], Awaitable[str | None]]

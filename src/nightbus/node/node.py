@@ -37,6 +37,7 @@ from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.engine import Engine
 from nightbus.store.interface import SYSTEM, PutRecord, Store
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 log = logging.getLogger("nightbus.node")
 _STOP_SECONDS = 5.0
@@ -77,8 +78,9 @@ class Node:
         backlog, buses = Backlog(), Buses(store)
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
+        vault = Vault(None if self._temporary else self.folder)
         self.dispatcher = Dispatcher(
-            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, buses
+            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, buses, vault
         )
         self.platform = Platform(
             store=store,
@@ -92,6 +94,7 @@ class Node:
             topics=topics,
             log_sink=log_sink,
             endpoint=self.endpoint,
+            vault=vault,
             mail=self._mail,
             forwards=self.forwarding.endpoints,
             quotas=self._quotas,

@@ -19,6 +19,7 @@ from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import Store
+from nightbus.store.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Platform:
     topics: Topics
     log_sink: LogSink
     endpoint: str  # the node's own base URL
+    vault: Vault
     http: HttpClient = field(default_factory=HttpClient)
     mail: MailServer | None = None
     forwards: Mapping[str, str] = field(default_factory=dict)  # endpoints of services that are elsewhere

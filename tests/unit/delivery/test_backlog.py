@@ -25,6 +25,7 @@ from nightbus.node.node import Node
 from nightbus.services.context import Context
 from nightbus.services.events.publishing import put_events
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 
 @pytest.fixture
@@ -56,7 +57,9 @@ async def test_deliveries_that_nobody_begins_are_bounded(store: SqliteStore, clo
 
     services = Services()
     queues, forwarding = Queues(store, clock), ForwardingProcess({})
-    dispatcher = Dispatcher(store, clock, services, "http://node", queues, backlog, forwarding, Buses(store))
+    dispatcher = Dispatcher(
+        store, clock, services, "http://node", queues, backlog, forwarding, Buses(store), Vault()
+    )
 
     running = asyncio.create_task(dispatcher.run())
     try:

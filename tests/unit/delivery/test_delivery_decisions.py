@@ -25,6 +25,7 @@ from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.messaging.queues import Queues
 from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 HERE = Scope("000000000000", "us-east-1")
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
@@ -94,6 +95,7 @@ async def run(
         Backlog(),
         ForwardingProcess({}),
         Buses(store),
+        Vault(),
     )
     running = asyncio.create_task(dispatcher.run())
     await settled(clock, seconds, step)

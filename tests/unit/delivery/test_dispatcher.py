@@ -28,6 +28,7 @@ from nightbus.delivery.work import QUEUE, decode
 from nightbus.messaging.queues import Queues
 from nightbus.store.interface import SYSTEM, Enqueue
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 BUSY = AwsError("TooManyRequestsException", "Rate exceeded.", 429)
 GONE = AwsError("ResourceNotFoundException", "Function not found.", 404)
@@ -58,6 +59,7 @@ async def dispatching(store: SqliteStore, clock: VirtualClock, services: Service
         Backlog(),
         ForwardingProcess({}),
         Buses(store),
+        Vault(),
     )
     running = asyncio.create_task(dispatcher.run())
     try:

@@ -23,6 +23,7 @@ from nightbus.services.context import Context, Platform
 from nightbus.services.sns import confirmation, subscriptions, topics
 from nightbus.services.sns.delivering import deliver_notifications
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")
 DAY_SECONDS = 24 * 3600
@@ -77,6 +78,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         topics=Topics(store, queues, "http://127.0.0.1:1"),
         log_sink=cast(Any, None),
         endpoint="http://127.0.0.1:1",
+        vault=Vault(),
         mail=MailServer("127.0.0.1", 1, "bus@nightbus.example"),
     )
     worker = asyncio.create_task(deliver_notifications(platform))

@@ -29,6 +29,7 @@ from nightbus.services.s3.records import BUCKET
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import SYSTEM, PutRecord
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "us-east-1")
 MB = 1024 * 1024
@@ -54,6 +55,7 @@ class S3:
             credentials=CredentialIssuer(b"1" * 32, clock),
             log_sink=LogWriter(self.store, clock),
             endpoint="http://127.0.0.1:4566",
+            vault=Vault(),
         )
         self.operations.attach(self.platform)
 

@@ -1,0 +1,96 @@
+"""How do secrets lie in the store? Sealed with a key that lies in a file beside the database, never in it.
+
+Whoever gets the database alone, its log or a page of it, reads no secret; whoever gets the folder reads all of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import tempfile
+import threading
+from pathlib import Path
+
+from nightbus.store.blobs import sync_folder
+
+KEY_FILE = "vault.key"
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_FORM = "1:"  # AES-256-GCM, the nonce first, in base64
+
+
+class VaultClosed(Exception):
+    """The key is missing, or is not the one with which this was sealed; the text names no secret."""
+
+
+class Vault:
+    """`folder` None keeps the key in memory, for what does not outlive the process. May be used from any thread."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._file = None if folder is None else folder / KEY_FILE
+        self._key = b""
+        self._loading = threading.Lock()
+
+    def seal(self, secret: bytes) -> str:
+        """Makes the key where there is none yet."""
+        # The library is imported where it is used: most nodes keep no such secrets.
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = nonce + AESGCM(self._load(make=True)).encrypt(nonce, secret, None)
+        return _FORM + base64.b64encode(sealed).decode()
+
+    def open(self, sealed: str) -> bytes:
+        """Raises VaultClosed."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        key = self._load(make=False)
+        try:
+            data = base64.b64decode(sealed.removeprefix(_FORM), validate=True)
+            return AESGCM(key).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], None)
+        except (InvalidTag, ValueError) as wrong:
+            raise VaultClosed(f"{self._name()} does not open what was sealed") from wrong
+
+    def _name(self) -> str:
+        return "the key in memory" if self._file is None else str(self._file)
+
+    def _load(self, make: bool) -> bytes:
+        with self._loading:
+            if not self._key:
+                self._key = self._read() or (self._make() if make else b"")
+            if not self._key:
+                raise VaultClosed(f"{self._name()} is missing")
+            return self._key
+
+    def _read(self) -> bytes:
+        if self._file is None:
+            return b""
+        try:
+            key = bytes.fromhex(self._file.read_text("ascii").strip())
+        except FileNotFoundError:
+            return b""
+        except (OSError, ValueError) as unreadable:
+            raise VaultClosed(f"{self._file} cannot be read as a key") from unreadable
+        if len(key) != _KEY_BYTES:
+            raise VaultClosed(f"{self._file} holds no key of {_KEY_BYTES} bytes")
+        return key
+
+    def _make(self) -> bytes:
+        """On disk, whole and readable by nobody else, before anything is sealed with it."""
+        key = secrets.token_bytes(_KEY_BYTES)
+        if self._file is None:
+            return key
+        descriptor, name = tempfile.mkstemp(prefix=f".{KEY_FILE}.", dir=self._file.parent)  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(key.hex() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(self._file)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(self._file.parent)
+        return key
