@@ -19,12 +19,15 @@ class RetryPolicy:
     maximum_event_age: int = 86_400
 
 
-def next_attempt(policy: RetryPolicy, attempt: int, first_ms: int, now_ms: int, jitter: float) -> int | None:
+def next_attempt(
+    policy: RetryPolicy, attempt: int, first_ms: int, now_ms: int, jitter: float, not_before: int = 0
+) -> int | None:
     """When (UTC ms) to try again after `attempt` (1 for the first) failed at `now_ms`; None: give the event up.
 
-    `first_ms` is when the bus accepted the event; `jitter` in 0..1 is the caller's chance.
+    `first_ms` is when the bus accepted the event; `jitter` in 0..1 is the caller's chance; `not_before`
+    (UTC ms) is what the target asked for.
     """
-    when = now_ms + _delay(attempt, jitter)
+    when = max(now_ms + _delay(attempt, jitter), not_before)
     return None if exhausted_condition(policy, attempt, first_ms, when) else when
 
 

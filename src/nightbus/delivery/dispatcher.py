@@ -20,9 +20,18 @@ from nightbus.delivery.bus_log import log_of
 from nightbus.delivery.buses import SERVICE, Buses, caller_for_rule
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
-from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
+from nightbus.delivery.interface import (
+    Delivered,
+    Delivery,
+    Failed,
+    Invoker,
+    Outcome,
+    Postponed,
+    TargetContext,
+)
 from nightbus.delivery.rules import outcome_log
-from nightbus.delivery.targets import target_of
+from nightbus.delivery.targets import Target, is_elsewhere, target_of
+from nightbus.delivery.turns import Turns
 from nightbus.delivery.work import (
     QUEUE,
     dead_letter_attributes,
@@ -33,7 +42,6 @@ from nightbus.delivery.work import (
 )
 from nightbus.messaging.queues import Incoming, Queues, Sending
 from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
-from nightbus.store.vault import Vault
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -54,13 +62,18 @@ class Decision:
 def decide(delivery: Delivery, outcome: Outcome, now_ms: int, jitter: float) -> Decision:
     if isinstance(outcome, Delivered) or outcome.permanent:
         return Decision(outcome, None)
+    policy = _policy(delivery)
+    again = next_attempt(policy, delivery.attempt, delivery.event_time, now_ms, jitter, outcome.not_before)
+    return Decision(outcome, again)
+
+
+def _policy(delivery: Delivery) -> RetryPolicy:
     given = delivery.target.get("RetryPolicy") or {}
     default = RetryPolicy()
-    policy = RetryPolicy(
+    return RetryPolicy(
         given.get("MaximumRetryAttempts", default.maximum_retry_attempts),
         given.get("MaximumEventAgeInSeconds", default.maximum_event_age),
     )
-    return Decision(outcome, next_attempt(policy, delivery.attempt, delivery.event_time, now_ms, jitter))
 
 
 class Dispatcher:
@@ -73,8 +86,8 @@ class Dispatcher:
         queues: Queues,
         backlog: Backlog,
         forwarder: Forwarder,
+        invoker: Invoker,
         buses: Buses,
-        vault: Vault,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -83,8 +96,10 @@ class Dispatcher:
         self._queues = queues
         self._backlog = backlog
         self._forwarder = forwarder
+        self._invoker = invoker
         self._buses = buses
-        self._vault = vault
+        self._turns = Turns()
+        self._postponed: set[int] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
@@ -123,11 +138,19 @@ class Dispatcher:
             log.exception("delivery %d is dropped, it cannot be read: %r", item.id, item.data[:200])
             await self._store.commit(Acknowledge(item.id))
             return
-        if delivery.attempt == 1:
+        if delivery.attempt == 1 and item.id not in self._postponed:
             self._backlog.begun()
         began = self._clock.now_ms()
-        outcome = await self._attempt(delivery)
+        outcome = await self._in_turn(item, delivery)
         now = self._clock.now_ms()
+        if isinstance(outcome, Postponed):
+            ends = delivery.event_time + _policy(delivery).maximum_event_age * 1_000
+            if now < ends:
+                self._postponed.add(item.id)
+                self._store.change_lease(SYSTEM, QUEUE, item.id, min(outcome.until, ends))
+                return
+            outcome = Failed("Throttling", "It was not its turn before it was too old.", False)
+        self._postponed.discard(item.id)
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
         if isinstance(outcome, Failed):
             _tell(delivery, outcome, decision.again_ms)
@@ -180,13 +203,27 @@ class Dispatcher:
         await self._queues.add(sending, queue, letter, delivery.scope.account, now)
         return True
 
-    async def _attempt(self, delivery: Delivery) -> Outcome:
-        target = target_of(delivery.target["Arn"])
+    async def _in_turn(self, item: Item, delivery: Delivery) -> Outcome | Postponed:
+        """An attempt, unless too many are under way to a target that lies elsewhere."""
+        arn = delivery.target["Arn"]
+        target = target_of(arn)
+        if not is_elsewhere(target):
+            return await self._attempt(target, delivery)
+        began = self._clock.now_ms()
+        until = self._turns.begin(arn, item.id, began)
+        if until is not None:
+            return Postponed(until)
+        try:
+            return await self._attempt(target, delivery)
+        finally:
+            self._turns.end(arn, self._clock.now_ms() - began)
+
+    async def _attempt(self, target: Target | None, delivery: Delivery) -> Outcome | Postponed:
         if target is None:
             return Failed("UnsupportedTarget", f"{delivery.target['Arn']} is no target of Nightbus.", True)
         call = self._circumstances(delivery)
         context = TargetContext(
-            self._operations, self._store, self._clock, call, self._forwarder, self._vault
+            self._operations, self._store, self._clock, call, self._forwarder, self._invoker
         )
         try:
             return await target(delivery, context)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +13,6 @@ from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Change, Store
-from nightbus.store.vault import Vault
 
 
 class Event(NamedTuple):
@@ -110,14 +109,36 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """`code` and `message` as the DLQ attributes ERROR_CODE and ERROR_MESSAGE would say; `permanent`: no retry."""
+    """`code` and `message` as the DLQ attributes ERROR_CODE and ERROR_MESSAGE would say; `permanent`: no retry.
+
+    `not_before`: UTC ms before which the target asked not to be tried again.
+    """
 
     code: str
     message: str
     permanent: bool
+    not_before: int = 0
 
 
 Outcome = Delivered | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """Nothing was tried: it is not its turn before `until`, UTC ms."""
+
+    until: int
+
+
+class Invoker(Protocol):
+    async def invoke(
+        self, scope: Scope, arn: str, who: str, given: Mapping[str, Any], input_text: str
+    ) -> Outcome | Postponed:
+        """One attempt at an API destination of `scope`; `given` are the target's HttpParameters, filled from the event.
+
+        `who` is the same for every attempt of one delivery.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +150,7 @@ class TargetContext:
     clock: Clock
     call: Call
     forwarder: Forwarder
-    vault: Vault
+    invoker: Invoker
 
 
 Place = Callable[[Matched, Placing], Awaitable[str | None]]

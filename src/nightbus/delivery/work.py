@@ -16,6 +16,9 @@ _ERROR_CODES = (
     # what a service's error begins with, and what EventBridge calls it in a dead letter
     ("AccessDenied", "NO_PERMISSIONS"),
     ("AuthorizationError", "NO_PERMISSIONS"),
+    ("NotAuthorized", "NO_PERMISSIONS"),
+    ("ConnectionFailure", "CONNECTION_FAILURE"),
+    ("Timeout", "TIMEOUT"),
     ("Throttl", "THROTTLING"),
     ("TooManyRequests", "THROTTLING"),
     ("ResourceNotFound", "NO_RESOURCE"),

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from nightbus.clock import SystemClock
+from nightbus.delivery.api_invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
@@ -27,6 +28,7 @@ from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.messaging.http import HttpClient
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -78,9 +80,10 @@ class Node:
         backlog, buses = Backlog(), Buses(store)
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
-        vault = Vault(None if self._temporary else self.folder)
+        vault, http = Vault(None if self._temporary else self.folder), HttpClient()
+        invoker = ApiInvoker(store, vault, http, self.clock)
         self.dispatcher = Dispatcher(
-            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, buses, vault
+            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, invoker, buses
         )
         self.platform = Platform(
             store=store,
@@ -95,6 +98,7 @@ class Node:
             log_sink=log_sink,
             endpoint=self.endpoint,
             vault=vault,
+            http=http,
             mail=self._mail,
             forwards=self.forwarding.endpoints,
             quotas=self._quotas,

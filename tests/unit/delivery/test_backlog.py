@@ -12,6 +12,7 @@ import pytest
 from delivery_rig import HERE, Services, event, open_store, put, put_rule, router_over, until
 from nightbus.aws.calls import Call, Caller
 from nightbus.clock import VirtualClock
+from nightbus.delivery.api_invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
@@ -19,6 +20,7 @@ from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Overloaded
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import history_log
+from nightbus.messaging.http import HttpClient
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.node import Node
@@ -57,8 +59,9 @@ async def test_deliveries_that_nobody_begins_are_bounded(store: SqliteStore, clo
 
     services = Services()
     queues, forwarding = Queues(store, clock), ForwardingProcess({})
+    invoker = ApiInvoker(store, Vault(), HttpClient(), clock)
     dispatcher = Dispatcher(
-        store, clock, services, "http://node", queues, backlog, forwarding, Buses(store), Vault()
+        store, clock, services, "http://node", queues, backlog, forwarding, invoker, Buses(store)
     )
 
     running = asyncio.create_task(dispatcher.run())

@@ -16,12 +16,14 @@ from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
 from nightbus.clock import VirtualClock
+from nightbus.delivery.api_invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
+from nightbus.messaging.http import HttpClient
 from nightbus.messaging.queues import Queues
 from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
@@ -94,8 +96,8 @@ async def run(
         Queues(store, clock),
         Backlog(),
         ForwardingProcess({}),
+        ApiInvoker(store, Vault(), HttpClient(), clock),
         Buses(store),
-        Vault(),
     )
     running = asyncio.create_task(dispatcher.run())
     await settled(clock, seconds, step)

@@ -18,6 +18,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.bus.retry import LONGEST_DELAY_MS, RetryPolicy, next_attempt
 from nightbus.clock import VirtualClock
+from nightbus.delivery.api_invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher, decide
@@ -25,6 +26,7 @@ from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.work import QUEUE, decode
+from nightbus.messaging.http import HttpClient
 from nightbus.messaging.queues import Queues
 from nightbus.store.interface import SYSTEM, Enqueue
 from nightbus.store.sqlite import SqliteStore
@@ -58,8 +60,8 @@ async def dispatching(store: SqliteStore, clock: VirtualClock, services: Service
         Queues(store, clock),
         Backlog(),
         ForwardingProcess({}),
+        ApiInvoker(store, Vault(), HttpClient(), clock),
         Buses(store),
-        Vault(),
     )
     running = asyncio.create_task(dispatcher.run())
     try:

@@ -12,15 +12,24 @@ from typing import TypeVar
 
 from nightbus.aws.arn import Arn
 from nightbus.delivery.forwarding.kinds import KINDS
-from nightbus.delivery.interface import Delivery, OpenPlain, Outcome, Place, TargetContext
-from nightbus.delivery.targets import event_bus, forwarded, lambda_function, log_group, sns_topic, sqs_queue
+from nightbus.delivery.interface import Delivery, OpenPlain, Outcome, Place, Postponed, TargetContext
+from nightbus.delivery.targets import (
+    api_destination,
+    event_bus,
+    forwarded,
+    lambda_function,
+    log_group,
+    sns_topic,
+    sqs_queue,
+)
 
 T = TypeVar("T")
-Target = Callable[[Delivery, TargetContext], Awaitable[Outcome]]
+Target = Callable[[Delivery, TargetContext], Awaitable[Outcome | Postponed]]
 
 TARGETS: dict[tuple[str, str], Target] = {
     # service and the beginning of the resource in the target's ARN
     ("lambda", "function:"): lambda_function.deliver,
+    ("events", "api-destination/"): api_destination.deliver,
     ("events", "event-bus/"): event_bus.deliver,
     ("logs", "log-group:"): log_group.deliver,
     ("sns", ""): sns_topic.deliver,
@@ -43,6 +52,11 @@ OPEN_PLAIN: dict[tuple[str, str], OpenPlain] = {
 def target_of(arn: str) -> Target | None:
     """None for what Nightbus cannot deliver to."""
     return _of(TARGETS, arn)
+
+
+def is_elsewhere(target: Target | None) -> bool:
+    """Whether others answer for how long it takes."""
+    return target in (api_destination.deliver, forwarded.deliver)
 
 
 def place_of(arn: str) -> Place | None:

@@ -20,7 +20,7 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     if kind.setting not in ctx.forwarder.endpoints:  # set when the target was put, and taken away since
         return Failed("NoEndpoint", missing(arn, kind.setting, ctx.forwarder.endpoints), permanent=False)
     try:
-        call = kind.make(await _material(delivery, ctx))
+        call = kind.make(await material(delivery, ctx))
     except Unforwardable as reason:
         return Failed("InvalidInput", str(reason), permanent=True)
     answer = await ctx.forwarder.call(kind.setting, call, *ctx.call.scope)
@@ -29,8 +29,8 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     return Delivered(answer.name or ctx.call.request_id)
 
 
-async def _material(delivery: Delivery, ctx: TargetContext) -> Material:
-    found = await find_event(ctx.store, delivery.scope, delivery.bus, delivery.event_id)
+async def material(delivery: Delivery, ctx: TargetContext) -> Material:
+    found = await find_event(ctx.store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time)
     return Material(
         target=delivery.target,
         rule=delivery.rule,

@@ -1,0 +1,116 @@
+"""How does a connection come by an access token? By OAuth's client credentials grant, at its authorization endpoint.
+
+RFC 6749, sections 4.4 and 2.3.1: the client's id and secret go as parameters. Tokens live in memory only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from nightbus.clock import Clock
+from nightbus.delivery.connections import Connection
+from nightbus.delivery.http_parameters import headers_of, pairs_of, with_query
+from nightbus.messaging.http import HttpClient, Reply, Request, Unreachable
+
+_SECONDS = 5.0
+_EARLIER_MS = 30_000  # a token that ends within this is fetched anew
+_WITHOUT_END_MS = 3_600_000  # where the answer does not say how long it lasts
+_MOST_SHOWN = 200
+
+
+class NoToken(Exception):
+    """The authorization endpoint gave none; the text says why, without what was sent there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """`ends` in UTC ms."""
+
+    value: str
+    kind: str
+    ends: int
+
+    @property
+    def header(self) -> str:
+        return f"{self.kind} {self.value}"
+
+
+async def fetch_token(connection: Connection, http: HttpClient, now_ms: int) -> Token:
+    """Raises NoToken."""
+    try:
+        reply = await http.send(_request(connection.auth["OAuthParameters"]), _SECONDS)
+    except Unreachable as broken:
+        raise NoToken(f"the authorization endpoint cannot be reached: {broken}") from None
+    return _token(reply, now_ms)
+
+
+def _request(oauth: Mapping[str, Any]) -> Request:
+    client, further = oauth["ClientParameters"], oauth.get("OAuthHttpParameters") or {}
+    query = pairs_of(further, "QueryStringParameters")
+    given = {
+        "grant_type": "client_credentials",
+        "client_id": client["ClientID"],
+        "client_secret": client["ClientSecret"],
+        **pairs_of(further, "BodyParameters"),
+    }
+    method, body = oauth["HttpMethod"], b""
+    headers = {"Accept": "application/json", **headers_of(further)}
+    if method == "GET":
+        query = given | query
+    else:
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        body = urlencode(given).encode()
+    return Request(method, with_query(oauth["AuthorizationEndpoint"], query), headers, body)
+
+
+def _token(reply: Reply, now_ms: int) -> Token:
+    try:
+        answer = orjson.loads(reply.body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, Mapping):
+        raise NoToken(f"the authorization endpoint answered HTTP {reply.status}, and no JSON object")
+    value = answer.get("access_token")
+    if not 200 <= reply.status < 300 or not isinstance(value, str) or not value:
+        told = str(answer.get("error_description") or answer.get("error") or "no access_token in its answer")
+        raise NoToken(f"the authorization endpoint answered HTTP {reply.status}: {told[:_MOST_SHOWN]}")
+    try:
+        lasts = int(float(answer.get("expires_in") or 0) * 1000)
+    except (TypeError, ValueError, OverflowError):
+        lasts = 0
+    kind = str(answer.get("token_type") or "Bearer")
+    # RFC 6749, 7.1: the type's name is not case-sensitive, and some servers that say "bearer" want "Bearer".
+    return Token(value, "Bearer" if kind.lower() == "bearer" else kind, now_ms + (lasts or _WITHOUT_END_MS))
+
+
+class Tokens:
+    """The tokens of all connections: one is fetched when it is needed, and once for all who need it then."""
+
+    def __init__(self, http: HttpClient, clock: Clock) -> None:
+        self._http = http
+        self._clock = clock
+        self._tokens: dict[str, tuple[int, Token]] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def token(self, connection: Connection) -> Token:
+        """Raises NoToken."""
+        async with self._locks.setdefault(connection.arn, asyncio.Lock()):
+            revision, token = self._tokens.get(connection.arn, (0, None))
+            if token is None or revision != connection.revision or self._is_ending(token):
+                token = await fetch_token(connection, self._http, self._clock.now_ms())
+                self._tokens[connection.arn] = (connection.revision, token)
+            return token
+
+    def _is_ending(self, token: Token) -> bool:
+        return token.ends - self._clock.now_ms() < _EARLIER_MS
+
+    def refused(self, connection: Connection, token: Token) -> None:
+        """An endpoint does not take it: the next one is fetched."""
+        if self._tokens.get(connection.arn, (0, None))[1] == token:
+            del self._tokens[connection.arn]
