@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ class Sent:
     path: str
     headers: dict[str, str]
     body: Any
+    time: float = 0.0
 
     @property
     def target(self) -> str:
@@ -43,7 +45,7 @@ class Elsewhere:
                 except ValueError:
                     body = raw.decode()
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                sent = Sent(self.command, self.path, headers, body)
+                sent = Sent(self.command, self.path, headers, body, time.monotonic())
                 status, reply = outer.answer(sent) or (200, {})
                 outer.requests.append(sent)
                 out = json.dumps(reply).encode()

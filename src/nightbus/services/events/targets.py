@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,9 @@ from nightbus.store.interface import Record
 
 _PAGE = 100
 TARGETS_PER_RULE = 5
+_API_DESTINATION = re.compile(
+    r"arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+/[-A-Za-z0-9]+"
+)
 _HONOURED = frozenset(
     {
         "Id",
@@ -76,7 +80,8 @@ def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
             "ValidationException", f"Invalid parameter: DeadLetterConfig Reason: Invalid ARN {dead}."
         )
     _check_elsewhere(ctx, target)
-    ignored = sorted(set(target) - _HONOURED - parameters_of(target))
+    _check_api_destination(target)
+    ignored = sorted(set(target) - _HONOURED - parameters_of(target) - _of_api_destination(target))
     if ignored:
         raise not_supported("events", "PutTargets", ", ".join(ignored))
     return None
@@ -94,6 +99,26 @@ def _check_elsewhere(ctx: Context, target: Mapping[str, Any]) -> None:
         raise validation_error(f"RoleArn is required for target {target['Arn']}.")
     if kind.required and not target.get(kind.parameters):
         raise validation_error(f"{kind.parameters} is required for target {target['Arn']}.")
+
+
+def _of_api_destination(target: Mapping[str, Any]) -> frozenset[str]:
+    """The parameters that it may have besides those of every target."""
+    return frozenset({"HttpParameters"} if _is_api_destination(target) else ())
+
+
+def _is_api_destination(target: Mapping[str, Any]) -> bool:
+    return str(Arn.parse(target["Arn"]).resource).startswith("api-destination/")
+
+
+def _check_api_destination(target: Mapping[str, Any]) -> None:
+    """Raises AwsError where a target that is one lacks what it needs."""
+    if not _is_api_destination(target):
+        return
+    if not _API_DESTINATION.fullmatch(target["Arn"]):
+        reason = f"Parameter {target['Arn']} is not valid. Reason: Provided Arn is not in correct format."
+        raise AwsError("ValidationException", reason)
+    if not target.get("RoleArn"):
+        raise validation_error(f"RoleArn is required for target {target['Arn']}.")
 
 
 async def remove_targets(

@@ -1,0 +1,125 @@
+"""What becomes of parameters, rates and turns on the way to an API destination?"""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightbus.delivery.api_invoker import retry_after_ms
+from nightbus.delivery.connections import ApiDestination, Connection
+from nightbus.delivery.forwarding.interface import Unforwardable
+from nightbus.delivery.http_parameters import REMOVED, request_for
+from nightbus.delivery.rates import Rates
+from nightbus.delivery.turns import AT_ONCE, Turns
+
+NOW = 1_800_000_000_000
+
+
+def destination(endpoint: str = "https://shop.example/in") -> ApiDestination:
+    return ApiDestination("d", "arn:d", "ACTIVE", "arn:c", endpoint, "POST", 300)
+
+
+def connection(**further: Any) -> Connection:
+    auth = {
+        "ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "k"},
+        "InvocationHttpParameters": further,
+    }
+    return Connection("c", "arn:c", "AUTHORIZED", "API_KEY", auth, 1)
+
+
+def pairs(**values: str) -> list[dict[str, Any]]:
+    return [{"Key": name, "Value": value, "IsValueSecret": True} for name, value in values.items()]
+
+
+def test_no_parameter_overrides_what_is_eventbridges_own() -> None:
+    given = {"HeaderParameters": dict.fromkeys([*REMOVED, "x-key", "Content-Type", "User-Agent"], "mine")}
+    assert request_for(destination(), connection(), given, "{}").headers == {
+        "Content-Type": "mine",
+        "X-Key": "k",
+        "User-Agent": "Amazon/EventBridge/ApiDestinations",
+        "Range": "bytes=0-1048575",
+    }
+
+
+def test_the_connections_parameters_win() -> None:
+    own = connection(
+        HeaderParameters=pairs(a="c"), QueryStringParameters=pairs(q="c"), BodyParameters=pairs(b="c")
+    )
+    given = {"HeaderParameters": {"A": "t"}, "QueryStringParameters": {"q": "t", "r": "t &"}}
+    request = request_for(destination(), own, given, '{"b": "event", "n": 1}')
+    assert (request.headers["a"], "A" in request.headers) == ("c", False)
+    assert request.url == "https://shop.example/in?q=c&r=t+%26"
+    assert request.body == b'{"b":"c","n":1}'
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "values", "url"),
+    [
+        ("https://a.example/*/x/*", ["1/2", "ä"], "https://a.example/1%2F2/x/%C3%A4"),
+        ("https://a.example/x", ["left over"], "https://a.example/x"),
+        ("https://a.example/v*?q=*", ["1"], "https://a.example/v1?q=*"),
+    ],
+)
+def test_stars_of_the_path_are_filled_in_order(endpoint: str, values: list[str], url: str) -> None:
+    given = {"PathParameterValues": values}
+    assert request_for(destination(endpoint), connection(), given, "{}").url == url
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "own", "text"),
+    [
+        ("https://a.example/*", {}, "{}"),
+        ("https://a.example/", {"BodyParameters": pairs(a="b")}, '"text"'),
+        ("https://a.example/", {"BodyParameters": pairs(a="b")}, "no json"),
+    ],
+)
+def test_what_cannot_become_a_request_is_said(endpoint: str, own: dict[str, Any], text: str) -> None:
+    with pytest.raises(Unforwardable):
+        request_for(destination(endpoint), connection(**own), {}, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [("120", 120_000), ("-1", -1_000), ("", None), ("soon", None), (formatdate(NOW / 1000 + 60, usegmt=True), 60_000),
+     (formatdate(NOW / 1000 - 60, usegmt=True), 0)],
+)  # fmt: skip
+def test_retry_after_is_seconds_or_a_date(text: str, wait: int | None) -> None:
+    assert retry_after_ms(text, NOW) == wait
+
+
+@given(st.integers(1, 50), st.integers(1, 60), st.integers(0, 40))
+def test_a_rate_lets_nobody_past_and_nobody_starves(rate: int, many: int, step: int) -> None:
+    """Each comes back when it was told to; they go in order, and no second has more than the rate."""
+    rates, now, due = Rates(), NOW, [(NOW + step * number, number) for number in range(many)]
+    gone: list[tuple[int, int]] = []
+    looked = 0
+    while due:
+        due.sort()
+        now, who = due.pop(0)
+        looked += 1
+        wait = rates.wait_until("d", rate, who, now)
+        if wait is None:
+            gone.append((now, who))
+        else:
+            assert wait > now
+            due.append((wait, who))
+    assert [who for _, who in gone] == list(range(many))
+    assert looked <= 2 * many
+    for number, (when, _) in enumerate(gone[rate:]):
+        assert when - gone[number][0] >= 1000 - rate - 1  # times are whole milliseconds
+
+
+def test_turns_are_bounded_for_each_target() -> None:
+    turns = Turns()
+    assert [turns.begin("slow", item, NOW) for item in range(AT_ONCE)] == [None] * AT_ONCE
+    waits = [turns.begin("slow", AT_ONCE + item, NOW) or 0 for item in range(100)]
+    assert all(wait > NOW for wait in waits)
+    assert waits == sorted(waits)
+    assert turns.begin("other", 1000, NOW) is None
+    turns.end("slow", 5_000)
+    assert turns.begin("slow", AT_ONCE, NOW) is None
+    assert turns.begin("slow", AT_ONCE + 1, NOW) is not None
