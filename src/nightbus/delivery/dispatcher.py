@@ -18,6 +18,7 @@ from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.bus_log import log_of
 from nightbus.delivery.buses import SERVICE, Buses, caller_for_rule
+from nightbus.delivery.causes import invoked
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import (
@@ -158,6 +159,8 @@ class Dispatcher:
         sending = Sending(
             [Append(delivery.scope, outcome_log(delivery.bus), now, written, delivery.event_id)]
         )
+        if isinstance(outcome, Delivered) and ":function:" in delivery.target["Arn"]:
+            sending.changes.append(invoked(delivery, outcome, now))
         buried = False
         if decision.again_ms is None:
             sending.changes.append(Acknowledge(item.id))

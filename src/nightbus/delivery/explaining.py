@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from nightbus.bus.envelope import SCHEDULED
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain
 from nightbus.bus.json_text import parse_json, write_json
-from nightbus.bus.patterns import parse_pattern
+from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.delivery.history import Found, Placed, find_event
 from nightbus.delivery.rules import Rule, history_log, outcome_log, rule_arn, rules_of
 from nightbus.store.interface import Store
@@ -27,13 +28,10 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     Rules are judged as they are now; a delivery that was made says that the rule matched then. Raises AwsError
     ResourceNotFoundException for an event or a rule that is not there.
     """
-    accepted = await _find(store, scope, event_id)
+    accepted = await find_accepted(store, scope, event_id)
     bus = accepted.bus
     event = parse_json(accepted.text.decode())
-    outcomes = [_placed(accepted.time, placed) for placed in accepted.placed] + [
-        orjson.loads(found.data)
-        for found in await store.read(scope, outcome_log(bus), key=event_id, limit=10_000)
-    ]
+    outcomes = await outcomes_of(store, scope, accepted, event_id)
     rules = {rule.name: rule for rule in await rules_of(store, scope, bus)}
     names = sorted({*rules, *(outcome["rule"] for outcome in outcomes)})
     if only is not None:
@@ -45,6 +43,25 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
         mine = [outcome for outcome in outcomes if outcome["rule"] == name]
         told.append({"rule": name, **_judge(scope, rules.get(name), event, mine)})
     return {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
+
+
+async def outcomes_of(store: Store, scope: Scope, accepted: Found, event_id: str) -> list[dict[str, Any]]:
+    """What became of the event at its targets, in order: attempts as `outcome_entry` writes them down."""
+    written = await store.read(scope, outcome_log(accepted.bus), key=event_id, limit=10_000)
+    placed = [_placed(accepted.time, one) for one in accepted.placed]
+    return placed + [orjson.loads(found.data) for found in written]
+
+
+def waiting_targets(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Rules and targets that get the event, as the rules are now."""
+    for rule in rules:
+        if rule.pattern is None or not rule.enabled or event["source"] == SCHEDULED:
+            continue
+        try:
+            if matches(parse_pattern(rule.pattern), event):
+                yield from ((rule.name, target) for target in rule.targets)
+        except InvalidPattern:
+            continue
 
 
 def _placed(time: int, placed: Placed) -> dict[str, Any]:
@@ -61,7 +78,7 @@ def _placed(time: int, placed: Placed) -> dict[str, Any]:
     }
 
 
-async def _find(store: Store, scope: Scope, event_id: str) -> Found:
+async def find_accepted(store: Store, scope: Scope, event_id: str) -> Found:
     """Raises AwsError ResourceNotFoundException."""
     prefix = history_log("")
     for log in await store.logs(scope, prefix) if event_id_time(event_id) is not None else ():

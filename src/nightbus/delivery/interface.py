@@ -62,6 +62,7 @@ class Batch(NamedTuple):
     request_id: str = ""
     sender: str = ""  # the account that put them
     audience: Audience | None = None
+    publisher: str = ""  # the ARN of who put them
 
 
 class Forward(Protocol):

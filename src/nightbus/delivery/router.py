@@ -25,16 +25,19 @@ from nightbus.delivery.archives import BusArchives, archives_of
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.bus_log import BusLog
 from nightbus.delivery.buses import Bus, Buses, caller_for_rule
+from nightbus.delivery.causes import published
 from nightbus.delivery.explaining import explain_event
 from nightbus.delivery.history import HistoryWriter, PlacedHead, placed_line
 from nightbus.delivery.interface import (
     Audience,
     Batch,
+    Delivered,
     Delivery,
     Event,
     Failed,
     Matched,
     OpenPlain,
+    Outcome,
     Overloaded,
     Place,
     Placing,
@@ -225,6 +228,9 @@ class _Planned:
         target = await self._router.buses.find(batch.scope, batch.bus)
         onward = self._placing_no_further if batch.forwarded else placing
         await self._events(target, batch.events, batch.trace, onward, batch.audience)
+        noted = published(batch) if batch.trace else None
+        if noted is not None:
+            self._sending.changes.append(noted)
 
     async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
         target = await self._router.buses.find(scope, bus)
@@ -261,7 +267,10 @@ class _Planned:
                     if done is None:
                         done = await self._place(scope, bus, event, target, trace, placing, ids)
                     if done is not None:
-                        placed.append(target.placed.with_name(done))
+                        if audience is None:
+                            placed.append(target.placed.with_name(done))
+                        else:  # a replayed event is found by its id, but not in time
+                            self._note(self._matched(scope, bus, event, target, trace), Delivered(done))
                         if told is not None:
                             delivery = self._delivery(
                                 self._matched(scope, bus, event, target, trace), ids[target]
@@ -328,8 +337,12 @@ class _Planned:
         matched = Matched(
             scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, b"", False, ""
         )
-        entry = outcome_entry(first_delivery(matched), told, self._time, None)
-        self._sending.changes.append(Append(scope, outcome_log(bus.name), self._time, entry, event.id))
+        self._note(matched, told)
+
+    def _note(self, matched: Matched, outcome: Outcome) -> None:
+        entry = outcome_entry(first_delivery(matched), outcome, self._time, None)
+        log = outcome_log(matched.bus)
+        self._sending.changes.append(Append(matched.scope, log, self._time, entry, matched.event_id))
 
     def _matched(self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str) -> Matched:
         given = event.text if target.whole else self._render(target, event.text)

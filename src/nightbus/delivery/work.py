@@ -9,6 +9,7 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.bus.retry import RetryPolicy
+from nightbus.bus.transform import CHOICES
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Matched, Outcome
 
 QUEUE = "deliveries"
@@ -85,6 +86,8 @@ def outcome_entry(delivery: Delivery, outcome: Outcome, now_ms: int, next_ms: in
         "attempt": delivery.attempt,
         "time": now_ms,
     }
+    if delivery.attempt == 1 and any(delivery.target.get(choice) is not None for choice in CHOICES):
+        entry["input"] = delivery.input.decode()  # else it is the event itself
     if isinstance(outcome, Delivered):
         entry |= {"outcome": "delivered", "request_id": outcome.request_id}
     else:

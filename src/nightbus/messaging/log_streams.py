@@ -6,7 +6,7 @@ stay apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import orjson
 
@@ -31,14 +31,19 @@ def log_name(group: str, stream: str) -> str:
 
 
 def appends(
-    scope: Scope, group: str, stream: str, events: Iterable[tuple[int, str]], ingested: int
+    scope: Scope,
+    group: str,
+    stream: str,
+    events: Iterable[tuple[int, str]],
+    ingested: int,
+    key_of: Callable[[str], str] = lambda message: "",
 ) -> Iterator[Append]:
-    """The changes that add `events` (UTC milliseconds, message) to the stream."""
+    """The changes that add `events` (UTC milliseconds, message) to the stream; `key_of` a message it can be found."""
     log = log_name(group, stream)
     for time, message in events:
         # A lone surrogate, which a client can put into a message as an escape, cannot be kept as UTF-8.
         text = message.encode("utf-8", "replace").decode()
-        yield Append(scope, log, time, orjson.dumps([ingested, text]))
+        yield Append(scope, log, time, orjson.dumps([ingested, text]), key_of(text))
 
 
 def create_group(

@@ -1,11 +1,13 @@
 """What does a node answer beside AWS's APIs? The paths under `/_nightbus/`, JSON for the command line and probes.
 
-`health` says that it is ready, `status` what it holds, `explain` what became of an event.
+`health` says that it is ready, `status` what it holds, `explain` what became of an event, `trace` its
+whole way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -15,11 +17,13 @@ from nightbus import __version__
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.bus.json_text import write_json
+from nightbus.delivery.tracing import trace_event
 from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 from nightbus.services import SERVICES
 from nightbus.services.lambda_.code_links import resolve_link
+from nightbus.services.lambda_.log_lines import runs_of
 from nightbus.store.interface import Record
 
 AsgiScope = Mapping[str, Any]
@@ -47,6 +51,7 @@ class Application:
             "health": self._health,
             "status": self._status,
             "explain": self._explain,
+            "trace": self._trace,
         }
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -122,15 +127,27 @@ class Application:
 
     async def _explain(self, query: dict[str, str]) -> dict[str, Any]:
         """`event` (its id), `rule`, and `account` and `region` where it was put; else every scope is searched."""
+        explain = self._node.platform.router.explain
+        return await self._where_it_is(query, lambda scope, event: explain(scope, event, query.get("rule")))
+
+    async def _trace(self, query: dict[str, str]) -> dict[str, Any]:
+        """`event` (its id), and `account` and `region` where it was put; else every scope is searched."""
+        store = self._node.store
+        runs = functools.partial(runs_of, store)
+        return await self._where_it_is(query, lambda scope, event: trace_event(store, scope, event, runs))
+
+    async def _where_it_is(
+        self, query: dict[str, str], look: Callable[[Scope, str], Awaitable[dict[str, Any]]]
+    ) -> dict[str, Any]:
         event_id = query.get("event", "")
         if not event_id:
             raise AwsError("ValidationException", "Which event? Give its id as `event`.")
         wanted = Scope(query.get("account", DEFAULT_ACCOUNT), query.get("region", "us-east-1"))
-        others = [scope for scope in await self._node.store.scopes("events/rule") if scope != wanted]
+        others = [scope for scope in await self._node.store.log_scopes() if scope != wanted]
         missing: AwsError | None = None
         for scope in (wanted, *others):
             try:
-                return await self._node.platform.router.explain(scope, event_id, query.get("rule"))
+                return await look(scope, event_id)
             except AwsError as error:
                 missing = missing or error
         raise missing or AwsError("ResourceNotFoundException", f"Event {event_id} does not exist.")

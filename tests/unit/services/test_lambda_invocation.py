@@ -47,6 +47,11 @@ async def failing(invocation: Invocation) -> InvokeResult:
     return InvokeResult(b'{"errorMessage": "no", "errorType": "E"}', "Unhandled", b"", 1.0, "stream")
 
 
+def passed_on(call: Call) -> str:
+    """The invocation is the parent of what the function does."""
+    return f"Root=1-2-3;Parent={call.request_id.replace('-', '')[:16]};Sampled=0"
+
+
 async def test_the_answer_of_a_function(aws: Rig) -> None:
     call = aws.call(trace="Root=1-2-3")
     reply = await aws.by(call, "lambda", "Invoke", FunctionName="worker", Payload=b'{"a": 1}', LogType="Tail")
@@ -57,7 +62,7 @@ async def test_the_answer_of_a_function(aws: Rig) -> None:
     assert (invocation.request_id, invocation.invoked_arn, invocation.trace) == (
         call.request_id,
         ARN,
-        "Root=1-2-3",
+        passed_on(call),
     )
     assert invocation.spec.code.read_bytes() == code()
     assert (invocation.spec.handler, invocation.spec.runtime) == ("app.handler", "python3.12")
@@ -181,7 +186,7 @@ async def test_an_event_is_carried_out_once_and_kept_before(aws: Rig) -> None:
     await until(lambda: aws.queued == 0)
     worker.cancel()
     (invocation,) = aws.runner.invocations
-    assert (invocation.request_id, invocation.trace) == (call.request_id, "Root=1-2-3")
+    assert (invocation.request_id, invocation.trace) == (call.request_id, passed_on(call))
     assert json.loads(invocation.payload) == {"a": 1}
 
 

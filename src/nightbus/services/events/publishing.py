@@ -100,6 +100,7 @@ def _accept(
             forwarded,
             ctx.call.request_id,
             caller.account,
+            publisher=caller.arn,
         )
         for (name, trace), found in events.items()
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
+from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.concurrency import NoRoom
 from nightbus.functions.interface import FunctionSpec, InvokeResult
 from nightbus.services.context import Platform
@@ -67,7 +68,7 @@ async def run(
                 request_id=request_id,
                 invoked_arn=ref.qualified_arn,
                 client_context=client_context,
-                trace=trace,
+                trace=for_invocation(trace, request_id, platform.clock.now_ms()),
             )
     except NoRoom:
         raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded") from None

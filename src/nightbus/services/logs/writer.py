@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogLine
 from nightbus.messaging.log_streams import GROUP, STREAM, appends, create_group, create_stream, stream_key
@@ -34,7 +35,7 @@ class LogWriter:
         while True:
             new = await self._creation(scope, group, stream, now)
             try:
-                await self._store.commit(*new, *appends(scope, group, stream, events, now))
+                await self._store.commit(*new, *appends(scope, group, stream, events, now, _key))
                 return
             except Conflict:
                 continue  # another writer created it first: now it is there
@@ -46,3 +47,8 @@ class LogWriter:
         if await self._store.get(scope, GROUP, group) is None:
             changes.append(create_group(scope, group, now))
         return changes
+
+
+def _key(message: str) -> str:
+    """The line that begins an invocation is found by the invocation's segment."""
+    return segment_of(message.split(" ", 3)[2]) if message.startswith("START RequestId: ") else ""

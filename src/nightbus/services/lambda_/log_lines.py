@@ -1,0 +1,53 @@
+"""What did an invocation log? Its lines lie between the one that begins it and its report, in the same stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
+from nightbus.messaging.log_streams import log_name
+from nightbus.services.lambda_.records import FUNCTION
+from nightbus.store.interface import Entry, Store
+
+_START = "START RequestId: "
+_MOST_RUNS = 10
+_MOST_LINES = 500
+
+
+async def runs_of(store: Store, function_arn: str, segment: str) -> list[dict[str, Any]]:
+    """Each time that the invocation of this segment ran: `{"request_id", "log": [{"time", "message"}]}`, in order.
+
+    Lambda runs an asynchronous one anew that failed, under the same request id. Nothing of a function that is gone.
+    """
+    parsed = Arn.parse(function_arn)
+    scope, name = Scope(parsed.account, parsed.region), parsed.resource.split(":")[1]
+    function = await store.get(scope, FUNCTION, name)
+    if function is None:
+        return []
+    group = function.value["latest"]["config"]["LoggingConfig"]["LogGroup"]
+    logs = await store.logs(scope, log_name(group, ""))
+    starts = await store.read(scope, logs, key=segment, limit=_MOST_RUNS) if logs else []
+    return [await _run(store, scope, start) for start in starts]
+
+
+async def _run(store: Store, scope: Scope, start: Entry) -> dict[str, Any]:
+    request_id = _message(start)[len(_START) :].partition(" ")[0]
+    lines = [start]
+    for entry in await store.read(scope, start.log, after=start.offset, limit=_MOST_LINES):
+        message = _message(entry)
+        if message.startswith(_START):
+            break
+        lines.append(entry)
+        if message.startswith(f"REPORT RequestId: {request_id}"):
+            break
+    return {
+        "request_id": request_id,
+        "log": [{"time": line.time, "message": _message(line).rstrip("\n")} for line in lines],
+    }
+
+
+def _message(entry: Entry) -> str:
+    return str(orjson.loads(entry.data)[1])
