@@ -118,6 +118,13 @@ def test_too_many_and_too_large(client: Callable[..., Any]) -> None:
         events.put_events(Entries=[{**entry, "Detail": large}] * 2)
 
 
+KEYED_ARCHIVE = {
+    "ArchiveName": "a",
+    "EventSourceArn": "arn:aws:events:us-east-1:000000000000:event-bus/default",
+    "KmsKeyIdentifier": "k",
+}
+
+
 @pytest.mark.parametrize(
     ("call", "parameters", "code", "message"),
     [
@@ -132,7 +139,7 @@ def test_too_many_and_too_large(client: Callable[..., Any]) -> None:
         ("delete_event_bus", {"Name": "default"}, "ValidationException", "Cannot delete event bus default."),
         ("put_targets", {"Rule": "none", "Targets": [{"Id": "1", "Arn": "x"}]}, "ResourceNotFoundException", "none"),
         ("test_event_pattern", {"EventPattern": '{"a": [1]}', "Event": "[]"}, "ValidationException", "Parameter"),
-        ("list_connections", {}, "NotImplementedException", "events:ListConnections is not supported"),
+        ("create_archive", KEYED_ARCHIVE, "NotImplementedException", "events:CreateArchive with KmsKeyIdentifier is not"),
     ],
 )  # fmt: skip
 def test_mistakes_get_the_words_of_aws(

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from nightbus.clock import SystemClock
+from nightbus.delivery.connections import CONNECTION
 from nightbus.delivery.work import QUEUE as RULE_DELIVERIES
 from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
@@ -17,19 +18,21 @@ from nightbus.services.lambda_.queue import QUEUE as INVOCATIONS
 from nightbus.store import reads
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, Patient, examine
 from nightbus.store.interface import SYSTEM
+from nightbus.store.vault import Vault, VaultClosed
 
 _WORK = {
     RULE_DELIVERIES: "deliveries to targets of rules",
     INVOCATIONS: "asynchronous invocations",
     SUBSCRIBER_DELIVERIES: "notifications to subscribers",
 }
+_MOST_NAMED = 5
 _COLOURS = {OK: "32", NOTE: "33", WRONG: "31"}
 
 
 def examine_folder(settings: Settings) -> int:
     """The exit code: 1 where something is wrong."""
     wrong = 0
-    for finding in examine(settings.data, (_waiting, _dead_letters)):
+    for finding in examine(settings.data, (_waiting, _dead_letters, _connections)):
         wrong += finding.level == WRONG
         print(_line(finding), flush=True)
     print(
@@ -75,6 +78,31 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
             yield Finding(NOTE, f"{count} dead letters in queue {place[1]} of {place[0].region}", advice)
     if not dead:
         yield Finding(OK, "no dead letters")
+
+
+def _connections(patient: Patient) -> Iterator[Finding]:
+    """Whether the key beside the database opens the secrets of each connection."""
+    vault, sound, reason = Vault(patient.folder), 0, ""
+    closed: list[str] = []
+    query = "SELECT key, value FROM record WHERE kind = ?"
+    for name, value in patient.connection.execute(query, (CONNECTION,)):
+        sealed = orjson.loads(value).get("Sealed")
+        try:
+            sound += bool(sealed and vault.open(sealed))
+        except VaultClosed as why:
+            closed.append(name)
+            reason = str(why)
+    if closed:
+        advice = "put the key file of a backup back, or give the connections their secrets again"
+        yield Finding(
+            WRONG, f"the secrets of {len(closed)} connections are lost ({reason}): {_some(closed)}", advice
+        )
+    elif sound:
+        yield Finding(OK, f"{sound} connections, the key opens the secrets of each")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(sorted(names)[:_MOST_NAMED]) + (" …" if len(names) > _MOST_NAMED else "")
 
 
 def _dead_letter_arns(value: Any) -> Iterator[str]:

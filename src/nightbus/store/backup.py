@@ -1,6 +1,7 @@
 """How does a data folder, of a running node too, become one file, and a file a folder again?
 
-The database is copied within one read transaction. Blobs never change, so it is enough that none goes between the
+The database is copied within one read transaction, and then the key of the vault, which was there before anything that
+it sealed. Blobs never change, so it is enough that none goes between the
 moment of that transaction and their copying: those that it names get a second name first, as hard links, in a
 millisecond. The file is a plain tar; what comes back is checked as if an enemy had sent it.
 """
@@ -21,6 +22,7 @@ from typing import IO
 
 from nightbus.store.blobs import digest_path, sync_folder
 from nightbus.store.schema import FILE_NAME, VERSION, is_ours, look_at
+from nightbus.store.vault import KEY_FILE
 
 _DATABASE = FILE_NAME
 _BLOB = re.compile(r"blobs/([0-9a-f]{2})/([0-9a-f]{62})")
@@ -55,7 +57,7 @@ def back_up(folder: Path, file: Path) -> Copied:
             work = Path(beside)
             copied, missing = _snapshot(folder, Path(links), work / _DATABASE)
             archive = work / "archive"
-            _write_archive(archive, work / _DATABASE, copied)
+            _write_archive(archive, work / _DATABASE, _copied_key(folder, work), copied)
             archive.replace(target)
         sync_folder(target.parent)
         return Copied(target.stat().st_size, len(copied), missing)
@@ -99,11 +101,19 @@ def _link(folder: Path, links: Path, digest: str) -> bool:
     return True
 
 
-def _write_archive(archive: Path, database: Path, blobs: dict[str, Path]) -> None:
+def _copied_key(folder: Path, work: Path) -> Path | None:
+    with suppress(FileNotFoundError):
+        return Path(shutil.copyfile(folder / KEY_FILE, work / KEY_FILE))
+    return None
+
+
+def _write_archive(archive: Path, database: Path, key: Path | None, blobs: dict[str, Path]) -> None:
     descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as raw:
         with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
             _add(tar, _DATABASE, database)
+            if key is not None:
+                _add(tar, KEY_FILE, key)
             for digest, path in sorted(blobs.items()):
                 _add(tar, f"blobs/{digest[:2]}/{digest[2:]}", path)
         raw.flush()
@@ -150,7 +160,7 @@ def _unpack(file: Path, work: Path) -> set[str]:
         for entry in tar:
             blob = _BLOB.fullmatch(entry.name)
             plain = entry.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not entry.issparse()
-            if not plain or not (blob or entry.name == _DATABASE):
+            if not plain or not (blob or entry.name in (_DATABASE, KEY_FILE)):
                 raise BackupFailed(f"{file} is no backup of Nightbus: it holds {entry.name!r}")
             if entry.name in seen:
                 raise BackupFailed(f"{file} is no backup of Nightbus: it holds {entry.name!r} twice")

@@ -21,6 +21,7 @@ from nightbus.store.blobs import digest_path
 from nightbus.store.checkpoints import TOO_LARGE
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.schema import FILE_NAME, VERSION, is_ours, look_at
+from nightbus.store.vault import KEY_FILE
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _LITTLE_ROOM = 64 * 1024 * 1024
@@ -102,7 +103,13 @@ def _schema(patient: Patient) -> Iterator[Finding]:
 
 
 def _permissions(patient: Patient) -> Iterator[Finding]:
-    for path, wanted in ((patient.folder, 0o700), (patient.folder / FILE_NAME, 0o600)):
+    for path, wanted in (
+        (patient.folder, 0o700),
+        (patient.folder / FILE_NAME, 0o600),
+        (patient.folder / KEY_FILE, 0o600),
+    ):
+        if not path.exists():
+            continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
             yield Finding(NOTE, f"others may look into {path} (mode {mode:o})", f"chmod {wanted:o} {path}")

@@ -1,0 +1,153 @@
+"""API destinations: HTTP endpoints to which rules send events, each by way of a connection."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_uuid
+from nightbus.aws.pagination import page
+from nightbus.delivery.connections import (
+    API_DESTINATION,
+    DEFAULT_RATE,
+    api_destination_arn,
+    find_connection,
+    state_of_destination,
+)
+from nightbus.services.context import Context
+from nightbus.services.events.endpoint_urls import check_url
+from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
+
+_PAGE = 100
+API_DESTINATIONS_PER_REGION = 3_000
+_SETTINGS = (
+    "Description",
+    "ConnectionArn",
+    "InvocationEndpoint",
+    "HttpMethod",
+    "InvocationRateLimitPerSecond",
+)
+
+
+async def create_api_destination(
+    ctx: Context,
+    *,
+    name: str,
+    connection_arn: str,
+    invocation_endpoint: str,
+    http_method: str,
+    description: str | None = None,
+    invocation_rate_limit_per_second: int = DEFAULT_RATE,
+) -> dict[str, Any]:
+    given = (description, connection_arn, invocation_endpoint, http_method, invocation_rate_limit_per_second)
+    await _check(ctx, connection_arn, invocation_endpoint)
+    if await ctx.store.get(ctx.scope, API_DESTINATION, name) is not None:
+        raise _exists(name)
+    if ctx.platform.quotas:
+        standing = await ctx.store.list(ctx.scope, API_DESTINATION)
+        if len(standing) >= API_DESTINATIONS_PER_REGION:
+            message = "The requested resource exceeds the maximum number allowed."
+            raise AwsError("LimitExceededException", message)
+    now = ctx.now_ms()
+    value: dict[str, Any] = {
+        "Id": new_uuid(),
+        **_changes(given),
+        "CreationTime": now,
+        "LastModifiedTime": now,
+    }
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, API_DESTINATION, name, value, expect=0))
+    except Conflict as taken:
+        raise _exists(name) from taken
+    return await _state(ctx, Record(name, value, 1))
+
+
+def _exists(name: str) -> AwsError:
+    return AwsError("ResourceAlreadyExistsException", f"An api-destination '{name}' already exists.")
+
+
+def _changes(given: tuple[Any, ...]) -> dict[str, Any]:
+    return {member: new for member, new in zip(_SETTINGS, given, strict=True) if new is not None}
+
+
+async def _check(ctx: Context, connection: str | None, endpoint: str | None) -> None:
+    if endpoint is not None:
+        check_url("InvocationEndpoint", endpoint)
+    if connection is not None and await find_connection(ctx.store, ctx.scope, connection) is None:
+        raise AwsError("ResourceNotFoundException", f"Connection '{connection}' does not exist.")
+
+
+async def _state(ctx: Context, record: Record) -> dict[str, Any]:
+    value = record.value
+    connection = await find_connection(ctx.store, ctx.scope, value["ConnectionArn"])
+    return {
+        "ApiDestinationArn": api_destination_arn(ctx.scope, record.key, value),
+        "ApiDestinationState": state_of_destination(connection),
+        "CreationTime": shown_time(value["CreationTime"]),
+        "LastModifiedTime": shown_time(value["LastModifiedTime"]),
+    }
+
+
+async def _find(ctx: Context, name: str) -> Record:
+    record = await ctx.store.get(ctx.scope, API_DESTINATION, name)
+    if record is None:
+        raise AwsError(
+            "ResourceNotFoundException",
+            f"Failed to describe the api-destination(s). An api-destination '{name}' does not exist.",
+        )
+    return record
+
+
+async def _listed(ctx: Context, record: Record) -> dict[str, Any]:
+    settings = {member: record.value.get(member) for member in _SETTINGS[1:]}
+    return {"Name": record.key, **settings, **await _state(ctx, record)}
+
+
+async def describe_api_destination(ctx: Context, *, name: str) -> dict[str, Any]:
+    record = await _find(ctx, name)
+    return {**await _listed(ctx, record), "Description": record.value.get("Description")}
+
+
+async def list_api_destinations(
+    ctx: Context,
+    *,
+    name_prefix: str = "",
+    connection_arn: str | None = None,
+    next_token: str | None = None,
+    limit: int = _PAGE,
+) -> dict[str, Any]:
+    found = await ctx.store.list(ctx.scope, API_DESTINATION, prefix=name_prefix)
+    if connection_arn is not None:
+        found = [record for record in found if record.value["ConnectionArn"] == connection_arn]
+    chosen, token = page(found, lambda record: record.key, limit, next_token, invalid_token())
+    return {"ApiDestinations": [await _listed(ctx, record) for record in chosen], "NextToken": token}
+
+
+async def update_api_destination(
+    ctx: Context,
+    *,
+    name: str,
+    description: str | None = None,
+    connection_arn: str | None = None,
+    invocation_endpoint: str | None = None,
+    http_method: str | None = None,
+    invocation_rate_limit_per_second: int | None = None,
+) -> dict[str, Any]:
+    record = await _find(ctx, name)
+    given = (description, connection_arn, invocation_endpoint, http_method, invocation_rate_limit_per_second)
+    await _check(ctx, connection_arn, invocation_endpoint)
+    value = {**record.value, **_changes(given), "LastModifiedTime": ctx.now_ms()}
+    try:
+        await ctx.store.commit(PutRecord(ctx.scope, API_DESTINATION, name, value, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"API destination {name}") from changed
+    return await _state(ctx, Record(name, value, record.revision))
+
+
+async def delete_api_destination(ctx: Context, *, name: str) -> None:
+    record = await _find(ctx, name)
+    try:
+        await ctx.store.commit(DeleteRecord(ctx.scope, API_DESTINATION, name, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"API destination {name}") from changed

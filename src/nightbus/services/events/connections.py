@@ -1,0 +1,213 @@
+"""Connections: how the node authorises itself at an API destination's endpoint.
+
+The authorisation parameters lie in the record twice: sealed by the node's vault, and as they may be shown. With OAuth
+a connection is AUTHORIZING until the worker of connection_authorizing.py has fetched its first token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_physical_suffix, new_uuid
+from nightbus.aws.pagination import page
+from nightbus.delivery.connections import AUTHORIZED, CONNECTION, connection_arn, opened
+from nightbus.services.context import Context
+from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, refuse_private, shown
+from nightbus.services.events.connection_authorizing import AUTHORIZING, to_authorize
+from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.vault import VaultClosed
+
+_PAGE = 100
+CONNECTIONS_PER_REGION = 3_000
+_OF_AUTHORIZATION = ("Sealed", "Shown", "Secret", "StateReason", "Authorization", "LastAuthorizedTime")
+
+
+async def create_connection(
+    ctx: Context,
+    *,
+    name: str,
+    authorization_type: str,
+    auth_parameters: dict[str, Any],
+    description: str | None = None,
+    kms_key_identifier: str | None = None,
+) -> dict[str, Any]:
+    refuse_private("CreateConnection", auth_parameters)
+    check_auth(authorization_type, auth_parameters)
+    if await ctx.store.get(ctx.scope, CONNECTION, name) is not None:
+        raise _exists(name)
+    if ctx.platform.quotas and len(await ctx.store.list(ctx.scope, CONNECTION)) >= CONNECTIONS_PER_REGION:
+        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    now = ctx.now_ms()
+    value = {"Id": new_uuid(), "CreationTime": now, "LastModifiedTime": now}
+    value |= _settings(description, kms_key_identifier)
+    value |= await _authorization(ctx, authorization_type, auth_parameters)
+    try:
+        await _save(ctx, Record(name, value, 0))
+    except Conflict as taken:
+        raise _exists(name) from taken
+    return _state(ctx, Record(name, value, 1))
+
+
+def _exists(name: str) -> AwsError:
+    return AwsError("ResourceAlreadyExistsException", f"Connection {name} already exists.")
+
+
+def _settings(description: str | None, key: str | None) -> dict[str, str]:
+    given = {"Description": description, "KmsKeyIdentifier": key}
+    return {name: text for name, text in given.items() if text is not None}
+
+
+async def _authorization(
+    ctx: Context, kind: str, auth: Mapping[str, Any], secret: str | None = None
+) -> dict[str, Any]:
+    """What the record says of new parameters; `secret` is the name under which others stood before."""
+    found: dict[str, Any] = {
+        "AuthorizationType": kind,
+        "Sealed": await asyncio.to_thread(ctx.platform.vault.seal, orjson.dumps(auth)),
+        "Shown": shown(auth),
+        "Secret": secret or f"{new_uuid()}-{new_physical_suffix(6)}",
+    }
+    if kind == OAUTH:
+        return {**found, "State": AUTHORIZING, "Authorization": new_uuid()}
+    return {**found, "State": AUTHORIZED, "LastAuthorizedTime": ctx.now_ms()}
+
+
+async def _save(ctx: Context, record: Record, began: str | None = None) -> None:
+    """At the revision that was read. What has to be authorised, and was not `began` to be before, is put to work."""
+    begun = record.value.get("Authorization")
+    work = [to_authorize(ctx, record.key, begun)] if begun and begun != began else []
+    put = PutRecord(ctx.scope, CONNECTION, record.key, record.value, expect=record.revision)
+    await ctx.store.commit(put, *work)
+
+
+def _state(ctx: Context, record: Record, state: str | None = None) -> dict[str, Any]:
+    value = record.value
+    return {
+        "ConnectionArn": connection_arn(ctx.scope, record.key, value),
+        "ConnectionState": state or value["State"],
+        "CreationTime": shown_time(value["CreationTime"]),
+        "LastModifiedTime": shown_time(value["LastModifiedTime"]),
+        "LastAuthorizedTime": shown_time(value.get("LastAuthorizedTime")),
+    }
+
+
+async def describe_connection(ctx: Context, *, name: str) -> dict[str, Any]:
+    record = await _find(ctx, name)
+    value = record.value
+    return {
+        **_listed(ctx, record),
+        "Description": value.get("Description"),
+        "SecretArn": _secret_arn(ctx, record),
+        "KmsKeyIdentifier": value.get("KmsKeyIdentifier") or None,
+        "AuthParameters": value.get("Shown"),
+    }
+
+
+def _secret_arn(ctx: Context, record: Record) -> str | None:
+    secret = record.value.get("Secret")
+    return secret and ctx.arn("secretsmanager", f"secret:events!connection/{record.key}/{secret}")
+
+
+async def _find(ctx: Context, name: str) -> Record:
+    record = await ctx.store.get(ctx.scope, CONNECTION, name)
+    if record is None:
+        raise AwsError(
+            "ResourceNotFoundException",
+            f"Failed to describe the connection(s). Connection '{name}' does not exist.",
+        )
+    return record
+
+
+def _listed(ctx: Context, record: Record) -> dict[str, Any]:
+    return {
+        "Name": record.key,
+        **_state(ctx, record),
+        "StateReason": record.value.get("StateReason"),
+        "AuthorizationType": record.value["AuthorizationType"],
+    }
+
+
+async def list_connections(
+    ctx: Context,
+    *,
+    name_prefix: str = "",
+    connection_state: str | None = None,
+    next_token: str | None = None,
+    limit: int = _PAGE,
+) -> dict[str, Any]:
+    found = await ctx.store.list(ctx.scope, CONNECTION, prefix=name_prefix)
+    if connection_state is not None:
+        found = [record for record in found if record.value["State"] == connection_state]
+    chosen, token = page(found, lambda record: record.key, limit, next_token, invalid_token())
+    return {"Connections": [_listed(ctx, record) for record in chosen], "NextToken": token}
+
+
+async def update_connection(
+    ctx: Context,
+    *,
+    name: str,
+    description: str | None = None,
+    authorization_type: str | None = None,
+    auth_parameters: dict[str, Any] | None = None,
+    kms_key_identifier: str | None = None,
+) -> dict[str, Any]:
+    """Without a key it goes back to AWS's own, as with buses; everything else that is not given stays."""
+    refuse_private("UpdateConnection", auth_parameters or {})
+    record = await _find(ctx, name)
+    value = {**record.value, "LastModifiedTime": ctx.now_ms()}
+    value.pop("KmsKeyIdentifier", None)
+    value |= _settings(description, kms_key_identifier)
+    kind = authorization_type or value["AuthorizationType"]
+    if auth_parameters is not None or kind != value["AuthorizationType"]:
+        auth = merged(kind, await _standing(ctx, record), auth_parameters or {})
+        check_auth(kind, auth)
+        value = _without_authorization(value) | await _authorization(ctx, kind, auth, value.get("Secret"))
+    updated = Record(name, value, record.revision)
+    try:
+        await _save(ctx, updated, began=record.value.get("Authorization"))
+    except Conflict as changed:
+        raise concurrent(f"Connection {name}") from changed
+    return _state(ctx, updated)
+
+
+async def _standing(ctx: Context, record: Record) -> Mapping[str, Any]:
+    """Nothing where the key to it is lost: who gives all parameters anew needs none of the old."""
+    try:
+        return (await opened(ctx.platform.vault, ctx.scope, record)).auth
+    except VaultClosed:
+        return {}
+
+
+def _without_authorization(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in value.items() if name not in _OF_AUTHORIZATION}
+
+
+async def deauthorize_connection(ctx: Context, *, name: str) -> dict[str, Any]:
+    """The secrets go; the connection stays, to be authorised anew by UpdateConnection."""
+    record = await _find(ctx, name)
+    kept = _without_authorization(record.value)
+    if "LastAuthorizedTime" in record.value:
+        kept["LastAuthorizedTime"] = record.value["LastAuthorizedTime"]
+    value = {**kept, "State": "DEAUTHORIZED", "LastModifiedTime": ctx.now_ms()}
+    updated = Record(name, value, record.revision)
+    try:
+        await _save(ctx, updated)
+    except Conflict as changed:
+        raise concurrent(f"Connection {name}") from changed
+    return _state(ctx, updated)
+
+
+async def delete_connection(ctx: Context, *, name: str) -> dict[str, Any]:
+    """API destinations that use it stay, and are INACTIVE."""
+    record = await _find(ctx, name)
+    try:
+        await ctx.store.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
+    except Conflict as changed:
+        raise concurrent(f"Connection {name}") from changed
+    return _state(ctx, record, "DELETING")
