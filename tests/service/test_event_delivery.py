@@ -139,7 +139,7 @@ KEYED_ARCHIVE = {
         ("delete_event_bus", {"Name": "default"}, "ValidationException", "Cannot delete event bus default."),
         ("put_targets", {"Rule": "none", "Targets": [{"Id": "1", "Arn": "x"}]}, "ResourceNotFoundException", "none"),
         ("test_event_pattern", {"EventPattern": '{"a": [1]}', "Event": "[]"}, "ValidationException", "Parameter"),
-        ("create_archive", KEYED_ARCHIVE, "NotImplementedException", "events:CreateArchive with KmsKeyIdentifier is not"),
+        ("create_archive", KEYED_ARCHIVE, "NotImplementedException", "CreateArchive with KmsKeyIdentifier is not"),
     ],
 )  # fmt: skip
 def test_mistakes_get_the_words_of_aws(

@@ -201,6 +201,26 @@ def explain(
 
 
 @app.command()
+def trace(
+    event_id: Annotated[str, typer.Argument(help="The EventId that PutEvents answered.")],
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", help="Wait until everything has ended; exit code 1 where a delivery failed."
+        ),
+    ] = None,
+    host: Host = None,
+    port: Port = None,
+    region: Region = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show an event's whole way: rules, inputs, attempts, log lines, and what functions published in turn."""
+    from nightbus.cli.trace import trace_event
+
+    trace_event(_settings(host, port), event_id, region, as_json=json, wait=wait)
+
+
+@app.command()
 def doctor(data: Data = None) -> None:
     """Check a data folder, in use or not, and say what was found; fails where something is wrong."""
     from nightbus.cli.doctor import examine_folder

@@ -143,33 +143,36 @@ class Dispatcher:
             self._backlog.begun()
         began = self._clock.now_ms()
         outcome = await self._in_turn(item, delivery)
-        now = self._clock.now_ms()
         if isinstance(outcome, Postponed):
             ends = delivery.event_time + _policy(delivery).maximum_event_age * 1_000
-            if now < ends:
+            if self._clock.now_ms() < ends:
                 self._postponed.add(item.id)
                 self._store.change_lease(SYSTEM, QUEUE, item.id, min(outcome.until, ends))
                 return
             outcome = Failed("Throttling", "It was not its turn before it was too old.", False)
         self._postponed.discard(item.id)
+        await self._write_down(item, delivery, outcome, began)
+
+    async def _write_down(self, item: Item, delivery: Delivery, outcome: Outcome, began: int) -> None:
+        """What an attempt came to, and what follows from it, in one commit."""
+        now = self._clock.now_ms()
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
+        sending, buried = Sending(), ""
+        if decision.again_ms is not None:
+            sending.changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
+        else:
+            sending.changes.append(Acknowledge(item.id))
         if isinstance(outcome, Failed):
             _tell(delivery, outcome, decision.again_ms)
-        written = outcome_entry(delivery, outcome, now, decision.again_ms)
-        sending = Sending(
-            [Append(delivery.scope, outcome_log(delivery.bus), now, written, delivery.event_id)]
-        )
-        if isinstance(outcome, Delivered) and ":function:" in delivery.target["Arn"]:
-            sending.changes.append(invoked(delivery, outcome, now))
-        buried = False
-        if decision.again_ms is None:
-            sending.changes.append(Acknowledge(item.id))
-            if isinstance(outcome, Failed):
+            if decision.again_ms is None:
                 buried = await self._bury(sending, delivery, outcome, now)
-        else:
-            sending.changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
+        elif ":function:" in delivery.target["Arn"]:
+            sending.changes.append(invoked(delivery, outcome, now))
+        written = outcome_entry(delivery, outcome, now, decision.again_ms, began, buried)
+        log_of_bus = outcome_log(delivery.bus)
+        sending.changes.append(Append(delivery.scope, log_of_bus, now, written, delivery.event_id))
         if delivery.invocation_id:
-            sending.changes += await self._records(delivery, decision, began, now, buried)
+            sending.changes += await self._records(delivery, decision, began, now, bool(buried))
         await self._queues.commit(sending)
 
     async def _records(
@@ -183,16 +186,16 @@ class Dispatcher:
         told.attempted(delivery, decision.outcome, began, now, last=last, buried=buried)
         return await told.changes(self._store, now)
 
-    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> bool:
-        """The event itself into the target's dead-letter queue, if any, in the commit that ends the delivery."""
+    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> str:
+        """The event itself into the target's dead-letter queue, with what ends the delivery: its ARN, or ""."""
         arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not arn:
-            return False
+            return ""
         queue = await self._queues.find_arn(arn)
         if queue is None or not self._queues.permits(queue, SERVICE, delivery.rule_arn):
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
-            return False
+            return ""
         found = await find_event(
             self._store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time
         )
@@ -204,7 +207,7 @@ class Dispatcher:
             trace=delivery.trace,
         )
         await self._queues.add(sending, queue, letter, delivery.scope.account, now)
-        return True
+        return str(arn)
 
     async def _in_turn(self, item: Item, delivery: Delivery) -> Outcome | Postponed:
         """An attempt, unless too many are under way to a target that lies elsewhere."""

@@ -27,7 +27,7 @@ class Rates:
             if given - now_ms > _MOST_AHEAD_MS:
                 return now_ms + _MOST_AHEAD_MS
             self._next[destination] = given + 1000 / rate
-            if given <= now_ms:
+            if int(given) <= now_ms:
                 return None
             self._given[destination, who] = given
         return int(given)

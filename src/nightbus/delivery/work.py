@@ -77,8 +77,16 @@ def next_try(delivery: Delivery) -> Delivery:
     return replace(delivery, attempt=delivery.attempt + 1)
 
 
-def outcome_entry(delivery: Delivery, outcome: Outcome, now_ms: int, next_ms: int | None) -> bytes:
-    """One attempt as the outcome log has it; `next_ms` is when the next one follows."""
+def outcome_entry(
+    delivery: Delivery,
+    outcome: Outcome,
+    now_ms: int,
+    next_ms: int | None,
+    began_ms: int | None = None,
+    dead_letter: str = "",
+) -> bytes:
+    """One attempt as the outcome log has it; `next_ms` is when the next one follows, `dead_letter` the queue that
+    the event went to after the last one."""
     entry: dict[str, Any] = {
         "rule": delivery.rule,
         "target": delivery.target["Id"],
@@ -98,6 +106,10 @@ def outcome_entry(delivery: Delivery, outcome: Outcome, now_ms: int, next_ms: in
         }
         if next_ms is not None:
             entry["next"] = next_ms
+        if dead_letter:
+            entry["dead_letter"] = dead_letter
+    if began_ms is not None:
+        entry["duration"] = now_ms - began_ms
     return orjson.dumps(entry)
 
 
