@@ -101,7 +101,7 @@ class _Tree:
                 "state": attempts[-1]["outcome"] if attempts else "nothing delivered yet",
                 "attempts": [_attempt(one) for one in attempts],
             }
-            shown |= await self._beyond(arn, found, event_id, attempts, depth)
+            shown |= await self._beyond(arn, attempts, depth)
             by_rule.setdefault(rule, []).append(shown)
         return told | {"rules": [{"rule": rule, "targets": shown} for rule, shown in by_rule.items()]}
 
@@ -131,13 +131,11 @@ class _Tree:
             ingestion_time=ingestion,
         )
 
-    async def _beyond(
-        self, arn: str, found: Found, event_id: str, attempts: list[dict[str, Any]], depth: int
-    ) -> dict[str, Any]:
+    async def _beyond(self, arn: str, attempts: list[dict[str, Any]], depth: int) -> dict[str, Any]:
         """What followed from a target that got it: a function's run and its events, or the event on another bus."""
         delivered = [one for one in attempts if one["outcome"] == "delivered"]
         if ":event-bus/" in arn and delivered:
-            return await self._forwarded(Arn.parse(arn), found, event_id, depth)
+            return await self._forwarded(Arn.parse(arn), delivered[-1].get("request_id", ""), depth)
         if ":function:" not in arn or not delivered or not delivered[-1].get("request_id"):
             return {}
         segment = segment_of(delivered[-1]["request_id"])
@@ -152,12 +150,11 @@ class _Tree:
         found = await find_event(self._store, scope, bus, event_id)
         return None if found is None else await self.event(scope, found, event_id, depth + 1)
 
-    async def _forwarded(self, arn: Arn, found: Found, event_id: str, depth: int) -> dict[str, Any]:
+    async def _forwarded(self, arn: Arn, event_id: str, depth: int) -> dict[str, Any]:
+        """On another bus it has another id, which the attempt has as its request's."""
         scope, bus = Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
-        there = await find_event(self._store, scope, bus, event_id, found.time)
-        if there is None:
-            return {}
-        return {"events": [await self.event(scope, there, event_id, depth + 1)]}
+        there = await self._child(scope, bus, event_id, depth)
+        return {"events": [there] if there else []}
 
 
 def _attempt(outcome: dict[str, Any]) -> dict[str, Any]:
