@@ -24,6 +24,7 @@ from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
+from nightbus.delivery.retention import Retention
 from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
@@ -56,10 +57,12 @@ class Node:
         mail: MailServer | None = None,
         forwards: Mapping[str, str] | None = None,
         quotas: bool = True,
+        retention: Retention | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
         self._quotas = quotas
+        self._retention = retention or Retention()
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix="nightbus-")) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -102,6 +105,7 @@ class Node:
             mail=self._mail,
             forwards=self.forwarding.endpoints,
             quotas=self._quotas,
+            retention=self._retention,
         )
         operations.attach(self.platform)
         self.gateway = Gateway(operations, credentials, self.clock)

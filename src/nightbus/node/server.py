@@ -77,6 +77,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         settings.smtp,
         settings.forward,
         settings.quotas,
+        settings.retention,
     )
     await node.start()
     config = uvicorn.Config(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.delivery.forwarding.settings import forwards_from, forwards_in
+from nightbus.delivery.retention import Retention
 from nightbus.messaging.mail_server import MailServer
 
 DEFAULT_HOST = "127.0.0.1"
@@ -21,7 +22,7 @@ DEFAULT_PORT = 4566
 FILE_NAME = "nightbus.toml"
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
-_KNOWN = ("data", "forward", "host", "memory", "port", "quotas", "smtp")
+_KNOWN = ("data", "forward", "history_hours", "history_megabytes", "host", "memory", "port", "quotas", "smtp")
 
 
 class SettingsError(ValueError):
@@ -34,6 +35,7 @@ class Settings:
 
     Without `smtp` there are no subscriptions by e-mail. `forward` says where targets of services go that are not part
     of Nightbus: a URL, or `aws`. Without `quotas` there may be any number of rules, targets and the like.
+    `retention` is how much of the history of buses is kept.
     """
 
     host: str = DEFAULT_HOST
@@ -43,6 +45,7 @@ class Settings:
     smtp: MailServer | None = None
     forward: Mapping[str, str] = field(default_factory=dict)
     quotas: bool = True
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def endpoint(self) -> str:
@@ -74,6 +77,10 @@ def load_settings(
         smtp=_smtp(variables, table, file),
         forward=_forward(forward, variables, table, file),
         quotas=_switch("quotas", True, quotas, variables, table, file),
+        retention=Retention(
+            hours=_count("history_hours", Retention().hours, variables, table, file),
+            megabytes=_count("history_megabytes", Retention().megabytes, variables, table, file),
+        ),
     )
 
 
@@ -126,6 +133,19 @@ def _port(option: int | None, environ: Mapping[str, str], table: Mapping[str, An
         value, origin = table.get("port", DEFAULT_PORT), f"{file}: port"
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65535:
         raise SettingsError(f"{origin}: {value!r} is not a port number (0 to 65535)")
+    return value
+
+
+def _count(
+    name: str, default: int, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
+) -> int:
+    variable = f"NIGHTBUS_{name.upper()}"
+    origin, value = f"{file}: {name}", table.get(name, default)
+    if environ.get(variable):
+        origin, text = variable, environ[variable]
+        value = int(text) if text.isdecimal() else text
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SettingsError(f"{origin}: {value!r} is not a whole number above 0")
     return value
 
 

@@ -10,6 +10,7 @@ from nightbus.aws.arn import arn
 from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
+from nightbus.delivery.retention import Retention
 from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.identity.credentials import CredentialIssuer
@@ -42,6 +43,7 @@ class Platform:
     mail: MailServer | None = None
     forwards: Mapping[str, str] = field(default_factory=dict)  # endpoints of services that are elsewhere
     quotas: bool = True  # AWS's own, those that an account may ask to be raised
+    retention: Retention = field(default_factory=Retention)
     running: RunningInvocations = field(default_factory=RunningInvocations)
 
 

@@ -236,6 +236,10 @@ class Store(Protocol):
         """
         ...
 
+    async def log_sizes(self, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
+        """The bytes of a log's entries by when they are of: beginnings of steps of `step_ms`, in UTC ms."""
+        ...
+
     async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:
         """The names of the logs that hold entries."""
         ...

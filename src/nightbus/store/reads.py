@@ -74,6 +74,15 @@ def logs(connection: sqlite3.Connection, scope: Scope, prefix: str) -> list[str]
     return [name for (name,) in rows]
 
 
+def log_sizes(connection: sqlite3.Connection, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
+    number = look_up(connection, scope, "log", log)
+    rows = connection.execute(
+        "SELECT time / ?1 * ?1, sum(length(data)) FROM entry INDEXED BY entry_by_time WHERE log = ?2 GROUP BY 1",
+        (step_ms, number),
+    )
+    return dict(rows.fetchall())
+
+
 def log_scopes(connection: sqlite3.Connection) -> list[Scope]:
     rows = connection.execute("SELECT DISTINCT scope FROM name WHERE kind = 'log' AND scope <> '/'")
     return [scope_of(text) for (text,) in rows]

@@ -112,6 +112,9 @@ class SqliteStore:
             return await self._in_reader(reads.entries, scope, logs, wanted)
         return await self._in_reader(reads.merged_entries, scope, tuple(logs), wanted)
 
+    async def log_sizes(self, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
+        return await self._in_reader(reads.log_sizes, scope, log, step_ms)
+
     async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:
         return await self._in_reader(reads.logs, scope, prefix)
 

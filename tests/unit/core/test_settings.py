@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nightbus.delivery.retention import Retention
 from nightbus.node.settings import Settings, SettingsError, load_settings
 
 
@@ -36,6 +37,13 @@ def test_option_before_variable_before_file(tmp_path: Path) -> None:
     assert chosen == Settings("h", 0, Path("/o"), True)
 
 
+def test_how_much_history_is_kept(tmp_path: Path) -> None:
+    assert load(tmp_path).retention == Retention(24, 1024)
+    (tmp_path / "nightbus.toml").write_text("history_hours = 48\nhistory_megabytes = 5\n")
+    assert load(tmp_path).retention == Retention(48, 5)
+    assert load(tmp_path, {"NIGHTBUS_HISTORY_MEGABYTES": "7"}).retention == Retention(48, 7)
+
+
 @pytest.mark.parametrize(
     ("host", "endpoint"),
     [
@@ -53,6 +61,8 @@ def test_the_endpoint_is_one_that_this_machine_reaches(host: str, endpoint: str)
     ("text", "told"),
     [
         ("port = 70000", "70000 is not a port number"),
+        ("history_hours = 0", "0 is not a whole number above 0"),
+        ('history_megabytes = "many"', "'many' is not a whole number above 0"),
         ("port = true", "is not a port number"),
         ('memory = "yes"', "memory must be true or false"),
         ("host = 5", "host must be a string"),
