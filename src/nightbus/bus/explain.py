@@ -52,6 +52,20 @@ def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
     return Explanation(item.path, values, tuple(write_json(one.written()) for one in item.matchers), hint)
 
 
+def reason_told(reason: Explanation) -> dict[str, Any]:
+    """As JSON: `why` is all of it in a sentence."""
+    wanted = ", ".join(reason.wanted)
+    had = ", ".join(write_json(value) for value in reason.actual) or "nothing"
+    return {
+        "matched": False,
+        "why": f"{reason.path} is {had}, the rule wants {wanted}: {reason.hint}",
+        "path": reason.path,
+        "actual": list(reason.actual),
+        "wanted": list(reason.wanted),
+        "hint": reason.hint,
+    }
+
+
 def _satisfied(item: Field, leaves: Leaves) -> bool:
     there = leaves.get(item.path, ())
     return (item.may_be_absent and not there) or any(item.accepts(leaf.value) for leaf in there)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from nightbus.bus.json_text import write_json
 from nightbus.cli.main import CommandFailed
 from nightbus.node.settings import Settings
 
@@ -22,11 +23,21 @@ def ask(
 ) -> dict[str, Any]:
     """GET `/_nightbus/<path>`. Raises NotRunning, or CommandFailed with what the node said."""
     url = f"{settings.endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
+    return _answer(settings, urllib.request.Request(url), timeout)  # noqa: S310 - always http, our own node
+
+
+def tell(settings: Settings, path: str, body: Mapping[str, Any], timeout: float = 10.0) -> dict[str, Any]:
+    """POST JSON to `/_nightbus/<path>`. Raises as `ask` does."""
+    url, data = f"{settings.endpoint}/_nightbus/{path}", write_json(body).encode()
+    return _answer(settings, urllib.request.Request(url, data), timeout)  # noqa: S310 - always http, our own node
+
+
+def _answer(settings: Settings, request: urllib.request.Request, timeout: float) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(url, timeout=timeout) as reply:  # noqa: S310 - always http, our own node
+        with urllib.request.urlopen(request, timeout=timeout) as reply:  # noqa: S310 - always http, our own node
             answer = json.load(reply)
     except urllib.error.HTTPError as error:
-        raise CommandFailed(_message(error)) from error
+        raise CommandFailed(message_of(error)) from error
     except (urllib.error.URLError, OSError) as error:
         raise NotRunning(
             f"no node answers at {settings.endpoint}; start one with: nightbus start", 3
@@ -46,7 +57,7 @@ def is_running(settings: Settings) -> bool:
         return False
 
 
-def _message(error: urllib.error.HTTPError) -> str:
+def message_of(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.load(error)["message"])
     except (ValueError, KeyError, TypeError):

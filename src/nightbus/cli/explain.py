@@ -1,19 +1,25 @@
-"""What became of an event, said to a person?"""
+"""What became of an event, or what would, said to a person?"""
 
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from nightbus.cli.client import ask
+from nightbus.cli.client import ask, tell
 from nightbus.cli.environment import chosen_account, chosen_region
+from nightbus.cli.main import CommandFailed
 from nightbus.node.settings import Settings
+
+_BAD_INPUT = 2
 
 
 def explain_event(
     settings: Settings, event_id: str, rule: str | None, region: str | None, as_json: bool
 ) -> None:
+    """An event that was put."""
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
     if rule:
         query["rule"] = rule
@@ -21,29 +27,99 @@ def explain_event(
     print(json.dumps(found, indent=2) if as_json else told(found))
 
 
+def explain_files(event: Path, pattern: Path, as_json: bool) -> bool:
+    """An event in a file against a pattern in a file, without a node; whether all match."""
+    from nightbus.bus.errors import InvalidPattern
+    from nightbus.bus.explain import explain, reason_told
+    from nightbus.bus.given_events import pattern_given
+    from nightbus.bus.patterns import parse_pattern
+
+    try:
+        parsed = parse_pattern(pattern_given(_text(pattern)))
+    except InvalidPattern as broken:
+        raise CommandFailed(f"{pattern}: {broken}", _BAD_INPUT) from None
+    reasons = [explain(parsed, one) for one in _events(event)]
+    answers = [{"matched": True} if one is None else reason_told(one) for one in reasons]
+    if as_json:
+        print(json.dumps(answers if len(answers) > 1 else answers[0], indent=2))
+    else:
+        for answer in answers:
+            print("✓ it matches" if answer["matched"] else f"✗ it does not match: {answer['why']}")
+    return all(answer["matched"] for answer in answers)
+
+
+def explain_unput(
+    settings: Settings, event: Path, bus: str | None, rule: str | None, region: str | None, as_json: bool
+) -> bool:
+    """An event in a file against a bus's rules, which it is not put onto; whether any rule matches each."""
+    given = {
+        "account": chosen_account(),
+        "region": chosen_region(region),
+        "bus": bus or "",
+        "rule": rule or "",
+    }
+    found = [tell(settings, "explain", {**given, "event": one}) for one in _events(event)]
+    if as_json:
+        print(json.dumps(found if len(found) > 1 else found[0], indent=2))
+    else:
+        print("\n".join(told(one) for one in found))
+    return all(any(rule["matched"] for rule in one["rules"]) for one in found)
+
+
+def _events(file: Path) -> list[dict[str, Any]]:
+    from nightbus.bus.given_events import NoEvent, events_given
+
+    try:
+        return events_given(_text(file))
+    except NoEvent as reason:
+        raise CommandFailed(f"{file}: {reason}", _BAD_INPUT) from None
+
+
+def _text(file: Path) -> str:
+    """A file's, or standard input's where it is `-`."""
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text()
+    except OSError as failure:
+        raise CommandFailed(f"{file} cannot be read: {failure.strerror}", _BAD_INPUT) from None
+    except UnicodeDecodeError:
+        raise CommandFailed(f"{file} cannot be read: it is not UTF-8", _BAD_INPUT) from None
+
+
 def told(found: dict[str, Any]) -> str:
     """The answer of `/_nightbus/explain` as text."""
     event = found["event"]
-    lines = [
-        f"Event {event['id']}  source {event['source']}, detail-type {event['detail-type']}, {event['time']}"
-    ]
+    named = ", ".join(f"{name} {event[name]}" for name in ("source", "detail-type") if name in event)
+    what = f"Event {event['id']}  {named}, {event['time']}" if "id" in event else f"Event  {named}"
+    lines = [what]
     if not found["rules"]:
         lines.append(f"Bus {found.get('bus', 'default')} has no rules, so nothing gets it.")
     for rule in found["rules"]:
-        lines += _rule_lines(rule)
+        lines += _rule_lines(rule, put="id" in event)
+    for other in found.get("elsewhere", ()):
+        place = f"bus {other['bus']}" + _foreign(found, other)
+        lines.append(f"  → it would match rule {other['rule']} on {place}: was it put onto the wrong bus?")
     return "\n".join(lines)
 
 
-def _rule_lines(rule: dict[str, Any]) -> list[str]:
+def _foreign(found: dict[str, Any], other: dict[str, Any]) -> str:
+    names = [name for name in ("account", "region") if other[name] != found[name]]
+    return "".join(f" of {name} {other[name]}" for name in names)
+
+
+def _rule_lines(rule: dict[str, Any], put: bool) -> list[str]:
     if not rule["matched"]:
         return [f"  ✗ {rule['rule']} did not match: {rule['why']}"]
-    lines = [f"  ✓ {rule['rule']} matched"]
+    lines = [f"  ✓ {rule['rule']} matched" if put else f"  ✓ {rule['rule']} matches"]
     for delivery in rule["deliveries"]:
         when = datetime.fromtimestamp(delivery["time"] / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
         error = f": {delivery['code']} {delivery['message']}" if delivery.get("code") else ""
+        dead = f"; now in {delivery['dead_letter']}" if delivery.get("dead_letter") else ""
         lines.append(
-            f"      {when}  attempt {delivery['attempt']} to {delivery['target']}  {delivery['outcome']}{error}"
+            f"      {when}  attempt {delivery['attempt']} to {delivery['target']}  "
+            f"{delivery['outcome']}{error}{dead}"
         )
-    if not rule["deliveries"]:
+    if "note" in rule:
+        lines.append(f"      {rule['note']}")
+    elif put and not rule["deliveries"]:
         lines.append("      nothing delivered yet")
     return lines

@@ -21,6 +21,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+events = typer.Typer(help="The events on the buses.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(events, name="events")
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on, 127.0.0.1 by default. [NIGHTBUS_HOST]")]
 Port = Annotated[
     int | None,
@@ -187,17 +190,62 @@ def deploy(
 
 @app.command()
 def explain(
-    event_id: Annotated[str, typer.Argument(help="The EventId that PutEvents answered.")],
+    event_id: Annotated[str | None, typer.Argument(help="The EventId that PutEvents answered.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
+    event: Annotated[
+        Path | None,
+        typer.Option(
+            help="An event that was not put: an envelope, or entries of PutEvents; - is standard input."
+        ),
+    ] = None,
+    pattern: Annotated[
+        Path | None, typer.Option(help="An event pattern to try on --event, without a node.")
+    ] = None,
+    bus: Annotated[
+        str | None, typer.Option(help="Whose rules to try on --event; the default bus's otherwise.")
+    ] = None,
     host: Host = None,
     port: Port = None,
     region: Region = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what became of an event: which rules matched, which did not and why, what was delivered."""
-    from nightbus.cli.explain import explain_event
+    """Say which rules an event matches, which not and why, and what became of it; 1 where --event matches none."""
+    from nightbus.cli import explain as explaining
 
-    explain_event(_settings(host, port), event_id, rule, region, as_json=json)
+    if (event_id is None) == (event is None):
+        raise CommandFailed("explain what? Give an event's id, or a file with --event", 2)
+    if pattern is not None and event is None:
+        raise CommandFailed("--pattern goes with --event; an event that was put is explained by its rules", 2)
+    settings = _settings(host, port)
+    if event_id is not None:
+        explaining.explain_event(settings, event_id, rule, region, as_json=json)
+        return
+    assert event is not None
+    if pattern is not None:
+        matched = explaining.explain_files(event, pattern, as_json=json)
+    else:
+        matched = explaining.explain_unput(settings, event, bus, rule, region, as_json=json)
+    raise typer.Exit(0 if matched else 1)
+
+
+@events.command()
+def tail(
+    bus: Annotated[str | None, typer.Option(help="Only this bus.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="Only events that match this event pattern.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Begin with those of the last 30s, 10m, 2h or 1d.")
+    ] = None,
+    host: Host = None,
+    port: Port = None,
+    region: Region = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, a line each.")] = False,
+) -> None:
+    """Show events as they come, which rules they match and what becomes of them; Ctrl-C ends it."""
+    from nightbus.cli.tail import tail_events
+
+    tail_events(_settings(host, port), bus, pattern, since, region, as_json=json)
 
 
 @app.command()

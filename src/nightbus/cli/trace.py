@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.2
 _QUIET_SECONDS = 1.0  # after the last delivery, for what a function may still publish
 _MOST_SHOWN = 200
+_WIDE = 1_000  # where lines are not broken for a person
 _STYLES = {"delivered": "green", "failed": "red", "will be tried again": "yellow"}
 
 
@@ -62,7 +63,9 @@ def _states(node: dict[str, Any]) -> list[str]:
 def _print(found: dict[str, Any]) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE
     for cause in reversed(found["caused_by"]):
         console.print(_cause(cause))
     console.print(_event_tree(found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -12,12 +13,14 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import event_id_time
 from nightbus.bus.envelope import SCHEDULED
 from nightbus.bus.errors import InvalidPattern
-from nightbus.bus.explain import explain
+from nightbus.bus.explain import explain, reason_told
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.delivery.history import Found, Placed, find_event
-from nightbus.delivery.rules import Rule, history_log, outcome_log, rule_arn, rules_of
+from nightbus.delivery.rules import RULE, Rule, history_log, outcome_log, rule_arn, rules_of
 from nightbus.store.interface import Store
+
+_MOST_ELSEWHERE = 10
 
 
 async def explain_event(store: Store, scope: Scope, event_id: str, only: str | None) -> dict[str, Any]:
@@ -25,6 +28,7 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     `deliveries` (attempts in order: `time` in UTC ms, `target`, `attempt`, `outcome`, `code`, `message`) when it
     matched, else `why` in a sentence and `path`, `actual`, `wanted`, `hint` of the first field that did not.
 
+    Where none matched, `elsewhere` names rules of other buses that would have.
     Rules are judged as they are now; a delivery that was made says that the rule matched then. Raises AwsError
     ResourceNotFoundException for an event or a rule that is not there.
     """
@@ -36,13 +40,68 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     names = sorted({*rules, *(outcome["rule"] for outcome in outcomes)})
     if only is not None:
         if only not in names:
-            raise AwsError("ResourceNotFoundException", f"Rule {only} does not exist on EventBus {bus}.")
+            raise await _no_rule(store, scope, bus, only)
         names = [only]
     told = []
     for name in names:
         mine = [outcome for outcome in outcomes if outcome["rule"] == name]
         told.append({"rule": name, **_judge(scope, rules.get(name), event, mine)})
-    return {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
+    found = {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
+    if only is None and not any(rule["matched"] for rule in told):
+        found["elsewhere"] = await _elsewhere(store, scope, bus, event)
+    return found
+
+
+async def explain_unput(
+    store: Store, scope: Scope, bus: str, event: dict[str, Any], only: str | None = None
+) -> dict[str, Any]:
+    """What the rules of a bus would make of an event that nobody has put; as `explain_event`, without deliveries."""
+    rules = {rule.name: rule for rule in await rules_of(store, scope, bus)}
+    if only is not None and only not in rules:
+        raise await _no_rule(store, scope, bus, only)
+    told = [
+        {"rule": name, **_judge(scope, rule, event, [])}
+        for name, rule in sorted(rules.items())
+        if only in (None, name)
+    ]
+    found = {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
+    if only is None and not any(rule["matched"] for rule in told):
+        found["elsewhere"] = await _elsewhere(store, scope, bus, event)
+    return found
+
+
+def explain_pattern(pattern: Any, event: dict[str, Any]) -> dict[str, Any]:
+    """The pattern's JSON, as a text or a value, against the event. Raises AwsError InvalidEventPatternException."""
+    try:
+        parsed = parse_pattern(pattern if isinstance(pattern, str) else write_json(pattern))
+    except InvalidPattern as broken:
+        raise AwsError("InvalidEventPatternException", str(broken)) from broken
+    reason = explain(parsed, event)
+    return {"event": event, **({"matched": True} if reason is None else reason_told(reason))}
+
+
+async def _no_rule(store: Store, scope: Scope, bus: str, name: str) -> AwsError:
+    """It is easily looked for on the wrong bus."""
+    others = [
+        record.value["EventBusName"]
+        for record in await store.list(scope, RULE)
+        if record.value["Name"] == name
+    ]
+    hint = f" It is on EventBus {', '.join(others)}, and the event is not." if others else ""
+    return AwsError("ResourceNotFoundException", f"Rule {name} does not exist on EventBus {bus}.{hint}")
+
+
+async def _elsewhere(store: Store, scope: Scope, bus: str, event: dict[str, Any]) -> list[dict[str, str]]:
+    """Rules of other buses that the event would match, had it been put there."""
+    found: list[dict[str, str]] = []
+    for place in await store.scopes(RULE):
+        rules = [Rule.of(record) for record in await store.list(place, RULE)]
+        others = [rule for rule in rules if (place, rule.bus) != (scope, bus)]
+        found += [
+            {"rule": rule.name, "bus": rule.bus, "account": place.account, "region": place.region}
+            for rule in matching_rules(others, event)
+        ]
+    return sorted(found, key=lambda one: tuple(one.values()))[:_MOST_ELSEWHERE]
 
 
 async def outcomes_of(store: Store, scope: Scope, accepted: Found, event_id: str) -> list[dict[str, Any]]:
@@ -52,16 +111,14 @@ async def outcomes_of(store: Store, scope: Scope, accepted: Found, event_id: str
     return placed + [orjson.loads(found.data) for found in written]
 
 
-def waiting_targets(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rules and targets that get the event, as the rules are now."""
+def matching_rules(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[Rule]:
+    """Those whose targets get the event, as the rules are now."""
     for rule in rules:
-        if rule.pattern is None or not rule.enabled or event["source"] == SCHEDULED:
+        if rule.pattern is None or not rule.enabled or event.get("source") == SCHEDULED:
             continue
-        try:
+        with suppress(InvalidPattern):
             if matches(parse_pattern(rule.pattern), event):
-                yield from ((rule.name, target) for target in rule.targets)
-        except InvalidPattern:
-            continue
+                yield rule
 
 
 def _placed(time: int, placed: Placed) -> dict[str, Any]:
@@ -95,7 +152,7 @@ def _judge(
         return {"matched": True, "deliveries": outcomes}
     if not rule.enabled:
         return {"matched": False, "why": "the rule is disabled"}
-    if event["source"] == SCHEDULED:
+    if event.get("source") == SCHEDULED and "id" in event:
         own = rule_arn(scope, rule.bus, rule.name) in event["resources"]
         why = "the rule has no targets" if own else "what a schedule makes is for its own rule only"
         return {"matched": False, "why": why}
@@ -106,20 +163,7 @@ def _judge(
     except InvalidPattern as broken:
         return {"matched": False, "why": str(broken)}
     if reason is not None:
-        wanted = ", ".join(str(one) for one in reason.wanted)
-        had = ", ".join(_shown(one) for one in reason.actual) or "nothing"
-        return {
-            "matched": False,
-            "why": f"{reason.path} is {had}, the rule wants {wanted}: {reason.hint}",
-            "path": reason.path,
-            "actual": list(reason.actual),
-            "wanted": list(reason.wanted),
-            "hint": reason.hint,
-        }
+        return reason_told(reason)
     if not rule.targets:
         return {"matched": True, "deliveries": [], "note": "the rule has no targets"}
     return {"matched": True, "deliveries": []}
-
-
-def _shown(value: Any) -> str:
-    return write_json(value)

@@ -182,6 +182,10 @@ class EventRouter(Protocol):
         """The bus's archives were changed in the store; go by the new ones from now on."""
         ...
 
+    async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
+        """The rules that would get an event of this text now."""
+        ...
+
     async def explain(self, scope: Scope, event_id: str, rule: str | None = None) -> dict[str, Any]:
         """What became of the event: `event`, and per rule matched or why not, with the deliveries' outcomes.
 

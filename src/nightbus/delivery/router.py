@@ -203,6 +203,9 @@ class Router:
             state.take(rules)
             return state
 
+    async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
+        return sorted((await self.bus(scope, bus)).index.match_json(text))
+
     async def explain(self, scope: Scope, event_id: str, rule: str | None = None) -> dict[str, Any]:
         return await explain_event(self._store, scope, event_id, rule)
 

@@ -15,7 +15,7 @@ from nightbus.aws.trace_header import segment_of
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import CHOICES, render_input
 from nightbus.delivery.causes import Publication, origin_of, publication_of, published_in
-from nightbus.delivery.explaining import find_accepted, outcomes_of, waiting_targets
+from nightbus.delivery.explaining import find_accepted, matching_rules, outcomes_of
 from nightbus.delivery.history import Found, find_event
 from nightbus.delivery.rules import Rule, rule_arn, rules_of
 from nightbus.store.interface import Store
@@ -88,7 +88,9 @@ class _Tree:
         rules = {rule.name: rule for rule in await rules_of(self._store, scope, found.bus)}
         outcomes = await outcomes_of(self._store, scope, found, event_id)
         targets: dict[tuple[str, str, str], list[dict[str, Any]]] = {
-            (rule, target["Id"], target["Arn"]): [] for rule, target in waiting_targets(rules.values(), event)
+            (rule.name, target["Id"], target["Arn"]): []
+            for rule in matching_rules(rules.values(), event)
+            for target in rule.targets
         }
         for one in outcomes:
             targets.setdefault((one["rule"], one["target"], one["arn"]), []).append(one)

@@ -1,7 +1,7 @@
 """What does a node answer beside AWS's APIs? The paths under `/_nightbus/`, JSON for the command line and probes.
 
 `health` says that it is ready, `status` what it holds, `explain` what became of an event, `trace` its
-whole way.
+whole way, `events/tail` what happens now.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from nightbus import __version__
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.bus.json_text import write_json
+from nightbus.bus.errors import InvalidPattern
+from nightbus.bus.json_text import parse_json, write_json
+from nightbus.bus.patterns import parse_pattern
+from nightbus.delivery.explaining import explain_pattern, explain_unput
+from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.delivery.tracing import trace_event
 from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
+from nightbus.node.tail import Wanted, tail
 from nightbus.services import SERVICES
 from nightbus.services.lambda_.code_links import resolve_link
 from nightbus.services.lambda_.log_lines import runs_of
@@ -32,7 +37,9 @@ Send = Callable[[Any], Awaitable[None]]
 _PREFIX = "/_nightbus/"
 _CODE = "/_nightbus/lambda-code/"
 _CERTIFICATE = "/_nightbus/sns/certificate.pem"
+_TAIL = "/_nightbus/events/tail"
 _CHUNK = 1024 * 1024
+_LARGEST = 2 * 1024 * 1024
 _KINDS = {
     "stacks": "cloudformation/stack",
     "functions": "lambda/function",
@@ -59,21 +66,26 @@ class Application:
             await self._send_code(scope, send)
         elif scope["type"] == "http" and scope["path"] == _CERTIFICATE:
             await self._send_certificate(scope, send)
+        elif scope["type"] == "http" and scope["path"] == _TAIL:
+            await self._stream(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(_PREFIX):
-            await self._answer(scope, send)
+            await self._answer(scope, receive, send)
         else:
             await self._node.gateway(scope, receive, send)
 
-    async def _answer(self, scope: AsgiScope, send: Send) -> None:
+    async def _answer(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         name = scope["path"][len(_PREFIX) :]
         route = self._routes.get(name)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         try:
             if route is None:
                 raise AwsError("NotFound", f"There is no {_PREFIX}{name}.", 404)
-            if scope["method"] not in ("GET", "HEAD"):
+            if scope["method"] == "POST" and name == "explain":
+                status, reply = 200, await self._explain_given(await _read_json(receive))
+            elif scope["method"] not in ("GET", "HEAD"):
                 raise AwsError("MethodNotAllowed", f"{_PREFIX}{name} answers GET.", 405)
-            status, reply = 200, await route(query)
+            else:
+                status, reply = 200, await route(query)
         except AwsError as error:
             status, reply = error.status, {"error": error.code, "message": error.message}
         await _send_json(scope, send, status, reply)
@@ -136,6 +148,47 @@ class Application:
         runs = functools.partial(runs_of, store)
         return await self._where_it_is(query, lambda scope, event: trace_event(store, scope, event, runs))
 
+    async def _explain_given(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Of an `event` that nobody has put: what `pattern`, or the rules of `bus`, or its `rule`, make of it."""
+        event = given.get("event")
+        if not isinstance(event, dict):
+            raise AwsError("ValidationException", "Which event? Give its JSON object as `event`.")
+        if "pattern" in given:
+            return explain_pattern(given["pattern"], event)
+        texts = {name: _text_of(given, name) for name in ("account", "region", "bus", "rule")}
+        scope = Scope(texts["account"] or DEFAULT_ACCOUNT, texts["region"] or "us-east-1")
+        store = self._node.store
+        return await explain_unput(store, scope, texts["bus"] or DEFAULT_BUS, event, texts["rule"] or None)
+
+    async def _stream(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Lines of JSON until the client goes, or the node stops."""
+        try:
+            wanted = self._wanted(dict(parse_qsl(scope["query_string"].decode("latin-1"))))
+        except AwsError as error:
+            await _send_json(scope, send, error.status, {"error": error.code, "message": error.message})
+            return
+        headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        sending = asyncio.create_task(_send_lines(tail(self._node.platform, wanted), send))
+        ends = [asyncio.create_task(_gone(receive)), asyncio.create_task(self._node.ending.wait())]
+        await asyncio.wait({sending, *ends}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (sending, *ends):
+            task.cancel()
+        await asyncio.gather(sending, *ends, return_exceptions=True)
+        await send({"type": "http.response.body", "body": b""})
+
+    def _wanted(self, query: dict[str, str]) -> Wanted:
+        """`account`, `region`, `bus`, `pattern`, and `since`: UTC ms, or now. Raises AwsError."""
+        try:
+            since = int(query.get("since") or self._node.clock.now_ms())
+            pattern = parse_pattern(query["pattern"]) if query.get("pattern") else None
+        except InvalidPattern as broken:
+            raise AwsError("InvalidEventPatternException", str(broken)) from broken
+        except ValueError as broken:
+            raise AwsError("ValidationException", "`since` must be UTC milliseconds.") from broken
+        scope = Scope(query.get("account", DEFAULT_ACCOUNT), query.get("region", "us-east-1"))
+        return Wanted(scope, query.get("bus", ""), since, pattern)
+
     async def _where_it_is(
         self, query: dict[str, str], look: Callable[[Scope, str], Awaitable[dict[str, Any]]]
     ) -> dict[str, Any]:
@@ -151,6 +204,43 @@ class Application:
             except AwsError as error:
                 missing = missing or error
         raise missing or AwsError("ResourceNotFoundException", f"Event {event_id} does not exist.")
+
+
+async def _send_lines(lines: AsyncIterator[dict[str, Any]], send: Send) -> None:
+    async for line in lines:
+        await send(
+            {"type": "http.response.body", "body": write_json(line).encode() + b"\n", "more_body": True}
+        )
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _read_json(receive: Receive) -> dict[str, Any]:
+    """Raises AwsError where the body is no JSON object, or too long for an event and a pattern."""
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > _LARGEST:
+            raise AwsError("ValidationException", "The request is too large.", 413)
+    try:
+        value = parse_json(body.decode())
+    except ValueError as broken:
+        raise AwsError("ValidationException", f"The request is not JSON: {broken}") from broken
+    if not isinstance(value, dict):
+        raise AwsError("ValidationException", "The request must be a JSON object.")
+    return value
+
+
+def _text_of(given: Mapping[str, Any], name: str) -> str:
+    value = given.get(name) or ""
+    if not isinstance(value, str):
+        raise AwsError("ValidationException", f"`{name}` must be a string.")
+    return value
 
 
 async def _send_json(scope: AsgiScope, send: Send, status: int, reply: Mapping[str, Any]) -> None:

@@ -69,6 +69,7 @@ class Node:
         self.clock = SystemClock()
         self.started_ms = self.clock.now_ms()
         self._tasks: list[asyncio.Task[None]] = []
+        self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
 
     async def start(self) -> None:
         """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse."""

@@ -101,6 +101,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         _collect_less()
 
     def stop() -> None:
+        node.ending.set()
         server.should_exit = True
 
     server = _Server(config, listening)

@@ -1,0 +1,61 @@
+"""What events does somebody mean who gives one as a file? An envelope, or what PutEvents takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.bus.json_text import parse_json, write_json
+
+_ENTRY = ("Source", "DetailType", "Detail")
+
+
+class NoEvent(ValueError):
+    """The text says why it is none."""
+
+
+def events_given(text: str) -> list[dict[str, Any]]:
+    """An envelope or a part of one; or entries of PutEvents: one, a list, or its whole input. Raises NoEvent."""
+    try:
+        value = parse_json(text)
+    except ValueError as broken:
+        raise NoEvent(f"it is not JSON: {broken}") from None
+    if isinstance(value, Mapping) and isinstance(value.get("Entries"), list):
+        value = value["Entries"]
+    found = [_event(one) for one in (value if isinstance(value, list) else [value])]
+    if not found:
+        raise NoEvent("it holds no event")
+    return found
+
+
+def _event(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise NoEvent("an event must be a JSON object")
+    if not any(name in value for name in _ENTRY):
+        return dict(value)
+    try:
+        detail = parse_json(value.get("Detail") or "{}")
+    except (ValueError, TypeError, AttributeError):
+        detail = None
+    if not isinstance(detail, Mapping):
+        raise NoEvent("Detail of an entry must be a JSON object, as a string")
+    return {
+        "source": value.get("Source", ""),
+        "detail-type": value.get("DetailType", ""),
+        "resources": list(value.get("Resources") or ()),
+        "detail": detail,
+    }
+
+
+def pattern_given(text: str) -> str:
+    """An event pattern's JSON, or a rule's with `EventPattern` in it."""
+    try:
+        value = parse_json(text)
+    except ValueError:
+        return text  # the pattern's own parser says what is wrong with it
+    inner = value.get("EventPattern") if isinstance(value, Mapping) else None
+    if isinstance(inner, str):
+        return inner
+    if isinstance(inner, Mapping):
+        return write_json(inner)
+    return text
