@@ -117,7 +117,7 @@ def _add_target(branch: Tree, target: dict[str, Any]) -> None:
     for run in target.get("runs", ()):
         lines = place.add(Text.assemble(("log ", "dim"), (f"request {run['request_id']}", "dim")))
         for line in run["log"]:
-            lines.add(Text(f"{_clock(line['time'])}  {line['message']}"))
+            lines.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
     for child in target.get("events", ()):
         place.add(_event_tree(child))
 
