@@ -50,8 +50,16 @@ class Traffic:
     """Publishers and a consumer on one running node, until it dies or `budget` requests are acknowledged."""
 
     def __init__(
-        self, node: RunningNode, ledger: Ledger, seed: int, budget: int, publishers: int = 2
+        self,
+        node: RunningNode,
+        ledger: Ledger,
+        seed: int,
+        budget: int,
+        publishers: int = 2,
+        entry: Callable[[int], dict[str, str]] = platform.entry,
+        consuming: bool = True,
     ) -> None:
+        self._entry = entry
         self._node = node
         self._ledger = ledger
         self._left = budget
@@ -60,7 +68,7 @@ class Traffic:
         self._failures: list[BaseException] = []
         works: list[Callable[[], None]] = [
             *(partial(self._publish, random.Random(f"{seed}/{at}")) for at in range(publishers)),
-            self._consume,
+            *([self._consume] if consuming else []),
         ]
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._guarded, args=(work,), daemon=True) for work in works]
@@ -99,7 +107,7 @@ class Traffic:
         try:
             while self._take():
                 request = self._ledger.begin(chance.randint(1, _MOST_ENTRIES))
-                reply = wire.call("PutEvents", {"Entries": [platform.entry(n) for n in request.numbers]})
+                reply = wire.call("PutEvents", {"Entries": [self._entry(n) for n in request.numbers]})
                 assert reply["FailedEntryCount"] == 0, reply
                 request.acknowledged = True
                 with self._changed:
