@@ -75,6 +75,14 @@ def merged(kind: str, standing: Mapping[str, Any], given: Mapping[str, Any]) -> 
         auth[scheme]["ClientParameters"] = {**old["ClientParameters"], **new["ClientParameters"]}
     if _INVOCATION not in given and _INVOCATION in standing:
         auth[_INVOCATION] = standing[_INVOCATION]
+    return _without_empty(auth, scheme)
+
+
+def _without_empty(auth: dict[str, Any], scheme: str) -> dict[str, Any]:
+    """HTTP parameters that are given as none at all are taken away."""
+    for place, name in ((auth, _INVOCATION), (auth[scheme], "OAuthHttpParameters")):
+        if name in place and not place[name]:
+            del place[name]
     return auth
 
 

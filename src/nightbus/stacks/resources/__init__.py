@@ -5,7 +5,10 @@ from __future__ import annotations
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
 from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
+from nightbus.stacks.resources.events_api_destination import EventsApiDestination
 from nightbus.stacks.resources.events_archive import EventsArchive
+from nightbus.stacks.resources.events_connection import EventsConnection
+from nightbus.stacks.resources.events_endpoint import EventsEndpoint
 from nightbus.stacks.resources.events_event_bus import EventsEventBus
 from nightbus.stacks.resources.events_event_bus_policy import EventsEventBusPolicy
 from nightbus.stacks.resources.events_rule import EventsRule
@@ -31,7 +34,10 @@ from nightbus.stacks.resources.sqs_queue_policy import SQS_QUEUE_INLINE_POLICY, 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::CloudFormation::Stack": CloudFormationStack(),
     "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
+    "AWS::Events::ApiDestination": EventsApiDestination(),
     "AWS::Events::Archive": EventsArchive(),
+    "AWS::Events::Connection": EventsConnection(),
+    "AWS::Events::Endpoint": EventsEndpoint(),
     "AWS::Events::EventBus": EventsEventBus(),
     "AWS::Events::EventBusPolicy": EventsEventBusPolicy(),
     "AWS::Events::Rule": EventsRule(),

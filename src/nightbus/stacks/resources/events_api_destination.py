@@ -1,0 +1,66 @@
+"""AWS::Events::ApiDestination"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.names import generated_name
+from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.values import chosen, whole_number
+
+_LONGEST_NAME = 64
+_REQUIRED = ("ConnectionArn", "HttpMethod", "InvocationEndpoint")
+_SETTINGS = (*_REQUIRED, "Description", "InvocationRateLimitPerSecond")
+_WITHOUT = {"Description": "", "InvocationRateLimitPerSecond": 300}
+
+
+class EventsApiDestination:
+    type_name = "AWS::Events::ApiDestination"
+    properties = frozenset({*_SETTINGS, "Name"})
+    required = frozenset(_REQUIRED)
+    replace_on = frozenset({"Name"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        given = properties.get("Name")
+        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        request = _request(properties)
+        try:
+            await ctx.operation("events", "CreateApiDestination", Name=name, **request)
+        except AwsError as error:
+            if not is_there_already(error) or not await _is_this(str(name), request, ctx):
+                raise
+        return await _described(str(name), ctx)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        await ctx.operation(
+            "events", "UpdateApiDestination", Name=physical_id, **{**_WITHOUT, **_request(new)}
+        )
+        return await _described(physical_id, ctx)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("events", "DeleteApiDestination", Name=physical_id)
+
+
+def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return chosen(properties, *_SETTINGS, kinds={"InvocationRateLimitPerSecond": whole_number})
+
+
+async def _is_this(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
+    """An API destination has no tags; one that is exactly this one was made before a crash."""
+    found = await ctx.operation("events", "DescribeApiDestination", Name=name)
+    wanted = {**_WITHOUT, **request}
+    return all((found.get(key) or None) == (wanted.get(key) or None) for key in _SETTINGS)
+
+
+async def _described(name: str, ctx: ResourceContext) -> Resource:
+    found = await ctx.operation("events", "DescribeApiDestination", Name=name)
+    arn = found["ApiDestinationArn"]
+    return Resource(name, {"Arn": arn, "ArnForPolicy": arn.rpartition("/")[0]})
