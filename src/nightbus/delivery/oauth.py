@@ -25,7 +25,14 @@ _MOST_SHOWN = 200
 
 
 class NoToken(Exception):
-    """The authorization endpoint gave none; the text says why, without what was sent there."""
+    """The authorization endpoint gave none; the text says why, without what was sent there.
+
+    `passing`: it may well give one a little later.
+    """
+
+    def __init__(self, text: str, passing: bool = False) -> None:
+        super().__init__(text)
+        self.passing = passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ async def fetch_token(connection: Connection, http: HttpClient, now_ms: int) -> 
     try:
         reply = await http.send(_request(connection.auth["OAuthParameters"]), _SECONDS)
     except Unreachable as broken:
-        raise NoToken(f"the authorization endpoint cannot be reached: {broken}") from None
+        raise NoToken(f"the authorization endpoint cannot be reached: {broken}", passing=True) from None
     return _token(reply, now_ms)
 
 
@@ -75,11 +82,13 @@ def _token(reply: Reply, now_ms: int) -> Token:
     except ValueError:
         answer = None
     if not isinstance(answer, Mapping):
-        raise NoToken(f"the authorization endpoint answered HTTP {reply.status}, and no JSON object")
+        text = f"the authorization endpoint answered HTTP {reply.status}, and no JSON object"
+        raise NoToken(text, _is_passing(reply.status))
     value = answer.get("access_token")
     if not 200 <= reply.status < 300 or not isinstance(value, str) or not value:
         told = str(answer.get("error_description") or answer.get("error") or "no access_token in its answer")
-        raise NoToken(f"the authorization endpoint answered HTTP {reply.status}: {told[:_MOST_SHOWN]}")
+        text = f"the authorization endpoint answered HTTP {reply.status}: {told[:_MOST_SHOWN]}"
+        raise NoToken(text, _is_passing(reply.status))
     try:
         lasts = int(float(answer.get("expires_in") or 0) * 1000)
     except (TypeError, ValueError, OverflowError):
@@ -87,6 +96,10 @@ def _token(reply: Reply, now_ms: int) -> Token:
     kind = str(answer.get("token_type") or "Bearer")
     # RFC 6749, 7.1: the type's name is not case-sensitive, and some servers that say "bearer" want "Bearer".
     return Token(value, "Bearer" if kind.lower() == "bearer" else kind, now_ms + (lasts or _WITHOUT_END_MS))
+
+
+def _is_passing(status: int) -> bool:
+    return status == 429 or status >= 500
 
 
 class Tokens:

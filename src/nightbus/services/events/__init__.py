@@ -8,6 +8,7 @@ from nightbus.services.events import (
     archive_sizes,
     archives,
     buses,
+    connection_authorizing,
     connections,
     endpoints,
     history,
@@ -90,4 +91,5 @@ WORKERS: list[Worker] = [
     replaying.run_replays,
     replaying.forget_replays,
     schedules.run_schedules,
+    connection_authorizing.authorize_connections,
 ]

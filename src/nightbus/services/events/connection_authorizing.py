@@ -1,19 +1,102 @@
 """Who fetches the first token of a connection with OAuth? A worker, so that CreateConnection need not wait for it.
 
 What is to be authorised is an item of one queue, put there by the commit that writes the connection; a restart finds
-it there. An item whose authorisation is not the record's any more was overtaken by a later update.
+it there. An item whose authorisation is not the record's any more was overtaken by a later change.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from typing import Any
+
 import orjson
 
-from nightbus.services.context import Context
-from nightbus.store.interface import SYSTEM, Enqueue
+from nightbus.aws.calls import Scope
+from nightbus.delivery.connections import AUTHORIZED, CONNECTION, Connection, opened
+from nightbus.delivery.oauth import NoToken, fetch_token
+from nightbus.services.context import Context, Platform
+from nightbus.store.interface import (
+    SYSTEM,
+    Acknowledge,
+    Change,
+    Conflict,
+    Enqueue,
+    GiveBack,
+    Item,
+    PutRecord,
+    Record,
+)
+from nightbus.store.vault import VaultClosed
 
-AUTHORIZING = "AUTHORIZING"
+log = logging.getLogger("nightbus.events")
+
+AUTHORIZING, DEAUTHORIZED = "AUTHORIZING", "DEAUTHORIZED"
 QUEUE = "events/connection-authorizations"
+_AT_ONCE = 16
+_LEASE_MS = 60_000
+_WAIT_SECONDS = 60.0
+_PAUSES_MS = (1_000, 4_000, 15_000)  # while the authorization endpoint is out of reach or in trouble
+_LONGEST_REASON = 512
 
 
 def to_authorize(ctx: Context, name: str, authorization: str) -> Enqueue:
     return Enqueue(SYSTEM, QUEUE, orjson.dumps([list(ctx.scope), name, authorization]), ctx.now_ms())
+
+
+async def authorize_connections(platform: Platform) -> None:
+    """A worker. Endpoints that are slow hold up nobody else's: each has a task of its own."""
+    async with asyncio.TaskGroup() as tasks:
+        free = asyncio.Semaphore(_AT_ONCE)
+        while True:
+            await free.acquire()
+            items = await platform.store.lease(SYSTEM, QUEUE, 1, _LEASE_MS, _WAIT_SECONDS)
+            if not items:
+                free.release()
+            for item in items:
+                tasks.create_task(_authorize(platform, item)).add_done_callback(lambda _: free.release())
+
+
+async def _authorize(platform: Platform, item: Item) -> None:
+    place, name, authorization = orjson.loads(item.data)
+    scope = Scope(*place)
+    record = await platform.store.get(scope, CONNECTION, name)
+    if record is None or record.value.get("Authorization") != authorization:
+        await platform.store.commit(Acknowledge(item.id))
+        return
+    try:
+        await platform.store.commit(*await _attempt(platform, scope, record, item))
+    except Conflict:  # changed meanwhile, be it only its description
+        platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms())
+
+
+async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item) -> list[Change]:
+    now = platform.clock.now_ms()
+    try:
+        connection = await opened(platform.vault, scope, record)
+    except VaultClosed as closed:
+        log.error("%s", closed)
+        return _ended(scope, record, item, DEAUTHORIZED, "The connection's secrets cannot be opened.")
+    try:
+        await fetch_token(connection, platform.http, now)
+    except NoToken as reason:
+        if reason.passing and item.attempt <= len(_PAUSES_MS):
+            return [GiveBack(item.id, now + _PAUSES_MS[item.attempt - 1])]
+        told = _told(reason, connection)
+        log.warning("connection %s is not authorized: %s", connection.arn, told)
+        return _ended(scope, record, item, DEAUTHORIZED, told)
+    return _ended(scope, record, item, AUTHORIZED, "", LastAuthorizedTime=now)
+
+
+def _told(reason: NoToken, connection: Connection) -> str:
+    """Some servers repeat in their refusals what they were sent."""
+    secret = connection.auth["OAuthParameters"]["ClientParameters"]["ClientSecret"]
+    return f"No access token: {reason}".replace(secret, "***")[:_LONGEST_REASON]
+
+
+def _ended(scope: Scope, record: Record, item: Item, state: str, reason: str, **further: Any) -> list[Change]:
+    value = {**record.value, "State": state, **further}
+    del value["Authorization"]
+    if reason:
+        value["StateReason"] = reason
+    return [PutRecord(scope, CONNECTION, record.key, value, expect=record.revision), Acknowledge(item.id)]

@@ -18,7 +18,7 @@ from nightbus.aws.pagination import page
 from nightbus.delivery.connections import AUTHORIZED, CONNECTION, connection_arn, opened
 from nightbus.services.context import Context
 from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, refuse_private, shown
-from nightbus.services.events.connection_authorizing import AUTHORIZING, to_authorize
+from nightbus.services.events.connection_authorizing import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import concurrent, invalid_token, shown_time
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
 from nightbus.store.vault import VaultClosed
@@ -194,7 +194,7 @@ async def deauthorize_connection(ctx: Context, *, name: str) -> dict[str, Any]:
     kept = _without_authorization(record.value)
     if "LastAuthorizedTime" in record.value:
         kept["LastAuthorizedTime"] = record.value["LastAuthorizedTime"]
-    value = {**kept, "State": "DEAUTHORIZED", "LastModifiedTime": ctx.now_ms()}
+    value = {**kept, "State": DEAUTHORIZED, "LastModifiedTime": ctx.now_ms()}
     updated = Record(name, value, record.revision)
     try:
         await _save(ctx, updated)
