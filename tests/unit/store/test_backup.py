@@ -19,6 +19,7 @@ from nightbus.store.backup import BackupFailed, back_up, restore
 from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord, ReleaseBlob
 from nightbus.store.schema import connect, prepare
 from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 HERE = Scope("111111111111", "eu-west-1")
 
@@ -220,3 +221,10 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "b.tar", plain("nightbus.db", bytes(data)))
     with pytest.raises((BackupFailed, sqlite3.Error)):
         restore(tmp_path / "b.tar", tmp_path / "again")
+
+
+async def test_the_key_of_the_vault_goes_along(store: SqliteStore, tmp_path: Path) -> None:
+    sealed = Vault(tmp_path / "data").seal(b"hunter")
+    back_up(tmp_path / "data", tmp_path / "b.tar")
+    restore(tmp_path / "b.tar", tmp_path / "again")
+    assert Vault(tmp_path / "again").open(sealed) == b"hunter"
