@@ -25,6 +25,7 @@ from nightbus.stacks.records import (
     put_stack,
 )
 from nightbus.store.interface import Change, PutRecord, Store
+from nightbus.store.vault import Vault
 
 SCOPE = Scope("000000000000", "us-east-1")
 CALL = Call(SCOPE, Caller.root(SCOPE.account), "http://127.0.0.1:4566")
@@ -116,13 +117,14 @@ class Rig:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.world = World()
+        self.vault = Vault()
         self.types = {"Test::A::Thing": Thing(self.world)}
-        self.records = StackRecords(store, SCOPE)
+        self.records = StackRecords(store, SCOPE, self.vault)
         self.engine = self.new_engine(store)
         self.stack_id = ""
 
     def new_engine(self, store: Any) -> Engine:
-        return Engine(store, SystemClock(), NoOperations(), self.types)
+        return Engine(store, SystemClock(), NoOperations(), self.vault, self.types)
 
     def deployment(self, resources: Mapping[str, Any], **sections: Any) -> Deployment:
         tags = sections.pop("tags", {})
@@ -142,7 +144,7 @@ class Rig:
         await self.store.commit(
             put_stack(SCOPE, stack, 0),
             PutRecord(SCOPE, NAME, name, {"stack_id": stack.id}, expect=0),
-            put_deployment(SCOPE, stack, deployment),
+            await put_deployment(self.vault, SCOPE, stack, deployment),
             stack_event(SCOPE, stack, 1, stack.status, "User Initiated"),
         )
         await self.engine.start(SCOPE, stack.id, CALL)
@@ -155,7 +157,9 @@ class Rig:
         deployment.imports = (await self._plan(stack, deployment)).imports
         stack.status, stack.target, stack.on_failure = "UPDATE_IN_PROGRESS", deployment.id, on_failure
         stack.cancelled = False
-        await self.store.commit(put_stack(SCOPE, stack), put_deployment(SCOPE, stack, deployment))
+        await self.store.commit(
+            put_stack(SCOPE, stack), await put_deployment(self.vault, SCOPE, stack, deployment)
+        )
         await self.engine.start(SCOPE, stack.id, CALL)
 
     async def begin(self, status: str, **fields: Any) -> None:

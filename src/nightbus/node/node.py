@@ -80,11 +80,11 @@ class Node:
         operations = OperationRegistry()
         log_sink = LogWriter(store, self.clock)
         self.functions = Runner(self.folder / "functions", self.clock, log_sink, credentials, self.endpoint)
-        self.stacks = Engine(store, self.clock, operations)
+        vault, http = Vault(None if self._temporary else self.folder), HttpClient()
+        self.stacks = Engine(store, self.clock, operations, vault)
         backlog, buses = Backlog(), Buses(store)
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
-        vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         invoker = ApiInvoker(store, vault, http, self.clock)
         self.dispatcher = Dispatcher(
             store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, invoker, buses

@@ -14,6 +14,7 @@ from nightbus.stacks.records import STACK, Stack
 from nightbus.stacks.retention import forget, is_forgotten
 from nightbus.stacks.work import Work
 from nightbus.store.interface import Store
+from nightbus.store.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +38,13 @@ class Engine:
         store: Store,
         clock: Clock,
         operations: Operations,
+        vault: Vault,
         types: Mapping[str, ResourceType] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._operations = operations
+        self._vault = vault
         self._types = types
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -87,7 +90,7 @@ class Engine:
     async def _run(self, scope: Scope, stack_id: str, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
-        work = Work(self._store, self._clock, self._operations, self._known_types(), scope)
+        work = Work(self._store, self._clock, self._operations, self._vault, self._known_types(), scope)
         await work.open(stack_id)
         try:
             await run(work)

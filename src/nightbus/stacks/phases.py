@@ -19,7 +19,6 @@ from nightbus.stacks.records import (
     StackResource,
     drop_deployment,
     drop_resource,
-    put_resource,
 )
 from nightbus.stacks.removal import Removal, sweep
 from nightbus.stacks.resolution import StackValues, conditions_held, evaluator, outputs_of, wanted
@@ -90,7 +89,7 @@ async def _reached(work: Work, deployment: Deployment, outputs: list[dict[str, s
         changes.append(drop_deployment(work.scope, stack, superseded))
     created = stack.status == "CREATE_IN_PROGRESS"
     if created:
-        changes += [put_resource(work.scope, stack, _settled(one)) for one in work.resources.values()]
+        changes += [await work.kept(_settled(one)) for one in work.resources.values()]
     await work.turn(
         "CREATE_COMPLETE" if created else "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
         "",
@@ -130,7 +129,7 @@ async def cleanup(work: Work) -> None:
     await Removal(work).run(gone)
     await sweep(work, [name for name in work.resources if name in chosen])
     stay = [_settled(resource) for name, resource in work.resources.items() if name in chosen]
-    changes: list[Change] = [put_resource(work.scope, work.stack, resource) for resource in stay]
+    changes: list[Change] = [await work.kept(resource) for resource in stay]
     changes += [drop_resource(work.scope, work.stack, name) for name in gone]
     await work.turn("UPDATE_COMPLETE", "", *changes)
 

@@ -13,7 +13,9 @@ from typing import Any, Generic, Self, TypeVar
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.ids import new_uuid
+from nightbus.stacks.secrecy import open_deployment, open_resource, seal_deployment, seal_resource
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, Store
+from nightbus.store.vault import Vault
 
 T = TypeVar("T")
 
@@ -213,16 +215,18 @@ def put_stack(scope: Scope, stack: Stack, expect: int | None = None) -> PutRecor
     return PutRecord(scope, STACK, stack.key, asdict(stack), expect)
 
 
-def put_resource(scope: Scope, stack: Stack, resource: StackResource) -> PutRecord:
-    return PutRecord(scope, RESOURCE, f"{stack.key}/{resource.logical_id}", asdict(resource))
+async def put_resource(vault: Vault, scope: Scope, stack: Stack, resource: StackResource) -> PutRecord:
+    value = await seal_resource(vault, asdict(resource))
+    return PutRecord(scope, RESOURCE, f"{stack.key}/{resource.logical_id}", value)
 
 
 def drop_resource(scope: Scope, stack: Stack, logical_id: str) -> DeleteRecord:
     return DeleteRecord(scope, RESOURCE, f"{stack.key}/{logical_id}")
 
 
-def put_deployment(scope: Scope, stack: Stack, deployment: Deployment) -> PutRecord:
-    return PutRecord(scope, DEPLOYMENT, f"{stack.key}/{deployment.id}", asdict(deployment))
+async def put_deployment(vault: Vault, scope: Scope, stack: Stack, deployment: Deployment) -> PutRecord:
+    value = await seal_deployment(vault, asdict(deployment))
+    return PutRecord(scope, DEPLOYMENT, f"{stack.key}/{deployment.id}", value)
 
 
 def drop_deployment(scope: Scope, stack: Stack, deployment: str) -> DeleteRecord:
@@ -244,9 +248,10 @@ class Kept(Generic[T]):
 class StackRecords:
     """Reads one scope's records; writing is `Store.commit` with the changes above."""
 
-    def __init__(self, store: Store, scope: Scope) -> None:
+    def __init__(self, store: Store, scope: Scope, vault: Vault) -> None:
         self._store = store
         self._scope = scope
+        self._vault = vault
 
     async def stack(self, name_or_id: str) -> Kept[Stack] | None:
         """By id also when it is deleted, by name only while it is there."""
@@ -269,14 +274,14 @@ class StackRecords:
 
     async def resources(self, stack: Stack) -> dict[str, StackResource]:
         records = await self._store.list(self._scope, RESOURCE, prefix=f"{stack.key}/")
-        found = [StackResource.read(record.value) for record in records]
+        found = [StackResource.read(await open_resource(self._vault, record.value)) for record in records]
         return {resource.logical_id: resource for resource in found}
 
     async def deployment(self, stack: Stack, id: str) -> Deployment:
         record = await self._store.get(self._scope, DEPLOYMENT, f"{stack.key}/{id}")
         if record is None:
             raise LookupError(f"the stack {stack.id} has no deployment {id}")
-        return Deployment(**record.value)
+        return Deployment(**await open_deployment(self._vault, record.value))
 
     async def change_set(self, key: str) -> Kept[ChangeSet] | None:
         return _change_set(await self._store.get(self._scope, CHANGE_SET, key))

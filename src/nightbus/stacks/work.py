@@ -19,7 +19,9 @@ from nightbus.stacks.records import (
     put_resource,
     put_stack,
 )
+from nightbus.stacks.secrecy import masked
 from nightbus.store.interface import Change, Conflict, PutRecord, Store
+from nightbus.store.vault import Vault
 
 _FAILURES = ("ROLLBACK", "FAILED")
 
@@ -32,15 +34,17 @@ class Work:
         store: Store,
         clock: Clock,
         operations: Operations,
+        vault: Vault,
         types: Mapping[str, ResourceType],
         scope: Scope,
     ) -> None:
         self.store = store
         self.clock = clock
         self.operations = operations
+        self.vault = vault
         self.types = types
         self.scope = scope
-        self.records = StackRecords(store, scope)
+        self.records = StackRecords(store, scope, vault)
         self.resources: dict[str, StackResource] = {}
         self.tags: dict[str, str] = {}
         self.interrupted = False
@@ -94,12 +98,15 @@ class Work:
         events = [
             resource_event(
                 self.scope, self.stack, resource, now, status, reason,
-                physical_id=physical_id, properties=properties,
+                physical_id=physical_id, properties=masked(resource.type, properties),
             )
             for status, reason in told
         ]  # fmt: skip
-        await self.store.commit(put_resource(self.scope, self.stack, resource), *events)
+        await self.store.commit(await self.kept(resource), *events)
         self.resources[resource.logical_id] = resource
+
+    async def kept(self, resource: StackResource) -> PutRecord:
+        return await put_resource(self.vault, self.scope, self.stack, resource)
 
     async def turn(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
         """The stack's next state, with its event and everything that changes with it, in one commit."""

@@ -26,7 +26,7 @@ _CLOUDFORMATION = "cloudformation.amazonaws.com"
 
 
 def records(ctx: Context) -> StackRecords:
-    return StackRecords(ctx.store, ctx.scope)
+    return StackRecords(ctx.store, ctx.scope, ctx.platform.vault)
 
 
 def missing(name: str) -> AwsError:

@@ -108,7 +108,7 @@ async def create_change_set(
     if is_new:
         stack.description = proposal.template.description
         await keep_new(ctx, stack, None)
-    kept = [put_deployment(ctx.scope, stack, deployment)] if deployment else []
+    kept = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
     await ctx.store.commit(put_change_set(ctx.scope, change_set), *kept)
     return {"Id": change_set.id, "StackId": stack.id}
 

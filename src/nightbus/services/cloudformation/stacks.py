@@ -106,7 +106,7 @@ async def new_stack(
 
 async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None) -> None:
     """Raises AwsError AlreadyExistsException when another request took the name meanwhile."""
-    changes = [put_deployment(ctx.scope, stack, deployment)] if deployment else []
+    changes = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
     try:
         await ctx.store.commit(
             PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=0),
@@ -189,7 +189,7 @@ async def begin_update(
         stack,
         "UPDATE_IN_PROGRESS",
         unchanged,
-        put_deployment(ctx.scope, stack, deployment),
+        await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment),
         token=token,
         target=deployment.id,
         updated=ctx.now_ms(),

@@ -1,0 +1,91 @@
+"""What of a stack must not lie in the store as it is? It is sealed there by the node's vault, and masked in events.
+
+The values of parameters with NoEcho, and the properties that hold secrets or the parameters of a nested stack. What a
+template itself says is no secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from nightbus.stacks.parameters import MASK, is_secret
+from nightbus.stacks.template import Template
+from nightbus.store.vault import Vault, VaultClosed
+
+log = logging.getLogger(__name__)
+
+_PROPERTIES = {"AWS::Events::Connection": "AuthParameters", "AWS::CloudFormation::Stack": "Parameters"}
+_SEALED = "Nightbus::Sealed"
+
+
+def masked(type_name: str, properties: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """As events tell of them."""
+    if properties is None:
+        return None
+    name = _PROPERTIES.get(type_name, "")
+    return {**properties, name: MASK} if name in properties else dict(properties)
+
+
+async def seal_resource(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
+    """`value` is a resource's record, and is changed."""
+    return await _each(value, lambda one: {_SEALED: vault.seal(json.dumps(one).encode())}, is_sealed=False)
+
+
+async def open_resource(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
+    """A property whose key is lost is left out, so that the next update sets it."""
+    return await _each(value, lambda one: _opened(vault, one[_SEALED]), is_sealed=True)
+
+
+async def _each(value: dict[str, Any], change: Callable[[Any], Any], is_sealed: bool) -> dict[str, Any]:
+    name = _PROPERTIES.get(value["type"], "")
+    for properties in _all_properties(value) if name else ():
+        one = properties.get(name)
+        if one is None or (isinstance(one, dict) and _SEALED in one) != is_sealed:
+            continue
+        properties[name] = await asyncio.to_thread(change, one)
+        if properties[name] is None:
+            del properties[name]
+    return value
+
+
+def _all_properties(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for made in (value["current"], value["previous"], value["pending"], *value["garbage"]):
+        if made:
+            yield made["properties"]
+
+
+def _opened(vault: Vault, sealed: str) -> Any:
+    try:
+        return json.loads(vault.open(sealed))
+    except VaultClosed as closed:
+        log.error("a secret of a stack is lost: %s", closed)
+        return None
+
+
+async def seal_deployment(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
+    """`value` is a deployment's record, and is changed."""
+    declared = Template(value["processed"]).parameters
+    secret = {name: text for name, text in value["parameters"].items() if is_secret(declared.get(name, {}))}
+    if secret:
+        value["sealed"] = await asyncio.to_thread(vault.seal, json.dumps(secret).encode())
+        value["parameters"] |= dict.fromkeys(secret, "")
+    return value
+
+
+async def open_deployment(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
+    """Parameters whose key is lost are left out: who deploys again has to give them."""
+    sealed = value.pop("sealed", None)
+    if sealed:
+        opened = await asyncio.to_thread(_opened, vault, sealed)
+        declared = Template(value["processed"]).parameters
+        kept = {
+            name: text
+            for name, text in value["parameters"].items()
+            if opened is not None or not is_secret(declared.get(name, {}))
+        }
+        value["parameters"] = kept | (opened or {})
+    return value

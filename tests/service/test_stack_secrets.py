@@ -1,0 +1,118 @@
+"""What a stack is told in confidence lies in no file of its node, and is there after a restart all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from forwarding_rig import Elsewhere
+from nodes import RunningNode
+from waiting import wait_for
+
+TEMPLATE: dict[str, Any] = {
+    "Parameters": {"Secret": {"Type": "String", "NoEcho": True}, "Endpoint": {"Type": "String"}},
+    "Resources": {
+        "Connection": {
+            "Type": "AWS::Events::Connection",
+            "Properties": {
+                "Name": "shop",
+                "AuthorizationType": "OAUTH_CLIENT_CREDENTIALS",
+                "AuthParameters": {
+                    "OAuthParameters": {
+                        "ClientParameters": {"ClientID": "shop", "ClientSecret": {"Ref": "Secret"}},
+                        "AuthorizationEndpoint": {"Ref": "Endpoint"},
+                        "HttpMethod": "POST",
+                    }
+                },
+            },
+        }
+    },
+}
+BROKEN = {
+    "Type": "AWS::Events::ApiDestination",
+    "DependsOn": "Connection",
+    "Properties": {
+        "ConnectionArn": {"Fn::GetAtt": ["Connection", "Arn"]},
+        "InvocationEndpoint": "http://shop.example.com",
+        "HttpMethod": "POST",
+    },
+}
+
+
+@pytest.fixture
+def server() -> Iterator[Elsewhere]:
+    opened = Elsewhere()
+    opened.answer = lambda sent: (200, {"access_token": "t"})
+    yield opened
+    opened.close()
+
+
+def settled(node: RunningNode) -> str:
+    formation = node.client("cloudformation")
+
+    def over() -> str:
+        status = str(formation.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"])
+        return "" if status.endswith("IN_PROGRESS") else status
+
+    return wait_for(over)
+
+
+def secrets_sent(server: Elsewhere) -> list[str]:
+    return [parse_qs(sent.body)["client_secret"][0] for sent in server.requests]
+
+
+def update(node: RunningNode, template: dict[str, Any], **secret: Any) -> str:
+    parameters = [
+        {"ParameterKey": "Endpoint", "UsePreviousValue": True},
+        {"ParameterKey": "Secret", **secret},
+    ]
+    node.client("cloudformation").update_stack(
+        StackName="s", TemplateBody=json.dumps(template), Parameters=parameters
+    )
+    return settled(node)
+
+
+def test_a_secret_of_a_stack(tmp_path: Path, server: Elsewhere) -> None:
+    folder = tmp_path / "data"
+    node = RunningNode(folder)
+    formation = node.client("cloudformation")
+    formation.create_stack(
+        StackName="s",
+        TemplateBody=json.dumps(TEMPLATE),
+        Parameters=[
+            {"ParameterKey": "Secret", "ParameterValue": "hunter-1"},
+            {"ParameterKey": "Endpoint", "ParameterValue": server.url},
+        ],
+    )
+    assert settled(node) == "CREATE_COMPLETE"
+    wait_for(lambda: len(server.requests) == 1)
+    shown = formation.describe_stacks(StackName="s")["Stacks"][0]["Parameters"]
+    assert {one["ParameterKey"]: one["ParameterValue"] for one in shown} == {
+        "Secret": "****", "Endpoint": server.url,
+    }  # fmt: skip
+    told = json.dumps(formation.describe_stack_events(StackName="s")["StackEvents"], default=str)
+    assert "hunter" not in told
+    assert "****" in told
+    node.kill()
+    _hold_no_secret(folder)
+
+    node = RunningNode(folder)
+    described = json.loads(json.dumps(TEMPLATE))
+    described["Resources"]["Connection"]["Properties"]["Description"] = "new"
+    assert update(node, described, UsePreviousValue=True) == "UPDATE_COMPLETE"
+    assert node.client("events").describe_connection(Name="shop")["Description"] == "new"
+    failing = {**TEMPLATE, "Resources": {**TEMPLATE["Resources"], "Broken": BROKEN}}
+    assert update(node, failing, ParameterValue="hunter-2") == "UPDATE_ROLLBACK_COMPLETE"
+    wait_for(lambda: len(server.requests) >= 2 and secrets_sent(server)[-1] == "hunter-1")
+    assert node.stop() == 0
+    _hold_no_secret(folder)
+
+
+def _hold_no_secret(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        assert not path.is_file() or b"hunter" not in path.read_bytes(), path
