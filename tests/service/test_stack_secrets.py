@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from forwarding_rig import Elsewhere
-from nodes import RunningNode
+from nodes import RunningNode, clean_environment
 from waiting import wait_for
 
 TEMPLATE: dict[str, Any] = {
@@ -111,6 +113,11 @@ def test_a_secret_of_a_stack(tmp_path: Path, server: Elsewhere) -> None:
     wait_for(lambda: len(server.requests) >= 2 and secrets_sent(server)[-1] == "hunter-1")
     assert node.stop() == 0
     _hold_no_secret(folder)
+    (folder / "vault.key").unlink()
+    command = [sys.executable, "-m", "nightbus", "doctor", "--data", str(folder)]
+    examined = subprocess.run(command, capture_output=True, text=True, env=clean_environment(), check=False)
+    assert examined.returncode == 1
+    assert "deployments of stacks are lost" in examined.stdout
 
 
 def _hold_no_secret(folder: Path) -> None:

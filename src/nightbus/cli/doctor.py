@@ -15,6 +15,7 @@ from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import Settings
 from nightbus.services.lambda_.queue import QUEUE as INVOCATIONS
+from nightbus.stacks.records import DEPLOYMENT
 from nightbus.store import reads
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, Patient, examine
 from nightbus.store.interface import SYSTEM
@@ -25,6 +26,7 @@ _WORK = {
     INVOCATIONS: "asynchronous invocations",
     SUBSCRIBER_DELIVERIES: "notifications to subscribers",
 }
+_SEALED = {CONNECTION: ("Sealed", "connections"), DEPLOYMENT: ("sealed", "deployments of stacks")}
 _MOST_NAMED = 5
 _COLOURS = {OK: "32", NOTE: "33", WRONG: "31"}
 
@@ -32,7 +34,7 @@ _COLOURS = {OK: "32", NOTE: "33", WRONG: "31"}
 def examine_folder(settings: Settings) -> int:
     """The exit code: 1 where something is wrong."""
     wrong = 0
-    for finding in examine(settings.data, (_waiting, _dead_letters, _connections)):
+    for finding in examine(settings.data, (_waiting, _dead_letters, _secrets)):
         wrong += finding.level == WRONG
         print(_line(finding), flush=True)
     print(
@@ -80,25 +82,25 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
         yield Finding(OK, "no dead letters")
 
 
-def _connections(patient: Patient) -> Iterator[Finding]:
-    """Whether the key beside the database opens the secrets of each connection."""
-    vault, sound, reason = Vault(patient.folder), 0, ""
-    closed: list[str] = []
-    query = "SELECT key, value FROM record WHERE kind = ?"
-    for name, value in patient.connection.execute(query, (CONNECTION,)):
-        sealed = orjson.loads(value).get("Sealed")
-        try:
-            sound += bool(sealed and vault.open(sealed))
-        except VaultClosed as why:
-            closed.append(name)
-            reason = str(why)
-    if closed:
-        advice = "put the key file of a backup back, or give the connections their secrets again"
-        yield Finding(
-            WRONG, f"the secrets of {len(closed)} connections are lost ({reason}): {_some(closed)}", advice
-        )
-    elif sound:
-        yield Finding(OK, f"{sound} connections, the key opens the secrets of each")
+def _secrets(patient: Patient) -> Iterator[Finding]:
+    """Whether the key beside the database opens what was sealed."""
+    vault = Vault(patient.folder)
+    for kind, (member, what) in _SEALED.items():
+        sound, closed, reason = 0, list[str](), ""
+        query = "SELECT key, value FROM record WHERE kind = ?"
+        for name, value in patient.connection.execute(query, (kind,)):
+            sealed = orjson.loads(value).get(member)
+            try:
+                sound += bool(sealed and vault.open(sealed))
+            except VaultClosed as why:
+                closed.append(name)
+                reason = str(why)
+        if closed:
+            advice = "put the key file of a backup back, or give them their secrets again"
+            text = f"the secrets of {len(closed)} {what} are lost ({reason}): {_some(closed)}"
+            yield Finding(WRONG, text, advice)
+        elif sound:
+            yield Finding(OK, f"{sound} {what}, the key opens the secrets of each")
 
 
 def _some(names: list[str]) -> str:
