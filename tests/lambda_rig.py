@@ -57,6 +57,10 @@ class ScriptedRunner:
     answer: Answer = echo
     invocations: list[Invocation] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
+    prewarmed: list[str] = field(default_factory=list)
+
+    async def prewarm(self, runtime: str) -> None:
+        self.prewarmed.append(runtime)
 
     async def invoke(
         self,

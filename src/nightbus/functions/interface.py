@@ -78,6 +78,10 @@ class CredentialSource(Protocol):
 
 
 class FunctionRunner(Protocol):
+    async def prewarm(self, runtime: str) -> None:
+        """Get ready for functions of that runtime."""
+        ...
+
     async def invoke(
         self,
         spec: FunctionSpec,

@@ -64,10 +64,9 @@ class Runner:
         for half in (self._folder / "packages").glob(".unpacking-*"):
             shutil.rmtree(half, ignore_errors=True)
 
-    async def prewarm(self, runtime: str = "") -> None:
-        """Start the zygote of that runtime (the node's own Python by default), so that the first start is short."""
-        name = runtime or f"python{sys.version_info.major}.{sys.version_info.minor}"
-        self._zygotes.of(await self._interpreter(name))
+    async def prewarm(self, runtime: str) -> None:
+        """Start the zygote of that runtime, so that the first environment of its functions starts soon."""
+        self._zygotes.of(await self._interpreter(runtime))
 
     async def invoke(
         self,

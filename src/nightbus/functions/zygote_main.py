@@ -72,6 +72,13 @@ def main():
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     environments = set()
+    try:
+        serve(control, environments, wake_read, wake_write)
+    except (BrokenPipeError, ConnectionResetError):  # the node is gone
+        end(environments)
+
+
+def serve(control, environments, wake_read, wake_write):
     buffer, descriptors = b"", []
     no_sandbox = sandbox.why_not()
     tell(control, {"no_sandbox": no_sandbox})

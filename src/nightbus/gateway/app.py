@@ -18,6 +18,7 @@ from nightbus.aws.ids import new_request_id
 from nightbus.aws.replies import Reply
 from nightbus.clock import Clock
 from nightbus.gateway.catalogue import Catalogue
+from nightbus.gateway.failures import Failures
 from nightbus.gateway.models import ServiceModel
 from nightbus.gateway.presigned import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
@@ -47,6 +48,7 @@ class Gateway:
         self._operations = operations
         self._credentials = credentials
         self._clock = clock
+        self._failures = Failures(clock)
         self._routes: Routes | None = None
         self._preparing: asyncio.Task[Routes] | None = None
 
@@ -81,8 +83,8 @@ class Gateway:
             return _error(route.protocol, service, error, request_id)
         except ClientGone:
             raise
-        except Exception:
-            log.exception("%s:%s failed (request %s)", service.name, route.operation.name, request_id)
+        except Exception as failure:
+            self._failures.tell(f"{service.name}:{route.operation.name}", request_id, failure)
             text = "We encountered an internal error. Please try again."
             return _error(route.protocol, service, AwsError("InternalFailure", text, 500), request_id)
 

@@ -15,6 +15,7 @@ import pytest
 from lambda_rig import ROLE, SCOPE, Rig, code, layer, rig, trust
 from nightbus.aws.errors import AwsError
 from nightbus.services.lambda_.code_links import resolve_link
+from nightbus.services.lambda_.prewarming import prewarm_runtimes
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 
@@ -23,6 +24,12 @@ ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 async def aws(tmp_path: Path) -> AsyncIterator[Rig]:
     async with rig(tmp_path) as made:
         yield made
+
+
+async def test_a_node_gets_ready_for_the_runtimes_that_it_has(aws: Rig) -> None:
+    await aws.create()
+    await prewarm_runtimes(aws.platform)
+    assert aws.runner.prewarmed == ["python3.12"]
 
 
 async def test_a_new_function_as_aws_describes_it(aws: Rig) -> None:

@@ -13,6 +13,7 @@ from nightbus.services.lambda_ import (
     invocation,
     layers,
     permissions,
+    prewarming,
     queue_polling,
     tags,
     updates,
@@ -65,4 +66,8 @@ HANDLERS: dict[str, Handler] = {
     "UpdateFunctionEventInvokeConfig": event_invoke_configs.update_function_event_invoke_config,
 }
 
-WORKERS: list[Worker] = [asynchronous.invoke_asynchronously, queue_polling.poll_queues]
+WORKERS: list[Worker] = [
+    asynchronous.invoke_asynchronously,
+    prewarming.prewarm_runtimes,
+    queue_polling.poll_queues,
+]
