@@ -201,6 +201,26 @@ def test_the_same_event_on_another_bus(shop: Shop) -> None:
     assert only_target(forwarded)["state"] == "delivered"
 
 
+def test_a_function_that_reads_the_queue(shop: Shop) -> None:
+    queue = shop.queue("feeding")
+    shop.rule("queued", "begin", queue)
+    shop.function("reader", NEXT="read")
+    mapping = shop.functions.create_event_source_mapping(
+        EventSourceArn=queue, FunctionName=f"{shop.bus}-reader"
+    )
+    try:
+        event_id = shop.put("begin")
+        found = shop.when(event_id, lambda found: children(found) and only_target(found)["runs"])
+    finally:
+        shop.functions.delete_event_source_mapping(UUID=mapping["UUID"])
+    (child,) = children(found)
+    assert child["event"]["source"] == "read"
+    (run,) = only_target(found)["runs"]
+    assert "publishing read" in [line["message"] for line in run["log"]]
+    (cause,) = traced(shop.node, child["event"]["id"])["caused_by"]
+    assert (cause["function"], cause["request_id"]) == (f"{shop.bus}-reader", run["request_id"])
+
+
 def test_what_is_not_there_is_said(shop: Shop) -> None:
     for query, message in (("", "Which event?"), ("?event=none", "is in no bus")):
         with pytest.raises(urllib.error.HTTPError) as refused:

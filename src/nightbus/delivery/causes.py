@@ -1,11 +1,12 @@
 """Who published an event, and which events did an invocation publish? Two logs of the node, by invocations' segments.
 
 Only events that were put with a trace header are noted, which boto3 sends from within a function by itself, and
-invocations that a rule asked for.
+invocations that a rule asked for; besides, which messages of queues were given to functions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import orjson
@@ -17,6 +18,7 @@ from nightbus.store.interface import SYSTEM, Append, Store
 
 PUBLISHED = "trace/published"  # by the segment of the invocation that published
 INVOKED = "trace/invoked"  # by the segment of the invocation
+CONSUMED = "trace/consumed"  # by the id of the message that an event source mapping gave to a function
 _MOST = 100
 
 
@@ -57,6 +59,17 @@ def invoked(delivery: Delivery, outcome: Delivered, now: int) -> Append:
         [*delivery.scope, delivery.bus, delivery.event_id, delivery.event_time, delivery.rule]
     )
     return Append(SYSTEM, INVOKED, now, data, segment_of(outcome.request_id))
+
+
+def consumed(message_ids: Iterable[str], function_arn: str, request_id: str, now: int) -> list[Append]:
+    data = orjson.dumps([function_arn, segment_of(request_id)])
+    return [Append(SYSTEM, CONSUMED, now, data, message_id) for message_id in message_ids]
+
+
+async def consumers_of(store: Store, message_id: str) -> list[tuple[str, str]]:
+    """The functions that got the message, and the segments of their invocations, in order."""
+    entries = await store.read(SYSTEM, CONSUMED, key=message_id, limit=_MOST)
+    return [(function, segment) for function, segment in (orjson.loads(entry.data) for entry in entries)]
 
 
 async def published_in(store: Store, segment: str) -> list[Publication]:

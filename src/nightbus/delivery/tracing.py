@@ -14,7 +14,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import CHOICES, render_input
-from nightbus.delivery.causes import Publication, origin_of, publication_of, published_in
+from nightbus.delivery.causes import Publication, consumers_of, origin_of, publication_of, published_in
 from nightbus.delivery.explaining import find_accepted, matching_rules, outcomes_of
 from nightbus.delivery.history import Found, find_event
 from nightbus.delivery.rules import Rule, rule_arn, rules_of
@@ -138,15 +138,33 @@ class _Tree:
         delivered = [one for one in attempts if one["outcome"] == "delivered"]
         if ":event-bus/" in arn and delivered:
             return await self._forwarded(Arn.parse(arn), delivered[-1].get("request_id", ""), depth)
-        if ":function:" not in arn or not delivered or not delivered[-1].get("request_id"):
+        if not delivered or not delivered[-1].get("request_id"):
             return {}
-        segment = segment_of(delivered[-1]["request_id"])
+        if arn.split(":")[2] == "sqs":
+            return await self._consumed(delivered[-1]["request_id"], depth)
+        return (
+            await self._ran(arn, segment_of(delivered[-1]["request_id"]), depth)
+            if ":function:" in arn
+            else {}
+        )
+
+    async def _ran(self, arn: str, segment: str, depth: int) -> dict[str, Any]:
         events = [
             await self._child(publication.scope, publication.bus, child, depth)
             for publication in await published_in(self._store, segment)
             for child in publication.ids
         ]
         return {"runs": await self._runs_of(arn, segment), "events": [one for one in events if one]}
+
+    async def _consumed(self, message_id: str, depth: int) -> dict[str, Any]:
+        """By functions that event source mappings feed from the queue."""
+        found = [
+            await self._ran(function, segment, depth)
+            for function, segment in await consumers_of(self._store, message_id)
+        ]
+        if not found:
+            return {}
+        return {name: [item for one in found for item in one[name]] for name in ("runs", "events")}
 
     async def _child(self, scope: Scope, bus: str, event_id: str, depth: int) -> dict[str, Any] | None:
         found = await find_event(self._store, scope, bus, event_id)

@@ -7,7 +7,7 @@ is the oldest, in steps of a minute: each is a small commit, that nobody waits f
 from __future__ import annotations
 
 from nightbus.aws.calls import Scope
-from nightbus.delivery.causes import INVOKED, PUBLISHED
+from nightbus.delivery.causes import CONSUMED, INVOKED, PUBLISHED
 from nightbus.delivery.retention import STEP_MS, Retention, first_kept
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.services.context import Platform
@@ -40,4 +40,4 @@ async def _logs(store: Store) -> list[tuple[Scope, str]]:
         for prefix in (history_log(""), outcome_log(""))
         for name in await store.logs(scope, prefix)
     ]
-    return [*found, (SYSTEM, PUBLISHED), (SYSTEM, INVOKED)]
+    return [*found, (SYSTEM, PUBLISHED), (SYSTEM, INVOKED), (SYSTEM, CONSUMED)]

@@ -18,6 +18,7 @@ import orjson
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.patterns import Pattern
+from nightbus.delivery.causes import consumed
 from nightbus.messaging.queue import queue_place, url_path
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.event_source_settings import CHANGES, EVENT_SOURCE, patterns
@@ -188,13 +189,16 @@ class _Poller:
 
     async def _invoke(self, runnable: Runnable, records: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         """What the function has dealt with."""
+        request_id, function = new_uuid(), self._mapping.ref.qualified_arn
         result = await run(
             self._platform,
             runnable,
             orjson.dumps({"Records": records}),
-            request_id=new_uuid(),
+            request_id=request_id,
             trace=records[0]["attributes"].get("AWSTraceHeader", ""),
         )
+        ids = (record["messageId"] for record in records)
+        await self._platform.store.commit(*consumed(ids, function, request_id, self._platform.clock.now_ms()))
         if result.error is not None:
             log.info("%s: a batch failed in %s and comes again: %s", *self._names(), result.error)
             return ()
