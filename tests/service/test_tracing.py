@@ -221,6 +221,24 @@ def test_a_function_that_reads_the_queue(shop: Shop) -> None:
     assert (cause["function"], cause["request_id"]) == (f"{shop.bus}-reader", run["request_id"])
 
 
+def test_a_function_that_subscribes_to_the_topic(shop: Shop) -> None:
+    sns = shop.node.client("sns")
+    policy = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": "*"}}
+    topic = sns.create_topic(Name=shop.bus, Attributes={"Policy": json.dumps(policy)})["TopicArn"]
+    function = shop.function("subscriber", NEXT="told")
+    shop.functions.add_permission(
+        FunctionName=function,
+        StatementId="sns",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+    )
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    shop.rule("told", "begin", topic)
+    found = shop.when(shop.put("begin"), children)
+    (child,) = children(found)
+    assert child["event"]["source"] == "told"
+
+
 def test_what_is_not_there_is_said(shop: Shop) -> None:
     for query, message in (("", "Which event?"), ("?event=none", "is in no bus")):
         with pytest.raises(urllib.error.HTTPError) as refused:

@@ -1,7 +1,7 @@
 """Who published an event, and which events did an invocation publish? Two logs of the node, by invocations' segments.
 
 Only events that were put with a trace header are noted, which boto3 sends from within a function by itself, and
-invocations that a rule asked for; besides, which messages of queues were given to functions.
+invocations that a rule asked for; besides, which messages of queues and topics functions got.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nightbus.store.interface import SYSTEM, Append, Store
 
 PUBLISHED = "trace/published"  # by the segment of the invocation that published
 INVOKED = "trace/invoked"  # by the segment of the invocation
-CONSUMED = "trace/consumed"  # by the id of the message that an event source mapping gave to a function
+CONSUMED = "trace/consumed"  # by the id of the message of a queue or topic that a function got
 _MOST = 100
 
 

@@ -140,7 +140,7 @@ class _Tree:
             return await self._forwarded(Arn.parse(arn), delivered[-1].get("request_id", ""), depth)
         if not delivered or not delivered[-1].get("request_id"):
             return {}
-        if arn.split(":")[2] == "sqs":
+        if arn.split(":")[2] in ("sqs", "sns"):
             return await self._consumed(delivered[-1]["request_id"], depth)
         return (
             await self._ran(arn, segment_of(delivered[-1]["request_id"]), depth)
@@ -157,7 +157,7 @@ class _Tree:
         return {"runs": await self._runs_of(arn, segment), "events": [one for one in events if one]}
 
     async def _consumed(self, message_id: str, depth: int) -> dict[str, Any]:
-        """By functions that event source mappings feed from the queue."""
+        """By functions that read the queue, or subscribe to the topic."""
         found = [
             await self._ran(function, segment, depth)
             for function, segment in await consumers_of(self._store, message_id)

@@ -13,6 +13,7 @@ import orjson
 
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.delivery.causes import consumed
 from nightbus.messaging.mail_server import MailRefused, MailServer
 from nightbus.messaging.notification import Notification, envelope, lambda_event, signed_text
 from nightbus.messaging.queues import Sending
@@ -137,6 +138,9 @@ class Carrier:
         payload = lambda_event(notification, self._platform.endpoint, subscription.arn, signature)
         request = {"FunctionName": subscription.endpoint, "InvocationType": "Event", "Payload": payload}
         await self._platform.operations.call("lambda", "Invoke", request, call)
+        now = self._platform.clock.now_ms()
+        noted = consumed([notification.id], subscription.endpoint, call.request_id, now)
+        await self._platform.store.commit(*noted)
 
     async def _send(self, topic: Topic, subscription: Subscription, notification: Notification) -> None:
         """To a queue that could not take it in the publishing commit."""
