@@ -333,17 +333,19 @@ def test_redshift(source: Source, elsewhere: Elsewhere) -> None:
 def test_an_api(source: Source, elsewhere: Elsewhere) -> None:
     arn = arn_of("execute-api", "abc123/prod/PUT/orders/*/lines/*")
     parameters = {
-        "PathParameterValues": ["a b", "7"], "QueryStringParameters": {"x": "1"}, "HeaderParameters": {"X-Shop": "s"},
+        "PathParameterValues": ["a b", "7"], "QueryStringParameters": {"x": "1 2"},
+        "HeaderParameters": {"X-Shop": "s", "content-type": "text/plain"},
     }  # fmt: skip
     sent = done(
         source,
         elsewhere,
         arn,
-        "/apis/abc123/prod/orders/a%20b/lines/7?x=1",
+        "/apis/abc123/prod/orders/a%20b/lines/7?x=1%202",
         HttpParameters=parameters,
         InputPath="$.detail",
     )
     assert (sent.method, sent.headers["x-shop"], sent.body["color"]) == ("PUT", "s", "red")
+    assert sent.headers["content-type"] == "text/plain"
     assert "/us-east-1/execute-api/" in sent.headers["authorization"]
 
 
@@ -364,12 +366,28 @@ def test_a_graphql_api(source: Source, elsewhere: Elsewhere) -> None:
 @pytest.mark.parametrize(
     ("arn", "more", "named"),
     [
-        (arn_of("ecs", "cluster/main"), {}, "EcsParameters is required"),
-        (arn_of("batch", "job-queue/q"), {}, "BatchParameters is required"),
-        (arn_of("ssm", "document/d"), {}, "RunCommandParameters is required"),
-        (arn_of("redshift", "cluster:c"), {}, "RedshiftDataParameters is required"),
-        (arn_of("appsync", "endpoints/graphql-api/x"), {}, "AppSyncParameters is required"),
-        (MACHINE, {"KinesisParameters": {"PartitionKeyPath": "$.id"}}, "KinesisParameters"),
+        (arn_of("ecs", "cluster/main"), {}, "Parameter(s) EcsParameters must be specified"),
+        (arn_of("batch", "job-queue/q"), {}, "Parameter(s) BatchParameters must be specified"),
+        (
+            arn_of("ssm", "document/d"),
+            {},
+            "Parameter(s) RunCommandParameters must be specified",
+        ),
+        (
+            arn_of("redshift", "cluster:c"),
+            {},
+            "Parameter(s) RedshiftDataParameters must be specified",
+        ),
+        (
+            arn_of("appsync", "endpoints/graphql-api/x"),
+            {},
+            "Parameter(s) AppSyncParameters must be specified",
+        ),
+        (
+            MACHINE,
+            {"KinesisParameters": {"PartitionKeyPath": "$.id"}},
+            "Parameter(s) KinesisParameters not supported for target: t.",
+        ),
         (arn_of("ssm", "opsitem"), {}, "opsitem"),
     ],
 )

@@ -112,7 +112,9 @@ def test_a_call_over_one_megabyte_is_refused_whole(client: Client, events: Any, 
     assert refused == ("ValidationException", 400)
     # A log event holds 256 KB at the most, so the target gets a part.
     arn = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{listener.group}"
-    events.put_targets(Rule=listener.name, Targets=[{"Id": "log", "Arn": arn, "InputPath": "$.source"}])
+    template = '{"timestamp": <time>, "message": "\\"<source>\\""}'
+    part = {"InputPathsMap": {"source": "$.source", "time": "$.time"}, "InputTemplate": template}
+    events.put_targets(Rule=listener.name, Targets=[{"Id": "log", "Arn": arn, "InputTransformer": part}])
     put(events, entry(half), entry(half))
     assert listener.heard(2) == [source, source]
 

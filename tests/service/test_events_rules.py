@@ -15,6 +15,8 @@ ACCOUNT = "000000000000"
 PATTERN = '{"source": ["shop"]}'
 FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"
 GROUP = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/events/all"
+FIFO = f"arn:aws:sqs:us-east-1:{ACCOUNT}:q.fifo"
+NO_LOG_EVENT = "Input for target f is not a valid JSON text."
 BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
 
 
@@ -158,8 +160,8 @@ def test_targets_are_put_replaced_and_removed(events: Any, rule: dict[str, str])
     }
     reply = events.put_targets(**rule, Targets=[whole, {"Id": "b", "Arn": BUS}])
     assert (reply["FailedEntryCount"], reply["FailedEntries"]) == (0, [])
-    events.put_targets(**rule, Targets=[{"Id": "b", "Arn": GROUP, "InputPath": "$.detail"}])
-    replaced = {"Id": "b", "Arn": GROUP, "InputPath": "$.detail"}
+    replaced = {"Id": "b", "Arn": FIFO, "InputPath": "$.detail", "SqsParameters": {"MessageGroupId": "g"}}
+    events.put_targets(**rule, Targets=[replaced])
     assert events.list_targets_by_rule(**rule)["Targets"] == [replaced, whole]
     assert refusal(events.delete_rule, Name="r", EventBusName=rule["EventBusName"]) == (
         "ValidationException", 400, "Rule can't be deleted since it has targets.",
@@ -188,7 +190,64 @@ def test_a_rule_that_is_not_there_has_no_targets(events: Any, bus: str) -> None:
             "NotImplementedException",
             "states",
         ),
-        ({"EcsParameters": {"TaskDefinitionArn": "t"}}, "NotImplementedException", "EcsParameters"),
+        (
+            {"EcsParameters": {"TaskDefinitionArn": "t"}},
+            "ValidationException",
+            "Parameter(s) EcsParameters not supported for target: f.",
+        ),
+        ({"Arn": FIFO}, "ValidationException", "Parameter(s) SqsParameters must be specified for target: f."),
+        ({"Arn": GROUP, "InputPath": "$"}, "ValidationException", NO_LOG_EVENT),
+        ({"Arn": GROUP, "Input": '{"timestamp": 1, "message": ""}'}, "ValidationException", NO_LOG_EVENT),
+        ({"Arn": GROUP, "InputTransformer": {"InputTemplate": '"a"'}}, "ValidationException", NO_LOG_EVENT),
+        (
+            {"Arn": GROUP, "InputTransformer": {"InputTemplate": '"a" "b"'}},
+            "ValidationException",
+            NO_LOG_EVENT,
+        ),
+        (
+            {"Arn": GROUP, "InputTransformer": {"InputTemplate": '{"message": ""}'}},
+            "ValidationException",
+            NO_LOG_EVENT,
+        ),
+        (
+            {"Arn": "arn:aws:events:us-east-1:999999999999:event-bus/b", "InputPath": "$"},
+            "ValidationException",
+            "Parameter(s) InputPath not supported for target: f.",
+        ),
+        (
+            {"DeadLetterConfig": {"Arn": "arn:aws:sns:us-east-1:000000000000:t"}},
+            "ValidationException",
+            "sns is not supported as a dead letter resource",
+        ),
+        (
+            {"DeadLetterConfig": {"Arn": FIFO}},
+            "ValidationException",
+            "SQS FIFO is not supported by Dead Letter Queues",
+        ),
+        (
+            {"DeadLetterConfig": {"Arn": "arn:aws:sqs:eu-west-1:000000000000:q"}},
+            "ValidationException",
+            "DeadLetterConfig",
+        ),
+        ({"Id": "good"}, "ValidationException", "Reason: More than one target with Id 'good' is provided."),
+        (
+            {
+                "InputTransformer": {
+                    "InputPathsMap": {f"v{n}": "$" for n in range(101)},
+                    "InputTemplate": '""',
+                }
+            },
+            "ValidationException",
+            "less than or equal to 100",
+        ),
+        (
+            {"InputTransformer": {"InputPathsMap": {"aws.events.rule-name": "$.id"}, "InputTemplate": '""'}},
+            "ValidationException",
+            "Value '{aws.events.rule-name=$.id}' at 'targets.2.member.inputTransformer.inputPathsMap' failed to "
+            "satisfy constraint: Map keys must satisfy constraint: [Member must satisfy regular expression pattern: "
+            "[A-Za-z0-9\\_\\-]+]",
+        ),
+        ({"InputTransformer": {"InputTemplate": f'"{"x" * 8191}"'}}, "ValidationException", "8192"),
         ({"Input": "{"}, "ValidationException", "JSON syntax error in input for target f"),
         ({"InputPath": "detail"}, "ValidationException", "InputPath for target f is invalid"),
         ({"Input": "{}", "InputPath": "$.detail"}, "ValidationException", "Only one of Input"),

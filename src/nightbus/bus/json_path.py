@@ -27,10 +27,10 @@ def parse_path(path: str) -> tuple[Step, ...]:
             while end < len(path) and path[end] not in ".[]":
                 end += 1
             name = path[at + 1 : end]
-            if not name and end < len(path) and path[end] != "[":
-                raise InvalidPath(path)
             if name:
                 steps.append(None if name == "*" else name)
+            elif path[end : end + 1] != "[":
+                raise InvalidPath(path)
             at = end
         elif path[at] == "[":
             end = path.find("]", at)

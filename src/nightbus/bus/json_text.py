@@ -7,6 +7,7 @@ leaves here.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -15,6 +16,8 @@ from nightbus.bus.numbers import LossyNumber, parse_number
 
 # Python refuses to turn longer digit strings into an int.
 LONGEST_INTEGER = 4_000
+# A quote, or an escape, which is kept.
+_QUOTES = re.compile(r'(\\.)|"')
 # Deeper than any real event, and safely within the interpreter's stack when the event is written again.
 DEEPEST = 512
 
@@ -39,6 +42,13 @@ def write_json(value: Any) -> str:
         except UnicodeEncodeError:
             return _write(value, ascii_only=True)
     return text
+
+
+def write_bare(value: Any) -> str:
+    """As it stands in another text: a string as it is, an object or array without the quotes inside it."""
+    if isinstance(value, str):
+        return value
+    return _QUOTES.sub(r"\1", write_json(value))
 
 
 def compact_object(text: str) -> bytes | None:

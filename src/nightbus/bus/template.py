@@ -1,7 +1,7 @@
 """How is an InputTemplate filled, and is it one that AWS takes?
 
 A placeholder outside quotes becomes JSON (a string gets its quotes), one within quotes the bare text, unescaped, as
-AWS documents; one whose value the event does not have leaves nothing behind.
+AWS documents, and an object or array there loses its quotes. A value that the event does not have is an empty string.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.bus.errors import InvalidPattern, source_at
-from nightbus.bus.json_text import write_json
+from nightbus.bus.json_text import write_bare, write_json
 from nightbus.bus.tokens import Token, Tokens
 
 PREDEFINED = frozenset(
@@ -23,6 +23,8 @@ PREDEFINED = frozenset(
         "aws.events.event.ingestion-time",
     }
 )
+# What only a template that is a JSON object may hold.
+WHOLE_EVENT = "aws.events.event.json"
 NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
 
@@ -66,9 +68,9 @@ def fill(template: str, variables: Mapping[str, Any]) -> str:
     for piece in pieces(template):
         if isinstance(piece, str):
             texts.append(piece)
-        elif piece.name in variables:
-            value = variables[piece.name]
-            texts.append(value if piece.quoted and isinstance(value, str) else write_json(value))
+        else:
+            value = variables.get(piece.name, "")
+            texts.append(write_bare(value) if piece.quoted else write_json(value))
     return "".join(texts)
 
 
@@ -77,7 +79,9 @@ def why_invalid(template: str, known: Mapping[str, str], target: str) -> str | N
     for placeholder in placeholders:
         if placeholder.name not in known and placeholder.name not in PREDEFINED:
             return f"InputTemplate for target {target} contains invalid placeholder {placeholder.name}."
-    sample = _sample(template)
+        if placeholder.name == WHOLE_EVENT and template.lstrip()[:1] != "{":
+            return f"InputTemplate for target {target} contains placeholder {WHOLE_EVENT} valid only for JSON template."
+    sample = sample_of(template)
     try:
         _read_values(Tokens(sample))
     except InvalidPattern as error:
@@ -86,7 +90,7 @@ def why_invalid(template: str, known: Mapping[str, str], target: str) -> str | N
     return None
 
 
-def _sample(template: str) -> str:
+def sample_of(template: str) -> str:
     """The template with every placeholder outside quotes filled, its line breaks kept."""
     texts: list[str] = []
     at, quoted = 0, False

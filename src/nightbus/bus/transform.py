@@ -10,6 +10,9 @@ from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.template import fill, why_invalid
 
 CHOICES = ("Input", "InputPath", "InputTransformer")
+# <aws.events.event>, in the order and under the names that AWS gives.
+_WITHOUT_DETAIL = ("id", "account", "detail-type", "time", "source", "region", "resources", "version")
+_RENAMED = {"detail-type": "detailType"}
 
 
 def render_input(
@@ -33,7 +36,9 @@ def render_input(
         "aws.events.rule-arn": rule_arn,
         "aws.events.rule-name": rule_name,
         "aws.events.event.ingestion-time": ingestion_time,
-        "aws.events.event": {name: value for name, value in event.items() if name != "detail"},
+        "aws.events.event": {
+            _RENAMED.get(name, name): event[name] for name in _WITHOUT_DETAIL if name in event
+        },
         "aws.events.event.json": event,
     }
     for name, path in (transformer.get("InputPathsMap") or {}).items():
@@ -43,11 +48,18 @@ def render_input(
 
 
 def _find(path: str, event: Mapping[str, Any]) -> list[Any]:
-    # AWS does not validate the paths of an InputPathsMap; one that is none finds nothing.
     try:
         return find(parse_path(path), event)
-    except InvalidPath:
+    except InvalidPath:  # kept from before PutTargets refused it
         return []
+
+
+def _is_path(text: str) -> bool:
+    try:
+        parse_path(text)
+    except InvalidPath:
+        return False
+    return True
 
 
 def validate_target_input(target: Mapping[str, Any]) -> str | None:
@@ -60,12 +72,11 @@ def validate_target_input(target: Mapping[str, Any]) -> str | None:
             parse_json(text)
         except ValueError:
             return f"JSON syntax error in input for target {name}."
-    if (path := target.get("InputPath")) is not None:
-        try:
-            parse_path(path)
-        except InvalidPath:
-            return f"InputPath for target {name} is invalid."
-    if (transformer := target.get("InputTransformer")) is not None:
-        known = transformer.get("InputPathsMap") or {}
+    transformer = target.get("InputTransformer") or {}
+    known = transformer.get("InputPathsMap") or {}
+    paths = [*known.values(), *filter(None, [target.get("InputPath")])]
+    if not all(map(_is_path, paths)):
+        return f"InputPath for target {name} is invalid."
+    if transformer:
         return why_invalid(transformer.get("InputTemplate") or "", known, str(name))
     return None

@@ -14,24 +14,25 @@ from nightbus.delivery.interface import Delivered, Delivery, Failed, Matched, Ou
 
 QUEUE = "deliveries"
 _ERROR_CODES = (
-    # what a service's error begins with, and what EventBridge calls it in a dead letter
-    ("AccessDenied", "NO_PERMISSIONS"),
-    ("AuthorizationError", "NO_PERMISSIONS"),
-    ("NotAuthorized", "NO_PERMISSIONS"),
-    ("ConnectionFailure", "CONNECTION_FAILURE"),
-    ("Timeout", "TIMEOUT"),
-    ("Throttl", "THROTTLING"),
-    ("TooManyRequests", "THROTTLING"),
-    ("ResourceNotFound", "NO_RESOURCE"),
-    ("NotFound", "NO_RESOURCE"),
-    ("QueueDoesNotExist", "NO_RESOURCE"),
-    ("ResourceConflict", "RESOURCE_MODIFICATION_COLLISION"),
-    ("LimitExceeded", "RESOURCE_LIMIT_EXCEEDED"),
-    ("Invalid", "INVALID_PARAMETER"),
-    ("Validation", "INVALID_PARAMETER"),
-    ("Internal", "INTERNAL_ERROR"),
-    ("ServiceException", "ERROR_FROM_TARGET"),
-    ("ServiceUnavailable", "ERROR_FROM_TARGET"),
+    # what EventBridge calls it in a dead letter, and of what a service's error has one in its code; the first fits
+    (
+        "NO_PERMISSIONS",
+        ("AccessDenied", "AuthorizationError", "NotAuthorized", "UnrecognizedClient", "HTTP_403"),
+    ),
+    ("THROTTLING", ("Throttl", "TooManyRequests", "RequestLimitExceeded", "ThroughputExceeded")),
+    ("TIMEOUT", ("Timeout", "TimedOut")),
+    ("CONNECTION_FAILURE", ("ConnectionFailure",)),
+    ("NO_RESOURCE", ("NotFound", "DoesNotExist", "NonExistent", "NoSuch", "HTTP_404")),
+    ("RESOURCE_ALREADY_EXISTS", ("AlreadyExists",)),
+    ("RESOURCE_MODIFICATION_COLLISION", ("ResourceConflict", "Concurrent", "ResourceInUse")),
+    ("RESOURCE_LIMIT_EXCEEDED", ("LimitExceeded",)),
+    (
+        "INVALID_JSON",
+        ("INVALID_JSON", "InvalidRequestContent"),
+    ),  # the latter is what Lambda says of a payload
+    ("INVALID_PARAMETER", ("Invalid", "Validation")),
+    ("INTERNAL_ERROR", ("Internal",)),
+    ("ERROR_FROM_TARGET", ("ServiceException", "ServiceUnavailable", "HTTP_5")),
 )
 
 
@@ -115,7 +116,9 @@ def outcome_entry(
 
 def error_code(code: str) -> str:
     """What EventBridge calls a service's error."""
-    return next((name for beginning, name in _ERROR_CODES if code.startswith(beginning)), "SDK_CLIENT_ERROR")
+    return next(
+        (name for name, parts in _ERROR_CODES if any(part in code for part in parts)), "SDK_CLIENT_ERROR"
+    )
 
 
 def dead_letter_attributes(delivery: Delivery, failure: Failed) -> dict[str, dict[str, str]]:

@@ -89,9 +89,12 @@ def _list(shape: Shape) -> Check:
 
 def _map(shape: Shape) -> Check:
     fits_length = _length(shape)
+    asked = any(trait in shape.key.traits for trait in ("min", "max", "pattern"))
 
     def check(value: Any) -> bool:
         if not isinstance(value, Mapping) or not fits_length(value):
+            return False
+        if asked and not all(map(_check(shape.key), value)):
             return False
         fits = _check(shape.value)
         return all(one is None or fits(one) for one in value.values())

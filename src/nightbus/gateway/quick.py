@@ -44,7 +44,9 @@ def _type(shape: Shape, around: frozenset[str]) -> Any:
             return _limited(list[element], shape)  # type: ignore[valid-type]
         case "map":
             value = _type(shape.value, around | {shape.name})
-            return _limited(dict[str, value], shape)  # type: ignore[valid-type]
+            # Keys of an enumeration are judged by the services, as in validate.py.
+            key = str if "enum" in shape.key.traits else _string(shape.key)
+            return _limited(dict[key, value], shape)  # type: ignore[valid-type]
         case "string":
             return _string(shape)
         case "integer" | "long":

@@ -74,6 +74,7 @@ def _value(shape: Shape, value: Any, path: str) -> Iterator[str]:
                 yield from _value(shape.element, one, f"{path}.{at}.member")
     elif kind == "map":
         yield from _length(shape, len(value), value, path)
+        yield from _keys(shape, value, path)
         for key, one in value.items():
             if one is not None:
                 yield from _value(shape.value, one, f"{path}.{key}.member")
@@ -82,6 +83,19 @@ def _value(shape: Shape, value: Any, path: str) -> Iterator[str]:
             yield from _length(shape, len(value), value, path)
     elif kind in ("integer", "long", "float", "double"):
         yield from _range(shape, value, path)
+
+
+def _keys(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    """AWS shows the whole map. Keys of an enumeration are left to the services, which have their own words for them."""
+    if "enum" in shape.key.traits:
+        return
+    broken = [failure.partition(": ")[2] for key in value for failure in _string(shape.key, key, path)]
+    if broken:
+        hidden = shape.key.traits.get("sensitive") or shape.value.traits.get("sensitive")
+        pairs = ", ".join(f"{key}={one}" for key, one in value.items())
+        wanted = ", ".join(dict.fromkeys(broken))
+        shown = "***" if hidden else f"{{{pairs}}}"
+        yield _failed(shown, path, f"Map keys must satisfy constraint: [{wanted}]")
 
 
 def _is_of(kind: str, value: Any) -> bool:

@@ -25,6 +25,10 @@ EVENT: dict[str, Any] = {
         "none": None,
         "tags": {"a/b": "c"},
         "items": [{"sku": "x", "n": 1}, {"sku": "y"}],
+        "said": {"it": 'say "hi" \\ é'},
+        "all": {"tags": {"a/b": "c"}},
+        "line": "one\ntwo",
+        "quoted": 'a"b',
     },
 }
 PATHS = {
@@ -37,6 +41,10 @@ PATHS = {
     "second": "$.resources[1]",
     "skus": "$.detail.items[*].sku",
     "slash": "$.detail.tags.a/b",
+    "said": "$.detail.said",
+    "all": "$.detail.all",
+    "line": "$.detail.line",
+    "quoted": "$.detail.quoted",
 }
 
 
@@ -94,10 +102,19 @@ def test_a_path(path: str, text: str) -> None:
         ),
         ('{"state": [ 9, <state>, true ]}', '{"state":[9,"RUNNING",true]}'),
         ('{"c": <cost>, "t": <tags>, "n": <nothing>}', '{"c":1.5,"t":{"a/b":"c"},"n":null}'),
-        ('"<cost> <tags>"', '"1.5 {"a/b":"c"}"'),
+        # As the user guide has it: an object or array in a string loses its quotes, but for what is escaped.
+        ('"<cost> <tags>"', '"1.5 {a/b:c}"'),
+        ('{"all": "<tags> <skus> <said>"}', '{"all":"{a/b:c} [x,y] {it:say \\"hi\\" \\\\ é}"}'),
+        ('"<all>"', '"{tags:{a/b:c}}"'),
+        ('{"o": <tags>, "a": [<skus>]}', '{"o":{"a/b":"c"},"a":[["x","y"]]}'),
+        ('"<line>" "<quoted>"', '"one\ntwo" "a"b"'),  # "EventBridge doesn't escape values"
+        ('{"line": <line>, "quoted": <quoted>}', '{"line":"one\\ntwo","quoted":"a\\"b"}'),
         ('"<second> <slash>"', '"arn:two c"'),
         ("<skus>", '["x","y"]'),
+        # Recorded on AWS: what the event does not have is an empty string, in JSON as in a text.
         ('"[<gone>]"', '"[]"'),
+        ('{"gone": <gone>, "also": "<gone>"}', '{"gone":"","also":""}'),
+        ("<gone>", '""'),
         ('"first <state>"\n"second"', '"first RUNNING"\n"second"'),
         ('"<aws.events.rule-name> triggered"', '"example triggered"'),
         ("[<aws.events.rule-arn>]", '["arn:aws:events:us-east-2:123456789012:rule/example"]'),
@@ -110,8 +127,13 @@ def test_templates(template: str, text: str) -> None:
 
 
 def test_the_predefined_events() -> None:
-    without_detail = {name: value for name, value in EVENT.items() if name != "detail"}
-    assert json.loads(transformed("<aws.events.event>")) == without_detail
+    """Recorded on AWS: the event without its detail has other names, and an order of its own."""
+    event = {**EVENT, "account": "1", "region": "r", "time": "t"}
+    text = render({"InputTransformer": {"InputTemplate": '{"e": <aws.events.event>}'}}, event)
+    assert text == (
+        '{"e":{"id":"7bf73129","account":"1","detailType":"State","time":"t","source":"aws.ec2","region":"r",'
+        '"resources":["arn:one","arn:two"],"version":"0"}}'
+    )
     assert json.loads(transformed('{"all": <aws.events.event.json>}')) == {"all": EVENT}
 
 
@@ -121,7 +143,44 @@ def test_the_predefined_events() -> None:
         ({"Input": '{"a": 1}'}, None),
         ({"Input": "{a}"}, "JSON syntax error in input for target t."),
         ({"InputPath": "$.detail"}, None),
-        ({"InputPath": "detail"}, "InputPath for target t is invalid."),
+        ({"InputPath": "$"}, None),
+        ({"InputPath": "$.detail.list[0].*"}, None),
+        ({"InputPath": "$.list[*]"}, None),
+        *(
+            ({"InputPath": path}, "InputPath for target t is invalid.")
+            for path in (
+                "detail",
+                "$.",
+                "$.a.",
+                "$..a",
+                "$.a['b']",
+                '$["a"]',
+                "$.a[-1]",
+                "$.a[",
+                "$a",
+                "$.a[?(@.b)]",
+            )
+        ),
+        (
+            {"InputTransformer": {"InputPathsMap": {"a": "a"}, "InputTemplate": '"<a>"'}},
+            "InputPath for target t is invalid.",
+        ),
+        (
+            {"InputTransformer": {"InputPathsMap": {"a": "$.detail['b']"}, "InputTemplate": '"<a>"'}},
+            "InputPath for target t is invalid.",
+        ),
+        ({"InputTransformer": {"InputTemplate": '{"e": <aws.events.event.json>}'}}, None),
+        *(
+            (
+                {"InputTransformer": {"InputTemplate": template}},
+                "InputTemplate for target t contains placeholder aws.events.event.json valid only for JSON template.",
+            )
+            for template in (
+                "<aws.events.event.json>",
+                "[<aws.events.event.json>]",
+                '"<aws.events.event.json>"',
+            )
+        ),
         (
             {"Input": "1", "InputPath": "$"},
             "Only one of Input, InputPath, or InputTransformer must be provided for target t.",

@@ -58,7 +58,7 @@ async def test_what_was_under_way_when_the_process_died_may_be_tried_again(elsew
 
     elsewhere.answer = die
     lost = await forwarding.call("states", START, "000000000000", "us-east-1")
-    assert (lost.code, lost.status) == ("ServiceUnavailable", 503)
+    assert (lost.code, lost.status) == ("ConnectionFailure", 503)
     elsewhere.answer = lambda sent: (200, {"executionArn": "arn:aws:states:::e", "startDate": 1})
     answer = await forwarding.call("states", START, "000000000000", "us-east-1")
     assert answer.name == "arn:aws:states:::e"
@@ -71,7 +71,7 @@ async def test_nobody_there_is_worth_another_try(elsewhere: Elsewhere) -> None:
     forwarding = ForwardingProcess({"states": elsewhere.url, "execute-api": elsewhere.url})
     for setting, call in (("states", START), ("execute-api", request)):
         answer = await forwarding.call(setting, call, "000000000000", "us-east-1")
-        assert (answer.code, answer.status) == ("ServiceUnavailable", 503)
+        assert (answer.code, answer.status) == ("ConnectionFailure", 503)
     await forwarding.close()
 
 

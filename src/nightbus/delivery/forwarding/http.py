@@ -21,13 +21,17 @@ def invoke_api(material: Material) -> HttpCall:
         if part == "*" and not values:
             raise Unforwardable(f"Target {material.target['Id']} has fewer path parameter values than stars.")
         parts.append(quote(values.pop(0), safe="") if part == "*" else part)
-    query = urlencode(given.get("QueryStringParameters") or {})
+    query = urlencode(
+        given.get("QueryStringParameters") or {}, quote_via=quote
+    )  # a plus would break the signature
+    headers = given.get("HeaderParameters") or {}
+    typed = any(name.lower() == "content-type" for name in headers)
     return HttpCall(
         service="execute-api",
         url=f"https://{api}.execute-api.{material.arn.region}.amazonaws.com/{stage}",
         path="/" + "/".join(parts) + (f"?{query}" if query else ""),
         method="POST" if method in ("", "*") else method,
-        headers={"Content-Type": "application/json", **(given.get("HeaderParameters") or {})},
+        headers=headers if typed else {"Content-Type": "application/json", **headers},
         body=material.input,
         address={"api": api, "stage": stage},
     )

@@ -19,8 +19,8 @@ log = logging.getLogger("nightbus.delivery")
 _TIME_LIMIT = 60.0
 _IDLE_SECONDS = 60.0
 _LONGEST_LINE = 1 << 20
-_LOST = Answer(code="ServiceUnavailable", message="The process that forwards events ended.", status=503)
-_LATE = Answer(code="ServiceUnavailable", message=f"No answer within {_TIME_LIMIT:.0f} seconds.", status=503)
+_LOST = Answer(code="ConnectionFailure", message="The process that forwards events ended.", status=503)
+_LATE = Answer(code="Timeout", message=f"No answer within {_TIME_LIMIT:.0f} seconds.", status=503)
 
 
 class ForwardingProcess:

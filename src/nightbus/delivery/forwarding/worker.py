@@ -39,9 +39,11 @@ class Caller:
             BotoCoreError,
             ClientError,
             ConnectionError,
+            ConnectTimeoutError,
             HTTPClientError,
             ParamValidationError,
             PartialCredentialsError,
+            ReadTimeoutError,
         )
 
         try:
@@ -51,8 +53,10 @@ class Caller:
             return _failed(
                 error.get("Code", ""), error.get("Message", ""), told.get("HTTPStatusCode", _REFUSED)
             )
+        except (ConnectTimeoutError, ReadTimeoutError) as late:
+            return _failed("Timeout", str(late), _UNREACHABLE)
         except (ConnectionError, HTTPClientError, OSError) as unreachable:
-            return _failed("ServiceUnavailable", str(unreachable), _UNREACHABLE)
+            return _failed("ConnectionFailure", str(unreachable), _UNREACHABLE)
         except (ParamValidationError, AttributeError) as wrong:
             return _failed("ValidationException", str(wrong), _REFUSED)
         except PartialCredentialsError as wrong:

@@ -1,30 +1,71 @@
-"""A CloudWatch log group: one log event per bus event, in a stream of the rule's own."""
+"""A CloudWatch log group: one log event per bus event, in a stream of the rule's own.
+
+What an input transformer makes must be `{"timestamp": …, "message": "…"}`: the log event itself.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
-from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
+from nightbus.bus.json_text import parse_json
+from nightbus.delivery.interface import Delivered, Delivery, Failed, Matched, Outcome, Placing, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.messaging.log_streams import STREAM, appends, stream_key
 
+# PutLogEvents takes what is at most so old or so far ahead.
+_OLDEST_MS = 14 * 86_400_000
+_NEWEST_MS = 2 * 3_600_000
+
 
 async def place(matched: Matched, placing: Placing) -> str | None:
-    """None before the rule's stream is there: the first delivery makes it."""
+    """None before the rule's stream is there, which the first delivery makes, and for what PutLogEvents refuses."""
     arn = Arn.parse(matched.target["Arn"])
     scope, group, stream = Scope(arn.account, arn.region), _group(matched.target), _stream(matched.rule_arn)
     if await placing.store.get(scope, STREAM, stream_key(group, stream)) is None:
         return None
-    placing.sending.changes += appends(
-        scope, group, stream, [(matched.time, matched.input.decode())], matched.time
-    )
+    told = _log_event(matched.target, matched.input, matched.time)
+    if told is None or not -_OLDEST_MS <= told[0] - matched.time <= _NEWEST_MS:
+        return None
+    placing.sending.changes += appends(scope, group, stream, [told], matched.time)
     return new_request_id()
+
+
+def _log_event(target: Mapping[str, Any], given: bytes, time: int) -> tuple[int, str] | None:
+    """When it was, in UTC ms, and what is logged of it; None where the input does not say so."""
+    text = given.decode()
+    if target.get("InputTransformer") is None:
+        return time, text
+    try:
+        made = parse_json(text)
+    except ValueError:
+        return None
+    if (
+        not isinstance(made, dict)
+        or set(made) != {"timestamp", "message"}
+        or not isinstance(made["message"], str)
+    ):
+        return None
+    stamp = _milliseconds(made["timestamp"])
+    return None if stamp is None else (stamp, made["message"])
+
+
+def _milliseconds(timestamp: object) -> int | None:
+    if isinstance(timestamp, int) and not isinstance(timestamp, bool):
+        return timestamp
+    try:
+        when = datetime.fromisoformat(timestamp) if isinstance(timestamp, str) else None
+    except ValueError:
+        return None
+    if when is None:
+        return None
+    return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _group(target: Mapping[str, Any]) -> str:
@@ -37,12 +78,15 @@ def _stream(rule_arn: str) -> str:
 
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     group, stream = _group(delivery.target), _stream(delivery.rule_arn)
-    message = {"timestamp": delivery.event_time, "message": delivery.input.decode()}
+    told = _log_event(delivery.target, delivery.input, delivery.event_time)
+    if told is None:
+        return Failed("InvalidInput", "Invalid input for target.", permanent=True)
+    message = {"timestamp": told[0], "message": told[1]}
     place = {"logGroupName": group, "logStreamName": stream}
     request: dict[str, Any] = {**place, "logEvents": [message]}
     try:
         try:
-            await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
+            reply = await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
         except AwsError as error:
             if error.code != "ResourceNotFoundException" or "stream" not in error.message:
                 raise
@@ -51,7 +95,11 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
             except AwsError as made:  # another delivery of the rule was faster
                 if made.code != "ResourceAlreadyExistsException":
                     raise
-            await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
+            reply = await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
     except AwsError as error:
         return failed(error)
+    if reply.get("rejectedLogEventsInfo"):
+        return Failed(
+            "InvalidInput", "The timestamp is too old or too new for the log group.", permanent=True
+        )
     return Delivered(ctx.call.request_id)

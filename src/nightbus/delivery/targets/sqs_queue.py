@@ -22,7 +22,7 @@ def open_plain(
 ) -> PlainSending | None:
     """For events as they are, into a standard queue that was used before; None where more has to be looked at."""
     queue = placing.queues.known(target["Arn"])
-    if queue is None or queue.fifo:
+    if queue is None or queue.fifo or _group(target):
         return None
     if not target.get("RoleArn") and not placing.queues.permits(queue, "events.amazonaws.com", rule_arn):
         return None

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.delivery.archives import archives_of
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
-from nightbus.messaging.queue import queue_place
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token, shown_time
 from nightbus.services.events.permissions import policy_text
 from nightbus.services.events.sources import let_go, taken_up
+from nightbus.services.events.target_parameters import check_dead_letter_queue
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
 
 _PAGE = 100
@@ -42,7 +43,7 @@ async def create_event_bus(
     value: dict[str, Any] = {"Name": name, "CreationTime": now, "LastModifiedTime": now}
     if description is not None:
         value["Description"] = description
-    value |= _settings(kms_key_identifier, dead_letter_config, log_config)
+    value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)
     value["Tags"] = {tag["Key"]: tag["Value"] for tag in tags or ()}
     try:
         await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0), *source)
@@ -71,7 +72,7 @@ async def _check_quota(ctx: Context) -> None:
 
 
 def _settings(
-    key: str | None, dead_letters: Mapping[str, str] | None, log: Mapping[str, str] | None
+    scope: Scope, key: str | None, dead_letters: Mapping[str, str] | None, log: Mapping[str, str] | None
 ) -> dict[str, Any]:
     """What was given of a bus's settings, in AWS's names. Raises AwsError for a queue that can be none."""
     found: dict[str, Any] = {}
@@ -79,8 +80,8 @@ def _settings(
         found["KmsKeyIdentifier"] = key
     if dead_letters is not None:
         arn = dead_letters.get("Arn")
-        if arn and queue_place(arn) is None:
-            raise validation_error(f"Invalid parameter: DeadLetterConfig Reason: Invalid ARN {arn}.")
+        if arn:
+            check_dead_letter_queue(arn, scope)
         found["DeadLetterConfig"] = dict(dead_letters)
     if log is not None:
         found["LogConfig"] = {"IncludeDetail": "NONE", "Level": "OFF", **log}
@@ -109,7 +110,7 @@ async def update_event_bus(
     record = await find_bus(ctx, name)
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     value.pop("KmsKeyIdentifier", None)
-    value |= _settings(kms_key_identifier, dead_letter_config, log_config)
+    value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)
     if description is not None:
         value["Description"] = description
     try:

@@ -14,10 +14,10 @@ from nightbus.delivery.forwarding.kinds import kind_of, parameters_of
 from nightbus.delivery.forwarding.settings import missing
 from nightbus.delivery.rules import RULE, rule_key
 from nightbus.delivery.targets import target_of
-from nightbus.messaging.queue import queue_place
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, find_bus, invalid_token, rule_record
 from nightbus.services.events.rules import save_rule
+from nightbus.services.events.target_parameters import check_dead_letter_queue, check_ids, check_parameters
 from nightbus.store.interface import Record
 
 _PAGE = 100
@@ -44,6 +44,7 @@ async def put_targets(
     ctx: Context, *, rule: str, targets: list[dict[str, Any]], event_bus_name: str | None = None
 ) -> dict[str, Any]:
     record = await rule_record(ctx, rule, bus_name(ctx, event_bus_name))
+    check_ids(targets)
     by_id: dict[str, Any] = {target["Id"]: target for target in record.value.get("Targets", [])}
     failed = []
     for target in targets:
@@ -75,12 +76,11 @@ def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
     if target_of(target["Arn"]) is None:
         raise not_supported("events", "PutTargets", f"target {target['Arn']}")
     dead = (target.get("DeadLetterConfig") or {}).get("Arn")
-    if dead and queue_place(dead) is None:
-        raise AwsError(
-            "ValidationException", f"Invalid parameter: DeadLetterConfig Reason: Invalid ARN {dead}."
-        )
+    if dead:
+        check_dead_letter_queue(dead, ctx.scope)
     _check_elsewhere(ctx, target)
     _check_api_destination(target)
+    check_parameters(target, ctx.scope)
     ignored = sorted(set(target) - _HONOURED - parameters_of(target) - _of_api_destination(target))
     if ignored:
         raise not_supported("events", "PutTargets", ", ".join(ignored))
@@ -97,8 +97,6 @@ def _check_elsewhere(ctx: Context, target: Mapping[str, Any]) -> None:
         raise AwsError("NotImplementedException", missing(target["Arn"], kind.setting, forwards), 501)
     if not target.get("RoleArn"):
         raise validation_error(f"RoleArn is required for target {target['Arn']}.")
-    if kind.required and not target.get(kind.parameters):
-        raise validation_error(f"{kind.parameters} is required for target {target['Arn']}.")
 
 
 def _of_api_destination(target: Mapping[str, Any]) -> frozenset[str]:

@@ -1,0 +1,100 @@
+"""Which parameters may and must a target have, by what its ARN names? In the words in which PutTargets refuses.
+
+That an input or a template is well-formed is bus/transform.py's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError, validation_error
+from nightbus.bus.json_text import parse_json
+from nightbus.bus.template import sample_of
+from nightbus.bus.transform import CHOICES
+from nightbus.delivery.forwarding.kinds import kind_of
+from nightbus.messaging.queue import queue_place
+
+# By block of parameters, the services whose targets may have it; SqsParameters are taken with any.
+_SERVICES = {
+    "AppSyncParameters": ("appsync",),
+    "BatchParameters": ("batch",),
+    "EcsParameters": ("ecs",),
+    "HttpParameters": ("events", "execute-api"),
+    "KinesisParameters": ("kinesis",),
+    "RedshiftDataParameters": ("redshift", "redshift-serverless"),
+    "RunCommandParameters": ("ssm",),
+    "SageMakerPipelineParameters": ("sagemaker",),
+}
+_LOG_EVENT = {"timestamp", "message"}
+
+
+def check_parameters(target: Mapping[str, Any], scope: Scope) -> None:
+    """Raises AwsError for what does not go with the target's ARN; `scope` is the rule's."""
+    name, arn = target["Id"], Arn.parse(target["Arn"])
+    unfit = [
+        block for block, services in _SERVICES.items() if block in target and arn.service not in services
+    ]
+    if arn.service == "events" and arn.resource.startswith("event-bus/") and arn.account != scope.account:
+        unfit += [choice for choice in CHOICES if choice in target]
+    if unfit:
+        raise validation_error(f"Parameter(s) {', '.join(unfit)} not supported for target: {name}.")
+    needed = _needed(target, arn)
+    if needed and not target.get(needed):
+        raise validation_error(f"Parameter(s) {needed} must be specified for target: {name}.")
+    if arn.service == "logs" and not _makes_log_events(target):
+        raise validation_error(f"Input for target {name} is not a valid JSON text.")
+
+
+def _needed(target: Mapping[str, Any], arn: Arn) -> str:
+    """The block that a target of this ARN must have, if any."""
+    if arn.service == "sqs" and arn.resource.endswith(".fifo"):
+        return "SqsParameters"
+    kind = kind_of(target["Arn"])
+    return kind.parameters if kind is not None and kind.required else ""
+
+
+def _makes_log_events(target: Mapping[str, Any]) -> bool:
+    """A log group gets the whole event, or what a template of exactly a timestamp and a message makes."""
+    if target.get("Input") is not None or target.get("InputPath") is not None:
+        return False
+    transformer = target.get("InputTransformer")
+    if transformer is None:
+        return True
+    try:
+        made = parse_json(sample_of(transformer["InputTemplate"]))
+    except ValueError:  # several lines of text
+        return False
+    return isinstance(made, dict) and set(made) == _LOG_EVENT
+
+
+def check_dead_letter_queue(arn: str, scope: Scope) -> None:
+    """Raises AwsError for what is no standard queue of the region."""
+    try:
+        service = Arn.parse(arn).service
+    except ValueError:
+        raise _bad_dead_letters(f"Invalid ARN {arn}.") from None
+    if service != "sqs":
+        raise validation_error(f"{service} is not supported as a dead letter resource")
+    place = queue_place(arn)
+    if place is None:
+        raise _bad_dead_letters(f"Invalid ARN {arn}.")
+    if place[1].endswith(".fifo"):
+        raise validation_error("SQS FIFO is not supported by Dead Letter Queues")
+    if place[0].region != scope.region:
+        raise _bad_dead_letters(f"The queue must be in {scope.region}.")
+
+
+def _bad_dead_letters(reason: str) -> AwsError:
+    return validation_error(f"Invalid parameter: DeadLetterConfig Reason: {reason}")
+
+
+def check_ids(targets: list[dict[str, Any]]) -> None:
+    """Raises AwsError for the same id twice."""
+    ids = [target["Id"] for target in targets]
+    for one in ids:
+        if ids.count(one) > 1:
+            reason = f"More than one target with Id '{one}' is provided."
+            raise validation_error(f"Parameter targets is not valid. Reason: {reason}")
