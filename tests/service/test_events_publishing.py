@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from aws_refusals import code_and_status
+from aws_refusals import code_and_status, refusal
 from events_rig import GOOD, Listener, admit, put
+from recorded_patterns import message_of, recorded
 
 Client = Callable[..., Any]
 ACCOUNT = "000000000000"
@@ -231,11 +232,21 @@ def test_a_pattern_is_tested(events: Any, pattern: Any, result: bool) -> None:
     assert reply["Result"] is result
 
 
+@pytest.mark.parametrize("case", recorded(), ids=lambda case: str(case["name"]))
+def test_a_recorded_pattern_is_tested(events: Any, case: dict[str, Any]) -> None:
+    given = {"EventPattern": case["pattern"], "Event": json.dumps(case["event"])}
+    if case["expect"] == "error":
+        answer = refusal(events.test_event_pattern, **given)
+        assert answer == (case["error"]["code"], 400, message_of(case))
+    else:
+        assert events.test_event_pattern(**given)["Result"] is (case["expect"] == "match")
+
+
 def test_a_pattern_or_an_event_that_is_none_is_not_tested(events: Any) -> None:
     test = events.test_event_pattern
     refused = code_and_status(test, EventPattern='{"source": "a"}', Event=json.dumps(EVENT))
     assert refused == ("InvalidEventPatternException", 400)
-    for name in ("id", "account", "source", "time", "region", "resources", "detail-type"):
+    for name in ("id", "account", "source", "time", "region", "detail-type"):
         lacking = json.dumps({key: value for key, value in EVENT.items() if key != name})
         refused = code_and_status(test, EventPattern='{"source": ["a"]}', Event=lacking)
         assert refused == ("ValidationException", 400), name

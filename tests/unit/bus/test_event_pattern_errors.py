@@ -57,6 +57,12 @@ EXPRESSIONS = [
     ('{"numeric": [1]}', "Invalid member in numeric match: 1"),
     ('{"numeric": []}', "Invalid member in numeric match: ]"),
     ('{"numeric": ["=", "1"]}', "Value of equals must be numeric"),
+    ('{"numeric": ["<=", "1"]}', "Value of <= must be numeric"),
+    ('{"numeric": [">", null]}', "Value of > must be numeric"),
+    ('{"numeric": [">=", "1"]}', "Value of >= must be numeric"),
+    ('{"numeric": [">", 1, "<=", "2"]}', "Value of <= must be numeric"),
+    ('{"numeric": [">", 2, "<", 1]}', "Bottom must be less than top"),
+    ('{"numeric": [">", 1, "<", 1e400]}', "Cannot compare number : 1e400"),
     ('{"numeric": ["<"]}', "Value of < must be numeric"),
     ('{"numeric": [">=", 1, "<", "2"]}', "Value of < must be numeric"),
     ('{"numeric": ["!", 1]}', "Unrecognized numeric range operator: !"),
@@ -68,6 +74,13 @@ EXPRESSIONS = [
     ('{"numeric": [">", 1, "<", 1]}', "Bottom must be less than top"),
     ('{"numeric": ["=", 9007199254740993]}', "Cannot compare number : 9007199254740993"),
     ('{"anything-but": null}', "Value of anything-but must be an array or single string/number value."),
+    ('{"anything-but": true}', "Value of anything-but must be an array or single string/number value."),
+    ('{"anything-but": ["a", null]}', "Inside anything but list, start|null|boolean is not supported."),
+    ('{"anything-but": ["a", ["b"]]}', "Inside anything but list, start|null|boolean is not supported."),
+    ('{"anything-but": {"prefix": [1]}}', "prefix/suffix match pattern must be a string"),
+    ('{"anything-but": {"suffix": 1}}', "prefix/suffix match pattern must be a string"),
+    ('{"anything-but": {"wildcard": 1}}', "wildcard match pattern must be a string"),
+    ('{"anything-but": {"prefix": ""}}', "Null prefix/suffix not allowed"),
     ('{"anything-but": ["a", true]}', "Inside anything but list, start|null|boolean is not supported."),
     (
         '{"anything-but": ["a", 1]}',
@@ -145,6 +158,27 @@ def test_a_number_that_cannot_be_compared_has_a_position_only_in_a_list() -> Non
     assert str(alone) == "Event pattern is not valid. Reason: Cannot compare number : 9007199254740993"
     listed = refusal(expression('{"anything-but": [9007199254740993]}'))
     assert str(listed).count("\n at [Source") == 1
+
+
+RESERVED = (
+    "exactly prefix suffix wildcard equals-ignore-case cidr exists numeric anything-but = < <= > >= regex "
+    "not-wildcard not-equals-ignore-case date-after date-on-or-after date-before date-on-or-before in-date-range "
+    "ip-address-in-range ip-address-not-in-range"
+)
+
+
+@pytest.mark.parametrize("name", RESERVED.split())
+def test_names_that_are_reserved_inside_or(name: str) -> None:
+    reason = f"{name} is Ruler reserved fieldName which cannot be used inside $or."
+    field = f'"{name}": [1]'
+    assert refusal(f'{{"$or": [{{"a": [1]}}, {{{field}}}]}}').reason == reason
+    assert refusal(f'{{"x": {{"$or": [{{"y": {{{field}}}}}, {{"a": [1]}}]}}}}').reason == reason
+    parse_pattern(f'{{{field}, "$or": [{{"a": [1]}}, {{"b": [1]}}]}}')
+
+
+def test_what_is_too_complex_has_no_position() -> None:
+    refused = refusal(expression('{"wildcard": "*:*:*:*:*:event-bus/*"}'))
+    assert "too complex" in refused.reason and refused.line is None and "Source" not in str(refused)
 
 
 def test_cidr_errors_have_no_position() -> None:

@@ -79,6 +79,26 @@ def fits(pattern: Any, event: Any) -> bool:
         ('{"anything-but": {"wildcard": ["a*", "*z"]}}', '"xyz"', False),
         ('{"anything-but": ["a", "b"]}', '["a", "c"]', True),
         ('{"anything-but": ["a", "b"]}', '["a", "b"]', False),
+        ('{"anything-but": {"suffix": []}}', "1", True),
+        ('{"anything-but": {"equals-ignore-case": []}}', '"x"', True),
+        ('{"anything-but": {"wildcard": []}}', '"x"', True),
+        ('{"anything-but": {"wildcard": ""}}', '"x"', True),
+        ('{"anything-but": {"wildcard": ""}}', '""', False),
+        ('{"anything-but": {"equals-ignore-case": ""}}', '""', False),
+        ('{"anything-but": {"prefix": ["a", "b"]}}', '"bc"', False),
+        ('{"anything-but": {"suffix": "c"}}', '"bc"', False),
+        ('{"anything-but": {"suffix": "c"}}', "null", True),
+        ('{"anything-but": "a"}, {"anything-but": "b"}', '"a"', True),  # several are alternatives
+        ('{"anything-but": "a"}', "{}", False),
+        ('{"anything-but": "a"}', "[]", False),
+        ('{"exists": false}, "x"', '"x"', True),
+        ('{"exists": false}, "x"', '"y"', False),
+        ('{"exists": false}, {"numeric": [">", 1]}', "2", True),
+        ('{"cidr": "::/127"}', '"::1"', True),
+        ('{"cidr": "::/127"}', '"::2"', False),
+        ('{"cidr": "10.0.0.1/31"}', '"10.0.0.0"', True),
+        ('{"cidr": "0.0.0.0/0"}', '"255.255.255.255"', True),
+        ('{"cidr": "::/0"}', '"1.2.3.4"', False),
         ('{"cidr": "10.0.0.77/24"}', '"10.0.0.1"', True),
         ('{"cidr": "10.0.0.0/24"}', '"10.0.1.0"', False),
         ('{"cidr": "0.0.0.0/0"}', '"::1"', False),
@@ -122,6 +142,19 @@ def test_what_follows_the_pattern_is_not_read() -> None:
 )
 def test_or(event: Any, expected: bool) -> None:
     assert fits({"$or": [{"a": [1]}, {"b": [1], "c": [1]}]}, event) is expected
+
+
+def test_or_inside_or() -> None:
+    pattern = {"$or": [{"$or": [{"a": [1]}, {"b": [1]}], "c": [1]}, {"d": {"$or": [{"a": [2]}, {"b": [2]}]}}]}
+    assert fits(pattern, {"b": 1, "c": 1})
+    assert fits(pattern, {"d": {"b": 2}})
+    assert not fits(pattern, {"b": 1})
+    assert not fits(pattern, {"d": {"b": 1}, "c": 1})
+
+
+def test_a_field_that_is_not_there_is_no_value() -> None:
+    for matcher in ({"anything-but": "a"}, {"prefix": ""}, {"wildcard": "*"}, {"exists": True}, None):
+        assert not fits({"a": [matcher]}, {"b": 1})
 
 
 def test_or_and_its_siblings_multiply() -> None:

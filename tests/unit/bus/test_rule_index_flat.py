@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from random import Random
 from typing import Any
@@ -18,7 +17,7 @@ from nightbus.bus.index import RuleIndex
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.matching import branch_matches
 from nightbus.bus.patterns import InvalidPattern, Pattern, parse_pattern
-from unit.bus.index_cases import RULES, event_text
+from unit.bus.index_cases import RULES, event_text, pattern_text
 
 CASES = int(os.environ.get("NIGHTBUS_INDEX_CASES", "20000"))
 EVENTS_A_SET = 100
@@ -28,7 +27,7 @@ def _patterns(rules: list[dict[str, Any]]) -> dict[str, Pattern]:
     patterns = {}
     for number, rule in enumerate(rules):
         try:
-            patterns[f"rule{number}"] = parse_pattern(json.dumps(rule))
+            patterns[f"rule{number}"] = parse_pattern(pattern_text(rule))
         except InvalidPattern:
             continue
     return patterns

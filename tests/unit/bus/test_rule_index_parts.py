@@ -22,13 +22,13 @@ from nightbus.bus.json_text import parse_json
 from nightbus.bus.matchers import Numeric
 from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.bus.rule import Field
-from unit.bus.index_cases import MATCHERS, VALUES
+from unit.bus.index_cases import MATCHERS, VALUES, pattern_text
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
 
 def field_of(matchers: list[Any]) -> Field:
-    return parse_pattern(json.dumps({"x": matchers})).branches[0][0]
+    return parse_pattern(pattern_text({"x": matchers})).branches[0][0]
 
 
 @settings(max_examples=500, deadline=None)

@@ -10,7 +10,8 @@ from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.services.context import Context
 
-_REQUIRED = ("id", "account", "source", "time", "region", "resources", "detail-type")
+# AWS's documentation names `resources`, too; AWS itself was recorded to do without.
+_REQUIRED = ("id", "account", "source", "time", "region", "detail-type")
 
 
 async def test_event_pattern(ctx: Context, *, event_pattern: str, event: str) -> dict[str, Any]:
