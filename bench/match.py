@@ -1,161 +1,131 @@
-"""How many events a second does the rule index match, and does that depend on the number of rules?
+"""How many events a second does the rule index match, for each operator and with how many rules?
 
 Rates are of one thread, from an event's bytes to the names of the rules; beside them orjson.loads of the same events.
 Rounds alternate, and the best of each counts: what the machine does beside this only slows it.
 
-Run: python bench/match.py [--json FILE] [--quick]
+Run: python bench/match.py [--json FILE] [--markdown FILE] [--quick]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
+import os
+import platform
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import orjson
-from match_data import CLASSES, bus_events, city_lots, mixed_rule, same_key_rule, state_rule
+from match_classes import BUS, LOTS, STATES, Class
+from match_data import bus_events, city_lots
+from plane_report import write_markdown
 
 from nightbus.bus.index import RuleIndex
 from nightbus.bus.patterns import Pattern, parse_pattern
 
 SIZES = (1, 100, 1_000, 10_000, 100_000)
-CLASS_SIZES = (5, 1_000)
 EVENTS = 1_000
+AT_ONCE = 20  # events between two looks at the clock
 ROUNDS = 5
-ROUND_SECONDS = 0.25
+ROUND_SECONDS = 0.2
 ADDED = 1_000
+AMONG = 10_000  # rules among which one more is added
+MARKS = ("<!-- matching -->\n", "<!-- /matching -->\n")
 
 
 @dataclass(frozen=True)
-class Rate:
-    """Thousands of events a second."""
+class Measured:
+    """One class of rules. Rates are thousands of events a second, by the number of rules."""
 
+    events: str
     what: str
-    rules: int
-    matches: float  # rules matched by an event, on average
-    index: float
-    orjson: float
-
-
-@dataclass(frozen=True)
-class Change:
-    """Microseconds for one rule, parsed already."""
-
-    what: str
-    rules: int
-    add: float
+    rates: dict[int, float]
+    matches: float  # rules that an event matches, on average, of a thousand (the most there are, if fewer)
+    orjson: dict[int, float]  # the same events, in the same rounds, only parsed
+    add: float  # µs for one rule more among 10,000, parsed already
     remove: float
     kilobytes: float  # of one rule, its pattern included
-
-
-@dataclass(frozen=True)
-class Case:
-    what: str
-    index: RuleIndex
-    rules: int
-    events: list[bytes]
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--json", type=Path, help="also write the figures to this file")
-    options.add_argument("--quick", action="store_true", help="one short round, up to 10,000 rules")
+    options.add_argument("--markdown", type=Path, help="also write the table to this file, between its marks")
+    options.add_argument("--quick", action="store_true", help="one short round, up to 1,000 rules")
     chosen = options.parse_args()
+    load, began = os.getloadavg()[0], time.monotonic()
+    sizes = [size for size in SIZES if size <= 1_000 or not chosen.quick]
     rounds = 1 if chosen.quick else ROUNDS
-    sizes = [size for size in SIZES if size <= 10_000 or not chosen.quick]
-    states = measure([_state_case(size) for size in sizes], rounds)
-    show("source, detail-type, detail.state", states)
-    mixed = measure([*_mixed_cases()], rounds)
-    show("one field more: prefix, wildcard, anything-but, exists, suffix", mixed)
-    classes = measure([*_class_cases()], rounds)
-    show("city lots, one operator each", classes)
-    changes = [
-        change("source, detail-type, detail.state", state_rule),
-        change("the same exact values, another prefix each", same_key_rule),
-        *(change(each.name, each.rule) for each in CLASSES),
-    ]
-    show_changes(changes)
-    verdicts = judge(states, changes[0])
+    measured = list(_measured(sizes, rounds))
+    verdicts = judge(measured)
+    minutes = (time.monotonic() - began) / 60
+    about = (
+        f"{os.cpu_count()} cores (load {load:.1f} before), {platform.system()}, Python {platform.python_version()}; "
+        f"one thread; best of {rounds} rounds of {ROUND_SECONDS:g} s; {minutes:.1f} minutes in all"
+    )
+    text = page(measured, sizes, verdicts, about)
+    print(text)
     if chosen.json:
-        figures = {
-            "python": sys.version.split()[0],
-            "rates": [asdict(rate) for rate in (*states, *mixed, *classes)],
-            "changes": [asdict(each) for each in changes],
-            "verdicts": verdicts,
-        }
+        figures = {"about": about, "classes": [asdict(one) for one in measured], "verdicts": verdicts}
         chosen.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if chosen.markdown:
+        write_markdown(chosen.markdown, text, *MARKS)
 
 
-def _state_case(size: int) -> Case:
-    return _case("source, detail-type, detail.state", state_rule, size, bus_events(EVENTS, size))
-
-
-def _mixed_cases() -> list[Case]:
-    cases = [
-        _case("a field more, exact values of its own", mixed_rule, size, bus_events(EVENTS, size))
-        for size in (10, 1_000, 10_000)
-    ]
-    same = bus_events(EVENTS, 5)
-    return cases + [
-        _case("a prefix more, the same exact values", same_key_rule, size, same) for size in (10, 10_000)
-    ]
-
-
-def _class_cases() -> list[Case]:
+def _measured(sizes: Sequence[int], rounds: int) -> Iterator[Measured]:
     lots = city_lots(EVENTS)
-    return [_case(each.name, each.rule, size, lots) for each in CLASSES for size in CLASS_SIZES]
+    for each in BUS:
+        yield measure("bus", each, {size: bus_events(EVENTS, size) for size in sizes}, rounds)
+    for each in LOTS:
+        yield measure("city lots", each, dict.fromkeys(sizes, lots), rounds)
 
 
-def _case(what: str, rule: Callable[[int], str], size: int, events: list[bytes]) -> Case:
+def measure(events: str, rules: Class, by_size: dict[int, list[bytes]], rounds: int) -> Measured:
+    indexes = {size: _index(rules, size) for size in by_size}
+    best, parsed = dict.fromkeys(by_size, 0.0), dict.fromkeys(by_size, 0.0)
+    for _ in range(rounds):
+        for size, index in indexes.items():
+            best[size] = max(best[size], rate(index.match_json, by_size[size]))
+            parsed[size] = max(parsed[size], rate(orjson.loads, by_size[size]))
+    known = max(size for size in by_size if size <= 1_000)
+    sample = by_size[known][:100]
+    matches = sum(len(indexes[known].match_json(event)) for event in sample) / len(sample)
+    indexes.clear()
+    among = min(AMONG, max(by_size))
+    return Measured(events, rules.name, best, matches, parsed, *one_more(rules, among))
+
+
+def _index(rules: Class, size: int) -> RuleIndex:
     index = RuleIndex()
     for number in range(size):
-        index.add(f"rule-{number}", parse_pattern(rule(number)))
-    return Case(what, index, size, events)
-
-
-def measure(cases: Sequence[Case], rounds: int) -> list[Rate]:
-    best = dict.fromkeys(range(len(cases)), (0.0, 0.0))
-    for _ in range(rounds):
-        for number, case in enumerate(cases):
-            matched, parsed = rate(case.index.match_json, case.events), rate(orjson.loads, case.events)
-            best[number] = max(best[number][0], matched), max(best[number][1], parsed)
-    return [
-        Rate(case.what, case.rules, _matches(case), round(best[number][0], 1), round(best[number][1], 1))
-        for number, case in enumerate(cases)
-    ]
-
-
-def _matches(case: Case) -> float:
-    return round(sum(len(case.index.match_json(event)) for event in case.events) / len(case.events), 3)
+        index.add(f"rule-{number}", parse_pattern(rules.rule(number)))
+    return index
 
 
 def rate(call: Callable[[bytes], object], events: Sequence[bytes]) -> float:
     """Thousands of events a second."""
-    done, began = 0, time.perf_counter()
+    rest, done, began = cycle(events), 0, time.perf_counter()
     while (took := time.perf_counter() - began) < ROUND_SECONDS:
-        for event in events:
+        for event in list(islice(rest, AT_ONCE)):
             call(event)
-        done += len(events)
+        done += AT_ONCE
     return done / took / 1_000
 
 
-def change(what: str, rule: Callable[[int], str], size: int = 10_000) -> Change:
-    """The cost of one rule more, where there are `size`."""
+def one_more(rules: Class, among: int) -> tuple[float, float, float]:
+    """The cost of one rule more, where there are so many: µs to add, µs to remove, kilobytes."""
     tracemalloc.start()
-    index = RuleIndex()
-    for number in range(size):
-        index.add(f"rule-{number}", parse_pattern(rule(number)))
-    kilobytes = tracemalloc.get_traced_memory()[0] / size / 1024
+    index = _index(rules, among)
+    kilobytes = tracemalloc.get_traced_memory()[0] / among / 1024
     tracemalloc.stop()
-    more = [(f"rule-{number}", parse_pattern(rule(number))) for number in range(size, size + ADDED)]
+    more = [(f"rule-{number}", parse_pattern(rules.rule(number))) for number in range(among, among + ADDED)]
     adding = [_timed(index.add, name, pattern) for name, pattern in more]
     removing = [_timed(index.remove, name) for name, _ in more]
-    return Change(what, size, _mean(adding), _mean(removing), round(kilobytes, 2))
+    return sum(adding) / len(adding), sum(removing) / len(removing), kilobytes
 
 
 def _timed(call: Callable[..., None], *arguments: str | Pattern) -> float:
@@ -164,36 +134,52 @@ def _timed(call: Callable[..., None], *arguments: str | Pattern) -> float:
     return (time.perf_counter_ns() - began) / 1_000
 
 
-def _mean(times: list[float]) -> float:
-    return round(sum(times) / len(times), 2)
-
-
-def show(title: str, rates: Sequence[Rate]) -> None:
-    print(f"\n{title}\n{'':42}{'rules':>8}{'matches':>9}{'k events/s':>12}{'orjson alone':>14}{'ratio':>8}")
-    for each in rates:
-        ratio = each.index / each.orjson
-        print(
-            f"{each.what:42}{each.rules:>8,}{each.matches:>9}{each.index:>12,.0f}{each.orjson:>14,.0f}{ratio:>8.2f}"
-        )
-
-
-def show_changes(changes: Sequence[Change]) -> None:
-    print(f"\none rule more, of 10,000\n{'':42}{'add µs':>8}{'remove µs':>11}{'KB a rule':>11}")
-    for each in changes:
-        print(f"{each.what:42}{each.add:>8.1f}{each.remove:>11.1f}{each.kilobytes:>11.1f}")
-
-
-def judge(states: Sequence[Rate], changed: Change) -> dict[str, bool]:
-    one, many = (next(rate for rate in states if rate.rules == rules) for rules in (1, 10_000))
-    verdicts = {
-        "10,000 rules at no less than 0.8 of the rate of one": many.index >= 0.8 * one.index,
-        "10,000 rules no slower than orjson.loads alone": many.index >= many.orjson,
-        "a rule more at 10,000 within 20 µs": changed.add <= 20,
+def judge(measured: Sequence[Measured]) -> dict[str, bool]:
+    states = next(one for one in measured if one.what == STATES.name)
+    many = min(10_000, max(states.rates))
+    return {
+        f"{many:,} rules at no less than 0.8 of the rate of one": states.rates[many] >= 0.8 * states.rates[1],
+        f"{many:,} rules no slower than orjson.loads alone": states.rates[many] >= states.orjson[many],
+        f"a rule more at {many:,} within 20 µs": states.add <= 20,
     }
-    print()
-    for what, reached in verdicts.items():
-        print(f"{'reached' if reached else 'MISSED':10}{what}")
-    return verdicts
+
+
+def page(measured: Sequence[Measured], sizes: Sequence[int], verdicts: dict[str, bool], about: str) -> str:
+    """In markdown; as readable on a terminal."""
+    headings = [
+        "events",
+        "rules ask for",
+        *(f"{size:,}" for size in sizes),
+        "matched",
+        "add µs",
+        "remove µs",
+        "KB",
+    ]
+    rows = [headings, ["---"] * 2 + ["---:"] * (len(headings) - 2)]
+    for one in measured:
+        rates = [shown(one.rates[size]) for size in sizes]
+        costs = [f"{one.matches:.2f}", f"{one.add:.1f}", f"{one.remove:.1f}", f"{one.kilobytes:.1f}"]
+        rows.append([one.events, one.what, *rates, *costs])
+    widths = [max(len(row[place]) for row in rows) for place in range(len(headings))]
+    rows[1] = ["-" * width for width in widths[:2]] + [f"{'-' * (width - 1)}:" for width in widths[2:]]
+    table = "\n".join(
+        f"| {' | '.join(_cell(text, widths[place], place) for place, text in enumerate(row))} |"
+        for row in rows
+    )
+    alone = ", ".join(
+        f"{kind} {max(max(one.orjson.values()) for one in measured if one.events == kind):,.0f}"
+        for kind in dict.fromkeys(one.events for one in measured)
+    )
+    reached = "\n".join(f"- {'reached' if good else 'MISSED'}: {what}" for what, good in verdicts.items())
+    return f"{about}.\n\nThousand events a second; orjson.loads alone: {alone}.\n\n{table}\n\n{reached}\n"
+
+
+def _cell(text: str, width: int, place: int) -> str:
+    return text.ljust(width) if place < 2 else text.rjust(width)
+
+
+def shown(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
 if __name__ == "__main__":

@@ -128,10 +128,10 @@ def markdown(figures: Figures, about: str, found: Sequence[str] = ()) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_markdown(file: Path, text: str) -> None:
+def write_markdown(file: Path, text: str, begin: str = BEGIN, end: str = END) -> None:
     """Between its marks where the file has them, else as the whole file."""
     page = file.read_text() if file.exists() else ""
-    if BEGIN in page and END in page:
-        before, rest = page.split(BEGIN, 1)
-        text = f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}"
+    if begin in page and end in page:
+        before, rest = page.split(begin, 1)
+        text = f"{before}{begin}\n{text}\n{end}{rest.split(end, 1)[1]}"
     file.write_text(text)
