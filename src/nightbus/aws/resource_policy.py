@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Statement = Mapping[str, Any]
-_NO_VALUES: Mapping[str, str] = {}
+Values = str | tuple[str, ...]
+_NO_VALUES: Mapping[str, Values] = {}
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """Who asks: an AWS service (`principal`) for `source_arn` of `source_account`, or `arn` of `account`, or both.
 
-    `resource` is the ARN, `values` further condition keys in lower case; those without a value are known and not there.
+    `resource` is the ARN, `values` further condition keys in lower case; those without a value are known and not there,
+    a tuple is a key of several values.
     """
 
     principal: str
@@ -30,7 +33,7 @@ class Request:
     source_account: str = ""
     account: str = ""
     arn: str = ""
-    values: Mapping[str, str] = field(default_factory=lambda: _NO_VALUES)
+    values: Mapping[str, Values] = field(default_factory=lambda: _NO_VALUES)
 
 
 def is_allowed(statements: Sequence[Statement], request: Request) -> bool:
@@ -100,7 +103,7 @@ def _role_of(arn: str) -> str:
 
 
 def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Request, *, unknown: bool) -> bool:
-    values = {
+    values: dict[str, Values] = {
         "aws:sourcearn": request.source_arn,
         "aws:sourceaccount": request.source_account,
         "aws:principalaccount": request.account,
@@ -112,26 +115,44 @@ def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Reque
     for name, keys in conditions.items():
         for key, wanted in keys.items():
             value = values.get(key.lower())
-            held = (
-                None if value is None else _holds(name.lower(), [str(one) for one in _listed(wanted)], value)
-            )
+            texts = [_filled(str(one), values) for one in _listed(wanted)]
+            held = None if value is None else _holds(name.lower(), texts, value)
             if not (unknown if held is None else held):
                 return False
     return True
 
 
-def _holds(operator: str, wanted: Sequence[str], value: str) -> bool | None:
-    """None for an operator that is not known."""
-    operator = operator.removeprefix("foranyvalue:").removeprefix("forallvalues:")
+def _filled(text: str, values: Mapping[str, Values]) -> str:
+    """With the values of the policy variables in it, such as `${aws:PrincipalAccount}`."""
+
+    def value(found: re.Match[str]) -> str:
+        one = values.get(found[1].lower())
+        return one if isinstance(one, str) and one else found[0]
+
+    return _VARIABLE.sub(value, text) if "${" in text else text
+
+
+def _holds(operator: str, wanted: Sequence[str], given: Values) -> bool | None:
+    """None for an operator that is not known, and for one of a single value where there are several."""
+    present = [given] if isinstance(given, str) else list(given)
+    present = present if given else []
+    quantifier, _, operator = operator.rpartition(":")
     if operator == "null":
-        return wanted == ["true"] if not value else wanted == ["false"]
+        return wanted == ["false"] if present else wanted == ["true"]
     optional = operator.endswith("ifexists")
     operator = operator.removesuffix("ifexists")
-    if compare := _OPERATORS.get(operator):
-        return any(compare(one, value) for one in wanted) if value else optional
-    if compare := _OPERATORS.get(operator.replace("not", "", 1)):
-        return not value or not any(compare(one, value) for one in wanted)
-    return None
+    positive = operator in _OPERATORS
+    compare = _OPERATORS.get(operator if positive else operator.replace("not", "", 1))
+    if compare is None:
+        return None
+    fits = [any(compare(one, value) for one in wanted) == positive for value in present]
+    if quantifier == "forallvalues":
+        return all(fits)
+    if quantifier == "foranyvalue":
+        return any(fits) or (optional and not fits)
+    if len(fits) > 1:
+        return None
+    return fits[0] if fits else optional or not positive
 
 
 def like(pattern: str, text: str) -> bool:

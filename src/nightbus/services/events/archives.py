@@ -9,15 +9,16 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import page
 from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
-from nightbus.delivery.rules import bus_arn
+from nightbus.delivery.rules import BUS, RULE, bus_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.archive_sizes import SIZE, size_of
+from nightbus.services.events.managed_rules import managed_name
 from nightbus.services.events.names import bus_place, concurrent, find_bus, invalid_token, no_such_bus
+from nightbus.services.events.quotas import ARCHIVES_PER_REGION, check_room
 from nightbus.services.events.rules import check_pattern
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
 
 _PAGE = 100
-ARCHIVES_PER_REGION = 100
 
 
 async def create_archive(
@@ -34,25 +35,32 @@ async def create_archive(
         check_pattern(event_pattern)
     if await ctx.store.get(ctx.scope, ARCHIVE, archive_name) is not None:
         raise _exists(archive_name)
-    if len(await ctx.store.list(ctx.scope, ARCHIVE)) >= ARCHIVES_PER_REGION:
-        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    await check_room(ctx, ARCHIVE, "", ARCHIVES_PER_REGION)
+    rule = managed_name(archive_name)
+    if await ctx.store.get(ctx.scope, RULE, rule_key(bus.key, rule)) is not None:
+        raise AwsError("ResourceAlreadyExistsException", f"Rule {rule} already exists.")
     value: dict[str, Any] = {
         "Id": f"{archive_name}/{new_hex()}",
-        "EventBusName": bus,
+        "EventBusName": bus.key,
         "RetentionDays": retention_days,
         "CreationTime": ctx.now_ms(),
     }
     value |= _given(description, event_pattern)
+    changes = [PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0)]
+    if bus.revision:  # none that is being deleted gets an archive
+        changes.append(PutRecord(ctx.scope, BUS, bus.key, bus.value, expect=bus.revision))
     try:
-        await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0))
-    except Conflict as taken:
-        raise _exists(archive_name) from taken
-    await ctx.platform.router.archives_changed(ctx.scope, bus)
+        await ctx.store.commit(*changes)
+    except Conflict as changed:
+        if await ctx.store.get(ctx.scope, ARCHIVE, archive_name) is not None:
+            raise _exists(archive_name) from changed
+        raise concurrent(f"Event bus {bus.key}") from changed
+    await ctx.platform.router.archives_changed(ctx.scope, bus.key)
     return _state(ctx, archive_name, value)
 
 
-async def _source(ctx: Context, text: str) -> str:
-    """The name of the bus. Raises AwsError for what is no bus of this account and region."""
+async def _source(ctx: Context, text: str) -> Record:
+    """The bus. Raises AwsError for what is no bus of this account and region."""
     if ":event-bus/" not in text:
         raise validation_error(
             "Parameter EventSourceArn is not valid. Reason: Must contain an event bus ARN."
@@ -60,8 +68,7 @@ async def _source(ctx: Context, text: str) -> str:
     scope, bus = bus_place(ctx, text)
     if scope != ctx.scope:
         raise no_such_bus(bus)
-    await find_bus(ctx, bus)
-    return bus
+    return await find_bus(ctx, bus)
 
 
 def _given(description: str | None, event_pattern: str | None) -> dict[str, str]:
@@ -154,6 +161,7 @@ async def list_archives(
         )
     records = await ctx.store.list(ctx.scope, ARCHIVE, prefix=name_prefix or "")
     if event_source_arn is not None:
+        await _source(ctx, event_source_arn)
         records = [
             one for one in records if bus_arn(ctx.scope, one.value["EventBusName"]) == event_source_arn
         ]

@@ -13,12 +13,12 @@ from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outc
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token, shown_time
 from nightbus.services.events.permissions import policy_text
+from nightbus.services.events.quotas import BUSES_PER_REGION, check_room, tags_of
 from nightbus.services.events.sources import let_go, taken_up
 from nightbus.services.events.target_parameters import check_dead_letter_queue
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
 
 _PAGE = 100
-BUSES_PER_ACCOUNT = 100
 _SETTINGS = ("Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig")
 _LISTED = ("Name", "Arn", "Description", "Policy", "CreationTime", "LastModifiedTime")
 
@@ -38,17 +38,19 @@ async def create_event_bus(
     if await ctx.store.get(ctx.scope, BUS, name) is not None:
         raise _exists(name)
     source = [] if event_source_name is None else [await taken_up(ctx, event_source_name)]
-    await _check_quota(ctx)
+    await check_room(ctx, BUS, "", BUSES_PER_REGION)
     now = ctx.now_ms()
     value: dict[str, Any] = {"Name": name, "CreationTime": now, "LastModifiedTime": now}
     if description is not None:
         value["Description"] = description
     value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)
-    value["Tags"] = {tag["Key"]: tag["Value"] for tag in tags or ()}
+    value["Tags"] = tags_of(ctx, tags)
     try:
         await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0), *source)
-    except Conflict as taken:
-        raise _exists(name) from taken
+    except Conflict as changed:
+        if await ctx.store.get(ctx.scope, BUS, name) is not None:
+            raise _exists(name) from changed
+        raise concurrent(f"Event source {name}") from changed
     ctx.platform.router.buses.changed(ctx.scope, name)
     return {"EventBusArn": bus_arn(ctx.scope, name), **_shown_settings(value)}
 
@@ -62,13 +64,6 @@ def _check_name(name: str, source: str | None) -> None:
         raise validation_error(f"Event bus name {name} {reason}.")
     if name == DEFAULT_BUS:
         raise _exists(name)
-
-
-async def _check_quota(ctx: Context) -> None:
-    if not ctx.platform.quotas:
-        return
-    if len(await ctx.store.list(ctx.scope, BUS)) >= BUSES_PER_ACCOUNT:
-        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
 
 
 def _settings(
@@ -161,14 +156,15 @@ def _bus_order(record: Record) -> str:
 async def delete_event_bus(ctx: Context, *, name: str) -> None:
     if name == DEFAULT_BUS:
         raise validation_error("Cannot delete event bus default.")
-    if await ctx.store.get(ctx.scope, BUS, name) is None:
+    record = await ctx.store.get(ctx.scope, BUS, name)
+    if record is None:
         return
     # An archive is a rule of the bus that AWS manages.
     if await rules_of(ctx.store, ctx.scope, name) or await archives_of(ctx.store, ctx.scope, name):
         raise validation_error(f"Event bus {name} cannot be deleted since it has rules.")
     try:
         await ctx.store.commit(
-            DeleteRecord(ctx.scope, BUS, name),
+            DeleteRecord(ctx.scope, BUS, name, expect=record.revision),
             TrimLog(ctx.scope, history_log(name)),
             TrimLog(ctx.scope, outcome_log(name)),
             *await let_go(ctx, name),

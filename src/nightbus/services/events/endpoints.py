@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from nightbus.aws.arn import Arn
@@ -18,13 +17,13 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
-from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.services.events.names import concurrent, in_scope, invalid_token, shown_time
+from nightbus.services.events.quotas import ENDPOINTS_PER_REGION, check_room
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
 
 ENDPOINT = "events/endpoint"
 _BY_ID = "events/endpoint-id"  # for the whole account, whatever the region
 _PAGE = 100
-ENDPOINTS_PER_REGION = 100
 _SETTINGS = ("Description", "RoutingConfig", "ReplicationConfig", "EventBuses", "RoleArn")
 
 
@@ -52,8 +51,7 @@ async def create_endpoint(
     value |= {} if description is None else {"Description": description}
     value |= {} if role_arn is None else {"RoleArn": role_arn}
     await _check(ctx, value)
-    if ctx.platform.quotas and len(await ctx.store.list(ctx.scope, ENDPOINT)) >= ENDPOINTS_PER_REGION:
-        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    await check_room(ctx, ENDPOINT, "", ENDPOINTS_PER_REGION)
     place = {"Region": ctx.region, "Name": name}
     try:
         await ctx.store.commit(
@@ -193,8 +191,7 @@ async def at_endpoint(
             raise validation_error(
                 f"Event bus {entry.get('EventBusName', DEFAULT_BUS)} is none of endpoint {endpoint_id}."
             )
-    own = replace(ctx, call=replace(ctx.call, scope=scope))
     secondary = record.value["RoutingConfig"]["FailoverConfig"]["Secondary"]["Route"]
     replicated = record.value["ReplicationConfig"]["State"] == "ENABLED"
     copies = Scope(ctx.account, secondary) if replicated else None
-    return own, [{**entry, "EventBusName": bus} for entry in entries], copies
+    return in_scope(ctx, scope), [{**entry, "EventBusName": bus} for entry in entries], copies

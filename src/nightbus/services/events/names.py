@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from nightbus.aws.arn import Arn, is_arn
@@ -9,6 +10,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, validation_error
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE, rule_key
 from nightbus.services.context import Context
+from nightbus.services.events.managed_rules import managed_rule
 from nightbus.store.interface import Record
 
 
@@ -37,6 +39,11 @@ def bus_name(ctx: Context, text: str | None) -> str:
     return name
 
 
+def in_scope(ctx: Context, scope: Scope) -> Context:
+    """The same call as one of another account or region."""
+    return ctx if scope == ctx.scope else replace(ctx, call=replace(ctx.call, scope=scope))
+
+
 def no_such_bus(name: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Event bus {name} does not exist.")
 
@@ -55,10 +62,16 @@ def no_such_rule(name: str, bus: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Rule {name} does not exist on EventBus {bus}.")
 
 
+async def find_rule(ctx: Context, name: str, bus: str) -> Record | None:
+    """One of the bus's own rules, or one that EventBridge manages."""
+    own = await ctx.store.get(ctx.scope, RULE, rule_key(bus, name))
+    return own or await managed_rule(ctx, bus, name)
+
+
 async def rule_record(ctx: Context, name: str, bus: str) -> Record:
     """Raises AwsError ResourceNotFoundException for a bus or a rule that is not there."""
     await find_bus(ctx, bus)
-    record = await ctx.store.get(ctx.scope, RULE, rule_key(bus, name))
+    record = await find_rule(ctx, name, bus)
     if record is None:
         raise no_such_rule(name, bus)
     return record

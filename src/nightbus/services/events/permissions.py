@@ -9,9 +9,8 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.delivery.rules import BUS, bus_arn
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, concurrent, find_bus
+from nightbus.services.events.quotas import POLICY_BYTES
 from nightbus.store.interface import Conflict, PutRecord, Record
-
-_LONGEST_POLICY = 10 * 1024
 
 
 def policy_text(statements: list[dict[str, Any]]) -> str | None:
@@ -90,7 +89,7 @@ def _read_policy(text: str) -> list[dict[str, Any]]:
 
 async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]]) -> None:
     text = policy_text(statements)
-    if ctx.platform.quotas and text is not None and len(text.encode()) > _LONGEST_POLICY:
+    if ctx.platform.quotas and text is not None and len(text.encode()) > POLICY_BYTES:
         raise AwsError("PolicyLengthExceededException", "The event bus policy is too long.")
     value = {**record.value, "Statements": statements}
     try:

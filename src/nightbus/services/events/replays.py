@@ -16,11 +16,11 @@ from nightbus.delivery.rules import RULE, rule_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.archives import when
 from nightbus.services.events.names import bus_place, invalid_token
+from nightbus.services.events.quotas import ACTIVE_REPLAYS, check_quota
 from nightbus.services.events.replaying import QUEUE, REPLAY
 from nightbus.store.interface import SYSTEM, Conflict, Enqueue, PutRecord, Record
 
 _PAGE = 100
-ACTIVE_REPLAYS = 10
 _CANCELLABLE = ("STARTING", "RUNNING")
 _ACTIVE = (*_CANCELLABLE, "CANCELLING")
 
@@ -44,8 +44,7 @@ async def start_replay(
     replays = await ctx.store.list(ctx.scope, REPLAY)
     if any(one.key == replay_name for one in replays):
         raise _exists(replay_name)
-    if sum(one.value["State"] in _ACTIVE for one in replays) >= ACTIVE_REPLAYS:
-        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    check_quota(ctx, sum(one.value["State"] in _ACTIVE for one in replays) + 1, ACTIVE_REPLAYS)
     now = ctx.now_ms()
     newest = await ctx.store.read(ctx.scope, archive.log, limit=1, backwards=True)
     value: dict[str, Any] = {

@@ -8,27 +8,29 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.patterns import parse_pattern
-from nightbus.delivery.rules import DEFAULT_BUS, RULE, rule_arn, rule_key
+from nightbus.bus.rule import Pattern
+from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE, rule_arn, rule_key
 from nightbus.services.context import Context
+from nightbus.services.events.managed_rules import check_not_managed, managed_rules
 from nightbus.services.events.names import (
     bus_name,
+    bus_place,
     concurrent,
     find_bus,
     invalid_token,
-    no_such_rule,
-    rule_record,
 )
+from nightbus.services.events.quotas import RULES_PER_BUS, check_room, tags_of
+from nightbus.services.events.rule_access import Place, reach
 from nightbus.services.events.schedules import check_schedule, set_going
 from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
-RULES_PER_BUS = 300
 
 
-def check_pattern(text: str) -> None:
+def check_pattern(text: str) -> Pattern:
     """Raises AwsError InvalidEventPatternException in AWS's words."""
     try:
-        parse_pattern(text)
+        return parse_pattern(text)
     except InvalidPattern as broken:
         raise AwsError("InvalidEventPatternException", str(broken)) from broken
 
@@ -45,46 +47,67 @@ async def put_rule(
     tags: list[dict[str, str]] | None = None,
     event_bus_name: str | None = None,
 ) -> dict[str, Any]:
-    bus = bus_name(ctx, event_bus_name)
     if not event_pattern and not schedule_expression:
         raise validation_error("Parameter(s) EventPattern or ScheduleExpression must be specified.")
-    if schedule_expression is not None and bus != DEFAULT_BUS:
+    if schedule_expression is not None and bus_place(ctx, event_bus_name)[1] != DEFAULT_BUS:
         raise validation_error("ScheduleExpression is supported only on the default event bus.")
-    await find_bus(ctx, bus)
-    if event_pattern:
-        check_pattern(event_pattern)
+    pattern = check_pattern(event_pattern) if event_pattern else None
     if schedule_expression:
         check_schedule(schedule_expression)
-    key = rule_key(bus, name)
-    old = await ctx.store.get(ctx.scope, RULE, key)
-    if old is None:
-        await _check_quota(ctx, bus)
-    value: dict[str, Any] = {
-        "Name": name,
-        "EventBusName": bus,
-        "State": state,
-        "CreatedBy": old.value["CreatedBy"] if old else ctx.account,
-        "Targets": old.value.get("Targets", []) if old else [],
-        # PutRule on a rule that is there leaves its tags as they are.
-        "Tags": old.value.get("Tags", {}) if old else {tag["Key"]: tag["Value"] for tag in tags or ()},
-    }
     given = {
         "EventPattern": event_pattern or None,
         "ScheduleExpression": schedule_expression or None,
         "Description": description,
         "RoleArn": role_arn,
+        "State": state,
     }
-    value |= {name: one for name, one in given.items() if one is not None}
-    changes = set_going(ctx, key, value, old.value if old else {})
-    await save_rule(ctx, Record(key, value, old.revision if old else 0), *changes)
-    return {"RuleArn": rule_arn(ctx.scope, bus, name)}
+    while True:
+        place = await reach(ctx, "PutRule", name, event_bus_name, pattern)
+        value = await _value(ctx, place, name, tags)
+        value |= {member: one for member, one in given.items() if one is not None}
+        if await _put(place, value):
+            return {"RuleArn": rule_arn(place.ctx.scope, place.bus.key, name)}
 
 
-async def _check_quota(ctx: Context, bus: str) -> None:
-    if not ctx.platform.quotas:
-        return
-    if len(await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus))) >= RULES_PER_BUS:
-        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+async def _value(ctx: Context, place: Place, name: str, tags: list[dict[str, str]] | None) -> dict[str, Any]:
+    """What PutRule leaves as it is, its tags included; or what a new rule begins with."""
+    bus = place.bus.key
+    if place.rule is not None:
+        check_not_managed(place.rule.value)
+        kept = place.rule.value
+        return {
+            "Name": name,
+            "EventBusName": bus,
+            "CreatedBy": kept["CreatedBy"],
+            "Targets": kept.get("Targets", []),
+            "Tags": kept.get("Tags", {}),
+        }
+    await check_room(place.ctx, RULE, rule_key(bus), RULES_PER_BUS)
+    return {
+        "Name": name,
+        "EventBusName": bus,
+        "CreatedBy": ctx.caller.account,
+        "Targets": [],
+        "Tags": tags_of(ctx, tags),
+    }
+
+
+async def _put(place: Place, value: dict[str, Any]) -> bool:
+    """False where the bus was changed meanwhile. A new rule writes its bus again, so that none that is being deleted
+    gets one."""
+    ctx, bus, key = place.ctx, place.bus, rule_key(place.bus.key, value["Name"])
+    old = place.rule.value if place.rule else {}
+    changes = set_going(ctx, key, value, old)
+    if not old and bus.revision:
+        changes = [*changes, PutRecord(ctx.scope, BUS, bus.key, bus.value, expect=bus.revision)]
+    try:
+        await save_rule(ctx, Record(key, value, place.rule.revision if place.rule else 0), *changes)
+    except AwsError:
+        stands = await ctx.store.get(ctx.scope, BUS, bus.key)
+        if not old and (stands.revision if stands else 0) != bus.revision:
+            return False
+        raise
+    return True
 
 
 async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
@@ -100,23 +123,23 @@ async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
 async def delete_rule(
     ctx: Context, *, name: str, event_bus_name: str | None = None, force: bool = False
 ) -> None:
-    bus = bus_name(ctx, event_bus_name)
-    await find_bus(ctx, bus)
-    record = await ctx.store.get(ctx.scope, RULE, rule_key(bus, name))
+    ctx, bus, record = await reach(ctx, "DeleteRule", name, event_bus_name)
     if record is None:
         return
+    check_not_managed(record.value, "DeleteRule", force)
     if record.value.get("Targets"):
         raise validation_error("Rule can't be deleted since it has targets.")
     try:
         await ctx.store.commit(DeleteRecord(ctx.scope, RULE, record.key, expect=record.revision))
     except Conflict as changed:
         raise concurrent(f"Rule {name}") from changed
-    await ctx.platform.router.rule_changed(ctx.scope, bus, name)
+    await ctx.platform.router.rule_changed(ctx.scope, bus.key, name)
 
 
 async def describe_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> dict[str, Any]:
-    record = await rule_record(ctx, name, bus_name(ctx, event_bus_name))
-    return {**_shown(ctx, record), "CreatedBy": record.value["CreatedBy"]}
+    place = await reach(ctx, "DescribeRule", name, event_bus_name)
+    record = place.there(name)
+    return {**_shown(place.ctx, record), "CreatedBy": record.value["CreatedBy"]}
 
 
 def _shown(ctx: Context, record: Record) -> dict[str, Any]:
@@ -129,6 +152,7 @@ def _shown(ctx: Context, record: Record) -> dict[str, Any]:
         "State": value["State"],
         "Description": value.get("Description"),
         "RoleArn": value.get("RoleArn"),
+        "ManagedBy": value.get("ManagedBy"),
         "EventBusName": value["EventBusName"],
     }
 
@@ -143,24 +167,28 @@ async def list_rules(
 ) -> dict[str, Any]:
     bus = bus_name(ctx, event_bus_name)
     await find_bus(ctx, bus)
-    records = await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus, name_prefix))
+    records = await shown_rules(ctx, bus, name_prefix)
     chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
     return {"Rules": [_shown(ctx, record) for record in chosen], "NextToken": token}
 
 
+async def shown_rules(ctx: Context, bus: str, prefix: str = "") -> list[Record]:
+    """The rules of a bus by name, those that EventBridge manages among them."""
+    own = await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus, prefix))
+    return sorted([*own, *await managed_rules(ctx, bus, prefix)], key=lambda record: record.key)
+
+
 async def enable_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> None:
-    await _set_state(ctx, name, bus_name(ctx, event_bus_name), "ENABLED")
+    await _set_state(await reach(ctx, "EnableRule", name, event_bus_name), name, "ENABLED")
 
 
 async def disable_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> None:
-    await _set_state(ctx, name, bus_name(ctx, event_bus_name), "DISABLED")
+    await _set_state(await reach(ctx, "DisableRule", name, event_bus_name), name, "DISABLED")
 
 
-async def _set_state(ctx: Context, name: str, bus: str, state: str) -> None:
-    record = await ctx.store.get(ctx.scope, RULE, rule_key(bus, name))
-    if record is None:
-        await find_bus(ctx, bus)
-        raise no_such_rule(name, bus)
+async def _set_state(place: Place, name: str, state: str) -> None:
+    record = place.there(name)
+    check_not_managed(record.value)
     value = {**record.value, "State": state}
-    changes = set_going(ctx, record.key, value, record.value)
-    await save_rule(ctx, Record(record.key, value, record.revision), *changes)
+    changes = set_going(place.ctx, record.key, value, record.value)
+    await save_rule(place.ctx, Record(record.key, value, record.revision), *changes)

@@ -8,7 +8,9 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError, validation_error
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE
 from nightbus.services.context import Context
+from nightbus.services.events.managed_rules import check_not_managed
 from nightbus.services.events.names import concurrent, find_bus, rule_record
+from nightbus.services.events.quotas import TAGS_PER_RESOURCE, check_quota
 from nightbus.store.interface import Conflict, PutRecord, Record
 
 
@@ -20,7 +22,9 @@ async def list_tags_for_resource(ctx: Context, *, resource_arn: str) -> dict[str
 async def tag_resource(ctx: Context, *, resource_arn: str, tags: list[dict[str, str]]) -> None:
     kind, record = await _find(ctx, resource_arn)
     added = {tag["Key"]: tag["Value"] for tag in tags}
-    await _save(ctx, kind, record, record.value.get("Tags", {}) | added)
+    wanted = record.value.get("Tags", {}) | added
+    check_quota(ctx, len(wanted), TAGS_PER_RESOURCE)
+    await _save(ctx, kind, record, wanted)
 
 
 async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]) -> None:
@@ -50,6 +54,7 @@ async def _find(ctx: Context, resource_arn: str) -> tuple[str, Record]:
 
 
 async def _save(ctx: Context, kind: str, record: Record, tags: dict[str, str]) -> None:
+    check_not_managed(record.value)
     value = {**record.value, "Tags": tags}
     try:
         await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))

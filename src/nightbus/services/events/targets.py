@@ -12,16 +12,17 @@ from nightbus.aws.pagination import page
 from nightbus.bus.transform import validate_target_input
 from nightbus.delivery.forwarding.kinds import kind_of, parameters_of
 from nightbus.delivery.forwarding.settings import missing
-from nightbus.delivery.rules import RULE, rule_key
 from nightbus.delivery.targets import target_of
 from nightbus.services.context import Context
-from nightbus.services.events.names import bus_name, find_bus, invalid_token, rule_record
-from nightbus.services.events.rules import save_rule
+from nightbus.services.events.managed_rules import check_not_managed
+from nightbus.services.events.names import bus_name, find_bus, invalid_token
+from nightbus.services.events.quotas import TARGETS_PER_RULE, check_quota
+from nightbus.services.events.rule_access import reach
+from nightbus.services.events.rules import save_rule, shown_rules
 from nightbus.services.events.target_parameters import check_dead_letter_queue, check_ids, check_parameters
 from nightbus.store.interface import Record
 
 _PAGE = 100
-TARGETS_PER_RULE = 5
 _API_DESTINATION = re.compile(
     r"arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:api-destination/[.\-_A-Za-z0-9]+/[-A-Za-z0-9]+"
 )
@@ -43,7 +44,9 @@ _HONOURED = frozenset(
 async def put_targets(
     ctx: Context, *, rule: str, targets: list[dict[str, Any]], event_bus_name: str | None = None
 ) -> dict[str, Any]:
-    record = await rule_record(ctx, rule, bus_name(ctx, event_bus_name))
+    place = await reach(ctx, "PutTargets", rule, event_bus_name, targets=targets)
+    ctx, record = place.ctx, place.there(rule)
+    check_not_managed(record.value)
     check_ids(targets)
     by_id: dict[str, Any] = {target["Id"]: target for target in record.value.get("Targets", [])}
     failed = []
@@ -55,8 +58,7 @@ async def put_targets(
             failed.append(
                 {"TargetId": target["Id"], "ErrorCode": problem.code, "ErrorMessage": problem.message}
             )
-    if ctx.platform.quotas and len(by_id) > TARGETS_PER_RULE:
-        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    check_quota(ctx, len(by_id), TARGETS_PER_RULE)
     await save_rule(
         ctx, Record(record.key, {**record.value, "Targets": list(by_id.values())}, record.revision)
     )
@@ -122,7 +124,9 @@ def _check_api_destination(target: Mapping[str, Any]) -> None:
 async def remove_targets(
     ctx: Context, *, rule: str, ids: list[str], event_bus_name: str | None = None, force: bool = False
 ) -> dict[str, Any]:
-    record = await rule_record(ctx, rule, bus_name(ctx, event_bus_name))
+    place = await reach(ctx, "RemoveTargets", rule, event_bus_name)
+    ctx, record = place.ctx, place.there(rule)
+    check_not_managed(record.value, "RemoveTargets", force)
     targets = record.value.get("Targets", [])
     kept = [target for target in targets if target["Id"] not in ids]
     known = {target["Id"] for target in targets}
@@ -148,7 +152,7 @@ async def list_targets_by_rule(
     next_token: str | None = None,
     limit: int = _PAGE,
 ) -> dict[str, Any]:
-    record = await rule_record(ctx, rule, bus_name(ctx, event_bus_name))
+    record = (await reach(ctx, "ListTargetsByRule", rule, event_bus_name)).there(rule)
     targets = sorted(record.value.get("Targets", []), key=lambda target: str(target["Id"]))
     chosen, token = page(targets, lambda target: str(target["Id"]), limit, next_token, invalid_token())
     return {"Targets": chosen, "NextToken": token}
@@ -166,7 +170,7 @@ async def list_rule_names_by_target(
     await find_bus(ctx, bus)
     names = [
         record.value["Name"]
-        for record in await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus))
+        for record in await shown_rules(ctx, bus)
         if any(target["Arn"] == target_arn for target in record.value.get("Targets", []))
     ]
     chosen, token = page(names, str, limit, next_token, invalid_token())
