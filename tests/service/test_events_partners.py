@@ -76,6 +76,8 @@ def test_a_source_from_its_offer_to_its_end(client: Client, partner: Any, events
     assert put(partner, name)["ErrorCode"] == "NotAuthorizedForSourceException"
     for call in (events.activate_event_source, events.deactivate_event_source):
         assert code_and_status(call, Name=name) == ("InvalidStateException", 400)
+    again = code_and_status(events.create_event_bus, Name=name, EventSourceName=name)
+    assert again == ("InvalidStateException", 400)
     events.remove_targets(Rule=listener.name, EventBusName=name, Ids=["log"])
     events.delete_rule(Name=listener.name, EventBusName=name)
     events.delete_event_bus(Name=name)

@@ -9,9 +9,10 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import page
 from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
-from nightbus.delivery.rules import BUS, RULE, bus_arn, rule_key
+from nightbus.delivery.rules import RULE, bus_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.archive_sizes import SIZE, size_of
+from nightbus.services.events.bus_members import joining
 from nightbus.services.events.managed_rules import managed_name
 from nightbus.services.events.names import bus_place, concurrent, find_bus, invalid_token, no_such_bus
 from nightbus.services.events.quotas import ARCHIVES_PER_REGION, check_room
@@ -30,33 +31,35 @@ async def create_archive(
     event_pattern: str | None = None,
     retention_days: int = 0,
 ) -> dict[str, Any]:
-    bus = await _source(ctx, event_source_arn)
     if event_pattern:
         check_pattern(event_pattern)
-    if await ctx.store.get(ctx.scope, ARCHIVE, archive_name) is not None:
-        raise _exists(archive_name)
-    await check_room(ctx, ARCHIVE, "", ARCHIVES_PER_REGION)
-    rule = managed_name(archive_name)
-    if await ctx.store.get(ctx.scope, RULE, rule_key(bus.key, rule)) is not None:
-        raise AwsError("ResourceAlreadyExistsException", f"Rule {rule} already exists.")
     value: dict[str, Any] = {
         "Id": f"{archive_name}/{new_hex()}",
-        "EventBusName": bus.key,
         "RetentionDays": retention_days,
         "CreationTime": ctx.now_ms(),
+        **_given(description, event_pattern),
     }
-    value |= _given(description, event_pattern)
-    changes = [PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0)]
-    if bus.revision:  # none that is being deleted gets an archive
-        changes.append(PutRecord(ctx.scope, BUS, bus.key, bus.value, expect=bus.revision))
-    try:
-        await ctx.store.commit(*changes)
-    except Conflict as changed:
-        if await ctx.store.get(ctx.scope, ARCHIVE, archive_name) is not None:
-            raise _exists(archive_name) from changed
-        raise concurrent(f"Event bus {bus.key}") from changed
-    await ctx.platform.router.archives_changed(ctx.scope, bus.key)
-    return _state(ctx, archive_name, value)
+    while True:
+        bus = await _source(ctx, event_source_arn)
+        await _check_free(ctx, archive_name, bus.key)
+        await check_room(ctx, ARCHIVE, "", ARCHIVES_PER_REGION)
+        value["EventBusName"] = bus.key
+        put = PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0)
+        try:
+            await ctx.store.commit(put, *await joining(ctx, bus))
+        except Conflict:  # it is there, or its bus was changed meanwhile
+            continue
+        await ctx.platform.router.archives_changed(ctx.scope, bus.key)
+        return _state(ctx, archive_name, value)
+
+
+async def _check_free(ctx: Context, name: str, bus: str) -> None:
+    """Raises AwsError where the archive, or a rule with the name of its managed one, is there."""
+    if await ctx.store.get(ctx.scope, ARCHIVE, name) is not None:
+        raise AwsError("ResourceAlreadyExistsException", f"Archive {name} already exists.")
+    rule = managed_name(name)
+    if await ctx.store.get(ctx.scope, RULE, rule_key(bus, rule)) is not None:
+        raise AwsError("ResourceAlreadyExistsException", f"Rule {rule} already exists.")
 
 
 async def _source(ctx: Context, text: str) -> Record:
@@ -75,10 +78,6 @@ def _given(description: str | None, event_pattern: str | None) -> dict[str, str]
     """An empty text takes away what was there."""
     given = {"Description": description, "EventPattern": event_pattern}
     return {name: text for name, text in given.items() if text is not None}
-
-
-def _exists(name: str) -> AwsError:
-    return AwsError("ResourceAlreadyExistsException", f"Archive {name} already exists.")
 
 
 def _state(ctx: Context, name: str, value: dict[str, Any]) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from nightbus.aws.pagination import page
 from nightbus.delivery.archives import archives_of
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
 from nightbus.services.context import Context
+from nightbus.services.events.bus_members import going
 from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token, shown_time
 from nightbus.services.events.permissions import policy_text
 from nightbus.services.events.quotas import BUSES_PER_REGION, check_room, tags_of
 from nightbus.services.events.sources import let_go, taken_up
 from nightbus.services.events.target_parameters import check_dead_letter_queue
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
+from nightbus.store.interface import Conflict, PutRecord, Record, TrimLog
 
 _PAGE = 100
 _SETTINGS = ("Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig")
@@ -35,9 +36,9 @@ async def create_event_bus(
     event_source_name: str | None = None,
 ) -> dict[str, Any]:
     _check_name(name, event_source_name)
+    source = [] if event_source_name is None else [await taken_up(ctx, event_source_name)]
     if await ctx.store.get(ctx.scope, BUS, name) is not None:
         raise _exists(name)
-    source = [] if event_source_name is None else [await taken_up(ctx, event_source_name)]
     await check_room(ctx, BUS, "", BUSES_PER_REGION)
     now = ctx.now_ms()
     value: dict[str, Any] = {"Name": name, "CreationTime": now, "LastModifiedTime": now}
@@ -159,12 +160,13 @@ async def delete_event_bus(ctx: Context, *, name: str) -> None:
     record = await ctx.store.get(ctx.scope, BUS, name)
     if record is None:
         return
+    gone = await going(ctx, record)
     # An archive is a rule of the bus that AWS manages.
     if await rules_of(ctx.store, ctx.scope, name) or await archives_of(ctx.store, ctx.scope, name):
         raise validation_error(f"Event bus {name} cannot be deleted since it has rules.")
     try:
         await ctx.store.commit(
-            DeleteRecord(ctx.scope, BUS, name, expect=record.revision),
+            *gone,
             TrimLog(ctx.scope, history_log(name)),
             TrimLog(ctx.scope, outcome_log(name)),
             *await let_go(ctx, name),

@@ -9,8 +9,9 @@ from nightbus.aws.pagination import page
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.rule import Pattern
-from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE, rule_arn, rule_key
+from nightbus.delivery.rules import DEFAULT_BUS, RULE, rule_arn, rule_key
 from nightbus.services.context import Context
+from nightbus.services.events.bus_members import joining
 from nightbus.services.events.managed_rules import check_not_managed, managed_rules
 from nightbus.services.events.names import (
     bus_name,
@@ -93,18 +94,15 @@ async def _value(ctx: Context, place: Place, name: str, tags: list[dict[str, str
 
 
 async def _put(place: Place, value: dict[str, Any]) -> bool:
-    """False where the bus was changed meanwhile. A new rule writes its bus again, so that none that is being deleted
-    gets one."""
-    ctx, bus, key = place.ctx, place.bus, rule_key(place.bus.key, value["Name"])
-    old = place.rule.value if place.rule else {}
-    changes = set_going(ctx, key, value, old)
-    if not old and bus.revision:
-        changes = [*changes, PutRecord(ctx.scope, BUS, bus.key, bus.value, expect=bus.revision)]
+    """False where it is the bus that changed meanwhile, or got another rule, and one has to look again."""
+    ctx, old, key = place.ctx, place.rule, rule_key(place.bus.key, value["Name"])
+    changes = list(set_going(ctx, key, value, old.value if old else {}))
+    if old is None:
+        changes += await joining(ctx, place.bus)
     try:
-        await save_rule(ctx, Record(key, value, place.rule.revision if place.rule else 0), *changes)
+        await save_rule(ctx, Record(key, value, old.revision if old else 0), *changes)
     except AwsError:
-        stands = await ctx.store.get(ctx.scope, BUS, bus.key)
-        if not old and (stands.revision if stands else 0) != bus.revision:
+        if old is None and await ctx.store.get(ctx.scope, RULE, key) is None:
             return False
         raise
     return True

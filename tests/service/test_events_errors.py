@@ -1,0 +1,108 @@
+"""EventBridge by boto3: each operation with each error that AWS documents for it (tests/events_errors.py)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from aws_refusals import refusal
+from events_errors import ACCOUNT, ENDPOINT, PATTERN, PREFIX, RACES, REFUSED, REPLAY, SOURCE, TARGET
+from nodes import RunningNode
+from waiting import wait_for
+
+Client = Callable[..., Any]
+CONCURRENT = "ConcurrentModificationException"
+_SECONDS = 30
+
+
+def called(events: Any, operation: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(events, xform_name(operation))
+    return found
+
+
+@pytest.fixture(scope="module")
+def world(node: RunningNode) -> Any:
+    events = node.client("events", account=ACCOUNT)
+    for one in (events, node.client("events", account=ACCOUNT, region="us-west-2")):
+        one.create_event_bus(Name="shop")
+    events.put_rule(Name="r", EventBusName="shop", EventPattern=PATTERN)
+    events.put_targets(Rule="r", EventBusName="shop", Targets=[TARGET])
+    events.create_archive(ArchiveName="kept", EventSourceArn=f"{PREFIX}event-bus/shop")
+    events.create_endpoint(**ENDPOINT)
+    events.create_partner_event_source(Name=SOURCE, Account=ACCOUNT)
+    events.start_replay(**REPLAY)
+    wait_for(lambda: events.describe_replay(ReplayName=REPLAY["ReplayName"])["State"] == "COMPLETED")
+    return events
+
+
+@pytest.mark.parametrize(("operation", "code"), REFUSED)
+def test_what_is_refused_is_refused_as_documented(world: Any, operation: str, code: str) -> None:
+    params, message = REFUSED[operation, code]
+    assert refusal(called(world, operation), **params) == (code, 400, message)
+
+
+class Rivals:
+    """Threads that make the same calls again and again, until they are told to stop. `unexpected` are answers that
+    no client should ever get."""
+
+    def __init__(self, node: RunningNode, calls: list[tuple[str, dict[str, Any]]], count: int = 2) -> None:
+        self.unexpected: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(node.client("events", account=ACCOUNT), calls))
+            for _ in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, events: Any, calls: list[tuple[str, dict[str, Any]]]) -> None:
+        while not self._stop.is_set():
+            for operation, params in calls:
+                answer = answered(events, operation, params)
+                if answer.startswith("5"):
+                    self.unexpected.append(answer)
+
+    def stop(self) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def answered(events: Any, operation: str, params: dict[str, Any]) -> str:
+    """The error code, or "" where the call went through, or the status of an answer that is no client's fault."""
+    try:
+        called(events, operation)(**params)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        return str(error.response["Error"]["Code"]) if status < 500 else f"{status} {error}"
+    return ""
+
+
+@pytest.fixture
+def rivals(node: RunningNode, request: pytest.FixtureRequest) -> Iterator[Rivals]:
+    made = Rivals(node, RACES[request.param][1])
+    yield made
+    made.stop()
+    assert made.unexpected == []
+
+
+@pytest.mark.parametrize(("operation", "rivals"), [(one, one) for one in RACES], indirect=["rivals"])
+def test_changes_at_the_same_time_are_refused_as_documented(
+    world: Any, operation: str, rivals: Rivals
+) -> None:
+    params, _, before = RACES[operation]
+    deadline = time.monotonic() + _SECONDS
+    while time.monotonic() < deadline:
+        for earlier in before:
+            assert not answered(world, *earlier).startswith("5")
+        answer = answered(world, operation, params)
+        assert not answer.startswith("5")
+        if answer == CONCURRENT:
+            return
+    pytest.fail(f"no {CONCURRENT} within {_SECONDS} s")
