@@ -30,6 +30,18 @@ ENDPOINT = {
         {"EventBusArn": f"arn:aws:events:us-west-2:{ACCOUNT}:event-bus/shop"},
     ],
 }
+CONNECTION = {
+    "Name": "open",
+    "AuthorizationType": "API_KEY",
+    "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}},
+}
+CONNECTION_ARN = "the ARN of that connection"  # known when it is there
+DESTINATION = {
+    "Name": "called",
+    "ConnectionArn": CONNECTION_ARN,
+    "InvocationEndpoint": "https://shop.example",
+    "HttpMethod": "POST",
+}
 REPLAY = {
     "ReplayName": "again",
     "EventSourceArn": f"{PREFIX}archive/kept",
@@ -51,6 +63,8 @@ _no_rule = "Rule none does not exist on EventBus shop."
 _no_source = f"Event source {NONE} does not exist."
 _no_archive = "Archive none does not exist."
 _no_endpoint = "Endpoint none does not exist."
+_no_connection = "Failed to describe the connection(s). Connection 'none' does not exist."
+_no_destination = "Failed to describe the api-destination(s). An api-destination 'none' does not exist."
 _EMPTY = (
     "Event pattern is not valid. Reason: Empty objects are not allowed\n"
     ' at [Source: (String)"{}"; line: 1, column: 3]'
@@ -58,7 +72,7 @@ _EMPTY = (
 _managed = "Events-Archive-kept is a managed rule. Set 'force' parameter to true to override."
 
 # What is refused in a world with: bus `shop` in both regions, its rule `r` with target `t`, its archive `kept`; replay
-# `again`, completed; endpoint `both`; event source SOURCE, offered by the account to itself.
+# `again`, completed; endpoint `both`; event source SOURCE, offered by the account to itself; CONNECTION, DESTINATION.
 REFUSED: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
     ("ActivateEventSource", _MISSING): ({"Name": NONE}, _no_source),
     ("ActivateEventSource", _STATE): ({"Name": SOURCE}, f"Event source {SOURCE} has no matching event bus."),
@@ -67,6 +81,19 @@ REFUSED: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
         {"ReplayName": "again"},
         "Replay again is not in a valid state for this operation.",
     ),
+    ("CreateApiDestination", _THERE): (DESTINATION, "An api-destination 'called' already exists."),
+    ("CreateApiDestination", _MISSING): (
+        {**DESTINATION, "Name": "x", "ConnectionArn": f"{PREFIX}connection/none/0"},
+        f"Connection '{PREFIX}connection/none/0' does not exist.",
+    ),
+    ("CreateConnection", _THERE): (CONNECTION, "Connection open already exists."),
+    ("DeauthorizeConnection", _MISSING): ({"Name": "none"}, _no_connection),
+    ("DeleteApiDestination", _MISSING): ({"Name": "none"}, _no_destination),
+    ("DeleteConnection", _MISSING): ({"Name": "none"}, _no_connection),
+    ("DescribeApiDestination", _MISSING): ({"Name": "none"}, _no_destination),
+    ("DescribeConnection", _MISSING): ({"Name": "none"}, _no_connection),
+    ("UpdateApiDestination", _MISSING): ({"Name": "none"}, _no_destination),
+    ("UpdateConnection", _MISSING): ({"Name": "none"}, _no_connection),
     ("CreateArchive", _THERE): (
         {"ArchiveName": "kept", "EventSourceArn": f"{PREFIX}event-bus/shop"},
         "Archive kept already exists.",
@@ -172,13 +199,18 @@ REFUSED: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
 
 # Which test provokes it by more than one call.
 ELSEWHERE: dict[tuple[str, str], str] = {
-    ("CreateArchive", _LIMIT): "test_events_quotas.py::test_what_is_over_a_quota_is_refused",
-    ("CreateEndpoint", _LIMIT): "test_events_quotas.py::test_what_is_over_a_quota_is_refused",
-    ("CreateEventBus", _LIMIT): "test_events_quotas.py::test_what_is_over_a_quota_is_refused",
-    ("CreateEventBus", _STATE): "test_events_partners.py::test_a_source_from_its_offer_to_its_end",
-    ("PutRule", _LIMIT): "test_events_quotas.py::test_what_is_over_a_quota_is_refused",
-    ("PutTargets", _LIMIT): "test_events_quotas.py::test_what_is_over_a_quota_is_refused",
-    ("StartReplay", _LIMIT): "test_events_quotas.py::test_what_is_over_a_quota_is_refused",
+    (
+        "CreateApiDestination",
+        _LIMIT,
+    ): "unit/services/test_events_connections.py::test_api_destinations_have_a_quota",
+    ("CreateConnection", _LIMIT): "unit/services/test_events_connections.py::test_connections_have_a_quota",
+    ("CreateArchive", _LIMIT): "service/test_events_quotas.py::test_what_is_over_a_quota_is_refused",
+    ("CreateEndpoint", _LIMIT): "service/test_events_quotas.py::test_what_is_over_a_quota_is_refused",
+    ("CreateEventBus", _LIMIT): "service/test_events_quotas.py::test_what_is_over_a_quota_is_refused",
+    ("CreateEventBus", _STATE): "service/test_events_partners.py::test_a_source_from_its_offer_to_its_end",
+    ("PutRule", _LIMIT): "service/test_events_quotas.py::test_what_is_over_a_quota_is_refused",
+    ("PutTargets", _LIMIT): "service/test_events_quotas.py::test_what_is_over_a_quota_is_refused",
+    ("StartReplay", _LIMIT): "service/test_events_quotas.py::test_what_is_over_a_quota_is_refused",
 }
 
 # Calls that are refused with ConcurrentModificationException when they meet at the wrong moment: each with what is done
@@ -205,12 +237,21 @@ _TAKE_UP = ("CreateEventBus", {"Name": _RACED, "EventSourceName": _RACED})
 _LET_GO = ("DeleteEventBus", {"Name": _RACED})
 _ACTIVATE = ("ActivateEventSource", {"Name": _RACED})
 _DEACTIVATE = ("DeactivateEventSource", {"Name": _RACED})
+_CONNECT = ("CreateConnection", {**CONNECTION, "Name": "raced"})
+_CONNECTED = ("UpdateConnection", {"Name": "raced", "Description": "d"})
+_DESTINE = ("CreateApiDestination", {**DESTINATION, "Name": "raced"})
+_DESTINED = ("UpdateApiDestination", {"Name": "raced", "Description": "d"})
 _WITHDRAW = ("DeletePartnerEventSource", {"Name": _RACED, "Account": ACCOUNT})
 
 RACES: dict[str, tuple[dict[str, Any], Calls, Calls]] = {
     "ActivateEventSource": (_ACTIVATE[1], [_ACTIVATE], [_OFFER, _TAKE_UP, _DEACTIVATE]),
     "CreateEventBus": (_TAKE_UP[1], [_WITHDRAW], [_LET_GO, _OFFER]),
     "DeactivateEventSource": (_DEACTIVATE[1], [_DEACTIVATE], [_OFFER, _TAKE_UP, _ACTIVATE]),
+    "DeauthorizeConnection": ({"Name": "raced"}, [_CONNECTED], [_CONNECT]),
+    "DeleteApiDestination": ({"Name": "raced"}, [_DESTINED], [_DESTINE]),
+    "DeleteConnection": ({"Name": "raced"}, [_CONNECTED], [_CONNECT]),
+    "UpdateApiDestination": (_DESTINED[1], [_DESTINED], [_DESTINE]),
+    "UpdateConnection": (_CONNECTED[1], [_CONNECTED], [_CONNECT]),
     "DeleteArchive": ({"ArchiveName": "raced"}, [_ARCHIVED], [_ARCHIVE]),
     "DeleteEndpoint": ({"Name": "raced"}, [_ENDED], [_END]),
     "DeleteEventBus": ({"Name": "raced"}, [_DESCRIBED], [_BUS]),
@@ -241,6 +282,19 @@ NEVER_OF: dict[tuple[str, str], str] = {
         "CreateArchive",
         _CONCURRENT,
     ): "Of two with the same name one is there already; changes of its bus do not matter.",
+    (
+        "CreateConnection",
+        "AccessDeniedException",
+    ): "Secrets lie in the node, and no other service is asked for them.",
+    ("CreateConnection", "ThrottlingException"): "No rate of calls is kept.",
+    (
+        "CreateConnection",
+        _MISSING,
+    ): "It names nothing but resource configurations of VPC Lattice, which are refused.",
+    ("UpdateConnection", "AccessDeniedException"): "As with CreateConnection.",
+    ("UpdateConnection", "ThrottlingException"): "As with CreateConnection.",
+    ("UpdateConnection", _LIMIT): "Nothing is added.",
+    ("UpdateApiDestination", _LIMIT): "Nothing is added.",
     ("CreatePartnerEventSource", _CONCURRENT): "Of two that offer it the second is told that it is there.",
     ("CreatePartnerEventSource", _LIMIT): "AWS names no number of sources that a partner may offer.",
     ("DescribeArchive", _THERE): "Nothing is made.",

@@ -12,7 +12,20 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from aws_refusals import refusal
-from events_errors import ACCOUNT, ENDPOINT, PATTERN, PREFIX, RACES, REFUSED, REPLAY, SOURCE, TARGET
+from events_errors import (
+    ACCOUNT,
+    CONNECTION,
+    CONNECTION_ARN,
+    DESTINATION,
+    ENDPOINT,
+    PATTERN,
+    PREFIX,
+    RACES,
+    REFUSED,
+    REPLAY,
+    SOURCE,
+    TARGET,
+)
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -21,9 +34,10 @@ CONCURRENT = "ConcurrentModificationException"
 _SECONDS = 30
 
 
-def called(events: Any, operation: str) -> Callable[..., Any]:
-    found: Callable[..., Any] = getattr(events, xform_name(operation))
-    return found
+def call(events: Any, operation: str, **params: Any) -> Any:
+    if params.get("ConnectionArn") == CONNECTION_ARN:
+        params["ConnectionArn"] = events.describe_connection(Name=CONNECTION["Name"])["ConnectionArn"]
+    return getattr(events, xform_name(operation))(**params)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +50,8 @@ def world(node: RunningNode) -> Any:
     events.create_archive(ArchiveName="kept", EventSourceArn=f"{PREFIX}event-bus/shop")
     events.create_endpoint(**ENDPOINT)
     events.create_partner_event_source(Name=SOURCE, Account=ACCOUNT)
+    events.create_connection(**CONNECTION)
+    call(events, "CreateApiDestination", **DESTINATION)
     events.start_replay(**REPLAY)
     wait_for(lambda: events.describe_replay(ReplayName=REPLAY["ReplayName"])["State"] == "COMPLETED")
     return events
@@ -44,7 +60,7 @@ def world(node: RunningNode) -> Any:
 @pytest.mark.parametrize(("operation", "code"), REFUSED)
 def test_what_is_refused_is_refused_as_documented(world: Any, operation: str, code: str) -> None:
     params, message = REFUSED[operation, code]
-    assert refusal(called(world, operation), **params) == (code, 400, message)
+    assert refusal(call, events=world, operation=operation, **params) == (code, 400, message)
 
 
 class Rivals:
@@ -77,7 +93,7 @@ class Rivals:
 def answered(events: Any, operation: str, params: dict[str, Any]) -> str:
     """The error code, or "" where the call went through, or the status of an answer that is no client's fault."""
     try:
-        called(events, operation)(**params)
+        call(events, operation, **params)
     except ClientError as error:
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
         return str(error.response["Error"]["Code"]) if status < 500 else f"{status} {error}"

@@ -8,7 +8,7 @@ from botocore.loaders import Loader
 
 from events_errors import ELSEWHERE, NEVER, NEVER_OF, RACES, REFUSED
 
-SERVICE_TESTS = Path(__file__).parents[2] / "service"
+TESTS = Path(__file__).parents[2]
 CONCURRENT = "ConcurrentModificationException"
 
 
@@ -27,4 +27,4 @@ def test_every_documented_error_is_provoked_or_explained() -> None:
 def test_the_tests_that_are_named_are_there() -> None:
     for name in set(ELSEWHERE.values()):
         file, _, test = name.partition("::")
-        assert f"\ndef {test}(" in (SERVICE_TESTS / file).read_text(), name
+        assert f"def {test}(" in (TESTS / file).read_text(), name
