@@ -21,7 +21,7 @@ ROUTE = {
     "Primary": {"HealthCheck": "arn:aws:route53:::healthcheck/a"},
     "Secondary": {"Route": "us-west-2"},
 }
-ENDPOINT = {
+ENDPOINT: dict[str, Any] = {
     "Name": "both",
     "RoutingConfig": {"FailoverConfig": ROUTE},
     "ReplicationConfig": {"State": "DISABLED"},
@@ -30,19 +30,19 @@ ENDPOINT = {
         {"EventBusArn": f"arn:aws:events:us-west-2:{ACCOUNT}:event-bus/shop"},
     ],
 }
-CONNECTION = {
+CONNECTION: dict[str, Any] = {
     "Name": "open",
     "AuthorizationType": "API_KEY",
     "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}},
 }
 CONNECTION_ARN = "the ARN of that connection"  # known when it is there
-DESTINATION = {
+DESTINATION: dict[str, Any] = {
     "Name": "called",
     "ConnectionArn": CONNECTION_ARN,
     "InvocationEndpoint": "https://shop.example",
     "HttpMethod": "POST",
 }
-REPLAY = {
+REPLAY: dict[str, Any] = {
     "ReplayName": "again",
     "EventSourceArn": f"{PREFIX}archive/kept",
     "EventStartTime": datetime(2026, 1, 1, tzinfo=UTC),

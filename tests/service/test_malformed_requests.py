@@ -65,6 +65,8 @@ def send(node: Any) -> Iterator[Callable[..., tuple[int, str]]]:
         ("POST", "/", b'{"Name": 1}', target("AWSEvents.PutRule"), 400, "NUMBER_VALUE can not be converted"),
         ("POST", "/", b'{"Entries": {}}', target("AWSEvents.PutEvents"), 400, "Start of structure or map found"),
         ("POST", "/", b"{}", target("AWSEvents.PutEvents"), 400, "Value null at 'entries' failed"),
+        ("POST", "/", b"null", target("AWSEvents.PutEvents"), 400, "Value null at 'entries' failed"),
+        ("POST", "/2015-03-31/functions", b"null", signed("lambda"), 400, "Value null at"),
         ("POST", "/", b"{}", target("AWSEvents.Nothing"), 400, "UnknownOperationException"),
         ("POST", "/", b"{}", target("Nobody.Nothing"), 400, "UnknownOperationException"),
         ("POST", "/", b"\xff\xfe", target("AWSEvents.PutEvents"), 400, "SerializationException"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from botocore.loaders import Loader
 
 from events_errors import ELSEWHERE, NEVER, NEVER_OF, RACES, REFUSED
+from nightbus.services.events import HANDLERS
 
 TESTS = Path(__file__).parents[2]
 CONCURRENT = "ConcurrentModificationException"
@@ -25,6 +26,6 @@ def test_every_documented_error_is_provoked_or_explained() -> None:
 
 
 def test_the_tests_that_are_named_are_there() -> None:
-    for name in set(ELSEWHERE.values()):
+    for name in {test for (operation, _), test in ELSEWHERE.items() if operation in HANDLERS}:
         file, _, test = name.partition("::")
         assert f"def {test}(" in (TESTS / file).read_text(), name

@@ -149,10 +149,12 @@ def _wrong(value: Any, wanted: str) -> Exception:
 
 
 def load(body: bytes, error: Exception) -> Any:
+    """No body, and a null, say as much as an empty object."""
     try:
-        return orjson.loads(body) if body.strip() else {}
+        value = orjson.loads(body) if body.strip() else None
     except orjson.JSONDecodeError as broken:
         raise error from broken
+    return {} if value is None else value
 
 
 def dump_body(shape: Shape, value: Any, timestamp_style: str = "unixTimestamp") -> Any:
