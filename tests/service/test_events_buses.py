@@ -223,6 +223,9 @@ def test_a_whole_policy_or_what_it_lacks(events: Any, bus: str) -> None:
         {"Policy": "no json"},
         {"Policy": "[]"},
         {"Policy": '{"Statement": ["a"]}'},
+        {"Policy": '{"Statement": [' + "[" * 2000},
+        {"Policy": '{"Statement": ' + "[" * 800 + "]" * 800 + "}"},
+        {"Policy": '{"Statement": [], "n": NaN}'},
     ):
         refused = code_and_status(events.put_permission, EventBusName=bus, **params)
         assert refused == ("ValidationException", 400), params
