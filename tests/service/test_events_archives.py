@@ -177,9 +177,6 @@ def test_what_creating_an_archive_refuses(
         assert refused == ("ValidationException", 400)
     refused = code_and_status(raw.create_archive, ArchiveName="a", EventSourceArn=bus, RetentionDays=-1)
     assert refused == ("ValidationException", 400)
-    code, status, message = refusal(call, ArchiveName="a", EventSourceArn=bus, KmsKeyIdentifier="alias/k")
-    assert (code, status) == ("NotImplementedException", 501)
-    assert "KmsKeyIdentifier" in message
 
 
 def _unchecked() -> Any:

@@ -8,55 +8,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from aws_refusals import refusal
-from events_errors import (
-    ACCOUNT,
-    CONNECTION,
-    CONNECTION_ARN,
-    DESTINATION,
-    ENDPOINT,
-    PATTERN,
-    PREFIX,
-    RACES,
-    REFUSED,
-    REPLAY,
-    SOURCE,
-    TARGET,
-)
+from events_errors import ACCOUNT, RACES, REFUSED
+from events_world import call, make_world
 from nightbus.services.events import HANDLERS
 from nodes import RunningNode
-from waiting import wait_for
 
 Client = Callable[..., Any]
 CONCURRENT = "ConcurrentModificationException"
 _SECONDS = 30
 
 
-def call(events: Any, operation: str, **params: Any) -> Any:
-    if params.get("ConnectionArn") == CONNECTION_ARN:
-        params["ConnectionArn"] = events.describe_connection(Name=CONNECTION["Name"])["ConnectionArn"]
-    return getattr(events, xform_name(operation))(**params)
-
-
 @pytest.fixture(scope="module")
 def world(node: RunningNode) -> Any:
-    events = node.client("events", account=ACCOUNT)
-    for one in (events, node.client("events", account=ACCOUNT, region="us-west-2")):
-        one.create_event_bus(Name="shop")
-    events.put_rule(Name="r", EventBusName="shop", EventPattern=PATTERN)
-    events.put_targets(Rule="r", EventBusName="shop", Targets=[TARGET])
-    events.create_archive(ArchiveName="kept", EventSourceArn=f"{PREFIX}event-bus/shop")
-    events.create_endpoint(**ENDPOINT)
-    events.create_partner_event_source(Name=SOURCE, Account=ACCOUNT)
-    if "CreateConnection" in HANDLERS:
-        events.create_connection(**CONNECTION)
-        call(events, "CreateApiDestination", **DESTINATION)
-    events.start_replay(**REPLAY)
-    wait_for(lambda: events.describe_replay(ReplayName=REPLAY["ReplayName"])["State"] == "COMPLETED")
-    return events
+    return make_world(node)
 
 
 @pytest.mark.parametrize(("operation", "code"), [pair for pair in REFUSED if pair[0] in HANDLERS])

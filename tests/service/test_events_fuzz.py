@@ -12,31 +12,24 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
+from events_errors import ACCOUNT, PREFIX, RACES, REFUSED, REPLAY, SOURCE
+from events_world import make_world
 from nodes import RunningNode
 
-ACCOUNT = "600000000003"
-CALLS = 120
+CALLS = 150
 MODEL = ServiceModel(Loader().load_service_model("events", "service-2"), "events")
-PREFIX = f"arn:aws:events:us-east-1:{ACCOUNT}:"
-PARTNER = "aws.partner/fuzz/source"
 # Few names, so that calls meet what others made.
-NAMES = ["default", "a", "b", "a/b", PARTNER, "Events-Archive-a", "aws.s3"]
+NAMES = ["default", "shop", "r", "t", "kept", "both", "other", "a/b", SOURCE, "Events-Archive-kept", "aws.s3"]
 RESOURCES = [
-    "",
-    "event-bus/a",
-    "event-bus/",
-    "rule/a",
-    "rule/a/b",
-    "archive/a",
-    "replay/a",
-    "event-bus/default",
+    *("", "event-bus/shop", "event-bus/", "event-bus/default"),
+    *("rule/r", "rule/shop/r", "rule/shop/Events-Archive-kept", "archive/kept"),
 ]
 TEXTS = [
     *NAMES,
     *(PREFIX + one for one in RESOURCES),
     *(f"arn:aws:{service}:us-east-1:{ACCOUNT}:a" for service in ("sqs", "sns", "lambda", "logs", "iam")),
-    f"arn:aws:events:us-west-2:{ACCOUNT}:event-bus/a",
-    "arn:aws:events:us-east-1:600000000004:event-bus/a",
+    f"arn:aws:events:us-west-2:{ACCOUNT}:event-bus/shop",
+    "arn:aws:events:us-east-1:600000000004:event-bus/shop",
     ACCOUNT,
     "us-west-2",
     "",
@@ -119,6 +112,55 @@ def text(shape: Shape, chance: random.Random) -> str:
     return chance.choice(TEXTS)
 
 
+EVENT = {
+    "id": "1",
+    "account": "1",
+    "source": "a",
+    "time": "t",
+    "region": "r",
+    "resources": [],
+    "detail-type": "d",
+}
+ENTRY = {"Source": "shop", "DetailType": "order", "Detail": '{"n": 1}', "EventBusName": "shop"}
+EXAMPLES: list[tuple[str, dict[str, Any]]] = [
+    ("PutEvents", {"Entries": [ENTRY]}),
+    ("PutPartnerEvents", {"Entries": [{**ENTRY, "Source": SOURCE}]}),
+    ("StartReplay", {**REPLAY, "ReplayName": "other", "EventStartTime": 1, "EventEndTime": 2}),
+    ("TestEventPattern", {"EventPattern": '{"source": ["a"]}', "Event": json.dumps(EVENT)}),
+    *((operation, params) for (operation, _), (params, _) in REFUSED.items()),
+    *((operation, params) for operation, (params, _, _) in RACES.items()),
+    *(one for _, rivals, before in RACES.values() for one in (*rivals, *before)),
+]
+
+
+def examples(operation: str) -> list[dict[str, Any]]:
+    """Requests that make sense, or nearly."""
+    found = [params for name, params in EXAMPLES if name == operation]
+    return [json.loads(json.dumps(params, default=str)) for params in found] or [{}]
+
+
+def changed(shape: Shape, value: Any, chance: random.Random) -> Any:
+    """The same with something else of the right type somewhere within."""
+    if isinstance(shape, StructureShape) and isinstance(value, dict) and shape.members:
+        name = chance.choice(list(shape.members))
+        member = shape.members[name]
+        inner = changed(member, value[name], chance) if name in value else made(member, chance)
+        return {**value, name: inner}
+    if isinstance(shape, ListShape) and isinstance(value, list) and value and chance.random() < 0.7:
+        return [changed(shape.member, value[0], chance), *value[1:]]
+    return made(shape, chance)
+
+
+def request(operation: OperationModel, at: int, chance: random.Random) -> Any:
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    body = (
+        made(shape, chance) if at % 4 < 2 else changed(shape, chance.choice(examples(operation.name)), chance)
+    )
+    return spoilt(body, chance) if at % 2 else body
+
+
 def spoilt(value: Any, chance: random.Random) -> Any:
     """The same with something of another type somewhere within."""
     if isinstance(value, dict) and value and chance.random() < 0.8:
@@ -134,6 +176,7 @@ def spoilt(value: Any, chance: random.Random) -> Any:
 def fuzzed() -> Iterator[RunningNode]:
     """A node of its own, since little of what it holds afterwards makes sense."""
     running = RunningNode()
+    make_world(running)
     yield running
     assert running.stop() == 0
     assert not any("Traceback" in line for line in running.output)
@@ -157,9 +200,7 @@ def test_every_answer_is_success_or_an_error_of_aws(fuzzed: RunningNode, name: s
     connection = http.client.HTTPConnection("127.0.0.1", fuzzed.port, timeout=30)
     before = len(fuzzed.output)
     for at in range(CALLS):
-        body = made(operation.input_shape, chance) if operation.input_shape else {}
-        if at % 2:
-            body = spoilt(body, chance)
+        body = request(operation, at, chance)
         status, answer = send(connection, operation, body)
         told = f"{name} {json.dumps(body)[:2000]}: {status} {answer}"
         assert status in (200, 400, 501), told

@@ -16,6 +16,7 @@ from nightbus.gateway.patterns import compiled
 Check = Callable[[Any], bool]
 
 _NUMBERS = {"integer": (int,), "long": (int,), "float": (int, float), "double": (int, float)}
+_WIDEST: dict[str, float] = {"integer": 2**31 - 1, "long": 2**63 - 1}
 
 
 def accepts(shape: Shape, value: Any) -> bool:
@@ -120,7 +121,7 @@ def _string(shape: Shape) -> Check:
 
 def _number(shape: Shape) -> Check:
     kinds = _NUMBERS[shape.type]
-    least, most = _bounds(shape)
+    least, most = limits(shape)
     return lambda value: isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= most
 
 
@@ -135,6 +136,12 @@ def _blob(shape: Shape) -> Check:
 def _length(shape: Shape) -> Check:
     least, most = _bounds(shape)
     return lambda value: least <= len(value) <= most
+
+
+def limits(shape: Shape) -> tuple[float, float]:
+    """The least and the greatest number: the model's, or what the type holds."""
+    widest = _WIDEST.get(shape.type, float("inf"))
+    return shape.traits.get("min", -widest - 1), shape.traits.get("max", widest)
 
 
 def _bounds(shape: Shape) -> tuple[float, float]:

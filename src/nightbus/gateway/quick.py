@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import msgspec
 
+from nightbus.gateway.accepting import limits
 from nightbus.gateway.models import Shape
 from nightbus.gateway.patterns import compiled
 
@@ -50,7 +51,8 @@ def _type(shape: Shape, around: frozenset[str]) -> Any:
         case "string":
             return _string(shape)
         case "integer" | "long":
-            return Annotated[int, msgspec.Meta(ge=shape.traits.get("min"), le=shape.traits.get("max"))]
+            least, most = limits(shape)
+            return Annotated[int, msgspec.Meta(ge=least, le=most)]
         case "boolean":
             return bool
     return _NEVER

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import ByteStream
-from nightbus.gateway.accepting import accepts
+from nightbus.gateway.accepting import accepts, limits
 from nightbus.gateway.models import OperationModel, Shape
 from nightbus.gateway.patterns import compiled
 from nightbus.gateway.sqs_refusals import refusal
@@ -126,10 +126,10 @@ def _length(shape: Shape, length: int, value: Any, path: str) -> Iterator[str]:
 
 
 def _range(shape: Shape, value: float, path: str) -> Iterator[str]:
-    least, most = shape.traits.get("min"), shape.traits.get("max")
-    if least is not None and value < least:
+    least, most = limits(shape)
+    if value < least:
         yield _failed(str(value), path, f"Member must have value greater than or equal to {least}")
-    if most is not None and value > most:
+    if value > most:
         yield _failed(str(value), path, f"Member must have value less than or equal to {most}")
 
 

@@ -18,7 +18,7 @@ def test_numbers_and_the_names_of_ecs() -> None:
             "TaskCount": "2",
             "TagList": [{"Key": "a", "Value": "1"}],
             "NetworkConfiguration": {"AwsVpcConfiguration": vpc},
-            "CapacityProviderStrategy": [{"CapacityProvider": "c", "Weight": 1}],
+            "CapacityProviderStrategy": [{"CapacityProvider": "c", "Weight": "1"}],
             "PlacementStrategies": [{"Type": "spread", "Field": "f"}],
         },
     }
@@ -33,6 +33,12 @@ def test_numbers_and_the_names_of_ecs() -> None:
             "CapacityProviderStrategy": [{"capacityProvider": "c", "weight": 1}],
             "PlacementStrategy": [{"type": "spread", "field": "f"}],
         },
+    }
+    batch = {"JobName": "j", "ArrayProperties": {"Size": "3"}, "RetryStrategy": {"Attempts": "2"}}
+    made = api_target({"BatchParameters": batch, "RedshiftDataParameters": {"Sql": "7", "WithEvent": "true"}})
+    assert made == {
+        "BatchParameters": {"JobName": "j", "ArrayProperties": {"Size": 3}, "RetryStrategy": {"Attempts": 2}},
+        "RedshiftDataParameters": {"Sql": "7", "WithEvent": True},
     }
     with pytest.raises(AwsError, match="TaskCount"):
         api_target({"EcsParameters": {"TaskCount": "many"}})

@@ -30,6 +30,7 @@ async def create_archive(
     description: str | None = None,
     event_pattern: str | None = None,
     retention_days: int = 0,
+    kms_key_identifier: str | None = None,
 ) -> dict[str, Any]:
     if event_pattern:
         check_pattern(event_pattern)
@@ -37,7 +38,7 @@ async def create_archive(
         "Id": f"{archive_name}/{new_hex()}",
         "RetentionDays": retention_days,
         "CreationTime": ctx.now_ms(),
-        **_given(description, event_pattern),
+        **_given(description, event_pattern, kms_key_identifier),
     }
     while True:
         bus = await _source(ctx, event_source_arn)
@@ -74,9 +75,9 @@ async def _source(ctx: Context, text: str) -> Record:
     return await find_bus(ctx, bus)
 
 
-def _given(description: str | None, event_pattern: str | None) -> dict[str, str]:
+def _given(description: str | None, event_pattern: str | None, key: str | None) -> dict[str, str]:
     """An empty text takes away what was there."""
-    given = {"Description": description, "EventPattern": event_pattern}
+    given = {"Description": description, "EventPattern": event_pattern, "KmsKeyIdentifier": key}
     return {name: text for name, text in given.items() if text is not None}
 
 
@@ -106,11 +107,12 @@ async def update_archive(
     description: str | None = None,
     event_pattern: str | None = None,
     retention_days: int | None = None,
+    kms_key_identifier: str | None = None,
 ) -> dict[str, Any]:
     record = await find_archive(ctx, archive_name)
     if event_pattern:
         check_pattern(event_pattern)
-    value = record.value | _given(description, event_pattern)
+    value = record.value | _given(description, event_pattern, kms_key_identifier)
     if retention_days is not None:
         value["RetentionDays"] = retention_days
     try:
@@ -127,6 +129,7 @@ async def describe_archive(ctx: Context, *, archive_name: str) -> dict[str, Any]
         "ArchiveArn": archive_arn(ctx.scope, archive_name),
         "Description": record.value.get("Description") or None,
         "EventPattern": record.value.get("EventPattern") or None,
+        "KmsKeyIdentifier": record.value.get("KmsKeyIdentifier") or None,
         **await _listed(ctx, record),
     }
 

@@ -146,7 +146,8 @@ async def update_endpoint(
     role_arn: str | None = None,
 ) -> dict[str, Any]:
     record = await _find(ctx, name)
-    given = (description, routing_config, replication_config, event_buses, role_arn)
+    replication = None if replication_config is None else {"State": "ENABLED", **replication_config}
+    given = (description, routing_config, replication, event_buses, role_arn)
     changes = {member: new for member, new in zip(_SETTINGS, given, strict=True) if new is not None}
     value = {**record.value, **changes, "LastModifiedTime": ctx.now_ms()}
     await _check(ctx, value)

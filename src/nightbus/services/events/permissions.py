@@ -13,6 +13,8 @@ from nightbus.services.events.names import bus_name, concurrent, find_bus
 from nightbus.services.events.quotas import POLICY_BYTES
 from nightbus.store.interface import Conflict, PutRecord, Record
 
+_CONDITION = ("StringEquals", "aws:PrincipalOrgID")  # the only one that AWS takes outside of a policy
+
 
 def policy_text(statements: list[dict[str, Any]]) -> str | None:
     return json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
@@ -31,12 +33,18 @@ async def put_permission(
     bus = bus_name(ctx, event_bus_name)
     record = await find_bus(ctx, bus)
     if policy is not None:
+        if any(one is not None for one in (action, principal, statement_id, condition)):
+            raise validation_error(
+                "Parameter Policy stands for Action, Principal, StatementId and Condition."
+            )
         await _save(ctx, record, _read_policy(policy))
         return
     if action is None or principal is None or statement_id is None:
         raise validation_error("Parameter(s) Policy or Action, Principal and StatementId must be specified.")
     if action != "events:PutEvents":
         raise validation_error("Provided value in parameter 'action' is not supported.")
+    if condition is not None and (condition["Type"], condition["Key"]) != _CONDITION:
+        raise validation_error("Provided value in parameter 'condition' is not supported.")
     statement: dict[str, Any] = {
         "Sid": statement_id,
         "Effect": "Allow",

@@ -9,13 +9,13 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError, not_supported, validation_error
 from nightbus.aws.pagination import page
-from nightbus.bus.transform import validate_target_input
+from nightbus.bus.transform import CHOICES, validate_target_input
 from nightbus.delivery.forwarding.kinds import kind_of, parameters_of
 from nightbus.delivery.forwarding.settings import missing
 from nightbus.delivery.targets import target_of
 from nightbus.services.context import Context
 from nightbus.services.events.managed_rules import check_not_managed
-from nightbus.services.events.names import bus_name, find_bus, invalid_token
+from nightbus.services.events.names import bus_name, bus_place, find_bus, invalid_token
 from nightbus.services.events.quotas import TARGETS_PER_RULE, check_quota
 from nightbus.services.events.rule_access import reach
 from nightbus.services.events.rules import save_rule, shown_rules
@@ -53,7 +53,7 @@ async def put_targets(
     for target in targets:
         problem = _problem(ctx, target)
         if problem is None:
-            by_id[target["Id"]] = target
+            by_id[target["Id"]] = _with_role(by_id.get(target["Id"]), target, ctx)
         else:
             failed.append(
                 {"TargetId": target["Id"], "ErrorCode": problem.code, "ErrorMessage": problem.message}
@@ -63,6 +63,18 @@ async def put_targets(
         ctx, Record(record.key, {**record.value, "Targets": list(by_id.values())}, record.revision)
     )
     return {"FailedEntryCount": len(failed), "FailedEntries": failed}
+
+
+def _with_role(old: dict[str, Any] | None, new: dict[str, Any], ctx: Context) -> dict[str, Any]:
+    """The role of a target that is another account's bus is not taken away by leaving it out."""
+    if old is None or old["Arn"] != new["Arn"] or not _is_others_bus(ctx, new["Arn"]):
+        return new
+    return {"RoleArn": old["RoleArn"], **new} if "RoleArn" in old else new
+
+
+def _is_others_bus(ctx: Context, arn: str) -> bool:
+    scope, _ = bus_place(ctx, arn)
+    return scope.account != ctx.account
 
 
 def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
@@ -75,6 +87,11 @@ def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
     reason_of_input = validate_target_input(target)
     if reason_of_input is not None:
         raise AwsError("ValidationException", reason_of_input)
+    if _is_others_bus(ctx, target["Arn"]) and any(target.get(choice) is not None for choice in CHOICES):
+        raise validation_error(
+            f"Input, InputPath and InputTransformer are not available for target {target['Id']}: "
+            "it is an event bus of a different account."
+        )
     if target_of(target["Arn"]) is None:
         raise not_supported("events", "PutTargets", f"target {target['Arn']}")
     dead = (target.get("DeadLetterConfig") or {}).get("Arn")

@@ -12,7 +12,7 @@ from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
 from nightbus.stacks.resources.values import chosen, document, whole_number
 
 _LONGEST_NAME = 48
-_SETTINGS = ("Description", "EventPattern", "RetentionDays")
+_SETTINGS = ("Description", "EventPattern", "KmsKeyIdentifier", "RetentionDays")
 _KINDS = {"EventPattern": document, "RetentionDays": whole_number}
 
 
@@ -42,7 +42,7 @@ class EventsArchive:
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
         # What the template leaves out now goes back to its default; UpdateArchive would keep it.
-        request = {"Description": "", "EventPattern": "", "RetentionDays": 0}
+        request = {"Description": "", "EventPattern": "", "KmsKeyIdentifier": "", "RetentionDays": 0}
         request |= chosen(new, *_SETTINGS, kinds=_KINDS)
         await ctx.operation("events", "UpdateArchive", ArchiveName=physical_id, **request)
         return await _described(physical_id, ctx)

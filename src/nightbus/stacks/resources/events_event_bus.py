@@ -16,7 +16,7 @@ _SETTINGS = ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig")
 
 class EventsEventBus:
     type_name = "AWS::Events::EventBus"
-    properties = frozenset({*_SETTINGS, "Name", "Policy", "Tags"})
+    properties = frozenset({*_SETTINGS, "EventSourceName", "Name", "Policy", "Tags"})
     required = frozenset({"Name"})
     replace_on = frozenset({"Name"})
 
@@ -24,7 +24,7 @@ class EventsEventBus:
         return str(properties["Name"])
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = chosen(properties, *_SETTINGS)
+        request = chosen(properties, *_SETTINGS, "EventSourceName")
         try:
             await ctx.operation(
                 "events", "CreateEventBus", Name=name, Tags=as_list(all_tags(properties, ctx)), **request

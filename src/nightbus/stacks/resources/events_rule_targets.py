@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from nightbus.stacks.resources.values import converted, whole_number
+from nightbus.stacks.resources.values import boolean, converted, whole_number
 
-_NUMBERS = {
-    "RetryPolicy": ("MaximumRetryAttempts", "MaximumEventAgeInSeconds"),
-    "EcsParameters": ("TaskCount",),
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "TaskCount"), whole_number),
+    **dict.fromkeys(("Size", "Attempts", "Weight", "Base"), whole_number),
+    **dict.fromkeys(("EnableECSManagedTags", "EnableExecuteCommand", "WithEvent"), boolean),
 }
+_TYPED = ("RetryPolicy", "EcsParameters", "BatchParameters", "RedshiftDataParameters")
 _OTHER_NAMES = {"TagList": "Tags", "PlacementStrategies": "PlacementStrategy"}
 _LOWER_INSIDE = ("CapacityProviderStrategy", "PlacementConstraints", "PlacementStrategies")
 
 
 def api_target(target: Mapping[str, Any]) -> dict[str, Any]:
-    made = dict(target)
-    for block, names in _NUMBERS.items():
-        if made.get(block):
-            made[block] = {
-                name: converted(name, value, whole_number) if name in names else value
-                for name, value in made[block].items()
-            }
+    made = {name: _typed(value) if name in _TYPED else value for name, value in target.items()}
     if made.get("EcsParameters"):
         made["EcsParameters"] = {
             _OTHER_NAMES.get(name, name): _ecs_value(name, value)
             for name, value in made["EcsParameters"].items()
         }
     return made
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_typed(one) for one in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        name: converted(name, inner, _KINDS[name]) if name in _KINDS else _typed(inner)
+        for name, inner in value.items()
+    }
 
 
 def _ecs_value(name: str, value: Any) -> Any:
