@@ -105,7 +105,12 @@ def finished(events: Any, replay: str) -> dict[str, Any]:
 
 def test_an_archive_from_its_creation_to_its_end(events: Any, name: str, bus: str) -> None:
     made = events.create_archive(
-        ArchiveName=name, EventSourceArn=bus, Description="orders", EventPattern=PATTERN, RetentionDays=3
+        ArchiveName=name,
+        EventSourceArn=bus,
+        Description="orders",
+        EventPattern=PATTERN,
+        RetentionDays=3,
+        KmsKeyIdentifier="alias/k",
     )
     arn = f"{PREFIX}archive/{name}"
     assert (made["ArchiveArn"], made["State"]) == (arn, "ENABLED")
@@ -120,14 +125,19 @@ def test_an_archive_from_its_creation_to_its_end(events: Any, name: str, bus: st
         "EventCount": 0,
         "CreationTime": made["CreationTime"],
     }
-    assert shown == {**listed, "ArchiveArn": arn, "Description": "orders", "EventPattern": PATTERN}
+    settings = {"Description": "orders", "EventPattern": PATTERN, "KmsKeyIdentifier": "alias/k"}
+    assert shown == {**listed, "ArchiveArn": arn, **settings}
     assert events.list_archives(EventSourceArn=bus)["Archives"] == [listed]
     changed = events.update_archive(ArchiveName=name, RetentionDays=0)
     assert (changed["ArchiveArn"], changed["State"]) == (arn, "ENABLED")
     shown = events.describe_archive(ArchiveName=name)
     assert (shown["RetentionDays"], shown["EventPattern"], shown["Description"]) == (0, PATTERN, "orders")
-    events.update_archive(ArchiveName=name, Description="all", EventPattern='{"source": ["store"]}')
+    assert shown["KmsKeyIdentifier"] == "alias/k"
+    events.update_archive(
+        ArchiveName=name, Description="all", EventPattern='{"source": ["store"]}', KmsKeyIdentifier=""
+    )
     shown = events.describe_archive(ArchiveName=name)
+    assert "KmsKeyIdentifier" not in shown
     assert (shown["EventPattern"], shown["Description"]) == ('{"source": ["store"]}', "all")
     events.delete_archive(ArchiveName=name)
     gone = ("ResourceNotFoundException", 400, f"Archive {name} does not exist.")

@@ -220,6 +220,19 @@ def test_a_whole_policy_or_what_it_lacks(events: Any, bus: str) -> None:
     for params in (
         {"Action": "events:PutEvents", "Principal": "*"},
         {"Action": "events:Other", "Principal": "*", "StatementId": "x"},
+        {
+            "Action": "events:PutEvents",
+            "Principal": "*",
+            "StatementId": "x",
+            "Condition": {"Type": "StringLike", "Key": "aws:PrincipalOrgID", "Value": "o-*"},
+        },
+        {
+            "Action": "events:PutEvents",
+            "Principal": "*",
+            "StatementId": "x",
+            "Condition": {"Type": "StringEquals", "Key": "events:source", "Value": "shop"},
+        },
+        {"Policy": '{"Statement": []}', "StatementId": "x"},
         {"Policy": "no json"},
         {"Policy": "[]"},
         {"Policy": '{"Statement": ["a"]}'},

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from aws_refusals import refusal
-from events_errors import ACCOUNT, RACES, REFUSED
+from events_errors import ACCOUNT, PATTERN, PREFIX, RACES, REFUSED
 from events_world import call, make_world
 from nightbus.services.events import HANDLERS
 from nodes import RunningNode
@@ -93,3 +93,31 @@ def test_changes_at_the_same_time_are_refused_as_documented(
         if answer == CONCURRENT:
             return
     pytest.fail(f"no {CONCURRENT} within {_SECONDS} s")
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("PutRule", {"Name": "late", "EventBusName": "going", "EventPattern": PATTERN}),
+        ("CreateArchive", {"ArchiveName": "late", "EventSourceArn": f"{PREFIX}event-bus/going"}),
+    ],
+)
+def test_nothing_comes_onto_a_bus_that_goes(
+    world: Any, node: RunningNode, operation: str, params: dict[str, Any]
+) -> None:
+    rival = node.client("events", account=ACCOUNT)
+    ends = set()
+    for _ in range(60):
+        world.create_event_bus(Name="going")
+        late = threading.Thread(target=answered, args=(rival, operation, params))
+        late.start()
+        deleted = answered(world, "DeleteEventBus", {"Name": "going"})
+        late.join()
+        ends.add(deleted)
+        if not deleted:
+            world.create_event_bus(Name="going")
+            assert world.list_rules(EventBusName="going")["Rules"] == []
+        answered(world, "DeleteRule", {"Name": "late", "EventBusName": "going"})
+        answered(world, "DeleteArchive", {"ArchiveName": "late"})
+        world.delete_event_bus(Name="going")
+    assert ends <= {"", CONCURRENT, "ValidationException"}

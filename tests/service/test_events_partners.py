@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.config import Config
 
 from aws_refusals import code_and_status, refusal
 from events_rig import ACCOUNT, Listener
@@ -143,6 +144,16 @@ def test_what_cannot_be_is_refused(client: Client, partner: Any, events: Any, na
     assert code_and_status(events.activate_event_source, Name=name) == ("InvalidStateException", 400)
     assert put(rival, name)["ErrorCode"] == "NotAuthorizedForSourceException"
     assert put(partner, name, Detail="[]")["ErrorCode"] == "MalformedDetail"
+
+
+@pytest.mark.parametrize("count", [0, 21])
+def test_a_call_has_one_to_twenty_entries(client: Client, name: str, count: int) -> None:
+    unchecked = Config(parameter_validation=False, retries={"total_max_attempts": 1})
+    partner = client("events", account=PARTNER, config=unchecked)
+    entry = {"Source": name, "DetailType": "order", "Detail": "{}"}
+    refused = code_and_status(partner.put_partner_events, Entries=[entry] * count)
+    assert refused == ("ValidationException", 400)
+    partner.put_partner_events(Entries=[entry] * 20)
 
 
 def test_an_entry_without_a_source_is_refused_by_itself(partner: Any, name: str) -> None:

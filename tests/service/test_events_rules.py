@@ -82,6 +82,40 @@ def test_a_rule_from_its_creation_to_its_end(events: Any, bus: str) -> None:
         assert refusal(call, Name="r", EventBusName=bus) == gone
 
 
+def test_the_state_for_read_only_management_events_is_one_that_is_enabled(events: Any, bus: str) -> None:
+    state = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    events.put_rule(Name="r", EventBusName=bus, EventPattern=PATTERN, State=state)
+    assert events.describe_rule(Name="r", EventBusName=bus)["State"] == state
+    assert events.list_rules(EventBusName=bus)["Rules"][0]["State"] == state
+
+
+def test_of_targets_with_one_id_the_last_counts(events: Any, rule: dict[str, str]) -> None:
+    events.put_targets(**rule, Targets=[{"Id": "f", "Arn": FUNCTION}, {"Id": "f", "Arn": GROUP}])
+    assert events.list_targets_by_rule(**rule)["Targets"] == [{"Id": "f", "Arn": GROUP}]
+
+
+def test_a_target_that_is_another_accounts_bus_gets_events_whole_and_keeps_its_role(
+    events: Any, rule: dict[str, str]
+) -> None:
+    theirs = BUS.replace(ACCOUNT, "999999999999")
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    for choice in (
+        {"Input": "{}"},
+        {"InputPath": "$.detail"},
+        {"InputTransformer": {"InputTemplate": '"x"'}},
+    ):
+        refused = code_and_status(events.put_targets, **rule, Targets=[{"Id": "b", "Arn": theirs, **choice}])
+        assert refused == ("ValidationException", 400)
+        events.put_targets(**rule, Targets=[{"Id": "own", "Arn": BUS, **choice}])
+    events.put_targets(**rule, Targets=[{"Id": "b", "Arn": theirs, "RoleArn": role}])
+    events.put_targets(**rule, Targets=[{"Id": "b", "Arn": theirs}])
+    kept = {"Id": "b", "Arn": theirs, "RoleArn": role}
+    assert kept in events.list_targets_by_rule(**rule)["Targets"]
+    other = theirs.replace("default", "other")
+    events.put_targets(**rule, Targets=[{"Id": "b", "Arn": other}])
+    assert {"Id": "b", "Arn": other} in events.list_targets_by_rule(**rule)["Targets"]
+
+
 def test_a_rule_of_the_default_bus_has_no_bus_in_its_arn(events: Any) -> None:
     name = f"rule-{uuid4().hex[:8]}"
     made = events.put_rule(Name=name, EventPattern=PATTERN)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+from botocore import xform_name
 from botocore.loaders import Loader
 
 from events_errors import ELSEWHERE, NEVER, NEVER_OF, RACES, REFUSED
@@ -29,3 +31,9 @@ def test_the_tests_that_are_named_are_there() -> None:
     for name in {test for (operation, _), test in ELSEWHERE.items() if operation in HANDLERS}:
         file, _, test = name.partition("::")
         assert f"def {test}(" in (TESTS / file).read_text(), name
+
+
+def test_every_operation_is_called_by_a_service_test() -> None:
+    texts = "".join(path.read_text() for path in (TESTS / "service").glob("test_events_*.py"))
+    called = set(re.findall(r"\.([a-z_]+)\b", texts))
+    assert {name for name in HANDLERS if xform_name(name) not in called} == set()
