@@ -18,7 +18,6 @@ from events_errors import (
     SOURCE,
     TARGET,
 )
-from nightbus.services.events import HANDLERS
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -33,9 +32,8 @@ def make_world(node: RunningNode) -> Any:
     events.create_archive(ArchiveName="kept", EventSourceArn=f"{PREFIX}event-bus/shop")
     events.create_endpoint(**ENDPOINT)
     events.create_partner_event_source(Name=SOURCE, Account=ACCOUNT)
-    if "CreateConnection" in HANDLERS:
-        events.create_connection(**CONNECTION)
-        call(events, "CreateApiDestination", **DESTINATION)
+    events.create_connection(**CONNECTION)
+    call(events, "CreateApiDestination", **DESTINATION)
     events.start_replay(**REPLAY)
     wait_for(lambda: events.describe_replay(ReplayName=REPLAY["ReplayName"])["State"] == "COMPLETED")
     return events

@@ -13,7 +13,6 @@ from botocore.exceptions import ClientError
 from aws_refusals import refusal
 from events_errors import ACCOUNT, PATTERN, PREFIX, RACES, REFUSED
 from events_world import call, make_world
-from nightbus.services.events import HANDLERS
 from nodes import RunningNode
 
 Client = Callable[..., Any]
@@ -26,7 +25,7 @@ def world(node: RunningNode) -> Any:
     return make_world(node)
 
 
-@pytest.mark.parametrize(("operation", "code"), [pair for pair in REFUSED if pair[0] in HANDLERS])
+@pytest.mark.parametrize(("operation", "code"), REFUSED)
 def test_what_is_refused_is_refused_as_documented(world: Any, operation: str, code: str) -> None:
     params, message = REFUSED[operation, code]
     assert refusal(call, events=world, operation=operation, **params) == (code, 400, message)
@@ -77,9 +76,7 @@ def rivals(node: RunningNode, request: pytest.FixtureRequest) -> Iterator[Rivals
     assert made.unexpected == []
 
 
-@pytest.mark.parametrize(
-    ("operation", "rivals"), [(one, one) for one in RACES if one in HANDLERS], indirect=["rivals"]
-)
+@pytest.mark.parametrize(("operation", "rivals"), [(one, one) for one in RACES], indirect=["rivals"])
 def test_changes_at_the_same_time_are_refused_as_documented(
     world: Any, operation: str, rivals: Rivals
 ) -> None:

@@ -14,8 +14,7 @@ from bus_rig import SCOPE, Rig
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
 from nightbus.delivery.connections import API_DESTINATION, CONNECTION, connection_of
-from nightbus.services.events.api_destinations import API_DESTINATIONS_PER_REGION
-from nightbus.services.events.connections import CONNECTIONS_PER_REGION
+from nightbus.services.events.quotas import API_DESTINATIONS_PER_REGION, CONNECTIONS_PER_REGION
 from nightbus.store.interface import PutRecord
 
 BASIC = {"BasicAuthParameters": {"Username": "shop", "Password": "hunter"}}

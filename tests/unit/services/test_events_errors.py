@@ -28,7 +28,7 @@ def test_every_documented_error_is_provoked_or_explained() -> None:
 
 
 def test_the_tests_that_are_named_are_there() -> None:
-    for name in {test for (operation, _), test in ELSEWHERE.items() if operation in HANDLERS}:
+    for name in set(ELSEWHERE.values()):
         file, _, test = name.partition("::")
         assert f"def {test}(" in (TESTS / file).read_text(), name
 

@@ -17,10 +17,10 @@ from nightbus.delivery.connections import (
 from nightbus.services.context import Context
 from nightbus.services.events.endpoint_urls import check_url
 from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.services.events.quotas import API_DESTINATIONS_PER_REGION, check_room
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
-API_DESTINATIONS_PER_REGION = 3_000
 _SETTINGS = (
     "Description",
     "ConnectionArn",
@@ -44,11 +44,7 @@ async def create_api_destination(
     await _check(ctx, connection_arn, invocation_endpoint)
     if await ctx.store.get(ctx.scope, API_DESTINATION, name) is not None:
         raise _exists(name)
-    if ctx.platform.quotas:
-        standing = await ctx.store.list(ctx.scope, API_DESTINATION)
-        if len(standing) >= API_DESTINATIONS_PER_REGION:
-            message = "The requested resource exceeds the maximum number allowed."
-            raise AwsError("LimitExceededException", message)
+    await check_room(ctx, API_DESTINATION, "", API_DESTINATIONS_PER_REGION)
     now = ctx.now_ms()
     value: dict[str, Any] = {
         "Id": new_uuid(),

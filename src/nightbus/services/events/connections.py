@@ -20,11 +20,11 @@ from nightbus.services.context import Context
 from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, refuse_private, shown
 from nightbus.services.events.connection_authorizing import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
 from nightbus.store.vault import VaultClosed
 
 _PAGE = 100
-CONNECTIONS_PER_REGION = 3_000
 _OF_AUTHORIZATION = ("Sealed", "Shown", "Secret", "StateReason", "Authorization", "LastAuthorizedTime")
 
 
@@ -41,8 +41,7 @@ async def create_connection(
     check_auth(authorization_type, auth_parameters)
     if await ctx.store.get(ctx.scope, CONNECTION, name) is not None:
         raise _exists(name)
-    if ctx.platform.quotas and len(await ctx.store.list(ctx.scope, CONNECTION)) >= CONNECTIONS_PER_REGION:
-        raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+    await check_room(ctx, CONNECTION, "", CONNECTIONS_PER_REGION)
     now = ctx.now_ms()
     value = {"Id": new_uuid(), "CreationTime": now, "LastModifiedTime": now}
     value |= _settings(description, kms_key_identifier)
