@@ -121,10 +121,16 @@ def test_too_many_and_too_large(client: Callable[..., Any]) -> None:
         events.put_events(Entries=[{**entry, "Detail": large}] * 2)
 
 
-KEYED_ARCHIVE = {
-    "ArchiveName": "a",
-    "EventSourceArn": "arn:aws:events:us-east-1:000000000000:event-bus/default",
-    "KmsKeyIdentifier": "k",
+IN_A_VPC = {
+    "Name": "c",
+    "AuthorizationType": "API_KEY",
+    "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}},
+    "InvocationConnectivityParameters": {
+        "ResourceParameters": {
+            "ResourceConfigurationArn": "arn:aws:vpc-lattice:us-east-1:000000000000:"
+            "resourceconfiguration/rcfg-0123456789abcdef0"
+        }
+    },
 }
 
 
@@ -142,7 +148,7 @@ KEYED_ARCHIVE = {
         ("delete_event_bus", {"Name": "default"}, "ValidationException", "Cannot delete event bus default."),
         ("put_targets", {"Rule": "none", "Targets": [{"Id": "1", "Arn": "x"}]}, "ResourceNotFoundException", "none"),
         ("test_event_pattern", {"EventPattern": '{"a": [1]}', "Event": "[]"}, "ValidationException", "Parameter"),
-        ("create_archive", KEYED_ARCHIVE, "NotImplementedException", "CreateArchive with KmsKeyIdentifier is not"),
+        ("create_connection", IN_A_VPC, "NotImplementedException", "InvocationConnectivityParameters is not"),
     ],
 )  # fmt: skip
 def test_mistakes_get_the_words_of_aws(

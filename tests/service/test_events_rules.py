@@ -89,11 +89,6 @@ def test_the_state_for_read_only_management_events_is_one_that_is_enabled(events
     assert events.list_rules(EventBusName=bus)["Rules"][0]["State"] == state
 
 
-def test_of_targets_with_one_id_the_last_counts(events: Any, rule: dict[str, str]) -> None:
-    events.put_targets(**rule, Targets=[{"Id": "f", "Arn": FUNCTION}, {"Id": "f", "Arn": GROUP}])
-    assert events.list_targets_by_rule(**rule)["Targets"] == [{"Id": "f", "Arn": GROUP}]
-
-
 def test_a_target_that_is_another_accounts_bus_gets_events_whole_and_keeps_its_role(
     events: Any, rule: dict[str, str]
 ) -> None:
@@ -242,11 +237,6 @@ def test_a_rule_that_is_not_there_has_no_targets(events: Any, bus: str) -> None:
             {"Arn": GROUP, "InputTransformer": {"InputTemplate": '{"message": ""}'}},
             "ValidationException",
             NO_LOG_EVENT,
-        ),
-        (
-            {"Arn": "arn:aws:events:us-east-1:999999999999:event-bus/b", "InputPath": "$"},
-            "ValidationException",
-            "Parameter(s) InputPath not supported for target: f.",
         ),
         (
             {"DeadLetterConfig": {"Arn": "arn:aws:sns:us-east-1:000000000000:t"}},

@@ -22,6 +22,7 @@ TRUST = {
         "Action": "sts:AssumeRole",
     }
 }
+ACCOUNT = "777700008888"
 RUNTIME = f"python3.{sys.version_info.minor}"
 PUBLISHER = """
 import json, os
@@ -48,9 +49,13 @@ def traced(node: RunningNode, event_id: str) -> dict[str, Any]:
 class Shop:
     def __init__(self, node: RunningNode, name: str) -> None:
         self.node, self.bus = node, name
-        self.events, self.functions, self.sqs = (node.client(one) for one in ("events", "lambda", "sqs"))
+        self.events, self.functions, self.sqs = (
+            node.client(one, account=ACCOUNT) for one in ("events", "lambda", "sqs")
+        )
         self.events.create_event_bus(Name=name)
-        role = node.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+        role = node.client("iam", account=ACCOUNT).create_role(
+            RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
+        )
         self.role = role["Role"]["Arn"]
 
     def function(self, name: str, **variables: str) -> str:
@@ -73,7 +78,7 @@ class Shop:
             }
         }  # fmt: skip
         self.sqs.create_queue(QueueName=f"{self.bus}-{name}", Attributes={"Policy": json.dumps(policy)})
-        return f"arn:aws:sqs:us-east-1:000000000000:{self.bus}-{name}"
+        return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{self.bus}-{name}"
 
     def rule(self, name: str, source: str, arn: str, bus: str = "", **target: Any) -> None:
         place = {"EventBusName": bus or self.bus}
@@ -181,7 +186,7 @@ def test_a_function_that_triggers_itself_ends_the_tree(shop: Shop) -> None:
 
 def test_a_failure_and_where_the_event_went_then(shop: Shop) -> None:
     dead = shop.queue("dead")
-    gone = f"arn:aws:lambda:us-east-1:000000000000:function:{shop.bus}-gone"
+    gone = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{shop.bus}-gone"
     shop.rule("broken", "begin", gone, DeadLetterConfig={"Arn": dead})
     event_id = shop.put("begin")
     target = only_target(shop.when(event_id, lambda found: only_target(found)["state"] == "failed"))
@@ -193,7 +198,7 @@ def test_a_failure_and_where_the_event_went_then(shop: Shop) -> None:
 def test_the_same_event_on_another_bus(shop: Shop) -> None:
     other = f"{shop.bus}-other"
     shop.events.create_event_bus(Name=other)
-    shop.rule("on", "begin", f"arn:aws:events:us-east-1:000000000000:event-bus/{other}")
+    shop.rule("on", "begin", f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/{other}")
     shop.rule("there", "begin", shop.queue("there"), bus=other)
     event_id = shop.put("begin")
     (forwarded,) = only_target(traced(shop.node, event_id))["events"]
@@ -222,7 +227,7 @@ def test_a_function_that_reads_the_queue(shop: Shop) -> None:
 
 
 def test_a_function_that_subscribes_to_the_topic(shop: Shop) -> None:
-    sns = shop.node.client("sns")
+    sns = shop.node.client("sns", account=ACCOUNT)
     policy = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": "*"}}
     topic = sns.create_topic(Name=shop.bus, Attributes={"Policy": json.dumps(policy)})["TopicArn"]
     function = shop.function("subscriber", NEXT="told")

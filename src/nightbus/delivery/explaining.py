@@ -23,6 +23,10 @@ from nightbus.store.interface import Store
 _MOST_ELSEWHERE = 10
 
 
+class NotInHistory(AwsError):
+    """No bus of the account in the region accepted such an event, or it was too long ago."""
+
+
 async def explain_event(store: Store, scope: Scope, event_id: str, only: str | None) -> dict[str, Any]:
     """`{"event": envelope, "bus", "account", "region", "rules": [...]}`, each rule with `rule`, `matched`, its
     `deliveries` (attempts in order: `time` in UTC ms, `target`, `attempt`, `outcome`, `code`, `message`) when it
@@ -92,7 +96,7 @@ async def _no_rule(store: Store, scope: Scope, bus: str, name: str) -> AwsError:
 
 
 async def _elsewhere(store: Store, scope: Scope, bus: str, event: dict[str, Any]) -> list[dict[str, str]]:
-    """Rules of other buses that the event would match, had it been put there."""
+    """Rules of other buses that the event would match, had it been put there; the nearest buses first."""
     found: list[dict[str, str]] = []
     for place in await store.scopes(RULE):
         rules = [Rule.of(record) for record in await store.list(place, RULE)]
@@ -101,7 +105,10 @@ async def _elsewhere(store: Store, scope: Scope, bus: str, event: dict[str, Any]
             {"rule": rule.name, "bus": rule.bus, "account": place.account, "region": place.region}
             for rule in matching_rules(others, event)
         ]
-    return sorted(found, key=lambda one: tuple(one.values()))[:_MOST_ELSEWHERE]
+    found.sort(
+        key=lambda one: (one["account"] != scope.account, one["region"] != scope.region, *one.values())
+    )
+    return found[:_MOST_ELSEWHERE]
 
 
 async def outcomes_of(store: Store, scope: Scope, accepted: Found, event_id: str) -> list[dict[str, Any]]:
@@ -142,7 +149,7 @@ async def find_accepted(store: Store, scope: Scope, event_id: str) -> Found:
         found = await find_event(store, scope, log.removeprefix(prefix), event_id)
         if found is not None:
             return found
-    raise AwsError("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
+    raise NotInHistory("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
 
 
 def _judge(

@@ -7,6 +7,7 @@ whole way, `events/tail` what happens now.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -19,7 +20,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
-from nightbus.delivery.explaining import explain_pattern, explain_unput
+from nightbus.delivery.explaining import NotInHistory, explain_pattern, explain_unput
 from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.delivery.tracing import trace_event
 from nightbus.identity.credentials import DEFAULT_ACCOUNT
@@ -197,13 +198,10 @@ class Application:
             raise AwsError("ValidationException", "Which event? Give its id as `event`.")
         wanted = Scope(query.get("account", DEFAULT_ACCOUNT), query.get("region", "us-east-1"))
         others = [scope for scope in await self._node.store.log_scopes() if scope != wanted]
-        missing: AwsError | None = None
         for scope in (wanted, *others):
-            try:
+            with contextlib.suppress(NotInHistory):
                 return await look(scope, event_id)
-            except AwsError as error:
-                missing = missing or error
-        raise missing or AwsError("ResourceNotFoundException", f"Event {event_id} does not exist.")
+        raise NotInHistory("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
 
 
 async def _send_lines(lines: AsyncIterator[dict[str, Any]], send: Send) -> None:

@@ -34,7 +34,9 @@ async def test_a_node_gets_ready_for_the_runtimes_that_it_has(aws: Rig) -> None:
 
 async def test_a_new_function_as_aws_describes_it(aws: Rig) -> None:
     package = code()
-    made = await aws.create(Code={"ZipFile": package}, Environment={"Variables": {"A": "1"}}, Tags={"t": "1"})
+    made = await aws.create(
+        Code={"ZipFile": package}, Environment={"Variables": {"AB": "1"}}, Tags={"t": "1"}
+    )
     assert made["FunctionArn"] == ARN
     assert made["CodeSize"] == len(package)
     assert made["CodeSha256"] == base64.b64encode(hashlib.sha256(package).digest()).decode()
@@ -98,7 +100,7 @@ async def test_code_out_of_s3(aws: Rig) -> None:
             "Cross-account pass role",
         ),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "InvalidParameterValueException", "AWS_REGION"),
-        ({"Environment": {"Variables": {"A": "x" * 4090}}}, "InvalidParameterValueException", "4KB limit"),
+        ({"Environment": {"Variables": {"AB": "x" * 4090}}}, "InvalidParameterValueException", "4KB limit"),
         (
             {"Layers": [f"{ARN.replace('function', 'layer')}:1"]},
             "InvalidParameterValueException",
@@ -190,7 +192,7 @@ async def test_new_code_and_its_preconditions(aws: Rig) -> None:
 
 
 async def test_new_configuration_leaves_the_rest(aws: Rig) -> None:
-    made = await aws.create(Environment={"Variables": {"A": "1"}})
+    made = await aws.create(Environment={"Variables": {"AB": "1"}})
     new = await aws(
         "lambda",
         "UpdateFunctionConfiguration",

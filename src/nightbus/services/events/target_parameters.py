@@ -13,7 +13,6 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, validation_error
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.template import sample_of
-from nightbus.bus.transform import CHOICES
 from nightbus.delivery.forwarding.kinds import kind_of
 from nightbus.messaging.queue import queue_place
 
@@ -31,14 +30,12 @@ _SERVICES = {
 _LOG_EVENT = {"timestamp", "message"}
 
 
-def check_parameters(target: Mapping[str, Any], scope: Scope) -> None:
-    """Raises AwsError for what does not go with the target's ARN; `scope` is the rule's."""
+def check_parameters(target: Mapping[str, Any]) -> None:
+    """Raises AwsError for what does not go with the target's ARN."""
     name, arn = target["Id"], Arn.parse(target["Arn"])
     unfit = [
         block for block, services in _SERVICES.items() if block in target and arn.service not in services
     ]
-    if arn.service == "events" and arn.resource.startswith("event-bus/") and arn.account != scope.account:
-        unfit += [choice for choice in CHOICES if choice in target]
     if unfit:
         raise validation_error(f"Parameter(s) {', '.join(unfit)} not supported for target: {name}.")
     needed = _needed(target, arn)

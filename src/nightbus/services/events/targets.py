@@ -99,7 +99,7 @@ def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
         check_dead_letter_queue(dead, ctx.scope)
     _check_elsewhere(ctx, target)
     _check_api_destination(target)
-    check_parameters(target, ctx.scope)
+    check_parameters(target)
     ignored = sorted(set(target) - _HONOURED - parameters_of(target) - _of_api_destination(target))
     if ignored:
         raise not_supported("events", "PutTargets", ", ".join(ignored))
