@@ -265,16 +265,20 @@ def test_of_two_deploys_of_one_stack_at_once_one_is_refused(client: Callable[...
         return json.dumps({"Resources": buses})
 
     def ended() -> str:
-        status = str(client("cloudformation").describe_stacks(StackName="race")["Stacks"][0]["StackStatus"])
+        status = str(
+            client("cloudformation", account="777700009999").describe_stacks(StackName="race")["Stacks"][0][
+                "StackStatus"
+            ]
+        )
         return "" if status.endswith("_IN_PROGRESS") else status
 
-    client("cloudformation").create_stack(StackName="race", TemplateBody=body(0))
+    client("cloudformation", account="777700009999").create_stack(StackName="race", TemplateBody=body(0))
     assert wait_for(ended) == "CREATE_COMPLETE"
     answers: list[str] = []
     barrier = threading.Barrier(4)
 
     def update(version: int) -> None:
-        cloudformation = client("cloudformation")
+        cloudformation = client("cloudformation", account="777700009999")
         barrier.wait()
         try:
             cloudformation.update_stack(StackName="race", TemplateBody=body(version))
@@ -290,5 +294,8 @@ def test_of_two_deploys_of_one_stack_at_once_one_is_refused(client: Callable[...
     assert wait_for(ended) == "UPDATE_COMPLETE"
     assert "taken" in answers
     assert all(answer == "taken" or "can not be updated" in answer for answer in answers), answers
-    described = {client("events").describe_event_bus(Name=f"race-{at}")["Description"] for at in range(20)}
+    described = {
+        client("events", account="777700009999").describe_event_bus(Name=f"race-{at}")["Description"]
+        for at in range(20)
+    }
     assert len(described) == 1
