@@ -64,7 +64,8 @@ def main() -> None:
     verdicts = judge(measured)
     minutes = (time.monotonic() - began) / 60
     about = (
-        f"{os.cpu_count()} cores (load {load:.1f} before), {platform.system()}, Python {platform.python_version()}; "
+        f"{os.cpu_count()} cores (load {load:.1f} before, {os.getloadavg()[0]:.1f} after), {platform.system()}, "
+        f"Python {platform.python_version()}; "
         f"one thread; best of {rounds} rounds of {ROUND_SECONDS:g} s; {minutes:.1f} minutes in all"
     )
     text = page(measured, sizes, verdicts, about)
