@@ -33,7 +33,7 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     matched, else `why` in a sentence and `path`, `actual`, `wanted`, `hint` of the first field that did not.
 
     Where none matched, `elsewhere` names rules of other buses that would have.
-    Rules are judged as they are now; a delivery that was made says that the rule matched then. Raises AwsError
+    Rules are judged as they are now; a delivery that was made or asked for says that the rule matched then. Raises AwsError
     ResourceNotFoundException for an event or a rule that is not there.
     """
     accepted = await find_accepted(store, scope, event_id)
@@ -41,7 +41,8 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     event = parse_json(accepted.text.decode())
     outcomes = await outcomes_of(store, scope, accepted, event_id)
     rules = {rule.name: rule for rule in await rules_of(store, scope, bus)}
-    names = sorted({*rules, *(outcome["rule"] for outcome in outcomes)})
+    matched = {one.rule for one in accepted.placed}
+    names = sorted({*rules, *matched, *(outcome["rule"] for outcome in outcomes)})
     if only is not None:
         if only not in names:
             raise await _no_rule(store, scope, bus, only)
@@ -49,7 +50,8 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     told = []
     for name in names:
         mine = [outcome for outcome in outcomes if outcome["rule"] == name]
-        told.append({"rule": name, **_judge(scope, rules.get(name), event, mine)})
+        rule = None if name in matched else rules.get(name)
+        told.append({"rule": name, **_judge(scope, rule, event, mine)})
     found = {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
     if only is None and not any(rule["matched"] for rule in told):
         found["elsewhere"] = await _elsewhere(store, scope, bus, event)
@@ -114,7 +116,7 @@ async def _elsewhere(store: Store, scope: Scope, bus: str, event: dict[str, Any]
 async def outcomes_of(store: Store, scope: Scope, accepted: Found, event_id: str) -> list[dict[str, Any]]:
     """What became of the event at its targets, in order: attempts as `outcome_entry` writes them down."""
     written = await store.read(scope, outcome_log(accepted.bus), key=event_id, limit=10_000)
-    placed = [_placed(accepted.time, one) for one in accepted.placed]
+    placed = [_placed(accepted.time, one) for one in accepted.placed if one.name is not None]
     return placed + [orjson.loads(found.data) for found in written]
 
 
@@ -130,15 +132,14 @@ def matching_rules(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[Rul
 
 def _placed(time: int, placed: Placed) -> dict[str, Any]:
     """What the event's own commit delivered, as an outcome."""
-    rule, target, arn, request_id = placed
     return {
-        "rule": rule,
-        "target": target,
-        "arn": arn,
+        "rule": placed.rule,
+        "target": placed.target,
+        "arn": placed.arn,
         "attempt": 1,
         "time": time,
         "outcome": "delivered",
-        "request_id": request_id,
+        "request_id": placed.name,
     }
 
 

@@ -1,36 +1,59 @@
 """How do accepted events lie in their bus's history? Those of one commit together, two lines each.
 
-The first line is an event's envelope, the second what its own commit delivered of it, or empty. An envelope has no line
-breaks outside its strings, and in them they are escaped.
+The first line is an event's envelope, the second what its own commit delivered or queued of it, or empty. An envelope has
+no line breaks outside its strings, and in them they are escaped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any, NamedTuple
 
 import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import event_id_time
+from nightbus.bus.transform import CHOICES
 from nightbus.delivery.rules import history_log
 from nightbus.store.interface import Append, Store
 
 _MOST_OF_A_MOMENT = 100_000  # commits of one millisecond
 
-Placed = tuple[str, str, str, str]  # rule, target id, target ARN, what the target calls it
+
+class Placed(NamedTuple):
+    """`name` is what the target calls the event, None where a delivery was queued; `made` as `made_by` says."""
+
+    rule: str
+    target: str
+    arn: str
+    name: str | None
+    made: str = ""
 
 
 class PlacedHead:
-    """What is the same of a target for every event that it gets, written once."""
+    """What is the same of a target for every event that it gets, written once; `queued` is the whole of it."""
 
-    def __init__(self, rule: str, target_id: str, target_arn: str) -> None:
-        self._head = orjson.dumps([rule, target_id, target_arn])[:-1] + b","
+    def __init__(self, rule: str, target: Mapping[str, Any]) -> None:
+        self._head = orjson.dumps([rule, target["Id"], target["Arn"]])[:-1] + b","
+        made = made_by(target)
+        self._tail = b',"%b"]' % made.encode() if made else b"]"
+        self.queued = self._head + b"null" + self._tail
 
     def with_name(self, name: str) -> bytes:
         """`name` needs no escaping in JSON."""
-        return b'%b"%b"]' % (self._head, name.encode())
+        return b'%b"%b"%b' % (self._head, name.encode(), self._tail)
+
+
+def made_by(target: Mapping[str, Any]) -> str:
+    """A fingerprint of how a target's input is made of an event, "" where it is the event itself.
+
+    Inputs that were placed are not kept; one can be made again as long as this is the same.
+    """
+    given = {choice: target[choice] for choice in CHOICES if target.get(choice) is not None}
+    return hashlib.sha256(orjson.dumps(given, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12] if given else ""
 
 
 class HistoryWriter:
@@ -54,8 +77,12 @@ def placed_line(placed: Sequence[bytes]) -> bytes:
     return b"[%b]" % b",".join(placed) if placed else b""
 
 
+def placed_in(line: bytes) -> list[Placed]:
+    return [Placed(*one) for one in orjson.loads(line or b"[]")]
+
+
 def events_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each event's envelope, and what was placed of it as JSON or nothing."""
+    """Each event's envelope, and its line for `placed_in`."""
     lines = iter(data.split(b"\n"))
     return zip_longest(lines, lines, fillvalue=b"")
 
@@ -86,5 +113,5 @@ async def find_event(
         if beginning in entry.data:
             for text, placed in events_in(entry.data):
                 if text.startswith(beginning):
-                    return Found(bus, entry.time, text, orjson.loads(placed or b"[]"))
+                    return Found(bus, entry.time, text, placed_in(placed))
     return None

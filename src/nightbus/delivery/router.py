@@ -135,7 +135,7 @@ def _target(rule: str, arn: str, value: dict[str, Any]) -> _Target:
         whole,
         open_plain_of(value["Arn"]) if whole else None,
         place_of(value["Arn"]),
-        PlacedHead(rule, value["Id"], value["Arn"]),
+        PlacedHead(rule, value),
         ":event-bus/" in value["Arn"],
     )
 
@@ -269,7 +269,9 @@ class _Planned:
                     done = None if plain is None else plain.put(text)
                     if done is None:
                         done = await self._place(scope, bus, event, target, trace, placing, ids)
-                    if done is not None:
+                    if done is None:
+                        placed.append(target.placed.queued)
+                    else:
                         if audience is None:
                             placed.append(target.placed.with_name(done))
                         else:  # a replayed event is found by its id, but not in time
