@@ -1,12 +1,14 @@
-"""The whole way of an event: over functions that publish in turn, other buses, retries, and back to who began it."""
+"""The whole way of an event: over functions that publish in turn, other buses, queues and topics, and back to its cause."""
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,19 +25,28 @@ TRUST = {
     }
 }
 ACCOUNT = "777700008888"
+ANYBODY = {"Statement": {"Effect": "Allow", "Principal": "*", "Resource": "*"}}
 RUNTIME = f"python3.{sys.version_info.minor}"
 PUBLISHER = """
-import json, os
+import json, os, time
 import boto3
 
 def handler(event, context):
     print("publishing", os.environ["NEXT"])
     if event.get("detail", {}).get("stop"):
         return
+    if os.environ.get("TABLE"):  # fails, or hangs, until somebody puts an object there
+        there = boto3.client("s3").list_objects_v2(Bucket=os.environ["TABLE"]).get("Contents")
     detail = {"from": context.function_name, "stop": os.environ.get("STOP") == "yes"}
     reply = boto3.client("events").put_events(Entries=[{
         "EventBusName": os.environ["BUS"], "Source": os.environ["NEXT"], "DetailType": "Step",
         "Detail": json.dumps(detail)}])
+    if os.environ.get("TABLE") and not there:
+        if os.environ.get("HANGS"):
+            time.sleep(60)
+        raise ValueError("not yet")
+    if os.environ.get("FAILS"):
+        raise ValueError("never")
     return reply["Entries"][0]["EventId"]
 """
 
@@ -60,25 +71,34 @@ class Shop:
 
     def function(self, name: str, **variables: str) -> str:
         made = self.functions.create_function(
-            FunctionName=f"{self.bus}-{name}", Runtime=RUNTIME, Role=self.role, Handler="app.handler", Timeout=20,
+            FunctionName=f"{self.bus}-{name}", Runtime=RUNTIME, Role=self.role, Handler="app.handler",
+            Timeout=int(variables.pop("TIMEOUT", "20")),
             Code={"ZipFile": zip_of({"app.py": PUBLISHER})}, Environment={"Variables": {"BUS": self.bus, **variables}},
         )  # fmt: skip
         self.functions.get_waiter("function_active_v2").wait(FunctionName=made["FunctionName"])
-        self.functions.add_permission(
-            FunctionName=made["FunctionName"], StatementId="s", Action="lambda:InvokeFunction",
-            Principal="events.amazonaws.com",
-        )  # fmt: skip
+        for service in ("events", "sns"):
+            self.functions.add_permission(
+                FunctionName=made["FunctionName"], StatementId=service, Action="lambda:InvokeFunction",
+                Principal=f"{service}.amazonaws.com",
+            )  # fmt: skip
         return str(made["FunctionArn"])
 
-    def queue(self, name: str) -> str:
-        policy = {
-            "Statement": {
-                "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-                "Resource": "*",
-            }
-        }  # fmt: skip
-        self.sqs.create_queue(QueueName=f"{self.bus}-{name}", Attributes={"Policy": json.dumps(policy)})
+    def queue(self, name: str, **attributes: str) -> str:
+        attributes |= {
+            "Policy": json.dumps(ANYBODY | {"Statement": ANYBODY["Statement"] | {"Action": "sqs:*"}})
+        }
+        self.sqs.create_queue(QueueName=f"{self.bus}-{name}", Attributes=attributes)
         return f"arn:aws:sqs:us-east-1:{ACCOUNT}:{self.bus}-{name}"
+
+    def topic(self, name: str, protocol: str, endpoint: str, bus: str = "") -> str:
+        sns = self.node.client("sns", account=ACCOUNT)
+        policy = json.dumps(ANYBODY | {"Statement": ANYBODY["Statement"] | {"Action": "sns:Publish"}})
+        arn = sns.create_topic(Name=f"{self.bus}-{name}", Attributes={"Policy": policy})["TopicArn"]
+        sns.subscribe(TopicArn=arn, Protocol=protocol, Endpoint=endpoint)
+        return str(arn)
+
+    def mapping(self, queue: str, function: str, **options: Any) -> None:
+        self.functions.create_event_source_mapping(EventSourceArn=queue, FunctionName=function, **options)
 
     def rule(self, name: str, source: str, arn: str, bus: str = "", **target: Any) -> None:
         place = {"EventBusName": bus or self.bus}
@@ -114,10 +134,31 @@ def only_target(node: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def children(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        child for rule in node["rules"] for target in rule["targets"] for child in target.get("events", ())
+def is_over(found: dict[str, Any]) -> bool:
+    """Each invocation that is shown has ended."""
+    attempts = [
+        attempt for rule in found["rules"] for target in rule["targets"] for attempt in target["attempts"]
     ]
+    return all(
+        called["state"] in ("succeeded", "failed")
+        for attempt in attempts
+        for called in attempt.get("invocations", ())
+    )
+
+
+def children(node: dict[str, Any]) -> list[dict[str, Any]]:
+    attempts = [
+        attempt for rule in node["rules"] for target in rule["targets"] for attempt in target["attempts"]
+    ]
+    runs = [run for one in attempts for called in one.get("invocations", ()) for run in called["runs"]]
+    return [child for part in (*attempts, *runs) for child in part.get("events", ())]
+
+
+def only_invocation(node: dict[str, Any]) -> dict[str, Any]:
+    (attempt,) = only_target(node)["attempts"]
+    (invocation,) = attempt["invocations"]
+    found: dict[str, Any] = invocation
+    return found
 
 
 def test_a_way_over_functions_down_and_up(shop: Shop) -> None:
@@ -131,21 +172,23 @@ def test_a_way_over_functions_down_and_up(shop: Shop) -> None:
 
     def ended(found: dict[str, Any]) -> bool:
         second = [child for one in children(found) for child in children(one)]
-        return bool(second) and only_target(second[0])["state"] == "delivered"
+        return bool(second) and only_invocation(children(found)[0])["state"] == "succeeded"
 
     found = shop.when(event_id, ended)
     assert found["caused_by"] == []
     first = only_target(found)
     assert (first["input"], first["state"], len(first["attempts"])) == (None, "delivered", 1)
     assert first["attempts"][0]["duration"] >= 0
-    (run,) = first["runs"]
+    invocation = only_invocation(found)
+    (run,) = invocation["runs"]
+    assert (invocation["state"], run["run"], run["outcome"]) == ("succeeded", 1, "succeeded")
     assert "publishing middle" in [line["message"] for line in run["log"]]
     assert run["log"][0]["message"].startswith("START RequestId: ")
     assert run["log"][-1]["message"].startswith("REPORT RequestId: ")
-    assert run["request_id"] == first["attempts"][0]["request_id"]
-    (middle,) = first["events"]
+    assert invocation["request_id"] == first["attempts"][0]["request_id"]
+    (middle,) = run["events"]
     assert middle["event"]["detail"]["from"] == f"{shop.bus}-one"
-    (end,) = only_target(middle)["events"]
+    (end,) = children(middle)
     last = only_target(end)
     assert json.loads(last["input"]) == {"by": f"{shop.bus}-two"}
 
@@ -192,7 +235,7 @@ def test_a_failure_and_where_the_event_went_then(shop: Shop) -> None:
     target = only_target(shop.when(event_id, lambda found: only_target(found)["state"] == "failed"))
     (attempt,) = target["attempts"]
     assert (attempt["code"], attempt["dead_letter"]) == ("ResourceNotFoundException", dead)
-    assert "runs" not in target
+    assert "invocations" not in attempt
 
 
 def test_the_same_event_on_another_bus(shop: Shop) -> None:
@@ -201,47 +244,163 @@ def test_the_same_event_on_another_bus(shop: Shop) -> None:
     shop.rule("on", "begin", f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/{other}")
     shop.rule("there", "begin", shop.queue("there"), bus=other)
     event_id = shop.put("begin")
-    (forwarded,) = only_target(traced(shop.node, event_id))["events"]
+    (forwarded,) = children(traced(shop.node, event_id))
     assert (forwarded["bus"], forwarded["event"]["source"]) == (other, "begin")
     assert only_target(forwarded)["state"] == "delivered"
+    (cause,) = traced(shop.node, forwarded["event"]["id"])["caused_by"]
+    assert (cause["event_id"], cause["bus"], cause["rule"]) == (event_id, shop.bus, "on")
 
 
-def test_a_function_that_reads_the_queue(shop: Shop) -> None:
-    queue = shop.queue("feeding")
+def test_a_function_that_gets_a_queues_messages(shop: Shop) -> None:
+    queue = shop.queue("in", VisibilityTimeout="20")
+    shop.mapping(queue, shop.function("worker", NEXT="worked"))
     shop.rule("queued", "begin", queue)
-    shop.function("reader", NEXT="read")
-    mapping = shop.functions.create_event_source_mapping(
-        EventSourceArn=queue, FunctionName=f"{shop.bus}-reader"
+    event_id = shop.put("begin")
+    found = shop.when(event_id, lambda found: children(found) and is_over(found))
+    invocation = only_invocation(found)
+    assert (invocation["from"], invocation["messages"], invocation["state"]) == (queue, 1, "succeeded")
+    assert invocation["runs"][0]["log"][-1]["message"].startswith("REPORT RequestId: ")
+    (worked,) = children(found)
+    (cause,) = traced(shop.node, worked["event"]["id"])["caused_by"]
+    assert (cause["function"], cause["request_id"]) == (f"{shop.bus}-worker", invocation["request_id"])
+    assert (cause["from"], cause["event_id"], cause["rule"]) == (queue, event_id, "queued")
+
+
+def test_a_message_that_comes_again_after_a_failure(shop: Shop) -> None:
+    queue = shop.queue("in", VisibilityTimeout="2")
+    shop.node.client("s3", account=ACCOUNT).create_bucket(Bucket=f"{shop.bus}-table")
+    shop.mapping(queue, shop.function("worker", NEXT="worked", TIMEOUT="2", TABLE=f"{shop.bus}-table"))
+    shop.rule("queued", "begin", queue)
+    event_id = shop.put("begin")
+
+    def invocations(found: dict[str, Any]) -> list[dict[str, Any]]:
+        (attempt,) = only_target(found)["attempts"]
+        return list(attempt.get("invocations", ()))
+
+    shop.when(event_id, lambda found: [one for one in invocations(found) if one["state"] == "failed"])
+    shop.node.client("s3", account=ACCOUNT).put_object(Bucket=f"{shop.bus}-table", Key="go")
+    found = shop.when(event_id, lambda found: invocations(found)[-1]["state"] == "succeeded")
+    first, *_, last = invocations(found)
+    assert (first["runs"][0]["code"], first["runs"][0]["message"]) == ("ValueError", "not yet")
+    assert first["request_id"] != last["request_id"]
+    assert len(first["runs"][0]["events"]) == len(last["runs"][0]["events"]) == 1
+
+
+def test_what_a_topics_subscribers_made_of_it(shop: Shop) -> None:
+    queue = shop.queue("in", VisibilityTimeout="20")
+    shop.mapping(queue, shop.function("worker", NEXT="worked"))
+    worker = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{shop.bus}-worker"
+    shop.rule("direct", "begin", shop.topic("direct", "lambda", worker))
+    shop.rule("queued", "begin", shop.topic("queued", "sqs", queue))
+    event_id = shop.put("begin")
+    found = shop.when(event_id, lambda found: len(children(found)) == 2 and is_over(found))
+    ways = {}
+    for rule in found["rules"]:
+        (invocation,) = rule["targets"][0]["attempts"][0]["invocations"]
+        ways[rule["rule"]] = (invocation["function"], invocation["from"])
+    assert ways == {
+        "direct": (worker, f"arn:aws:sns:us-east-1:{ACCOUNT}:{shop.bus}-direct"),
+        "queued": (worker, queue),
+    }
+    causes = [traced(shop.node, child["event"]["id"])["caused_by"][0] for child in children(found)]
+    assert [(cause["event_id"], cause["rule"]) for cause in causes] == [
+        (event_id, "direct"),
+        (event_id, "queued"),
+    ]
+
+
+def test_a_function_that_fails_and_who_is_told(shop: Shop) -> None:
+    arn = shop.function("broken", NEXT="tried", FAILS="yes")
+    bus = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/{shop.bus}"
+    shop.functions.put_function_event_invoke_config(
+        FunctionName=arn, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": bus}}
     )
+    shop.rule("broken", "begin", arn)
+    event_id = shop.put("begin")
+    found = shop.when(event_id, lambda found: children(found) and is_over(found))
+    assert only_target(found)["state"] == "delivered"
+    invocation = only_invocation(found)
+    (run,) = invocation["runs"]
+    assert (invocation["state"], run["outcome"]) == ("failed", "failed")
+    assert (run["code"], run["message"], run["sent_to"]) == ("ValueError", "never", [bus])
+    assert [event["event"]["detail-type"] for event in run["events"]] == [
+        "Step",
+        "Lambda Function Invocation Result - Failure",
+    ]
+
+
+def test_a_replay_is_told_from_the_first_time(shop: Shop) -> None:
+    bus = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/{shop.bus}"
+    archive = shop.events.create_archive(ArchiveName=shop.bus[:48], EventSourceArn=bus)["ArchiveArn"]
+    shop.rule("first", "begin", shop.function("one", NEXT="middle"))
+    shop.rule(
+        "second", "begin", shop.queue("copy"), InputTransformer={"InputTemplate": '"<aws.events.rule-name>"'}
+    )
+    event_id = shop.put("begin")
+    shop.when(event_id, lambda found: children(found) and is_over(found))
+    now = time.time()
+    shop.events.start_replay(
+        ReplayName="again", EventSourceArn=archive, EventStartTime=now - 3600, EventEndTime=now + 3600,
+        Destination={"Arn": bus, "FilterArns": [f"arn:aws:events:us-east-1:{ACCOUNT}:rule/{shop.bus}/first"]},
+    )  # fmt: skip
+
+    def again(found: dict[str, Any]) -> bool:
+        return len(found["rules"][0]["targets"][0]["attempts"]) == 2 and is_over(found)
+
+    found = shop.when(event_id, lambda found: again(found) and len(children(found)) == 2)
+    first, second = found["rules"][0]["targets"][0]["attempts"]
+    assert "replay" not in first
+    assert (second["replay"], second["attempt"]) == ("again", 1)
+    for attempt in (first, second):
+        ((run,),) = [one["runs"] for one in attempt["invocations"]]
+        assert [event["event"]["source"] for event in run["events"]] == ["middle"]
+
+
+def test_rules_are_those_of_then(shop: Shop) -> None:
+    template = {"InputTransformer": {"InputTemplate": '"old"'}}
+    shop.rule("kept", "begin", shop.queue("kept"), **template)
+    shop.rule("gone", "begin", shop.queue("gone"))
+    event_id = shop.put("begin")
+    found = traced(shop.node, event_id)
+    assert {rule["rule"]: rule["targets"][0]["input"] for rule in found["rules"]} == {
+        "gone": None,
+        "kept": '"old"',
+    }
+    shop.rule("kept", "begin", shop.queue("kept"), InputTransformer={"InputTemplate": '"new"'})
+    shop.events.remove_targets(Rule="gone", Ids=["t"], EventBusName=shop.bus)
+    shop.events.delete_rule(Name="gone", EventBusName=shop.bus)
+    shop.rule("later", "begin", shop.queue("later"))
+    found = traced(shop.node, event_id)
+    assert [rule["rule"] for rule in found["rules"]] == ["gone", "kept"]
+    kept = found["rules"][1]["targets"][0]
+    assert (kept["input"], kept["state"]) == (None, "delivered")
+    assert "the rule was changed since" in kept["why"]
+
+
+def test_runs_before_and_after_the_node_was_killed(tmp_path: Path) -> None:
+    node = RunningNode(tmp_path)
     try:
+        shop = Shop(node, "killed")
+        node.client("s3", account=ACCOUNT).create_bucket(Bucket="killed-table")
+        shop.rule("first", "begin", shop.function("one", NEXT="middle", TABLE="killed-table", HANGS="yes"))
         event_id = shop.put("begin")
-        found = shop.when(event_id, lambda found: children(found) and only_target(found)["runs"])
+        shop.when(event_id, children)
+        node.client("s3", account=ACCOUNT).put_object(Bucket="killed-table", Key="go")
+        before = traced(node, event_id)
+        assert only_invocation(before)["state"] == "under way"
+        node.kill()
+        node = RunningNode(tmp_path)
+        shop.node = node
+        found = shop.when(event_id, lambda found: only_invocation(found)["state"] == "succeeded")
+        runs = only_invocation(found)["runs"]
+        assert [(run["run"], run["outcome"], len(run["events"])) for run in runs] == [
+            (1, "broken off", 1),
+            (2, "succeeded", 1),
+        ]
+        (cause,) = traced(node, runs[1]["events"][0]["event"]["id"])["caused_by"]
+        assert (cause["event_id"], cause["run"]) == (event_id, 2)
     finally:
-        shop.functions.delete_event_source_mapping(UUID=mapping["UUID"])
-    (child,) = children(found)
-    assert child["event"]["source"] == "read"
-    (run,) = only_target(found)["runs"]
-    assert "publishing read" in [line["message"] for line in run["log"]]
-    (cause,) = traced(shop.node, child["event"]["id"])["caused_by"]
-    assert (cause["function"], cause["request_id"]) == (f"{shop.bus}-reader", run["request_id"])
-
-
-def test_a_function_that_subscribes_to_the_topic(shop: Shop) -> None:
-    sns = shop.node.client("sns", account=ACCOUNT)
-    policy = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sns:Publish", "Resource": "*"}}
-    topic = sns.create_topic(Name=shop.bus, Attributes={"Policy": json.dumps(policy)})["TopicArn"]
-    function = shop.function("subscriber", NEXT="told")
-    shop.functions.add_permission(
-        FunctionName=function,
-        StatementId="sns",
-        Action="lambda:InvokeFunction",
-        Principal="sns.amazonaws.com",
-    )
-    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
-    shop.rule("told", "begin", topic)
-    found = shop.when(shop.put("begin"), children)
-    (child,) = children(found)
-    assert child["event"]["source"] == "told"
+        node.stop()
 
 
 def test_what_is_not_there_is_said(shop: Shop) -> None:

@@ -254,9 +254,12 @@ def trace(
     wait: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="Wait until everything has ended; exit code 1 where a delivery failed."
+            metavar="SECONDS", help="Wait until everything has ended; exit code 1 where something failed."
         ),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="The same, for as long as it takes.")
+    ] = False,
     host: Host = None,
     port: Port = None,
     region: Region = None,
@@ -265,6 +268,8 @@ def trace(
     """Show an event's whole way: rules, inputs, attempts, log lines, and what functions published in turn."""
     from nightbus.cli.trace import trace_event
 
+    if follow and wait is None:
+        wait = float("inf")
     trace_event(_settings(host, port), event_id, region, as_json=json, wait=wait)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,8 @@ _AGAIN_SECONDS = 0.2
 _QUIET_SECONDS = 1.0  # after the last delivery, for what a function may still publish
 _MOST_SHOWN = 200
 _WIDE = 1_000  # where lines are not broken for a person
-_STYLES = {"delivered": "green", "failed": "red", "will be tried again": "yellow"}
+_WELL = ("delivered", "succeeded")
+_STYLES = {"delivered": "green", "succeeded": "green", "failed": "red"}  # else yellow
 
 
 def trace_event(
@@ -32,8 +34,8 @@ def trace_event(
     if wait is not None:
         found = _ended(settings, query, found, wait)
     print(json.dumps(found, indent=2)) if as_json else _print(found)
-    if wait is not None and any(state != "delivered" for state in _states(found)):
-        raise CommandFailed("not everything was delivered")
+    if wait is not None and any(state not in _WELL for state in _states(found)):
+        raise CommandFailed("not everything went well")
 
 
 def _ended(settings: Settings, query: dict[str, str], found: dict[str, Any], wait: float) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def _ended(settings: Settings, query: dict[str, str], found: dict[str, Any], wai
     deadline, since = time.monotonic() + wait, time.monotonic()
     while time.monotonic() < deadline:
         quiet = time.monotonic() - since >= _QUIET_SECONDS
-        if quiet and all(state in ("delivered", "failed") for state in _states(found)):
+        if quiet and all(state in (*_WELL, "failed") for state in _states(found)):
             break
         time.sleep(_AGAIN_SECONDS)
         now = ask(settings, "trace", query)
@@ -50,14 +52,16 @@ def _ended(settings: Settings, query: dict[str, str], found: dict[str, Any], wai
     return found
 
 
-def _states(node: dict[str, Any]) -> list[str]:
-    states = []
-    for rule in node["rules"]:
-        for target in rule["targets"]:
-            states.append(str(target["state"]))
-            for child in target.get("events", ()):
-                states += _states(child)
-    return states
+def _states(node: dict[str, Any]) -> Iterator[str]:
+    """Of deliveries and of invocations; of those that got one message several times, the last one's."""
+    for target in (target for rule in node["rules"] for target in rule["targets"]):
+        yield str(target["state"])
+        for attempt in target["attempts"]:
+            invocations = attempt.get("invocations", ())
+            yield from {(one["function"], one.get("from")): str(one["state"]) for one in invocations}.values()
+            runs = [run for one in invocations for run in one["runs"]]
+            for child in (event for part in (attempt, *runs) for event in part.get("events", ())):
+                yield from _states(child)
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -76,8 +80,15 @@ def _cause(cause: dict[str, Any]) -> Text:
 
     who = f"function {cause['function']}" if "function" in cause else str(cause["by"])
     run = f", request {cause['request_id']}" if "request_id" in cause else ""
-    came = f", called by rule {cause['rule']} for event {cause['event_id']}" if "event_id" in cause else ""
-    return Text(f"published by {who}{run}{came}", style="dim")
+    run += f", run {cause['run']}" if "run" in cause else ""
+    way = f" with a message from {_place(cause['from'])}" if "from" in cause else ""
+    if "event_id" not in cause:
+        return Text(f"published by {who}{run}{f', called{way}' if way else ''}", style="dim")
+    others = f" and {len(cause['with'])} more" if "with" in cause else ""
+    came = f"rule {cause['rule']} of bus {cause['bus']} for event {cause['event_id']}{others}"
+    if ":rule/" in cause["by"]:
+        return Text(f"caused by {came}", style="dim")
+    return Text(f"caused by {who}{run}, called{way} by {came}", style="dim")
 
 
 def _event_tree(node: dict[str, Any]) -> Tree:
@@ -105,42 +116,91 @@ def _event_tree(node: dict[str, Any]) -> Tree:
 def _add_target(branch: Tree, target: dict[str, Any]) -> None:
     from rich.text import Text
 
-    _, _, service, _, _, resource = target["arn"].split(":", 5)
-    style = _STYLES.get(target["state"], "yellow")
     place = branch.add(
-        Text.assemble(("target ", "dim"), f"{target['id']}  {service} {resource}  ", (target["state"], style))
+        Text.assemble(
+            ("target ", "dim"), f"{target['id']}  {_place(target['arn'])}  ", _state(target["state"])
+        )
     )
     if target["input"] is not None:
         place.add(Text.assemble(("input ", "dim"), _shortened(target["input"])))
+    elif "why" in target:
+        place.add(Text(f"input not known: {target['why']}", style="dim"))
     for attempt in target["attempts"]:
-        place.add(_attempt(attempt))
-    for run in target.get("runs", ()):
-        lines = place.add(Text.assemble(("log ", "dim"), (f"request {run['request_id']}", "dim")))
+        shown = place.add(_attempt(attempt))
+        for invocation in attempt.get("invocations", ()):
+            _add_invocation(shown, invocation)
+        for child in attempt.get("events", ()):
+            shown.add(_event_tree(child))
+
+
+def _add_invocation(branch: Tree, invocation: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    what = f"{_place(invocation['function'])}  request {invocation['request_id']}"
+    if "from" in invocation:
+        what += f"  from {_place(invocation['from'])}"
+    if invocation.get("messages", 1) > 1:
+        what += f" with {invocation['messages'] - 1} more"
+    place = branch.add(Text.assemble(("invocation ", "dim"), f"{what}  ", _state(invocation["state"])))
+    if "cut" in invocation:
+        place.add(Text(invocation["cut"], style="dim"))
+    for run in invocation["runs"]:
+        shown = place.add(_run(run))
         for line in run["log"]:
-            lines.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
-    for child in target.get("events", ()):
-        place.add(_event_tree(child))
+            shown.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
+        for child in run.get("events", ()):
+            shown.add(_event_tree(child))
+        if "cut" in run:
+            shown.add(Text(run["cut"], style="dim"))
+
+
+def _run(run: dict[str, Any]) -> Text:
+    from rich.text import Text
+
+    text = Text.assemble((f"run {run['run']}  ", "dim"), f"{_clock(run['began'])}  ", _state(run["outcome"]))
+    _append_end(text, run)
+    if "again" in run:
+        text.append(f", without {', '.join(run['again'])}")
+    if "sent_to" in run:
+        text.append(f"; told {', '.join(_place(arn) for arn in run['sent_to'])}")
+    return text
 
 
 def _attempt(attempt: dict[str, Any]) -> Text:
     from rich.text import Text
 
     text = Text.assemble(
-        (f"attempt {attempt['attempt']}  ", "dim"),
-        f"{_clock(attempt['time'])}  ",
-        (attempt["outcome"], _STYLES.get(attempt["outcome"], "yellow")),
+        (f"attempt {attempt['attempt']}  ", "dim"), f"{_clock(attempt['time'])}  ", _state(attempt["outcome"])
     )
-    if "code" in attempt:
-        text.append(f": {attempt['code']} {attempt['message']}")
-    if "duration" in attempt:
-        text.append(f"  after {attempt['duration']} ms", style="dim")
+    _append_end(text, attempt)
     if attempt.get("request_id"):
         text.append(f"  as {attempt['request_id']}", style="dim")
-    if "next" in attempt:
-        text.append(f"; next at {_clock(attempt['next'])}")
+    if "replay" in attempt:
+        text.append(f"  in replay {attempt['replay']}")
+    if "input" in attempt:
+        text.append(f"  with {_shortened(attempt['input'])}")
     if attempt.get("dead_letter"):
-        text.append(f"; now in {attempt['dead_letter']}")
+        text.append(f"; now in {_place(attempt['dead_letter'])}")
     return text
+
+
+def _append_end(text: Text, ended: dict[str, Any]) -> None:
+    if "code" in ended:
+        text.append(f": {ended['code']} {ended['message']}".rstrip())
+    if "duration" in ended:
+        text.append(f"  after {ended['duration']} ms", style="dim")
+    if "next" in ended:
+        text.append(f"; next at {_clock(ended['next'])}")
+
+
+def _state(state: str) -> tuple[str, str]:
+    return state, _STYLES.get(state, "yellow")
+
+
+def _place(arn: str) -> str:
+    """A service and a name, which say more to a person than an ARN."""
+    _, _, service, _, _, resource = arn.split(":", 5)
+    return f"{service} {resource}"
 
 
 def _clock(milliseconds: int) -> str:

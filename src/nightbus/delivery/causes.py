@@ -1,13 +1,14 @@
-"""Who published an event, and which events did an invocation publish? Two logs of the node, by invocations' segments.
+"""What led to what? Logs of the node by what one has in hand: an invocation's segment, or a message's id.
 
 Only events that were put with a trace header are noted, which boto3 sends from within a function by itself, and
-invocations that a rule asked for; besides, which messages of queues and topics functions got.
+invocations that a rule, a queue or a topic asked for. Nothing here is needed to deliver anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -17,15 +18,19 @@ from nightbus.delivery.interface import Batch, Delivered, Delivery
 from nightbus.store.interface import SYSTEM, Append, Store
 
 PUBLISHED = "trace/published"  # by the segment of the invocation that published
-INVOKED = "trace/invoked"  # by the segment of the invocation
-CONSUMED = "trace/consumed"  # by the id of the message of a queue or topic that a function got
-_MOST = 100
+INVOKED = "trace/invoked"  # by the segment of the invocation: the delivery that asked for it
+CARRIED = "trace/carried"  # by a message's id: the invocation that got it
+BROUGHT = "trace/brought"  # by the segment of that invocation: what it got
+RAN = "trace/ran"  # by the segment of the invocation: each time that it ran
+LOGS = (PUBLISHED, INVOKED, CARRIED, BROUGHT, RAN)
+_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Events that somebody put together. `by` is his ARN, `segment` the invocation in which he did."""
+    """Events that somebody put together at `time`. `by` is his ARN, `segment` the invocation in which he did."""
 
+    time: int
     scope: Scope
     bus: str
     ids: tuple[str, ...]
@@ -35,13 +40,34 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The delivery that asked for an invocation."""
+    """The delivery that asked for an invocation, or that made a message or an event on another bus."""
 
     scope: Scope
     bus: str
     event_id: str
     time: int  # UTC ms at which the bus accepted the event
     rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A message that was brought to a function with others. `source` is the ARN of its queue or topic."""
+
+    function: str
+    request_id: str
+    source: str
+    message_id: str
+    together: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What an invocation got: messages by their ids, each with the UTC ms at which it was sent."""
+
+    function: str
+    request_id: str
+    source: str
+    messages: tuple[tuple[str, int], ...]
 
 
 def published(batch: Batch) -> Append | None:
@@ -61,28 +87,35 @@ def invoked(delivery: Delivery, outcome: Delivered, now: int) -> Append:
     return Append(SYSTEM, INVOKED, now, data, segment_of(outcome.request_id))
 
 
-def consumed(message_ids: Iterable[str], function_arn: str, request_id: str, now: int) -> list[Append]:
-    data = orjson.dumps([function_arn, segment_of(request_id)])
-    return [Append(SYSTEM, CONSUMED, now, data, message_id) for message_id in message_ids]
+def brought(
+    function: str, request_id: str, source: str, messages: Mapping[str, tuple[str, int]], now: int
+) -> list[Append]:
+    """`messages`: what each is looked for by → its id and when it was sent."""
+    carried = [
+        Append(SYSTEM, CARRIED, now, orjson.dumps([function, request_id, source, one, len(messages)]), key)
+        for key, (one, _) in messages.items()
+    ]
+    data = orjson.dumps([function, request_id, source, [[key, sent] for key, (_, sent) in messages.items()]])
+    return [*carried, Append(SYSTEM, BROUGHT, now, data, segment_of(request_id))]
 
 
-async def consumers_of(store: Store, message_id: str) -> list[tuple[str, str]]:
-    """The functions that got the message, and the segments of their invocations, in order."""
-    entries = await store.read(SYSTEM, CONSUMED, key=message_id, limit=_MOST)
-    return [(function, segment) for function, segment in (orjson.loads(entry.data) for entry in entries)]
+def ran(function: str, request_id: str, began: int, now: int, outcome: Mapping[str, Any]) -> Append:
+    """`outcome` is what `nightbus trace` says of it (docs/explaining.md, RUN)."""
+    data = orjson.dumps({"function": function, "request_id": request_id, "began": began, **outcome})
+    return Append(SYSTEM, RAN, now, data, segment_of(request_id))
 
 
 async def published_in(store: Store, segment: str) -> list[Publication]:
     """By the invocation with this segment, in order."""
     entries = await store.read(SYSTEM, PUBLISHED, key=segment, limit=_MOST)
-    return [_publication(entry.key, entry.data) for entry in entries]
+    return [_publication(entry.time, entry.key, entry.data) for entry in entries]
 
 
 async def publication_of(store: Store, event_id: str, time: int) -> Publication | None:
     """How the event that was accepted at `time` was published, where that is known."""
-    for entry in await store.read(SYSTEM, PUBLISHED, since=time, until=time + 1):
+    for entry in await store.read(SYSTEM, PUBLISHED, since=time, until=time + 1, limit=100_000):
         if event_id.encode() in entry.data:
-            return _publication(entry.key, entry.data)
+            return _publication(entry.time, entry.key, entry.data)
     return None
 
 
@@ -93,6 +126,25 @@ async def origin_of(store: Store, segment: str) -> Origin | None:
     return None
 
 
-def _publication(segment: str, data: bytes) -> Publication:
+async def carried_of(store: Store, message_id: str) -> list[Carried]:
+    """The invocations that got the message, in order: one for each time that it was received, or subscribed to."""
+    entries = await store.read(SYSTEM, CARRIED, key=message_id, limit=_MOST)
+    return [Carried(*orjson.loads(entry.data)) for entry in entries]
+
+
+async def brought_to(store: Store, segment: str) -> Brought | None:
+    for entry in await store.read(SYSTEM, BROUGHT, key=segment, limit=1):
+        function, request_id, source, messages = orjson.loads(entry.data)
+        return Brought(function, request_id, source, tuple((one, sent) for one, sent in messages))
+    return None
+
+
+async def runs_noted(store: Store, segment: str) -> Sequence[dict[str, Any]]:
+    """As `ran` was told, with the `time` of the end, in order."""
+    entries = await store.read(SYSTEM, RAN, key=segment, limit=_MOST)
+    return [{**orjson.loads(entry.data), "time": entry.time} for entry in entries]
+
+
+def _publication(time: int, segment: str, data: bytes) -> Publication:
     account, region, bus, ids, by = orjson.loads(data)
-    return Publication(Scope(account, region), bus, tuple(ids), by, segment)
+    return Publication(time, Scope(account, region), bus, tuple(ids), by, segment)

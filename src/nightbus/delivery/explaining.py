@@ -33,8 +33,8 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     matched, else `why` in a sentence and `path`, `actual`, `wanted`, `hint` of the first field that did not.
 
     Where none matched, `elsewhere` names rules of other buses that would have.
-    Rules are judged as they are now; a delivery that was made or asked for says that the rule matched then. Raises AwsError
-    ResourceNotFoundException for an event or a rule that is not there.
+    Rules are judged as they are now; a delivery that was made or asked for says that the rule matched then. Raises
+    AwsError ResourceNotFoundException for an event or a rule that is not there.
     """
     accepted = await find_accepted(store, scope, event_id)
     bus = accepted.bus

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.ids import event_id_time
 from nightbus.bus.retry import RetryPolicy
 from nightbus.bus.transform import CHOICES
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Matched, Outcome
@@ -95,6 +96,8 @@ def outcome_entry(
         "attempt": delivery.attempt,
         "time": now_ms,
     }
+    if event_id_time(delivery.event_id) not in (None, delivery.event_time):
+        entry["accepted"] = delivery.event_time  # once more: in a replay
     if delivery.attempt == 1 and any(delivery.target.get(choice) is not None for choice in CHOICES):
         entry["input"] = delivery.input.decode()  # else it is the event itself
     if isinstance(outcome, Delivered):

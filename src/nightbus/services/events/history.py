@@ -1,13 +1,13 @@
 """How long is it known what became of an event? So many hours, and so many megabytes of all buses together.
 
-Beside the history of what buses accepted these are the outcomes of deliveries, and who published what. What goes over
+Beside the history of what buses accepted these are the outcomes of deliveries, and what led to what. What goes over
 is the oldest, in steps of a minute: each is a small commit, that nobody waits for.
 """
 
 from __future__ import annotations
 
 from nightbus.aws.calls import Scope
-from nightbus.delivery.causes import CONSUMED, INVOKED, PUBLISHED
+from nightbus.delivery.causes import LOGS
 from nightbus.delivery.retention import STEP_MS, Retention, first_kept
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.services.context import Platform
@@ -40,4 +40,4 @@ async def _logs(store: Store) -> list[tuple[Scope, str]]:
         for prefix in (history_log(""), outcome_log(""))
         for name in await store.logs(scope, prefix)
     ]
-    return [*found, (SYSTEM, PUBLISHED), (SYSTEM, INVOKED), (SYSTEM, CONSUMED)]
+    return [*found, *((SYSTEM, name) for name in LOGS)]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass, field
+from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.delivery.causes import ran
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.destinations import Outcome, bury, tell
+from nightbus.services.lambda_.destinations import Outcome, bury, error_told, tell
 from nightbus.services.lambda_.queue import (
     QUEUE,
     Again,
@@ -63,28 +66,43 @@ async def _carry_out(platform: Platform, item: Item) -> None:
 
 async def _run_once(platform: Platform, item: Item) -> None:
     invocation = QueuedInvocation.decoded(item.data)
-    again: Again | None = None
+    began = platform.clock.now_ms()
     try:
-        again = await _attempt(platform, invocation)
+        attempt = await _attempt(platform, invocation)
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
         log.warning("dropped an event for %s: %s", invocation.ref.qualified_arn, error.message)
-    if again is None:
-        await platform.store.commit(Acknowledge(item.id))
-    else:
-        await platform.store.commit(GiveBack(item.id, again.due, again.invocation.encoded()))
+        attempt = _Attempt(None, {"outcome": "failed", "code": error.code, "message": error.message})
+    now, again = platform.clock.now_ms(), attempt.again
+    after = (
+        Acknowledge(item.id) if again is None else GiveBack(item.id, again.due, again.invocation.encoded())
+    )
+    noted = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.told)
+    await platform.store.commit(after, noted)
 
 
-async def _attempt(platform: Platform, invocation: QueuedInvocation) -> Again | None:
-    """When it is to be tried again, or None when it is done. Raises AwsError when the function is gone."""
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """When it is to be tried again, or None when it is done; and what came of it, for who traces it."""
+
+    again: Again | None
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def tried_again(cls, again: Again, why: dict[str, str]) -> _Attempt:
+        return cls(again, {"outcome": "will be tried again", "next": again.due, **why})
+
+
+async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt:
+    """Raises AwsError when the function is gone."""
     policy = await _policy(platform, invocation)
     runnable = await find_runnable(platform.store, invocation.ref)
     now = platform.clock.now_ms()
     refused = before_attempt(invocation, policy, runnable.reserved, now)
     if refused is not None:
-        await _finish(platform, policy, runnable, invocation, refused.condition, None)
-        return None
+        sent = await _finish(platform, policy, runnable, invocation, refused.condition, None)
+        return _Attempt(None, {"outcome": "failed", "code": refused.condition, "message": "", **sent})
     try:
         result = await run(
             platform,
@@ -95,15 +113,16 @@ async def _attempt(platform: Platform, invocation: QueuedInvocation) -> Again | 
         )
     except Exception as error:
         log.info("%s did not run: %s", invocation.ref.qualified_arn, error)
-        return after_refusal(invocation, policy, platform.clock.now_ms())
+        why = {"code": getattr(error, "code", type(error).__name__), "message": str(error)}
+        return _Attempt.tried_again(after_refusal(invocation, policy, platform.clock.now_ms()), why)
     if result.error is None:
-        await _finish(platform, policy, runnable, invocation, "Success", result)
-        return None
+        sent = await _finish(platform, policy, runnable, invocation, "Success", result)
+        return _Attempt(None, {"outcome": "succeeded", **sent})
     decision = after_error(invocation, policy, platform.clock.now_ms())
     if isinstance(decision, Discard):
-        await _finish(platform, policy, runnable, invocation, decision.condition, result)
-        return None
-    return decision
+        sent = await _finish(platform, policy, runnable, invocation, decision.condition, result)
+        return _Attempt(None, {"outcome": "failed", **error_told(result), **sent})
+    return _Attempt.tried_again(decision, error_told(result))
 
 
 async def _policy(platform: Platform, invocation: QueuedInvocation) -> Policy:
@@ -120,19 +139,23 @@ async def _finish(
     invocation: QueuedInvocation,
     condition: str,
     result: InvokeResult | None,
-) -> None:
+) -> dict[str, list[str]]:
+    """`sent_to`: the destination and the dead-letter queue that took it, if any did."""
     destination = policy.on_success if condition == "Success" else policy.on_failure
     if condition != "Success":
         log.warning("gave up an event for %s: %s", invocation.ref.qualified_arn, condition)
     config = runnable.version["config"]
     dead = config.get("DeadLetterConfig", {}).get("TargetArn") if condition != "Success" else None
     if not destination and not dead:
-        return
+        return {}
     attempts = invocation.errors + (result is not None)
     outcome = Outcome(invocation, condition, attempts, config["Role"], runnable.executed_version, result)
+    took = []
     for send, where in ((tell, destination), (bury, dead)):
         if where:
             try:
                 await send(platform, where, outcome)
+                took.append(where)
             except AwsError as error:
                 log.warning("%s did not take a record of %s: %s", where, invocation.request_id, error)
+    return {"sent_to": took} if took else {}

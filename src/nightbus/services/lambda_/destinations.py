@@ -11,6 +11,7 @@ import orjson
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.interface import InvokeResult
 from nightbus.messaging.queue import url_path
 from nightbus.services.context import Platform
@@ -56,12 +57,7 @@ async def tell(platform: Platform, destination: str, outcome: Outcome) -> None:
     """Raises AwsError when the destination does not take the record."""
     arn = Arn.parse(destination)
     record = orjson.dumps(invocation_record(outcome, platform.clock.now_ms()))
-    call = Call(
-        Scope(arn.account, arn.region),
-        _as_function(outcome),
-        platform.endpoint,
-        trace=outcome.invocation.trace,
-    )
+    call = _call(platform, arn, outcome)
     if arn.service == "lambda":
         params: dict[str, Any] = {"FunctionName": destination, "InvocationType": "Event", "Payload": record}
         await platform.operations.call("lambda", "Invoke", params, call)
@@ -100,9 +96,7 @@ async def bury(platform: Platform, target_arn: str, outcome: Outcome) -> None:
     if result is not None:
         known["ErrorMessage"] = ("String", _error_message(result) or outcome.condition)
     attributes = {name: {"DataType": kind, "StringValue": text} for name, (kind, text) in known.items()}
-    call = Call(
-        Scope(arn.account, arn.region), _as_function(outcome), platform.endpoint, trace=invocation.trace
-    )
+    call = _call(platform, arn, outcome)
     if arn.service == "sqs":
         url = f"{platform.endpoint}{url_path(Scope(arn.account, arn.region), arn.resource)}"
         request = {"QueueUrl": url, "MessageBody": invocation.payload, "MessageAttributes": attributes}
@@ -118,11 +112,20 @@ def _error_message(result: InvokeResult) -> str:
     return str(text or "")[:1024]
 
 
-def _as_function(outcome: Outcome) -> Caller:
-    """Lambda calls a destination under the function's own role."""
-    account, name = outcome.invocation.account, outcome.invocation.name
-    role = outcome.role.rsplit("/", 1)[-1]
-    return Caller(account, f"arn:aws:sts::{account}:assumed-role/{role}/{name}", "")
+def error_told(result: InvokeResult) -> dict[str, str]:
+    """What a function failed with."""
+    payload = _parsed(result.payload)
+    kind = payload.get("errorType") if isinstance(payload, dict) else None
+    return {"code": str(kind or result.error or ""), "message": _error_message(result)}
+
+
+def _call(platform: Platform, arn: Arn, outcome: Outcome) -> Call:
+    """Lambda calls a destination under the function's own role; the invocation is the parent of what follows."""
+    invocation = outcome.invocation
+    account, role = invocation.account, outcome.role.rsplit("/", 1)[-1]
+    caller = Caller(account, f"arn:aws:sts::{account}:assumed-role/{role}/{invocation.name}", "")
+    trace = for_invocation(invocation.trace, invocation.request_id, platform.clock.now_ms())
+    return Call(Scope(arn.account, arn.region), caller, platform.endpoint, trace=trace)
 
 
 def _parsed(payload: bytes) -> Any:

@@ -17,16 +17,16 @@ _MOST_RUNS = 10
 _MOST_LINES = 500
 
 
-async def runs_of(store: Store, function_arn: str, segment: str) -> list[dict[str, Any]]:
+async def runs_of(store: Store, function_arn: str, segment: str) -> list[dict[str, Any]] | None:
     """Each time that the invocation of this segment ran: `{"request_id", "log": [{"time", "message"}]}`, in order.
 
-    Lambda runs an asynchronous one anew that failed, under the same request id. Nothing of a function that is gone.
+    Lambda runs an asynchronous one anew that failed, under the same request id. None of a function that is gone.
     """
     parsed = Arn.parse(function_arn)
     scope, name = Scope(parsed.account, parsed.region), parsed.resource.split(":")[1]
     function = await store.get(scope, FUNCTION, name)
     if function is None:
-        return []
+        return None
     group = function.value["latest"]["config"]["LoggingConfig"]["LogGroup"]
     logs = await store.logs(scope, log_name(group, ""))
     starts = await store.read(scope, logs, key=segment, limit=_MOST_RUNS) if logs else []

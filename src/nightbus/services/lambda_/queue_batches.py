@@ -15,6 +15,7 @@ from nightbus.bus.patterns import Pattern, matches
 
 _MOST_BYTES = 6 * 1024 * 1024
 _ROOM_FOR_ESCAPES = 1024
+_NOTIFICATION = '{"Type":"Notification","MessageId":"'
 
 
 def record_of(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
@@ -92,6 +93,20 @@ def done(sent: Sequence[dict[str, Any]], answer: bytes, reports_failures: bool) 
     if not failed <= {record["messageId"] for record in sent}:
         return []
     return [record for record in sent if record["messageId"] not in failed]
+
+
+def messages_in(records: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
+    """What each message is known by to who sent it → its id and when it was sent, UTC ms.
+
+    A topic's notification is known by its own id, which an envelope of this node begins with.
+    """
+    found = {}
+    for record in records:
+        body, key = record["body"], record["messageId"]
+        if body.startswith(_NOTIFICATION):
+            key = body[len(_NOTIFICATION) :].partition('"')[0]
+        found[key] = (record["messageId"], int(record["attributes"]["SentTimestamp"]))
+    return found
 
 
 def _parsed(text: str | bytes) -> Any:

@@ -16,14 +16,15 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Call, Caller, Scope
-from nightbus.aws.ids import new_uuid
+from nightbus.aws.errors import AwsError
 from nightbus.bus.patterns import Pattern
-from nightbus.delivery.causes import consumed
 from nightbus.messaging.queue import queue_place, url_path
 from nightbus.services.context import Platform
+from nightbus.services.lambda_.destinations import error_told
 from nightbus.services.lambda_.event_source_settings import CHANGES, EVENT_SOURCE, patterns
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.queue_batches import batches, done, is_wanted, record_of
+from nightbus.services.lambda_.queue_notes import QueueNotes
 from nightbus.services.lambda_.running import Runnable, find_runnable, run
 from nightbus.store.interface import SYSTEM, Acknowledge, Record
 
@@ -189,20 +190,26 @@ class _Poller:
 
     async def _invoke(self, runnable: Runnable, records: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         """What the function has dealt with."""
-        request_id, function = new_uuid(), self._mapping.ref.qualified_arn
-        result = await run(
-            self._platform,
-            runnable,
-            orjson.dumps({"Records": records}),
-            request_id=request_id,
-            trace=records[0]["attributes"].get("AWSTraceHeader", ""),
-        )
-        ids = (record["messageId"] for record in records)
-        await self._platform.store.commit(*consumed(ids, function, request_id, self._platform.clock.now_ms()))
+        notes = QueueNotes(self._platform, self._mapping.ref.arn, self._mapping.queue_arn, records)
+        noting = asyncio.create_task(notes.began())
+        try:
+            result = await run(
+                self._platform,
+                runnable,
+                orjson.dumps({"Records": records}),
+                request_id=notes.request_id,
+                trace=records[0]["attributes"].get("AWSTraceHeader", ""),
+            )
+        except AwsError as error:
+            await notes.ended(noting, {"outcome": "failed", "code": error.code, "message": error.message})
+            raise
         if result.error is not None:
             log.info("%s: a batch failed in %s and comes again: %s", *self._names(), result.error)
+            await notes.ended(noting, {"outcome": "failed", **error_told(result)})
             return ()
-        return done(records, result.payload, self._mapping.reports_failures)
+        over = done(records, result.payload, self._mapping.reports_failures)
+        await notes.ended(noting, notes.outcome_of(over))
+        return over
 
     async def _delete(self, runnable: Runnable, records: Sequence[dict[str, Any]]) -> None:
         entries = [

@@ -13,7 +13,6 @@ import orjson
 
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.causes import consumed
 from nightbus.messaging.mail_server import MailRefused, MailServer
 from nightbus.messaging.notification import Notification, envelope, lambda_event, signed_text
 from nightbus.messaging.queues import Sending
@@ -46,15 +45,16 @@ class Carrier:
         self._mailing.shutdown(wait=False, cancel_futures=True)
 
     async def notify(
-        self, topic: Topic, subscription: Subscription, notification: Notification
+        self, topic: Topic, subscription: Subscription, notification: Notification, request_id: str
     ) -> Failure | None:
+        """A function is invoked under `request_id`."""
         try:
             if subscription.protocol in HTTP:
                 await self._notify_http(topic, subscription, notification)
             elif subscription.protocol in MAIL:
                 await self._notify_mail(topic, subscription, notification)
             elif subscription.protocol == "lambda":
-                await self._invoke(topic, subscription, notification)
+                await self._invoke(topic, subscription, notification, request_id)
             else:
                 await self._send(topic, subscription, notification)
         except (Refused, MailRefused) as refused:
@@ -130,17 +130,17 @@ class Carrier:
     async def _mail(self, server: MailServer, mail: EmailMessage) -> None:
         await asyncio.get_running_loop().run_in_executor(self._mailing, server.send, mail)
 
-    async def _invoke(self, topic: Topic, subscription: Subscription, notification: Notification) -> None:
+    async def _invoke(
+        self, topic: Topic, subscription: Subscription, notification: Notification, request_id: str
+    ) -> None:
         _, _, _, region, account, *_ = subscription.endpoint.split(":")
         caller = Caller.for_service(topic.scope.account, "sns.amazonaws.com", topic.arn)
-        call = Call(Scope(account, region), caller, self._platform.endpoint, trace=notification.trace)
+        scope = Scope(account, region)
+        call = Call(scope, caller, self._platform.endpoint, request_id, notification.trace)
         signature = await self._platform.topics.sign(topic, notification, "lambda")
         payload = lambda_event(notification, self._platform.endpoint, subscription.arn, signature)
         request = {"FunctionName": subscription.endpoint, "InvocationType": "Event", "Payload": payload}
         await self._platform.operations.call("lambda", "Invoke", request, call)
-        now = self._platform.clock.now_ms()
-        noted = consumed([notification.id], subscription.endpoint, call.request_id, now)
-        await self._platform.store.commit(*noted)
 
     async def _send(self, topic: Topic, subscription: Subscription, notification: Notification) -> None:
         """To a queue that could not take it in the publishing commit."""

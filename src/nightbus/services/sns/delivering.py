@@ -12,6 +12,8 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.ids import new_request_id
+from nightbus.delivery.causes import brought
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queues import Incoming, Sending
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, topic_arn
@@ -23,7 +25,7 @@ from nightbus.services.sns.questions import SUBSCRIBE, Question
 from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, http_delivery
 from nightbus.services.sns.throttle import Throttle
 from nightbus.services.sns.waiting import forget
-from nightbus.store.interface import SYSTEM, Acknowledge, GiveBack, Item, Record
+from nightbus.store.interface import SYSTEM, Acknowledge, Append, GiveBack, Item, Record
 
 log = logging.getLogger("nightbus.sns")
 
@@ -95,14 +97,23 @@ class Deliveries:
         if later is not None:
             return Sending([GiveBack(item.id, later, orjson.dumps({**delivery, "slot": later}))])
         notification = Notification.decoded(delivery["notification"])
-        failure = await self.carrier.notify(topic, subscription, notification)
+        request_id = new_request_id()
+        failure = await self.carrier.notify(topic, subscription, notification, request_id)
         if failure is None:
-            return Sending([Acknowledge(item.id)])
+            return Sending([Acknowledge(item.id), *self._noted(subscription, notification, request_id)])
         sending, again = self._after(item, delivery, topic, subscription, failure)
         _tell(f"notification {notification.id}", subscription, failure, again)
         if again is None:
             await self._bury(sending, topic, subscription, notification)
         return sending
+
+    def _noted(self, subscription: Subscription, notification: Notification, request_id: str) -> list[Append]:
+        """For who traces an event that was in it."""
+        if subscription.protocol != "lambda":
+            return []
+        messages = {notification.id: (notification.id, notification.time)}
+        now = self._platform.clock.now_ms()
+        return brought(subscription.endpoint, request_id, notification.topic_arn, messages, now)
 
     async def _ask(
         self,

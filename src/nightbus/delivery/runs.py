@@ -1,0 +1,59 @@
+"""How often did an invocation run, how did each run end, and in which was what published? Pure.
+
+Lambda runs an asynchronous invocation anew that failed, and a node does one that it was killed in, under the same
+request id: the runs follow one another, so time tells which one it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+UNDER_WAY = "under way"
+BROKEN_OFF = "broken off"
+AGAIN = "will be tried again"
+_TOLD = ("outcome", "code", "message", "next", "sent_to", "again")
+
+
+def runs_told(
+    noted: Sequence[Mapping[str, Any]], logged: Iterable[Mapping[str, Any]], published: Iterable[int] = ()
+) -> list[dict[str, Any]]:
+    """In order. `noted` are the ends that were written down, `logged` what the function's log has of each run, and
+    `published` the times at which it published something."""
+    runs = [_of_note(one) for one in noted]
+    for one in logged:
+        lines = one["log"]
+        within = (run for run in runs if run["began"] <= lines[0]["time"] <= run["time"] and not run["log"])
+        run = next(within, None)
+        if run is None:
+            runs.append({"began": lines[0]["time"], "outcome": UNDER_WAY, "log": lines})
+        else:
+            run["log"] = lines
+    runs.sort(key=lambda run: run["began"])
+    latest = max(published, default=None)
+    if latest is not None and (not runs or (runs[-1]["outcome"] == AGAIN and latest > runs[-1]["time"])):
+        runs.append({"began": latest, "outcome": UNDER_WAY, "log": []})
+    for run in runs[:-1]:
+        if run["outcome"] == UNDER_WAY:
+            run["outcome"] = BROKEN_OFF  # with the node that it ran in
+    return [{"run": number, **run} for number, run in zip(count(1), runs, strict=False)]
+
+
+def run_of(runs: Sequence[Mapping[str, Any]], time: int) -> int:
+    """The index of the run that was on at that time, the first at least."""
+    return max((at for at, run in enumerate(runs) if run["began"] <= time), default=0)
+
+
+def state_of(runs: Sequence[Mapping[str, Any]], message_id: str = "") -> str:
+    """What an invocation came to, or for a message that it got with others what it came to for that one."""
+    if not runs:
+        return UNDER_WAY
+    last = runs[-1]
+    return "failed" if message_id in last.get("again", ()) else str(last["outcome"])
+
+
+def _of_note(noted: Mapping[str, Any]) -> dict[str, Any]:
+    told = {name: noted[name] for name in _TOLD if name in noted}
+    took = noted["time"] - noted["began"]
+    return {"began": noted["began"], "time": noted["time"], "duration": took, **told, "log": []}
