@@ -1,4 +1,4 @@
-"""The whole way of an event: over functions that publish in turn, other buses, queues and topics, and back to its cause."""
+"""The whole way of an event: over functions that publish in turn, other buses, queues and topics, and its cause."""
 
 from __future__ import annotations
 
@@ -357,8 +357,7 @@ def test_a_replay_is_told_from_the_first_time(shop: Shop) -> None:
 
 
 def test_rules_are_those_of_then(shop: Shop) -> None:
-    template = {"InputTransformer": {"InputTemplate": '"old"'}}
-    shop.rule("kept", "begin", shop.queue("kept"), **template)
+    shop.rule("kept", "begin", shop.queue("kept"), InputTransformer={"InputTemplate": '"old"'})
     shop.rule("gone", "begin", shop.queue("gone"))
     event_id = shop.put("begin")
     found = traced(shop.node, event_id)

@@ -21,19 +21,23 @@ def runs_told(
 ) -> list[dict[str, Any]]:
     """In order. `noted` are the ends that were written down, `logged` what the function's log has of each run, and
     `published` the times at which it published something."""
-    runs = [_of_note(one) for one in noted]
+    ended = [_of_note(one) for one in noted]
+    runs = list(ended)
     for one in logged:
         lines = one["log"]
-        within = (run for run in runs if run["began"] <= lines[0]["time"] <= run["time"] and not run["log"])
-        run = next(within, None)
+        began = lines[0]["time"]
+        run = next((run for run in ended if run["began"] <= began <= run["time"] and not run["log"]), None)
         if run is None:
-            runs.append({"began": lines[0]["time"], "outcome": UNDER_WAY, "log": lines})
+            runs.append({"began": began, "outcome": UNDER_WAY, "log": lines})
         else:
             run["log"] = lines
+    for time in sorted(published):
+        before = max(
+            (run for run in runs if run["began"] <= time), key=lambda run: run["began"], default=None
+        )
+        if before is None or (before["outcome"] == AGAIN and time > before["time"]):
+            runs.append({"began": time, "outcome": UNDER_WAY, "log": []})  # nothing else is known of it yet
     runs.sort(key=lambda run: run["began"])
-    latest = max(published, default=None)
-    if latest is not None and (not runs or (runs[-1]["outcome"] == AGAIN and latest > runs[-1]["time"])):
-        runs.append({"began": latest, "outcome": UNDER_WAY, "log": []})
     for run in runs[:-1]:
         if run["outcome"] == UNDER_WAY:
             run["outcome"] = BROKEN_OFF  # with the node that it ran in
