@@ -14,6 +14,8 @@ import pytest
 from lambda_rig import SCOPE, Invocation, Rig, code, echo, rig, tail
 from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
+from nightbus.aws.trace_header import segment_of
+from nightbus.delivery.causes import runs_noted
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.lambda_.asynchronous import invoke_asynchronously
 
@@ -222,6 +224,25 @@ async def test_a_failing_function_is_tried_after_one_and_two_minutes(working: Ri
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
         "responsePayload": {"errorMessage": "no", "errorType": "E"},
     }
+
+
+async def test_each_attempt_is_noted_for_who_traces_it(working: Rig) -> None:
+    aws = working
+
+    async def failing_once(invocation: Invocation) -> InvokeResult:
+        return await (failing if len(aws.runner.invocations) == 1 else echo)(invocation)
+
+    aws.runner.answer = failing_once
+    call = aws.call()
+    await aws.by(call, "lambda", "Invoke", FunctionName="worker", InvocationType="Event")
+    for attempt, pause in enumerate((0.0, 60.0), 1):
+        await aws.clock.advance(pause)
+        await until(lambda wanted=attempt: len(aws.runner.invocations) == wanted)  # type: ignore[misc]
+    await until(lambda: aws.queued == 0)
+    first, second = await runs_noted(aws.store, segment_of(call.request_id))
+    assert (first["outcome"], first["code"], first["message"]) == ("will be tried again", "E", "no")
+    assert (second["outcome"], second["began"]) == ("succeeded", first["next"])
+    assert (first["function"], first["request_id"]) == (ARN, call.request_id)
 
 
 async def test_success_is_told_to_a_function(working: Rig) -> None:
