@@ -115,8 +115,60 @@ def test_status_shows_what_runs(node: RunningNode) -> None:
     )
 
 
+def put(node: RunningNode, source: str) -> str:
+    entry = {"Source": source, "DetailType": "Order Created", "Detail": json.dumps({"source": source})}
+    return str(node.client("events").put_events(Entries=[entry])["Entries"][0]["EventId"])
+
+
+def rule(node: RunningNode, source: str, target: str, **more: object) -> None:
+    events = node.client("events")
+    events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(Rule=source, Targets=[{"Id": "it", "Arn": target, **more}])
+
+
+def queue(node: RunningNode, name: str) -> str:
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    node.client("sqs").create_queue(QueueName=name, Attributes={"Policy": json.dumps({"Statement": allowed})})
+    return f"arn:aws:sqs:us-east-1:000000000000:{name}"
+
+
+def test_trace_shows_an_events_way_and_waits_for_its_end(node: RunningNode) -> None:
+    rule(node, "shop", queue(node, "orders"), InputPath="$.detail")
+    event_id = put(node, "shop")
+    done = nightbus("trace", event_id, "--follow", "--port", str(node.port))
+    assert done.returncode == 0, done.stderr
+    event, of_rule, target, given, attempt = done.stdout.splitlines()
+    assert event.startswith(f"event {event_id}  ")
+    assert event.endswith('shop  Order Created  on bus default  {"source": "shop"}')
+    assert of_rule.endswith("rule shop")
+    assert target.endswith("target it  sqs orders  delivered")
+    assert given.endswith('input {"source":"shop"}')
+    assert "attempt 1  " in attempt
+    found = json.loads(nightbus("trace", event_id, "--json", "--port", str(node.port)).stdout)
+    name = found["rules"][0]["targets"][0]["attempts"][0]["request_id"]
+    assert attempt.endswith(f"delivered  as {name}")
+
+
+def test_trace_fails_where_something_failed(node: RunningNode) -> None:
+    gone = "arn:aws:lambda:us-east-1:000000000000:function:gone"
+    rule(node, "broken", gone, DeadLetterConfig={"Arn": queue(node, "dead")})
+    event_id = put(node, "broken")
+    done = nightbus("trace", event_id, "--wait", "30", "--port", str(node.port))
+    assert (done.returncode, done.stderr.strip()) == (1, "nightbus: not everything went well")
+    assert "target it  lambda function:gone  failed" in done.stdout
+    assert "ResourceNotFoundException" in done.stdout
+    assert done.stdout.rstrip().endswith("; now in sqs dead")
+    assert nightbus("trace", event_id, "--port", str(node.port)).returncode == 0
+
+
+def test_trace_of_what_is_not_there(node: RunningNode) -> None:
+    done = nightbus("trace", "none", "--port", str(node.port))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Event none is in no bus's history." in done.stderr
+
+
 def test_where_no_node_runs_it_says_so(tmp_path: Path) -> None:
-    for command in (("status",), ("explain", "x"), ("stop",)):
+    for command in (("status",), ("explain", "x"), ("trace", "x", "--follow"), ("stop",)):
         done = nightbus(*command, "--port", "1")
         assert done.returncode == 3
         assert "start one with: nightbus start" in done.stderr

@@ -86,6 +86,25 @@ def test_an_order_becomes_an_invoice_with_a_pdf_and_enters_the_ledger(example: D
     assert "2238.03" in page
 
 
+def test_the_whole_way_of_an_order_is_shown(example: Deployed) -> None:
+    event_id = example.invoke("OrderFunction", ORDER | {"orderId": "order-to-trace"})["eventId"]
+    done = subprocess.run(
+        ["nightbus", "trace", event_id, "--wait", "60", "--port", str(example.node.port)],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"published by function {example.outputs['OrderFunction']}, request ")
+    told = [line.lstrip("│├└─ ").split("  ")[0] for line in lines]
+    assert f"event {event_id}" in told
+    assert sum(line.startswith("rule example-") for line in told) == 2
+    assert "Invoice Created" in done.stdout
+    assert sum(line.startswith("run 1") for line in told) == 2  # the invoice's function, and the ledger's
+
+
 def test_a_bad_order_is_refused_with_every_reason(example: Deployed) -> None:
     before = example.invoices()
     answer = example.invoke("OrderFunction", BAD_ORDER)

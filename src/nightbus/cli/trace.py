@@ -134,18 +134,29 @@ def _add_target(branch: Tree, target: dict[str, Any]) -> None:
 
 
 def _add_invocation(branch: Tree, invocation: dict[str, Any]) -> None:
+    """The target's own stands with the attempt; others got its message."""
+    if "from" in invocation:
+        branch = _called(branch, invocation)
+    _add_runs(branch, invocation)
+
+
+def _called(branch: Tree, invocation: dict[str, Any]) -> Tree:
     from rich.text import Text
 
     what = f"{_place(invocation['function'])}  request {invocation['request_id']}"
-    if "from" in invocation:
-        what += f"  from {_place(invocation['from'])}"
-    if invocation.get("messages", 1) > 1:
+    what += f"  from {_place(invocation['from'])}"
+    if invocation["messages"] > 1:
         what += f" with {invocation['messages'] - 1} more"
-    place = branch.add(Text.assemble(("invocation ", "dim"), f"{what}  ", _state(invocation["state"])))
-    if "cut" in invocation:
-        place.add(Text(invocation["cut"], style="dim"))
+    return branch.add(Text.assemble(("invocation ", "dim"), f"{what}  ", _state(invocation["state"])))
+
+
+def _add_runs(branch: Tree, invocation: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    if not invocation["runs"]:
+        branch.add(Text(invocation.get("cut", "no run yet"), style="dim"))
     for run in invocation["runs"]:
-        shown = place.add(_run(run))
+        shown = branch.add(_run(run))
         for line in run["log"]:
             shown.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
         for child in run.get("events", ()):
