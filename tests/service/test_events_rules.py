@@ -11,7 +11,7 @@ import pytest
 from aws_refusals import code_and_status, refusal
 
 Client = Callable[..., Any]
-ACCOUNT = "000000000000"
+ACCOUNT = "600000000013"  # of its own: there is a quota of buses
 PATTERN = '{"source": ["shop"]}'
 FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:f"
 GROUP = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/events/all"
@@ -22,7 +22,7 @@ BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
 
 @pytest.fixture
 def events(client: Client) -> Any:
-    return client("events")
+    return client("events", account=ACCOUNT)
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_a_rule_that_is_not_there_has_no_targets(events: Any, bus: str) -> None:
     [
         ({"Arn": "no arn at all"}, "ValidationException", "not in correct format"),
         (
-            {"Arn": "arn:aws:states:us-east-1:000000000000:stateMachine:s"},
+            {"Arn": "arn:aws:states:us-east-1:600000000013:stateMachine:s"},
             "NotImplementedException",
             "states",
         ),
