@@ -17,13 +17,14 @@ from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.bus_log import log_of
-from nightbus.delivery.buses import SERVICE, Buses, caller_for_rule
+from nightbus.delivery.buses import SERVICE, caller_for_rule
 from nightbus.delivery.causes import invoked
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import (
     Delivered,
     Delivery,
+    EventRouter,
     Failed,
     Invoker,
     Outcome,
@@ -88,7 +89,7 @@ class Dispatcher:
         backlog: Backlog,
         forwarder: Forwarder,
         invoker: Invoker,
-        buses: Buses,
+        router: EventRouter,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -98,7 +99,7 @@ class Dispatcher:
         self._backlog = backlog
         self._forwarder = forwarder
         self._invoker = invoker
-        self._buses = buses
+        self._router = router
         self._turns = Turns()
         self._postponed: set[int] = set()
         self._running: set[asyncio.Task[None]] = set()
@@ -179,7 +180,7 @@ class Dispatcher:
         self, delivery: Delivery, decision: Decision, began: int, now: int, buried: bool
     ) -> list[Change]:
         """What the log of the bus says of an attempt, if it still has one."""
-        told = log_of(await self._buses.find(delivery.scope, delivery.bus), delivery.request_id)
+        told = log_of(await self._router.buses.find(delivery.scope, delivery.bus), delivery.request_id)
         if told is None:
             return []
         last = decision.again_ms is None
@@ -229,7 +230,7 @@ class Dispatcher:
             return Failed("UnsupportedTarget", f"{delivery.target['Arn']} is no target of Nightbus.", True)
         call = self._circumstances(delivery)
         context = TargetContext(
-            self._operations, self._store, self._clock, call, self._forwarder, self._invoker
+            self._operations, self._store, self._clock, call, self._forwarder, self._invoker, self._router
         )
         try:
             return await target(delivery, context)

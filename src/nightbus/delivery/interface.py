@@ -142,18 +142,6 @@ class Invoker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TargetContext:
-    """What a target may use. `call` has the event bus as its caller (`events.amazonaws.com`, the rule's ARN)."""
-
-    operations: Operations
-    store: Store
-    clock: Clock
-    call: Call
-    forwarder: Forwarder
-    invoker: Invoker
-
-
 Place = Callable[[Matched, Placing], Awaitable[str | None]]
 # scope, target, the rule's ARN, time in UTC ms
 OpenPlain = Callable[[Scope, dict[str, Any], str, int, Placing], PlainSending | None]
@@ -192,3 +180,16 @@ class EventRouter(Protocol):
         Raises AwsError ResourceNotFoundException when the history holds no such event.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class TargetContext:
+    """What a target may use. `call` has the event bus as its caller (`events.amazonaws.com`, the rule's ARN)."""
+
+    operations: Operations
+    store: Store
+    clock: Clock
+    call: Call
+    forwarder: Forwarder
+    invoker: Invoker
+    router: EventRouter

@@ -86,15 +86,16 @@ class Node:
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
         invoker = ApiInvoker(store, vault, http, self.clock)
+        router = Router(store, self.clock, queues, topics, backlog, buses)
         self.dispatcher = Dispatcher(
-            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, invoker, buses
+            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, invoker, router
         )
         self.platform = Platform(
             store=store,
             clock=self.clock,
             operations=operations,
             functions=self.functions,
-            router=Router(store, self.clock, queues, topics, backlog, buses),
+            router=router,
             stacks=self.stacks,
             credentials=credentials,
             queues=queues,

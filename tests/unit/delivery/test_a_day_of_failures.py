@@ -17,7 +17,6 @@ from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
-from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.rules import outcome_log
@@ -68,7 +67,7 @@ class Day:
         invoker = ApiInvoker(self.store, Vault(), HttpClient(), self.clock)
         self._dispatcher = Dispatcher(
             self.store, self.clock, self.target, "http://node", queues, Backlog(), ForwardingProcess({}), invoker,
-            Buses(self.store),
+            router_over(self.store, self.clock),
         )  # fmt: skip
         self._running = asyncio.create_task(self._dispatcher.run())
 

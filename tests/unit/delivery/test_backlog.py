@@ -61,7 +61,7 @@ async def test_deliveries_that_nobody_begins_are_bounded(store: SqliteStore, clo
     queues, forwarding = Queues(store, clock), ForwardingProcess({})
     invoker = ApiInvoker(store, Vault(), HttpClient(), clock)
     dispatcher = Dispatcher(
-        store, clock, services, "http://node", queues, backlog, forwarding, invoker, Buses(store)
+        store, clock, services, "http://node", queues, backlog, forwarding, invoker, router
     )
 
     running = asyncio.create_task(dispatcher.run())

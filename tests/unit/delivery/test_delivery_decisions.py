@@ -18,7 +18,6 @@ from nightbus.aws.ids import new_event_id
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
-from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
@@ -97,7 +96,7 @@ async def run(
         Backlog(),
         ForwardingProcess({}),
         ApiInvoker(store, Vault(), HttpClient(), clock),
-        Buses(store),
+        router_over(store, clock),
     )
     running = asyncio.create_task(dispatcher.run())
     await settled(clock, seconds, step)

@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 
 from delivery_rig import FUNCTION, HERE, Services, event, open_store, put_rule, read_json, router_over, until
 from delivery_rig import put as put_events
-from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.bus.retry import LONGEST_DELAY_MS, RetryPolicy, next_attempt
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
-from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
@@ -34,7 +32,6 @@ from nightbus.store.vault import Vault
 
 BUSY = AwsError("TooManyRequestsException", "Rate exceeded.", 429)
 GONE = AwsError("ResourceNotFoundException", "Function not found.", 404)
-BUS = "arn:aws:events:us-west-2:222222222222:event-bus/orders"
 GROUP = "arn:aws:logs:eu-west-1:111111111111:log-group:/events"
 
 
@@ -61,7 +58,7 @@ async def dispatching(store: SqliteStore, clock: VirtualClock, services: Service
         Backlog(),
         ForwardingProcess({}),
         ApiInvoker(store, Vault(), HttpClient(), clock),
-        Buses(store),
+        router_over(store, clock),
     )
     running = asyncio.create_task(dispatcher.run())
     try:
@@ -221,32 +218,6 @@ async def test_an_item_that_cannot_be_read_stops_no_other_and_is_not_kept(
     assert outcome["outcome"] == "delivered"
     await clock.advance(2 * 86_400)
     assert await store.lease(SYSTEM, QUEUE, 100, 60_000) == []
-
-
-async def test_another_bus_gets_the_event_as_its_sender_sent_it(
-    store: SqliteStore, clock: VirtualClock
-) -> None:
-    services = Services([{"FailedEntryCount": 0, "Entries": [{"EventId": "e2"}]}])
-    await publish(store, clock, {"Id": "b", "Arn": BUS})
-    async with dispatching(store, clock, services):
-        (outcome,) = await outcomes(store, 1)
-    assert (outcome["outcome"], outcome["request_id"]) == ("delivered", "e2")
-    ((operation, params, call),) = services.calls
-    (entry,) = params["Entries"]
-    assert operation == "events:PutEvents"
-    assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == (BUS, "shop", "order")
-    assert read_json(entry["Detail"]) == {"n": 1}
-    # The envelope's account and region are those of the sending side, as on AWS.
-    assert call.scope == Scope("111111111111", "eu-west-1")
-
-
-async def test_another_bus_gets_no_input_that_is_no_event(store: SqliteStore, clock: VirtualClock) -> None:
-    services = Services()
-    await publish(store, clock, {"Id": "b", "Arn": BUS, "Input": '{"not": "an event"}'})
-    async with dispatching(store, clock, services):
-        (outcome,) = await outcomes(store, 1)
-    assert (outcome["outcome"], outcome["code"]) == ("failed", "INVALID_JSON")
-    assert services.calls == []
 
 
 async def test_a_log_group_gets_a_stream_when_it_has_none(store: SqliteStore, clock: VirtualClock) -> None:

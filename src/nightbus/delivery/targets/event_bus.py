@@ -1,63 +1,102 @@
-"""Another event bus: the event is put there, with its own source, type, time and resources."""
+"""Another event bus: the event is put there, with its own source, type, time and resources.
+
+In the event's own commit where that bus takes it at once; what it does not is judged by `deliver`. Both put the very
+event: one of a replay keeps the replay's name, one of a schedule its source.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Any
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
-from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
-from nightbus.bus.envelope import with_id
+from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.bus.json_text import parse_json, write_json
+from nightbus.bus.transform import CHOICES
+from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import (
+    Batch,
     Delivered,
     Delivery,
     Event,
     Failed,
     Matched,
     Outcome,
+    Overloaded,
     Placing,
     TargetContext,
 )
-from nightbus.delivery.targets.outcomes import failed
+
+_NO_EVENT = Problem("INVALID_JSON", "What an event bus gets as its input must be a whole event.")
+_NEEDED = {"source": str, "detail-type": str, "detail": dict, "time": str}
 
 
 async def place(matched: Matched, placing: Placing) -> str | None:
     """The id of the event on the other bus; None where that bus does not take it, or the input is made."""
     if placing.forward is None or not matched.whole:
         return None
-    arn = Arn.parse(matched.target["Arn"])
-    scope, bus = Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
+    scope, bus = _place(matched.target)
     event_id = new_event_id(matched.time)
     text = with_id(matched.input, matched.event_id, event_id)
     taken = await placing.forward(matched, scope, bus, Event(event_id, text))
     return event_id if taken else None
 
 
+def _place(target: dict[str, Any]) -> tuple[Scope, str]:
+    arn = Arn.parse(target["Arn"])
+    return Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
+
+
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
-    event = parse_json(delivery.input.decode())
-    if not isinstance(event, dict) or not {"source", "detail-type", "detail", "time"} <= set(event):
-        return Failed("INVALID_JSON", "What an event bus gets as its input must be a whole event.", True)
-    entry = {
-        "Source": event["source"],
-        "DetailType": event["detail-type"],
-        "Detail": write_json(event["detail"]),
-        "Resources": event.get("resources", []),
-        "Time": datetime.fromisoformat(event["time"]),
-        "EventBusName": delivery.target["Arn"],
-    }
-    if delivery.trace:
-        entry["TraceHeader"] = delivery.trace
-    # Put from the rule's account and region, which the envelope then names; the ARN says where it goes.
-    call = replace(ctx.call, scope=delivery.scope)
+    scope, name = _place(delivery.target)
+    bus = await ctx.router.buses.find(scope, name)
+    if not bus.exists:
+        return Failed("ResourceNotFoundException", f"Event bus {name} does not exist.", True)
+    now, caller = ctx.clock.now_ms(), ctx.call.caller
+    event_id = new_event_id(now)
+    text = await _text(delivery, ctx, event_id)
+    if isinstance(text, Problem):
+        return Failed(text.code, text.message, True)
+    if not bus.is_open_to(caller):
+        event = parse_json(text.decode())
+        refusal = bus.refusal(caller, event["source"], event["detail-type"])
+        if refusal:
+            return Failed("AccessDeniedException", refusal, True)
+    batch = Batch(
+        scope, name, [Event(event_id, text)], now, delivery.trace, True, ctx.call.request_id, caller.account,
+        publisher=caller.arn,
+    )  # fmt: skip
     try:
-        reply = await ctx.operations.call("events", "PutEvents", {"Entries": [entry]}, call)
-    except AwsError as error:
-        return failed(error)
-    result = reply["Entries"][0]
-    if "ErrorCode" in result:
-        status = 500 if result["ErrorCode"] == "InternalFailure" else 400
-        return failed(AwsError(result["ErrorCode"], result.get("ErrorMessage", ""), status))
-    return Delivered(result["EventId"])
+        await ctx.router.put([batch])
+    except Overloaded:
+        return Failed("ThrottlingException", "Rate exceeded", False)
+    return Delivered(event_id)
+
+
+async def _text(delivery: Delivery, ctx: TargetContext, event_id: str) -> Problem | bytes:
+    """The event under its id on the other bus."""
+    if all(delivery.target.get(choice) is None for choice in CHOICES):
+        return with_id(delivery.input, delivery.event_id, event_id)
+    made = parse_json(delivery.input.decode())
+    if not isinstance(made, dict) or not all(
+        isinstance(made.get(one), kind) for one, kind in _NEEDED.items()
+    ):
+        return _NO_EVENT
+    found = await find_event(ctx.store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time)
+    if found is not None and parse_json(found.text.decode()) == made:
+        return with_id(found.text, delivery.event_id, event_id)
+    entry = {
+        "Source": made["source"],
+        "DetailType": made["detail-type"],
+        "Detail": write_json(made["detail"]),
+        "Resources": made.get("resources", []),
+    }
+    try:
+        entry["Time"] = datetime.fromisoformat(made["time"])
+    except ValueError:
+        return _NO_EVENT
+    # Made on the rule's side, whose account and region the envelope then names.
+    now = datetime.fromtimestamp(ctx.clock.now_ms() / 1000, UTC)
+    return EnvelopeWriter(*delivery.scope, now).write(entry, event_id)
