@@ -17,6 +17,7 @@ from nightbus.bus.matchers import (
     SuffixIgnoreCase,
     Wildcard,
 )
+from nightbus.bus.wildcards import Parts
 
 Item = TypeVar("Item", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
@@ -179,48 +180,79 @@ class AnyCaseTexts(Generic[Item]):
                 found.update(_confirmed(candidates, value))
 
 
+class _Expression(Generic[Item]):
+    """A wildcard that is to be asked, and the items that have it. Told apart by identity, which is quick."""
+
+    __slots__ = ("items", "matcher")
+
+    def __init__(self, matcher: Wildcard) -> None:
+        self.matcher = matcher
+        self.items: set[Item] = set()
+
+
 class Wildcards(Generic[Item]):
     """By the longest of a wildcard's literals: the one before the first star, behind the last, or one between."""
 
     def __init__(self) -> None:
-        self._heads: Heads[tuple[Wildcard, Item]] = Heads()
-        self._tails: Heads[tuple[Wildcard, Item]] = Heads()
-        self._grams: dict[int, dict[str, set[tuple[Wildcard, Item]]]] = {}
+        self._expressions: dict[Parts, _Expression[Item]] = {}
+        self._heads: Heads[_Expression[Item]] = Heads()
+        self._tails: Heads[_Expression[Item]] = Heads()
+        self._grams: dict[int, dict[str, set[_Expression[Item]]]] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._heads or self._tails or self._grams)
+        return bool(self._expressions)
 
     def add(self, matcher: Wildcard, item: Item) -> None:
-        head, tail, gram = _found_by(matcher)
+        expression = self._expressions.get(matcher.parts)
+        if expression is None:
+            expression = self._expressions[matcher.parts] = _Expression(matcher)
+            self._put(expression)
+        expression.items.add(item)
+
+    def _put(self, expression: _Expression[Item]) -> None:
+        head, tail, gram = _found_by(expression.matcher)
         if head is not None:
-            self._heads.put(head, (matcher, item))
+            self._heads.put(head, expression)
         elif tail is not None:
-            self._tails.put(tail[::-1], (matcher, item))
+            self._tails.put(tail[::-1], expression)
         else:
-            put(self._grams.setdefault(len(gram), {}), gram, (matcher, item))
+            put(self._grams.setdefault(len(gram), {}), gram, expression)
 
     def remove(self, matcher: Wildcard, item: Item) -> None:
-        head, tail, gram = _found_by(matcher)
+        expression = self._expressions.get(matcher.parts)
+        if expression is None:
+            return
+        expression.items.discard(item)
+        if not expression.items:
+            del self._expressions[matcher.parts]
+            self._drop(expression)
+
+    def _drop(self, expression: _Expression[Item]) -> None:
+        head, tail, gram = _found_by(expression.matcher)
         if head is not None:
-            self._heads.drop(head, (matcher, item))
+            self._heads.drop(head, expression)
         elif tail is not None:
-            self._tails.drop(tail[::-1], (matcher, item))
-        elif len(gram) in self._grams:
-            drop(self._grams[len(gram)], gram, (matcher, item))
+            self._tails.drop(tail[::-1], expression)
+        else:
+            drop(self._grams[len(gram)], gram, expression)
             if not self._grams[len(gram)]:
                 del self._grams[len(gram)]
 
     def find(self, value: object, found: set[Item]) -> None:
         if not isinstance(value, str):
             return
-        candidates: set[tuple[Wildcard, Item]] = set()
+        candidates: set[_Expression[Item]] = set()
         self._heads.find(value, candidates)
         if self._tails:
             self._tails.find(value[::-1], candidates)
         for length, table in self._grams.items():
             for gram in {value[place : place + length] for place in range(len(value) - length + 1)}:
-                candidates.update(table.get(gram, ()))
-        found.update(item for matcher, item in candidates if matcher.accepts(value))
+                expressions = table.get(gram)
+                if expressions:
+                    candidates |= expressions
+        for expression in candidates:
+            if expression.matcher.accepts(value):
+                found |= expression.items
 
 
 def _found_by(matcher: Wildcard) -> tuple[str | None, str | None, str]:
