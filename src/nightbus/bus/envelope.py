@@ -11,7 +11,8 @@ import orjson
 from nightbus.bus.json_text import compact_object, write_json
 
 LONGEST_DETAIL_TYPE = 128
-SCHEDULED = "aws.events"  # the source of what a rule's schedule makes; no entry of PutEvents may have it
+OWN_SOURCE = "aws.events"  # the source of what EventBridge itself puts; no entry of PutEvents may have it
+SCHEDULED = "Scheduled Event"
 _TIME_SIZE = 14
 _BEFORE_ID = len('{"version":"0","id":"')
 
@@ -90,11 +91,30 @@ def with_id(text: bytes, old: str, new: str) -> bytes:
 
 def scheduled_event(event_id: str, account: str, region: str, time: int, rule_arn: str) -> bytes:
     """What the targets of a rule with a schedule get; `time` is when it was due, UTC ms."""
-    moment = event_time(datetime.fromtimestamp(time / 1000, UTC))
-    return (
-        f'{{"version":"0","id":"{event_id}","detail-type":"Scheduled Event","source":"{SCHEDULED}",'
-        f'"account":"{account}","time":"{moment}","region":"{region}","resources":["{rule_arn}"],"detail":{{}}}}'
-    ).encode()
+    return service_event(event_id, account, region, time, SCHEDULED, rule_arn, {})
+
+
+def is_scheduled(event: Mapping[str, Any]) -> bool:
+    """Whether a rule's schedule made it, for that rule alone."""
+    return event.get("source") == OWN_SOURCE and event.get("detail-type") == SCHEDULED
+
+
+def service_event(
+    event_id: str, account: str, region: str, time: int, kind: str, resource: str, detail: Mapping[str, Any]
+) -> bytes:
+    """What EventBridge itself puts; `kind` is its detail-type, `time` in UTC ms, `resource` an ARN."""
+    event = {
+        "version": "0",
+        "id": event_id,
+        "detail-type": kind,
+        "source": OWN_SOURCE,
+        "account": account,
+        "time": event_time(datetime.fromtimestamp(time / 1000, UTC)),
+        "region": region,
+        "resources": [resource],
+        "detail": detail,
+    }
+    return orjson.dumps(event)
 
 
 def id_of(event: bytes) -> str:

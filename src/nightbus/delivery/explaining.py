@@ -11,7 +11,7 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import event_id_time
-from nightbus.bus.envelope import SCHEDULED
+from nightbus.bus.envelope import is_scheduled
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain, reason_told
 from nightbus.bus.json_text import parse_json, write_json
@@ -123,7 +123,7 @@ async def outcomes_of(store: Store, scope: Scope, accepted: Found, event_id: str
 def matching_rules(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[Rule]:
     """Those whose targets get the event, as the rules are now."""
     for rule in rules:
-        if rule.pattern is None or not rule.enabled or event.get("source") == SCHEDULED:
+        if rule.pattern is None or not rule.enabled or is_scheduled(event):
             continue
         with suppress(InvalidPattern):
             if matches(parse_pattern(rule.pattern), event):
@@ -160,7 +160,7 @@ def _judge(
         return {"matched": True, "deliveries": outcomes}
     if not rule.enabled:
         return {"matched": False, "why": "the rule is disabled"}
-    if event.get("source") == SCHEDULED and "id" in event:
+    if is_scheduled(event) and "id" in event:
         own = rule_arn(scope, rule.bus, rule.name) in event["resources"]
         why = "the rule has no targets" if own else "what a schedule makes is for its own rule only"
         return {"matched": False, "why": why}

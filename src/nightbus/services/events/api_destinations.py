@@ -18,6 +18,7 @@ from nightbus.services.context import Context
 from nightbus.services.events.endpoint_urls import check_url
 from nightbus.services.events.names import concurrent, invalid_token, shown_time
 from nightbus.services.events.quotas import API_DESTINATIONS_PER_REGION, check_room
+from nightbus.services.events.state_events import StateEvents
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
@@ -53,10 +54,9 @@ async def create_api_destination(
         "LastModifiedTime": now,
     }
     try:
-        await ctx.store.commit(PutRecord(ctx.scope, API_DESTINATION, name, value, expect=0))
+        return await _save(ctx, None, Record(name, value, 0))
     except Conflict as taken:
         raise _exists(name) from taken
-    return await _state(ctx, Record(name, value, 1))
 
 
 def _exists(name: str) -> AwsError:
@@ -72,6 +72,16 @@ async def _check(ctx: Context, connection: str | None, endpoint: str | None) -> 
         check_url("InvocationEndpoint", endpoint)
     if connection is not None and await find_connection(ctx.store, ctx.scope, connection) is None:
         raise AwsError("ResourceNotFoundException", f"Connection '{connection}' does not exist.")
+
+
+async def _save(ctx: Context, before: Record | None, after: Record) -> dict[str, Any]:
+    """At the revision that was read; the reply says how it is now. Raises Conflict."""
+    reply, told = await _state(ctx, after), StateEvents(ctx.platform, ctx.scope)
+    state = reply["ApiDestinationState"]
+    if state != ("INACTIVE" if before is None else (await _state(ctx, before))["ApiDestinationState"]):
+        told.destination(after, state)
+    await told.commit(PutRecord(ctx.scope, API_DESTINATION, after.key, after.value, expect=after.revision))
+    return reply
 
 
 async def _state(ctx: Context, record: Record) -> dict[str, Any]:
@@ -135,10 +145,9 @@ async def update_api_destination(
     await _check(ctx, connection_arn, invocation_endpoint)
     value = {**record.value, **_changes(given), "LastModifiedTime": ctx.now_ms()}
     try:
-        await ctx.store.commit(PutRecord(ctx.scope, API_DESTINATION, name, value, expect=record.revision))
+        return await _save(ctx, record, Record(name, value, record.revision))
     except Conflict as changed:
         raise concurrent(f"API destination {name}") from changed
-    return await _state(ctx, Record(name, value, record.revision))
 
 
 async def delete_api_destination(ctx: Context, *, name: str) -> None:

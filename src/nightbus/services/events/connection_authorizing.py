@@ -16,10 +16,10 @@ from nightbus.aws.calls import Scope
 from nightbus.delivery.connections import AUTHORIZED, CONNECTION, Connection, opened
 from nightbus.delivery.oauth import NoToken, fetch_token
 from nightbus.services.context import Context, Platform
+from nightbus.services.events.state_events import StateEvents
 from nightbus.store.interface import (
     SYSTEM,
     Acknowledge,
-    Change,
     Conflict,
     Enqueue,
     GiveBack,
@@ -65,27 +65,29 @@ async def _authorize(platform: Platform, item: Item) -> None:
         await platform.store.commit(Acknowledge(item.id))
         return
     try:
-        await platform.store.commit(*await _attempt(platform, scope, record, item))
+        await _attempt(platform, scope, record, item)
     except Conflict:  # changed meanwhile, be it only its description
         platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms())
 
 
-async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item) -> list[Change]:
+async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item) -> None:
+    """Raises Conflict."""
     now = platform.clock.now_ms()
     try:
         connection = await opened(platform.vault, scope, record)
     except VaultClosed as closed:
         log.error("%s", closed)
-        return _ended(scope, record, item, DEAUTHORIZED, "The connection's secrets cannot be opened.")
+        reason = "The connection's secrets cannot be opened."
+        return await _end(platform, scope, record, item, State=DEAUTHORIZED, StateReason=reason)
     try:
         await fetch_token(connection, platform.http, now)
-    except NoToken as reason:
-        if reason.passing and item.attempt <= len(_PAUSES_MS):
-            return [GiveBack(item.id, now + _PAUSES_MS[item.attempt - 1])]
-        told = _told(reason, connection)
+    except NoToken as refused:
+        if refused.passing and item.attempt <= len(_PAUSES_MS):
+            return await platform.store.commit(GiveBack(item.id, now + _PAUSES_MS[item.attempt - 1]))
+        told = _told(refused, connection)
         log.warning("connection %s is not authorized: %s", connection.arn, told)
-        return _ended(scope, record, item, DEAUTHORIZED, told)
-    return _ended(scope, record, item, AUTHORIZED, "", LastAuthorizedTime=now)
+        return await _end(platform, scope, record, item, State=DEAUTHORIZED, StateReason=told)
+    await _end(platform, scope, record, item, State=AUTHORIZED, LastAuthorizedTime=now)
 
 
 def _told(reason: NoToken, connection: Connection) -> str:
@@ -94,9 +96,10 @@ def _told(reason: NoToken, connection: Connection) -> str:
     return f"No access token: {reason}".replace(secret, "***")[:_LONGEST_REASON]
 
 
-def _ended(scope: Scope, record: Record, item: Item, state: str, reason: str, **further: Any) -> list[Change]:
-    value = {**record.value, "State": state, **further}
+async def _end(platform: Platform, scope: Scope, record: Record, item: Item, **found: Any) -> None:
+    value = {**record.value, **found}
     del value["Authorization"]
-    if reason:
-        value["StateReason"] = reason
-    return [PutRecord(scope, CONNECTION, record.key, value, expect=record.revision), Acknowledge(item.id)]
+    told = StateEvents(platform, scope)
+    await told.connection("", record, Record(record.key, value, record.revision))
+    put = PutRecord(scope, CONNECTION, record.key, value, expect=record.revision)
+    await told.commit(put, Acknowledge(item.id))

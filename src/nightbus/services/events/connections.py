@@ -21,6 +21,7 @@ from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, 
 from nightbus.services.events.connection_authorizing import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import concurrent, invalid_token, shown_time
 from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
+from nightbus.services.events.state_events import StateEvents
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
 from nightbus.store.vault import VaultClosed
 
@@ -47,7 +48,7 @@ async def create_connection(
     value |= _settings(description, kms_key_identifier)
     value |= await _authorization(ctx, authorization_type, auth_parameters)
     try:
-        await _save(ctx, Record(name, value, 0))
+        await _save(ctx, "Creation Started", None, Record(name, value, 0))
     except Conflict as taken:
         raise _exists(name) from taken
     return _state(ctx, Record(name, value, 1))
@@ -77,12 +78,15 @@ async def _authorization(
     return {**found, "State": AUTHORIZED, "LastAuthorizedTime": ctx.now_ms()}
 
 
-async def _save(ctx: Context, record: Record, began: str | None = None) -> None:
-    """At the revision that was read. What has to be authorised, and was not `began` to be before, is put to work."""
-    begun = record.value.get("Authorization")
-    work = [to_authorize(ctx, record.key, begun)] if begun and begun != began else []
-    put = PutRecord(ctx.scope, CONNECTION, record.key, record.value, expect=record.revision)
-    await ctx.store.commit(put, *work)
+async def _save(ctx: Context, began: str, before: Record | None, after: Record) -> None:
+    """At the revision that was read. What has to be authorised, and was not before, is put to work. Raises Conflict."""
+    begun = after.value.get("Authorization")
+    had = before.value.get("Authorization") if before is not None else None
+    work = [to_authorize(ctx, after.key, begun)] if begun and begun != had else []
+    told = StateEvents(ctx.platform, ctx.scope)
+    await told.connection(began, before, after)
+    put = PutRecord(ctx.scope, CONNECTION, after.key, after.value, expect=after.revision)
+    await told.commit(put, *work)
 
 
 def _state(ctx: Context, record: Record, state: str | None = None) -> dict[str, Any]:
@@ -169,7 +173,7 @@ async def update_connection(
         value = _without_authorization(value) | await _authorization(ctx, kind, auth, value.get("Secret"))
     updated = Record(name, value, record.revision)
     try:
-        await _save(ctx, updated, began=record.value.get("Authorization"))
+        await _save(ctx, "Update Started", record, updated)
     except Conflict as changed:
         raise concurrent(f"Connection {name}") from changed
     return _state(ctx, updated)
@@ -196,7 +200,7 @@ async def deauthorize_connection(ctx: Context, *, name: str) -> dict[str, Any]:
     value = {**kept, "State": DEAUTHORIZED, "LastModifiedTime": ctx.now_ms()}
     updated = Record(name, value, record.revision)
     try:
-        await _save(ctx, updated)
+        await _save(ctx, "Deauthorization Started", record, updated)
     except Conflict as changed:
         raise concurrent(f"Connection {name}") from changed
     return _state(ctx, updated)
@@ -205,8 +209,10 @@ async def deauthorize_connection(ctx: Context, *, name: str) -> dict[str, Any]:
 async def delete_connection(ctx: Context, *, name: str) -> dict[str, Any]:
     """API destinations that use it stay, and are INACTIVE."""
     record = await _find(ctx, name)
+    told = StateEvents(ctx.platform, ctx.scope)
+    await told.connection("Deletion Started", record, None)
     try:
-        await ctx.store.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
+        await told.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
     except Conflict as changed:
         raise concurrent(f"Connection {name}") from changed
     return _state(ctx, record, "DELETING")

@@ -1,0 +1,86 @@
+"""The events by which EventBridge itself says that a connection or an API destination changed its state.
+
+They go to the default bus of their account and region, in the commit that makes the change.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/event-reference.html#event-reference-connections
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.ids import new_event_id
+from nightbus.bus.envelope import service_event
+from nightbus.delivery.connections import (
+    API_DESTINATION,
+    api_destination_arn,
+    connection_arn,
+    state_of_destination,
+)
+from nightbus.delivery.interface import Batch, Event, Overloaded
+from nightbus.delivery.rules import DEFAULT_BUS
+from nightbus.services.context import Platform
+from nightbus.store.interface import Change, Record
+
+log = logging.getLogger("nightbus.events")
+
+_REACHED = {
+    "AUTHORIZING": "Authorization Started",
+    "AUTHORIZED": "Authorized",
+    "DEAUTHORIZED": "Deauthorized",
+    "ACTIVE": "Activated",
+    "INACTIVE": "Deactivated",
+}
+
+
+class StateEvents:
+    """What one change makes known; `commit` makes the change."""
+
+    def __init__(self, platform: Platform, scope: Scope) -> None:
+        self._platform = platform
+        self._scope = scope
+        self._now = platform.clock.now_ms()
+        self._events: list[Event] = []
+
+    async def connection(self, began: str, before: Record | None, after: Record | None) -> None:
+        """`began` is the first status, as "Creation Started"; "" where it was told when the change began."""
+        record = after or before
+        if record is None:
+            return
+        arn = connection_arn(self._scope, record.key, record.value)
+        if began:
+            self._add("Connection", record.key, arn, began)
+        if after is not None:
+            reached = _REACHED[after.value["State"]]
+            self._add("Connection", record.key, arn, reached, after.value.get("StateReason"))
+        state = state_of_destination(after)
+        if before is not None and state_of_destination(before) != state:
+            for using in await self._platform.store.list(self._scope, API_DESTINATION):
+                if using.value["ConnectionArn"] == arn:
+                    self.destination(using, state)
+
+    def destination(self, record: Record, state: str) -> None:
+        arn = api_destination_arn(self._scope, record.key, record.value)
+        self._add("API Destination", record.key, arn, _REACHED[state])
+
+    def _add(self, kind: str, name: str, arn: str, status: str, reason: str | None = None) -> None:
+        moment = datetime.fromtimestamp(self._now / 1000, UTC)
+        detail = {f"{kind.title().replace(' ', '')}Name": name}
+        if reason:
+            detail["StateReason"] = reason
+        detail["Timestamp"] = f"{moment:%Y-%m-%d %H:%M:%S +0000 UTC}"
+        event_id = new_event_id(self._now)
+        self._events.append(
+            Event(event_id, service_event(event_id, *self._scope, self._now, f"{kind} {status}", arn, detail))
+        )
+
+    async def commit(self, *changes: Change) -> None:
+        """Raises Conflict. Where too much waits already, the change is made and nothing told."""
+        if self._events:
+            try:
+                batch = Batch(self._scope, DEFAULT_BUS, self._events, self._now)
+                return await self._platform.router.put([batch], changes)
+            except Overloaded:
+                log.warning("too much waits for the events of a connection's state to be put")
+        await self._platform.store.commit(*changes)
