@@ -195,6 +195,12 @@ def test_system_attributes(sqs: Any, url: str) -> None:
     assert second["Attributes"] == {**known, "ApproximateReceiveCount": "2"}
     (third,) = receive(sqs, url, MessageSystemAttributeNames=["SenderId"], VisibilityTimeout=0)
     assert third["Attributes"] == {"SenderId": ACCOUNT}
+    (fourth,) = receive(sqs, url, AttributeNames=["ApproximateReceiveCount", "AWSTraceHeader"])
+    assert fourth["Attributes"] == {"ApproximateReceiveCount": "4", "AWSTraceHeader": TRACE}
+    refused = refusal(sqs.receive_message, QueueUrl=url, AttributeNames=["Colour"])
+    assert refused == ("InvalidAttributeName", 400, "Unknown Attribute Colour.")
+    refused = refusal(sqs.get_queue_attributes, QueueUrl=url, AttributeNames=["SenderId"])
+    assert refused == ("InvalidAttributeName", 400, "Unknown Attribute SenderId.")
     refused = refusal(sqs.receive_message, QueueUrl=url, MessageSystemAttributeNames=["Colour"])
     assert refused == ("InvalidAttributeName", 400, "Unknown Attribute Colour.")
     for wrong in ({"Colour": text("x")}, {"AWSTraceHeader": {"DataType": "Number", "StringValue": "1"}}):

@@ -141,7 +141,16 @@ class ServiceModel:
 @functools.cache
 def load_service(name: str) -> ServiceModel:
     """Raises KeyError for a service that botocore does not have."""
-    return ServiceModel(name, read_model(name))
+    raw = read_model(name)
+    if name == "sqs":
+        _take_message_attributes(raw["shapes"])
+    return ServiceModel(name, raw)
+
+
+def _take_message_attributes(shapes: dict[str, Any]) -> None:
+    """AttributeNames of ReceiveMessage are those of messages, whatever its model says; operations judge the rest."""
+    names = shapes["QueueAttributeName"]["enum"]
+    names += [one for one in shapes["MessageSystemAttributeName"]["enum"] if one not in names]
 
 
 def read_model(name: str) -> dict[str, Any]:
