@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +57,18 @@ def _states(node: dict[str, Any]) -> Iterator[str]:
     for target in (target for rule in node["rules"] for target in rule["targets"]):
         yield str(target["state"])
         for attempt in target["attempts"]:
-            invocations = attempt.get("invocations", ())
-            yield from {(one["function"], one.get("from")): str(one["state"]) for one in invocations}.values()
-            runs = [run for one in invocations for run in one["runs"]]
-            for child in (event for part in (attempt, *runs) for event in part.get("events", ())):
+            for child in attempt.get("events", ()):
                 yield from _states(child)
+            yield from _states_of(attempt.get("invocations", ()))
+
+
+def _states_of(invocations: Sequence[dict[str, Any]]) -> Iterator[str]:
+    yield from {(one["function"], one.get("from")): str(one["state"]) for one in invocations}.values()
+    for run in (run for one in invocations for run in one["runs"]):
+        for child in run.get("events", ()):
+            yield from _states(child)
+        for sent in run.get("sent", ()):
+            yield from _states_of(sent["invocations"])
 
 
 def _print(found: dict[str, Any]) -> None:
@@ -161,8 +168,22 @@ def _add_runs(branch: Tree, invocation: dict[str, Any]) -> None:
             shown.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
         for child in run.get("events", ()):
             shown.add(_event_tree(child))
+        for sent in run.get("sent", ()):
+            _add_sent(shown, sent)
         if "cut" in run:
             shown.add(Text(run["cut"], style="dim"))
+
+
+def _add_sent(branch: Tree, sent: dict[str, Any]) -> None:
+    """A message, or the request of a function that it invoked."""
+    from rich.text import Text
+
+    called = ":function:" in sent["to"]
+    what = f"{_clock(sent['time'])}  to {_place(sent['to'])}  as {sent['id']}  "
+    state = _state(sent["invocations"][0]["state"]) if called else ("", "")
+    place = branch.add(Text.assemble(("invocation " if called else "message ", "dim"), what, state))
+    for invocation in sent["invocations"]:
+        _add_invocation(place, invocation)
 
 
 def _run(run: dict[str, Any]) -> Text:

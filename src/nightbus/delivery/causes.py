@@ -1,7 +1,8 @@
 """What led to what? Logs of the node by what one has in hand: an invocation's segment, or a message's id.
 
-Only events that were put with a trace header are noted, which boto3 sends from within a function by itself, and
-invocations that a rule, a queue or a topic asked for. Nothing here is needed to deliver anything.
+Only what was done with a trace header is noted, which boto3 sends from within a function by itself: events put,
+messages sent, functions invoked. And invocations that a rule, a queue or a topic asked for. Nothing here is needed to
+deliver anything.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Call, Scope
 from nightbus.aws.trace_header import parent_in, segment_of
 from nightbus.delivery.interface import Batch, Delivered, Delivery
 from nightbus.store.interface import SYSTEM, Append, Store
@@ -22,7 +23,9 @@ INVOKED = "trace/invoked"  # by the segment of the invocation: the delivery that
 CARRIED = "trace/carried"  # by a message's id: the invocation that got it
 BROUGHT = "trace/brought"  # by the segment of that invocation: what it got
 RAN = "trace/ran"  # by the segment of the invocation: each time that it ran
-LOGS = (PUBLISHED, INVOKED, CARRIED, BROUGHT, RAN)
+SENT = "trace/sent"  # by the segment of the invocation that sent: messages, or invocations of other functions
+SENDER = "trace/sender"  # by the id of such a message or invocation: who sent it
+LOGS = (PUBLISHED, INVOKED, CARRIED, BROUGHT, RAN, SENT, SENDER)
 _MOST = 200
 
 
@@ -33,6 +36,17 @@ class Publication:
     time: int
     scope: Scope
     bus: str
+    ids: tuple[str, ...]
+    by: str
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What somebody sent to the queue, topic or function `to`, an ARN: messages or a request, by `ids`."""
+
+    time: int
+    to: str
     ids: tuple[str, ...]
     by: str
     segment: str
@@ -80,6 +94,18 @@ def published(batch: Batch) -> Append | None:
     return Append(SYSTEM, PUBLISHED, batch.time, data, segment)
 
 
+def sent(call: Call, to: str, ids: Sequence[str], now: int) -> list[Append]:
+    """Nothing where nobody will look for it, as when a service sends on what a function began."""
+    segment, by = parent_in(call.trace) if call.trace else "", call.caller
+    if not segment or not ids or by.service or by.source_arn:
+        return []
+    noted = orjson.dumps([to, ids, by.arn])
+    return [
+        Append(SYSTEM, SENT, now, noted, segment),
+        *(Append(SYSTEM, SENDER, now, orjson.dumps([to, by.arn, segment]), one) for one in ids),
+    ]
+
+
 def invoked(delivery: Delivery, outcome: Delivered, now: int) -> Append:
     data = orjson.dumps(
         [*delivery.scope, delivery.bus, delivery.event_id, delivery.event_time, delivery.rule]
@@ -109,6 +135,23 @@ async def published_in(store: Store, segment: str) -> list[Publication]:
     """By the invocation with this segment, in order."""
     entries = await store.read(SYSTEM, PUBLISHED, key=segment, limit=_MOST)
     return [_publication(entry.time, entry.key, entry.data) for entry in entries]
+
+
+async def sent_in(store: Store, segment: str) -> list[Sent]:
+    """By the invocation with this segment, in order."""
+    found = []
+    for entry in await store.read(SYSTEM, SENT, key=segment, limit=_MOST):
+        to, ids, by = orjson.loads(entry.data)
+        found.append(Sent(entry.time, to, tuple(ids), by, segment))
+    return found
+
+
+async def sender_of(store: Store, name: str) -> Sent | None:
+    """Who sent the message, or asked for the invocation, of that id."""
+    for entry in await store.read(SYSTEM, SENDER, key=name, limit=1):
+        to, by, segment = orjson.loads(entry.data)
+        return Sent(entry.time, to, (name,), by, segment)
+    return None
 
 
 async def publication_of(store: Store, event_id: str, time: int) -> Publication | None:

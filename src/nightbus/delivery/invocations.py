@@ -6,40 +6,40 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nightbus.aws.trace_header import segment_of
-from nightbus.delivery.causes import Publication, carried_of, published_in, runs_noted
+from nightbus.delivery.causes import Publication, Sent, carried_of, published_in, runs_noted, sent_in
 from nightbus.delivery.runs import run_of, runs_told, state_of
 from nightbus.store.interface import Store
 
 # A function's ARN and an invocation's segment → what it logged each time it ran: `request_id` and `log`, lines of
 # `time` and `message`. None where there is no such function.
 LoggedBy = Callable[[str, str], Awaitable[list[dict[str, Any]] | None]]
-Published = list[list[Publication]]  # by run
+Done = list[list[Publication | Sent]]  # by run, what it published and sent
 
 
 async def invocations_of(
     store: Store, logged_by: LoggedBy, arn: str, name: str
-) -> list[tuple[dict[str, Any], Published]]:
+) -> list[tuple[dict[str, Any], Done]]:
     """`arn` is the target, `name` what it calls the delivery: a request id, or a message's id."""
     if ":function:" in arn:
         return [await invocation_of(store, logged_by, arn, name)]
     found = []
     for one in await carried_of(store, name):
-        told, published = await invocation_of(store, logged_by, one.function, one.request_id, one.message_id)
-        found.append(({**told, "from": one.source, "messages": one.together}, published))
+        told, done = await invocation_of(store, logged_by, one.function, one.request_id, one.message_id)
+        found.append(({**told, "from": one.source, "messages": one.together}, done))
     return found
 
 
 async def invocation_of(
     store: Store, logged_by: LoggedBy, function: str, request_id: str, message_id: str = ""
-) -> tuple[dict[str, Any], Published]:
-    """With what was published in each of its runs."""
+) -> tuple[dict[str, Any], Done]:
+    """With what was done in each of its runs."""
     segment = segment_of(request_id)
-    published = await published_in(store, segment)
+    done: list[Publication | Sent] = [*await published_in(store, segment), *await sent_in(store, segment)]
     noted = [one for one in await runs_noted(store, segment) if one["request_id"] == request_id]
     logged = [one for one in await logged_by(function, segment) or () if one["request_id"] == request_id]
-    runs = runs_told(noted, logged, [one.time for one in published])
-    by_run: Published = [[] for _ in runs]
-    for one in published:
+    runs = runs_told(noted, logged, [one.time for one in done])
+    by_run: Done = [[] for _ in runs]
+    for one in done:
         by_run[run_of(runs, one.time)].append(one)
     state = state_of(runs, message_id)
     return {"function": function, "request_id": request_id, "state": state, "runs": runs}, by_run

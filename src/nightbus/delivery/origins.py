@@ -15,10 +15,12 @@ from nightbus.delivery.causes import (
     Brought,
     Origin,
     Publication,
+    Sent,
     brought_to,
     origin_of,
     publication_of,
     runs_noted,
+    sender_of,
 )
 from nightbus.delivery.history import events_in, placed_in
 from nightbus.delivery.invocations import LoggedBy, invocation_of
@@ -36,51 +38,70 @@ async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int)
     """The nearest first."""
     found: list[dict[str, Any]] = []
     seen = {event_id}
+    act: Publication | Sent | None = await publication_of(store, event_id, time)
     while len(found) < MOST_CAUSES:
-        publication = await publication_of(store, event_id, time)
-        if publication is not None:
-            cause, origin = await _published(store, logged_by, publication)
+        if act is not None:
+            cause, before = await _done(store, logged_by, act)
         else:
-            origin = await _forwarded(store, event_id, time)
-            if origin is None:
+            before = await _forwarded(store, event_id, time)
+            if before is None:
                 break
-            cause = {"by": rule_arn(origin.scope, origin.bus, origin.rule)}
+            cause = {"by": rule_arn(before.scope, before.bus, before.rule)}
         found.append(cause)
-        if origin is None or origin.event_id in seen:
+        name = before.event_id if isinstance(before, Origin) else before.ids[0] if before else ""
+        if before is None or name in seen:
             break
-        cause |= {"event_id": origin.event_id, "bus": origin.bus, "rule": origin.rule}
-        event_id, time = origin.event_id, origin.time
-        seen.add(event_id)
+        seen.add(name)
+        if isinstance(before, Sent):
+            act = before
+        else:
+            cause |= {"event_id": before.event_id, "bus": before.bus, "rule": before.rule}
+            event_id, time = before.event_id, before.time
+            act = await publication_of(store, event_id, time)
     return found
 
 
-async def _published(
-    store: Store, logged_by: LoggedBy, publication: Publication
-) -> tuple[dict[str, Any], Origin | None]:
-    """Within a function the session is called as the function is."""
-    cause: dict[str, Any] = {"by": publication.by}
-    segment = publication.segment
-    cause |= await _function(store, logged_by, publication)
+async def _done(
+    store: Store, logged_by: LoggedBy, act: Publication | Sent
+) -> tuple[dict[str, Any], Origin | Sent | None]:
+    """Who did it, and what he was called for: an event, or what somebody sent."""
+    cause: dict[str, Any] = {"by": act.by}
+    if isinstance(act, Sent):
+        cause |= {"to": act.to, "sent": act.ids[0]}
+    segment = act.segment
+    cause |= await _function(store, logged_by, act)
     origin = await origin_of(store, segment)
     if origin is not None:
         return cause, origin
     batch = await brought_to(store, segment)
     if batch is None:
-        return cause, None
-    origins = await _origins(store, batch)
+        asked_by = await sender_of(store, cause["request_id"]) if "request_id" in cause else None
+        return cause, asked_by
     cause |= {"from": batch.source, "messages": [key for key, _ in batch.messages]}
+    origins = await _origins(store, batch)
     if len(origins) > 1:
         cause["with"] = [one.event_id for one in origins[1:]]
-    return cause, origins[0] if origins else None
+    return cause, origins[0] if origins else await _sender(store, batch)
 
 
-async def _function(store: Store, logged_by: LoggedBy, publication: Publication) -> dict[str, Any]:
-    by, segment = Arn.parse(publication.by) if publication.by else None, publication.segment
-    if by is None or _SESSION not in publication.by:
+async def _sender(store: Store, batch: Brought) -> Sent | None:
+    """Of the messages, the first whose sender is known."""
+    for key, _ in batch.messages[:MOST_CAUSES]:
+        found = await sender_of(store, key)
+        if found is not None:
+            return found
+    return None
+
+
+async def _function(store: Store, logged_by: LoggedBy, act: Publication | Sent) -> dict[str, Any]:
+    """Within a function the session is called as the function is."""
+    by, segment = Arn.parse(act.by) if act.by else None, act.segment
+    if by is None or _SESSION not in act.by:
         return {}
-    name = publication.by.rpartition("/")[2]
+    name = act.by.rpartition("/")[2]
     noted = await runs_noted(store, segment)
-    here = f"arn:{by.partition}:lambda:{publication.scope.region}:{by.account}:function:{name}"
+    region = Arn.parse(act.to).region if isinstance(act, Sent) else act.scope.region
+    here = f"arn:{by.partition}:lambda:{region}:{by.account}:function:{name}"
     arn = noted[0]["function"] if noted else here
     logged = await logged_by(arn, segment)
     if logged is None and not noted:
@@ -89,7 +110,7 @@ async def _function(store: Store, logged_by: LoggedBy, publication: Publication)
         return {"function": name}
     request_id = (noted or logged or ())[0]["request_id"]
     told, _ = await invocation_of(store, logged_by, arn, request_id)
-    run = run_of(told["runs"], publication.time) + 1
+    run = run_of(told["runs"], act.time) + 1
     return {"function": name, "request_id": request_id, **({"run": run} if len(told["runs"]) > 1 else {})}
 
 

@@ -1,4 +1,4 @@
-"""How often did an invocation run, how did each run end, and in which was what published? Pure.
+"""How often did an invocation run, how did each run end, and in which was what done? Pure.
 
 Lambda runs an asynchronous invocation anew that failed, and a node does one that it was killed in, under the same
 request id: the runs follow one another, so time tells which one it was.
@@ -17,10 +17,10 @@ _TOLD = ("outcome", "code", "message", "next", "sent_to", "again")
 
 
 def runs_told(
-    noted: Sequence[Mapping[str, Any]], logged: Iterable[Mapping[str, Any]], published: Iterable[int] = ()
+    noted: Sequence[Mapping[str, Any]], logged: Iterable[Mapping[str, Any]], done: Iterable[int] = ()
 ) -> list[dict[str, Any]]:
     """In order. `noted` are the ends that were written down, `logged` what the function's log has of each run, and
-    `published` the times at which it published something."""
+    `done` the times at which it published or sent something."""
     ended = [_of_note(one) for one in noted]
     runs = list(ended)
     for one in logged:
@@ -31,7 +31,7 @@ def runs_told(
             runs.append({"began": began, "outcome": UNDER_WAY, "log": lines})
         else:
             run["log"] = lines
-    for time in sorted(published):
+    for time in sorted(done):
         before = max(
             (run for run in runs if run["began"] <= time), key=lambda run: run["began"], default=None
         )

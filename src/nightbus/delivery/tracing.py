@@ -5,7 +5,6 @@ What is older than the history is kept is left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,17 +12,18 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import render_input
-from nightbus.delivery.causes import Publication
+from nightbus.delivery.causes import Publication, Sent
 from nightbus.delivery.explaining import find_accepted, outcomes_of
 from nightbus.delivery.history import Found, Placed, find_event, made_by
-from nightbus.delivery.invocations import LoggedBy, Published, invocations_of
+from nightbus.delivery.invocations import Done, LoggedBy, invocations_of
 from nightbus.delivery.origins import causes_of
 from nightbus.delivery.rules import RULE, Rule, rule_arn, rule_key
 from nightbus.store.interface import Store
 
 MOST_EVENTS = 200  # in one tree
+MOST_INVOCATIONS = 500
 _DEEPEST = 20
-_CUT = "the tree ends here: it has too many events"
+_CUT = "the tree ends here: too much follows"
 
 
 async def trace_event(store: Store, scope: Scope, event_id: str, logged_by: LoggedBy) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class _Tree:
 
     @property
     def _full(self) -> bool:
-        return len(self._seen) >= MOST_EVENTS
+        return len(self._seen) >= MOST_EVENTS or len(self._invocations) >= MOST_INVOCATIONS
 
     async def _target(
         self,
@@ -103,35 +103,39 @@ class _Tree:
             there = Scope(place.account, place.region), place.resource.removeprefix("event-bus/")
             child = await self._child(*there, name, depth)
             return told | {"events": [child] if child else []}
-        invocations = [
-            await self._with_events(invocation, published, depth)
-            for invocation, published in await invocations_of(self._store, self._logged_by, arn, name)
-        ]
+        invocations = await self._invocations_of(arn, name, depth)
         return told | ({"invocations": invocations} if invocations else {})
 
-    async def _with_events(
-        self, invocation: dict[str, Any], published: Published, depth: int
-    ) -> dict[str, Any]:
+    async def _invocations_of(self, arn: str, name: str, depth: int) -> list[dict[str, Any]]:
+        """What followed from the message, or the request, that the queue, topic or function calls so."""
+        return [
+            await self._followed(invocation, done, depth)
+            for invocation, done in await invocations_of(self._store, self._logged_by, arn, name)
+        ]
+
+    async def _followed(self, invocation: dict[str, Any], done: Done, depth: int) -> dict[str, Any]:
         if invocation["request_id"] in self._invocations:  # it got several messages of this tree
             return {**invocation, "runs": [], "cut": "shown above"}
         self._invocations.add(invocation["request_id"])
-        for run, publications in zip(invocation["runs"], published, strict=True):
-            run["events"] = await self._events(run, publications, depth)
+        for run, acts in zip(invocation["runs"], done, strict=True):
+            run["events"], run["sent"] = [], []
+            for act in acts:
+                for name in act.ids:
+                    if self._full or depth > _DEEPEST:
+                        run["cut"] = _CUT
+                    elif isinstance(act, Sent):
+                        run["sent"].append(await self._sent(act, name, depth))
+                    else:
+                        run["events"] += await self._published(act, name, depth)
         return invocation
 
-    async def _events(
-        self, run: dict[str, Any], publications: Sequence[Publication], depth: int
-    ) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = []
-        for publication in publications:
-            for event_id in publication.ids:
-                if self._full:
-                    run["cut"] = _CUT
-                    return events
-                child = await self._child(publication.scope, publication.bus, event_id, depth)
-                if child is not None:
-                    events.append(child)
-        return events
+    async def _sent(self, act: Sent, name: str, depth: int) -> dict[str, Any]:
+        invocations = await self._invocations_of(act.to, name, depth + 1)
+        return {"to": act.to, "id": name, "time": act.time, "invocations": invocations}
+
+    async def _published(self, act: Publication, name: str, depth: int) -> list[dict[str, Any]]:
+        child = await self._child(act.scope, act.bus, name, depth)
+        return [] if child is None else [child]
 
     async def _child(self, scope: Scope, bus: str, event_id: str, depth: int) -> dict[str, Any] | None:
         found = await find_event(self._store, scope, bus, event_id)

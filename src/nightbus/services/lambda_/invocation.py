@@ -9,9 +9,11 @@ from typing import Any
 import orjson
 
 from nightbus.aws.replies import Reply
+from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import too_large, unreadable_payload
 from nightbus.services.lambda_.names import function_ref
+from nightbus.services.lambda_.notes import asked_for, noted
 from nightbus.services.lambda_.permissions import authorize
 from nightbus.services.lambda_.queue import QueuedInvocation, enqueue
 from nightbus.services.lambda_.running import Runnable, find_runnable, run
@@ -41,16 +43,15 @@ async def invoke(
         return Reply({"StatusCode": 204, "Payload": b""}, 204)
     if invocation_type == "Event":
         accepted = QueuedInvocation.taken(ref, ctx.call.request_id, event, ctx.now_ms(), ctx.call.trace)
-        await ctx.store.commit(enqueue(accepted))
+        await ctx.store.commit(enqueue(accepted), *asked_for(ctx, ref))
         return Reply({"StatusCode": 202, "Payload": b""}, 202)
-    return await _answer(ctx, runnable, event, context, with_log=log_type == "Tail")
+    result = await noted(ctx, ref, _run(ctx, runnable, event, context))
+    return _answer(runnable, result, with_log=log_type == "Tail")
 
 
-async def _answer(
-    ctx: Context, runnable: Runnable, event: bytes, client_context: str, with_log: bool
-) -> Reply:
+async def _run(ctx: Context, runnable: Runnable, event: bytes, client_context: str) -> InvokeResult:
     call = ctx.call
-    result = await run(
+    return await run(
         ctx.platform,
         runnable,
         event,
@@ -58,6 +59,9 @@ async def _answer(
         client_context=client_context,
         trace=call.trace,
     )
+
+
+def _answer(runnable: Runnable, result: InvokeResult, with_log: bool) -> Reply:
     output: dict[str, Any] = {
         "StatusCode": 200,
         "ExecutedVersion": runnable.executed_version,

@@ -6,17 +6,14 @@ Nothing waits for the first note, and a note that cannot be kept stops no batch.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.ids import new_uuid
 from nightbus.delivery.causes import brought, ran
 from nightbus.services.context import Platform
+from nightbus.services.lambda_.notes import keep
 from nightbus.services.lambda_.queue_batches import messages_in
-from nightbus.store.interface import Append
-
-log = logging.getLogger("nightbus.lambda")
 
 
 class QueueNotes:
@@ -34,22 +31,22 @@ class QueueNotes:
 
     async def began(self) -> None:
         messages = messages_in(self._records)
-        await self._keep(*brought(self._function, self.request_id, self._queue, messages, self._began))
+        await keep(
+            self._platform,
+            self._function,
+            *brought(self._function, self.request_id, self._queue, messages, self._began),
+        )
 
     async def ended(self, noting: asyncio.Task[None], outcome: Mapping[str, Any]) -> None:
         """After the first note, which `noting` is."""
         await noting
         now = self._platform.clock.now_ms()
-        await self._keep(ran(self._function, self.request_id, self._began, now, outcome))
+        await keep(
+            self._platform, self._function, ran(self._function, self.request_id, self._began, now, outcome)
+        )
 
     def outcome_of(self, over: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Messages that the function did not deal with come `again`."""
         dealt_with = {record["messageId"] for record in over}
         again = [one["messageId"] for one in self._records if one["messageId"] not in dealt_with]
         return {"outcome": "succeeded", **({"again": again} if again else {})}
-
-    async def _keep(self, *entries: Append) -> None:
-        try:
-            await self._platform.store.commit(*entries)
-        except Exception as error:  # as with a full disk
-            log.warning("what %s got from %s is not noted: %s", self._function, self._queue, error)

@@ -13,6 +13,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
+from nightbus.delivery.causes import sent
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queues import Accepted, Sending
 from nightbus.messaging.topic import Topic, topic_place
@@ -98,7 +99,8 @@ async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -
     except BaseException:
         sending.settle(False)
         raise
-    await ctx.platform.queues.commit(sending)
+    ids = [one.message_id for one in accepted]
+    await ctx.platform.queues.commit(sending, *sent(ctx.call, topic.arn, ids, ctx.now_ms()))
     return accepted
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.delivery.causes import sent
 from nightbus.messaging.queue import Queue
 from nightbus.messaging.queues import Accepted, Incoming, Sending
 from nightbus.services.context import Context
@@ -53,11 +54,12 @@ async def send_message(
         "MessageDeduplicationId": message_deduplication_id,
         "MessageGroupId": message_group_id,
     }
-    incoming = incoming_of(queue, entry)
+    incoming, now = incoming_of(queue, entry, ctx.call.trace), ctx.now_ms()
     sending = Sending()
-    accepted = await ctx.platform.queues.add(sending, queue, incoming, _sender(ctx), ctx.now_ms())
-    await ctx.platform.queues.commit(sending)
-    return _answer(incoming, accepted)
+    accepted = await ctx.platform.queues.add(sending, queue, incoming, _sender(ctx), now)
+    noted = sent(ctx.call, queue.arn, [accepted.message_id], now)
+    await ctx.platform.queues.commit(sending, *noted)
+    return _answer(entry, incoming, accepted)
 
 
 async def send_message_batch(
@@ -71,20 +73,22 @@ async def send_message_batch(
         text = f"Batch requests cannot be longer than {_LARGEST_BATCH} bytes. You have sent {total} bytes."
         raise AwsError("BatchRequestTooLong", text)
     sending, now, sender = Sending(), ctx.now_ms(), _sender(ctx)
-    successful, failed = [], []
+    successful: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     try:
         for entry in entries:
             try:
-                incoming = incoming_of(queue, entry)
+                incoming = incoming_of(queue, entry, ctx.call.trace)
             except AwsError as error:
                 failed.append(failed_entry(entry, error))
                 continue
             accepted = await ctx.platform.queues.add(sending, queue, incoming, sender, now)
-            successful.append({"Id": entry["Id"], **_answer(incoming, accepted)})
+            successful.append({"Id": entry["Id"], **_answer(entry, incoming, accepted)})
     except BaseException:
         sending.settle(False)
         raise
-    await ctx.platform.queues.commit(sending)
+    ids = [one["MessageId"] for one in successful]
+    await ctx.platform.queues.commit(sending, *sent(ctx.call, queue.arn, ids, now))
     return outcome(successful, failed)
 
 
@@ -108,8 +112,9 @@ def _sender(ctx: Context) -> str:
     return ctx.caller.user_id or ctx.account
 
 
-def incoming_of(queue: Queue, entry: Mapping[str, Any]) -> Incoming:
-    """Raises AwsError for what this queue does not take."""
+def incoming_of(queue: Queue, entry: Mapping[str, Any], trace: str = "") -> Incoming:
+    """`trace` is the request's own header, which the entry's stands above. Raises AwsError for what this queue does
+    not take."""
     body = entry["MessageBody"]
     if not body:
         raise missing_parameter("MessageBody")
@@ -125,7 +130,7 @@ def incoming_of(queue: Queue, entry: Mapping[str, Any]) -> Incoming:
         group=_group(queue, entry.get("MessageGroupId")),
         deduplication=_deduplication(queue, entry.get("MessageDeduplicationId")),
         delay_ms=_delay(queue, entry.get("DelaySeconds")),
-        trace=_trace(entry.get("MessageSystemAttributes") or {}),
+        trace=_trace(entry.get("MessageSystemAttributes") or {}) or trace,
     )
 
 
@@ -179,12 +184,11 @@ def _trace(system: Mapping[str, Mapping[str, Any]]) -> str:
     return str(value["StringValue"])
 
 
-def _answer(incoming: Incoming, accepted: Accepted) -> dict[str, Any]:
-    trace = {_TRACE: {"DataType": "String", "StringValue": incoming.trace}} if incoming.trace else {}
+def _answer(entry: Mapping[str, Any], incoming: Incoming, accepted: Accepted) -> dict[str, Any]:
     return {
         "MessageId": accepted.message_id,
         "MD5OfMessageBody": md5_of_body(incoming.body),
         "MD5OfMessageAttributes": md5_of_attributes(incoming.attributes),
-        "MD5OfMessageSystemAttributes": md5_of_attributes(trace),
+        "MD5OfMessageSystemAttributes": md5_of_attributes(entry.get("MessageSystemAttributes") or {}),
         "SequenceNumber": accepted.sequence or None,
     }
