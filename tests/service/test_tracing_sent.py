@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from nodes import RunningNode
-from tracing_rig import ACCOUNT, Shop, only_invocation, traced
+from tracing_rig import ACCOUNT, Shop, only_invocation, only_target, traced
 
 SENDER = """
 import os
@@ -23,7 +26,7 @@ def handler(event, context):
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shop(node: RunningNode) -> Shop:
     return Shop(node, "trace-sent")
 
@@ -59,9 +62,43 @@ def test_what_a_function_sends_down_and_up(shop: Shop) -> None:
         (run,) = one["invocations"][0]["runs"]
         (published,) = run["events"]
         receiver, cause = traced(shop.node, published["event"]["id"])["caused_by"]
-        assert receiver["function"] == published["event"]["source"].join(("trace-sent-", ""))
+        assert receiver["function"] == f"trace-sent-{published['event']['source']}"
         assert (cause["function"], cause["to"], cause["sent"]) == ("trace-sent-sender", to, one["id"])
         assert (cause["event_id"], cause["rule"]) == (event_id, "first")
+    told = shown(shop, event_id)
+    assert f"to sqs trace-sent-in  as {sent[queue]['id']}" in told
+    assert f"to lambda function:trace-sent-now  as {sent[now]['id']}  failed" in told
+    upwards = shown(shop, published["event"]["id"])
+    assert ", which invoked lambda function:trace-sent-now, called by rule first of bus" in upwards
+
+
+def shown(shop: Shop, event_id: str) -> str:
+    command = [sys.executable, "-m", "nightbus", "trace", event_id, "--port", str(shop.node.port)]
+    environ = {**os.environ, "AWS_ACCESS_KEY_ID": ACCOUNT}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+
+
+def test_who_reads_the_dead_letters(shop: Shop) -> None:
+    dead = shop.queue("dead", VisibilityTimeout="20")
+    shop.mapping(dead, shop.function("undertaker", NEXT="buried"))
+    gone = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:trace-sent-gone"
+    shop.rule("broken", "dying", gone, DeadLetterConfig={"Arn": dead})
+    event_id = shop.put("dying")
+
+    def over(found: dict[str, Any]) -> bool:
+        attempts = only_target(found)["attempts"]
+        called = [one for attempt in attempts for one in attempt.get("invocations", ())]
+        return [one["state"] for one in called] == ["succeeded"]
+
+    found = shop.when(event_id, over)
+    assert only_target(found)["state"] == "failed"
+    (attempt,) = only_target(found)["attempts"]
+    (invocation,) = attempt["invocations"]
+    assert (attempt["dead_letter"], invocation["from"]) == (dead, dead)
+    (published,) = invocation["runs"][0]["events"]
+    (cause,) = traced(shop.node, published["event"]["id"])["caused_by"]
+    assert (cause["function"], cause["messages"]) == ("trace-sent-undertaker", [attempt["dead_letter_id"]])
+    assert (cause["event_id"], cause["rule"]) == (event_id, "broken")
 
 
 def test_a_message_carries_the_header_that_came_with_its_request(node: RunningNode) -> None:

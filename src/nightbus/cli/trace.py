@@ -89,8 +89,11 @@ def _cause(cause: dict[str, Any]) -> Text:
     run = f", request {cause['request_id']}" if "request_id" in cause else ""
     run += f", run {cause['run']}" if "run" in cause else ""
     way = f" with a message from {_place(cause['from'])}" if "from" in cause else ""
+    if "to" in cause:
+        run += f", which {'invoked' if _is_function(cause['to']) else 'sent to'} {_place(cause['to'])}"
     if "event_id" not in cause:
-        return Text(f"published by {who}{run}{f', called{way}' if way else ''}", style="dim")
+        first = "caused" if "to" in cause else "published"
+        return Text(f"{first} by {who}{run}{f', called{way}' if way else ''}", style="dim")
     others = f" and {len(cause['with'])} more" if "with" in cause else ""
     came = f"rule {cause['rule']} of bus {cause['bus']} for event {cause['event_id']}{others}"
     if ":rule/" in cause["by"]:
@@ -178,10 +181,10 @@ def _add_sent(branch: Tree, sent: dict[str, Any]) -> None:
     """A message, or the request of a function that it invoked."""
     from rich.text import Text
 
-    called = ":function:" in sent["to"]
-    what = f"{_clock(sent['time'])}  to {_place(sent['to'])}  as {sent['id']}  "
-    state = _state(sent["invocations"][0]["state"]) if called else ("", "")
-    place = branch.add(Text.assemble(("invocation " if called else "message ", "dim"), what, state))
+    called = _is_function(sent["to"])
+    what = f"{_clock(sent['time'])}  to {_place(sent['to'])}  as {sent['id']}"
+    state = ("  ", _state(sent["invocations"][0]["state"])) if called else ()
+    place = branch.add(Text.assemble(("invocation " if called else "message ", "dim"), what, *state))
     for invocation in sent["invocations"]:
         _add_invocation(place, invocation)
 
@@ -233,6 +236,10 @@ def _place(arn: str) -> str:
     """A service and a name, which say more to a person than an ARN."""
     _, _, service, _, _, resource = arn.split(":", 5)
     return f"{service} {resource}"
+
+
+def _is_function(arn: str) -> bool:
+    return ":function:" in arn
 
 
 def _clock(milliseconds: int) -> str:

@@ -36,6 +36,7 @@ from nightbus.delivery.targets import Target, is_elsewhere, target_of
 from nightbus.delivery.turns import Turns
 from nightbus.delivery.work import (
     QUEUE,
+    Buried,
     dead_letter_attributes,
     decode,
     encode,
@@ -158,7 +159,7 @@ class Dispatcher:
         """What an attempt came to, and what follows from it, in one commit."""
         now = self._clock.now_ms()
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
-        sending, buried = Sending(), ""
+        sending, buried = Sending(), None
         if decision.again_ms is not None:
             sending.changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
         else:
@@ -187,16 +188,16 @@ class Dispatcher:
         told.attempted(delivery, decision.outcome, began, now, last=last, buried=buried)
         return await told.changes(self._store, now)
 
-    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> str:
-        """The event itself into the target's dead-letter queue, with what ends the delivery: its ARN, or ""."""
+    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> Buried | None:
+        """The event itself into the target's dead-letter queue, with what ends the delivery. None where it is lost."""
         arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not arn:
-            return ""
+            return None
         queue = await self._queues.find_arn(arn)
         if queue is None or not self._queues.permits(queue, SERVICE, delivery.rule_arn):
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
-            return ""
+            return None
         found = await find_event(
             self._store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time
         )
@@ -207,8 +208,8 @@ class Dispatcher:
             deduplication=delivery.event_id if queue.fifo else "",
             trace=delivery.trace,
         )
-        await self._queues.add(sending, queue, letter, delivery.scope.account, now)
-        return str(arn)
+        accepted = await self._queues.add(sending, queue, letter, delivery.scope.account, now)
+        return Buried(str(arn), accepted.message_id)
 
     async def _in_turn(self, item: Item, delivery: Delivery) -> Outcome | Postponed:
         """An attempt, unless too many are under way to a target that lies elsewhere."""

@@ -138,7 +138,8 @@ async def _that_made(store: Store, name: str, time: int) -> Origin | None:
     async for scope, log in _logs(store, outcome_log("")):
         entries = await store.read(scope, log, since=time, until=time + _LATEST_MS, limit=_MOST_OUTCOMES)
         for entry in entries:
-            if quoted in entry.data and (told := orjson.loads(entry.data)).get("request_id") == name:
+            told = orjson.loads(entry.data) if quoted in entry.data else {}
+            if name in (told.get("request_id"), told.get("dead_letter_id")):
                 accepted = event_id_time(entry.key) or entry.time
                 bus = log.removeprefix(outcome_log(""))
                 return Origin(scope, bus, entry.key, accepted, told["rule"])

@@ -96,7 +96,9 @@ class _Tree:
             again = await find_event(self._store, scope, bus, event_id, outcome["accepted"])
             told["replay"] = parse_json(again.text.decode()).get("replay-name", "") if again else ""
         arn, name = outcome["arn"], outcome.get("request_id")
-        if outcome["outcome"] != "delivered" or not name:
+        if "dead_letter_id" in outcome:
+            arn, name = outcome["dead_letter"], outcome["dead_letter_id"]
+        if not name:
             return told
         if ":event-bus/" in arn:
             place = Arn.parse(arn)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -75,6 +75,13 @@ def first_delivery(matched: Matched) -> Delivery:
     )
 
 
+class Buried(NamedTuple):
+    """The dead letter of an event: the ARN of its queue, and what that calls the message."""
+
+    queue: str
+    message_id: str
+
+
 def next_try(delivery: Delivery) -> Delivery:
     return replace(delivery, attempt=delivery.attempt + 1)
 
@@ -85,10 +92,10 @@ def outcome_entry(
     now_ms: int,
     next_ms: int | None,
     began_ms: int | None = None,
-    dead_letter: str = "",
+    buried: Buried | None = None,
 ) -> bytes:
-    """One attempt as the outcome log has it; `next_ms` is when the next one follows, `dead_letter` the queue that
-    the event went to after the last one."""
+    """One attempt as the outcome log has it; `next_ms` is when the next one follows, `buried` where the event went
+    after the last one."""
     entry: dict[str, Any] = {
         "rule": delivery.rule,
         "target": delivery.target["Id"],
@@ -110,8 +117,8 @@ def outcome_entry(
         }
         if next_ms is not None:
             entry["next"] = next_ms
-        if dead_letter:
-            entry["dead_letter"] = dead_letter
+        if buried is not None:
+            entry |= {"dead_letter": buried.queue, "dead_letter_id": buried.message_id}
     if began_ms is not None:
         entry["duration"] = now_ms - began_ms
     return orjson.dumps(entry)
