@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -111,3 +112,18 @@ def test_why_a_token_was_refused(events: Any, name: str, news: News, server: Els
     assert told["Connection Deauthorized"]["StateReason"] == described["StateReason"]
     assert "invalid_client" in described["StateReason"]
     assert "StateReason" not in told["Connection Authorization Started"]
+
+
+def test_a_bus_that_logs_keeps_those_that_matched(client: Client, events: Any, name: str, news: News) -> None:
+    group = "/aws/vendedlogs/events/event-bus/default"
+    events.update_event_bus(Name="default", LogConfig={"Level": "TRACE", "IncludeDetail": "FULL"})
+    try:
+        for one in (f"{name}-unheard", name):
+            events.create_connection(Name=one, AuthorizationType="API_KEY", AuthParameters=API_KEY)
+        news(2)
+        found = client("logs", account=ACCOUNT).filter_log_events(logGroupName=group)["events"]
+    finally:
+        events.update_event_bus(Name="default", LogConfig={"Level": "OFF"})
+    told = [json.loads(one["message"]) for one in found]
+    details = [json.loads(one["details"]["event_detail"]) for one in told if "event_detail" in one["details"]]
+    assert {one["ConnectionName"] for one in details} == {name}

@@ -262,7 +262,10 @@ class _Planned:
             placed: list[bytes] = []
             # Rules may change while something is waited for below; this event goes by those of now.
             matched = [targets[rule] for rule in match(text)]
-            ids = {} if told is None else self._announce(told, event, matched)
+            ids: Mapping[_Target, str] = {}
+            # An event of AWS's own (nobody sent it, and it is for all) is logged only where a rule matches it.
+            if told is not None and (matched or self._sender or audience is not None):
+                ids = self._announce(told, event, matched)
             for of_rule in matched:
                 for target in of_rule:
                     plain = None if trace else self._opened(scope, target, placing)
