@@ -3,7 +3,7 @@
 Rates are of one thread, from an event's bytes to the names of the rules; beside them orjson.loads of the same events.
 Rounds alternate, and the best of each counts: what the machine does beside this only slows it.
 
-Run: python bench/match.py [--json FILE] [--markdown FILE] [--quick]
+Run: python bench/match.py [--json FILE] [--markdown FILE] [--quick] [--only NAME]
 """
 
 from __future__ import annotations
@@ -56,12 +56,13 @@ def main() -> None:
     options.add_argument("--json", type=Path, help="also write the figures to this file")
     options.add_argument("--markdown", type=Path, help="also write the table to this file, between its marks")
     options.add_argument("--quick", action="store_true", help="one short round, up to 1,000 rules")
+    options.add_argument("--only", default="", metavar="NAME", help="only classes whose names hold this")
     chosen = options.parse_args()
     load, began = os.getloadavg()[0], time.monotonic()
     sizes = [size for size in SIZES if size <= 1_000 or not chosen.quick]
     rounds = 1 if chosen.quick else ROUNDS
-    measured = list(_measured(sizes, rounds))
-    verdicts = judge(measured)
+    measured = list(_measured(sizes, rounds, chosen.only))
+    verdicts = judge(measured) if not chosen.only else {}
     minutes = (time.monotonic() - began) / 60
     about = (
         f"{os.cpu_count()} cores (load {load:.1f} before, {os.getloadavg()[0]:.1f} after), {platform.system()}, "
@@ -77,11 +78,11 @@ def main() -> None:
         write_markdown(chosen.markdown, text, *MARKS)
 
 
-def _measured(sizes: Sequence[int], rounds: int) -> Iterator[Measured]:
+def _measured(sizes: Sequence[int], rounds: int, only: str) -> Iterator[Measured]:
     lots = city_lots(EVENTS)
-    for each in BUS:
+    for each in (one for one in BUS if only in one.name):
         yield measure("bus", each, {size: bus_events(EVENTS, size) for size in sizes}, rounds)
-    for each in LOTS:
+    for each in (one for one in LOTS if only in one.name):
         yield measure("city lots", each, dict.fromkeys(sizes, lots), rounds)
 
 

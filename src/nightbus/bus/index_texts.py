@@ -17,7 +17,7 @@ from nightbus.bus.matchers import (
     SuffixIgnoreCase,
     Wildcard,
 )
-from nightbus.bus.wildcards import Parts
+from nightbus.bus.wildcards import Parts, accepts
 
 Item = TypeVar("Item", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
@@ -183,10 +183,10 @@ class AnyCaseTexts(Generic[Item]):
 class _Expression(Generic[Item]):
     """A wildcard that is to be asked, and the items that have it. Told apart by identity, which is quick."""
 
-    __slots__ = ("items", "matcher")
+    __slots__ = ("items", "parts")
 
-    def __init__(self, matcher: Wildcard) -> None:
-        self.matcher = matcher
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
         self.items: set[Item] = set()
 
 
@@ -205,12 +205,12 @@ class Wildcards(Generic[Item]):
     def add(self, matcher: Wildcard, item: Item) -> None:
         expression = self._expressions.get(matcher.parts)
         if expression is None:
-            expression = self._expressions[matcher.parts] = _Expression(matcher)
+            expression = self._expressions[matcher.parts] = _Expression(matcher.parts)
             self._put(expression)
         expression.items.add(item)
 
     def _put(self, expression: _Expression[Item]) -> None:
-        head, tail, gram = _found_by(expression.matcher)
+        head, tail, gram = _found_by(expression.parts)
         if head is not None:
             self._heads.put(head, expression)
         elif tail is not None:
@@ -228,7 +228,7 @@ class Wildcards(Generic[Item]):
             self._drop(expression)
 
     def _drop(self, expression: _Expression[Item]) -> None:
-        head, tail, gram = _found_by(expression.matcher)
+        head, tail, gram = _found_by(expression.parts)
         if head is not None:
             self._heads.drop(head, expression)
         elif tail is not None:
@@ -251,13 +251,13 @@ class Wildcards(Generic[Item]):
                 if expressions:
                     candidates |= expressions
         for expression in candidates:
-            if expression.matcher.accepts(value):
+            if accepts(expression.parts, value):
                 found |= expression.items
 
 
-def _found_by(matcher: Wildcard) -> tuple[str | None, str | None, str]:
+def _found_by(parts: Parts) -> tuple[str | None, str | None, str]:
     """Head, tail or gram: one of the first two, or none of them."""
-    head, *middle, tail = (*matcher.parts, "") if len(matcher.parts) == 1 else matcher.parts
+    head, *middle, tail = (*parts, "") if len(parts) == 1 else parts
     gram = max(middle, key=len, default="")[-LONGEST_GRAM:]
     if max(len(head), len(tail)) < len(gram):
         return None, None, gram

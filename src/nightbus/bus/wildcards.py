@@ -38,7 +38,7 @@ def accepts(parts: Parts, value: str) -> bool:
     if len(parts) == 1:
         return value == parts[0]
     first, *middle, last = parts
-    if not value.startswith(first):
+    if not (value.startswith(first) and value.endswith(last)):
         return False
     place, end = len(first), len(value) - len(last)
     for literal in middle:
@@ -46,4 +46,4 @@ def accepts(parts: Parts, value: str) -> bool:
         if found < 0:
             return False
         place = found + len(literal)
-    return place <= end and value.endswith(last)
+    return place <= end
