@@ -33,8 +33,20 @@ def branch_matches(branch: Branch, leaves: Leaves) -> bool:
         accepted.append(good)
         in_arrays = in_arrays or any(leaf.elements for leaf in there)
     if in_arrays:
-        return bool(_choices(branch, accepted, leaves))
+        plainly = _share_an_element(branch, accepted)
+        return bool(_choices(branch, accepted, leaves)) if plainly is None else plainly
     return all(good or item.path not in leaves for item, good in zip(branch, accepted, strict=True))
+
+
+def _share_an_element(branch: Branch, accepted: Sequence[set[Elements]]) -> bool | None:
+    """The answer where it takes no search: all fields have values, and there is an element that has them all, or there
+    is but one array. None for all others."""
+    if any(item.may_be_absent for item in branch):
+        return None
+    if set.intersection(*accepted):
+        return True
+    arrays = {elements[0][0] if len(elements) == 1 else None for good in accepted for elements in good}
+    return False if len(arrays) == 1 and None not in arrays else None
 
 
 def _choices(branch: Branch, accepted: Sequence[set[Elements]], leaves: Leaves) -> set[Choice]:
