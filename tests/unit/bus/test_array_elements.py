@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import combinations, product
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nightbus.bus.patterns import matches, parse_pattern
@@ -67,6 +67,8 @@ def matches_plainly(rule: Any, event: Any) -> bool:
     return any(all(agree(*pair) for pair in combinations(chosen, 2)) for chosen in product(*good))
 
 
+@example({"a": {"a": [1]}, "b": {"a": [1]}}, {"a": [{"a": 1}], "b": [{"a": 1}]})
+@example({"a": {"a": [1], "b": [2]}}, {"a": [{"a": 1}, {"b": 2}]})
 @settings(max_examples=1_000)
 @given(RULES, EVENTS)
 def test_all_combinations(rule: Any, event: Any) -> None:
