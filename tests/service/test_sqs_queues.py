@@ -169,6 +169,7 @@ def test_accounts_and_regions_have_queues_of_their_own(client: Client, sqs: Any,
         assert refusal(other.get_queue_url, QueueName=name) == NO_QUEUE
         assert url not in other.list_queues(QueueNamePrefix=name).get("QueueUrls", [])
     theirs = client("sqs", account="111111111111")
+    sqs.add_permission(QueueUrl=url, Label="l", AWSAccountIds=OTHERS[:1], Actions=["GetQueueUrl"])
     assert theirs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=ACCOUNT)["QueueUrl"] == url
 
 

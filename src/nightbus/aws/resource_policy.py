@@ -36,6 +36,25 @@ class Request:
     values: Mapping[str, Values] = field(default_factory=lambda: _NO_VALUES)
 
 
+def refusal(statements: Sequence[Statement], request: Request, owner: str) -> str:
+    """Why it may not be, in AWS's words; "" if it may. The account `owner` needs no word: a Deny alone stops it."""
+    if is_denied(statements, request):
+        return _refused(request, "with an explicit deny in a resource-based policy")
+    if request.account == owner or is_allowed(statements, request):
+        return ""
+    return not_allowed(request)
+
+
+def not_allowed(request: Request) -> str:
+    """The words for what no statement allows."""
+    return _refused(request, f"because no resource-based policy allows the {request.action} action")
+
+
+def _refused(request: Request, why: str) -> str:
+    who = request.arn or request.principal
+    return f"User: {who} is not authorized to perform: {request.action} on resource: {request.resource} {why}"
+
+
 def is_allowed(statements: Sequence[Statement], request: Request) -> bool:
     applying = [statement for statement in statements if _applies(statement, request)]
     return bool(applying) and all(statement.get("Effect") == "Allow" for statement in applying)
@@ -47,11 +66,20 @@ def is_denied(statements: Sequence[Statement], request: Request) -> bool:
 
 
 def statements_of(document: str | None) -> list[Statement]:
-    """Of a policy's JSON text; none where there is no policy."""
+    """Of a policy's JSON text; none where there is no policy. What is no statement says nothing."""
     if not document:
         return []
     found = json.loads(document).get("Statement") or []
-    return list(_listed(found))
+    return [one for one in _listed(found) if isinstance(one, Mapping)]
+
+
+def is_readable(document: Mapping[str, Any]) -> bool:
+    """Whether it consists of what a policy consists of, so that any request can be judged by it."""
+    found = list(_listed(document.get("Statement")))
+    return all(isinstance(one, Mapping) for one in found) and all(
+        isinstance(conditions, Mapping) and all(isinstance(keys, Mapping) for keys in conditions.values())
+        for conditions in (one.get("Condition") or {} for one in found)
+    )
 
 
 def _applies(statement: Statement, request: Request) -> bool:
@@ -110,6 +138,11 @@ def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Reque
         "aws:principalarn": request.arn,
         "aws:principalorgid": "",  # there are no organizations here
         "aws:sourceorgid": "",
+        "aws:principalisawsservice": "true" if request.principal and not request.arn else "false",
+        "aws:principalservicename": "" if request.arn else request.principal,
+        "aws:viaawsservice": "true" if request.principal and request.arn else "false",
+        "aws:sourceowner": request.account,  # in the policy that SNS gives a topic: its own account's callers
+        "aws:securetransport": "true",  # what AWS keeps out this way comes over the internet, which is not here
         **request.values,
     }
     for name, keys in conditions.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
-from nightbus.aws.resource_policy import Request, Statement, Values, is_allowed, is_denied
+from nightbus.aws.resource_policy import Request, Statement, Values, refusal
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
 from nightbus.store.interface import Record, Store
 
@@ -71,7 +71,7 @@ class Bus:
                 "events:eventbusinvocation": "true" if caller.source_arn else "false",
             },
         )
-        return self._judged(caller, request)
+        return refusal(self.statements, request, self.scope.account)
 
     def refusal_on_rule(self, caller: Caller, action: str, rule: str, values: Mapping[str, Values]) -> str:
         """Why the caller may not do that with the rule, given by its ARN; "" if he may."""
@@ -85,17 +85,7 @@ class Bus:
             arn=caller.arn,
             values=values,
         )
-        return self._judged(caller, request)
-
-    def _judged(self, caller: Caller, request: Request) -> str:
-        if is_denied(self.statements, request):
-            why = "with an explicit deny in a resource-based policy"
-        elif caller.account == self.scope.account or is_allowed(self.statements, request):
-            return ""
-        else:
-            why = f"because no resource-based policy allows the {request.action} action"
-        who = caller.arn or caller.service
-        return f"User: {who} is not authorized to perform: {request.action} on resource: {request.resource} {why}"
+        return refusal(self.statements, request, self.scope.account)
 
 
 class Buses:

@@ -43,6 +43,7 @@ from nightbus.delivery.work import (
     next_try,
     outcome_entry,
 )
+from nightbus.messaging.queue import SEND
 from nightbus.messaging.queues import Incoming, Queues, Sending
 from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
 
@@ -194,7 +195,7 @@ class Dispatcher:
         if not arn:
             return None
         queue = await self._queues.find_arn(arn)
-        if queue is None or not self._queues.permits(queue, SERVICE, delivery.rule_arn):
+        if queue is None or not queue.access.admits(SERVICE, delivery.rule_arn, SEND):
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
             return None

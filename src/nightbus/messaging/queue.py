@@ -12,10 +12,11 @@ import orjson
 
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Scope
-from nightbus.aws.resource_policy import Request, Statement, is_allowed, statements_of
+from nightbus.messaging.access import Access
 from nightbus.store.interface import Record
 
 KIND = "sqs/queue"
+SEND, RECEIVE = "sqs:sendmessage", "sqs:receivemessage"
 FIFO_SUFFIX = ".fifo"
 
 DEFAULTS = {
@@ -52,16 +53,17 @@ class Queue:
     wait_seconds: int
     visibility_ms: int
     redrive: Redrive | None
-    policy: tuple[Statement, ...]
+    access: Access
 
     @classmethod
     def of(cls, scope: Scope, record: Record) -> Queue:
         given: dict[str, str] = record.value["attributes"]
         values = {**DEFAULTS, **given}
+        own_arn = queue_arn(scope, record.key)
         return cls(
             scope=scope,
             name=record.key,
-            arn=queue_arn(scope, record.key),
+            arn=own_arn,
             queue=f"sqs/{record.key}/{record.value['id']}",
             fifo=record.key.endswith(FIFO_SUFFIX),
             content_based=values.get("ContentBasedDeduplication") == "true",
@@ -72,13 +74,8 @@ class Queue:
             wait_seconds=int(values["ReceiveMessageWaitTimeSeconds"]),
             visibility_ms=int(values["VisibilityTimeout"]) * 1000,
             redrive=redrive_of(values.get("RedrivePolicy")),
-            policy=tuple(statements_of(values.get("Policy"))),
+            access=Access(own_arn, scope.account, values.get("Policy")),
         )
-
-    def permits(self, service: str, source_arn: str) -> bool:
-        """Whether its policy lets the AWS service `service` send to it for `source_arn`."""
-        account = source_arn.split(":")[4] if source_arn.count(":") > 4 else ""
-        return is_allowed(self.policy, Request(service, "sqs:SendMessage", self.arn, source_arn, account))
 
 
 def redrive_of(policy: str | None) -> Redrive | None:

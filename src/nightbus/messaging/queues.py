@@ -108,7 +108,7 @@ class Queues:
         self._clock = clock
         self._known: dict[tuple[Scope, str], Queue] = {}
         self._by_arn: dict[str, Queue] = {}
-        self._permitted: dict[tuple[str, str, str], bool] = {}  # queue, service, for what
+        self._changes = 0
         self._deduplication: dict[str, Deduplication] = {}
         self._seen: dict[int, _Seen] = {}
         self._attempts = _ReceiveAttempts()
@@ -117,10 +117,13 @@ class Queues:
     async def find(self, scope: Scope, name: str) -> Queue | None:
         queue = self._known.get((scope, name))
         if queue is None:
+            before = self._changes
             record = await self._store.get(scope, KIND, name)
             if record is None:
                 return None
-            queue = self._known[scope, name] = Queue.of(scope, record)
+            queue = Queue.of(scope, record)
+            if self._changes == before:  # else what was read may be old already
+                self._known[scope, name] = queue
         return queue
 
     def known(self, arn: str) -> Queue | None:
@@ -132,25 +135,15 @@ class Queues:
         if queue is None:
             place = queue_place(arn)
             queue = None if place is None else await self.find(*place)
-            if queue is not None:
+            if queue is not None and self._known.get((queue.scope, queue.name)) is queue:
                 self._by_arn[arn] = queue
         return queue
 
     def changed(self, scope: Scope, name: str) -> None:
         """The queue's record was written or deleted."""
+        self._changes += 1
         self._known.pop((scope, name), None)
-        arn = queue_arn(scope, name)
-        self._by_arn.pop(arn, None)
-        for key in [key for key in self._permitted if key[0] == arn]:
-            del self._permitted[key]
-
-    def permits(self, queue: Queue, service: str, source_arn: str) -> bool:
-        """Whether the queue's policy lets the AWS service send to it for `source_arn`."""
-        key = (queue.arn, service, source_arn)
-        permitted = self._permitted.get(key)
-        if permitted is None:
-            permitted = self._permitted[key] = queue.permits(service, source_arn)
-        return permitted
+        self._by_arn.pop(queue_arn(scope, name), None)
 
     def opened(self, sending: Sending, queue: Queue, sender: str, now: int) -> PlainSending:
         """For several bodies with nothing else, into a standard queue."""

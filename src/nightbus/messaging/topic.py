@@ -13,10 +13,10 @@ import orjson
 
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Scope
-from nightbus.aws.resource_policy import Request, Statement, is_allowed, statements_of
 from nightbus.bus.matching import matches
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.rule import Pattern
+from nightbus.messaging.access import Access
 from nightbus.messaging.notification import Notification, filtered_attributes, parsed_body
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.store.interface import Record
@@ -24,6 +24,7 @@ from nightbus.store.interface import Record
 TOPIC = "sns/topic"
 SUBSCRIPTION = "sns/subscription"
 ENDED = "sns/ended-subscription"  # those that may still be restored by the token of the message that said so
+PUBLISH = "SNS:Publish"
 BODY_SCOPE = "MessageBody"
 LONGEST_POLICY = 262_144
 
@@ -89,16 +90,17 @@ class Topic:
     delivery_policy: str
     display_name: str
     signature_version: str  # "" where the topic says nothing of it, which means 1
-    policy: tuple[Statement, ...]
+    access: Access
     subscriptions: tuple[Subscription, ...]
 
     @classmethod
     def of(cls, scope: Scope, record: Record, subscriptions: tuple[Subscription, ...]) -> Topic:
         attributes: dict[str, Any] = record.value["attributes"]
+        own_arn = topic_arn(scope, record.key)
         return cls(
             scope=scope,
             name=record.key,
-            arn=topic_arn(scope, record.key),
+            arn=own_arn,
             topic=f"sns/{record.key}/{record.value['id']}",
             fifo=record.key.endswith(FIFO_SUFFIX),
             content_based=attributes.get("ContentBasedDeduplication") == "true",
@@ -107,14 +109,9 @@ class Topic:
             delivery_policy=attributes.get("DeliveryPolicy", ""),
             display_name=attributes.get("DisplayName", ""),
             signature_version=attributes.get("SignatureVersion", ""),
-            policy=tuple(statements_of(attributes.get("Policy"))),
+            access=Access(own_arn, scope.account, attributes.get("Policy")),
             subscriptions=subscriptions,
         )
-
-    def permits(self, service: str, source_arn: str) -> bool:
-        """Whether its policy lets the AWS service `service` publish to it for `source_arn`."""
-        account = source_arn.split(":")[4] if source_arn.count(":") > 4 else ""
-        return is_allowed(self.policy, Request(service, "sns:Publish", self.arn, source_arn, account))
 
 
 def topic_arn(scope: Scope, name: str) -> str:

@@ -15,12 +15,14 @@ import orjson
 
 from nightbus.messaging.deduplication import Deduplication
 from nightbus.messaging.notification import UNSIGNED, Notification, Signature, envelope, signed_text
+from nightbus.messaging.queue import SEND
 from nightbus.messaging.queues import Accepted, Incoming, Queues, Sending
 from nightbus.messaging.signing import Signer
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Subscription, Topic, subscription_key, topic_place
 from nightbus.store.interface import SYSTEM, Enqueue, Store
 
 DELIVERIES = "sns/deliveries"
+SERVICE = "sns.amazonaws.com"
 
 
 class Topics:
@@ -141,7 +143,7 @@ class Topics:
     ) -> bool:
         """Whether the queue takes it; one that is not there is tried again later, as on AWS."""
         queue = await self._queues.find_arn(subscription.endpoint)
-        if queue is None or not self._queues.permits(queue, "sns.amazonaws.com", notification.topic_arn):
+        if queue is None or not queue.access.admits(SERVICE, notification.topic_arn, SEND):
             return False
         if subscription.raw:
             body, attributes = (

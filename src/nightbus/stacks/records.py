@@ -7,7 +7,7 @@ elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar
 
 from nightbus.aws.arn import Arn, arn
@@ -86,15 +86,8 @@ class Stack:
 
     def call(self, scope: Scope) -> Call:
         """The circumstances in which its resources are provisioned: the caller's, forwarded by CloudFormation."""
-        who = self.caller or {"account": scope.account, "arn": "", "user_id": "", "access_key": ""}
-        caller = Caller(
-            who["account"],
-            who["arn"],
-            who["user_id"],
-            who["access_key"],
-            service="cloudformation.amazonaws.com",
-            source_arn=self.id,
-        )
+        who = Caller(**self.caller) if self.caller else Caller.root(scope.account)
+        caller = replace(who, service="cloudformation.amazonaws.com", source_arn=self.id)
         return Call(scope, caller, self.endpoint)
 
 

@@ -8,7 +8,9 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
 from nightbus.delivery.targets.outcomes import failed
+from nightbus.delivery.targets.permission import may
 from nightbus.messaging.notification import Notification
+from nightbus.messaging.topic import PUBLISH
 
 
 async def place(matched: Matched, placing: Placing) -> str | None:
@@ -16,7 +18,7 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     topic = await placing.topics.find_arn(matched.target["Arn"])
     if topic is None or topic.fifo or not 0 < len(matched.input) <= topic.largest:
         return None
-    if not matched.target.get("RoleArn") and not topic.permits("events.amazonaws.com", matched.rule_arn):
+    if not may(topic.access, PUBLISH, matched.scope.account, matched.rule_arn, matched.target):
         return None
     notification = Notification(
         id=new_uuid(),

@@ -11,7 +11,8 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
 from nightbus.delivery.targets.outcomes import failed
-from nightbus.messaging.queue import queue_place, url_path
+from nightbus.delivery.targets.permission import may
+from nightbus.messaging.queue import SEND, queue_place, url_path
 from nightbus.messaging.queues import Incoming, PlainSending
 
 _TRACE = "AWSTraceHeader"
@@ -24,7 +25,7 @@ def open_plain(
     queue = placing.queues.known(target["Arn"])
     if queue is None or queue.fifo or _group(target):
         return None
-    if not target.get("RoleArn") and not placing.queues.permits(queue, "events.amazonaws.com", rule_arn):
+    if not may(queue.access, SEND, scope.account, rule_arn, target):
         return None
     return placing.queues.opened(placing.sending, queue, scope.account, now)
 
@@ -34,10 +35,7 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     queue = await placing.queues.find_arn(matched.target["Arn"])
     if (
         queue is None
-        or not (
-            matched.target.get("RoleArn")
-            or placing.queues.permits(queue, "events.amazonaws.com", matched.rule_arn)
-        )
+        or not may(queue.access, SEND, matched.scope.account, matched.rule_arn, matched.target)
         or len(matched.input) > queue.largest
         or (queue.fifo and not _fits(matched, queue.content_based))
     ):

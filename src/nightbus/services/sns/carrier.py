@@ -17,6 +17,7 @@ from nightbus.messaging.mail_server import MailRefused, MailServer
 from nightbus.messaging.notification import Notification, envelope, lambda_event, signed_text
 from nightbus.messaging.queues import Sending
 from nightbus.messaging.topic import Subscription, Topic
+from nightbus.messaging.topics import SERVICE
 from nightbus.services.context import Platform
 from nightbus.services.sns.http import Refused, post
 from nightbus.services.sns.mail import notification_mail, question_mail
@@ -134,7 +135,7 @@ class Carrier:
         self, topic: Topic, subscription: Subscription, notification: Notification, request_id: str
     ) -> None:
         _, _, _, region, account, *_ = subscription.endpoint.split(":")
-        caller = Caller.for_service(topic.scope.account, "sns.amazonaws.com", topic.arn)
+        caller = Caller.for_service(topic.scope.account, SERVICE, topic.arn)
         scope = Scope(account, region)
         call = Call(scope, caller, self._platform.endpoint, request_id, notification.trace)
         signature = await self._platform.topics.sign(topic, notification, "lambda")

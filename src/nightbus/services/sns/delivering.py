@@ -15,9 +15,10 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_request_id
 from nightbus.delivery.causes import brought
 from nightbus.messaging.notification import Notification
+from nightbus.messaging.queue import SEND
 from nightbus.messaging.queues import Incoming, Sending
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, topic_arn
-from nightbus.messaging.topics import DELIVERIES
+from nightbus.messaging.topics import DELIVERIES, SERVICE
 from nightbus.services.context import Platform
 from nightbus.services.sns.carrier import HTTP, MAIL, Carrier, Failure
 from nightbus.services.sns.http import without_secret
@@ -175,7 +176,7 @@ class Deliveries:
         arn = subscription.dead_letter_queue
         queues = self._platform.queues
         queue = await queues.find_arn(arn) if arn is not None else None
-        if queue is None or not queues.permits(queue, "sns.amazonaws.com", topic.arn):
+        if queue is None or not queue.access.admits(SERVICE, topic.arn, SEND):
             why = (
                 "no dead-letter queue" if queue is None else f"{arn} does not permit the topic to send to it"
             )

@@ -25,6 +25,10 @@ def attributes_named() -> Iterator[None]:
         raise invalid(f"Attributes Reason: {error.message.removeprefix(_PREFIX)}") from None
 
 
+def not_authorized(why: str) -> AwsError:
+    return AwsError("AuthorizationError", why, 403)
+
+
 def no_topic() -> AwsError:
     return AwsError("NotFound", "Topic does not exist", 404)
 

@@ -31,7 +31,7 @@ async def add_permission(
     for action in action_name:
         if action not in _ACTIONS:
             raise invalid("Policy statement action out of service scope!")
-    scope, _ = await topic_record(ctx, topic_arn)
+    scope, _ = await topic_record(ctx, topic_arn, "SNS:AddPermission")
 
     def changed(record: Record) -> dict[str, Any]:
         policy = _policy(record, topic_arn, scope.account)
@@ -53,7 +53,7 @@ async def add_permission(
 
 async def remove_permission(ctx: Context, *, topic_arn: str, label: str) -> None:
     """A label that is not there is removed as well, as on AWS."""
-    scope, _ = await topic_record(ctx, topic_arn)
+    scope, _ = await topic_record(ctx, topic_arn, "SNS:RemovePermission")
 
     def changed(record: Record) -> dict[str, Any]:
         policy = _policy(record, topic_arn, scope.account)

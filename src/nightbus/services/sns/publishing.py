@@ -16,9 +16,9 @@ from nightbus.bus.json_text import parse_json
 from nightbus.delivery.causes import sent
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queues import Accepted, Sending
-from nightbus.messaging.topic import Topic, topic_place
+from nightbus.messaging.topic import PUBLISH, Topic, topic_place
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import invalid, no_topic
+from nightbus.services.sns.errors import invalid, no_topic, not_authorized
 
 _MOST_ENTRIES = 10
 _LONGEST_SUBJECT = 100
@@ -112,10 +112,9 @@ async def _topic(ctx: Context, arn: str | None) -> Topic:
     topic = await ctx.platform.topics.find_arn(arn)
     if topic is None:
         raise no_topic()
-    caller = ctx.caller
-    if caller.service and not topic.permits(caller.service, caller.source_arn):
-        text = f"{caller.service} is not authorized to perform: SNS:Publish on resource: {topic.arn}"
-        raise AwsError("AuthorizationError", text, 403)
+    why = topic.access.refusal(ctx.caller, PUBLISH)
+    if why:
+        raise not_authorized(why)
     return topic
 
 

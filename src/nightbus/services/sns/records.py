@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
-from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, topic_arn, topic_place
+from nightbus.aws.resource_policy import Values
+from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_arn, topic_place
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import invalid, no_subscription, no_topic
+from nightbus.services.sns.errors import invalid, no_subscription, no_topic, not_authorized
 from nightbus.store.interface import Conflict, PutRecord, Record
 
 Value = dict[str, Any]
 
 
-async def topic_record(ctx: Context, arn: str) -> tuple[Scope, Record]:
-    """Raises AwsError InvalidParameter, NotFound."""
+async def topic_record(
+    ctx: Context, arn: str, action: str = "", values: Mapping[str, Values] | None = None
+) -> tuple[Scope, Record]:
+    """For an action that the topic's policy may allow to others, with condition keys of its own or without.
+
+    Without an action nobody is asked. Raises AwsError InvalidParameter, NotFound, AuthorizationError.
+    """
     place = topic_place(arn)
     if place is None:
         raise invalid("TopicArn")
     record = await ctx.store.get(place[0], TOPIC, place[1])
     if record is None:
         raise no_topic()
+    if action:
+        why = Topic.of(place[0], record, ()).access.refusal(ctx.caller, action, values)
+        if why:
+            raise not_authorized(why)
     return place[0], record
 
 

@@ -9,6 +9,7 @@ from nightbus.messaging.topic import BODY_SCOPE
 from nightbus.services.context import Context
 from nightbus.services.sns.carrier import HTTP
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE
+from nightbus.services.sns.errors import not_authorized
 from nightbus.services.sns.records import change_subscription, subscription_record, topic_of, topic_record
 from nightbus.services.sns.retries import http_delivery
 from nightbus.services.sns.subscription_values import check_subscription_attribute
@@ -19,6 +20,7 @@ _REMOVED_WHEN_EMPTY = ("FilterPolicy", "RedrivePolicy", "DeliveryPolicy")
 
 async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) -> dict[str, Any]:
     scope, record = await subscription_record(ctx, subscription_arn)
+    _check_owner(ctx, record)
     value = record.value
     authenticated = value["protocol"] in CONFIRMED_AT_ONCE or value.get("authenticated")
     known = {
@@ -45,7 +47,8 @@ async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) ->
 async def set_subscription_attributes(
     ctx: Context, *, subscription_arn: str, attribute_name: str, attribute_value: str = ""
 ) -> None:
-    scope, _ = await subscription_record(ctx, subscription_arn)
+    scope, standing = await subscription_record(ctx, subscription_arn)
+    _check_owner(ctx, standing)
 
     def changed(record: Record) -> dict[str, Any]:
         attributes: dict[str, str] = dict(record.value["attributes"])
@@ -63,3 +66,9 @@ async def set_subscription_attributes(
         return {**record.value, "attributes": attributes}
 
     await change_subscription(ctx, subscription_arn, changed)
+
+
+def _check_owner(ctx: Context, subscription: Record) -> None:
+    """Whose the topic is, is not asked. Raises AwsError AuthorizationError."""
+    if ctx.caller.account != subscription.value["owner"]:
+        raise not_authorized("Not authorized to access this subscription")

@@ -20,7 +20,7 @@ from nightbus.messaging.topic import (
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_size
-from nightbus.services.sns.errors import attributes_named, invalid, invalid_token
+from nightbus.services.sns.errors import attributes_named, invalid, invalid_token, not_authorized
 from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, asking
 from nightbus.services.sns.records import (
     change_subscription,
@@ -45,7 +45,8 @@ async def subscribe(
     attributes: dict[str, str] | None = None,
     return_subscription_arn: bool = False,
 ) -> dict[str, Any]:
-    scope, topic = await topic_record(ctx, topic_arn)
+    asked = {"sns:protocol": protocol, "sns:endpoint": endpoint or ""}
+    scope, topic = await topic_record(ctx, topic_arn, "SNS:Subscribe", asked)
     given = {name: value for name, value in (attributes or {}).items() if value}
     check_endpoint(topic.key, protocol, endpoint or "", ctx.platform.mail is not None)
     check_size(protocol, int(topic.value["attributes"].get("MaximumMessageSize", 0)))
@@ -116,7 +117,7 @@ async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:
                 return  # as on AWS, a stack leaves what nobody confirmed to be forgotten
             text = "Cannot unsubscribe a subscription that is pending confirmation"
             raise invalid(f"SubscriptionArn Reason: {text}")
-        _check_may_end(ctx, subscription_arn, record)
+        _check_may_end(ctx, scope, subscription_arn, record)
         try:
             await ctx.store.commit(*await _ending(ctx, scope, record))
         except Conflict:
@@ -125,11 +126,14 @@ async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:
         return
 
 
-def _check_may_end(ctx: Context, arn: str, record: Record) -> None:
-    value = record.value
-    if not is_signed(ctx.caller) and (value["protocol"] in CONFIRMED_AT_ONCE or value.get("guarded")):
-        text = f"User: anonymous is not authorized to perform: SNS:Unsubscribe on resource: {arn}"
-        raise AwsError("AuthorizationError", text, 403)
+def _check_may_end(ctx: Context, scope: Scope, arn: str, record: Record) -> None:
+    """Where not everybody may who knows the ARN: the subscription's owner, and the topic's."""
+    value, signed = record.value, is_signed(ctx.caller)
+    if signed and ctx.caller.account in (value["owner"], scope.account):
+        return
+    if value["protocol"] in CONFIRMED_AT_ONCE or value.get("guarded"):
+        who = ctx.caller.arn if signed else "anonymous"
+        raise not_authorized(f"User: {who} is not authorized to perform: SNS:Unsubscribe on resource: {arn}")
 
 
 async def _ending(ctx: Context, scope: Scope, record: Record) -> list[Change]:
@@ -149,20 +153,28 @@ async def _ending(ctx: Context, scope: Scope, record: Record) -> list[Change]:
 
 
 async def list_subscriptions(ctx: Context, *, next_token: str | None = None) -> dict[str, Any]:
-    return _page(ctx.scope, await ctx.store.list(ctx.scope, SUBSCRIPTION), next_token)
+    """The caller's own, to others' topics too; those of others to his topics are not among them."""
+    found = [
+        (scope, record)
+        for scope in await ctx.store.scopes(SUBSCRIPTION)
+        if scope.region == ctx.region
+        for record in await ctx.store.list(scope, SUBSCRIPTION)
+        if record.value["owner"] == ctx.account
+    ]
+    return _page(sorted(found, key=lambda one: one[1].key), next_token)
 
 
 async def list_subscriptions_by_topic(
     ctx: Context, *, topic_arn: str, next_token: str | None = None
 ) -> dict[str, Any]:
-    scope, topic = await topic_record(ctx, topic_arn)
+    scope, topic = await topic_record(ctx, topic_arn, "SNS:ListSubscriptionsByTopic")
     records = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic.key))
-    return _page(scope, records, next_token)
+    return _page([(scope, record) for record in records], next_token)
 
 
-def _page(scope: Scope, records: list[Record], token: str | None) -> dict[str, Any]:
-    chosen, following = page(records, lambda record: record.key, _PAGE, token, invalid_token())
-    return {"Subscriptions": [_shown(scope, record) for record in chosen], "NextToken": following}
+def _page(found: list[tuple[Scope, Record]], token: str | None) -> dict[str, Any]:
+    chosen, following = page(found, lambda one: one[1].key, _PAGE, token, invalid_token())
+    return {"Subscriptions": [_shown(*one) for one in chosen], "NextToken": following}
 
 
 def _shown(scope: Scope, record: Record) -> dict[str, str]:

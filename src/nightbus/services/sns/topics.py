@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from nightbus.aws.errors import not_supported
+from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import page
 from nightbus.messaging.deduplication import log_of
@@ -18,7 +18,6 @@ from nightbus.messaging.topic import (
     Topic,
     subscription_key,
     topic_arn,
-    topic_place,
 )
 from nightbus.services.context import Context
 from nightbus.services.sns.endpoints import check_size
@@ -84,13 +83,13 @@ async def _check_same(
 
 async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
     """A topic that is not there is deleted as well; its subscriptions go with it."""
-    place = topic_place(topic_arn)
-    if place is None:
-        raise invalid("TopicArn")
-    scope, name = place
-    record = await ctx.store.get(scope, TOPIC, name)
-    if record is None:
-        return
+    try:
+        scope, record = await topic_record(ctx, topic_arn, "SNS:DeleteTopic")
+    except AwsError as error:
+        if error.code == "NotFound":
+            return
+        raise
+    name = record.key
     subscriptions = [
         DeleteRecord(scope, kind, one.key)
         for kind in (SUBSCRIPTION, ENDED)
@@ -114,7 +113,7 @@ async def list_topics(ctx: Context, *, next_token: str | None = None) -> dict[st
 
 
 async def get_topic_attributes(ctx: Context, *, topic_arn: str) -> dict[str, Any]:
-    scope, record = await topic_record(ctx, topic_arn)
+    scope, record = await topic_record(ctx, topic_arn, "SNS:GetTopicAttributes")
     subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(record.key))
     confirmed = sum(one.value["confirmed"] for one in subscriptions)
     fifo = record.key.endswith(FIFO_SUFFIX)
@@ -172,6 +171,6 @@ async def set_topic_attributes(
             del attributes[attribute_name]
         return {**record.value, "attributes": attributes}
 
-    scope, topic = await topic_record(ctx, topic_arn)
+    scope, topic = await topic_record(ctx, topic_arn, "SNS:SetTopicAttributes")
     subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic.key))
     await change_topic(ctx, topic_arn, changed)

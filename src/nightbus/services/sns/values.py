@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from nightbus.aws.errors import not_supported
+from nightbus.aws.resource_policy import is_readable
 from nightbus.services.sns.delivery_policies import check_topic_policy
 from nightbus.services.sns.errors import invalid
 
@@ -23,8 +24,8 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
         if len(value) > _LONGEST_NAME or (value and not value.isprintable()):
             raise invalid("DisplayName")
     elif name == "Policy":
-        if value:
-            json_object(name, value)
+        if value and not is_readable(json_object(name, value)):
+            raise invalid("Policy Error: null")
     elif name == "DeliveryPolicy":
         if value:
             check_topic_policy(json_object(name, value))

@@ -8,7 +8,7 @@ from nightbus.aws.calls import Scope
 from nightbus.messaging.queue import Queue, queue_arn
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import unknown_attribute
-from nightbus.services.sqs.places import queue_record
+from nightbus.services.sqs.places import queue_record, shared_record
 from nightbus.services.sqs.queues import defaults_of
 from nightbus.services.sqs.records import change_record
 from nightbus.services.sqs.redrive import check_redrive
@@ -34,7 +34,7 @@ _COMPUTED = frozenset(
 async def get_queue_attributes(
     ctx: Context, *, queue_url: str, attribute_names: list[str] | None = None
 ) -> dict[str, Any]:
-    scope, record = await queue_record(ctx, queue_url)
+    scope, record = await shared_record(ctx, queue_url, "sqs:getqueueattributes")
     names = attribute_names or []
     for name in names:
         if name != "All" and name not in _SETTABLE | _COMPUTED:
@@ -61,7 +61,7 @@ async def _computed(ctx: Context, scope: Scope, record: Record) -> dict[str, str
 
 
 async def set_queue_attributes(ctx: Context, *, queue_url: str, attributes: dict[str, str]) -> None:
-    scope, record = await queue_record(ctx, queue_url)
+    scope, record = await queue_record(ctx, queue_url, "sqs:setqueueattributes")
     for name in attributes:
         if name not in _SETTABLE:
             raise unknown_attribute(name)
@@ -73,4 +73,4 @@ async def set_queue_attributes(ctx: Context, *, queue_url: str, attributes: dict
         values = new_value(record.key, record.value["attributes"], attributes)
         return {**record.value, "attributes": values, "modified": ctx.now_ms() // 1000}
 
-    await change_record(ctx, queue_url, changed)
+    await change_record(ctx, queue_url, "sqs:setqueueattributes", changed)

@@ -14,7 +14,7 @@ from nightbus.store.interface import Change
 
 async def delete_message(ctx: Context, *, queue_url: str, receipt_handle: str) -> None:
     """An older handle of the message deletes it as well, and one of a message that is gone does no harm."""
-    queue = await find_queue(ctx, queue_url)
+    queue = await find_queue(ctx, queue_url, "sqs:deletemessage")
     receipt = receipt_of(ctx, queue, receipt_handle)
     await ctx.store.commit(ctx.platform.queues.delete(receipt.item))
 
@@ -22,7 +22,7 @@ async def delete_message(ctx: Context, *, queue_url: str, receipt_handle: str) -
 async def delete_message_batch(
     ctx: Context, *, queue_url: str, entries: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    queue = await find_queue(ctx, queue_url)
+    queue = await find_queue(ctx, queue_url, "sqs:deletemessage")
     check_entries(entries, "DeleteMessageBatchRequestEntry")
     changes: list[Change] = []
     successful, failed = [], []

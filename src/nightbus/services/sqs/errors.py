@@ -9,6 +9,16 @@ def no_such_queue() -> AwsError:
     return AwsError("QueueDoesNotExist", "The specified queue does not exist.")
 
 
+def hidden_queue() -> AwsError:
+    return AwsError(
+        "QueueDoesNotExist", "The specified queue does not exist or you do not have access to it."
+    )
+
+
+def access_denied(why: str) -> AwsError:
+    return AwsError("AccessDenied", why, 403)
+
+
 def invalid_parameter(message: str) -> AwsError:
     return AwsError("InvalidParameterValue", message)
 

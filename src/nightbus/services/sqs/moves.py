@@ -18,10 +18,10 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.messaging.message import Message, decode
-from nightbus.messaging.queue import KIND, Queue
+from nightbus.messaging.queue import KIND, SEND, Queue
 from nightbus.messaging.queues import moved_to
 from nightbus.services.context import Context, Platform
-from nightbus.services.sqs.errors import invalid_parameter, out_of_range
+from nightbus.services.sqs.errors import access_denied, invalid_parameter, out_of_range
 from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record
 
 log = logging.getLogger("nightbus.sqs")
@@ -44,11 +44,11 @@ async def start_message_move_task(
     rate = max_number_of_messages_per_second
     if rate is not None and not 1 <= rate <= _FASTEST:
         raise out_of_range(rate, "MaxNumberOfMessagesPerSecond", 1, _FASTEST)
-    source = await _queue(ctx, source_arn, "SourceArn")
+    source = await _queue(ctx, source_arn, "SourceArn", "sqs:startmessagemovetask")
     if not await _is_dead_letter_queue(ctx, source):
         raise invalid_parameter("Source queue must be configured as a Dead Letter Queue.")
     if destination_arn is not None:
-        destination = await _queue(ctx, destination_arn, "DestinationArn")
+        destination = await _queue(ctx, destination_arn, "DestinationArn", SEND)
         if destination.fifo != source.fifo:
             raise invalid_parameter("Source and destination must be queues of the same type.")
     if await _running(ctx, source_arn) is not None:
@@ -72,12 +72,19 @@ async def start_message_move_task(
     return {"TaskHandle": _handle(key)}
 
 
-async def _queue(ctx: Context, arn: str, parameter: str) -> Queue:
+async def _queue(ctx: Context, arn: str, parameter: str, action: str) -> Queue:
     queue = await ctx.platform.queues.find_arn(arn)
     if queue is None or queue.scope != ctx.scope:
         text = f"The resource that you specified for the {parameter} parameter doesn't exist."
         raise AwsError("ResourceNotFoundException", text, 404)
+    _check_may(ctx, queue, action)
     return queue
+
+
+def _check_may(ctx: Context, queue: Queue, action: str) -> None:
+    why = queue.access.refusal(ctx.caller, action)
+    if why:
+        raise access_denied(why)
 
 
 async def _is_dead_letter_queue(ctx: Context, queue: Queue) -> bool:
@@ -103,6 +110,9 @@ async def cancel_message_move_task(ctx: Context, *, task_handle: str) -> dict[st
         record = await ctx.store.get(ctx.scope, TASK, key)
         if record is None:
             raise AwsError("ResourceNotFoundException", "Task does not exist.", 404)
+        source = await ctx.platform.queues.find_arn(record.value["source"])
+        if source is not None:
+            _check_may(ctx, source, "sqs:cancelmessagemovetask")
         if record.value["status"] != "RUNNING":
             raise AwsError("UnsupportedOperation", "Only active tasks can be cancelled.")
         value = {**record.value, "status": "CANCELLING"}
@@ -123,7 +133,7 @@ def _task_key(handle: str) -> str:
 async def list_message_move_tasks(ctx: Context, *, source_arn: str, max_results: int = 1) -> dict[str, Any]:
     if not 1 <= max_results <= _MOST_SHOWN:
         raise out_of_range(max_results, "MaxResults", 1, _MOST_SHOWN)
-    await _queue(ctx, source_arn, "SourceArn")
+    await _queue(ctx, source_arn, "SourceArn", "sqs:listmessagemovetasks")
     tasks = await ctx.store.list(ctx.scope, TASK, prefix=f"{source_arn}|")
     return {"Results": [_shown(task) for task in reversed(tasks)][:max_results]}
 

@@ -30,7 +30,7 @@ async def add_permission(
     ctx: Context, *, queue_url: str, label: str, aws_account_ids: list[str], actions: list[str]
 ) -> None:
     _check(label, aws_account_ids, actions)
-    scope, _ = await queue_record(ctx, queue_url)
+    scope, _ = await queue_record(ctx, queue_url, "sqs:addpermission")
 
     def changed(record: Record) -> dict[str, Any]:
         policy = _policy(record, queue_arn(scope, record.key))
@@ -47,7 +47,7 @@ async def add_permission(
         )
         return _with_policy(record, policy)
 
-    await change_record(ctx, queue_url, changed)
+    await change_record(ctx, queue_url, "sqs:addpermission", changed)
 
 
 def _one_or_all(values: list[str]) -> str | list[str]:
@@ -84,7 +84,7 @@ async def remove_permission(ctx: Context, *, queue_url: str, label: str) -> None
             )
         return _with_policy(record, {**policy, "Statement": kept})
 
-    await change_record(ctx, queue_url, changed)
+    await change_record(ctx, queue_url, "sqs:removepermission", changed)
 
 
 def _policy(record: Record, arn: str) -> dict[str, Any]:

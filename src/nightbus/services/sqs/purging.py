@@ -5,14 +5,14 @@ from __future__ import annotations
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.services.context import Context
-from nightbus.services.sqs.places import queue_record
+from nightbus.services.sqs.places import shared_record
 from nightbus.store.interface import Conflict, PutRecord, TrimQueue
 
 _EVERY_MS = 60_000
 
 
 async def purge_queue(ctx: Context, *, queue_url: str) -> None:
-    scope, record = await queue_record(ctx, queue_url)
+    scope, record = await shared_record(ctx, queue_url, "sqs:purgequeue")
     now = ctx.now_ms()
     if record.value["purged"] <= now < record.value["purged"] + _EVERY_MS:
         raise _in_progress(record.key)

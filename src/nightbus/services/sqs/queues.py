@@ -12,8 +12,8 @@ from nightbus.aws.pagination import page
 from nightbus.messaging.deduplication import log_of
 from nightbus.messaging.queue import DEFAULTS, FIFO_SUFFIX, KIND, Queue
 from nightbus.services.context import Context
-from nightbus.services.sqs.errors import invalid_parameter, invalid_token, no_such_queue, out_of_range
-from nightbus.services.sqs.places import find_queue, place_of, queue_url
+from nightbus.services.sqs.errors import invalid_parameter, invalid_token, out_of_range
+from nightbus.services.sqs.places import check_named, find_queue, queue_record, queue_url
 from nightbus.services.sqs.redrive import check_redrive
 from nightbus.services.sqs.tags import check_tags
 from nightbus.services.sqs.values import new_value
@@ -85,11 +85,8 @@ async def _check_same(ctx: Context, name: str, values: dict[str, str]) -> None:
 
 
 async def delete_queue(ctx: Context, *, queue_url: str) -> None:
-    scope, name = place_of(ctx, queue_url)
-    record = await ctx.store.get(scope, KIND, name)
-    if record is None:
-        raise no_such_queue()
-    queue = Queue.of(scope, record)
+    scope, record = await queue_record(ctx, queue_url, "sqs:deletequeue")
+    name, queue = record.key, Queue.of(scope, record)
     await ctx.store.commit(
         DeleteRecord(scope, KIND, name),
         TrimQueue(scope, queue.queue),
@@ -102,8 +99,7 @@ async def get_queue_url(
     ctx: Context, *, queue_name: str, queue_owner_aws_account_id: str | None = None
 ) -> dict[str, Any]:
     scope = Scope(queue_owner_aws_account_id or ctx.account, ctx.region)
-    if await ctx.platform.queues.find(scope, queue_name) is None:
-        raise no_such_queue()
+    await check_named(ctx, scope, queue_name, "sqs:getqueueurl")
     return {"QueueUrl": queue_url(ctx, scope, queue_name)}
 
 
@@ -116,7 +112,7 @@ async def list_queues(
 ) -> dict[str, Any]:
     _check_page(max_results)
     records = await ctx.store.list(ctx.scope, KIND, prefix=queue_name_prefix)
-    urls, token = _page(ctx, records, max_results, next_token)
+    urls, token = _page(ctx, ctx.scope, records, max_results, next_token)
     return {"QueueUrls": urls or None, "NextToken": token}
 
 
@@ -124,13 +120,13 @@ async def list_dead_letter_source_queues(
     ctx: Context, *, queue_url: str, next_token: str | None = None, max_results: int | None = None
 ) -> dict[str, Any]:
     _check_page(max_results)
-    dead = await find_queue(ctx, queue_url)
+    dead = await find_queue(ctx, queue_url, "sqs:listdeadlettersourcequeues")
     sources = [
         record
         for record in await ctx.store.list(dead.scope, KIND)
         if (redrive := Queue.of(dead.scope, record).redrive) is not None and redrive.arn == dead.arn
     ]
-    urls, token = _page(ctx, sources, max_results, next_token)
+    urls, token = _page(ctx, dead.scope, sources, max_results, next_token)
     return {"queueUrls": urls, "NextToken": token}
 
 
@@ -140,11 +136,11 @@ def _check_page(limit: int | None) -> None:
 
 
 def _page(
-    ctx: Context, records: list[Record], limit: int | None, token: str | None
+    ctx: Context, scope: Scope, records: list[Record], limit: int | None, token: str | None
 ) -> tuple[list[str], str | None]:
     """Without a limit the first thousand, and no token: so says AWS."""
     chosen, following = page(records, lambda record: record.key, limit or _PAGE, token, invalid_token())
-    urls = [queue_url(ctx, ctx.scope, record.key) for record in chosen]
+    urls = [queue_url(ctx, scope, record.key) for record in chosen]
     return urls, following if limit is not None else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.message import Message
-from nightbus.messaging.queue import Queue
+from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.messaging.queues import Received
 from nightbus.messaging.receipts import Receipt, write_receipt
 from nightbus.services.context import Context
@@ -46,7 +46,7 @@ async def receive_message(
     wait_time_seconds: int | None = None,
     receive_request_attempt_id: str | None = None,
 ) -> dict[str, Any]:
-    queue = await find_queue(ctx, queue_url)
+    queue = await find_queue(ctx, queue_url, RECEIVE)
     _check(queue, max_number_of_messages, visibility_timeout, wait_time_seconds, receive_request_attempt_id)
     wanted = _system_names([*(attribute_names or ()), *(message_system_attribute_names or ())])
     visibility = queue.visibility_ms if visibility_timeout is None else visibility_timeout * 1000

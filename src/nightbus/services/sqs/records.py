@@ -11,10 +11,12 @@ from nightbus.services.sqs.places import queue_record
 from nightbus.store.interface import Conflict, PutRecord, Record
 
 
-async def change_record(ctx: Context, url: str, change: Callable[[Record], dict[str, Any]]) -> None:
+async def change_record(
+    ctx: Context, url: str, action: str, change: Callable[[Record], dict[str, Any]]
+) -> None:
     """`change` gives the record's new value; it is asked again when another call was faster."""
     while True:
-        scope, record = await queue_record(ctx, url)
+        scope, record = await queue_record(ctx, url, action)
         value = change(record)
         try:
             await ctx.store.commit(PutRecord(scope, KIND, record.key, value, record.revision))

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.causes import sent
-from nightbus.messaging.queue import Queue
+from nightbus.messaging.queue import SEND, Queue
 from nightbus.messaging.queues import Accepted, Incoming, Sending
 from nightbus.services.context import Context
 from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
@@ -44,8 +44,7 @@ async def send_message(
     message_deduplication_id: str | None = None,
     message_group_id: str | None = None,
 ) -> dict[str, Any]:
-    queue = await find_queue(ctx, queue_url)
-    _authorize(ctx, queue, queue_url)
+    queue = await find_queue(ctx, queue_url, SEND)
     entry = {
         "MessageBody": message_body,
         "DelaySeconds": delay_seconds,
@@ -65,7 +64,7 @@ async def send_message(
 async def send_message_batch(
     ctx: Context, *, queue_url: str, entries: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    queue = await find_queue(ctx, queue_url)
+    queue = await find_queue(ctx, queue_url, SEND)
     check_entries(entries, "SendMessageBatchRequestEntry")
     _check_fifo(queue, entries)
     total = sum(given_size(entry["MessageBody"], entry.get("MessageAttributes") or {}) for entry in entries)
@@ -99,13 +98,6 @@ def _check_fifo(queue: Queue, entries: list[dict[str, Any]]) -> None:
             raise invalid_parameter("The request must contain the parameter MessageGroupId.")
         if entry.get("MessageDeduplicationId") is None and not queue.content_based:
             raise invalid_parameter(_NO_DEDUPLICATION)
-
-
-def _authorize(ctx: Context, queue: Queue, url: str) -> None:
-    """An AWS service needs the queue's permission. Raises AwsError AccessDenied."""
-    caller = ctx.caller
-    if caller.service and not ctx.platform.queues.permits(queue, caller.service, caller.source_arn):
-        raise AwsError("AccessDenied", f"Access to the resource {url} is denied.", 403)
 
 
 def _sender(ctx: Context) -> str:

@@ -24,7 +24,7 @@ async def tag_queue(ctx: Context, *, queue_url: str, tags: dict[str, str]) -> No
         check_tags(record.key, merged)
         return {**record.value, "tags": merged}
 
-    await change_record(ctx, queue_url, changed)
+    await change_record(ctx, queue_url, "sqs:tagqueue", changed)
 
 
 async def untag_queue(ctx: Context, *, queue_url: str, tag_keys: list[str]) -> None:
@@ -32,9 +32,9 @@ async def untag_queue(ctx: Context, *, queue_url: str, tag_keys: list[str]) -> N
         kept = {key: value for key, value in record.value["tags"].items() if key not in tag_keys}
         return {**record.value, "tags": kept}
 
-    await change_record(ctx, queue_url, changed)
+    await change_record(ctx, queue_url, "sqs:untagqueue", changed)
 
 
 async def list_queue_tags(ctx: Context, *, queue_url: str) -> dict[str, Any]:
-    _, record = await queue_record(ctx, queue_url)
+    _, record = await queue_record(ctx, queue_url, "sqs:listqueuetags")
     return {"Tags": record.value["tags"] or None}

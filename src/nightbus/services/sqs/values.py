@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.resource_policy import is_readable
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
 from nightbus.services.sqs.errors import (
     invalid_attribute,
@@ -97,7 +98,7 @@ def _checked(name: str, value: str, fifo: bool) -> str:
 
 def _check_policy(text: str) -> None:
     value = _object(text)
-    if value is None or not isinstance(value.get("Statement"), list | dict):
+    if value is None or not isinstance(value.get("Statement"), list | dict) or not is_readable(value):
         raise invalid_attribute("Policy")
 
 

@@ -12,19 +12,21 @@ from nightbus.services.sqs.errors import invalid_value, missing_parameter
 from nightbus.services.sqs.handles import receipt_of
 from nightbus.services.sqs.places import find_queue
 
+_ACTION = "sqs:changemessagevisibility"
 _LONGEST = 43_200
 
 
 async def change_message_visibility(
     ctx: Context, *, queue_url: str, receipt_handle: str, visibility_timeout: int
 ) -> None:
-    _change(ctx, await find_queue(ctx, queue_url), receipt_handle, visibility_timeout)
+    queue = await find_queue(ctx, queue_url, _ACTION)
+    _change(ctx, queue, receipt_handle, visibility_timeout)
 
 
 async def change_message_visibility_batch(
     ctx: Context, *, queue_url: str, entries: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    queue = await find_queue(ctx, queue_url)
+    queue = await find_queue(ctx, queue_url, _ACTION)
     check_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
     successful, failed = [], []
     for entry in entries:

@@ -1,0 +1,19 @@
+"""May a rule reach its queue or topic? EventBridge needs the resource's word, a target's role of the same account none.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nightbus.delivery.buses import SERVICE, caller_for_rule
+from nightbus.messaging.access import Access
+
+
+def may(access: Access, action: str, account: str, rule_arn: str, target: dict[str, Any]) -> bool:
+    """`account` is the rule's."""
+    role = target.get("RoleArn")
+    if not role:
+        return access.admits(SERVICE, rule_arn, action)
+    return access.is_open_to(account) or not access.refusal(caller_for_rule(account, rule_arn, role), action)
