@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from aws_refusals import code_and_status, refusal
+from function_rig import zip_of
 from lambda_rig import trust
 from waiting import wait_for
 
@@ -332,3 +333,29 @@ def test_a_targets_role_needs_no_policy_in_its_own_account_but_a_deny_stops_it(
     assert not arrives()
     shared.rule({**DENY, "Principal": {"AWS": f"{role}s"}, "Action": "sqs:SendMessage"})
     assert arrives()
+
+
+def test_a_function_is_fed_by_anothers_queue_if_its_role_may(client: Client, shared: Shared) -> None:
+    name, functions = shared.name, client("lambda", account=GUEST)
+    role = client("iam", account=GUEST).create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
+    )["Role"]["Arn"]
+    functions.create_function(
+        FunctionName=name, Role=role, Runtime="python3.11", Handler="app.handler",
+        Code={"ZipFile": zip_of({"app.py": "def handler(event, context):\n    return None\n"})},
+    )  # fmt: skip
+    wanted = {"FunctionName": name, "EventSourceArn": shared.arn}
+    code, status, text = refusal(functions.create_event_source_mapping, **wanted)
+    assert (code, status) == ("InvalidParameterValueException", 400)
+    assert text == "The provided execution role does not have permissions to call ReceiveMessage on SQS"
+    actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    shared.rule({**ALLOW, "Principal": {"AWS": role}, "Action": actions})
+    functions.create_event_source_mapping(**wanted)
+    shared.owner.send_message(QueueUrl=shared.url, MessageBody="m")
+
+    def is_done() -> bool:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = shared.owner.get_queue_attributes(QueueUrl=shared.url, AttributeNames=names)["Attributes"]
+        return set(found.values()) == {"0"}
+
+    wait_for(is_done)

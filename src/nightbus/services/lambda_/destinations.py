@@ -9,13 +9,14 @@ from typing import Any
 import orjson
 
 from nightbus.aws.arn import Arn
-from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.interface import InvokeResult
 from nightbus.messaging.queue import url_path
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.queue import QueuedInvocation
+from nightbus.services.lambda_.role_session import role_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +123,7 @@ def error_told(result: InvokeResult) -> dict[str, str]:
 def _call(platform: Platform, arn: Arn, outcome: Outcome) -> Call:
     """Lambda calls a destination under the function's own role; the invocation is the parent of what follows."""
     invocation = outcome.invocation
-    account, role = invocation.account, outcome.role.rsplit("/", 1)[-1]
-    caller = Caller(account, f"arn:aws:sts::{account}:assumed-role/{role}/{invocation.name}", "")
+    caller = role_session(invocation.account, outcome.role, invocation.name)
     trace = for_invocation(invocation.trace, invocation.request_id, platform.clock.now_ms())
     return Call(Scope(arn.account, arn.region), caller, platform.endpoint, trace=trace)
 

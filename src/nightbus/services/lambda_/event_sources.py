@@ -10,9 +10,9 @@ from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_uuid
-from nightbus.messaging.queue import Queue
+from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, no_function, no_resource
+from nightbus.services.lambda_.errors import conflict, invalid, no_function, no_resource
 from nightbus.services.lambda_.event_source_settings import (
     CHANGES,
     DEFAULTS,
@@ -23,6 +23,7 @@ from nightbus.services.lambda_.event_source_settings import (
 )
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_version
+from nightbus.services.lambda_.role_session import role_session
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import SYSTEM, Change, Conflict, DeleteRecord, Enqueue, PutRecord, Record
 
@@ -164,6 +165,9 @@ async def _queue(ctx: Context, source: str, operation: str) -> Queue:
 
 async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str, Any]) -> None:
     _, version = await require_version(ctx, ref)
+    role = role_session(ctx.account, version["config"]["Role"], ref.name)
+    if queue.access.refusal(role, RECEIVE):
+        raise invalid("The provided execution role does not have permissions to call ReceiveMessage on SQS")
     check(config, queue, version["config"]["Timeout"])
 
 

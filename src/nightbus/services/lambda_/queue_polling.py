@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.bus.patterns import Pattern
 from nightbus.messaging.queue import queue_place, url_path
@@ -25,6 +25,7 @@ from nightbus.services.lambda_.event_source_settings import CHANGES, EVENT_SOURC
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.queue_batches import batches, done, is_wanted, record_of
 from nightbus.services.lambda_.queue_notes import QueueNotes
+from nightbus.services.lambda_.role_session import role_session
 from nightbus.services.lambda_.running import Runnable, find_runnable, run
 from nightbus.store.interface import SYSTEM, Acknowledge, Record
 
@@ -223,7 +224,6 @@ class _Poller:
         return self._platform.endpoint + self._mapping.url_path
 
     def _call(self, runnable: Runnable) -> Call:
-        account = self._mapping.scope.account
-        role = runnable.version["config"]["Role"].rsplit("/", 1)[-1]
-        session = f"arn:aws:sts::{account}:assumed-role/{role}/{self._mapping.ref.name}"
-        return Call(self._mapping.scope, Caller(account, session, ""), self._platform.endpoint)
+        role, name = runnable.version["config"]["Role"], self._mapping.ref.name
+        session = role_session(self._mapping.scope.account, role, name)
+        return Call(self._mapping.scope, session, self._platform.endpoint)
