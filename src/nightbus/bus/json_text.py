@@ -18,17 +18,21 @@ from nightbus.bus.numbers import LossyNumber, parse_number
 LONGEST_INTEGER = 4_000
 # A quote, or an escape, which is kept.
 _QUOTES = re.compile(r'(\\.)|"')
-# Deeper than any real event, and safely within the interpreter's stack when the event is written again.
-DEEPEST = 512
+# PutEvents processes so many levels of a Detail, as AWS documents it; the event around it is one more.
+DEEPEST = 1_000
+# Python frames and the like that reading and writing such an event takes, which are more than Python allows unasked.
+RECURSION = 5_000
+# orjson reads 1,024 levels and writes 254.
+_DEEPEST_WRITTEN = 254
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text; ValueError when it is none, or nested more than 512 levels deep."""
+    """The value of a JSON text; ValueError when it is none, or deeper than any event."""
     try:
         value = json.loads(text, parse_float=parse_number, parse_int=_integer, parse_constant=_refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if text.count("[") + text.count("{") > DEEPEST and _depth(value) > DEEPEST:
+    if _is_deeper(text, value, DEEPEST + 1):
         raise ValueError("nested too deeply")
     return value
 
@@ -57,7 +61,7 @@ def compact_object(text: str) -> bytes | None:
     Most texts take the short way: what orjson reads and writes again without touching a number is what the exact way
     gives.
     """
-    if len(text) <= 2 * DEEPEST or text.count("[") + text.count("{") <= DEEPEST:
+    if len(text) <= 2 * _DEEPEST_WRITTEN or text.count("[") + text.count("{") <= _DEEPEST_WRITTEN:
         try:
             value = orjson.loads(text)
         except ValueError:  # malformed, or one of the rarities that only the exact way takes
@@ -68,8 +72,10 @@ def compact_object(text: str) -> bytes | None:
                 return written
     try:
         exact = parse_json(text)
-        return write_json(exact).encode() if isinstance(exact, dict) else None
-    except ValueError:
+        if not isinstance(exact, dict) or _is_deeper(text, exact, DEEPEST):
+            return None
+        return write_json(exact).encode()
+    except (ValueError, RecursionError):
         return None
 
 
@@ -91,11 +97,11 @@ def _write(value: Any, *, ascii_only: bool) -> str:
 def _write_exactly(value: Any, ascii_only: bool) -> str:
     if isinstance(value, LossyNumber):
         return value.text
-    if isinstance(value, dict):
-        members = (
+    if isinstance(value, dict):  # comprehensions, which unlike generators take no C stack at each level
+        members = [
             f"{json.dumps(key, ensure_ascii=ascii_only)}:{_write_exactly(item, ascii_only)}"
             for key, item in value.items()
-        )
+        ]
         return f"{{{','.join(members)}}}"
     if isinstance(value, list):
         return f"[{','.join([_write_exactly(item, ascii_only) for item in value])}]"
@@ -113,6 +119,10 @@ def _holds_lossy_number(value: Any) -> bool:
         elif isinstance(item, LossyNumber):
             return True
     return False
+
+
+def _is_deeper(text: str, value: Any, most: int) -> bool:
+    return text.count("[") + text.count("{") > most and _depth(value) > most
 
 
 def _depth(value: Any) -> int:

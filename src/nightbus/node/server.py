@@ -11,11 +11,13 @@ import errno
 import gc
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import uvicorn
 
+from nightbus.bus.json_text import RECURSION
 from nightbus.node.admin import Application
 from nightbus.node.http import HttpProtocol
 from nightbus.node.node import Node
@@ -71,6 +73,7 @@ def _why(settings: Settings, failure: OSError) -> str:
 
 async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:
     """Run a node until SIGINT or SIGTERM; `ready` is called when it answers. Raises FolderInUse."""
+    sys.setrecursionlimit(max(RECURSION, sys.getrecursionlimit()))
     node = Node(
         None if settings.memory else settings.data,
         settings.endpoint,
