@@ -141,13 +141,11 @@ def hand_on(client: Client, rule: str, source: str, target: str, account: str = 
     events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "bus", "Arn": target, **more}])
 
 
-@pytest.mark.parametrize("more", [{}, {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/hand-on"}])
-def test_a_rule_needs_the_other_bus_to_take_its_events(
-    client: Client, name: str, more: dict[str, Any]
-) -> None:
-    arn = make(client, name)
-    theirs = Listener(client, {"source": [name]}, bus=name, account=OTHER)
-    sqs = client("sqs")
+def dead_letters(
+    client: Client, name: str, region: str = "us-east-1"
+) -> tuple[str, Callable[[], dict[str, Any] | None]]:
+    """The ARN of a queue that EventBridge may send to, and what gives its next message."""
+    sqs = client("sqs", region=region)
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {
@@ -155,13 +153,23 @@ def test_a_rule_needs_the_other_bus_to_take_its_events(
         "Resource": queue,
     }  # fmt: skip
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [statement]})})
-    hand_on(client, name, name, arn, DeadLetterConfig={"Arn": queue}, **more)
-    (lost,) = put(client("events"), {**GOOD, "Source": name})
 
-    def letter() -> Any:
+    def letter() -> dict[str, Any] | None:
         reply = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
         return next(iter(reply.get("Messages", ())), None)
 
+    return queue, letter
+
+
+@pytest.mark.parametrize("more", [{}, {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/hand-on"}])
+def test_a_rule_needs_the_other_bus_to_take_its_events(
+    client: Client, name: str, more: dict[str, Any]
+) -> None:
+    arn = make(client, name)
+    theirs = Listener(client, {"source": [name]}, bus=name, account=OTHER)
+    queue, letter = dead_letters(client, name)
+    hand_on(client, name, name, arn, DeadLetterConfig={"Arn": queue}, **more)
+    (lost,) = put(client("events"), {**GOOD, "Source": name})
     found = wait_for(letter)
     assert json.loads(found["Body"])["id"] == lost["EventId"]
     assert found["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
@@ -193,3 +201,24 @@ def test_an_event_goes_to_one_other_bus_and_no_further(client: Client, name: str
     here.heard(1)
     put(client("events"), {**GOOD, "Source": name, "EventBusName": f"{name}-2", "Detail": '{"n": "near"}'})
     assert [one["detail"]["n"] for one in there.heard(1)] == ["near"]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize(
+    ("region", "code"),
+    [("us-east-1", "THIRD_ACCOUNT_HOP_DETECTED"), ("eu-west-1", "THIRD_REGION_HOP_DETECTED")],
+)
+def test_what_goes_no_further_is_a_dead_letter(
+    client: Client, name: str, region: str, code: str, whole: bool
+) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html lists both codes."""
+    second = make(client, f"{name}-2", account=ACCOUNT)
+    third = make(client, f"{name}-3", allow(), region=region)
+    queue, letter = dead_letters(client, name)
+    hand_on(client, f"{name}-b", name, third, bus=f"{name}-2", DeadLetterConfig={"Arn": queue})
+    hand_on(client, f"{name}-a", name, second, **({} if whole else {"InputPath": "$"}))
+    put(client("events"), {**GOOD, "Source": name})
+    found = wait_for(letter)
+    told = {key: value["StringValue"] for key, value in found["MessageAttributes"].items()}
+    assert (told["ERROR_CODE"], told["RETRY_ATTEMPTS"], told["TARGET_ARN"]) == (code, "0", third)
+    assert json.loads(found["Body"])["source"] == name

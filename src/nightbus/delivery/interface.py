@@ -101,6 +101,7 @@ class Delivery:
     trace: str = ""
     request_id: str = ""  # of the call that put the event, and
     invocation_id: str = ""  # of this delivery: only where its bus has a log
+    stays: bool = False  # the event came from another bus, and the target is a third one
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,6 @@ from nightbus.delivery.interface import (
     Delivered,
     Delivery,
     Event,
-    Failed,
     Matched,
     OpenPlain,
     Outcome,
@@ -329,23 +328,13 @@ class _Planned:
         placing: Placing,
         ids: Mapping[_Target, str],
     ) -> str | None:
-        """What the target calls the event; None when a delivery was queued instead, or when it goes no further."""
-        if target.is_bus and placing.forward is None:
-            self._end(scope, bus, event, target)
-            return None
+        """What the target calls the event; None when a delivery was queued instead, if only to fail at a third bus."""
         matched = self._matched(scope, bus, event, target, trace)
-        done = None if target.place is None else await target.place(matched, placing)
+        stays = target.is_bus and placing.forward is None
+        done = None if target.place is None or stays else await target.place(matched, placing)
         if done is None:
-            self._queue(self._delivery(matched, ids.get(target, "")))
+            self._queue(replace(self._delivery(matched, ids.get(target, "")), stays=stays))
         return done
-
-    def _end(self, scope: Scope, bus: _Bus, event: Event, target: _Target) -> None:
-        """An event that came from another bus goes to no third one, as on AWS; here it can be seen in its history."""
-        told = Failed("OneHop", "An event that came from another event bus is sent to no further one.", True)
-        matched = Matched(
-            scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, b"", False, ""
-        )
-        self._note(matched, told)
 
     def _note(self, matched: Matched, outcome: Outcome) -> None:
         entry = outcome_entry(first_delivery(matched), outcome, self._time, None)

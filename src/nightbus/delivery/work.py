@@ -23,6 +23,8 @@ _ERROR_CODES = (
     ("THROTTLING", ("Throttl", "TooManyRequests", "RequestLimitExceeded", "ThroughputExceeded")),
     ("TIMEOUT", ("Timeout", "TimedOut")),
     ("CONNECTION_FAILURE", ("ConnectionFailure",)),
+    ("THIRD_ACCOUNT_HOP_DETECTED", ("ThirdAccountHop",)),
+    ("THIRD_REGION_HOP_DETECTED", ("ThirdRegionHop",)),
     ("NO_RESOURCE", ("NotFound", "DoesNotExist", "NonExistent", "NoSuch", "HTTP_404")),
     ("RESOURCE_ALREADY_EXISTS", ("AlreadyExists",)),
     ("RESOURCE_MODIFICATION_COLLISION", ("ResourceConflict", "Concurrent", "ResourceInUse")),
@@ -52,6 +54,8 @@ def encode(delivery: Delivery) -> bytes:
     }
     if delivery.invocation_id:
         value |= {"request_id": delivery.request_id, "invocation_id": delivery.invocation_id}
+    if delivery.stays:
+        value["stays"] = True
     return orjson.dumps(value)
 
 

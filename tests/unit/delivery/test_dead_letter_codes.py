@@ -43,6 +43,8 @@ from nightbus.delivery.work import error_code
         ("HTTP_503", "ERROR_FROM_TARGET"),
         ("HTTP_400", "SDK_CLIENT_ERROR"),
         ("NoCredentialsError", "SDK_CLIENT_ERROR"),
+        ("ThirdAccountHop", "THIRD_ACCOUNT_HOP_DETECTED"),
+        ("ThirdRegionHop", "THIRD_REGION_HOP_DETECTED"),
     ],
 )
 def test_what_an_error_is_called(code: str, told: str) -> None:

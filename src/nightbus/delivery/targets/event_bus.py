@@ -50,6 +50,9 @@ def _place(target: dict[str, Any]) -> tuple[Scope, str]:
 
 
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
+    if delivery.stays:
+        code = "ThirdAccountHop" if ctx.call.scope.region == delivery.scope.region else "ThirdRegionHop"
+        return Failed(code, "An event that came from another event bus is sent to no further one.", True)
     scope, name = _place(delivery.target)
     bus = await ctx.router.buses.find(scope, name)
     if not bus.exists:
