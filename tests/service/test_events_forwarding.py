@@ -260,6 +260,22 @@ def test_batch(source: Source, elsewhere: Elsewhere) -> None:
         "parameters": {"Color": "red"},
         "containerOverrides": {"environment": [{"name": "C", "value": "red"}]},
     }
+    given = {
+        "DependsOn": [{"JobId": "j-1", "Type": "SEQUENTIAL"}],
+        "ContainerOverrides": {"Command": ["run"], "Vcpus": 2, "Memory": 512, "InstanceType": "m5.large"},
+        "JobName": "another",
+    }
+    parameters = {"JobDefinition": "work", "JobName": "once"}
+    body = done(
+        source, elsewhere, arn, "/v1/submitjob", BatchParameters=parameters, Input=json.dumps(given)
+    ).body
+    assert body == {
+        "jobQueue": arn,
+        "jobDefinition": "work",
+        "jobName": "once",
+        "dependsOn": [{"jobId": "j-1"}],
+        "containerOverrides": {"command": ["run"], "vcpus": 2, "memory": 512},
+    }
 
 
 def test_systems_manager(source: Source, elsewhere: Elsewhere) -> None:

@@ -8,6 +8,8 @@ from nightbus.delivery.forwarding.interface import ServiceCall
 from nightbus.delivery.forwarding.material import Material, lower_first
 
 _LONGEST_STARTED_BY = 36
+_OVERRIDES = ("command", "environment", "memory", "vcpus")
+_DEPENDENCY = ("jobId",)
 _RUN_TASK = {
     "LaunchType": "launchType",
     "PlatformVersion": "platformVersion",
@@ -42,7 +44,10 @@ def run_task(material: Material) -> ServiceCall:
 
 
 def submit_job(material: Material) -> ServiceCall:
-    """The input may have `Parameters` and `ContainerOverrides`, as the job queue's tutorial shows them."""
+    """The input may have `Parameters`, `DependsOn` and `ContainerOverrides`, of which the parts that AWS names count.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-batch
+    """
     given, input_ = material.settings("BatchParameters"), material.chosen_object()
     params: dict[str, Any] = {
         "jobQueue": str(material.target["Arn"]),
@@ -55,6 +60,17 @@ def submit_job(material: Material) -> ServiceCall:
         params["retryStrategy"] = lower_first(given["RetryStrategy"])
     if "Parameters" in input_:
         params["parameters"] = input_["Parameters"]
+    if "DependsOn" in input_:
+        params["dependsOn"] = [_only(one, _DEPENDENCY) for one in _many(input_["DependsOn"])]
     if "ContainerOverrides" in input_:
-        params["containerOverrides"] = lower_first(input_["ContainerOverrides"])
+        params["containerOverrides"] = _only(input_["ContainerOverrides"], _OVERRIDES)
     return ServiceCall("batch", "SubmitJob", params)
+
+
+def _only(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    given = lower_first(value)
+    return {name: given[name] for name in names if name in given} if isinstance(given, dict) else {}
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
