@@ -303,6 +303,10 @@ def test_builds_and_pipelines(source: Source, elsewhere: Elsewhere) -> None:
     arn = arn_of("codebuild", "project/site")
     body = done(source, elsewhere, arn, "CodeBuild_20161006.StartBuild", Input='{"sourceVersion": "v1"}').body
     assert (body["projectName"], body["sourceVersion"]) == ("site", "v1")
+    given = '{"sourceVersion": "v2", "buildType": "BATCH"}'
+    body = done(source, elsewhere, arn, "CodeBuild_20161006.StartBuildBatch", Input=given).body
+    assert body.pop("idempotencyToken")
+    assert body == {"projectName": "site", "sourceVersion": "v2"}
     arn = arn_of("codepipeline", "release")
     body = done(source, elsewhere, arn, "CodePipeline_20150709.StartPipelineExecution").body
     assert body["name"] == "release"

@@ -9,13 +9,19 @@ from nightbus.delivery.forwarding.material import Material
 
 
 def start_build(material: Material) -> ServiceCall:
-    """The input is what StartBuild takes besides the project's name, `environmentVariablesOverride` say."""
+    """The input is what StartBuild takes besides the project's name, `environmentVariablesOverride` say.
+
+    With `"buildType": "BATCH"` it is what StartBuildBatch takes.
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-codebuild
+    """
+    given = material.chosen_object()
+    operation = "StartBuildBatch" if given.pop("buildType", "") == "BATCH" else "StartBuild"
     params = {
-        **material.chosen_object(),
+        **given,
         "projectName": material.arn.resource.removeprefix("project/"),
         "idempotencyToken": material.once(),
     }
-    return ServiceCall("codebuild", "StartBuild", params)
+    return ServiceCall("codebuild", operation, params)
 
 
 def start_code_pipeline(material: Material) -> ServiceCall:

@@ -145,7 +145,7 @@ def _method(client: Any, operation: str) -> str:
 def _name(reply: dict[str, Any]) -> str:
     inner = (
         reply.get("Command", {}).get("CommandId")
-        or reply.get("build", {}).get("id")
+        or reply.get("build", reply.get("buildBatch", {})).get("id")
         or next((task.get("taskArn") for task in reply.get("tasks", ())), None)
     )
     named = inner or next((reply[name] for name in _NAMES if name in reply), "")
