@@ -293,6 +293,22 @@ def test_systems_manager(source: Source, elsewhere: Elsewhere) -> None:
         "Targets": targets,
         "Parameters": {"commands": ["ls"], "workingDirectory": ["/tmp"]},
     }
+    whole = {"DocumentVersion": "2", "Parameters": {"commands": ["ls"]}}
+    for more, document in (({}, "AWS-RunShellScript"), ({"DocumentName": "Other"}, "Other")):
+        body = done(
+            source,
+            elsewhere,
+            "arn:aws:ssm:us-east-1::document/AWS-RunShellScript",
+            "AmazonSSM.SendCommand",
+            RunCommandParameters={"RunCommandTargets": targets},
+            Input=json.dumps({**whole, **more}),
+        ).body
+        assert body == {
+            "DocumentName": document,
+            "DocumentVersion": "2",
+            "Targets": targets,
+            "Parameters": {"commands": ["ls"]},
+        }
     automation = arn_of("ssm", "automation-definition/Restart:4")
     body = done(source, elsewhere, automation, "AmazonSSM.StartAutomationExecution").body
     assert body.pop("ClientToken")

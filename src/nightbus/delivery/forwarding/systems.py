@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nightbus.delivery.forwarding.interface import ServiceCall
+from nightbus.delivery.forwarding.interface import ServiceCall, Unforwardable
 from nightbus.delivery.forwarding.material import Material
 
+_COMMAND = {"DocumentName", "DocumentVersion", "Parameters"}
 _SQL = {
     "Database": "Database",
     "DbUser": "DbUser",
@@ -17,11 +18,19 @@ _SQL = {
 
 
 def send_command(material: Material) -> ServiceCall:
+    """The input is the document's parameters, or an object that has them as `Parameters`, and says which document.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-ssm-run-command
+    """
+    given = material.chosen_object()
+    whole = bool(given) and set(given) <= _COMMAND
     params: dict[str, Any] = {
         "DocumentName": material.arn.resource.removeprefix("document/"),
         "Targets": material.settings("RunCommandParameters")["RunCommandTargets"],
     }
-    if values := _document_parameters(material):
+    if whole:
+        params |= {name: given[name] for name in ("DocumentName", "DocumentVersion") if name in given}
+    if values := _document_parameters(given.get("Parameters") or {} if whole else given):
         params["Parameters"] = values
     return ServiceCall("ssm", "SendCommand", params)
 
@@ -31,14 +40,15 @@ def start_automation(material: Material) -> ServiceCall:
     params: dict[str, Any] = {"DocumentName": name, "ClientToken": material.once()}
     if version:
         params["DocumentVersion"] = version
-    if values := _document_parameters(material):
+    if values := _document_parameters(material.chosen_object()):
         params["Parameters"] = values
     return ServiceCall("ssm", "StartAutomationExecution", params)
 
 
-def _document_parameters(material: Material) -> dict[str, list[Any]]:
-    """A document's parameters are lists; the input may give a single value as it is."""
-    given = material.chosen_object()
+def _document_parameters(given: Any) -> dict[str, list[Any]]:
+    """A document's parameters are lists; the input may give a single value as it is. Raises Unforwardable."""
+    if not isinstance(given, dict):
+        raise Unforwardable("The parameters of a document must be a JSON object.")
     return {name: value if isinstance(value, list) else [value] for name, value in given.items()}
 
 
