@@ -52,7 +52,8 @@ class Source:
     def target(self, arn: str, **more: Any) -> str:
         source = f"shop-{uuid4().hex[:8]}"
         self.events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
-        target = {"Id": "t", "Arn": arn, "RoleArn": ROLE, **more}
+        given = {"Id": "t", "Arn": arn, "RoleArn": ROLE, **more}
+        target = {name: value for name, value in given.items() if value is not None}
         assert self.events.put_targets(Rule=source, Targets=[target])["FailedEntryCount"] == 0
         return source
 
@@ -383,6 +384,13 @@ def test_an_api(source: Source, elsewhere: Elsewhere) -> None:
     assert (sent.method, sent.headers["x-shop"], sent.body["color"]) == ("PUT", "s", "red")
     assert sent.headers["content-type"] == "text/plain"
     assert "/us-east-1/execute-api/" in sent.headers["authorization"]
+
+
+def test_an_api_without_authorization_needs_no_role(source: Source, elsewhere: Elsewhere) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-permissions"""
+    arn = arn_of("execute-api", "abc123/prod/POST/orders")
+    sent = done(source, elsewhere, arn, "/apis/abc123/prod/orders", RoleArn=None)
+    assert "authorization" not in sent.headers
 
 
 def test_a_graphql_api(source: Source, elsewhere: Elsewhere) -> None:

@@ -1,4 +1,4 @@
-"""API Gateway and AppSync: an HTTP request, signed by SigV4, with the target's input as its body."""
+"""API Gateway and AppSync: an HTTP request, signed by SigV4 where the target has a role, with its input as the body."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def invoke_api(material: Material) -> HttpCall:
         headers=headers if typed else {"Content-Type": "application/json", **headers},
         body=material.input,
         address={"api": api, "stage": stage},
+        signed=bool(material.target.get("RoleArn")),
     )
 
 

@@ -24,7 +24,7 @@ class ServiceCall:
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """A signed HTTP request. `path` may hold `{name}`s of `address`, as may the endpoint that the setting names."""
+    """An HTTP request. `path` may hold `{name}`s of `address`, as may the endpoint that the setting names."""
 
     service: str  # that it is signed for
     url: str  # at AWS
@@ -33,6 +33,7 @@ class HttpCall:
     headers: Mapping[str, str]
     body: str
     address: Mapping[str, str] = field(default_factory=dict)
+    signed: bool = True  # by SigV4
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ Make = Callable[[Material], ServiceCall | HttpCall]
 class Kind:
     """`parameters` is the target's own block of settings, which it may, or with `required` must, have.
 
-    `again`: the error by which a repeated call says that the first one was heard.
+    `again`: the error by which a repeated call says that the first one was heard. `role`: the target must have one.
     """
 
     service: str
@@ -31,6 +31,7 @@ class Kind:
     parameters: str = ""
     required: bool = False
     again: str = ""
+    role: bool = True
 
 
 KINDS: tuple[Kind, ...] = (
@@ -51,7 +52,7 @@ KINDS: tuple[Kind, ...] = (
         required=True,
     ),
     Kind("inspector", "target/", "inspector", systems.start_assessment),
-    Kind("execute-api", "", "execute-api", http.invoke_api, "HttpParameters"),
+    Kind("execute-api", "", "execute-api", http.invoke_api, "HttpParameters", role=False),
     Kind("appsync", "endpoints/graphql-api/", "appsync", http.run_graphql, "AppSyncParameters", required=True),
 )  # fmt: skip
 SETTINGS = tuple(dict.fromkeys(kind.setting for kind in KINDS))

@@ -99,12 +99,27 @@ class Caller:
             return self._clients[key]
 
     def _http(self, request: dict[str, Any]) -> dict[str, Any]:
-        from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
-        from botocore.credentials import Credentials
-        from botocore.exceptions import NoCredentialsError
         from botocore.httpsession import URLLib3Session
         from botocore.utils import get_environ_proxies
+
+        url = (request["endpoint"] or request["url"]) + request["path"]
+        for name, value in request["address"].items():
+            url = url.replace(f"{{{name}}}", value)
+        sent = AWSRequest(request["method"], url, data=request["body"].encode(), headers=request["headers"])
+        if request["signed"]:
+            self._sign(sent, request)
+        session = URLLib3Session(proxies=get_environ_proxies(url), timeout=_READ_SECONDS)
+        reply = session.send(sent.prepare())
+        if reply.status_code // 100 == 2:
+            return {"name": reply.headers.get("x-amzn-requestid", "")}
+        code = "TooManyRequestsException" if reply.status_code == 429 else f"HTTP_{reply.status_code}"
+        return _failed(code, reply.content[:500].decode(errors="replace"), reply.status_code)
+
+    def _sign(self, sent: Any, request: dict[str, Any]) -> None:
+        from botocore.auth import SigV4Auth
+        from botocore.credentials import Credentials
+        from botocore.exceptions import NoCredentialsError
 
         keys = (
             Credentials(request["account"], "nightbus")
@@ -113,17 +128,7 @@ class Caller:
         )
         if keys is None:
             raise NoCredentialsError
-        url = (request["endpoint"] or request["url"]) + request["path"]
-        for name, value in request["address"].items():
-            url = url.replace(f"{{{name}}}", value)
-        sent = AWSRequest(request["method"], url, data=request["body"].encode(), headers=request["headers"])
         SigV4Auth(keys, request["service"], request["region"]).add_auth(sent)
-        session = URLLib3Session(proxies=get_environ_proxies(url), timeout=_READ_SECONDS)
-        reply = session.send(sent.prepare())
-        if reply.status_code // 100 == 2:
-            return {"name": reply.headers.get("x-amzn-requestid", "")}
-        code = "TooManyRequestsException" if reply.status_code == 429 else f"HTTP_{reply.status_code}"
-        return _failed(code, reply.content[:500].decode(errors="replace"), reply.status_code)
 
 
 def _place(request: dict[str, Any]) -> dict[str, str]:

@@ -114,7 +114,7 @@ def _check_elsewhere(ctx: Context, target: Mapping[str, Any]) -> None:
     forwards = ctx.platform.forwards
     if kind.setting not in forwards:
         raise AwsError("NotImplementedException", missing(target["Arn"], kind.setting, forwards), 501)
-    if not target.get("RoleArn"):
+    if kind.role and not target.get("RoleArn"):
         raise validation_error(f"RoleArn is required for target {target['Arn']}.")
 
 
