@@ -121,6 +121,25 @@ def test_a_fair_queue_gets_its_message_group(
         assert received(client, url)["Attributes"]["MessageGroupId"] == "tenant"
 
 
+@pytest.mark.parametrize("more", [{}, {"InputPath": "$.detail.n"}])
+def test_a_message_group_may_be_a_part_of_the_event(
+    client: Client, events: Any, name: str, more: dict[str, str]
+) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#dynamic-path-parameters"""
+    url, arn = queue(client, name)
+    lost, dead = queue(client, f"{name}-dead")
+    group = {"MessageGroupId": "$.detail.tenant"}
+    aim(events, name, Arn=arn, SqsParameters=group, DeadLetterConfig={"Arn": dead}, **more)
+    for tenant in ("a", "b", 7):
+        send(events, name, n=1, tenant=tenant)
+        assert received(client, url)["Attributes"]["MessageGroupId"] == str(tenant)
+    for detail in ({}, {"tenant": "two words"}, {"tenant": "x" * 129}):
+        send(events, name, n=1, **detail)
+        letter = received(client, lost)
+        assert json.loads(letter["Body"])["detail"] == {"n": 1, **detail}
+        client("sqs").delete_message(QueueUrl=lost, ReceiptHandle=letter["ReceiptHandle"])
+
+
 def test_a_queue_gets_what_its_template_makes(client: Client, events: Any, name: str) -> None:
     url, arn = queue(client, name)
     paths = {"detail": "$.detail", "gone": "$.detail.gone", "n": "$.detail.n"}

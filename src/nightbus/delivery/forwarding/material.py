@@ -14,7 +14,13 @@ from nightbus.bus.transform import CHOICES
 from nightbus.delivery.forwarding.interface import Unforwardable
 
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html, dynamic path parameters
-_DYNAMIC = ("EcsParameters", "HttpParameters", "RedshiftDataParameters", "SageMakerPipelineParameters")
+_DYNAMIC = (
+    "EcsParameters",
+    "HttpParameters",
+    "RedshiftDataParameters",
+    "SageMakerPipelineParameters",
+    "SqsParameters",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Material:
             return {name: self._filled(inner) for name, inner in value.items()}
         if isinstance(value, list):
             return [self._filled(inner) for inner in value]
-        return self.part(value) if isinstance(value, str) and value.startswith("$.") else value
+        return self.part(value) if isinstance(value, str) and is_dynamic(value) else value
 
     def part(self, path: str) -> str:
         """What the path picks from the event, as text. Raises Unforwardable where that is nothing."""
@@ -75,6 +81,10 @@ class Material:
     def once(self) -> str:
         """The same for every attempt of this delivery, and for nothing else."""
         return str(uuid5(NAMESPACE_URL, f"{self.rule_arn}|{self.target['Id']}|{self.event_id}"))
+
+
+def is_dynamic(text: str) -> bool:
+    return text.startswith("$.")
 
 
 def lower_first(value: Any) -> Any:

@@ -5,17 +5,30 @@ https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_SqsParameters.ht
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
+from nightbus.delivery.forwarding.interface import Unforwardable
+from nightbus.delivery.forwarding.material import Material, is_dynamic
+from nightbus.delivery.interface import (
+    Delivered,
+    Delivery,
+    Failed,
+    Matched,
+    Outcome,
+    Placing,
+    TargetContext,
+)
+from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may
 from nightbus.messaging.queue import SEND, queue_place, url_path
 from nightbus.messaging.queues import Incoming, PlainSending
 
 _TRACE = "AWSTraceHeader"
+_GROUP = re.compile(r"[!-~]{1,128}")  # what SQS takes for the name of a group
 
 
 def open_plain(
@@ -41,7 +54,9 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     ):
         return None
     sender = matched.scope.account
-    group = _group(matched.target)
+    group = _group_for(matched)
+    if group is None:
+        return None
     incoming = Incoming(matched.input.decode(), {}, group=group, trace=matched.trace)
     accepted = await placing.queues.add(placing.sending, queue, incoming, sender, matched.time)
     return accepted.message_id
@@ -55,6 +70,22 @@ def _group(target: dict[str, Any]) -> str:
     return str((target.get("SqsParameters") or {}).get("MessageGroupId") or "")
 
 
+def _group_for(matched: Matched) -> str | None:
+    """The group, which the target may take from the event; None where that has to be looked at elsewhere."""
+    group = _group(matched.target)
+    if not is_dynamic(group):
+        return group
+    if not matched.whole:
+        return None
+    event = matched.input.decode()
+    made = Material(matched.target, matched.rule, matched.rule_arn, matched.event_id, event, event)
+    try:
+        group = made.part(group)
+    except Unforwardable:
+        return None
+    return group if _GROUP.fullmatch(group) else None
+
+
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     place = queue_place(delivery.target["Arn"])
     path = url_path(*place) if place is not None else f"/{delivery.target['Arn']}"
@@ -62,7 +93,13 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
         "QueueUrl": f"{ctx.call.endpoint}{path}",
         "MessageBody": delivery.input.decode(),
     }
-    if group := _group(delivery.target):
+    group = _group(delivery.target)
+    if is_dynamic(group):
+        try:
+            group = (await material(delivery, ctx)).part(group)
+        except Unforwardable as reason:
+            return Failed("InvalidInput", str(reason), permanent=True)
+    if group:
         request["MessageGroupId"] = group
     if delivery.trace:
         request["MessageSystemAttributes"] = {_TRACE: {"DataType": "String", "StringValue": delivery.trace}}
