@@ -92,9 +92,8 @@ class ApiInvoker:
             return Failed("NotAuthorized", f"No access token: {reason}", permanent=False)
         except Unreachable as broken:
             code = "Timeout" if broken.timed_out else "ConnectionFailure"
-            return Failed(
-                code, f"{_UNABLE} The API destination endpoint cannot be reached: {broken}.", permanent=False
-            )
+            text = f"{_UNABLE} The API destination endpoint cannot be reached: {broken}."
+            return Failed(code, text, permanent=broken.unknown)
         if token is not None and reply.status in _UNAUTHORIZED:
             self._tokens.refused(connection, token)
         return self._outcome(reply)

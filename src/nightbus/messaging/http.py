@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,14 +20,17 @@ _MOST_HEAD = 64 * 1024
 _CHUNK = 64 * 1024
 _ENDS_BY_ITSELF = {"content-length", "transfer-encoding"}
 _PORTS = {"http": 80, "https": 443}
+# What a resolver says of a name that is not there; that it cannot say (EAI_AGAIN) may pass.
+_UNKNOWN = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
 class Unreachable(Exception):
-    """There was no answer, or none that is HTTP. `timed_out`: not in time."""
+    """There was no answer, or none that is HTTP. `timed_out`: not in time; `unknown`: its name has no address."""
 
-    def __init__(self, text: str, timed_out: bool = False) -> None:
+    def __init__(self, text: str, timed_out: bool = False, unknown: bool = False) -> None:
         super().__init__(text)
         self.timed_out = timed_out
+        self.unknown = unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class HttpClient:
         except TimeoutError:
             raise Unreachable(f"no answer within {seconds:g} s", timed_out=True) from None
         except (OSError, ValueError, EOFError, httptools.HttpParserError) as broken:
-            raise Unreachable(f"{type(broken).__name__}: {broken}") from broken
+            unknown = isinstance(broken, socket.gaierror) and broken.errno in _UNKNOWN
+            raise Unreachable(f"{type(broken).__name__}: {broken}", unknown=unknown) from broken
 
     async def _exchange(self, request: Request, url: SplitResult) -> Reply:
         if url.scheme not in _PORTS or not url.hostname:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import socket
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightbus.delivery.api_invoker import retry_after_ms
+from nightbus.clock import VirtualClock
+from nightbus.delivery.api_invoker import ApiInvoker, retry_after_ms
 from nightbus.delivery.connections import ApiDestination, Connection
 from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.delivery.http_parameters import REMOVED, request_for
+from nightbus.delivery.interface import Failed
 from nightbus.delivery.rates import Rates
 from nightbus.delivery.turns import AT_ONCE, Turns
+from nightbus.messaging.http import HttpClient
+from nightbus.store.sqlite import SqliteStore
+from nightbus.store.vault import Vault
 
 NOW = 1_800_000_000_000
 
@@ -89,6 +98,33 @@ def test_what_cannot_become_a_request_is_said(endpoint: str, own: dict[str, Any]
 )  # fmt: skip
 def test_retry_after_is_seconds_or_a_date(text: str, wait: int | None) -> None:
     assert retry_after_ms(text, NOW) == wait
+
+
+@pytest.mark.parametrize(
+    ("trouble", "permanent"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), True),
+        (socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"), False),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "refused"), False),
+    ],
+)
+async def test_a_name_without_an_address_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: OSError, permanent: bool
+) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html"""
+
+    async def fail(*_: Any, **__: Any) -> None:
+        raise trouble
+
+    monkeypatch.setattr(asyncio, "open_connection", fail)
+    clock = VirtualClock()
+    store = SqliteStore.open(tmp_path, clock, durable=False)
+    invoker = ApiInvoker(store, Vault(), HttpClient(), clock)
+    request = request_for(destination("http://shop.internal/in"), connection(), {}, "{}")
+    outcome = await invoker._send(request, connection())
+    await store.close()
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, outcome.permanent) == ("ConnectionFailure", permanent)
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.integers(0, 40))
