@@ -122,7 +122,7 @@ def test_a_delivery_that_fails_is_told_attempt_by_attempt(client: Client) -> Non
     steps = bus.steps(event_id, "INVOCATION_DLQ")
     assert steps == ["INVOCATION_ATTEMPT_PERMANENT_FAILURE", "INVOCATION_FAILURE", "INVOCATION_DLQ"]
     failure = bus.records(event_id)[1]
-    assert failure["error"]["aws_service"] == "lambda"
+    assert (failure["error"]["aws_service"], failure["error"]["http_status_code"]) == ("lambda", 404)
     assert failure["details"]["final_invocation_status"] == "NO_RESOURCE"
     assert "target_input" not in failure["details"]
     assert failure["log_level"] == "ERROR"

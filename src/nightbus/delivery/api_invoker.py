@@ -104,13 +104,13 @@ class ApiInvoker:
             return Delivered()
         code, text = _error(status)
         if status < _SERVER_ERROR and status not in _AGAIN:
-            return Failed(code, text, permanent=True)
+            return Failed(code, text, permanent=True, status=status)
         now = self._clock.now_ms()
         wait = retry_after_ms(reply.headers.get("retry-after", ""), now)
         if wait is None:
-            return Failed(code, text, permanent=False)
+            return Failed(code, text, permanent=False, status=status)
         # A negative Retry-After asks for no further attempt.
-        return Failed(code, text, permanent=wait < 0, not_before=now + wait)
+        return Failed(code, text, permanent=wait < 0, not_before=now + wait, status=status)
 
 
 def _error(status: int) -> tuple[str, str]:

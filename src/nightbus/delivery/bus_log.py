@@ -110,10 +110,12 @@ class BusLog:
             "invocation_status": status,
             "target_duration_ms": now - began,
         }
-        error = None
+        error: dict[str, Any] | None = None
         if not isinstance(outcome, Delivered):
             service = str(delivery.target["Arn"]).split(":")[2]
             error = {"error_message": outcome.message or outcome.code, "aws_service": service}
+            if outcome.status:
+                error["http_status_code"] = outcome.status
         self._of(delivery, _attempt_step(outcome), result, now, error)
         if last:
             total = _totals(delivery, status, began, now)

@@ -113,13 +113,14 @@ class Delivered:
 class Failed:
     """`code` and `message` as the DLQ attributes ERROR_CODE and ERROR_MESSAGE would say; `permanent`: no retry.
 
-    `not_before`: UTC ms before which the target asked not to be tried again.
+    `not_before`: UTC ms before which the target asked not to be tried again. `status`: the HTTP status of its answer.
     """
 
     code: str
     message: str
     permanent: bool
     not_before: int = 0
+    status: int = 0
 
 
 Outcome = Delivered | Failed

@@ -38,12 +38,16 @@ class HttpCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`name` is what the service calls that which it began. With a `code` it refused."""
+    """`name` is what the service calls that which it began. With a `code` it refused.
+
+    `answered`: the status is the service's own.
+    """
 
     name: str = ""
     code: str = ""
     message: str = ""
     status: int = 0
+    answered: bool = False
 
 
 class Forwarder(Protocol):

@@ -51,7 +51,7 @@ class Caller:
         except ClientError as refused:
             error, told = refused.response["Error"], refused.response["ResponseMetadata"]
             return _failed(
-                error.get("Code", ""), error.get("Message", ""), told.get("HTTPStatusCode", _REFUSED)
+                error.get("Code", ""), error.get("Message", ""), told.get("HTTPStatusCode", _REFUSED), True
             )
         except (ConnectTimeoutError, ReadTimeoutError) as late:
             return _failed("Timeout", str(late), _UNREACHABLE)
@@ -114,7 +114,7 @@ class Caller:
         if reply.status_code // 100 == 2:
             return {"name": reply.headers.get("x-amzn-requestid", "")}
         code = "TooManyRequestsException" if reply.status_code == 429 else f"HTTP_{reply.status_code}"
-        return _failed(code, reply.content[:500].decode(errors="replace"), reply.status_code)
+        return _failed(code, reply.content[:500].decode(errors="replace"), reply.status_code, True)
 
     def _sign(self, sent: Any, request: dict[str, Any]) -> None:
         from botocore.auth import SigV4Auth
@@ -157,8 +157,8 @@ def _name(reply: dict[str, Any]) -> str:
     return str(named or reply.get("ResponseMetadata", {}).get("RequestId", ""))
 
 
-def _failed(code: str, message: str, status: int) -> dict[str, Any]:
-    return {"code": code or "UnknownError", "message": message, "status": status}
+def _failed(code: str, message: str, status: int, answered: bool = False) -> dict[str, Any]:
+    return {"code": code or "UnknownError", "message": message, "status": status, "answered": answered}
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.delivery.forwarding.kinds import kind_of
@@ -25,7 +27,8 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
         return Failed("InvalidInput", str(reason), permanent=True)
     answer = await ctx.forwarder.call(kind.setting, call, *ctx.call.scope)
     if answer.code and answer.code != kind.again:
-        return failed(AwsError(answer.code, answer.message, answer.status))
+        told = failed(AwsError(answer.code, answer.message, answer.status))
+        return told if answer.answered else replace(told, status=0)
     return Delivered(answer.name or ctx.call.request_id)
 
 

@@ -15,4 +15,4 @@ def failed(error: AwsError) -> Failed:
     transient = error.code.startswith(_TRANSIENT) or (
         error.status >= _SERVER_ERROR and error.status != _NOT_IMPLEMENTED
     )
-    return Failed(error.code, error.message, permanent=not transient)
+    return Failed(error.code, error.message, permanent=not transient, status=error.status)
