@@ -38,6 +38,13 @@ def put_rule(events: Any, at: int) -> None:
     events.put_rule(Name=f"r{at}", EventBusName="b0", EventPattern=PATTERN)
 
 
+def put_wildcard(events: Any, at: int) -> None:
+    pattern = (
+        '{"source": [{"wildcard": "a*b"}]}' if at % 2 else '{"a": [{"anything-but": {"wildcard": "*c"}}]}'
+    )
+    events.put_rule(Name=f"w{at}", EventBusName="b1", EventPattern=pattern)
+
+
 def put_target(events: Any, at: int) -> None:
     events.put_targets(Rule="r0", EventBusName="b0", Targets=[{"Id": str(at), "Arn": FUNCTION}])
 
@@ -74,6 +81,7 @@ def start_replay(events: Any, at: int) -> None:
 # In an order in which each has what it needs; the first of each makes it for the others.
 QUOTAS: list[tuple[Callable[[Any, int], None], int]] = [
     (create_bus, 100),
+    (put_wildcard, 30),
     (put_rule, 300),
     (put_target, 5),
     (create_archive, 100),
@@ -103,6 +111,8 @@ def test_what_is_over_a_quota_is_refused(node: RunningNode) -> None:
         assert refusal(make, events=events, at=most) == OVER, make
     # What is there may change.
     put_rule(events, 0)
+    put_wildcard(events, 1)
+    events.put_rule(Name="none", EventBusName="b1", EventPattern='{"source": ["wildcard"]}')
     put_target(events, 0)
     tag(events, 0)
     for call, params in (

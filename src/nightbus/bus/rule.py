@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nightbus.bus.matchers import Absent, Matcher
+from nightbus.bus.matchers import Absent, AnythingButMatching, Matcher, Wildcard
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,15 @@ class Pattern:
     def __post_init__(self) -> None:
         paths = {item.path for branch in self.branches for item in branch}
         object.__setattr__(self, "prefixes", frozenset(_prefixes(paths)))
+
+    def has_wildcards(self) -> bool:
+        return any(
+            isinstance(one, Wildcard)
+            or (isinstance(one, AnythingButMatching) and any(isinstance(it, Wildcard) for it in one.excluded))
+            for branch in self.branches
+            for item in branch
+            for one in item.matchers
+        )
 
 
 def _prefixes(paths: Iterable[str]) -> Iterable[str]:

@@ -9,6 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 
 RULES_PER_BUS = 300
+WILDCARD_RULES_PER_BUS = 30
 TARGETS_PER_RULE = 5
 BUSES_PER_REGION = 100
 ARCHIVES_PER_REGION = 100

@@ -20,7 +20,13 @@ from nightbus.services.events.names import (
     find_bus,
     invalid_token,
 )
-from nightbus.services.events.quotas import RULES_PER_BUS, check_room, tags_of
+from nightbus.services.events.quotas import (
+    RULES_PER_BUS,
+    WILDCARD_RULES_PER_BUS,
+    check_quota,
+    check_room,
+    tags_of,
+)
 from nightbus.services.events.rule_access import Place, reach
 from nightbus.services.events.schedules import check_schedule, set_going
 from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
@@ -64,10 +70,33 @@ async def put_rule(
     }
     while True:
         place = await reach(ctx, "PutRule", name, event_bus_name, pattern)
+        if pattern is not None and ctx.platform.quotas and pattern.has_wildcards():
+            await _check_wildcards(place, name)
         value = await _value(ctx, place, name, tags)
         value |= {member: one for member, one in given.items() if one is not None}
         if await _put(place, value):
             return {"RuleArn": rule_arn(place.ctx.scope, place.bus.key, name)}
+
+
+async def _check_wildcards(place: Place, name: str) -> None:
+    """Raises AwsError LimitExceededException where too many others of the bus's rules have wildcards.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+    """
+    bus = place.bus.key
+    rules = await place.ctx.store.list(place.ctx.scope, RULE, prefix=rule_key(bus))
+    others = [one.value for one in rules if one.key != rule_key(bus, name)]
+    asking = sum(_has_wildcards(one.get("EventPattern") or "") for one in others)
+    check_quota(place.ctx, asking + 1, WILDCARD_RULES_PER_BUS)
+
+
+def _has_wildcards(text: str) -> bool:
+    if "wildcard" not in text and "\\" not in text:
+        return False
+    try:
+        return parse_pattern(text).has_wildcards()
+    except InvalidPattern:  # kept from before it was refused
+        return False
 
 
 async def _value(ctx: Context, place: Place, name: str, tags: list[dict[str, str]] | None) -> dict[str, Any]:
