@@ -16,7 +16,11 @@ from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.messaging.http import Request
 
 API_KEY, BASIC, OAUTH = "API_KEY", "BASIC", "OAUTH_CLIENT_CREDENTIALS"
-_OWN = {"User-Agent": "Amazon/EventBridge/ApiDestinations", "Range": "bytes=0-1048575"}
+_OWN = {
+    "User-Agent": "Amazon/EventBridge/ApiDestinations",
+    "Range": "bytes=0-1048575",
+    "Accept-Encoding": "gzip,deflate",  # nothing here reads the answer's body
+}
 _JSON = "application/json; charset=utf-8"
 # Those that EventBridge takes out of a request, whoever put them in.
 REMOVED = frozenset(

@@ -51,6 +51,7 @@ def test_no_parameter_overrides_what_is_eventbridges_own() -> None:
         "X-Key": "k",
         "User-Agent": "Amazon/EventBridge/ApiDestinations",
         "Range": "bytes=0-1048575",
+        "Accept-Encoding": "gzip,deflate",
     }
 
 
