@@ -268,6 +268,20 @@ def test_tags_of_buses_and_rules(events: Any, bus: str) -> None:
         assert refused == ("ValidationException", 400)
 
 
+def test_tags_of_aws_are_not_the_callers_to_make(events: Any, bus: str) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-tagging.html"""
+    own, ours = {"Key": "aws:cloudformation:stack-id", "Value": "v"}, {"Key": "awsome", "Value": "v"}
+    for call, params in (
+        (events.tag_resource, {"ResourceARN": arn(bus), "Tags": [ours, own]}),
+        (events.untag_resource, {"ResourceARN": arn(bus), "TagKeys": [own["Key"]]}),
+        (events.create_event_bus, {"Name": f"{bus}-own", "Tags": [own]}),
+        (events.put_rule, {"Name": "own", "EventPattern": '{"source": ["a"]}', "Tags": [own]}),
+    ):
+        assert code_and_status(call, **params) == ("ValidationException", 400)
+    events.tag_resource(ResourceARN=arn(bus), Tags=[ours])
+    assert events.list_tags_for_resource(ResourceARN=arn(bus))["Tags"] == [ours]
+
+
 def test_another_accounts_bus_has_no_tags_here(events: Any, bus: str) -> None:
     theirs = arn(bus).replace(ACCOUNT, "999999999999")
     code, _, message = refusal(events.list_tags_for_resource, ResourceARN=theirs)

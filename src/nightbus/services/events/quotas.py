@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from nightbus.aws.errors import AwsError
+from nightbus.aws.errors import AwsError, validation_error
 from nightbus.services.context import Context
 
 RULES_PER_BUS = 300
@@ -19,6 +19,8 @@ CONNECTIONS_PER_REGION = 3_000
 API_DESTINATIONS_PER_REGION = 3_000
 TAGS_PER_RESOURCE = 50
 POLICY_BYTES = 10 * 1024
+_RESERVED = "aws:"
+_TAGGER = "cloudformation.amazonaws.com"
 
 
 def check_quota(ctx: Context, wanted: int, most: int) -> None:
@@ -36,5 +38,15 @@ async def check_room(ctx: Context, kind: str, prefix: str, most: int) -> None:
 def tags_of(ctx: Context, tags: Sequence[dict[str, Any]] | None) -> dict[str, str]:
     """The tags of a new resource, by key."""
     found = {tag["Key"]: tag["Value"] for tag in tags or ()}
-    check_quota(ctx, len(found), TAGS_PER_RESOURCE)
+    check_tags(ctx, found, found)
     return found
+
+
+def check_tags(ctx: Context, changed: Iterable[str], wanted: Iterable[str]) -> None:
+    """Raises AwsError where a caller changes what is AWS's own, or `wanted` are too many, AWS's own not counted.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-tagging.html
+    """
+    if ctx.caller.service != _TAGGER and any(key.startswith(_RESERVED) for key in changed):
+        raise validation_error(f"Tag keys must not begin with {_RESERVED}, which is reserved for AWS.")
+    check_quota(ctx, sum(not key.startswith(_RESERVED) for key in wanted), TAGS_PER_RESOURCE)

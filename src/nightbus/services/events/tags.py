@@ -10,7 +10,7 @@ from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE
 from nightbus.services.context import Context
 from nightbus.services.events.managed_rules import check_not_managed
 from nightbus.services.events.names import concurrent, find_bus, rule_record
-from nightbus.services.events.quotas import TAGS_PER_RESOURCE, check_quota
+from nightbus.services.events.quotas import check_tags
 from nightbus.store.interface import Conflict, PutRecord, Record
 
 
@@ -23,13 +23,14 @@ async def tag_resource(ctx: Context, *, resource_arn: str, tags: list[dict[str, 
     kind, record = await _find(ctx, resource_arn)
     added = {tag["Key"]: tag["Value"] for tag in tags}
     wanted = record.value.get("Tags", {}) | added
-    check_quota(ctx, len(wanted), TAGS_PER_RESOURCE)
+    check_tags(ctx, added, wanted)
     await _save(ctx, kind, record, wanted)
 
 
 async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]) -> None:
     kind, record = await _find(ctx, resource_arn)
     kept = {key: value for key, value in record.value.get("Tags", {}).items() if key not in tag_keys}
+    check_tags(ctx, tag_keys, kept)
     await _save(ctx, kind, record, kept)
 
 
