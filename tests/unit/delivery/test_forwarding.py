@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from forwarding_rig import Elsewhere
+from nightbus.delivery.forwarding.http import invoke_api
 from nightbus.delivery.forwarding.interface import HttpCall, ServiceCall
+from nightbus.delivery.forwarding.material import Material
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.forwarding.settings import forwards_in, missing
 
@@ -62,6 +66,23 @@ async def test_what_was_under_way_when_the_process_died_may_be_tried_again(elsew
     elsewhere.answer = lambda sent: (200, {"executionArn": "arn:aws:states:::e", "startDate": 1})
     answer = await forwarding.call("states", START, "000000000000", "us-east-1")
     assert answer.name == "arn:aws:states:::e"
+    await forwarding.close()
+
+
+async def test_an_api_has_five_seconds(elsewhere: Elsewhere) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-gateway-target.html"""
+    arn = "arn:aws:execute-api:us-east-1:000000000000:abc/prod/POST/slow"
+    made = invoke_api(Material({"Id": "t", "Arn": arn}, "r", "arn:r", "e", "{}", "{}"))
+    assert (made.seconds, made.signed) == (5, False)
+
+    def answer(sent: object) -> tuple[int, dict[str, str]]:
+        time.sleep(1)
+        return 200, {}
+
+    elsewhere.answer = answer
+    forwarding = ForwardingProcess({"execute-api": elsewhere.url})
+    late = await forwarding.call("execute-api", replace(made, seconds=0.2), "000000000000", "us-east-1")
+    assert (late.code, late.status, late.answered) == ("Timeout", 503, False)
     await forwarding.close()
 
 

@@ -8,6 +8,9 @@ from nightbus.bus.json_text import parse_json, write_json
 from nightbus.delivery.forwarding.interface import HttpCall, Unforwardable
 from nightbus.delivery.forwarding.material import Material
 
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-gateway-target.html
+_API_SECONDS = 5
+
 
 def invoke_api(material: Material) -> HttpCall:
     """`api-id/stage/METHOD/path/with/*`: the stars are filled from PathParameterValues, in order."""
@@ -35,6 +38,7 @@ def invoke_api(material: Material) -> HttpCall:
         body=material.input,
         address={"api": api, "stage": stage},
         signed=bool(material.target.get("RoleArn")),
+        seconds=_API_SECONDS,
     )
 
 

@@ -34,6 +34,7 @@ class HttpCall:
     body: str
     address: Mapping[str, str] = field(default_factory=dict)
     signed: bool = True  # by SigV4
+    seconds: float = 10  # for the answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class Caller:
         sent = AWSRequest(request["method"], url, data=request["body"].encode(), headers=request["headers"])
         if request["signed"]:
             self._sign(sent, request)
-        session = URLLib3Session(proxies=get_environ_proxies(url), timeout=_READ_SECONDS)
+        session = URLLib3Session(proxies=get_environ_proxies(url), timeout=request["seconds"])
         reply = session.send(sent.prepare())
         if reply.status_code // 100 == 2:
             return {"name": reply.headers.get("x-amzn-requestid", "")}
