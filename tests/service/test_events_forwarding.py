@@ -432,6 +432,16 @@ def test_a_graphql_api(source: Source, elsewhere: Elsewhere) -> None:
             {"KinesisParameters": {"PartitionKeyPath": "$.id"}},
             "Parameter(s) KinesisParameters not supported for target: t.",
         ),
+        (
+            arn_of("execute-api", "abc/prod/POST/x"),
+            {"HttpParameters": {"HeaderParameters": {"X-Fine": "1", "X-Amzn-Trace-Id": "2"}}},
+            "Header X-Amzn-Trace-Id is not permitted",
+        ),
+        (
+            arn_of("execute-api", "abc/prod/POST/x"),
+            {"HttpParameters": {"HeaderParameters": {"Host": "elsewhere"}}},
+            "Header Host is not permitted",
+        ),
         (arn_of("ssm", "opsitem"), {}, "opsitem"),
     ],
 )

@@ -27,6 +27,24 @@ _SERVICES = {
     "RunCommandParameters": ("ssm",),
     "SageMakerPipelineParameters": ("sagemaker",),
 }
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-gateway-target.html
+_NOT_FOR_APIS = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "host",
+        "max-forwards",
+        "te",
+        "transfer-encoding",
+        "trailer",
+        "upgrade",
+        "via",
+        "www-authenticate",
+        "x-forwarded-for",
+    }
+)
 _LOG_EVENT = {"timestamp", "message"}
 
 
@@ -41,8 +59,17 @@ def check_parameters(target: Mapping[str, Any]) -> None:
     needed = _needed(target, arn)
     if needed and not target.get(needed):
         raise validation_error(f"Parameter(s) {needed} must be specified for target: {name}.")
+    if arn.service == "execute-api":
+        _check_headers(target)
     if arn.service == "logs" and not _makes_log_events(target):
         raise validation_error(f"Input for target {name} is not a valid JSON text.")
+
+
+def _check_headers(target: Mapping[str, Any]) -> None:
+    for header in (target.get("HttpParameters") or {}).get("HeaderParameters") or {}:
+        name = header.lower()
+        if name in _NOT_FOR_APIS or name.startswith("x-amz"):
+            raise validation_error(f"Header {header} is not permitted for target: {target['Id']}.")
 
 
 def _needed(target: Mapping[str, Any], arn: Arn) -> str:
