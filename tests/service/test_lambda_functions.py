@@ -141,6 +141,20 @@ def test_an_event_arrives_and_its_outcome_at_the_destination(
     assert record["responsePayload"]["errorMessage"] == "asked to"
 
 
+def test_a_destination_gets_payloads_as_they_are(functions: Any, client: Client, name: str) -> None:
+    sqs = client("sqs")
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    functions.put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnSuccess": {"Destination": arn}}
+    )
+    deep = "[" * 400 + "12345678901234567890.5" + "]" * 400
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=f'{{"n":{deep}}}'.encode())
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    assert f'"requestPayload":{{"n":{deep}}}' in message["Body"]
+    assert '"responsePayload":{"event": {"n": [[' in message["Body"]
+
+
 def test_versions_and_aliases(functions: Any, name: str) -> None:
     assert functions.publish_version(FunctionName=name)["Version"] == "1"
     alias = functions.create_alias(FunctionName=name, Name="live", FunctionVersion="1")

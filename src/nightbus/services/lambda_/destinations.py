@@ -32,7 +32,7 @@ class Outcome:
 
 
 def invocation_record(outcome: Outcome, now_ms: int) -> dict[str, Any]:
-    """The JSON that destinations get, in AWS's shape."""
+    """What destinations get as JSON, in AWS's shape."""
     invocation, result = outcome.invocation, outcome.result
     moment = datetime.fromtimestamp(now_ms / 1000, UTC)
     record: dict[str, Any] = {
@@ -44,14 +44,20 @@ def invocation_record(outcome: Outcome, now_ms: int) -> dict[str, Any]:
             "condition": outcome.condition,
             "approximateInvokeCount": outcome.attempts,
         },
-        "requestPayload": orjson.loads(invocation.payload),
+        "requestPayload": orjson.Fragment(invocation.payload),
     }
     if result is not None:
         record["responseContext"] = {"statusCode": 200, "executedVersion": outcome.executed_version}
         if result.error:
             record["responseContext"]["functionError"] = result.error
-        record["responsePayload"] = _parsed(result.payload)
+        record["responsePayload"] = _as_it_is(result.payload)
     return record
+
+
+def _as_it_is(payload: bytes) -> Any:
+    """Its JSON with every number as it was written, however deep; else its text."""
+    parsed = _parsed(payload)
+    return parsed if isinstance(parsed, str) else orjson.Fragment(payload)
 
 
 async def tell(platform: Platform, destination: str, outcome: Outcome) -> None:
