@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +15,7 @@ from aws_refusals import code_and_status, refusal
 from events_rig import GOOD, Listener, admit, put
 from nightbus.bus.json_text import RECURSION
 from recorded_patterns import message_of, recorded
+from recursion import recursion_limit
 
 Client = Callable[..., Any]
 ACCOUNT = "000000000000"
@@ -261,17 +261,17 @@ def test_a_pattern_or_an_event_that_is_none_is_not_tested(events: Any) -> None:
 
 def test_a_detail_of_a_thousand_levels(client: Client, events: Any, source: str) -> None:
     """https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html"""
-    sys.setrecursionlimit(RECURSION)
-    for pattern in ({"source": [source]}, {"source": [source], "detail": {"b": [{"exists": False}]}}):
-        listener = Listener(client, pattern)
-        sent = []
-        for levels in (255, 513, 1_000):
-            detail: Any = levels
-            for _ in range(levels):
-                detail = {"a": detail}
-            sent.append(detail)
-            put(events, {**GOOD, "Source": source, "Detail": json.dumps(detail)})
-        assert [one["detail"] for one in listener.heard(3)] == sent
+    with recursion_limit(RECURSION):
+        for pattern in ({"source": [source]}, {"source": [source], "detail": {"b": [{"exists": False}]}}):
+            listener = Listener(client, pattern)
+            sent = []
+            for levels in (255, 513, 1_000):
+                detail: Any = levels
+                for _ in range(levels):
+                    detail = {"a": detail}
+                sent.append(detail)
+                put(events, {**GOOD, "Source": source, "Detail": json.dumps(detail)})
+            assert [one["detail"] for one in listener.heard(3)] == sent
     (refused,) = events.put_events(
         Entries=[{**GOOD, "Source": source, "Detail": '{"a":' * 1_001 + "1" + "}" * 1_001}]
     )["Entries"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -11,6 +9,7 @@ import pytest
 
 from nightbus.bus.envelope import MALFORMED, EnvelopeWriter, Problem
 from nightbus.bus.json_text import RECURSION, compact_object, parse_json, write_json
+from recursion import recursion_limit
 
 ENTRY: dict[str, Any] = {"Source": "shop", "DetailType": "Order", "Detail": '{"n": 1}'}
 
@@ -117,23 +116,16 @@ def test_a_detail_is_written_as_the_exact_way_writes_it(text: str) -> None:
     assert compact_object(text) == write_json(parse_json(text)).encode()
 
 
-@pytest.fixture
-def deep_stack() -> Iterator[None]:
-    """As a node has it."""
-    before = sys.getrecursionlimit()
-    sys.setrecursionlimit(RECURSION)
-    yield
-    sys.setrecursionlimit(before)
-
-
 @pytest.mark.parametrize("levels", [254, 255, 300, 512, 999])
-def test_a_detail_may_be_a_thousand_levels_deep(deep_stack: None, levels: int) -> None:
-    for innermost in ("1", "1e400"):
-        text = '{"a":' * levels + f'[{innermost},"{"x" * 2_000}"]' + "}" * levels
-        assert compact_object(text) == text.encode()
-        assert write_json(envelope({**ENTRY, "Detail": text})["detail"]) == text
-    assert compact_object('{"a":' * 1_001 + "1" + "}" * 1_001) is None
+def test_a_detail_may_be_a_thousand_levels_deep(levels: int) -> None:
+    with recursion_limit(RECURSION):  # as a node has it
+        for innermost in ("1", "1e400"):
+            text = '{"a":' * levels + f'[{innermost},"{"x" * 2_000}"]' + "}" * levels
+            assert compact_object(text) == text.encode()
+            assert write_json(envelope({**ENTRY, "Detail": text})["detail"]) == text
+        assert compact_object('{"a":' * 1_001 + "1" + "}" * 1_001) is None
 
 
 def test_without_a_stack_for_it_a_deep_detail_is_malformed() -> None:
-    assert compact_object('{"a":' * 999 + "1" + "}" * 999) is None
+    with recursion_limit(1_000):
+        assert compact_object('{"a":' * 999 + "1" + "}" * 999) is None
