@@ -39,9 +39,22 @@ class Caller:
         return cls(account, f"arn:aws:iam::{account}:root", account, access_key)
 
     @classmethod
+    def anonymous(cls) -> Caller:
+        """Somebody without credentials: of no account, so that only what is granted to everybody is granted."""
+        return _ANONYMOUS
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.arn == _ANONYMOUS_ARN
+
+    @classmethod
     def for_service(cls, account: str, service: str, source_arn: str) -> Caller:
         """`service` is a principal such as `events.amazonaws.com`."""
         return cls(account, "", "", service=service, source_arn=source_arn)
+
+
+_ANONYMOUS_ARN = "anonymous"
+_ANONYMOUS = Caller("", _ANONYMOUS_ARN, "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
-"""How does the command line ask a running node? Plain HTTP on the paths under `/_nightbus/`."""
+"""Asks a running node over plain HTTP, on the paths under `/_nightbus/`.
+
+The node is always reached directly: proxies that the environment names (`http_proxy`) are not used.
+"""
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -12,6 +16,8 @@ from urllib.parse import urlencode
 from nightbus.bus.json_text import write_json
 from nightbus.cli.main import CommandFailed
 from nightbus.node.settings import Settings
+
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class NotRunning(CommandFailed):
@@ -34,7 +40,7 @@ def tell(settings: Settings, path: str, body: Mapping[str, Any], timeout: float 
 
 def _answer(settings: Settings, request: urllib.request.Request, timeout: float) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as reply:  # noqa: S310 - always http, our own node
+        with open_directly(request, timeout) as reply:
             answer = json.load(reply)
     except urllib.error.HTTPError as error:
         raise CommandFailed(message_of(error)) from error
@@ -47,6 +53,12 @@ def _answer(settings: Settings, request: urllib.request.Request, timeout: float)
     if not isinstance(answer, dict):
         raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus")
     return answer
+
+
+def open_directly(request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
+    """Send to the node itself, never by a proxy. Raises URLError, or HTTPError with the node's answer."""
+    reply: http.client.HTTPResponse = _DIRECTLY.open(request, timeout=timeout)
+    return reply
 
 
 def is_running(settings: Settings) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.settings import Settings
@@ -30,7 +31,7 @@ def chosen_account(environ: Mapping[str, str] | None = None) -> str:
 
 def variables(settings: Settings, region: str | None = None) -> dict[str, str]:
     where = chosen_region(region)
-    return {
+    return _proxy_exception(settings, os.environ) | {
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_ACCESS_KEY_ID": chosen_account(),
         "AWS_SECRET_ACCESS_KEY": "nightbus",
@@ -38,6 +39,17 @@ def variables(settings: Settings, region: str | None = None) -> dict[str, str]:
         "AWS_DEFAULT_REGION": where,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def _proxy_exception(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Where the tools use a proxy: they reach the node without it, as whatever was excepted before."""
+    if not any(environ.get(name) or environ.get(name.upper()) for name in ("http_proxy", "all_proxy")):
+        return {}
+    host = urlsplit(settings.endpoint).hostname or settings.host
+    before = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    excepted = [name for name in before.split(",") if name]
+    value = ",".join(excepted if host in excepted else [*excepted, host])
+    return {"NO_PROXY": value, "no_proxy": value}
 
 
 def command_environment(settings: Settings, region: str | None = None) -> dict[str, str]:

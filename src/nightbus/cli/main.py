@@ -51,6 +51,24 @@ Quotas = Annotated[
         "--quotas/--no-quotas", help="Keep to AWS's quotas (300 rules a bus ...). [NIGHTBUS_QUOTAS]"
     ),
 ]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allowed-host",
+        metavar="NAME",
+        help="Another host name of this node, such as the one that containers use; may be repeated. "
+        "[NIGHTBUS_ALLOWED_HOSTS]",
+    ),
+]
+AllowedOrigins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allowed-origin",
+        metavar="URL",
+        help="A web page's origin that may call this node from a browser; may be repeated. "
+        "[NIGHTBUS_ALLOWED_ORIGINS]",
+    ),
+]
 Region = Annotated[
     str | None, typer.Option(help="AWS region; else AWS_REGION, AWS_DEFAULT_REGION, us-east-1.")
 ]
@@ -95,8 +113,19 @@ def _settings(
     memory: bool | None = None,
     forward: list[str] | None = None,
     quotas: bool | None = None,
+    allowed_hosts: list[str] | None = None,
+    allowed_origins: list[str] | None = None,
 ) -> Settings:
-    return load_settings(host=host, port=port, data=data, memory=memory, forward=forward or (), quotas=quotas)
+    return load_settings(
+        host=host,
+        port=port,
+        data=data,
+        memory=memory,
+        forward=forward or (),
+        quotas=quotas,
+        allowed_hosts=allowed_hosts or (),
+        allowed_origins=allowed_origins or (),
+    )
 
 
 @app.command()
@@ -107,12 +136,15 @@ def start(
     memory: Memory = None,
     forward: Forward = None,
     quotas: Quotas = None,
+    allowed_host: AllowedHosts = None,
+    allowed_origin: AllowedOrigins = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every request.")] = False,
 ) -> None:
     """Start a node and stay in the foreground; Ctrl-C stops it in order."""
     from nightbus.cli.start import start_node
 
-    start_node(_settings(host, port, data, memory, forward, quotas), verbose)
+    settings = _settings(host, port, data, memory, forward, quotas, allowed_host, allowed_origin)
+    start_node(settings, verbose)
 
 
 @app.command(
@@ -161,11 +193,11 @@ def status(
 
 
 @app.command()
-def stop(host: Host = None, port: Port = None) -> None:
+def stop(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Stop the node in order; its data stays."""
     from nightbus.cli.stop import stop_node
 
-    stop_node(_settings(host, port))
+    stop_node(_settings(host, port, data))
 
 
 @app.command()

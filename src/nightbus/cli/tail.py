@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from nightbus.cli.client import NotRunning, is_running, message_of
+from nightbus.cli.client import NotRunning, is_running, message_of, open_directly
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.main import CommandFailed
 from nightbus.node.settings import Settings
@@ -86,7 +86,7 @@ def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]
     """Raises CommandFailed with what the node said, OSError where there is none."""
     url = f"{settings.endpoint}/_nightbus/events/tail?{urlencode(query)}"
     try:
-        reply = urllib.request.urlopen(url, timeout=_SILENCE_SECONDS)  # noqa: S310 - always http, our own node
+        reply = open_directly(urllib.request.Request(url), _SILENCE_SECONDS)  # noqa: S310 - always http
     except urllib.error.HTTPError as error:
         raise CommandFailed(message_of(error), 2) from error
     with reply:

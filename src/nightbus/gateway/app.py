@@ -18,6 +18,7 @@ from nightbus.aws.ids import new_request_id
 from nightbus.aws.replies import Reply
 from nightbus.clock import Clock
 from nightbus.gateway.catalogue import Catalogue
+from nightbus.gateway.cors import CrossOrigin
 from nightbus.gateway.failures import Failures
 from nightbus.gateway.models import ServiceModel
 from nightbus.gateway.presigned import check_expiry
@@ -25,14 +26,18 @@ from nightbus.gateway.protocols import PROTOCOLS
 from nightbus.gateway.request import Credential, WireRequest, parse_query
 from nightbus.gateway.response import WireResponse
 from nightbus.gateway.routing import Route, Routes, Unroutable
+from nightbus.gateway.unsigned import check_credentials
 from nightbus.gateway.uploads import upload
-from nightbus.identity.credentials import CredentialIssuer
+from nightbus.identity.credentials import DEFAULT_ACCOUNT, CredentialIssuer
 
 log = logging.getLogger("nightbus.gateway")
 
 DEFAULT_REGION = "us-east-1"
 _WAITING = frozenset({"ReceiveMessage"})  # may take long, and hands out what nobody else gets then
-_LARGEST_BODY = 80 * 1024 * 1024
+_MEBIBYTE = 1024 * 1024
+_LARGEST_BODY = {"lambda": 80 * _MEBIBYTE}  # a function's package in base64 is sent with its creation
+_LARGEST_USUAL_BODY = 16 * _MEBIBYTE  # of 6 MB payloads, and 1 MB ones whose characters are all escaped
+_LARGEST_UNSIGNED_BODY = 2 * _MEBIBYTE  # a message of 1 MiB for a queue that is open to everybody, as a form
 T = TypeVar("T")
 AsgiScope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -49,6 +54,7 @@ class Gateway:
         self._credentials = credentials
         self._clock = clock
         self._failures = Failures(clock)
+        self._cross_origin = CrossOrigin(operations, Scope(DEFAULT_ACCOUNT, DEFAULT_REGION))
         self._routes: Routes | None = None
         self._preparing: asyncio.Task[Routes] | None = None
 
@@ -59,23 +65,56 @@ class Gateway:
         self._routes = await asyncio.shield(self._preparing)
         return self._routes
 
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    async def __call__(
+        self, scope: AsgiScope, receive: Receive, send: Send, allowed_origin: str | None = None
+    ) -> None:
+        """`allowed_origin` is the `Origin` of a web page that the gate admitted by name."""
         if scope["type"] != "http":
             return
         request_id = new_request_id()
         body = _Body(receive)
+        request = _request(scope)
         try:
-            response = await self._respond(scope, body, request_id)
+            if request.method == "OPTIONS":
+                response = await self._preflight(request, allowed_origin, request_id)
+            else:
+                response = await self._respond(scope, request, body, request_id, allowed_origin)
         except ClientGone:
             return
         await _send(send, response, scope["method"] == "HEAD", close=not body.finished)
 
-    async def _respond(self, scope: AsgiScope, body: _Body, request_id: str) -> WireResponse:
+    async def refuse(self, scope: AsgiScope, send: Send, error: AwsError) -> None:
+        """Answer an error in the protocol that the request's headers speak, its body unread."""
         request = _request(scope)
+        protocol, service = (self._routes or await self.prepare()).spoken(request)
+        response = _error(protocol, service, error, new_request_id())
+        await _send(send, response, scope["method"] == "HEAD", close=True)
+
+    async def _preflight(
+        self, request: WireRequest, allowed_origin: str | None, request_id: str
+    ) -> WireResponse:
+        """OPTIONS is no operation of any service: what AWS answers to it is about CORS."""
+        try:
+            return WireResponse(headers=await self._cross_origin.preflight(request, allowed_origin))
+        except AwsError as error:
+            return _error("rest-xml", None, error, request_id)
+
+    async def _respond(
+        self, scope: AsgiScope, request: WireRequest, body: _Body, request_id: str, allowed_origin: str | None
+    ) -> WireResponse:
         try:
             route = await self._route(request, body)
         except Unroutable as failure:
             return _error(failure.protocol, failure.service, failure.error, request_id)
+        response = await self._answer(scope, request, body, route, request_id)
+        if allowed_origin is not None:
+            service = route.operation.service.name
+            response.headers |= await self._cross_origin.actual(request, allowed_origin, service)
+        return response
+
+    async def _answer(
+        self, scope: AsgiScope, request: WireRequest, body: _Body, route: Route, request_id: str
+    ) -> WireResponse:
         service = route.operation.service
         try:
             return await self._call(scope, request, body, route, request_id)
@@ -93,21 +132,22 @@ class Gateway:
         routes = self._routes or await self.prepare()
         signed_for = request.authorization.service
         if signed_for not in ("s3", "") or "x-amz-target" in request.headers:
-            await _read_whole(request, body)
+            await _read_whole(request, body, routes)
             return routes.find(request)
         if request.content_type == "application/x-www-form-urlencoded" and not signed_for:
-            await _read_whole(request, body)
+            await _read_whole(request, body, routes)
         route = routes.find(request)
         if not route.operation.input_is_streamed and not body.finished:
-            await _read_whole(request, body)
+            await _read_whole(request, body, routes)
         return route
 
     async def _call(
         self, scope: AsgiScope, request: WireRequest, body: _Body, route: Route, request_id: str
     ) -> WireResponse:
         operation, protocol = route.operation, PROTOCOLS[route.protocol]
+        check_credentials(request, operation)
         if request.query:
-            check_expiry(request, self._clock.now_ms())
+            check_expiry(request, self._clock.now_ms(), operation.service.name)
         params = protocol.parse(operation, request)
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
             params[operation.input.payload] = upload(request, body.chunks())
@@ -130,10 +170,11 @@ class Gateway:
         credential: Credential = request.authorization
         token = request.headers.get("x-amz-security-token") or request.query.get("X-Amz-Security-Token", "")
         caller = self._credentials.caller(credential.access_key, token)
+        account = caller.account or DEFAULT_ACCOUNT
         region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
         endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
         trace = request.headers.get("x-amzn-trace-id", "")
-        return Call(Scope(caller.account, region), caller, endpoint, request_id, trace)
+        return Call(Scope(account, region), caller, endpoint, request_id, trace)
 
 
 async def _make_routes() -> Routes:
@@ -180,21 +221,35 @@ async def _while_client_waits(body: _Body, handling: Coroutine[Any, Any, T]) -> 
         gone.cancel()
 
 
-async def _read_whole(request: WireRequest, body: _Body) -> None:
+async def _read_whole(request: WireRequest, body: _Body, routes: Routes) -> None:
+    """Raises Unroutable where the body is longer than any of the service's may be."""
     first = await body.next()
     if body.finished:
         request.body = first
         return
-    parts, size = [first], len(first)
+    limit, parts, size = _largest(request), [first], len(first)
     async for chunk in body.chunks():
         size += len(chunk)
-        if size > _LARGEST_BODY:
-            error = AwsError(
-                "RequestEntityTooLargeException", "Request must be smaller than 83886080 bytes.", 413
-            )
-            raise Unroutable("json", error)
+        if size > limit:
+            protocol, service = routes.spoken(request)
+            raise Unroutable(protocol, _too_large(limit, service), service)
         parts.append(chunk)
     request.body = b"".join(parts)
+
+
+def _largest(request: WireRequest) -> int:
+    """How many bytes of a body are kept in memory, by who the request says has signed it, and for which service."""
+    credential = request.authorization
+    if not credential.is_given:
+        return _LARGEST_UNSIGNED_BODY
+    return _LARGEST_BODY.get(credential.service, _LARGEST_USUAL_BODY)
+
+
+def _too_large(limit: int, service: ServiceModel | None) -> AwsError:
+    code = (
+        "EntityTooLarge" if service is not None and service.name == "s3" else "RequestEntityTooLargeException"
+    )
+    return AwsError(code, f"Request must be smaller than {limit} bytes.", 413)
 
 
 def _request(scope: AsgiScope) -> WireRequest:

@@ -93,6 +93,7 @@ class OperationModel:
         self.status: int = raw["http"].get("responseCode", 200)
         self.result_wrapper: str | None = raw.get("output", {}).get("resultWrapper")
         self.deprecated = bool(raw.get("deprecated"))
+        self.needs_signature: bool = raw.get("authtype") != "none"
         self._raw = raw
 
     @cached_property

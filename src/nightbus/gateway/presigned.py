@@ -8,13 +8,14 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway.request import WireRequest
 
 _LONGEST_SECONDS = 7 * 24 * 3600
+_DEFAULT_SECONDS = "900"  # what AWS takes for services other than S3, where the URL does not say
 
 
-def check_expiry(request: WireRequest, now_ms: int) -> None:
+def check_expiry(request: WireRequest, now_ms: int, service: str = "s3") -> None:
     """Raises AwsError AccessDenied when the URL's time is over."""
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     if "X-Amz-Signature" in request.query:
-        _check_v4(request, now)
+        _check_v4(request, now, "" if service == "s3" else _DEFAULT_SECONDS)
     elif "AWSAccessKeyId" in request.query and "Expires" in request.query:
         text = request.query["Expires"]
         if not text.isdecimal():
@@ -22,10 +23,10 @@ def check_expiry(request: WireRequest, now_ms: int) -> None:
         _refuse_after(datetime.fromtimestamp(int(text), UTC), now)
 
 
-def _check_v4(request: WireRequest, now: datetime) -> None:
+def _check_v4(request: WireRequest, now: datetime, default_seconds: str) -> None:
     try:
         signed = datetime.strptime(request.query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        seconds = int(request.query["X-Amz-Expires"])
+        seconds = int(request.query.get("X-Amz-Expires", default_seconds)[:12])
     except (KeyError, ValueError) as wrong:
         text = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential,"
         text += " X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."

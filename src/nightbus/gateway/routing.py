@@ -56,6 +56,24 @@ class Routes:
                 return route
         return self._by_path(request, signed_for)
 
+    def spoken(self, request: WireRequest) -> tuple[str, ServiceModel | None]:
+        """The protocol that a request speaks and its service, by the headers alone: what an error is to be told in that
+        comes before the operation is known."""
+        target = request.headers.get("x-amz-target", "")
+        if target:
+            named = self._catalogue.by_target.get(target.rpartition(".")[0])
+            return "json", load_service(named) if named else None
+        if request.headers.get("smithy-protocol"):
+            return "smithy-rpc-v2-cbor", None
+        service = next(iter(self._services(request.authorization.service, "")), None)
+        if service is None:
+            return (
+                "query" if request.content_type == FORM or "Action" in request.query else "rest-xml"
+            ), None
+        if request.content_type == FORM and _speaks_query(service):
+            return _form_protocol(service), service
+        return service.protocol, service
+
     def _by_target(self, target: str) -> Route:
         known = self._targets.get(target)
         if known is not None:

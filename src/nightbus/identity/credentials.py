@@ -85,7 +85,12 @@ class CredentialIssuer:
         return SessionCredentials(access_key, secret_key, token, expiration_ms, user_id, caller_arn)
 
     def caller(self, access_key: str, session_token: str = "") -> Caller:
-        """Who signed with these. As long as every key is accepted, an unknown one is its account's root."""
+        """Who signed with these. As long as every key is accepted, an unknown one is its account's root.
+
+        Without a key it is the anonymous caller.
+        """
+        if not access_key:
+            return Caller.anonymous()
         claims = self._claims(session_token) if session_token else None
         if claims is not None and claims.get("key") == access_key:
             caller_arn = str(claims["arn"])

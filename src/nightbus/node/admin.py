@@ -23,6 +23,7 @@ from nightbus.bus.patterns import parse_pattern
 from nightbus.delivery.explaining import NotInHistory, explain_pattern, explain_unput
 from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.delivery.tracing import trace_event
+from nightbus.gateway.gate import Gate
 from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
@@ -55,6 +56,7 @@ class Application:
     def __init__(self, node: Node, settings: Settings) -> None:
         self._node = node
         self._settings = settings
+        self._gate = Gate(settings.host, settings.allowed_hosts, settings.allowed_origins)
         self._routes: dict[str, Callable[[dict[str, str]], Awaitable[dict[str, Any]]]] = {
             "health": self._health,
             "status": self._status,
@@ -63,16 +65,31 @@ class Application:
         }
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(_CODE):
-            await self._send_code(scope, send)
-        elif scope["type"] == "http" and scope["path"] == _CERTIFICATE:
-            await self._send_certificate(scope, send)
-        elif scope["type"] == "http" and scope["path"] == _TAIL:
-            await self._stream(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith(_PREFIX):
-            await self._answer(scope, receive, send)
+        if scope["type"] != "http":
+            return
+        admission = self._gate.admit(scope)
+        if admission.refusal is not None:
+            await self._refuse(scope, send, admission.refusal)
+        elif scope["path"].startswith(_PREFIX):
+            await self._answer_own(scope, receive, send)
         else:
-            await self._node.gateway(scope, receive, send)
+            await self._node.gateway(scope, receive, send, admission.allowed_origin)
+
+    async def _refuse(self, scope: AsgiScope, send: Send, error: AwsError) -> None:
+        if scope["path"].startswith(_PREFIX):
+            await _send_json(scope, send, error.status, {"error": error.code, "message": error.message})
+        else:
+            await self._node.gateway.refuse(scope, send, error)
+
+    async def _answer_own(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["path"].startswith(_CODE):
+            await self._send_code(scope, send)
+        elif scope["path"] == _CERTIFICATE:
+            await self._send_certificate(scope, send)
+        elif scope["path"] == _TAIL:
+            await self._stream(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
 
     async def _answer(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         name = scope["path"][len(_PREFIX) :]

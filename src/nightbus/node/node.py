@@ -34,6 +34,7 @@ from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
+from nightbus.node.settings import MEMORY_FOLDER_PREFIX
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
@@ -64,7 +65,7 @@ class Node:
         self._quotas = quotas
         self._retention = retention or Retention()
         self.forwarding = ForwardingProcess(forwards or {})
-        self._temporary = Path(tempfile.mkdtemp(prefix="nightbus-")) if folder is None else None
+        self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
         self.clock = SystemClock()
         self.started_ms = self.clock.now_ms()

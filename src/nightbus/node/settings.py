@@ -8,21 +8,35 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nightbus.delivery.forwarding.settings import forwards_from, forwards_in
 from nightbus.delivery.retention import Retention
+from nightbus.gateway.gate import check_allowed_host, check_allowed_origin
 from nightbus.messaging.mail_server import MailServer
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 FILE_NAME = "nightbus.toml"
+MEMORY_FOLDER_PREFIX = "nightbus-node-"  # of the temporary folder of a node with --memory
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
-_KNOWN = ("data", "forward", "history_hours", "history_megabytes", "host", "memory", "port", "quotas", "smtp")
+_KNOWN = (
+    "allowed_hosts",
+    "allowed_origins",
+    "data",
+    "forward",
+    "history_hours",
+    "history_megabytes",
+    "host",
+    "memory",
+    "port",
+    "quotas",
+    "smtp",
+)
 
 
 class SettingsError(ValueError):
@@ -35,7 +49,8 @@ class Settings:
 
     Without `smtp` there are no subscriptions by e-mail. `forward` says where targets of services go that are not part
     of Nightbus: a URL, or `aws`. Without `quotas` there may be any number of rules, targets and the like.
-    `retention` is how much of the history of buses is kept.
+    `retention` is how much of the history of buses is kept. `allowed_hosts` are host names under which clients reach
+    the node beside its own, `allowed_origins` the web pages that may call it (`gateway/gate.py`).
     """
 
     host: str = DEFAULT_HOST
@@ -46,6 +61,8 @@ class Settings:
     forward: Mapping[str, str] = field(default_factory=dict)
     quotas: bool = True
     retention: Retention = field(default_factory=Retention)
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
 
     @property
     def endpoint(self) -> str:
@@ -62,6 +79,8 @@ def load_settings(
     memory: bool | None = None,
     forward: Sequence[str] = (),
     quotas: bool | None = None,
+    allowed_hosts: Sequence[str] = (),
+    allowed_origins: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -80,6 +99,10 @@ def load_settings(
         retention=Retention(
             hours=_count("history_hours", Retention().hours, variables, table, file),
             megabytes=_count("history_megabytes", Retention().megabytes, variables, table, file),
+        ),
+        allowed_hosts=_names("allowed_hosts", check_allowed_host, allowed_hosts, variables, table, file),
+        allowed_origins=_names(
+            "allowed_origins", check_allowed_origin, allowed_origins, variables, table, file
         ),
     )
 
@@ -176,6 +199,30 @@ def _forward(
     except ValueError as wrong:
         raise SettingsError(f"{origin}: {wrong}") from None
     return found
+
+
+def _names(
+    name: str,
+    check: Callable[[str], str],
+    options: Sequence[str],
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    file: Path | None,
+) -> tuple[str, ...]:
+    """A list of strings: an option that may be repeated, a variable with commas, or an array in the file."""
+    variable = f"NIGHTBUS_{name.upper()}"
+    if options:
+        origin, texts = f"--{name.replace('_', '-').rstrip('s')}", list(options)
+    elif variable in environ:
+        origin, texts = variable, [text.strip() for text in environ[variable].split(",") if text.strip()]
+    else:
+        origin, texts = f"{file}: {name}", table.get(name, [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise SettingsError(f"{origin} must be an array of strings")
+    try:
+        return tuple(check(text) for text in texts)
+    except ValueError as wrong:
+        raise SettingsError(f"{origin}: {wrong}") from None
 
 
 def _switch(

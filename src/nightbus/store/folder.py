@@ -5,8 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+LOCK_NAME = "nightbus.lock"
+_NOTE = re.compile(r"(?P<pid>[0-9]{1,10})(?:, port (?P<port>[0-9]{1,5}))?\n?")
 
 
 class FolderInUse(Exception):
@@ -22,7 +27,7 @@ class FolderLock:
     @classmethod
     def acquire(cls, folder: Path) -> FolderLock:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder / "nightbus.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         file = os.fdopen(descriptor, "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,3 +52,31 @@ class FolderLock:
 
     def release(self) -> None:
         self._file.close()
+
+
+@dataclass(frozen=True, slots=True)
+class FolderHolder:
+    """The process that holds a data folder; `port` is 0 until it listens."""
+
+    pid: int
+    port: int
+
+
+def folder_holder(folder: Path) -> FolderHolder | None:
+    """Who holds the lock now, as its file says; None where nobody does, or the folder is another user's.
+
+    The file is written by the holder alone, so that its process id is the holder's for as long as the lock is held.
+    """
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with os.fdopen(descriptor) as file:
+        if os.fstat(descriptor).st_uid != os.getuid():
+            return None
+        note = _NOTE.fullmatch(file.read(100))
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return None if note is None else FolderHolder(int(note["pid"]), int(note["port"] or 0))
+    return None

@@ -44,6 +44,24 @@ def test_how_much_history_is_kept(tmp_path: Path) -> None:
     assert load(tmp_path, {"NIGHTBUS_HISTORY_MEGABYTES": "7"}).retention == Retention(48, 7)
 
 
+def test_names_and_pages_that_are_allowed(tmp_path: Path) -> None:
+    assert load(tmp_path).allowed_hosts == load(tmp_path).allowed_origins == ()
+    (tmp_path / "nightbus.toml").write_text(
+        'allowed_hosts = ["Nightbus"]\nallowed_origins = ["http://localhost:3000/"]\n'
+    )
+    assert load(tmp_path).allowed_hosts == ("nightbus",)
+    assert load(tmp_path).allowed_origins == ("http://localhost:3000",)
+    variables = {"NIGHTBUS_ALLOWED_HOSTS": "a, .b.test", "NIGHTBUS_ALLOWED_ORIGINS": ""}
+    assert load(tmp_path, variables).allowed_hosts == ("a", ".b.test")
+    assert load(tmp_path, variables).allowed_origins == ()
+    assert load(tmp_path, variables, allowed_hosts=["c"]).allowed_hosts == ("c",)
+    with pytest.raises(SettingsError, match="--allowed-host: 'http://c' is not a host name"):
+        load(tmp_path, allowed_hosts=["http://c"])
+    (tmp_path / "nightbus.toml").write_text('allowed_hosts = "a"\n')
+    with pytest.raises(SettingsError, match="must be an array of strings"):
+        load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("host", "endpoint"),
     [

@@ -27,7 +27,7 @@ from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")
 DAY_SECONDS = 24 * 3600
-UNSIGNED = Caller.root(SCOPE.account)
+UNSIGNED = Caller.anonymous()
 
 
 @dataclass

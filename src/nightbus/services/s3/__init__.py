@@ -93,6 +93,7 @@ HANDLERS: dict[str, Handler] = {
     "GetBucketAcl": configuration.get_acl,
     "PutBucketAcl": configuration.put_bucket_acl,
     "PutObjectAcl": configuration.put_object_acl,
+    "PutBucketCors": putter("cors_configuration", "Cors", configuration.check_cors),
     "DeleteBucketCors": deleter("Cors"),
     "DeleteBucketLifecycle": deleter("Lifecycle"),
     "DeleteBucketWebsite": deleter("Website"),

@@ -22,6 +22,8 @@ from nightbus.store.interface import SYSTEM, Conflict, PutRecord
 Check = Callable[[Any], None]
 _ATTEMPTS = 50
 _MOST_TAGS = 50
+_MOST_CORS_RULES = 100
+_CORS_METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
 
 
 def _handler(run: Callable[..., Any], *names: str) -> Handler:
@@ -112,6 +114,23 @@ def check_encryption(value: Mapping[str, Any]) -> None:
         default = rule.get("ApplyServerSideEncryptionByDefault", {})
         if default.get("SSEAlgorithm", "AES256") not in ("AES256", "aws:kms"):
             raise not_supported("s3", "PutBucketEncryption", default["SSEAlgorithm"])
+
+
+def check_cors(value: Mapping[str, Any]) -> None:
+    """Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html"""
+    rules = value.get("CORSRules", [])
+    if not 1 <= len(rules) <= _MOST_CORS_RULES:
+        raise malformed_xml()
+    for rule in rules:
+        for method in rule["AllowedMethods"]:
+            if method not in _CORS_METHODS:
+                text = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
+                raise AwsError("InvalidRequest", text)
+        for name, what in (("AllowedOrigins", "AllowedOrigin"), ("AllowedHeaders", "AllowedHeader")):
+            for pattern in rule.get(name, []):
+                if pattern.count("*") > 1:
+                    text = f'{what} "{pattern}" can not have more than one wildcard.'
+                    raise AwsError("InvalidRequest", text)
 
 
 def check_tags(value: Mapping[str, Any]) -> None:

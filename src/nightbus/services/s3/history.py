@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import marker_asked_for, no_such_key, no_such_version
+from nightbus.services.s3.public_access import check_anonymous
 from nightbus.services.s3.records import (
     Version,
     find_bucket,
@@ -58,8 +59,10 @@ async def history_of(ctx: Context, bucket: Record, key: str) -> History:
 async def find_version(
     ctx: Context, bucket: str, key: str, version_id: str | None, expected_owner: str | None = None
 ) -> tuple[Record, Version]:
-    """The bucket and the version. Raises NoSuchKey, NoSuchVersion, or MethodNotAllowed for a delete marker."""
+    """The bucket and the version. Raises NoSuchKey, NoSuchVersion, or MethodNotAllowed for a delete marker, and
+    AccessDenied for anonymous callers whom the bucket's policy does not let read the object."""
     record = await find_bucket(ctx, bucket, expected_owner)
+    check_anonymous(ctx.caller, record, key, version_id)
     if version_id is None:
         kept = await ctx.store.get(SYSTEM, object_kind(bucket), key)
         if kept is None:

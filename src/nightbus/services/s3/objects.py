@@ -12,6 +12,7 @@ from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import ReadConditions
 from nightbus.services.s3.history import find_version
 from nightbus.services.s3.properties import ENCRYPTED
+from nightbus.services.s3.public_access import browser_headers
 from nightbus.services.s3.ranges import byte_range, is_range
 from nightbus.services.s3.records import Version, shown_version_id
 from nightbus.store.interface import Record
@@ -65,7 +66,7 @@ async def get_object(
         Expires=response_expires,
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
-    return Reply({**reply.output, **given, "Body": body}, status=reply.status)
+    return _guarded({**reply.output, **given, "Body": body}, reply.status)
 
 
 async def head_object(
@@ -104,7 +105,11 @@ async def head_object(
         Expires=response_expires,
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
-    return Reply({**reply.output, **given}, status=reply.status)
+    return _guarded({**reply.output, **given}, reply.status)
+
+
+def _guarded(output: dict[str, Any], status: int | None) -> Reply:
+    return Reply(output, status=status, headers=browser_headers(str(output["ContentType"])))
 
 
 def _given(**overrides: Any) -> dict[str, Any]:

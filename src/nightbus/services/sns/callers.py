@@ -1,4 +1,4 @@
-"""Who asks? Links in notifications are visited by people without credentials, who may do less."""
+"""Tells signed requests from visits of the links in notifications, which have no credentials and may do less."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from nightbus.aws.calls import Caller
 
 def is_signed(caller: Caller) -> bool:
     """Whether the request had credentials, or came from inside."""
-    return bool(caller.access_key or caller.service) or not caller.arn.endswith(":root")
+    return not caller.is_anonymous

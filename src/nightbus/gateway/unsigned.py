@@ -1,0 +1,63 @@
+"""Refuses requests without credentials, except for the operations that AWS answers without.
+
+The exceptions are operations whose model says so, SNS's links in notifications, and what the own policy of a queue or
+bucket may grant to everybody; services judge that policy, for the anonymous caller.
+Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
+"""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError
+from nightbus.gateway.models import OperationModel
+from nightbus.gateway.request import WireRequest
+
+_ANSWERED: dict[str, frozenset[str]] = {
+    "sns": frozenset({"ConfirmSubscription", "Unsubscribe"}),
+    "sqs": frozenset(
+        {
+            "ChangeMessageVisibility",
+            "ChangeMessageVisibilityBatch",
+            "DeleteMessage",
+            "DeleteMessageBatch",
+            "GetQueueAttributes",
+            "GetQueueUrl",
+            "ReceiveMessage",
+            "SendMessage",
+            "SendMessageBatch",
+        }
+    ),
+    "s3": frozenset({"GetObject", "HeadObject"}),
+}
+_QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
+
+
+def check_credentials(request: WireRequest, operation: OperationModel) -> None:
+    """Raises AwsError for a request without credentials, or with parts of a presigned URL's only."""
+    service = operation.service.name
+    if request.authorization.is_given:
+        if "X-Amz-Credential" in request.query and "authorization" not in request.headers:
+            _check_query(request, service)
+        return
+    if operation.needs_signature and operation.name not in _ANSWERED.get(service, ()):
+        raise _missing(service, operation.service.protocol)
+
+
+def _check_query(request: WireRequest, service: str) -> None:
+    for part in _QUERY_PARTS:
+        if not request.query.get(part):
+            if service == "s3":
+                text = "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential,"
+                text += " X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
+                raise AwsError("AuthorizationQueryParametersError", text)
+            text = (
+                f"AWS query-string parameters must include '{part}'. Re-examine the query-string parameters."
+            )
+            raise AwsError("IncompleteSignature", text)
+
+
+def _missing(service: str, protocol: str) -> AwsError:
+    if service == "s3":
+        return AwsError("AccessDenied", "Access Denied", 403)
+    if protocol in ("query", "ec2"):
+        return AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+    return AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)

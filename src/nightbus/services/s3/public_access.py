@@ -1,0 +1,50 @@
+"""Decides what an object's readers get who are nobody known: anonymous callers, and browsers.
+
+Anonymous callers may read what the bucket's policy grants to everybody, unless RestrictPublicBuckets is set. Browsers
+must not run an object's script in the origin of the node's APIs, for as long as no bucket is a website.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+"""
+
+from __future__ import annotations
+
+from nightbus.aws.calls import Caller
+from nightbus.aws.resource_policy import Request, is_allowed, statements_of
+from nightbus.services.s3.errors import access_denied
+from nightbus.store.interface import Record
+
+# Media types that browsers show without running anything of them, where `nosniff` keeps them from guessing another one.
+_PASSIVE = ("audio/", "font/", "image/", "video/")
+_PASSIVE_TYPES = frozenset(
+    {
+        "application/gzip",
+        "application/json",
+        "application/octet-stream",
+        "application/pdf",
+        "application/zip",
+        "binary/octet-stream",
+        "text/csv",
+        "text/plain",
+    }
+)
+_ACTIVE_TYPES = frozenset({"image/svg+xml"})
+
+
+def check_anonymous(caller: Caller, bucket: Record, key: str, version_id: str | None) -> None:
+    """Raises AwsError AccessDenied where the caller is anonymous and may not read the object."""
+    if not caller.is_anonymous:
+        return
+    blocked = bucket.value.get("PublicAccessBlock", {}).get("RestrictPublicBuckets")
+    action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
+    request = Request("", action, f"arn:aws:s3:::{bucket.key}/{key}")
+    if blocked or not is_allowed(statements_of(bucket.value.get("Policy")), request):
+        raise access_denied()
+
+
+def browser_headers(content_type: str) -> dict[str, str]:
+    """What keeps a browser from running an object: no guessing of types, and an origin of its own for documents."""
+    headers = {"X-Content-Type-Options": "nosniff"}
+    media_type = content_type.partition(";")[0].strip().lower()
+    passive = media_type in _PASSIVE_TYPES or media_type.startswith(_PASSIVE)
+    if not passive or media_type in _ACTIVE_TYPES:
+        headers["Content-Security-Policy"] = "sandbox"
+    return headers
