@@ -19,6 +19,7 @@ _SHORT_NAMES = {"Ref": "Ref", "Condition": "Condition"}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)$")
 _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?$")
 _TRUE = frozenset({"true", "yes", "on"})
+_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"  # from 0.2.6 on, its scanner counts before our own look
 _NAMESPACE = "tag:yaml.org,2002:"
 
 
@@ -72,6 +73,8 @@ def _read_yaml(text: str) -> Any:
         _refuse_deep_or_aliased(text)
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as broken:
+        if broken.problem == _LIBYAML_TOO_DEEP:
+            raise format_error("YAML not well-formed. It is nested too deeply.") from broken
         mark = broken.problem_mark or broken.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise format_error(f"YAML not well-formed.{where}") from broken
