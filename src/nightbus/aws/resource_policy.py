@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nightbus.aws.wildcards import like
+
 Statement = Mapping[str, Any]
 Values = str | tuple[str, ...]
 _NO_VALUES: Mapping[str, Values] = {}
@@ -186,12 +188,6 @@ def _holds(operator: str, wanted: Sequence[str], given: Values) -> bool | None:
     if len(fits) > 1:
         return None
     return fits[0] if fits else optional or not positive
-
-
-def like(pattern: str, text: str) -> bool:
-    """`*` stands for any text, `?` for any one character."""
-    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
 
 def arn_like(pattern: str, text: str) -> bool:

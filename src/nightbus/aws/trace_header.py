@@ -6,9 +6,35 @@ Parent is the segment of the caller. https://docs.aws.amazon.com/xray/latest/dev
 
 from __future__ import annotations
 
+import re
+
 from nightbus.aws.ids import new_hex
 
+_LONGEST = 500
+_PAIR = r"[A-Za-z][A-Za-z0-9_]{0,63}=[A-Za-z0-9:/?@!$'()*+,.~|_-]*"
+_HEADER = re.compile(rf" *{_PAIR} *(?:; *{_PAIR} *)*;? *")
+_PARTS = {
+    "Root": re.compile(r"1-[0-9a-fA-F]{8}-[0-9a-fA-F]{24}"),
+    "Parent": re.compile(r"[0-9a-fA-F]{16}"),
+    "Sampled": re.compile(r"[01?]"),
+}
 _SEGMENT_DIGITS = 16
+
+
+def is_trace_header(text: str) -> bool:
+    """Whether this is `name=value` pairs as X-Ray writes them, with a Root, and at most 500 characters: nothing that
+    could end a header."""
+    if len(text) > _LONGEST or _HEADER.fullmatch(text) is None:
+        return False
+    fields = _fields(text)
+    return "Root" in fields and all(
+        shape.fullmatch(fields[name]) for name, shape in _PARTS.items() if name in fields
+    )
+
+
+def trace_header_or_none(text: str) -> str:
+    """The header; "" where it is not X-Ray's, as if there had been none."""
+    return text if text and is_trace_header(text) else ""
 
 
 def segment_of(request_id: str) -> str:

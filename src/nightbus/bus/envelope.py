@@ -35,8 +35,8 @@ class EnvelopeWriter:
     """
 
     def __init__(self, account: str, region: str, now: datetime, *, partner: bool = False) -> None:
-        self._place = b'"account":"%b","time":"%%b","region":"%b"' % (account.encode(), region.encode())
-        self._now = self._place % event_time(now).encode()
+        self._account, self._region = _json(account), _json(region)
+        self._now = self._placed(now)
         self._partner = partner
         self._types: dict[tuple[str, str], bytes] = {}
         self.size = 0
@@ -63,10 +63,14 @@ class EnvelopeWriter:
         return b'{"version":"0","id":"%b",%b,%b,"resources":%b,"detail":%b}' % (
             event_id.encode(),
             types,
-            self._now if given is None else self._place % event_time(given).encode(),
+            self._now if given is None else self._placed(given),
             _json(resources) if resources else b"[]",
             text,
         )
+
+    def _placed(self, time: datetime) -> bytes:
+        """Where and when the event is of; nothing that a caller says is pasted into JSON, or read as a format."""
+        return b'"account":%b,"time":%b,"region":%b' % (self._account, _json(event_time(time)), self._region)
 
     def _measure(
         self,

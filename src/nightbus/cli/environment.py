@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from nightbus.aws.grammar import is_account
 from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.settings import Settings
 
@@ -26,7 +27,7 @@ def chosen_region(region: str | None, environ: Mapping[str, str] | None = None) 
 def chosen_account(environ: Mapping[str, str] | None = None) -> str:
     """A key id of twelve digits names its account; any other key stays out of the node's way."""
     key = (os.environ if environ is None else environ).get("AWS_ACCESS_KEY_ID", "")
-    return key if len(key) == 12 and key.isdigit() else DEFAULT_ACCOUNT
+    return key if is_account(key) else DEFAULT_ACCOUNT
 
 
 def variables(settings: Settings, region: str | None = None) -> dict[str, str]:

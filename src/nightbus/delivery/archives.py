@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
+
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
 from nightbus.bus.errors import InvalidPattern
@@ -98,8 +100,8 @@ def archived_events(data: bytes) -> list[bytes]:
 
 
 def replayed(text: bytes, replay: str) -> bytes:
-    """The envelope with the replay's name, which needs no escaping in JSON."""
-    return b'%b,"%b":"%b"}' % (text[:-1], REPLAY_NAME.encode(), replay.encode())
+    """The envelope with the replay's name."""
+    return b"%b,%b:%b}" % (text[:-1], orjson.dumps(REPLAY_NAME), orjson.dumps(replay))
 
 
 def _without_replays(pattern: Pattern) -> Pattern:

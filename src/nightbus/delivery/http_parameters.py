@@ -92,7 +92,8 @@ def request_for(
     headers = {"Content-Type": _JSON}
     for further in (given.get("HeaderParameters") or {}, headers_of(own), _authorization(connection), _OWN):
         put_headers(headers, further)
-    return Request(destination.method, url, headers, _body(input_text, pairs_of(own, "BodyParameters")))
+    body = _body(input_text, pairs_of(own, "BodyParameters"))
+    return Request(destination.method, url, headers, body, encrypted_unless_nearby=True)
 
 
 def put_headers(headers: dict[str, str], further: Mapping[str, str]) -> None:

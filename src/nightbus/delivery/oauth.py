@@ -73,7 +73,8 @@ def _request(oauth: Mapping[str, Any]) -> Request:
     else:
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
         body = urlencode(given).encode()
-    return Request(method, with_query(oauth["AuthorizationEndpoint"], query), headers, body)
+    url = with_query(oauth["AuthorizationEndpoint"], query)
+    return Request(method, url, headers, body, encrypted_unless_nearby=True)
 
 
 def _token(reply: Reply, now_ms: int) -> Token:

@@ -239,7 +239,7 @@ class Environment:
             or f"Root=1-{self._clock.now_ms() // 1000:08x}-{new_hex(24)};Sampled=0",
         }
         if client_context:
-            headers["Lambda-Runtime-Client-Context"] = client_context.replace("\n", " ")
+            headers["Lambda-Runtime-Client-Context"] = client_context
         watch = loop.call_later(_SAMPLE_SECONDS, self._watch_memory)
         self._watching = watch
         try:

@@ -110,7 +110,10 @@ class PackageFolder:
         return target
 
     def merged(self, layers: list[tuple[Path, str]]) -> Path | None:
-        """The folder that holds all layers, later ones over earlier ones, as /opt does; None without layers."""
+        """The folder that holds all layers, later ones over earlier ones, as /opt does; None without layers.
+
+        Raises AwsError where links that each stay within their own layer lead out of the merged folder. Blocks.
+        """
         if not layers:
             return None
         if len(layers) == 1:
@@ -119,10 +122,12 @@ class PackageFolder:
         target = self._folder / f"layers-{name}"
         if target.is_dir():
             return target
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".merging-", dir=self._folder))
         try:
             for layer in layers:
-                shutil.copytree(self.unpacked(*layer), temporary, symlinks=True, dirs_exist_ok=True)
+                _lay_over(self.unpacked(*layer), temporary)
+            _check_links(temporary)
             temporary.chmod(0o755)
             temporary.rename(target)
         except OSError:
@@ -131,6 +136,38 @@ class PackageFolder:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return target
+
+
+def _lay_over(source: Path, target: Path) -> None:
+    """Copy a folder over another one: what is there of another kind is replaced, and no link of either is followed."""
+    for entry in os.scandir(source):
+        path = target / entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if path.is_symlink() or not path.is_dir():
+                path.unlink(missing_ok=True)
+                path.mkdir()
+            _lay_over(Path(entry.path), path)
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+        shutil.copy2(entry.path, path, follow_symlinks=False)
+
+
+def _check_links(folder: Path) -> None:
+    root = folder.resolve()
+    for parent, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            if path.is_symlink() and not _resolved(path).is_relative_to(root):
+                raise _unreadable()
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links in a circle lead nowhere
+        return path
 
 
 def _unpack(package: Path, target: Path) -> None:

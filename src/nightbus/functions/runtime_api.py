@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -15,6 +16,9 @@ import httptools
 
 _PREFIX = b"/2018-06-01/runtime/"
 LARGEST_RESPONSE = 6_291_556
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f]"
+)  # what could end a header, and begin what the function takes for its payload
 
 
 def _reply(status: str, body: str) -> bytes:
@@ -182,9 +186,9 @@ class _Connection(asyncio.Protocol):
             "Content-Type: application/json",
             f"Content-Length: {len(work.payload)}",
             f"Lambda-Runtime-Aws-Request-Id: {work.request_id}",
-            *(f"{name}: {value}" for name, value in work.headers.items()),
+            *(f"{name}: {_CONTROL.sub(' ', value)}" for name, value in work.headers.items()),
         ]
-        self._write("\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + work.payload)
+        self._write("\r\n".join(lines).encode() + b"\r\n\r\n" + work.payload)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -16,6 +16,7 @@ from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.aws.replies import Reply
+from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
 from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.cors import CrossOrigin
@@ -173,7 +174,7 @@ class Gateway:
         account = caller.account or DEFAULT_ACCOUNT
         region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
         endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
-        trace = request.headers.get("x-amzn-trace-id", "")
+        trace = trace_header_or_none(request.headers.get("x-amzn-trace-id", ""))
         return Call(Scope(account, region), caller, endpoint, request_id, trace)
 
 

@@ -1,4 +1,4 @@
-"""Refuses requests without credentials, except for the operations that AWS answers without.
+"""Refuses requests without credentials, except for the operations that AWS answers without, and malformed credentials.
 
 The exceptions are operations whose model says so, SNS's links in notifications, and what the own policy of a queue or
 bucket may grant to everybody; services judge that policy, for the anonymous caller.
@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-
 from __future__ import annotations
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import is_region
 from nightbus.gateway.models import OperationModel
 from nightbus.gateway.request import WireRequest
 
@@ -35,11 +36,23 @@ def check_credentials(request: WireRequest, operation: OperationModel) -> None:
     """Raises AwsError for a request without credentials, or with parts of a presigned URL's only."""
     service = operation.service.name
     if request.authorization.is_given:
+        _check_region(request.authorization.region, service)
         if "X-Amz-Credential" in request.query and "authorization" not in request.headers:
             _check_query(request, service)
         return
     if operation.needs_signature and operation.name not in _ANSWERED.get(service, ()):
         raise _missing(service, operation.service.protocol)
+
+
+def _check_region(region: str, service: str) -> None:
+    """The region of the credential scope goes into ARNs, events and functions: it must look like one."""
+    if not region or region == "*" or is_region(region):
+        return
+    if service == "s3":
+        text = f"The authorization header is malformed; the region '{region[:80]}' is wrong"
+        raise AwsError("AuthorizationHeaderMalformed", text)
+    text = "Credential should be scoped to a valid region."
+    raise AwsError("InvalidSignatureException", text, 403)
 
 
 def _check_query(request: WireRequest, service: str) -> None:

@@ -15,6 +15,7 @@ import secrets
 from dataclasses import dataclass
 
 from nightbus.aws.calls import Caller, Scope
+from nightbus.aws.grammar import is_account
 from nightbus.clock import Clock
 
 DEFAULT_ACCOUNT = "000000000000"
@@ -35,7 +36,7 @@ class SessionCredentials:
 
 def account_of(access_key: str) -> str:
     """A key id of twelve digits names its account; any other is the default account's."""
-    return access_key if len(access_key) == 12 and access_key.isdigit() else DEFAULT_ACCOUNT
+    return access_key if is_account(access_key) else DEFAULT_ACCOUNT
 
 
 def account_named_by(access_key: str) -> str:

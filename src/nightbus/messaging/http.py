@@ -1,12 +1,14 @@
 """How is an HTTP endpoint asked that belongs to somebody else? One request on a connection of its own.
 
-Redirects are not followed, and what comes back is read only as far as somebody may want to see it.
+Redirects are not followed, and what comes back is read only as far as somebody may want to see it. The host is resolved
+once, each of its addresses is judged (`addresses.py`), and the connection goes to a judged address.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -15,17 +17,27 @@ from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
+from nightbus.messaging.addresses import is_forbidden, is_nearby
+
 _MOST_BODY = 256 * 1024
 _MOST_HEAD = 64 * 1024
 _CHUNK = 64 * 1024
 _ENDS_BY_ITSELF = {"content-length", "transfer-encoding"}
 _PORTS = {"http": 80, "https": 443}
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_IN_TARGET = re.compile(r"[\x00-\x20\x7f]")
 # What a resolver says of a name that is not there; that it cannot say (EAI_AGAIN) may pass.
 _UNKNOWN = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
+class ForbiddenAddress(ValueError):
+    """The host has an address to which the node does not connect for its users."""
+
+
 class Unreachable(Exception):
-    """There was no answer, or none that is HTTP. `timed_out`: not in time; `unknown`: its name has no address."""
+    """There was no answer, or none that is HTTP. `timed_out`: not in time; `unknown`: its name has no
+    address, or one to which the node does not connect."""
 
     def __init__(self, text: str, timed_out: bool = False, unknown: bool = False) -> None:
         super().__init__(text)
@@ -35,12 +47,16 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`headers` without Host, Connection and Content-Length, which are added."""
+    """`headers` without Host, Connection and Content-Length, which are added.
+
+    With `encrypted_unless_nearby` an `http` URL reaches loopback and private addresses only.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    encrypted_unless_nearby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +80,9 @@ class HttpClient:
         except TimeoutError:
             raise Unreachable(f"no answer within {seconds:g} s", timed_out=True) from None
         except (OSError, ValueError, EOFError, httptools.HttpParserError) as broken:
-            unknown = isinstance(broken, socket.gaierror) and broken.errno in _UNKNOWN
+            unknown = isinstance(broken, ForbiddenAddress) or (
+                isinstance(broken, socket.gaierror) and broken.errno in _UNKNOWN
+            )
             raise Unreachable(f"{type(broken).__name__}: {broken}", unknown=unknown) from broken
 
     async def _exchange(self, request: Request, url: SplitResult) -> Reply:
@@ -73,15 +91,43 @@ class HttpClient:
         if url.scheme == "https" and self._tls is None:
             self._tls = await asyncio.to_thread(ssl.create_default_context)
         tls = self._tls if url.scheme == "https" else None
-        reader, writer = await asyncio.open_connection(url.hostname, url.port or _PORTS[url.scheme], ssl=tls)
+        head = _head(request, url)
+        nearby_only = request.encrypted_unless_nearby and url.scheme == "http"
+        reader, writer = await _connect(url.hostname, url.port or _PORTS[url.scheme], tls, nearby_only)
         try:
-            writer.write(_head(request, url) + request.body)
+            writer.write(head + request.body)
             await writer.drain()
             return await _read(reader, request.method == "HEAD")
         finally:
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
+
+
+async def _connect(
+    host: str, port: int, tls: ssl.SSLContext | None, nearby_only: bool
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to the first of the host's addresses that takes one. Raises OSError, ForbiddenAddress."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        if is_forbidden(address):
+            raise ForbiddenAddress(
+                f"{host} has the address {address}, which is link-local or a cloud's metadata service"
+            )
+        if nearby_only and not is_nearby(address):
+            raise ForbiddenAddress(f"{host} has the address {address}, which is to be reached by https only")
+    failure: OSError | None = None
+    for address in addresses:
+        try:
+            return await asyncio.open_connection(
+                address, port, ssl=tls, server_hostname=host if tls is not None else None
+            )
+        except ssl.SSLError:
+            raise
+        except OSError as refused:
+            failure = refused
+    raise failure or OSError(f"{host} has no address")
 
 
 def _head(request: Request, url: SplitResult) -> bytes:
@@ -92,8 +138,12 @@ def _head(request: Request, url: SplitResult) -> bytes:
         "Connection": "close",
         "Content-Length": str(len(request.body)),
     }
-    if any("\r" in part or "\n" in part for pair in lines.items() for part in pair):
-        raise ValueError("a header holds a line break")
+    if not all(map(_HEADER_NAME.fullmatch, lines)) or any(map(_CONTROL.search, lines.values())):
+        raise ValueError(
+            "a header's name is no token, or its value holds a control character such as a line break"
+        )
+    if _NOT_IN_TARGET.search(target):
+        raise ValueError("the URL holds white space or a control character")
     text = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"{request.method} {target} HTTP/1.1\r\n{text}\r\n".encode()
 

@@ -53,10 +53,10 @@ def encode(message: Message) -> bytes:
 
 
 class PlainMessages:
-    """The same for messages that have nothing else, sent together; `sender` needs no escaping."""
+    """The same for messages that have nothing else, sent together."""
 
     def __init__(self, sent: int, sender: str) -> None:
-        self._rest = b'","t":%d,"s":"%b"}\n' % (sent, sender.encode())
+        self._rest = b'","t":%d,"s":%b}\n' % (sent, orjson.dumps(sender))
 
     def encode(self, message_id: str, body: bytes) -> bytes:
         return b'{"i":"%b%b%b' % (message_id.encode(), self._rest, body)

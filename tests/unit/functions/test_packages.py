@@ -201,3 +201,93 @@ def test_packages_from_before_the_machine_started_are_unpacked_again(tmp_path: P
     (tmp_path / "data" / "functions" / "boot").write_text("another start")
     Functions(tmp_path)
     assert not packages.exists()
+
+
+def layers(folder: Path, *zips: bytes) -> list[tuple[Path, str]]:
+    found = []
+    for data in zips:
+        digest = hashlib.sha256(data).hexdigest()
+        (folder / f"{digest}.zip").write_bytes(data)
+        found.append((folder / f"{digest}.zip", digest))
+    return found
+
+
+def test_later_layers_lie_over_earlier_ones(tmp_path: Path) -> None:
+    lower = packed(("a/x", "1"), ("a/y", "1"), ("file", "1"), ("folder/z", "1"), link("now-folder", "a"))
+    upper = packed(("a/x", "2"), ("file/inner", "2"), ("folder", "2"), ("now-folder/w", "2"), link("l", "a"))
+    folder = PackageFolder(tmp_path / "packages").merged(layers(tmp_path, lower, upper))
+    assert folder is not None
+    texts = {str(one.relative_to(folder)): one.read_text() for one in folder.rglob("*") if one.is_file()}
+    assert texts == {
+        "a/x": "2",
+        "a/y": "1",
+        "file/inner": "2",
+        "folder": "2",
+        "now-folder/w": "2",
+    }
+    assert (folder / "l" / "y").read_text() == "1"
+
+
+def test_layers_that_are_harmless_alone_write_nothing_outside_together(tmp_path: Path) -> None:
+    outside = {path.name for path in tmp_path.iterdir()}
+    first = packed(("e/keep", ""), link("d/x", "../e/.."))
+    second = packed(link("e", "."))
+    third = packed(("d/x/file", "written outside"))
+    for order in ([first, second, third], [second, first, third], [first, third, second]):
+        try:
+            folder = PackageFolder(tmp_path / "packages").merged(layers(tmp_path, *order))
+        except AwsError:
+            continue
+        assert folder is not None
+        for parent, folders, files in os.walk(folder):
+            for name in folders + files:
+                assert Path(parent, name).resolve().is_relative_to(folder.resolve())
+    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".zip"} - outside <= {"packages"}
+    unpacked = {digest for _, digest in layers(tmp_path, first, second, third)}
+    for path in (tmp_path / "packages").iterdir():
+        assert path.name in unpacked or path.name.startswith("layers-")
+
+
+def test_a_merged_link_that_leads_outside_is_refused(tmp_path: Path) -> None:
+    lower, upper = packed(("a/b/c", ""), link("a/b/up", "../..")), packed(link("a", "b2"), ("b2/x", ""))
+    third = packed(link("b2/b", "."))
+    with_way_out = packed(("p/q/r/s", ""), link("p/q/r/out", "../../.."))
+    flat = packed(link("p", "."), ("q/r/s", ""), link("q/r/out", "../.."))
+    for zips in ([lower, upper, third], [with_way_out, flat]):
+        try:
+            folder = PackageFolder(tmp_path / "packages").merged(layers(tmp_path, *zips))
+        except AwsError as refused:
+            assert refused.message == UNREADABLE
+            continue
+        assert folder is not None
+        for parent, folders, files in os.walk(folder):
+            for name in folders + files:
+                assert Path(parent, name).resolve().is_relative_to(folder.resolve())
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.tuples(NAMES, st.one_of(st.none(), NAMES)), min_size=1, max_size=4),
+        min_size=2,
+        max_size=3,
+    )
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_nothing_merged_is_ever_outside(
+    tmp_path_factory: pytest.TempPathFactory, stack: list[list[tuple[str, str | None]]]
+) -> None:
+    base = tmp_path_factory.mktemp("merge")
+    zips = [
+        packed(*((name, "x") if goal is None else link(name, goal) for name, goal in entries if name))
+        for entries in stack
+    ]
+    try:
+        folder = PackageFolder(base / "packages").merged(layers(base, *zips))
+    except AwsError:
+        return
+    assert folder is not None
+    for parent, folders, files in os.walk(folder):
+        for name in folders + files:
+            assert Path(parent, name).resolve().is_relative_to(folder.resolve())
+    assert all(path.name == "packages" or path.suffix == ".zip" for path in base.iterdir())

@@ -11,6 +11,7 @@ from typing import Any
 from nightbus.aws.arn import partition_of
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, not_supported
+from nightbus.bus.json_text import write_json
 from nightbus.delivery.archives import ARCHIVE, REPLAY_NAME, archive_arn
 from nightbus.delivery.rules import rule_key
 from nightbus.services.context import Context
@@ -78,8 +79,9 @@ def _pattern(text: str) -> str:
 def _target(scope: Scope, name: str, archive: Record) -> dict[str, Any]:
     arn = f"{archive_arn(scope, archive.key)}:{archive.value['Id'].rpartition('/')[2]}"
     event = '"event": <aws.events.event.json>, "ingestion-time": <aws.events.event.ingestion-time>'
+    template = f'{{"archive-arn": {write_json(arn)}, {event}}}'
     return {
         "Id": name,
         "Arn": f"arn:{partition_of(scope.region)}:events:{scope.region}:::",
-        "InputTransformer": {"InputPathsMap": {}, "InputTemplate": f'{{"archive-arn": "{arn}", {event}}}'},
+        "InputTransformer": {"InputPathsMap": {}, "InputTemplate": template},
     }

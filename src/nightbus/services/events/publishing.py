@@ -10,6 +10,7 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
 from nightbus.aws.ids import new_event_ids
+from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.interface import Batch, Event, Overloaded
@@ -84,7 +85,7 @@ def _accept(
         if isinstance(text, Problem):
             results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue
-        place = (name, entry.get("TraceHeader") or own_trace)
+        place = (name, trace_header_or_none(entry.get("TraceHeader") or "") or own_trace)
         events.setdefault(place, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
     if writer.size > LARGEST_REQUEST:

@@ -101,8 +101,7 @@ def _client_context(encoded: str | None) -> str:
     if len(encoded) > _LONGEST_CONTEXT:
         raise unreadable_payload(f"Client context must be no more than {_LONGEST_CONTEXT} bytes.")
     try:
-        text = base64.b64decode(encoded, validate=True).decode()
-        orjson.loads(text)
+        context = orjson.loads(base64.b64decode(encoded, validate=True))
     except (binascii.Error, ValueError):
         raise unreadable_payload("Client context must be a valid Base64-encoded JSON object.") from None
-    return text
+    return orjson.dumps(context).decode()  # of one line, whatever the client's was

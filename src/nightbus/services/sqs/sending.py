@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.trace_header import is_trace_header
 from nightbus.delivery.causes import sent
 from nightbus.messaging.queue import SEND, Queue
 from nightbus.messaging.queues import Accepted, Incoming, Sending
@@ -173,6 +174,10 @@ def _trace(system: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     if value.get("DataType") != "String" or not value.get("StringValue"):
         raise invalid_parameter(f"The message system attribute '{_TRACE}' must be a non-empty String.")
+    if not is_trace_header(value["StringValue"]):
+        raise invalid_parameter(
+            f"The value of message system attribute '{_TRACE}' is not an X-Ray trace header."
+        )
     return str(value["StringValue"])
 
 

@@ -6,12 +6,11 @@ do not keep anyone out.
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightbus.aws.calls import Caller
+from nightbus.aws.wildcards import like
 
 _ACTION = "sts:assumerole"
 _EXTERNAL_ID = "sts:externalid"
@@ -41,7 +40,7 @@ def _names_action(statement: Mapping[str, Any]) -> bool:
 
 
 def _matches_action(patterns: Any) -> bool:
-    return any(fnmatch.fnmatchcase(_ACTION, pattern.lower()) for pattern in _listed(patterns))
+    return any(like(str(pattern).lower(), _ACTION) for pattern in _listed(patterns))
 
 
 def _names_caller(statement: Mapping[str, Any], caller: Caller) -> bool:
@@ -87,8 +86,7 @@ def _is_id(operator: str, wanted: str, given: str) -> bool:
         return wanted == given
     if operator == "StringEqualsIgnoreCase":
         return wanted.lower() == given.lower()
-    pattern = re.escape(wanted).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(pattern, given, re.DOTALL) is not None
+    return like(wanted, given)
 
 
 def _listed(value: Any) -> Iterable[Any]:
