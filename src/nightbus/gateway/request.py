@@ -50,6 +50,7 @@ class Credential:
     access_key: str = ""
     region: str = ""
     service: str = ""
+    malformed: bool = False  # its scope has another number of parts
 
     @classmethod
     def of(cls, request: WireRequest) -> Credential:
@@ -80,7 +81,7 @@ class Credential:
             return cls(parts[0], parts[2], parts[3])
         if len(parts) == 4:  # SigV4A has no region in its scope
             return cls(parts[0], "", parts[2])
-        return cls(parts[0])
+        return cls(parts[0], malformed=True)
 
     @cached_property
     def is_given(self) -> bool:

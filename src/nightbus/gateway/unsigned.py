@@ -10,7 +10,7 @@ from __future__ import annotations
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import is_region
 from nightbus.gateway.models import OperationModel
-from nightbus.gateway.request import WireRequest
+from nightbus.gateway.request import Credential, WireRequest
 
 _ANSWERED: dict[str, frozenset[str]] = {
     "sns": frozenset({"ConfirmSubscription", "Unsubscribe"}),
@@ -36,7 +36,7 @@ def check_credentials(request: WireRequest, operation: OperationModel) -> None:
     """Raises AwsError for a request without credentials, or with parts of a presigned URL's only."""
     service = operation.service.name
     if request.authorization.is_given:
-        _check_region(request.authorization.region, service)
+        _check_scope(request.authorization, service)
         if "X-Amz-Credential" in request.query and "authorization" not in request.headers:
             _check_query(request, service)
         return
@@ -44,8 +44,12 @@ def check_credentials(request: WireRequest, operation: OperationModel) -> None:
         raise _missing(service, operation.service.protocol)
 
 
-def _check_region(region: str, service: str) -> None:
+def _check_scope(credential: Credential, service: str) -> None:
     """The region of the credential scope goes into ARNs, events and functions: it must look like one."""
+    if credential.malformed:
+        text = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
+        raise AwsError("AuthorizationHeaderMalformed" if service == "s3" else "IncompleteSignature", text)
+    region = credential.region
     if not region or region == "*" or is_region(region):
         return
     if service == "s3":
