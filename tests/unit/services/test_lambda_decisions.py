@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lambda_rig import SCOPE, trust
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import Request, arn_like, is_allowed, like
+from nightbus.aws.resource_policy import Request, arn_like, is_allowed
+from nightbus.aws.wildcards import like
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.queue import (
