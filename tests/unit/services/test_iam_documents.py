@@ -154,3 +154,24 @@ def test_the_documents_of_aws_are_policies_that_the_translator_knows() -> None:
         found = document_of(arn)
         assert found is not None
         check_identity_policy(json.dumps(found["Document"]))
+
+
+@pytest.mark.parametrize(
+    ("resource", "valid"),
+    [
+        ("*", True),
+        ("arn:aws:logs:*", True),
+        ("arn:aws:sqs:us-east-1:*", True),
+        ("arn:aws:s3:::bucket/*", True),
+        ("arn:*", False),
+        ("arn:aws:logs", False),
+        ("logs:*", False),
+    ],
+)
+def test_a_star_at_the_end_of_an_arn_stands_for_its_other_parts(resource: str, valid: bool) -> None:
+    document = text({**IDENTITY, "Resource": resource})
+    if valid:
+        check_identity_policy(document)
+        return
+    with pytest.raises(AwsError, match="must be in ARN format"):
+        check_identity_policy(document)

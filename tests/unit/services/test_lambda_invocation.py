@@ -122,7 +122,7 @@ async def test_a_dry_run_runs_nothing(aws: Rig) -> None:
 async def test_client_context_comes_as_json(aws: Rig) -> None:
     context = base64.b64encode(b'{"custom": {"a": "b"}}').decode()
     await aws("lambda", "Invoke", FunctionName="worker", ClientContext=context)
-    assert aws.runner.invocations[0].client_context == '{"custom": {"a": "b"}}'
+    assert json.loads(aws.runner.invocations[0].client_context) == {"custom": {"a": "b"}}
 
 
 def rule_calls() -> Call:

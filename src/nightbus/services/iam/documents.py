@@ -56,9 +56,15 @@ def check_identity_policy(text: str) -> None:
             if action != "*" and not _ACTION.fullmatch(action):
                 raise malformed(_SYNTAX)
         for resource in _values(statement, "Resource", "Policy statement must contain resources."):
-            if resource != "*" and not (resource.startswith("arn:") and resource.count(":") >= 5):
+            if resource != "*" and not _is_arn(resource):
                 raise malformed(f'Resource {resource} must be in ARN format or "*".')
     _check_sids(document)
+
+
+def _is_arn(resource: str) -> bool:
+    """Six parts, or fewer where a star at the end stands for the others: `arn:aws:logs:*`."""
+    parts = resource.count(":") + 1
+    return resource.startswith("arn:") and (parts >= 6 or (parts >= 3 and resource.endswith("*")))
 
 
 def check_trust_policy(text: str) -> None:
