@@ -160,7 +160,7 @@ def test_a_wrong_attribute_is_refused(sns: Any, topic: str, name: str, value: st
 
 
 def test_what_could_not_have_its_effect_is_refused_by_name(sns: Any, topic: str) -> None:
-    for name in ("ArchivePolicy", "HTTPSuccessFeedbackRoleArn", "LambdaSuccessFeedbackSampleRate"):
+    for name in ("ArchivePolicy", "HTTPSuccessFeedbackRoleArn", "LambdaFailureFeedbackRoleArn"):
         refused = refusal(sns.set_topic_attributes, TopicArn=topic, AttributeName=name, AttributeValue="{}")
         assert (refused[:2], name in refused[2]) == (("NotImplementedException", 501), True)
     refused = refusal(sns.create_topic, Name=unique("t"), DataProtectionPolicy="{}")

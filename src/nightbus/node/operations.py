@@ -20,6 +20,7 @@ from nightbus.gateway.quick import Checked
 from nightbus.gateway.validate import validate
 from nightbus.services import SERVICES
 from nightbus.services.context import Context, Handler, Platform
+from nightbus.services.inert_members import asks_for_nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class OperationRegistry:
                 continue
             parameter = bound.parameters.get(member)
             if parameter is None:
+                if asks_for_nothing(service, member, value):
+                    continue
                 raise not_supported(service, operation, member)
             arguments[parameter] = value
         if self._platform is None:

@@ -16,9 +16,11 @@ from nightbus.stacks.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.graph import dependencies, order
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.intrinsics import Evaluator
+from nightbus.stacks.property_values import ShownValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.references import references
 from nightbus.stacks.resolution import conditions_held, evaluator, outputs_of, wanted
+from nightbus.stacks.secrecy import MASKED_PROPERTIES
 from nightbus.stacks.template import Template
 
 NO_CHANGES = (
@@ -87,11 +89,11 @@ def plan(
     held = conditions_held(found)
     chosen = wanted(template, held)
     _refuse_new_types(chosen, standing)
-    planner = _Planner(types, outlook, found, old, new)
+    planner = _Planner(types, outlook, found, old, new, ShownValues(old, new))
     changes: list[dict[str, Any]] = []
     for name in order(dependencies(template.resources, chosen, held)):
         changes += planner.change(name, chosen[name])
-    changes += [_removal(one) for name, one in standing.items() if name not in chosen]
+    changes += [_removal(one, planner.shown) for name, one in standing.items() if name not in chosen]
     outputs = outputs_of(template, found, held)
     return Plan(sorted(changes, key=_logical_id), sorted(outlook.imports), outputs)
 
@@ -135,6 +137,7 @@ class _Planner:
     evaluator: Evaluator
     old: Deployment | None
     new: Deployment
+    shown: ShownValues
 
     def change(self, name: str, declared: Mapping[str, Any]) -> list[dict[str, Any]]:
         """No change or one."""
@@ -143,7 +146,9 @@ class _Planner:
         standing = self.outlook.resources.get(name)
         if standing is None:
             self.outlook.new.add(name)
-            return [_resource_change("Add", name, kind.type_name)]
+            added = _resource_change("Add", name, kind.type_name)
+            added["ResourceChange"]["AfterContext"] = self.shown.context(kind.type_name, properties)
+            return [added]
         details = list(self._details(standing, declared, properties, kind))
         if not details:
             return []
@@ -152,7 +157,15 @@ class _Planner:
         change = _resource_change("Modify", name, kind.type_name, standing.physical_id)
         scope = sorted({str(detail["Target"]["Attribute"]) for detail in details})
         policy = {"PolicyAction": _replace_action(declared)} if replacement == "True" else {}
-        change["ResourceChange"].update(Replacement=replacement, Scope=scope, Details=details, **policy)
+        was = standing.current.properties if standing.current else {}
+        change["ResourceChange"].update(
+            Replacement=replacement,
+            Scope=scope,
+            Details=details,
+            BeforeContext=self.shown.context(kind.type_name, was),
+            AfterContext=self.shown.context(kind.type_name, properties),
+            **policy,
+        )
         return [change]
 
     def _properties(self, name: str, declared: Mapping[str, Any], kind: ResourceType) -> dict[str, Any]:
@@ -181,6 +194,8 @@ class _Planner:
                 if unknown and recreation == "Always":
                     recreation = "Conditionally"
                 target = _target(key, recreation)
+                if kind.type_name not in MASKED_PROPERTIES or MASKED_PROPERTIES[kind.type_name] != key:
+                    target |= self.shown.values(key, was, properties)
                 causes = self._causes(standing.logical_id, declared, key, unknown)
                 yield from ({"Target": target, **cause} for cause in causes)
         if self._retagged(kind) and "Tags" not in {*was, *properties}:
@@ -247,10 +262,12 @@ def _replace_action(declared: Mapping[str, Any]) -> str:
     return "ReplaceAndRetain" if declared.get("UpdateReplacePolicy") == "Retain" else "ReplaceAndDelete"
 
 
-def _removal(resource: StackResource) -> dict[str, Any]:
+def _removal(resource: StackResource, shown: ShownValues) -> dict[str, Any]:
     change = _resource_change("Remove", resource.logical_id, resource.type, resource.physical_id)
     kept = resource.current is not None and resource.current.deletion_policy != "Delete"
     change["ResourceChange"]["PolicyAction"] = "Retain" if kept else "Delete"
+    if resource.current is not None:
+        change["ResourceChange"]["BeforeContext"] = shown.context(resource.type, resource.current.properties)
     return change
 
 

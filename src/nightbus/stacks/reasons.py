@@ -8,6 +8,9 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 
 INITIATED = "Resource creation Initiated"
+EXPRESS_COMPLETED = (
+    "Resource operation completed using Express Mode. It may continue becoming available in the background."
+)
 USER_INITIATED = "User Initiated"
 CREATION_CANCELLED = "Resource creation cancelled"
 UPDATE_CANCELLED = "Resource update cancelled"

@@ -41,6 +41,9 @@ class Deployment:
     imports: list[str] = field(default_factory=list)
 
 
+STANDARD, EXPRESS = "STANDARD", "EXPRESS"  # DeploymentConfig's modes
+
+
 @dataclass
 class Stack:
     """`deployment` is the last good one, `target` the one under way or failed. Times are UTC milliseconds."""
@@ -68,6 +71,7 @@ class Stack:
     caller: dict[str, str] = field(default_factory=dict)
     endpoint: str = ""
     description: str = ""
+    mode: str = STANDARD  # of the operation under way, or of the last one
 
     @property
     def key(self) -> str:
@@ -178,6 +182,7 @@ class ChangeSet:
     on_failure: str = ""
     include_nested: bool = False
     base: str = ""  # the deployment that stood when it was made
+    deployment_config: dict[str, Any] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

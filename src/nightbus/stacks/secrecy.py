@@ -18,7 +18,7 @@ from nightbus.store.vault import Vault, VaultClosed
 
 log = logging.getLogger(__name__)
 
-_PROPERTIES = {"AWS::Events::Connection": "AuthParameters", "AWS::CloudFormation::Stack": "Parameters"}
+MASKED_PROPERTIES = {"AWS::Events::Connection": "AuthParameters", "AWS::CloudFormation::Stack": "Parameters"}
 _SEALED = "Nightbus::Sealed"
 
 
@@ -26,7 +26,7 @@ def masked(type_name: str, properties: Mapping[str, Any] | None) -> dict[str, An
     """As events tell of them."""
     if properties is None:
         return None
-    name = _PROPERTIES.get(type_name, "")
+    name = MASKED_PROPERTIES.get(type_name, "")
     return {**properties, name: MASK} if name in properties else dict(properties)
 
 
@@ -41,7 +41,7 @@ async def open_resource(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _each(value: dict[str, Any], change: Callable[[Any], Any], is_sealed: bool) -> dict[str, Any]:
-    name = _PROPERTIES.get(value["type"], "")
+    name = MASKED_PROPERTIES.get(value["type"], "")
     for properties in _all_properties(value) if name else ():
         one = properties.get(name)
         if one is None or (isinstance(one, dict) and _SEALED in one) != is_sealed:

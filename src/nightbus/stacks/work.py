@@ -10,8 +10,10 @@ from nightbus.aws.calls import Operations, Scope
 from nightbus.clock import Clock
 from nightbus.stacks.events import resource_event, stack_event
 from nightbus.stacks.interface import ResourceContext, ResourceType
+from nightbus.stacks.reasons import EXPRESS_COMPLETED
 from nightbus.stacks.records import (
     CHANGE_SET,
+    EXPRESS,
     Deployment,
     Stack,
     StackRecords,
@@ -92,6 +94,8 @@ class Work:
         With `physical_id` they tell of another physical resource than the one that stands, whose state stays.
         """
         now = self.clock.now_ms()
+        if self.stack.mode == EXPRESS:
+            told = tuple((status, reason or _express_reason(status)) for status, reason in told)
         if told and physical_id is None:
             resource.status, resource.reason = told[-1]
             resource.time = now
@@ -142,3 +146,8 @@ class Work:
         failed = any(word in stack.status for word in _FAILURES)
         kept.value.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
         return [PutRecord(self.scope, CHANGE_SET, kept.value.key, asdict(kept.value))]
+
+
+def _express_reason(status: str) -> str:
+    """What CloudFormation says of a resource whose configuration is applied, in express mode."""
+    return EXPRESS_COMPLETED if status.endswith("_COMPLETE") else ""

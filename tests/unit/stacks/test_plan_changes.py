@@ -68,7 +68,15 @@ def test_in_place_replaced_removed_and_dependent() -> None:
     assert found["A"]["PhysicalResourceId"] == "A-id" and found["A"]["Scope"] == ["Properties"]
     assert found["A"]["Details"] == [
         {
-            "Target": {"Attribute": "Properties", "Name": "Size", "RequiresRecreation": "Never"},
+            "Target": {
+                "Attribute": "Properties",
+                "Name": "Size",
+                "RequiresRecreation": "Never",
+                "Path": "/Properties/Size",
+                "BeforeValue": "1",
+                "AfterValue": "2",
+                "AttributeChangeType": "Modify",
+            },
             "Evaluation": "Static",
             "ChangeSource": "DirectModification",
         }

@@ -17,6 +17,7 @@ from nightbus.services.cloudformation.beginning import (
     refuse_busy,
     refuse_notifications,
 )
+from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
 from nightbus.services.cloudformation.planning import last_deployment, planned
 from nightbus.services.cloudformation.shapes import (
     BAD_TOKEN,
@@ -24,6 +25,7 @@ from nightbus.services.cloudformation.shapes import (
     check_stack_name,
     tag_list,
     when,
+    without_values,
 )
 from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.cloudformation.stacks import keep_new, new_stack
@@ -68,7 +70,9 @@ async def create_change_set(
     include_nested_stacks: bool | None = None,
     on_stack_failure: str | None = None,
     import_existing_resources: bool | None = None,
+    deployment_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
+    disables_rollback(deployment_config, None, on_stack_failure)
     refuse_notifications("CreateChangeSet", notification_arns)
     kind = change_set_type or "UPDATE"
     if kind == "IMPORT" or import_existing_resources:
@@ -103,6 +107,7 @@ async def create_change_set(
         on_failure=on_stack_failure or "",
         include_nested=bool(include_nested_stacks),
         base=stack.shown_deployment,
+        deployment_config=deployment_config or {},
     )
     deployment = await _fill(ctx, change_set, stack, old, proposal)
     if is_new:
@@ -184,7 +189,12 @@ async def _find(ctx: Context, name: str, stack_name: str | None) -> Kept[ChangeS
 
 
 async def describe_change_set(
-    ctx: Context, *, change_set_name: str, stack_name: str | None = None, next_token: str | None = None
+    ctx: Context,
+    *,
+    change_set_name: str,
+    stack_name: str | None = None,
+    next_token: str | None = None,
+    include_property_values: bool | None = None,
 ) -> dict[str, Any]:
     change_set = (await _find(ctx, change_set_name, stack_name)).value
     changes, token = page(
@@ -202,7 +212,8 @@ async def describe_change_set(
         "RollbackConfiguration": {},
         "Capabilities": change_set.capabilities,
         "Tags": tag_list(change_set.tags),
-        "Changes": changes,
+        "Changes": changes if include_property_values else [without_values(one) for one in changes],
+        "DeploymentConfig": change_set.deployment_config or None,
         "NextToken": token,
         "OnStackFailure": change_set.on_failure or None,
     }
@@ -253,6 +264,7 @@ async def execute_change_set(
             target=deployment.id,
             updated=ctx.now_ms(),
             on_failure=_on_failure(change_set, disable_rollback),
+            mode=mode_of(change_set.deployment_config),
             imports=sorted({*stack.imports, *deployment.imports}),
             change_set=change_set.key,
             description=Template(deployment.processed).description,
@@ -264,7 +276,8 @@ async def execute_change_set(
 
 
 def _on_failure(change_set: ChangeSet, disable_rollback: bool | None) -> str:
-    return change_set.on_failure or ("DO_NOTHING" if disable_rollback else "ROLLBACK")
+    no_rollback = disables_rollback(change_set.deployment_config, disable_rollback)
+    return change_set.on_failure or ("DO_NOTHING" if no_rollback else "ROLLBACK")
 
 
 def _refuse_unavailable(change_set: ChangeSet, stack: Stack, *, began: bool = False) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.services.cloudformation.deployment_config import shown_config
 from nightbus.stacks.events import StackEvent
 from nightbus.stacks.parameters import shown
 from nightbus.stacks.records import ChangeSet, Deployment, Stack, StackResource
@@ -56,6 +57,7 @@ def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:
         "StackStatus": stack.status,
         "StackStatusReason": stack.status_reason or None,
         "DisableRollback": stack.on_failure == "DO_NOTHING",
+        "DeploymentConfig": shown_config(stack.mode, stack.on_failure),
         "NotificationARNs": [],
         "Capabilities": deployment.capabilities if deployment else [],
         "Outputs": stack.outputs,
@@ -135,6 +137,19 @@ def change_set_summary(change_set: ChangeSet) -> dict[str, Any]:
         "IncludeNestedStacks": change_set.include_nested,
         "ImportExistingResources": False,
     }
+
+
+def without_values(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A change as DescribeChangeSet gives it without IncludePropertyValues."""
+    resource = without(change["ResourceChange"], ("BeforeContext", "AfterContext"))
+    details = [
+        {
+            **detail,
+            "Target": without(detail["Target"], ("Path", "BeforeValue", "AfterValue", "AttributeChangeType")),
+        }
+        for detail in resource["Details"]
+    ]
+    return {**change, "ResourceChange": {**resource, "Details": details}}
 
 
 def newest_first(stack: Stack) -> str:

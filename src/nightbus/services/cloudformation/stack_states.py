@@ -6,6 +6,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.cloudformation.beginning import begin, find_standing, records
+from nightbus.services.cloudformation.deployment_config import mode_of
 from nightbus.services.context import Context
 from nightbus.stacks.records import Stack, put_stack
 from nightbus.store.interface import Conflict
@@ -82,6 +83,7 @@ async def rollback_stack(
     stack_name: str,
     role_arn: str | None = None,
     client_request_token: str | None = None,
+    deployment_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     stack = (await find_standing(ctx, stack_name)).value
 
@@ -93,5 +95,6 @@ async def rollback_stack(
             )
 
     status = "UPDATE_ROLLBACK_IN_PROGRESS" if stack.deployment else "ROLLBACK_IN_PROGRESS"
-    await begin(ctx, stack, status, check, token=client_request_token)
+    mode = mode_of(deployment_config)
+    await begin(ctx, stack, status, check, token=client_request_token, mode=mode)
     return {"StackId": stack.id}

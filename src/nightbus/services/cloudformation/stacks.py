@@ -17,6 +17,7 @@ from nightbus.services.cloudformation.beginning import (
     refuse_busy,
     refuse_notifications,
 )
+from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
 from nightbus.services.cloudformation.planning import last_deployment, planned, shown_deployment
 from nightbus.services.cloudformation.shapes import (
     BAD_TOKEN,
@@ -35,6 +36,7 @@ from nightbus.stacks.proposal import Proposal, propose, tags_of
 from nightbus.stacks.reasons import USER_INITIATED
 from nightbus.stacks.records import (
     NAME,
+    STANDARD,
     Deployment,
     Stack,
     new_stack_id,
@@ -62,9 +64,11 @@ async def create_stack(
     notification_arns: list[str] | None = None,
     client_request_token: str | None = None,
     enable_termination_protection: bool | None = None,
+    deployment_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     refuse_notifications("CreateStack", notification_arns)
     check_stack_name(stack_name)
+    no_rollback = disables_rollback(deployment_config, disable_rollback, on_failure)
     if disable_rollback is not None and on_failure is not None:
         raise AwsError(
             "ValidationError", "You can specify either DisableRollback or OnFailure, but not both."
@@ -75,8 +79,9 @@ async def create_stack(
         text, propose, parameters or [], {}, tags_of(tags or []), capabilities or [], role_arn or ""
     )
     _require_auto_expand(proposal)
-    failing = on_failure or ("DO_NOTHING" if disable_rollback else "ROLLBACK")
+    failing = on_failure or ("DO_NOTHING" if no_rollback else "ROLLBACK")
     stack = await new_stack(ctx, stack_name, "CREATE_IN_PROGRESS", failing, client_request_token)
+    stack.mode = mode_of(deployment_config)
     stack.protected = bool(enable_termination_protection)
     deployment, _ = await planned(ctx, stack, None, proposal)
     stack.target, stack.imports = deployment.id, deployment.imports
@@ -147,8 +152,10 @@ async def update_stack(
     notification_arns: list[str] | None = None,
     disable_rollback: bool | None = None,
     client_request_token: str | None = None,
+    deployment_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     refuse_notifications("UpdateStack", notification_arns)
+    no_rollback = disables_rollback(deployment_config, disable_rollback)
     stack = (await find_standing(ctx, stack_name)).value
     refuse_busy(stack)
     old = await last_deployment(ctx, stack)
@@ -168,12 +175,18 @@ async def update_stack(
     deployment, changes = await planned(ctx, stack, old, proposal)
     if is_empty(changes, stack, old, deployment) and stack.status.endswith("_COMPLETE"):
         raise AwsError("ValidationError", "No updates are to be performed.")
-    await begin_update(ctx, stack, deployment, bool(disable_rollback), client_request_token)
+    mode = mode_of(deployment_config)
+    await begin_update(ctx, stack, deployment, bool(no_rollback), client_request_token, mode)
     return {"StackId": stack.id}
 
 
 async def begin_update(
-    ctx: Context, stack: Stack, deployment: Deployment, disable_rollback: bool, token: str | None
+    ctx: Context,
+    stack: Stack,
+    deployment: Deployment,
+    disable_rollback: bool,
+    token: str | None,
+    mode: str = STANDARD,
 ) -> None:
     base = stack.deployment, stack.target
 
@@ -194,6 +207,7 @@ async def begin_update(
         target=deployment.id,
         updated=ctx.now_ms(),
         on_failure="DO_NOTHING" if disable_rollback else "ROLLBACK",
+        mode=mode,
         imports=sorted({*stack.imports, *deployment.imports}),
         change_set="",
     )
@@ -206,6 +220,7 @@ async def delete_stack(
     retain_resources: list[str] | None = None,
     role_arn: str | None = None,
     client_request_token: str | None = None,
+    deployment_config: dict[str, Any] | None = None,
 ) -> None:
     kept = await records(ctx).stack(stack_name)
     if kept is None or kept.value.status in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
@@ -228,6 +243,7 @@ async def delete_stack(
         token=client_request_token,
         retain=retain_resources or [],
         change_set="",
+        mode=mode_of(deployment_config),
     )
     await linger(ctx, stack.id)
 

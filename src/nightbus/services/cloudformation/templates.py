@@ -24,10 +24,18 @@ async def get_template(
     change_set_name: str | None = None,
     template_stage: str | None = None,
 ) -> dict[str, Any]:
+    if change_set_name is None and await _is_reviewed(ctx, stack_name):
+        return {"StagesAvailable": []}
     deployment = await _deployment(ctx, stack_name, change_set_name)
     stage = template_stage or "Original"
     body = deployment.original if stage == "Original" else await _processed(deployment)
     return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
+
+
+async def _is_reviewed(ctx: Context, stack_name: str | None) -> bool:
+    """Whether the stack only waits for its first change set; it has no template, and that is not an error."""
+    kept = await records(ctx).stack(stack_name) if stack_name is not None else None
+    return kept is not None and kept.value.status == "REVIEW_IN_PROGRESS"
 
 
 async def _processed(deployment: Deployment) -> str:

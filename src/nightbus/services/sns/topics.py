@@ -27,6 +27,7 @@ from nightbus.services.sns.tags import as_map
 from nightbus.services.sns.values import check_topic_attribute
 from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
 
+_SHOWN_EMPTY = frozenset({"DisplayName"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _PAGE = 100
 _EFFECTIVE = (
@@ -167,7 +168,7 @@ async def set_topic_attributes(
             for subscription in subscriptions:
                 check_size(subscription.value["protocol"], int(attribute_value))
         attributes = {**record.value["attributes"], attribute_name: attribute_value}
-        if not attribute_value and attribute_name in ("Policy", "DeliveryPolicy", "KmsMasterKeyId"):
+        if not attribute_value and attribute_name not in _SHOWN_EMPTY:
             del attributes[attribute_name]
         return {**record.value, "attributes": attributes}
 

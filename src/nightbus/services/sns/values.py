@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from nightbus.aws.errors import not_supported
@@ -13,7 +14,9 @@ from nightbus.aws.resource_policy import is_readable
 from nightbus.services.sns.delivery_policies import check_topic_policy
 from nightbus.services.sns.errors import invalid
 
-_FEEDBACK = ("SuccessFeedbackRoleArn", "SuccessFeedbackSampleRate", "FailureFeedbackRoleArn")
+_FEEDBACK = ("SuccessFeedbackRoleArn", "FailureFeedbackRoleArn")
+_SAMPLE_RATE = re.compile(r"(HTTP|SQS|Lambda|Firehose|Application)SuccessFeedbackSampleRate")
+_PERCENT = re.compile(r"100|[1-9]?[0-9]")
 _LONGEST_NAME = 100
 _SIZES = range(1024, 1_048_577)
 
@@ -46,8 +49,13 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
             raise invalid(name)
     elif name == "KmsMasterKeyId":
         return
+    elif _SAMPLE_RATE.fullmatch(name):
+        # Kept and shown: without the role of the same protocol no deliveries are logged, on AWS neither.
+        if not _PERCENT.fullmatch(value):
+            raise invalid(name)
     elif name == "ArchivePolicy" or name.endswith(_FEEDBACK):
-        raise not_supported("sns", "SetTopicAttributes", name)
+        if value:
+            raise not_supported("sns", "SetTopicAttributes", name)
     else:
         raise invalid("AttributeName")
 
