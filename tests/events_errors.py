@@ -213,8 +213,8 @@ ELSEWHERE: dict[tuple[str, str], str] = {
     ("StartReplay", _LIMIT): "service/test_events_quotas.py::test_what_is_over_a_quota_is_refused",
 }
 
-# Calls that are refused with ConcurrentModificationException when they meet at the wrong moment: each with what is done
-# at the same time, and what must be done before.
+# Calls for which AWS documents ConcurrentModificationException: each with what is done at the same time, and what must
+# be done before. The node makes such changes one after the other, so that none of them is refused.
 Calls = list[tuple[str, dict[str, Any]]]
 _IN_SHOP = {"EventBusName": "shop"}
 _PUT = ("PutRule", {"Name": "raced", "EventPattern": PATTERN, **_IN_SHOP})

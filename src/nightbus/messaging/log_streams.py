@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 import orjson
 
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import Append, Change, Conflict, PutRecord, Store, TrimLog
+from nightbus.store.conflicts import retries_on_conflict
+from nightbus.store.interface import Append, Change, PutRecord, Store, TrimLog
 
 GROUP = "logs/group"
 STREAM = "logs/stream"
@@ -61,13 +62,12 @@ def create_stream(scope: Scope, group: str, stream: str, now: int) -> list[Chang
     ]
 
 
+@retries_on_conflict
 async def ensure_stream(store: Store, scope: Scope, group: str, stream: str, now: int) -> None:
     """The stream and its group are there when this returns."""
-    while await store.get(scope, STREAM, stream_key(group, stream)) is None:
-        changes = create_stream(scope, group, stream, now)
-        if await store.get(scope, GROUP, group) is None:
-            changes.append(create_group(scope, group, now))
-        try:
-            await store.commit(*changes)
-        except Conflict:
-            continue  # somebody else was faster
+    if await store.get(scope, STREAM, stream_key(group, stream)) is not None:
+        return
+    changes = create_stream(scope, group, stream, now)
+    if await store.get(scope, GROUP, group) is None:
+        changes.append(create_group(scope, group, now))
+    await store.commit(*changes)

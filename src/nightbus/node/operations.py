@@ -1,7 +1,8 @@
 """How does a call, from the wire or from inside, reach the handler of its operation?
 
 Parameters are validated by the service model, top-level member names become the handler's keyword parameters, and
-what a handler does not name is refused by name: nothing that a client asks for is silently ignored.
+what a handler does not name is refused by name: nothing that a client asks for is silently ignored. A handler whose
+commit meets another one's begins again, so that clients do not hear of it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from nightbus.gateway.models import OperationModel, load_service, snake_case
 from nightbus.gateway.quick import Checked
 from nightbus.gateway.validate import validate
 from nightbus.services import SERVICES
+from nightbus.services.conflicts import conflict_error
 from nightbus.services.context import Context, Handler, Platform
 from nightbus.services.inert_members import asks_for_nothing
+from nightbus.store.conflicts import Contended, retries_on_conflict
+from nightbus.store.interface import Conflict
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,12 @@ class OperationRegistry:
             arguments[parameter] = value
         if self._platform is None:
             raise RuntimeError("the node is not assembled yet")
-        result: Mapping[str, Any] | Reply | None = await bound.handler(
-            Context(call, self._platform), **arguments
-        )
+        try:
+            result: Mapping[str, Any] | Reply | None = await bound.handler(
+                Context(call, self._platform), **arguments
+            )
+        except (Conflict, Contended) as lost:
+            raise conflict_error(service, lost.key) from lost
         return {} if result is None else result
 
     async def call(
@@ -90,4 +97,6 @@ def bind(service: str, operation: str, handler: Handler) -> _Bound:
     unknown = sorted(set(names) - set(members))
     if unknown:
         raise TypeError(f"{service}:{operation} has no member for {', '.join(unknown)}")
-    return _Bound(model, handler, {members[name]: name for name in names})
+    # What has consumed a streamed body cannot begin again: its handler retries what comes after.
+    retrying = handler if model.input_is_streamed else retries_on_conflict(handler)
+    return _Bound(model, retrying, {members[name]: name for name in names})

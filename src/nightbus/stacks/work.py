@@ -22,7 +22,8 @@ from nightbus.stacks.records import (
     put_stack,
 )
 from nightbus.stacks.secrecy import masked
-from nightbus.store.interface import Change, Conflict, PutRecord, Store
+from nightbus.store.conflicts import retries_on_conflict
+from nightbus.store.interface import Change, PutRecord, Store
 from nightbus.store.vault import Vault
 
 _FAILURES = ("ROLLBACK", "FAILED")
@@ -112,25 +113,21 @@ class Work:
     async def kept(self, resource: StackResource) -> PutRecord:
         return await put_resource(self.vault, self.scope, self.stack, resource)
 
+    @retries_on_conflict
     async def turn(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
         """The stack's next state, with its event and everything that changes with it, in one commit."""
-        while True:
-            kept = await self.records.stack(self.stack.id)
-            if kept is None:
-                raise LookupError(f"the stack {self.stack.id} is gone")
-            stack, now = kept.value, self.clock.now_ms()
-            stack.status, stack.status_reason = status, reason
-            if stack.status == "DELETE_COMPLETE":
-                stack.deleted = now
-            for name, value in fields.items():
-                setattr(stack, name, value)
-            changes = [put_stack(self.scope, stack, kept.revision), *also, *await self._executed(stack)]
-            try:
-                await self.store.commit(*changes, stack_event(self.scope, stack, now, status, reason))
-            except Conflict:
-                continue
-            self.stack = stack
-            return
+        kept = await self.records.stack(self.stack.id)
+        if kept is None:
+            raise LookupError(f"the stack {self.stack.id} is gone")
+        stack, now = kept.value, self.clock.now_ms()
+        stack.status, stack.status_reason = status, reason
+        if stack.status == "DELETE_COMPLETE":
+            stack.deleted = now
+        for name, value in fields.items():
+            setattr(stack, name, value)
+        changes = [put_stack(self.scope, stack, kept.revision), *also, *await self._executed(stack)]
+        await self.store.commit(*changes, stack_event(self.scope, stack, now, status, reason))
+        self.stack = stack
 
     async def is_cancelled(self) -> bool:
         kept = await self.records.stack(self.stack.id)

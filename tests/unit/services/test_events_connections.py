@@ -58,23 +58,18 @@ async def test_api_destinations_have_a_quota(rig: Rig) -> None:
     await rig("CreateApiDestination", **params)
 
 
-async def test_of_two_changes_at_the_same_time_one_is_told_so(rig: Rig) -> None:
+async def test_two_changes_at_the_same_time_are_both_made(rig: Rig) -> None:
     arn = await connect(rig, "c")
     changes = [
         rig("UpdateConnection", Name="c", AuthParameters={"BasicAuthParameters": {"Password": text}})
         for text in ("one", "other")
     ]
-    results = await asyncio.gather(*changes, return_exceptions=True)
-    (failed,) = [one for one in results if isinstance(one, AwsError)]
-    assert (failed.code, failed.message) == (
-        "ConcurrentModificationException",
-        "Connection c was modified concurrently.",
-    )
+    await asyncio.gather(*changes)
     found = await connection_of(rig.store, rig.platform.vault, SCOPE, arn)
     assert found is not None
-    expected = ("one", "other")[results.index(failed) - 1]
-    assert found.auth == {"BasicAuthParameters": {"Username": "shop", "Password": expected}}
-    assert expected not in repr(found)
+    password = found.auth["BasicAuthParameters"].pop("Password")
+    assert password in ("one", "other")
+    assert found.auth == {"BasicAuthParameters": {"Username": "shop"}}
 
 
 async def test_an_arn_names_one_connection_for_ever(rig: Rig) -> None:

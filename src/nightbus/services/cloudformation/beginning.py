@@ -10,7 +10,7 @@ from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
 from nightbus.stacks.reasons import USER_INITIATED
 from nightbus.stacks.records import Kept, Stack, StackRecords, is_stack_id, put_stack
-from nightbus.store.interface import Change, Conflict
+from nightbus.store.interface import Change
 
 UPDATABLE = frozenset(
     {
@@ -66,27 +66,23 @@ async def begin(
     token: str | None = None,
     **fields: Any,
 ) -> None:
-    """Bring the stack under way and start it. `check` raises AwsError when its state does not allow that."""
-    while True:
-        kept = await records(ctx).stack(stack.id)
-        if kept is None:
-            raise missing(stack.name)
-        current, now = kept.value, ctx.now_ms()
-        check(current)
-        current.status, current.status_reason = status, USER_INITIATED
-        current.token, current.cancelled, current.retain, current.skip = token or "", False, [], []
-        current.remember_call(ctx.call)
-        for name, value in fields.items():
-            setattr(current, name, value)
-        event = stack_event(ctx.scope, current, now, status, USER_INITIATED)
-        try:
-            await ctx.store.commit(put_stack(ctx.scope, current, kept.revision), *also, event)
-        except Conflict as conflict:
-            if conflict.kind.endswith("/stack"):
-                continue
-            raise
-        await ctx.platform.stacks.start(ctx.scope, current.id, ctx.call)
-        return
+    """Bring the stack under way and start it. `check` raises AwsError when its state does not allow that.
+
+    Raises Conflict when the stack, or what is changed with it, was changed meanwhile.
+    """
+    kept = await records(ctx).stack(stack.id)
+    if kept is None:
+        raise missing(stack.name)
+    current, now = kept.value, ctx.now_ms()
+    check(current)
+    current.status, current.status_reason = status, USER_INITIATED
+    current.token, current.cancelled, current.retain, current.skip = token or "", False, [], []
+    current.remember_call(ctx.call)
+    for name, value in fields.items():
+        setattr(current, name, value)
+    event = stack_event(ctx.scope, current, now, status, USER_INITIATED)
+    await ctx.store.commit(put_stack(ctx.scope, current, kept.revision), *also, event)
+    await ctx.platform.stacks.start(ctx.scope, current.id, ctx.call)
 
 
 async def linger(ctx: Context, stack_id: str) -> None:

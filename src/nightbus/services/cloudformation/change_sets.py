@@ -45,7 +45,7 @@ from nightbus.stacks.records import (
     put_deployment,
 )
 from nightbus.stacks.template import Template
-from nightbus.store.interface import Change, Conflict, DeleteRecord
+from nightbus.store.interface import Change, DeleteRecord
 
 PAGE = 100
 _CHANGES_PAGE = 100
@@ -252,25 +252,22 @@ async def execute_change_set(
         if current.shown_deployment != change_set.base:
             raise _not_executable(change_set, "execution status", "OBSOLETE")
 
-    try:
-        await begin(
-            ctx,
-            stack,
-            "CREATE_IN_PROGRESS" if creates else "UPDATE_IN_PROGRESS",
-            check,
-            put_change_set(ctx.scope, change_set, kept.revision),
-            *others,
-            token=client_request_token,
-            target=deployment.id,
-            updated=ctx.now_ms(),
-            on_failure=_on_failure(change_set, disable_rollback),
-            mode=mode_of(change_set.deployment_config),
-            imports=sorted({*stack.imports, *deployment.imports}),
-            change_set=change_set.key,
-            description=Template(deployment.processed).description,
-        )
-    except Conflict as conflict:
-        raise _not_executable(change_set, "execution status", "EXECUTE_IN_PROGRESS") from conflict
+    await begin(
+        ctx,
+        stack,
+        "CREATE_IN_PROGRESS" if creates else "UPDATE_IN_PROGRESS",
+        check,
+        put_change_set(ctx.scope, change_set, kept.revision),
+        *others,
+        token=client_request_token,
+        target=deployment.id,
+        updated=ctx.now_ms(),
+        on_failure=_on_failure(change_set, disable_rollback),
+        mode=mode_of(change_set.deployment_config),
+        imports=sorted({*stack.imports, *deployment.imports}),
+        change_set=change_set.key,
+        description=Template(deployment.processed).description,
+    )
     await linger(ctx, stack.id)
     return {}
 

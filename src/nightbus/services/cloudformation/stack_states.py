@@ -9,40 +9,30 @@ from nightbus.services.cloudformation.beginning import begin, find_standing, rec
 from nightbus.services.cloudformation.deployment_config import mode_of
 from nightbus.services.context import Context
 from nightbus.stacks.records import Stack, put_stack
-from nightbus.store.interface import Conflict
 
 
 async def update_termination_protection(
     ctx: Context, *, enable_termination_protection: bool, stack_name: str
 ) -> dict[str, Any]:
-    while True:
-        kept = await find_standing(ctx, stack_name)
-        if kept.value.parent_id:
-            raise AwsError(
-                "ValidationError",
-                "Invalid operation: TerminationProtection cannot be set on a nested stack; set it on the root.",
-            )
-        kept.value.protected = enable_termination_protection
-        try:
-            await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
-        except Conflict:
-            continue
-        return {"StackId": kept.value.id}
+    kept = await find_standing(ctx, stack_name)
+    if kept.value.parent_id:
+        raise AwsError(
+            "ValidationError",
+            "Invalid operation: TerminationProtection cannot be set on a nested stack; set it on the root.",
+        )
+    kept.value.protected = enable_termination_protection
+    await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
+    return {"StackId": kept.value.id}
 
 
 async def cancel_update_stack(
     ctx: Context, *, stack_name: str, client_request_token: str | None = None
 ) -> None:
-    while True:
-        kept = await find_standing(ctx, stack_name)
-        if kept.value.status != "UPDATE_IN_PROGRESS":
-            raise AwsError("ValidationError", "CancelUpdateStack cannot be called from current stack status")
-        kept.value.cancelled = True
-        try:
-            await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
-        except Conflict:
-            continue
-        return
+    kept = await find_standing(ctx, stack_name)
+    if kept.value.status != "UPDATE_IN_PROGRESS":
+        raise AwsError("ValidationError", "CancelUpdateStack cannot be called from current stack status")
+    kept.value.cancelled = True
+    await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
 
 
 async def continue_update_rollback(

@@ -44,7 +44,7 @@ from nightbus.stacks.records import (
     put_stack,
 )
 from nightbus.stacks.template import Template
-from nightbus.store.interface import Conflict, PutRecord
+from nightbus.store.interface import PutRecord
 
 PAGE = 100
 
@@ -110,26 +110,19 @@ async def new_stack(
 
 
 async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None) -> None:
-    """Raises AwsError AlreadyExistsException when another request took the name meanwhile."""
+    """Raises Conflict when another request took the name meanwhile."""
     changes = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
-    try:
-        await ctx.store.commit(
-            PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=0),
-            put_stack(ctx.scope, stack, 0),
-            *changes,
-            stack_event(ctx.scope, stack, ctx.now_ms(), stack.status, USER_INITIATED),
-        )
-    except Conflict as conflict:
-        raise _already_exists(stack.name) from conflict
-
-
-def _already_exists(name: str) -> AwsError:
-    return AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
+    await ctx.store.commit(
+        PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=0),
+        put_stack(ctx.scope, stack, 0),
+        *changes,
+        stack_event(ctx.scope, stack, ctx.now_ms(), stack.status, USER_INITIATED),
+    )
 
 
 async def _refuse_existing(ctx: Context, name: str) -> None:
     if await records(ctx).stack(name) is not None:
-        raise _already_exists(name)
+        raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
 
 
 def _require_auto_expand(proposal: Proposal) -> None:

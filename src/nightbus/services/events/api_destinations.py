@@ -16,10 +16,10 @@ from nightbus.delivery.connections import (
 )
 from nightbus.services.context import Context
 from nightbus.services.events.endpoint_urls import check_url
-from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.services.events.names import invalid_token, shown_time
 from nightbus.services.events.quotas import API_DESTINATIONS_PER_REGION, check_room
 from nightbus.services.events.state_events import StateEvents
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
 _PAGE = 100
 _SETTINGS = (
@@ -53,10 +53,7 @@ async def create_api_destination(
         "CreationTime": now,
         "LastModifiedTime": now,
     }
-    try:
-        return await _save(ctx, None, Record(name, value, 0))
-    except Conflict as taken:
-        raise _exists(name) from taken
+    return await _save(ctx, None, Record(name, value, 0))
 
 
 def _exists(name: str) -> AwsError:
@@ -144,15 +141,9 @@ async def update_api_destination(
     given = (description, connection_arn, invocation_endpoint, http_method, invocation_rate_limit_per_second)
     await _check(ctx, connection_arn, invocation_endpoint)
     value = {**record.value, **_changes(given), "LastModifiedTime": ctx.now_ms()}
-    try:
-        return await _save(ctx, record, Record(name, value, record.revision))
-    except Conflict as changed:
-        raise concurrent(f"API destination {name}") from changed
+    return await _save(ctx, record, Record(name, value, record.revision))
 
 
 async def delete_api_destination(ctx: Context, *, name: str) -> None:
     record = await _find(ctx, name)
-    try:
-        await ctx.store.commit(DeleteRecord(ctx.scope, API_DESTINATION, name, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"API destination {name}") from changed
+    await ctx.store.commit(DeleteRecord(ctx.scope, API_DESTINATION, name, expect=record.revision))

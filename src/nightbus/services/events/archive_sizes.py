@@ -11,6 +11,7 @@ from typing import NamedTuple
 from nightbus.aws.calls import Scope
 from nightbus.delivery.archives import ARCHIVE, Archive, archive_log, archived_events
 from nightbus.services.context import Platform
+from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Conflict, DeleteRecord, Entry, PutRecord, Store, TrimLog
 
 SIZE = "events/archive-size"
@@ -40,19 +41,15 @@ class Size(NamedTuple):
         return PutRecord(scope, SIZE, log, value, expect=self.revision)
 
 
+@retries_on_conflict
 async def size_of(store: Store, scope: Scope, archive: Archive) -> Size:
-    while True:
-        size = await _known(store, scope, archive.log)
-        before = size.counted
-        while found := await store.read(scope, archive.log, after=size.counted, limit=_AT_ONCE):
-            size = size.plus(found)._replace(counted=found[-1].offset)
-        if size.counted == before:
-            return size
-        try:
-            await store.commit(size.put(scope, archive.log))
-        except Conflict:  # somebody else counted meanwhile, or the archive was trimmed
-            continue
-        return size
+    size = await _known(store, scope, archive.log)
+    before = size.counted
+    while found := await store.read(scope, archive.log, after=size.counted, limit=_AT_ONCE):
+        size = size.plus(found)._replace(counted=found[-1].offset)
+    if size.counted != before:
+        await store.commit(size.put(scope, archive.log))
+    return size
 
 
 async def _known(store: Store, scope: Scope, log: str) -> Size:

@@ -14,10 +14,10 @@ from nightbus.services.context import Context
 from nightbus.services.events.archive_sizes import SIZE, size_of
 from nightbus.services.events.bus_members import joining
 from nightbus.services.events.managed_rules import managed_name
-from nightbus.services.events.names import bus_place, concurrent, find_bus, invalid_token, no_such_bus
+from nightbus.services.events.names import bus_place, find_bus, invalid_token, no_such_bus
 from nightbus.services.events.quotas import ARCHIVES_PER_REGION, check_room
 from nightbus.services.events.rules import check_pattern
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
+from nightbus.store.interface import DeleteRecord, PutRecord, Record, TrimLog
 
 _PAGE = 100
 
@@ -40,18 +40,14 @@ async def create_archive(
         "CreationTime": ctx.now_ms(),
         **_given(description, event_pattern, kms_key_identifier),
     }
-    while True:
-        bus = await _source(ctx, event_source_arn)
-        await _check_free(ctx, archive_name, bus.key)
-        await check_room(ctx, ARCHIVE, "", ARCHIVES_PER_REGION)
-        value["EventBusName"] = bus.key
-        put = PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0)
-        try:
-            await ctx.store.commit(put, *await joining(ctx, bus))
-        except Conflict:  # it is there, or its bus was changed meanwhile
-            continue
-        await ctx.platform.router.archives_changed(ctx.scope, bus.key)
-        return _state(ctx, archive_name, value)
+    bus = await _source(ctx, event_source_arn)
+    await _check_free(ctx, archive_name, bus.key)
+    await check_room(ctx, ARCHIVE, "", ARCHIVES_PER_REGION)
+    value["EventBusName"] = bus.key
+    put = PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0)
+    await ctx.store.commit(put, *await joining(ctx, bus))
+    await ctx.platform.router.archives_changed(ctx.scope, bus.key)
+    return _state(ctx, archive_name, value)
 
 
 async def _check_free(ctx: Context, name: str, bus: str) -> None:
@@ -115,10 +111,7 @@ async def update_archive(
     value = record.value | _given(description, event_pattern, kms_key_identifier)
     if retention_days is not None:
         value["RetentionDays"] = retention_days
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"Archive {archive_name}") from changed
+    await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=record.revision))
     await ctx.platform.router.archives_changed(ctx.scope, value["EventBusName"])
     return _state(ctx, archive_name, value)
 
@@ -176,13 +169,10 @@ async def list_archives(
 async def delete_archive(ctx: Context, *, archive_name: str) -> None:
     record = await find_archive(ctx, archive_name)
     log = Archive.of(record).log
-    try:
-        await ctx.store.commit(
-            DeleteRecord(ctx.scope, ARCHIVE, archive_name, expect=record.revision),
-            DeleteRecord(ctx.scope, SIZE, log),
-            TrimLog(ctx.scope, log),
-        )
-    except Conflict as changed:
-        raise concurrent(f"Archive {archive_name}") from changed
+    await ctx.store.commit(
+        DeleteRecord(ctx.scope, ARCHIVE, archive_name, expect=record.revision),
+        DeleteRecord(ctx.scope, SIZE, log),
+        TrimLog(ctx.scope, log),
+    )
     # What is being committed meanwhile is swept by the worker.
     await ctx.platform.router.archives_changed(ctx.scope, record.value["EventBusName"])

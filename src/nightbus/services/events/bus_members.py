@@ -10,7 +10,7 @@ _MEMBERS = "events/bus-members"  # written by every new rule and archive
 
 
 async def joining(ctx: Context, bus: Record) -> list[Change]:
-    """What else a new rule or archive changes. A Conflict may mean that another one came: look again."""
+    """What else a new rule or archive changes. A Conflict may mean that another one came."""
     if bus.key == DEFAULT_BUS:
         return []
     known = await ctx.store.get(ctx.scope, _MEMBERS, bus.key)

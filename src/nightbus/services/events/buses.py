@@ -12,12 +12,12 @@ from nightbus.delivery.archives import archives_of
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
 from nightbus.services.context import Context
 from nightbus.services.events.bus_members import going
-from nightbus.services.events.names import bus_name, concurrent, find_bus, invalid_token, shown_time
+from nightbus.services.events.names import bus_name, find_bus, invalid_token, shown_time
 from nightbus.services.events.permissions import policy_text
 from nightbus.services.events.quotas import BUSES_PER_REGION, check_room, tags_of
 from nightbus.services.events.sources import let_go, taken_up
 from nightbus.services.events.target_parameters import check_dead_letter_queue
-from nightbus.store.interface import Conflict, PutRecord, Record, TrimLog
+from nightbus.store.interface import PutRecord, Record, TrimLog
 
 _PAGE = 100
 _SETTINGS = ("Description", "KmsKeyIdentifier", "DeadLetterConfig", "LogConfig")
@@ -46,12 +46,7 @@ async def create_event_bus(
         value["Description"] = description
     value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)
     value["Tags"] = tags_of(ctx, tags)
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0), *source)
-    except Conflict as changed:
-        if await ctx.store.get(ctx.scope, BUS, name) is not None:
-            raise _exists(name) from changed
-        raise concurrent(f"Event source {name}") from changed
+    await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0), *source)
     ctx.platform.router.buses.changed(ctx.scope, name)
     return {"EventBusArn": bus_arn(ctx.scope, name), **_shown_settings(value)}
 
@@ -109,10 +104,7 @@ async def update_event_bus(
     value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)
     if description is not None:
         value["Description"] = description
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"Event bus {name}") from changed
+    await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=record.revision))
     ctx.platform.router.buses.changed(ctx.scope, name)
     return {"Arn": bus_arn(ctx.scope, name), "Name": name, **_shown_settings(value)}
 
@@ -164,13 +156,10 @@ async def delete_event_bus(ctx: Context, *, name: str) -> None:
     # An archive is a rule of the bus that AWS manages.
     if await rules_of(ctx.store, ctx.scope, name) or await archives_of(ctx.store, ctx.scope, name):
         raise validation_error(f"Event bus {name} cannot be deleted since it has rules.")
-    try:
-        await ctx.store.commit(
-            *gone,
-            TrimLog(ctx.scope, history_log(name)),
-            TrimLog(ctx.scope, outcome_log(name)),
-            *await let_go(ctx, name),
-        )
-    except Conflict as changed:
-        raise concurrent(f"Event bus {name}") from changed
+    await ctx.store.commit(
+        *gone,
+        TrimLog(ctx.scope, history_log(name)),
+        TrimLog(ctx.scope, outcome_log(name)),
+        *await let_go(ctx, name),
+    )
     ctx.platform.router.buses.changed(ctx.scope, name)

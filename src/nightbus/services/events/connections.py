@@ -19,10 +19,10 @@ from nightbus.delivery.connections import AUTHORIZED, CONNECTION, connection_arn
 from nightbus.services.context import Context
 from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, refuse_private, shown
 from nightbus.services.events.connection_authorizing import AUTHORIZING, DEAUTHORIZED, to_authorize
-from nightbus.services.events.names import concurrent, invalid_token, shown_time
+from nightbus.services.events.names import invalid_token, shown_time
 from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
 from nightbus.services.events.state_events import StateEvents
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import DeleteRecord, PutRecord, Record
 from nightbus.store.vault import VaultClosed
 
 _PAGE = 100
@@ -47,10 +47,7 @@ async def create_connection(
     value = {"Id": new_uuid(), "CreationTime": now, "LastModifiedTime": now}
     value |= _settings(description, kms_key_identifier)
     value |= await _authorization(ctx, authorization_type, auth_parameters)
-    try:
-        await _save(ctx, "Creation Started", None, Record(name, value, 0))
-    except Conflict as taken:
-        raise _exists(name) from taken
+    await _save(ctx, "Creation Started", None, Record(name, value, 0))
     return _state(ctx, Record(name, value, 1))
 
 
@@ -172,10 +169,7 @@ async def update_connection(
         check_auth(kind, auth)
         value = _without_authorization(value) | await _authorization(ctx, kind, auth, value.get("Secret"))
     updated = Record(name, value, record.revision)
-    try:
-        await _save(ctx, "Update Started", record, updated)
-    except Conflict as changed:
-        raise concurrent(f"Connection {name}") from changed
+    await _save(ctx, "Update Started", record, updated)
     return _state(ctx, updated)
 
 
@@ -199,10 +193,7 @@ async def deauthorize_connection(ctx: Context, *, name: str) -> dict[str, Any]:
         kept["LastAuthorizedTime"] = record.value["LastAuthorizedTime"]
     value = {**kept, "State": DEAUTHORIZED, "LastModifiedTime": ctx.now_ms()}
     updated = Record(name, value, record.revision)
-    try:
-        await _save(ctx, "Deauthorization Started", record, updated)
-    except Conflict as changed:
-        raise concurrent(f"Connection {name}") from changed
+    await _save(ctx, "Deauthorization Started", record, updated)
     return _state(ctx, updated)
 
 
@@ -211,8 +202,5 @@ async def delete_connection(ctx: Context, *, name: str) -> dict[str, Any]:
     record = await _find(ctx, name)
     told = StateEvents(ctx.platform, ctx.scope)
     await told.connection("Deletion Started", record, None)
-    try:
-        await told.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"Connection {name}") from changed
+    await told.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
     return _state(ctx, record, "DELETING")

@@ -17,9 +17,9 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
-from nightbus.services.events.names import concurrent, in_scope, invalid_token, shown_time
+from nightbus.services.events.names import in_scope, invalid_token, shown_time
 from nightbus.services.events.quotas import ENDPOINTS_PER_REGION, check_room
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
 ENDPOINT = "events/endpoint"
 _BY_ID = "events/endpoint-id"  # for the whole account, whatever the region
@@ -51,15 +51,14 @@ async def create_endpoint(
     value |= {} if description is None else {"Description": description}
     value |= {} if role_arn is None else {"RoleArn": role_arn}
     await _check(ctx, value)
+    if await ctx.store.get(ctx.scope, ENDPOINT, name) is not None:
+        raise AwsError("ResourceAlreadyExistsException", f"Endpoint {name} already exists.")
     await check_room(ctx, ENDPOINT, "", ENDPOINTS_PER_REGION)
     place = {"Region": ctx.region, "Name": name}
-    try:
-        await ctx.store.commit(
-            PutRecord(ctx.scope, ENDPOINT, name, value, expect=0),
-            PutRecord(ctx.global_scope, _BY_ID, value["EndpointId"], place, expect=0),
-        )
-    except Conflict as taken:
-        raise AwsError("ResourceAlreadyExistsException", f"Endpoint {name} already exists.") from taken
+    await ctx.store.commit(
+        PutRecord(ctx.scope, ENDPOINT, name, value, expect=0),
+        PutRecord(ctx.global_scope, _BY_ID, value["EndpointId"], place, expect=0),
+    )
     shown = _shown(ctx, value)
     return {member: shown[member] for member in ("Name", "Arn", "State", *_SETTINGS[1:])}
 
@@ -151,10 +150,7 @@ async def update_endpoint(
     changes = {member: new for member, new in zip(_SETTINGS, given, strict=True) if new is not None}
     value = {**record.value, **changes, "LastModifiedTime": ctx.now_ms()}
     await _check(ctx, value)
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, ENDPOINT, name, value, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"Endpoint {name}") from changed
+    await ctx.store.commit(PutRecord(ctx.scope, ENDPOINT, name, value, expect=record.revision))
     shown = _shown(ctx, value)
     members = ("Name", "Arn", "EndpointId", "EndpointUrl", "State", *_SETTINGS[1:])
     return {member: shown[member] for member in members}
@@ -162,13 +158,10 @@ async def update_endpoint(
 
 async def delete_endpoint(ctx: Context, *, name: str) -> None:
     record = await _find(ctx, name)
-    try:
-        await ctx.store.commit(
-            DeleteRecord(ctx.scope, ENDPOINT, name, expect=record.revision),
-            DeleteRecord(ctx.global_scope, _BY_ID, record.value["EndpointId"]),
-        )
-    except Conflict as changed:
-        raise concurrent(f"Endpoint {name}") from changed
+    await ctx.store.commit(
+        DeleteRecord(ctx.scope, ENDPOINT, name, expect=record.revision),
+        DeleteRecord(ctx.global_scope, _BY_ID, record.value["EndpointId"]),
+    )
 
 
 async def at_endpoint(

@@ -77,10 +77,6 @@ async def rule_record(ctx: Context, name: str, bus: str) -> Record:
     return record
 
 
-def concurrent(what: str) -> AwsError:
-    return AwsError("ConcurrentModificationException", f"{what} was modified concurrently.")
-
-
 def shown_time(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 

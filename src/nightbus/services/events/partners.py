@@ -23,7 +23,7 @@ from nightbus.services.events.sources import (
     source_arn,
     source_of,
 )
-from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 OFFER = "events/partner-source"  # in the partner's scope: to whom a source was offered
 _PAGE = 100
@@ -40,19 +40,13 @@ def _key(name: str, account: str = "") -> str:
 
 async def create_partner_event_source(ctx: Context, *, name: str, account: str) -> dict[str, Any]:
     now, theirs = ctx.now_ms(), Scope(account, ctx.region)
-    taken = AwsError("ResourceAlreadyExistsException", f"Event source {name} already exists.")
     old = await ctx.store.get(theirs, SOURCE, name)
     if old is not None and old.value["State"] != "DELETED" and await source_of(ctx.store, theirs, name, now):
-        raise taken
-    try:
-        await ctx.store.commit(
-            PutRecord(ctx.scope, OFFER, _key(name, account), {"Name": name, "Account": account}),
-            PutRecord(
-                theirs, SOURCE, name, offered(name, ctx.account, now), expect=old.revision if old else 0
-            ),
-        )
-    except Conflict as faster:
-        raise taken from faster
+        raise AwsError("ResourceAlreadyExistsException", f"Event source {name} already exists.")
+    await ctx.store.commit(
+        PutRecord(ctx.scope, OFFER, _key(name, account), {"Name": name, "Account": account}),
+        PutRecord(theirs, SOURCE, name, offered(name, ctx.account, now), expect=old.revision if old else 0),
+    )
     return {"EventSourceArn": source_arn(ctx.region, name)}
 
 
@@ -69,12 +63,7 @@ async def delete_partner_event_source(ctx: Context, *, name: str, account: str) 
         else:
             value = {**record.value, "State": "DELETED", "ExpirationTime": None}
             changes.append(PutRecord(theirs, SOURCE, name, value, expect=record.revision))
-    try:
-        await ctx.store.commit(*changes)
-    except Conflict as changed:
-        raise AwsError(
-            "ConcurrentModificationException", f"Event source {name} was modified concurrently."
-        ) from changed
+    await ctx.store.commit(*changes)
 
 
 async def _offers(ctx: Context, name: str) -> list[Record]:

@@ -9,9 +9,9 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.bus.json_text import parse_json
 from nightbus.delivery.rules import BUS, bus_arn
 from nightbus.services.context import Context
-from nightbus.services.events.names import bus_name, concurrent, find_bus
+from nightbus.services.events.names import bus_name, find_bus
 from nightbus.services.events.quotas import POLICY_BYTES
-from nightbus.store.interface import Conflict, PutRecord, Record
+from nightbus.store.interface import PutRecord, Record
 
 _CONDITION = ("StringEquals", "aws:PrincipalOrgID")  # the only one that AWS takes outside of a policy
 
@@ -102,8 +102,5 @@ async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]]) 
     if ctx.platform.quotas and text is not None and len(text.encode()) > POLICY_BYTES:
         raise AwsError("PolicyLengthExceededException", "The event bus policy is too long.")
     value = {**record.value, "Statements": statements}
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, BUS, record.key, value, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"Event bus {record.key}") from changed
+    await ctx.store.commit(PutRecord(ctx.scope, BUS, record.key, value, expect=record.revision))
     ctx.platform.router.buses.changed(ctx.scope, record.key)

@@ -18,7 +18,7 @@ from nightbus.services.events.archives import when
 from nightbus.services.events.names import bus_place, invalid_token
 from nightbus.services.events.quotas import ACTIVE_REPLAYS, check_quota
 from nightbus.services.events.replaying import QUEUE, REPLAY
-from nightbus.store.interface import SYSTEM, Conflict, Enqueue, PutRecord, Record
+from nightbus.store.interface import SYSTEM, Enqueue, PutRecord, Record
 
 _PAGE = 100
 _CANCELLABLE = ("STARTING", "RUNNING")
@@ -60,10 +60,7 @@ async def start_replay(
         "Until": newest[0].offset if newest else 0,  # what is archived from now on is not replayed
     }
     work = Enqueue(SYSTEM, QUEUE, orjson.dumps([list(ctx.scope), replay_name]), now)
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, REPLAY, replay_name, value, expect=0), work)
-    except Conflict as taken:
-        raise _exists(replay_name) from taken
+    await ctx.store.commit(PutRecord(ctx.scope, REPLAY, replay_name, value, expect=0), work)
     return {
         "ReplayArn": replay_arn(ctx.scope, replay_name),
         "State": "STARTING",
@@ -173,15 +170,11 @@ async def list_replays(
 
 
 async def cancel_replay(ctx: Context, *, replay_name: str) -> dict[str, Any]:
-    while True:
-        record = await _find(ctx, replay_name)
-        if record.value["State"] not in _CANCELLABLE:
-            raise AwsError(
-                "IllegalStatusException", f"Replay {replay_name} is not in a valid state for this operation."
-            )
-        value = {**record.value, "State": "CANCELLING"}
-        try:
-            await ctx.store.commit(PutRecord(ctx.scope, REPLAY, replay_name, value, expect=record.revision))
-        except Conflict:  # it has gone on meanwhile
-            continue
-        return {"ReplayArn": replay_arn(ctx.scope, replay_name), "State": "CANCELLING"}
+    record = await _find(ctx, replay_name)
+    if record.value["State"] not in _CANCELLABLE:
+        raise AwsError(
+            "IllegalStatusException", f"Replay {replay_name} is not in a valid state for this operation."
+        )
+    value = {**record.value, "State": "CANCELLING"}
+    await ctx.store.commit(PutRecord(ctx.scope, REPLAY, replay_name, value, expect=record.revision))
+    return {"ReplayArn": replay_arn(ctx.scope, replay_name), "State": "CANCELLING"}

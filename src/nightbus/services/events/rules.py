@@ -16,7 +16,6 @@ from nightbus.services.events.managed_rules import check_not_managed, managed_ru
 from nightbus.services.events.names import (
     bus_name,
     bus_place,
-    concurrent,
     find_bus,
     invalid_token,
 )
@@ -29,7 +28,7 @@ from nightbus.services.events.quotas import (
 )
 from nightbus.services.events.rule_access import Place, reach
 from nightbus.services.events.schedules import check_schedule, set_going
-from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
 
@@ -68,14 +67,13 @@ async def put_rule(
         "RoleArn": role_arn,
         "State": state,
     }
-    while True:
-        place = await reach(ctx, "PutRule", name, event_bus_name, pattern)
-        if pattern is not None and ctx.platform.quotas and pattern.has_wildcards():
-            await _check_wildcards(place, name)
-        value = await _value(ctx, place, name, tags)
-        value |= {member: one for member, one in given.items() if one is not None}
-        if await _put(place, value):
-            return {"RuleArn": rule_arn(place.ctx.scope, place.bus.key, name)}
+    place = await reach(ctx, "PutRule", name, event_bus_name, pattern)
+    if pattern is not None and ctx.platform.quotas and pattern.has_wildcards():
+        await _check_wildcards(place, name)
+    value = await _value(ctx, place, name, tags)
+    value |= {member: one for member, one in given.items() if one is not None}
+    await _put(place, value)
+    return {"RuleArn": rule_arn(place.ctx.scope, place.bus.key, name)}
 
 
 async def _check_wildcards(place: Place, name: str) -> None:
@@ -122,28 +120,18 @@ async def _value(ctx: Context, place: Place, name: str, tags: list[dict[str, str
     }
 
 
-async def _put(place: Place, value: dict[str, Any]) -> bool:
-    """False where it is the bus that changed meanwhile, or got another rule, and one has to look again."""
+async def _put(place: Place, value: dict[str, Any]) -> None:
     ctx, old, key = place.ctx, place.rule, rule_key(place.bus.key, value["Name"])
     changes = list(set_going(ctx, key, value, old.value if old else {}))
     if old is None:
         changes += await joining(ctx, place.bus)
-    try:
-        await save_rule(ctx, Record(key, value, old.revision if old else 0), *changes)
-    except AwsError:
-        if old is None and await ctx.store.get(ctx.scope, RULE, key) is None:
-            return False
-        raise
-    return True
+    await save_rule(ctx, Record(key, value, old.revision if old else 0), *changes)
 
 
 async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
-    """Write the rule over the revision that was read, with what belongs to it, and let the router know."""
+    """Write the rule over the revision that was read, with what belongs to it, and tell the router. Raises Conflict."""
     put = PutRecord(ctx.scope, RULE, record.key, record.value, expect=record.revision)
-    try:
-        await ctx.store.commit(put, *also)
-    except Conflict as changed:
-        raise concurrent(f"Rule {record.value['Name']}") from changed
+    await ctx.store.commit(put, *also)
     await ctx.platform.router.rule_changed(ctx.scope, record.value["EventBusName"], record.value["Name"])
 
 
@@ -156,10 +144,7 @@ async def delete_rule(
     check_not_managed(record.value, "DeleteRule", force)
     if record.value.get("Targets"):
         raise validation_error("Rule can't be deleted since it has targets.")
-    try:
-        await ctx.store.commit(DeleteRecord(ctx.scope, RULE, record.key, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"Rule {name}") from changed
+    await ctx.store.commit(DeleteRecord(ctx.scope, RULE, record.key, expect=record.revision))
     await ctx.platform.router.rule_changed(ctx.scope, bus.key, name)
 
 

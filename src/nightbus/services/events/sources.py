@@ -11,8 +11,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS
 from nightbus.services.context import Context
-from nightbus.services.events.names import concurrent, invalid_token, shown_time
-from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record, Store
+from nightbus.services.events.names import invalid_token, shown_time
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, Store
 
 SOURCE = "events/event-source"
 _PENDING_MS = 14 * 24 * 3600 * 1000
@@ -119,10 +119,7 @@ async def deactivate_event_source(ctx: Context, *, name: str) -> None:
 
 
 async def _save(ctx: Context, record: Record, value: dict[str, Any]) -> None:
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, SOURCE, record.key, value, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(f"Event source {record.key}") from changed
+    await ctx.store.commit(PutRecord(ctx.scope, SOURCE, record.key, value, expect=record.revision))
 
 
 async def taken_up(ctx: Context, name: str) -> Change:

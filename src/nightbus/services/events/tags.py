@@ -9,9 +9,9 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE
 from nightbus.services.context import Context
 from nightbus.services.events.managed_rules import check_not_managed
-from nightbus.services.events.names import concurrent, find_bus, rule_record
+from nightbus.services.events.names import find_bus, rule_record
 from nightbus.services.events.quotas import check_tags
-from nightbus.store.interface import Conflict, PutRecord, Record
+from nightbus.store.interface import PutRecord, Record
 
 
 async def list_tags_for_resource(ctx: Context, *, resource_arn: str) -> dict[str, Any]:
@@ -57,7 +57,4 @@ async def _find(ctx: Context, resource_arn: str) -> tuple[str, Record]:
 async def _save(ctx: Context, kind: str, record: Record, tags: dict[str, str]) -> None:
     check_not_managed(record.value)
     value = {**record.value, "Tags": tags}
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))
-    except Conflict as changed:
-        raise concurrent(record.key) from changed
+    await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))

@@ -7,16 +7,14 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
-from nightbus.services.iam.errors import concurrent, limit_exceeded, no_such_policy, not_attachable
+from nightbus.services.iam.errors import limit_exceeded, no_such_policy, not_attachable
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.managed import is_aws_managed, known_arns
 from nightbus.services.iam.policies import hold_policy
 from nightbus.services.iam.records import (
-    ATTEMPTS,
     ROLE,
     all_roles,
     change_role,
-    commits,
     find_policy,
     find_role,
 )
@@ -26,19 +24,15 @@ _MOST = 10
 
 
 async def attach_role_policy(ctx: Context, *, role_name: str, policy_arn: str) -> None:
-    for _ in range(ATTEMPTS):
-        role = await find_role(ctx, role_name)
-        held = await hold_policy(ctx, policy_arn)
-        attached: list[str] = role.value["Attached"]
-        if policy_arn in attached:
-            return
-        if len(attached) >= _MOST:
-            raise limit_exceeded(f"Cannot exceed quota for PoliciesPerRole: {_MOST}")
-        attached.append(policy_arn)
-        put = PutRecord(ctx.global_scope, ROLE, role.key, role.value, role.revision)
-        if await commits(ctx, put, *held):
-            return
-    raise concurrent()
+    role = await find_role(ctx, role_name)
+    held = await hold_policy(ctx, policy_arn)
+    attached: list[str] = role.value["Attached"]
+    if policy_arn in attached:
+        return
+    if len(attached) >= _MOST:
+        raise limit_exceeded(f"Cannot exceed quota for PoliciesPerRole: {_MOST}")
+    attached.append(policy_arn)
+    await ctx.store.commit(PutRecord(ctx.global_scope, ROLE, role.key, role.value, role.revision), *held)
 
 
 async def detach_role_policy(ctx: Context, *, role_name: str, policy_arn: str) -> None:

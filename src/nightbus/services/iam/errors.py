@@ -44,10 +44,3 @@ def invalid_input(message: str) -> AwsError:
 
 def malformed(message: str) -> AwsError:
     return AwsError("MalformedPolicyDocument", message)
-
-
-def concurrent() -> AwsError:
-    text = "The request was rejected because multiple requests to change this object were submitted simultaneously."
-    return AwsError(
-        "ConcurrentModification", f"{text} Wait a few minutes and submit your request again.", 409
-    )

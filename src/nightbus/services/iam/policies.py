@@ -13,7 +13,6 @@ from nightbus.services.iam import managed
 from nightbus.services.iam.documents import check_identity_policy, size
 from nightbus.services.iam.errors import (
     already_exists,
-    concurrent,
     delete_conflict,
     invalid_input,
     limit_exceeded,
@@ -24,7 +23,6 @@ from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.records import (
     POLICY,
     all_roles,
-    commits,
     find_policy,
     iam_arn,
     time_of,
@@ -59,9 +57,10 @@ async def create_policy(
         "Latest": 1,
         "Versions": {"v1": {"Document": policy_document, "Created": now}},
     }
-    if not await commits(ctx, PutRecord(ctx.global_scope, POLICY, policy_name.lower(), value, expect=0)):
+    if await ctx.store.get(ctx.global_scope, POLICY, policy_name.lower()) is not None:
         text = f"A policy called {policy_name} already exists. Duplicate names are not allowed."
         raise already_exists(text)
+    await ctx.store.commit(PutRecord(ctx.global_scope, POLICY, policy_name.lower(), value, expect=0))
     shown = described(value, 0, 0)
     del shown["Description"]
     return {"Policy": shown}
@@ -130,8 +129,7 @@ async def delete_policy(ctx: Context, *, policy_arn: str) -> None:
             "This policy has more than one version. Before you delete a policy, you must delete the policy's"
         )
         raise delete_conflict(f"{text} versions. The default version is deleted with the policy.")
-    if not await commits(ctx, DeleteRecord(ctx.global_scope, POLICY, record.key, record.revision)):
-        raise concurrent()
+    await ctx.store.commit(DeleteRecord(ctx.global_scope, POLICY, record.key, record.revision))
 
 
 async def hold_policy(ctx: Context, arn: str) -> Sequence[Change]:

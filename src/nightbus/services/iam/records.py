@@ -12,12 +12,11 @@ from typing import Any
 
 from nightbus.aws.arn import partition_of
 from nightbus.services.context import Context
-from nightbus.services.iam.errors import concurrent, invalid_input, no_such_policy, no_such_role
-from nightbus.store.interface import Change, Conflict, PutRecord, Record
+from nightbus.services.iam.errors import invalid_input, no_such_policy, no_such_role
+from nightbus.store.interface import Change, PutRecord, Record
 
 ROLE = "iam/role"
 POLICY = "iam/policy"
-ATTEMPTS = 50
 
 ChangesAlong = Callable[[], Awaitable[Sequence[Change]]]
 
@@ -53,17 +52,12 @@ async def change_role(
     change: Callable[[dict[str, Any]], None],
     along: ChangesAlong = nothing_along,
 ) -> dict[str, Any]:
-    """`change` alters the role's value in place, or raises; `along` tells what is committed with it.
-
-    Both may be called again when another writer was first.
-    """
-    for _ in range(ATTEMPTS):
-        record = await find_role(ctx, name)
-        change(record.value)
-        put = PutRecord(ctx.global_scope, ROLE, record.key, record.value, record.revision)
-        if await commits(ctx, put, *await along()):
-            return record.value
-    raise concurrent()
+    """`change` alters the role's value in place, or raises; `along` tells what is committed with it."""
+    record = await find_role(ctx, name)
+    change(record.value)
+    put = PutRecord(ctx.global_scope, ROLE, record.key, record.value, record.revision)
+    await ctx.store.commit(put, *await along())
+    return record.value
 
 
 async def find_policy(ctx: Context, arn: str) -> Record:
@@ -75,21 +69,10 @@ async def find_policy(ctx: Context, arn: str) -> Record:
 
 
 async def change_policy(ctx: Context, arn: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    for _ in range(ATTEMPTS):
-        record = await find_policy(ctx, arn)
-        change(record.value)
-        if await commits(ctx, PutRecord(ctx.global_scope, POLICY, record.key, record.value, record.revision)):
-            return record.value
-    raise concurrent()
-
-
-async def commits(ctx: Context, *changes: Change) -> bool:
-    """Whether nobody else was first."""
-    try:
-        await ctx.store.commit(*changes)
-    except Conflict:
-        return False
-    return True
+    record = await find_policy(ctx, arn)
+    change(record.value)
+    await ctx.store.commit(PutRecord(ctx.global_scope, POLICY, record.key, record.value, record.revision))
+    return record.value
 
 
 def _policy_name(arn: str) -> str:

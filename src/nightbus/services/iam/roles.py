@@ -9,15 +9,13 @@ from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_iam_id
 from nightbus.services.context import Context
 from nightbus.services.iam.documents import check_trust_policy, encoded, size
-from nightbus.services.iam.errors import already_exists, concurrent, delete_conflict, limit_exceeded
+from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import hold_policy
 from nightbus.services.iam.records import (
-    ATTEMPTS,
     ROLE,
     all_roles,
     change_role,
-    commits,
     find_role,
     iam_arn,
     time_of,
@@ -63,16 +61,11 @@ async def create_role(
 
 
 async def _keep_new(ctx: Context, value: dict[str, Any]) -> None:
-    """Tries again when not the role's name but the policy that is its boundary was changed meanwhile."""
     name, boundary = value["RoleName"], value["PermissionsBoundary"]
-    put = PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0)
-    for _ in range(ATTEMPTS):
-        held = await hold_policy(ctx, boundary) if boundary is not None else ()
-        if await commits(ctx, put, *held):
-            return
-        if await ctx.store.get(ctx.global_scope, ROLE, name.lower()) is not None:
-            raise already_exists(f"Role with name {name} already exists.")
-    raise concurrent()
+    held = await hold_policy(ctx, boundary) if boundary is not None else ()
+    if await ctx.store.get(ctx.global_scope, ROLE, name.lower()) is not None:
+        raise already_exists(f"Role with name {name} already exists.")
+    await ctx.store.commit(PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0), *held)
 
 
 async def get_role(ctx: Context, *, role_name: str) -> dict[str, Any]:
@@ -124,8 +117,7 @@ async def delete_role(ctx: Context, *, role_name: str) -> None:
         raise delete_conflict("Cannot delete entity, must detach all policies first.")
     if record.value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
-    if not await commits(ctx, DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision)):
-        raise concurrent()
+    await ctx.store.commit(DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision))
 
 
 async def list_instance_profiles_for_role(

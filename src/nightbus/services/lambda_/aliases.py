@@ -12,7 +12,6 @@ from nightbus.services.lambda_.records import (
     ALIAS,
     EVENT_INVOKE,
     POLICY,
-    commit,
     qualified_key,
     require_function,
     version_of,
@@ -52,7 +51,7 @@ async def create_alias(
     key = qualified_key(ref.name, name)
     if await ctx.store.get(ref.scope, ALIAS, key) is not None:
         raise conflict(f"Alias already exists: {ref.arn}:{name}")
-    await commit(ctx, ref, [PutRecord(ref.scope, ALIAS, key, value, expect=0)])
+    await ctx.store.commit(PutRecord(ref.scope, ALIAS, key, value, expect=0))
     return _described(ref, name, value)
 
 
@@ -86,7 +85,7 @@ async def update_alias(
         for version in value["weights"]:
             await _require_target(ctx, ref, version)
     value["RevisionId"] = new_uuid()
-    await commit(ctx, ref, [PutRecord(ref.scope, ALIAS, record.key, value, expect=record.revision)])
+    await ctx.store.commit(PutRecord(ref.scope, ALIAS, record.key, value, expect=record.revision))
     return _described(ref, name, value)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import invalid
 from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.records import FUNCTION, commit, require_function
+from nightbus.services.lambda_.records import FUNCTION, require_function
 from nightbus.store.interface import PutRecord
 
 ACCOUNT_LIMIT = 1000
@@ -60,4 +60,4 @@ async def _set(ctx: Context, ref: FunctionRef, reserved: int | None) -> None:
             f"UnreservedConcurrentExecution below its minimum value of [{_UNRESERVED_LEAST}]."
         )
     value = record.value | {"reserved": reserved}
-    await commit(ctx, ref, [PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision)])
+    await ctx.store.commit(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision))

@@ -35,12 +35,6 @@ def conflict(message: str) -> AwsError:
     return AwsError("ResourceConflictException", message, 409, fields=_USER)
 
 
-def update_in_progress(arn: str) -> AwsError:
-    return conflict(
-        f"The operation cannot be performed at this time. An update is in progress for resource: {arn}"
-    )
-
-
 def wrong_revision() -> AwsError:
     return AwsError(
         "PreconditionFailedException",

@@ -9,7 +9,7 @@ from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import not_found
 from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.records import EVENT_INVOKE, commit, qualified_key, require_version
+from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key, require_version
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
@@ -60,7 +60,7 @@ async def delete_function_event_invoke_config(
 ) -> None:
     ref = function_ref(ctx.scope, function_name, qualifier)
     record = await _require(ctx, ref)
-    await commit(ctx, ref, [DeleteRecord(ref.scope, EVENT_INVOKE, record.key, expect=record.revision)])
+    await ctx.store.commit(DeleteRecord(ref.scope, EVENT_INVOKE, record.key, expect=record.revision))
 
 
 async def list_function_event_invoke_configs(
@@ -103,7 +103,7 @@ def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
 async def _keep(ctx: Context, ref: FunctionRef, config: dict[str, Any], expect: int | None) -> dict[str, Any]:
     value = {"qualifier": ref.version_or_alias, "config": config, "modified": ctx.now_ms()}
     key = qualified_key(ref.name, ref.version_or_alias)
-    await commit(ctx, ref, [PutRecord(ref.scope, EVENT_INVOKE, key, value, expect=expect)])
+    await ctx.store.commit(PutRecord(ref.scope, EVENT_INVOKE, key, value, expect=expect))
     return _described(ref, value)
 
 

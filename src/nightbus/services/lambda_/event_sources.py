@@ -25,7 +25,7 @@ from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_version
 from nightbus.services.lambda_.role_session import role_session
 from nightbus.services.lambda_.shapes import paged
-from nightbus.store.interface import SYSTEM, Change, Conflict, DeleteRecord, Enqueue, PutRecord, Record
+from nightbus.store.interface import SYSTEM, Change, DeleteRecord, Enqueue, PutRecord, Record
 
 _BY_USER = "USER_INITIATED"
 
@@ -172,13 +172,8 @@ async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str,
 
 
 async def _commit(ctx: Context, uuid: str, change: Change) -> None:
-    """The worker is told in the same commit."""
-    try:
-        await ctx.store.commit(
-            change, Enqueue(SYSTEM, CHANGES, orjson.dumps([*ctx.scope, uuid]), ctx.now_ms())
-        )
-    except Conflict:
-        raise conflict(f"The event source mapping {uuid} is being changed by another call.") from None
+    """The worker is told in the same commit. Raises Conflict."""
+    await ctx.store.commit(change, Enqueue(SYSTEM, CHANGES, orjson.dumps([*ctx.scope, uuid]), ctx.now_ms()))
 
 
 def _described(scope: Scope, uuid: str, value: dict[str, Any], state: str = "") -> dict[str, Any]:

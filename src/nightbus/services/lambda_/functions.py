@@ -23,7 +23,6 @@ from nightbus.services.lambda_.records import (
     as_version,
     blob_changes,
     blob_owner,
-    commit,
     qualified_key,
     require_function,
     require_version,
@@ -33,7 +32,7 @@ from nightbus.services.lambda_.roles import check_role
 from nightbus.services.lambda_.settings import configured, defaults
 from nightbus.services.lambda_.shapes import configuration, layer_list, paged, touched
 from nightbus.services.lambda_.versions import publishing
-from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord
+from nightbus.store.interface import Change, DeleteRecord, PutRecord
 
 _OPERATION = "CreateFunction"
 
@@ -118,10 +117,7 @@ async def _keep_new(
         shown, more = publishing(ref, value)
         changes += more
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=0))
-    try:
-        await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), None, latest))
-    except Conflict:
-        raise _exists(ref) from None
+    await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), None, latest))
     return configuration(shown)
 
 
@@ -191,7 +187,7 @@ async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
     for kind in OF_A_FUNCTION:
         for record in await ctx.store.list(ref.scope, kind, prefix=f"{ref.name}:"):
             changes.append(DeleteRecord(ref.scope, kind, record.key))
-    await commit(ctx, ref, changes)
+    await ctx.store.commit(*changes)
 
 
 async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
@@ -210,7 +206,7 @@ async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
             raise conflict(f"Version {ref.qualifier} is currently referenced by alias {named}.")
     changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (VERSION, POLICY, EVENT_INVOKE)]
     owner = blob_owner(ref, ref.qualifier)
-    await commit(ctx, ref, [*changes, *blob_changes(owner, as_version(record.value), None)])
+    await ctx.store.commit(*changes, *blob_changes(owner, as_version(record.value), None))
 
 
 async def get_function_code_signing_config(ctx: Context, *, function_name: str) -> dict[str, Any]:

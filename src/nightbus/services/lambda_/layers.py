@@ -8,11 +8,11 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
-from nightbus.services.lambda_.errors import invalid, no_resource, update_in_progress
+from nightbus.services.lambda_.errors import invalid, no_resource
 from nightbus.services.lambda_.packages import take_package
 from nightbus.services.lambda_.records import LAYER, LAYER_VERSION, LayerUse, qualified_key
 from nightbus.services.lambda_.shapes import paged, timestamp
-from nightbus.store.interface import Conflict, DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob
+from nightbus.store.interface import DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob
 
 _MOST_LAYERS = 5
 _ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::(\d+))?")
@@ -74,14 +74,11 @@ async def publish_layer_version(
         "sha256": package.sha256,
     }
     revision = record.revision if record else 0
-    try:
-        await ctx.store.commit(
-            PutRecord(ctx.scope, LAYER, name, {"last_version": number}, expect=revision),
-            PutRecord(ctx.scope, LAYER_VERSION, qualified_key(name, str(number)), kept, expect=0),
-            KeepBlob(package.digest, f"lambda/{arn}"),
-        )
-    except Conflict:
-        raise update_in_progress(arn) from None
+    await ctx.store.commit(
+        PutRecord(ctx.scope, LAYER, name, {"last_version": number}, expect=revision),
+        PutRecord(ctx.scope, LAYER_VERSION, qualified_key(name, str(number)), kept, expect=0),
+        KeepBlob(package.digest, f"lambda/{arn}"),
+    )
     return await _described(ctx, name, kept)
 
 

@@ -8,14 +8,13 @@ of their own, keyed by name and qualifier.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypedDict
 
 from nightbus.aws.calls import Scope
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import no_function, not_found, update_in_progress
+from nightbus.services.lambda_.errors import no_function, not_found
 from nightbus.services.lambda_.names import LATEST, FunctionRef, is_version
-from nightbus.store.interface import Change, Conflict, KeepBlob, Record, ReleaseBlob, Store
+from nightbus.store.interface import Change, KeepBlob, Record, ReleaseBlob, Store
 
 FUNCTION = "lambda/function"
 VERSION = "lambda/version"
@@ -101,11 +100,3 @@ def as_version(value: dict[str, Any]) -> Version:
 
 async def versions_of(store: Store, scope: Scope, name: str) -> list[Record]:
     return await store.list(scope, VERSION, prefix=f"{name}:")
-
-
-async def commit(ctx: Context, ref: FunctionRef, changes: Sequence[Change]) -> None:
-    """Raises AwsError ResourceConflictException when somebody else changed the function meanwhile."""
-    try:
-        await ctx.store.commit(*changes)
-    except Conflict:
-        raise update_in_progress(ref.arn) from None

@@ -6,12 +6,12 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid
+from nightbus.services.lambda_.errors import invalid
 from nightbus.services.lambda_.event_source_settings import EVENT_SOURCE
 from nightbus.services.lambda_.event_sources import find_mapping
 from nightbus.services.lambda_.names import function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_function
-from nightbus.store.interface import Conflict, PutRecord, Record
+from nightbus.store.interface import PutRecord, Record
 
 _MOST = 50
 
@@ -50,9 +50,4 @@ async def _set(ctx: Context, kind: str, record: Record, tags: dict[str, str]) ->
     if len(tags) > _MOST:
         raise invalid(f"The total number of tags exceeds the limit of {_MOST}.")
     value = record.value | {"tags": tags}
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))
-    except Conflict:
-        raise conflict(
-            f"The operation cannot be performed at this time. An update is in progress for resource: {record.key}"
-        ) from None
+    await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))

@@ -15,7 +15,6 @@ from nightbus.services.lambda_.records import (
     Version,
     blob_changes,
     blob_owner,
-    commit,
     require_function,
 )
 from nightbus.services.lambda_.roles import check_role
@@ -134,6 +133,6 @@ async def _keep(
         shown, more = publishing(ref, value)
         changes += more
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision))
-    await commit(ctx, ref, [*changes, *blob_changes(blob_owner(ref, LATEST), old, new)])
+    await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), old, new))
     await ctx.platform.functions.retire(ref.scope, ref.name)
     return configuration(shown)

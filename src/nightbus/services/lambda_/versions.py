@@ -14,7 +14,6 @@ from nightbus.services.lambda_.records import (
     Version,
     blob_changes,
     blob_owner,
-    commit,
     qualified_key,
     require_function,
     version_of,
@@ -80,7 +79,7 @@ async def publish_version(
         return configuration(last)
     version, changes = publishing(ref, record.value, description)
     kept = PutRecord(ref.scope, FUNCTION, ref.name, record.value, expect=record.revision)
-    await commit(ctx, ref, [kept, *changes])
+    await ctx.store.commit(kept, *changes)
     return configuration(version)
 
 

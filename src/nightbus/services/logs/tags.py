@@ -9,21 +9,16 @@ from nightbus.aws.errors import AwsError
 from nightbus.messaging.log_streams import GROUP
 from nightbus.services.context import Context
 from nightbus.services.logs.groups import name_in, require_group
-from nightbus.store.interface import Conflict, PutRecord
+from nightbus.store.interface import PutRecord
 
 _MOST = 50
 
 
 async def change_group(ctx: Context, group: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """Read, change, write back; again when somebody else was faster."""
-    while True:
-        record = await require_group(ctx, group)
-        change(record.value)
-        try:
-            await ctx.store.commit(PutRecord(ctx.scope, GROUP, group, record.value, expect=record.revision))
-            return
-        except Conflict:
-            continue
+    """`change` alters the group's value in place. Raises Conflict."""
+    record = await require_group(ctx, group)
+    change(record.value)
+    await ctx.store.commit(PutRecord(ctx.scope, GROUP, group, record.value, expect=record.revision))
 
 
 async def tag_resource(ctx: Context, *, resource_arn: str, tags: dict[str, str]) -> None:

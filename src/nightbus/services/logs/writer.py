@@ -12,7 +12,8 @@ from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogLine
 from nightbus.messaging.log_streams import GROUP, STREAM, appends, create_group, create_stream, stream_key
-from nightbus.store.interface import Change, Conflict, Store
+from nightbus.store.conflicts import retries_on_conflict
+from nightbus.store.interface import Change, Store
 
 
 class LogWriter:
@@ -28,17 +29,15 @@ class LogWriter:
 
     async def write(self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]) -> None:
         """Append to the stream in one commit; group and stream appear by themselves."""
-        if not lines:
-            return
+        if lines:
+            await self._append(scope, group, stream, [(line.time, line.message) for line in lines])
+
+    @retries_on_conflict
+    async def _append(self, scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
+        """Where another writer was the first to create the stream, it is there the next time."""
         now = self._clock.now_ms()
-        events = [(line.time, line.message) for line in lines]
-        while True:
-            new = await self._creation(scope, group, stream, now)
-            try:
-                await self._store.commit(*new, *appends(scope, group, stream, events, now, _key))
-                return
-            except Conflict:
-                continue  # another writer created it first: now it is there
+        new = await self._creation(scope, group, stream, now)
+        await self._store.commit(*new, *appends(scope, group, stream, events, now, _key))
 
     async def _creation(self, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
         if await self._store.get(scope, STREAM, stream_key(group, stream)) is not None:

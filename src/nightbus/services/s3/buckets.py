@@ -12,7 +12,7 @@ from nightbus.aws.pagination import page
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Platform
 from nightbus.services.s3.configuration import check_tags, save
-from nightbus.services.s3.errors import conflicting, invalid_argument
+from nightbus.services.s3.errors import invalid_argument
 from nightbus.services.s3.records import BUCKET, find_bucket, object_kind, owner_of, upload_kind, version_kind
 from nightbus.services.s3.uploads import removal_of
 from nightbus.store.interface import SYSTEM, Conflict, DeleteRecord, PutRecord
@@ -118,9 +118,9 @@ async def delete_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str
         uploads = await ctx.store.list(SYSTEM, upload_kind(bucket))
         removals = [change for upload in uploads for change in await removal_of(ctx, bucket, upload)]
         await ctx.store.commit(*removals, DeleteRecord(SYSTEM, BUCKET, bucket, expect=record.revision))
-    except (AwsError, Conflict) as failure:
+    except (AwsError, Conflict):
         await save(ctx, bucket, None, {"Closing": None})
-        raise failure if isinstance(failure, AwsError) else conflicting() from failure
+        raise
     return Reply(status=204)
 
 

@@ -5,7 +5,6 @@ Versioning has its effect in `writing.py`; the others are kept and shown, and en
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,14 +12,14 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Handler
-from nightbus.services.s3.errors import conflicting, malformed_xml
+from nightbus.services.s3.errors import malformed_xml
 from nightbus.services.s3.history import find_version
 from nightbus.services.s3.properties import check_acl, tags_by_key
 from nightbus.services.s3.records import BUCKET, canonical_id, find_bucket
-from nightbus.store.interface import SYSTEM, Conflict, PutRecord
+from nightbus.store.conflicts import retries_on_conflict
+from nightbus.store.interface import SYSTEM, PutRecord
 
 Check = Callable[[Any], None]
-_ATTEMPTS = 50
 _MOST_TAGS = 50
 _MOST_CORS_RULES = 100
 _CORS_METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
@@ -38,15 +37,12 @@ def _handler(run: Callable[..., Any], *names: str) -> Handler:
     return handler
 
 
+@retries_on_conflict
 async def save(ctx: Context, bucket: str, owner: str | None, changes: Mapping[str, Any]) -> None:
     """Set (or, with None, remove) members of the bucket's record."""
-    for _ in range(_ATTEMPTS):
-        record = await find_bucket(ctx, bucket, owner)
-        value = {name: one for name, one in {**record.value, **changes}.items() if one is not None}
-        with contextlib.suppress(Conflict):
-            await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=record.revision))
-            return
-    raise conflicting()
+    record = await find_bucket(ctx, bucket, owner)
+    value = {name: one for name, one in {**record.value, **changes}.items() if one is not None}
+    await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=record.revision))
 
 
 def putter(parameter: str, member: str, check: Check | None = None, status: int | None = None) -> Handler:

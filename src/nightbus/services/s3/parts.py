@@ -21,11 +21,11 @@ from nightbus.services.s3.putting import forget, new_owner
 from nightbus.services.s3.records import Version, owner_of, part_kind, shown_version_id, upload_kind
 from nightbus.services.s3.uploads import find_upload
 from nightbus.services.s3.walking import LARGEST_PAGE, page_size
+from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import (
     SYSTEM,
     Blob,
     Change,
-    Conflict,
     KeepBlob,
     PutRecord,
     Record,
@@ -190,6 +190,7 @@ async def parts_of(ctx: Context, bucket: str, upload: str) -> list[Part]:
     return [Part(**record.value) for record in await ctx.store.list(SYSTEM, part_kind(bucket, upload))]
 
 
+@retries_on_conflict
 async def _keep(
     ctx: Context, bucket: str, upload: Record, number: int, blob: Blob, found: dict[str, str]
 ) -> Part:
@@ -197,20 +198,17 @@ async def _keep(
     kind, key = part_kind(bucket, upload.value["UploadId"]), f"{number:05d}"
     owner = new_owner(bucket)
     part = Part(number, blob.digest, blob.size, blob.md5, owner, ctx.now_ms(), found)
-    for _ in range(_ATTEMPTS):
-        await find_upload(ctx, bucket, upload.value["Key"], upload.value["UploadId"])
-        old = await ctx.store.get(SYSTEM, kind, key)
-        changes: list[Change] = [
-            RequireRecord(SYSTEM, upload_kind(bucket), upload.key, upload.revision),
-            KeepBlob(blob.digest, owner),
-            PutRecord(SYSTEM, kind, key, asdict(part), expect=old.revision if old else 0),
-        ]
-        if old is not None:
-            changes.append(ReleaseBlob(old.value["Digest"], old.value["Owner"]))
-        with contextlib.suppress(Conflict):
-            await ctx.store.commit(*changes)
-            return part
-    raise conflicting()
+    await find_upload(ctx, bucket, upload.value["Key"], upload.value["UploadId"])
+    old = await ctx.store.get(SYSTEM, kind, key)
+    changes: list[Change] = [
+        RequireRecord(SYSTEM, upload_kind(bucket), upload.key, upload.revision),
+        KeepBlob(blob.digest, owner),
+        PutRecord(SYSTEM, kind, key, asdict(part), expect=old.revision if old else 0),
+    ]
+    if old is not None:
+        changes.append(ReleaseBlob(old.value["Digest"], old.value["Owner"]))
+    await ctx.store.commit(*changes)
+    return part
 
 
 def _check_number(number: int) -> None:

@@ -7,14 +7,11 @@ from typing import Any
 
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
-from nightbus.services.s3.errors import conflicting
 from nightbus.services.s3.history import find_version, history_of
 from nightbus.services.s3.properties import checked_tags, tag_set
-from nightbus.services.s3.records import shown_version_id
+from nightbus.services.s3.records import object_kind, shown_version_id
 from nightbus.services.s3.writing import plan_change
 from nightbus.store.interface import Conflict
-
-_ATTEMPTS = 50
 
 
 async def get_object_tagging(
@@ -63,14 +60,9 @@ async def _set(
     tags: dict[str, str],
     expected_owner: str | None,
 ) -> str | None:
-    for _ in range(_ATTEMPTS):
-        record, version = await find_version(ctx, bucket, key, version_id, expected_owner)
-        history = await history_of(ctx, record, key)
-        if history.find(version.version_id) != version:
-            continue  # another writer was first
-        try:
-            await ctx.store.commit(*plan_change(bucket, replace(version, tags=tags), history))
-        except Conflict:
-            continue
-        return shown_version_id(record, version.version_id)
-    raise conflicting()
+    record, version = await find_version(ctx, bucket, key, version_id, expected_owner)
+    history = await history_of(ctx, record, key)
+    if history.find(version.version_id) != version:
+        raise Conflict(object_kind(bucket), key)  # another writer came between the two reads
+    await ctx.store.commit(*plan_change(bucket, replace(version, tags=tags), history))
+    return shown_version_id(record, version.version_id)

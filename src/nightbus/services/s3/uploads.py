@@ -24,7 +24,7 @@ from nightbus.services.s3.properties import (
 from nightbus.services.s3.records import find_bucket, owner_of, part_kind, upload_kind
 from nightbus.services.s3.walking import LARGEST_PAGE, CommonPrefix, page_size, walk
 from nightbus.services.s3.writing import open_bucket, still_open
-from nightbus.store.interface import SYSTEM, Change, Conflict, DeleteRecord, PutRecord, Record, ReleaseBlob
+from nightbus.store.interface import SYSTEM, Change, DeleteRecord, PutRecord, Record, ReleaseBlob
 
 
 async def create_multipart_upload(
@@ -90,15 +90,8 @@ async def create_multipart_upload(
 
 async def _keep(ctx: Context, bucket: str, value: dict[str, Any]) -> None:
     key = upload_key(value["Key"], value["UploadId"])
-    while True:
-        record = await open_bucket(ctx, bucket)
-        try:
-            await ctx.store.commit(
-                still_open(record), PutRecord(SYSTEM, upload_kind(bucket), key, value, expect=0)
-            )
-        except Conflict:
-            continue  # the bucket was changed meanwhile
-        return
+    record = await open_bucket(ctx, bucket)
+    await ctx.store.commit(still_open(record), PutRecord(SYSTEM, upload_kind(bucket), key, value, expect=0))
 
 
 def upload_key(key: str, upload: str) -> str:
@@ -117,13 +110,9 @@ async def find_upload(ctx: Context, bucket: str, key: str, upload: str, owner: s
 async def abort_multipart_upload(
     ctx: Context, *, bucket: str, key: str, upload_id: str, expected_bucket_owner: str | None = None
 ) -> Reply:
-    while True:
-        upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
-        try:
-            await ctx.store.commit(*await removal_of(ctx, bucket, upload))
-        except Conflict:
-            continue
-        return Reply(status=204)
+    upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
+    await ctx.store.commit(*await removal_of(ctx, bucket, upload))
+    return Reply(status=204)
 
 
 async def removal_of(ctx: Context, bucket: str, upload: Record) -> list[Change]:

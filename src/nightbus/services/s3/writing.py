@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
-from nightbus.services.s3.errors import conflicting, no_such_bucket
+from nightbus.services.s3.errors import no_such_bucket
 from nightbus.services.s3.history import History, history_of
 from nightbus.services.s3.records import (
     BUCKET,
@@ -24,10 +23,10 @@ from nightbus.services.s3.records import (
     version_kind,
     was_ever_versioned,
 )
+from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import (
     SYSTEM,
     Change,
-    Conflict,
     DeleteRecord,
     KeepBlob,
     PutRecord,
@@ -36,11 +35,11 @@ from nightbus.store.interface import (
     RequireRecord,
 )
 
-_ATTEMPTS = 50
 Check = Callable[[Version | None], None]
 Extra = Callable[[], Awaitable[Sequence[Change]]]
 
 
+@retries_on_conflict
 async def write(
     ctx: Context, bucket: str, version: Version, check: Check, extra: Extra | None = None
 ) -> tuple[Record, Version]:
@@ -48,44 +47,35 @@ async def write(
 
     `check` raises what forbids it; `extra` tells what else belongs into the commit, anew for each attempt.
     """
-    for _ in range(_ATTEMPTS):
-        record = await open_bucket(ctx, bucket)
-        history = await history_of(ctx, record, version.key)
-        check(history.current)
-        new = following(record, history, version)
-        changes = [still_open(record), *plan_write(bucket, new, history)]
-        if extra is not None:
-            changes += await extra()
-        try:
-            await ctx.store.commit(*changes)
-        except Conflict:
-            continue
-        return record, new
-    raise AwsError("ConditionalRequestConflict", conflicting().message, 409)
+    record = await open_bucket(ctx, bucket)
+    history = await history_of(ctx, record, version.key)
+    check(history.current)
+    new = following(record, history, version)
+    changes = [still_open(record), *plan_write(bucket, new, history)]
+    if extra is not None:
+        changes += await extra()
+    await ctx.store.commit(*changes)
+    return record, new
 
 
+@retries_on_conflict
 async def delete(
     ctx: Context, bucket: str, key: str, version_id: str | None, check: Check
 ) -> tuple[Record, Version | None]:
     """What was deleted, the delete marker that was made, or None where nothing had to be done."""
-    for _ in range(_ATTEMPTS):
-        record = await open_bucket(ctx, bucket)
-        history = await history_of(ctx, record, key)
-        affected = history.find(version_id) if version_id is not None else history.current
-        check(affected)
-        if version_id is None and was_ever_versioned(record):
-            marker = following(record, history, Version(key, "", ctx.now_ms(), "", delete_marker=True))
-            affected, changes = marker, plan_write(bucket, marker, history)
-        elif affected is None:
-            return record, None
-        else:
-            changes = plan_removal(bucket, affected, history)
-        try:
-            await ctx.store.commit(still_open(record), *changes)
-        except Conflict:
-            continue
-        return record, affected
-    raise conflicting()
+    record = await open_bucket(ctx, bucket)
+    history = await history_of(ctx, record, key)
+    affected = history.find(version_id) if version_id is not None else history.current
+    check(affected)
+    if version_id is None and was_ever_versioned(record):
+        marker = following(record, history, Version(key, "", ctx.now_ms(), "", delete_marker=True))
+        affected, changes = marker, plan_write(bucket, marker, history)
+    elif affected is None:
+        return record, None
+    else:
+        changes = plan_removal(bucket, affected, history)
+    await ctx.store.commit(still_open(record), *changes)
+    return record, affected
 
 
 async def open_bucket(ctx: Context, bucket: str) -> Record:

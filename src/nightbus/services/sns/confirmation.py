@@ -12,7 +12,7 @@ from nightbus.services.sns.callers import is_signed
 from nightbus.services.sns.errors import invalid
 from nightbus.services.sns.questions import VALID_MS
 from nightbus.services.sns.records import topic_record
-from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 
 async def confirm_subscription(
@@ -22,16 +22,12 @@ async def confirm_subscription(
     scope, topic = await topic_record(ctx, topic_arn)
     signed = is_signed(ctx.caller)
     guarded = signed and (authenticate_on_unsubscribe or "").lower() == "true"
-    while True:
-        kind, record = await _found(ctx, scope, topic.key, token)
-        if not (kind == SUBSCRIPTION and record.value["confirmed"]):
-            value = {**record.value, "confirmed": True, "authenticated": signed, "guarded": guarded}
-            try:
-                await ctx.store.commit(*_changes(scope, kind, record, value))
-            except Conflict:
-                continue
-            ctx.platform.topics.changed(topic_arn)
-        return {"SubscriptionArn": subscription_arn(scope, record.key)}
+    kind, record = await _found(ctx, scope, topic.key, token)
+    if not (kind == SUBSCRIPTION and record.value["confirmed"]):
+        value = {**record.value, "confirmed": True, "authenticated": signed, "guarded": guarded}
+        await ctx.store.commit(*_changes(scope, kind, record, value))
+        ctx.platform.topics.changed(topic_arn)
+    return {"SubscriptionArn": subscription_arn(scope, record.key)}
 
 
 def _changes(scope: Scope, kind: str, record: Record, value: dict[str, Any]) -> list[Change]:

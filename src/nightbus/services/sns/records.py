@@ -11,7 +11,7 @@ from nightbus.aws.resource_policy import Values
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_arn, topic_place
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import invalid, no_subscription, no_topic, not_authorized
-from nightbus.store.interface import Conflict, PutRecord, Record
+from nightbus.store.interface import PutRecord, Record
 
 Value = dict[str, Any]
 
@@ -57,24 +57,12 @@ def topic_of(scope: Scope, subscription_key: str) -> str:
 
 
 async def change_topic(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:
-    while True:
-        scope, record = await topic_record(ctx, arn)
-        if await _written(ctx, PutRecord(scope, TOPIC, record.key, change(record), record.revision), arn):
-            return
+    scope, record = await topic_record(ctx, arn)
+    await ctx.store.commit(PutRecord(scope, TOPIC, record.key, change(record), record.revision))
+    ctx.platform.topics.changed(arn)
 
 
 async def change_subscription(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:
-    while True:
-        scope, record = await subscription_record(ctx, arn)
-        put = PutRecord(scope, SUBSCRIPTION, record.key, change(record), record.revision)
-        if await _written(ctx, put, topic_of(scope, record.key)):
-            return
-
-
-async def _written(ctx: Context, put: PutRecord, topic: str) -> bool:
-    try:
-        await ctx.store.commit(put)
-    except Conflict:
-        return False
-    ctx.platform.topics.changed(topic)
-    return True
+    scope, record = await subscription_record(ctx, arn)
+    await ctx.store.commit(PutRecord(scope, SUBSCRIPTION, record.key, change(record), record.revision))
+    ctx.platform.topics.changed(topic_of(scope, record.key))

@@ -29,7 +29,7 @@ from nightbus.services.sns.records import (
     topic_record,
 )
 from nightbus.services.sns.subscription_values import check_subscription_attribute
-from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
 _PENDING = "pending confirmation"
@@ -105,25 +105,20 @@ async def _ask_again(ctx: Context, scope: Scope, record: Record) -> None:
 
 async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:
     """One that is not there is ended as well."""
-    while True:
-        try:
-            scope, record = await subscription_record(ctx, subscription_arn)
-        except AwsError as error:
-            if error.code == "NotFound":
-                return
-            raise
-        if not record.value["confirmed"]:
-            if ctx.caller.service == _STACKS:
-                return  # as on AWS, a stack leaves what nobody confirmed to be forgotten
-            text = "Cannot unsubscribe a subscription that is pending confirmation"
-            raise invalid(f"SubscriptionArn Reason: {text}")
-        _check_may_end(ctx, scope, subscription_arn, record)
-        try:
-            await ctx.store.commit(*await _ending(ctx, scope, record))
-        except Conflict:
-            continue
-        ctx.platform.topics.changed(topic_of(scope, record.key))
-        return
+    try:
+        scope, record = await subscription_record(ctx, subscription_arn)
+    except AwsError as error:
+        if error.code == "NotFound":
+            return
+        raise
+    if not record.value["confirmed"]:
+        if ctx.caller.service == _STACKS:
+            return  # as on AWS, a stack leaves what nobody confirmed to be forgotten
+        text = "Cannot unsubscribe a subscription that is pending confirmation"
+        raise invalid(f"SubscriptionArn Reason: {text}")
+    _check_may_end(ctx, scope, subscription_arn, record)
+    await ctx.store.commit(*await _ending(ctx, scope, record))
+    ctx.platform.topics.changed(topic_of(scope, record.key))
 
 
 def _check_may_end(ctx: Context, scope: Scope, arn: str, record: Record) -> None:

@@ -25,7 +25,7 @@ from nightbus.services.sns.errors import attributes_named, invalid, invalid_toke
 from nightbus.services.sns.records import change_topic, topic_record
 from nightbus.services.sns.tags import as_map
 from nightbus.services.sns.values import check_topic_attribute
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog
+from nightbus.store.interface import DeleteRecord, PutRecord, Record, TrimLog
 
 _SHOWN_EMPTY = frozenset({"DisplayName"})
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -62,10 +62,10 @@ async def create_topic(
     kept = {attribute: value for attribute, value in given.items() if attribute != "FifoTopic"}
     made = {"id": new_hex(12), "attributes": kept, "tags": as_map(tags or []), "deleted": 0}
     arn = topic_arn(ctx.scope, name)
-    try:
-        await ctx.store.commit(PutRecord(ctx.scope, TOPIC, name, made, expect=0))
-    except Conflict:
+    if await ctx.store.get(ctx.scope, TOPIC, name) is not None:
         await _check_same(ctx, arn, kept, as_map(tags or []), bool(tags))
+    else:
+        await ctx.store.commit(PutRecord(ctx.scope, TOPIC, name, made, expect=0))
     ctx.platform.topics.changed(arn)
     return {"TopicArn": arn}
 

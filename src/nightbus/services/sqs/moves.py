@@ -106,21 +106,17 @@ def _handle(key: str) -> str:
 
 async def cancel_message_move_task(ctx: Context, *, task_handle: str) -> dict[str, Any]:
     key = _task_key(task_handle)
-    while True:
-        record = await ctx.store.get(ctx.scope, TASK, key)
-        if record is None:
-            raise AwsError("ResourceNotFoundException", "Task does not exist.", 404)
-        source = await ctx.platform.queues.find_arn(record.value["source"])
-        if source is not None:
-            _check_may(ctx, source, "sqs:cancelmessagemovetask")
-        if record.value["status"] != "RUNNING":
-            raise AwsError("UnsupportedOperation", "Only active tasks can be cancelled.")
-        value = {**record.value, "status": "CANCELLING"}
-        try:
-            await ctx.store.commit(PutRecord(ctx.scope, TASK, key, value, record.revision))
-        except Conflict:  # some more were moved meanwhile
-            continue
-        return {"ApproximateNumberOfMessagesMoved": record.value["moved"]}
+    record = await ctx.store.get(ctx.scope, TASK, key)
+    if record is None:
+        raise AwsError("ResourceNotFoundException", "Task does not exist.", 404)
+    source = await ctx.platform.queues.find_arn(record.value["source"])
+    if source is not None:
+        _check_may(ctx, source, "sqs:cancelmessagemovetask")
+    if record.value["status"] != "RUNNING":
+        raise AwsError("UnsupportedOperation", "Only active tasks can be cancelled.")
+    value = {**record.value, "status": "CANCELLING"}
+    await ctx.store.commit(PutRecord(ctx.scope, TASK, key, value, record.revision))
+    return {"ApproximateNumberOfMessagesMoved": record.value["moved"]}
 
 
 def _task_key(handle: str) -> str:

@@ -6,7 +6,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.services.context import Context
 from nightbus.services.sqs.places import shared_record
-from nightbus.store.interface import Conflict, PutRecord, TrimQueue
+from nightbus.store.interface import PutRecord, TrimQueue
 
 _EVERY_MS = 60_000
 
@@ -18,12 +18,9 @@ async def purge_queue(ctx: Context, *, queue_url: str) -> None:
         raise _in_progress(record.key)
     value = {**record.value, "purged": now}
     queue = Queue.of(scope, record)
-    try:
-        await ctx.store.commit(
-            PutRecord(scope, KIND, record.key, value, record.revision), TrimQueue(scope, queue.queue)
-        )
-    except Conflict:
-        raise _in_progress(record.key) from None
+    await ctx.store.commit(
+        PutRecord(scope, KIND, record.key, value, record.revision), TrimQueue(scope, queue.queue)
+    )
 
 
 def _in_progress(name: str) -> AwsError:

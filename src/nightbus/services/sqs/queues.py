@@ -17,7 +17,7 @@ from nightbus.services.sqs.places import check_named, find_queue, queue_record, 
 from nightbus.services.sqs.redrive import check_redrive
 from nightbus.services.sqs.tags import check_tags
 from nightbus.services.sqs.values import new_value
-from nightbus.store.interface import Conflict, DeleteRecord, PutRecord, Record, TrimLog, TrimQueue
+from nightbus.store.interface import DeleteRecord, PutRecord, Record, TrimLog, TrimQueue
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _PAGE = 1000
@@ -50,10 +50,11 @@ async def create_queue(
         "modified": now,
         "purged": 0,
     }
-    try:
+    standing = await ctx.store.get(ctx.scope, KIND, queue_name)
+    if standing is not None:
+        _check_same(standing, values)
+    else:
         await ctx.store.commit(PutRecord(ctx.scope, KIND, queue_name, value, expect=0))
-    except Conflict:
-        await _check_same(ctx, queue_name, values)
     ctx.platform.queues.changed(ctx.scope, queue_name)
     return {"QueueUrl": queue_url(ctx, ctx.scope, queue_name)}
 
@@ -72,10 +73,9 @@ def _check_name(name: str, attributes: dict[str, str]) -> None:
         )
 
 
-async def _check_same(ctx: Context, name: str, values: dict[str, str]) -> None:
+def _check_same(record: Record, values: dict[str, str]) -> None:
     """A queue may be made again as it is; what it was not told the second time may be anything."""
-    record = await ctx.store.get(ctx.scope, KIND, name)
-    standing = {**DEFAULTS, **_FIFO_DEFAULTS, **(record.value["attributes"] if record else {})}
+    standing = {**DEFAULTS, **_FIFO_DEFAULTS, **record.value["attributes"]}
     for attribute, value in values.items():
         if standing.get(attribute) != value:
             raise AwsError(

@@ -8,19 +8,13 @@ from typing import Any
 from nightbus.messaging.queue import KIND
 from nightbus.services.context import Context
 from nightbus.services.sqs.places import queue_record
-from nightbus.store.interface import Conflict, PutRecord, Record
+from nightbus.store.interface import PutRecord, Record
 
 
 async def change_record(
     ctx: Context, url: str, action: str, change: Callable[[Record], dict[str, Any]]
 ) -> None:
-    """`change` gives the record's new value; it is asked again when another call was faster."""
-    while True:
-        scope, record = await queue_record(ctx, url, action)
-        value = change(record)
-        try:
-            await ctx.store.commit(PutRecord(scope, KIND, record.key, value, record.revision))
-        except Conflict:
-            continue
-        ctx.platform.queues.changed(scope, record.key)
-        return
+    """`change` gives the record's new value. Raises Conflict."""
+    scope, record = await queue_record(ctx, url, action)
+    await ctx.store.commit(PutRecord(scope, KIND, record.key, change(record), record.revision))
+    ctx.platform.queues.changed(scope, record.key)
