@@ -74,7 +74,10 @@ class ResourceType(Protocol):
         ...
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        """Succeeds when there is nothing left to delete."""
+        """Succeeds when there is nothing left to delete.
+
+        After a creation that failed, `physical_id` is the name that `physical_name` chose.
+        """
         ...
 
 

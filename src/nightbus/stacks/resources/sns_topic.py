@@ -44,7 +44,7 @@ class SnsTopic:
         return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME - len(suffix)) + suffix
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        topic = arn("sns", ctx.call.scope.region, ctx.call.scope.account, str(name))
+        topic = _topic_arn(str(name), ctx)
         await _refuse_taken(topic, ctx)
         given = attributes(properties, *_WITHOUT)
         if _is_fifo(properties):
@@ -70,8 +70,14 @@ class SnsTopic:
         return _resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        # The name alone is that of one whose creation failed.
+        topic = physical_id if physical_id.startswith("arn:") else _topic_arn(physical_id, ctx)
         with gone_is_fine():
-            await ctx.operation("sns", "DeleteTopic", TopicArn=physical_id)
+            await ctx.operation("sns", "DeleteTopic", TopicArn=topic)
+
+
+def _topic_arn(name: str, ctx: ResourceContext) -> str:
+    return arn("sns", ctx.call.scope.region, ctx.call.scope.account, name)
 
 
 def _is_fifo(properties: Mapping[str, Any]) -> bool:

@@ -67,7 +67,10 @@ class SqsQueue:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with gone_is_fine():
-            await ctx.operation("sqs", "DeleteQueue", QueueUrl=physical_id)
+            url = physical_id
+            if "/" not in url:  # the name of one whose creation failed
+                url = (await ctx.operation("sqs", "GetQueueUrl", QueueName=url))["QueueUrl"]
+            await ctx.operation("sqs", "DeleteQueue", QueueUrl=url)
 
 
 def _is_fifo(properties: Mapping[str, Any]) -> bool:
