@@ -118,7 +118,7 @@ def test_a_stack_that_fails_is_rolled_back(cloudformation: Any, client: Client, 
     wait_for(lambda: status(cloudformation, name) == "ROLLBACK_COMPLETE")
     events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
     reasons = {event["ResourceStatus"]: event.get("ResourceStatusReason", "") for event in events}
-    assert reasons["CREATE_FAILED"].startswith("Resource handler returned message:")
+    assert reasons["CREATE_FAILED"].startswith("Properties validation failed for resource B with message: ")
     assert reasons["ROLLBACK_IN_PROGRESS"] == (
         "The following resource(s) failed to create: [B]. Rollback requested by user."
     )

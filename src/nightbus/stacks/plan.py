@@ -20,6 +20,7 @@ from nightbus.stacks.property_values import ShownValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.references import references
 from nightbus.stacks.resolution import conditions_held, evaluator, outputs_of, wanted
+from nightbus.stacks.schema_validation import check_properties
 from nightbus.stacks.secrecy import MASKED_PROPERTIES
 from nightbus.stacks.template import Template
 
@@ -171,13 +172,9 @@ class _Planner:
     def _properties(self, name: str, declared: Mapping[str, Any], kind: ResourceType) -> dict[str, Any]:
         value = self.evaluator.evaluate(declared.get("Properties") or {})
         properties: dict[str, Any] = value if isinstance(value, dict) else {}
-        unsupported = sorted(set(properties) - kind.properties)
-        if unsupported:
-            raise AwsError(
-                "ValidationError",
-                f"Encountered unsupported property {unsupported[0]} in resource {name} ({kind.type_name})",
-            )
-        return {key: child for key, child in properties.items() if child is not NO_VALUE}
+        properties = {key: child for key, child in properties.items() if child is not NO_VALUE}
+        check_properties(name, kind.type_name, kind.properties, properties, structure_only=True)
+        return properties
 
     def _details(
         self,

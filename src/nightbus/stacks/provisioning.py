@@ -14,6 +14,7 @@ from nightbus.stacks import reasons
 from nightbus.stacks.interface import Resource
 from nightbus.stacks.intrinsics import Evaluator
 from nightbus.stacks.records import Incarnation, Pending, StackResource, leftover
+from nightbus.stacks.schema_validation import check_properties
 from nightbus.stacks.work import Work
 
 
@@ -63,16 +64,7 @@ class Provisioning:
         kind = self._work.types[str(declared["Type"])]
         value = self._evaluator.evaluate(declared.get("Properties") or {})
         properties: dict[str, Any] = value if isinstance(value, dict) else {}
-        unsupported = sorted(set(properties) - kind.properties)
-        if unsupported:
-            raise AwsError("ValidationError", f"Encountered unsupported property {unsupported[0]}")
-        missing = sorted(kind.required - set(properties))
-        if missing:
-            raise AwsError(
-                "ValidationError",
-                f"Properties validation failed for resource {name} with message: "
-                + " ".join(f"#: required key [{key}] not found" for key in missing),
-            )
+        check_properties(name, kind.type_name, kind.properties, properties)
         return properties
 
     def _incarnation(self, name: str, made: Resource, properties: dict[str, Any]) -> Incarnation:

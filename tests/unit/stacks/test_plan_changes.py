@@ -120,7 +120,10 @@ def test_nothing_changes() -> None:
     ("resource", "message"),
     [
         ({"Type": "AWS::X::Y"}, "Template format error: Unrecognized resource types: [AWS::X::Y]"),
-        (thing(Colour=1), "Encountered unsupported property Colour in resource A (Test::A::Thing)"),
+        (
+            thing(Colour=1),
+            "Properties validation failed for resource A with message: #: extraneous key [Colour] is not permitted",
+        ),
         (thing(Size={"Fn::ImportValue": "none"}), "No export named none found."),
     ],
 )
