@@ -1,6 +1,8 @@
 """What does a pattern of the models, written in Java's dialect, mean in Python's?
 
 Java's `\\w`, `\\d` and `\\s` know ASCII only. Classes of Unicode (`\\p{L}`) become ranges, computed at their first use.
+Patterns are AWS's, but texts are a client's: `re` tries a repetition within a repetition in 2^n ways, as in
+EventBridge's `HeaderValue`, which 40 blanks stop for good. The package `regex` runs such patterns, for a limited time.
 """
 
 from __future__ import annotations
@@ -10,6 +12,9 @@ import itertools
 import re
 import sys
 import unicodedata
+from collections.abc import Iterable
+from re import _constants, _parser  # type: ignore[attr-defined]
+from typing import Any
 
 _POSIX = {
     "Alnum": "a-zA-Z0-9",
@@ -25,16 +30,59 @@ _POSIX = {
     "XDigit": "0-9a-fA-F",
 }
 _CLASS = re.compile(r"\\([pP])(?:\{(?:Is)?(\w+)\}|([A-Z]))")
+_REPETITIONS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 _LONG_NAMES = {"Letter": "L", "Alphabetic": "L"}
 
 
+_MATCH_SECONDS = 0.05
+
+
+class BoundedPattern:
+    """A pattern that may take long: a text that is not judged within its time does not match."""
+
+    def __init__(self, pattern: str) -> None:
+        import regex
+
+        self._expression = regex.compile(pattern, regex.ASCII)
+
+    def fullmatch(self, text: str) -> object | None:
+        try:
+            found: object | None = self._expression.fullmatch(text, timeout=_MATCH_SECONDS)
+            return found
+        except TimeoutError:
+            return None
+
+
 @functools.cache
-def compiled(pattern: str) -> re.Pattern[str] | None:
+def compiled(pattern: str) -> re.Pattern[str] | BoundedPattern | None:
     """None where Python cannot read it."""
     try:
-        return re.compile(_translated(pattern), re.ASCII)
+        text = _translated(pattern)
+        nested = _has_nested_repetition(_parser.parse(text), within=False)
+        return BoundedPattern(text) if nested else re.compile(text, re.ASCII)
     except (re.error, KeyError):
         return None
+
+
+def _has_nested_repetition(parsed: Iterable[Any], *, within: bool) -> bool:
+    """Whether something is repeated without a limit within what is repeated without one itself."""
+    for operator, argument in parsed:
+        endless = within
+        if operator in _REPETITIONS and argument[1] is _constants.MAXREPEAT:
+            if within:
+                return True
+            endless = True
+        if any(_has_nested_repetition(part, within=endless) for part in _subpatterns(argument)):
+            return True
+    return False
+
+
+def _subpatterns(argument: Any) -> list[Any]:
+    if isinstance(argument, _parser.SubPattern):
+        return [argument]
+    if isinstance(argument, tuple | list):
+        return [found for part in argument for found in _subpatterns(part)]
+    return []
 
 
 def _translated(pattern: str) -> str:

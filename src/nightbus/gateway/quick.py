@@ -14,7 +14,7 @@ import msgspec
 
 from nightbus.gateway.accepting import limits
 from nightbus.gateway.models import Shape
-from nightbus.gateway.patterns import compiled
+from nightbus.gateway.patterns import BoundedPattern, compiled
 
 _NEVER: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
 
@@ -78,6 +78,8 @@ def _string(shape: Shape) -> Any:
     pattern = compiled(text) if text else None
     if pattern is None:
         return _limited(str, shape)
+    if isinstance(pattern, BoundedPattern):
+        return _NEVER
     scope = "a" if pattern.flags & re.ASCII else ""
     whole = rf"\A(?{scope}:{pattern.pattern})\Z"
     return _limited(str, shape, pattern=whole)

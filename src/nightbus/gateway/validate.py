@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError
@@ -139,8 +139,24 @@ def _failed(value: str, path: str, constraint: str) -> str:
 
 
 def _shown(shape: Shape, value: Any) -> str:
+    """As Java writes a value, since AWS's messages do: `[PutRequest(key=a, value=null)]`, `{a=b}`."""
+    if value is None:
+        return "null"
     if shape.traits.get("sensitive"):
         return "***"
+    if isinstance(value, Mapping) and shape.type == "structure":
+        members = (
+            f"{_member('', name)}={_shown(one, value.get(name))}" for name, one in shape.members.items()
+        )
+        return f"{shape.name}({', '.join(members)})"
+    if isinstance(value, Mapping) and shape.type == "map":
+        return f"{{{', '.join(f'{key}={_shown(shape.value, one)}' for key, one in value.items())}}}"
+    if isinstance(value, list | tuple) and shape.type == "list":
+        return f"[{', '.join(_shown(shape.element, one) for one in value)}]"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%a %b %d %H:%M:%S UTC %Y}"
     if isinstance(value, bytes | bytearray | memoryview | ByteStream):
         return "java.nio.HeapByteBuffer"
     return str(value)

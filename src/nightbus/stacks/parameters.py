@@ -9,6 +9,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.documents import format_error
 from nightbus.stacks.expressions import text_of
+from nightbus.stacks.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
 
 MASK = "****"
 MAX_VALUE = 4096
@@ -52,15 +53,9 @@ def check_declaration(name: str, declaration: Any) -> None:
         raise format_error(f"[/Parameters/{name}/AllowedValues] must be a list.")
     if isinstance(declaration.get("Default"), dict | list):
         raise format_error(f"Every Default member must be a string; that of {name} is none.")
-    _compiled(name, declaration)
-
-
-def _compiled(name: str, declaration: Mapping[str, Any]) -> re.Pattern[str] | None:
-    if "AllowedPattern" not in declaration:
-        return None
     try:
-        return re.compile(str(declaration["AllowedPattern"]))
-    except re.error as broken:
+        compiled(str(declaration.get("AllowedPattern", "")))
+    except NotAPattern as broken:
         raise format_error(
             f"AllowedPattern of parameter {name} is not a valid regular expression."
         ) from broken
@@ -103,8 +98,9 @@ def resolve(
     missing = [name for name in declarations if name not in values]
     if missing:
         raise AwsError("ValidationError", f"Parameters: [{', '.join(missing)}] must have values")
+    matching = MatchingTime()
     for name, text in values.items():
-        _check(name, declarations[name], text)
+        _check(name, declarations[name], text, matching)
     return values
 
 
@@ -141,12 +137,12 @@ def _items(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")] if text else []
 
 
-def _check(name: str, declaration: Mapping[str, Any], text: str) -> None:
+def _check(name: str, declaration: Mapping[str, Any], text: str, matching: MatchingTime) -> None:
     if len(text.encode()) > MAX_VALUE:
         raise AwsError("ValidationError", f"Parameter '{name}' must be at most {MAX_VALUE} bytes")
     parts = _items(text) if _is_list(declaration) else [text]
     for part in parts:
-        problem = _problem(name, declaration, part)
+        problem = _problem(name, declaration, part, matching)
         if problem:
             described = declaration.get("ConstraintDescription")
             raise AwsError(
@@ -155,16 +151,24 @@ def _check(name: str, declaration: Mapping[str, Any], text: str) -> None:
             )
 
 
-def _problem(name: str, declaration: Mapping[str, Any], text: str) -> str | None:
+def _problem(name: str, declaration: Mapping[str, Any], text: str, matching: MatchingTime) -> str | None:
     number = "Number" in str(declaration["Type"])
     if number and _number(text) is None:
         return f"Parameter '{name}' must be a number."
     allowed = declaration.get("AllowedValues")
     if allowed is not None and text not in [text_of(value, "AllowedValues") for value in allowed]:
         return f"Parameter '{name}' must be one of AllowedValues"
-    pattern = _compiled(name, declaration)
-    if pattern is not None and not pattern.fullmatch(text):
-        return f"Parameter {name} failed to satisfy constraint: must match pattern {pattern.pattern}"
+    if "AllowedPattern" in declaration:
+        pattern = str(declaration["AllowedPattern"])
+        try:
+            matched = matching.matches(pattern, text)
+        except TimeSpent:
+            raise AwsError(
+                "ValidationError",
+                f"The AllowedPattern of parameter {name} takes too long to match its value.",
+            ) from None
+        if not matched:
+            return f"Parameter {name} failed to satisfy constraint: must match pattern {pattern}"
     return _range_problem(name, declaration, text, number)
 
 

@@ -26,7 +26,7 @@ _WANTED = {
     "float": "a Float",
     "double": "a Double",
     "boolean": "a Boolean",
-    "timestamp": "a Date",
+    "timestamp": "milliseconds since epoch",
     "blob": "a ByteBuffer",
 }
 
@@ -117,10 +117,11 @@ def _scalar(shape: Shape, value: Any) -> Any:
     if isinstance(value, dict | list):
         what = "structure or map" if isinstance(value, dict) else "list"
         raise malformed(f"Start of {what} found where not expected.")
-    if kind == "timestamp" and not isinstance(value, bool):
-        return parse_timestamp(value)
+    as_text = kind == "timestamp" and shape.traits.get("timestampFormat", "unixTimestamp") != "unixTimestamp"
     fits = (
         isinstance(value, str)
+        if as_text
+        else isinstance(value, str)
         if kind in ("string", "blob")
         else isinstance(value, bool)
         if kind == "boolean"
@@ -129,6 +130,8 @@ def _scalar(shape: Shape, value: Any) -> Any:
     if not fits:
         found = "FALSE_VALUE" if value is False else _FOUND[type(value)]
         raise malformed(f"{found} can not be converted to {_WANTED.get(kind, kind)}")
+    if kind == "timestamp":
+        return parse_timestamp(value)
     if kind == "blob":
         return parse_blob(value)
     if kind in ("integer", "long") and isinstance(value, float):

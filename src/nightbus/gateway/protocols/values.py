@@ -40,7 +40,8 @@ def format_timestamp(value: Any, style: str) -> str | int | float:
 
 
 def parse_timestamp(value: Any) -> datetime:
-    """From any of the three forms, whichever the model asks for: clients are not strict about it."""
+    """From any of the three forms, whichever the model asks for: in headers, labels, forms and XML, clients are not
+    strict about it. A number is seconds since 1970."""
     try:
         if isinstance(value, bool):
             raise ValueError(value)

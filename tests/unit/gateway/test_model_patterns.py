@@ -1,0 +1,51 @@
+"""Do the patterns of AWS's models judge every text in bounded time?"""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from nightbus.aws.errors import AwsError
+from nightbus.gateway.models import load_service
+from nightbus.gateway.patterns import BoundedPattern, compiled
+from nightbus.gateway.quick import read_checked
+from nightbus.gateway.validate import validate
+
+HEADER_VALUE = r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$"
+
+
+@pytest.mark.parametrize(
+    "pattern", [HEADER_VALUE, r"(a*)*", r"((a|b+)c?)+", r"(?:[a-z]+(x)*?)+", r"(a+){2,}"]
+)
+def test_a_repetition_within_a_repetition_has_a_bound(pattern: str) -> None:
+    assert isinstance(compiled(pattern), BoundedPattern)
+
+
+@pytest.mark.parametrize("pattern", [r"[\w-]+", r"(/[a-z]{1,63})*", r"(a?b)+c*", r"a{3}(b+|c*)", r"\p{L}+"])
+def test_other_patterns_run_in_re(pattern: str) -> None:
+    assert isinstance(compiled(pattern), re.Pattern)
+
+
+def test_a_header_of_blanks_does_not_stop_the_node() -> None:
+    operation = load_service("events").operations["CreateConnection"]
+    assert operation.input is not None
+    value = " " * 400 + "\\u0000"
+    key = f'{{"ApiKeyName":"x","ApiKeyValue":"{value}"}}'
+    body = f'{{"Name":"c","AuthorizationType":"API_KEY","AuthParameters":{{"ApiKeyAuthParameters":{key}}}}}'
+    began = time.process_time()
+    assert read_checked(operation.input, body.encode()) is None
+    parameters = {"ApiKeyAuthParameters": {"ApiKeyName": "x", "ApiKeyValue": " " * 400 + "\0"}}
+    with pytest.raises(
+        AwsError, match="apiKeyValue' failed to satisfy constraint: Member must satisfy regular"
+    ):
+        validate(operation, {"Name": "c", "AuthorizationType": "API_KEY", "AuthParameters": parameters})
+    assert time.process_time() - began < 5
+
+
+def test_what_such_a_pattern_takes_is_taken() -> None:
+    known = compiled(HEADER_VALUE)
+    assert known is not None
+    assert all(known.fullmatch(text) for text in ("a", " Bearer  abc ", "x" * 512, " " * 512))
+    assert not any(known.fullmatch(text) for text in ("", "a\n", "é"))
