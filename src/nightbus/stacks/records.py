@@ -183,6 +183,7 @@ class ChangeSet:
     include_nested: bool = False
     base: str = ""  # the deployment that stood when it was made
     deployment_config: dict[str, Any] = field(default_factory=dict)
+    import_existing: bool = False
 
     @property
     def key(self) -> str:

@@ -74,9 +74,11 @@ async def create_change_set(
 ) -> dict[str, Any]:
     disables_rollback(deployment_config, None, on_stack_failure)
     refuse_notifications("CreateChangeSet", notification_arns)
+    # `cdk bootstrap` sends ImportExistingResources. It asks for nothing unless a resource of that name is there
+    # outside the stack; then that resource's creation fails as it would without it, and says so.
     kind = change_set_type or "UPDATE"
-    if kind == "IMPORT" or import_existing_resources:
-        raise not_supported("cloudformation", "CreateChangeSet", "the import of existing resources")
+    if kind == "IMPORT":
+        raise not_supported("cloudformation", "CreateChangeSet", "ChangeSetType IMPORT")
     stack, is_new = await _stack_for(ctx, stack_name, change_set_name, kind)
     old = await last_deployment(ctx, stack)
     text = await template_text(
@@ -108,6 +110,7 @@ async def create_change_set(
         include_nested=bool(include_nested_stacks),
         base=stack.shown_deployment,
         deployment_config=deployment_config or {},
+        import_existing=bool(import_existing_resources),
     )
     deployment = await _fill(ctx, change_set, stack, old, proposal)
     if is_new:

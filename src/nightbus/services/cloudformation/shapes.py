@@ -135,7 +135,7 @@ def change_set_summary(change_set: ChangeSet) -> dict[str, Any]:
         "CreationTime": when(change_set.created),
         "Description": change_set.description or None,
         "IncludeNestedStacks": change_set.include_nested,
-        "ImportExistingResources": False,
+        "ImportExistingResources": change_set.import_existing,
     }
 
 

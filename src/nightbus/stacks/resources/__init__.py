@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nightbus.stacks.interface import ResourceType
+from nightbus.stacks.resources.cdk_metadata import CdkMetadata
 from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
 from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
 from nightbus.stacks.resources.events_api_destination import EventsApiDestination
@@ -32,6 +33,7 @@ from nightbus.stacks.resources.sqs_queue import SqsQueue
 from nightbus.stacks.resources.sqs_queue_policy import SQS_QUEUE_INLINE_POLICY, SQS_QUEUE_POLICY
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
+    "AWS::CDK::Metadata": CdkMetadata(),
     "AWS::CloudFormation::Stack": CloudFormationStack(),
     "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
     "AWS::Events::ApiDestination": EventsApiDestination(),
