@@ -68,8 +68,8 @@ def test_every_type_has_its_schema_and_no_property_that_is_not_in_it() -> None:
         ),
         (
             "AWS::Lambda::Function",
-            {**FUNCTION, "Environment": {"Variables": {"AB": ["b"]}}},
-            "#/Environment/Variables/AB: expected type: String, found: JSONArray",
+            {**FUNCTION, "Tags": [{"Key": ["a"], "Value": "b"}]},
+            "#/Tags/0/Key: expected type: String, found: JSONArray",
         ),
         (
             "AWS::Lambda::EventSourceMapping",
