@@ -25,6 +25,7 @@ test:
 soak:
 	@scripts/install test
 	NIGHTBUS_INDEX_CASES=1000000 $(BIN)/python -m pytest --timeout 0 tests/unit/bus/test_rule_index_flat.py
+	NIGHTBUS_BACKLOG_EVENTS=100000 $(BIN)/python -m pytest --timeout 0 tests/unit/delivery/test_backlog.py
 	NIGHTBUS_CRASH_ROUNDS=1000 $(BIN)/python -m pytest --timeout 0 -s tests/e2e/crash/test_kills.py
 
 check:

@@ -41,13 +41,23 @@ _POLICY = {
 }
 
 
+class FillableBacklog(Backlog):
+    """Refuses while `full`."""
+
+    full = False
+
+    @property
+    def waiting(self) -> int:
+        return 10**9 if self.full else super().waiting
+
+
 class Rig:
     """One node's worth of it. `backlog` may be made to refuse."""
 
     def __init__(self, folder: Path, clock: VirtualClock) -> None:
         self.clock = clock
         self.store = SqliteStore.open(folder, clock, durable=False)
-        self.backlog = Backlog()
+        self.backlog = FillableBacklog(self.store)
         queues = Queues(self.store, clock)
         topics = Topics(self.store, queues, ENDPOINT)
         self.operations = OperationRegistry()

@@ -104,7 +104,7 @@ def event(event_id: str, source: str = "shop", **detail: Any) -> dict[str, Any]:
 
 def router_over(store: Any, clock: Clock) -> Router:
     queues = Queues(store, clock)
-    return Router(store, clock, queues, Topics(store, queues, "http://node"), Backlog(), Buses(store))
+    return Router(store, clock, queues, Topics(store, queues, "http://node"), Backlog(store), Buses(store))
 
 
 async def put(

@@ -15,7 +15,6 @@ from typing import Any
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
-from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.bus_log import log_of
 from nightbus.delivery.buses import SERVICE, caller_for_rule
 from nightbus.delivery.causes import invoked
@@ -88,7 +87,6 @@ class Dispatcher:
         operations: Operations,
         endpoint: str,
         queues: Queues,
-        backlog: Backlog,
         forwarder: Forwarder,
         invoker: Invoker,
         router: EventRouter,
@@ -98,18 +96,15 @@ class Dispatcher:
         self._operations = operations
         self._endpoint = endpoint
         self._queues = queues
-        self._backlog = backlog
         self._forwarder = forwarder
         self._invoker = invoker
         self._router = router
         self._turns = Turns()
-        self._postponed: set[int] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._closing = False
 
     async def run(self) -> None:
         """Until `close`: lease what is due, deliver it concurrently, at most 64 at once."""
-        self._backlog.counted((await self._store.count(SYSTEM, QUEUE)).free)
         while not self._closing:
             room = _AT_ONCE - len(self._running)
             if room <= 0:
@@ -142,18 +137,14 @@ class Dispatcher:
             log.exception("delivery %d is dropped, it cannot be read: %r", item.id, item.data[:200])
             await self._store.commit(Acknowledge(item.id))
             return
-        if delivery.attempt == 1 and item.id not in self._postponed:
-            self._backlog.begun()
         began = self._clock.now_ms()
         outcome = await self._in_turn(item, delivery)
         if isinstance(outcome, Postponed):
             ends = delivery.event_time + _policy(delivery).maximum_event_age * 1_000
             if self._clock.now_ms() < ends:
-                self._postponed.add(item.id)
                 self._store.change_lease(SYSTEM, QUEUE, item.id, min(outcome.until, ends))
                 return
             outcome = Failed("Throttling", "It was not its turn before it was too old.", False)
-        self._postponed.discard(item.id)
         await self._write_down(item, delivery, outcome, began)
 
     async def _write_down(self, item: Item, delivery: Delivery, outcome: Outcome, began: int) -> None:

@@ -172,7 +172,6 @@ class Router:
             await self._queues.commit(sending, *also)
         finally:
             self._backlog.admitted(count)
-        self._backlog.queued(planned.queued)
 
     async def bus(self, scope: Scope, name: str) -> _Bus:
         return self._rules.get((scope, name)) or await self._load(scope, name)
@@ -223,7 +222,6 @@ class _Planned:
         self._time = 0
         self._request_id = ""
         self._sender = ""
-        self.queued = 0
 
     async def add(self, batch: Batch, placing: Placing) -> None:
         self._time, self._request_id, self._sender = batch.time, batch.request_id, batch.sender
@@ -369,7 +367,6 @@ class _Planned:
         return replace(made, request_id=self._request_id, invocation_id=invocation) if invocation else made
 
     def _queue(self, delivery: Delivery) -> None:
-        self.queued += 1
         self._sending.changes.append(Enqueue(SYSTEM, QUEUE, encode(delivery), delivery.event_time))
 
 

@@ -83,13 +83,16 @@ class Node:
         self.functions = Runner(self.folder / "functions", self.clock, log_sink, credentials, self.endpoint)
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         self.stacks = Engine(store, self.clock, operations, vault)
-        backlog, buses = Backlog(), Buses(store)
+        backlog, buses = Backlog(store), Buses(store)
+        log.debug(
+            "%d deliveries wait from before", backlog.waiting
+        )  # counted once, before anybody waits for it
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
         invoker = ApiInvoker(store, vault, http, self.clock)
         router = Router(store, self.clock, queues, topics, backlog, buses)
         self.dispatcher = Dispatcher(
-            store, self.clock, operations, self.endpoint, queues, backlog, self.forwarding, invoker, router
+            store, self.clock, operations, self.endpoint, queues, self.forwarding, invoker, router
         )
         self.platform = Platform(
             store=store,

@@ -271,6 +271,14 @@ class Store(Protocol):
         """How many items the queue has."""
         ...
 
+    def untaken(self, scope: Scope, queue: str) -> int:
+        """How many items are due and were never leased since the store was opened.
+
+        In memory, since every put asks: the first question counts the rows that are there, which takes a moment in a
+        long queue, and from then on commits and leases keep the figure.
+        """
+        ...
+
     async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
         """On disk when this returns; swept at the next start unless a commit has kept it."""
         ...

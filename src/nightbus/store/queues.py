@@ -25,6 +25,7 @@ from nightbus.store.interface import (
 )
 from nightbus.store.names import look_up
 from nightbus.store.offers import ByDue, ByGroup, Order, Place, Row
+from nightbus.store.reads import count_due
 
 QueueName = tuple[Scope, str]
 
@@ -73,9 +74,30 @@ class _Waiting:
                 woken.set_result(None)
 
 
+@dataclass(slots=True)
+class _Untaken:
+    """Of one queue: the items that were due when it was first asked about, with all that came since, less those that
+    were leased. Each is counted once, by its id, and taken off once, with its first lease, so that the figure cannot
+    drift: neither by what is given back, nor by leases that end, nor by a caller that is gone when its commit is done.
+    """
+
+    count: int
+    newest: int  # the highest id when it was counted
+    counted_at: int
+
+    def enqueued(self, item: int) -> None:
+        if item > self.newest:
+            self.count += 1
+
+    def taken(self, item: Item) -> None:
+        if item.attempt == 1 and (item.id > self.newest or item.due <= self.counted_at):
+            self.count -= 1
+
+
 class Queues:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._untaken: dict[QueueName, _Untaken] = {}
         self._orders: dict[QueueName, Order] = {}
         self._queue_of: dict[int, QueueName] = {}  # of what is leased
         self._waiting: dict[QueueName, _Waiting] = {}
@@ -92,9 +114,20 @@ class Queues:
             rows = QueueRows(self._connection, number)
             order = self._orders[name] = ByGroup(rows) if by_group else ByDue(rows)
         items = order.take(limit, now, lease_ms)
+        untaken = self._untaken.get(name)
         for item in items:
             self._queue_of[item.id] = name
+            if untaken is not None:
+                untaken.taken(item)
         return items, None if items else order.next_time()
+
+    def untaken(self, name: QueueName, now: int) -> int:
+        """How many items are due and were never leased since the store was opened."""
+        state = self._untaken.get(name)
+        if state is None:
+            counted = count_due(self._connection, *name, now)
+            state = self._untaken[name] = _Untaken(*counted, now)
+        return state.count
 
     def change_lease(self, name: QueueName, item: int, ends: int) -> bool:
         order = self._orders.get(name)
@@ -151,6 +184,9 @@ class Queues:
 
     def _enqueued(self, change: Enqueue, item: int) -> None:
         name = (change.scope, change.queue)
+        untaken = self._untaken.get(name)
+        if untaken is not None:
+            untaken.enqueued(item)
         order = self._orders.get(name)
         if order is not None:
             order.added(item, change.due, change.group)
@@ -160,6 +196,10 @@ class Queues:
 
     def _enqueued_many(self, change: EnqueueMany, first: int) -> None:
         name = (change.scope, change.queue)
+        untaken = self._untaken.get(name)
+        if untaken is not None:
+            for item in range(first, first + len(change.data)):
+                untaken.enqueued(item)
         order = self._orders.get(name)
         if order is not None:
             for item in range(first, first + len(change.data)):
@@ -182,6 +222,7 @@ class Queues:
 
     def _trimmed(self, change: TrimQueue) -> None:
         name = (change.scope, change.queue)
+        self._untaken.pop(name, None)  # counted anew when it is asked about
         if change.before is None:
             self._orders.pop(name, None)
             self._wake(name)

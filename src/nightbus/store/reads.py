@@ -149,6 +149,19 @@ def _conditions(wanted: Range) -> tuple[str, list[Any]]:
     return "".join(f" AND {text}" for text, _ in chosen), [value for _, value in chosen]
 
 
+def count_due(connection: sqlite3.Connection, scope: Scope, queue: str, now: int) -> tuple[int, int]:
+    """How many items of the queue are due, and the highest id of any item of it; 0 for none."""
+    number = look_up(connection, scope, "queue", queue)
+    if number is None:
+        return 0, 0
+    due, newest = connection.execute(
+        "SELECT (SELECT count(*) FROM item WHERE queue = ?1 AND due <= ?2),"
+        " (SELECT max(id) FROM item WHERE queue = ?1)",
+        (number, now),
+    ).fetchone()
+    return due, newest or 0
+
+
 def count_items(connection: sqlite3.Connection, scope: Scope, queue: str, now: int) -> tuple[int, int]:
     """How many items of the queue are due, leased or not, and how many are not yet."""
     number = look_up(connection, scope, "queue", queue)

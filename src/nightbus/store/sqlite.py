@@ -162,6 +162,9 @@ class SqliteStore:
         leased = self._queues.leased((scope, queue), now)
         return Counts(max(0, due - leased), leased, delayed)
 
+    def untaken(self, scope: Scope, queue: str) -> int:
+        return self._queues.untaken((scope, queue), self._clock.now_ms())
+
     async def _woken_within(self, woken: asyncio.Future[None], seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
         try:

@@ -16,7 +16,6 @@ from delivery_rig import FUNCTION, HERE, Services, event, open_store, put, put_r
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_invoker import ApiInvoker
-from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.rules import outcome_log
@@ -66,7 +65,7 @@ class Day:
         queues = Queues(self.store, self.clock)
         invoker = ApiInvoker(self.store, Vault(), HttpClient(), self.clock)
         self._dispatcher = Dispatcher(
-            self.store, self.clock, self.target, "http://node", queues, Backlog(), ForwardingProcess({}), invoker,
+            self.store, self.clock, self.target, "http://node", queues, ForwardingProcess({}), invoker,
             router_over(self.store, self.clock),
         )  # fmt: skip
         self._running = asyncio.create_task(self._dispatcher.run())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 from email.utils import formatdate
@@ -117,7 +116,7 @@ async def test_a_name_without_an_address_is_not_tried_again(
     async def fail(*_: Any, **__: Any) -> None:
         raise trouble
 
-    monkeypatch.setattr(asyncio, "open_connection", fail)
+    monkeypatch.setattr("nightbus.messaging.http._connect", fail)
     clock = VirtualClock()
     store = SqliteStore.open(tmp_path, clock, durable=False)
     invoker = ApiInvoker(store, Vault(), HttpClient(), clock)

@@ -17,7 +17,6 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_invoker import ApiInvoker
-from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
@@ -93,7 +92,6 @@ async def run(
         function,
         "http://127.0.0.1:1",
         Queues(store, clock),
-        Backlog(),
         ForwardingProcess({}),
         ApiInvoker(store, Vault(), HttpClient(), clock),
         router_over(store, clock),

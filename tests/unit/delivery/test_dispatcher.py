@@ -18,7 +18,6 @@ from nightbus.aws.errors import AwsError
 from nightbus.bus.retry import LONGEST_DELAY_MS, RetryPolicy, next_attempt
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_invoker import ApiInvoker
-from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
@@ -55,7 +54,6 @@ async def dispatching(store: SqliteStore, clock: VirtualClock, services: Service
         services,
         "http://node",
         Queues(store, clock),
-        Backlog(),
         ForwardingProcess({}),
         ApiInvoker(store, Vault(), HttpClient(), clock),
         router_over(store, clock),

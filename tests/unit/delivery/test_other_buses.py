@@ -14,7 +14,6 @@ from delivery_rig import HERE, Services, event, open_store, put, put_rule, route
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_invoker import ApiInvoker
-from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.history import events_in
@@ -59,7 +58,7 @@ async def outcome(
             PutRecord(THERE, BUS, "orders", {"Name": "orders", "Statements": list(statements)})
         )
     dispatcher = Dispatcher(
-        store, clock, Services(), "http://node", Queues(store, clock), Backlog(), ForwardingProcess({}),
+        store, clock, Services(), "http://node", Queues(store, clock), ForwardingProcess({}),
         ApiInvoker(store, Vault(), HttpClient(), clock), router_over(store, clock),
     )  # fmt: skip
     running = asyncio.create_task(dispatcher.run())

@@ -182,11 +182,11 @@ async def test_a_replay_waits_while_too_much_waits(events: Rig) -> None:
     await events.put({})
     await events.received()
     await start(events)
-    events.backlog.waiting = 10**9
+    events.backlog.full = True
     await events.work(run_replays)
     await events.clock.advance(10)
     assert (await events("DescribeReplay", ReplayName="again"))["State"] == "STARTING"
-    events.backlog.waiting = 0
+    events.backlog.full = False
     await events.clock.advance(2)
     assert (await ended(events))["State"] == "COMPLETED"
     assert len(await events.received()) == 1
