@@ -34,6 +34,7 @@ from nightbus.functions.reports import (
     end_line,
     exit_reason,
     failure_payload,
+    init_start_line,
     report_line,
     start_line,
     timeout_line,
@@ -62,6 +63,7 @@ class Place:
     pycache: Path
     scratch: Path  # where its own /tmp is made
     hidden: tuple[Path, ...]  # what functions must not see
+    note: str = ""  # for the function's log
 
 
 class _Ended(Exception):
@@ -118,9 +120,12 @@ class Environment:
             log.exception("%d log lines of %s were not written", len(lines), self.spec.name)
 
     async def start(
-        self, zygote: Zygote, credentials: CredentialSource, endpoint: str, *, sandbox: bool
+        self, zygote: Zygote, credentials: CredentialSource, endpoint: str, *, kept: list[Path] | None
     ) -> None:
-        """Start the process; `invoke` waits for its init phase. Raises ZygoteDied."""
+        """Start the process; `invoke` waits for its init phase. Raises ZygoteDied.
+
+        `kept` are the folders that stay visible where the sandbox covers their surroundings; None for no sandbox.
+        """
         await self._api.listen()
         own = credentials.for_role(self.spec.role, self.spec.name, self.spec.scope, _CREDENTIAL_SECONDS)
         environment = variables(
@@ -138,8 +143,8 @@ class Environment:
             "pycache": str(self._place.pycache),
             "tmp": str(self._tmp),
             "hidden": [str(path) for path in self._place.hidden],
-            "sandbox": sandbox,
-            "notes": [self._interpreter.note] if self._interpreter.note else [],
+            "kept": [str(path) for path in kept or ()],
+            "sandbox": kept is not None,
             "limits": {
                 "RLIMIT_CORE": 0,
                 "RLIMIT_NOFILE": 1024,
@@ -148,6 +153,10 @@ class Environment:
         }
         self._began = self._clock.monotonic()
         self._pid = await zygote.fork(request, self._output.write_end, self._on_exit)
+        interpreter = self._interpreter
+        self._output.say(init_start_line(self.spec.scope.region, interpreter.version, interpreter.note))
+        if self._place.note:
+            self._output.say(self._place.note)
         self._output.start()
 
     def _on_ready(self) -> None:

@@ -41,7 +41,7 @@ class CannotProvide(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Interpreter:
-    """`packages` holds awslambdaric and boto3; `note` is for the function's log when it is not what was asked for."""
+    """`packages` holds awslambdaric and boto3; `note` says why it is not the one that was asked for."""
 
     executable: Path
     version: str  # "3.11.7"
@@ -80,7 +80,7 @@ class Interpreters:
         own = Path(sys.executable)
         version = ".".join(map(str, sys.version_info[:3]))
         packages = self._packages(own, f"{sys.version_info.major}.{sys.version_info.minor}")
-        return Interpreter(own, version, packages, f"Nightbus: {reason}; running on Python {version}.")
+        return Interpreter(own, version, packages, f"{reason}; running on Python {version}.")
 
     def _packages(self, executable: Path, minor: str) -> Path:
         if executable == Path(sys.executable):

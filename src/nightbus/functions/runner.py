@@ -11,6 +11,7 @@ from pathlib import Path
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
+from nightbus.functions.bundled_sdk import note_on_sdk
 from nightbus.functions.environment import Environment, Place
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
 from nightbus.functions.interpreters import Interpreter, Interpreters
@@ -21,6 +22,7 @@ from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")
 
+_COVERED = (Path("/tmp"), Path("/var"))  # noqa: S108
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -98,13 +100,13 @@ class Runner:
     async def _start(self, spec: FunctionSpec) -> Environment:
         interpreter = await self._interpreter(spec.runtime)
         place = await asyncio.to_thread(self._place, spec, interpreter)
-        sandbox = _can_be_sandboxed(interpreter, place)
+        kept = _kept_in_sandbox(interpreter, place)
         self._processes = self._processes or Processes()
         for last in (False, True):
             environment = Environment(spec, place, self._clock, self._logs, interpreter, self._processes)
             try:
                 zygote = self._zygotes.of(interpreter)
-                await environment.start(zygote, self._credentials, self._endpoint, sandbox=sandbox)
+                await environment.start(zygote, self._credentials, self._endpoint, kept=kept)
                 return environment
             except ZygoteDied as failure:
                 await environment.close()
@@ -125,7 +127,8 @@ class Runner:
         scratch = self._folder / "environments"
         for folder in (pycache, scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Place(code, layers, pycache, scratch, (self._folder.parent,))
+        note = note_on_sdk(code, layers, interpreter.version.rpartition(".")[0])
+        return Place(code, layers, pycache, scratch, (self._folder.parent,), note)
 
     async def retire(self, scope: Scope, name: str) -> None:
         """Let go of the function's environments."""
@@ -137,14 +140,24 @@ class Runner:
         await self._zygotes.close()
 
 
-def _can_be_sandboxed(interpreter: Interpreter, place: Place) -> bool:
-    """Not where what the function needs lies in a folder that the sandbox puts something else over."""
+def _kept_in_sandbox(interpreter: Interpreter, place: Place) -> list[Path] | None:
+    """The folders with Python and its packages that lie in /tmp or /var, which the sandbox covers: it shows them again,
+    read-only. None where there is no sandbox, since what a function needs would stay hidden.
+    """
     if not sys.platform.startswith("linux"):
-        return False
-    covered = [Path("/tmp"), Path("/var"), *place.hidden, *([Path("/opt")] if place.layers else [])]  # noqa: S108
-    needed = [interpreter.executable, interpreter.executable.resolve(), interpreter.packages]
-    needed += [link.resolve() for link in interpreter.packages.iterdir() if link.is_symlink()]
-    inside = [str(path) for path in needed if any(path.is_relative_to(folder) for folder in covered)]
-    if inside:
-        log.warning("NO SANDBOX: functions share this machine's /tmp, since they need %s", inside[0])
-    return not inside
+        return None
+    needed = [interpreter.executable.parent.parent, interpreter.executable.resolve().parent.parent]
+    needed += [
+        interpreter.packages,
+        *(link.resolve() for link in interpreter.packages.iterdir() if link.is_symlink()),
+    ]
+    hiding = [*place.hidden, *([Path("/opt")] if place.layers else [])]
+    lost = [path for path in needed if path in _COVERED or any(map(path.is_relative_to, hiding))]
+    if lost:
+        log.warning("NO SANDBOX: functions share this machine's /tmp, since they need %s", lost[0])
+        return None
+    kept: list[Path] = []
+    for path in sorted({path for path in needed if any(map(path.is_relative_to, _COVERED))}):
+        if not any(map(path.is_relative_to, kept)):
+            kept.append(path)
+    return kept

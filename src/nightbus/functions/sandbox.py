@@ -55,24 +55,46 @@ def why_not():
 def mounted(request):
     unshare()
     mount(None, "/", None, MS_REC | MS_PRIVATE)
+    seen = [request[name] for name in ("code", "runtime", "layers", "pycache", "tmp") if request.get(name)]
+    source = held(seen + request["kept"])
     mount("tmpfs", "/var", "tmpfs", 0, "mode=755,size=1m")
     for name in ("task", "runtime", "tmp"):
         os.mkdir("/var/" + name)
-    read_only(request["code"], "/var/task")
-    read_only(request["runtime"], "/var/runtime")
+    read_only(source[request["code"]], "/var/task")
+    read_only(source[request["runtime"]], "/var/runtime")
     paths = {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"}
     if request["layers"]:
-        read_only(request["layers"], "/opt")
+        read_only(source[request["layers"]], "/opt")
         paths["NIGHTBUS_LAYERS"] = "/opt"
     if request.get("pycache"):
         os.mkdir("/var/pycache")
-        mount(request["pycache"], "/var/pycache", None, MS_BIND)
+        mount(source[request["pycache"]], "/var/pycache", None, MS_BIND)
         request["pycache"] = "/var/pycache"
-    mount(request["tmp"], "/tmp", None, MS_BIND)
+    mount(source[request["tmp"]], "/tmp", None, MS_BIND)
+    for path in request["kept"]:
+        show_again(source[path], path)
     for hidden in request["hidden"]:
         if os.path.isdir(hidden):
             mount("tmpfs", hidden, "tmpfs", MS_RDONLY, "mode=000,size=4k")
+    for path in source.values():
+        os.close(int(os.path.basename(path)))
     return paths
+
+
+def held(paths):
+    """A way to each of the paths that stays open when something is mounted over it, as over /tmp and /var."""
+    return {path: "/proc/self/fd/%d" % os.open(path, os.O_PATH) for path in paths}
+
+
+def show_again(source, path):
+    """Show a file or folder, read-only, at the path where it was before something was mounted over it."""
+    if os.path.isdir(source):
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "a"):
+            pass
+    read_only(source, path)
 
 
 def unshare():

@@ -257,7 +257,7 @@ def become_environment(request, output):
     # Open as long as the process lives.
     sys.stdout = open(1, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
-    for line in request["notes"] + place["notes"]:
+    for line in place["notes"]:
         print(line)
     sys.argv = ["bootstrap", environment["_HANDLER"]]
     from awslambdaric.__main__ import main as run_bootstrap

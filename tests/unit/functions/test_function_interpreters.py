@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -21,6 +22,11 @@ def on_this_machine() -> list[str]:
 
 async def test_the_nodes_own_python_runs_its_own_version_without_a_word(functions: Functions) -> None:
     assert await functions.run(functions.define(WHICH, runtime=OWN)) == list(sys.version_info[:2])
+    assert re.fullmatch(
+        r"INIT_START Runtime Version: python:3\.\d+\.v\d+\tRuntime Version ARN: "
+        r"arn:aws:lambda:eu-central-1::runtime:[0-9a-f]{64}\n",
+        functions.sink.messages[0],
+    )
     assert not any("Nightbus" in message for message in functions.sink.messages)
 
 
@@ -29,7 +35,7 @@ async def test_every_python_that_is_here_runs_its_version_or_says_why_not(functi
     for runtime in on_this_machine():
         before = len(functions.sink.messages)
         version = await functions.run(functions.define(WHICH, runtime=runtime, timeout=60))
-        said = [message for message in functions.sink.messages[before:] if message.startswith("Nightbus: ")]
+        said = [message for message in functions.sink.messages[before:] if "\tNightbus: " in message]
         if said:
             assert f"{runtime} is on this machine but its packages cannot be installed" in said[0]
         else:
@@ -44,10 +50,10 @@ async def test_a_python_that_is_not_here_is_replaced_and_said(
     runtime = next(name for name in reversed(interpreters.supported_runtimes()) if name != OWN)
     assert await functions.run(functions.define(WHICH, runtime=runtime)) == list(sys.version_info[:2])
     version = ".".join(map(str, sys.version_info[:3]))
-    assert (
-        f"Nightbus: {runtime} is not on this machine; running on Python {version}.\n"
-        in functions.sink.messages
-    )
+    first, second, *_ = functions.sink.messages
+    assert first.startswith("INIT_START Runtime Version: python:3.")
+    assert first.endswith(f"\tNightbus: {runtime} is not on this machine; running on Python {version}.\n")
+    assert second.startswith("START RequestId: ")
 
 
 async def test_a_shim_without_an_interpreter_behind_it_is_none(

@@ -28,6 +28,7 @@ async def test_lines_are_aws_s_in_the_order_in_which_they_were_written(functions
     result = await functions.invoke(functions.define(WORDS), request_id="the-id")
     messages = [re.sub(r"\t20[0-9T:.-]+Z\t", "\tTIME\t", message) for message in functions.sink.messages]
     report = messages.pop()
+    assert messages.pop(0).startswith("INIT_START Runtime Version: python:3.")
     assert messages == [
         "START RequestId: the-id Version: $LATEST\n",
         "one\n",
@@ -79,7 +80,7 @@ async def test_what_the_start_prints_comes_before_the_first_invocation(functions
         functions.define("print('starting')\ndef handler(event, context): print('running')")
     )
     assert [message.split()[0] for message in functions.sink.messages] == [
-        "starting", "START", "running", "END", "REPORT",
+        "INIT_START", "starting", "START", "running", "END", "REPORT",
     ]  # fmt: skip
 
 
@@ -139,7 +140,7 @@ async def test_very_long_lines_and_messages_come_in_pieces(functions: Functions)
             print("after")
     """
     await functions.invoke(functions.define(code))
-    lengths = [len(message) for message in functions.sink.messages[1:-2]]
+    lengths = [len(message) for message in functions.sink.messages[2:-2]]
     assert lengths == [262_144, 262_144, 600_001 - 2 * 262_144, 262_144, 6]
     assert functions.sink.messages[-3] == "after\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,9 @@ async def test_tmp_is_its_own(functions: Functions) -> None:
             return before
     """
     one, other = functions.define(code), functions.define(code)
-    assert await functions.run(one, "a") == []
-    assert await functions.run(other, "b") == []
-    assert await functions.run(one, "c") == ["a"]
+    at_first = await functions.run(one, "a")  # nothing, but where this Python lies in /tmp itself
+    assert await functions.run(other, "b") == at_first
+    assert sorted(await functions.run(one, "c")) == sorted([*at_first, "a"])
     assert not Path("/tmp/a").exists()
 
 
@@ -158,10 +159,76 @@ async def test_random_numbers_differ_between_environments(functions: Functions) 
     assert results[0][1] != results[1][1]
 
 
+async def test_packages_that_lie_in_tmp_are_there_in_the_sandbox(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setenv("XDG_CACHE_HOME", folder)
+        Path(folder, "secret").write_text("secret")
+        code = """
+            import boto3, os
+            def handler(event, context):
+                try:
+                    open(os.path.join(os.environ["PYTHONPATH"], "new"), "w")
+                except OSError as failure:
+                    return [boto3.client("sqs").meta.region_name, boto3.__file__, os.listdir(event), failure.strerror]
+        """
+        region, path, seen, failure = await functions.run(functions.define(code), folder)
+        assert (region, failure) == ("eu-central-1", "Read-only file system")
+        assert path.startswith(folder)
+        assert seen == ["nightbus"]
+
+
+async def test_the_nodes_data_may_lie_in_var() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        functions = Functions(Path(folder))
+        code = "import os\ndef handler(event, context): return [__file__, os.path.exists(event), os.listdir('/var')]"
+        path, visible, var = await functions.run(functions.define(code), folder)
+        await functions.runner.close()
+        assert (path, visible) == ("/var/task/app.py", False)
+        assert sorted(var) == ["pycache", "runtime", "task", "tmp"]
+
+
+async def test_what_lies_in_tmp_keeps_its_file_kind(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        module, package = Path(folder, "one", "module.py"), Path(folder, "two")
+        for path in (module.parent, package):
+            path.mkdir()
+        module.write_text("text")
+        monkeypatch.setattr("nightbus.functions.runner._kept_in_sandbox", lambda *_: [module, package])
+        code = """
+            import os
+            def handler(event, context):
+                return [os.path.isfile(event[0]), open(event[0]).read(), os.path.isdir(event[1]), os.getcwd()]
+        """
+        seen = await functions.run(functions.define(code), [str(module), str(package)])
+        assert seen == [True, "text", True, "/var/task"]
+
+
+@pytest.mark.parametrize("where", ["", "python/", "python/lib/python3.11/site-packages/"])
+@pytest.mark.parametrize(
+    ("version", "told"), [("1.29.165", True), ("1.30.0", True), ("1.31.0", False), ("2.0.0", False)]
+)
+async def test_a_function_that_brings_an_old_boto3_is_told(
+    functions: Functions, where: str, version: str, told: bool
+) -> None:
+    brought = {f"{where}botocore/__init__.py": f"import os\n__version__ = '{version}'\n"}
+    layer = functions.package(brought)
+    code = "def handler(event, context): pass"
+    spec = functions.define(code, {} if where else brought, layers=(layer,) if where else ())
+    await functions.run(spec)
+    await functions.run(spec)
+    notes = [message for message in functions.sink.messages if message.startswith("Nightbus: ")]
+    assert len(notes) == told
+    assert all(note.startswith(f"Nightbus: this function brings botocore {version}, ") for note in notes)
+
+
 async def test_without_a_sandbox_it_runs_in_the_real_places(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightbus.functions.runner._can_be_sandboxed", lambda interpreter, place: False)
+    monkeypatch.setattr("nightbus.functions.runner._kept_in_sandbox", lambda interpreter, place: None)
     code = """
         import os, tempfile
         def handler(event, context):
