@@ -238,7 +238,6 @@ class Environment:
         loop = asyncio.get_running_loop()
         if self._exit.done():
             raise self._exited(request_id, self._exit.result())
-        self._ready.clear()
         self._answer = loop.create_future()
         deadline = self._clock.now_ms() + self.spec.timeout * 1000
         headers = {
@@ -251,12 +250,12 @@ class Environment:
             headers["Lambda-Runtime-Client-Context"] = client_context
         watch = loop.call_later(_SAMPLE_SECONDS, self._watch_memory)
         self._watching = watch
+        ends = self._clock.monotonic() + self.spec.timeout
         try:
-            self._api.give(Work(request_id, payload, headers))
-            first: set[asyncio.Future[Any]] = {self._answer, self._exit}
-            await asyncio.wait(first, timeout=self.spec.timeout, return_when=asyncio.FIRST_COMPLETED)
-        except RuntimeError:
-            raise self._exited(request_id, await self._exit) from None
+            if await self._gives(Work(request_id, payload, headers), ends):
+                first: set[asyncio.Future[Any]] = {self._answer, self._exit}
+                rest = max(0.0, ends - self._clock.monotonic())
+                await asyncio.wait(first, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._watching.cancel()
         if self._answer.done():
@@ -266,6 +265,22 @@ class Environment:
         self._peak = max(self._peak, peak_megabytes(self._pid))
         self.kill()
         raise self._timed_out(request_id)
+
+    async def _gives(self, work: Work, ends: float) -> bool:
+        """Hand the invocation over. Where the runtime's connection was lost while it asked, wait until it asks again.
+
+        False where it did not by `ends`, or exited.
+        """
+        while not self._api.is_asked:
+            self._ready.clear()
+            rest = ends - self._clock.monotonic()
+            if rest <= 0 or self._exit.done():
+                return False
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ready.wait(), rest)
+        self._ready.clear()
+        self._api.give(work)
+        return True
 
     def _watch_memory(self) -> None:
         limit = self.spec.memory * _MEGABYTE

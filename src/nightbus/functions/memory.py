@@ -1,4 +1,9 @@
-"""How much memory does an environment use, and how much did it at most?"""
+"""Measures how much memory an environment uses, and how much it did at most.
+
+Which processes belong to an environment takes a look at every process of the machine where the kernel does not list
+children, so that a thread does it, at most twice a second and only while invocations run. What these processes have
+resident is read on the event loop, in one short read each.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,8 @@ from pathlib import Path
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KILOBYTE = 1024
-_FRESH_SECONDS = 0.05
+_FRESH_SECONDS = 0.5
+_FORGET_SECONDS = 5.0
 
 
 def peak_megabytes(pid: int) -> int:
@@ -23,24 +29,46 @@ def peak_megabytes(pid: int) -> int:
 
 
 class Processes:
-    """Who uses how much, of one look at all processes that serves every environment for a moment."""
+    """What belongs to which environment, and how much it uses; one for all environments of a node."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._seen: dict[int, tuple[int, int]] = {}
-        self._seen_at = -1.0
+        self._members: dict[int, set[int]] = {}  # by the environment's process, itself included
+        self._asked: dict[int, float] = {}  # when each was last asked about
+        self._looked_at = -_FRESH_SECONDS
+        self._looking: asyncio.Future[None] | None = None
 
     def used_bytes(self, pid: int, limit: int) -> int:
-        """What the process and all that it forked use now.
+        """What the process and all that it forked use now; a child counts from half a second after its start on.
 
         Resident pages count once per process that shares them; only what seems to be over `limit` is looked at
         closely, since that costs the kernel a walk through all pages.
         """
-        if self._loop.time() - self._seen_at > _FRESH_SECONDS:
-            self._seen, self._seen_at = _all_resident(), self._loop.time()
-        members = descendants(pid, ((one, parent) for one, (parent, _) in self._seen.items()))
-        resident = sum(self._seen[member][1] for member in members if member in self._seen)
+        now = self._loop.time()
+        self._asked[pid] = now
+        if self._looking is None and now - self._looked_at >= _FRESH_SECONDS:
+            self._looking = asyncio.ensure_future(self._look())
+        members = self._members.get(pid, {pid})
+        resident = sum(map(_resident_bytes, members))
         return resident if resident <= limit else sum(map(_proportional_bytes, members))
+
+    async def _look(self) -> None:
+        try:
+            before = self._loop.time() - _FORGET_SECONDS
+            self._asked = {pid: asked for pid, asked in self._asked.items() if asked >= before}
+            watched = list(self._asked)
+            self._members = await asyncio.to_thread(_members_of, watched)
+        finally:
+            self._looked_at = self._loop.time()
+            self._looking = None
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123 - a path object would double the cost
+            return int(file.read(64).split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
 
 
 def _proportional_bytes(pid: int) -> int:
@@ -50,6 +78,12 @@ def _proportional_bytes(pid: int) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) for line in lines if line.startswith(b"Pss:")) * _KILOBYTE
+
+
+def _members_of(watched: list[int]) -> dict[int, set[int]]:
+    """Blocks while it reads."""
+    parents = _parents()
+    return {pid: descendants(pid, parents.items()) for pid in watched}
 
 
 def descendants(pid: int, parents: Iterable[tuple[int, int]]) -> set[int]:
@@ -67,15 +101,14 @@ def descendants(pid: int, parents: Iterable[tuple[int, int]]) -> set[int]:
     return found
 
 
-def _all_resident() -> dict[int, tuple[int, int]]:
-    """Parent and resident bytes of every process. All are read, since not every kernel lists children."""
+def _parents() -> dict[int, int]:
+    """The parent of every process. All are read, since not every kernel lists children."""
     found = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc/self") else ():  # noqa: PTH112, PTH208
         if name.isdigit():
             try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - a path object would double the cost
-                    fields = file.read().rpartition(b")")[2].split()
-            except OSError:
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
+                    found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError):
                 continue
-            found[int(name)] = (int(fields[1]), int(fields[21]) * _PAGE)
     return found

@@ -73,6 +73,11 @@ class RuntimeApi:
         host, port = self._server.sockets[0].getsockname()[:2]
         self.address = f"{host}:{port}"
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether the runtime waits for work."""
+        return self._asking is not None
+
     def give(self, work: Work) -> None:
         """Hand the invocation to the runtime, which must have asked for it."""
         if self._asking is None:

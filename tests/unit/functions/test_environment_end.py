@@ -188,3 +188,27 @@ async def test_more_at_once_than_the_node_runs_is_too_many(
         "TooManyRequestsException", "Rate Exceeded.", 429,
     )  # fmt: skip
     assert refused[0].fields["Reason"] == "ConcurrentInvocationLimitExceeded"
+
+
+async def test_an_invocation_ends_in_time_where_the_runtime_lost_its_connection(tmp_path: Path) -> None:
+    """It was asking for work, so that it counted as free; now it neither asks again nor exits."""
+    functions = Functions(tmp_path)
+    spec = functions.define(PID, timeout=1)
+    try:
+        pid = await functions.run(spec, {})
+        ((environment,),) = functions.runner._pool._idle.values()
+        async with asyncio.timeout(10):
+            while environment._api._asking is None:
+                await asyncio.sleep(0.01)
+        os.kill(pid, signal.SIGSTOP)
+        environment._api._asking.close()
+        async with asyncio.timeout(10):
+            while environment._api._asking is not None:
+                await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            result = await functions.invoke(spec, {})
+        assert result.error == "Unhandled"
+        assert b"Task timed out after 1.00 seconds" in result.payload
+        await all_gone([pid])
+    finally:
+        await functions.runner.close()
