@@ -81,7 +81,6 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         "AnnotationDirective": _only(
             "COPY", "EXCLUDE"
         ),  # objects have no annotations here, so none are copied
-        "BucketKeyEnabled": _only(False),  # default
         "BucketNamespace": _only("global"),  # default
         "BypassGovernanceRetention": _anything,  # no object is under governance retention
         "ChecksumAlgorithm": _anything,  # of the request's own body, of bucket and object ACLs

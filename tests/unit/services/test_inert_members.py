@@ -72,7 +72,6 @@ REFUSED = {
         "SSECustomerKey",
         "SSECustomerKeyMD5",
         "SSEKMSEncryptionContext",
-        "SSEKMSKeyId",
         "WriteOffsetBytes",
     },
     "sts": {
@@ -120,7 +119,6 @@ def test_no_decision_is_left_over() -> None:
         ("lambda", "MetricsConfig", {"Metrics": []}, {"Metrics": ["EventCount"]}),
         ("lambda", "ImageConfig", {}, {"Command": ["a"]}),
         ("s3", "BucketNamespace", "global", "account-regional"),
-        ("s3", "BucketKeyEnabled", False, True),
         ("sts", "Tags", [], [{"Key": "a", "Value": "b"}]),
     ],
 )

@@ -91,6 +91,7 @@ async def complete_multipart_upload(
             tags=value["Tags"],
             parts=[part.Size for part in parts],
             part_checksums=part_sums,
+            encryption=value.get("Encryption", {}),
         )
         record, version = await write(
             ctx,

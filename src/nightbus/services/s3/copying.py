@@ -11,11 +11,11 @@ from urllib.parse import unquote
 from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.conditions import ReadConditions, check_write
+from nightbus.services.s3.encryption import encryption_of
 from nightbus.services.s3.errors import conflicting, invalid_argument, invalid_request
 from nightbus.services.s3.history import find_version
 from nightbus.services.s3.properties import (
     check_acl,
-    check_encryption,
     check_key,
     checked_metadata,
     kept_headers,
@@ -55,6 +55,8 @@ async def copy_object(
     metadata_directive: str = "COPY",
     tagging_directive: str = "COPY",
     server_side_encryption: str | None = None,
+    ssekms_key_id: str | None = None,
+    bucket_key_enabled: bool | None = None,
     storage_class: str | None = None,
     website_redirect_location: str | None = None,
     tagging: str | None = None,
@@ -64,7 +66,6 @@ async def copy_object(
     target = await find_bucket(ctx, bucket, expected_bucket_owner)
     check_key(key)
     check_acl("CopyObject", target, acl)
-    check_encryption("CopyObject", server_side_encryption)
     change = _Change(
         headers=kept_headers(
             cache_control=cache_control,
@@ -80,6 +81,10 @@ async def copy_object(
         metadata=checked_metadata(metadata),
         tags=tags_of_header(tagging) if tagging_directive == "REPLACE" else None,
         algorithm=checksum_algorithm,
+        encryption=encryption_of(
+            "CopyObject", target, server_side_encryption, ssekms_key_id, bucket_key_enabled
+        ),
+        encryption_is_new=server_side_encryption is not None or bucket_key_enabled is not None,
     )
     conditions = ReadConditions(
         copy_source_if_match,
@@ -110,9 +115,11 @@ class _Change:
     metadata: dict[str, str]
     tags: dict[str, str] | None
     algorithm: str | None
+    encryption: dict[str, Any]
+    encryption_is_new: bool  # whether the request names it
 
     def check_onto_itself(self) -> None:
-        if self.headers is None and not self.own:
+        if self.headers is None and not self.own and not self.encryption_is_new:
             text = "This copy request is illegal because it is trying to copy an object to itself without changing"
             text += (
                 " the object's metadata, storage class, website redirect location or encryption attributes."
@@ -137,6 +144,7 @@ class _Change:
             metadata=source.metadata if self.headers is None else self.metadata,
             checksums=await self._checksums(ctx, source),
             tags=source.tags if self.tags is None else self.tags,
+            encryption=self.encryption,
         )
 
     async def _checksums(self, ctx: Context, source: Version) -> dict[str, str]:

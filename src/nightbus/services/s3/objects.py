@@ -10,8 +10,8 @@ from nightbus.aws.replies import ByteStream, Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import ReadConditions
+from nightbus.services.s3.encryption import shown
 from nightbus.services.s3.history import find_version
-from nightbus.services.s3.properties import ENCRYPTED
 from nightbus.services.s3.public_access import browser_headers
 from nightbus.services.s3.ranges import byte_range, is_range
 from nightbus.services.s3.records import Version, shown_version_id
@@ -162,7 +162,7 @@ def _described(bucket: Record, version: Version) -> dict[str, Any]:
         "LastModified": version.last_modified,
         "ETag": version.quoted_etag,
         "ContentType": "binary/octet-stream",
-        "ServerSideEncryption": ENCRYPTED,
+        **shown(version.encryption),
         "Metadata": version.metadata,
         "VersionId": shown_version_id(bucket, version.version_id),
         "TagCount": len(version.tags) or None,

@@ -15,8 +15,8 @@ from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import chunks_of, read_file
 from nightbus.services.s3.conditions import ReadConditions
 from nightbus.services.s3.copying import find_source
+from nightbus.services.s3.encryption import shown
 from nightbus.services.s3.errors import conflicting, invalid_argument
-from nightbus.services.s3.properties import ENCRYPTED
 from nightbus.services.s3.putting import forget, new_owner
 from nightbus.services.s3.records import Version, owner_of, part_kind, shown_version_id, upload_kind
 from nightbus.services.s3.uploads import find_upload
@@ -91,7 +91,7 @@ async def upload_part(
     except BaseException:
         await forget(ctx, blob)
         raise
-    return {"ETag": f'"{part.ETag}"', "ServerSideEncryption": ENCRYPTED, **found}
+    return {"ETag": f'"{part.ETag}"', **shown(upload.value.get("Encryption", {})), **found}
 
 
 async def upload_part_copy(
@@ -141,7 +141,7 @@ async def upload_part_copy(
     return {
         "CopyPartResult": {"ETag": f'"{part.ETag}"', "LastModified": part.last_modified, **found},
         "CopySourceVersionId": shown_version_id(source_bucket, source.version_id),
-        "ServerSideEncryption": ENCRYPTED,
+        **shown(upload.value.get("Encryption", {})),
     }
 
 

@@ -12,7 +12,6 @@ from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.s3.errors import invalid_argument
 from nightbus.store.interface import Record
 
-ENCRYPTED = "AES256"
 _LONGEST_KEY = 1024
 _MOST_METADATA = 2048
 _MOST_TAGS = 10
@@ -101,11 +100,6 @@ def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
         fields = {"Size": str(size), "MaxSizeAllowed": str(_MOST_METADATA)}
         raise AwsError("MetadataTooLarge", text, fields=fields)
     return found
-
-
-def check_encryption(operation: str, algorithm: str | None) -> None:
-    if algorithm not in (None, ENCRYPTED):
-        raise not_supported("s3", operation, f"ServerSideEncryption {algorithm}")
 
 
 def check_acl(operation: str, bucket: Record, acl: str | None) -> None:

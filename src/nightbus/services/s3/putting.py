@@ -11,11 +11,10 @@ from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import chunks_of
 from nightbus.services.s3.conditions import check_write
+from nightbus.services.s3.encryption import encryption_of, shown
 from nightbus.services.s3.history import history_of
 from nightbus.services.s3.properties import (
-    ENCRYPTED,
     check_acl,
-    check_encryption,
     check_key,
     checked_metadata,
     kept_headers,
@@ -51,6 +50,8 @@ async def put_object(
     if_none_match: str | None = None,
     metadata: dict[str, str] | None = None,
     server_side_encryption: str | None = None,
+    ssekms_key_id: str | None = None,
+    bucket_key_enabled: bool | None = None,
     storage_class: str | None = None,
     website_redirect_location: str | None = None,
     tagging: str | None = None,
@@ -60,7 +61,7 @@ async def put_object(
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     check_key(key)
     check_acl("PutObject", record, acl)
-    check_encryption("PutObject", server_side_encryption)
+    encryption = encryption_of("PutObject", record, server_side_encryption, ssekms_key_id, bucket_key_enabled)
     headers = kept_headers(
         cache_control=cache_control,
         content_disposition=content_disposition,
@@ -98,6 +99,7 @@ async def put_object(
             metadata=kept_metadata,
             checksums=found,
             tags=tags,
+            encryption=encryption,
         )
         record, version = await write(
             ctx, bucket, version, lambda current: check_write(current, key, if_match, if_none_match)
@@ -125,6 +127,6 @@ def written(bucket: Record, version: Version) -> dict[str, Any]:
     """What every operation says that made a version."""
     return {
         "ETag": version.quoted_etag,
-        "ServerSideEncryption": ENCRYPTED,
+        **shown(version.encryption),
         "VersionId": shown_version_id(bucket, version.version_id),
     }

@@ -61,6 +61,7 @@ class Version:
     parts: list[int] = field(default_factory=list)  # sizes, of a multipart upload
     part_checksums: list[str] = field(default_factory=list)  # where the checksum is made of them
     delete_marker: bool = False
+    encryption: dict[str, Any] = field(default_factory=dict)  # as replies say it; empty: S3's own key
 
     @classmethod
     def of(cls, record: Record) -> Version:

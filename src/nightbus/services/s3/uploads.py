@@ -10,12 +10,11 @@ from nightbus.aws.ids import new_hex
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.checksums import digest_for, type_for
+from nightbus.services.s3.encryption import encryption_of
 from nightbus.services.s3.errors import no_such_upload
 from nightbus.services.s3.listing import after_marker, text_encoder
 from nightbus.services.s3.properties import (
-    ENCRYPTED,
     check_acl,
-    check_encryption,
     check_key,
     checked_metadata,
     kept_headers,
@@ -41,6 +40,8 @@ async def create_multipart_upload(
     expires: datetime | str | None = None,
     metadata: dict[str, str] | None = None,
     server_side_encryption: str | None = None,
+    ssekms_key_id: str | None = None,
+    bucket_key_enabled: bool | None = None,
     storage_class: str | None = None,
     website_redirect_location: str | None = None,
     tagging: str | None = None,
@@ -51,7 +52,9 @@ async def create_multipart_upload(
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     check_key(key)
     check_acl("CreateMultipartUpload", record, acl)
-    check_encryption("CreateMultipartUpload", server_side_encryption)
+    encryption = encryption_of(
+        "CreateMultipartUpload", record, server_side_encryption, ssekms_key_id, bucket_key_enabled
+    )
     if checksum_algorithm is not None:
         digest_for("CreateMultipartUpload", checksum_algorithm)
     now = ctx.now_ms()
@@ -76,13 +79,14 @@ async def create_multipart_upload(
         "Tags": tags_of_header(tagging),
         "ChecksumAlgorithm": checksum_algorithm,
         "ChecksumType": type_for(checksum_algorithm, checksum_type),
+        "Encryption": encryption,
     }
     await _keep(ctx, bucket, value)
     return {
         "Bucket": bucket,
         "Key": key,
         "UploadId": upload,
-        "ServerSideEncryption": ENCRYPTED,
+        **encryption,
         "ChecksumAlgorithm": checksum_algorithm,
         "ChecksumType": value["ChecksumType"],
     }
