@@ -6,10 +6,10 @@ down its outcome, and what failed for now goes back with its next time. A restar
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import random
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nightbus.aws.calls import Call, Operations, Scope
@@ -18,6 +18,7 @@ from nightbus.clock import Clock
 from nightbus.delivery.bus_log import log_of
 from nightbus.delivery.buses import SERVICE, caller_for_rule
 from nightbus.delivery.causes import invoked
+from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import (
@@ -31,8 +32,8 @@ from nightbus.delivery.interface import (
     TargetContext,
 )
 from nightbus.delivery.rules import outcome_log
+from nightbus.delivery.shares import Shares
 from nightbus.delivery.targets import Target, is_elsewhere, target_of
-from nightbus.delivery.turns import Turns
 from nightbus.delivery.work import (
     QUEUE,
     Buried,
@@ -48,10 +49,11 @@ from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBa
 
 log = logging.getLogger("nightbus.delivery")
 
-_AT_ONCE = 64
+_AT_ONCE = 256  # to targets elsewhere: connections, and threads of the forwarding process
+_AT_ONCE_TO_ONE = 16
 _LEASE_MS = 120_000
-_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
-_WAIT_SECONDS = 30.0
+_PATIENCE_SECONDS = 2.0
+_TOO_LATE = Failed("Throttling", "It was not its turn before it was too old.", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,52 +101,35 @@ class Dispatcher:
         self._forwarder = forwarder
         self._invoker = invoker
         self._router = router
-        self._turns = Turns()
-        self._running: set[asyncio.Task[None]] = set()
-        self._closing = False
+        shares = Shares(_AT_ONCE, _AT_ONCE_TO_ONE)
+        self._worker = FairWorker(store, clock, QUEUE, _LEASE_MS, shares, self._work_of)
 
     async def run(self) -> None:
-        """Until `close`: lease what is due, deliver it concurrently, at most 64 at once."""
-        while not self._closing:
-            room = _AT_ONCE - len(self._running)
-            if room <= 0:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-                continue
-            for item in await self._store.lease(SYSTEM, QUEUE, room, _LEASE_MS, _WAIT_SECONDS):
-                task = asyncio.create_task(self._handle(item))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+        """Until `close`: deliver what is due, each target elsewhere within its share."""
+        await self._worker.run()
 
     async def close(self) -> None:
         """Take nothing new and let what runs end; what does not is offered again at the next start."""
-        self._closing = True
-        if self._running:
-            await asyncio.wait(self._running, timeout=2.0)
-        for task in self._running:
-            task.cancel()
+        await self._worker.close(_PATIENCE_SECONDS)
 
-    async def _handle(self, item: Item) -> None:
-        try:
-            await self._deliver(item)
-        except Exception:
-            log.exception("the outcome of delivery %d could not be written down; it is tried again", item.id)
-            self._store.change_lease(SYSTEM, QUEUE, item.id, self._clock.now_ms() + _AFTER_TROUBLE_MS)
+    def _work_of(self, item: Item) -> Work:
+        """Raises ValueError and the like for what cannot be read."""
+        delivery = decode(item.data)
+        target = target_of(delivery.target["Arn"])
+        ends = delivery.event_time + _policy(delivery).maximum_event_age * 1_000
+        key = delivery.target["Arn"] if is_elsewhere(target) else ""
+        return Work(key, partial(self._deliver, item, delivery, target, ends), ends)
 
-    async def _deliver(self, item: Item) -> None:
-        try:
-            delivery = decode(item.data)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            log.exception("delivery %d is dropped, it cannot be read: %r", item.id, item.data[:200])
-            await self._store.commit(Acknowledge(item.id))
-            return
+    async def _deliver(
+        self, item: Item, delivery: Delivery, target: Target | None, ends: int, late: bool
+    ) -> None:
         began = self._clock.now_ms()
-        outcome = await self._in_turn(item, delivery)
+        outcome: Outcome | Postponed = _TOO_LATE if late else await self._attempt(target, delivery)
         if isinstance(outcome, Postponed):
-            ends = delivery.event_time + _policy(delivery).maximum_event_age * 1_000
             if self._clock.now_ms() < ends:
                 self._store.change_lease(SYSTEM, QUEUE, item.id, min(outcome.until, ends))
                 return
-            outcome = Failed("Throttling", "It was not its turn before it was too old.", False)
+            outcome = _TOO_LATE
         await self._write_down(item, delivery, outcome, began)
 
     async def _write_down(self, item: Item, delivery: Delivery, outcome: Outcome, began: int) -> None:
@@ -202,21 +187,6 @@ class Dispatcher:
         )
         accepted = await self._queues.add(sending, queue, letter, delivery.scope.account, now)
         return Buried(str(arn), accepted.message_id)
-
-    async def _in_turn(self, item: Item, delivery: Delivery) -> Outcome | Postponed:
-        """An attempt, unless too many are under way to a target that lies elsewhere."""
-        arn = delivery.target["Arn"]
-        target = target_of(arn)
-        if not is_elsewhere(target):
-            return await self._attempt(target, delivery)
-        began = self._clock.now_ms()
-        until = self._turns.begin(arn, item.id, began)
-        if until is not None:
-            return Postponed(until)
-        try:
-            return await self._attempt(target, delivery)
-        finally:
-            self._turns.end(arn, self._clock.now_ms() - began)
 
     async def _attempt(self, target: Target | None, delivery: Delivery) -> Outcome | Postponed:
         if target is None:

@@ -1,4 +1,4 @@
-"""What becomes of parameters, rates and turns on the way to an API destination?"""
+"""What becomes of parameters and rates on the way to an API destination?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.delivery.http_parameters import REMOVED, request_for
 from nightbus.delivery.interface import Failed
 from nightbus.delivery.rates import Rates
-from nightbus.delivery.turns import AT_ONCE, Turns
 from nightbus.messaging.http import HttpClient
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault
@@ -147,15 +146,3 @@ def test_a_rate_lets_nobody_past_and_nobody_starves(rate: int, many: int, step: 
     assert looked <= 2 * many
     for number, (when, _) in enumerate(gone[rate:]):
         assert when - gone[number][0] >= 1000 - rate - 1  # times are whole milliseconds
-
-
-def test_turns_are_bounded_for_each_target() -> None:
-    turns = Turns()
-    assert [turns.begin("slow", item, NOW) for item in range(AT_ONCE)] == [None] * AT_ONCE
-    waits = [turns.begin("slow", AT_ONCE + item, NOW) or 0 for item in range(100)]
-    assert all(wait > NOW for wait in waits)
-    assert waits == sorted(waits)
-    assert turns.begin("other", 1000, NOW) is None
-    turns.end("slow", 5_000)
-    assert turns.begin("slow", AT_ONCE, NOW) is None
-    assert turns.begin("slow", AT_ONCE + 1, NOW) is not None

@@ -134,3 +134,31 @@ def test_the_setting_is_read_and_checked() -> None:
         with pytest.raises(ValueError, match=named):
             forwards_in(text)
     assert "--forward states=URL" in missing("arn:aws:states:::m", "states", {"kinesis": "aws"})
+
+
+async def test_a_service_that_says_more_than_a_line_holds_is_answered_and_the_next_call_too(
+    elsewhere: Elsewhere,
+) -> None:
+    forwarding = ForwardingProcess({"states": elsewhere.url})
+    elsewhere.answer = lambda sent: (400, {"__type": "Wrong", "message": "x" * 3_000_000})
+    refused = await asyncio.wait_for(forwarding.call("states", START, "000000000000", "us-east-1"), 30)
+    assert (refused.code, refused.status, len(refused.message) < 10_000) == ("Wrong", 400, True)
+    elsewhere.answer = lambda sent: (200, {"executionArn": "arn:aws:states:::e", "startDate": 1})
+    answer = await asyncio.wait_for(forwarding.call("states", START, "000000000000", "us-east-1"), 30)
+    assert answer.name == "arn:aws:states:::e"
+    await forwarding.close()
+
+
+@pytest.mark.parametrize("line", [b"x" * (2 << 20) + b"\n", b"Traceback\n"])
+async def test_a_process_that_writes_what_is_not_an_answer_is_replaced(
+    elsewhere: Elsewhere, line: bytes
+) -> None:
+    forwarding = ForwardingProcess({"states": elsewhere.url})
+    await forwarding.call("states", START, "000000000000", "us-east-1")
+    reader = forwarding._process.stdout  # type: ignore[union-attr]
+    assert reader is not None
+    reader.feed_data(line)
+    async with asyncio.timeout(30):
+        while (await forwarding.call("states", START, "000000000000", "us-east-1")).code:
+            pass  # what was under way with the process that ended may be tried again
+    await forwarding.close()

@@ -18,6 +18,8 @@ from nightbus.aws.trace_header import segment_of
 from nightbus.delivery.causes import runs_noted
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.lambda_.asynchronous import invoke_asynchronously
+from nightbus.services.lambda_.queue import QUEUE
+from nightbus.store.interface import SYSTEM, Enqueue
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/orders"
@@ -295,3 +297,40 @@ async def test_an_event_of_a_deleted_function_is_dropped(aws: Rig) -> None:
     await until(lambda: aws.queued == 0)
     worker.cancel()
     assert aws.runner.invocations == []
+
+
+async def test_a_functions_slow_invocations_stop_no_other_functions(working: Rig) -> None:
+    released = asyncio.Event()
+
+    async def answer(invocation: Invocation) -> InvokeResult:
+        if invocation.spec.name == "worker":
+            await released.wait()
+        return await echo(invocation)
+
+    working.runner.answer = answer
+    await working.create("quick")
+
+    async def invoke(name: str) -> None:
+        await working("lambda", "Invoke", FunctionName=name, InvocationType="Event", Payload=b"{}")
+
+    def begun(name: str) -> int:
+        return sum(invocation.spec.name == name for invocation in working.runner.invocations)
+
+    for _ in range(500):
+        await invoke("worker")
+    await until(lambda: begun("worker") >= 100)
+    for _ in range(50):
+        await invoke("quick")
+    await until(lambda: begun("quick") == 50)
+    assert begun("worker") == 100  # its share, and none of them has ended
+    released.set()
+    async with asyncio.timeout(30):
+        while working.queued:
+            await asyncio.sleep(0.01)
+    assert begun("worker") == 500
+
+
+async def test_an_invocation_that_cannot_be_read_stops_no_other(working: Rig) -> None:
+    await working.store.commit(Enqueue(SYSTEM, QUEUE, b"no invocation", working.clock.now_ms()))
+    await working("lambda", "Invoke", FunctionName="worker", InvocationType="Event", Payload=b"{}")
+    await until(lambda: len(working.runner.invocations) == 1 and not working.queued)

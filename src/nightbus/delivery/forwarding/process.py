@@ -80,12 +80,12 @@ class ForwardingProcess:
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         """Until the process ends; then nobody waits for it any more, and the next call begins another."""
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
-            told = orjson.loads(line)
-            waiting = self._waiting.get(told.pop("id"))
-            if waiting is not None and not waiting.done():
-                waiting.set_result(Answer(**told))
+        try:
+            await self._answers(process)
+        except ValueError:  # a line that is too long, or is not JSON: nothing after it can be trusted
+            log.exception("the process that forwards events wrote what is not an answer; another one begins")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         if self._process is process:
             self._process = None
             for waiting in self._waiting.values():
@@ -94,6 +94,15 @@ class ForwardingProcess:
         code = await process.wait()
         if code:
             log.error("the process that forwards events to other services ended with %d", code)
+
+    async def _answers(self, process: asyncio.subprocess.Process) -> None:
+        """Raises ValueError for a line that is not an answer."""
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            told = orjson.loads(line)
+            waiting = self._waiting.get(told.pop("id"))
+            if waiting is not None and not waiting.done():
+                waiting.set_result(Answer(**told))
 
     def _end(self) -> None:
         """Its input ends, and so it does."""

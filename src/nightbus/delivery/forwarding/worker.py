@@ -12,7 +12,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-_AT_ONCE = 32
+_AT_ONCE = 256  # as many as the dispatcher has under way to targets elsewhere
+_TO_ONE_AT_ONCE = 16
+_LONGEST_TEXT = 4_096  # what a service says of its refusal goes into logs and dead letters
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
 _UNREACHABLE = 503
@@ -87,7 +89,7 @@ class Caller:
                     "connect_timeout": _CONNECT_SECONDS,
                     "read_timeout": _READ_SECONDS,
                     "retries": {"total_max_attempts": 1},
-                    "max_pool_connections": _AT_ONCE,
+                    "max_pool_connections": _TO_ONE_AT_ONCE,
                     # The node's own environment may name the node itself as the endpoint of everything.
                     "ignore_configured_endpoint_urls": True,
                     "inject_host_prefix": not request["endpoint"],
@@ -112,7 +114,7 @@ class Caller:
         session = URLLib3Session(proxies=get_environ_proxies(url), timeout=request["seconds"])
         reply = session.send(sent.prepare())
         if reply.status_code // 100 == 2:
-            return {"name": reply.headers.get("x-amzn-requestid", "")}
+            return {"name": reply.headers.get("x-amzn-requestid", "")[:_LONGEST_TEXT]}
         code = "TooManyRequestsException" if reply.status_code == 429 else f"HTTP_{reply.status_code}"
         return _failed(code, reply.content[:500].decode(errors="replace"), reply.status_code, True)
 
@@ -154,11 +156,12 @@ def _name(reply: dict[str, Any]) -> str:
         or next((task.get("taskArn") for task in reply.get("tasks", ())), None)
     )
     named = inner or next((reply[name] for name in _NAMES if name in reply), "")
-    return str(named or reply.get("ResponseMetadata", {}).get("RequestId", ""))
+    return str(named or reply.get("ResponseMetadata", {}).get("RequestId", ""))[:_LONGEST_TEXT]
 
 
 def _failed(code: str, message: str, status: int, answered: bool = False) -> dict[str, Any]:
-    return {"code": code or "UnknownError", "message": message, "status": status, "answered": answered}
+    code, message = (code or "UnknownError")[:_LONGEST_TEXT], message[:_LONGEST_TEXT]
+    return {"code": code, "message": message, "status": status, "answered": answered}
 
 
 def main() -> None:

@@ -6,15 +6,17 @@ it there. An item whose authorisation is not the record's any more was overtaken
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.delivery.connections import AUTHORIZED, CONNECTION, Connection, opened
+from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.oauth import NoToken, fetch_token
+from nightbus.delivery.shares import Shares
 from nightbus.services.context import Context, Platform
 from nightbus.services.events.state_events import StateEvents
 from nightbus.store.interface import (
@@ -33,9 +35,9 @@ log = logging.getLogger("nightbus.events")
 
 AUTHORIZING, DEAUTHORIZED = "AUTHORIZING", "DEAUTHORIZED"
 QUEUE = "events/connection-authorizations"
-_AT_ONCE = 16
+_AT_ONCE = 64
+_AT_ONCE_OF_ONE = 2
 _LEASE_MS = 60_000
-_WAIT_SECONDS = 60.0
 _PAUSES_MS = (1_000, 4_000, 15_000)  # while the authorization endpoint is out of reach or in trouble
 _LONGEST_REASON = 512
 
@@ -45,21 +47,25 @@ def to_authorize(ctx: Context, name: str, authorization: str) -> Enqueue:
 
 
 async def authorize_connections(platform: Platform) -> None:
-    """A worker. Endpoints that are slow hold up nobody else's: each has a task of its own."""
-    async with asyncio.TaskGroup() as tasks:
-        free = asyncio.Semaphore(_AT_ONCE)
-        while True:
-            await free.acquire()
-            items = await platform.store.lease(SYSTEM, QUEUE, 1, _LEASE_MS, _WAIT_SECONDS)
-            if not items:
-                free.release()
-            for item in items:
-                tasks.create_task(_authorize(platform, item)).add_done_callback(lambda _: free.release())
+    """A worker. Endpoints that are slow hold up nobody else's: each connection has its share."""
+    shares = Shares(_AT_ONCE, _AT_ONCE_OF_ONE)
+    worker = FairWorker(platform.store, platform.clock, QUEUE, _LEASE_MS, shares, partial(_work_of, platform))
+    try:
+        await worker.run()
+    finally:
+        await worker.close()
 
 
-async def _authorize(platform: Platform, item: Item) -> None:
+def _work_of(platform: Platform, item: Item) -> Work:
+    """Raises ValueError and the like for what cannot be read."""
     place, name, authorization = orjson.loads(item.data)
     scope = Scope(*place)
+    return Work("|".join((*place, name)), partial(_authorize, platform, item, scope, name, authorization))
+
+
+async def _authorize(
+    platform: Platform, item: Item, scope: Scope, name: str, authorization: str, _late: bool
+) -> None:
     record = await platform.store.get(scope, CONNECTION, name)
     if record is None or record.value.get("Authorization") != authorization:
         await platform.store.commit(Acknowledge(item.id))

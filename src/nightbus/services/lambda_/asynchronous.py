@@ -6,13 +6,15 @@ same request id.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.causes import ran
+from nightbus.delivery.fair_worker import FairWorker, Work
+from nightbus.delivery.shares import Shares
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.destinations import Outcome, bury, error_told, tell
@@ -28,44 +30,31 @@ from nightbus.services.lambda_.queue import (
 )
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
 from nightbus.services.lambda_.running import Runnable, find_runnable, run
-from nightbus.store.interface import SYSTEM, Acknowledge, GiveBack, Item
+from nightbus.store.interface import Acknowledge, GiveBack, Item
 
 log = logging.getLogger("nightbus.lambda")
-_AT_ONCE = 100
+_AT_ONCE = 200
+_AT_ONCE_OF_ONE = 100
 _LEASE_MS = 20 * 60_000  # longer than the longest function and its start
-_WAIT_SECONDS = 30.0
-_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
 
 
 async def invoke_asynchronously(platform: Platform) -> None:
-    """The worker."""
-    running: set[asyncio.Task[None]] = set()
+    """The worker: each function has its share."""
+    shares = Shares(_AT_ONCE, _AT_ONCE_OF_ONE)
+    worker = FairWorker(platform.store, platform.clock, QUEUE, _LEASE_MS, shares, partial(_work_of, platform))
     try:
-        while True:
-            if len(running) >= _AT_ONCE:
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                continue
-            free = _AT_ONCE - len(running)
-            for item in await platform.store.lease(SYSTEM, QUEUE, free, _LEASE_MS, _WAIT_SECONDS):
-                task = asyncio.create_task(_carry_out(platform, item))
-                running.add(task)
-                task.add_done_callback(running.discard)
+        await worker.run()
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await worker.close()
 
 
-async def _carry_out(platform: Platform, item: Item) -> None:
-    try:
-        await _run_once(platform, item)
-    except Exception:
-        log.exception("what became of invocation %d could not be written down; it is tried again", item.id)
-        platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms() + _AFTER_TROUBLE_MS)
-
-
-async def _run_once(platform: Platform, item: Item) -> None:
+def _work_of(platform: Platform, item: Item) -> Work:
+    """Raises ValueError and the like for what cannot be read."""
     invocation = QueuedInvocation.decoded(item.data)
+    return Work(invocation.ref.arn, partial(_run_once, platform, item, invocation))
+
+
+async def _run_once(platform: Platform, item: Item, invocation: QueuedInvocation, _late: bool) -> None:
     began = platform.clock.now_ms()
     try:
         attempt = await _attempt(platform, invocation)

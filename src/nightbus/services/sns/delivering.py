@@ -5,8 +5,8 @@ What nobody takes goes to the subscription's dead-letter queue; without one it i
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,6 +14,8 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_request_id
 from nightbus.delivery.causes import brought
+from nightbus.delivery.fair_worker import FairWorker, Work
+from nightbus.delivery.shares import Shares
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queues import Incoming, Sending
@@ -26,34 +28,24 @@ from nightbus.services.sns.questions import SUBSCRIBE, Question
 from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, http_delivery
 from nightbus.services.sns.throttle import Throttle
 from nightbus.services.sns.waiting import forget
-from nightbus.store.interface import SYSTEM, Acknowledge, Append, GiveBack, Item, Record
+from nightbus.store.interface import Acknowledge, Append, GiveBack, Item, Record
 
 log = logging.getLogger("nightbus.sns")
 
-_AT_ONCE = 64
+_AT_ONCE = 256
+_AT_ONCE_TO_ONE = 32
 _LEASE_MS = 120_000
-_WAIT_SECONDS = 30.0
-_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
 
 
 async def deliver_notifications(platform: Platform) -> None:
-    """The worker."""
+    """The worker: each subscription has its share."""
     deliveries = Deliveries(platform, Carrier(platform))
-    running: set[asyncio.Task[None]] = set()
+    shares = Shares(_AT_ONCE, _AT_ONCE_TO_ONE)
+    worker = FairWorker(platform.store, platform.clock, DELIVERIES, _LEASE_MS, shares, deliveries.work_of)
     try:
-        while True:
-            if len(running) >= _AT_ONCE:
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                continue
-            free = _AT_ONCE - len(running)
-            for item in await platform.store.lease(SYSTEM, DELIVERIES, free, _LEASE_MS, _WAIT_SECONDS):
-                task = asyncio.create_task(deliveries.handle(item))
-                running.add(task)
-                task.add_done_callback(running.discard)
+        await worker.run()
     finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await worker.close()
         deliveries.carrier.close()
 
 
@@ -63,19 +55,17 @@ class Deliveries:
         self._platform = platform
         self._throttle = Throttle()
 
-    async def handle(self, item: Item) -> None:
-        try:
-            sending = await self._outcome(item)
-            if sending is not None:
-                await self._platform.queues.commit(sending)
-        except Exception:
-            log.exception("notification %d could not be brought on its way; it is tried again", item.id)
-            again = self._platform.clock.now_ms() + _AFTER_TROUBLE_MS
-            self._platform.store.change_lease(SYSTEM, DELIVERIES, item.id, again)
-
-    async def _outcome(self, item: Item) -> Sending | None:
-        """What is to be written after an attempt."""
+    def work_of(self, item: Item) -> Work:
+        """Raises ValueError and the like for what cannot be read."""
         delivery: dict[str, Any] = orjson.loads(item.data)
+        key = "" if "expires" in delivery else "|".join((*delivery["scope"], delivery["subscription"]))
+        return Work(key, partial(self._deliver, item, delivery))
+
+    async def _deliver(self, item: Item, delivery: dict[str, Any], _late: bool) -> None:
+        await self._platform.queues.commit(await self._outcome(item, delivery))
+
+    async def _outcome(self, item: Item, delivery: dict[str, Any]) -> Sending:
+        """What is to be written after an attempt."""
         scope = Scope(*delivery["scope"])
         if "expires" in delivery:
             await forget(self._platform, scope, delivery["subscription"], delivery["expires"])

@@ -1,0 +1,129 @@
+"""Who works through a queue of the store, so that nobody's slow work delays anybody else's?
+
+Work that is done within the node's own store is quick and takes one of a few slots. Work with a key (a target
+elsewhere, an endpoint, a function) takes a slot of the key's share. Where the share is used up, the item is parked: its
+lease is set to end later, nothing of it stays in memory but its number, and it takes nobody's slot. When its turn comes
+its lease ends at once, and the queue offers it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
+
+from nightbus.clock import Clock
+from nightbus.delivery.shares import Shares
+from nightbus.store.interface import SYSTEM, Acknowledge, Item, Store
+
+log = logging.getLogger("nightbus.delivery")
+
+_LOCAL_AT_ONCE = 64
+_WAIT_SECONDS = 30.0
+_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
+_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+
+
+class Work(NamedTuple):
+    """What is to be done for an item, which it also settles in the store.
+
+    `key`: whose share it takes, "" for work within this node's store. `run` gets whether the turn of the item did not
+    come before `ends` (UTC ms), where it has an end.
+    """
+
+    key: str
+    run: Callable[[bool], Awaitable[None]]
+    ends: int | None = None
+
+
+class FairWorker:
+    """Leases from the `queue` of the node for `lease_ms`; `work_of` raises ValueError and the like for an item that
+    cannot be read, which is then dropped."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        queue: str,
+        lease_ms: int,
+        shares: Shares,
+        work_of: Callable[[Item], Work],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._queue = queue
+        self._lease_ms = lease_ms
+        self._shares = shares
+        self._work_of = work_of
+        self._local: set[asyncio.Task[None]] = set()
+        self._shared: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    async def run(self) -> None:
+        """Until `close`."""
+        while not self._closing:
+            if len(self._local) >= _LOCAL_AT_ONCE:
+                await asyncio.wait(self._local, return_when=asyncio.FIRST_COMPLETED)
+                continue
+            room = _LOCAL_AT_ONCE - len(self._local)
+            for item in await self._store.lease(SYSTEM, self._queue, room, self._lease_ms, _WAIT_SECONDS):
+                self._begin(item)
+            await asyncio.sleep(0)  # a lease that finds something does not wait, and parking does not either
+
+    async def close(self, patience: float = 0.0) -> None:
+        """Take nothing new, wait `patience` seconds for what runs; what is cut off is offered at the next start."""
+        self._closing = True
+        running = self._local | self._shared
+        if running and patience:
+            await asyncio.wait(running, timeout=patience)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _begin(self, item: Item) -> None:
+        try:
+            work = self._work_of(item)
+        except _UNREADABLE:
+            log.exception("item %d of %s is dropped, it cannot be read", item.id, self._queue)
+            work = Work("", partial(self._drop, item))
+        now = self._clock.now_ms()
+        if not work.key:
+            self._spawn(item, work, late=False)
+        elif self._shares.begin(work.key, item.id):
+            self._spawn(item, work, late=False, key=work.key)
+        elif work.ends is not None and work.ends <= now:
+            self._shares.leave(work.key, item.id)
+            self._spawn(item, work, late=True)
+        else:
+            parked = now + self._lease_ms
+            self._offer(item.id, parked if work.ends is None else min(parked, work.ends))
+
+    def _spawn(self, item: Item, work: Work, late: bool, key: str = "") -> None:
+        task = asyncio.create_task(self._carry_out(item, work, late))
+        tasks = self._shared if key else self._local
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        if key:
+            task.add_done_callback(lambda _: self._ended(key))
+
+    async def _carry_out(self, item: Item, work: Work, late: bool) -> None:
+        try:
+            await work.run(late)
+        except Exception:
+            log.exception(
+                "what became of item %d of %s is not written down; it is tried again", item.id, self._queue
+            )
+            self._offer(item.id, self._clock.now_ms() + _AFTER_TROUBLE_MS)
+
+    def _ended(self, key: str) -> None:
+        now = self._clock.now_ms()
+        for item in self._shares.end(key):
+            self._offer(item, now)
+
+    def _offer(self, item: int, at: int) -> None:
+        self._store.change_lease(SYSTEM, self._queue, item, at)
+
+    async def _drop(self, item: Item, _late: bool) -> None:
+        await self._store.commit(Acknowledge(item.id))

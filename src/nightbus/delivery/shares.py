@@ -1,0 +1,75 @@
+"""May another piece of work begin for this target, endpoint or function, or does it wait until it is called?
+
+All keys share one pool of slots. A key may have as many running as there are slots free, and `of_one` at most: the
+dynamic threshold of switches with shared memory (Choudhury and Hahne, 1998). So n keys that hang hold total / (n + 1)
+slots each and leave as many free, and a key that comes new finds room however many hang. Those that wait are kept as
+numbers only, in the order in which they came, per key; keys take turns. Nothing here waits, and nothing is kept of a
+key that has nothing running and nothing waiting.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class Shares:
+    """`total` slots for all keys together, at most `of_one` for one of them."""
+
+    def __init__(self, total: int, of_one: int) -> None:
+        self._free = total
+        self._of_one = of_one
+        self._running = Counter[str]()
+        self._waiting: dict[str, dict[int, None]] = {}  # keys in the order of their turns
+        self._called: set[int] = set()
+
+    def begin(self, key: str, item: int) -> bool:
+        """Whether the item may begin, after which `end` is to follow; else it waits, and an `end` calls it."""
+        if item in self._called:
+            self._called.discard(item)
+            return True
+        waiting = self._waiting.get(key)
+        if (waiting is None or next(iter(waiting)) == item) and self._has_room(key):
+            self.leave(key, item)
+            self._take(key)
+            return True
+        self._waiting.setdefault(key, {})[item] = None
+        return False
+
+    def leave(self, key: str, item: int) -> None:
+        """The item waits no longer."""
+        waiting = self._waiting.get(key, {})
+        waiting.pop(item, None)
+        if not waiting:
+            self._waiting.pop(key, None)
+
+    def end(self, key: str) -> list[int]:
+        """Something of the key has ended. The items whose turn it is now: each has its slot and is to `begin`."""
+        self._free += 1
+        self._running[key] -= 1
+        if not self._running[key]:
+            del self._running[key]
+        called = []
+        for waiting_key in list(self._waiting):
+            if not self._free:
+                break
+            if self._has_room(waiting_key):
+                called.append(self._call(waiting_key))
+        return called
+
+    def _has_room(self, key: str) -> bool:
+        return self._running[key] < min(self._of_one, self._free)
+
+    def _take(self, key: str) -> None:
+        self._free -= 1
+        self._running[key] += 1
+
+    def _call(self, key: str) -> int:
+        """The first that waits for the key, which then comes last among the keys."""
+        waiting = self._waiting.pop(key)
+        item = next(iter(waiting))
+        del waiting[item]
+        if waiting:
+            self._waiting[key] = waiting
+        self._take(key)
+        self._called.add(item)
+        return item
