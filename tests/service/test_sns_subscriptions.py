@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aws_refusals import code_and_status, refusal
+from nodes import RunningNode
 from sns_rig import ACCOUNT, Client, HttpEndpoint, Inbox, unique, visit
 from waiting import wait_for
 
@@ -133,7 +134,7 @@ def test_an_endpoint_that_is_none(sns: Any, topic: str, protocol: str, endpoint:
 
 @pytest.mark.parametrize(
     ("protocol", "named"),
-    [("sms", "sms"), ("application", "application"), ("firehose", "firehose"), ("email", "NIGHTBUS_SMTP")],
+    [("sms", "sms"), ("application", "application"), ("firehose", "firehose")],
 )
 def test_a_protocol_that_cannot_be_is_refused_by_name(
     sns: Any, topic: str, protocol: str, named: str
@@ -141,6 +142,24 @@ def test_a_protocol_that_cannot_be_is_refused_by_name(
     code, status, message = refusal(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint="a@b.example")
     assert (code, status) == ("NotImplementedException", 501)
     assert named in message
+
+
+@pytest.mark.parametrize("protocol", ["email", "email-json"])
+def test_a_subscription_by_mail_without_a_mail_server_stays_pending(
+    node: RunningNode, sns: Any, topic: str, protocol: str
+) -> None:
+    code, _, message = refusal(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint="nobody")
+    assert (code, "Email address" in message) == ("InvalidParameter", True)
+    made = sns.subscribe(
+        TopicArn=topic, Protocol=protocol, Endpoint="a@b.example", ReturnSubscriptionArn=True
+    )
+    arn = made["SubscriptionArn"]
+    (listed,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert (listed["SubscriptionArn"], listed["Endpoint"]) == ("PendingConfirmation", "a@b.example")
+    assert counts(sns, topic) == ("0", "1", "0")
+    wait_for(lambda: any(arn in line and "NIGHTBUS_SMTP" in line for line in node.output))
+    again = sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint="a@b.example")
+    assert again["SubscriptionArn"] == "pending confirmation"
 
 
 @pytest.mark.parametrize(

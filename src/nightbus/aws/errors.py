@@ -35,5 +35,9 @@ def validation_error(message: str) -> AwsError:
 
 def not_supported(service: str, operation: str, what: str = "") -> AwsError:
     """The honest answer to what Nightbus does not do yet; `what` names a parameter or a value."""
-    subject = f"{service}:{operation}" + (f" with {what}" if what else "")
-    return AwsError("NotImplementedException", f"{subject} is not supported by Nightbus yet.", 501)
+    return unsupported(f"{service}:{operation}" + (f" with {what}" if what else ""))
+
+
+def unsupported(subject: str, verb: str = "is") -> AwsError:
+    """The same for what no operation names, such as a part of a template; `verb` is "are" for a plural subject."""
+    return AwsError("NotImplementedException", f"{subject} {verb} not supported by Nightbus yet.", 501)

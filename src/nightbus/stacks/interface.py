@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
@@ -77,6 +77,19 @@ class ResourceType(Protocol):
         """Succeeds when there is nothing left to delete.
 
         After a creation that failed, `physical_id` is the name that `physical_name` chose.
+        """
+        ...
+
+
+@runtime_checkable
+class JudgesValues(Protocol):
+    """A resource type some of whose values are AWS's and not Nightbus's, such as the runtime of a function."""
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        """The first such value with its property, as "Runtime nodejs22.x", or None.
+
+        Asked when changes are planned, before anything is made: a value that is not known yet is UNKNOWN, and
+        judged by its service when it is.
         """
         ...
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from nightbus.aws.errors import AwsError
+from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.expressions import (
     NO_VALUE,
     UNKNOWN,
@@ -114,10 +114,7 @@ class Evaluator:
     def _call(self, name: str, argument: Any) -> Any:
         method = _FUNCTIONS.get(name)
         if method is None:
-            raise AwsError(
-                "ValidationError",
-                f"Template format error: the function {name} is not supported by Nightbus yet.",
-            )
+            raise unsupported(f"The function {name}")
         return method(self, argument)
 
     def _ref(self, argument: Any) -> Any:
@@ -380,8 +377,4 @@ def _without_no_values(value: dict[str, Any]) -> dict[str, Any]:
 def _refuse_dynamic(value: str) -> None:
     match = _DYNAMIC.search(value)
     if match:
-        raise AwsError(
-            "ValidationError",
-            f"Template format error: dynamic references ({{{{resolve:{match.group(1)}:...}}}}) are not supported "
-            "by Nightbus yet.",
-        )
+        raise unsupported(f"Dynamic references ({{{{resolve:{match.group(1)}:...}}}})", "are")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nightbus.aws.errors import AwsError
+from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.documents import format_error
 from nightbus.stacks.expressions import text_of
 from nightbus.stacks.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
@@ -46,7 +46,7 @@ def check_declaration(name: str, declaration: Any) -> None:
     if unknown:
         raise AwsError("ValidationError", f"Invalid template parameter property '{unknown[0]}'")
     if isinstance(kind, str) and "AWS::SSM::" in kind:
-        raise format_error(f"the parameter type {kind} of {name} is not supported by Nightbus yet.")
+        raise unsupported(f"The parameter type {kind} of {name}")
     if not isinstance(kind, str) or (kind not in _TYPES and not _AWS_TYPE.match(kind)):
         raise format_error(f"Unrecognized parameter type: {kind}")
     if not isinstance(declaration.get("AllowedValues", []), list):

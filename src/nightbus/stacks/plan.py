@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nightbus.aws.calls import Scope
-from nightbus.aws.errors import AwsError
+from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.graph import dependencies, order
-from nightbus.stacks.interface import ResourceType
+from nightbus.stacks.interface import JudgesValues, ResourceType
 from nightbus.stacks.intrinsics import Evaluator
 from nightbus.stacks.property_values import ShownValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
@@ -22,7 +22,7 @@ from nightbus.stacks.references import references
 from nightbus.stacks.resolution import conditions_held, evaluator, outputs_of, wanted
 from nightbus.stacks.schema_validation import check_properties
 from nightbus.stacks.secrecy import MASKED_PROPERTIES
-from nightbus.stacks.template import Template
+from nightbus.stacks.template import UNSUPPORTED_MEMBERS, Template
 
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -84,11 +84,11 @@ def plan(
     """Raises AwsError when the deployment cannot be carried out: an unknown type, an unsupported property, …"""
     standing = {name: one for name, one in resources.items() if _stands(one)}
     template = Template(new.processed)
-    check_types(template, types)
     outlook = _Outlook(standing, exports)
     found = evaluator(new, scope, stack, outlook)
     held = conditions_held(found)
     chosen = wanted(template, held)
+    _refuse_unsupported(chosen, types)
     _refuse_new_types(chosen, standing)
     planner = _Planner(types, outlook, found, old, new, ShownValues(old, new))
     changes: list[dict[str, Any]] = []
@@ -106,13 +106,14 @@ def is_empty(found: Plan, stack: Stack, old: Deployment | None, new: Deployment)
     return found.outputs == stack.outputs and old.tags == new.tags
 
 
-def check_types(template: Template, types: Mapping[str, ResourceType]) -> None:
-    unknown = [kind for kind in template.types() if kind not in types]
+def _refuse_unsupported(chosen: Mapping[str, Mapping[str, Any]], types: Mapping[str, ResourceType]) -> None:
+    """Of the resources whose condition holds; the others may be of any type."""
+    unknown = sorted({str(one["Type"]) for one in chosen.values()} - set(types))
     if unknown:
-        raise AwsError(
-            "ValidationError",
-            f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]",
-        )
+        raise unsupported(f"The resource types [{', '.join(unknown)}]", "are")
+    for name, resource in chosen.items():
+        for member in sorted(UNSUPPORTED_MEMBERS & set(resource)):
+            raise unsupported(f"The attribute {member} of resource {name} ({resource['Type']})")
 
 
 def _stands(resource: StackResource) -> bool:
@@ -174,6 +175,9 @@ class _Planner:
         properties: dict[str, Any] = value if isinstance(value, dict) else {}
         properties = {key: child for key, child in properties.items() if child is not NO_VALUE}
         check_properties(name, kind.type_name, kind.properties, properties, structure_only=True)
+        refused = kind.unsupported(properties) if isinstance(kind, JudgesValues) else None
+        if refused is not None:
+            raise unsupported(f"{refused} of resource {name} ({kind.type_name})")
         return properties
 
     def _details(

@@ -11,7 +11,9 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.stacks import capabilities
 from nightbus.stacks.parameters import resolve, typed
-from nightbus.stacks.records import Deployment
+from nightbus.stacks.records import Deployment, Stack
+from nightbus.stacks.removal_policies import with_policies
+from nightbus.stacks.resolution import evaluator
 from nightbus.stacks.sam import transform_sam
 from nightbus.stacks.template import EXTENSIONS, SERVERLESS, Template, check_template, read_template
 
@@ -55,14 +57,14 @@ def propose(
     return found
 
 
-async def process(proposal: Proposal, scope: Scope) -> Deployment:
+async def process(proposal: Proposal, scope: Scope, stack: Stack) -> Deployment:
     """The rest: transform, then the checks of its result. Raises AwsError."""
     template = proposal.template
     if proposal.is_serverless:
         template = await expand(template, proposal.values, scope)
         check_template(template)
         capabilities.check(template, proposal.capabilities)
-    return Deployment(
+    deployment = Deployment(
         new_uuid(),
         proposal.text,
         dict(template.document),
@@ -71,6 +73,8 @@ async def process(proposal: Proposal, scope: Scope) -> Deployment:
         list(proposal.capabilities),
         proposal.role_arn,
     )
+    deployment.processed = with_policies(deployment.processed, evaluator(deployment, scope, stack))
+    return deployment
 
 
 async def expand(template: Template, values: Mapping[str, str], scope: Scope) -> Template:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nightbus.aws.errors import AwsError
+from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.documents import format_error, read_document
 from nightbus.stacks.expressions import PSEUDO_PARAMETERS, template_error
 from nightbus.stacks.graph import dependencies, order
 from nightbus.stacks.parameters import check_declaration
 from nightbus.stacks.references import conditions_named, references
+from nightbus.stacks.removal_policies import check_policies
 
 INLINE_LIMIT = 51_200
 URL_LIMIT = 1_048_576
@@ -48,10 +49,15 @@ _RESOURCE_MEMBERS = frozenset(
         "UpdateReplacePolicy",
     ]
 )
-_REFUSED_MEMBERS = frozenset({"CreationPolicy", "UpdatePolicy"})
+UNSUPPORTED_MEMBERS = frozenset({"CreationPolicy", "UpdatePolicy"})
+_CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
+_CUSTOM = "Custom::"
+_SERVERLESS_TYPE = "AWS::Serverless::"
+# TypeName in the service model; custom: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-custom-resources.html
+_TYPE_NAME = re.compile(
+    r"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}(::MODULE)?|Custom::[A-Za-z0-9_@-]{1,60}"
+)
 _OUTPUT_MEMBERS = frozenset({"Condition", "Description", "Export", "Value"})
-_DELETION_POLICIES = frozenset({"Delete", "Retain", "RetainExceptOnCreate"})
-_REPLACE_POLICIES = frozenset({"Delete", "Retain"})
 _LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}$")
 
 
@@ -96,6 +102,8 @@ def read_template(text: str) -> Template:
     _check_sections(document)
     template = Template(document)
     for name in template.transforms:
+        if name not in TRANSFORMS and name.startswith("AWS::"):
+            raise unsupported(f"The transform {name}")
         if name not in TRANSFORMS:
             raise AwsError("ValidationError", f"No transform named {name} found.")
     for name, declaration in template.parameters.items():
@@ -113,8 +121,10 @@ def check_template(template: Template) -> None:
             raise format_error(
                 f"Number of {section.lower()}, {count}, is greater than maximum allowed, {limit}"
             )
+    _check_types(template)
+    parameters = set(template.parameters) | PSEUDO_PARAMETERS
     for name, resource in template.resources.items():
-        _check_final_resource(name, resource)
+        _check_final_resource(name, resource, parameters)
     for name, output in template.outputs.items():
         _check_output(name, output)
     _check_references(template)
@@ -124,7 +134,7 @@ def check_template(template: Template) -> None:
 def _check_sections(document: Mapping[str, Any]) -> None:
     refused = sorted(_REFUSED_SECTIONS & set(document))
     if refused:
-        raise format_error(f"the section {refused[0]} is not supported by Nightbus yet.")
+        raise unsupported(f"The section {refused[0]} of a template")
     unknown = [name for name in document if name not in _SECTIONS and name != "Globals"]
     globals_alone = "Globals" in document and SERVERLESS not in str(document.get("Transform"))
     if unknown or globals_alone:
@@ -149,9 +159,11 @@ def _check_scalars(document: Mapping[str, Any]) -> None:
     if len(description.encode()) > MAX_DESCRIPTION:
         raise format_error("'Description' length is greater than 1024.")
     transform = document.get("Transform", [])
-    names = [transform] if isinstance(transform, str) else transform
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise format_error("the section Transform takes names of transforms; objects are not supported yet.")
+    names = [transform] if isinstance(transform, str | dict) else transform
+    if not isinstance(names, list) or not all(isinstance(name, str | dict) for name in names):
+        raise format_error("unsupported structure in the Transform section: it must be a string or a list.")
+    if not all(isinstance(name, str) for name in names):
+        raise unsupported("A Transform with parameters")
     for name, mapping in document.get("Mappings", {}).items():
         if not isinstance(mapping, dict) or not all(isinstance(entry, dict) for entry in mapping.values()):
             raise format_error(f"Every Mappings attribute must be a map of maps; {name} is none.")
@@ -169,8 +181,8 @@ def _refuse_nulls(value: Any, path: str) -> None:
 
 
 def _check_resource(name: str, resource: Any) -> None:
-    if name.startswith("Fn::"):
-        raise format_error(f"{name} in the Resources block is not supported by Nightbus yet.")
+    if name.startswith(("Fn::ForEach", "Fn::Transform")):
+        raise unsupported(f"{name} in the Resources block")
     if not _LOGICAL_ID.match(name):
         raise format_error(f"Resource name {name} is non alphanumeric.")
     if not isinstance(resource, dict):
@@ -181,12 +193,24 @@ def _check_resource(name: str, resource: Any) -> None:
         raise format_error(f"[/Resources/{name}] Any Properties member must be a JSON object.")
 
 
-def _check_final_resource(name: str, resource: dict[str, Any]) -> None:
+def _check_types(template: Template) -> None:
+    """A type that AWS may have passes: whether Nightbus has it matters only where its condition holds."""
+    wrong = [
+        kind
+        for kind in template.types()
+        if not _TYPE_NAME.fullmatch(kind) or kind.startswith(_SERVERLESS_TYPE)
+    ]
+    if wrong:
+        raise format_error(f"Unrecognized resource types: [{', '.join(wrong)}]")
+
+
+def _check_final_resource(name: str, resource: dict[str, Any], parameters: set[str]) -> None:
     _check_resource(name, resource)
+    custom = resource["Type"] == _CUSTOM_RESOURCE or resource["Type"].startswith(_CUSTOM)
     for member in resource:
-        if member in _REFUSED_MEMBERS:
-            raise format_error(f"the attribute {member} of {name} is not supported by Nightbus yet.")
-        if member not in _RESOURCE_MEMBERS:
+        if member == "Version" and custom:
+            continue
+        if member not in _RESOURCE_MEMBERS | UNSUPPORTED_MEMBERS:
             raise AwsError("ValidationError", f"Invalid template resource property '{member}'")
     depends = resource.get("DependsOn", [])
     names = [depends] if isinstance(depends, str) else depends
@@ -194,16 +218,7 @@ def _check_final_resource(name: str, resource: dict[str, Any]) -> None:
         raise format_error("DependsOn must be a string or list of strings.")
     if not isinstance(resource.get("Condition", ""), str):
         raise format_error(f"Every Condition member must be a string; that of {name} is none.")
-    _check_policy(name, resource, "DeletionPolicy", _DELETION_POLICIES)
-    _check_policy(name, resource, "UpdateReplacePolicy", _REPLACE_POLICIES)
-
-
-def _check_policy(name: str, resource: Mapping[str, Any], member: str, allowed: frozenset[str]) -> None:
-    value = resource.get(member, "Delete")
-    if value == "Snapshot":
-        raise template_error(f"resource type {resource['Type']} does not support {member} Snapshot ({name}).")
-    if not isinstance(value, str) or value not in allowed:
-        raise format_error(f"Unrecognized {member} {value} for resource {name}.")
+    check_policies(name, resource, parameters)
 
 
 def _check_output(name: str, output: Any) -> None:

@@ -7,6 +7,7 @@ import pytest
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.plan import Plan, is_empty, plan
 from nightbus.stacks.records import Deployment, Incarnation, Stack, StackResource
+from nightbus.stacks.resources import RESOURCE_TYPES
 from stack_rig import SCOPE, Thing, World, att, ref, thing
 
 TYPES = {"Test::A::Thing": Thing(World())}
@@ -119,7 +120,15 @@ def test_nothing_changes() -> None:
 @pytest.mark.parametrize(
     ("resource", "message"),
     [
-        ({"Type": "AWS::X::Y"}, "Template format error: Unrecognized resource types: [AWS::X::Y]"),
+        ({"Type": "AWS::X::Y"}, "The resource types [AWS::X::Y] are not supported by Nightbus yet."),
+        (
+            {"Type": "Custom::C", "Version": "1.0"},
+            "The resource types [Custom::C] are not supported by Nightbus yet.",
+        ),
+        (
+            {**thing(), "CreationPolicy": {}},
+            "The attribute CreationPolicy of resource A (Test::A::Thing) is not supported by Nightbus yet.",
+        ),
         (
             thing(Colour=1),
             "Properties validation failed for resource A with message: #: extraneous key [Colour] is not permitted",
@@ -131,6 +140,61 @@ def test_what_cannot_be_carried_out_is_refused(resource: dict[str, Any], message
     with pytest.raises(AwsError) as refused:
         _plan(None, _deployment({"A": resource}), {})
     assert refused.value.message == message
+
+
+def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
+    left_out = {
+        "Type": "AWS::EC2::Instance",
+        "Condition": "No",
+        "CreationPolicy": {},
+        "Properties": {"X": {"Fn::Transform": {"Name": "Mine"}}},
+    }
+    conditions = {"No": {"Fn::Equals": ["a", "b"]}}
+    new = _deployment({"A": thing(), "B": left_out}, Conditions=conditions)
+    assert list(_by_name(_plan(None, new, {}))) == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "what"),
+    [
+        ("AWS::Lambda::Function", {"Runtime": "nodejs22.x"}, "Runtime nodejs22.x"),
+        ("AWS::Lambda::Function", {"PackageType": "Image"}, "PackageType Image"),
+        ("AWS::Lambda::Function", {"Code": {"ImageUri": "i"}}, "Code.ImageUri"),
+        ("AWS::Lambda::Function", {"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig.LogFormat JSON"),
+        (
+            "AWS::Lambda::EventSourceMapping",
+            {"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s", "FunctionName": "f"},
+            "EventSourceArn arn:aws:kinesis:us-east-1:000000000000:stream/s",
+        ),
+        ("AWS::SNS::Subscription", {"Protocol": "sms", "TopicArn": ref("P")}, "Protocol sms"),
+        (
+            "AWS::SNS::Topic",
+            {"Subscription": [{"Protocol": "sqs"}, {"Protocol": "firehose"}]},
+            "the Subscription protocol firehose",
+        ),
+    ],
+)
+def test_values_that_only_aws_has_are_refused_before_anything_is_made(
+    kind: str, properties: dict[str, Any], what: str
+) -> None:
+    new = _deployment(
+        {"A": {"Type": kind, "Properties": properties}},
+        Parameters={"P": {"Type": "String"}},
+        parameters={"P": "x"},
+    )
+    with pytest.raises(AwsError) as refused:
+        plan(SCOPE, STACK, None, new, {}, RESOURCE_TYPES, {})
+    assert refused.value.message == f"{what} of resource A ({kind}) is not supported by Nightbus yet."
+
+
+def test_values_that_are_not_known_yet_are_not_judged() -> None:
+    unknown = {"Fn::GetAtt": ["Q", "Arn"]}
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {"EventSourceArn": unknown, "FunctionName": "f"},
+    }
+    new = _deployment({"Q": {"Type": "AWS::SQS::Queue"}, "M": mapping})
+    assert sorted(_by_name(plan(SCOPE, STACK, None, new, {}, RESOURCE_TYPES, {}))) == ["M", "Q"]
 
 
 def test_imports_are_noted() -> None:

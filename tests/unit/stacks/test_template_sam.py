@@ -10,8 +10,10 @@ import pytest
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.proposal import process, propose
+from nightbus.stacks.records import Stack
 
 SCOPE = Scope("000000000000", "eu-west-1")
+STACK = Stack("arn:aws:cloudformation:eu-west-1:000000000000:stack/s/1", "s", "CREATE_IN_PROGRESS", 1)
 
 
 def _sam(**properties: Any) -> str:
@@ -29,6 +31,7 @@ async def test_a_function_becomes_a_function_and_its_role() -> None:
     found = await process(
         propose(_sam(**FUNCTION, Policies=["AmazonDynamoDBFullAccess"]), [], {}, {}, ["CAPABILITY_IAM"]),
         SCOPE,
+        STACK,
     )
     resources = found.processed["Resources"]
     assert {name: one["Type"] for name, one in resources.items()} == {
@@ -42,13 +45,13 @@ async def test_a_function_becomes_a_function_and_its_role() -> None:
 
 async def test_what_the_transform_makes_needs_its_capability() -> None:
     with pytest.raises(AwsError) as refused:
-        await process(propose(_sam(**FUNCTION), [], {}, {}, []), SCOPE)
+        await process(propose(_sam(**FUNCTION), [], {}, {}, []), SCOPE, STACK)
     assert str(refused.value) == "InsufficientCapabilitiesException: Requires capabilities : [CAPABILITY_IAM]"
 
 
 async def test_a_wrong_function_is_refused_in_cloudformations_words() -> None:
     with pytest.raises(AwsError) as refused:
-        await process(propose(_sam(Colour="red"), [], {}, {}, ["CAPABILITY_IAM"]), SCOPE)
+        await process(propose(_sam(Colour="red"), [], {}, {}, ["CAPABILITY_IAM"]), SCOPE, STACK)
     assert refused.value.message.startswith(
         "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
         "Number of errors found: 1. Resource with id [F] is invalid. property Colour"

@@ -89,10 +89,10 @@ def _properties(value: Any) -> dict[str, Any]:
         ),
         ({"Resources": {"A": TOPIC}, "Transform": "Mine"}, "No transform named Mine found."),
         (
-            {"Resources": {"A": TOPIC}, "Parameters": {"P": {"Type": "AWS::SSM::Parameter::Value<String>"}}},
-            "Template format error: the parameter type AWS::SSM::Parameter::Value<String> of P is not supported by "
-            "Nightbus yet.",
+            {"Resources": {"A": {"Type": "AWS::Lambda"}, "B": {"Type": "AWS::Serverless::Function"}}},
+            "Template format error: Unrecognized resource types: [AWS::Lambda, AWS::Serverless::Function]",
         ),
+        (_with(Version="1.0"), "Invalid template resource property 'Version'"),
         (
             {"Resources": {"A": TOPIC}, "Parameters": {"P": {"Type": "Text"}}},
             "Template format error: Unrecognized parameter type: Text",
@@ -107,6 +107,40 @@ def test_a_wrong_template_is_refused_in_cloudformations_words(document: dict[str
     with pytest.raises(AwsError) as refused:
         _check(document)
     assert (refused.value.code, refused.value.message) == ("ValidationError", message)
+
+
+@pytest.mark.parametrize(
+    ("document", "what"),
+    [
+        ({"Resources": {"A": TOPIC}, "Rules": {}}, "The section Rules of a template is"),
+        ({"Resources": {"A": TOPIC}, "Transform": "AWS::CodeStar"}, "The transform AWS::CodeStar is"),
+        (
+            {"Resources": {"A": TOPIC}, "Transform": [{"Name": "AWS::Include"}]},
+            "A Transform with parameters is",
+        ),
+        ({"Resources": {"A": TOPIC, "Fn::ForEach::X": []}}, "Fn::ForEach::X in the Resources block is"),
+        (
+            {"Resources": {"A": TOPIC}, "Parameters": {"P": {"Type": "AWS::SSM::Parameter::Value<String>"}}},
+            "The parameter type AWS::SSM::Parameter::Value<String> of P is",
+        ),
+    ],
+)
+def test_what_aws_has_and_nightbus_has_not_is_no_mistake_of_the_template(
+    document: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(AwsError) as refused:
+        _check(document)
+    assert refused.value.code == "NotImplementedException"
+    assert refused.value.message == f"{what} not supported by Nightbus yet."
+
+
+def test_types_and_attributes_that_only_aws_has_pass_the_check_of_structure() -> None:
+    """Whether their condition holds is known only to the plan."""
+    custom = {"Type": "Custom::Thing", "Version": "1.0", "Properties": {"ServiceToken": "t"}}
+    _check({"Resources": {"A": custom, "B": {**custom, "Type": "AWS::CloudFormation::CustomResource"}}})
+    _check({"Resources": {"A": {"Type": "AWS::EC2::Instance", "CreationPolicy": {}, "UpdatePolicy": {}}}})
+    _check({"Resources": {"A": {"Type": "AWS::RDS::DBInstance", "DeletionPolicy": "Snapshot"}}})
+    _check({"Resources": {"A": {"Type": "My::Own::Thing::MODULE"}}})
 
 
 def test_a_right_template_passes() -> None:

@@ -14,7 +14,7 @@ async def planned(
     ctx: Context, stack: Stack, old: Deployment | None, proposal: Proposal
 ) -> tuple[Deployment, Plan]:
     """The deployment, with the exports it imports noted, and its changes. Raises AwsError."""
-    deployment = await process(proposal, ctx.scope)
+    deployment = await process(proposal, ctx.scope, stack)
     found = records(ctx)
     resources = await found.resources(stack)
     exports = {name: entry["value"] for name, entry in (await found.exports()).items()}

@@ -10,6 +10,7 @@ from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_uuid
+from nightbus.aws.support import EVENT_SOURCES
 from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import conflict, invalid, no_function, no_resource
@@ -155,7 +156,7 @@ async def _require(ctx: Context, uuid: str) -> Record:
 
 
 async def _queue(ctx: Context, source: str, operation: str) -> Queue:
-    if not source.startswith("arn:aws:sqs:"):
+    if not source.startswith(EVENT_SOURCES):
         raise not_supported("lambda", operation, f"the event source {source}")
     queue = await ctx.platform.queues.find_arn(source)
     if queue is None or queue.scope.region != ctx.region:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import not_supported
+from nightbus.aws.support import runs
 from nightbus.services.lambda_.errors import invalid, out_of_range
 
 _LONGEST_TIMEOUT = 900
@@ -91,7 +92,7 @@ def defaults(name: str, arn: str) -> dict[str, Any]:
 
 
 def _runtime(runtime: str, operation: str) -> str:
-    if not runtime.startswith("python"):
+    if not runs(runtime):
         raise not_supported("lambda", operation, f"Runtime {runtime}")
     if runtime in _RETIRED_RUNTIMES:
         raise invalid(

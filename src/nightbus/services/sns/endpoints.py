@@ -9,21 +9,21 @@ import re
 from urllib.parse import urlsplit
 
 from nightbus.aws.arn import Arn
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import not_supported
+from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
 from nightbus.services.sns.carrier import HTTP, MAIL
 from nightbus.services.sns.errors import invalid
 
 CONFIRMED_AT_ONCE = ("sqs", "lambda")
-_ELSEWHERE = ("sms", "application", "firehose")
 _LARGE = 262_144
 _TAKE_LARGE = ("sqs", "lambda", "firehose")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 
 
-def check_endpoint(topic: str, protocol: str, endpoint: str, mail: bool) -> None:
-    """`mail`: the node has a server for it. Raises AwsError."""
-    if protocol in _ELSEWHERE:
+def check_endpoint(topic: str, protocol: str, endpoint: str) -> None:
+    """Raises AwsError."""
+    if protocol in SNS_PROTOCOLS_ELSEWHERE:
         raise not_supported("sns", "Subscribe", f"protocol {protocol}")
     if protocol not in (*CONFIRMED_AT_ONCE, *HTTP, *MAIL):
         raise invalid(f"Amazon SNS: Does not support this protocol string: {protocol}")
@@ -37,8 +37,8 @@ def check_endpoint(topic: str, protocol: str, endpoint: str, mail: bool) -> None
             raise invalid("Lambda endpoint ARN")
     elif protocol in HTTP:
         _check_url(protocol, endpoint)
-    else:
-        _check_address(protocol, endpoint, mail)
+    elif not _ADDRESS.fullmatch(endpoint) or not endpoint.isprintable():
+        raise invalid("Email address")
 
 
 def check_size(protocol: str, largest: int) -> None:
@@ -78,14 +78,3 @@ def _check_url(protocol: str, endpoint: str) -> None:
         named = False
     if not named or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
         raise invalid("Endpoint Reason: invalid URL")
-
-
-def _check_address(protocol: str, endpoint: str, mail: bool) -> None:
-    if not mail:
-        text = (
-            f"sns:Subscribe with protocol {protocol} needs an SMTP server, and this node has none: name one by"
-            " NIGHTBUS_SMTP=smtp://user:password@host:port?from=address, or `smtp` in nightbus.toml."
-        )
-        raise AwsError("NotImplementedException", text, 501)
-    if not _ADDRESS.fullmatch(endpoint) or not endpoint.isprintable():
-        raise invalid("Email address")

@@ -72,8 +72,13 @@ def asking(kind: str, scope: Scope, subscription_key: str, now: int) -> list[Cha
     """The delivery that asks, and the one that ends the waiting for an answer."""
     place = {"scope": list(scope), "subscription": subscription_key}
     question = {**place, "attempt": 1, "question": kind, "id": new_uuid(), "time": now}
-    end = {**place, "expires": kind}
     return [
         Enqueue(SYSTEM, DELIVERIES, orjson.dumps(question), now),
-        Enqueue(SYSTEM, DELIVERIES, orjson.dumps(end), now + VALID_MS),
+        expiry(kind, scope, subscription_key, now),
     ]
+
+
+def expiry(kind: str, scope: Scope, subscription_key: str, now: int) -> Enqueue:
+    """The delivery that ends the waiting for an answer."""
+    end = {"scope": list(scope), "subscription": subscription_key, "expires": kind}
+    return Enqueue(SYSTEM, DELIVERIES, orjson.dumps(end), now + VALID_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from nightbus.aws.calls import Scope
@@ -19,9 +20,10 @@ from nightbus.messaging.topic import (
 )
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
+from nightbus.services.sns.carrier import MAIL
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_size
 from nightbus.services.sns.errors import attributes_named, invalid, invalid_token, not_authorized
-from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, asking
+from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, asking, expiry
 from nightbus.services.sns.records import (
     change_subscription,
     subscription_record,
@@ -30,6 +32,8 @@ from nightbus.services.sns.records import (
 )
 from nightbus.services.sns.subscription_values import check_subscription_attribute
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
+
+log = logging.getLogger("nightbus.sns")
 
 _PAGE = 100
 _PENDING = "pending confirmation"
@@ -48,7 +52,7 @@ async def subscribe(
     asked = {"sns:protocol": protocol, "sns:endpoint": endpoint or ""}
     scope, topic = await topic_record(ctx, topic_arn, "SNS:Subscribe", asked)
     given = {name: value for name, value in (attributes or {}).items() if value}
-    check_endpoint(topic.key, protocol, endpoint or "", ctx.platform.mail is not None)
+    check_endpoint(topic.key, protocol, endpoint or "")
     check_size(protocol, int(topic.value["attributes"].get("MaximumMessageSize", 0)))
     by_body, fifo = given.get("FilterPolicyScope") == BODY_SCOPE, topic.key.endswith(FIFO_SUFFIX)
     with attributes_named():
@@ -90,7 +94,7 @@ async def _make(
     key = subscription_key(topic.key, new_uuid())
     changes: list[Change] = [PutRecord(scope, SUBSCRIPTION, key, value, expect=0)]
     if not confirmed:
-        changes += asking(SUBSCRIBE, scope, key, now)
+        changes += _question(ctx, scope, key, protocol, now)
     await ctx.store.commit(*changes)
     ctx.platform.topics.changed(topic_of(scope, key))
     return Record(key, value, 1)
@@ -100,7 +104,19 @@ async def _ask_again(ctx: Context, scope: Scope, record: Record) -> None:
     """Who is subscribed once more before he answered is sent his token once more."""
     arn, now = subscription_arn(scope, record.key), ctx.now_ms()
     await change_subscription(ctx, arn, lambda record: {**record.value, "asked": now})
-    await ctx.store.commit(*asking(SUBSCRIBE, scope, record.key, now))
+    await ctx.store.commit(*_question(ctx, scope, record.key, record.value["protocol"], now))
+
+
+def _question(ctx: Context, scope: Scope, key: str, protocol: str, now: int) -> list[Change]:
+    """Asks the endpoint to confirm. By e-mail that takes a server: without one the subscription stays pending."""
+    if protocol in MAIL and ctx.platform.mail is None:
+        log.warning(
+            "the subscription %s stays pending: its confirmation goes by e-mail, and this node has no SMTP server."
+            " Name one by NIGHTBUS_SMTP or `smtp` in nightbus.toml, and subscribe again.",
+            subscription_arn(scope, key),
+        )
+        return [expiry(SUBSCRIBE, scope, key, now)]
+    return asking(SUBSCRIBE, scope, key, now)
 
 
 async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.support import EVENT_SOURCES
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
 from nightbus.stacks.resources.tags import all_tags, is_ours
@@ -27,6 +28,12 @@ class LambdaEventSourceMapping:
     properties = frozenset({*_WITHOUT, "EventSourceArn", "FunctionName", "Tags"})
     required = frozenset({"EventSourceArn", "FunctionName"})
     replace_on = frozenset({"EventSourceArn"})
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        source = properties.get("EventSourceArn")
+        if not isinstance(source, str) or not source.startswith("arn:") or source.startswith(EVENT_SOURCES):
+            return None
+        return f"EventSourceArn {source}"
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return None

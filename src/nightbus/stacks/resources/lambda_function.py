@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.support import runs
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
@@ -48,6 +49,16 @@ class LambdaFunction:
     )
     required = frozenset({"Code", "Role"})
     replace_on = frozenset({"FunctionName", "PackageType"})
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        runtime, package = properties.get("Runtime"), properties.get("PackageType", "Zip")
+        if package == "Image":
+            return "PackageType Image"
+        if isinstance(runtime, str) and not runs(runtime):
+            return f"Runtime {runtime}"
+        return _unsupported_code(properties.get("Code")) or _unsupported_logging(
+            properties.get("LoggingConfig")
+        )
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         given = properties.get("FunctionName")
@@ -93,6 +104,19 @@ class LambdaFunction:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with gone_is_fine():
             await ctx.operation("lambda", "DeleteFunction", FunctionName=physical_id)
+
+
+def _unsupported_code(code: Any) -> str | None:
+    given = code if isinstance(code, Mapping) else {}
+    return next((f"Code.{name}" for name in ("ImageUri", "SourceKMSKeyArn") if given.get(name)), None)
+
+
+def _unsupported_logging(logging: Any) -> str | None:
+    given = logging if isinstance(logging, Mapping) else {}
+    if given.get("LogFormat") == "JSON":
+        return "LoggingConfig.LogFormat JSON"
+    levels = ("ApplicationLogLevel", "SystemLogLevel")
+    return next((f"LoggingConfig.{name}" for name in levels if given.get(name) is not None), None)
 
 
 def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import gone_is_fine
 from nightbus.stacks.resources.values import attributes, chosen
@@ -23,6 +24,10 @@ class SnsSubscription:
     properties = frozenset({*_WITHOUT, "Endpoint", "Protocol", "TopicArn"})
     required = frozenset({"Protocol", "TopicArn"})
     replace_on = frozenset({"Endpoint", "Protocol", "TopicArn"})
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        protocol = properties.get("Protocol")
+        return f"Protocol {protocol}" if protocol in SNS_PROTOCOLS_ELSEWHERE else None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from nightbus.aws.arn import arn
 from nightbus.aws.errors import AwsError
+from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import (
@@ -35,6 +36,14 @@ class SnsTopic:
     properties = frozenset({*_WITHOUT, "FifoTopic", "Subscription", "Tags", "TopicName"})
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"FifoTopic", "TopicName"})
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        listed = properties.get("Subscription")
+        for one in listed if isinstance(listed, list) else ():
+            protocol = one.get("Protocol") if isinstance(one, Mapping) else None
+            if protocol in SNS_PROTOCOLS_ELSEWHERE:
+                return f"the Subscription protocol {protocol}"
+        return None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         given = properties.get("TopicName")
