@@ -10,6 +10,7 @@ from nightbus.stacks.records import Deployment, Incarnation, Stack, StackResourc
 from nightbus.stacks.resources import RESOURCE_TYPES
 from stack_rig import SCOPE, Thing, World, att, ref, thing
 
+CODE = {"Code": {"ZipFile": "x"}, "Role": "r"}
 TYPES = {"Test::A::Thing": Thing(World())}
 STACK = Stack(
     "arn:aws:cloudformation:us-east-1:000000000000:stack/s/1", "s", "CREATE_COMPLETE", 1, deployment="1"
@@ -157,10 +158,14 @@ def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
 @pytest.mark.parametrize(
     ("kind", "properties", "what"),
     [
-        ("AWS::Lambda::Function", {"Runtime": "nodejs22.x"}, "Runtime nodejs22.x"),
-        ("AWS::Lambda::Function", {"PackageType": "Image"}, "PackageType Image"),
-        ("AWS::Lambda::Function", {"Code": {"ImageUri": "i"}}, "Code.ImageUri"),
-        ("AWS::Lambda::Function", {"LoggingConfig": {"LogFormat": "JSON"}}, "LoggingConfig.LogFormat JSON"),
+        ("AWS::Lambda::Function", {**CODE, "Runtime": "nodejs22.x"}, "Runtime nodejs22.x"),
+        ("AWS::Lambda::Function", {**CODE, "PackageType": "Image"}, "PackageType Image"),
+        ("AWS::Lambda::Function", {"Code": {"ImageUri": "i"}, "Role": "r"}, "Code.ImageUri"),
+        (
+            "AWS::Lambda::Function",
+            {**CODE, "LoggingConfig": {"LogFormat": "JSON"}},
+            "LoggingConfig.LogFormat JSON",
+        ),
         (
             "AWS::Lambda::EventSourceMapping",
             {"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s", "FunctionName": "f"},
@@ -169,7 +174,7 @@ def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
         ("AWS::SNS::Subscription", {"Protocol": "sms", "TopicArn": ref("P")}, "Protocol sms"),
         (
             "AWS::SNS::Topic",
-            {"Subscription": [{"Protocol": "sqs"}, {"Protocol": "firehose"}]},
+            {"Subscription": [{"Protocol": "firehose", "Endpoint": "e"}]},
             "the Subscription protocol firehose",
         ),
     ],
