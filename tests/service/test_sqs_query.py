@@ -184,7 +184,7 @@ def test_dead_letters_and_their_way_back(ask: Ask, url: str) -> None:
     assert ask("ListDeadLetterSourceQueues", url).texts("ListDeadLetterSourceQueuesResult/QueueUrl") == [
         source
     ]
-    for body in "ab":
+    for body in "abcdefghij":  # ten seconds of moving
         ask("SendMessage", url, MessageBody=body)
     source_arn = arn.rpartition(":")[0] + ":" + source.rpartition("/")[2]
     started = ask(
@@ -196,7 +196,7 @@ def test_dead_letters_and_their_way_back(ask: Ask, url: str) -> None:
     assert listed.text(f"{entry}/TaskHandle") == handle
     assert listed.text(f"{entry}/Status") == "RUNNING"
     cancelled = ask("CancelMessageMoveTask", TaskHandle=handle)
-    assert int(cancelled.text("CancelMessageMoveTaskResult/ApproximateNumberOfMessagesMoved")) < 2
+    assert int(cancelled.text("CancelMessageMoveTaskResult/ApproximateNumberOfMessagesMoved")) < 10
     missing = ask("StartMessageMoveTask", SourceArn=arn + "x")
     assert (missing.status, missing.text("Error/Code")) == (404, "ResourceNotFoundException")
 

@@ -104,7 +104,10 @@ def test_who_reads_the_dead_letters(shop: Shop) -> None:
 def test_a_message_carries_the_header_that_came_with_its_request(node: RunningNode) -> None:
     sqs = node.client("sqs", account=ACCOUNT)
     url = sqs.create_queue(QueueName="traced")["QueueUrl"]
-    header, other = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1", "Root=1-5"
+    header, other = (
+        "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
+        "Root=1-5759e988-000000000000000000000005",
+    )
 
     def add(request: Any, **_: Any) -> None:
         request.headers["X-Amzn-Trace-Id"] = header

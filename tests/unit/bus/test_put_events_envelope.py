@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -127,5 +129,8 @@ def test_a_detail_may_be_a_thousand_levels_deep(levels: int) -> None:
 
 
 def test_without_a_stack_for_it_a_deep_detail_is_malformed() -> None:
-    with recursion_limit(1_000):
-        assert compact_object('{"a":' * 999 + "1" + "}" * 999) is None
+    """Newer Pythons read JSON without counting its levels as frames: then it is read."""
+    text = '{"a":' * 999 + "1" + "}" * 999
+    with recursion_limit(len(inspect.stack(0)) + 200):
+        found = compact_object(text)
+    assert found is None if sys.version_info < (3, 12) else found in (None, text.encode())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from function_rig import Functions, zip_of
+from nightbus.functions import runner
 
 VARIABLES = "import os\ndef handler(event, context): return dict(os.environ)"
 
@@ -197,7 +198,10 @@ async def test_what_lies_in_tmp_keeps_its_file_kind(
         for path in (module.parent, package):
             path.mkdir()
         module.write_text("text")
-        monkeypatch.setattr("nightbus.functions.runner._kept_in_sandbox", lambda *_: [module, package])
+        kept = runner._kept_in_sandbox
+        monkeypatch.setattr(
+            runner, "_kept_in_sandbox", lambda *place: [*(kept(*place) or []), module, package]
+        )
         code = """
             import os
             def handler(event, context):

@@ -170,11 +170,11 @@ async def test_a_large_log_opens_and_reads_fast(tmp_path: Path, wanted: dict[str
         " INSERT INTO entry SELECT 1, x, x, 'k' || x, x'00' FROM n"
     )
     await store.close()
-    start = time.perf_counter()
+    start = time.process_time()  # the work, however busy the machine is
     store = SqliteStore.open(tmp_path / "data", SystemClock(), durable=False)
     try:
         found = await store.read(HERE, "l", limit=10, **wanted)  # type: ignore[arg-type]
-        assert time.perf_counter() - start < 0.5
+        assert time.process_time() - start < 0.5
         assert found
     finally:
         await store.close()
