@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,6 +109,26 @@ class FrozenStore:
         if self._left < 0:
             self.frozen.set()
             await asyncio.Event().wait()
+        await self._store.commit(*changes)
+
+
+class FailingStore:
+    """Takes no commit, as while the disk is full, from the `first`-th on, for `count` commits."""
+
+    def __init__(self, store: Store, first: int, count: int) -> None:
+        self._store = store
+        self._until = first
+        self.count = count
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def commit(self, *changes: Change) -> None:
+        self._until -= 1
+        if self._until < 0 and self.refused < self.count:
+            self.refused += 1
+            raise sqlite3.OperationalError("database or disk is full")
         await self._store.commit(*changes)
 
 

@@ -280,3 +280,24 @@ def test_a_queue_feeds_a_function_once_and_is_patient_enough(functions: Any, sqs
     )
     assert (code, status) == ("ResourceConflictException", 409)
     assert uuid in message
+
+
+def test_a_mapping_that_is_disabled_while_it_gathers_gives_back_what_it_has(
+    sqs: Any, functions: Any, client: Client, name: str
+) -> None:
+    url, arn = make_queue(sqs, VisibilityTimeout="3600")
+    uuid = functions.create_event_source_mapping(
+        EventSourceArn=arn, FunctionName=name, BatchSize=100, MaximumBatchingWindowInSeconds=300
+    )["UUID"]
+    sqs.send_message(QueueUrl=url, MessageBody="gathered")
+    in_flight = "ApproximateNumberOfMessagesNotVisible"
+    wait_for(
+        lambda: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"][in_flight] == "1"
+    )
+    functions.update_event_source_mapping(UUID=uuid, Enabled=False)
+    (message,) = wait_for(
+        lambda: sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, VisibilityTimeout=0).get("Messages")
+    )
+    assert message["Body"] == "gathered"
+    assert got(client, name) == []
+    functions.delete_event_source_mapping(UUID=uuid)

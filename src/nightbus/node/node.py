@@ -119,7 +119,7 @@ class Node:
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""
         self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
-        self._spawn("stack recovery", self.stacks.recover())
+        self._spawn("stack recovery", self._lasting("stack recovery", self.stacks.recover))
         for package in SERVICES.values():
             for worker in getattr(importlib.import_module(package), "WORKERS", ()):
                 name = f"{package} {worker.__name__}"

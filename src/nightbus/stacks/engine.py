@@ -12,8 +12,9 @@ from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.phases import PHASES, run
 from nightbus.stacks.records import STACK, Stack
 from nightbus.stacks.retention import forget, is_forgotten
-from nightbus.stacks.work import Work
+from nightbus.stacks.work import StackGone, Work
 from nightbus.store.interface import Store
+from nightbus.store.upkeep import is_passing, one_of_many
 from nightbus.store.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ _BROKEN = {
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_FAILED",
     "DELETE_IN_PROGRESS": "DELETE_FAILED",
 }
+
+
+_PAUSES = (0.1, 1.0, 5.0)  # seconds, while the store takes nothing
 
 
 class Engine:
@@ -56,14 +60,18 @@ class Engine:
         task.add_done_callback(lambda done: self._forget(stack_id, done))
 
     async def recover(self) -> None:
+        """Take up what was interrupted. A stack whose record cannot be read stops no other."""
         for scope in await self._store.scopes(STACK):
             for record in await self._store.list(scope, STACK):
-                stack = Stack(**record.value)
-                if is_forgotten(stack, self._clock.now_ms()):
-                    await forget(self._store, scope, stack)
-                elif stack.status in PHASES:
-                    log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
-                    await self.start(scope, stack.id, stack.call(scope))
+                with one_of_many("the recovery of stack", record.key):
+                    await self._recover(scope, Stack(**record.value))
+
+    async def _recover(self, scope: Scope, stack: Stack) -> None:
+        if is_forgotten(stack, self._clock.now_ms()):
+            await forget(self._store, scope, stack)
+        elif stack.status in PHASES and stack.id not in self._tasks:
+            log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
+            await self.start(scope, stack.id, stack.call(scope))
 
     async def settled(self, stack_id: str, patience: float | None = None) -> None:
         alarm = None if patience is None else asyncio.ensure_future(self._clock.sleep(patience))
@@ -90,13 +98,34 @@ class Engine:
     async def _run(self, scope: Scope, stack_id: str, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])
+        failures = 0
+        while not await self._carried_through(scope, stack_id):
+            await self._clock.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+            failures += 1
+
+    async def _carried_through(self, scope: Scope, stack_id: str) -> bool:
+        """Go on from where the store says that the operation is; False where the store fails, for a moment.
+
+        Any other failure is the engine's own and ends the operation.
+        """
         work = Work(self._store, self._clock, self._operations, self._vault, self._known_types(), scope)
-        await work.open(stack_id)
         try:
-            await run(work)
-        except Exception:
-            log.exception("the operation on stack %s broke off", stack_id)
-            await self._break_off(work)
+            await work.open(stack_id)
+            try:
+                await run(work)
+            except Exception as failure:
+                if is_passing(failure):
+                    raise
+                log.exception("the operation on stack %s broke off", stack_id)
+                await self._break_off(work)
+        except StackGone:
+            log.info("stack %s is gone", stack_id)
+        except Exception as failure:
+            if not is_passing(failure):
+                raise
+            log.warning("the operation on stack %s is interrupted and goes on: %s", stack_id, failure)
+            return False
+        return True
 
     async def _break_off(self, work: Work) -> None:
         status = _BROKEN.get(work.stack.status)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
+from nightbus.store.upkeep import is_passing
 
 INITIATED = "Resource creation Initiated"
 EXPRESS_COMPLETED = (
@@ -47,7 +48,12 @@ def handler_code(error: BaseException) -> str:
 
 
 def failure(error: BaseException, type_name: str, request_id: str) -> str:
-    """The reason of a resource's *_FAILED event."""
+    """The reason of a resource's *_FAILED event.
+
+    Raises the error itself where it is the store's and passes: no resource has failed, the operation goes on later.
+    """
+    if is_passing(error):
+        raise error
     token, code = new_uuid(), handler_code(error)
     if isinstance(error, AwsError):
         service = type_name.split("::")[1] if type_name.count("::") == 2 else type_name

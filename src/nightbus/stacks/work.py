@@ -29,6 +29,10 @@ from nightbus.store.vault import Vault
 _FAILURES = ("ROLLBACK", "FAILED")
 
 
+class StackGone(LookupError):
+    """The stack has no record any more."""
+
+
 class Work:
     """One stack while an operation runs on it. `interrupted`: a step failed, those under way count as cancelled."""
 
@@ -56,7 +60,7 @@ class Work:
     async def open(self, stack_id: str) -> None:
         kept = await self.records.stack(stack_id)
         if kept is None:
-            raise LookupError(f"there is no stack {stack_id}")
+            raise StackGone(f"there is no stack {stack_id}")
         self.stack = kept.value
         self.resources = await self.records.resources(self.stack)
 
@@ -118,7 +122,7 @@ class Work:
         """The stack's next state, with its event and everything that changes with it, in one commit."""
         kept = await self.records.stack(self.stack.id)
         if kept is None:
-            raise LookupError(f"the stack {self.stack.id} is gone")
+            raise StackGone(f"the stack {self.stack.id} is gone")
         stack, now = kept.value, self.clock.now_ms()
         stack.status, stack.status_reason = status, reason
         if stack.status == "DELETE_COMPLETE":

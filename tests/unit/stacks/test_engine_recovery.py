@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from nightbus.clock import SystemClock
-from nightbus.stacks.records import put_stack
+from nightbus.stacks import engine
+from nightbus.stacks.records import STACK, put_stack
+from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
-from stack_rig import RESTING, SCOPE, FrozenStore, Rig, att, ref, thing
+from stack_rig import RESTING, SCOPE, FailingStore, FrozenStore, Rig, att, ref, thing
 
 FIRST = {
     "A": thing(Size=1),
@@ -129,3 +131,56 @@ async def test_a_deleted_stack_is_forgotten_after_ninety_days(rig: Rig) -> None:
     assert await rig.records.stack(rig.stack_id) is None
     assert await rig.records.resources(stack) == {}
     assert await rig.store.logs(SCOPE) == []
+
+
+ENDS = {
+    "create": "CREATE_COMPLETE",
+    "failed create": "ROLLBACK_COMPLETE",
+    "update": "UPDATE_COMPLETE",
+    "failed update": "UPDATE_ROLLBACK_COMPLETE",
+    "delete": "DELETE_COMPLETE",
+}
+
+
+@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize("case", OPERATIONS)
+async def test_a_store_that_fails_for_a_moment_leaves_no_stack_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, count: int
+) -> None:
+    """Whichever commit fails, once or for a while: the operation is taken up again, without a restart."""
+    monkeypatch.setattr(engine, "_PAUSES", (0.001,))
+    operation, failing = OPERATIONS[case]
+    for first in range(100):
+        folder = tmp_path / str(first)
+        folder.mkdir()
+        store = SqliteStore.open(folder, SystemClock(), durable=False)
+        rig = Rig(store)
+        if operation != "create":
+            assert await rig.create(FIRST) == "CREATE_COMPLETE"
+        failing_store: Any = FailingStore(store, first, count)
+        rig.engine = rig.new_engine(failing_store)
+        await _start(rig, operation, set(failing))
+        status = await rig.settled()
+        assert status == ENDS[case]
+        if status != "ROLLBACK_COMPLETE":
+            await rig.assert_no_orphans()
+        await rig.engine.close()
+        await store.close()
+        if not failing_store.refused:
+            assert first > 3
+            return
+    raise AssertionError("the operation never came to its end")
+
+
+async def test_a_stack_that_cannot_be_read_stops_the_recovery_of_no_other(rig: Rig) -> None:
+    rig.world.slow["create A"] = asyncio.Event()
+    await rig.begin_create(FIRST)
+    async with asyncio.timeout(10):
+        while "create A" not in rig.world.deeds:
+            await asyncio.sleep(0.002)
+    await rig.engine.close()
+    await rig.store.commit(PutRecord(SCOPE, STACK, "!first", {"of": "another version"}))
+    rig.world.slow.clear()
+    rig.engine = rig.new_engine(rig.store)
+    await rig.engine.recover()
+    assert await rig.settled() == "CREATE_COMPLETE"

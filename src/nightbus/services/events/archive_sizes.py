@@ -13,6 +13,7 @@ from nightbus.delivery.archives import ARCHIVE, Archive, archive_log, archived_e
 from nightbus.services.context import Platform
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Conflict, DeleteRecord, Entry, PutRecord, Store, TrimLog
+from nightbus.store.upkeep import one_of_many
 
 SIZE = "events/archive-size"
 _DAY_MS = 24 * 3600 * 1000
@@ -61,7 +62,8 @@ async def trim_archives(platform: Platform) -> None:
     """A worker: every ten minutes, drops what was kept long enough, and what is left of deleted archives."""
     while True:
         for scope in await platform.store.log_scopes():
-            await _trim_scope(platform, scope)
+            with one_of_many("trimming the archives of", scope):
+                await _trim_scope(platform, scope)
         await platform.clock.sleep(_EVERY_SECONDS)
 
 
@@ -72,13 +74,15 @@ async def _trim_scope(platform: Platform, scope: Scope) -> None:
         *(record.key for record in await store.list(scope, SIZE)),
     }
     # After these, so that nothing of a new archive is taken for a deleted one's.
+    # One that cannot be read ends the work on its scope: its log must not be taken for a deleted one's.
     records = {Archive.of(record).log: record for record in await store.list(scope, ARCHIVE)}
     for log in there - records.keys():
         await store.commit(TrimLog(scope, log), DeleteRecord(scope, SIZE, log))
     for record in records.values():
-        if record.value["RetentionDays"]:
-            before = platform.clock.now_ms() - record.value["RetentionDays"] * _DAY_MS
-            await _trim(store, scope, Archive.of(record), before)
+        with one_of_many("trimming archive", record.key):
+            if record.value["RetentionDays"]:
+                before = platform.clock.now_ms() - record.value["RetentionDays"] * _DAY_MS
+                await _trim(store, scope, Archive.of(record), before)
 
 
 async def _trim(store: Store, scope: Scope, archive: Archive, before: int) -> None:

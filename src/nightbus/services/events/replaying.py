@@ -6,6 +6,7 @@ commit, so that after a crash it goes on exactly where it was; replays under way
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,9 @@ from nightbus.store.interface import (
     PutRecord,
     Record,
 )
+from nightbus.store.upkeep import one_of_many
+
+log = logging.getLogger("nightbus.events")
 
 REPLAY = "events/replay"
 QUEUE = "events/replays"
@@ -35,6 +39,7 @@ _AT_ONCE = 100  # entries
 _MOST_BYTES = 4 * 1024 * 1024
 _LEASE_MS = 60_000
 _AGAIN_MS = 1_000  # when too much work waits
+_AFTER_TROUBLE_MS = 5_000
 _WAIT_SECONDS = 60.0
 _KEPT_MS = 90 * 24 * 3600 * 1000
 _EVERY_SECONDS = 3600.0
@@ -50,6 +55,9 @@ async def run_replays(platform: Platform) -> None:
                 _offer(platform, item, _AGAIN_MS)
             except Conflict:  # cancelled meanwhile
                 _offer(platform, item, 0)
+            except Exception:
+                log.exception("a step of replay %d failed; it is tried again", item.id)
+                _offer(platform, item, _AFTER_TROUBLE_MS)
 
 
 def _offer(platform: Platform, item: Item, in_ms: int) -> None:
@@ -57,7 +65,12 @@ def _offer(platform: Platform, item: Item, in_ms: int) -> None:
 
 
 async def _step(platform: Platform, item: Item) -> None:
-    place, name = orjson.loads(item.data)
+    try:
+        place, name = orjson.loads(item.data)
+    except (ValueError, TypeError):
+        log.exception("item %d of the replays is dropped, it cannot be read", item.id)
+        await platform.store.commit(Acknowledge(item.id))
+        return
     scope = Scope(*place)
     record = await platform.store.get(scope, REPLAY, name)
     if record is None:
@@ -135,6 +148,7 @@ async def forget_replays(platform: Platform) -> None:
         before = platform.clock.now_ms() - _KEPT_MS
         for scope in await platform.store.scopes(REPLAY):
             for record in await platform.store.list(scope, REPLAY):
-                if record.value.get("ReplayEndTime", before) < before:
-                    await platform.store.commit(DeleteRecord(scope, REPLAY, record.key))
+                with one_of_many("forgetting replay", record.key):
+                    if record.value.get("ReplayEndTime", before) < before:
+                        await platform.store.commit(DeleteRecord(scope, REPLAY, record.key))
         await platform.clock.sleep(_EVERY_SECONDS)

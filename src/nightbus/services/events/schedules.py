@@ -8,6 +8,7 @@ next due time are one commit.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,10 +23,12 @@ from nightbus.delivery.rules import ENABLED, RULE, rule_arn
 from nightbus.services.context import Context, Platform
 from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, GiveBack, Item
 
+log = logging.getLogger("nightbus.events")
+
 QUEUE = "events/schedules"
 _AT_ONCE = 50
 _LEASE_MS = 60_000
-_AGAIN_MS = 5_000  # when too much work waits
+_AGAIN_MS = 5_000  # when too much work waits, or the store takes nothing
 _LATE_MS = 5 * 60_000  # what is later was missed, as when the machine slept
 _WAIT_SECONDS = 60.0
 
@@ -93,6 +96,21 @@ async def run_schedules(platform: Platform) -> None:
 
 
 async def _trigger(platform: Platform, items: list[Item], since: int) -> None:
+    """In one commit; where that fails each alone, so that one that cannot be triggered stops no other."""
+    try:
+        await _put(platform, items, since)
+    except Exception as failure:
+        if len(items) > 1 and not isinstance(failure, Overloaded):
+            for item in items:
+                await _trigger(platform, [item], since)
+            return
+        if not isinstance(failure, Overloaded):
+            log.exception("the schedule of item %d did not trigger; it is tried again", items[0].id)
+        for item in items:
+            platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms() + _AGAIN_MS)
+
+
+async def _put(platform: Platform, items: list[Item], since: int) -> None:
     now = platform.clock.now_ms()
     batches: list[Batch] = []
     changes: list[Change] = []
@@ -101,16 +119,16 @@ async def _trigger(platform: Platform, items: list[Item], since: int) -> None:
         changes.append(change)
         if batch is not None:
             batches.append(batch)
-    try:
-        await platform.router.put(batches, changes)
-    except Overloaded:
-        for item in items:
-            platform.store.change_lease(SYSTEM, QUEUE, item.id, now + _AGAIN_MS)
+    await platform.router.put(batches, changes)
 
 
 async def _triggered(platform: Platform, item: Item, now: int, since: int) -> tuple[Batch | None, Change]:
     """The event that is due, if any, and what becomes of the item."""
-    due = _Due.of(item)
+    try:
+        due = _Due.of(item)
+    except (ValueError, TypeError):
+        log.exception("item %d of the schedules is dropped, it cannot be read", item.id)
+        return None, Acknowledge(item.id)
     record = await platform.store.get(due.scope, RULE, due.key)
     running = record.value.get("Schedule") if record is not None else None
     if record is None or running is None or running["Id"] != due.id:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from nightbus.services.lambda_.queue_notes import QueueNotes
 from nightbus.services.lambda_.role_session import role_session
 from nightbus.services.lambda_.running import Runnable, find_runnable, run
 from nightbus.store.interface import SYSTEM, Acknowledge, Record
+from nightbus.store.upkeep import one_of_many
 
 log = logging.getLogger("nightbus.lambda")
 _WAIT_SECONDS = 20
@@ -81,12 +82,14 @@ async def poll_queues(platform: Platform) -> None:
     try:
         for scope in await platform.store.scopes(EVENT_SOURCE):
             for record in await platform.store.list(scope, EVENT_SOURCE):
-                await pollers.restart(scope, record.key)
+                with one_of_many("the event source mapping", record.key):
+                    await pollers.restart(scope, record.key)
         while True:
             for item in await platform.store.lease(SYSTEM, CHANGES, 100, _LEASE_MS, _CHANGES_WAIT_SECONDS):
-                account, region, uuid = orjson.loads(item.data)
-                await pollers.restart(Scope(account, region), uuid)
-                await platform.store.commit(Acknowledge(item.id))
+                with one_of_many("the change of an event source mapping, item", item.id):
+                    account, region, uuid = orjson.loads(item.data)
+                    await pollers.restart(Scope(account, region), uuid)
+                    await platform.store.commit(Acknowledge(item.id))
     finally:
         await pollers.close()
 
@@ -135,10 +138,9 @@ class _Poller:
                 await self._platform.clock.sleep(_AGAIN_SECONDS)
                 continue
             for batch in batches(records):
-                task = asyncio.create_task(self._carry(runnable, batch))
-                for tasks in (self._running, self._carrying):
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
+                task = self._spawn(self._carry(runnable, batch))
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
 
     def _names(self) -> tuple[str, str]:
         return self._mapping.queue_arn, self._mapping.ref.qualified_arn
@@ -158,13 +160,41 @@ class _Poller:
         size, window_ms = self._mapping.batch_size, self._mapping.window_ms
         found = await self._receive(runnable, min(size, _PER_RECEIVE), _WAIT_SECONDS)
         ends = self._platform.clock.now_ms() + window_ms
-        while found and window_ms and len(found) < size:
-            left_ms = ends - self._platform.clock.now_ms()
-            if left_ms <= 0:
-                break
-            wait = min(math.ceil(left_ms / 1000), _WAIT_SECONDS)
-            found += await self._receive(runnable, min(size - len(found), _PER_RECEIVE), wait)
+        try:
+            while found and window_ms and len(found) < size:
+                left_ms = ends - self._platform.clock.now_ms()
+                if left_ms <= 0:
+                    break
+                wait = min(math.ceil(left_ms / 1000), _WAIT_SECONDS)
+                found += await self._receive(runnable, min(size - len(found), _PER_RECEIVE), wait)
+        except Exception as error:
+            log.warning("%s does not fill a batch for %s: %s", *self._names(), error)
+        except asyncio.CancelledError:  # the mapping changed: whoever polls now gets what was gathered
+            self._spawn(self._give_back(runnable, found))
+            raise
         return found
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Carried through when the mapping changes."""
+        task = asyncio.create_task(work)
+        self._carrying.add(task)
+        task.add_done_callback(self._carrying.discard)
+        return task
+
+    async def _give_back(self, runnable: Runnable, records: Sequence[dict[str, Any]]) -> None:
+        """Visible at once."""
+        for start in range(0, len(records), _PER_DELETE):
+            entries = [
+                {"Id": str(at), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": 0}
+                for at, record in enumerate(records[start : start + _PER_DELETE])
+            ]
+            request = {"QueueUrl": self._url, "Entries": entries}
+            try:
+                await self._platform.operations.call(
+                    "sqs", "ChangeMessageVisibilityBatch", request, self._call(runnable)
+                )
+            except AwsError as error:
+                log.warning("%s: a batch for %s waits for its visibility timeout: %s", *self._names(), error)
 
     async def _receive(self, runnable: Runnable, limit: int, wait: int) -> list[dict[str, Any]]:
         request = {

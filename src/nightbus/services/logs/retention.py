@@ -10,6 +10,7 @@ from nightbus.services.context import Context, Platform
 from nightbus.services.logs.errors import invalid
 from nightbus.services.logs.tags import change_group
 from nightbus.store.interface import Record, Store, TrimLog
+from nightbus.store.upkeep import one_of_many
 
 DAY_MS = 86_400_000
 _ALLOWED = (
@@ -72,9 +73,10 @@ async def trim_expired_events(platform: Platform) -> None:
         now = platform.clock.now_ms()
         for scope in await platform.store.scopes(GROUP):
             for group in await platform.store.list(scope, GROUP):
-                before = kept_since(group, now)
-                if before is not None:
-                    await trim_group(platform.store, scope, group.key, before)
+                with one_of_many("dropping what expired of log group", group.key):
+                    before = kept_since(group, now)
+                    if before is not None:
+                        await trim_group(platform.store, scope, group.key, before)
         await platform.clock.sleep(_TRIM_EVERY_SECONDS)
 
 

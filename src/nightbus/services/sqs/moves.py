@@ -23,6 +23,7 @@ from nightbus.messaging.queues import moved_to
 from nightbus.services.context import Context, Platform
 from nightbus.services.sqs.errors import access_denied, invalid_parameter, out_of_range
 from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record
+from nightbus.store.upkeep import one_of_many
 
 log = logging.getLogger("nightbus.sqs")
 
@@ -156,17 +157,26 @@ async def carry_on(platform: Platform) -> None:
         pause = _LOOK_AGAIN_SECONDS
         for scope in await platform.store.scopes(TASK):
             for record in await platform.store.list(scope, TASK):
-                if record.value["status"] == "RUNNING":
-                    rest = rested_at.get(record.key, 0.0) - platform.clock.monotonic()
-                    if rest <= 0:
-                        rest = await _step(platform, scope, record)
-                        rested_at[record.key] = platform.clock.monotonic() + rest
+                with one_of_many("the move task", record.key):
+                    rest = await _go_on(platform, scope, record, rested_at)
                     pause = min(pause, rest)
-                elif record.value["status"] == "CANCELLING":
-                    await _end(platform, scope, record, "CANCELLED")
-                else:
-                    rested_at.pop(record.key, None)
         await (asyncio.sleep(0) if pause <= 0 else platform.clock.sleep(pause))
+
+
+async def _go_on(platform: Platform, scope: Scope, record: Record, rested_at: dict[str, float]) -> float:
+    """After how many seconds there may be more to do for the task."""
+    status, now = record.value["status"], platform.clock.monotonic()
+    if status == "CANCELLING":
+        await _end(platform, scope, record, "CANCELLED")
+    if status != "RUNNING":
+        rested_at.pop(record.key, None)
+        return _LOOK_AGAIN_SECONDS
+    rest = rested_at.get(record.key, 0.0) - now
+    if rest <= 0:
+        rested_at[record.key] = now + _LOOK_AGAIN_SECONDS  # where the step fails
+        rest = await _step(platform, scope, record)
+        rested_at[record.key] = platform.clock.monotonic() + rest
+    return rest
 
 
 async def _step(platform: Platform, scope: Scope, record: Record) -> float:
@@ -182,6 +192,15 @@ async def _step(platform: Platform, scope: Scope, record: Record) -> float:
     if not items:
         await _end(platform, scope, record, "COMPLETED")
         return 0.0
+    try:
+        return await _move(platform, scope, record, source, items)
+    except BaseException:  # else they would be nobody's while the lease lasts, and the task seem to be over
+        _give_back(platform, source, items)
+        raise
+
+
+async def _move(platform: Platform, scope: Scope, record: Record, source: Queue, items: list[Item]) -> float:
+    task = record.value
     changes: list[Change] = []
     reason = None
     for moved, item in enumerate(items):

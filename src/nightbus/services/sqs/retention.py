@@ -6,6 +6,7 @@ from nightbus.messaging.deduplication import WINDOW_MS, log_of
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.services.context import Platform
 from nightbus.store.interface import Change, TrimLog, TrimQueue
+from nightbus.store.upkeep import one_of_many
 
 _EVERY_SECONDS = 60.0
 _LONGEST_MS = 1_209_600 * 1000
@@ -20,8 +21,9 @@ async def drop_expired(platform: Platform) -> None:
         for scope in await platform.store.scopes(KIND):
             changes: list[Change] = []
             for record in await platform.store.list(scope, KIND):
-                queue = Queue.of(scope, record)
-                changes.append(TrimQueue(scope, queue.queue, now - queue.retention_ms))
-                if queue.fifo:
-                    changes.append(TrimLog(scope, log_of(queue.queue), now - WINDOW_MS))
+                with one_of_many("dropping what expired of queue", record.key):
+                    queue = Queue.of(scope, record)
+                    changes.append(TrimQueue(scope, queue.queue, now - queue.retention_ms))
+                    if queue.fifo:
+                        changes.append(TrimLog(scope, log_of(queue.queue), now - WINDOW_MS))
             await platform.store.commit(*changes)
