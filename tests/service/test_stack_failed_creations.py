@@ -115,7 +115,7 @@ BAD: dict[str, dict[str, Any]] = {
         "PolicyDocument": POLICY,
     },
 }
-CANNOT_FAIL = {"AWS::CloudFormation::WaitConditionHandle"}  # it is a name, and makes nothing
+CANNOT_FAIL = {"AWS::CDK::Metadata", "AWS::CloudFormation::WaitConditionHandle"}  # names that make nothing
 GOOD = {"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": 5}}
 
 

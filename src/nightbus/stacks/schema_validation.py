@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nightbus.aws.errors import AwsError
+from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.schemas import resource_schemas
 
@@ -42,12 +42,13 @@ def check_properties(
     *,
     structure_only: bool = False,
 ) -> None:
-    """Raises AwsError ValidationError for what the type's schema does not permit, or Nightbus does not have yet."""
+    """Raises AwsError: ValidationError for what the type's schema does not permit, NotImplementedException for a
+    property that it has and Nightbus has not.
+    """
     schema = resource_schemas().get(type_name) or _of_names(supported)
     for name in sorted(set(properties) - supported):
         if name in schema.get("properties", {}):
-            text = f"Property {name} of {type_name} (resource {logical_id}) is not supported by Nightbus yet."
-            raise AwsError("ValidationError", text)
+            raise unsupported(f"Property {name} of resource {logical_id} ({type_name})")
     found = violations(schema, properties, structure_only=structure_only)
     if found:
         text = f"Properties validation failed for resource {logical_id} with message: "

@@ -171,6 +171,41 @@ def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
             {"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s", "FunctionName": "f"},
             "EventSourceArn arn:aws:kinesis:us-east-1:000000000000:stream/s",
         ),
+        (
+            "AWS::Lambda::EventInvokeConfig",
+            {
+                "FunctionName": "f",
+                "Qualifier": "$LATEST",
+                "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::b"}},
+            },
+            "the OnFailure destination arn:aws:s3:::b",
+        ),
+        ("AWS::Logs::LogGroup", {"LogGroupClass": "INFREQUENT_ACCESS"}, "LogGroupClass INFREQUENT_ACCESS"),
+        (
+            "AWS::Events::Connection",
+            {
+                "AuthorizationType": "API_KEY",
+                "AuthParameters": {
+                    "ApiKeyAuthParameters": {"ApiKeyName": "n", "ApiKeyValue": "v"},
+                    "ConnectivityParameters": {
+                        "ResourceParameters": {"ResourceConfigurationArn": "arn:aws:x"}
+                    },
+                },
+            },
+            "AuthParameters.ConnectivityParameters",
+        ),
+        (
+            "AWS::S3::Bucket",
+            {
+                "BucketEncryption": {
+                    "ServerSideEncryptionConfiguration": [
+                        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse"}}
+                    ]
+                }
+            },
+            "SSEAlgorithm aws:kms:dsse",
+        ),
+        ("AWS::S3::Bucket", {"ObjectLockEnabled": True}, "Property ObjectLockEnabled"),
         ("AWS::SNS::Subscription", {"Protocol": "sms", "TopicArn": ref("P")}, "Protocol sms"),
         (
             "AWS::SNS::Topic",

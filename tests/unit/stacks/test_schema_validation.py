@@ -32,8 +32,9 @@ def structure(type_name: str, **properties: Any) -> list[str]:
 
 def test_every_type_has_its_schema_and_no_property_that_is_not_in_it() -> None:
     schemas = resource_schemas()
-    assert set(schemas) == set(RESOURCE_TYPES)
-    for name, kind in RESOURCE_TYPES.items():
+    assert set(RESOURCE_TYPES) - set(schemas) <= {"AWS::CDK::Metadata"}  # has none that is published
+    for name in schemas:
+        kind = RESOURCE_TYPES[name]
         assert kind.properties <= set(schemas[name]["properties"]), name
         assert set(schemas[name].get("required", ())) <= set(kind.required) | set(kind.properties), name
 
@@ -150,7 +151,7 @@ def test_what_cloudformation_takes_is_taken(type_name: str, properties: dict[str
 
 
 def test_a_property_that_aws_has_and_nightbus_does_not_is_refused_as_such() -> None:
-    with pytest.raises(AwsError, match="Property VpcConfig of AWS::Lambda::Function"):
+    with pytest.raises(AwsError, match="NotImplementedException: Property VpcConfig of resource F"):
         kind = RESOURCE_TYPES["AWS::Lambda::Function"]
         properties = {**FUNCTION, "VpcConfig": {"SubnetIds": []}}
         check_properties("F", kind.type_name, kind.properties - {"VpcConfig"}, properties)

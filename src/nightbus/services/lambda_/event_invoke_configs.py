@@ -6,14 +6,13 @@ from typing import Any
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
+from nightbus.aws.support import takes_invocation_records
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import not_found
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key, require_version
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
-
-_KINDS = (("lambda", "function:"), ("events", "event-bus/"), ("sqs", ""), ("sns", ""))
 
 
 async def put_function_event_invoke_config(
@@ -93,8 +92,7 @@ def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
         destination = (config.get(outcome) or {}).get("Destination")
         if not destination:
             continue
-        arn = Arn.parse(destination)
-        if not any(arn.service == service and arn.resource.startswith(kind) for service, kind in _KINDS):
+        if not takes_invocation_records(Arn.parse(destination)):
             raise not_supported("lambda", operation, f"the {outcome} destination {destination}")
         found[outcome] = {"Destination": destination}
     return found

@@ -7,6 +7,7 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.pagination import page
+from nightbus.aws.support import LOG_GROUP_CLASS
 from nightbus.messaging.log_streams import GROUP, STREAM, create_group, log_name, stream_key, stream_of
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_group
@@ -55,10 +56,10 @@ async def create_log_group(
     *,
     log_group_name: str,
     tags: dict[str, str] | None = None,
-    log_group_class: str = "STANDARD",
+    log_group_class: str = LOG_GROUP_CLASS,
     deletion_protection_enabled: bool = False,
 ) -> None:
-    if log_group_class != "STANDARD":
+    if log_group_class != LOG_GROUP_CLASS:
         raise not_supported("logs", "CreateLogGroup", f"logGroupClass {log_group_class}")
     if deletion_protection_enabled:
         raise not_supported("logs", "CreateLogGroup", "deletionProtectionEnabled")

@@ -11,6 +11,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.replies import Reply
+from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.services.context import Context, Handler
 from nightbus.services.s3.errors import malformed_xml
 from nightbus.services.s3.history import find_version
@@ -108,7 +109,7 @@ def check_encryption(value: Mapping[str, Any]) -> None:
     encrypts that disk, with either algorithm."""
     for rule in value.get("Rules", []):
         default = rule.get("ApplyServerSideEncryptionByDefault", {})
-        if default.get("SSEAlgorithm", "AES256") not in ("AES256", "aws:kms"):
+        if default.get("SSEAlgorithm", "AES256") not in BUCKET_ENCRYPTIONS:
             raise not_supported("s3", "PutBucketEncryption", default["SSEAlgorithm"])
 
 

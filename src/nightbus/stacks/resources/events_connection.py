@@ -22,6 +22,11 @@ class EventsConnection:
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"Name"})
 
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        given = properties.get("AuthParameters")
+        private = isinstance(given, Mapping) and given.get("ConnectivityParameters") is not None
+        return "AuthParameters.ConnectivityParameters" if private else None
+
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         given = properties.get("Name")
         return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)

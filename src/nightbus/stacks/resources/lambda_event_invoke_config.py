@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError
+from nightbus.aws.support import takes_invocation_records
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
 from nightbus.stacks.resources.values import chosen, whole_number
@@ -19,6 +21,14 @@ class LambdaEventInvokeConfig:
     properties = frozenset({*_SETTINGS, "FunctionName", "Qualifier"})
     required = frozenset({"FunctionName", "Qualifier"})
     replace_on = frozenset({"FunctionName", "Qualifier"})
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        config = properties.get("DestinationConfig")
+        for outcome, given in config.items() if isinstance(config, Mapping) else ():
+            destination = given.get("Destination") if isinstance(given, Mapping) else None
+            if isinstance(destination, str) and _is_elsewhere(destination):
+                return f"the {outcome} destination {destination}"
+        return None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return None
@@ -65,3 +75,11 @@ async def _put(request: Mapping[str, Any], ctx: ResourceContext) -> Resource:
 
 def _physical_id(request: Mapping[str, Any]) -> str:
     return f"{request['FunctionName']}|{request['Qualifier']}"
+
+
+def _is_elsewhere(destination: str) -> bool:
+    """What is no ARN is not judged here: the service has AWS's words for it."""
+    try:
+        return not takes_invocation_records(Arn.parse(destination))
+    except ValueError:
+        return False

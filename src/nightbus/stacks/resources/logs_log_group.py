@@ -7,6 +7,7 @@ from typing import Any
 
 from nightbus.aws.arn import arn
 from nightbus.aws.errors import AwsError
+from nightbus.aws.support import LOG_GROUP_CLASS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
@@ -21,6 +22,10 @@ class LogsLogGroup:
     properties = frozenset({"LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"})
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"LogGroupClass", "LogGroupName"})
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        kind = properties.get("LogGroupClass", LOG_GROUP_CLASS)
+        return f"LogGroupClass {kind}" if isinstance(kind, str) and kind != LOG_GROUP_CLASS else None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         given = properties.get("LogGroupName")

@@ -7,6 +7,7 @@ from typing import Any
 
 from nightbus.aws.arn import partition_of
 from nightbus.aws.errors import AwsError
+from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone, undone_on_failure
@@ -28,6 +29,18 @@ class S3Bucket:
     )  # fmt: skip
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"BucketName"})
+
+    def unsupported(self, properties: Mapping[str, Any]) -> str | None:
+        encryption = properties.get("BucketEncryption")
+        rules = (
+            encryption.get("ServerSideEncryptionConfiguration") if isinstance(encryption, Mapping) else None
+        )
+        for rule in rules if isinstance(rules, list) else ():
+            default = rule.get("ServerSideEncryptionByDefault") if isinstance(rule, Mapping) else None
+            algorithm = default.get("SSEAlgorithm") if isinstance(default, Mapping) else None
+            if isinstance(algorithm, str) and algorithm not in BUCKET_ENCRYPTIONS:
+                return f"SSEAlgorithm {algorithm}"
+        return None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         given = properties.get("BucketName")
