@@ -55,7 +55,7 @@ class Deduplication:
         self._forget_before(now - WINDOW_MS)
         while (sent := self._sent.get(key)) is not None:
             if sent.pending is None or await asyncio.shield(sent.pending):
-                return sent
+                return self._sent.get(key, sent)  # it may have got another number meanwhile
         return None
 
     def newest(self, key: str) -> Sent:
@@ -65,8 +65,17 @@ class Deduplication:
     def reserve(self, key: str, message_id: str, sequence: str, now: int) -> Append:
         """The change that belongs into the message's commit; then `settle`."""
         pending = asyncio.get_running_loop().create_future()
-        self._note(key, Sent(message_id, sequence, now, pending))
-        return Append(self._scope, self._log, now, orjson.dumps([key, message_id, sequence]))
+        sent = Sent(message_id, sequence, now, pending)
+        self._note(key, sent)
+        return self._entry(key, sent)
+
+    def number(self, key: str, sequence: str) -> Append:
+        """The change for a reserved key in place of the one before: its message gets another number."""
+        sent = self._sent[key] = self._sent[key]._replace(sequence=sequence)
+        return self._entry(key, sent)
+
+    def _entry(self, key: str, sent: Sent) -> Append:
+        return Append(self._scope, self._log, sent.time, orjson.dumps([key, sent.message_id, sent.sequence]))
 
     def settle(self, key: str, committed: bool) -> None:
         sent = self._sent[key]

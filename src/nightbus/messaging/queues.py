@@ -31,12 +31,29 @@ class Incoming(NamedTuple):
     trace: str = ""
 
 
+class _Numbered(NamedTuple):
+    """A FIFO queue's message: its place among the changes, right after its deduplication id, and that id."""
+
+    at: int
+    message: Message
+    window: Deduplication
+    key: str
+
+
 @dataclass(slots=True)
 class Sending:
     """What belongs into one commit. After it, or its failure, `settle`."""
 
     changes: list[Change] = field(default_factory=list)
     reserved: list[tuple[Deduplication, str]] = field(default_factory=list)
+    numbered: list[_Numbered] = field(default_factory=list)
+    first: int = 0  # how many sequence numbers were given when this got its first
+    taken: int = 0  # how many of them it got
+
+    def sequence(self, accepted: Accepted) -> str:
+        """The number under which the message was committed."""
+        numbers = {one.message.id: one.message.sequence for one in self.numbered}
+        return numbers.get(accepted.message_id, accepted.sequence)
 
     def settle(self, committed: bool) -> None:
         for deduplication, key in self.reserved:
@@ -113,6 +130,7 @@ class Queues:
         self._seen: dict[int, _Seen] = {}
         self._attempts = _ReceiveAttempts()
         self._sequence = 0
+        self._given = 0
 
     async def find(self, scope: Scope, name: str) -> Queue | None:
         queue = self._known.get((scope, name))
@@ -164,15 +182,21 @@ class Queues:
             group=incoming.group,
             trace=incoming.trace,
         )
-        if queue.fifo:
-            key = incoming.deduplication or content_key(incoming.body)
-            found = await self._reserve(sending, queue, replace(message, deduplication=key), now)
-            if isinstance(found, Accepted):
-                return found
-            message = found
         delay = queue.delay_ms if incoming.delay_ms is None else incoming.delay_ms
-        group = message.group if queue.fifo else ""
-        sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay, group))
+        if not queue.fifo:
+            sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay))
+            return Accepted(message.id, "")
+        key = incoming.deduplication or content_key(incoming.body)
+        message = replace(message, deduplication=key)
+        if queue.by_group:
+            key = f"{message.group}|{key}"
+        window = await self._window(queue, now)
+        found = await self.reserve(sending, window, key, message.id, now)
+        if isinstance(found, Accepted):
+            return found
+        message = replace(message, sequence=found)
+        sending.numbered.append(_Numbered(len(sending.changes), message, window, key))
+        sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay, message.group))
         return Accepted(message.id, message.sequence)
 
     async def ready(self, arn: str, now: int) -> None:
@@ -180,15 +204,6 @@ class Queues:
         queue = await self.find_arn(arn)
         if queue is not None and queue.fifo:
             await self._window(queue, now)
-
-    async def _reserve(
-        self, sending: Sending, queue: Queue, message: Message, now: int
-    ) -> Message | Accepted:
-        """The message with its sequence number, or how an earlier one with its deduplication id was answered."""
-        key = f"{message.group}|{message.deduplication}" if queue.by_group else message.deduplication
-        window = await self._window(queue, now)
-        found = await self.reserve(sending, window, key, message.id, now)
-        return found if isinstance(found, Accepted) else replace(message, sequence=found)
 
     async def reserve(
         self, sending: Sending, window: Deduplication, key: str, message_id: str, now: int
@@ -200,6 +215,9 @@ class Queues:
         found = await window.find(key, now)
         if found is not None:
             return Accepted(found.message_id, found.sequence)
+        if not sending.taken:
+            sending.first = self._given
+        sending.taken += 1
         sequence = self._next_sequence(now)
         sending.changes.append(window.reserve(key, message_id, sequence, now))
         sending.reserved.append((window, key))
@@ -215,10 +233,27 @@ class Queues:
 
     def _next_sequence(self, now: int) -> str:
         """Twenty digits that grow, as AWS's do; the time in them lets them grow over a restart as well."""
+        self._given += 1
         self._sequence = max(self._sequence + 1, now * _SEQUENCE_STEP)
         return f"{self._sequence:020d}"
 
+    def _number(self, sending: Sending) -> None:
+        """Number anew where others got numbers since: they may be committed already, and a FIFO queue's numbers grow
+        in the order of its messages. Nothing waits from here to the store's queue of commits."""
+        if self._given - sending.first == sending.taken:
+            return
+        now = self._clock.now_ms()
+        for place, (at, message, window, key) in enumerate(sending.numbered):
+            message = replace(message, sequence=self._next_sequence(now))
+            sending.numbered[place] = _Numbered(at, message, window, key)
+            enqueue = sending.changes[at]
+            assert isinstance(enqueue, Enqueue)
+            sending.changes[at - 1] = window.number(key, message.sequence)
+            sending.changes[at] = enqueue._replace(data=encode(message))
+
     async def commit(self, sending: Sending, *further: Change) -> None:
+        if sending.numbered:
+            self._number(sending)
         committed = False
         try:
             await self._store.commit(*sending.changes, *further)

@@ -78,6 +78,27 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     await made.store.close()
 
 
+async def test_numbers_grow_in_the_order_of_the_commits_whoever_was_planned_first(rig: Rig) -> None:
+    """A put of events waits for many things between its first message and its commit."""
+    queue, now = await rig.make(), rig.clock.now_ms()
+    slow = Sending()
+    first = await rig.queues.add(slow, queue, Incoming("planned first", {}, "g", "a"), "sender", now)
+    again = await rig.queues.add(slow, queue, Incoming("planned first", {}, "g", "a"), "sender", now)
+    waiting = asyncio.create_task(rig.send(queue, "planned first", key="a"))
+    await asyncio.sleep(0)
+    quick = await rig.send(queue, "committed first", key="b")
+    await rig.queues.commit(slow)
+    found = await rig.receive(queue)
+    assert [one.message.body for one in found] == ["committed first", "planned first"]
+    numbers = [one.message.sequence for one in found]
+    assert numbers == sorted(numbers) == [quick.sequence, slow.sequence(first)]
+    assert slow.sequence(again) == numbers[1]
+    assert await waiting == (first.message_id, numbers[1])  # the same message, by its number of now
+    assert (await rig.send(queue, "planned first", key="a")).sequence == numbers[1]
+    await rig.restart()
+    assert (await rig.send(queue, "planned first", key="a")).sequence == numbers[1]
+
+
 @pytest.mark.parametrize("restart", [False, True])
 async def test_an_id_is_remembered_for_five_minutes_and_no_longer(rig: Rig, restart: bool) -> None:
     queue = await rig.make()

@@ -59,7 +59,7 @@ async def send_message(
     accepted = await ctx.platform.queues.add(sending, queue, incoming, _sender(ctx), now)
     noted = sent(ctx.call, queue.arn, [accepted.message_id], now)
     await ctx.platform.queues.commit(sending, *noted)
-    return _answer(entry, incoming, accepted)
+    return _answer(entry, incoming, accepted.message_id, sending.sequence(accepted))
 
 
 async def send_message_batch(
@@ -73,7 +73,7 @@ async def send_message_batch(
         text = f"Batch requests cannot be longer than {_LARGEST_BATCH} bytes. You have sent {total} bytes."
         raise AwsError("BatchRequestTooLong", text)
     sending, now, sender = Sending(), ctx.now_ms(), _sender(ctx)
-    successful: list[dict[str, Any]] = []
+    taken: list[tuple[dict[str, Any], Incoming, Accepted]] = []
     failed: list[dict[str, Any]] = []
     try:
         for entry in entries:
@@ -83,12 +83,16 @@ async def send_message_batch(
                 failed.append(failed_entry(entry, error))
                 continue
             accepted = await ctx.platform.queues.add(sending, queue, incoming, sender, now)
-            successful.append({"Id": entry["Id"], **_answer(entry, incoming, accepted)})
+            taken.append((entry, incoming, accepted))
     except BaseException:
         sending.settle(False)
         raise
-    ids = [one["MessageId"] for one in successful]
+    ids = [accepted.message_id for _, _, accepted in taken]
     await ctx.platform.queues.commit(sending, *sent(ctx.call, queue.arn, ids, now))
+    successful = [
+        {"Id": entry["Id"], **_answer(entry, incoming, accepted.message_id, sending.sequence(accepted))}
+        for entry, incoming, accepted in taken
+    ]
     return outcome(successful, failed)
 
 
@@ -181,11 +185,11 @@ def _trace(system: Mapping[str, Mapping[str, Any]]) -> str:
     return str(value["StringValue"])
 
 
-def _answer(entry: Mapping[str, Any], incoming: Incoming, accepted: Accepted) -> dict[str, Any]:
+def _answer(entry: Mapping[str, Any], incoming: Incoming, message_id: str, sequence: str) -> dict[str, Any]:
     return {
-        "MessageId": accepted.message_id,
+        "MessageId": message_id,
         "MD5OfMessageBody": md5_of_body(incoming.body),
         "MD5OfMessageAttributes": md5_of_attributes(incoming.attributes),
         "MD5OfMessageSystemAttributes": md5_of_attributes(entry.get("MessageSystemAttributes") or {}),
-        "SequenceNumber": accepted.sequence or None,
+        "SequenceNumber": sequence or None,
     }
