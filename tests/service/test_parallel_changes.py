@@ -183,3 +183,13 @@ def test_of_many_who_create_the_same_one_does_and_the_others_hear_that_it_is_the
     template = json.dumps({"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}})
     made = refusals(stacks.create_stack, StackName=name, TemplateBody=template)
     assert made == ["", *["AlreadyExistsException"] * others]
+
+
+def test_of_many_who_subscribe_the_same_endpoint_all_get_one_subscription(client: Client, name: str) -> None:
+    sns = client("sns")
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    same = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": f"{QUEUE}1", "ReturnSubscriptionArn": True}
+    at_once(lambda n: sns.subscribe(**same))
+    (found,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=found["SubscriptionArn"])
+    assert sns.subscribe(**same)["SubscriptionArn"] != found["SubscriptionArn"]

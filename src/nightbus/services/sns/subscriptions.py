@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.aws.ids import new_hex, new_uuid
+from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import page
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.messaging.topic import (
@@ -31,7 +32,7 @@ from nightbus.services.sns.records import (
     topic_record,
 )
 from nightbus.services.sns.subscription_values import check_subscription_attribute
-from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, RequireRecord
 
 log = logging.getLogger("nightbus.sns")
 
@@ -91,13 +92,23 @@ async def _make(
         "principal": ctx.caller.arn,
         "owner": ctx.account,
     }
-    key = subscription_key(topic.key, new_uuid())
-    changes: list[Change] = [PutRecord(scope, SUBSCRIPTION, key, value, expect=0)]
+    key = subscription_key(topic.key, _next_id(topic, protocol, endpoint))
+    changes: list[Change] = [
+        PutRecord(scope, SUBSCRIPTION, key, value, expect=0),
+        RequireRecord(scope, TOPIC, topic.key, topic.revision),
+    ]
     if not confirmed:
         changes += _question(ctx, scope, key, protocol, now)
     await ctx.store.commit(*changes)
     ctx.platform.topics.changed(topic_of(scope, key))
     return Record(key, value, 1)
+
+
+def _next_id(topic: Record, protocol: str, endpoint: str) -> str:
+    """Two who subscribe the same endpoint at the same time get the same id, and so one subscription; who does it again
+    after an unsubscription gets another one."""
+    name = f"{topic.value['id']}|{topic.value['deleted']}|{protocol}|{endpoint}"
+    return str(uuid5(NAMESPACE_URL, name))
 
 
 async def _ask_again(ctx: Context, scope: Scope, record: Record) -> None:
