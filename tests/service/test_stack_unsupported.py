@@ -96,6 +96,34 @@ def test_a_runtime_that_nightbus_has_not_fails_the_change_set(cloudformation: An
     assert found["StatusReason"] == told
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("arn:aws:states:us-east-1:000000000000:stateMachine:m", "--forward states=URL"),
+        ("arn:aws:gamelift:us-east-1:000000000000:fleet/f", "fleet/f is not supported by Nightbus yet."),
+    ],
+)
+def test_a_target_that_the_node_cannot_reach_is_refused_before_anything_is_made(
+    cloudformation: Any, name: str, target: str, told: str
+) -> None:
+    rule = {
+        "Type": "AWS::Events::Rule",
+        "Properties": {
+            "EventPattern": {"source": ["a"]},
+            "Targets": [
+                {"Id": "t", "Arn": {"Fn::Sub": target}, "RoleArn": "arn:aws:iam::000000000000:role/r"}
+            ],
+        },
+    }
+    with pytest.raises(ClientError) as refused:
+        cloudformation.create_stack(StackName=name, TemplateBody=template({"Q": QUEUE, "R": rule}))
+    error = refused.value.response["Error"]
+    assert error["Code"] == "NotImplementedException"
+    assert told in error["Message"]
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.describe_stacks(StackName=name)
+
+
 def test_a_deletion_policy_follows_a_parameter(client: Client, cloudformation: Any, name: str) -> None:
     policy = {"Fn::If": ["Prod", "Retain", "Delete"]}
     groups = {

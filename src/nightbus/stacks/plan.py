@@ -6,7 +6,7 @@ and is called dynamic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
 _ATTRIBUTES = ("DeletionPolicy", "Metadata", "UpdateReplacePolicy")
+# Why a resource of this type with these properties cannot be made here, or None; what is not known yet is UNKNOWN.
+Refusal = Callable[[str, Mapping[str, Any]], AwsError | None]
 # Attributes of these endings stand as long as the physical resource does.
 _LASTING = ("Arn", "Id", "Name")
 
@@ -80,8 +82,12 @@ def plan(
     resources: Mapping[str, StackResource],
     types: Mapping[str, ResourceType],
     exports: Mapping[str, str],
+    refusal: Refusal = lambda type_name, properties: None,
 ) -> Plan:
-    """Raises AwsError when the deployment cannot be carried out: an unknown type, an unsupported property, …"""
+    """Raises AwsError when the deployment cannot be carried out: an unknown type, an unsupported property, …
+
+    `refusal`: what else the node that plans cannot do.
+    """
     standing = {name: one for name, one in resources.items() if _stands(one)}
     template = Template(new.processed)
     outlook = _Outlook(standing, exports)
@@ -90,7 +96,7 @@ def plan(
     chosen = wanted(template, held)
     _refuse_unsupported(chosen, types)
     _refuse_new_types(chosen, standing)
-    planner = _Planner(types, outlook, found, old, new, ShownValues(old, new))
+    planner = _Planner(types, outlook, found, old, new, ShownValues(old, new), refusal)
     changes: list[dict[str, Any]] = []
     for name in order(dependencies(template.resources, chosen, held)):
         changes += planner.change(name, chosen[name])
@@ -140,6 +146,7 @@ class _Planner:
     old: Deployment | None
     new: Deployment
     shown: ShownValues
+    refusal: Refusal
 
     def change(self, name: str, declared: Mapping[str, Any]) -> list[dict[str, Any]]:
         """No change or one."""
@@ -178,6 +185,9 @@ class _Planner:
         refused = kind.unsupported(properties) if isinstance(kind, JudgesValues) else None
         if refused is not None:
             raise unsupported(f"{refused} of resource {name} ({kind.type_name})")
+        problem = self.refusal(kind.type_name, properties)
+        if problem is not None:
+            raise problem
         return properties
 
     def _details(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from nightbus.services.cloudformation.beginning import records
+from nightbus.services.cloudformation.rule_targets import refusal
 from nightbus.services.context import Context
 from nightbus.stacks.plan import Plan, plan
 from nightbus.stacks.proposal import Proposal, process
@@ -18,7 +21,8 @@ async def planned(
     found = records(ctx)
     resources = await found.resources(stack)
     exports = {name: entry["value"] for name, entry in (await found.exports()).items()}
-    changes = plan(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports)
+    judge = partial(refusal, forwards=ctx.platform.forwards)
+    changes = plan(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports, judge)
     deployment.imports = changes.imports
     return deployment, changes
 

@@ -11,8 +11,7 @@ from nightbus.aws.errors import AwsError, not_supported, validation_error
 from nightbus.aws.pagination import page
 from nightbus.bus.transform import CHOICES, validate_target_input
 from nightbus.delivery.forwarding.kinds import kind_of, parameters_of
-from nightbus.delivery.forwarding.settings import missing
-from nightbus.delivery.targets import target_of
+from nightbus.delivery.reachable import unreachable
 from nightbus.services.context import Context
 from nightbus.services.events.managed_rules import check_not_managed
 from nightbus.services.events.names import bus_name, bus_place, find_bus, invalid_token
@@ -92,12 +91,13 @@ def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
             f"Input, InputPath and InputTransformer are not available for target {target['Id']}: "
             "it is an event bus of a different account."
         )
-    if target_of(target["Arn"]) is None:
-        raise not_supported("events", "PutTargets", f"target {target['Arn']}")
+    refused = unreachable(target["Arn"], ctx.platform.forwards)
+    if refused is not None:
+        raise refused
     dead = (target.get("DeadLetterConfig") or {}).get("Arn")
     if dead:
         check_dead_letter_queue(dead, ctx.scope)
-    _check_elsewhere(ctx, target)
+    _check_role(target)
     _check_api_destination(target)
     check_parameters(target)
     ignored = sorted(set(target) - _HONOURED - parameters_of(target) - _of_api_destination(target))
@@ -106,15 +106,10 @@ def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
     return None
 
 
-def _check_elsewhere(ctx: Context, target: Mapping[str, Any]) -> None:
-    """Raises AwsError where a target of a service that is not part of Nightbus cannot be reached."""
+def _check_role(target: Mapping[str, Any]) -> None:
+    """Raises AwsError where a target of a service that is not part of Nightbus lacks the role that it must have."""
     kind = kind_of(target["Arn"])
-    if kind is None:
-        return
-    forwards = ctx.platform.forwards
-    if kind.setting not in forwards:
-        raise AwsError("NotImplementedException", missing(target["Arn"], kind.setting, forwards), 501)
-    if kind.role and not target.get("RoleArn"):
+    if kind is not None and kind.role and not target.get("RoleArn"):
         raise validation_error(f"RoleArn is required for target {target['Arn']}.")
 
 

@@ -1,0 +1,20 @@
+"""Can this node deliver to a rule's target at all? Asked when a target is put, and when a stack is planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nightbus.aws.errors import AwsError, unsupported
+from nightbus.delivery.forwarding.kinds import kind_of
+from nightbus.delivery.forwarding.settings import missing
+from nightbus.delivery.targets import target_of
+
+
+def unreachable(arn: str, forwards: Mapping[str, str]) -> AwsError | None:
+    """Why not, or None. `arn` is one; `forwards`: where the services are that are not part of Nightbus."""
+    if target_of(arn) is None:
+        return unsupported(f"The target {arn}")
+    kind = kind_of(arn)
+    if kind is not None and kind.setting not in forwards:
+        return AwsError("NotImplementedException", missing(arn, kind.setting, forwards), 501)
+    return None
