@@ -7,6 +7,7 @@ queued. Each bus's rules are read once and held parsed; `rule_changed` reads one
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.ids import new_uuid
+from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index import RuleIndex
 from nightbus.bus.json_text import parse_json
@@ -72,7 +74,7 @@ class _Bus:
     """One bus's rules and archives, ready to match."""
 
     def __init__(self, scope: Scope, name: str) -> None:
-        self._scope = scope
+        self.scope = scope
         self.name = name
         self.history = history_log(name)
         self.index = RuleIndex()
@@ -113,7 +115,7 @@ class _Bus:
         return lambda text: [name for name in audience.rules if self.targets.get(name)]
 
     def _targets(self, rule: Rule) -> list[_Target]:
-        arn = rule_arn(self._scope, rule.bus, rule.name)
+        arn = rule_arn(self.scope, rule.bus, rule.name)
         return [_target(rule.name, arn, target) for target in rule.targets]
 
     def _add(self, name: str, pattern: str) -> None:
@@ -173,6 +175,10 @@ class Router:
         finally:
             self._backlog.admitted(count)
 
+    def steady(self, bus: _Bus) -> asyncio.Lock:
+        """Held while somebody reads the rules of the bus beside the loop: no rule is put or deleted meanwhile."""
+        return self._lock((bus.scope, bus.name))
+
     async def bus(self, scope: Scope, name: str) -> _Bus:
         return self._rules.get((scope, name)) or await self._load(scope, name)
 
@@ -219,6 +225,7 @@ class _Planned:
         self._history = HistoryWriter()
         self._plain: dict[_Target, PlainSending | None] = {}  # a queue that is not known at first stays so
         self._logs: dict[tuple[Scope, str], BusLog] = {}
+        self._inputs: dict[tuple[_Target, bytes], bytes] = {}  # of long events, made in a thread
         self._time = 0
         self._request_id = ""
         self._sender = ""
@@ -235,7 +242,11 @@ class _Planned:
     async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
         target = await self._router.buses.find(scope, bus)
         caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
-        if not target.exists or not (target.is_open_to(caller) or _may_put(target, caller, event)):
+        if not target.exists:
+            return False
+        if not target.is_open_to(caller) and not await aside(
+            len(event.text), _may_put, target, caller, event
+        ):
             return False
         await self._events(target, [event], matched.trace, self._placing_no_further)
         return True
@@ -258,7 +269,10 @@ class _Planned:
             text = event.text
             placed: list[bytes] = []
             # Rules may change while something is waited for below; this event goes by those of now.
-            matched = [targets[rule] for rule in match(text)]
+            if len(text) <= LONG_TEXT:
+                matched = [targets[rule] for rule in match(text)]
+            else:
+                matched = await self._match_long(bus, match, text)
             ids: Mapping[_Target, str] = {}
             # An event of AWS's own (nobody sent it, and it is for all) is logged only where a rule matches it.
             if told is not None and (matched or self._sender or audience is not None):
@@ -282,6 +296,19 @@ class _Planned:
                             )
                             told.delivered_at_once(delivery, done)
             lines += (text, placed_line(placed))
+
+    async def _match_long(
+        self, bus: _Bus, match: Callable[[bytes], Sequence[str]], text: bytes
+    ) -> list[list[_Target]]:
+        """The targets of the rules that match, and the inputs that these make of the event, found in a thread while the
+        bus's rules stand still."""
+        async with self._router.steady(bus):
+            names = await asyncio.to_thread(match, text)
+            matched = [bus.targets[name] for name in names]
+            for target in itertools.chain.from_iterable(matched):
+                if not target.whole:
+                    self._inputs[target, text] = await asyncio.to_thread(self._render, target, text)
+        return matched
 
     def _log(self, bus: Bus) -> BusLog | None:
         if bus.level is None:
@@ -340,7 +367,10 @@ class _Planned:
         self._sending.changes.append(Append(matched.scope, log, self._time, entry, matched.event_id))
 
     def _matched(self, scope: Scope, bus: _Bus, event: Event, target: _Target, trace: str) -> Matched:
-        given = event.text if target.whole else self._render(target, event.text)
+        if target.whole:
+            given = event.text
+        else:
+            given = self._inputs.get((target, event.text)) or self._render(target, event.text)
         return Matched(
             scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, given,
             target.whole, trace,

@@ -10,6 +10,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from nightbus.aws.calls import Call, Operations, Scope
@@ -82,7 +83,11 @@ class Gateway:
                 response = await self._respond(scope, request, body, request_id, allowed_origin)
         except ClientGone:
             return
-        await _send(send, response, scope["method"] == "HEAD", close=not body.finished)
+        head_only = scope["method"] == "HEAD"
+        if isinstance(response.body, bytes) or head_only or not body.finished:
+            await _send(send, response, head_only, close=not body.finished)
+        else:
+            await _send_while_client_reads(send, response, body)
 
     async def refuse(self, scope: AsgiScope, send: Send, error: AwsError) -> None:
         """Answer an error in the protocol that the request's headers speak, its body unread."""
@@ -285,6 +290,27 @@ async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> 
     async for chunk in body:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_while_client_reads(send: Send, response: WireResponse, body: _Body) -> None:
+    """Stops reading what is sent when the client closes the connection; uvicorn would drop the rest unsaid."""
+    gone = asyncio.create_task(body.closed())
+    source = response.body
+    assert not isinstance(source, bytes)
+
+    async def until_gone() -> AsyncIterator[bytes]:
+        async for chunk in source:
+            if gone.done():
+                return
+            yield chunk
+
+    try:
+        await _send(send, replace(response, body=until_gone()), head=False, close=False)
+    finally:
+        gone.cancel()
+        close = getattr(source, "aclose", None)
+        if close is not None:
+            await close()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -154,8 +155,12 @@ def filtered_attributes(attributes: Attributes) -> dict[str, Any]:
     return seen
 
 
+@functools.lru_cache(maxsize=2)
 def parsed_body(body: str) -> dict[str, Any] | None:
-    """What a filter policy on the body sees; None for what is no JSON object, which no policy lets through."""
+    """What a filter policy on the body sees; None for what is no JSON object, which no policy lets through.
+
+    The last ones are kept, for all subscriptions of a topic; they belong to everybody and are not changed.
+    """
     try:
         value = parse_json(body)
     except ValueError:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, API_Subscribe.h
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,9 +71,16 @@ class Subscription:
         if self.pattern is None:
             return True
         if self.by_body:
-            body = parsed_body(notification.body_for(self.protocol))
-            return body is not None and matches(self.pattern, body)
+            return body_fits(self.pattern, notification.body_for(self.protocol))
         return matches(self.pattern, filtered_attributes(notification.attributes))
+
+
+@functools.lru_cache(maxsize=32)
+def body_fits(pattern: Pattern, body: str) -> bool:
+    """Whether a filter policy on the body lets it through. The last answers are kept: for a long body the question is
+    asked in a thread before it is asked in a commit."""
+    parsed = parsed_body(body)
+    return parsed is not None and matches(pattern, parsed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,16 @@ from dataclasses import replace
 
 import orjson
 
+from nightbus.aws.threads import aside
 from nightbus.messaging.deduplication import Deduplication
-from nightbus.messaging.notification import UNSIGNED, Notification, Signature, envelope, signed_text
+from nightbus.messaging.notification import (
+    UNSIGNED,
+    Notification,
+    Signature,
+    envelope,
+    parsed_body,
+    signed_text,
+)
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queues import Accepted, Incoming, Queues, Sending
 from nightbus.messaging.signing import Signer
@@ -82,6 +90,10 @@ class Topics:
 
     async def prepare(self, topic: Topic, notification: Notification) -> Signature:
         """All that is waited for, before `add`: what a FIFO topic numbers is committed in the order of its numbers."""
+        for subscription in topic.subscriptions:
+            if subscription.by_body and subscription.pattern is not None:
+                body = notification.body_for(subscription.protocol)
+                await aside(len(body), parsed_body, body)  # so that the filters find it parsed
         queues = [one for one in topic.subscriptions if one.protocol == "sqs"]
         if topic.fifo:
             await self._window(topic, notification.time)

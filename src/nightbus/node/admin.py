@@ -62,6 +62,7 @@ class Application:
             "status": self._status,
             "explain": self._explain,
             "trace": self._trace,
+            "holds": self._holds,
         }
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -133,6 +134,15 @@ class Application:
 
     async def _health(self, query: dict[str, str]) -> dict[str, Any]:
         return {"status": "ok", "version": __version__, "services": sorted(SERVICES)}
+
+    async def _holds(self, query: dict[str, str]) -> dict[str, Any]:
+        """The longest time that the event loop was held since the last question, where that is measured."""
+        holds = self._node.holds
+        if holds is None:
+            raise AwsError("NotFound", "Nothing is measured; set NIGHTBUS_MEASURE_HOLDS.", 404)
+        longest = holds.longest_ms
+        holds.reset()
+        return {"longest_ms": longest}
 
     async def _status(self, query: dict[str, str]) -> dict[str, Any]:
         node, store = self._node, self._node.store

@@ -33,6 +33,7 @@ from nightbus.messaging.http import HttpClient
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
+from nightbus.node import loop_holds
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX
 from nightbus.services import SERVICES
@@ -70,6 +71,7 @@ class Node:
         self.clock = SystemClock()
         self.started_ms = self.clock.now_ms()
         self._tasks: list[asyncio.Task[None]] = []
+        self.holds: loop_holds.LoopHolds | None = None
         self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
 
     async def start(self) -> None:
@@ -118,6 +120,9 @@ class Node:
 
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""
+        if loop_holds.wanted():
+            self.holds = loop_holds.LoopHolds()
+            self._spawn("measurement of the loop", self.holds.run())
         self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
         self._spawn("stack recovery", self._lasting("stack recovery", self.stacks.recover))
         for package in SERVICES.values():

@@ -16,6 +16,7 @@ from nightbus.store.interface import Item
 
 Place = tuple[int, int]  # (due, id)
 FIRST: Place = (-(2**63), -1)
+_MOST_MOVED = 1_000  # first items of groups that become due at one moment are looked at by so many at a time
 
 
 class Row(NamedTuple):
@@ -162,33 +163,47 @@ class ByDue:
 class ByGroup:
     """Offered by id; while items of a group are leased, no other lease gets one of that group."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, groups: dict[str, list[Place]] | None = None, now: int = 0) -> None:
+        """`groups` is what `groups_of` gives, where it was read beforehand, in a thread; `now` is UTC ms."""
         self._rows = rows
         self.leases = Leases()
         self._free: dict[str, list[Place]] = {}  # per group a heap of (id, due)
         self._leased: dict[str, int] = {}  # per locked group how many of it are leased
-        self._heads: list[tuple[int, str]] = []  # a heap of the groups' first ids; some are out of date
+        # Heaps of the first items of groups that nobody has; some are out of date, and are passed over in their turn.
+        self._heads: list[tuple[int, str]] = []  # by id: those that were due when they were looked at
+        self._later: list[
+            tuple[int, int, str]
+        ] = []  # by due time, then id: those that were not looked at since
         self._read_to = -1
-        for item, due, group in rows.all():
-            self.added(item, due, group)
-            self._read_to = item
+        for group, places in groups_of(rows).items() if groups is None else groups.items():
+            self._free[group] = places  # in order of id, and so a heap
+            head, due = places[0]
+            if due <= now:
+                self._heads.append((head, group))
+            else:
+                self._later.append((due, head, group))
+            self._read_to = max(self._read_to, places[-1][0])
+        heapq.heapify(self._heads)
+        heapq.heapify(self._later)
 
     def take(self, limit: int, now: int, lease_ms: int) -> list[Item]:
         for item, held in self.leases.expired(now):
             self._free_again(item, held.due, held.group)
+        for _ in range(max(limit, _MOST_MOVED)):
+            if not self._later or self._later[0][0] > now:
+                break
+            _, head, group = heapq.heappop(self._later)
+            heapq.heappush(self._heads, (head, group))
         taken: list[Item] = []
-        not_due: list[tuple[int, str]] = []
         while self._heads and len(taken) < limit:
             head, group = heapq.heappop(self._heads)
             free = self._free.get(group)
             if not free or group in self._leased or free[0][0] != head:
                 continue
-            if free[0][1] > now:
-                not_due.append((head, group))
+            if free[0][1] > now:  # the clock was set back
+                heapq.heappush(self._later, (free[0][1], head, group))
                 continue
             self._take_group(group, free, limit, now, lease_ms, taken)
-        for waiting in not_due:
-            heapq.heappush(self._heads, waiting)
         return taken
 
     def _take_group(
@@ -204,15 +219,27 @@ class ByGroup:
             self._offer(group)
 
     def next_time(self) -> int | None:
-        times = [free[0][1] for group, free in self._free.items() if free and group not in self._leased]
-        end = self.leases.next_end()
-        return min(times if end is None else [*times, end], default=None)
+        end, due = self.leases.next_end(), self._next_due()
+        return due if end is None else end if due is None else min(end, due)
+
+    def _next_due(self) -> int | None:
+        """Of the first items of the groups that nobody has: when the first one is due."""
+        while self._later:
+            due, head, group = self._later[0]
+            free = self._free.get(group)
+            if free and group not in self._leased and free[0] == (head, due):
+                break
+            heapq.heappop(self._later)
+        times = [self._later[0][0]] if self._later else []
+        times += [self._free[group][0][1] for _, group in self._heads[:1] if self._free.get(group)]
+        return min(times, default=None)
 
     def added(self, item: int, due: int, group: str) -> None:
         if item <= self._read_to:
             return
-        heapq.heappush(self._free.setdefault(group, []), (item, due))
-        if group not in self._leased:
+        free = self._free.setdefault(group, [])
+        heapq.heappush(free, (item, due))
+        if group not in self._leased and free[0][0] == item:
             self._offer(group)
 
     def done(self, item: int) -> None:
@@ -240,9 +267,22 @@ class ByGroup:
     def _offer(self, group: str) -> None:
         free = self._free.get(group)
         if free:
-            heapq.heappush(self._heads, (free[0][0], group))
+            head, due = free[0]
+            heapq.heappush(self._later, (due, head, group))
         else:
             self._free.pop(group, None)
+
+
+def groups_of(rows: Rows) -> dict[str, list[Place]]:
+    """(id, due) of every row, in order of id, by group."""
+    found: dict[str, list[Place]] = {}
+    for item, due, group in rows.all():
+        places = found.get(group)
+        if places is None:
+            found[group] = [(item, due)]
+        else:
+            places.append((item, due))
+    return found
 
 
 Order = ByDue | ByGroup

@@ -24,7 +24,7 @@ from nightbus.store.interface import (
     TrimQueue,
 )
 from nightbus.store.names import look_up
-from nightbus.store.offers import ByDue, ByGroup, Order, Place, Row
+from nightbus.store.offers import ByDue, ByGroup, Order, Place, Row, groups_of
 from nightbus.store.reads import count_due
 
 QueueName = tuple[Scope, str]
@@ -98,6 +98,7 @@ class Queues:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._untaken: dict[QueueName, _Untaken] = {}
+        self._ahead: dict[QueueName, list[tuple[int, int, str]]] = {}  # of queues whose order is being read
         self._orders: dict[QueueName, Order] = {}
         self._queue_of: dict[int, QueueName] = {}  # of what is leased
         self._waiting: dict[QueueName, _Waiting] = {}
@@ -120,6 +121,30 @@ class Queues:
             if untaken is not None:
                 untaken.taken(item)
         return items, None if items else order.next_time()
+
+    def is_ordered(self, name: QueueName) -> bool:
+        """Whether the order of its items is known, so that a lease is quick."""
+        return name in self._orders
+
+    def read_ahead(self, name: QueueName) -> list[tuple[int, int, str]]:
+        """The list that collects what is enqueued from now on, until `order_by_group`."""
+        return self._ahead.setdefault(name, [])
+
+    def read_order(self, reader: sqlite3.Connection, name: QueueName, now: int) -> ByGroup | None:
+        """The items of a queue by group; None where there is no such queue yet. Blocks, on the thread of `reader`."""
+        number = look_up(reader, name[0], "queue", name[1])
+        if number is None:
+            return None
+        return ByGroup(QueueRows(self._connection, number), groups_of(QueueRows(reader, number)), now)
+
+    def order_by_group(self, name: QueueName, order: ByGroup | None) -> None:
+        """`order` was read since `read_ahead`; None where it could not be."""
+        ahead = self._ahead.pop(name, [])
+        if order is None or name in self._orders:
+            return
+        self._orders[name] = order
+        for item, due, group in ahead:
+            order.added(item, due, group)
 
     def untaken(self, name: QueueName, now: int) -> int:
         """How many items are due and were never leased since the store was opened."""
@@ -190,6 +215,8 @@ class Queues:
         order = self._orders.get(name)
         if order is not None:
             order.added(item, change.due, change.group)
+        elif name in self._ahead:
+            self._ahead[name].append((item, change.due, change.group))
         waiting = self._waiting.get(name)
         if waiting is not None:
             waiting.wake()

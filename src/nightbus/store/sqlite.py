@@ -52,6 +52,7 @@ class SqliteStore:
         self._background = ThreadPoolExecutor(2, "nightbus-store-background")
         self._blobs = BlobFolder(folder / "blobs", durable)
         self._queues = Queues(self._loop_reader)
+        self._ordering: dict[QueueName, asyncio.Future[None]] = {}
         self._closed = False
         checkpoints = Checkpoints(self._writing, self._background, self._checkpoint)
         self._writer = Writer(
@@ -125,6 +126,8 @@ class SqliteStore:
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0, by_group: bool = False
     ) -> builtins.list[Item]:
         name = (scope, queue)
+        if by_group and not self._queues.is_ordered(name):
+            await self._order_by_group(name)
         found, next_time = self._take(name, limit, lease_ms, by_group)
         if found or wait <= 0:
             return found
@@ -142,6 +145,22 @@ class SqliteStore:
             finally:
                 woken.cancel()
         return []
+
+    async def _order_by_group(self, name: QueueName) -> None:
+        """Read the items of a queue that is leased by group, once, on the reader's thread: there may be many."""
+        reading = self._ordering.get(name)
+        if reading is None:
+            reading = self._ordering[name] = asyncio.ensure_future(self._read_groups(name))
+            reading.add_done_callback(lambda _: self._ordering.pop(name, None))
+        await asyncio.shield(reading)
+
+    async def _read_groups(self, name: QueueName) -> None:
+        self._queues.read_ahead(name)
+        order = None
+        try:
+            order = await self._in_reader(self._queues.read_order, name, self._clock.now_ms())
+        finally:
+            self._queues.order_by_group(name, order)
 
     def _take(
         self, name: QueueName, limit: int, lease_ms: int, by_group: bool

@@ -12,6 +12,7 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_event_id
+from nightbus.aws.threads import aside
 from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.transform import CHOICES
@@ -63,7 +64,7 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     if isinstance(text, Problem):
         return Failed(text.code, text.message, True)
     if not bus.is_open_to(caller):
-        event = parse_json(text.decode())
+        event = await aside(len(text), parse_json, text.decode())
         refusal = bus.refusal(caller, event["source"], event["detail-type"])
         if refusal:
             return Failed("AccessDeniedException", refusal, True)
@@ -82,13 +83,13 @@ async def _text(delivery: Delivery, ctx: TargetContext, event_id: str) -> Proble
     """The event under its id on the other bus."""
     if all(delivery.target.get(choice) is None for choice in CHOICES):
         return with_id(delivery.input, delivery.event_id, event_id)
-    made = parse_json(delivery.input.decode())
+    made = await aside(len(delivery.input), parse_json, delivery.input.decode())
     if not isinstance(made, dict) or not all(
         isinstance(made.get(one), kind) for one, kind in _NEEDED.items()
     ):
         return _NO_EVENT
     found = await find_event(ctx.store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time)
-    if found is not None and parse_json(found.text.decode()) == made:
+    if found is not None and await aside(len(found.text), parse_json, found.text.decode()) == made:
         return with_id(found.text, delivery.event_id, event_id)
     entry = {
         "Source": made["source"],
@@ -102,4 +103,4 @@ async def _text(delivery: Delivery, ctx: TargetContext, event_id: str) -> Proble
         return _NO_EVENT
     # Made on the rule's side, whose account and region the envelope then names.
     now = datetime.fromtimestamp(ctx.clock.now_ms() / 1000, UTC)
-    return EnvelopeWriter(*delivery.scope, now).write(entry, event_id)
+    return await aside(len(delivery.input), EnvelopeWriter(*delivery.scope, now).write, entry, event_id)

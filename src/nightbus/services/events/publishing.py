@@ -10,6 +10,7 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
 from nightbus.aws.ids import new_event_ids
+from nightbus.aws.threads import aside
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.delivery.buses import Bus
@@ -30,7 +31,8 @@ async def put_events(
     if endpoint_id is not None:
         ctx, entries, copies = await at_endpoint(ctx, endpoint_id, entries)
     buses = {name: await _bus(ctx, name) for name in {entry.get("EventBusName") for entry in entries}}
-    results, batches = _accept(ctx, entries, buses)
+    size = sum(len(entry.get("Detail") or "") for entry in entries)
+    results, batches = await aside(size, _accept, ctx, entries, buses)
     if copies is not None:
         batches += [_copy(batch, copies) for batch in batches]
     return await commit(ctx, results, batches)

@@ -1,0 +1,144 @@
+"""No request within AWS's limits holds the event loop: what the loop's thread computes at a time stays short.
+
+The bound is that of the thread's own CPU time in one round of the loop.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from nodes import RunningNode
+
+LONGEST_MS = 50.0
+LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[RunningNode]:
+    running = RunningNode(environ={"NIGHTBUS_MEASURE_HOLDS": "1", "NIGHTBUS_QUOTAS": "1"})
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture
+def longest(measured: RunningNode) -> Callable[[], float]:
+    def asked() -> float:
+        with urllib.request.urlopen(f"{measured.endpoint}/_nightbus/holds", timeout=30) as reply:
+            return float(json.load(reply)["longest_ms"])
+
+    asked()
+    return asked
+
+
+def put(events: Any, detail: dict[str, Any]) -> None:
+    entry = {"Source": "big", "DetailType": "d", "Detail": json.dumps(detail)}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+
+DETAILS = {
+    "one long text": {"a": "ab" * (LIMIT // 2 - 200)},
+    "a text that nearly fits": {"a": "a" * (LIMIT - 200)},
+    "many fields": {f"key{n}": n for n in range(55_000)},
+    "many arrays": {"a": [[1]] * 190_000},
+    "exact numbers": {"a": [1] * 200_000 + [1.5] * 40_000},
+    "escapes": {"a": ['\n"'] * 120_000},
+}
+
+
+@pytest.mark.parametrize("detail", DETAILS.values(), ids=DETAILS)
+def test_an_event_of_a_megabyte(
+    measured: RunningNode, longest: Callable[[], float], detail: dict[str, Any]
+) -> None:
+    """Against 30 rules with wildcards, AWS's quota, and one that makes another input of the event."""
+    events, sqs = measured.client("events"), measured.client("sqs")
+    queue = sqs.create_queue(QueueName="big")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for n in range(30):
+        pattern = {"detail": {"a": [{"wildcard": f"*{'a' * (n % 7)}b{n}*c*"}]}}
+        events.put_rule(Name=f"wild{n}", EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=f"wild{n}", Targets=[{"Id": "t", "Arn": arn}])
+    events.put_rule(
+        Name="made", EventPattern='{"source": ["big"], "detail": {"a": [{"anything-but": ["x"]}]}}'
+    )
+    transformer = {"InputPathsMap": {"d": "$.source"}, "InputTemplate": '{"made": <d>}'}
+    events.put_targets(Rule="made", Targets=[{"Id": "t", "Arn": arn, "InputTransformer": transformer}])
+    longest()
+    put(events, detail)
+    held = longest()
+    assert held < LONGEST_MS
+
+
+def test_trying_a_pattern_on_a_megabyte(measured: RunningNode, longest: Callable[[], float]) -> None:
+    event = {
+        "id": "1",
+        "account": "0",
+        "source": "s",
+        "time": "2026-01-01T00:00:00Z",
+        "region": "r",
+        "detail-type": "d",
+        "detail": {"a": [[1]] * 150_000},
+    }
+    measured.client("events").test_event_pattern(
+        EventPattern='{"detail": {"a": [{"wildcard": "*x*"}]}}', Event=json.dumps(event)
+    )
+    assert longest() < LONGEST_MS
+
+
+def test_a_fifo_queue_of_many_messages(measured: RunningNode, longest: Callable[[], float]) -> None:
+    """Their order is read before the first receive; none of the groups is due in the second part."""
+    sqs = measured.client("sqs")
+    url = sqs.create_queue(
+        QueueName=f"{uuid4().hex}.fifo", Attributes={"FifoQueue": "true", "DelaySeconds": "900"}
+    )["QueueUrl"]
+    for part in range(150):
+        entries = [
+            {
+                "Id": str(n),
+                "MessageBody": "x",
+                "MessageGroupId": f"g{part}-{n}",
+                "MessageDeduplicationId": f"{part}-{n}",
+            }
+            for n in range(10)
+        ]
+        sqs.send_message_batch(QueueUrl=url, Entries=entries)
+    longest()
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    assert longest() < LONGEST_MS
+    for _ in range(5):
+        assert "Messages" not in sqs.receive_message(QueueUrl=url)
+    assert longest() < LONGEST_MS
+
+
+def test_a_download_that_is_broken_off_is_not_read_to_its_end(
+    measured: RunningNode, longest: Callable[[], float]
+) -> None:
+    s3 = measured.client("s3")
+    s3.create_bucket(Bucket="large")
+    s3.put_object(Bucket="large", Key="a", Body=b"x" * 30_000_000)
+    link = s3.generate_presigned_url("get_object", {"Bucket": "large", "Key": "a"})
+    for _ in range(3):
+        connection = http.client.HTTPConnection("127.0.0.1", measured.port, timeout=30)
+        connection.request("GET", link.removeprefix(measured.endpoint))
+        assert connection.getresponse().read(1000) == b"x" * 1000
+        connection.close()
+    assert s3.head_object(Bucket="large", Key="a")["ContentLength"] == 30_000_000
+    assert longest() < LONGEST_MS
+
+
+def test_a_long_message_and_a_filter_policy(measured: RunningNode, longest: Callable[[], float]) -> None:
+    sqs, sns = measured.client("sqs"), measured.client("sns")
+    topic = sns.create_topic(Name="filtered")["TopicArn"]
+    queue = sqs.create_queue(QueueName="filtered")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {"FilterPolicy": json.dumps({"a": [{"suffix": "99"}]}), "FilterPolicyScope": "MessageBody"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=policy)
+    longest()
+    sns.publish(TopicArn=topic, Message=json.dumps({"a": [str(n) for n in range(25_000)]}))
+    assert longest() < LONGEST_MS
