@@ -72,6 +72,8 @@ def send(node: Any) -> Iterator[Callable[..., tuple[int, str]]]:
         ("POST", "/", b"\xff\xfe", target("AWSEvents.PutEvents"), 400, "SerializationException"),
         ("POST", "/", b"Action=Nothing&Version=2010-05-15", signed("cloudformation", **FORM), 400, "InvalidAction"),
         ("POST", "/", b"Version=2010-05-15", signed("cloudformation", **FORM), 400, "MissingAction"),
+        ("POST", "/", b"a=&" * 30_000, signed("cloudformation", **FORM), 400, "MalformedQueryString"),
+        ("GET", "/?" + "a=&" * 21_000, b"", signed("sqs"), 400, "MalformedQueryString"),
         ("POST", "/", b"Action=GetRole&Version=2010-05-08", signed("iam", **FORM), 400, "Value null at 'roleName'"),
         ("POST", "/", b"Action=GetRole&RoleName=%FF", signed("iam", **FORM), 400, "ValidationError"),
         ("POST", "/", b"Action=AssumeRole&DurationSeconds=x", signed("sts", **FORM), 400, "Error"),

@@ -7,6 +7,7 @@ none of them as a traceback.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -17,6 +18,7 @@ from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.aws.replies import Reply
+from nightbus.aws.threads import LONG_TEXT
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
 from nightbus.gateway.catalogue import Catalogue
@@ -27,7 +29,7 @@ from nightbus.gateway.presigned import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
 from nightbus.gateway.request import Credential, WireRequest, parse_query
 from nightbus.gateway.response import WireResponse
-from nightbus.gateway.routing import Route, Routes, Unroutable
+from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
 from nightbus.gateway.unsigned import check_credentials
 from nightbus.gateway.uploads import upload
 from nightbus.identity.credentials import DEFAULT_ACCOUNT, CredentialIssuer
@@ -75,7 +77,13 @@ class Gateway:
             return
         request_id = new_request_id()
         body = _Body(receive)
-        request = _request(scope)
+        try:
+            request = _request(scope)
+        except ValueError:
+            too_many = AwsError("MalformedQueryString", "The query string is malformed.")
+            response = _error("query", None, too_many, request_id)
+            await _send(send, response, scope["method"] == "HEAD", close=True)
+            return
         try:
             if request.method == "OPTIONS":
                 response = await self._preflight(request, allowed_origin, request_id)
@@ -139,6 +147,9 @@ class Gateway:
         signed_for = request.authorization.service
         if signed_for not in ("s3", "") or "x-amz-target" in request.headers:
             await _read_whole(request, body, routes)
+            if request.content_type == FORM and len(request.body) > LONG_TEXT:
+                with contextlib.suppress(ValueError):  # which `find` meets again
+                    await asyncio.to_thread(request.form)
             return routes.find(request)
         if request.content_type == "application/x-www-form-urlencoded" and not signed_for:
             await _read_whole(request, body, routes)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote
 
+_MOST_FIELDS = 20_000  # of a form or a URL; the largest lists of the models have fewer
+
 
 @dataclass(slots=True)
 class WireRequest:
@@ -23,6 +25,7 @@ class WireRequest:
     )  # what the operation's URI template found in the path
     query_lists: Mapping[str, list[str]] = field(default_factory=dict)
     credential: Credential | None = None  # read from the rest at its first use
+    parsed_form: dict[str, str] | None = None  # likewise
 
     @property
     def content_type(self) -> str:
@@ -34,11 +37,18 @@ class WireRequest:
             self.credential = Credential.of(self)
         return self.credential
 
+    def form(self) -> dict[str, str]:
+        """The body of a form, the last value of each name; {} without a body. Raises ValueError for too many fields."""
+        if self.parsed_form is None:
+            text = self.body.decode("utf-8", "replace")
+            self.parsed_form = parse_query(text)[0] if text else {}
+        return self.parsed_form
+
 
 def parse_query(raw: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The last value of each name, and all of them."""
+    """The last value of each name, and all of them. Raises ValueError where there are too many."""
     lists: dict[str, list[str]] = {}
-    for name, value in parse_qsl(raw, keep_blank_values=True):
+    for name, value in parse_qsl(raw, keep_blank_values=True, max_num_fields=_MOST_FIELDS):
         lists.setdefault(name, []).append(value)
     return {name: values[-1] for name, values in lists.items()}, lists
 

@@ -11,7 +11,7 @@ from nightbus.gateway.hosts import bucket_of
 from nightbus.gateway.models import OperationModel, ServiceModel, load_service
 from nightbus.gateway.paths import PathRouter
 from nightbus.gateway.query_compatible import is_query_compatible, speaking_query
-from nightbus.gateway.request import WireRequest, parse_query
+from nightbus.gateway.request import WireRequest
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -108,7 +108,7 @@ class Routes:
         raise Unroutable("smithy-rpc-v2-cbor", unknown)
 
     def _by_action(self, request: WireRequest, signed_for: str) -> Route | None:
-        form, _ = parse_query(request.body.decode("utf-8", "replace")) if request.body else ({}, {})
+        form = _form(request)
         action = form.get("Action") or request.query.get("Action")
         version = form.get("Version") or request.query.get("Version", "")
         candidates = [
@@ -165,6 +165,15 @@ class Routes:
         if router is None:
             router = self._paths[name] = PathRouter(load_service(name))
         return router
+
+
+def _form(request: WireRequest) -> dict[str, str]:
+    try:
+        return request.form()
+    except ValueError as many:
+        raise Unroutable(
+            "query", AwsError("MalformedQueryString", "The query string is malformed.")
+        ) from many
 
 
 def _speaks_query(service: ServiceModel) -> bool:

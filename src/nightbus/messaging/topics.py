@@ -20,13 +20,20 @@ from nightbus.messaging.notification import (
     Notification,
     Signature,
     envelope,
-    parsed_body,
     signed_text,
 )
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queues import Accepted, Incoming, Queues, Sending
 from nightbus.messaging.signing import Signer
-from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Subscription, Topic, subscription_key, topic_place
+from nightbus.messaging.topic import (
+    SUBSCRIPTION,
+    TOPIC,
+    Subscription,
+    Topic,
+    body_fits,
+    subscription_key,
+    topic_place,
+)
 from nightbus.store.interface import SYSTEM, Enqueue, Store
 
 DELIVERIES = "sns/deliveries"
@@ -93,7 +100,7 @@ class Topics:
         for subscription in topic.subscriptions:
             if subscription.by_body and subscription.pattern is not None:
                 body = notification.body_for(subscription.protocol)
-                await aside(len(body), parsed_body, body)  # so that the filters find it parsed
+                await aside(len(body), body_fits, subscription.pattern, body)
         queues = [one for one in topic.subscriptions if one.protocol == "sqs"]
         if topic.fifo:
             await self._window(topic, notification.time)

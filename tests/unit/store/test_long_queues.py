@@ -1,4 +1,4 @@
-"""A queue of 200,000 items that is leased by group costs the event loop little, at the first lease and at every other."""
+"""A queue of 200,000 items that is leased by group costs the loop little, at the first lease and at every other."""
 
 from __future__ import annotations
 

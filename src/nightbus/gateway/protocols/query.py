@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway.models import OperationModel, ServiceModel, Shape
 from nightbus.gateway.protocols.values import parse_text
 from nightbus.gateway.protocols.xml import append_structure, document, text_element
-from nightbus.gateway.request import WireRequest, parse_query
+from nightbus.gateway.request import WireRequest
 from nightbus.gateway.response import WireResponse
 
 _LONGEST_LIST = 10_000
@@ -61,11 +61,13 @@ def wire_code(service: ServiceModel | None, code: str) -> str:
 def read_form(request: WireRequest) -> dict[str, str]:
     """The fields of body and query; the same name twice is the last one's value."""
     try:
-        text = request.body.decode("utf-8")
+        request.body.decode("utf-8")
     except UnicodeDecodeError as broken:
         raise AwsError("MalformedQueryString", "The request body is not UTF-8.") from broken
-    form, _ = parse_query(text)
-    return {**request.query, **form}
+    try:
+        return {**request.query, **request.form()}
+    except ValueError as many:
+        raise AwsError("MalformedQueryString", "The query string is malformed.") from many
 
 
 def _headers(request_id: str) -> dict[str, str]:
