@@ -56,3 +56,20 @@ async def test_a_wrong_function_is_refused_in_cloudformations_words() -> None:
         "Transform AWS::Serverless-2016-10-31 failed with: Invalid Serverless Application Specification document. "
         "Number of errors found: 1. Resource with id [F] is invalid. property Colour"
     )
+
+
+async def test_policies_with_expressions_pass_the_transform_and_come_out_resolved() -> None:
+    policy = {"Fn::If": ["Prod", "Retain", "Delete"]}
+    document = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Parameters": {"Stage": {"Type": "String", "Default": "prod"}},
+        "Conditions": {"Prod": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}},
+        "Resources": {
+            "F": {"Type": "AWS::Serverless::Function", "DeletionPolicy": policy, "Properties": FUNCTION},
+            "T": {"Type": "AWS::SNS::Topic", "UpdateReplacePolicy": policy},
+        },
+    }
+    found = await process(propose(json.dumps(document), [], {}, {}, ["CAPABILITY_IAM"]), SCOPE, STACK)
+    resources = found.processed["Resources"]
+    assert resources["F"]["DeletionPolicy"] == "Retain"
+    assert resources["T"]["UpdateReplacePolicy"] == "Retain"
