@@ -9,6 +9,7 @@ import argparse
 import http.client
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -40,6 +41,7 @@ def main() -> None:
         folder = Path(name)
         figures: dict[str, float] = {}
         figures["fdatasync, ms p50"] = fdatasync_ms(folder)
+        figures |= commanding()
         figures |= starting(folder)
         node = RunningNode(data=folder / "node")
         try:
@@ -78,6 +80,21 @@ def starting(folder: Path) -> dict[str, float]:
         seconds.append(time.perf_counter() - began)
         node.stop()
     return {"start to ready, s (median of 5)": statistics.median(seconds)}
+
+
+def commanding() -> dict[str, float]:
+    """CPU time of commands that answer at once; the node of `status` need not be there."""
+    return {f"nightbus {command}, s of CPU": cpu_seconds(command) for command in ("--help", "env", "status")}
+
+
+def cpu_seconds(command: str) -> float:
+    used = []
+    for _ in range(STARTS):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(["nightbus", command], env=clean_environment(), capture_output=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        used.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(used)
 
 
 def resident_megabytes(pid: int) -> float:

@@ -217,3 +217,31 @@ def test_stop_ends_the_node_and_its_data_stays(tmp_path: Path) -> None:
         assert (tmp_path / "data").stat().st_mode & 0o077 == 0
     finally:
         assert node.stop() == 0
+
+
+def test_whoever_reads_the_output_may_stop_reading(node: RunningNode) -> None:
+    for command in ("nightbus --help", f"nightbus status --json --port {node.port}"):
+        done = subprocess.run(
+            ["bash", "-c", f"{command} | head -c 1"],
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (len(done.stdout), done.stderr) == (1, "")
+
+
+def test_a_terminal_without_the_characters_gets_others(tmp_path: Path) -> None:
+    (tmp_path / "event.json").write_text('{"source": "a"}')
+    (tmp_path / "pattern.json").write_text('{"source": ["a"]}')
+    explain = ("explain", "--event", "event.json", "--pattern", "pattern.json")
+    done = nightbus(*explain, environ={"PYTHONIOENCODING": "ascii"}, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "? it matches\n")
+
+
+def test_a_file_that_is_not_there_is_named(node: RunningNode) -> None:
+    done = nightbus("events", "tail", "--pattern", "@none.json", "--port", str(node.port))
+    assert (done.returncode, done.stderr) == (
+        2,
+        "nightbus: none.json cannot be read: No such file or directory\n",
+    )

@@ -22,12 +22,16 @@ MOST_FIELDS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The first field that did not match: the event's values there, what the rule would take as JSON, a sentence."""
+    """The first field that did not match: the event's values there, what the rule would take as JSON, a sentence.
+
+    `distance` orders rules by how near they came: the fields that did not match, then how unlikely a slip is.
+    """
 
     path: str
     actual: tuple[Any, ...]
     wanted: tuple[str, ...]
     hint: str
+    distance: tuple[int, int]
 
 
 def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
@@ -47,9 +51,11 @@ def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
             best = (rank, first, about.text)
     if best is None:
         return None
-    _, item, hint = best
+    rank, item, hint = best
     values = tuple(leaf.value for leaf in leaves.get(item.path, ())[:MOST_VALUES])
-    return Explanation(item.path, values, tuple(write_json(one.written()) for one in item.matchers), hint)
+    return Explanation(
+        item.path, values, tuple(write_json(one.written()) for one in item.matchers), hint, rank[:2]
+    )
 
 
 def reason_told(reason: Explanation) -> dict[str, Any]:

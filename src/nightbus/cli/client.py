@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from nightbus.bus.json_text import write_json
-from nightbus.cli.main import CommandFailed
+from nightbus.cli.failures import CommandFailed
 from nightbus.node.settings import Settings
 
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -32,10 +31,19 @@ def ask(
     return _answer(settings, urllib.request.Request(url), timeout)  # noqa: S310 - always http, our own node
 
 
-def tell(settings: Settings, path: str, body: Mapping[str, Any], timeout: float = 10.0) -> dict[str, Any]:
+def tell(
+    settings: Settings,
+    path: str,
+    body: Mapping[str, Any],
+    headers: Mapping[str, str] | None = None,
+    timeout: float = 10.0,
+) -> dict[str, Any]:
     """POST JSON to `/_nightbus/<path>`. Raises as `ask` does."""
+    from nightbus.bus.json_text import write_json  # an event's numbers may be larger than any double
+
     url, data = f"{settings.endpoint}/_nightbus/{path}", write_json(body).encode()
-    return _answer(settings, urllib.request.Request(url, data), timeout)  # noqa: S310 - always http, our own node
+    request = urllib.request.Request(url, data, dict(headers or {}))  # noqa: S310 - always http, our own node
+    return _answer(settings, request, timeout)
 
 
 def _answer(settings: Settings, request: urllib.request.Request, timeout: float) -> dict[str, Any]:
@@ -45,14 +53,16 @@ def _answer(settings: Settings, request: urllib.request.Request, timeout: float)
     except urllib.error.HTTPError as error:
         raise CommandFailed(message_of(error)) from error
     except (urllib.error.URLError, OSError) as error:
-        raise NotRunning(
-            f"no node answers at {settings.endpoint}; start one with: nightbus start", 3
-        ) from error
+        raise none_answers(settings) from error
     except ValueError as error:
         raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus") from error
     if not isinstance(answer, dict):
         raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus")
     return answer
+
+
+def none_answers(settings: Settings) -> NotRunning:
+    return NotRunning(f"no node answers at {settings.endpoint}; start one with: nightbus start", 3)
 
 
 def open_directly(request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.cli.environment import chosen_region
-from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.settings import Settings
 
 PROFILE = "nightbus"

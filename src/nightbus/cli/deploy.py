@@ -6,18 +6,16 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.cli.client import is_running
+from nightbus.cli.client import is_running, none_answers
+from nightbus.cli.deploy_output import Document, Lines, Output
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.main import CommandFailed
-from nightbus.cli.package import archive, digest_key, local_artefacts, refer_to
+from nightbus.cli.failures import CommandFailed
+from nightbus.cli.package import TEMPLATES, archive, digest_key, local_artefacts, refer_to
 from nightbus.node.settings import Settings
 from nightbus.stacks.documents import read_document
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _NAMES = ("template.yaml", "template.yml", "template.json")
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -27,21 +25,24 @@ _FAILED = ("FAILED", "ROLLBACK_COMPLETE", "DELETE_COMPLETE")
 
 
 def deploy_template(
-    template: Path | None, stack_name: str, overrides: list[str], settings: Settings, region: str | None
+    template: Path | None,
+    stack_name: str,
+    overrides: list[str],
+    settings: Settings,
+    region: str | None,
+    as_json: bool,
 ) -> None:
+    """Returns once the stack is as the template says. Raises CommandFailed, where it ended otherwise too."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
-    from rich.console import Console
 
     if not is_running(settings):
-        raise CommandFailed(f"no node answers at {settings.endpoint}; start one with: nightbus start", 3)
-    console = Console(highlight=False)
-    file = _template_file(template)
+        raise none_answers(settings)
+    file, parameters = _template_file(template), [_parameter(text) for text in overrides]
     session = boto3.Session(chosen_account(), "nightbus", region_name=chosen_region(region))
     try:
-        deployment = _Deployment(session, settings.endpoint, stack_name, console)
-        body = deployment.package(file)
-        deployment.deploy(body, [_parameter(text) for text in overrides])
+        deployment = _Deployment(session, settings.endpoint, stack_name, Document() if as_json else Lines())
+        deployment.deploy(deployment.package(file), parameters)
     except (ClientError, BotoCoreError) as failure:
         raise CommandFailed(str(failure)) from failure
 
@@ -68,10 +69,11 @@ def _parameter(text: str) -> dict[str, str]:
 class _Deployment:
     """One deployment of one stack, with what it shows on the way."""
 
-    def __init__(self, session: Any, endpoint: str, stack_name: str, console: Console) -> None:
+    def __init__(self, session: Any, endpoint: str, stack_name: str, output: Output) -> None:
         self._endpoint = endpoint
         self._stack = stack_name
-        self._console = console
+        self._output = output
+        self._packaged: dict[Path, tuple[str, str]] = {}  # bucket and key, of nested templates' files too
         self._region: str = session.region_name
         self._cloudformation = session.client("cloudformation", endpoint_url=endpoint)
         self._s3 = session.client("s3", endpoint_url=endpoint)
@@ -84,15 +86,17 @@ class _Deployment:
             template = read_document(file.read_text())
         except (AwsError, UnicodeDecodeError) as broken:
             raise CommandFailed(f"{file}: {getattr(broken, 'message', broken)}") from broken
-        done: dict[Path, tuple[str, str]] = {}
-        for artefact in list(local_artefacts(template, file.parent)):
-            nested = artefact.type_name in ("AWS::CloudFormation::Stack", "AWS::Serverless::Application")
-            if artefact.path not in done:
-                with self._console.status(f"Packaging {artefact.logical_id} ..."):
-                    data = self.package(artefact.path).encode() if nested else archive(artefact.path)
-                    done[artefact.path] = self._upload(data, ".template" if nested else "")
-                self._console.print(f"Packaged {artefact.logical_id} ({len(data) / 1024:,.0f} KB)")
-            refer_to(template, artefact, *done[artefact.path], self._endpoint)
+        artefacts = list(local_artefacts(template, file.parent))
+        users: dict[Path, list[str]] = {}
+        for artefact in artefacts:
+            users.setdefault(artefact.path, []).append(artefact.logical_id)
+        for artefact in artefacts:
+            if artefact.path not in self._packaged:
+                nested = artefact.type_name in TEMPLATES
+                data = self.package(artefact.path).encode() if nested else archive(artefact.path)
+                self._packaged[artefact.path] = self._upload(data, ".template" if nested else "")
+                self._output.packaged(users[artefact.path], len(data))
+            refer_to(template, artefact, *self._packaged[artefact.path], self._endpoint)
         return json.dumps(template)
 
     def deploy(self, body: str, parameters: list[dict[str, str]]) -> None:
@@ -113,16 +117,14 @@ class _Deployment:
             ],
         )
         if not self._show_changes(change_set["Id"]):
-            self._console.print(f"No changes: stack {self._stack} is up to date.")
-            self._show_outputs()
+            self._end(changed=False)
             return
         seen = {event["EventId"] for event in self._events()}
         self._cloudformation.execute_change_set(ChangeSetName=change_set["Id"], StackName=self._stack)
         status = self._watch(change_set["StackId"], seen)
+        self._end(changed=True)
         if status.endswith(_FAILED):
             raise CommandFailed(f"stack {self._stack} ended in {status}")
-        self._show_outputs()
-        self._console.print(f"[green]Stack {self._stack} is {status}[/] in {self._region}.")
 
     def _declared(self, bucket: str, key: str) -> list[str]:
         summary = self._cloudformation.get_template_summary(TemplateURL=f"{self._endpoint}/{bucket}/{key}")
@@ -155,8 +157,6 @@ class _Deployment:
 
     def _show_changes(self, change_set_id: str) -> bool:
         """False when there are none."""
-        from rich.table import Table
-
         described = self._wait_for_change_set(change_set_id)
         if described["Status"] == "FAILED":
             reason = described.get("StatusReason", "")
@@ -164,17 +164,13 @@ class _Deployment:
             if any(text in reason for text in _NO_CHANGES):
                 return False
             raise CommandFailed(reason or "the change set failed")
-        table = Table("change", "resource", "type", "replaced", box=None, header_style="bold")
-        for change in described["Changes"]:
-            resource = change["ResourceChange"]
-            table.add_row(
-                resource["Action"],
-                resource["LogicalResourceId"],
-                resource["ResourceType"],
-                resource.get("Replacement", ""),
-            )
-        self._console.print(table)
+        self._output.changes([change["ResourceChange"] for change in self._changes(change_set_id)])
         return True
+
+    def _changes(self, change_set_id: str) -> Iterator[dict[str, Any]]:
+        pages = self._cloudformation.get_paginator("describe_change_set")
+        for page in pages.paginate(ChangeSetName=change_set_id):
+            yield from page["Changes"]
 
     def _wait_for_change_set(self, change_set_id: str) -> dict[str, Any]:
         while True:
@@ -185,46 +181,23 @@ class _Deployment:
 
     def _watch(self, stack_id: str, seen: set[str]) -> str:
         """Shows each event as it comes; the stack's status at the end."""
-        from rich.live import Live
-        from rich.table import Table
-
-        table = Table("status", "resource", "type", "reason", box=None, header_style="bold")
-        with Live(table, console=self._console, refresh_per_second=10):
-            while True:
-                stack = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
-                for event in reversed(list(self._events(stack_id))):
-                    if event["EventId"] not in seen:
-                        seen.add(event["EventId"])
-                        table.add_row(
-                            _coloured(event["ResourceStatus"]),
-                            event["LogicalResourceId"],
-                            event["ResourceType"],
-                            event.get("ResourceStatusReason", ""),
-                        )
-                status = str(stack["StackStatus"])
-                if not status.endswith("_IN_PROGRESS"):
-                    return status
-                time.sleep(_POLL_SECONDS)
+        while True:
+            stack = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
+            for event in reversed(list(self._events(stack_id))):
+                if event["EventId"] not in seen:
+                    seen.add(event["EventId"])
+                    self._output.event(event)
+            status = str(stack["StackStatus"])
+            if not status.endswith("_IN_PROGRESS"):
+                return status
+            time.sleep(_POLL_SECONDS)
 
     def _events(self, stack_id: str | None = None) -> Iterator[dict[str, Any]]:
         pages = self._cloudformation.get_paginator("describe_stack_events")
         for page in pages.paginate(StackName=stack_id or self._stack):
             yield from page["StackEvents"]
 
-    def _show_outputs(self) -> None:
-        from rich.table import Table
-
-        outputs = (self._describe() or {}).get("Outputs", [])
-        if not outputs:
-            return
-        table = Table("output", "value", "description", box=None, header_style="bold")
-        for output in outputs:
-            table.add_row(output["OutputKey"], output["OutputValue"], output.get("Description", ""))
-        self._console.print(table)
-
-
-def _coloured(status: str) -> str:
-    colour = (
-        "red" if "FAILED" in status or "ROLLBACK" in status else "green" if "COMPLETE" in status else "yellow"
-    )
-    return f"[{colour}]{status}[/]"
+    def _end(self, changed: bool) -> None:
+        stack = self._describe() or {}
+        outputs = stack.get("Outputs", [])
+        self._output.end(self._stack, self._region, stack.get("StackStatus", "gone"), changed, outputs)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
+from nightbus.aws.calls import Scope
+from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.connections import CONNECTION
 from nightbus.delivery.work import QUEUE as RULE_DELIVERIES
 from nightbus.messaging.queue import KIND, Queue, queue_place
+from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import Settings
 from nightbus.services.lambda_.queue import QUEUE as INVOCATIONS
@@ -28,7 +30,7 @@ _WORK = {
 }
 _SEALED = {CONNECTION: ("Sealed", "connections"), DEPLOYMENT: ("sealed", "deployments of stacks")}
 _MOST_NAMED = 5
-_COLOURS = {OK: "32", NOTE: "33", WRONG: "31"}
+_COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 
 
 def examine_folder(settings: Settings) -> int:
@@ -44,9 +46,7 @@ def examine_folder(settings: Settings) -> int:
 
 
 def _line(finding: Finding) -> str:
-    level = f"{finding.level:5}"
-    if sys.stdout.isatty():
-        level = f"\033[{_COLOURS[finding.level]}m{level}\033[0m"
+    level = coloured(f"{finding.level:5}", _COLOURS[finding.level])
     return f"{level}  {finding.text}" + (f"; {finding.advice}" if finding.advice else "")
 
 
@@ -62,7 +62,8 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
     """Queues that something names as its dead-letter queue, and what lies in them."""
     now = SystemClock().now_ms()
     named: set[str] = set()
-    for (value,) in patient.connection.execute("SELECT value FROM record"):
+    query = "SELECT value FROM record WHERE kind NOT LIKE 'cloudformation/%'"  # a template names what is not made yet
+    for (value,) in patient.connection.execute(query):
         named.update(_dead_letter_arns(orjson.loads(value)))
     dead = 0
     for arn in sorted(named):
@@ -70,7 +71,8 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
         record = place and reads.get(patient.connection, place[0], KIND, place[1])
         if not place or not record:
             advice = f"create queue {place[1]}" if place else "name an SQS queue"
-            yield Finding(NOTE, f"{arn} is named as a dead-letter queue and is not there", advice)
+            if not _is_topic(patient, arn):
+                yield Finding(NOTE, f"{arn} is named as a dead-letter queue and is not there", advice)
             continue
         queue = Queue.of(place[0], record).queue
         count = sum(reads.count_items(patient.connection, place[0], queue, now))
@@ -80,6 +82,12 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
             yield Finding(NOTE, f"{count} dead letters in queue {place[1]} of {place[0].region}", advice)
     if not dead:
         yield Finding(OK, "no dead letters")
+
+
+def _is_topic(patient: Patient, arn: str) -> bool:
+    """A function's dead letters may go to a topic, where none of them stays."""
+    service, region, account, name = [*arn.split(":", 5), "", "", "", ""][2:6]
+    return service == "sns" and reads.get(patient.connection, Scope(account, region), TOPIC, name) is not None
 
 
 def _secrets(patient: Patient) -> Iterator[Finding]:

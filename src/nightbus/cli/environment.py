@@ -7,8 +7,7 @@ import shlex
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from nightbus.aws.grammar import is_account
-from nightbus.identity.credentials import DEFAULT_ACCOUNT
+from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account
 from nightbus.node.settings import Settings
 
 _IN_THE_WAY = (

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 import json
-import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nightbus.cli.client import ask, tell
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.main import CommandFailed
+from nightbus.cli.failures import CommandFailed
+from nightbus.cli.files import read_text
 from nightbus.node.settings import Settings
 
 _BAD_INPUT = 2
+_NEAREST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How an answer is shown. Without `every_rule`, the nearest few of the rules that did not match."""
+
+    as_json: bool = False
+    every_rule: bool = False
 
 
 def explain_event(
-    settings: Settings, event_id: str, rule: str | None, region: str | None, as_json: bool
+    settings: Settings, event_id: str, rule: str | None, region: str | None, show: Shown
 ) -> None:
     """An event that was put."""
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
     if rule:
         query["rule"] = rule
     found = ask(settings, "explain", query)
-    print(json.dumps(found, indent=2) if as_json else told(found))
+    print(json.dumps(found, indent=2) if show.as_json else told(found, show.every_rule))
 
 
-def explain_files(event: Path, pattern: Path, as_json: bool) -> bool:
+def explain_files(event: Path, pattern: Path, show: Shown) -> bool:
     """An event in a file against a pattern in a file, without a node; whether all match."""
     from nightbus.bus.errors import InvalidPattern
     from nightbus.bus.explain import explain, reason_told
@@ -35,12 +45,12 @@ def explain_files(event: Path, pattern: Path, as_json: bool) -> bool:
     from nightbus.bus.patterns import parse_pattern
 
     try:
-        parsed = parse_pattern(pattern_given(_text(pattern)))
+        parsed = parse_pattern(pattern_given(read_text(pattern)))
     except InvalidPattern as broken:
         raise CommandFailed(f"{pattern}: {broken}", _BAD_INPUT) from None
     reasons = [explain(parsed, one) for one in _events(event)]
     answers = [{"matched": True} if one is None else reason_told(one) for one in reasons]
-    if as_json:
+    if show.as_json:
         print(json.dumps(answers if len(answers) > 1 else answers[0], indent=2))
     else:
         for answer in answers:
@@ -49,7 +59,7 @@ def explain_files(event: Path, pattern: Path, as_json: bool) -> bool:
 
 
 def explain_unput(
-    settings: Settings, event: Path, bus: str | None, rule: str | None, region: str | None, as_json: bool
+    settings: Settings, event: Path, bus: str | None, rule: str | None, region: str | None, show: Shown
 ) -> bool:
     """An event in a file against a bus's rules, which it is not put onto; whether any rule matches each."""
     given = {
@@ -59,10 +69,10 @@ def explain_unput(
         "rule": rule or "",
     }
     found = [tell(settings, "explain", {**given, "event": one}) for one in _events(event)]
-    if as_json:
+    if show.as_json:
         print(json.dumps(found if len(found) > 1 else found[0], indent=2))
     else:
-        print("\n".join(told(one) for one in found))
+        print("\n".join(told(one, show.every_rule) for one in found))
     return all(any(rule["matched"] for rule in one["rules"]) for one in found)
 
 
@@ -70,31 +80,26 @@ def _events(file: Path) -> list[dict[str, Any]]:
     from nightbus.bus.given_events import NoEvent, events_given
 
     try:
-        return events_given(_text(file))
+        return events_given(read_text(file))
     except NoEvent as reason:
         raise CommandFailed(f"{file}: {reason}", _BAD_INPUT) from None
 
 
-def _text(file: Path) -> str:
-    """A file's, or standard input's where it is `-`."""
-    try:
-        return sys.stdin.read() if str(file) == "-" else file.read_text()
-    except OSError as failure:
-        raise CommandFailed(f"{file} cannot be read: {failure.strerror}", _BAD_INPUT) from None
-    except UnicodeDecodeError:
-        raise CommandFailed(f"{file} cannot be read: it is not UTF-8", _BAD_INPUT) from None
-
-
-def told(found: dict[str, Any]) -> str:
-    """The answer of `/_nightbus/explain` as text."""
+def told(found: dict[str, Any], every_rule: bool = False) -> str:
+    """The answer of `/_nightbus/explain` as text; the node puts the rules in order, the nearest first."""
     event = found["event"]
     named = ", ".join(f"{name} {event[name]}" for name in ("source", "detail-type") if name in event)
     what = f"Event {event['id']}  {named}, {event['time']}" if "id" in event else f"Event  {named}"
     lines = [what]
     if not found["rules"]:
         lines.append(f"Bus {found.get('bus', 'default')} has no rules, so nothing gets it.")
-    for rule in found["rules"]:
+    matched = [rule for rule in found["rules"] if rule["matched"]]
+    others = [rule for rule in found["rules"] if not rule["matched"]]
+    shown = others if every_rule else others[:_NEAREST]
+    for rule in (*matched, *shown):
         lines += _rule_lines(rule, put="id" in event)
+    if hidden := len(others) - len(shown):
+        lines.append(f"  and {hidden} more that did not match (--all shows them, --rule NAME one)")
     for other in found.get("elsewhere", ()):
         place = f"bus {other['bus']}" + _foreign(found, other)
         lines.append(f"  → it would match rule {other['rule']} on {place}: was it put onto the wrong bus?")

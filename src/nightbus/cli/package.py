@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightbus.cli.main import CommandFailed
+from nightbus.cli.failures import CommandFailed
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {"__pycache__", ".git", ".aws-sam", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -33,7 +33,7 @@ _AS_URI = {
     "AWS::CloudFormation::Stack": "TemplateURL",
     "AWS::Serverless::Application": "Location",
 }
-_TEMPLATES = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
+TEMPLATES = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
 
 Upload = Callable[[bytes, str], tuple[str, str]]  # bytes and a suffix → bucket and key
 
@@ -78,7 +78,7 @@ def refer_to(template: dict[str, Any], artefact: Artefact, bucket: str, key: str
     if artefact.type_name in _SEPARATE:
         _, bucket_member, key_member = _SEPARATE[artefact.type_name]
         properties[artefact.property] = {bucket_member: bucket, key_member: key}
-    elif artefact.type_name in _TEMPLATES:
+    elif artefact.type_name in TEMPLATES:
         properties[artefact.property] = f"{endpoint}/{bucket}/{key}"
     else:
         properties[artefact.property] = f"s3://{bucket}/{key}"

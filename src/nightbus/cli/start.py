@@ -8,8 +8,8 @@ import sys
 import time
 
 from nightbus import __version__
-from nightbus.cli.main import CommandFailed
-from nightbus.identity.credentials import DEFAULT_ACCOUNT
+from nightbus.aws.grammar import DEFAULT_ACCOUNT
+from nightbus.cli.failures import CommandFailed
 from nightbus.node.settings import Settings
 from nightbus.services import SERVICES
 

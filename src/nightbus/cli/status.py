@@ -1,31 +1,58 @@
-"""What runs, and what does it hold?"""
+"""What runs, and what does it hold? Readable for a full node too: counts, and as many names as fit."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from nightbus.cli.client import ask
+from nightbus.cli.terminal import width
 from nightbus.node.settings import Settings
 
-_SHOWN = 8
+_MOST_PLACES = 8
+_MOST_NAMES = 8
+_UNBOUNDED = 1_000_000
 
 
 def show_status(settings: Settings, as_json: bool) -> None:
     status = ask(settings, "status")
-    if as_json:
-        print(json.dumps(status, indent=2))
-        return
-    up = int(status["uptime_seconds"])
-    print(
-        f"Nightbus {status['version']} at {status['endpoint']}, process {status['pid']}, up {_duration(up)}"
-    )
-    print(f"  data      {status['data'] or 'in memory, gone when the node stops'}")
-    print(f"  services  {', '.join(status['services'])}")
+    print(json.dumps(status, indent=2) if as_json else told(status, width() or _UNBOUNDED))
+
+
+def told(status: dict[str, Any], columns: int) -> str:
+    """The answer of `/_nightbus/status` as text; a line names what has room in `columns`, and at least one."""
+    up = _duration(int(status["uptime_seconds"]))
+    lines = [
+        f"Nightbus {status['version']} at {status['endpoint']}, process {status['pid']}, up {up}",
+        f"  data      {status['data'] or 'in memory, gone when the node stops'}",
+        f"  services  {', '.join(status['services'])}",
+    ]
+    places: dict[str, list[dict[str, Any]]] = {}
     for held in status["holds"]:
-        names = held["names"]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         where = " ".join(part for part in (held["account"], held["region"]) if part)
-        print(f"  {len(names)} {held['what']} in {where}: {', '.join(names[:_SHOWN])}{more}")
+        places.setdefault(where, []).append(held)
+    fullest = sorted(places, key=lambda where: (-sum(held["count"] for held in places[where]), where))
+    for where in fullest[:_MOST_PLACES]:
+        lines.append(f"  {where}")
+        lines += (_held_line(held, columns) for held in places[where])
+    if len(fullest) > _MOST_PLACES:
+        lines.append(f"  and {len(fullest) - _MOST_PLACES} more accounts and regions (--json shows them)")
+    return "\n".join(lines)
+
+
+def _held_line(held: dict[str, Any], columns: int) -> str:
+    begin = f"    {held['count']:>5} {held['what']:<11} "
+    return begin + _names(held["names"], held["count"], columns - len(begin))
+
+
+def _names(names: Sequence[str], count: int, room: int) -> str:
+    for shown in range(min(len(names), _MOST_NAMES), 0, -1):
+        more = f" and {count - shown} more" if count > shown else ""
+        text = ", ".join(names[:shown]) + more
+        if len(text) <= room or shown == 1:
+            return text
+    return ""
 
 
 def _duration(seconds: int) -> str:

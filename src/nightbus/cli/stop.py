@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nightbus.cli.client import NotRunning, ask
-from nightbus.cli.main import CommandFailed
+from nightbus.cli.failures import CommandFailed
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX, Settings
 from nightbus.store.folder import FolderHolder, folder_holder
 

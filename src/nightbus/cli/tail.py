@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from nightbus.cli.client import NotRunning, is_running, message_of, open_directly
+from nightbus.cli.client import is_running, message_of, none_answers, open_directly
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.main import CommandFailed
+from nightbus.cli.failures import CommandFailed
+from nightbus.cli.files import read_text
+from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.node.settings import Settings
 
 _SILENCE_SECONDS = 30.0  # the node says something every ten
 _AGAIN_SECONDS = 0.5
 _REMEMBERED = 1_000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_COLOURS = {"delivered": "32", "failed": "31", "will be tried again": "33"}
+_COLOURS = {"delivered": GREEN, "failed": RED}  # else yellow
 
 
 def tail_events(
@@ -39,14 +41,14 @@ def tail_events(
     if bus:
         query["bus"] = bus
     if pattern:
-        query["pattern"] = Path(pattern[1:]).read_text() if pattern.startswith("@") else pattern
+        query["pattern"] = read_text(Path(pattern[1:])) if pattern.startswith("@") else pattern
     if since:
         query["since"] = str(int(time.time() * 1000 - _seconds(since) * 1000))
     if not is_running(settings):
-        raise NotRunning(f"no node answers at {settings.endpoint}; start one with: nightbus start", 3)
+        raise none_answers(settings)
     try:
         for line in _following(settings, query):
-            print(json.dumps(line) if as_json else _told(line, sys.stdout.isatty()), flush=True)
+            print(json.dumps(line) if as_json else _told(line), flush=True)
     except KeyboardInterrupt:
         pass
 
@@ -94,26 +96,22 @@ def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]
             yield json.loads(line)
 
 
-def _told(line: dict[str, Any], coloured: bool) -> str:
+def _told(line: dict[str, Any]) -> str:
     if "event" in line:
         event = line["event"]
         rules = ", ".join(line["rules"])
-        reached = f"→ {rules}" if rules else _colour("matches no rule", "33", coloured)
+        reached = f"→ {rules}" if rules else coloured("matches no rule", YELLOW)
         return (
             f"{_clock(line['time'])}  {line['bus']}  {event['source']}  {event['detail-type']}  "
             f"{event['id']}  {reached}"
         )
     done = line["delivery"]
-    outcome = _colour(done["outcome"], _COLOURS.get(done["outcome"], "33"), coloured)
+    outcome = coloured(done["outcome"], _COLOURS.get(done["outcome"], YELLOW))
     error = f": {done['code']} {done['message']}" if done.get("code") else ""
     return (
         f"{_clock(done['time'])}    {line['event_id']}  {done['rule']} → {done['target']}  "
         f"attempt {done['attempt']} {outcome}{error}"
     )
-
-
-def _colour(text: str, code: str, coloured: bool) -> str:
-    return f"\x1b[{code}m{text}\x1b[0m" if coloured else text
 
 
 def _clock(milliseconds: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightbus.cli.client import ask
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.main import CommandFailed
+from nightbus.cli.failures import CommandFailed
 from nightbus.node.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.2
 _QUIET_SECONDS = 1.0  # after the last delivery, for what a function may still publish
 _MOST_SHOWN = 200
-_WIDE = 1_000  # where lines are not broken for a person
+_WIDE = 1_000_000  # columns of a file or a pipe, where no line is broken
 _WELL = ("delivered", "succeeded")
 _STYLES = {"delivered": "green", "succeeded": "green", "failed": "red"}  # else yellow
 

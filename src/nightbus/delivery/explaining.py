@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,6 +21,15 @@ from nightbus.delivery.rules import RULE, Rule, history_log, outcome_log, rule_a
 from nightbus.store.interface import Store
 
 _MOST_ELSEWHERE = 10
+_MATCHED = (-1, 0)
+_FARTHEST = (1_000_000, 0)  # of rules whose pattern decides nothing
+
+
+class _Verdict(NamedTuple):
+    """What is told of a rule, and how near the event came to it."""
+
+    told: dict[str, Any]
+    distance: tuple[int, int]
 
 
 class NotInHistory(AwsError):
@@ -30,7 +39,8 @@ class NotInHistory(AwsError):
 async def explain_event(store: Store, scope: Scope, event_id: str, only: str | None) -> dict[str, Any]:
     """`{"event": envelope, "bus", "account", "region", "rules": [...]}`, each rule with `rule`, `matched`, its
     `deliveries` (attempts in order: `time` in UTC ms, `target`, `attempt`, `outcome`, `code`, `message`) when it
-    matched, else `why` in a sentence and `path`, `actual`, `wanted`, `hint` of the first field that did not.
+    matched, else `why` in a sentence and `path`, `actual`, `wanted`, `hint` of the first field that did not. Those that
+    matched come first, and then the nearest.
 
     Where none matched, `elsewhere` names rules of other buses that would have.
     Rules are judged as they are now; a delivery that was made or asked for says that the rule matched then. Raises
@@ -47,11 +57,12 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
         if only not in names:
             raise await _no_rule(store, scope, bus, only)
         names = [only]
-    told = []
+    judged = []
     for name in names:
         mine = [outcome for outcome in outcomes if outcome["rule"] == name]
         rule = None if name in matched else rules.get(name)
-        told.append({"rule": name, **_judge(scope, rule, event, mine)})
+        judged.append((name, _judge(scope, rule, event, mine)))
+    told = _in_order(judged)
     found = {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
     if only is None and not any(rule["matched"] for rule in told):
         found["elsewhere"] = await _elsewhere(store, scope, bus, event)
@@ -65,11 +76,9 @@ async def explain_unput(
     rules = {rule.name: rule for rule in await rules_of(store, scope, bus)}
     if only is not None and only not in rules:
         raise await _no_rule(store, scope, bus, only)
-    told = [
-        {"rule": name, **_judge(scope, rule, event, [])}
-        for name, rule in sorted(rules.items())
-        if only in (None, name)
-    ]
+    told = _in_order(
+        (name, _judge(scope, rule, event, [])) for name, rule in rules.items() if only in (None, name)
+    )
     found = {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
     if only is None and not any(rule["matched"] for rule in told):
         found["elsewhere"] = await _elsewhere(store, scope, bus, event)
@@ -84,6 +93,11 @@ def explain_pattern(pattern: Any, event: dict[str, Any]) -> dict[str, Any]:
         raise AwsError("InvalidEventPatternException", str(broken)) from broken
     reason = explain(parsed, event)
     return {"event": event, **({"matched": True} if reason is None else reason_told(reason))}
+
+
+def _in_order(judged: Iterable[tuple[str, _Verdict]]) -> list[dict[str, Any]]:
+    ordered = sorted(judged, key=lambda one: (one[1].distance, one[0]))
+    return [{"rule": name, **verdict.told} for name, verdict in ordered]
 
 
 async def _no_rule(store: Store, scope: Scope, bus: str, name: str) -> AwsError:
@@ -155,23 +169,33 @@ async def find_accepted(store: Store, scope: Scope, event_id: str) -> Found:
 
 def _judge(
     scope: Scope, rule: Rule | None, event: dict[str, Any], outcomes: list[dict[str, Any]]
-) -> dict[str, Any]:
+) -> _Verdict:
     if outcomes or rule is None:
-        return {"matched": True, "deliveries": outcomes}
+        return _Verdict({"matched": True, "deliveries": outcomes}, _MATCHED)
     if not rule.enabled:
-        return {"matched": False, "why": "the rule is disabled"}
+        return _Verdict({"matched": False, "why": "the rule is disabled"}, _distance(rule, event))
     if is_scheduled(event) and "id" in event:
         own = rule_arn(scope, rule.bus, rule.name) in event["resources"]
         why = "the rule has no targets" if own else "what a schedule makes is for its own rule only"
-        return {"matched": False, "why": why}
+        return _Verdict({"matched": False, "why": why}, _FARTHEST)
     if rule.pattern is None:
-        return {"matched": False, "why": "the rule has no pattern, only its schedule triggers it"}
+        why = "the rule has no pattern, only its schedule triggers it"
+        return _Verdict({"matched": False, "why": why}, _FARTHEST)
     try:
         reason = explain(parse_pattern(rule.pattern), event)
     except InvalidPattern as broken:
-        return {"matched": False, "why": str(broken)}
+        return _Verdict({"matched": False, "why": str(broken)}, _FARTHEST)
     if reason is not None:
-        return reason_told(reason)
-    if not rule.targets:
-        return {"matched": True, "deliveries": [], "note": "the rule has no targets"}
-    return {"matched": True, "deliveries": []}
+        return _Verdict(reason_told(reason), reason.distance)
+    note = {} if rule.targets else {"note": "the rule has no targets"}
+    return _Verdict({"matched": True, "deliveries": [], **note}, _MATCHED)
+
+
+def _distance(rule: Rule, event: dict[str, Any]) -> tuple[int, int]:
+    """How near the event came to the pattern of a rule that is disabled."""
+    if rule.pattern is None:
+        return _FARTHEST
+    with suppress(InvalidPattern):
+        reason = explain(parse_pattern(rule.pattern), event)
+        return (0, 0) if reason is None else reason.distance
+    return _FARTHEST

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.aws.ids import new_request_id
 from nightbus.aws.replies import Reply
 from nightbus.aws.threads import LONG_TEXT
@@ -32,7 +33,7 @@ from nightbus.gateway.response import WireResponse
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
 from nightbus.gateway.unsigned import check_credentials
 from nightbus.gateway.uploads import upload
-from nightbus.identity.credentials import DEFAULT_ACCOUNT, CredentialIssuer
+from nightbus.identity.credentials import CredentialIssuer
 
 log = logging.getLogger("nightbus.gateway")
 

@@ -15,10 +15,9 @@ import secrets
 from dataclasses import dataclass
 
 from nightbus.aws.calls import Caller, Scope
-from nightbus.aws.grammar import is_account
+from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account
 from nightbus.clock import Clock
 
-DEFAULT_ACCOUNT = "000000000000"
 _ACCOUNT_SHIFT = 7
 
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from nightbus import __version__
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
@@ -24,7 +25,6 @@ from nightbus.delivery.explaining import NotInHistory, explain_pattern, explain_
 from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.delivery.tracing import trace_event
 from nightbus.gateway.gate import Gate
-from nightbus.identity.credentials import DEFAULT_ACCOUNT
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 from nightbus.node.tail import Wanted, tail
@@ -42,10 +42,15 @@ _CERTIFICATE = "/_nightbus/sns/certificate.pem"
 _TAIL = "/_nightbus/events/tail"
 _CHUNK = 1024 * 1024
 _LARGEST = 2 * 1024 * 1024
+_PAGE = 200
+_MOST_NAMES = 100
 _KINDS = {
     "stacks": "cloudformation/stack",
     "functions": "lambda/function",
     "rules": "events/rule",
+    "queues": "sqs/queue",
+    "topics": "sns/topic",
+    "buckets": "s3/bucket",
     "log groups": "logs/group",
 }
 
@@ -149,12 +154,10 @@ class Application:
         holds = []
         for label, kind in _KINDS.items():
             for scope in await store.scopes(kind):
-                names = [_name(record) for record in await store.list(scope, kind) if not _is_gone(record)]
-                if not names:
-                    continue
-                holds.append(
-                    {"what": label, "account": scope.account, "region": scope.region, "names": names}
-                )
+                count, names = await self._held(scope, kind)
+                if count:
+                    place = {"account": scope.account, "region": scope.region}
+                    holds.append({"what": label, **place, "count": count, "names": names})
         return {
             "version": __version__,
             "endpoint": node.endpoint,
@@ -164,6 +167,18 @@ class Application:
             "services": sorted(SERVICES),
             "holds": holds,
         }
+
+    async def _held(self, scope: Scope, kind: str) -> tuple[int, list[str]]:
+        """How many there are, and the first names; page by page, so that a full node answers others meanwhile."""
+        count, names, after = 0, list[str](), ""
+        while True:
+            page = await self._node.store.list(scope, kind, after=after, limit=_PAGE)
+            there = [record for record in page if not _is_gone(record)]
+            count += len(there)
+            names += [_name(record) for record in there[: _MOST_NAMES - len(names)]]
+            if len(page) < _PAGE:
+                return count, names
+            after = page[-1].key
 
     async def _explain(self, query: dict[str, str]) -> dict[str, Any]:
         """`event` (its id), `rule`, and `account` and `region` where it was put; else every scope is searched."""

@@ -1,22 +1,23 @@
 """Where does a node listen and keep its data?
 
 Decided in this order: the command's own option, the variable `NIGHTBUS_*`, `nightbus.toml` in the current folder
-or one above it, the default. Every subcommand reads the same settings, so that they speak of the same node.
+or one above it, the default. Every subcommand reads the same settings, so that they speak of the same node. What judges
+a setting that is rarely given is imported when it is: a command that answers at once needs none of it.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nightbus.delivery.forwarding.settings import forwards_from, forwards_in
 from nightbus.delivery.retention import Retention
-from nightbus.gateway.gate import check_allowed_host, check_allowed_origin
-from nightbus.messaging.mail_server import MailServer
+
+if TYPE_CHECKING:
+    from nightbus.messaging.mail_server import MailServer
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
@@ -35,6 +36,7 @@ _KNOWN = (
     "memory",
     "port",
     "quotas",
+    "service_events",
     "smtp",
 )
 
@@ -51,6 +53,7 @@ class Settings:
     of Nightbus: a URL, or `aws`. Without `quotas` there may be any number of rules, targets and the like.
     `retention` is how much of the history of buses is kept. `allowed_hosts` are host names under which clients reach
     the node beside its own, `allowed_origins` the web pages that may call it (`gateway/gate.py`).
+    With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     """
 
     host: str = DEFAULT_HOST
@@ -63,6 +66,7 @@ class Settings:
     retention: Retention = field(default_factory=Retention)
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    service_events: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -81,6 +85,7 @@ def load_settings(
     quotas: bool | None = None,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
+    service_events: bool | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -100,10 +105,9 @@ def load_settings(
             hours=_count("history_hours", Retention().hours, variables, table, file),
             megabytes=_count("history_megabytes", Retention().megabytes, variables, table, file),
         ),
-        allowed_hosts=_names("allowed_hosts", check_allowed_host, allowed_hosts, variables, table, file),
-        allowed_origins=_names(
-            "allowed_origins", check_allowed_origin, allowed_origins, variables, table, file
-        ),
+        allowed_hosts=_names("allowed_hosts", allowed_hosts, variables, table, file),
+        allowed_origins=_names("allowed_origins", allowed_origins, variables, table, file),
+        service_events=_switch("service_events", False, service_events, variables, table, file),
     )
 
 
@@ -176,8 +180,12 @@ def _smtp(environ: Mapping[str, str], table: Mapping[str, Any], file: Path | Non
     text, origin = environ.get("NIGHTBUS_SMTP"), "NIGHTBUS_SMTP"
     if text is None:
         text, origin = _text(table, "smtp", file), f"{file}: smtp"
+    if not text:
+        return None
+    from nightbus.messaging.mail_server import MailServer
+
     try:
-        return MailServer.parse(text) if text else None
+        return MailServer.parse(text)
     except ValueError as wrong:
         raise SettingsError(f"{origin} {wrong}") from None
 
@@ -186,9 +194,13 @@ def _forward(
     options: Sequence[str], environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
 ) -> dict[str, str]:
     """Service by service: one may be named in the file and another by an option."""
+    given = table.get("forward", {})
+    if not given and not environ.get("NIGHTBUS_FORWARD") and not options:
+        return {}
+    from nightbus.delivery.forwarding.settings import forwards_from, forwards_in
+
     origin, found = f"{file}: forward", dict[str, str]()
     try:
-        given = table.get("forward", {})
         if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
             raise ValueError("must be a table of strings")
         found |= forwards_from(given.items())
@@ -203,7 +215,6 @@ def _forward(
 
 def _names(
     name: str,
-    check: Callable[[str], str],
     options: Sequence[str],
     environ: Mapping[str, str],
     table: Mapping[str, Any],
@@ -219,6 +230,11 @@ def _names(
         origin, texts = f"{file}: {name}", table.get(name, [])
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise SettingsError(f"{origin} must be an array of strings")
+    if not texts:
+        return ()
+    from nightbus.gateway.gate import check_allowed_host, check_allowed_origin
+
+    check = check_allowed_host if name == "allowed_hosts" else check_allowed_origin
     try:
         return tuple(check(text) for text in texts)
     except ValueError as wrong:

@@ -12,7 +12,7 @@ import pytest
 
 from nightbus.cli.configure import with_section
 from nightbus.cli.explain import told
-from nightbus.cli.main import CommandFailed
+from nightbus.cli.failures import CommandFailed
 from nightbus.cli.package import archive, local_artefacts, refer_to
 
 

@@ -1,0 +1,20 @@
+"""Reads the files that a person names."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from nightbus.cli.failures import CommandFailed
+
+_ASKED_WRONGLY = 2
+
+
+def read_text(file: Path) -> str:
+    """A file's text, or standard input's where it is `-`. Raises CommandFailed, which names the file and says why."""
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text()
+    except OSError as failure:
+        raise CommandFailed(f"{file} cannot be read: {failure.strerror}", _ASKED_WRONGLY) from None
+    except UnicodeDecodeError:
+        raise CommandFailed(f"{file} cannot be read: it is not UTF-8", _ASKED_WRONGLY) from None

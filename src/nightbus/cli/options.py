@@ -1,0 +1,123 @@
+"""Declares the options that several commands share, and makes the settings from them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nightbus.node.settings import Settings, load_settings
+
+_LARGEST_PORT = 65535
+_OF_SETTINGS = (
+    "host",
+    "port",
+    "data",
+    "memory",
+    "forward",
+    "quotas",
+    "allowed_hosts",
+    "allowed_origins",
+    "service_events",
+)
+
+
+def settings_of(given: argparse.Namespace) -> Settings:
+    """Raises SettingsError."""
+    named = {name: getattr(given, name, None) for name in _OF_SETTINGS}
+    return load_settings(**{name: value for name, value in named.items() if value is not None})
+
+
+def port_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and int(text) <= _LARGEST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port number (0 to {_LARGEST_PORT})")
+    return int(text)
+
+
+def add_node(parser: argparse.ArgumentParser) -> None:
+    """Which node to ask."""
+    parser.add_argument(
+        "--host", metavar="NAME", help="The node's host, 127.0.0.1 by default. [NIGHTBUS_HOST]"
+    )
+    parser.add_argument(
+        "--port", type=port_number, metavar="NUMBER", help="The node's port, 4566 by default. [NIGHTBUS_PORT]"
+    )
+
+
+def add_listening(parser: argparse.ArgumentParser) -> None:
+    """Where a node that is started listens."""
+    parser.add_argument(
+        "--host", metavar="NAME", help="Address to listen on, 127.0.0.1 by default. [NIGHTBUS_HOST]"
+    )
+    parser.add_argument(
+        "--port",
+        type=port_number,
+        metavar="NUMBER",
+        help="Port to listen on, 4566 by default; 0 takes a free one. [NIGHTBUS_PORT]",
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="Folder that holds everything, ~/.local/share/nightbus by default. [NIGHTBUS_DATA]",
+    )
+
+
+def add_keeping(parser: argparse.ArgumentParser) -> None:
+    """Where a node keeps what it is told, if at all."""
+    add_data(parser)
+    parser.add_argument(
+        "--memory",
+        action=argparse.BooleanOptionalAction,
+        help="Keep nothing after the node stops. [NIGHTBUS_MEMORY]",
+    )
+
+
+def add_serving(parser: argparse.ArgumentParser) -> None:
+    """What a node that is started does, and for whom."""
+    parser.add_argument(
+        "--forward",
+        action="append",
+        metavar="SERVICE=URL",
+        help="Where rules' targets of a service go that is not part of Nightbus (states, kinesis, ecs ...): a URL, "
+        "or aws for AWS itself; may be repeated. [NIGHTBUS_FORWARD]",
+    )
+    parser.add_argument(
+        "--quotas",
+        action=argparse.BooleanOptionalAction,
+        help="Keep to AWS's quotas (300 rules a bus ...), as is the default. [NIGHTBUS_QUOTAS]",
+    )
+    parser.add_argument(
+        "--allowed-host",
+        action="append",
+        dest="allowed_hosts",
+        metavar="NAME",
+        help="Another host name of this node, such as the one that containers use; may be repeated. "
+        "[NIGHTBUS_ALLOWED_HOSTS]",
+    )
+    parser.add_argument(
+        "--allowed-origin",
+        action="append",
+        dest="allowed_origins",
+        metavar="URL",
+        help="A web page's origin that may call this node from a browser; may be repeated. "
+        "[NIGHTBUS_ALLOWED_ORIGINS]",
+    )
+    parser.add_argument(
+        "--service-events",
+        action=argparse.BooleanOptionalAction,
+        help="Let PutEvents put events whose source begins with aws. as AWS's services do; only on loopback. "
+        "[NIGHTBUS_SERVICE_EVENTS]",
+    )
+
+
+def add_region(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--region", metavar="NAME", help="AWS region; else AWS_REGION, AWS_DEFAULT_REGION, us-east-1."
+    )
+
+
+def add_json(parser: argparse.ArgumentParser, help: str = "Print JSON.") -> None:
+    parser.add_argument("--json", action="store_true", help=help)

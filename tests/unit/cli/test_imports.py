@@ -1,0 +1,59 @@
+"""Commands that answer at once import only what they need; what is heavy is imported by those that use it.
+
+Modules are named instead of milliseconds, which say nothing on a busy machine.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nodes import clean_environment
+
+HEAVY = {
+    "aiohttp", "asyncio", "boto3", "botocore", "click", "cryptography", "email", "http", "jinja2", "msgspec", "orjson",
+    "pydantic", "requests", "rich", "samtranslator", "shtab", "sqlite3", "typer", "urllib.request", "uvicorn", "yaml",
+}  # fmt: skip
+FOR_ASKING = {"email", "http", "urllib.request"}
+MOST_OF_NIGHTBUS = 20
+
+SCRIPT = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
+sys.argv = ["nightbus", *sys.argv[1:]]
+from nightbus.cli.main import main
+main()
+"""
+
+
+def imported(*command: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *command],
+        env=clean_environment() | {"NIGHTBUS_PORT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        (("--help",), set()),
+        (("start", "--help"), set()),
+        (("deploy", "--help"), set()),
+        (("env",), set()),
+        (("status",), FOR_ASKING),
+        (("stop",), FOR_ASKING),
+        (("explain", "an-event"), FOR_ASKING),
+    ],
+)
+def test_a_command_imports_nothing_that_it_does_not_need(command: tuple[str, ...], needed: set[str]) -> None:
+    modules = imported(*command)
+    assert modules & HEAVY <= needed
+    own = [name for name in modules if name.startswith("nightbus")]
+    assert len(own) <= MOST_OF_NIGHTBUS, own

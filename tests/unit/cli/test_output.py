@@ -1,0 +1,65 @@
+"""What commands say of what a node answers: the nearest first, and no more than a person reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from nightbus.cli import status, terminal
+from nightbus.cli.explain import told
+
+
+def rule(name: str, matched: bool = False) -> dict[str, Any]:
+    return (
+        {"rule": name, "matched": matched, "deliveries": []}
+        if matched
+        else {"rule": name, "matched": False, "why": "so"}
+    )
+
+
+def test_explain_shows_matches_first_and_the_nearest_few_of_the_others() -> None:
+    rules = [rule("hit", matched=True), *(rule(f"other-{at}") for at in range(40))]
+    found = {
+        "event": {"id": "1", "source": "a", "detail-type": "b", "time": "t"},
+        "rules": rules,
+        "bus": "default",
+    }
+    lines = told(found).splitlines()
+    assert lines[1] == "  ✓ hit matched"
+    assert [line.split()[1] for line in lines if "✗" in line] == [f"other-{at}" for at in range(5)]
+    assert lines[-1] == "  and 35 more that did not match (--all shows them, --rule NAME one)"
+    assert len([line for line in told(found, every_rule=True).splitlines() if "✗" in line]) == 40
+
+
+def full(accounts: int) -> dict[str, Any]:
+    return {
+        "version": "1", "endpoint": "http://127.0.0.1:1", "pid": 1, "uptime_seconds": 5000, "data": None,
+        "services": ["events"],
+        "holds": [
+            {"what": what, "account": f"{account:012}", "region": "us-east-1", "count": 5000 + account,
+             "names": [f"a-rather-long-name-of-something-{at}" for at in range(100)]}
+            for account in range(accounts) for what in ("functions", "rules", "log groups")
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [72, 80, 200])
+def test_status_of_a_full_node_fits_a_screen(columns: int) -> None:
+    lines = status.told(full(accounts=300), columns).splitlines()
+    assert len(lines) <= 40
+    assert all(len(line) <= columns for line in lines[3:])
+    assert lines[3] == "  000000000299 us-east-1"
+    assert lines[4].startswith("     5299 functions   a-rather-long-name-of-something-0")
+    assert lines[4].endswith(" more")
+    assert lines[-1].startswith("  and 292 more accounts and regions")
+
+
+def test_there_are_no_colours_where_nobody_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert terminal.coloured("x", terminal.RED) == "x"  # captured
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert terminal.coloured("x", terminal.RED) == "\033[31mx\033[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert terminal.coloured("x", terminal.RED) == "x"
