@@ -1,4 +1,4 @@
-"""`nightbus deploy`, for a person, for a pipe and for a program; and what `nightbus doctor` says of the stack afterwards."""
+"""`nightbus deploy`, for a person, for a pipe and for a program; and what `nightbus doctor` says afterwards."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from nodes import RunningNode, clean_environment
 
-LONG = "a-function-whose-name-is-long-enough-to-be-cut-in-a-narrow-te"
+LONG = "a-name-that-is-long-enough-to-be-cut-in-a-narrow-one"
 FUNCTION: dict[str, Any] = {
     "Type": "AWS::Serverless::Function",
     "Properties": {"Handler": "app.handler", "Runtime": "python3.12", "CodeUri": "shared"},
@@ -35,7 +35,14 @@ def folder(tmp_path: Path) -> Path:
     dead = {"DeadLetterQueue": {"Type": "SQS", "TargetArn": {"Fn::GetAtt": ["Dead", "Arn"]}}}
     resources = {
         "Dead": {"Type": "AWS::SQS::Queue"},
-        "First": {**FUNCTION, "Properties": {**FUNCTION["Properties"], "FunctionName": LONG, **dead}},
+        "First": {
+            **FUNCTION,
+            "Properties": {
+                **FUNCTION["Properties"],
+                "FunctionName": {"Fn::Sub": "${AWS::StackName}-" + LONG},
+                **dead,
+            },
+        },
         "Second": FUNCTION,
         "Nested": {"Type": "AWS::Serverless::Application", "Properties": {"Location": "nested.json"}},
     }
@@ -103,8 +110,9 @@ def test_the_doctor_names_dead_letter_queues_that_are_and_none_of_templates(
         assert nightbus(node, folder, "deploy", "--stack-name", "gone").returncode == 0
         topic = node.client("sns").create_topic(Name="told")["TopicArn"]
         stack = node.client("cloudformation")
-        function = node.client("lambda")
-        function.update_function_configuration(FunctionName=LONG, DeadLetterConfig={"TargetArn": topic})
+        node.client("lambda").update_function_configuration(
+            FunctionName=f"gone-{LONG}", DeadLetterConfig={"TargetArn": topic}
+        )
         examined = nightbus(node, folder, "doctor", "--data", str(data))
         assert examined.returncode == 0, examined.stdout
         assert "dead-letter queue" not in examined.stdout
