@@ -12,6 +12,7 @@ import pytest
 from nodes import RunningNode, clean_environment
 
 LONG = "a-name-that-is-long-enough-to-be-cut-in-a-narrow-one"
+NAME = {"Fn::Sub": "${AWS::StackName}-" + LONG}
 FUNCTION: dict[str, Any] = {
     "Type": "AWS::Serverless::Function",
     "Properties": {"Handler": "app.handler", "Runtime": "python3.12", "CodeUri": "shared"},
@@ -39,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
             **FUNCTION,
             "Properties": {
                 **FUNCTION["Properties"],
-                "FunctionName": {"Fn::Sub": "${AWS::StackName}-" + LONG},
+                "FunctionName": NAME,
                 **dead,
             },
         },

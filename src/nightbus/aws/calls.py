@@ -66,6 +66,7 @@ class Call:
     endpoint: str
     request_id: str = field(default_factory=new_request_id)
     trace: str = ""  # the X-Amzn-Trace-Id header, where the request had one
+    as_aws_service: bool = False  # PutEvents takes sources that begin with aws.; nothing in a request sets it
 
     def acting_as(self, service: str, source_arn: str) -> Call:
         """The same circumstances with an AWS service as the caller, and a request id of its own."""

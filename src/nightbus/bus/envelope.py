@@ -30,14 +30,15 @@ MALFORMED = Problem("MalformedDetail", "Detail is malformed.")
 class EnvelopeWriter:
     """Judges the entries of one call, and writes the JSON texts of the events that they become.
 
-    What they have in common is written once. A `partner` has sources of his own. `size` is what AWS counts of them
+    What they have in common is written once. With `any_source` they may be AWS's
+    own (`aws.`) or a partner's. `size` is what AWS counts of them
     towards the request's limit, in bytes.
     """
 
-    def __init__(self, account: str, region: str, now: datetime, *, partner: bool = False) -> None:
+    def __init__(self, account: str, region: str, now: datetime, *, any_source: bool = False) -> None:
         self._account, self._region = _json(account), _json(region)
         self._now = self._placed(now)
-        self._partner = partner
+        self._any_source = any_source
         self._types: dict[tuple[str, str], bytes] = {}
         self.size = 0
 
@@ -52,7 +53,7 @@ class EnvelopeWriter:
             return _invalid(missing, f"{missing} is a required argument.")
         types = self._types.get((kind, source))
         if types is None:
-            problem = _problem(source, kind, self._partner)
+            problem = _problem(source, kind, self._any_source)
             if problem is not None:
                 return problem
             types = b'"detail-type":%b,"source":%b' % (_json(kind), _json(source))
@@ -126,8 +127,8 @@ def id_of(event: bytes) -> str:
     return event[_BEFORE_ID : event.index(b'"', _BEFORE_ID)].decode()
 
 
-def _problem(source: str, kind: str, partner: bool) -> Problem | None:
-    if source.startswith("aws.") and not partner:
+def _problem(source: str, kind: str, any_source: bool) -> Problem | None:
+    if source.startswith("aws.") and not any_source:
         return Problem(
             "NotAuthorizedForSourceException",
             f"Not authorized for the source: {source}. Source prefix 'aws.' is reserved for AWS services.",

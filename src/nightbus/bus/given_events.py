@@ -16,13 +16,17 @@ class NoEvent(ValueError):
 
 def events_given(text: str) -> list[dict[str, Any]]:
     """An envelope or a part of one; or entries of PutEvents: one, a list, or its whole input. Raises NoEvent."""
+    return [_event(one) for one in _values(text)]
+
+
+def _values(text: str) -> list[Any]:
     try:
         value = parse_json(text)
     except ValueError as broken:
         raise NoEvent(f"it is not JSON: {broken}") from None
     if isinstance(value, Mapping) and isinstance(value.get("Entries"), list):
         value = value["Entries"]
-    found = [_event(one) for one in (value if isinstance(value, list) else [value])]
+    found = value if isinstance(value, list) else [value]
     if not found:
         raise NoEvent("it holds no event")
     return found
@@ -45,6 +49,22 @@ def _event(value: Any) -> dict[str, Any]:
         "resources": list(value.get("Resources") or ()),
         "detail": detail,
     }
+
+
+def entries_given(text: str, bus: str | None = None) -> list[dict[str, Any]]:
+    """Entries of PutEvents, as they are given or made of envelopes; for `bus` where they name none. Raises NoEvent."""
+    found = [_entry(one) for one in _values(text)]
+    return [entry if bus is None else {"EventBusName": bus, **entry} for entry in found]
+
+
+def _entry(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise NoEvent("an event must be a JSON object")
+    if any(name in value for name in _ENTRY):
+        return dict(value)
+    names = {"source": "Source", "detail-type": "DetailType", "resources": "Resources", "time": "Time"}
+    entry = {names[name]: value[name] for name in names if name in value}
+    return {**entry, "Detail": write_json(value.get("detail", {}))}
 
 
 def pattern_given(text: str) -> str:

@@ -217,6 +217,37 @@ def _tail(given: Given) -> None:
     tail_events(settings_of(given), given.bus, given.pattern, given.since, given.region, as_json=given.json)
 
 
+def _declare_put(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="Envelopes, or entries of PutEvents: one, a list, or the whole input; - is standard input.",
+    )
+    parser.add_argument("--bus", metavar="NAME", help="For events that name no bus; else the default bus.")
+    parser.add_argument(
+        "--as-service",
+        action="store_true",
+        help="As the AWS service puts them that is their source (aws.s3 ...); for whoever runs the node.",
+    )
+    options.add_node(parser)
+    options.add_region(parser)
+    options.add_json(parser)
+
+
+def _put(given: Given) -> int:
+    from nightbus.cli.put_events import put_events
+
+    return put_events(
+        settings_of(given),
+        given.file,
+        given.bus,
+        given.region,
+        as_service=given.as_service,
+        as_json=given.json,
+    )
+
+
 def _doctor(given: Given) -> int:
     from nightbus.cli.doctor import examine_folder
 
@@ -303,6 +334,13 @@ COMMANDS = (
         "Show events as they come, which rules they match and what becomes of them; Ctrl-C ends it.",
         _declare_tail,
         _tail,
+    ),
+    Command(
+        "events put",
+        "Put the events of a file on their buses; 1 where one is refused.",
+        _declare_put,
+        _put,
+        "FILE",
     ),
     Command(
         "doctor",

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from nightbus.cli.client import NotRunning, ask
 from nightbus.cli.failures import CommandFailed
-from nightbus.node.settings import MEMORY_FOLDER_PREFIX, Settings
+from nightbus.cli.local_node import find_local_node
+from nightbus.node.settings import Settings
 from nightbus.store.folder import FolderHolder, folder_holder
 
 _SECONDS = 20.0
@@ -23,22 +21,8 @@ _SECONDS = 20.0
 
 def stop_node(settings: Settings) -> None:
     """Returns when the node has let go of its folder. Raises CommandFailed, NotRunning where there is no such node."""
-    for folder in _folders(settings):
-        holder = folder_holder(folder)
-        if holder is not None and holder.port == settings.port:
-            _stop(folder, holder)
-            print(f"Nightbus at {settings.endpoint} has stopped.")
-            return
-    raise NotRunning(_why_none(settings), 3)
-
-
-def _folders(settings: Settings) -> Iterator[Path]:
-    """Where the lock of the node on this port may lie: its data folder, or that of a node in memory."""
-    yield settings.data
-    yield from Path(tempfile.gettempdir()).glob(f"{MEMORY_FOLDER_PREFIX}*")
-    data = ask(settings, "status").get("data")
-    if isinstance(data, str):
-        yield Path(data)
+    _stop(*find_local_node(settings))
+    print(f"Nightbus at {settings.endpoint} has stopped.")
 
 
 def _stop(folder: Path, holder: FolderHolder) -> None:
@@ -65,13 +49,3 @@ def _signal(folder: Path, holder: FolderHolder) -> None:
             signal.pidfd_send_signal(handle, signal.SIGTERM)
     finally:
         os.close(handle)
-
-
-def _why_none(settings: Settings) -> str:
-    holder = folder_holder(settings.data)
-    if holder is not None and holder.port:
-        return (
-            f"no node of yours listens on port {settings.port}; the one on {settings.data} listens on port "
-            f"{holder.port}: nightbus stop --port {holder.port}"
-        )
-    return f"no node of yours listens on port {settings.port}"

@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import hmac
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from nightbus import __version__
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
-from nightbus.aws.grammar import DEFAULT_ACCOUNT
+from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account, is_region
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import parse_pattern
@@ -26,6 +28,7 @@ from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.delivery.tracing import trace_event
 from nightbus.gateway.gate import Gate
 from nightbus.node.node import Node
+from nightbus.node.operator_key import OPERATOR_HEADER
 from nightbus.node.settings import Settings
 from nightbus.node.tail import Wanted, tail
 from nightbus.services import SERVICES
@@ -102,9 +105,12 @@ class Application:
         route = self._routes.get(name)
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         try:
-            if route is None:
+            if scope["method"] == "POST" and name == "events/put":
+                self._require_operator(scope)
+                status, reply = 200, await self._put_as_service(await _read_json(receive))
+            elif route is None:
                 raise AwsError("NotFound", f"There is no {_PREFIX}{name}.", 404)
-            if scope["method"] == "POST" and name == "explain":
+            elif scope["method"] == "POST" and name == "explain":
                 status, reply = 200, await self._explain_given(await _read_json(receive))
             elif scope["method"] not in ("GET", "HEAD"):
                 raise AwsError("MethodNotAllowed", f"{_PREFIX}{name} answers GET.", 405)
@@ -203,6 +209,23 @@ class Application:
         store = self._node.store
         return await explain_unput(store, scope, texts["bus"] or DEFAULT_BUS, event, texts["rule"] or None)
 
+    def _require_operator(self, scope: AsgiScope) -> None:
+        """Raises AwsError where the caller does not show the key of the node's data folder."""
+        shown = dict(scope["headers"]).get(OPERATOR_HEADER.encode(), b"")
+        if not hmac.compare_digest(shown, self._node.operator_key.encode()):
+            raise AwsError(
+                "AccessDenied", "This is for whoever runs the node: nightbus events put --as-service.", 403
+            )
+
+    async def _put_as_service(self, given: dict[str, Any]) -> dict[str, Any]:
+        """`entries` of PutEvents into `account` and `region`, as an AWS service puts its events. Raises AwsError."""
+        account, region = _text_of(given, "account"), _text_of(given, "region")
+        if not is_account(account) or not is_region(region):
+            raise AwsError("ValidationException", "`account` and `region` say where the events are put.")
+        call = Call(Scope(account, region), Caller.root(account), self._node.endpoint, as_aws_service=True)
+        entries = [_with_time(entry) for entry in given.get("entries") or ()]
+        return await self._node.platform.operations.call("events", "PutEvents", {"Entries": entries}, call)
+
     async def _stream(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Lines of JSON until the client goes, or the node stops."""
         try:
@@ -274,6 +297,17 @@ async def _read_json(receive: Receive) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise AwsError("ValidationException", "The request must be a JSON object.")
     return value
+
+
+def _with_time(entry: Any) -> Any:
+    """An entry of PutEvents whose time is a text (ISO 8601). Raises AwsError."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("Time"), str):
+        return entry
+    try:
+        time = datetime.fromisoformat(entry["Time"])
+    except ValueError:
+        raise AwsError("ValidationException", f"{entry['Time']!r} is not a time (ISO 8601).") from None
+    return {**entry, "Time": time if time.tzinfo else time.replace(tzinfo=UTC)}
 
 
 def _text_of(given: Mapping[str, Any], name: str) -> str:

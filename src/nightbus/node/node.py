@@ -35,6 +35,7 @@ from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
 from nightbus.node.operations import OperationRegistry
+from nightbus.node.operator_key import write_operator_key
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform
@@ -60,11 +61,13 @@ class Node:
         forwards: Mapping[str, str] | None = None,
         quotas: bool = True,
         retention: Retention | None = None,
+        service_events: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
         self._quotas = quotas
         self._retention = retention or Retention()
+        self._service_events = service_events
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -78,6 +81,7 @@ class Node:
         """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse."""
         store = SqliteStore.open(self.folder, self.clock, durable=self._temporary is None)
         store.announce(urlsplit(self.endpoint).port or 0)
+        self.operator_key = write_operator_key(self.folder)
         self.store: Store = store
         credentials = CredentialIssuer(await _node_secret(store), self.clock)
         operations = OperationRegistry()
@@ -113,6 +117,7 @@ class Node:
             mail=self._mail,
             forwards=self.forwarding.endpoints,
             quotas=self._quotas,
+            service_events=self._service_events,
             retention=self._retention,
         )
         operations.attach(self.platform)

@@ -81,6 +81,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         settings.forward,
         settings.quotas,
         settings.retention,
+        settings.service_events,
     )
     await node.start()
     config = uvicorn.Config(

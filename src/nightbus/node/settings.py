@@ -93,7 +93,7 @@ def load_settings(
     variables = os.environ if environ is None else environ
     file, table = _find_file(folder or Path.cwd())
     data_default = table["data"] if "data" in table else default_data_folder(variables)
-    return Settings(
+    settings = Settings(
         host=host or variables.get("NIGHTBUS_HOST") or _text(table, "host", file) or DEFAULT_HOST,
         port=_port(port, variables, table, file),
         data=(data or _path(variables.get("NIGHTBUS_DATA")) or Path(data_default)).expanduser(),
@@ -109,6 +109,21 @@ def load_settings(
         allowed_origins=_names("allowed_origins", allowed_origins, variables, table, file),
         service_events=_switch("service_events", False, service_events, variables, table, file),
     )
+    if settings.service_events and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"service_events goes with a loopback address only, not with {settings.host}: "
+            "whoever reaches the node could put events in the name of AWS's services"
+        )
+    return settings
+
+
+def _is_loopback(host: str) -> bool:
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def default_data_folder(environ: Mapping[str, str]) -> Path:

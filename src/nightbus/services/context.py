@@ -42,6 +42,7 @@ class Platform:
     http: HttpClient = field(default_factory=HttpClient)
     mail: MailServer | None = None
     forwards: Mapping[str, str] = field(default_factory=dict)  # endpoints of services that are elsewhere
+    service_events: bool = False  # whether PutEvents takes sources that begin with aws., from everybody
     quotas: bool = True  # AWS's own, those that an account may ask to be raised
     retention: Retention = field(default_factory=Retention)
     running: RunningInvocations = field(default_factory=RunningInvocations)

@@ -57,7 +57,7 @@ def test_what_run_runs_keeps_its_own_options(words: list[str], command: list[str
 
 def test_clients_are_told_the_nodes_host_and_nodes_where_to_listen() -> None:
     for command in COMMANDS:
-        parser = Parser()
+        parser = Parser(usage="")
         command.declare(parser)
         told = next((line for line in parser.format_help().splitlines() if "--host NAME" in line), "")
         if told:

@@ -113,7 +113,7 @@ async def put_partner_events(ctx: Context, *, entries: list[dict[str, Any]]) -> 
         problem = None if offers or not name else _UNKNOWN
         for account in [offer.value["Account"] for offer in offers] or [ctx.account]:
             place = Scope(account, ctx.region)
-            writer = EnvelopeWriter(*place, datetime.fromtimestamp(now / 1000, UTC), partner=True)
+            writer = EnvelopeWriter(*place, datetime.fromtimestamp(now / 1000, UTC), any_source=True)
             text = problem or writer.write(entry, event_id)
             if isinstance(text, Problem):
                 problem = text

@@ -75,7 +75,8 @@ def _accept(
     """Each entry's result, should the events be committed, and the events by where they go."""
     results: list[dict[str, str]] = []
     now, caller, own_trace = ctx.now_ms(), ctx.caller, ctx.call.trace
-    writer = EnvelopeWriter(*ctx.scope, datetime.fromtimestamp(now / 1000, UTC))
+    any_source = ctx.call.as_aws_service or ctx.platform.service_events
+    writer = EnvelopeWriter(*ctx.scope, datetime.fromtimestamp(now / 1000, UTC), any_source=any_source)
     asked = {name: bus for name, bus in buses.items() if not bus.is_open_to(caller)}
     events: dict[tuple[str | None, str], list[Event]] = {}
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):

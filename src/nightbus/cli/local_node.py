@@ -1,0 +1,39 @@
+"""Finds the data folder of the node that listens on a port of this machine, by the lock that the node holds on it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from nightbus.cli.client import NotRunning, ask
+from nightbus.node.settings import MEMORY_FOLDER_PREFIX, Settings
+from nightbus.store.folder import FolderHolder, folder_holder
+
+
+def find_local_node(settings: Settings) -> tuple[Path, FolderHolder]:
+    """The folder and who holds it. Raises NotRunning where no node of this user listens on the port."""
+    for folder in _folders(settings):
+        holder = folder_holder(folder)
+        if holder is not None and holder.port == settings.port:
+            return folder, holder
+    raise NotRunning(_why_none(settings), 3)
+
+
+def _folders(settings: Settings) -> Iterator[Path]:
+    """Where the lock of the node on this port may lie: its data folder, or that of a node in memory."""
+    yield settings.data
+    yield from Path(tempfile.gettempdir()).glob(f"{MEMORY_FOLDER_PREFIX}*")
+    data = ask(settings, "status").get("data")
+    if isinstance(data, str):
+        yield Path(data)
+
+
+def _why_none(settings: Settings) -> str:
+    holder = folder_holder(settings.data)
+    if holder is not None and holder.port:
+        return (
+            f"no node of yours listens on port {settings.port}; the one on {settings.data} listens on port "
+            f"{holder.port}: nightbus stop --port {holder.port}"
+        )
+    return f"no node of yours listens on port {settings.port}"
