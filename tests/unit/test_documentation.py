@@ -6,10 +6,15 @@ import importlib
 import re
 from pathlib import Path
 
+from nightbus.cli.commands import COMMANDS
+from nightbus.cli.parser import build_parser
+from nightbus.node import settings
 from nightbus.services import SERVICES
 from nightbus.stacks.resources import RESOURCE_TYPES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "support.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "support.md").read_text()
+README = (ROOT / "README.md").read_text()
 
 
 def test_every_operation_is_listed_and_only_those() -> None:
@@ -26,3 +31,30 @@ def test_every_resource_type_is_listed_with_its_properties() -> None:
     assert listed == {
         name: ", ".join(sorted(kind.properties)) or "no properties" for name, kind in RESOURCE_TYPES.items()
     }
+
+
+def test_the_readme_names_every_command_and_no_other() -> None:
+    rows = re.findall(r"^\| `nightbus .*$", README, re.MULTILINE)
+    named = {words for row in rows for words in re.findall(r"`nightbus ([a-z]+(?: (?:put|tail))?)", row)}
+    assert named == {command.name for command in COMMANDS}
+
+
+def test_what_the_readme_says_to_type_is_understood() -> None:
+    lines = re.findall(r"^nightbus ([^#\n]+)", README, re.MULTILINE)
+    assert len(lines) >= 6
+    for line in lines:
+        build_parser().parse_args(line.replace("&", "").split())
+
+
+def test_the_readme_names_every_setting_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| (`NIGHTBUS_.*?) \|", README, re.MULTILINE)
+    names = [name for row, _ in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(names) == sorted(settings._KNOWN)
+    variables = [name for _, row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert variables == [f"NIGHTBUS_{name.upper()}" for name in names]
+
+
+def test_links_of_the_documentation_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
