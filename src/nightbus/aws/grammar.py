@@ -1,4 +1,4 @@
-"""Says what regions and account ids look like, wherever a caller names one, and which account is the default."""
+"""Says what regions, account ids and whole numbers look like, and which account is the default."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 DEFAULT_ACCOUNT = "000000000000"  # whose a request is that names no account
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_DIGITS = re.compile(r"[0-9]+")
+_MOST_DIGITS = 18  # of a number that fits into 63 bits
 
 
 def is_region(text: str) -> bool:
@@ -17,3 +19,14 @@ def is_region(text: str) -> bool:
 def is_account(text: str) -> bool:
     """Twelve ASCII digits."""
     return _ACCOUNT.fullmatch(text) is not None
+
+
+def whole_number(text: str) -> int | None:
+    """The number of a text of ASCII digits; None for any other text.
+
+    One of more than 18 digits is 10**18, which is more than anything may be: Python itself reads long ones slowly, and
+    none of more than 4,300 digits.
+    """
+    if _DIGITS.fullmatch(text) is None:
+        return None
+    return int(text) if len(text) <= _MOST_DIGITS else 10**_MOST_DIGITS

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import whole_number
 from nightbus.gateway.request import WireRequest
 
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 _LONGEST_SECONDS = 7 * 24 * 3600
 _DEFAULT_SECONDS = "900"  # what AWS takes for services other than S3, where the URL does not say
 
@@ -18,9 +20,10 @@ def check_expiry(request: WireRequest, now_ms: int, service: str = "s3") -> None
         _check_v4(request, now, "" if service == "s3" else _DEFAULT_SECONDS)
     elif "AWSAccessKeyId" in request.query and "Expires" in request.query:
         text = request.query["Expires"]
-        if not text.isdecimal():
+        seconds = whole_number(text)
+        if seconds is None:
             raise AwsError("AccessDenied", f"Invalid date (should be seconds since epoch): {text}", 403)
-        _refuse_after(datetime.fromtimestamp(int(text), UTC), now)
+        _refuse_after(datetime.fromtimestamp(min(seconds, _LAST_SECOND), UTC), now)
 
 
 def _check_v4(request: WireRequest, now: datetime, default_seconds: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import whole_number
 from nightbus.aws.replies import ByteStream
 from nightbus.gateway.checksums import ALGORITHMS, HEADER_PREFIX, BodyCheck
 from nightbus.gateway.chunked import ChunkedBody, checked, is_chunked
@@ -38,12 +39,13 @@ def _length(request: WireRequest) -> int | None:
     text = request.headers.get(name)
     if text is None:
         return None
-    if not text.isdecimal():
+    length = whole_number(text)
+    if length is None:
         raise AwsError("InvalidArgument", f"{name} must be a number", fields={"ArgumentValue": text})
-    if int(text) > _LARGEST:
+    if length > _LARGEST:
         raise AwsError(
             "EntityTooLarge",
             "Your proposed upload exceeds the maximum allowed size",
             fields={"ProposedSize": text, "MaxSizeAllowed": str(_LARGEST)},
         )
-    return int(text)
+    return length

@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import whole_number
 from nightbus.gateway.models import OperationModel, ServiceModel, Shape
 from nightbus.gateway.protocols.values import parse_text
 from nightbus.gateway.protocols.xml import append_structure, document, text_element
@@ -125,8 +126,8 @@ def _value(shape: Shape, node: _Node) -> Any:
 
 def _numbered(items: _Node) -> list[_Node]:
     """`member.1`, `member.2` … in the order of their numbers."""
-    numbers = sorted(int(key) for key in items if key.isdecimal())
+    numbered = {whole_number(key): node for key, node in items.items()}
+    numbers = sorted(number for number in numbered if number is not None)
     if len(numbers) > _LONGEST_LIST:
         raise AwsError("MalformedQueryString", "The request has too many list members.")
-    by_number = {int(key): node for key, node in items.items() if key.isdecimal()}
-    return [by_number[number] for number in numbers]
+    return [numbered[number] for number in numbers]

@@ -87,10 +87,12 @@ def _child(parent: Element, name: str, shape: Shape) -> Element:
 
 def read_document(body: bytes, error: AwsError) -> Element:
     """The root without namespaces. Raises `error`; entities and document types are refused."""
-    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise error
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - no document type, so nothing that could unfold
+        text = body.decode("utf-8-sig")
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise error
+        # As text, so that no declaration chooses an encoding in which a document type would look otherwise.
+        root = ElementTree.fromstring(text)  # noqa: S314 - no document type, so nothing that could unfold
     except (ElementTree.ParseError, ValueError, LookupError) as broken:
         raise error from broken
     for element in root.iter():

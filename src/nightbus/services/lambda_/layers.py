@@ -15,7 +15,7 @@ from nightbus.services.lambda_.shapes import paged, timestamp
 from nightbus.store.interface import DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob
 
 _MOST_LAYERS = 5
-_ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::(\d+))?")
+_ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::([0-9]{1,18}))?")
 
 
 async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:

@@ -207,4 +207,7 @@ def _filtered(entry: Entry) -> dict[str, Any]:
 
 def _decoded(token: str) -> Position:
     time, offset, log = decode_token(token, bad_token()).split(":", 2)
-    return Position(int(time), int(offset), log)
+    try:
+        return Position(int(time), int(offset), log)
+    except ValueError:
+        raise bad_token() from None

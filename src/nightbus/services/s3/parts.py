@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import whole_number
 from nightbus.aws.replies import ByteStream
 from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
@@ -238,7 +239,7 @@ def _source_range(source: Version, header: str | None) -> tuple[int, int]:
             "x-amz-copy-source-range",
             header,
         )
-    first, last = int(match[1]), int(match[2])
+    first, last = whole_number(match[1]) or 0, whole_number(match[2]) or 0
     if first > last or last >= source.size:
         text = f"Range specified is not valid for source object of size: {source.size}"
         raise AwsError(

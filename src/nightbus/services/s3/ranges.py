@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import whole_number
 from nightbus.services.s3.errors import invalid_argument, invalid_request
 from nightbus.services.s3.records import Version
 
@@ -47,7 +48,7 @@ def _bounds(header: str | None) -> tuple[int | None, int | None] | None:
     match = _RANGE.fullmatch(header.strip()) if header else None
     if match is None or match.groups() == ("", ""):
         return None
-    first, last = (int(text) if text else None for text in match.groups())
+    first, last = (whole_number(text) for text in match.groups())
     if first is not None and last is not None and last < first:
         return None
     return first, last

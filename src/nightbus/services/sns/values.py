@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from nightbus.aws.errors import not_supported
+from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
 from nightbus.services.sns.delivery_policies import check_topic_policy
 from nightbus.services.sns.errors import invalid
@@ -39,7 +40,7 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
         if not fifo or value not in ("Topic", "MessageGroup"):
             raise invalid(name)
     elif name == "MaximumMessageSize":
-        if not value.isdecimal() or int(value) not in _SIZES:
+        if whole_number(value) not in _SIZES:
             raise invalid(name)
     elif name == "SignatureVersion":
         if value not in ("1", "2"):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
 from nightbus.services.sqs.errors import (
@@ -64,9 +65,10 @@ def new_value(name: str, old: Mapping[str, str], given: Mapping[str, str]) -> di
 def _checked(name: str, value: str, fifo: bool) -> str:
     if name in _RANGES:
         least, most = _RANGES[name]
-        if not (value.isascii() and value.isdigit()) or not least <= int(value) <= most:
+        number = whole_number(value)
+        if number is None or not least <= number <= most:
             raise invalid_attribute(name)
-        return str(int(value))
+        return str(number)
     if name in _ONLY_FIFO:
         if not fifo:
             raise unknown_attribute(name)
