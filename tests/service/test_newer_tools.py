@@ -8,8 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from nightbus.cli.environment import variables
+from nightbus.node.settings import Settings
+from nodes import RunningNode
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -159,3 +163,17 @@ def test_members_that_ask_for_nothing(client: Client, name: str) -> None:
         lambdas.update_function_configuration(FunctionName=name, ImageConfig={"Command": ["a"]})
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         lambdas.update_function_configuration(FunctionName=name, ImageConfig={})
+
+
+def test_no_name_is_put_in_front_of_the_nodes_address(
+    node: RunningNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what `nightbus env` prints, StartLiveTail reaches the node, which says that it does not have it."""
+    settings = Settings(port=node.port)
+    for name, value in variables(settings).items():
+        monkeypatch.setenv(name, value)
+    import boto3
+
+    logs = boto3.client("logs", config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(ClientError, match="StartLiveTail is not supported by Nightbus yet"):
+        logs.start_live_tail(logGroupIdentifiers=["arn:aws:logs:us-east-1:000000000000:log-group:g"])

@@ -38,6 +38,7 @@ def variables(settings: Settings, region: str | None = None) -> dict[str, str]:
         "AWS_REGION": where,
         "AWS_DEFAULT_REGION": where,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # streaming-127.0.0.1 is the name of nothing
     }
 
 

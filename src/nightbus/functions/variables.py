@@ -36,6 +36,7 @@ def variables(
         "AWS_SESSION_TOKEN": credentials.session_token,
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # some operations are sent to `prefix-` and the endpoint's host
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "LANG": spec.environment.get("LANG", "en_US.UTF-8"),
         "LD_LIBRARY_PATH": spec.environment.get("LD_LIBRARY_PATH", _LIBRARIES),
