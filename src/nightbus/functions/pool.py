@@ -1,8 +1,13 @@
-"""Which environment runs the next invocation of a function? A warm one that is free, else a new one."""
+"""Which environment runs the next invocation of a function? A warm one that is free, else a new one.
+
+A function may have as many running as there is room for still, so that one alone gets half of what the node runs at
+most, and functions that never end leave room for others, however they are invoked.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from nightbus.aws.calls import Scope
@@ -12,7 +17,7 @@ from nightbus.functions.environment import Environment
 from nightbus.functions.interface import FunctionSpec
 
 _IDLE_SECONDS = 600.0
-_MOST = 100
+_MOST = 200
 _SWEEP_SECONDS = 30.0
 
 Start = Callable[[FunctionSpec], Awaitable[Environment]]
@@ -23,6 +28,11 @@ def _key(spec: FunctionSpec) -> Key:
     return spec.scope, spec.name, spec.version, spec.revision
 
 
+def _too_many() -> AwsError:
+    fields = {"Type": "User", "Reason": "ConcurrentInvocationLimitExceeded"}
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields=fields)
+
+
 class Pool:
     """Environments by function and revision. The one used last is used next, so that the others may grow old."""
 
@@ -31,15 +41,27 @@ class Pool:
         self._start = start
         self._idle: dict[Key, list[Environment]] = {}
         self._busy: set[Environment] = set()
+        self._running = Counter[tuple[Scope, str]]()  # busy and starting ones, by function
         self._starting = 0
         self._retired: set[Environment] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
     async def take(self, spec: FunctionSpec) -> Environment:
-        """Raises AwsError TooManyRequestsException when the node runs as many as it may."""
+        """Raises AwsError TooManyRequestsException when the node runs as many as it may of this function."""
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep())
+        function = spec.scope, spec.name
+        if self._running[function] >= _MOST - len(self._busy) - self._starting:
+            raise _too_many()
+        self._running[function] += 1
+        try:
+            return await self._take(spec)
+        except BaseException:
+            self._ended(function)
+            raise
+
+    async def _take(self, spec: FunctionSpec) -> Environment:
         idle = self._idle.get(_key(spec), [])
         while idle:
             found = idle.pop()
@@ -68,13 +90,18 @@ class Pool:
             default=None,
         )
         if oldest is None:
-            fields = {"Type": "User", "Reason": "ConcurrentInvocationLimitExceeded"}
-            raise AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields=fields)
+            raise _too_many()
         self._idle[_key(oldest.spec)].remove(oldest)
         self._end(oldest)
 
+    def _ended(self, function: tuple[Scope, str]) -> None:
+        self._running[function] -= 1
+        if not self._running[function]:
+            del self._running[function]
+
     def give_back(self, environment: Environment) -> None:
         self._busy.discard(environment)
+        self._ended((environment.spec.scope, environment.spec.name))
         if environment.usable and environment not in self._retired:
             self._idle.setdefault(_key(environment.spec), []).append(environment)
         else:

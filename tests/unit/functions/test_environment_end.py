@@ -178,7 +178,7 @@ async def test_the_one_idle_longest_goes_when_there_are_too_many(
 async def test_more_at_once_than_the_node_runs_is_too_many(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_MOST", 2)
+    monkeypatch.setattr(pool, "_MOST", 4)  # half of them for one function alone
     spec = functions.define("import time\ndef handler(event, context): time.sleep(0.5)")
     results = await asyncio.gather(*(functions.run(spec) for _ in range(3)), return_exceptions=True)
     refused = [result for result in results if result is not None]
@@ -188,6 +188,26 @@ async def test_more_at_once_than_the_node_runs_is_too_many(
         "TooManyRequestsException", "Rate Exceeded.", 429,
     )  # fmt: skip
     assert refused[0].fields["Reason"] == "ConcurrentInvocationLimitExceeded"
+
+
+async def test_a_function_whose_invocations_do_not_end_leaves_room_for_others(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_MOST", 8)
+    slow = functions.define(
+        "import time\ndef handler(event, context): time.sleep(60)", timeout=60, name="slow"
+    )
+    running = [asyncio.create_task(functions.run(slow)) for _ in range(20)]
+    async with asyncio.timeout(20):
+        while sum(task.done() for task in running) < 16:
+            await asyncio.sleep(0.01)
+    quick = functions.define(PID, name="quick")
+    assert await functions.run(quick) is not None
+    refused = [task.exception() for task in running if task.done()]
+    assert len(refused) == 16 and all(isinstance(one, AwsError) for one in refused)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def test_an_invocation_ends_in_time_where_the_runtime_lost_its_connection(tmp_path: Path) -> None:
