@@ -1,7 +1,8 @@
 """How are the four primitives kept on one machine? In one SQLite file and a folder of blobs.
 
 Point reads and leases run on the event loop (microseconds; in WAL mode no reader waits for the writer); ranges go to a
-reader thread; everything that writes goes through the writer's thread.
+reader thread, those over many logs or whole queues to another one; everything that writes goes through the writer's
+thread.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from nightbus.store.writer import StoreClosed, Writer
 __all__ = ["FolderInUse", "NewerSchema", "SqliteStore", "StoreClosed"]
 
 log = logging.getLogger("nightbus.store")
+_FEW_LOGS = 16  # that are merged among the short reads
 T = TypeVar("T")
 P = ParamSpec("P")
 
@@ -46,9 +48,11 @@ class SqliteStore:
         keep_due(self._writing, clock.now_ms())
         self._loop_reader = connect(folder, durable, read_only=True)
         self._range_reader = connect(folder, durable, read_only=True)
+        self._long_reader = connect(folder, durable, read_only=True)
         self._side = connect(folder, durable)
         self._side_lock = threading.Lock()
         self._reader = ThreadPoolExecutor(1, "nightbus-store-reader")
+        self._long_reads = ThreadPoolExecutor(1, "nightbus-store-long-reader")
         self._background = ThreadPoolExecutor(2, "nightbus-store-background")
         self._blobs = BlobFolder(folder / "blobs", durable)
         self._queues = Queues(self._loop_reader)
@@ -111,7 +115,9 @@ class SqliteStore:
         wanted = reads.Range(after, since, until, key, limit, backwards)
         if isinstance(logs, str):
             return await self._in_reader(reads.entries, scope, logs, wanted)
-        return await self._in_reader(reads.merged_entries, scope, tuple(logs), wanted)
+        names = tuple(logs)
+        read = self._in_reader if len(names) <= _FEW_LOGS else self._in_long_reader
+        return await read(reads.merged_entries, scope, names, wanted)
 
     async def log_sizes(self, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
         return await self._in_reader(reads.log_sizes, scope, log, step_ms)
@@ -158,7 +164,7 @@ class SqliteStore:
         self._queues.read_ahead(name)
         order = None
         try:
-            order = await self._in_reader(self._queues.read_order, name, self._clock.now_ms())
+            order = await self._in_long_reader(self._queues.read_order, name, self._clock.now_ms())
         finally:
             self._queues.order_by_group(name, order)
 
@@ -203,7 +209,7 @@ class SqliteStore:
         self._closed = True
         self._queues.wake_all()
         await asyncio.to_thread(self._stop_threads)
-        for connection in (self._loop_reader, self._range_reader, self._side):
+        for connection in (self._loop_reader, self._range_reader, self._long_reader, self._side):
             connection.close()
         try:
             await asyncio.to_thread(self._writing.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
@@ -217,6 +223,14 @@ class SqliteStore:
         self._blobs.stop_sweep()
         self._background.shutdown(wait=True)
         self._reader.shutdown(wait=True)
+        self._long_reads.shutdown(wait=True)
+
+    async def _in_long_reader(
+        self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """On a thread of its own, so that the short reads of others do not wait for it."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._long_reads, lambda: work(self._long_reader, *args, **kwargs))
 
     async def _in_reader(
         self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs

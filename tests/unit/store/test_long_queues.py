@@ -1,4 +1,4 @@
-"""A queue of 200,000 items that is leased by group costs the loop little, at the first lease and at every other."""
+"""Long reads hold nobody up: queues of 200,000 items that are leased by group, and reads over thousands of logs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
-from nightbus.store.interface import Enqueue
+from nightbus.store.interface import Append, Enqueue, PutRecord
 from nightbus.store.sqlite import SqliteStore
 
 HERE = Scope("000000000000", "us-east-1")
@@ -74,5 +74,24 @@ async def test_what_comes_while_the_order_is_read_is_there(tmp_path: Path) -> No
         items = [item for batch in found for item in batch]
         assert len({item.id for item in items}) == len(items) == 20_100
         assert sum(item.data == b"late" for item in items) == 100
+    finally:
+        await store.close()
+
+
+async def test_a_read_over_many_logs_does_not_hold_up_short_reads(tmp_path: Path) -> None:
+    store = SqliteStore.open(tmp_path, VirtualClock(), durable=False)
+    try:
+        logs = [f"log{n}" for n in range(5_000)]
+        await store.commit(*(Append(HERE, log, n, b"x") for n, log in enumerate(logs)))
+        await store.commit(PutRecord(HERE, "kind", "key", {}))
+        long_read = asyncio.ensure_future(store.read(HERE, logs, limit=10_000))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            short = asyncio.ensure_future(store.list(HERE, "kind"))
+            await asyncio.wait({long_read, short}, return_when=asyncio.FIRST_COMPLETED)
+            assert len(await short) == 1
+        first_was_short = not long_read.done()
+        assert len(await long_read) == 5_000
+        assert first_was_short
     finally:
         await store.close()
