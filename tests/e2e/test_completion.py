@@ -54,6 +54,11 @@ def test_fish() -> None:
     assert "run" not in found
 
 
+def test_the_variables_are_read_by_fish() -> None:
+    ask = "nightbus env | source; sh -c 'echo $AWS_ENDPOINT_URL $AWS_REGION'"
+    assert output(shell("fish"), "--no-config", "-c", ask) == "http://127.0.0.1:4566 us-east-1\n"
+
+
 def test_zsh(tmp_path: Path) -> None:
     environ = clean_environment() | {
         "HOME": str(tmp_path),

@@ -217,3 +217,22 @@ def test_a_stream_ends_when_the_node_stops(tmp_path: Path) -> None:
         assert node.stop() == 0
         wait_for(lambda: live.ended)
     assert "Traceback" not in "".join(node.output)
+
+
+def test_rules_that_match_come_first_and_then_the_nearest(
+    node: RunningNode, client: Callable[..., Any]
+) -> None:
+    events = client("events", account="777700007778")
+    events.create_event_bus(Name="ordered")
+    patterns = {
+        "a-far": {"source": ["x"], "detail-type": ["y"]},
+        "c-other": {"source": ["quite.another"]},
+        "d-near": {"source": ["demo.orders"]},
+        "e-disabled": {"source": ["demo.order"]},
+        "f-hit": {"source": ["demo.order"]},
+    }
+    for name, pattern in patterns.items():
+        state = "DISABLED" if "disabled" in name else "ENABLED"
+        events.put_rule(Name=name, EventBusName="ordered", EventPattern=json.dumps(pattern), State=state)
+    found = explain(node, {"event": EVENT, "account": "777700007778", "bus": "ordered"})
+    assert [rule["rule"] for rule in found["rules"]] == ["f-hit", "e-disabled", "d-near", "c-other", "a-far"]

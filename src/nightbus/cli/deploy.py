@@ -41,7 +41,9 @@ def deploy_template(
     file, parameters = _template_file(template), [_parameter(text) for text in overrides]
     session = boto3.Session(chosen_account(), "nightbus", region_name=chosen_region(region))
     try:
-        deployment = _Deployment(session, settings.endpoint, stack_name, Document() if as_json else Lines())
+        output = Document() if as_json else Lines()
+        output.template(file)
+        deployment = _Deployment(session, settings.endpoint, stack_name, output)
         deployment.deploy(deployment.package(file), parameters)
     except (ClientError, BotoCoreError) as failure:
         raise CommandFailed(str(failure)) from failure

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
@@ -17,6 +18,9 @@ _ACTION_WIDTH = len("Modify")
 
 class Lines:
     """For a person."""
+
+    def template(self, file: Path) -> None:
+        print(f"Template {file}", flush=True)
 
     def packaged(self, names: Sequence[str], size: int) -> None:
         print(f"Packaged {', '.join(names)} ({size / 1024:,.0f} KB)", flush=True)
@@ -56,6 +60,9 @@ class Document:
     def __init__(self) -> None:
         self._changes: list[dict[str, Any]] = []
         self._events: list[dict[str, Any]] = []
+
+    def template(self, file: Path) -> None:
+        pass
 
     def packaged(self, names: Sequence[str], size: int) -> None:
         pass

@@ -10,6 +10,7 @@ from nightbus.cli.client import ask
 from nightbus.cli.terminal import width
 from nightbus.node.settings import Settings
 
+_GLOBAL = "all accounts and regions"  # the names of buckets
 _MOST_PLACES = 8
 _MOST_NAMES = 8
 _UNBOUNDED = 1_000_000
@@ -30,7 +31,7 @@ def told(status: dict[str, Any], columns: int) -> str:
     ]
     places: dict[str, list[dict[str, Any]]] = {}
     for held in status["holds"]:
-        where = " ".join(part for part in (held["account"], held["region"]) if part)
+        where = " ".join(part for part in (held["account"], held["region"]) if part) or _GLOBAL
         places.setdefault(where, []).append(held)
     fullest = sorted(places, key=lambda where: (-sum(held["count"] for held in places[where]), where))
     for where in fullest[:_MOST_PLACES]:
@@ -42,7 +43,7 @@ def told(status: dict[str, Any], columns: int) -> str:
 
 
 def _held_line(held: dict[str, Any], columns: int) -> str:
-    begin = f"    {held['count']:>5} {held['what']:<11} "
+    begin = f"    {held['what']:<11} {held['count']:>6}  "
     return begin + _names(held["names"], held["count"], columns - len(begin))
 
 

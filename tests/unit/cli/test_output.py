@@ -50,8 +50,16 @@ def test_status_of_a_full_node_fits_a_screen(columns: int) -> None:
     assert len(lines) <= 40
     assert all(len(line) <= columns for line in lines[3:])
     assert lines[3] == "  000000000299 us-east-1"
-    assert lines[4].startswith("     5299 functions   a-rather-long-name-of-something-0")
+    assert lines[4].startswith("    functions     5299  a-rather-long-name-of-something-0")
     assert lines[4].endswith(" more")
+    of_buckets = {
+        **full(accounts=0),
+        "holds": [{"what": "buckets", "account": "", "region": "", "count": 1, "names": ["b"]}],
+    }
+    assert status.told(of_buckets, columns).splitlines()[3:] == [
+        "  all accounts and regions",
+        "    buckets          1  b",
+    ]
     assert lines[-1].startswith("  and 292 more accounts and regions")
 
 
@@ -63,3 +71,9 @@ def test_there_are_no_colours_where_nobody_wants_them(monkeypatch: pytest.Monkey
     assert terminal.coloured("x", terminal.RED) == "\033[31mx\033[0m"
     monkeypatch.setenv("NO_COLOR", "1")
     assert terminal.coloured("x", terminal.RED) == "x"
+
+
+def test_status_says_where_what_is_of_no_account_belongs() -> None:
+    held = {"what": "buckets", "account": "", "region": "", "count": 1, "names": ["b"]}
+    lines = status.told({**full(accounts=0), "holds": [held]}, 80).splitlines()
+    assert lines[3:] == ["  all accounts and regions", "    buckets          1  b"]
