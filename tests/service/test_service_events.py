@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import tempfile
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,52 @@ def test_the_key_is_its_owners_alone(node: RunningNode) -> None:
     mine = [key for key in keys if key.is_file() and key.stat().st_uid == os.getuid()]
     assert mine
     assert all(key.stat().st_mode & 0o077 == 0 for key in mine)
+
+
+READER = """
+import glob
+def handler(event, context):
+    found = []
+    for path in glob.glob(event["folders"] + "/*"):
+        try:
+            found.append(open(path).read())
+        except (OSError, UnicodeDecodeError):
+            pass
+    return found
+"""
+
+
+def test_a_function_cannot_read_the_key(tmp_path: Path) -> None:
+    node = RunningNode(data=tmp_path / "data")
+    try:
+        trust = {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        policy = json.dumps({"Statement": trust})
+        role = node.client("iam").create_role(RoleName="reader", AssumeRolePolicyDocument=policy)["Role"][
+            "Arn"
+        ]
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, "w") as archive:
+            archive.writestr("app.py", READER)
+        functions = node.client("lambda")
+        code = {"ZipFile": package.getvalue()}
+        functions.create_function(
+            FunctionName="reader", Runtime="python3.13", Role=role, Handler="app.handler", Code=code
+        )
+        functions.get_waiter("function_active_v2").wait(FunctionName="reader", WaiterConfig={"Delay": 1})
+        asked = json.dumps({"folders": str(tmp_path / "data")})
+        answer = functions.invoke(FunctionName="reader", Payload=asked)
+        read = json.loads(answer["Payload"].read())
+        if any("NO SANDBOX" in line for line in node.output):
+            pytest.skip("functions have no sandbox on this machine")
+        assert "FunctionError" not in answer
+        assert (tmp_path / "data" / "operator.key").read_text() not in read
+        assert read == []
+    finally:
+        node.stop()
 
 
 def test_a_setting_lets_the_api_put_as_a_service() -> None:

@@ -52,14 +52,6 @@ def test_status_of_a_full_node_fits_a_screen(columns: int) -> None:
     assert lines[3] == "  000000000299 us-east-1"
     assert lines[4].startswith("    functions     5299  a-rather-long-name-of-something-0")
     assert lines[4].endswith(" more")
-    of_buckets = {
-        **full(accounts=0),
-        "holds": [{"what": "buckets", "account": "", "region": "", "count": 1, "names": ["b"]}],
-    }
-    assert status.told(of_buckets, columns).splitlines()[3:] == [
-        "  all accounts and regions",
-        "    buckets          1  b",
-    ]
     assert lines[-1].startswith("  and 292 more accounts and regions")
 
 
