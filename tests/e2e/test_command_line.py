@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -245,3 +247,30 @@ def test_a_file_that_is_not_there_is_named(node: RunningNode) -> None:
         2,
         "nightbus: none.json cannot be read: No such file or directory\n",
     )
+
+
+@pytest.mark.parametrize("host", ["bad host", "http://x", "a/b", "x\r\ny"])
+def test_a_host_that_cannot_be_one(host: str) -> None:
+    for command in ("status", "env", "start"):
+        done = nightbus(command, "--host", host)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == f"nightbus: host {host!r} is neither a host name nor an address\n"
+
+
+@pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH_9.9\r\n", b"HTTP/1.1 200 OK\r\n\r\n<html>", b""])
+def test_what_answers_and_is_not_a_node_is_told(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        done = nightbus("status", "--port", str(port))
+        thread.join()
+    assert done.returncode in (1, 3)
+    assert done.stderr.startswith("nightbus: ") and len(done.stderr.splitlines()) == 1

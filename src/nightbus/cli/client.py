@@ -54,7 +54,7 @@ def _answer(settings: Settings, request: urllib.request.Request, timeout: float)
         raise CommandFailed(message_of(error)) from error
     except (urllib.error.URLError, OSError) as error:
         raise none_answers(settings) from error
-    except ValueError as error:
+    except (ValueError, http.client.HTTPException) as error:
         raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus") from error
     if not isinstance(answer, dict):
         raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus")

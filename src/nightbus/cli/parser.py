@@ -37,21 +37,21 @@ def build_parser() -> argparse.ArgumentParser:
     """What it parses has `run`, which takes the parsed options and returns the exit code, or None for 0."""
     parser = Parser(prog="nightbus", usage="%(prog)s COMMAND ...", description=_WHAT, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"nightbus {__version__}")
-    commands = {"": _place_for_commands(parser)}
+    commands = {"": _place_for_commands(parser, "nightbus")}
     for command in COMMANDS:
         group, _, name = command.name.rpartition(" ")
         if group not in commands:
             of_group = commands[""].add_parser(
                 group, help=GROUPS[group], description=GROUPS[group], usage=f"nightbus {group} COMMAND ..."
             )
-            commands[group] = _place_for_commands(of_group)
+            commands[group] = _place_for_commands(of_group, f"nightbus {group}")
         _add(commands[group], name, command)
     return parser
 
 
-def _place_for_commands(parser: argparse.ArgumentParser) -> Any:
+def _place_for_commands(parser: argparse.ArgumentParser, name: str) -> Any:
     parser.set_defaults(run=functools.partial(_show_help, parser))
-    return parser.add_subparsers(title="commands", metavar="COMMAND", required=False)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=False, prog=name)
 
 
 def _add(commands: Any, name: str, command: Command) -> None:

@@ -8,6 +8,7 @@ a setting that is rarely given is imported when it is: a command that answers at
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 FILE_NAME = "nightbus.toml"
 MEMORY_FOLDER_PREFIX = "nightbus-node-"  # of the temporary folder of a node with --memory
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]?")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 _KNOWN = (
@@ -94,7 +96,7 @@ def load_settings(
     file, table = _find_file(folder or Path.cwd())
     data_default = table["data"] if "data" in table else default_data_folder(variables)
     settings = Settings(
-        host=host or variables.get("NIGHTBUS_HOST") or _text(table, "host", file) or DEFAULT_HOST,
+        host=_host(host, variables, table, file),
         port=_port(port, variables, table, file),
         data=(data or _path(variables.get("NIGHTBUS_DATA")) or Path(data_default)).expanduser(),
         memory=_switch("memory", False, memory, variables, table, file),
@@ -115,6 +117,13 @@ def load_settings(
             "whoever reaches the node could put events in the name of AWS's services"
         )
     return settings
+
+
+def _host(option: str | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> str:
+    host = option or environ.get("NIGHTBUS_HOST") or _text(table, "host", file) or DEFAULT_HOST
+    if not _HOST.fullmatch(host):
+        raise SettingsError(f"host {host!r} is neither a host name nor an address")
+    return host
 
 
 def _is_loopback(host: str) -> bool:

@@ -37,6 +37,15 @@ def test_a_port_is_a_number_up_to_65535(port: str, capsys: pytest.CaptureFixture
     assert "is not a port number (0 to 65535)" in refused(capsys, "status", f"--port={port}")
 
 
+def test_a_mistake_names_the_command_and_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, "trace")
+    assert told == (
+        "nightbus trace: the following arguments are required: EVENT_ID\nTry: nightbus trace --help\n"
+    )
+    assert refused(capsys, "events", "tail", "--x").splitlines()[-1] == "Try: nightbus --help"
+    assert refused(capsys, "events", "tail", "--bus").splitlines()[-1] == "Try: nightbus events tail --help"
+
+
 def test_options_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert "unrecognized arguments: --js" in refused(capsys, "status", "--js")
     assert "--stack-name" in refused(capsys, "deploy", "template.yaml")
