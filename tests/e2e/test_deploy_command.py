@@ -91,6 +91,18 @@ def test_as_json_it_is_one_document(node: RunningNode, folder: Path) -> None:
     assert (again["changed"], again["changes"], again["events"]) == (False, [], [])
 
 
+def test_the_node_is_reached_without_the_proxy_of_the_environment(
+    node: RunningNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    (tmp_path / "template.json").write_text(json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}))
+    done = nightbus(node, tmp_path, "deploy", "--stack-name", "direct")
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "event.json").write_text('{"Source": "a", "DetailType": "b", "Detail": "{}"}')
+    assert nightbus(node, tmp_path, "events", "put", "event.json").returncode == 0
+
+
 def test_a_stack_that_fails_is_told_in_both_forms(node: RunningNode, tmp_path: Path) -> None:
     broken = {"Type": "AWS::SQS::Queue", "Properties": {"MessageRetentionPeriod": 30}}
     (tmp_path / "template.json").write_text(json.dumps({"Resources": {"Broken": broken}}))

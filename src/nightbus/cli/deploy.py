@@ -6,16 +6,18 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.cli.client import is_running, none_answers
 from nightbus.cli.deploy_output import Document, Lines, Output
-from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.failures import CommandFailed
 from nightbus.cli.package import TEMPLATES, archive, digest_key, local_artefacts, refer_to
 from nightbus.node.settings import Settings
 from nightbus.stacks.documents import read_document
+
+if TYPE_CHECKING:
+    from nightbus.cli.aws_clients import NodeClients
 
 _NAMES = ("template.yaml", "template.yml", "template.json")
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -33,17 +35,17 @@ def deploy_template(
     as_json: bool,
 ) -> None:
     """Returns once the stack is as the template says. Raises CommandFailed, where it ended otherwise too."""
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
+
+    from nightbus.cli.aws_clients import NodeClients
 
     if not is_running(settings):
         raise none_answers(settings)
     file, parameters = _template_file(template), [_parameter(text) for text in overrides]
-    session = boto3.Session(chosen_account(), "nightbus", region_name=chosen_region(region))
     try:
         output = Document() if as_json else Lines()
         output.template(file)
-        deployment = _Deployment(session, settings.endpoint, stack_name, output)
+        deployment = _Deployment(NodeClients(settings, region), settings.endpoint, stack_name, output)
         deployment.deploy(deployment.package(file), parameters)
     except (ClientError, BotoCoreError) as failure:
         raise CommandFailed(str(failure)) from failure
@@ -71,15 +73,15 @@ def _parameter(text: str) -> dict[str, str]:
 class _Deployment:
     """One deployment of one stack, with what it shows on the way."""
 
-    def __init__(self, session: Any, endpoint: str, stack_name: str, output: Output) -> None:
+    def __init__(self, clients: NodeClients, endpoint: str, stack_name: str, output: Output) -> None:
         self._endpoint = endpoint
         self._stack = stack_name
         self._output = output
         self._packaged: dict[Path, tuple[str, str]] = {}  # bucket and key, of nested templates' files too
-        self._region: str = session.region_name
-        self._cloudformation = session.client("cloudformation", endpoint_url=endpoint)
-        self._s3 = session.client("s3", endpoint_url=endpoint)
-        self._sts = session.client("sts", endpoint_url=endpoint)
+        self._region = clients.region
+        self._cloudformation = clients.make("cloudformation")
+        self._s3 = clients.make("s3")
+        self._sts = clients.make("sts")
         self._bucket = ""
 
     def package(self, file: Path) -> str:

@@ -42,14 +42,14 @@ def put_events(
 
 
 def _put(settings: Settings, region: str | None, entries: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
+
+    from nightbus.cli.aws_clients import NodeClients
 
     if not is_running(settings):
         raise none_answers(settings)
-    session = boto3.Session(chosen_account(), "nightbus", region_name=chosen_region(region))
     try:
-        client: Any = session.client("events", endpoint_url=settings.endpoint)
+        client = NodeClients(settings, region).make("events")
         answered: list[dict[str, str]] = client.put_events(Entries=entries)["Entries"]
     except (ClientError, BotoCoreError) as failure:
         raise CommandFailed(str(failure)) from failure

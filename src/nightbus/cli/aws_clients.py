@@ -1,0 +1,24 @@
+"""Makes boto3 clients of the node, for commands that do what a client of AWS does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from nightbus.cli.environment import chosen_account, chosen_region
+from nightbus.node.settings import Settings
+
+
+class NodeClients:
+    """`region` is the one chosen. The node is reached directly: proxies that the environment names are not used."""
+
+    def __init__(self, settings: Settings, region: str | None) -> None:
+        self.region = chosen_region(region)
+        self._endpoint = settings.endpoint
+        self._session = boto3.Session(chosen_account(), "nightbus", region_name=self.region)
+
+    def make(self, service: str) -> Any:
+        make: Any = self._session.client
+        return make(service, endpoint_url=self._endpoint, config=Config(proxies={}))
