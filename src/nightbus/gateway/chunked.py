@@ -6,12 +6,14 @@ checksum that the client computed while it sent.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping
 
 from nightbus.aws.errors import AwsError
 from nightbus.gateway.checksums import HEADER_PREFIX, BodyCheck
 
 _LONGEST_LINE = 16 * 1024
+_SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
 
 
 def is_chunked(headers: Mapping[str, str]) -> bool:
@@ -54,10 +56,11 @@ class ChunkedBody:
 
     @staticmethod
     def _size(line: bytes) -> int:
-        try:
-            return int(line.split(b";", 1)[0], 16)
-        except ValueError as broken:
-            raise incomplete() from broken
+        """Digits only: with a sign, a size of less than nothing would never be reached."""
+        text = line.split(b";", 1)[0]
+        if not _SIZE.fullmatch(text):
+            raise incomplete()
+        return int(text, 16)
 
     async def _line(self) -> bytes:
         while True:

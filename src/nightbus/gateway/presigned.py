@@ -22,7 +22,7 @@ def check_expiry(request: WireRequest, now_ms: int, service: str = "s3") -> None
         text = request.query["Expires"]
         seconds = whole_number(text)
         if seconds is None:
-            raise AwsError("AccessDenied", f"Invalid date (should be seconds since epoch): {text}", 403)
+            raise AwsError("AccessDenied", f"Invalid date (should be seconds since epoch): {text[:80]}", 403)
         _refuse_after(datetime.fromtimestamp(min(seconds, _LAST_SECOND), UTC), now)
 
 
@@ -37,7 +37,9 @@ def _check_v4(request: WireRequest, now: datetime, default_seconds: str) -> None
     if not 0 <= seconds <= _LONGEST_SECONDS:
         text = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be"
         raise AwsError("AuthorizationQueryParametersError", f"{text} less than {_LONGEST_SECONDS} seconds")
-    _refuse_after(signed + timedelta(seconds=seconds), now, seconds)
+    lifetime = timedelta(seconds=seconds)
+    if now - signed > lifetime:  # the end of one signed in the year 9999 is not a date
+        _refuse_after(signed + lifetime, now, seconds)
 
 
 def _refuse_after(end: datetime, now: datetime, seconds: int | None = None) -> None:

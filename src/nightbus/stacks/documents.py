@@ -21,6 +21,7 @@ _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?$")
 _TRUE = frozenset({"true", "yes", "on"})
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"  # from 0.2.6 on, its scanner counts before our own look
 _NAMESPACE = "tag:yaml.org,2002:"
+_MOST_DIGITS = 4300  # as many as `int` and `json` read
 
 
 def format_error(message: str) -> AwsError:
@@ -40,6 +41,8 @@ def _read_json(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except json.JSONDecodeError as broken:
         raise format_error(f"JSON not well-formed. (line {broken.lineno}, column {broken.colno})") from broken
+    except ValueError as broken:
+        raise format_error("JSON not well-formed. A number has too many digits.") from broken
     except RecursionError as deep:
         raise format_error("JSON not well-formed. It is nested too deeply.") from deep
     _check_depth(value, 0)
@@ -137,6 +140,8 @@ def _scalar(node: yaml.Node) -> Any:
     if kind == "bool":
         return text.lower() in _TRUE
     if kind == "int" and _INTEGER.match(text):
+        if len(text) > _MOST_DIGITS:
+            raise format_error(f"YAML not well-formed. A number has more than {_MOST_DIGITS} digits.")
         return int(text)
     if kind == "float" and _FLOAT.match(text):
         return float(text)

@@ -188,7 +188,7 @@ class Evaluator:
             return UNKNOWN
         try:
             position = int(index)
-        except (TypeError, ValueError) as broken:
+        except (TypeError, ValueError, OverflowError) as broken:
             raise template_error("Fn::Select requires a list argument with a valid index") from broken
         if not isinstance(items, list):
             raise template_error(
@@ -359,7 +359,7 @@ def _subnets(parts: list[Any]) -> list[str]:
         network = ipaddress.ip_network(str(parts[0]), strict=False)
         count = int(parts[1])
         bits = int(parts[2]) if len(parts) == 3 else 8
-    except (TypeError, ValueError) as broken:
+    except (TypeError, ValueError, OverflowError) as broken:
         raise template_error(_CIDR) from broken
     prefix = network.max_prefixlen - bits
     fits = bits >= 1 and prefix >= network.prefixlen

@@ -194,5 +194,5 @@ def _range_problem(name: str, declaration: Mapping[str, Any], text: str, number:
 def _number(value: Any) -> float | None:
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

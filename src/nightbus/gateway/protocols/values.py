@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
@@ -12,6 +13,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway.models import Shape
 
 _INTEGERS = {"integer", "long"}
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _FLOATS = {"float", "double"}
 
 
@@ -78,11 +80,13 @@ def parse_text(shape: Shape, text: str) -> Any:
         return _boolean(text)
     try:
         if kind in _INTEGERS:
+            if not _INTEGER.fullmatch(text):
+                raise ValueError(text)
             return int(text)
         if kind in _FLOATS:
             return float(text)
     except ValueError as wrong:
-        raise malformed(f"{text!r} is not a number") from wrong
+        raise malformed(f"{text[:80]!r} is not a number") from wrong
     return text
 
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import whole_number
 from nightbus.aws.pagination import decode_token, encode_token, page
 from nightbus.services.cloudformation.beginning import find, missing, records
 from nightbus.services.cloudformation.planning import shown_deployment
@@ -25,7 +26,9 @@ async def describe_stack_events(
     kept = await records(ctx).stack(stack_name)
     if kept is None:
         raise AwsError("ValidationError", f"Stack [{stack_name}] does not exist")
-    before = int(decode_token(next_token, BAD_TOKEN)) if next_token else 0
+    before = whole_number(decode_token(next_token, BAD_TOKEN)) if next_token else 0
+    if before is None:
+        raise BAD_TOKEN
     found = await read_events(ctx.store, ctx.scope, kept.value, before, PAGE + 1)
     shown = found[:PAGE]
     token = encode_token(str(shown[-1][0])) if len(found) > PAGE else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nightbus.aws.grammar import whole_number
 from nightbus.aws.pagination import decode_token, encode_token
 from nightbus.messaging.log_streams import STREAM, log_name, stream_key, stream_of
 from nightbus.services.context import Context
@@ -206,8 +207,9 @@ def _filtered(entry: Entry) -> dict[str, Any]:
 
 
 def _decoded(token: str) -> Position:
-    time, offset, log = decode_token(token, bad_token()).split(":", 2)
-    try:
-        return Position(int(time), int(offset), log)
-    except ValueError:
-        raise bad_token() from None
+    time, _, rest = decode_token(token, bad_token()).partition(":")
+    offset, _, log = rest.partition(":")
+    numbers = whole_number(time), whole_number(offset)
+    if numbers[0] is None or numbers[1] is None:
+        raise bad_token()
+    return Position(numbers[0], numbers[1], log)

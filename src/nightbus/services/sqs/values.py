@@ -118,7 +118,7 @@ def _redrive(text: str) -> dict[str, Any]:
         raise invalid_value(text, "RedrivePolicy", reason)
     try:
         count = int(value["maxReceiveCount"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         count = 0
     if not 1 <= count <= _MOST_RECEIVES:
         reason = (
@@ -149,7 +149,7 @@ def _check_redrive_allow(text: str) -> None:
 def _object(text: str) -> dict[str, Any] | None:
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
