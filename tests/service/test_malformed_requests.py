@@ -70,6 +70,7 @@ def send(node: Any) -> Iterator[Callable[..., tuple[int, str]]]:
         ("POST", "/", b"{}", target("AWSEvents.Nothing"), 400, "UnknownOperationException"),
         ("POST", "/", b"{}", target("Nobody.Nothing"), 400, "UnknownOperationException"),
         ("POST", "/", b"\xff\xfe", target("AWSEvents.PutEvents"), 400, "SerializationException"),
+        ("POST", "/", b'{"a":' * 50_000, target("AWSEvents.PutEvents"), 400, "SerializationException"),
         ("POST", "/", b"Action=Nothing&Version=2010-05-15", signed("cloudformation", **FORM), 400, "InvalidAction"),
         ("POST", "/", b"Version=2010-05-15", signed("cloudformation", **FORM), 400, "MissingAction"),
         ("POST", "/", b"a=&" * 30_000, signed("cloudformation", **FORM), 400, "MalformedQueryString"),

@@ -30,7 +30,7 @@ def read_checked(shape: Shape, body: bytes) -> Checked | None:
         read = shape.compiled["quick"] = msgspec.json.Decoder(_type(shape, frozenset())).decode
     try:
         return Checked(read(body))
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 
