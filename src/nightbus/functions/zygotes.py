@@ -24,6 +24,7 @@ log = logging.getLogger("nightbus.functions")
 
 _SCRIPT = Path(__file__).with_name("zygote_main.py")
 _START_SECONDS = 20.0
+_SLOW_SECONDS = 2.0
 
 
 class ZygoteDied(Exception):
@@ -75,15 +76,32 @@ class Zygote:
             sent = socket.send_fds(self._control, [message], [output])
             if sent < len(message):
                 await self._loop.sock_sendall(self._control, message[sent:])
-            pid = await asyncio.wait_for(future, _START_SECONDS)
+            pid = await self._started(future)
         except (OSError, TimeoutError) as failure:
             self._starting.pop(number, None)
-            raise ZygoteDied(str(failure)) from failure
+            raise ZygoteDied(str(failure) or "it did not answer") from failure
         if pid in self._ended_early:
             self._loop.call_soon(ended, self._ended_early.pop(pid))
         else:
             self._callbacks[pid] = ended
         return pid
+
+    async def _started(self, future: asyncio.Future[int]) -> int:
+        """The pid, once the zygote tells it. Raises TimeoutError.
+
+        A function may have stopped the zygote, which is its parent: one that is slow to answer is told to go on, and one
+        that does not answer then is ended.
+        """
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), _SLOW_SECONDS)
+        except TimeoutError:
+            with contextlib.suppress(OSError):
+                self._process.send_signal(signal.SIGCONT)
+        try:
+            return await asyncio.wait_for(future, _START_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+            raise
 
     def _read(self) -> None:
         try:

@@ -232,3 +232,28 @@ async def test_an_invocation_ends_in_time_where_the_runtime_lost_its_connection(
         await all_gone([pid])
     finally:
         await functions.runner.close()
+
+
+STOPS_ITS_PARENT = """
+    import os, signal
+    def handler(event, context):
+        os.kill(os.getppid(), signal.SIGSTOP)
+        return os.getppid()
+"""
+
+
+async def test_a_function_that_stops_its_parent_stops_no_other(tmp_path: Path) -> None:
+    """All functions of an interpreter have one parent, which starts the environments of all."""
+    functions = Functions(tmp_path)
+    try:
+        parent = await functions.run(functions.define(STOPS_ITS_PARENT), {})
+        assert state_of(parent) == "T"
+        async with asyncio.timeout(60):
+            assert await functions.run(functions.define("def handler(event, context): return 1"), {}) == 1
+        assert state_of(parent) != "T"
+    finally:
+        await functions.runner.close()
+
+
+def state_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
