@@ -89,8 +89,8 @@ class Zygote:
     async def _started(self, future: asyncio.Future[int]) -> int:
         """The pid, once the zygote tells it. Raises TimeoutError.
 
-        A function may have stopped the zygote, which is its parent: one that is slow to answer is told to go on, and one
-        that does not answer then is ended.
+        A function may have stopped the zygote, which is its parent: one that is slow to answer is told to go on, and
+        one that does not answer then is ended.
         """
         try:
             return await asyncio.wait_for(asyncio.shield(future), _SLOW_SECONDS)
