@@ -10,7 +10,7 @@ PYTEST_OPTIONS ?=
 help:
 	@echo "make demo    start a node, deploy the order-to-invoice example, place an order, show its way"
 	@echo "make test    run every test, with the real sam and aws"
-	@echo "make soak    a million rules and events against the plain evaluator, a thousand kills"
+	@echo "make soak    a million rules and events against the plain evaluator, a thousand kills, an hour of making and deleting"
 	@echo "make check   types, style, import arrows"
 	@echo "make bench   measure start, memory, invoke, deploy; events in and out (ten minutes)"
 
@@ -27,6 +27,7 @@ soak:
 	NIGHTBUS_INDEX_CASES=1000000 $(BIN)/python -m pytest --timeout 0 tests/unit/bus/test_rule_index_flat.py
 	NIGHTBUS_BACKLOG_EVENTS=100000 $(BIN)/python -m pytest --timeout 0 tests/unit/delivery/test_backlog.py
 	NIGHTBUS_CRASH_ROUNDS=1000 $(BIN)/python -m pytest --timeout 0 -s tests/e2e/crash/test_kills.py
+	NIGHTBUS_SOAK_MINUTES=$${NIGHTBUS_SOAK_MINUTES:-60} $(BIN)/python -m pytest --timeout 0 -s tests/e2e/test_soak.py
 
 check:
 	@scripts/install test check

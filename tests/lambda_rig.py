@@ -76,6 +76,9 @@ class ScriptedRunner:
         self.invocations.append(invocation)
         return await self.answer(invocation)
 
+    async def sweep_packages(self, in_use: Callable[[], Awaitable[set[str]]]) -> None:
+        await in_use()
+
     async def retire(self, scope: Scope, name: str) -> None:
         self.retired.append(name)
 

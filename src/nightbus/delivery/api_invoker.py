@@ -55,6 +55,9 @@ class ApiInvoker:
         self._tokens = Tokens(http, clock)
         self._rates = Rates()
 
+    def in_memory(self) -> dict[str, int]:
+        return {"access tokens": len(self._tokens), "rates of destinations": len(self._rates)}
+
     async def invoke(
         self, scope: Scope, arn: str, who: str, given: Mapping[str, Any], input_text: str
     ) -> Outcome | Postponed:

@@ -16,7 +16,7 @@ from nightbus.bus.json_text import parse_json, write_json
 from nightbus.delivery.buses import Bus, LogLevel
 from nightbus.delivery.interface import Delivered, Delivery, Outcome
 from nightbus.delivery.work import error_code
-from nightbus.messaging.log_streams import appends, ensure_stream
+from nightbus.messaging.log_streams import appends, ensure_stream, required_stream
 from nightbus.store.interface import Change, Store
 
 STREAM = "EventBridgeEventBusLogs"
@@ -66,8 +66,9 @@ class BusLog:
         if not self._records:
             return []
         group = group_of(self.bus.name)
-        await ensure_stream(store, self.bus.scope, group, STREAM, now)
-        return [*appends(self.bus.scope, group, STREAM, self._records, now)]
+        while (required := await required_stream(store, self.bus.scope, group, STREAM)) is None:
+            await ensure_stream(store, self.bus.scope, group, STREAM, now)
+        return [required, *appends(self.bus.scope, group, STREAM, self._records, now)]
 
     def accepted(self, event_id: str, text: bytes, caller_account: str, now: int) -> None:
         event = parse_json(text.decode())

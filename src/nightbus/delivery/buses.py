@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.resource_policy import Request, Statement, Values, refusal
+from nightbus.bounded import Bounded, Seldom
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
 from nightbus.store.interface import Record, Store
 
 SERVICE = "events.amazonaws.com"
+_MOST_KNOWN = 10_000
+_SAID_AGAIN_MS, _MOST_SAID = 60_000, 20  # of events on buses that do not exist
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,10 @@ class Buses:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[tuple[Scope, str], Bus] = {}
+        self._known: Bounded[tuple[Scope, str], Bus] = Bounded(_MOST_KNOWN)
         self._changes = 0
+        self.unknown: Seldom[tuple[Scope, str]] = Seldom(_SAID_AGAIN_MS, _MOST_SAID)
+        self.on_change: Callable[[Scope, str], None] = lambda scope, name: None
 
     async def find(self, scope: Scope, name: str) -> Bus:
         bus = self._known.get((scope, name))
@@ -108,6 +113,10 @@ class Buses:
     def changed(self, scope: Scope, name: str) -> None:
         self._changes += 1
         self._known.pop((scope, name), None)
+        self.on_change(scope, name)
+
+    def in_memory(self) -> dict[str, int]:
+        return {"buses": len(self._known)}
 
 
 def caller_for_rule(account: str, rule_arn: str, role: str | None) -> Caller:

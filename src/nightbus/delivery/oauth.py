@@ -5,7 +5,6 @@ RFC 6749, sections 4.4 and 2.3.1: the client's id and secret go as parameters. T
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from nightbus.bounded import Bounded, Locks
 from nightbus.clock import Clock
 from nightbus.delivery.connections import Connection
 from nightbus.delivery.http_parameters import headers_of, pairs_of, with_query
@@ -22,6 +22,7 @@ _SECONDS = 5.0
 _EARLIER_MS = 30_000  # a token that ends within this is fetched anew
 _WITHOUT_END_MS = 3_600_000  # where the answer does not say how long it lasts
 _MOST_SHOWN = 200
+_MOST_TOKENS = 1000
 
 
 class NoToken(Exception):
@@ -109,12 +110,15 @@ class Tokens:
     def __init__(self, http: HttpClient, clock: Clock) -> None:
         self._http = http
         self._clock = clock
-        self._tokens: dict[str, tuple[int, Token]] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._tokens: Bounded[str, tuple[int, Token]] = Bounded(_MOST_TOKENS)
+        self._locks: Locks[str] = Locks()
+
+    def __len__(self) -> int:
+        return len(self._tokens)
 
     async def token(self, connection: Connection) -> Token:
         """Raises NoToken."""
-        async with self._locks.setdefault(connection.arn, asyncio.Lock()):
+        async with self._locks.holding(connection.arn):
             revision, token = self._tokens.get(connection.arn, (0, None))
             if token is None or revision != connection.revision or self._is_ending(token):
                 token = await fetch_token(connection, self._http, self._clock.now_ms())

@@ -17,6 +17,7 @@ from typing import Any
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.threads import LONG_TEXT, aside
+from nightbus.bounded import Bounded, Locks
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.index import RuleIndex
 from nightbus.bus.json_text import parse_json
@@ -48,9 +49,20 @@ from nightbus.delivery.targets import open_plain_of, place_of
 from nightbus.delivery.work import QUEUE, encode, first_delivery, outcome_entry
 from nightbus.messaging.queues import PlainSending, Queues, Sending
 from nightbus.messaging.topics import Topics
-from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, Store
+from nightbus.store.interface import (
+    SYSTEM,
+    Append,
+    Change,
+    Conflict,
+    DeleteRecord,
+    Enqueue,
+    PutRecord,
+    RequireRecord,
+    Store,
+)
 
 log = logging.getLogger("nightbus.delivery")
+_MOST_BUSES = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,10 +165,23 @@ class Router:
         self._topics = topics
         self._backlog = backlog
         self.buses = buses
-        self._rules: dict[tuple[Scope, str], _Bus] = {}
-        self._locks: dict[tuple[Scope, str], asyncio.Lock] = {}
+        self._rules: Bounded[tuple[Scope, str], _Bus] = Bounded(_MOST_BUSES)
+        self._locks: Locks[tuple[Scope, str]] = Locks()
+        buses.on_change = self._bus_changed
 
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
+        """What was planned for a queue, a stream or an archive that is deleted meanwhile is planned anew."""
+        callers = {
+            (one.kind, one.key) for one in also if isinstance(one, PutRecord | DeleteRecord | RequireRecord)
+        }
+        while True:
+            try:
+                return await self._put(batches, also)
+            except Conflict as conflict:
+                if (conflict.kind, conflict.key) in callers:
+                    raise
+
+    async def _put(self, batches: Sequence[Batch], also: Sequence[Change]) -> None:
         count = sum(len(batch.events) for batch in batches)
         if not self._backlog.admit(count):
             raise Overloaded
@@ -182,9 +207,19 @@ class Router:
     async def bus(self, scope: Scope, name: str) -> _Bus:
         return self._rules.get((scope, name)) or await self._load(scope, name)
 
+    async def bus_of(self, on: Bus) -> _Bus:
+        """One that does not exist has no rules, and is not remembered."""
+        return await self.bus(on.scope, on.name) if on.exists else _Bus(on.scope, on.name)
+
+    def _bus_changed(self, scope: Scope, name: str) -> None:
+        self._rules.pop((scope, name), None)
+
+    def in_memory(self) -> dict[str, int]:
+        return {"rules of buses": len(self._rules), "buses being read": len(self._locks)}
+
     async def rule_changed(self, scope: Scope, bus: str, name: str) -> None:
         key = (scope, bus)
-        async with self._lock(key):
+        async with self._locks.holding(key):
             if key in self._rules:  # else its rules are read with its first event
                 record = await self._store.get(scope, RULE, rule_key(bus, name))
                 self._rules[key].take_rule(name, None if record is None else Rule.of(record))
@@ -192,17 +227,13 @@ class Router:
     async def archives_changed(self, scope: Scope, bus: str) -> None:
         await self._load(scope, bus)
 
-    def _lock(self, key: tuple[Scope, str]) -> asyncio.Lock:
-        return self._locks.setdefault(key, asyncio.Lock())
-
     async def _load(self, scope: Scope, bus: str) -> _Bus:
         key = (scope, bus)
-        async with self._lock(key):
+        async with self._locks.holding(key):
             rules = await rules_of(self._store, scope, bus)
             archives = await archives_of(self._store, scope, bus)
-            state = self._rules.setdefault(
-                key, _Bus(scope, bus)
-            )  # seen by others only with its rules: no wait here
+            state = self._rules.get(key) or _Bus(scope, bus)
+            self._rules[key] = state  # seen by others only with its rules: no wait here
             state.archives.take(archives)
             state.take(rules)
             return state
@@ -259,7 +290,7 @@ class _Planned:
         placing: Placing,
         audience: Audience | None = None,
     ) -> None:
-        scope, bus = on.scope, await self._router.bus(on.scope, on.name)
+        scope, bus = on.scope, await self._router.bus_of(on)
         match, targets = bus.match_for(audience), bus.targets
         if bus.archives and audience is None:
             self._sending.changes += bus.archives.entries(scope, events)

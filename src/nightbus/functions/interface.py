@@ -6,7 +6,7 @@ policies) belongs to the Lambda service.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -96,6 +96,10 @@ class FunctionRunner(Protocol):
 
         Raises AwsError only for what AWS answers with an error (TooManyRequestsException, …).
         """
+        ...
+
+    async def sweep_packages(self, in_use: Callable[[], Awaitable[set[str]]]) -> None:
+        """Away with the unpacked code that no function has any more; `in_use` says the digests that functions have."""
         ...
 
     async def retire(self, scope: Scope, name: str) -> None:

@@ -91,6 +91,17 @@ class PackageFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def names(self) -> list[str]:
+        """What lies here, whole."""
+        found = self._folder.iterdir() if self._folder.is_dir() else ()
+        return [one.name for one in found if not one.name.startswith(".")]
+
+    def drop(self, name: str) -> None:
+        """Moved away first, so that nobody finds the half of it. Blocks."""
+        gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self._folder))
+        (self._folder / name).rename(gone / name)
+        shutil.rmtree(gone, ignore_errors=True)
+
     def unpacked(self, package: Path, digest: str) -> Path:
         """The folder of the package, unpacked now if it is not yet. Raises AwsError. Blocks."""
         target = self._folder / digest

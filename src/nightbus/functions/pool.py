@@ -131,6 +131,19 @@ class Pool:
                 if not idle:
                     self._idle.pop(key, None)
 
+    def specs(self) -> list[FunctionSpec]:
+        """Of all environments that there are."""
+        idle = [one for environments in self._idle.values() for one in environments]
+        return [environment.spec for environment in (*self._busy, *idle)]
+
+    def in_memory(self) -> dict[str, int]:
+        return {
+            "environments idle": sum(map(len, self._idle.values())),
+            "environments busy": len(self._busy),
+            "environments retired": len(self._retired),
+            "environments closing": len(self._closing),
+        }
+
     async def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from nightbus.aws.calls import Scope
@@ -23,6 +24,7 @@ from nightbus.functions.zygotes import ZygoteDied, Zygotes
 log = logging.getLogger("nightbus.functions")
 
 _COVERED = (Path("/tmp"), Path("/var"))  # noqa: S108
+_SHORT = 16  # characters of a digest by which a merged folder names each layer
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -63,8 +65,9 @@ class Runner:
             shutil.rmtree(self._folder / "packages", ignore_errors=True)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             noted.write_text(booted)
-        for half in (self._folder / "packages").glob(".unpacking-*"):
-            shutil.rmtree(half, ignore_errors=True)
+        for kind in (".unpacking-*", ".merging-*", ".gone-*"):
+            for half in (self._folder / "packages").glob(kind):
+                shutil.rmtree(half, ignore_errors=True)
 
     async def prewarm(self, runtime: str) -> None:
         """Start the zygote of that runtime, so that the first environment of its functions starts soon."""
@@ -130,6 +133,31 @@ class Runner:
         note = note_on_sdk(code, layers, interpreter.version.rpartition(".")[0])
         return Place(code, layers, pycache, scratch, (self._folder.parent,), note)
 
+    async def sweep_packages(self, in_use: Callable[[], Awaitable[set[str]]]) -> None:
+        """Away with unpacked code and layers, and what was compiled of it, that no function has any more.
+
+        `in_use` says the digests that functions have. It is asked after this looked at what there is, so that code
+        which a function gets meanwhile is not taken for old.
+        """
+        there = await asyncio.to_thread(self._packages.names)
+        compiled = await asyncio.to_thread(_names_in, self._folder / "pycache")
+        if not there and not compiled:
+            return
+        digests = await in_use()
+        for spec in self._pool.specs():
+            digests |= {spec.code_digest, *(digest for _, digest in spec.layers)}
+        short = {digest[:_SHORT] for digest in digests}
+        for name in there:
+            parts = name.removeprefix("layers-").split("-")
+            if not all(part[:_SHORT] in short for part in parts):
+                await asyncio.to_thread(self._packages.drop, name)
+        for name in compiled:
+            if name.rpartition("-")[2][:_SHORT] not in short:
+                await asyncio.to_thread(shutil.rmtree, self._folder / "pycache" / name, True)
+
+    def in_memory(self) -> dict[str, int]:
+        return self._pool.in_memory()
+
     async def retire(self, scope: Scope, name: str) -> None:
         """Let go of the function's environments."""
         self._pool.retire(scope, name)
@@ -138,6 +166,10 @@ class Runner:
         """End all environments."""
         await self._pool.close()
         await self._zygotes.close()
+
+
+def _names_in(folder: Path) -> list[str]:
+    return [one.name for one in folder.iterdir()] if folder.is_dir() else []
 
 
 def _kept_in_sandbox(interpreter: Interpreter, place: Place) -> list[Path] | None:

@@ -58,6 +58,13 @@ class Deduplication:
                 return self._sent.get(key, sent)  # it may have got another number meanwhile
         return None
 
+    def forget(self, now: int) -> None:
+        """What is older than the window."""
+        self._forget_before(now - WINDOW_MS)
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
     def newest(self, key: str) -> Sent:
         """The one that has the key, on disk or not."""
         return self._sent[key]
@@ -96,6 +103,34 @@ class Deduplication:
             sent = self._sent.get(key)
             if sent is not None and sent.time == noted and sent.pending is None:
                 del self._sent[key]
+
+
+class Windows:
+    """The windows of all queues, or of all topics: one is there from its first use until nothing is in it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._windows: dict[str, Deduplication] = {}
+
+    async def of(self, scope: Scope, queue: str, now: int) -> Deduplication:
+        window = self._windows.get(queue)
+        if window is None:
+            loading = Deduplication(scope, queue)
+            await loading.load(self._store, now)
+            window = self._windows.setdefault(queue, loading)
+        return window
+
+    def end(self, queue: str) -> None:
+        self._windows.pop(queue, None)
+
+    def forget(self, now: int) -> None:
+        for queue, window in list(self._windows.items()):
+            window.forget(now)
+            if not len(window):
+                del self._windows[queue]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._windows.values())) + len(self._windows)
 
 
 def content_key(body: str) -> str:

@@ -12,7 +12,7 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import Append, Change, PutRecord, Store, TrimLog
+from nightbus.store.interface import Append, Change, PutRecord, RequireRecord, Store, TrimLog
 
 GROUP = "logs/group"
 STREAM = "logs/stream"
@@ -62,12 +62,27 @@ def create_stream(scope: Scope, group: str, stream: str, now: int) -> list[Chang
     ]
 
 
+async def required_stream(store: Store, scope: Scope, group: str, stream: str) -> RequireRecord | None:
+    """What makes a commit depend on the stream, so that nothing is added to one that is deleted; None without one."""
+    key = stream_key(group, stream)
+    record = await store.get(scope, STREAM, key)
+    return None if record is None else RequireRecord(scope, STREAM, key, record.revision)
+
+
 @retries_on_conflict
 async def ensure_stream(store: Store, scope: Scope, group: str, stream: str, now: int) -> None:
     """The stream and its group are there when this returns."""
     if await store.get(scope, STREAM, stream_key(group, stream)) is not None:
         return
-    changes = create_stream(scope, group, stream, now)
-    if await store.get(scope, GROUP, group) is None:
-        changes.append(create_group(scope, group, now))
-    await store.commit(*changes)
+    await store.commit(*await creation(store, scope, group, stream, now))
+
+
+async def creation(store: Store, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
+    """What makes the stream, and its group unless that is there."""
+    found = await store.get(scope, GROUP, group)
+    standing = (
+        create_group(scope, group, now)
+        if found is None
+        else RequireRecord(scope, GROUP, group, found.revision)
+    )
+    return [standing, *create_stream(scope, group, stream, now)]

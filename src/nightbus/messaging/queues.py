@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
+from nightbus.bounded import Bounded
 from nightbus.clock import Clock
-from nightbus.messaging.deduplication import WINDOW_MS, Deduplication, content_key
+from nightbus.messaging.deduplication import WINDOW_MS, Deduplication, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_arn, queue_place
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Store
 
 _SEQUENCE_STEP = 1 << 22
+_MOST_KNOWN = 10_000
 
 
 class Incoming(NamedTuple):
@@ -100,6 +102,7 @@ class _Seen(NamedTuple):
 
     first: int
     ends: int
+    queue: str
 
 
 class _ReceiveAttempts:
@@ -109,9 +112,19 @@ class _ReceiveAttempts:
         self._noted: dict[tuple[str, str], tuple[int, list[Received]]] = {}
 
     def again(self, queue: Queue, attempt_id: str, now: int) -> list[Received]:
+        self.forget(now)
+        return self._noted.get((queue.queue, attempt_id), (0, []))[1]
+
+    def forget(self, now: int) -> None:
         for key in [key for key, (time, _) in self._noted.items() if time + WINDOW_MS <= now]:
             del self._noted[key]
-        return self._noted.get((queue.queue, attempt_id), (0, []))[1]
+
+    def emptied(self, queue: Queue) -> None:
+        for key in [key for key in self._noted if key[0] == queue.queue]:
+            del self._noted[key]
+
+    def __len__(self) -> int:
+        return len(self._noted)
 
     def note(self, queue: Queue, attempt_id: str, found: list[Received], now: int) -> None:
         self._noted[queue.queue, attempt_id] = (now, found)
@@ -123,10 +136,10 @@ class Queues:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: dict[tuple[Scope, str], Queue] = {}
-        self._by_arn: dict[str, Queue] = {}
+        self._known: Bounded[tuple[Scope, str], Queue] = Bounded(_MOST_KNOWN)
+        self._by_arn: Bounded[str, Queue] = Bounded(_MOST_KNOWN)
         self._changes = 0
-        self._deduplication: dict[str, Deduplication] = {}
+        self._windows = Windows(store)
         self._seen: dict[int, _Seen] = {}
         self._attempts = _ReceiveAttempts()
         self._sequence = 0
@@ -224,12 +237,7 @@ class Queues:
         return sequence
 
     async def _window(self, queue: Queue, now: int) -> Deduplication:
-        window = self._deduplication.get(queue.queue)
-        if window is None:
-            loading = Deduplication(queue.scope, queue.queue)
-            await loading.load(self._store, now)
-            window = self._deduplication.setdefault(queue.queue, loading)
-        return window
+        return await self._windows.of(queue.scope, queue.queue, now)
 
     def _next_sequence(self, now: int) -> str:
         """Twenty digits that grow, as AWS's do; the time in them lets them grow over a restart as well."""
@@ -303,7 +311,7 @@ class Queues:
             message = decode(item.data)
             earlier = self._seen.get(item.id)
             first = now if earlier is None else earlier.first
-            self._seen[item.id] = _Seen(first, ends)
+            self._seen[item.id] = _Seen(first, ends, queue.queue)
             received = Received(item, message, message.received + item.attempt, first)
             expired = message.sent + queue.retention_ms <= now
             too_often = queue.redrive is not None and item.attempt > queue.redrive.limit
@@ -342,8 +350,32 @@ class Queues:
         """The delivery of the item that is in flight, 0 for none."""
         return self._store.held(queue.scope, queue.queue, item)
 
+    def ended(self, queue: Queue) -> None:
+        """The queue was deleted."""
+        self.changed(queue.scope, queue.name)
+        self._windows.end(queue.queue)
+        self.emptied(queue)
+
+    def emptied(self, queue: Queue) -> None:
+        """All its messages are gone."""
+        for item in [item for item, seen in self._seen.items() if seen.queue == queue.queue]:
+            del self._seen[item]
+        self._attempts.emptied(queue)
+
+    def in_memory(self) -> dict[str, int]:
+        return {
+            "queues": len(self._known),
+            "queues by ARN": len(self._by_arn),
+            "deduplication of queues": len(self._windows),
+            "messages received": len(self._seen),
+            "receive attempts": len(self._attempts),
+        }
+
     def forget_before(self, time: int) -> None:
         """What was received first before `time` (UTC ms): no queue retains anything that long."""
+        now = self._clock.now_ms()
+        self._windows.forget(now)
+        self._attempts.forget(now)
         old = []
         for item, seen in self._seen.items():  # in the order of their first receives
             if seen.first >= time:

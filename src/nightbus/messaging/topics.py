@@ -14,7 +14,8 @@ from dataclasses import replace
 import orjson
 
 from nightbus.aws.threads import aside
-from nightbus.messaging.deduplication import Deduplication
+from nightbus.bounded import Bounded
+from nightbus.messaging.deduplication import Deduplication, Windows
 from nightbus.messaging.notification import (
     UNSIGNED,
     Notification,
@@ -37,6 +38,7 @@ from nightbus.messaging.topic import (
 from nightbus.store.interface import SYSTEM, Enqueue, Store
 
 DELIVERIES = "sns/deliveries"
+_MOST_KNOWN = 10_000
 SERVICE = "sns.amazonaws.com"
 
 
@@ -48,9 +50,9 @@ class Topics:
         self._queues = queues
         self._endpoint = endpoint
         self.signer = Signer(store)
-        self._known: dict[str, Topic] = {}
+        self._known: Bounded[str, Topic] = Bounded(_MOST_KNOWN)
         self._changes = 0
-        self._deduplication: dict[str, Deduplication] = {}
+        self._windows = Windows(store)
 
     async def find_arn(self, arn: str) -> Topic | None:
         return self._known.get(arn) or await self._load(arn)
@@ -75,6 +77,18 @@ class Topics:
         """The topic's record, or one of its subscriptions, was written or deleted."""
         self._changes += 1
         self._known.pop(arn, None)
+
+    def ended(self, topic: Topic) -> None:
+        """The topic was deleted."""
+        self.changed(topic.arn)
+        self._windows.end(topic.topic)
+
+    def forget(self, now: int) -> None:
+        """What is too old to matter."""
+        self._windows.forget(now)
+
+    def in_memory(self) -> dict[str, int]:
+        return {"topics": len(self._known), "deduplication of topics": len(self._windows)}
 
     async def add(
         self,
@@ -126,12 +140,7 @@ class Topics:
         return sequence if isinstance(sequence, Accepted) else replace(notification, sequence=sequence)
 
     async def _window(self, topic: Topic, now: int) -> Deduplication:
-        window = self._deduplication.get(topic.topic)
-        if window is None:
-            loading = Deduplication(topic.scope, topic.topic)
-            await loading.load(self._store, now)
-            window = self._deduplication.setdefault(topic.topic, loading)
-        return window
+        return await self._windows.of(topic.scope, topic.topic, now)
 
     async def _add_for(
         self,

@@ -30,6 +30,7 @@ from nightbus.gateway.gate import Gate
 from nightbus.node.node import Node
 from nightbus.node.operator_key import OPERATOR_HEADER
 from nightbus.node.settings import Settings
+from nightbus.node.sizes import sizes
 from nightbus.node.tail import Wanted, tail
 from nightbus.services import SERVICES
 from nightbus.services.lambda_.code_links import resolve_link
@@ -71,6 +72,7 @@ class Application:
             "explain": self._explain,
             "trace": self._trace,
             "holds": self._holds,
+            "sizes": self._sizes,
         }
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -185,6 +187,9 @@ class Application:
             if len(page) < _PAGE:
                 return count, names
             after = page[-1].key
+
+    async def _sizes(self, query: dict[str, str]) -> dict[str, Any]:
+        return await sizes(self._node)
 
     async def _explain(self, query: dict[str, str]) -> dict[str, Any]:
         """`event` (its id), `rule`, and `account` and `region` where it was put; else every scope is searched."""

@@ -14,8 +14,9 @@ import logging
 import secrets
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from nightbus.clock import SystemClock
@@ -48,6 +49,12 @@ from nightbus.store.vault import Vault
 log = logging.getLogger("nightbus.node")
 _STOP_SECONDS = 5.0
 _AGAIN_SECONDS = 5.0
+
+
+class HoldsInMemory(Protocol):
+    def in_memory(self) -> dict[str, int]:
+        """The sizes of the maps that it owns, by name."""
+        ...
 
 
 class Node:
@@ -121,6 +128,7 @@ class Node:
             retention=self._retention,
         )
         operations.attach(self.platform)
+        self.owners: Sequence[HoldsInMemory] = (buses, router, invoker, self.stacks, self.functions)
         self.gateway = Gateway(operations, credentials, self.clock)
 
     def start_background_work(self) -> None:

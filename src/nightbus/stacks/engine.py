@@ -84,6 +84,9 @@ class Engine:
             if alarm is not None:
                 alarm.cancel()
 
+    def in_memory(self) -> dict[str, int]:
+        return {"stacks under way": len(self._tasks)}
+
     async def close(self) -> None:
         """Stop at the next wait; what was under way goes on at the next start."""
         tasks = list(self._tasks.values())

@@ -127,6 +127,19 @@ class BlobFolder:
             if not pins and not is_owned(digest):
                 self._place(digest).unlink(missing_ok=True)
 
+    def drop_forgotten(self, is_owned: Callable[[str], bool]) -> None:
+        """Delete what was put long ago and never kept, since its request failed."""
+        oldest = time.monotonic() - _PIN_SECONDS
+        with self._lock:
+            old = [digest for digest, pins in self._pins.items() if pins[-1] <= oldest]
+        for digest in old:
+            self.drop(digest, is_owned)
+
+    @property
+    def pinned(self) -> int:
+        """How many blobs were put that no commit has kept yet."""
+        return len(self._pins)
+
     def _set_pins(self, digest: str, pins: list[float]) -> None:
         if pins:
             self._pins[digest] = pins

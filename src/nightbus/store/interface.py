@@ -28,6 +28,10 @@ class Conflict(Exception):
         self.key = key
 
 
+class Ended(Conflict):
+    """The commit adds to a queue or a log that has ended meanwhile; nothing of it was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """`value` belongs to the reader: changing it changes nothing that is kept. Revisions start at 1."""
@@ -121,11 +125,15 @@ class Append(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrimLog:
-    """Drop the entries with a time before `before` (UTC ms), or the whole log when None."""
+    """Drop the entries with a time before `before` (UTC ms), or the whole log when None.
+
+    `ended`: the log's name is never used again, and what a commit planned earlier adds to it is refused as Ended.
+    """
 
     scope: Scope
     log: str
     before: int | None = None
+    ended: bool = False
 
 
 class Enqueue(NamedTuple):
@@ -155,11 +163,15 @@ class Acknowledge(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrimQueue:
-    """Drop the items that were due before `before` (UTC ms), leased or not, or all of them when None."""
+    """Drop the items that were due before `before` (UTC ms), leased or not, or all of them when None.
+
+    `ended`: the queue's name is never used again, and what a commit planned earlier puts into it is refused as Ended.
+    """
 
     scope: Scope
     queue: str
     before: int | None = None
+    ended: bool = False
 
 
 class GiveBack(NamedTuple):
@@ -285,6 +297,14 @@ class Store(Protocol):
 
     def blob_path(self, digest: str) -> Path:
         """Where the bytes lie, to be read and never written. Raises KeyError when there are none."""
+        ...
+
+    async def rows(self) -> dict[str, int]:
+        """How many records of each kind, and how many rows of everything else."""
+        ...
+
+    def in_memory(self) -> dict[str, int]:
+        """How much of what is held in memory, by name."""
         ...
 
     async def close(self) -> None:

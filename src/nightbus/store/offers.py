@@ -86,6 +86,15 @@ class Leases:
         """Which lease of the item stands, 0 for none."""
         return self._attempts[item] if item in self.held else 0
 
+    @property
+    def counted(self) -> int:
+        """Of how many items the attempts are known."""
+        return len(self._attempts)
+
+    def due_before(self, due: int) -> list[int]:
+        """The items that somebody has and that were due before."""
+        return [item for item, held in self.held.items() if held.due < due]
+
     def expired(self, now: int) -> list[tuple[int, Held]]:
         """Release those whose lease has ended."""
         found = []
@@ -122,8 +131,11 @@ class ByDue:
         taken: list[Item] = []
         while len(taken) < limit and self._back and self._back[0][0] <= now:
             due, item = heapq.heappop(self._back)
-            row = None if item in self.leases.held else self._rows.find(item)
+            if item in self.leases.held:
+                continue
+            row = self._rows.find(item)
             if row is None:
+                self.leases.forget(item)
                 continue
             if row.due == due:
                 taken.append(self.leases.take(row, "", now + lease_ms))
@@ -153,6 +165,16 @@ class ByDue:
 
     def done(self, item: int) -> None:
         self.leases.forget(item)
+
+    def trimmed(self, before: int) -> list[int]:
+        """The rows of what was due before that are gone; those that somebody had or that were free again."""
+        gone = self.leases.due_before(before)
+        gone += [item for due, item in self._back if due < before]
+        for item in gone:
+            self.leases.forget(item)
+        self._back = [place for place in self._back if place[0] >= before]
+        heapq.heapify(self._back)
+        return gone
 
     def given_back(self, item: int, due: int) -> None:
         self.leases.release(item)
@@ -246,6 +268,13 @@ class ByGroup:
         held = self.leases.forget(item)
         if held is not None:
             self._unlock(held.group)
+
+    def trimmed(self, before: int) -> list[int]:
+        """The rows of what was due before that are gone; those that somebody had. The free ones are passed over."""
+        gone = self.leases.due_before(before)
+        for item in gone:
+            self.done(item)
+        return gone
 
     def given_back(self, item: int, due: int) -> None:
         held = self.leases.release(item)

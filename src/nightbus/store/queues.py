@@ -174,11 +174,18 @@ class Queues:
         waiting = self._waiting.setdefault(name, _Waiting())
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting.futures.add(woken)
-        woken.add_done_callback(waiting.futures.discard)
+        woken.add_done_callback(lambda done: self._waits_no_longer(name, done))
         return woken
 
+    def _waits_no_longer(self, name: QueueName, done: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            waiting.futures.discard(done)
+            if not waiting.futures:
+                del self._waiting[name]
+
     def wake_all(self) -> None:
-        for name in self._waiting:
+        for name in list(self._waiting):
             self._wake(name)
 
     def settle(self, changes: Sequence[Change], first_item: int) -> list[Change]:
@@ -255,6 +262,17 @@ class Queues:
             self._wake(name)
             for item in [item for item, queue in self._queue_of.items() if queue == name]:
                 del self._queue_of[item]
+        elif name in self._orders:
+            for item in self._orders[name].trimmed(change.before):
+                self._queue_of.pop(item, None)
+
+    def in_memory(self) -> dict[str, int]:
+        return {
+            "queues offered from": len(self._orders),
+            "queues waited for": len(self._waiting),
+            "items leased": len(self._queue_of),
+            "items counted": sum(order.leases.counted for order in self._orders.values()),
+        }
 
     def _wake(self, name: QueueName) -> None:
         waiting = self._waiting.get(name)

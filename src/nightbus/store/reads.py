@@ -177,6 +177,17 @@ def count_items(connection: sqlite3.Connection, scope: Scope, queue: str, now: i
     return due, later
 
 
+def rows(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many records of each kind, and rows of the other tables."""
+    kinds = connection.execute("SELECT kind, count(*) FROM record GROUP BY kind").fetchall()
+    names = connection.execute("SELECT kind, count(*) FROM name GROUP BY kind").fetchall()
+    counts = {f"record {kind}": count for kind, count in kinds}
+    counts |= {f"name {kind}": count for kind, count in names}
+    for table in ("entry", "item", "blob_owner"):
+        counts[table] = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+    return counts
+
+
 def _begins_with(column: str, prefix: str) -> tuple[str, list[str]]:
     if not prefix:
         return "", []

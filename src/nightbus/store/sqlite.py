@@ -59,9 +59,10 @@ class SqliteStore:
         self._ordering: dict[QueueName, asyncio.Future[None]] = {}
         self._closed = False
         checkpoints = Checkpoints(self._writing, self._background, self._checkpoint)
+        self._names = Names(self._writing)
         self._writer = Writer(
             self._writing,
-            Names(self._writing),
+            self._names,
             self._blobs,
             self._written,
             checkpoints.after_group,
@@ -203,6 +204,16 @@ class SqliteStore:
     def blob_path(self, digest: str) -> Path:
         return self._blobs.path(digest)
 
+    async def rows(self) -> dict[str, int]:
+        return await self._in_reader(reads.rows)
+
+    def in_memory(self) -> dict[str, int]:
+        return {
+            **self._names.in_memory(),
+            **self._queues.in_memory(),
+            "blobs not kept yet": self._blobs.pinned,
+        }
+
     async def close(self) -> None:
         if self._closed:
             return
@@ -243,6 +254,8 @@ class SqliteStore:
         for change in changes:
             if type(change) is ReleaseBlob:
                 self._background.submit(self._blobs.drop, change.digest, self._is_owned)
+            elif type(change) is KeepBlob:
+                self._background.submit(self._blobs.drop_forgotten, self._is_owned)
 
     def _settle(self, changes: Sequence[Change], first_item: int) -> None:
         """On the event loop, before the caller of the commit goes on."""

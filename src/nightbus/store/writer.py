@@ -190,6 +190,7 @@ class Writer:
         except BaseException:
             self._counters = counters
             self._names.forget_new()
+            self._names.back_to({})
             self._rows.clear()
             with contextlib.suppress(sqlite3.Error):
                 execute("ROLLBACK")
@@ -208,7 +209,7 @@ class Writer:
 
     def _apply_together(self, changes: Sequence[Change]) -> Exception | None:
         """All of them or, where one conflicts or cannot be kept, none and why."""
-        execute = self._connection.execute
+        execute, ending = self._connection.execute, self._names.ending()
         execute("SAVEPOINT batch")
         try:
             for change in changes:
@@ -225,6 +226,7 @@ class Writer:
             execute("ROLLBACK TO batch")
             execute("RELEASE batch")
             self._names.forget_new()
+            self._names.back_to(ending)
             return failure
         execute("RELEASE batch")
         return None
@@ -263,17 +265,9 @@ class Writer:
             case RequireRecord():
                 self._expect(change)
             case TrimLog():
-                log = self._names.id(change.scope, "log", change.log)
-                if change.before is None:
-                    execute("DELETE FROM entry WHERE log = ?", (log,))
-                else:
-                    execute("DELETE FROM entry WHERE log = ? AND time < ?", (log, change.before))
+                self._trim_log(change)
             case TrimQueue():
-                number = self._names.id(change.scope, "queue", change.queue)
-                if change.before is None:
-                    execute("DELETE FROM item WHERE queue = ?", (number,))
-                else:
-                    execute("DELETE FROM item WHERE queue = ? AND due < ?", (number, change.before))
+                self._trim_queue(change)
             case GiveBack():
                 execute(
                     "UPDATE item SET due = ?, data = coalesce(?, data) WHERE id = ?",
@@ -286,6 +280,26 @@ class Writer:
                 execute(
                     "DELETE FROM blob_owner WHERE digest = ? AND owner = ?", (change.digest, change.owner)
                 )
+
+    def _trim_log(self, change: TrimLog) -> None:
+        execute, number = self._connection.execute, self._names.find(change.scope, "log", change.log)
+        if number is not None and change.before is not None:
+            execute("DELETE FROM entry WHERE log = ? AND time < ?", (number, change.before))
+            if execute("SELECT 1 FROM entry WHERE log = ? LIMIT 1", (number,)).fetchone() is not None:
+                return
+        elif number is not None:
+            execute("DELETE FROM entry WHERE log = ?", (number,))
+        if number is not None or change.ended:
+            self._names.drop(change.scope, "log", change.log, ended=change.ended)
+
+    def _trim_queue(self, change: TrimQueue) -> None:
+        """An empty queue keeps its number, which whoever receives from it knows, until all of it goes."""
+        execute, number = self._connection.execute, self._names.find(change.scope, "queue", change.queue)
+        if change.before is not None:
+            execute("DELETE FROM item WHERE queue = ? AND due < ?", (number, change.before))
+            return
+        execute("DELETE FROM item WHERE queue = ?", (number,))
+        self._names.drop(change.scope, "queue", change.queue, ended=change.ended)
 
     def _put_record(self, change: PutRecord) -> None:
         revision, data = self._expect(change), orjson.dumps(change.value)

@@ -157,6 +157,7 @@ async def test_a_rule_that_is_disabled_or_without_targets_matches_nothing_until_
 async def test_buses_accounts_and_regions_are_apart(store: Watched, router: Router) -> None:
     elsewhere = [Scope("222222222222", "eu-west-1"), Scope("111111111111", "us-east-1")]
     await put_rule(store, "here")
+    await store.commit(PutRecord(HERE, BUS, "orders", {}))
     await put_rule(store, "custom", bus="orders")
     for scope in elsewhere:
         await put_rule(store, f"{scope.account}-{scope.region}", scope=scope)

@@ -17,7 +17,7 @@ from nightbus.delivery.archives import ARCHIVE, Archive, archive_log
 from nightbus.services.events import replaying
 from nightbus.services.events.archive_sizes import SIZE, trim_archives
 from nightbus.services.events.replaying import QUEUE, REPLAY, forget_replays, run_replays
-from nightbus.store.interface import SYSTEM, Append, Conflict, PutRecord
+from nightbus.store.interface import SYSTEM, Append, Conflict, Ended, PutRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ARCHIVE_ARN = "arn:aws:events:eu-west-1:123456789012:archive/a"
@@ -251,10 +251,13 @@ async def test_what_is_left_of_a_deleted_archive_is_swept(events: Rig) -> None:
     await events("DeleteArchive", ArchiveName="a")
     assert await events.store.logs(SCOPE, archive_log()) == []
     assert await events.store.list(SCOPE, SIZE) == []
-    # An event that was being committed at that moment, and a count.
+    with pytest.raises(Ended):  # an event that was being committed at that moment
+        await events.store.commit(Append(SCOPE, log, 1, b"{}"))
+    # What an older node left of one, and a count.
+    left = archive_log("left")
     await events.store.commit(
-        Append(SCOPE, log, 1, b"{}"),
-        PutRecord(SCOPE, SIZE, log, {"counted": 0, "events": 0, "bytes": 0}),
+        Append(SCOPE, left, 1, b"{}"),
+        PutRecord(SCOPE, SIZE, left, {"counted": 0, "events": 0, "bytes": 0}),
     )
     await events("CreateArchive", ArchiveName="a", EventSourceArn=BUS)
     await events.put({})

@@ -17,7 +17,7 @@ from nightbus.aws.ids import new_request_id
 from nightbus.bus.json_text import parse_json
 from nightbus.delivery.interface import Delivered, Delivery, Failed, Matched, Outcome, Placing, TargetContext
 from nightbus.delivery.targets.outcomes import failed
-from nightbus.messaging.log_streams import STREAM, appends, stream_key
+from nightbus.messaging.log_streams import appends, required_stream
 
 # PutLogEvents takes what is at most so old or so far ahead.
 _OLDEST_MS = 14 * 86_400_000
@@ -28,11 +28,13 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     """None before the rule's stream is there, which the first delivery makes, and for what PutLogEvents refuses."""
     arn = Arn.parse(matched.target["Arn"])
     scope, group, stream = Scope(arn.account, arn.region), _group(matched.target), _stream(matched.rule_arn)
-    if await placing.store.get(scope, STREAM, stream_key(group, stream)) is None:
+    required = await required_stream(placing.store, scope, group, stream)
+    if required is None:
         return None
     told = _log_event(matched.target, matched.input, matched.time)
     if told is None or not -_OLDEST_MS <= told[0] - matched.time <= _NEWEST_MS:
         return None
+    placing.sending.changes.append(required)
     placing.sending.changes += appends(scope, group, stream, [told], matched.time)
     return new_request_id()
 

@@ -77,7 +77,7 @@ async def _trim_scope(platform: Platform, scope: Scope) -> None:
     # One that cannot be read ends the work on its scope: its log must not be taken for a deleted one's.
     records = {Archive.of(record).log: record for record in await store.list(scope, ARCHIVE)}
     for log in there - records.keys():
-        await store.commit(TrimLog(scope, log), DeleteRecord(scope, SIZE, log))
+        await store.commit(TrimLog(scope, log, ended=True), DeleteRecord(scope, SIZE, log))
     for record in records.values():
         with one_of_many("trimming archive", record.key):
             if record.value["RetentionDays"]:

@@ -172,7 +172,7 @@ async def delete_archive(ctx: Context, *, archive_name: str) -> None:
     await ctx.store.commit(
         DeleteRecord(ctx.scope, ARCHIVE, archive_name, expect=record.revision),
         DeleteRecord(ctx.scope, SIZE, log),
-        TrimLog(ctx.scope, log),
+        TrimLog(ctx.scope, log, ended=True),
     )
     # What is being committed meanwhile is swept by the worker.
     await ctx.platform.router.archives_changed(ctx.scope, record.value["EventBusName"])

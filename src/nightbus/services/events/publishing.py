@@ -50,7 +50,7 @@ def _copy(batch: Batch, scope: Scope) -> Batch:
 async def _bus(ctx: Context, name: str | None) -> Bus:
     """AWS accepts events for a bus that does not exist, and drops them; here at least somebody is told."""
     bus = await ctx.platform.router.buses.find(*bus_place(ctx, name))
-    if not bus.exists:
+    if not bus.exists and ctx.platform.router.buses.unknown.is_due((bus.scope, bus.name), ctx.now_ms()):
         log.warning(
             "events were put on bus %s, which does not exist in %s; no rule gets them", bus.name, bus.scope
         )

@@ -12,6 +12,7 @@ from nightbus.services.lambda_ import (
     functions,
     invocation,
     layers,
+    package_sweep,
     permissions,
     prewarming,
     queue_polling,
@@ -70,4 +71,5 @@ WORKERS: list[Worker] = [
     asynchronous.invoke_asynchronously,
     prewarming.prewarm_runtimes,
     queue_polling.poll_queues,
+    package_sweep.sweep_packages,
 ]

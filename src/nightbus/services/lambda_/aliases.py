@@ -14,6 +14,7 @@ from nightbus.services.lambda_.records import (
     POLICY,
     qualified_key,
     require_function,
+    standing,
     version_of,
 )
 from nightbus.services.lambda_.shapes import paged
@@ -51,7 +52,7 @@ async def create_alias(
     key = qualified_key(ref.name, name)
     if await ctx.store.get(ref.scope, ALIAS, key) is not None:
         raise conflict(f"Alias already exists: {ref.arn}:{name}")
-    await ctx.store.commit(PutRecord(ref.scope, ALIAS, key, value, expect=0))
+    await ctx.store.commit(*await standing(ctx, ref), PutRecord(ref.scope, ALIAS, key, value, expect=0))
     return _described(ref, name, value)
 
 

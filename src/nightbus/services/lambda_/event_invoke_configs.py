@@ -10,7 +10,12 @@ from nightbus.aws.support import takes_invocation_records
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import not_found
 from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key, require_version
+from nightbus.services.lambda_.records import (
+    EVENT_INVOKE,
+    qualified_key,
+    require_version,
+    standing,
+)
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
@@ -101,7 +106,9 @@ def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
 async def _keep(ctx: Context, ref: FunctionRef, config: dict[str, Any], expect: int | None) -> dict[str, Any]:
     value = {"qualifier": ref.version_or_alias, "config": config, "modified": ctx.now_ms()}
     key = qualified_key(ref.name, ref.version_or_alias)
-    await ctx.store.commit(PutRecord(ref.scope, EVENT_INVOKE, key, value, expect=expect))
+    await ctx.store.commit(
+        *await standing(ctx, ref), PutRecord(ref.scope, EVENT_INVOKE, key, value, expect=expect)
+    )
     return _described(ref, value)
 
 

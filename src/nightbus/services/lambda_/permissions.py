@@ -11,7 +11,12 @@ from nightbus.aws.resource_policy import Request, is_allowed
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import conflict, invalid, no_resource, not_found, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
-from nightbus.services.lambda_.records import POLICY, qualified_key, require_version
+from nightbus.services.lambda_.records import (
+    POLICY,
+    qualified_key,
+    require_version,
+    standing,
+)
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _MOST_BYTES = 20_480
@@ -138,7 +143,7 @@ async def _keep(
     if statements:
         value = {"statements": statements, "revision": new_uuid()}
         change = PutRecord(ref.scope, POLICY, key, value, expect=revision)
-    await ctx.store.commit(change)
+    await ctx.store.commit(*await standing(ctx, ref), change)
 
 
 def _check_revision(record: Record | None, revision_id: str | None) -> None:

@@ -14,7 +14,7 @@ from nightbus.aws.calls import Scope
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import no_function, not_found
 from nightbus.services.lambda_.names import LATEST, FunctionRef, is_version
-from nightbus.store.interface import Change, KeepBlob, Record, ReleaseBlob, Store
+from nightbus.store.interface import Change, KeepBlob, Record, ReleaseBlob, RequireRecord, Store
 
 FUNCTION = "lambda/function"
 VERSION = "lambda/version"
@@ -68,6 +68,18 @@ async def require_function(ctx: Context, ref: FunctionRef) -> Record:
     if record is None:
         raise no_function(ref.qualified_arn)
     return record
+
+
+async def standing(ctx: Context, ref: FunctionRef) -> list[RequireRecord]:
+    """What makes a commit depend on the function, and on the version or the alias that the qualifier names."""
+    function = await require_function(ctx, ref)
+    found = [RequireRecord(ref.scope, FUNCTION, ref.name, function.revision)]
+    for kind in (VERSION, ALIAS) if ref.qualifier else ():
+        key = qualified_key(ref.name, ref.qualifier)
+        record = await ctx.store.get(ref.scope, kind, key)
+        if record is not None:
+            found.append(RequireRecord(ref.scope, kind, key, record.revision))
+    return found
 
 
 async def require_version(ctx: Context, ref: FunctionRef) -> tuple[Record, Version]:

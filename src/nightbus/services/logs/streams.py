@@ -6,14 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.pagination import page
-from nightbus.messaging.log_streams import STREAM, appends, create_stream, log_name, stream_key, stream_of
+from nightbus.messaging.log_streams import (
+    GROUP,
+    STREAM,
+    appends,
+    create_stream,
+    log_name,
+    stream_key,
+    stream_of,
+)
 from nightbus.services.context import Context
 from nightbus.services.logs.admission import admit
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_stream
 from nightbus.services.logs.events import content
 from nightbus.services.logs.groups import group_arn, group_name, require_group
 from nightbus.services.logs.retention import kept_since
-from nightbus.store.interface import Conflict, DeleteRecord, Entry, Record, TrimLog
+from nightbus.store.interface import DeleteRecord, Entry, Record, RequireRecord, TrimLog
 
 _PAGE = 50
 
@@ -26,11 +34,13 @@ async def require_stream(ctx: Context, group: str, stream: str) -> Record:
 
 
 async def create_log_stream(ctx: Context, *, log_group_name: str, log_stream_name: str) -> None:
-    await require_group(ctx, log_group_name)
-    try:
-        await ctx.store.commit(*create_stream(ctx.scope, log_group_name, log_stream_name, ctx.now_ms()))
-    except Conflict:
-        raise exists("log stream") from None
+    group = await require_group(ctx, log_group_name)
+    if await ctx.store.get(ctx.scope, STREAM, stream_key(log_group_name, log_stream_name)) is not None:
+        raise exists("log stream")
+    await ctx.store.commit(
+        RequireRecord(ctx.scope, GROUP, group.key, group.revision),
+        *create_stream(ctx.scope, log_group_name, log_stream_name, ctx.now_ms()),
+    )
 
 
 async def delete_log_stream(ctx: Context, *, log_group_name: str, log_stream_name: str) -> None:
@@ -52,10 +62,13 @@ async def put_log_events(
 ) -> dict[str, Any]:
     """`sequence_token` has no meaning any more, on AWS as well."""
     group = await require_group(ctx, log_group_name)
-    await require_stream(ctx, log_group_name, log_stream_name)
+    stream = await require_stream(ctx, log_group_name, log_stream_name)
     now = ctx.now_ms()
     admission = admit(log_events, now, kept_since(group, now))
-    await ctx.store.commit(*appends(ctx.scope, log_group_name, log_stream_name, admission.events, now))
+    await ctx.store.commit(
+        RequireRecord(ctx.scope, STREAM, stream.key, stream.revision),
+        *appends(ctx.scope, log_group_name, log_stream_name, admission.events, now),
+    )
     return {"nextSequenceToken": _sequence_token(now), "rejectedLogEventsInfo": admission.rejected}
 
 

@@ -11,7 +11,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogLine
-from nightbus.messaging.log_streams import GROUP, STREAM, appends, create_group, create_stream, stream_key
+from nightbus.messaging.log_streams import appends, creation, required_stream
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, Store
 
@@ -40,12 +40,10 @@ class LogWriter:
         await self._store.commit(*new, *appends(scope, group, stream, events, now, _key))
 
     async def _creation(self, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
-        if await self._store.get(scope, STREAM, stream_key(group, stream)) is not None:
-            return []
-        changes = create_stream(scope, group, stream, now)
-        if await self._store.get(scope, GROUP, group) is None:
-            changes.append(create_group(scope, group, now))
-        return changes
+        required = await required_stream(self._store, scope, group, stream)
+        if required is not None:
+            return [required]
+        return await creation(self._store, scope, group, stream, now)
 
 
 def _key(message: str) -> str:

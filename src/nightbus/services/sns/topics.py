@@ -90,7 +90,7 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
         if error.code == "NotFound":
             return
         raise
-    name = record.key
+    name, topic = record.key, Topic.of(scope, record, ())
     subscriptions = [
         DeleteRecord(scope, kind, one.key)
         for kind in (SUBSCRIPTION, ENDED)
@@ -99,9 +99,9 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
     await ctx.store.commit(
         DeleteRecord(scope, TOPIC, name),
         *subscriptions,
-        TrimLog(scope, log_of(Topic.of(scope, record, ()).topic)),
+        TrimLog(scope, log_of(topic.topic), ended=True),
     )
-    ctx.platform.topics.changed(topic_arn)
+    ctx.platform.topics.ended(topic)
 
 
 async def list_topics(ctx: Context, *, next_token: str | None = None) -> dict[str, Any]:

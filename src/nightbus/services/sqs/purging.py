@@ -21,6 +21,7 @@ async def purge_queue(ctx: Context, *, queue_url: str) -> None:
     await ctx.store.commit(
         PutRecord(scope, KIND, record.key, value, record.revision), TrimQueue(scope, queue.queue)
     )
+    ctx.platform.queues.emptied(queue)
 
 
 def _in_progress(name: str) -> AwsError:

@@ -89,10 +89,10 @@ async def delete_queue(ctx: Context, *, queue_url: str) -> None:
     name, queue = record.key, Queue.of(scope, record)
     await ctx.store.commit(
         DeleteRecord(scope, KIND, name),
-        TrimQueue(scope, queue.queue),
-        TrimLog(scope, log_of(queue.queue)),
+        TrimQueue(scope, queue.queue, ended=True),
+        TrimLog(scope, log_of(queue.queue), ended=True),
     )
-    ctx.platform.queues.changed(scope, name)
+    ctx.platform.queues.ended(queue)
 
 
 async def get_queue_url(

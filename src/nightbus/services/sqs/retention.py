@@ -18,6 +18,7 @@ async def drop_expired(platform: Platform) -> None:
         await platform.clock.sleep(_EVERY_SECONDS)
         now = platform.clock.now_ms()
         platform.queues.forget_before(now - _LONGEST_MS)
+        platform.topics.forget(now)
         for scope in await platform.store.scopes(KIND):
             changes: list[Change] = []
             for record in await platform.store.list(scope, KIND):
