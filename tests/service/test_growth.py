@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
-from soak_rig import Soak
+from soak_rig import GONE, Soak
 
 _MEGABYTE = 1024 * 1024
 
@@ -29,9 +29,7 @@ def test_what_was_made_and_deleted_is_gone(soak: Soak) -> None:
         soak.cycle()
     soak.settle()
     before = soak.held()
-    before |= {
-        name: 0 for name in before if name.startswith(("memory: ", "rows: item", "rows: blob", "files: f"))
-    }
+    before |= dict.fromkeys(GONE, 0)
     for _ in range(12):
         soak.cycle()
     soak.come_back(before, 150)
