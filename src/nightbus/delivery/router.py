@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -200,9 +201,9 @@ class Router:
         finally:
             self._backlog.admitted(count)
 
-    def steady(self, bus: _Bus) -> asyncio.Lock:
+    def steady(self, bus: _Bus) -> AbstractAsyncContextManager[None]:
         """Held while somebody reads the rules of the bus beside the loop: no rule is put or deleted meanwhile."""
-        return self._lock((bus.scope, bus.name))
+        return self._locks.holding((bus.scope, bus.name))
 
     async def bus(self, scope: Scope, name: str) -> _Bus:
         return self._rules.get((scope, name)) or await self._load(scope, name)
