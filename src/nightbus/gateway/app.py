@@ -19,7 +19,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.aws.ids import new_request_id
 from nightbus.aws.replies import Reply
-from nightbus.aws.threads import LONG_TEXT
+from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
 from nightbus.gateway.catalogue import Catalogue
@@ -166,7 +166,7 @@ class Gateway:
         check_credentials(request, operation)
         if request.query:
             check_expiry(request, self._clock.now_ms(), operation.service.name)
-        params = protocol.parse(operation, request)
+        params = await aside(len(request.body), protocol.parse, operation, request)
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
             params[operation.input.payload] = upload(request, body.chunks())
         call = self._circumstances(scope, request, request_id)

@@ -9,11 +9,12 @@ says so by `changed`.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import orjson
 
-from nightbus.aws.threads import aside
+from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.bounded import Bounded
 from nightbus.messaging.deduplication import Deduplication, Windows
 from nightbus.messaging.notification import (
@@ -104,9 +105,16 @@ class Topics:
             if isinstance(found, Accepted):
                 return found
             notification = found
+        written = 0
         for subscription in topic.subscriptions:
             if subscription.confirmed and subscription.wants(notification):
                 await self._add_for(sending, topic, subscription, notification, signature)
+                written += len(notification.body_for(subscription.protocol))
+                if (
+                    written > LONG_TEXT and not topic.fifo
+                ):  # others' turn; what has a number is not waited with
+                    written = 0
+                    await asyncio.sleep(0)
         return Accepted(notification.id, notification.sequence)
 
     async def prepare(self, topic: Topic, notification: Notification) -> Signature:

@@ -334,3 +334,11 @@ async def test_an_invocation_that_cannot_be_read_stops_no_other(working: Rig) ->
     await working.store.commit(Enqueue(SYSTEM, QUEUE, b"no invocation", working.clock.now_ms()))
     await working("lambda", "Invoke", FunctionName="worker", InvocationType="Event", Payload=b"{}")
     await until(lambda: len(working.runner.invocations) == 1 and not working.queued)
+
+
+@pytest.mark.parametrize("payload", [b'{"a": ', b'{"a": tru}', b'"\xff"', b"[1,]"])
+async def test_a_long_payload_that_is_no_json_is_refused_as_a_short_one(aws: Rig, payload: bytes) -> None:
+    with pytest.raises(AwsError) as refused:
+        await aws("lambda", "Invoke", FunctionName="worker", Payload=b" " * 100_000 + payload)
+    assert refused.value.code == "InvalidRequestContentException"
+    assert refused.value.message.startswith("Could not parse request body into json: ")
