@@ -55,8 +55,10 @@ class Rig:
         return [record.value for record in await self.platform.store.list(SCOPE, kind)]
 
     async def until_none(self, kind: str) -> None:
-        async with asyncio.timeout(10):
+        """Time goes on meanwhile: the worker may go to sleep only after the clock was moved."""
+        async with asyncio.timeout(20):
             while await self.kept(kind):
+                await self.clock.advance(60)
                 await asyncio.sleep(0.01)
 
 
