@@ -44,7 +44,8 @@ from nightbus.delivery.work import (
     outcome_entry,
 )
 from nightbus.messaging.queue import SEND
-from nightbus.messaging.queues import Incoming, Queues, Sending
+from nightbus.messaging.queues import Queues
+from nightbus.messaging.sending import Incoming, Sending
 from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
 
 log = logging.getLogger("nightbus.delivery")

@@ -10,7 +10,8 @@ from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.forwarding.interface import Forwarder
-from nightbus.messaging.queues import PlainSending, Queues, Sending
+from nightbus.messaging.queues import Queues
+from nightbus.messaging.sending import PlainSending, Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Change, Store
 

@@ -6,128 +6,21 @@ Queues are looked up in memory after their first use; whoever changes a queue's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.bounded import Bounded
 from nightbus.clock import Clock
-from nightbus.messaging.deduplication import WINDOW_MS, Deduplication, Windows, content_key
+from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_arn, queue_place
+from nightbus.messaging.receives import ReceiveAttempts, Received, Seen
+from nightbus.messaging.sending import Accepted, Incoming, Numbered, PlainSending, Sending
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Store
 
 _SEQUENCE_STEP = 1 << 22
 _MOST_KNOWN = 10_000
-
-
-class Incoming(NamedTuple):
-    """A message to be sent, checked already. `attributes` as `Message` has them; `delay_ms` None is the queue's own."""
-
-    body: str
-    attributes: dict[str, dict[str, str]]
-    group: str = ""
-    deduplication: str = ""
-    delay_ms: int | None = None
-    trace: str = ""
-
-
-class _Numbered(NamedTuple):
-    """A FIFO queue's message: its place among the changes, right after its deduplication id, and that id."""
-
-    at: int
-    message: Message
-    window: Deduplication
-    key: str
-
-
-@dataclass(slots=True)
-class Sending:
-    """What belongs into one commit. After it, or its failure, `settle`."""
-
-    changes: list[Change] = field(default_factory=list)
-    reserved: list[tuple[Deduplication, str]] = field(default_factory=list)
-    numbered: list[_Numbered] = field(default_factory=list)
-    first: int = 0  # how many sequence numbers were given when this got its first
-    taken: int = 0  # how many of them it got
-
-    def sequence(self, accepted: Accepted) -> str:
-        """The number under which the message was committed."""
-        numbers = {one.message.id: one.message.sequence for one in self.numbered}
-        return numbers.get(accepted.message_id, accepted.sequence)
-
-    def settle(self, committed: bool) -> None:
-        for deduplication, key in self.reserved:
-            deduplication.settle(key, committed)
-
-
-class Accepted(NamedTuple):
-    """`sequence` is "" for a standard queue."""
-
-    message_id: str
-    sequence: str
-
-
-class PlainSending:
-    """What is put here is part of the commit that it was opened for."""
-
-    __slots__ = ("_data", "_encode", "_largest")
-
-    def __init__(self, queue: Queue, data: list[bytes], messages: PlainMessages) -> None:
-        self._data = data
-        self._encode = messages.encode
-        self._largest = queue.largest
-
-    def put(self, body: bytes) -> str | None:
-        """The message's id; None for a body that is too large."""
-        if len(body) > self._largest:
-            return None
-        message_id = new_uuid()
-        self._data.append(self._encode(message_id, body))
-        return message_id
-
-
-class Received(NamedTuple):
-    """`receives` and `first` (UTC ms) are the message's ApproximateReceiveCount and first receive."""
-
-    item: Item
-    message: Message
-    receives: int
-    first: int
-
-
-class _Seen(NamedTuple):
-    """When an item was received first, and until when its last receiver has it, UTC ms."""
-
-    first: int
-    ends: int
-    queue: str
-
-
-class _ReceiveAttempts:
-    """What was received under which ReceiveRequestAttemptId in the last five minutes."""
-
-    def __init__(self) -> None:
-        self._noted: dict[tuple[str, str], tuple[int, list[Received]]] = {}
-
-    def again(self, queue: Queue, attempt_id: str, now: int) -> list[Received]:
-        self.forget(now)
-        return self._noted.get((queue.queue, attempt_id), (0, []))[1]
-
-    def forget(self, now: int) -> None:
-        for key in [key for key, (time, _) in self._noted.items() if time + WINDOW_MS <= now]:
-            del self._noted[key]
-
-    def emptied(self, queue: Queue) -> None:
-        for key in [key for key in self._noted if key[0] == queue.queue]:
-            del self._noted[key]
-
-    def __len__(self) -> int:
-        return len(self._noted)
-
-    def note(self, queue: Queue, attempt_id: str, found: list[Received], now: int) -> None:
-        self._noted[queue.queue, attempt_id] = (now, found)
 
 
 class Queues:
@@ -140,8 +33,8 @@ class Queues:
         self._by_arn: Bounded[str, Queue] = Bounded(_MOST_KNOWN)
         self._changes = 0
         self._windows = Windows(store)
-        self._seen: dict[int, _Seen] = {}
-        self._attempts = _ReceiveAttempts()
+        self._seen: dict[int, Seen] = {}
+        self._attempts = ReceiveAttempts()
         self._sequence = 0
         self._given = 0
 
@@ -208,7 +101,7 @@ class Queues:
         if isinstance(found, Accepted):
             return found
         message = replace(message, sequence=found)
-        sending.numbered.append(_Numbered(len(sending.changes), message, window, key))
+        sending.numbered.append(Numbered(len(sending.changes), message, window, key))
         sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay, message.group))
         return Accepted(message.id, message.sequence)
 
@@ -253,7 +146,7 @@ class Queues:
         now = self._clock.now_ms()
         for place, (at, message, window, key) in enumerate(sending.numbered):
             message = replace(message, sequence=self._next_sequence(now))
-            sending.numbered[place] = _Numbered(at, message, window, key)
+            sending.numbered[place] = Numbered(at, message, window, key)
             enqueue = sending.changes[at]
             assert isinstance(enqueue, Enqueue)
             sending.changes[at - 1] = window.number(key, message.sequence)
@@ -311,7 +204,7 @@ class Queues:
             message = decode(item.data)
             earlier = self._seen.get(item.id)
             first = now if earlier is None else earlier.first
-            self._seen[item.id] = _Seen(first, ends, queue.queue)
+            self._seen[item.id] = Seen(first, ends, queue.queue)
             received = Received(item, message, message.received + item.attempt, first)
             expired = message.sent + queue.retention_ms <= now
             too_often = queue.redrive is not None and item.attempt > queue.redrive.limit

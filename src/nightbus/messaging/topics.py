@@ -25,7 +25,8 @@ from nightbus.messaging.notification import (
     signed_text,
 )
 from nightbus.messaging.queue import SEND
-from nightbus.messaging.queues import Accepted, Incoming, Queues, Sending
+from nightbus.messaging.queues import Queues
+from nightbus.messaging.sending import Accepted, Incoming, Sending
 from nightbus.messaging.signing import Signer
 from nightbus.messaging.topic import (
     SUBSCRIPTION,

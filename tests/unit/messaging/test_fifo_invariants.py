@@ -17,7 +17,9 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_hex
 from nightbus.clock import VirtualClock
 from nightbus.messaging.queue import KIND, Queue
-from nightbus.messaging.queues import Accepted, Incoming, Queues, Received, Sending
+from nightbus.messaging.queues import Queues
+from nightbus.messaging.receives import Received
+from nightbus.messaging.sending import Accepted, Incoming, Sending
 from nightbus.store.interface import Conflict, PutRecord
 from nightbus.store.sqlite import SqliteStore
 

@@ -25,7 +25,7 @@ from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may
 from nightbus.messaging.queue import SEND, queue_place, url_path
-from nightbus.messaging.queues import Incoming, PlainSending
+from nightbus.messaging.sending import Incoming, PlainSending
 
 _TRACE = "AWSTraceHeader"
 _GROUP = re.compile(r"[!-~]{1,128}")  # what SQS takes for the name of a group

@@ -15,7 +15,7 @@ from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.mail_server import MailRefused, MailServer
 from nightbus.messaging.notification import Notification, envelope, lambda_event, signed_text
-from nightbus.messaging.queues import Sending
+from nightbus.messaging.sending import Sending
 from nightbus.messaging.topic import Subscription, Topic
 from nightbus.messaging.topics import SERVICE
 from nightbus.services.context import Platform

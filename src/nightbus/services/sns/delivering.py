@@ -18,7 +18,7 @@ from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.shares import Shares
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue import SEND
-from nightbus.messaging.queues import Incoming, Sending
+from nightbus.messaging.sending import Incoming, Sending
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, topic_arn
 from nightbus.messaging.topics import DELIVERIES, SERVICE
 from nightbus.services.context import Platform

@@ -15,7 +15,7 @@ from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
 from nightbus.delivery.causes import sent
 from nightbus.messaging.notification import Notification
-from nightbus.messaging.queues import Accepted, Sending
+from nightbus.messaging.sending import Accepted, Sending
 from nightbus.messaging.topic import PUBLISH, Topic, topic_place
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import invalid, no_topic, not_authorized

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import is_trace_header
 from nightbus.delivery.causes import sent
 from nightbus.messaging.queue import SEND, Queue
-from nightbus.messaging.queues import Accepted, Incoming, Sending
+from nightbus.messaging.sending import Accepted, Incoming, Sending
 from nightbus.services.context import Context
 from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
 from nightbus.services.sqs.content import (

@@ -1,0 +1,110 @@
+"""Holds one bus's rules and archives, parsed and indexed, so that an event is matched without the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.bus.errors import InvalidPattern
+from nightbus.bus.index import RuleIndex
+from nightbus.bus.patterns import parse_pattern
+from nightbus.bus.transform import CHOICES
+from nightbus.delivery.archives import BusArchives
+from nightbus.delivery.history import PlacedHead
+from nightbus.delivery.interface import Audience, OpenPlain, Place
+from nightbus.delivery.rules import Rule, history_log, rule_arn
+from nightbus.delivery.targets import open_plain_of, place_of
+
+log = logging.getLogger("nightbus.delivery")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RuleTarget:
+    """One target of one rule. `whole`: the target gets the event as it is.
+
+    `open_plain` and `place` put the event into a target of this store, in the event's own commit: `open_plain` without
+    waiting, for whole events only. None where the target is elsewhere.
+    """
+
+    rule: str
+    rule_arn: str
+    value: dict[str, Any]
+    whole: bool
+    open_plain: OpenPlain | None
+    place: Place | None
+    placed: PlacedHead
+    is_bus: bool
+
+
+class BusRules:
+    """One bus's rules and archives, ready to match."""
+
+    def __init__(self, scope: Scope, name: str) -> None:
+        self.scope = scope
+        self.name = name
+        self.history = history_log(name)
+        self.index = RuleIndex()
+        self.archives = BusArchives()
+        self.targets: dict[str, list[RuleTarget]] = {}
+        self._indexed: dict[str, str] = {}  # rule → the pattern it is indexed by
+
+    def take(self, rules: Sequence[Rule]) -> None:
+        named = {rule.name: rule for rule in rules}
+        for name in [name for name in self.targets if name not in named]:
+            self.take_rule(name, None)
+        for name, rule in named.items():
+            self.take_rule(name, rule)
+
+    def take_rule(self, name: str, rule: Rule | None) -> None:
+        """None where there is no such rule any more."""
+        if rule is None:
+            self.targets.pop(name, None)
+        else:
+            self.targets[name] = self._targets(rule)
+        matching = rule is not None and rule.enabled and bool(rule.targets)
+        wanted = rule.pattern if rule is not None and matching else None
+        if self._indexed.get(name) == wanted:
+            return
+        if name in self._indexed:
+            self.index.remove(name)
+            del self._indexed[name]
+        if wanted is not None:
+            self._add(name, wanted)
+
+    def match_for(self, audience: Audience | None) -> Callable[[bytes], Sequence[str]]:
+        """A function from an event's JSON to the names of the rules that match. A replay may be for some rules only."""
+        match = self.index.match_json
+        if audience is None:
+            return match
+        if audience.asked:
+            return lambda text: [name for name in match(text) if name in audience.rules]
+        return lambda text: [name for name in audience.rules if self.targets.get(name)]
+
+    def _targets(self, rule: Rule) -> list[RuleTarget]:
+        arn = rule_arn(self.scope, rule.bus, rule.name)
+        return [_rule_target(rule.name, arn, target) for target in rule.targets]
+
+    def _add(self, name: str, pattern: str) -> None:
+        try:
+            self.index.add(name, parse_pattern(pattern))
+        except InvalidPattern:
+            log.exception("rule %s is kept with a pattern that cannot be read; it matches nothing", name)
+            return
+        self._indexed[name] = pattern
+
+
+def _rule_target(rule: str, arn: str, value: dict[str, Any]) -> RuleTarget:
+    whole = all(value.get(choice) is None for choice in CHOICES)
+    return RuleTarget(
+        rule,
+        arn,
+        value,
+        whole,
+        open_plain_of(value["Arn"]) if whole else None,
+        place_of(value["Arn"]),
+        PlacedHead(rule, value),
+        ":event-bus/" in value["Arn"],
+    )
