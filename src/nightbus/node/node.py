@@ -138,6 +138,8 @@ class Node:
             self._spawn("measurement of the loop", self.holds.run())
         self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
         self._spawn("stack recovery", self._lasting("stack recovery", self.stacks.recover))
+        forgetting = self._lasting("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
+        self._spawn("forgetting deleted stacks", forgetting)
         for package in SERVICES.values():
             for worker in getattr(importlib.import_module(package), "WORKERS", ()):
                 name = f"{package} {worker.__name__}"

@@ -31,6 +31,7 @@ _BROKEN = {
 }
 
 
+_DAY_SECONDS = 24 * 3600
 _PAUSES = (0.1, 1.0, 5.0)  # seconds, while the store takes nothing
 
 
@@ -67,11 +68,20 @@ class Engine:
                     await self._recover(scope, Stack(**record.value))
 
     async def _recover(self, scope: Scope, stack: Stack) -> None:
-        if is_forgotten(stack, self._clock.now_ms()):
-            await forget(self._store, scope, stack)
-        elif stack.status in PHASES and stack.id not in self._tasks:
+        if stack.status in PHASES and stack.id not in self._tasks:
             log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
             await self.start(scope, stack.id, stack.call(scope))
+
+    async def forget_deleted_stacks(self) -> None:
+        """A worker: every day, what is kept of stacks that were deleted 90 days ago goes."""
+        while True:
+            for scope in await self._store.scopes(STACK):
+                for record in await self._store.list(scope, STACK):
+                    with one_of_many("forgetting stack", record.key):
+                        stack = Stack(**record.value)
+                        if is_forgotten(stack, self._clock.now_ms()):
+                            await forget(self._store, scope, stack)
+            await self._clock.sleep(_DAY_SECONDS)
 
     async def settled(self, stack_id: str, patience: float | None = None) -> None:
         alarm = None if patience is None else asyncio.ensure_future(self._clock.sleep(patience))
