@@ -6,12 +6,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tools import run_tool
 
 from nodes import RunningNode
 from waiting import wait_for
@@ -36,23 +36,13 @@ class Cdk:
 
     def run(self, *arguments: str) -> str:
         """What `cdk` printed on either stream. Fails where it fails."""
-        environment = self.node.environment() | {
+        environment = {
             "NODE_PATH": str(MODULES),
             "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "PATH": f"{MODULES / '.bin'}{os.pathsep}{self.node.environment()['PATH']}",
         }
-        environment["PATH"] = f"{MODULES / '.bin'}{os.pathsep}{environment['PATH']}"
-        done = subprocess.run(
-            ["cdk", "--no-color", "--no-notices", "--context", f"runtime={RUNTIME}", *arguments],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=_SECONDS,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        command = ["cdk", "--no-color", "--no-notices", "--context", f"runtime={RUNTIME}", *arguments]
+        return run_tool(self.node, command, self.folder, environment, seconds=_SECONDS)
 
     def outputs(self) -> dict[str, str]:
         (stack,) = self.node.client("cloudformation").describe_stacks(StackName="Shop")["Stacks"]

@@ -6,13 +6,13 @@ import io
 import json
 import re
 import shutil
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tools import run_tool
 
 from nodes import RunningNode
 
@@ -52,24 +52,14 @@ class Terraform:
         (folder / "layer.zip").write_bytes(zipped("python/shared.py", "X = 1\n"))
 
     def run(self, *arguments: str, ends: tuple[int, ...] = (0,)) -> str:
-        environment = self.node.environment() | {
+        environment = {
             "TF_CLI_CONFIG_FILE": str(self._settings),
             "TF_IN_AUTOMATION": "1",
             "TF_VAR_runtime": RUNTIME,
             "CHECKPOINT_DISABLE": "1",
         }
-        done = subprocess.run(
-            ["terraform", *arguments, "-no-color"],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=_SECONDS,
-        )
-        assert done.returncode in ends, done.stdout
-        return done.stdout
+        command = ["terraform", *arguments, "-no-color"]
+        return run_tool(self.node, command, self.folder, environment, seconds=_SECONDS, codes=ends)
 
 
 def zipped(name: str, text: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nightbus.aws.pagination import encode_token
+from raw_requests import SCOPE, send, signed
 
-SCOPE = "000000000000/20260101/us-east-1/{}/aws4_request"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 DIGITS = "9" * 4301  # `int` raises ValueError for more than 4,300
 Request = tuple[str, str, bytes, dict[str, str]]
@@ -27,20 +26,6 @@ def place(node: Any) -> Iterator[Any]:
     node.client("logs").create_log_group(logGroupName="extreme")
     yield node
     assert not any("Traceback" in line for line in node.output)
-
-
-def signed(service: str, **headers: str) -> dict[str, str]:
-    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={SCOPE.format(service)}, Signature=0", **headers}
-
-
-def send(node: Any, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=30)
-    try:
-        connection.request(method, path, body, headers)
-        reply = connection.getresponse()
-        return reply.status, reply.read().decode("utf-8", "replace")
-    finally:
-        connection.close()
 
 
 def form(service: str, action: str, **fields: str) -> Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import http.client
 import io
@@ -21,38 +22,33 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+import raw_requests
+from raw_requests import signed
 from waiting import wait_for
 
-SCOPE = "000000000000/20260101/us-east-1/{}/aws4_request"
 LAMBDA = {"Service": "lambda.amazonaws.com"}
 TRUST = json.dumps({"Statement": [{"Effect": "Allow", "Principal": LAMBDA, "Action": "sts:AssumeRole"}]})
-
-
-def signed(service: str, **headers: str) -> dict[str, str]:
-    return {"Authorization": f"AWS4-HMAC-SHA256 Credential={SCOPE.format(service)}, Signature=0", **headers}
 
 
 def target(name: str) -> dict[str, str]:
     return signed("events", **{"X-Amz-Target": name, "Content-Type": "application/x-amz-json-1.1"})
 
 
+NINES = b"9" * 4301  # more digits than Python reads at once
 CBOR = {"smithy-protocol": "rpc-v2-cbor"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-@pytest.fixture
-def send(node: Any) -> Iterator[Callable[..., tuple[int, str]]]:
-    def sending(method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", node.port, timeout=30)
-        try:
-            connection.request(method, path, body, headers)
-            reply = connection.getresponse()
-            return reply.status, reply.read().decode("utf-8", "replace")
-        finally:
-            connection.close()
+def sqs(operation: str, text: bytes) -> tuple[str, str, bytes, dict[str, str]]:
+    headers = {"X-Amz-Target": f"AmazonSQS.{operation}", "Content-Type": "application/x-amz-json-1.0"}
+    return "POST", "/", text, signed("sqs", **headers)
 
-    yield sending
-    status, text = sending("GET", "/_nightbus/health", b"", {})
+
+@pytest.fixture(name="send")
+def send_and_look(node: Any) -> Iterator[Callable[..., tuple[int, str]]]:
+    """`send` to the node, which is to be well afterwards."""
+    yield functools.partial(raw_requests.send, node)
+    status, text = raw_requests.send(node, "GET", "/_nightbus/health", b"", {})
     assert (status, json.loads(text)["status"]) == (200, "ok")
     assert not any("Traceback" in line for line in node.output)
 
@@ -100,22 +96,8 @@ def send(node: Any) -> Iterator[Callable[..., tuple[int, str]]]:
             400,
             "Error",
         ),
-        (
-            "POST",
-            "/",
-            b'{"QueueName": "q", "Attributes": {"DelaySeconds": "' + b"9" * 4301 + b'"}}',
-            signed("sqs", **{"X-Amz-Target": "AmazonSQS.CreateQueue", "Content-Type": "application/x-amz-json-1.0"}),
-            400,
-            "InvalidAttributeValue",
-        ),
-        (
-            "POST",
-            "/",
-            b'{"QueueUrl": "q", "MaxNumberOfMessages": ' + b"9" * 4301 + b"}",
-            signed("sqs", **{"X-Amz-Target": "AmazonSQS.ReceiveMessage", "Content-Type": "application/x-amz-json-1.0"}),
-            400,
-            "Exception",
-        ),
+        (*sqs("CreateQueue", b'{"QueueName": "q", "Attributes": {"DelaySeconds": "%b"}}' % NINES), 400, "InvalidAttr"),
+        (*sqs("ReceiveMessage", b'{"QueueUrl": "q", "MaxNumberOfMessages": %b}' % NINES), 400, "Exception"),
         ("PUT", "/malformed?versioning", b'<!DOCTYPE a [<!ENTITY b "c">]><a/>', signed("s3"), 400, "MalformedXML"),
         ("PUT", "/Not_A_Bucket", b"", signed("s3"), 400, "InvalidBucketName"),
         ("GET", "/no-such-bucket-here", b"", signed("s3"), 404, "NoSuchBucket"),

@@ -72,6 +72,13 @@ class FairWorker:
                 self._begin(item)
             await asyncio.sleep(0)  # a lease that finds something does not wait, and parking does not either
 
+    async def run_until_cancelled(self) -> None:
+        """Cancels what runs when it is cancelled itself, or when the store fails."""
+        try:
+            await self.run()
+        finally:
+            await self.close()
+
     async def close(self, patience: float = 0.0) -> None:
         """Take nothing new, wait `patience` seconds for what runs; what is cut off is offered at the next start."""
         self._closing = True

@@ -50,10 +50,7 @@ async def authorize_connections(platform: Platform) -> None:
     """A worker. Endpoints that are slow hold up nobody else's: each connection has its share."""
     shares = Shares(_AT_ONCE, _AT_ONCE_OF_ONE)
     worker = FairWorker(platform.store, platform.clock, QUEUE, _LEASE_MS, shares, partial(_work_of, platform))
-    try:
-        await worker.run()
-    finally:
-        await worker.close()
+    await worker.run_until_cancelled()
 
 
 def _work_of(platform: Platform, item: Item) -> Work:

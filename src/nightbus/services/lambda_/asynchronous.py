@@ -42,10 +42,7 @@ async def invoke_asynchronously(platform: Platform) -> None:
     """The worker: each function has its share."""
     shares = Shares(_AT_ONCE, _AT_ONCE_OF_ONE)
     worker = FairWorker(platform.store, platform.clock, QUEUE, _LEASE_MS, shares, partial(_work_of, platform))
-    try:
-        await worker.run()
-    finally:
-        await worker.close()
+    await worker.run_until_cancelled()
 
 
 def _work_of(platform: Platform, item: Item) -> Work:

@@ -43,9 +43,8 @@ async def deliver_notifications(platform: Platform) -> None:
     shares = Shares(_AT_ONCE, _AT_ONCE_TO_ONE)
     worker = FairWorker(platform.store, platform.clock, DELIVERIES, _LEASE_MS, shares, deliveries.work_of)
     try:
-        await worker.run()
+        await worker.run_until_cancelled()
     finally:
-        await worker.close()
         deliveries.carrier.close()
 
 
