@@ -143,3 +143,17 @@ def test_a_long_message_and_a_filter_policy(measured: RunningNode, longest: Call
     longest()
     sns.publish(TopicArn=topic, Message=json.dumps({"a": [str(n) for n in range(25_000)]}))
     assert longest() < LONGEST_MS
+
+
+def test_a_full_page_of_a_bucket(measured: RunningNode, longest: Callable[[], float]) -> None:
+    s3 = measured.client("s3")
+    s3.create_bucket(Bucket="full")
+    s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
+    for number in range(1_001):
+        s3.put_object(Bucket="full", Key=f"key{number}", Body=b"")
+    s3.list_objects_v2(Bucket="full", MaxKeys=1)
+    s3.list_object_versions(Bucket="full", MaxKeys=1)
+    longest()
+    assert len(s3.list_objects_v2(Bucket="full")["Contents"]) == 1_000
+    assert len(s3.list_object_versions(Bucket="full")["Versions"]) == 1_000
+    assert longest() < LONGEST_MS

@@ -39,6 +39,7 @@ log = logging.getLogger("nightbus.gateway")
 
 DEFAULT_REGION = "us-east-1"
 _WAITING = frozenset({"ReceiveMessage"})  # may take long, and hands out what nobody else gets then
+_LONG_LIST = 250  # entries: some 10 ms of XML
 _MEBIBYTE = 1024 * 1024
 _LARGEST_BODY = {"lambda": 80 * _MEBIBYTE}  # a function's package in base64 is sent with its creation
 _LARGEST_USUAL_BODY = 16 * _MEBIBYTE  # of 6 MB payloads, and 1 MB ones whose characters are all escaped
@@ -172,12 +173,14 @@ class Gateway:
         call = self._circumstances(scope, request, request_id)
         handling = self._operations.handle(operation.service.name, operation.name, params, call)
         result = await (_while_client_waits(body, handling) if operation.name in _WAITING else handling)
+        output = result.output if isinstance(result, Reply) else result
+        if _is_long(output):
+            response = await asyncio.to_thread(protocol.serialize, operation, output, request_id)
+        else:
+            response = protocol.serialize(operation, output, request_id)
         if isinstance(result, Reply):
-            response = protocol.serialize(operation, result.output, request_id)
             response.status = result.status or response.status
             response.headers.update(result.headers)
-        else:
-            response = protocol.serialize(operation, result, request_id)
         if log.isEnabledFor(logging.DEBUG):
             log.debug(
                 "%s:%s %d (request %s)", operation.service.name, operation.name, response.status, request_id
@@ -193,6 +196,11 @@ class Gateway:
         endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
         trace = trace_header_or_none(request.headers.get("x-amzn-trace-id", ""))
         return Call(Scope(account, region), caller, endpoint, request_id, trace)
+
+
+def _is_long(output: Mapping[str, Any]) -> bool:
+    """Whether writing the answer takes so long that a thread does it: a list has a page of entries."""
+    return any(isinstance(value, list) and len(value) > _LONG_LIST for value in output.values())
 
 
 async def _make_routes() -> Routes:

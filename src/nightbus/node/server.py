@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import gc
 import signal
 import socket
 import sys
@@ -19,12 +18,12 @@ import uvicorn
 
 from nightbus.bus.json_text import RECURSION
 from nightbus.node.admin import Application
+from nightbus.node.collector import short_collections
 from nightbus.node.http import HttpProtocol
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 
 _GRACE_SECONDS = 5
-_GC_THRESHOLDS = (20_000, 10, 10)
 _BACKLOG = 1024
 
 
@@ -102,7 +101,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
     def listening() -> None:
         ready(node)
         node.start_background_work()
-        _collect_less()
+        resources.enter_context(short_collections())
 
     def stop() -> None:
         node.ending.set()
@@ -112,16 +111,10 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:
-        await server.serve(sockets=[listener])
+        with contextlib.ExitStack() as resources:
+            await server.serve(sockets=[listener])
     finally:
         await node.stop()
-
-
-def _collect_less() -> None:
-    """What was made so far stays; requests make few cycles, so the collector need not look after every hundredth."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GC_THRESHOLDS)
 
 
 def run(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:

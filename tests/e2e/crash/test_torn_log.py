@@ -47,7 +47,7 @@ def test_a_scribbled_last_page_costs_the_last_commit_only(seed: int, tmp_path: P
     sizes = _killed_with_events(folder, 12)
     log = folder / "nightbus.db-wal"
     whole = bytearray(log.read_bytes())
-    assert (len(whole) - _HEADER) % (_FRAME_HEADER + _PAGE) == 0
+    del whole[len(whole) - (len(whole) - _HEADER) % (_FRAME_HEADER + _PAGE) :]  # the kill may cut a frame off
     last = len(whole) - _FRAME_HEADER - _PAGE
     for _ in range(chance.choice((1, 100))):
         whole[chance.randrange(last, len(whole))] ^= chance.randrange(1, 256)

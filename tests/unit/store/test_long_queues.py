@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
+from nightbus.node.collector import short_collections
 from nightbus.store.interface import Append, Enqueue, PutRecord
 from nightbus.store.sqlite import SqliteStore
 
 HERE = Scope("000000000000", "us-east-1")
 MANY = 200_000
+
+
+@pytest.fixture(autouse=True)
+def collected_as_in_a_node() -> Iterator[None]:
+    with short_collections():
+        yield
 
 
 async def filled(folder: Path, clock: VirtualClock, due: int, many: int = MANY) -> SqliteStore:
