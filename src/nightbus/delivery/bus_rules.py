@@ -50,6 +50,19 @@ class BusRules:
         self.archives = BusArchives()
         self.targets: dict[str, list[RuleTarget]] = {}
         self._indexed: dict[str, str] = {}  # rule → the pattern it is indexed by
+        # What changed in the store since it was read:
+        self.outdated_rules: set[str] = set()
+        self.archives_outdated = False
+        self.whole_outdated = False
+        self.being_read = False
+
+    @property
+    def outdated(self) -> bool:
+        """Whether something changed in the store that was not read yet, or is being read at this moment."""
+        return bool(self.outdated_rules) or self.archives_outdated or self.whole_outdated or self.being_read
+
+    def everything_is_outdated(self) -> None:
+        self.archives_outdated = self.whole_outdated = True
 
     def take(self, rules: Sequence[Rule]) -> None:
         named = {rule.name: rule for rule in rules}

@@ -1,16 +1,17 @@
-"""What must PutEvents, the router and the dispatcher know of a bus itself? Read once, until somebody changes it."""
+"""Reads what PutEvents, the router and the dispatcher need of a bus itself: its policy and its log level."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.resource_policy import Request, Statement, Values, refusal
-from nightbus.bounded import Bounded, Seldom
+from nightbus.bounded import Seldom
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
 from nightbus.store.interface import Record, Store
+from nightbus.store.record_cache import RecordCache
 
 SERVICE = "events.amazonaws.com"
 _MOST_KNOWN = 10_000
@@ -92,31 +93,26 @@ class Bus:
 
 
 class Buses:
-    """The buses of all accounts and regions; whoever changes a bus's record says so by `changed`."""
+    """The buses of all accounts and regions."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: Bounded[tuple[Scope, str], Bus] = Bounded(_MOST_KNOWN)
-        self._changes = 0
+        self._buses = RecordCache(
+            store, _MOST_KNOWN, [BUS], lambda record: (record.scope, record.key), self._load
+        )
         self.unknown: Seldom[tuple[Scope, str]] = Seldom(_SAID_AGAIN_MS, _MOST_SAID)
-        self.on_change: Callable[[Scope, str], None] = lambda scope, name: None
 
     async def find(self, scope: Scope, name: str) -> Bus:
-        bus = self._known.get((scope, name))
-        if bus is None:
-            before = self._changes
-            bus = Bus.of(scope, name, await self._store.get(scope, BUS, name))
-            if bus.exists and self._changes == before:  # else what was read may be old already
-                self._known[scope, name] = bus
-        return bus
+        """A bus that does not exist says so."""
+        return await self._buses.find((scope, name)) or Bus(scope, name, exists=False)
 
-    def changed(self, scope: Scope, name: str) -> None:
-        self._changes += 1
-        self._known.pop((scope, name), None)
-        self.on_change(scope, name)
+    async def _load(self, place: tuple[Scope, str]) -> Bus | None:
+        scope, name = place
+        bus = Bus.of(scope, name, await self._store.get(scope, BUS, name))
+        return bus if bus.exists else None
 
     def in_memory(self) -> dict[str, int]:
-        return {"buses": len(self._known)}
+        return {"buses": len(self._buses)}
 
 
 def caller_for_rule(account: str, rule_arn: str, role: str | None) -> Caller:

@@ -46,7 +46,7 @@ from nightbus.delivery.work import (
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.sending import Incoming, Sending
-from nightbus.store.interface import SYSTEM, Acknowledge, Append, Change, GiveBack, Item, Store
+from nightbus.store.interface import Append, Change, Item, Store
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -128,7 +128,8 @@ class Dispatcher:
         outcome: Outcome | Postponed = _TOO_LATE if late else await self._attempt(target, delivery)
         if isinstance(outcome, Postponed):
             if self._clock.now_ms() < ends:
-                self._store.change_lease(SYSTEM, QUEUE, item.id, min(outcome.until, ends))
+                until = min(outcome.until, ends)
+                await self._store.change_lease(*item.queue, item.id, until, item.token)
                 return
             outcome = _TOO_LATE
         await self._write_down(item, delivery, outcome, began)
@@ -139,9 +140,9 @@ class Dispatcher:
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
         sending, buried = Sending(), None
         if decision.again_ms is not None:
-            sending.changes.append(GiveBack(item.id, decision.again_ms, encode(next_try(delivery))))
+            sending.changes.append(item.give_back(decision.again_ms, encode(next_try(delivery))))
         else:
-            sending.changes.append(Acknowledge(item.id))
+            sending.changes.append(item.acknowledge())
         if isinstance(outcome, Failed):
             _tell(delivery, outcome, decision.again_ms)
             if decision.again_ms is None:

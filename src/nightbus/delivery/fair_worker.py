@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from nightbus.clock import Clock
 from nightbus.delivery.shares import Shares
-from nightbus.store.interface import SYSTEM, Acknowledge, Item, Store
+from nightbus.store.interface import SYSTEM, Item, StaleLease, Store
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -59,6 +59,7 @@ class FairWorker:
         self._work_of = work_of
         self._local: set[asyncio.Task[None]] = set()
         self._shared: set[asyncio.Task[None]] = set()
+        self._parked: dict[int, int] = {}  # items that wait for a slot, with the tokens of their leases
         self._closing = False
 
     async def run(self) -> None:
@@ -69,7 +70,7 @@ class FairWorker:
                 continue
             room = _LOCAL_AT_ONCE - len(self._local)
             for item in await self._store.lease(SYSTEM, self._queue, room, self._lease_ms, _WAIT_SECONDS):
-                self._begin(item)
+                await self._begin(item)
             await asyncio.sleep(0)  # a lease that finds something does not wait, and parking does not either
 
     async def run_until_cancelled(self) -> None:
@@ -89,7 +90,7 @@ class FairWorker:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    def _begin(self, item: Item) -> None:
+    async def _begin(self, item: Item) -> None:
         try:
             work = self._work_of(item)
         except _UNREADABLE:
@@ -99,38 +100,45 @@ class FairWorker:
         if not work.key:
             self._spawn(item, work, late=False)
         elif self._shares.begin(work.key, item.id):
+            self._parked.pop(item.id, None)
             self._spawn(item, work, late=False, key=work.key)
         elif work.ends is not None and work.ends <= now:
             self._shares.leave(work.key, item.id)
+            self._parked.pop(item.id, None)
             self._spawn(item, work, late=True)
         else:
             parked = now + self._lease_ms
-            self._offer(item.id, parked if work.ends is None else min(parked, work.ends))
+            self._parked[item.id] = item.token
+            await self._offer(item.id, item.token, parked if work.ends is None else min(parked, work.ends))
 
     def _spawn(self, item: Item, work: Work, late: bool, key: str = "") -> None:
-        task = asyncio.create_task(self._carry_out(item, work, late))
+        task = asyncio.create_task(self._carry_out(item, work, late, key))
         tasks = self._shared if key else self._local
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        if key:
-            task.add_done_callback(lambda _: self._ended(key))
 
-    async def _carry_out(self, item: Item, work: Work, late: bool) -> None:
+    async def _carry_out(self, item: Item, work: Work, late: bool, key: str) -> None:
         try:
             await work.run(late)
+        except StaleLease as stale:
+            log.info("what became of it is not written down: %s", stale)
         except Exception:
             log.exception(
                 "what became of item %d of %s is not written down; it is tried again", item.id, self._queue
             )
-            self._offer(item.id, self._clock.now_ms() + _AFTER_TROUBLE_MS)
+            await self._offer(item.id, item.token, self._clock.now_ms() + _AFTER_TROUBLE_MS)
+        finally:
+            if key:
+                await self._ended(key)
 
-    def _ended(self, key: str) -> None:
+    async def _ended(self, key: str) -> None:
         now = self._clock.now_ms()
         for item in self._shares.end(key):
-            self._offer(item, now)
+            await self._offer(item, self._parked.pop(item, None), now)
 
-    def _offer(self, item: int, at: int) -> None:
-        self._store.change_lease(SYSTEM, self._queue, item, at)
+    async def _offer(self, item: int, token: int | None, at: int) -> None:
+        """At `at` (UTC ms) to whoever leases then."""
+        await self._store.change_lease(SYSTEM, self._queue, item, at, token)
 
     async def _drop(self, item: Item, _late: bool) -> None:
-        await self._store.commit(Acknowledge(item.id))
+        await self._store.commit(item.acknowledge())

@@ -165,14 +165,6 @@ class EventRouter(Protocol):
     @property
     def buses(self) -> Buses: ...
 
-    async def rule_changed(self, scope: Scope, bus: str, name: str) -> None:
-        """The rule or its targets were changed in the store; go by the new ones from now on."""
-        ...
-
-    async def archives_changed(self, scope: Scope, bus: str) -> None:
-        """The bus's archives were changed in the store; go by the new ones from now on."""
-        ...
-
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
         """The rules that would get an event of this text now."""
         ...

@@ -36,7 +36,6 @@ class Router:
         self._backlog = backlog
         self.buses = buses
         self._rules = RuleCache(store)
-        buses.on_change = self._rules.bus_changed
 
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
         """What was planned for a queue, a stream or an archive that is deleted meanwhile is planned anew."""
@@ -73,12 +72,6 @@ class Router:
 
     def in_memory(self) -> dict[str, int]:
         return self._rules.in_memory()
-
-    async def rule_changed(self, scope: Scope, bus: str, name: str) -> None:
-        await self._rules.rule_changed(scope, bus, name)
-
-    async def archives_changed(self, scope: Scope, bus: str) -> None:
-        await self._rules.archives_changed(scope, bus)
 
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
         return sorted((await self._rules.bus(scope, bus)).index.match_json(text))

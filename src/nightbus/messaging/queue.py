@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQue
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -89,6 +90,7 @@ def queue_arn(scope: Scope, name: str) -> str:
     return arn("sqs", scope.region, scope.account, name)
 
 
+@lru_cache(10_000)
 def queue_place(text: str) -> tuple[Scope, str] | None:
     """Account, region and name of the queue that an ARN names."""
     try:

@@ -1,7 +1,4 @@
-"""What does sending to a queue change in the store, and who gets which of its messages?
-
-Queues are looked up in memory after their first use; whoever changes a queue's record says so by `changed`.
-"""
+"""Plans what sending to a queue changes in the store, and hands out the messages of queues."""
 
 from __future__ import annotations
 
@@ -10,14 +7,14 @@ from dataclasses import replace
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
-from nightbus.bounded import Bounded
 from nightbus.clock import Clock
 from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
-from nightbus.messaging.queue import KIND, Queue, queue_arn, queue_place
+from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.receives import ReceiveAttempts, Received, Seen
 from nightbus.messaging.sending import Accepted, Incoming, Numbered, PlainSending, Sending
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Store
+from nightbus.store.record_cache import RecordCache
 
 _SEQUENCE_STEP = 1 << 22
 _MOST_KNOWN = 10_000
@@ -29,9 +26,9 @@ class Queues:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: Bounded[tuple[Scope, str], Queue] = Bounded(_MOST_KNOWN)
-        self._by_arn: Bounded[str, Queue] = Bounded(_MOST_KNOWN)
-        self._changes = 0
+        self._queues = RecordCache(
+            store, _MOST_KNOWN, [KIND], lambda record: (record.scope, record.key), self._load
+        )
         self._windows = Windows(store)
         self._seen: dict[int, Seen] = {}
         self._attempts = ReceiveAttempts()
@@ -39,35 +36,20 @@ class Queues:
         self._given = 0
 
     async def find(self, scope: Scope, name: str) -> Queue | None:
-        queue = self._known.get((scope, name))
-        if queue is None:
-            before = self._changes
-            record = await self._store.get(scope, KIND, name)
-            if record is None:
-                return None
-            queue = Queue.of(scope, record)
-            if self._changes == before:  # else what was read may be old already
-                self._known[scope, name] = queue
-        return queue
+        return await self._queues.find((scope, name))
 
     def known(self, arn: str) -> Queue | None:
-        """The queue, where it was found by its ARN before."""
-        return self._by_arn.get(arn)
+        """The queue, where it was found before and did not change since."""
+        place = queue_place(arn)
+        return None if place is None else self._queues.peek(place)
 
     async def find_arn(self, arn: str) -> Queue | None:
-        queue = self._by_arn.get(arn)
-        if queue is None:
-            place = queue_place(arn)
-            queue = None if place is None else await self.find(*place)
-            if queue is not None and self._known.get((queue.scope, queue.name)) is queue:
-                self._by_arn[arn] = queue
-        return queue
+        place = queue_place(arn)
+        return None if place is None else await self._queues.find(place)
 
-    def changed(self, scope: Scope, name: str) -> None:
-        """The queue's record was written or deleted."""
-        self._changes += 1
-        self._known.pop((scope, name), None)
-        self._by_arn.pop(queue_arn(scope, name), None)
+    async def _load(self, place: tuple[Scope, str]) -> Queue | None:
+        record = await self._store.get(place[0], KIND, place[1])
+        return None if record is None else Queue.of(place[0], record)
 
     def opened(self, sending: Sending, queue: Queue, sender: str, now: int) -> PlainSending:
         """For several bodies with nothing else, into a standard queue."""
@@ -173,9 +155,9 @@ class Queues:
             return await self._receive(queue, limit, visibility_ms, wait)
         now = self._clock.now_ms()
         again = self._attempts.again(queue, attempt_id, now)
-        if again and all(self.held(queue, one.item.id) == one.item.attempt for one in again):
+        if again and await self._are_leased(queue, again):
             for one in again:
-                self.change_visibility(queue, one.item.id, now + visibility_ms)
+                await self.change_visibility(queue, one.item.id, now + visibility_ms)
             return again
         found = await self._receive(queue, limit, visibility_ms, wait)
         self._attempts.note(queue, attempt_id, found, self._clock.now_ms())
@@ -223,7 +205,7 @@ class Queues:
             expired = message.sent + queue.retention_ms <= now
             if dead is None and not expired:
                 continue
-            changes.append(self.delete(item.id))
+            changes.append(self.delete(queue, item.id))
             given_up += 1
             if dead is not None and not expired:
                 moved = replace(message, received=receives - 1, source=queue.arn)
@@ -231,21 +213,28 @@ class Queues:
         await self._store.commit(*changes)
         return given_up
 
+    async def _are_leased(self, queue: Queue, received: Sequence[Received]) -> bool:
+        """Whether all of them are still in flight, by the same receive."""
+        for one in received:
+            if await self.lease_token(queue, one.item.id) != one.item.token:
+                return False
+        return True
+
     async def _is_there(self, queue: Queue) -> bool:
         found = await self.find(queue.scope, queue.name)
         return found is not None and found.queue == queue.queue
 
-    def delete(self, item: int) -> Acknowledge:
+    def delete(self, queue: Queue, item: int, token: int | None = None) -> Acknowledge:
+        """The change that deletes a message. `token`: by whose lease only, None for whoever has it."""
         self._seen.pop(item, None)
-        return Acknowledge(item)
+        return Acknowledge(queue.scope, queue.queue, item, token)
 
-    def held(self, queue: Queue, item: int) -> int:
-        """The delivery of the item that is in flight, 0 for none."""
-        return self._store.held(queue.scope, queue.queue, item)
+    async def lease_token(self, queue: Queue, item: int) -> int:
+        """Of the lease by which somebody has the message, 0 where nobody does."""
+        return await self._store.held(queue.scope, queue.queue, item)
 
     def ended(self, queue: Queue) -> None:
         """The queue was deleted."""
-        self.changed(queue.scope, queue.name)
         self._windows.end(queue.queue)
         self.emptied(queue)
 
@@ -257,8 +246,7 @@ class Queues:
 
     def in_memory(self) -> dict[str, int]:
         return {
-            "queues": len(self._known),
-            "queues by ARN": len(self._by_arn),
+            "queues": len(self._queues),
             "deduplication of queues": len(self._windows),
             "messages received": len(self._seen),
             "receive attempts": len(self._attempts),
@@ -286,8 +274,8 @@ class Queues:
         seen = self._seen.get(item)
         return seen is not None and seen.ends <= self._clock.now_ms()
 
-    def change_visibility(self, queue: Queue, item: int, ends: int) -> bool:
-        changed = self._store.change_lease(queue.scope, queue.queue, item, ends)
+    async def change_visibility(self, queue: Queue, item: int, ends: int) -> bool:
+        changed = await self._store.change_lease(queue.scope, queue.queue, item, ends)
         if changed and item in self._seen:
             self._seen[item] = self._seen[item]._replace(ends=ends)
         return changed

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -126,6 +127,7 @@ def topic_arn(scope: Scope, name: str) -> str:
     return arn("sns", scope.region, scope.account, name)
 
 
+@lru_cache(10_000)
 def topic_place(text: str) -> tuple[Scope, str] | None:
     """Account, region and name of the topic that an ARN names."""
     try:

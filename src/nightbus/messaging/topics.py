@@ -2,9 +2,6 @@
 
 For other subscribers a delivery is queued, which the SNS service carries out. What queues get is signed only for
 topics that set SignatureVersion: a signature costs more than all else about a notification together.
-
-Topics are looked up in memory after their first use; whoever changes a topic's record or one of its subscriptions
-says so by `changed`.
 """
 
 from __future__ import annotations
@@ -14,8 +11,8 @@ from dataclasses import replace
 
 import orjson
 
+from nightbus.aws.calls import Scope
 from nightbus.aws.threads import LONG_TEXT, aside
-from nightbus.bounded import Bounded
 from nightbus.messaging.deduplication import Deduplication, Windows
 from nightbus.messaging.notification import (
     UNSIGNED,
@@ -37,7 +34,8 @@ from nightbus.messaging.topic import (
     subscription_key,
     topic_place,
 )
-from nightbus.store.interface import SYSTEM, Enqueue, Store
+from nightbus.store.interface import SYSTEM, Enqueue, RecordName, Store
+from nightbus.store.record_cache import RecordCache
 
 DELIVERIES = "sns/deliveries"
 _MOST_KNOWN = 10_000
@@ -52,37 +50,23 @@ class Topics:
         self._queues = queues
         self._endpoint = endpoint
         self.signer = Signer(store)
-        self._known: Bounded[str, Topic] = Bounded(_MOST_KNOWN)
-        self._changes = 0
+        self._topics = RecordCache(store, _MOST_KNOWN, [TOPIC, SUBSCRIPTION], _topic_of, self._load)
         self._windows = Windows(store)
 
     async def find_arn(self, arn: str) -> Topic | None:
-        return self._known.get(arn) or await self._load(arn)
-
-    async def _load(self, arn: str) -> Topic | None:
         place = topic_place(arn)
-        if place is None:
-            return None
-        scope, name = place
-        while True:
-            changes = self._changes
-            record = await self._store.get(scope, TOPIC, name)
-            if record is None:
-                return None
-            subscribed = await self._store.list(scope, SUBSCRIPTION, prefix=subscription_key(name))
-            if changes == self._changes:
-                found = tuple(Subscription.of(scope, one) for one in subscribed)
-                topic = self._known[arn] = Topic.of(scope, record, found)
-                return topic
+        return None if place is None else await self._topics.find(place)
 
-    def changed(self, arn: str) -> None:
-        """The topic's record, or one of its subscriptions, was written or deleted."""
-        self._changes += 1
-        self._known.pop(arn, None)
+    async def _load(self, place: tuple[Scope, str]) -> Topic | None:
+        scope, name = place
+        record = await self._store.get(scope, TOPIC, name)
+        if record is None:
+            return None
+        subscribed = await self._store.list(scope, SUBSCRIPTION, prefix=subscription_key(name))
+        return Topic.of(scope, record, tuple(Subscription.of(scope, one) for one in subscribed))
 
     def ended(self, topic: Topic) -> None:
         """The topic was deleted."""
-        self.changed(topic.arn)
         self._windows.end(topic.topic)
 
     def forget(self, now: int) -> None:
@@ -90,7 +74,7 @@ class Topics:
         self._windows.forget(now)
 
     def in_memory(self) -> dict[str, int]:
-        return {"topics": len(self._known), "deduplication of topics": len(self._windows)}
+        return {"topics": len(self._topics), "deduplication of topics": len(self._windows)}
 
     async def add(
         self,
@@ -201,3 +185,8 @@ class Topics:
         )
         await self._queues.add(sending, queue, incoming, notification.sender, notification.time)
         return True
+
+
+def _topic_of(record: RecordName) -> tuple[Scope, str]:
+    """Of a topic's record, or of a subscription's, whose key begins with the topic's name."""
+    return record.scope, record.key.partition(":")[0]

@@ -9,7 +9,7 @@ beside this one; services know only this file.
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +19,34 @@ from nightbus.aws.calls import Scope
 SYSTEM = Scope("", "")  # for what belongs to the node itself, such as its work queues
 
 
+class RecordName(NamedTuple):
+    scope: Scope
+    kind: str
+    key: str
+
+
+class QueueName(NamedTuple):
+    scope: Scope
+    queue: str
+
+
+class LogName(NamedTuple):
+    scope: Scope
+    log: str
+
+
+class Touched(NamedTuple):
+    """What one commit changed, of what a listener watches. Who wants a value reads it: it may be newer already."""
+
+    records: Sequence[RecordName] = ()
+    queues: Sequence[QueueName] = ()  # that an item was put into, given back to, or left
+    logs: Sequence[LogName] = ()  # that an entry was appended to, or trimmed from
+
+
+Listener = Callable[[Touched | None], None]
+"""None: anything may have changed, since commits of another node were missed."""
+
+
 class Conflict(Exception):
     """A record was not at the revision that its change expected; nothing of the commit was written."""
 
@@ -26,6 +54,18 @@ class Conflict(Exception):
         super().__init__(f"{kind} {key!r} was changed meanwhile")
         self.kind = kind
         self.key = key
+
+
+class StaleLease(Exception):
+    """The commit settles an item whose lease does not stand any more: somebody else has it, or it is gone.
+
+    Nothing of the commit was written. What belongs to the item is for whoever has it now.
+    """
+
+    def __init__(self, queue: QueueName, item: int) -> None:
+        super().__init__(f"item {item} of {queue.queue} was leased again, or is gone")
+        self.queue = queue
+        self.item = item
 
 
 class Ended(Conflict):
@@ -53,12 +93,25 @@ class Entry:
 
 
 class Item(NamedTuple):
-    """One piece of work, leased. `attempt` counts the leases so far, this one included (lost at a restart)."""
+    """One piece of work, leased. `attempt` counts the leases so far, this one included (lost at a restart).
+
+    `token` stands for this lease. It is stale once the item was leased again, or is gone; no two leases of an item have
+    the same one, not even over restarts.
+    """
 
     id: int
     data: bytes
     due: int
     attempt: int
+    queue: QueueName
+    token: int
+
+    def acknowledge(self) -> Acknowledge:
+        return Acknowledge(self.queue.scope, self.queue.queue, self.id, self.token)
+
+    def give_back(self, due: int, data: bytes | None = None) -> GiveBack:
+        """`due` is UTC ms."""
+        return GiveBack(self.queue.scope, self.queue.queue, self.id, due, data, self.token)
 
 
 class Counts(NamedTuple):
@@ -156,9 +209,12 @@ class EnqueueMany(NamedTuple):
 
 
 class Acknowledge(NamedTuple):
-    """The item is done and gone."""
+    """The item is done and gone. `token`: of the lease that must stand (raises StaleLease); None: whoever has it."""
 
+    scope: Scope
+    queue: str
     item: int
+    token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +231,17 @@ class TrimQueue:
 
 
 class GiveBack(NamedTuple):
-    """The item is offered again at `due`, with `data` in place of what it held unless that is None."""
+    """The item is offered again at `due` (UTC ms), with `data` in place of what it held unless that is None.
 
+    `token`: of the lease that must stand (raises StaleLease); None: whoever has it.
+    """
+
+    scope: Scope
+    queue: str
     item: int
     due: int
     data: bytes | None = None
+    token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,8 +275,19 @@ Change = (
 
 
 class Store(Protocol):
+    def watch(
+        self, listener: Listener, kinds: Collection[str] = (), *, queues: bool = False, logs: bool = False
+    ) -> Callable[[], None]:
+        """Call `listener` after each commit, of whichever node, that touched a record of one of `kinds`, with `queues`
+        any queue, with `logs` any log; until the returned function is called.
+
+        The calls come on the event loop in the order of the commits: after a commit is durable, and before its caller
+        on this node is answered. A listener must not wait, and what it raises is only logged.
+        """
+        ...
+
     async def commit(self, *changes: Change) -> None:
-        """All or nothing, durable on return. Raises Conflict; changes apply in the order given."""
+        """All or nothing, durable on return. Raises Conflict and StaleLease; changes apply in the order given."""
         ...
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None: ...
@@ -271,12 +344,15 @@ class Store(Protocol):
         """
         ...
 
-    def change_lease(self, scope: Scope, queue: str, item: int, ends: int) -> bool:
-        """Let a lease that stands end at `ends` (UTC ms); False when nobody has the item."""
+    async def change_lease(
+        self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
+    ) -> bool:
+        """Let a lease that stands end at `ends` (UTC ms). False, and no change, when nobody has the item, or somebody
+        by another lease than that of `token`."""
         ...
 
-    def held(self, scope: Scope, queue: str, item: int) -> int:
-        """The attempt of the lease that stands on the item, 0 for none."""
+    async def held(self, scope: Scope, queue: str, item: int) -> int:
+        """The token of the lease that stands on the item, 0 for none."""
         ...
 
     async def count(self, scope: Scope, queue: str) -> Counts:

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from nightbus.store.interface import Item
+from nightbus.store.interface import Item, QueueName
 
 Place = tuple[int, int]  # (due, id)
 FIRST: Place = (-(2**63), -1)
@@ -50,9 +50,15 @@ class Rows(Protocol):
 
 
 class Leases:
-    """Who has which item, and how often each was had, of one queue."""
+    """Who has which item, and how often each was had, of one queue.
 
-    def __init__(self) -> None:
+    The token of a lease is the number of the lease of its item, counted from `first_token`: which is another one each
+    time the store is opened, since the leases before a restart are forgotten.
+    """
+
+    def __init__(self, queue: QueueName, first_token: int) -> None:
+        self._queue = queue
+        self._first_token = first_token
         self.held: dict[int, Held] = {}
         self._attempts: dict[int, int] = {}
         self._ends: list[
@@ -62,7 +68,7 @@ class Leases:
     def take(self, row: Row, group: str, ends: int) -> Item:
         attempt = self._attempts[row.id] = self._attempts.get(row.id, 0) + 1
         self.hold(row.id, Held(ends, row.due, group))
-        return Item(row.id, row.data, row.due, attempt)
+        return Item(row.id, row.data, row.due, attempt, self._queue, self._first_token + attempt)
 
     def hold(self, item: int, held: Held) -> None:
         self.held[item] = held
@@ -75,16 +81,22 @@ class Leases:
         self._attempts.pop(item, None)
         return self.held.pop(item, None)
 
-    def change(self, item: int, ends: int) -> bool:
-        """Whether somebody has the item; until `ends` then."""
+    def change(self, item: int, ends: int, token: int | None) -> bool:
+        """Whether somebody has the item, by the lease of `token` where one is given; until `ends` then."""
         held = self.held.get(item)
-        if held is not None:
-            self.hold(item, held._replace(ends=ends))
-        return held is not None
+        if held is None or (token is not None and token != self.newest_token(item)):
+            return False
+        self.hold(item, held._replace(ends=ends))
+        return True
 
-    def attempt(self, item: int) -> int:
-        """Which lease of the item stands, 0 for none."""
-        return self._attempts[item] if item in self.held else 0
+    def token(self, item: int) -> int:
+        """Of the lease of the item that stands, 0 for none."""
+        return self.newest_token(item) if item in self.held else 0
+
+    def newest_token(self, item: int) -> int:
+        """Of the newest lease of the item, whether it has ended or not; 0 for none."""
+        attempt = self._attempts.get(item)
+        return 0 if attempt is None else self._first_token + attempt
 
     @property
     def counted(self) -> int:
@@ -119,9 +131,9 @@ class Leases:
 class ByDue:
     """Offered by (due, id). What lies up to the cursor is leased, gone, or in `_back`; the rest is in the rows."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, leases: Leases) -> None:
         self._rows = rows
-        self.leases = Leases()
+        self.leases = leases
         self._cursor = FIRST
         self._back: list[Place] = []  # a heap of what was seen and is free again
 
@@ -166,15 +178,14 @@ class ByDue:
     def done(self, item: int) -> None:
         self.leases.forget(item)
 
-    def trimmed(self, before: int) -> list[int]:
-        """The rows of what was due before that are gone; those that somebody had or that were free again."""
+    def trimmed(self, before: int) -> None:
+        """The rows of what was due before that are gone."""
         gone = self.leases.due_before(before)
         gone += [item for due, item in self._back if due < before]
         for item in gone:
             self.leases.forget(item)
         self._back = [place for place in self._back if place[0] >= before]
         heapq.heapify(self._back)
-        return gone
 
     def given_back(self, item: int, due: int) -> None:
         self.leases.release(item)
@@ -185,10 +196,12 @@ class ByDue:
 class ByGroup:
     """Offered by id; while items of a group are leased, no other lease gets one of that group."""
 
-    def __init__(self, rows: Rows, groups: dict[str, list[Place]] | None = None, now: int = 0) -> None:
+    def __init__(
+        self, rows: Rows, leases: Leases, groups: dict[str, list[Place]] | None = None, now: int = 0
+    ) -> None:
         """`groups` is what `groups_of` gives, where it was read beforehand, in a thread; `now` is UTC ms."""
         self._rows = rows
-        self.leases = Leases()
+        self.leases = leases
         self._free: dict[str, list[Place]] = {}  # per group a heap of (id, due)
         self._leased: dict[str, int] = {}  # per locked group how many of it are leased
         # Heaps of the first items of groups that nobody has; some are out of date, and are passed over in their turn.
@@ -269,12 +282,10 @@ class ByGroup:
         if held is not None:
             self._unlock(held.group)
 
-    def trimmed(self, before: int) -> list[int]:
-        """The rows of what was due before that are gone; those that somebody had. The free ones are passed over."""
-        gone = self.leases.due_before(before)
-        for item in gone:
+    def trimmed(self, before: int) -> None:
+        """The rows of what was due before that are gone. The free ones are passed over when it is their turn."""
+        for item in self.leases.due_before(before):
             self.done(item)
-        return gone
 
     def given_back(self, item: int, due: int) -> None:
         held = self.leases.release(item)

@@ -7,12 +7,12 @@ meanwhile. A queue has state from its first lease on, and only then is told what
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from nightbus.aws.calls import Scope
 from nightbus.store.interface import (
     Acknowledge,
     Append,
@@ -21,13 +21,13 @@ from nightbus.store.interface import (
     EnqueueMany,
     GiveBack,
     Item,
+    QueueName,
+    StaleLease,
     TrimQueue,
 )
 from nightbus.store.names import look_up
-from nightbus.store.offers import ByDue, ByGroup, Order, Place, Row, groups_of
+from nightbus.store.offers import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
 from nightbus.store.reads import count_due
-
-QueueName = tuple[Scope, str]
 
 
 class QueueRows:
@@ -100,7 +100,7 @@ class Queues:
         self._untaken: dict[QueueName, _Untaken] = {}
         self._ahead: dict[QueueName, list[tuple[int, int, str]]] = {}  # of queues whose order is being read
         self._orders: dict[QueueName, Order] = {}
-        self._queue_of: dict[int, QueueName] = {}  # of what is leased
+        self._first_token = secrets.randbits(40) << 20
         self._waiting: dict[QueueName, _Waiting] = {}
 
     def take(
@@ -113,12 +113,11 @@ class Queues:
             if number is None:
                 return [], None
             rows = QueueRows(self._connection, number)
-            order = self._orders[name] = ByGroup(rows) if by_group else ByDue(rows)
+            order = self._orders[name] = (ByGroup if by_group else ByDue)(rows, self._leases_of(name))
         items = order.take(limit, now, lease_ms)
         untaken = self._untaken.get(name)
-        for item in items:
-            self._queue_of[item.id] = name
-            if untaken is not None:
+        if untaken is not None:
+            for item in items:
                 untaken.taken(item)
         return items, None if items else order.next_time()
 
@@ -135,7 +134,11 @@ class Queues:
         number = look_up(reader, name[0], "queue", name[1])
         if number is None:
             return None
-        return ByGroup(QueueRows(self._connection, number), groups_of(QueueRows(reader, number)), now)
+        groups = groups_of(QueueRows(reader, number))
+        return ByGroup(QueueRows(self._connection, number), self._leases_of(name), groups, now)
+
+    def _leases_of(self, name: QueueName) -> Leases:
+        return Leases(name, self._first_token)
 
     def order_by_group(self, name: QueueName, order: ByGroup | None) -> None:
         """`order` was read since `read_ahead`; None where it could not be."""
@@ -154,16 +157,26 @@ class Queues:
             state = self._untaken[name] = _Untaken(*counted, now)
         return state.count
 
-    def change_lease(self, name: QueueName, item: int, ends: int) -> bool:
+    def check_leases(self, changes: Sequence[Change]) -> None:
+        """Raises StaleLease. Until the commit is done an item may be offered to somebody else all the same, where its
+        lease ends in this very moment: it is delivered twice then, as after a crash."""
+        for change in changes:
+            if isinstance(change, Acknowledge | GiveBack) and change.token is not None:
+                name = QueueName(change.scope, change.queue)
+                order = self._orders.get(name)
+                if order is None or order.leases.newest_token(change.item) != change.token:
+                    raise StaleLease(name, change.item)
+
+    def change_lease(self, name: QueueName, item: int, ends: int, token: int | None) -> bool:
         order = self._orders.get(name)
-        changed = order is not None and order.leases.change(item, ends)
+        changed = order is not None and order.leases.change(item, ends, token)
         if changed:
             self._wake(name)  # who waits learns when it may be offered
         return changed
 
     def held(self, name: QueueName, item: int) -> int:
         order = self._orders.get(name)
-        return order.leases.attempt(item) if order is not None else 0
+        return order.leases.token(item) if order is not None else 0
 
     def leased(self, name: QueueName, now: int) -> int:
         order = self._orders.get(name)
@@ -205,7 +218,7 @@ class Queues:
             elif isinstance(change, Append):
                 continue
             elif isinstance(change, Acknowledge):
-                self._done(change.item)
+                self._done(change)
             elif isinstance(change, GiveBack):
                 self._given_back(change)
             elif isinstance(change, TrimQueue):
@@ -215,7 +228,7 @@ class Queues:
         return rest
 
     def _enqueued(self, change: Enqueue, item: int) -> None:
-        name = (change.scope, change.queue)
+        name = QueueName(change.scope, change.queue)
         untaken = self._untaken.get(name)
         if untaken is not None:
             untaken.enqueued(item)
@@ -229,7 +242,7 @@ class Queues:
             waiting.wake()
 
     def _enqueued_many(self, change: EnqueueMany, first: int) -> None:
-        name = (change.scope, change.queue)
+        name = QueueName(change.scope, change.queue)
         untaken = self._untaken.get(name)
         if untaken is not None:
             for item in range(first, first + len(change.data)):
@@ -240,37 +253,34 @@ class Queues:
                 order.added(item, change.due, "")
         self._wake(name)
 
-    def _done(self, item: int) -> None:
-        name = self._queue_of.pop(item, None)
-        order = self._orders.get(name) if name is not None else None
-        if name is not None and order is not None:
-            order.done(item)
+    def _done(self, change: Acknowledge) -> None:
+        name = QueueName(change.scope, change.queue)
+        order = self._orders.get(name)
+        if order is not None:
+            order.done(change.item)
             if isinstance(order, ByGroup):
                 self._wake(name)  # the next of its group may be free now
 
     def _given_back(self, change: GiveBack) -> None:
-        name = self._queue_of.pop(change.item, None)
-        if name is not None and name in self._orders:
+        name = QueueName(change.scope, change.queue)
+        if name in self._orders:
             self._orders[name].given_back(change.item, change.due)
             self._wake(name)
 
     def _trimmed(self, change: TrimQueue) -> None:
-        name = (change.scope, change.queue)
+        name = QueueName(change.scope, change.queue)
         self._untaken.pop(name, None)  # counted anew when it is asked about
         if change.before is None:
             self._orders.pop(name, None)
             self._wake(name)
-            for item in [item for item, queue in self._queue_of.items() if queue == name]:
-                del self._queue_of[item]
         elif name in self._orders:
-            for item in self._orders[name].trimmed(change.before):
-                self._queue_of.pop(item, None)
+            self._orders[name].trimmed(change.before)
 
     def in_memory(self) -> dict[str, int]:
         return {
             "queues offered from": len(self._orders),
             "queues waited for": len(self._waiting),
-            "items leased": len(self._queue_of),
+            "items leased": sum(len(order.leases.held) for order in self._orders.values()),
             "items counted": sum(order.leases.counted for order in self._orders.values()),
         }
 

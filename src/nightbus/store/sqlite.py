@@ -12,7 +12,7 @@ import builtins
 import logging
 import sqlite3
 import threading
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -22,10 +22,22 @@ from nightbus.clock import Clock
 from nightbus.store import reads
 from nightbus.store.blobs import BlobFolder
 from nightbus.store.checkpoints import Checkpoints, log_size
+from nightbus.store.feed import Feed
 from nightbus.store.folder import FolderInUse, FolderLock
-from nightbus.store.interface import Blob, Change, Counts, Entry, Item, KeepBlob, Record, ReleaseBlob
+from nightbus.store.interface import (
+    Blob,
+    Change,
+    Counts,
+    Entry,
+    Item,
+    KeepBlob,
+    Listener,
+    QueueName,
+    Record,
+    ReleaseBlob,
+)
 from nightbus.store.names import Names
-from nightbus.store.queues import QueueName, Queues
+from nightbus.store.queues import Queues
 from nightbus.store.schema import NewerSchema, connect, keep_due, prepare
 from nightbus.store.writer import StoreClosed, Writer
 
@@ -55,6 +67,7 @@ class SqliteStore:
         self._long_reads = ThreadPoolExecutor(1, "nightbus-store-long-reader")
         self._background = ThreadPoolExecutor(2, "nightbus-store-background")
         self._blobs = BlobFolder(folder / "blobs", durable)
+        self._feed = Feed()
         self._queues = Queues(self._loop_reader)
         self._ordering: dict[QueueName, asyncio.Future[None]] = {}
         self._closed = False
@@ -85,9 +98,15 @@ class SqliteStore:
         """Note where this node listens, for whoever finds the folder in use."""
         self._lock.announce(port)
 
+    def watch(
+        self, listener: Listener, kinds: Collection[str] = (), *, queues: bool = False, logs: bool = False
+    ) -> Callable[[], None]:
+        return self._feed.watch(listener, kinds, queues=queues, logs=logs)
+
     async def commit(self, *changes: Change) -> None:
         """Also raises KeyError for a KeepBlob of bytes that are not there, StoreClosed, sqlite3.Error (disk full)."""
         if changes:
+            self._queues.check_leases(changes)
             await self._writer.submit(changes, self._settle)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
@@ -132,7 +151,7 @@ class SqliteStore:
     async def lease(
         self, scope: Scope, queue: str, limit: int, lease_ms: int, wait: float = 0.0, by_group: bool = False
     ) -> builtins.list[Item]:
-        name = (scope, queue)
+        name = QueueName(scope, queue)
         if by_group and not self._queues.is_ordered(name):
             await self._order_by_group(name)
         found, next_time = self._take(name, limit, lease_ms, by_group)
@@ -176,20 +195,22 @@ class SqliteStore:
             return [], None
         return self._queues.take(name, limit, self._clock.now_ms(), lease_ms, by_group)
 
-    def change_lease(self, scope: Scope, queue: str, item: int, ends: int) -> bool:
-        return self._queues.change_lease((scope, queue), item, ends)
+    async def change_lease(
+        self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
+    ) -> bool:
+        return self._queues.change_lease(QueueName(scope, queue), item, ends, token)
 
-    def held(self, scope: Scope, queue: str, item: int) -> int:
-        return self._queues.held((scope, queue), item)
+    async def held(self, scope: Scope, queue: str, item: int) -> int:
+        return self._queues.held(QueueName(scope, queue), item)
 
     async def count(self, scope: Scope, queue: str) -> Counts:
         now = self._clock.now_ms()
         due, delayed = await self._in_reader(reads.count_items, scope, queue, now)
-        leased = self._queues.leased((scope, queue), now)
+        leased = self._queues.leased(QueueName(scope, queue), now)
         return Counts(max(0, due - leased), leased, delayed)
 
     def untaken(self, scope: Scope, queue: str) -> int:
-        return self._queues.untaken((scope, queue), self._clock.now_ms())
+        return self._queues.untaken(QueueName(scope, queue), self._clock.now_ms())
 
     async def _woken_within(self, woken: asyncio.Future[None], seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
@@ -259,9 +280,11 @@ class SqliteStore:
 
     def _settle(self, changes: Sequence[Change], first_item: int) -> None:
         """On the event loop, before the caller of the commit goes on."""
-        for change in self._queues.settle(changes, first_item):
+        rest = self._queues.settle(changes, first_item)
+        for change in rest:
             if type(change) is KeepBlob:
                 self._blobs.kept(change.digest)
+        self._feed.committed(changes, collected=not rest)
 
     def _is_owned(self, digest: str) -> bool:
         with self._side_lock:

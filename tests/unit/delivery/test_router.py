@@ -73,16 +73,13 @@ async def test_events_and_their_deliveries_are_one_commit(store: Watched, router
     ]  # fmt: skip
 
 
-async def test_what_is_new_counts_from_rule_changed_on(store: Watched, router: Router) -> None:
+async def test_what_is_new_counts_from_its_commit_on(store: Watched, router: Router) -> None:
     await put_events(router, HERE, "default", [event("before")])
     await put_rule(store, "r")
-    await router.rule_changed(HERE, "default", "r")
     await put_events(router, HERE, "default", [event("made")])
     await put_rule(store, "r", pattern='{"source": ["store"]}')
-    await router.rule_changed(HERE, "default", "r")
     await put_events(router, HERE, "default", [event("elsewhere"), event("changed", "store")])
     await put_rule(store, "r", pattern='{"source": ["store"]}', targets=[{"Id": "n", "Arn": FUNCTION}])
-    await router.rule_changed(HERE, "default", "r")
     await put_events(router, HERE, "default", [event("retargeted", "store")])
     assert [(one.event_id, one.target["Id"]) for one in await queued(store)] == [
         ("made", "f"), ("changed", "f"), ("retargeted", "n"),
@@ -103,9 +100,7 @@ async def test_a_rule_that_changes_leaves_the_others_unread(store: Watched, cloc
     await put_events(router, HERE, "default", [event("before")])
     read.clear()
     await store.commit(DeleteRecord(HERE, RULE, rule_key("default", "goes")))
-    await router.rule_changed(HERE, "default", "goes")
     await put_rule(store, "comes")
-    await router.rule_changed(HERE, "default", "comes")
     await put_events(router, HERE, "default", [event("after")])
     assert not read
     found = [(one.event_id, one.rule) for one in await queued(store)]
@@ -131,10 +126,11 @@ async def test_an_event_under_way_goes_by_the_rules_it_met(store: Watched, clock
     await placing.wait()
     for name in ("a", "b"):
         await store.commit(DeleteRecord(HERE, RULE, rule_key("default", name)))
-        await router.rule_changed(HERE, "default", name)
     go_on.set()
     await put
-    assert {(one.event_id, one.rule) for one in await queued(store)} == {("e1", "a"), ("e1", "b")}
+    assert {(one.event_id, one.rule) for one in await queued(store)} == {
+        (event, rule) for event in ("e1", "e2") for rule in ("a", "b")
+    }
 
 
 async def test_a_rule_that_is_disabled_or_without_targets_matches_nothing_until_it_is_not(
@@ -145,11 +141,9 @@ async def test_a_rule_that_is_disabled_or_without_targets_matches_nothing_until_
     await put_events(router, HERE, "default", [event("e1")])
     assert await queued(store) == []
     await put_rule(store, "off", state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
-    await router.rule_changed(HERE, "default", "off")
     await put_events(router, HERE, "default", [event("e2")])
     assert [(one.rule, one.event_id) for one in await queued(store)] == [("off", "e2")]
     await put_rule(store, "off", state="DISABLED")
-    await router.rule_changed(HERE, "default", "off")
     await put_events(router, HERE, "default", [event("e3")])
     assert await queued(store) == []
 

@@ -19,7 +19,7 @@ from nightbus.delivery.router import Router
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.delivery.tracing import MOST_EVENTS, trace_event
 from nightbus.delivery.work import QUEUE, decode, outcome_entry
-from nightbus.store.interface import SYSTEM, Acknowledge, Append, DeleteRecord
+from nightbus.store.interface import SYSTEM, Append, DeleteRecord
 
 
 async def no_logs(function: str, segment: str) -> list[dict[str, Any]]:
@@ -46,7 +46,7 @@ class World:
         outcome, now = Delivered(request_id), self.clock.now_ms()
         entry = outcome_entry(delivery, outcome, now, None)
         await self.store.commit(
-            Acknowledge(item.id),
+            item.acknowledge(),
             invoked(delivery, outcome, now),
             Append(delivery.scope, outcome_log(delivery.bus), now, entry, delivery.event_id),
         )
@@ -117,7 +117,6 @@ async def test_a_function_that_publishes_very_much(world: World) -> None:
     (first,) = await world.put()
     header = await world.deliver()
     await world.store.commit(DeleteRecord(HERE, RULE, rule_key("default", "once")))
-    await world.router.rule_changed(HERE, "default", "once")
     for _ in range(30):
         await world.put(header, count=10)
     found = await world.trace(first)

@@ -143,7 +143,7 @@ async def test_a_message_stays_as_long_as_its_queue_retains(rig: Rig) -> None:
     await rig.send(queue, "old", key="1")
     await rig.clock.advance(59)
     (seen,) = await rig.receive(queue)
-    rig.queues.change_visibility(queue, seen.item.id, rig.clock.now_ms())
+    await rig.queues.change_visibility(queue, seen.item.id, rig.clock.now_ms())
     await rig.send(queue, "new", key="2")
     await rig.clock.advance(1)
     assert await rig.bodies(queue) == ["new"]
@@ -234,7 +234,7 @@ class FifoMachine(RuleBasedStateMachine):
         taken = self.taken(at)
         if taken is not None:
             group, body, item = taken
-            self.run(self.rig.store.commit(self.rig.queues.delete(item)))
+            self.run(self.rig.store.commit(self.rig.queues.delete(self.queue, item)))
             del self.flying[group][body]
 
     @rule(at=st.integers(0, 20))
@@ -242,7 +242,7 @@ class FifoMachine(RuleBasedStateMachine):
         taken = self.taken(at)
         if taken is not None:
             group, body, item = taken
-            assert self.rig.queues.change_visibility(self.queue, item, self.now)
+            assert self.run(self.rig.queues.change_visibility(self.queue, item, self.now))
             self.back(group, body)
 
     @rule(at=st.integers(0, 20), seconds=st.integers(1, 100))
@@ -251,7 +251,7 @@ class FifoMachine(RuleBasedStateMachine):
         if taken is not None:
             group, body, item = taken
             ends = self.now + seconds * 1000
-            assert self.rig.queues.change_visibility(self.queue, item, ends)
+            assert self.run(self.rig.queues.change_visibility(self.queue, item, ends))
             self.flying[group][body] = (item, ends)
 
     @rule(seconds=st.sampled_from([1, 10, 31, 150, 301]))

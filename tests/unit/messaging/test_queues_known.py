@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Collection
 from typing import Any, cast
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
-from nightbus.messaging.queue import SEND, queue_arn
+from nightbus.messaging.queue import KIND, SEND, queue_arn
 from nightbus.messaging.queues import Queues
-from nightbus.store.interface import Record, Store
+from nightbus.store.interface import Listener, Record, RecordName, Store, Touched
 
 HERE = Scope("111111111111", "us-east-1")
 ARN = queue_arn(HERE, "q")
@@ -24,6 +25,10 @@ class SlowStore:
         self.policy = json.dumps({"Statement": [ALLOW]})
         self.reading = asyncio.Event()
         self.go_on = asyncio.Event()
+        self.tell: Listener = lambda touched: None
+
+    def watch(self, listener: Listener, kinds: Collection[str]) -> None:
+        self.tell = listener
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record:
         attributes = {"Policy": self.policy}
@@ -38,11 +43,13 @@ async def test_a_queue_that_changes_while_it_is_read_is_read_again() -> None:
     first = asyncio.create_task(queues.find_arn(ARN))
     await store.reading.wait()
     store.policy = ""
-    queues.changed(HERE, "q")
+    store.tell(Touched([RecordName(HERE, KIND, "q")]))
     store.go_on.set()
-    await first
-    assert queues.known(ARN) is None
-    found = await queues.find_arn(ARN)
+    found = await first
     assert found is not None
     assert not found.access.admits("sns.amazonaws.com", "arn:topic", SEND)
+    assert queues.known(ARN) is found
+    store.tell(Touched([RecordName(HERE, KIND, "q")]))
+    assert queues.known(ARN) is None
+    found = await queues.find_arn(ARN)
     assert queues.known(ARN) is found is await queues.find(HERE, "q")

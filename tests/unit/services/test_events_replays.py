@@ -159,7 +159,7 @@ async def test_a_step_and_its_progress_are_one_commit(events: Rig, monkeypatch: 
     with pytest.raises(Conflict):
         await replaying._go_on(events.platform, SCOPE, record, item)
     assert await events.received() == []
-    events.store.change_lease(SYSTEM, QUEUE, item.id, events.clock.now_ms())
+    await events.store.change_lease(SYSTEM, QUEUE, item.id, events.clock.now_ms())
     await events.work(run_replays)
     assert (await ended(events))["State"] == "CANCELLED"
     assert await events.received() == []

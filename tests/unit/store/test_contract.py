@@ -14,18 +14,25 @@ from nightbus.store.interface import (
     SYSTEM,
     Acknowledge,
     Append,
+    Change,
     Conflict,
     DeleteRecord,
     Enqueue,
     EnqueueMany,
     Entry,
-    GiveBack,
     Item,
     KeepBlob,
+    LogName,
     PutRecord,
+    QueueName,
+    RecordName,
     ReleaseBlob,
+    RequireRecord,
+    StaleLease,
     Store,
+    Touched,
     TrimLog,
+    TrimQueue,
 )
 
 HERE = Scope("111111111111", "eu-west-1")
@@ -249,7 +256,7 @@ class TestQueues:
         await timed.commit(EnqueueMany(HERE, "q", [], now), EnqueueMany(HERE, "q", [b"later"], now + 1000))
         found = await timed.lease(HERE, "q", 10, 1000)
         assert [item.data for item in found] == [b"1", b"2", b"3"]
-        await timed.commit(Acknowledge(found[1].id))
+        await timed.commit(found[1].acknowledge())
         await clock.advance(1.0)
         found = await timed.lease(HERE, "q", 10, 1000)
         assert sorted(item.data for item in found) == [b"0", b"1", b"3", b"later"]
@@ -267,18 +274,18 @@ class TestQueues:
     async def test_ids_are_unique_over_all_queues_and_never_used_twice(self, opened: Opened) -> None:
         store = opened()
         await store.commit(Enqueue(HERE, "q", b"", 0), Enqueue(HERE, "r", b"", 0))
-        ids = [one.id for queue in "qr" for one in await store.lease(HERE, queue, 9, 60_000)]
-        await store.commit(*[Acknowledge(item) for item in ids])
+        items = [one for queue in "qr" for one in await store.lease(HERE, queue, 9, 60_000)]
+        await store.commit(*[item.acknowledge() for item in items])
         await store.close()
         again = opened()
         await again.commit(Enqueue(HERE, "q", b"", 0))
         (item,) = await again.lease(HERE, "q", 9, 60_000)
-        assert len({*ids, item.id}) == 3
+        assert len({one.id for one in (*items, item)}) == 3
 
     async def test_an_acknowledged_item_is_gone(self, timed: Store, clock: VirtualClock) -> None:
         await timed.commit(Enqueue(HERE, "q", b"", 0))
         (item,) = await timed.lease(HERE, "q", 1, 10)
-        await timed.commit(Acknowledge(item.id), Acknowledge(item.id))
+        await timed.commit(item.acknowledge(), item.acknowledge())
         await clock.advance(60)
         assert await timed.lease(HERE, "q", 1, 10) == []
 
@@ -297,14 +304,14 @@ class TestQueues:
         await timed.commit(Enqueue(HERE, "q", b"old", 0))
         (item,) = await timed.lease(HERE, "q", 1, 60_000)
         due = clock.now_ms() + 5000
-        await timed.commit(GiveBack(item.id, due, b"new"))
+        await timed.commit(item.give_back(due, b"new"))
         assert await timed.lease(HERE, "q", 1, 60_000) == []
         await clock.advance(5)
         (again,) = await timed.lease(HERE, "q", 1, 60_000)
-        assert again == Item(item.id, b"new", due, 2)
-        await timed.commit(GiveBack(item.id, 0))
+        assert again == Item(item.id, b"new", due, 2, item.queue, again.token)
+        await timed.commit(again.give_back(0))
         (third,) = await timed.lease(HERE, "q", 1, 60_000)
-        assert third == Item(item.id, b"new", 0, 3)
+        assert third == Item(item.id, b"new", 0, 3, item.queue, third.token)
 
     async def test_waiting_ends_when_something_is_put_in(self, store: Store) -> None:
         waiting = asyncio.ensure_future(store.lease(HERE, "q", 1, 1000, wait=30))
@@ -331,10 +338,11 @@ class TestQueues:
         waiting = asyncio.ensure_future(timed.lease(HERE, "q", 1, 4000, wait=30))
         await ticks()
         await clock.advance(4)
-        assert [one.attempt for one in await waiting] == [2]
+        (again,) = await waiting
+        assert (again.id, again.attempt) == (item.id, 2)
         waiting = asyncio.ensure_future(timed.lease(HERE, "q", 1, 4000, wait=30))
         await ticks()
-        await timed.commit(GiveBack(item.id, 0))
+        await timed.commit(again.give_back(0))
         async with asyncio.timeout(5):
             assert [one.attempt for one in await waiting] == [3]
 
@@ -349,7 +357,7 @@ class TestQueues:
             got: list[int] = []
             while found := await store.lease(HERE, "q", 3, 60_000):
                 got += [one.id for one in found]
-                await store.commit(*[Acknowledge(one.id) for one in found])
+                await store.commit(*[one.acknowledge() for one in found])
             return got
 
         await store.commit(*[Enqueue(HERE, "q", b"", 0) for _ in range(200)])
@@ -507,3 +515,143 @@ class TestCommits:
 
     async def test_an_empty_commit_is_nothing(self, store: Store) -> None:
         await store.commit()
+
+
+class TestWatch:
+    """Listeners learn what commits touched, in the order of the commits, before their callers go on."""
+
+    async def test_the_records_of_a_kind_in_the_order_of_their_commits(self, store: Store) -> None:
+        told: list[Touched | None] = []
+        store.watch(told.append, ["rule"])
+        await asyncio.gather(
+            *(store.commit(PutRecord(HERE, kind, str(n), {})) for n in range(20) for kind in ("rule", "bus"))
+        )
+        await store.commit(DeleteRecord(HERE, "rule", "0"))
+        expected = [RecordName(HERE, "rule", str(n)) for n in [*range(20), 0]]
+        assert [record for one in told if one for record in one.records] == expected
+
+    async def test_whoever_was_answered_was_heard_of_before(self, store: Store) -> None:
+        told: list[RecordName] = []
+        store.watch(lambda touched: told.extend(touched.records if touched else ()), ["k"])
+        for n in range(50):
+            await store.commit(PutRecord(HERE, "k", str(n), {}))
+            assert told[-1].key == str(n)
+
+    async def test_a_listener_finds_the_change(self, opened: Opened) -> None:
+        store, found = opened(), []
+
+        def look(touched: Touched | None) -> None:
+            assert touched is not None
+            found.append(asyncio.ensure_future(store.get(*touched.records[0])))
+
+        store.watch(look, ["k"])
+        await store.commit(PutRecord(HERE, "k", "a", {"n": 1}))
+        (record,) = [await one for one in found]
+        assert record is not None
+        assert record.value == {"n": 1}
+
+    async def test_queues_and_logs_for_who_wants_them(self, store: Store) -> None:
+        told: list[Touched | None] = []
+        store.watch(told.append, queues=True, logs=True)
+        queue, log = QueueName(HERE, "q"), LogName(HERE, "l")
+        await store.commit(PutRecord(HERE, "k", "a", {}))
+        await store.commit(Enqueue(HERE, "q", b"", 0), Enqueue(HERE, "q", b"", 0), Append(HERE, "l", 1, b""))
+        (item, other) = await store.lease(HERE, "q", 2, 60_000)
+        await store.commit(item.acknowledge())
+        await store.commit(other.give_back(0), TrimLog(HERE, "l"))
+        assert told == [Touched((), (queue,), (log,)), Touched((), (queue,)), Touched((), (queue,), (log,))]
+
+    async def test_not_of_a_commit_that_came_to_nothing(self, store: Store) -> None:
+        told: list[Touched | None] = []
+        store.watch(told.append, ["k"])
+        with pytest.raises(Conflict):
+            await store.commit(PutRecord(HERE, "k", "a", {}), RequireRecord(HERE, "k", "b", 1))
+        assert told == []
+
+    async def test_not_after_its_end_and_not_for_other_listeners(self, store: Store) -> None:
+        first: list[Touched | None] = []
+        second: list[Touched | None] = []
+        end = store.watch(first.append, ["k"])
+        store.watch(second.append, ["k", "other"])
+        await store.commit(PutRecord(HERE, "k", "a", {}), PutRecord(HERE, "other", "b", {}))
+        end()
+        end()
+        await store.commit(PutRecord(HERE, "k", "c", {}))
+        assert [one.records for one in first if one] == [(RecordName(HERE, "k", "a"),)]
+        assert [len(one.records) for one in second if one] == [2, 1]
+
+    async def test_a_listener_that_fails_harms_nobody(self, store: Store) -> None:
+        told: list[Touched | None] = []
+
+        def fail(touched: Touched | None) -> None:
+            raise RuntimeError
+
+        store.watch(fail, ["k"])
+        store.watch(told.append, ["k"])
+        await store.commit(PutRecord(HERE, "k", "a", {}))
+        assert len(told) == 1
+
+    async def test_also_of_a_commit_whose_caller_is_gone(self, store: Store) -> None:
+        told = asyncio.Event()
+        store.watch(lambda touched: told.set(), ["k"])
+        caller = asyncio.ensure_future(store.commit(PutRecord(HERE, "k", "a", {})))
+        await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.wait_for(told.wait(), 10)
+
+
+class TestTokens:
+    """What settles an item names its lease; the token is stale once somebody else has the item."""
+
+    @pytest.mark.parametrize("settle", [Item.acknowledge, lambda item: item.give_back(0)])
+    async def test_who_comes_too_late_settles_nothing(
+        self, timed: Store, clock: VirtualClock, settle: Callable[[Item], Change]
+    ) -> None:
+        await timed.commit(Enqueue(HERE, "q", b"", 0))
+        (slow,) = await timed.lease(HERE, "q", 1, 1_000)
+        await clock.advance(2)
+        (quick,) = await timed.lease(HERE, "q", 1, 60_000)
+        assert quick.token != slow.token
+        with pytest.raises(StaleLease):
+            await timed.commit(settle(slow), PutRecord(HERE, "k", "a", {}))
+        assert await timed.get(HERE, "k", "a") is None
+        assert not await timed.change_lease(HERE, "q", slow.id, clock.now_ms(), slow.token)
+        assert await timed.held(HERE, "q", slow.id) == quick.token
+        await timed.commit(quick.acknowledge(), PutRecord(HERE, "k", "a", {}))
+        with pytest.raises(StaleLease):
+            await timed.commit(quick.acknowledge())
+
+    async def test_a_lease_that_ended_stands_until_there_is_another(
+        self, timed: Store, clock: VirtualClock
+    ) -> None:
+        await timed.commit(Enqueue(HERE, "q", b"", 0))
+        (item,) = await timed.lease(HERE, "q", 1, 1_000)
+        await clock.advance(2)
+        await timed.commit(item.acknowledge())
+        assert await timed.lease(HERE, "q", 1, 1_000) == []
+
+    async def test_without_a_token_whoever_has_it(self, timed: Store, clock: VirtualClock) -> None:
+        await timed.commit(Enqueue(HERE, "q", b"", 0))
+        await timed.lease(HERE, "q", 1, 1_000)
+        await clock.advance(2)
+        (item,) = await timed.lease(HERE, "q", 1, 60_000)
+        await timed.commit(Acknowledge(HERE, "q", item.id))
+        assert (await timed.count(HERE, "q")) == (0, 0, 0)
+
+    async def test_no_two_leases_have_one_token_not_even_over_a_restart(self, opened: Opened) -> None:
+        store = opened()
+        await store.commit(Enqueue(HERE, "q", b"", 0))
+        (before,) = await store.lease(HERE, "q", 1, 3_600_000)
+        await store.close()
+        store = opened()
+        with pytest.raises(StaleLease):
+            await store.commit(before.acknowledge())
+        (after,) = await store.lease(HERE, "q", 1, 3_600_000)
+        assert after.token != before.token
+
+    async def test_of_a_queue_that_is_gone(self, store: Store) -> None:
+        await store.commit(Enqueue(HERE, "q", b"", 0))
+        (item,) = await store.lease(HERE, "q", 1, 60_000)
+        await store.commit(TrimQueue(HERE, "q"))
+        with pytest.raises(StaleLease):
+            await store.commit(item.acknowledge())

@@ -6,7 +6,7 @@ import asyncio
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
-from nightbus.store.interface import Acknowledge, Enqueue, GiveBack, Item, Store, TrimQueue
+from nightbus.store.interface import Enqueue, Item, Store, TrimQueue
 
 HERE = Scope("111111111111", "eu-west-1")
 
@@ -34,9 +34,9 @@ async def test_a_group_waits_for_all_of_its_leased_items(store: Store) -> None:
     await put(store, "a1", "a2", "a3")
     first, second = await lease(store, 2)
     assert await lease(store, 2) == []
-    await store.commit(Acknowledge(first.id))
+    await store.commit(first.acknowledge())
     assert await lease(store, 2) == []
-    await store.commit(Acknowledge(second.id))
+    await store.commit(second.acknowledge())
     assert texts(await lease(store, 2)) == ["a3"]
 
 
@@ -46,7 +46,7 @@ async def test_what_comes_back_goes_before_what_came_after_it(timed: Store, cloc
     await clock.advance(1.1)
     (again,) = await lease(timed, 1, 1000)
     assert (again.id, again.attempt) == (first.id, 2)
-    await timed.commit(GiveBack(again.id, 0))
+    await timed.commit(again.give_back(0))
     assert texts(await lease(timed, 2)) == ["a1", "a2"]
 
 
@@ -54,23 +54,23 @@ async def test_who_waits_learns_that_a_group_is_free(store: Store) -> None:
     await put(store, "a1", "a2")
     (first,) = await lease(store, 1)
     waiting = asyncio.ensure_future(store.lease(HERE, "q", 1, 1000, wait=30, by_group=True))
-    await store.commit(Acknowledge(first.id))
+    await store.commit(first.acknowledge())
     assert texts(await waiting) == ["a2"]
 
 
 async def test_a_changed_lease_ends_when_it_was_told_to(timed: Store, clock: VirtualClock) -> None:
     await put(timed, "a1")
     (item,) = await lease(timed, 1, 1000)
-    assert timed.held(HERE, "q", item.id) == 1
-    assert timed.change_lease(HERE, "q", item.id, clock.now_ms() + 5000)
+    assert await timed.held(HERE, "q", item.id) == item.token
+    assert await timed.change_lease(HERE, "q", item.id, clock.now_ms() + 5000)
     await clock.advance(2)
     assert await lease(timed, 1) == []
-    assert timed.change_lease(HERE, "q", item.id, clock.now_ms())
+    assert await timed.change_lease(HERE, "q", item.id, clock.now_ms())
     (again,) = await lease(timed, 1)
     assert again.attempt == 2
-    await timed.commit(Acknowledge(item.id))
-    assert not timed.change_lease(HERE, "q", item.id, clock.now_ms())
-    assert timed.held(HERE, "q", item.id) == 0
+    await timed.commit(again.acknowledge())
+    assert not await timed.change_lease(HERE, "q", item.id, clock.now_ms())
+    assert await timed.held(HERE, "q", item.id) == 0
 
 
 async def test_a_trimmed_queue_has_nothing_and_takes_new_items(store: Store) -> None:

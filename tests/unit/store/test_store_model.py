@@ -114,11 +114,11 @@ class StoreMachine(RuleBasedStateMachine):
         due = self.clock.now_ms() + delay * 1000
         if done:
             del self.items[item]
-            self.run(self.store.commit(Acknowledge(item)))
+            self.run(self.store.commit(Acknowledge(Scope("1", "a"), "q", item)))
         else:
             data = self.items[item][0] if delay else b"new"
             self.items[item] = (data, due)
-            self.run(self.store.commit(GiveBack(item, due, None if delay else b"new")))
+            self.run(self.store.commit(GiveBack(Scope("1", "a"), "q", item, due, None if delay else b"new")))
 
     @rule(seconds=st.integers(1, 3))
     def advance(self, seconds: int) -> None:

@@ -46,7 +46,6 @@ async def create_archive(
     value["EventBusName"] = bus.key
     put = PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0)
     await ctx.store.commit(put, *await joining(ctx, bus))
-    await ctx.platform.router.archives_changed(ctx.scope, bus.key)
     return _state(ctx, archive_name, value)
 
 
@@ -112,7 +111,6 @@ async def update_archive(
     if retention_days is not None:
         value["RetentionDays"] = retention_days
     await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=record.revision))
-    await ctx.platform.router.archives_changed(ctx.scope, value["EventBusName"])
     return _state(ctx, archive_name, value)
 
 
@@ -175,4 +173,3 @@ async def delete_archive(ctx: Context, *, archive_name: str) -> None:
         TrimLog(ctx.scope, log, ended=True),
     )
     # What is being committed meanwhile is swept by the worker.
-    await ctx.platform.router.archives_changed(ctx.scope, record.value["EventBusName"])

@@ -47,7 +47,6 @@ async def create_event_bus(
     value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)
     value["Tags"] = tags_of(ctx, tags)
     await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0), *source)
-    ctx.platform.router.buses.changed(ctx.scope, name)
     return {"EventBusArn": bus_arn(ctx.scope, name), **_shown_settings(value)}
 
 
@@ -105,7 +104,6 @@ async def update_event_bus(
     if description is not None:
         value["Description"] = description
     await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=record.revision))
-    ctx.platform.router.buses.changed(ctx.scope, name)
     return {"Arn": bus_arn(ctx.scope, name), "Name": name, **_shown_settings(value)}
 
 
@@ -162,4 +160,3 @@ async def delete_event_bus(ctx: Context, *, name: str) -> None:
         TrimLog(ctx.scope, outcome_log(name)),
         *await let_go(ctx, name),
     )
-    ctx.platform.router.buses.changed(ctx.scope, name)

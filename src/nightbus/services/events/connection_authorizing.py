@@ -21,10 +21,8 @@ from nightbus.services.context import Context, Platform
 from nightbus.services.events.state_events import StateEvents
 from nightbus.store.interface import (
     SYSTEM,
-    Acknowledge,
     Conflict,
     Enqueue,
-    GiveBack,
     Item,
     PutRecord,
     Record,
@@ -65,12 +63,12 @@ async def _authorize(
 ) -> None:
     record = await platform.store.get(scope, CONNECTION, name)
     if record is None or record.value.get("Authorization") != authorization:
-        await platform.store.commit(Acknowledge(item.id))
+        await platform.store.commit(item.acknowledge())
         return
     try:
         await _attempt(platform, scope, record, item)
     except Conflict:  # changed meanwhile, be it only its description
-        platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms())
+        await platform.store.change_lease(*item.queue, item.id, platform.clock.now_ms(), item.token)
 
 
 async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item) -> None:
@@ -86,7 +84,7 @@ async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item)
         await fetch_token(connection, platform.http, now)
     except NoToken as refused:
         if refused.passing and item.attempt <= len(_PAUSES_MS):
-            return await platform.store.commit(GiveBack(item.id, now + _PAUSES_MS[item.attempt - 1]))
+            return await platform.store.commit(item.give_back(now + _PAUSES_MS[item.attempt - 1]))
         told = _told(refused, connection)
         log.warning("connection %s is not authorized: %s", connection.arn, told)
         return await _end(platform, scope, record, item, State=DEAUTHORIZED, StateReason=told)
@@ -105,4 +103,4 @@ async def _end(platform: Platform, scope: Scope, record: Record, item: Item, **f
     told = StateEvents(platform, scope)
     await told.connection("", record, Record(record.key, value, record.revision))
     put = PutRecord(scope, CONNECTION, record.key, value, expect=record.revision)
-    await told.commit(put, Acknowledge(item.id))
+    await told.commit(put, item.acknowledge())

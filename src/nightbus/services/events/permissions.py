@@ -103,4 +103,3 @@ async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]]) 
         raise AwsError("PolicyLengthExceededException", "The event bus policy is too long.")
     value = {**record.value, "Statements": statements}
     await ctx.store.commit(PutRecord(ctx.scope, BUS, record.key, value, expect=record.revision))
-    ctx.platform.router.buses.changed(ctx.scope, record.key)

@@ -19,15 +19,14 @@ from nightbus.delivery.interface import Audience, Batch, Event, Overloaded
 from nightbus.services.context import Platform
 from nightbus.store.interface import (
     SYSTEM,
-    Acknowledge,
     Change,
     Conflict,
     DeleteRecord,
     Entry,
-    GiveBack,
     Item,
     PutRecord,
     Record,
+    StaleLease,
 )
 from nightbus.store.upkeep import one_of_many
 
@@ -52,16 +51,19 @@ async def run_replays(platform: Platform) -> None:
             try:
                 await _step(platform, item)
             except Overloaded:
-                _offer(platform, item, _AGAIN_MS)
+                await _offer(platform, item, _AGAIN_MS)
+            except StaleLease as stale:
+                log.info("a step of a replay is not counted: %s", stale)
             except Conflict:  # cancelled meanwhile
-                _offer(platform, item, 0)
+                await _offer(platform, item, 0)
             except Exception:
                 log.exception("a step of replay %d failed; it is tried again", item.id)
-                _offer(platform, item, _AFTER_TROUBLE_MS)
+                await _offer(platform, item, _AFTER_TROUBLE_MS)
 
 
-def _offer(platform: Platform, item: Item, in_ms: int) -> None:
-    platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms() + in_ms)
+async def _offer(platform: Platform, item: Item, in_ms: int) -> None:
+    now = platform.clock.now_ms()
+    await platform.store.change_lease(*item.queue, item.id, now + in_ms, item.token)
 
 
 async def _step(platform: Platform, item: Item) -> None:
@@ -69,12 +71,12 @@ async def _step(platform: Platform, item: Item) -> None:
         place, name = orjson.loads(item.data)
     except (ValueError, TypeError):
         log.exception("item %d of the replays is dropped, it cannot be read", item.id)
-        await platform.store.commit(Acknowledge(item.id))
+        await platform.store.commit(item.acknowledge())
         return
     scope = Scope(*place)
     record = await platform.store.get(scope, REPLAY, name)
     if record is None:
-        await platform.store.commit(Acknowledge(item.id))
+        await platform.store.commit(item.acknowledge())
         return
     archive = await platform.store.get(scope, ARCHIVE, record.value["Archive"])
     if record.value["State"] == "CANCELLING":
@@ -88,7 +90,7 @@ async def _step(platform: Platform, item: Item) -> None:
 
 async def _end(platform: Platform, scope: Scope, record: Record, item: Item, how: dict[str, Any]) -> None:
     value = {**record.value, **how, "ReplayEndTime": platform.clock.now_ms()}
-    await platform.store.commit(_put(scope, record, value), Acknowledge(item.id))
+    await platform.store.commit(_put(scope, record, value), item.acknowledge())
 
 
 def _put(scope: Scope, record: Record, value: dict[str, Any]) -> PutRecord:
@@ -106,7 +108,7 @@ async def _go_on(platform: Platform, scope: Scope, record: Record, item: Item) -
     value = {**record.value, "State": "RUNNING", "At": [last.time, last.offset]}
     if wanted:
         value["EventLastReplayedTime"] = wanted[-1].time
-    also: list[Change] = [_put(scope, record, value), GiveBack(item.id, now)]
+    also: list[Change] = [_put(scope, record, value), item.give_back(now)]
     events = [
         Event(id_of(text), replayed(text, record.key))
         for entry in wanted

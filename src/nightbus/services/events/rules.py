@@ -129,23 +129,21 @@ async def _put(place: Place, value: dict[str, Any]) -> None:
 
 
 async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
-    """Write the rule over the revision that was read, with what belongs to it, and tell the router. Raises Conflict."""
+    """Write the rule over the revision that was read, with what belongs to it. Raises Conflict."""
     put = PutRecord(ctx.scope, RULE, record.key, record.value, expect=record.revision)
     await ctx.store.commit(put, *also)
-    await ctx.platform.router.rule_changed(ctx.scope, record.value["EventBusName"], record.value["Name"])
 
 
 async def delete_rule(
     ctx: Context, *, name: str, event_bus_name: str | None = None, force: bool = False
 ) -> None:
-    ctx, bus, record = await reach(ctx, "DeleteRule", name, event_bus_name)
+    ctx, _, record = await reach(ctx, "DeleteRule", name, event_bus_name)
     if record is None:
         return
     check_not_managed(record.value, "DeleteRule", force)
     if record.value.get("Targets"):
         raise validation_error("Rule can't be deleted since it has targets.")
     await ctx.store.commit(DeleteRecord(ctx.scope, RULE, record.key, expect=record.revision))
-    await ctx.platform.router.rule_changed(ctx.scope, bus.key, name)
 
 
 async def describe_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> dict[str, Any]:

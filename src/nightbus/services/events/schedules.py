@@ -21,7 +21,7 @@ from nightbus.bus.schedule import InvalidSchedule, latest_due, next_due, parse_s
 from nightbus.delivery.interface import Audience, Batch, Event, Overloaded
 from nightbus.delivery.rules import ENABLED, RULE, rule_arn
 from nightbus.services.context import Context, Platform
-from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, GiveBack, Item
+from nightbus.store.interface import SYSTEM, Change, Enqueue, GiveBack, Item, StaleLease
 
 log = logging.getLogger("nightbus.events")
 
@@ -47,8 +47,8 @@ class _Due(NamedTuple):
     def enqueued(self) -> Enqueue:
         return Enqueue(SYSTEM, QUEUE, self._data(), self.time)
 
-    def again(self, item: int) -> GiveBack:
-        return GiveBack(item, self.time, self._data())
+    def again(self, item: Item) -> GiveBack:
+        return item.give_back(self.time, self._data())
 
     def _data(self) -> bytes:
         return orjson.dumps([list(self.scope), self.key, self.id, self.time])
@@ -104,10 +104,14 @@ async def _trigger(platform: Platform, items: list[Item], since: int) -> None:
             for item in items:
                 await _trigger(platform, [item], since)
             return
+        if isinstance(failure, StaleLease):
+            log.info("a schedule is triggered by somebody else: %s", failure)
+            return
         if not isinstance(failure, Overloaded):
             log.exception("the schedule of item %d did not trigger; it is tried again", items[0].id)
+        again = platform.clock.now_ms() + _AGAIN_MS
         for item in items:
-            platform.store.change_lease(SYSTEM, QUEUE, item.id, platform.clock.now_ms() + _AGAIN_MS)
+            await platform.store.change_lease(*item.queue, item.id, again, item.token)
 
 
 async def _put(platform: Platform, items: list[Item], since: int) -> None:
@@ -128,17 +132,17 @@ async def _triggered(platform: Platform, item: Item, now: int, since: int) -> tu
         due = _Due.of(item)
     except (ValueError, TypeError):
         log.exception("item %d of the schedules is dropped, it cannot be read", item.id)
-        return None, Acknowledge(item.id)
+        return None, item.acknowledge()
     record = await platform.store.get(due.scope, RULE, due.key)
     running = record.value.get("Schedule") if record is not None else None
     if record is None or running is None or running["Id"] != due.id:
-        return None, Acknowledge(item.id)
+        return None, item.acknowledge()
     schedule, start = parse_schedule(record.value["ScheduleExpression"]), running["Start"]
     if due.time < since or now - due.time > _LATE_MS:
         # Of the times that passed while the node was down or asleep, only the latest counts.
         due = due._replace(time=latest_due(schedule, due.time, now, start))
     following = next_due(schedule, due.time, start)
-    change = Acknowledge(item.id) if following is None else due._replace(time=following).again(item.id)
+    change = item.acknowledge() if following is None else due._replace(time=following).again(item)
     batch = _batch(due.scope, record.value, due.time, now) if record.value.get("Targets") else None
     return batch, change
 

@@ -30,7 +30,7 @@ from nightbus.services.lambda_.queue import (
 )
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
 from nightbus.services.lambda_.running import Runnable, find_runnable, run
-from nightbus.store.interface import Acknowledge, GiveBack, Item
+from nightbus.store.interface import Item
 
 log = logging.getLogger("nightbus.lambda")
 _AT_ONCE = 200
@@ -61,9 +61,7 @@ async def _run_once(platform: Platform, item: Item, invocation: QueuedInvocation
         log.warning("dropped an event for %s: %s", invocation.ref.qualified_arn, error.message)
         attempt = _Attempt(None, {"outcome": "failed", "code": error.code, "message": error.message})
     now, again = platform.clock.now_ms(), attempt.again
-    after = (
-        Acknowledge(item.id) if again is None else GiveBack(item.id, again.due, again.invocation.encoded())
-    )
+    after = item.acknowledge() if again is None else item.give_back(again.due, again.invocation.encoded())
     noted = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.told)
     await platform.store.commit(after, noted)
 

@@ -27,7 +27,7 @@ from nightbus.services.lambda_.queue_batches import batches, done, is_wanted, re
 from nightbus.services.lambda_.queue_notes import QueueNotes
 from nightbus.services.lambda_.role_session import role_session
 from nightbus.services.lambda_.running import Runnable, find_runnable, run
-from nightbus.store.interface import SYSTEM, Acknowledge, Record
+from nightbus.store.interface import SYSTEM, Record
 from nightbus.store.upkeep import one_of_many
 
 log = logging.getLogger("nightbus.lambda")
@@ -89,7 +89,7 @@ async def poll_queues(platform: Platform) -> None:
                 with one_of_many("the change of an event source mapping, item", item.id):
                     account, region, uuid = orjson.loads(item.data)
                     await pollers.restart(Scope(account, region), uuid)
-                    await platform.store.commit(Acknowledge(item.id))
+                    await platform.store.commit(item.acknowledge())
     finally:
         await pollers.close()
 

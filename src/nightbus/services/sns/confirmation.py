@@ -26,7 +26,6 @@ async def confirm_subscription(
     if not (kind == SUBSCRIPTION and record.value["confirmed"]):
         value = {**record.value, "confirmed": True, "authenticated": signed, "guarded": guarded}
         await ctx.store.commit(*_changes(scope, kind, record, value))
-        ctx.platform.topics.changed(topic_arn)
     return {"SubscriptionArn": subscription_arn(scope, record.key)}
 
 

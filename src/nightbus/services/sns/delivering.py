@@ -28,7 +28,7 @@ from nightbus.services.sns.questions import SUBSCRIBE, Question
 from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, http_delivery
 from nightbus.services.sns.throttle import Throttle
 from nightbus.services.sns.waiting import forget
-from nightbus.store.interface import Acknowledge, Append, GiveBack, Item, Record
+from nightbus.store.interface import Append, Item, Record
 
 log = logging.getLogger("nightbus.sns")
 
@@ -68,13 +68,13 @@ class Deliveries:
         scope = Scope(*delivery["scope"])
         if "expires" in delivery:
             await forget(self._platform, scope, delivery["subscription"], delivery["expires"])
-            return Sending([Acknowledge(item.id)])
+            return Sending([item.acknowledge()])
         kind = SUBSCRIPTION if delivery.get("question", SUBSCRIBE) == SUBSCRIBE else ENDED
         record = await self._platform.store.get(scope, kind, delivery["subscription"])
         arn = topic_arn(scope, delivery["subscription"].partition(":")[0])
         topic = await self._platform.topics.find_arn(arn)
         if record is None or topic is None:
-            return Sending([Acknowledge(item.id)])  # unsubscribed meanwhile
+            return Sending([item.acknowledge()])  # unsubscribed meanwhile
         subscription = Subscription.of(scope, record)
         if "question" in delivery:
             return await self._ask(item, delivery, topic, subscription, record)
@@ -85,12 +85,12 @@ class Deliveries:
     ) -> Sending:
         later = self._later(topic, subscription, delivery)
         if later is not None:
-            return Sending([GiveBack(item.id, later, orjson.dumps({**delivery, "slot": later}))])
+            return Sending([item.give_back(later, orjson.dumps({**delivery, "slot": later}))])
         notification = Notification.decoded(delivery["notification"])
         request_id = new_request_id()
         failure = await self.carrier.notify(topic, subscription, notification, request_id)
         if failure is None:
-            return Sending([Acknowledge(item.id), *self._noted(subscription, notification, request_id)])
+            return Sending([item.acknowledge(), *self._noted(subscription, notification, request_id)])
         sending, again = self._after(item, delivery, topic, subscription, failure)
         _tell(f"notification {notification.id}", subscription, failure, again)
         if again is None:
@@ -114,7 +114,7 @@ class Deliveries:
         record: Record,
     ) -> Sending:
         if delivery["question"] == SUBSCRIBE and subscription.confirmed:
-            return Sending([Acknowledge(item.id)])
+            return Sending([item.acknowledge()])
         question = Question(
             kind=delivery["question"],
             id=delivery["id"],
@@ -125,7 +125,7 @@ class Deliveries:
         )
         failure = await self.carrier.ask(topic, subscription, question)
         if failure is None:
-            return Sending([Acknowledge(item.id)])
+            return Sending([item.acknowledge()])
         sending, again = self._after(item, delivery, topic, subscription, failure)
         _tell(f"the {question.kind}", subscription, failure, again)
         return sending
@@ -152,11 +152,11 @@ class Deliveries:
         """What is written of a failed attempt, and the milliseconds to the next one, None where it was the last."""
         delay = None if failure.permanent else _delay(topic, subscription, delivery["attempt"])
         if delay is None:
-            return Sending([Acknowledge(item.id)]), None
+            return Sending([item.acknowledge()]), None
         again = {**delivery, "attempt": delivery["attempt"] + 1}
         again.pop("slot", None)
         due = self._platform.clock.now_ms() + delay
-        return Sending([GiveBack(item.id, due, orjson.dumps(again))]), delay
+        return Sending([item.give_back(due, orjson.dumps(again))]), delay
 
     async def _bury(
         self, sending: Sending, topic: Topic, subscription: Subscription, notification: Notification

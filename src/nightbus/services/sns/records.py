@@ -59,10 +59,8 @@ def topic_of(scope: Scope, subscription_key: str) -> str:
 async def change_topic(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:
     scope, record = await topic_record(ctx, arn)
     await ctx.store.commit(PutRecord(scope, TOPIC, record.key, change(record), record.revision))
-    ctx.platform.topics.changed(arn)
 
 
 async def change_subscription(ctx: Context, arn: str, change: Callable[[Record], Value]) -> None:
     scope, record = await subscription_record(ctx, arn)
     await ctx.store.commit(PutRecord(scope, SUBSCRIPTION, record.key, change(record), record.revision))
-    ctx.platform.topics.changed(topic_of(scope, record.key))

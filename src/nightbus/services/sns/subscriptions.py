@@ -100,7 +100,6 @@ async def _make(
     if not confirmed:
         changes += _question(ctx, scope, key, protocol, now)
     await ctx.store.commit(*changes)
-    ctx.platform.topics.changed(topic_of(scope, key))
     return Record(key, value, 1)
 
 
@@ -145,7 +144,6 @@ async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:
         raise invalid(f"SubscriptionArn Reason: {text}")
     _check_may_end(ctx, scope, subscription_arn, record)
     await ctx.store.commit(*await _ending(ctx, scope, record))
-    ctx.platform.topics.changed(topic_of(scope, record.key))
 
 
 def _check_may_end(ctx: Context, scope: Scope, arn: str, record: Record) -> None:

@@ -66,7 +66,6 @@ async def create_topic(
         await _check_same(ctx, arn, kept, as_map(tags or []), bool(tags))
     else:
         await ctx.store.commit(PutRecord(ctx.scope, TOPIC, name, made, expect=0))
-    ctx.platform.topics.changed(arn)
     return {"TopicArn": arn}
 
 

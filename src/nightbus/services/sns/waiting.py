@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightbus.aws.calls import Scope
-from nightbus.messaging.topic import ENDED, SUBSCRIPTION, topic_arn
+from nightbus.messaging.topic import ENDED, SUBSCRIPTION
 from nightbus.services.context import Platform
 from nightbus.services.sns.questions import SUBSCRIBE, VALID_MS
 from nightbus.store.interface import Conflict, DeleteRecord
@@ -21,4 +21,3 @@ async def forget(platform: Platform, scope: Scope, key: str, question: str) -> N
         await platform.store.commit(DeleteRecord(scope, kind, key, record.revision))
     except Conflict:
         return  # answered at the last moment
-    platform.topics.changed(topic_arn(scope, key.partition(":")[0]))

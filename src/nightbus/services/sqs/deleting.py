@@ -15,8 +15,8 @@ from nightbus.store.interface import Change
 async def delete_message(ctx: Context, *, queue_url: str, receipt_handle: str) -> None:
     """An older handle of the message deletes it as well, and one of a message that is gone does no harm."""
     queue = await find_queue(ctx, queue_url, "sqs:deletemessage")
-    receipt = receipt_of(ctx, queue, receipt_handle)
-    await ctx.store.commit(ctx.platform.queues.delete(receipt.item))
+    receipt = await receipt_of(ctx, queue, receipt_handle)
+    await ctx.store.commit(ctx.platform.queues.delete(queue, receipt.item))
 
 
 async def delete_message_batch(
@@ -28,11 +28,11 @@ async def delete_message_batch(
     successful, failed = [], []
     for entry in entries:
         try:
-            receipt = receipt_of(ctx, queue, entry["ReceiptHandle"])
+            receipt = await receipt_of(ctx, queue, entry["ReceiptHandle"])
         except AwsError as error:
             failed.append(failed_entry(entry, error))
             continue
-        changes.append(ctx.platform.queues.delete(receipt.item))
+        changes.append(ctx.platform.queues.delete(queue, receipt.item))
         successful.append({"Id": entry["Id"]})
     await ctx.store.commit(*changes)
     return outcome(successful, failed)

@@ -22,7 +22,7 @@ from nightbus.messaging.queue import KIND, SEND, Queue
 from nightbus.messaging.queues import moved_to
 from nightbus.services.context import Context, Platform
 from nightbus.services.sqs.errors import access_denied, invalid_parameter, out_of_range
-from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record
+from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record, StaleLease
 from nightbus.store.upkeep import one_of_many
 
 log = logging.getLogger("nightbus.sqs")
@@ -195,7 +195,7 @@ async def _step(platform: Platform, scope: Scope, record: Record) -> float:
     try:
         return await _move(platform, scope, record, source, items)
     except BaseException:  # else they would be nobody's while the lease lasts, and the task seem to be over
-        _give_back(platform, source, items)
+        await _give_back(platform, items)
         raise
 
 
@@ -207,17 +207,17 @@ async def _move(platform: Platform, scope: Scope, record: Record, source: Queue,
         message = decode(item.data)
         target = await _target(platform, task, message, source)
         if isinstance(target, str):
-            _give_back(platform, source, items[moved:])
+            await _give_back(platform, items[moved:])
             reason, items = target, items[:moved]
             break
         now = platform.clock.now_ms()
         changes.append(moved_to(target, replace(message, received=0, source="", sent=now), now))
-        changes.append(platform.queues.delete(item.id))
+        changes.append(platform.queues.delete(source, item.id, item.token))
     value = {**task, "moved": task["moved"] + len(items)}
     try:
         await platform.store.commit(PutRecord(scope, TASK, record.key, value, record.revision), *changes)
-    except Conflict:  # cancelled meanwhile
-        _give_back(platform, source, items)
+    except (Conflict, StaleLease):  # cancelled meanwhile, or others have them
+        await _give_back(platform, items)
         return 0.0
     if reason is not None:
         await _end(platform, scope, replace(record, value=value), "FAILED", reason)
@@ -234,9 +234,9 @@ async def _target(platform: Platform, task: dict[str, Any], message: Message, so
     return "AWS.SimpleQueueService.NonExistentQueue" if arn else "CouldNotDetermineMessageSource"
 
 
-def _give_back(platform: Platform, source: Queue, items: list[Item]) -> None:
+async def _give_back(platform: Platform, items: list[Item]) -> None:
     for item in items:
-        platform.store.change_lease(source.scope, source.queue, item.id, platform.clock.now_ms())
+        await platform.store.change_lease(*item.queue, item.id, platform.clock.now_ms(), item.token)
 
 
 async def _end(

@@ -55,7 +55,6 @@ async def create_queue(
         _check_same(standing, values)
     else:
         await ctx.store.commit(PutRecord(ctx.scope, KIND, queue_name, value, expect=0))
-    ctx.platform.queues.changed(ctx.scope, queue_name)
     return {"QueueUrl": queue_url(ctx, ctx.scope, queue_name)}
 
 

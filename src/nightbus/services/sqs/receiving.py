@@ -90,7 +90,7 @@ def _shown(
     queue: Queue, received: Received, now: int, wanted: frozenset[str], names: Sequence[str]
 ) -> dict[str, Any]:
     message = received.message
-    receipt = Receipt(received.item.id, received.item.attempt, now)
+    receipt = Receipt(received.item.id, received.item.token, now)
     shown: dict[str, Any] = {
         "MessageId": message.id,
         "ReceiptHandle": write_receipt(queue.queue, receipt),

@@ -17,4 +17,3 @@ async def change_record(
     """`change` gives the record's new value. Raises Conflict."""
     scope, record = await queue_record(ctx, url, action)
     await ctx.store.commit(PutRecord(scope, KIND, record.key, change(record), record.revision))
-    ctx.platform.queues.changed(scope, record.key)

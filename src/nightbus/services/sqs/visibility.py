@@ -20,7 +20,7 @@ async def change_message_visibility(
     ctx: Context, *, queue_url: str, receipt_handle: str, visibility_timeout: int
 ) -> None:
     queue = await find_queue(ctx, queue_url, _ACTION)
-    _change(ctx, queue, receipt_handle, visibility_timeout)
+    await _change(ctx, queue, receipt_handle, visibility_timeout)
 
 
 async def change_message_visibility_batch(
@@ -31,7 +31,7 @@ async def change_message_visibility_batch(
     successful, failed = [], []
     for entry in entries:
         try:
-            _change(ctx, queue, entry["ReceiptHandle"], entry.get("VisibilityTimeout"))
+            await _change(ctx, queue, entry["ReceiptHandle"], entry.get("VisibilityTimeout"))
         except AwsError as error:
             failed.append(failed_entry(entry, error))
             continue
@@ -39,20 +39,20 @@ async def change_message_visibility_batch(
     return outcome(successful, failed)
 
 
-def _change(ctx: Context, queue: Queue, handle: str, seconds: int | None) -> None:
+async def _change(ctx: Context, queue: Queue, handle: str, seconds: int | None) -> None:
     if seconds is None:
         raise missing_parameter("VisibilityTimeout")
     if not 0 <= seconds <= _LONGEST:
         raise invalid_value(seconds, "VisibilityTimeout", "Must be >= 0 and <= 43200, if provided.")
-    receipt = receipt_of(ctx, queue, handle)
+    receipt = await receipt_of(ctx, queue, handle)
     now = ctx.now_ms()
     if now + seconds * 1000 > receipt.received + _LONGEST * 1000:
         reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
         raise invalid_value(seconds, "VisibilityTimeout", reason)
-    held = ctx.platform.queues.held(queue, receipt.item)
-    if not held and not ctx.platform.queues.is_there(receipt.item):
+    token = await ctx.platform.queues.lease_token(queue, receipt.item)
+    if not token and not ctx.platform.queues.is_there(receipt.item):
         reason = "Message does not exist or is not available for visibility timeout change."
         raise invalid_value(handle, "ReceiptHandle", reason)
-    if held != receipt.attempt:
+    if token != receipt.token:
         raise AwsError("MessageNotInflight", "The specified message isn't in flight.")
-    ctx.platform.queues.change_visibility(queue, receipt.item, now + seconds * 1000)
+    await ctx.platform.queues.change_visibility(queue, receipt.item, now + seconds * 1000)

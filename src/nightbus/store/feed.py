@@ -1,0 +1,113 @@
+"""Tells listeners what each commit touched, in the order of the commits.
+
+The feed runs on the event loop, after a commit is durable and before its caller is answered. So whoever was answered
+finds its own change everywhere on the node: what listens has dropped what it had read before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from nightbus.store.interface import (
+    Acknowledge,
+    Append,
+    Change,
+    DeleteRecord,
+    Enqueue,
+    EnqueueMany,
+    GiveBack,
+    Listener,
+    LogName,
+    PutRecord,
+    QueueName,
+    RecordName,
+    Touched,
+    TrimLog,
+    TrimQueue,
+)
+
+log = logging.getLogger("nightbus.store")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Watch:
+    listener: Listener
+    kinds: frozenset[str]
+    queues: bool
+    logs: bool
+
+
+class Feed:
+    """The listeners of one store."""
+
+    def __init__(self) -> None:
+        self._watches: list[_Watch] = []
+        self._kinds: frozenset[str] = frozenset()
+        self._queues = False
+        self._logs = False
+
+    def watch(
+        self, listener: Listener, kinds: Collection[str] = (), *, queues: bool = False, logs: bool = False
+    ) -> Callable[[], None]:
+        """See `Store.watch`."""
+        watch = _Watch(listener, frozenset(kinds), queues, logs)
+        self._watches.append(watch)
+        self._sum_up()
+
+        def end() -> None:
+            if watch in self._watches:
+                self._watches.remove(watch)
+                self._sum_up()
+
+        return end
+
+    def _sum_up(self) -> None:
+        self._kinds = frozenset[str]().union(*(watch.kinds for watch in self._watches))
+        self._queues = any(watch.queues for watch in self._watches)
+        self._logs = any(watch.logs for watch in self._watches)
+
+    def committed(self, changes: Sequence[Change], collected: bool) -> None:
+        """Tell the listeners of one commit. `collected`: it touches no record, as nearly all commits of a busy node."""
+        if collected and not (self._queues or self._logs):
+            return
+        touched = self._touched(changes)
+        if not any(touched):
+            return
+        for watch in tuple(self._watches):
+            records = tuple(record for record in touched.records if record.kind in watch.kinds)
+            queues = touched.queues if watch.queues else ()
+            logs = touched.logs if watch.logs else ()
+            if records or queues or logs:
+                _call(watch.listener, Touched(records, queues, logs))
+
+    def everything_may_have_changed(self) -> None:
+        """Tell every listener that commits were missed: of another writer, while the connection to it was lost."""
+        for watch in tuple(self._watches):
+            _call(watch.listener, None)
+
+    def _touched(self, changes: Sequence[Change]) -> Touched:
+        records: dict[RecordName, None] = {}
+        queues: dict[QueueName, None] = {}
+        logs: dict[LogName, None] = {}
+        for change in changes:
+            if isinstance(change, PutRecord | DeleteRecord):
+                if change.kind in self._kinds:
+                    records[RecordName(change.scope, change.kind, change.key)] = None
+            elif isinstance(change, Append | TrimLog):
+                if self._logs:
+                    logs[LogName(change.scope, change.log)] = None
+            elif (
+                isinstance(change, Enqueue | EnqueueMany | Acknowledge | GiveBack | TrimQueue)
+                and self._queues
+            ):
+                queues[QueueName(change.scope, change.queue)] = None
+        return Touched(tuple(records), tuple(queues), tuple(logs))
+
+
+def _call(listener: Listener, touched: Touched | None) -> None:
+    try:
+        listener(touched)
+    except Exception:  # the commit is durable, and its caller must hear so
+        log.exception("a listener of the store failed; it may go by old values")
