@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
@@ -55,20 +55,30 @@ class Functions:
         self.sink = RecordingSink()
         clock = clock or SystemClock()
         issuer = CredentialIssuer(b"n" * 32, clock)
-        self.runner = Runner(folder / "data" / "functions", clock, self.sink, issuer, "http://127.0.0.1:4566")
+        self.runner = Runner(
+            folder / "data" / "functions",
+            clock,
+            self.sink,
+            issuer,
+            "http://127.0.0.1:4566",
+            self.open_package,
+        )
         self._revisions = 0
 
-    def package(self, files: Mapping[str, str | bytes]) -> tuple[Path, str]:
+    async def open_package(self, digest: str) -> BinaryIO:
+        return (self.folder / f"{digest}.zip").open("rb")
+
+    def package(self, files: Mapping[str, str | bytes]) -> str:
+        """The digest by which a function or a layer names it."""
         data = zip_of(files)
         digest = hashlib.sha256(data).hexdigest()
-        path = self.folder / f"{digest}.zip"
-        path.write_bytes(data)
-        return path, digest
+        (self.folder / f"{digest}.zip").write_bytes(data)
+        return digest
 
     def define(
         self, code: str, files: Mapping[str, str | bytes] | None = None, **settings: Any
     ) -> FunctionSpec:
-        path, digest = self.package({"app.py": textwrap.dedent(code), **(files or {})})
+        digest = self.package({"app.py": textwrap.dedent(code), **(files or {})})
         self._revisions += 1
         spec = FunctionSpec(
             scope=SCOPE,
@@ -78,7 +88,6 @@ class Functions:
             role="arn:aws:iam::123456789012:role/r",
             runtime="python3.11",
             handler="app.handler",
-            code=path,
             code_digest=digest,
             revision=str(self._revisions),
         )

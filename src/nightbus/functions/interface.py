@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from nightbus.aws.calls import Scope
@@ -25,13 +24,12 @@ class FunctionSpec:
     role: str  # the role's ARN
     runtime: str  # "python3.12"
     handler: str
-    code: Path  # the zip file
-    code_digest: str  # hex SHA-256 of that file
+    code_digest: str  # hex SHA-256 of the zip file, which is a blob
     revision: str  # changes with every update of code or configuration
     timeout: int = 3  # seconds
     memory: int = 128  # MB
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
-    layers: Sequence[tuple[Path, str]] = ()  # (zip file, hex SHA-256), in merge order
+    layers: Sequence[str] = ()  # hex SHA-256 of their zip files, in merge order
     ephemeral_storage: int = 512  # MB
     log_group: str = ""  # "" means /aws/lambda/<name>
     tracing: str = "PassThrough"

@@ -13,7 +13,9 @@ import stat
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from nightbus.aws.errors import AwsError
 
@@ -49,10 +51,10 @@ def _too_large() -> AwsError:
     )
 
 
-def check_package(path: Path) -> int:
+def check_package(file: BinaryIO) -> int:
     """The unzipped size in bytes. Raises AwsError InvalidParameterValueException in Lambda's words. Blocks."""
     try:
-        with zipfile.ZipFile(path) as package:
+        with zipfile.ZipFile(file) as package:
             return sum(entry.file_size for entry in _entries(package))
     except (*_BROKEN, OSError) as broken:
         raise _unreadable() from broken
@@ -102,11 +104,14 @@ class PackageFolder:
         (self._folder / name).rename(gone / name)
         shutil.rmtree(gone, ignore_errors=True)
 
-    def unpacked(self, package: Path, digest: str) -> Path:
-        """The folder of the package, unpacked now if it is not yet. Raises AwsError. Blocks."""
+    def find(self, digest: str) -> Path | None:
+        """The folder of the package, where it is unpacked already."""
+        folder = self._folder / digest
+        return folder if folder.is_dir() else None
+
+    def unpack(self, package: BinaryIO, digest: str) -> Path:
+        """The folder of the package, which is unpacked now. Raises AwsError. Blocks."""
         target = self._folder / digest
-        if target.is_dir():
-            return target
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=self._folder))
         try:
@@ -120,16 +125,16 @@ class PackageFolder:
             shutil.rmtree(temporary, ignore_errors=True)
         return target
 
-    def merged(self, layers: list[tuple[Path, str]]) -> Path | None:
-        """The folder that holds all layers, later ones over earlier ones, as /opt does; None without layers.
+    def merged(self, layers: Sequence[Path]) -> Path | None:
+        """The folder that holds all unpacked `layers`, later ones over earlier ones, as /opt does; None without any.
 
         Raises AwsError where links that each stay within their own layer lead out of the merged folder. Blocks.
         """
         if not layers:
             return None
         if len(layers) == 1:
-            return self.unpacked(*layers[0])
-        name = "-".join(digest[:16] for _, digest in layers)
+            return layers[0]
+        name = "-".join(layer.name[:16] for layer in layers)
         target = self._folder / f"layers-{name}"
         if target.is_dir():
             return target
@@ -137,7 +142,7 @@ class PackageFolder:
         temporary = Path(tempfile.mkdtemp(prefix=".merging-", dir=self._folder))
         try:
             for layer in layers:
-                _lay_over(self.unpacked(*layer), temporary)
+                _lay_over(layer, temporary)
             _check_links(temporary)
             temporary.chmod(0o755)
             temporary.rename(target)
@@ -181,7 +186,7 @@ def _resolved(path: Path) -> Path:
         return path
 
 
-def _unpack(package: Path, target: Path) -> None:
+def _unpack(package: BinaryIO, target: Path) -> None:
     root = target.resolve()
     try:
         with zipfile.ZipFile(package) as archive:

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import shutil
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
@@ -37,16 +38,27 @@ def _boot_id() -> str:
 
 
 class Runner:
-    """Implements `FunctionRunner`. `folder` is this package's own, inside the node's data folder."""
+    """Implements `FunctionRunner`.
+
+    `folder` is this package's own, inside the node's data folder. `open_blob` opens a package by its digest, and raises
+    KeyError. `endpoint` is the node's base URL.
+    """
 
     def __init__(
-        self, folder: Path, clock: Clock, logs: LogSink, credentials: CredentialSource, endpoint: str
+        self,
+        folder: Path,
+        clock: Clock,
+        logs: LogSink,
+        credentials: CredentialSource,
+        endpoint: str,
+        open_blob: Callable[[str], Awaitable[BinaryIO]],
     ) -> None:
         self._folder = folder.absolute()
         self._clock = clock
         self._logs = logs
         self._credentials = credentials
         self._endpoint = endpoint
+        self._open_blob = open_blob
         self._packages = PackageFolder(self._folder / "packages")
         self._interpreters = Interpreters()
         self._zygotes = Zygotes()
@@ -102,7 +114,9 @@ class Runner:
 
     async def _start(self, spec: FunctionSpec) -> Environment:
         interpreter = await self._interpreter(spec.runtime)
-        place = await asyncio.to_thread(self._place, spec, interpreter)
+        code = await self._unpacked(spec.code_digest)
+        layers = [await self._unpacked(digest) for digest in spec.layers]
+        place = await asyncio.to_thread(self._place, spec.code_digest, interpreter, code, layers)
         kept = _kept_in_sandbox(interpreter, place)
         self._processes = self._processes or Processes()
         for last in (False, True):
@@ -123,10 +137,19 @@ class Runner:
                 raise
         raise AssertionError("unreachable")
 
-    def _place(self, spec: FunctionSpec, interpreter: Interpreter) -> Place:
-        code = self._packages.unpacked(spec.code, spec.code_digest)
-        layers = self._packages.merged(list(spec.layers))
-        pycache = self._folder / "pycache" / f"{interpreter.version}-{spec.code_digest[:32]}"
+    async def _unpacked(self, digest: str) -> Path:
+        """The folder of a package, which is read from the store once. Raises AwsError, KeyError."""
+        folder = self._packages.find(digest)
+        if folder is None:
+            with await self._open_blob(digest) as package:
+                folder = await asyncio.to_thread(self._packages.unpack, package, digest)
+        return folder
+
+    def _place(
+        self, code_digest: str, interpreter: Interpreter, code: Path, unpacked_layers: Sequence[Path]
+    ) -> Place:
+        layers = self._packages.merged(unpacked_layers)
+        pycache = self._folder / "pycache" / f"{interpreter.version}-{code_digest[:32]}"
         scratch = self._folder / "environments"
         for folder in (pycache, scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,7 +168,7 @@ class Runner:
             return
         digests = await in_use()
         for spec in self._pool.specs():
-            digests |= {spec.code_digest, *(digest for _, digest in spec.layers)}
+            digests |= {spec.code_digest, *spec.layers}
         short = {digest[:_SHORT] for digest in digests}
         for name in there:
             parts = name.removeprefix("layers-").split("-")

@@ -126,11 +126,11 @@ class Application:
         """A function's package, as the link in GetFunction's answer names it."""
         try:
             token = scope["path"].removeprefix(_CODE)
-            path = await resolve_link(self._node.store, self._node.clock, token)
+            package = await resolve_link(self._node.store, self._node.clock, token)
         except AwsError as error:
             await _send_json(scope, send, error.status, {"error": error.code, "message": error.message})
             return
-        with path.open("rb") as file:
+        with package as file:
             size = os.fstat(file.fileno()).st_size
             headers = [(b"content-type", b"application/zip"), (b"content-length", str(size).encode())]
             await send({"type": "http.response.start", "status": 200, "headers": headers})

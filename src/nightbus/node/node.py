@@ -93,7 +93,9 @@ class Node:
         credentials = CredentialIssuer(await _node_secret(store), self.clock)
         operations = OperationRegistry()
         log_sink = LogWriter(store, self.clock)
-        self.functions = Runner(self.folder / "functions", self.clock, log_sink, credentials, self.endpoint)
+        self.functions = Runner(
+            self.folder / "functions", self.clock, log_sink, credentials, self.endpoint, store.open_blob
+        )
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         self.stacks = Engine(store, self.clock, operations, vault)
         backlog, buses = Backlog(store), Buses(store)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterable, Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO
 
 from nightbus.store.interface import Blob
 
@@ -53,6 +53,13 @@ class BlobFolder:
         if not path.is_file():
             raise KeyError(digest)
         return path
+
+    def open(self, digest: str) -> BinaryIO:
+        """Raises KeyError when there is no such blob."""
+        try:
+            return self._place(digest).open("rb")
+        except FileNotFoundError:
+            raise KeyError(digest) from None
 
     async def put(self, data: bytes | AsyncIterable[bytes]) -> Blob:
         if isinstance(data, bytes | bytearray | memoryview):

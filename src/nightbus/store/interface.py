@@ -11,8 +11,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from nightbus.aws.calls import Scope
 
@@ -371,8 +370,11 @@ class Store(Protocol):
         """On disk when this returns; swept at the next start unless a commit has kept it."""
         ...
 
-    def blob_path(self, digest: str) -> Path:
-        """Where the bytes lie, to be read and never written. Raises KeyError when there are none."""
+    async def open_blob(self, digest: str) -> BinaryIO:
+        """The bytes as a seekable file, which the caller closes; it stays readable when the blob goes meanwhile.
+
+        Raises KeyError when there is no such blob.
+        """
         ...
 
     async def rows(self) -> dict[str, int]:

@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
@@ -222,8 +222,8 @@ class SqliteStore:
     async def put_blob(self, data: bytes | AsyncIterable[bytes]) -> Blob:
         return await self._blobs.put(data)
 
-    def blob_path(self, digest: str) -> Path:
-        return self._blobs.path(digest)
+    async def open_blob(self, digest: str) -> BinaryIO:
+        return self._blobs.open(digest)
 
     async def rows(self) -> dict[str, int]:
         return await self._in_reader(reads.rows)

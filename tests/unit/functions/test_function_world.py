@@ -247,6 +247,6 @@ async def test_without_a_sandbox_it_runs_in_the_real_places(
 async def test_a_package_is_unpacked_once(functions: Functions, tmp_path: Path) -> None:
     spec = functions.define("def handler(event, context): return 1")
     await functions.run(spec)
-    spec.code.write_bytes(zip_of({"app.py": "other"}))
+    (functions.folder / f"{spec.code_digest}.zip").write_bytes(zip_of({"app.py": "other"}))
     await functions.runner.retire(spec.scope, spec.name)
     assert await functions.run(spec) == 1

@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -58,9 +59,8 @@ def encrypted() -> bytes:
 
 def unpack(folder: Path, data: bytes) -> Path:
     digest = hashlib.sha256(data).hexdigest()
-    path = folder / f"{digest}.zip"
-    path.write_bytes(data)
-    return PackageFolder(folder / "packages").unpacked(path, digest)
+    packages = PackageFolder(folder / "packages")
+    return packages.find(digest) or packages.unpack(BytesIO(data), digest)
 
 
 REFUSED_AT_ONCE = {
@@ -80,10 +80,8 @@ REFUSED_AT_ONCE = {
 
 @pytest.mark.parametrize("data", REFUSED_AT_ONCE.values(), ids=REFUSED_AT_ONCE)
 def test_what_cannot_be_unpacked_is_refused_when_it_is_uploaded(tmp_path: Path, data: bytes) -> None:
-    path = tmp_path / "code.zip"
-    path.write_bytes(data)
     with pytest.raises(AwsError) as refused:
-        check_package(path)
+        check_package(BytesIO(data))
     assert (refused.value.code, refused.value.message) == ("InvalidParameterValueException", UNREADABLE)
     with pytest.raises(AwsError):
         unpack(tmp_path, data)
@@ -91,10 +89,8 @@ def test_what_cannot_be_unpacked_is_refused_when_it_is_uploaded(tmp_path: Path, 
 
 
 def test_a_bomb_is_refused_by_what_it_claims(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.zip"
-    path.write_bytes(bomb())
     with pytest.raises(AwsError) as refused:
-        check_package(path)
+        check_package(BytesIO(bomb()))
     assert refused.value.message == TOO_LARGE
 
 
@@ -154,11 +150,10 @@ def test_of_two_entries_of_one_name_the_last_one_stays(tmp_path: Path) -> None:
 def test_unpacking_at_the_same_time_gives_one_whole_folder(tmp_path: Path) -> None:
     data = zip_of({f"m{n}.py": "x" * 1000 for n in range(200)})
     found: list[Path] = []
-    path = tmp_path / "code.zip"
-    path.write_bytes(data)
     packages = PackageFolder(tmp_path / "packages")
     threads = [
-        threading.Thread(target=lambda: found.append(packages.unpacked(path, "digest"))) for _ in range(4)
+        threading.Thread(target=lambda: found.append(packages.unpack(BytesIO(data), "digest")))
+        for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -203,13 +198,9 @@ def test_packages_from_before_the_machine_started_are_unpacked_again(tmp_path: P
     assert not packages.exists()
 
 
-def layers(folder: Path, *zips: bytes) -> list[tuple[Path, str]]:
-    found = []
-    for data in zips:
-        digest = hashlib.sha256(data).hexdigest()
-        (folder / f"{digest}.zip").write_bytes(data)
-        found.append((folder / f"{digest}.zip", digest))
-    return found
+def layers(folder: Path, *zips: bytes) -> list[Path]:
+    """Unpacked."""
+    return [unpack(folder, data) for data in zips]
 
 
 def test_later_layers_lie_over_earlier_ones(tmp_path: Path) -> None:
@@ -243,7 +234,7 @@ def test_layers_that_are_harmless_alone_write_nothing_outside_together(tmp_path:
             for name in folders + files:
                 assert Path(parent, name).resolve().is_relative_to(folder.resolve())
     assert {path.name for path in tmp_path.iterdir() if path.suffix != ".zip"} - outside <= {"packages"}
-    unpacked = {digest for _, digest in layers(tmp_path, first, second, third)}
+    unpacked = {layer.name for layer in layers(tmp_path, first, second, third)}
     for path in (tmp_path / "packages").iterdir():
         assert path.name in unpacked or path.name.startswith("layers-")
 

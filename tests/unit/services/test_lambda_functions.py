@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from blob_files import is_there, read_blob
 from lambda_rig import ROLE, SCOPE, Rig, code, layer, rig, trust
 from nightbus.aws.errors import AwsError
 from nightbus.services.lambda_.code_links import resolve_link
@@ -57,7 +58,8 @@ async def test_the_codes_link_leads_to_the_code_and_ends(aws: Rig) -> None:
     link = (await aws("lambda", "GetFunction", FunctionName="worker"))["Code"]["Location"]
     assert link.startswith("http://127.0.0.1:4566/_nightbus/lambda-code/")
     token = link.rsplit("/", 1)[1]
-    assert (await resolve_link(aws.store, aws.clock, token)).read_bytes() == package
+    with await resolve_link(aws.store, aws.clock, token) as file:
+        assert file.read() == package
     with pytest.raises(AwsError, match="Access Denied"):
         await resolve_link(aws.store, aws.clock, "x" + token)
     await aws.clock.advance(601)
@@ -173,7 +175,7 @@ async def test_functions_that_are_not_there(aws: Rig, name: str, message: str) -
 async def test_new_code_and_its_preconditions(aws: Rig) -> None:
     made = await aws.create()
     package = code("def handler(event, context):\n    return 2\n")
-    old = aws.store.blob_path(hashlib.sha256(code()).hexdigest())
+    old = hashlib.sha256(code()).hexdigest()
     tried = await aws("lambda", "UpdateFunctionCode", FunctionName="worker", ZipFile=package, DryRun=True)
     assert tried["CodeSha256"] != made["CodeSha256"]
     assert await aws("lambda", "GetFunctionConfiguration", FunctionName="worker") == made
@@ -187,7 +189,7 @@ async def test_new_code_and_its_preconditions(aws: Rig) -> None:
     assert new["RevisionId"] != made["RevisionId"]
     assert aws.runner.retired == ["worker"]
     async with asyncio.timeout(5):
-        while old.exists():
+        while await is_there(aws.store, old):
             await asyncio.sleep(0.01)
 
 
@@ -326,8 +328,8 @@ async def test_layers_outlive_their_deletion_in_the_functions_that_use_them(aws:
     with pytest.raises(AwsError, match="The resource you requested does not exist"):
         await aws("lambda", "GetLayerVersion", LayerName="shared", VersionNumber=1)
     await aws("lambda", "Invoke", FunctionName="worker")
-    ((path, digest),) = aws.runner.invocations[0].spec.layers
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    (digest,) = aws.runner.invocations[0].spec.layers
+    assert await read_blob(aws.store, digest) == layer()
     second = await aws("lambda", "PublishLayerVersion", LayerName="shared", Content={"ZipFile": layer()})
     assert second["Version"] == 2
     both = await aws("lambda", "PublishLayerVersion", LayerName="shared", Content={"ZipFile": layer()})

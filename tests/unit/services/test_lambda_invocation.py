@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from blob_files import read_blob
 from lambda_rig import SCOPE, Invocation, Rig, code, echo, rig, tail
 from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
@@ -68,7 +69,7 @@ async def test_the_answer_of_a_function(aws: Rig) -> None:
         ARN,
         passed_on(call),
     )
-    assert invocation.spec.code.read_bytes() == code()
+    assert await read_blob(aws.store, invocation.spec.code_digest) == code()
     assert (invocation.spec.handler, invocation.spec.runtime) == ("app.handler", "python3.12")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from blob_files import blob_file, read_blob
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.backup import BackupFailed, back_up, restore
@@ -79,7 +80,7 @@ async def number_in(folder: Path) -> int:
             range(1, number + 1)
         )
         assert (await restored.count(HERE, "queue")).free == number
-        assert restored.blob_path(record.value["blob"]).read_bytes() == f"{number}".encode() * 100
+        assert await read_blob(restored, record.value["blob"]) == f"{number}".encode() * 100
         await restored.commit(Append(HERE, "log", number + 1, b"goes on"))
         return number
     finally:
@@ -111,7 +112,7 @@ async def test_a_folder_that_holds_nothing_and_a_place_that_cannot_be(
 async def test_a_blob_that_is_gone_is_named(store: SqliteStore, tmp_path: Path) -> None:
     lost, kept = await store.put_blob(b"lost"), await store.put_blob(b"kept")
     await store.commit(KeepBlob(lost.digest, "o"), KeepBlob(kept.digest, "o"))
-    store.blob_path(lost.digest).unlink()
+    blob_file(tmp_path / "data", lost.digest).unlink()
     copied = back_up(tmp_path / "data", tmp_path / "b.tar")
     assert (copied.blobs, copied.missing) == (1, (lost.digest,))
     assert restore(tmp_path / "b.tar", tmp_path / "again").missing == (lost.digest,)

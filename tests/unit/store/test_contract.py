@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from blob_files import read_blob
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.store.interface import (
@@ -381,7 +382,7 @@ class TestBlobs:
             5,
             hashlib.md5(b"hello").hexdigest(),
         )
-        assert store.blob_path(blob.digest).read_bytes() == b"hello"
+        assert await read_blob(store, blob.digest) == b"hello"
 
     async def test_a_stream_is_kept_like_bytes(self, store: Store) -> None:
         async def chunks() -> AsyncIterator[bytes]:
@@ -390,7 +391,7 @@ class TestBlobs:
 
         blob = await store.put_blob(chunks())
         assert blob == await store.put_blob(b"0123456789" * 100_000)
-        assert store.blob_path(blob.digest).stat().st_size == blob.size == 1_000_000
+        assert len(await read_blob(store, blob.digest)) == blob.size == 1_000_000
 
     async def test_a_stream_that_breaks_leaves_nothing(self, store: Store) -> None:
         async def broken() -> AsyncIterator[bytes]:
@@ -400,7 +401,7 @@ class TestBlobs:
         with pytest.raises(ConnectionResetError):
             await store.put_blob(broken())
         with pytest.raises(KeyError):
-            store.blob_path(hashlib.sha256(b"half").hexdigest())
+            await store.open_blob(hashlib.sha256(b"half").hexdigest())
 
     async def test_it_stays_until_the_last_owner_lets_go(self, opened: Opened) -> None:
         store = opened()
@@ -409,11 +410,11 @@ class TestBlobs:
         await store.commit(ReleaseBlob(blob.digest, "a"), ReleaseBlob(blob.digest, "nobody"))
         await store.close()
         store = opened()
-        assert store.blob_path(blob.digest).read_bytes() == b"x"
+        assert await read_blob(store, blob.digest) == b"x"
         await store.commit(ReleaseBlob(blob.digest, "b"))
         await store.close()
         with pytest.raises(KeyError):
-            opened().blob_path(blob.digest)
+            await opened().open_blob(blob.digest)
 
     async def test_a_new_owner_in_the_same_commit_saves_it(self, opened: Opened) -> None:
         store = opened()
@@ -421,7 +422,7 @@ class TestBlobs:
         await store.commit(KeepBlob(blob.digest, "a"))
         await store.commit(ReleaseBlob(blob.digest, "a"), KeepBlob(blob.digest, "b"))
         await store.close()
-        assert opened().blob_path(blob.digest).read_bytes() == b"x"
+        assert await read_blob(opened(), blob.digest) == b"x"
 
     async def test_what_another_releases_meanwhile_is_not_lost(self, store: Store) -> None:
         for n in range(30):
@@ -431,7 +432,7 @@ class TestBlobs:
                 store.put_blob(b"same"), store.commit(ReleaseBlob(blob.digest, f"owner {n}"))
             )
             await store.commit(KeepBlob(again.digest, f"next {n}"))
-            assert store.blob_path(again.digest).read_bytes() == b"same"
+            assert await read_blob(store, again.digest) == b"same"
             await store.commit(ReleaseBlob(again.digest, f"next {n}"))
 
     async def test_two_writers_of_the_same_bytes_do_not_take_them_from_each_other(self, store: Store) -> None:
@@ -440,7 +441,15 @@ class TestBlobs:
         await store.commit(KeepBlob(first.digest, "first"))
         await store.commit(ReleaseBlob(first.digest, "first"))
         await store.commit(KeepBlob(second.digest, "second"))
-        assert store.blob_path(second.digest).read_bytes() == b"same"
+        assert await read_blob(store, second.digest) == b"same"
+
+    async def test_an_open_file_stays_readable_when_the_blob_goes(self, store: Store) -> None:
+        blob = await store.put_blob(b"0123456789")
+        await store.commit(KeepBlob(blob.digest, "a"))
+        with await store.open_blob(blob.digest) as file:
+            await store.commit(ReleaseBlob(blob.digest, "a"))
+            assert file.seek(5) == 5
+            assert file.read() == b"56789"
 
     async def test_bytes_that_are_not_there_cannot_be_kept(self, store: Store) -> None:
         with pytest.raises(KeyError):

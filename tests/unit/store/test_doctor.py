@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from blob_files import blob_file
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, examine
@@ -28,7 +29,7 @@ async def blob(tmp_path: Path) -> Path:
         KeepBlob(kept.digest, "owner"),
     )
     await store.close()
-    return store.blob_path(kept.digest)
+    return blob_file(tmp_path / "data", kept.digest)
 
 
 def found(tmp_path: Path, level: str) -> list[Finding]:

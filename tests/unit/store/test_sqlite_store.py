@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from blob_files import blob_file, read_blob
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock, VirtualClock
 from nightbus.store import checkpoints
@@ -122,11 +123,11 @@ async def test_after_closing_commits_are_refused(store: SqliteStore) -> None:
         await store.commit(PutRecord(HERE, "k", "a", {}))
 
 
-async def test_the_file_goes_after_its_last_owner(store: SqliteStore) -> None:
+async def test_the_file_goes_after_its_last_owner(store: SqliteStore, tmp_path: Path) -> None:
     blob = await store.put_blob(b"x")
     await store.commit(KeepBlob(blob.digest, "a"), KeepBlob(blob.digest, "b"))
-    path = store.blob_path(blob.digest)
-    assert path.relative_to(path.parents[2]) == Path("blobs") / blob.digest[:2] / blob.digest[2:]
+    path = blob_file(tmp_path / "data", blob.digest)
+    assert path.read_bytes() == b"x"
     await store.commit(ReleaseBlob(blob.digest, "a"))
     await store.commit(ReleaseBlob(blob.digest, "b"))
     await eventually_gone(path)
@@ -135,17 +136,20 @@ async def test_the_file_goes_after_its_last_owner(store: SqliteStore) -> None:
 async def test_the_next_start_sweeps_what_no_commit_kept(store: SqliteStore, tmp_path: Path) -> None:
     kept, lost = await store.put_blob(b"kept"), await store.put_blob(b"lost")
     await store.commit(KeepBlob(kept.digest, "owner"))
-    lost_path, half = store.blob_path(lost.digest), tmp_path / "data" / "blobs" / "incoming" / "tmphalf"
+    lost_path, half = (
+        blob_file(tmp_path / "data", lost.digest),
+        tmp_path / "data" / "blobs" / "incoming" / "tmphalf",
+    )
     half.write_bytes(b"half")
     await store.close()
     long_ago = time.time() - 60
-    for path in (lost_path, half, store.blob_path(kept.digest)):
+    for path in (lost_path, half, blob_file(tmp_path / "data", kept.digest)):
         os.utime(path, (long_ago, long_ago))
     again = SqliteStore.open(tmp_path / "data", SystemClock(), durable=False)
     try:
         await eventually_gone(lost_path)
         await eventually_gone(half)
-        assert again.blob_path(kept.digest).read_bytes() == b"kept"
+        assert await read_blob(again, kept.digest) == b"kept"
     finally:
         await again.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from blob_files import read_blob
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.sqlite import SqliteStore
@@ -62,7 +63,7 @@ async def test_acknowledged_is_kept_and_nothing_is_half(tmp_path: Path, lines: i
             assert [one.data for one in items] == expected
         for text, digest in acknowledged.items():
             if digest != "-":
-                assert store.blob_path(digest).read_bytes() == text.encode()
+                assert await read_blob(store, digest) == text.encode()
     finally:
         await store.close()
 

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from pathlib import Path
+from typing import BinaryIO
 
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
@@ -27,8 +27,11 @@ async def code_link(ctx: Context, digest: str) -> str:
     return f"{ctx.call.endpoint.rstrip('/')}{_PATH}{_encode(claims)}.{_encode(signature)}"
 
 
-async def resolve_link(store: Store, clock: Clock, token: str) -> Path:
-    """The zip file that the token of a link names. Raises AwsError when it is no longer or never was valid."""
+async def resolve_link(store: Store, clock: Clock, token: str) -> BinaryIO:
+    """The zip file that the token of a link names, which the caller closes.
+
+    Raises AwsError when the token is no longer valid, or never was.
+    """
     try:
         claims, signature = (_decode(part) for part in token.split("."))
     except (ValueError, binascii.Error):
@@ -39,7 +42,7 @@ async def resolve_link(store: Store, clock: Clock, token: str) -> Path:
     if link["until"] < clock.now_ms():
         raise AwsError("AccessDenied", "Request has expired", 403)
     try:
-        return store.blob_path(link["digest"])
+        return await store.open_blob(link["digest"])
     except KeyError:
         raise AwsError("NoSuchKey", "The specified key does not exist.", 404) from None
 

@@ -46,7 +46,8 @@ async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) 
         blob = await _from_s3(ctx, bucket, source["S3Key"], source.get("S3ObjectVersion"))
     else:
         raise invalid("Please provide a source for function code.")
-    unzipped = await asyncio.to_thread(check_package, ctx.store.blob_path(blob.digest))
+    with await ctx.store.open_blob(blob.digest) as package:
+        unzipped = await asyncio.to_thread(check_package, package)
     return Package(blob.digest, blob.size, unzipped)
 
 

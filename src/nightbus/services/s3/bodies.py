@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from pathlib import Path
+from typing import BinaryIO
 
 from nightbus.aws.replies import ByteStream
 
@@ -19,13 +20,9 @@ async def chunks_of(data: ByteStream | bytes | str | None) -> AsyncIterator[byte
         yield data.encode() if isinstance(data, str) else data
 
 
-def read_file(path: Path, start: int = 0, length: int | None = None) -> ByteStream:
-    """`length` bytes of the file from `start`, read in a thread.
-
-    The file is opened before this returns, so that a deletion meanwhile does not matter. Raises FileNotFoundError.
-    """
-    file = path.open("rb")
-    size = path.stat().st_size - start if length is None else length
+def read_file(file: BinaryIO, start: int = 0, length: int | None = None) -> ByteStream:
+    """`length` bytes of the file from `start`, None for all that follow, read in a thread. It closes the file."""
+    size = file.seek(0, os.SEEK_END) - start if length is None else length
 
     async def chunks() -> AsyncIterator[bytes]:
         left = size

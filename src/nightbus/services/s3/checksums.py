@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from nightbus.aws.checksums import Digest, new_digest
 from nightbus.aws.errors import AwsError, not_supported
@@ -57,11 +56,11 @@ def check_announced(algorithm: str | None, found: Mapping[str, str]) -> None:
         raise invalid_request(f"{text} headers were found.")
 
 
-async def of_file(path: Path, operation: str, algorithm: str) -> dict[str, str]:
+async def of_file(file: BinaryIO, operation: str, algorithm: str) -> dict[str, str]:
     digest = digest_for(operation, algorithm)
 
     def read() -> None:
-        with path.open("rb") as file:
+        with file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
 

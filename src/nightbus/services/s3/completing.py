@@ -180,7 +180,7 @@ def _check_sums(
 
 async def _joined(ctx: Context, parts: Sequence[Part], full: Digest | None) -> AsyncIterator[bytes]:
     for part in parts:
-        async for chunk in read_file(ctx.store.blob_path(part.Digest)).chunks:
+        async for chunk in read_file(await ctx.store.open_blob(part.Digest)).chunks:
             if full is not None:
                 full.update(chunk)
             yield chunk

@@ -153,8 +153,9 @@ class _Change:
         algorithm = self.algorithm or had
         if algorithm is None or (algorithm == had and source.checksum_type == checksums.FULL):
             return source.checksums
-        with contextlib.suppress(KeyError, FileNotFoundError):
-            return await checksums.of_file(ctx.store.blob_path(source.digest), "CopyObject", algorithm)
+        with contextlib.suppress(KeyError):
+            content = await ctx.store.open_blob(source.digest)
+            return await checksums.of_file(content, "CopyObject", algorithm)
         return {}
 
 

@@ -51,7 +51,7 @@ async def get_object(
             return _unchanged(record, version)
         start, length = byte_range(version, range, part_number)
         try:
-            body = _open(ctx, version, start, length)
+            body = await _open(ctx, version, start, length)
         except (KeyError, FileNotFoundError):
             if attempt == _LAST_ATTEMPT:
                 raise
@@ -117,8 +117,8 @@ def _given(**overrides: Any) -> dict[str, Any]:
     return {name: value for name, value in overrides.items() if value is not None}
 
 
-def _open(ctx: Context, version: Version, start: int, length: int) -> ByteStream:
-    return read_file(ctx.store.blob_path(version.digest), start, length)
+async def _open(ctx: Context, version: Version, start: int, length: int) -> ByteStream:
+    return read_file(await ctx.store.open_blob(version.digest), start, length)
 
 
 def _unchanged(bucket: Record, version: Version) -> Reply:

@@ -123,8 +123,8 @@ async def upload_part_copy(
         source_bucket, source = await find_source(ctx, copy_source, expected_source_bucket_owner)
         conditions.check_source(source)
         start, length = _source_range(source, copy_source_range)
-        with contextlib.suppress(KeyError, FileNotFoundError):  # overwritten meanwhile: look again
-            content = read_file(ctx.store.blob_path(source.digest), start, length)
+        with contextlib.suppress(KeyError):  # overwritten meanwhile: look again
+            content = read_file(await ctx.store.open_blob(source.digest), start, length)
             break
     else:
         raise conflicting()
@@ -133,8 +133,8 @@ async def upload_part_copy(
         algorithm = upload.value["ChecksumAlgorithm"]
         found: dict[str, str] = {}
         if algorithm is not None:
-            path = ctx.store.blob_path(blob.digest)
-            found = await checksums.of_file(path, "UploadPartCopy", algorithm)
+            copied = await ctx.store.open_blob(blob.digest)
+            found = await checksums.of_file(copied, "UploadPartCopy", algorithm)
         part = await _keep(ctx, bucket, upload, part_number, blob, found)
     except BaseException:
         await forget(ctx, blob)
