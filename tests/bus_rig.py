@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
+from delivery_rig import NoFunctions
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.clock import VirtualClock
 from nightbus.delivery.backlog import Backlog
@@ -66,13 +67,14 @@ class Rig:
             clock=clock,
             operations=self.operations,
             functions=cast(FunctionRunner, None),
-            router=Router(self.store, clock, queues, topics, self.backlog, Buses(self.store)),
+            router=Router(self.store, clock, queues, topics, NoFunctions(), self.backlog, Buses(self.store)),
             queues=queues,
             topics=topics,
             stacks=cast(StackEngine, None),
             credentials=CredentialIssuer(b"1" * 32, clock),
             log_sink=LogWriter(self.store, clock),
             endpoint=ENDPOINT,
+            invocables=self.store,
             vault=Vault(),
         )
         self.operations.attach(self.platform)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nightbus.aws.calls import Call, Scope
+from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.bus.json_text import write_json
 from nightbus.clock import Clock
@@ -102,9 +102,19 @@ def event(event_id: str, source: str = "shop", **detail: Any) -> dict[str, Any]:
     }
 
 
+class NoFunctions:
+    """A FunctionQueue that has none, so that a delivery is queued for each function."""
+
+    async def enqueue(
+        self, arn: str, caller: Caller, request_id: str, payload: bytes, time: int, trace: str, *, whole: bool
+    ) -> None:
+        return None
+
+
 def router_over(store: Any, clock: Clock) -> Router:
     queues = Queues(store, clock)
-    return Router(store, clock, queues, Topics(store, queues, "http://node"), Backlog(store), Buses(store))
+    topics = Topics(store, queues, "http://node")
+    return Router(store, clock, queues, topics, NoFunctions(), Backlog(store), Buses(store))
 
 
 async def put(

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock, SystemClock
-from nightbus.functions.interface import FunctionSpec, InvokeResult, LogLine
+from nightbus.functions.interface import FunctionSpec, InvokeResult, LogLine, LogPart
 from nightbus.functions.runner import Runner
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.store.interface import Change
 
 SCOPE = Scope("123456789012", "eu-central-1")
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:f"
@@ -30,9 +31,9 @@ class RecordingSink:
         self.lines: dict[str, list[LogLine]] = {}
         self.writes = 0
 
-    async def write(self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]) -> None:
+    async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         self.writes += 1
-        self.lines.setdefault(f"{group}/{stream}", []).extend(lines)
+        self.lines.setdefault(f"{part.group}/{part.stream}", []).extend(part.lines)
 
     @property
     def messages(self) -> list[str]:

@@ -71,6 +71,7 @@ class ScriptedRunner:
         invoked_arn: str,
         client_context: str = "",
         trace: str = "",
+        log_with_result: bool = False,
     ) -> InvokeResult:
         invocation = Invocation(spec, payload, request_id, invoked_arn, client_context, trace)
         self.invocations.append(invocation)
@@ -191,6 +192,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         credentials=CredentialIssuer(b"1" * 32, clock),
         log_sink=LogWriter(store, clock),
         endpoint="http://127.0.0.1:4566",
+        invocables=store,
         vault=Vault(),
     )
     operations.attach(platform)

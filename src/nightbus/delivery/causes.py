@@ -15,7 +15,7 @@ import orjson
 
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.trace_header import parent_in, segment_of
-from nightbus.delivery.interface import Batch, Delivered, Delivery
+from nightbus.delivery.interface import Batch, Delivered, Delivery, Matched
 from nightbus.store.interface import SYSTEM, Append, Store
 
 PUBLISHED = "trace/published"  # by the segment of the invocation that published
@@ -106,11 +106,27 @@ def sent(call: Call, to: str, ids: Sequence[str], now: int) -> list[Append]:
     ]
 
 
-def invoked(delivery: Delivery, outcome: Delivered, now: int) -> Append:
-    data = orjson.dumps(
-        [*delivery.scope, delivery.bus, delivery.event_id, delivery.event_time, delivery.rule]
+def invoked(matched: Matched, request_id: str) -> Append:
+    """The event's own commit asked for the invocation."""
+    return _invoked(matched.scope, matched.bus, matched.event_id, matched.time, matched.rule, request_id)
+
+
+def invoked_later(delivery: Delivery, outcome: Delivered, now: int) -> Append:
+    """A queued delivery asked for the invocation, at `now`."""
+    noted = _invoked(
+        delivery.scope,
+        delivery.bus,
+        delivery.event_id,
+        delivery.event_time,
+        delivery.rule,
+        outcome.request_id,
     )
-    return Append(SYSTEM, INVOKED, now, data, segment_of(outcome.request_id))
+    return noted._replace(time=now)
+
+
+def _invoked(scope: Scope, bus: str, event_id: str, time: int, rule: str, request_id: str) -> Append:
+    data = orjson.dumps([*scope, bus, event_id, time, rule])
+    return Append(SYSTEM, INVOKED, time, data, segment_of(request_id))
 
 
 def brought(

@@ -17,7 +17,7 @@ from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
 from nightbus.delivery.bus_log import log_of
 from nightbus.delivery.buses import SERVICE, caller_for_rule
-from nightbus.delivery.causes import invoked
+from nightbus.delivery.causes import invoked_later
 from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
@@ -148,7 +148,7 @@ class Dispatcher:
             if decision.again_ms is None:
                 buried = await self._bury(sending, delivery, outcome, now)
         elif ":function:" in delivery.target["Arn"]:
-            sending.changes.append(invoked(delivery, outcome, now))
+            sending.changes.append(invoked_later(delivery, outcome, now))
         written = outcome_entry(delivery, outcome, now, decision.again_ms, began, buried)
         log_of_bus = outcome_log(delivery.bus)
         sending.changes.append(Append(delivery.scope, log_of_bus, now, written, delivery.event_id))

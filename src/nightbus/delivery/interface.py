@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from nightbus.aws.calls import Call, Operations, Scope
+from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.sending import PlainSending, Sending
 from nightbus.messaging.topics import Topics
-from nightbus.store.interface import Change, Store
+from nightbus.store.interface import Change, Enqueue, Store
 
 
 class Event(NamedTuple):
@@ -72,6 +72,18 @@ class Forward(Protocol):
         ...
 
 
+class FunctionQueue(Protocol):
+    async def enqueue(
+        self, arn: str, caller: Caller, request_id: str, payload: bytes, time: int, trace: str, *, whole: bool
+    ) -> Enqueue | None:
+        """The change that queues an asynchronous invocation of the function, its version or alias, at `time` (UTC ms).
+
+        `whole`: the payload is an event as it is, and so JSON. None where the function is not there, does not admit the
+        caller, or does not take the payload; Invoke then says why.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class Placing:
     """What a target in the same store may add to the event's own commit.
@@ -82,6 +94,7 @@ class Placing:
     store: Store
     queues: Queues
     topics: Topics
+    functions: FunctionQueue
     sending: Sending
     forward: Forward | None
 

@@ -14,7 +14,7 @@ from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.explaining import explain_event
-from nightbus.delivery.interface import Batch, Overloaded, Placing
+from nightbus.delivery.interface import Batch, FunctionQueue, Overloaded, Placing
 from nightbus.delivery.put_plan import PutPlan
 from nightbus.delivery.rule_cache import RuleCache
 from nightbus.messaging.queues import Queues
@@ -27,12 +27,20 @@ class Router:
     """Implements `nightbus.delivery.interface.EventRouter`."""
 
     def __init__(
-        self, store: Store, clock: Clock, queues: Queues, topics: Topics, backlog: Backlog, buses: Buses
+        self,
+        store: Store,
+        clock: Clock,
+        queues: Queues,
+        topics: Topics,
+        functions: FunctionQueue,
+        backlog: Backlog,
+        buses: Buses,
     ) -> None:
         self._store = store
         self.clock = clock
         self._queues = queues
         self._topics = topics
+        self._functions = functions
         self._backlog = backlog
         self.buses = buses
         self._rules = RuleCache(store)
@@ -54,10 +62,9 @@ class Router:
         if not self._backlog.admit(count):
             raise Overloaded
         sending = Sending()
-        plan = PutPlan(
-            self.buses, self._rules, Placing(self._store, self._queues, self._topics, sending, None)
-        )
-        placing = Placing(self._store, self._queues, self._topics, sending, plan.forward)
+        places = (self._store, self._queues, self._topics, self._functions, sending)
+        plan = PutPlan(self.buses, self._rules, Placing(*places, None))
+        placing = Placing(*places, plan.forward)
         try:
             try:
                 for batch in batches:

@@ -13,7 +13,8 @@ import os
 import shutil
 import signal
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from nightbus.functions.interface import (
     FunctionSpec,
     InvokeResult,
     LogLine,
+    LogPart,
     LogSink,
 )
 from nightbus.functions.interpreters import Interpreter
@@ -49,6 +51,7 @@ log = logging.getLogger("nightbus.functions")
 
 _INIT_SECONDS = 10.0
 _CREDENTIAL_SECONDS = 12 * 3600
+_PEAK_SECONDS = 0.1
 _SETTLE_SECONDS = 1.0
 _SAMPLE_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
@@ -92,10 +95,10 @@ class Environment:
         self._processes = processes
         started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
         self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
-        group = log_group(spec)
+        self._log_group = log_group(spec)
 
-        async def write(lines: Any) -> None:
-            await self._write_safely(sink, group, lines)
+        async def write(lines: Sequence[LogLine]) -> None:
+            await self._write_safely(sink, LogPart(self._log_group, self.stream, lines))
 
         self._output = Output(clock, write)
         self._api = RuntimeApi(self._on_ready, self._on_answer)
@@ -105,7 +108,8 @@ class Environment:
         self._init_error: Answer | None = None
         self._init_ms: float | None = None
         self._pid = 0
-        self._peak = 0
+        self._peak = 0  # MB
+        self._peak_measured = -_PEAK_SECONDS
         self._used = False
         self._over_memory = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=place.scratch))
@@ -113,11 +117,11 @@ class Environment:
         self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
         self.idle_since = clock.monotonic()
 
-    async def _write_safely(self, sink: LogSink, group: str, lines: list[LogLine]) -> None:
+    async def _write_safely(self, sink: LogSink, part: LogPart) -> None:
         try:
-            await sink.write(self.spec.scope, group, self.stream, lines)
+            await sink.write(self.spec.scope, part)
         except Exception:
-            log.exception("%d log lines of %s were not written", len(lines), self.spec.name)
+            log.exception("%d log lines of %s were not written", len(part.lines), self.spec.name)
 
     async def start(
         self, zygote: Zygote, credentials: CredentialSource, endpoint: str, *, kept: list[Path] | None
@@ -181,7 +185,14 @@ class Environment:
         self._ready.set()
 
     async def invoke(
-        self, payload: bytes, *, request_id: str, invoked_arn: str, client_context: str, trace: str
+        self,
+        payload: bytes,
+        *,
+        request_id: str,
+        invoked_arn: str,
+        client_context: str,
+        trace: str,
+        log_with_result: bool,
     ) -> InvokeResult:
         cold, self._used = not self._used, True
         self._output.begin()
@@ -204,6 +215,10 @@ class Environment:
             raise
         elapsed = (self._clock.monotonic() - began) * 1000
         result = self._result(answer, failure, request_id, elapsed, cold)
+        if log_with_result:
+            return replace(
+                result, unwritten=LogPart(self._log_group, self.stream, self._output.take_pending())
+            )
         await self._output.flushed()
         return result
 
@@ -313,7 +328,7 @@ class Environment:
         if failure is not None and status == "error":
             status += f"\tError Type: {failure.error_type}"
         self._output.drain()
-        self._peak = max(self._peak, peak_megabytes(self._pid) if self.usable else self._peak, 1)
+        self._measure_peak()
         self._output.say(end_line(request_id))
         report = report_line(
             request_id,
@@ -327,6 +342,14 @@ class Environment:
         tail = self._output.tail()
         self.idle_since = self._clock.monotonic()
         return InvokeResult(payload, error, tail, elapsed, self.stream)
+
+    def _measure_peak(self) -> None:
+        """Where that was done a moment ago it is not done again: it takes as long as a short invocation itself."""
+        now = self._clock.monotonic()
+        if self.usable and now - self._peak_measured >= _PEAK_SECONDS:
+            self._peak_measured = now
+            self._peak = max(self._peak, peak_megabytes(self._pid))
+        self._peak = max(self._peak, 1)
 
     def _payload(
         self, answer: Answer | None, failure: _Ended | None, request_id: str

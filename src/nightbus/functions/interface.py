@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from nightbus.aws.calls import Scope
+from nightbus.store.interface import Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,6 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class InvokeResult:
-    """`error` is what X-Amz-Function-Error says ("Unhandled") or None; `log_tail` the last 4 KB of the log."""
-
-    payload: bytes
-    error: str | None
-    log_tail: bytes
-    duration_ms: float
-    log_stream: str
-
-
-@dataclass(frozen=True, slots=True)
 class LogLine:
     """`time` is UTC milliseconds."""
 
@@ -54,9 +44,36 @@ class LogLine:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class LogPart:
+    """Lines for a log stream of the function's account and region."""
+
+    group: str
+    stream: str
+    lines: Sequence[LogLine]
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeResult:
+    """`error` is what X-Amz-Function-Error says ("Unhandled") or None; `log_tail` the last 4 KB of the log.
+
+    `unwritten` is what the sink did not get, where the caller asked to write it himself.
+    """
+
+    payload: bytes
+    error: str | None
+    log_tail: bytes
+    duration_ms: float
+    log_stream: str
+    unwritten: LogPart | None = None
+
+
 class LogSink(Protocol):
-    async def write(self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]) -> None:
-        """Append to the stream; group and stream appear by themselves."""
+    async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
+        """Append to the stream, in one commit with `also`; group and stream appear by themselves.
+
+        Raises StaleLease of an item that `also` settles.
+        """
         ...
 
 
@@ -89,8 +106,12 @@ class FunctionRunner(Protocol):
         invoked_arn: str,
         client_context: str = "",
         trace: str = "",
+        log_with_result: bool = False,
     ) -> InvokeResult:
         """Run it in a warm environment, or in a new one. Errors of the function are in the result.
+
+        The function's log is with the sink when this returns; with `log_with_result` its last lines are in the result,
+        for the caller to write with what he commits.
 
         Raises AwsError only for what AWS answers with an error (TooManyRequestsException, …).
         """

@@ -95,6 +95,14 @@ class Output:
         if self._flushing is None and self._pending:
             self._flushing = self._loop.create_task(self._flush())
 
+    def take_pending(self) -> Sequence[LogLine]:
+        """The lines that the sink does not have yet, and that are the caller's from now on."""
+        lines, self._pending, self._pending_bytes = self._pending, [], 0
+        self._written += len(lines)
+        if not self._closed:
+            self._resume()  # it may have been paused since too much was pending
+        return lines
+
     async def flushed(self) -> None:
         """Return when all lines so far are with the sink, whatever is written meanwhile."""
         ours = self._kept

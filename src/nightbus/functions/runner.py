@@ -94,6 +94,7 @@ class Runner:
         invoked_arn: str,
         client_context: str = "",
         trace: str = "",
+        log_with_result: bool = False,
     ) -> InvokeResult:
         environment = await self._pool.take(spec)
         try:
@@ -103,6 +104,7 @@ class Runner:
                 invoked_arn=invoked_arn,
                 client_context=client_context,
                 trace=trace,
+                log_with_result=log_with_result,
             )
         finally:
             self._pool.give_back(environment)

@@ -43,6 +43,7 @@ class Zygote:
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._ended_early: dict[int, int] = {}
         self._buffer = b""
+        self._sending = asyncio.Lock()
         self.alive = True
         self._loop.add_reader(control, self._read)
 
@@ -73,9 +74,8 @@ class Zygote:
         self._starting[number] = future
         message = json.dumps({**request, "id": number}).encode() + b"\n"
         try:
-            sent = socket.send_fds(self._control, [message], [output])
-            if sent < len(message):
-                await self._loop.sock_sendall(self._control, message[sent:])
+            async with self._sending:
+                await self._send(message, output)
             pid = await self._started(future)
         except (OSError, TimeoutError) as failure:
             self._starting.pop(number, None)
@@ -85,6 +85,31 @@ class Zygote:
         else:
             self._callbacks[pid] = ended
         return pid
+
+    async def _send(self, message: bytes, output: int) -> None:
+        """The message with the descriptor. Many at once may be more than the socket takes: one waits for the other."""
+        while True:
+            try:
+                sent = socket.send_fds(self._control, [message], [output])
+                break
+            except BlockingIOError:
+                await self._writable()
+        if sent < len(message):
+            await self._loop.sock_sendall(self._control, message[sent:])
+
+    async def _writable(self) -> None:
+        """The socket takes something again. Raises TimeoutError where the zygote does not read."""
+        writable: asyncio.Future[None] = self._loop.create_future()
+
+        def take_note() -> None:
+            if not writable.done():
+                writable.set_result(None)
+
+        self._loop.add_writer(self._control, take_note)
+        try:
+            await asyncio.wait_for(writable, _START_SECONDS)
+        finally:
+            self._loop.remove_writer(self._control)
 
     async def _started(self, future: asyncio.Future[int]) -> int:
         """The pid, once the zygote tells it. Raises TimeoutError.

@@ -12,7 +12,7 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import Append, Change, PutRecord, RequireRecord, Store, TrimLog
+from nightbus.store.interface import Append, Change, PutRecord, RecordReader, RequireRecord, Store, TrimLog
 
 GROUP = "logs/group"
 STREAM = "logs/stream"
@@ -62,7 +62,7 @@ def create_stream(scope: Scope, group: str, stream: str, now: int) -> list[Chang
     ]
 
 
-async def required_stream(store: Store, scope: Scope, group: str, stream: str) -> RequireRecord | None:
+async def required_stream(store: RecordReader, scope: Scope, group: str, stream: str) -> RequireRecord | None:
     """What makes a commit depend on the stream, so that nothing is added to one that is deleted; None without one."""
     key = stream_key(group, stream)
     record = await store.get(scope, STREAM, key)

@@ -40,9 +40,12 @@ from nightbus.node.operator_key import write_operator_key
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform
+from nightbus.services.lambda_.records import OF_AN_INVOCATION
+from nightbus.services.lambda_.rule_invocations import RuleInvocations
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.engine import Engine
 from nightbus.store.interface import SYSTEM, PutRecord, Store
+from nightbus.store.known_records import KnownRecords
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault
 
@@ -105,7 +108,9 @@ class Node:
         queues = Queues(store, self.clock)
         topics = Topics(store, queues, self.endpoint)
         invoker = ApiInvoker(store, vault, http, self.clock)
-        router = Router(store, self.clock, queues, topics, backlog, buses)
+        invocables = KnownRecords(store, OF_AN_INVOCATION)
+        rule_invocations = RuleInvocations(store, invocables)
+        router = Router(store, self.clock, queues, topics, rule_invocations, backlog, buses)
         self.dispatcher = Dispatcher(
             store, self.clock, operations, self.endpoint, queues, self.forwarding, invoker, router
         )
@@ -122,6 +127,7 @@ class Node:
             log_sink=log_sink,
             endpoint=self.endpoint,
             vault=vault,
+            invocables=invocables,
             http=http,
             mail=self._mail,
             forwards=self.forwarding.endpoints,
@@ -130,7 +136,14 @@ class Node:
             retention=self._retention,
         )
         operations.attach(self.platform)
-        self.owners: Sequence[HoldsInMemory] = (buses, router, invoker, self.stacks, self.functions)
+        self.owners: Sequence[HoldsInMemory] = (
+            buses,
+            router,
+            rule_invocations,
+            invoker,
+            self.stacks,
+            self.functions,
+        )
         self.gateway = Gateway(operations, credentials, self.clock)
 
     def start_background_work(self) -> None:

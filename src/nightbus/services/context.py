@@ -19,7 +19,7 @@ from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.stacks.interface import StackEngine
-from nightbus.store.interface import Store
+from nightbus.store.interface import RecordReader, Store
 from nightbus.store.vault import Vault
 
 
@@ -39,6 +39,7 @@ class Platform:
     log_sink: LogSink
     endpoint: str  # the node's own base URL
     vault: Vault
+    invocables: RecordReader  # the records that an invocation reads, kept in memory
     http: HttpClient = field(default_factory=HttpClient)
     mail: MailServer | None = None
     forwards: Mapping[str, str] = field(default_factory=dict)  # endpoints of services that are elsewhere

@@ -273,6 +273,12 @@ Change = (
 )
 
 
+class RecordReader(Protocol):
+    """What finds records: a store, or something that keeps what it found there."""
+
+    async def get(self, scope: Scope, kind: str, key: str) -> Record | None: ...
+
+
 class Store(Protocol):
     def watch(
         self, listener: Listener, kinds: Collection[str] = (), *, queues: bool = False, logs: bool = False

@@ -13,7 +13,18 @@ from typing import Any
 
 import pytest
 
-from delivery_rig import FUNCTION, HERE, Services, event, open_store, put, put_rule, router_over, until
+from delivery_rig import (
+    FUNCTION,
+    HERE,
+    NoFunctions,
+    Services,
+    event,
+    open_store,
+    put,
+    put_rule,
+    router_over,
+    until,
+)
 from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
@@ -51,7 +62,8 @@ async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStor
 
 def bounded(store: SqliteStore, clock: VirtualClock, backlog: Backlog) -> Router:
     queues = Queues(store, clock)
-    return Router(store, clock, queues, Topics(store, queues, "http://node"), backlog, Buses(store))
+    topics = Topics(store, queues, "http://node")
+    return Router(store, clock, queues, topics, NoFunctions(), backlog, Buses(store))
 
 
 async def test_deliveries_that_nobody_begins_are_bounded(store: SqliteStore, clock: VirtualClock) -> None:
@@ -93,7 +105,9 @@ async def test_each_entry_says_that_it_was_throttled() -> None:
     try:
         here = node.platform
         none = Backlog(node.store, most_waiting=0)
-        full = Router(node.store, here.clock, here.queues, here.topics, none, here.router.buses)
+        full = Router(
+            node.store, here.clock, here.queues, here.topics, NoFunctions(), none, here.router.buses
+        )
         call = Call(HERE, Caller.root(HERE.account), here.endpoint)
         good = {"Source": "shop", "DetailType": "Order", "Detail": "{}"}
         entries = [good, {**good, "Detail": "{"}, good]

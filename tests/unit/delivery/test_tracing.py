@@ -13,7 +13,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id, new_uuid
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import VirtualClock
-from nightbus.delivery.causes import invoked, published_in
+from nightbus.delivery.causes import invoked_later, published_in
 from nightbus.delivery.interface import Delivered
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
@@ -47,7 +47,7 @@ class World:
         entry = outcome_entry(delivery, outcome, now, None)
         await self.store.commit(
             item.acknowledge(),
-            invoked(delivery, outcome, now),
+            invoked_later(delivery, outcome, now),
             Append(delivery.scope, outcome_log(delivery.bus), now, entry, delivery.event_id),
         )
         await self.clock.advance(1)

@@ -80,6 +80,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         topics=Topics(store, queues, "http://127.0.0.1:1"),
         log_sink=cast(Any, None),
         endpoint="http://127.0.0.1:1",
+        invocables=store,
         vault=Vault(),
         mail=MailServer("127.0.0.1", 1, "bus@nightbus.example"),
     )

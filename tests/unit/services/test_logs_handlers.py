@@ -11,7 +11,7 @@ import pytest
 
 from lambda_rig import SCOPE, Rig, rig
 from nightbus.aws.errors import AwsError
-from nightbus.functions.interface import LogLine
+from nightbus.functions.interface import LogLine, LogPart
 from nightbus.services.logs.retention import DAY_MS, trim_expired_events
 
 GROUP = "/aws/lambda/worker"
@@ -26,7 +26,7 @@ async def logs(tmp_path: Path) -> AsyncIterator[Rig]:
 async def write(logs: Rig, stream: str, *messages: str, at: int | None = None) -> None:
     time = logs.clock.now_ms() if at is None else at
     lines = [LogLine(time + number, message) for number, message in enumerate(messages)]
-    await logs.platform.log_sink.write(SCOPE, GROUP, stream, lines)
+    await logs.platform.log_sink.write(SCOPE, LogPart(GROUP, stream, lines))
 
 
 def messages(reply: dict[str, Any]) -> list[str]:
@@ -88,7 +88,7 @@ async def test_many_events_of_one_millisecond_are_all_read_once(logs: Rig) -> No
     time = logs.clock.now_ms()
     for stream in ("a", "b", "c"):
         lines = [LogLine(time, f"{stream}{number}") for number in range(7)]
-        await logs.platform.log_sink.write(SCOPE, GROUP, stream, lines)
+        await logs.platform.log_sink.write(SCOPE, LogPart(GROUP, stream, lines))
     seen: list[str] = []
     token: dict[str, str] = {}
     while True:
@@ -149,8 +149,8 @@ async def test_streams_by_the_time_of_their_last_event(logs: Rig) -> None:
 
 
 async def test_names_with_slashes_do_not_meet(logs: Rig) -> None:
-    await logs.platform.log_sink.write(SCOPE, "a", "b/c", [LogLine(1, "first")])
-    await logs.platform.log_sink.write(SCOPE, "a/b", "c", [LogLine(1, "second")])
+    await logs.platform.log_sink.write(SCOPE, LogPart("a", "b/c", [LogLine(1, "first")]))
+    await logs.platform.log_sink.write(SCOPE, LogPart("a/b", "c", [LogLine(1, "second")]))
     found = await logs("logs", "FilterLogEvents", logGroupName="a")
     assert messages(found) == ["first"]
 

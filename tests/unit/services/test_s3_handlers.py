@@ -55,6 +55,7 @@ class S3:
             credentials=CredentialIssuer(b"1" * 32, clock),
             log_sink=LogWriter(self.store, clock),
             endpoint="http://127.0.0.1:4566",
+            invocables=self.store,
             vault=Vault(),
         )
         self.operations.attach(self.platform)

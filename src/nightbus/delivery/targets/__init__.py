@@ -38,6 +38,7 @@ TARGETS: dict[tuple[str, str], Target] = {
 }
 
 PLACES: dict[tuple[str, str], Place] = {
+    ("lambda", "function:"): lambda_function.place,
     ("events", "event-bus/"): event_bus.place,
     ("logs", "log-group:"): log_group.place,
     ("sns", ""): sns_topic.place,

@@ -1,10 +1,35 @@
-"""Lambda: an asynchronous invocation, which Lambda itself keeps and retries once it has taken it."""
+"""Lambda: an asynchronous invocation, which Lambda itself keeps and retries once it has taken it.
+
+It is queued in the event's own commit, or asked for by Invoke where that cannot be.
+"""
 
 from __future__ import annotations
 
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.interface import Delivered, Delivery, Outcome, TargetContext
+from nightbus.aws.ids import new_request_id
+from nightbus.delivery.buses import caller_for_rule
+from nightbus.delivery.causes import invoked
+from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
 from nightbus.delivery.targets.outcomes import failed
+
+
+async def place(matched: Matched, placing: Placing) -> str | None:
+    """The id of the invocation's request; None when the function would not take it, which Lambda then says why."""
+    caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
+    request_id = new_request_id()
+    queued = await placing.functions.enqueue(
+        matched.target["Arn"],
+        caller,
+        request_id,
+        matched.input,
+        matched.time,
+        matched.trace,
+        whole=matched.whole,
+    )
+    if queued is None:
+        return None
+    placing.sending.changes += (queued, invoked(matched, request_id))
+    return request_id
 
 
 async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:

@@ -15,7 +15,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.delivery.causes import ran
 from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.shares import Shares
-from nightbus.functions.interface import InvokeResult
+from nightbus.functions.interface import InvokeResult, LogPart
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.destinations import Outcome, bury, error_told, tell
 from nightbus.services.lambda_.queue import (
@@ -63,25 +63,30 @@ async def _run_once(platform: Platform, item: Item, invocation: QueuedInvocation
     now, again = platform.clock.now_ms(), attempt.again
     after = item.acknowledge() if again is None else item.give_back(again.due, again.invocation.encoded())
     noted = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.told)
-    await platform.store.commit(after, noted)
+    if attempt.log is None:
+        await platform.store.commit(after, noted)
+    else:
+        await platform.log_sink.write(invocation.ref.scope, attempt.log, [after, noted])
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """When it is to be tried again, or None when it is done; and what came of it, for who traces it."""
+    """When it is to be tried again, or None when it is done; what came of it, for who traces it; and what the function
+    logged, which is written with both."""
 
     again: Again | None
     told: dict[str, Any] = field(default_factory=dict)
+    log: LogPart | None = None
 
     @classmethod
-    def tried_again(cls, again: Again, why: dict[str, str]) -> _Attempt:
-        return cls(again, {"outcome": "will be tried again", "next": again.due, **why})
+    def tried_again(cls, again: Again, why: dict[str, str], log: LogPart | None = None) -> _Attempt:
+        return cls(again, {"outcome": "will be tried again", "next": again.due, **why}, log)
 
 
 async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt:
     """Raises AwsError when the function is gone."""
     policy = await _policy(platform, invocation)
-    runnable = await find_runnable(platform.store, invocation.ref)
+    runnable = await find_runnable(platform.invocables, invocation.ref)
     now = platform.clock.now_ms()
     refused = before_attempt(invocation, policy, runnable.reserved, now)
     if refused is not None:
@@ -94,6 +99,7 @@ async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt
             invocation.payload.encode(),
             request_id=invocation.request_id,
             trace=invocation.trace,
+            log_with_result=True,
         )
     except Exception as error:
         log.info("%s did not run: %s", invocation.ref.qualified_arn, error)
@@ -101,18 +107,18 @@ async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt
         return _Attempt.tried_again(after_refusal(invocation, policy, platform.clock.now_ms()), why)
     if result.error is None:
         sent = await _finish(platform, policy, runnable, invocation, "Success", result)
-        return _Attempt(None, {"outcome": "succeeded", **sent})
+        return _Attempt(None, {"outcome": "succeeded", **sent}, result.unwritten)
     decision = after_error(invocation, policy, platform.clock.now_ms())
     if isinstance(decision, Discard):
         sent = await _finish(platform, policy, runnable, invocation, decision.condition, result)
-        return _Attempt(None, {"outcome": "failed", **error_told(result), **sent})
-    return _Attempt.tried_again(decision, error_told(result))
+        return _Attempt(None, {"outcome": "failed", **error_told(result), **sent}, result.unwritten)
+    return _Attempt.tried_again(decision, error_told(result), result.unwritten)
 
 
 async def _policy(platform: Platform, invocation: QueuedInvocation) -> Policy:
     ref = invocation.ref
     key = qualified_key(ref.name, ref.version_or_alias)
-    record = await platform.store.get(ref.scope, EVENT_INVOKE, key)
+    record = await platform.invocables.get(ref.scope, EVENT_INVOKE, key)
     return Policy.of(record.value["config"] if record else {})
 
 

@@ -37,9 +37,9 @@ async def invoke(
     ref = function_ref(ctx.scope, function_name, qualifier)
     event = payload.encode() if isinstance(payload, str) else bytes(payload)
     check_size(len(event), invocation_type)
-    runnable = await find_runnable(ctx.store, ref)
+    runnable = await find_runnable(ctx.platform.invocables, ref)
     await authorize(ctx, ref)
-    event = _checked(event)
+    event = check_payload(event, invocation_type)
     context = _client_context(client_context)
     if invocation_type == "DryRun":
         return Reply({"StatusCode": 204, "Payload": b""}, 204)
@@ -86,9 +86,13 @@ def check_size(size: int, invocation_type: str) -> None:
     raise too_large(f"Request must be smaller than {limit} bytes for the InvokeFunction operation")
 
 
-def _checked(event: bytes) -> bytes:
+def check_payload(event: bytes, invocation_type: str, *, is_json: bool = False) -> bytes:
+    """What the function gets. `is_json`: it is known to be JSON. Raises AwsError when it is too large, or no JSON."""
+    check_size(len(event), invocation_type)
     if not event:
         return b"{}"
+    if is_json:
+        return event
     try:
         if len(event) <= LONG_TEXT:
             orjson.loads(event)

@@ -7,7 +7,7 @@ error of the platform again and again with growing pauses; in both cases until t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -53,7 +53,7 @@ class QueuedInvocation:
         return FunctionRef(Scope(self.account, self.region), self.name, self.qualifier)
 
     def encoded(self) -> bytes:
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
 
 @dataclass(frozen=True, slots=True)

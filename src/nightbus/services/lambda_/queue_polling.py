@@ -131,7 +131,7 @@ class _Poller:
         while True:
             await self._room()
             try:
-                runnable = await find_runnable(self._platform.store, self._mapping.ref)
+                runnable = await find_runnable(self._platform.invocables, self._mapping.ref)
                 records = await self._gather(runnable)
             except Exception as error:  # AWS's, or the store's while the disk is full
                 log.warning("%s does not feed %s: %s", *self._names(), error)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.resource_policy import Statement
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import no_function, not_found
 from nightbus.services.lambda_.names import LATEST, FunctionRef, is_version
-from nightbus.store.interface import Change, KeepBlob, Record, ReleaseBlob, RequireRecord, Store
+from nightbus.store.interface import Change, KeepBlob, Record, RecordReader, ReleaseBlob, RequireRecord, Store
 
 FUNCTION = "lambda/function"
 VERSION = "lambda/version"
@@ -23,6 +24,7 @@ POLICY = "lambda/policy"
 EVENT_INVOKE = "lambda/event-invoke-config"
 LAYER = "lambda/layer"
 LAYER_VERSION = "lambda/layer-version"
+OF_AN_INVOCATION = (FUNCTION, VERSION, ALIAS, POLICY, EVENT_INVOKE)
 OF_A_FUNCTION = (VERSION, ALIAS, POLICY, EVENT_INVOKE)
 
 
@@ -94,7 +96,13 @@ async def require_version(ctx: Context, ref: FunctionRef) -> tuple[Record, Versi
     return function, await version_of(ctx.store, ref, function, qualifier)
 
 
-async def version_of(store: Store, ref: FunctionRef, function: Record, version: str) -> Version:
+async def policy_statements(store: RecordReader, ref: FunctionRef) -> list[Statement]:
+    """Of the policy of the function, or of the version or alias that the reference names."""
+    record = await store.get(ref.scope, POLICY, qualified_key(ref.name, ref.qualifier))
+    return record.value["statements"] if record is not None else []
+
+
+async def version_of(store: RecordReader, ref: FunctionRef, function: Record, version: str) -> Version:
     if version == LATEST:
         latest: Version = function.value["latest"]
         return latest

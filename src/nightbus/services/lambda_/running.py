@@ -13,7 +13,7 @@ from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.errors import no_function, not_found, throttled
 from nightbus.services.lambda_.names import FunctionRef, function_arn, is_version
 from nightbus.services.lambda_.records import ALIAS, FUNCTION, Version, qualified_key, version_of
-from nightbus.store.interface import Record, Store
+from nightbus.store.interface import Record, RecordReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Runnable:
         return reserved
 
 
-async def find_runnable(store: Store, ref: FunctionRef) -> Runnable:
+async def find_runnable(store: RecordReader, ref: FunctionRef) -> Runnable:
     """An alias with weights is decided here. Raises AwsError when there is no such function."""
     function = await store.get(ref.scope, FUNCTION, ref.name)
     if function is None:
@@ -56,10 +56,11 @@ async def run(
     request_id: str,
     client_context: str = "",
     trace: str = "",
+    log_with_result: bool = False,
 ) -> InvokeResult:
     """Raises AwsError TooManyRequestsException when the function runs as often as it may."""
     ref = runnable.ref
-    spec = function_spec(platform.store, ref, runnable.version)
+    spec = function_spec(ref, runnable.version)
     try:
         with platform.running.one_more(ref.scope, ref.name, runnable.reserved):
             return await platform.functions.invoke(
@@ -69,12 +70,13 @@ async def run(
                 invoked_arn=ref.qualified_arn,
                 client_context=client_context,
                 trace=for_invocation(trace, request_id, platform.clock.now_ms()),
+                log_with_result=log_with_result,
             )
     except NoRoom:
         raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded") from None
 
 
-def function_spec(store: Store, ref: FunctionRef, version: Version) -> FunctionSpec:
+def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:
     config = version["config"]
     return FunctionSpec(
         scope=ref.scope,

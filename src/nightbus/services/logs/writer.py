@@ -10,37 +10,40 @@ from collections.abc import Sequence
 from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
-from nightbus.functions.interface import LogLine
-from nightbus.messaging.log_streams import appends, creation, required_stream
+from nightbus.functions.interface import LogPart
+from nightbus.messaging.log_streams import STREAM, appends, creation, required_stream
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, Store
+from nightbus.store.known_records import KnownRecords
 
 
 class LogWriter:
     """Implements `nightbus.functions.interface.LogSink`.
 
-    Whether the stream is there is asked of the store each time: a point read costs microseconds, and a cache here
-    would have to hear of every deletion.
+    Which streams are there is kept in memory: nearly every write is to one that was written to before.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._streams = KnownRecords(store, [STREAM])
         self._clock = clock
 
-    async def write(self, scope: Scope, group: str, stream: str, lines: Sequence[LogLine]) -> None:
-        """Append to the stream in one commit; group and stream appear by themselves."""
-        if lines:
-            await self._append(scope, group, stream, [(line.time, line.message) for line in lines])
+    async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
+        if part.lines:
+            await self._append(scope, part, also)
+        else:
+            await self._store.commit(*also)
 
     @retries_on_conflict
-    async def _append(self, scope: Scope, group: str, stream: str, events: Sequence[tuple[int, str]]) -> None:
+    async def _append(self, scope: Scope, part: LogPart, also: Sequence[Change]) -> None:
         """Where another writer was the first to create the stream, it is there the next time."""
-        now = self._clock.now_ms()
+        group, stream = part.group, part.stream
+        now, events = self._clock.now_ms(), [(line.time, line.message) for line in part.lines]
         new = await self._creation(scope, group, stream, now)
-        await self._store.commit(*new, *appends(scope, group, stream, events, now, _key))
+        await self._store.commit(*new, *appends(scope, group, stream, events, now, _key), *also)
 
     async def _creation(self, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
-        required = await required_stream(self._store, scope, group, stream)
+        required = await required_stream(self._streams, scope, group, stream)
         if required is not None:
             return [required]
         return await creation(self._store, scope, group, stream, now)
