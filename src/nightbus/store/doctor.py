@@ -14,12 +14,11 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
 from nightbus.store.backup import LINKS
 from nightbus.store.blobs import digest_path
 from nightbus.store.checkpoints import TOO_LARGE
 from nightbus.store.folder import FolderInUse, FolderLock
+from nightbus.store.forms import UnreadableRecord, newest, value_of
 from nightbus.store.schema import FILE_NAME, VERSION, is_ours, look_at
 from nightbus.store.vault import KEY_FILE
 
@@ -156,12 +155,14 @@ def _counters(patient: Patient) -> Iterator[Finding]:
 
 def _records(patient: Patient) -> Iterator[Finding]:
     count = 0
-    for kind, key, value in patient.connection.execute("SELECT kind, key, value FROM record"):
+    for kind, key, form, value in patient.connection.execute("SELECT kind, key, form, value FROM record"):
         count += 1
         try:
-            orjson.loads(value)
-        except orjson.JSONDecodeError:
-            yield Finding(WRONG, f"record {kind} {key} cannot be read", _FROM_BACKUP)
+            value_of(kind, key, form, value)
+        except UnreadableRecord as unreadable:
+            newer = form > newest(kind)
+            advice = "start it with the Nightbus that wrote it, or a newer one" if newer else _FROM_BACKUP
+            yield Finding(WRONG, f"record {unreadable}", advice)
     yield Finding(OK, f"{count} records")
 
 

@@ -295,12 +295,17 @@ class Store(Protocol):
         """All or nothing, durable on return. Raises Conflict and StaleLease; changes apply in the order given."""
         ...
 
-    async def get(self, scope: Scope, kind: str, key: str) -> Record | None: ...
+    async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
+        """Raises UnreadableRecord (`nightbus.store.forms`) for one of a newer form, or a damaged one."""
+        ...
 
     async def list(
         self, scope: Scope, kind: str, prefix: str = "", after: str = "", limit: int | None = None
     ) -> list[Record]:
-        """In the order of the keys' UTF-8 bytes; those after the key `after`, at most `limit`."""
+        """In the order of the keys' UTF-8 bytes; those after the key `after`, at most `limit`.
+
+        One that cannot be read is left out, with a line in the log.
+        """
         ...
 
     async def scopes(self, kind: str) -> builtins.list[Scope]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import sqlite3
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import orjson
-
 from nightbus.aws.calls import Scope
+from nightbus.store.forms import UnreadableRecord, value_of
 from nightbus.store.interface import Entry, Record
 from nightbus.store.names import look_up, scope_of, scope_text
+
+log = logging.getLogger("nightbus.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +33,30 @@ class Range:
 
 def get(connection: sqlite3.Connection, scope: Scope, kind: str, key: str) -> Record | None:
     row = connection.execute(
-        "SELECT value, revision FROM record WHERE kind = ? AND scope = ? AND key = ?",
+        "SELECT value, revision, form FROM record WHERE kind = ? AND scope = ? AND key = ?",
         (kind, scope_text(scope), key),
     ).fetchone()
-    return Record(key, orjson.loads(row[0]), row[1]) if row else None
+    return Record(key, value_of(kind, key, row[2], row[0]), row[1]) if row else None
 
 
 def records(
     connection: sqlite3.Connection, scope: Scope, kind: str, prefix: str, after: str, limit: int | None
 ) -> list[Record]:
+    """Those that can be read."""
     starts, values = _begins_with("key", prefix)
     beyond = ">" if after else ">="  # "" is a key too
     rows = connection.execute(
-        "SELECT key, value, revision FROM record"  # noqa: S608 - made of constants
+        "SELECT key, value, revision, form FROM record"  # noqa: S608 - made of constants
         f" WHERE kind = ? AND scope = ? AND key {beyond} ?{starts} ORDER BY key LIMIT ?",
         (kind, scope_text(scope), after, *values, -1 if limit is None else limit),
     )
-    return [Record(key, orjson.loads(value), revision) for key, value, revision in rows]
+    found = []
+    for key, data, revision, form in rows:
+        try:
+            found.append(Record(key, value_of(kind, key, form, data), revision))
+        except UnreadableRecord as unreadable:  # it stops none of the others; nightbus doctor tells of it
+            log.error("%s; it is left out", unreadable)
+    return found
 
 
 def scopes(connection: sqlite3.Connection, kind: str) -> list[Scope]:

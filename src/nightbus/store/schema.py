@@ -10,8 +10,9 @@ import re
 import sqlite3
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 FILE_NAME = "nightbus.db"
+_WITH_FORMS = 3  # the first version whose records have a form
 CLOCK = "clock"  # the counter that holds when something was last committed, UTC ms
 
 _TABLES = """
@@ -19,7 +20,8 @@ CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROW
 CREATE TABLE name (id INTEGER PRIMARY KEY, scope TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
                    UNIQUE (scope, kind, name));
 CREATE TABLE record (scope TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,
-                     value BLOB NOT NULL, PRIMARY KEY (kind, scope, key)) WITHOUT ROWID;
+                     value BLOB NOT NULL, form INTEGER NOT NULL DEFAULT 1,
+                     PRIMARY KEY (kind, scope, key)) WITHOUT ROWID;
 CREATE TABLE entry (log INTEGER NOT NULL, position INTEGER NOT NULL, time INTEGER NOT NULL, key TEXT NOT NULL,
                     data BLOB NOT NULL, PRIMARY KEY (log, position)) WITHOUT ROWID;
 CREATE INDEX entry_by_time ON entry (log, time, position);
@@ -32,7 +34,10 @@ INSERT INTO counter VALUES ('position', 0), ('item', 0);
 """
 
 # From each version to the next one.
-_STEPS = {1: "ALTER TABLE item ADD COLUMN grp TEXT NOT NULL DEFAULT '';"}
+_STEPS = {
+    1: "ALTER TABLE item ADD COLUMN grp TEXT NOT NULL DEFAULT '';",
+    2: "ALTER TABLE record ADD COLUMN form INTEGER NOT NULL DEFAULT 1;",
+}
 
 
 class NewerSchema(Exception):
@@ -57,6 +62,9 @@ def look_at(folder: Path) -> sqlite3.Connection:
     address = f"{(folder / FILE_NAME).absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(address, uri=True, isolation_level=None)
     connection.execute("PRAGMA busy_timeout = 10000")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if 0 < version < _WITH_FORMS:  # what reads the newest schema reads this one too
+        connection.execute("CREATE TEMP VIEW record AS SELECT *, 1 AS form FROM main.record")
     return connection
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import orjson
 
 from nightbus.store.blobs import BlobFolder
+from nightbus.store.forms import newest
 from nightbus.store.interface import (
     Acknowledge,
     Append,
@@ -305,8 +306,8 @@ class Writer:
         revision, data = self._expect(change), orjson.dumps(change.value)
         self._data += len(data)
         self._connection.execute(
-            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?)",
-            (scope_text(change.scope), change.kind, change.key, revision + 1, data),
+            "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?)",
+            (scope_text(change.scope), change.kind, change.key, revision + 1, data, newest(change.kind)),
         )
 
     def _expect(self, change: PutRecord | DeleteRecord | RequireRecord) -> int:

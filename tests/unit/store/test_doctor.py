@@ -12,6 +12,7 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, examine
 from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord
+from nightbus.store.schema import VERSION
 from nightbus.store.sqlite import SqliteStore
 
 HERE = Scope("111111111111", "eu-west-1")
@@ -45,7 +46,7 @@ def change(tmp_path: Path, statement: str) -> None:
 def test_a_sound_folder(blob: Path, tmp_path: Path) -> None:
     assert found(tmp_path, WRONG) == found(tmp_path, NOTE) == []
     texts = " ".join(finding.text for finding in found(tmp_path, OK))
-    for part in ("not in use", "schema 2", "database sound", "1 blobs", "1 records"):
+    for part in ("not in use", f"schema {VERSION}", "database sound", "1 blobs", "1 records"):
         assert part in texts
 
 
@@ -86,7 +87,7 @@ def test_blobs_damaged_missing_and_of_nobody(blob: Path, tmp_path: Path) -> None
         ("UPDATE counter SET value = 0 WHERE name = 'item'", "counter of items is behind"),
         ("UPDATE item SET queue = 99", "1 queued items belong to no name"),
         ("UPDATE entry SET log = 99 WHERE position = 5", "1 log entries belong to no name"),
-        ("UPDATE record SET value = x'7b'", "record k a cannot be read"),
+        ("UPDATE record SET value = x'7b'", "record k 'a' cannot be read"),
         ("DROP TABLE record", "does not have the tables"),
     ],
 )
