@@ -39,11 +39,12 @@ from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX
 from nightbus.services import SERVICES
-from nightbus.services.context import Platform
+from nightbus.services.context import Platform, Worker
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
 from nightbus.services.lambda_.rule_invocations import RuleInvocations
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.engine import Engine
+from nightbus.store.duties import on_duty
 from nightbus.store.interface import SYSTEM, PutRecord, Store
 from nightbus.store.known_records import KnownRecords
 from nightbus.store.sqlite import SqliteStore
@@ -153,12 +154,22 @@ class Node:
             self._spawn("measurement of the loop", self.holds.run())
         self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
         self._spawn("stack recovery", self._lasting("stack recovery", self.stacks.recover))
-        forgetting = self._lasting("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
-        self._spawn("forgetting deleted stacks", forgetting)
+        name = "forgetting deleted stacks"
+        forgetting = lambda _platform: self.stacks.forget_deleted_stacks()  # noqa: E731
+        self._spawn(name, self._lasting(name, self._as_duty(name, forgetting)))
         for package in SERVICES.values():
-            for worker in getattr(importlib.import_module(package), "WORKERS", ()):
+            services = importlib.import_module(package)
+            for worker in getattr(services, "WORKERS", ()):
                 name = f"{package} {worker.__name__}"
                 self._spawn(name, self._lasting(name, functools.partial(worker, self.platform)))
+            for worker in getattr(services, "DUTIES", ()):
+                name = f"{package} {worker.__name__}"
+                self._spawn(name, self._lasting(name, self._as_duty(name, worker)))
+
+    def _as_duty(self, name: str, worker: Worker) -> Callable[[], Awaitable[None]]:
+        """The work, done while no other node on the same store does it."""
+        work = functools.partial(worker, self.platform)
+        return lambda: on_duty(self.store, self.clock, name, work)
 
     async def _lasting(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Work that fails, since the disk is full say, begins again."""

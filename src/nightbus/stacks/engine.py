@@ -73,7 +73,7 @@ class Engine:
             await self.start(scope, stack.id, stack.call(scope))
 
     async def forget_deleted_stacks(self) -> None:
-        """A worker: every day, what is kept of stacks that were deleted 90 days ago goes."""
+        """A duty of one node: every day, what is kept of stacks that were deleted 90 days ago goes."""
         while True:
             for scope in await self._store.scopes(STACK):
                 for record in await self._store.list(scope, STACK):

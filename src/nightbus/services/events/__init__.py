@@ -85,11 +85,9 @@ HANDLERS: dict[str, Handler] = {
     "UntagResource": tags.untag_resource,
 }
 
+DUTIES: list[Worker] = [history.trim_history, archive_sizes.trim_archives, replaying.forget_replays]
 WORKERS: list[Worker] = [
-    history.trim_history,
-    archive_sizes.trim_archives,
     replaying.run_replays,
-    replaying.forget_replays,
     schedules.run_schedules,
     connection_authorizing.authorize_connections,
 ]

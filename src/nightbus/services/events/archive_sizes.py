@@ -59,7 +59,7 @@ async def _known(store: Store, scope: Scope, log: str) -> Size:
 
 
 async def trim_archives(platform: Platform) -> None:
-    """A worker: every ten minutes, drops what was kept long enough, and what is left of deleted archives."""
+    """A duty of one node: every ten minutes, drops what was kept long enough, and what is left of deleted archives."""
     while True:
         for scope in await platform.store.log_scopes():
             with one_of_many("trimming the archives of", scope):

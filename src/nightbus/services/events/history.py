@@ -17,7 +17,7 @@ _EVERY_SECONDS = 300.0
 
 
 async def trim_history(platform: Platform) -> None:
-    """A worker: drops what is too old or too much, every five minutes."""
+    """A duty of one node: drops what is too old or too much, every five minutes."""
     while True:
         await platform.clock.sleep(_EVERY_SECONDS)
         await trim(platform.store, platform.retention, platform.clock.now_ms())

@@ -145,7 +145,7 @@ def _audience(replay: dict[str, Any]) -> Audience | None:
 
 
 async def forget_replays(platform: Platform) -> None:
-    """A worker: what ended 90 days ago is shown no longer, as on AWS."""
+    """A duty of one node: what ended 90 days ago is shown no longer, as on AWS."""
     while True:
         before = platform.clock.now_ms() - _KEPT_MS
         for scope in await platform.store.scopes(REPLAY):

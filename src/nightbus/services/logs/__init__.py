@@ -26,4 +26,4 @@ HANDLERS: dict[str, Handler] = {
     "UntagResource": tags.untag_resource,
 }
 
-WORKERS: list[Worker] = [retention.trim_expired_events]
+DUTIES: list[Worker] = [retention.trim_expired_events]

@@ -68,7 +68,7 @@ def kept_since(group: Record, now: int) -> int | None:
 
 
 async def trim_expired_events(platform: Platform) -> None:
-    """A worker: readers do not see expired events anyway, so once an hour is often enough."""
+    """A duty of one node: readers do not see expired events anyway, so once an hour is often enough."""
     while True:
         now = platform.clock.now_ms()
         for scope in await platform.store.scopes(GROUP):

@@ -124,4 +124,4 @@ HANDLERS: dict[str, Handler] = {
     ),
 }
 
-WORKERS: list[Worker] = [buckets.reopen_buckets]
+DUTIES: list[Worker] = [buckets.reopen_buckets]

@@ -43,4 +43,5 @@ HANDLERS: dict[str, Handler] = {
     "ListMessageMoveTasks": moves.list_message_move_tasks,
 }
 
-WORKERS: list[Worker] = [retention.drop_expired, moves.carry_on]
+DUTIES: list[Worker] = [retention.drop_expired, moves.carry_on]
+WORKERS: list[Worker] = [retention.forget_expired]

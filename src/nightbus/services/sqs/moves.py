@@ -151,7 +151,7 @@ def _shown(record: Record) -> dict[str, Any]:
 
 
 async def carry_on(platform: Platform) -> None:
-    """A worker: every task that is not over gets a share of the time, and rests as its rate asks for."""
+    """A duty of one node: every task that is not over gets a share of the time, and rests as its rate asks for."""
     rested_at: dict[str, float] = {}
     while True:
         pause = _LOOK_AGAIN_SECONDS

@@ -13,12 +13,10 @@ _LONGEST_MS = 1_209_600 * 1000
 
 
 async def drop_expired(platform: Platform) -> None:
-    """A worker. A receive passes over what has expired since the last time."""
+    """A duty of one node. A receive passes over what has expired since the last time."""
     while True:
         await platform.clock.sleep(_EVERY_SECONDS)
         now = platform.clock.now_ms()
-        platform.queues.forget_before(now - _LONGEST_MS)
-        platform.topics.forget(now)
         for scope in await platform.store.scopes(KIND):
             changes: list[Change] = []
             for record in await platform.store.list(scope, KIND):
@@ -28,3 +26,12 @@ async def drop_expired(platform: Platform) -> None:
                     if queue.fifo:
                         changes.append(TrimLog(scope, log_of(queue.queue), now - WINDOW_MS))
             await platform.store.commit(*changes)
+
+
+async def forget_expired(platform: Platform) -> None:
+    """A worker of each node: what it remembers of messages that are gone."""
+    while True:
+        await platform.clock.sleep(_EVERY_SECONDS)
+        now = platform.clock.now_ms()
+        platform.queues.forget_before(now - _LONGEST_MS)
+        platform.topics.forget(now)

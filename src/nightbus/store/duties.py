@@ -1,0 +1,70 @@
+"""Lets one node of several do what only one should do at a time; another one goes on when that node dies.
+
+A duty is an item of a queue of its own. Whoever has leased the item does the work and renews the lease meanwhile; a
+node that dies renews nothing, and the item is offered to the next one. A node that was merely slow learns by its next
+renewal that it has lost the lease, and stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from nightbus.clock import Clock
+from nightbus.store.interface import SYSTEM, Conflict, Enqueue, Item, PutRecord, Store
+
+KIND = "node/duty"
+LEASE_SECONDS = 60.0
+_RENEWAL_SECONDS = LEASE_SECONDS / 3
+_WAIT_SECONDS = 3600.0
+
+
+async def on_duty(store: Store, clock: Clock, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do `work` for as long as this node has the duty `name`, which it waits for; return when the work ends.
+
+    Raises what the work raises. However this ends, the duty is free again.
+    """
+    await _make_known(store, name)
+    while True:
+        for item in await store.lease(SYSTEM, _queue(name), 1, int(LEASE_SECONDS * 1000), _WAIT_SECONDS):
+            if await _work_while_leased(store, clock, item, work):
+                return
+
+
+async def _make_known(store: Store, name: str) -> None:
+    if await store.get(SYSTEM, KIND, name) is None:
+        with contextlib.suppress(Conflict):  # another node was faster
+            await store.commit(PutRecord(SYSTEM, KIND, name, {}, 0), Enqueue(SYSTEM, _queue(name), b"", 0))
+
+
+def _queue(name: str) -> str:
+    return f"duty/{name}"
+
+
+async def _work_while_leased(
+    store: Store, clock: Clock, item: Item, work: Callable[[], Awaitable[None]]
+) -> bool:
+    """Whether the work came to its end; False where the lease was lost before."""
+    working = asyncio.ensure_future(work())
+    renewing = asyncio.ensure_future(_renew(store, clock, item))
+    try:
+        await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+            return True
+        return False
+    finally:
+        for task in (working, renewing):
+            task.cancel()
+        await asyncio.gather(working, renewing, return_exceptions=True)
+        await store.change_lease(*item.queue, item.id, clock.now_ms(), item.token)
+
+
+async def _renew(store: Store, clock: Clock, item: Item) -> None:
+    """Returns when the lease is somebody else's."""
+    while True:
+        await clock.sleep(_RENEWAL_SECONDS)
+        ends = clock.now_ms() + int(LEASE_SECONDS * 1000)
+        if not await store.change_lease(*item.queue, item.id, ends, item.token):
+            return
