@@ -13,10 +13,10 @@ from nightbus.bus.index import RuleIndex
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.transform import CHOICES
 from nightbus.delivery.archives import BusArchives
-from nightbus.delivery.history import PlacedHead
-from nightbus.delivery.interface import Audience, OpenPlain, Place
+from nightbus.delivery.history import TargetNote
+from nightbus.delivery.interface import Audience, DeliverInline, OpenAppender
 from nightbus.delivery.rules import Rule, history_log, rule_arn
-from nightbus.delivery.targets import open_plain_of, place_of
+from nightbus.delivery.targets import inline_delivery_of, open_appender_of
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -25,17 +25,17 @@ log = logging.getLogger("nightbus.delivery")
 class RuleTarget:
     """One target of one rule. `whole`: the target gets the event as it is.
 
-    `open_plain` and `place` put the event into a target of this store, in the event's own commit: `open_plain` without
-    waiting, for whole events only. None where the target is elsewhere.
+    `open_appender` and `deliver_inline` put the event into a target of this store, in the event's own commit:
+    `open_appender` without waiting, for whole events only. None where the target is elsewhere.
     """
 
     rule: str
     rule_arn: str
     value: dict[str, Any]
     whole: bool
-    open_plain: OpenPlain | None
-    place: Place | None
-    placed: PlacedHead
+    open_appender: OpenAppender | None
+    deliver_inline: DeliverInline | None
+    note: TargetNote
     is_bus: bool
 
 
@@ -116,8 +116,8 @@ def _rule_target(rule: str, arn: str, value: dict[str, Any]) -> RuleTarget:
         arn,
         value,
         whole,
-        open_plain_of(value["Arn"]) if whole else None,
-        place_of(value["Arn"]),
-        PlacedHead(rule, value),
+        open_appender_of(value["Arn"]) if whole else None,
+        inline_delivery_of(value["Arn"]),
+        TargetNote(rule, value),
         ":event-bus/" in value["Arn"],
     )

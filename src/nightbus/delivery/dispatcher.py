@@ -44,8 +44,8 @@ from nightbus.delivery.work import (
     outcome_entry,
 )
 from nightbus.messaging.queue import SEND
+from nightbus.messaging.queue_writes import Incoming, QueueWrites
 from nightbus.messaging.queues import Queues
-from nightbus.messaging.sending import Incoming, Sending
 from nightbus.store.interface import Append, Change, Item, Store
 
 log = logging.getLogger("nightbus.delivery")
@@ -138,23 +138,23 @@ class Dispatcher:
         """What an attempt came to, and what follows from it, in one commit."""
         now = self._clock.now_ms()
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
-        sending, buried = Sending(), None
+        writes, buried = self._queues.writes(), None
         if decision.again_ms is not None:
-            sending.changes.append(item.give_back(decision.again_ms, encode(next_try(delivery))))
+            writes.changes.append(item.give_back(decision.again_ms, encode(next_try(delivery))))
         else:
-            sending.changes.append(item.acknowledge())
+            writes.changes.append(item.acknowledge())
         if isinstance(outcome, Failed):
             _tell(delivery, outcome, decision.again_ms)
             if decision.again_ms is None:
-                buried = await self._bury(sending, delivery, outcome, now)
+                buried = await self._bury(writes, delivery, outcome, now)
         elif ":function:" in delivery.target["Arn"]:
-            sending.changes.append(invoked_later(delivery, outcome, now))
+            writes.changes.append(invoked_later(delivery, outcome, now))
         written = outcome_entry(delivery, outcome, now, decision.again_ms, began, buried)
         log_of_bus = outcome_log(delivery.bus)
-        sending.changes.append(Append(delivery.scope, log_of_bus, now, written, delivery.event_id))
+        writes.changes.append(Append(delivery.scope, log_of_bus, now, written, delivery.event_id))
         if delivery.invocation_id:
-            sending.changes += await self._records(delivery, decision, began, now, bool(buried))
-        await self._queues.commit(sending)
+            writes.changes += await self._records(delivery, decision, began, now, bool(buried))
+        await writes.commit()
 
     async def _records(
         self, delivery: Delivery, decision: Decision, began: int, now: int, buried: bool
@@ -167,7 +167,9 @@ class Dispatcher:
         told.attempted(delivery, decision.outcome, began, now, last=last, buried=buried)
         return await told.changes(self._store, now)
 
-    async def _bury(self, sending: Sending, delivery: Delivery, failure: Failed, now: int) -> Buried | None:
+    async def _bury(
+        self, writes: QueueWrites, delivery: Delivery, failure: Failed, now: int
+    ) -> Buried | None:
         """The event itself into the target's dead-letter queue, with what ends the delivery. None where it is lost."""
         arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not arn:
@@ -187,7 +189,7 @@ class Dispatcher:
             deduplication=delivery.event_id if queue.fifo else "",
             trace=delivery.trace,
         )
-        accepted = await self._queues.add(sending, queue, letter, delivery.scope.account, now)
+        accepted = await self._queues.add(writes, queue, letter, delivery.scope.account, now)
         return Buried(str(arn), accepted.message_id)
 
     async def _attempt(self, target: Target | None, delivery: Delivery) -> Outcome | Postponed:

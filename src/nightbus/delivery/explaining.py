@@ -16,7 +16,7 @@ from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain, reason_told
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import matches, parse_pattern
-from nightbus.delivery.history import Found, Placed, find_event
+from nightbus.delivery.history import DeliveryNote, Found, find_event
 from nightbus.delivery.rules import RULE, Rule, history_log, outcome_log, rule_arn, rules_of
 from nightbus.store.interface import Store
 
@@ -144,7 +144,7 @@ def matching_rules(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[Rul
                 yield rule
 
 
-def _placed(time: int, placed: Placed) -> dict[str, Any]:
+def _placed(time: int, placed: DeliveryNote) -> dict[str, Any]:
     """What the event's own commit delivered, as an outcome."""
     return {
         "rule": placed.rule,

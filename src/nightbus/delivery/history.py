@@ -23,7 +23,7 @@ from nightbus.store.interface import Append, Store
 _MOST_OF_A_MOMENT = 100_000  # commits of one millisecond
 
 
-class Placed(NamedTuple):
+class DeliveryNote(NamedTuple):
     """`name` is what the target calls the event, None where a delivery was queued; `made` as `made_by` says."""
 
     rule: str
@@ -33,7 +33,7 @@ class Placed(NamedTuple):
     made: str = ""
 
 
-class PlacedHead:
+class TargetNote:
     """What is the same of a target for every event that it gets, written once; `queued` is the whole of it."""
 
     def __init__(self, rule: str, target: Mapping[str, Any]) -> None:
@@ -63,7 +63,7 @@ class HistoryWriter:
         self._lines: dict[tuple[Scope, str], list[bytes]] = {}
 
     def lines(self, scope: Scope, log: str) -> list[bytes]:
-        """To be given two lines for each event: its text, and `placed_line` of what was placed of it."""
+        """To be given two lines for each event: its text, and `note_line` of what was placed of it."""
         lines = self._lines.get((scope, log))
         if lines is None:
             lines = self._lines[scope, log] = []
@@ -73,16 +73,16 @@ class HistoryWriter:
         return [Append(scope, log, time, b"\n".join(lines)) for (scope, log), lines in self._lines.items()]
 
 
-def placed_line(placed: Sequence[bytes]) -> bytes:
+def note_line(placed: Sequence[bytes]) -> bytes:
     return b"[%b]" % b",".join(placed) if placed else b""
 
 
-def placed_in(line: bytes) -> list[Placed]:
-    return [Placed(*one) for one in orjson.loads(line or b"[]")]
+def notes_in(line: bytes) -> list[DeliveryNote]:
+    return [DeliveryNote(*one) for one in orjson.loads(line or b"[]")]
 
 
 def events_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Each event's envelope, and its line for `placed_in`."""
+    """Each event's envelope, and its line for `notes_in`."""
     lines = iter(data.split(b"\n"))
     return zip_longest(lines, lines, fillvalue=b"")
 
@@ -94,7 +94,7 @@ class Found:
     bus: str
     time: int
     text: bytes
-    placed: list[Placed]
+    placed: list[DeliveryNote]
 
 
 async def find_event(
@@ -113,5 +113,5 @@ async def find_event(
         if beginning in entry.data:
             for text, placed in events_in(entry.data):
                 if text.startswith(beginning):
-                    return Found(bus, entry.time, text, placed_in(placed))
+                    return Found(bus, entry.time, text, notes_in(placed))
     return None

@@ -10,8 +10,8 @@ from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.forwarding.interface import Forwarder
+from nightbus.messaging.queue_writes import QueueAppender, QueueWrites
 from nightbus.messaging.queues import Queues
-from nightbus.messaging.sending import PlainSending, Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Change, Enqueue, Store
 
@@ -66,12 +66,6 @@ class Batch(NamedTuple):
     publisher: str = ""  # the ARN of who put them
 
 
-class Forward(Protocol):
-    async def __call__(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
-        """Match the event on another bus, as part of the same commit; False where that bus does not take it."""
-        ...
-
-
 class FunctionQueue(Protocol):
     async def enqueue(
         self, arn: str, caller: Caller, request_id: str, payload: bytes, time: int, trace: str, *, whole: bool
@@ -84,19 +78,18 @@ class FunctionQueue(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Placing:
-    """What a target in the same store may add to the event's own commit.
-
-    `forward` is None for an event that came from another bus: it goes no further, as on AWS.
-    """
+class OpenCommit(Protocol):
+    """The commit of an event, to which a target in the same store adds what it gets: to `writes`."""
 
     store: Store
     queues: Queues
     topics: Topics
     functions: FunctionQueue
-    sending: Sending
-    forward: Forward | None
+    writes: QueueWrites
+
+    async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
+        """Accept the event on another bus too; False where that bus does not take it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +151,10 @@ class Invoker(Protocol):
         ...
 
 
-Place = Callable[[Matched, Placing], Awaitable[str | None]]
+DeliverInline = Callable[[Matched, OpenCommit], Awaitable[str | None]]
+"""What the target calls the event, which it gets within the commit; None where it cannot be delivered so."""
 # scope, target, the rule's ARN, time in UTC ms
-OpenPlain = Callable[[Scope, dict[str, Any], str, int, Placing], PlainSending | None]
+OpenAppender = Callable[[Scope, dict[str, Any], str, int, OpenCommit], QueueAppender | None]
 
 
 class Overloaded(Exception):

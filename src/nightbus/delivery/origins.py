@@ -22,7 +22,7 @@ from nightbus.delivery.causes import (
     runs_noted,
     sender_of,
 )
-from nightbus.delivery.history import events_in, placed_in
+from nightbus.delivery.history import events_in, notes_in
 from nightbus.delivery.invocations import LoggedBy, invocation_of
 from nightbus.delivery.rules import history_log, outcome_log, rule_arn
 from nightbus.delivery.runs import run_of
@@ -131,7 +131,7 @@ async def _that_made(store: Store, name: str, time: int) -> Origin | None:
     async for scope, log in _logs(store, history_log("")):
         for entry in await store.read(scope, log, since=time, until=time + 1, limit=_MOST_OUTCOMES):
             for text, line in events_in(entry.data) if quoted in entry.data else ():
-                for placed in placed_in(line) if quoted in line else ():
+                for placed in notes_in(line) if quoted in line else ():
                     if placed.name == name:
                         bus = log.removeprefix(history_log(""))
                         return Origin(scope, bus, id_of(text), entry.time, placed.rule)

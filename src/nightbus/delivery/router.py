@@ -1,7 +1,7 @@
 """Puts events on their buses: an event, its history and what its targets get become one commit.
 
 Targets in the same store (queues, log groups, other buses) get theirs in that very commit; for the others a delivery is
-queued. Which rules match, and what their targets get, is `nightbus.delivery.put_plan`.
+queued. Which rules match, and what their targets get, is `nightbus.delivery.event_commit`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
+from nightbus.delivery.event_commit import EventCommit
 from nightbus.delivery.explaining import explain_event
-from nightbus.delivery.interface import Batch, FunctionQueue, Overloaded, Placing
-from nightbus.delivery.put_plan import PutPlan
+from nightbus.delivery.interface import Batch, FunctionQueue, Overloaded
 from nightbus.delivery.rule_cache import RuleCache
 from nightbus.messaging.queues import Queues
-from nightbus.messaging.sending import Sending
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, RequireRecord, Store
 
@@ -61,19 +60,17 @@ class Router:
         count = sum(len(batch.events) for batch in batches)
         if not self._backlog.admit(count):
             raise Overloaded
-        sending = Sending()
-        places = (self._store, self._queues, self._topics, self._functions, sending)
-        plan = PutPlan(self.buses, self._rules, Placing(*places, None))
-        placing = Placing(*places, plan.forward)
+        commit = EventCommit(
+            self._store, self._queues, self._topics, self._functions, self.buses, self._rules
+        )
         try:
             try:
                 for batch in batches:
-                    await plan.add(batch, placing)
-                await plan.finish(self._store)
+                    await commit.accept(batch)
             except BaseException:
-                sending.settle(False)
+                commit.give_up()
                 raise
-            await self._queues.commit(sending, *also)
+            await commit.write(*also)
         finally:
             self._backlog.admitted(count)
 

@@ -14,7 +14,7 @@ from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import render_input
 from nightbus.delivery.causes import Publication, Sent
 from nightbus.delivery.explaining import find_accepted, outcomes_of
-from nightbus.delivery.history import Found, Placed, find_event, made_by
+from nightbus.delivery.history import DeliveryNote, Found, find_event, made_by
 from nightbus.delivery.invocations import Done, LoggedBy, invocations_of
 from nightbus.delivery.origins import causes_of
 from nightbus.delivery.rules import RULE, Rule, rule_arn, rule_key
@@ -69,7 +69,7 @@ class _Tree:
         scope: Scope,
         found: Found,
         event: dict[str, Any],
-        placed: Placed,
+        placed: DeliveryNote,
         attempts: list[dict[str, Any]],
         depth: int,
     ) -> dict[str, Any]:
@@ -146,14 +146,14 @@ class _Tree:
 
 async def _asked(
     store: Store, scope: Scope, found: Found, event_id: str
-) -> list[tuple[Placed, list[dict[str, Any]]]]:
+) -> list[tuple[DeliveryNote, list[dict[str, Any]]]]:
     """Each target that the event was for, by the rules as they were then, with what became of it, in order."""
-    asked: dict[tuple[str, str, str], tuple[Placed, list[dict[str, Any]]]] = {}
+    asked: dict[tuple[str, str, str], tuple[DeliveryNote, list[dict[str, Any]]]] = {}
     for placed in found.placed:
         asked[placed[:3]] = (placed, [])
     for one in await outcomes_of(store, scope, found, event_id):
         key = (one["rule"], one["target"], one["arn"])
-        asked.setdefault(key, (Placed(*key, None), []))[1].append(one)
+        asked.setdefault(key, (DeliveryNote(*key, None), []))[1].append(one)
     return [asked[key] for key in sorted(asked)]
 
 
@@ -162,7 +162,7 @@ async def _input(
     scope: Scope,
     found: Found,
     event: dict[str, Any],
-    placed: Placed,
+    placed: DeliveryNote,
     attempts: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """`input` is what the target got, None where that is the event itself, or where it is not known (`why`)."""

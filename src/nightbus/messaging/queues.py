@@ -1,4 +1,4 @@
-"""Plans what sending to a queue changes in the store, and hands out the messages of queues."""
+"""Plans what a message to a queue changes in the store, and hands out the messages of queues."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from nightbus.clock import Clock
 from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_place
+from nightbus.messaging.queue_writes import Accepted, Incoming, QueueAppender, QueueWrites, SequenceNumbers
 from nightbus.messaging.receives import ReceiveAttempts, Received, Seen
-from nightbus.messaging.sending import Accepted, Incoming, Numbered, PlainSending, Sending
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Store
 from nightbus.store.record_cache import RecordCache
 
-_SEQUENCE_STEP = 1 << 22
 _MOST_KNOWN = 10_000
 
 
@@ -32,8 +31,7 @@ class Queues:
         self._windows = Windows(store)
         self._seen: dict[int, Seen] = {}
         self._attempts = ReceiveAttempts()
-        self._sequence = 0
-        self._given = 0
+        self._numbers = SequenceNumbers()
 
     async def find(self, scope: Scope, name: str) -> Queue | None:
         return await self._queues.find((scope, name))
@@ -51,14 +49,18 @@ class Queues:
         record = await self._store.get(place[0], KIND, place[1])
         return None if record is None else Queue.of(place[0], record)
 
-    def opened(self, sending: Sending, queue: Queue, sender: str, now: int) -> PlainSending:
+    def writes(self, *changes: Change) -> QueueWrites:
+        """For one commit, which begins with `changes`."""
+        return QueueWrites(self._store, self._clock, self._numbers, changes)
+
+    def appender(self, writes: QueueWrites, queue: Queue, sender: str, now: int) -> QueueAppender:
         """For several bodies with nothing else, into a standard queue."""
         data: list[bytes] = []
-        sending.changes.append(EnqueueMany(queue.scope, queue.queue, data, now + queue.delay_ms))
-        return PlainSending(queue, data, PlainMessages(now, sender))
+        writes.changes.append(EnqueueMany(queue.scope, queue.queue, data, now + queue.delay_ms))
+        return QueueAppender(queue, data, PlainMessages(now, sender))
 
     async def add(
-        self, sending: Sending, queue: Queue, incoming: Incoming, sender: str, now: int
+        self, writes: QueueWrites, queue: Queue, incoming: Incoming, sender: str, now: int
     ) -> Accepted:
         """Send one message; a duplicate changes nothing and is answered as the first was."""
         message = Message(
@@ -72,19 +74,19 @@ class Queues:
         )
         delay = queue.delay_ms if incoming.delay_ms is None else incoming.delay_ms
         if not queue.fifo:
-            sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay))
+            writes.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay))
             return Accepted(message.id, "")
         key = incoming.deduplication or content_key(incoming.body)
         message = replace(message, deduplication=key)
         if queue.by_group:
             key = f"{message.group}|{key}"
         window = await self._window(queue, now)
-        found = await self.reserve(sending, window, key, message.id, now)
+        found = await writes.reserve(window, key, message.id, now)
         if isinstance(found, Accepted):
             return found
         message = replace(message, sequence=found)
-        sending.numbered.append(Numbered(len(sending.changes), message, window, key))
-        sending.changes.append(Enqueue(queue.scope, queue.queue, encode(message), now + delay, message.group))
+        enqueue = Enqueue(queue.scope, queue.queue, encode(message), now + delay, message.group)
+        writes.add_numbered(message, window, key, enqueue)
         return Accepted(message.id, message.sequence)
 
     async def ready(self, arn: str, now: int) -> None:
@@ -93,56 +95,8 @@ class Queues:
         if queue is not None and queue.fifo:
             await self._window(queue, now)
 
-    async def reserve(
-        self, sending: Sending, window: Deduplication, key: str, message_id: str, now: int
-    ) -> str | Accepted:
-        """The sequence number of a message that is the first with its key, or how the first was answered."""
-        if any(window is other and key == reserved for other, reserved in sending.reserved):
-            earlier = window.newest(key)
-            return Accepted(earlier.message_id, earlier.sequence)
-        found = await window.find(key, now)
-        if found is not None:
-            return Accepted(found.message_id, found.sequence)
-        if not sending.taken:
-            sending.first = self._given
-        sending.taken += 1
-        sequence = self._next_sequence(now)
-        sending.changes.append(window.reserve(key, message_id, sequence, now))
-        sending.reserved.append((window, key))
-        return sequence
-
     async def _window(self, queue: Queue, now: int) -> Deduplication:
         return await self._windows.of(queue.scope, queue.queue, now)
-
-    def _next_sequence(self, now: int) -> str:
-        """Twenty digits that grow, as AWS's do; the time in them lets them grow over a restart as well."""
-        self._given += 1
-        self._sequence = max(self._sequence + 1, now * _SEQUENCE_STEP)
-        return f"{self._sequence:020d}"
-
-    def _number(self, sending: Sending) -> None:
-        """Number anew where others got numbers since: they may be committed already, and a FIFO queue's numbers grow
-        in the order of its messages. Nothing waits from here to the store's queue of commits."""
-        if self._given - sending.first == sending.taken:
-            return
-        now = self._clock.now_ms()
-        for place, (at, message, window, key) in enumerate(sending.numbered):
-            message = replace(message, sequence=self._next_sequence(now))
-            sending.numbered[place] = Numbered(at, message, window, key)
-            enqueue = sending.changes[at]
-            assert isinstance(enqueue, Enqueue)
-            sending.changes[at - 1] = window.number(key, message.sequence)
-            sending.changes[at] = enqueue._replace(data=encode(message))
-
-    async def commit(self, sending: Sending, *further: Change) -> None:
-        if sending.numbered:
-            self._number(sending)
-        committed = False
-        try:
-            await self._store.commit(*sending.changes, *further)
-            committed = True
-        finally:
-            sending.settle(committed)
 
     async def receive(
         self, queue: Queue, limit: int, visibility_ms: int, wait: float, attempt_id: str | None = None

@@ -22,8 +22,8 @@ from nightbus.messaging.notification import (
     signed_text,
 )
 from nightbus.messaging.queue import SEND
+from nightbus.messaging.queue_writes import Accepted, Incoming, QueueWrites
 from nightbus.messaging.queues import Queues
-from nightbus.messaging.sending import Accepted, Incoming, Sending
 from nightbus.messaging.signing import Signer
 from nightbus.messaging.topic import (
     SUBSCRIPTION,
@@ -78,7 +78,7 @@ class Topics:
 
     async def add(
         self,
-        sending: Sending,
+        writes: QueueWrites,
         topic: Topic,
         notification: Notification,
         signature: Signature | None = None,
@@ -86,14 +86,14 @@ class Topics:
         """Publish one; a duplicate changes nothing and is answered as the first was."""
         signature = await self.prepare(topic, notification) if signature is None else signature
         if topic.fifo:
-            found = await self._reserve(sending, topic, notification)
+            found = await self._reserve(writes, topic, notification)
             if isinstance(found, Accepted):
                 return found
             notification = found
         written = 0
         for subscription in topic.subscriptions:
             if subscription.confirmed and subscription.wants(notification):
-                await self._add_for(sending, topic, subscription, notification, signature)
+                await self._add_for(writes, topic, subscription, notification, signature)
                 written += len(notification.body_for(subscription.protocol))
                 if (
                     written > LONG_TEXT and not topic.fifo
@@ -123,13 +123,13 @@ class Topics:
         return await self.signer.sign(text, topic.signature_version)
 
     async def _reserve(
-        self, sending: Sending, topic: Topic, notification: Notification
+        self, writes: QueueWrites, topic: Topic, notification: Notification
     ) -> Notification | Accepted:
         window = await self._window(topic, notification.time)
         key = notification.deduplication
         if topic.by_group:
             key = f"{notification.group}|{key}"
-        sequence = await self._queues.reserve(sending, window, key, notification.id, notification.time)
+        sequence = await writes.reserve(window, key, notification.id, notification.time)
         return sequence if isinstance(sequence, Accepted) else replace(notification, sequence=sequence)
 
     async def _window(self, topic: Topic, now: int) -> Deduplication:
@@ -137,14 +137,14 @@ class Topics:
 
     async def _add_for(
         self,
-        sending: Sending,
+        writes: QueueWrites,
         topic: Topic,
         subscription: Subscription,
         notification: Notification,
         signature: Signature,
     ) -> None:
         if subscription.protocol == "sqs" and await self.add_to_queue(
-            sending, subscription, notification, signature
+            writes, subscription, notification, signature
         ):
             return
         delivery = {
@@ -153,11 +153,11 @@ class Topics:
             "notification": notification.encoded(),
             "attempt": 1,
         }
-        sending.changes.append(Enqueue(SYSTEM, DELIVERIES, orjson.dumps(delivery), notification.time))
+        writes.changes.append(Enqueue(SYSTEM, DELIVERIES, orjson.dumps(delivery), notification.time))
 
     async def add_to_queue(
         self,
-        sending: Sending,
+        writes: QueueWrites,
         subscription: Subscription,
         notification: Notification,
         signature: Signature = UNSIGNED,
@@ -183,7 +183,7 @@ class Topics:
             deduplication=notification.deduplication if queue.fifo else "",
             trace=notification.trace,
         )
-        await self._queues.add(sending, queue, incoming, notification.sender, notification.time)
+        await self._queues.add(writes, queue, incoming, notification.sender, notification.time)
         return True
 
 

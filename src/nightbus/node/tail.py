@@ -16,7 +16,7 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import Pattern, matches
-from nightbus.delivery.history import events_in, placed_in
+from nightbus.delivery.history import events_in, notes_in
 from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.services.context import Platform
 from nightbus.store.interface import Entry
@@ -101,7 +101,7 @@ async def _lines(
             del shown[next(iter(shown))]
         rules = await platform.router.matching(wanted.scope, bus, text)
         yield {"event": event, "bus": bus, "time": entry.time, "rules": rules}
-        for rule, target, arn, name, _ in placed_in(placed):
+        for rule, target, arn, name, _ in notes_in(placed):
             if name is None:
                 continue  # the attempt itself will be told
             done = {"rule": rule, "target": target, "arn": arn, "attempt": 1, "time": entry.time}

@@ -17,9 +17,9 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_hex
 from nightbus.clock import VirtualClock
 from nightbus.messaging.queue import KIND, Queue
+from nightbus.messaging.queue_writes import Accepted, Incoming
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.receives import Received
-from nightbus.messaging.sending import Accepted, Incoming, Sending
 from nightbus.store.interface import Conflict, PutRecord
 from nightbus.store.sqlite import SqliteStore
 
@@ -55,10 +55,10 @@ class Rig:
         return found
 
     async def send(self, queue: Queue, body: str, group: str = "g", key: str = "") -> Accepted:
-        sending = Sending()
+        writes = self.queues.writes()
         incoming = Incoming(body, {}, group=group, deduplication=key)
-        accepted = await self.queues.add(sending, queue, incoming, "sender", self.clock.now_ms())
-        await self.queues.commit(sending)
+        accepted = await self.queues.add(writes, queue, incoming, "sender", self.clock.now_ms())
+        await writes.commit()
         return accepted
 
     async def receive(self, queue: Queue, limit: int = 10, wait: float = 0) -> list[Received]:
@@ -83,13 +83,13 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 async def test_numbers_grow_in_the_order_of_the_commits_whoever_was_planned_first(rig: Rig) -> None:
     """A put of events waits for many things between its first message and its commit."""
     queue, now = await rig.make(), rig.clock.now_ms()
-    slow = Sending()
+    slow = rig.queues.writes()
     first = await rig.queues.add(slow, queue, Incoming("planned first", {}, "g", "a"), "sender", now)
     again = await rig.queues.add(slow, queue, Incoming("planned first", {}, "g", "a"), "sender", now)
     waiting = asyncio.create_task(rig.send(queue, "planned first", key="a"))
     await asyncio.sleep(0)
     quick = await rig.send(queue, "committed first", key="b")
-    await rig.queues.commit(slow)
+    await slow.commit()
     found = await rig.receive(queue)
     assert [one.message.body for one in found] == ["committed first", "planned first"]
     numbers = [one.message.sequence for one in found]
@@ -121,12 +121,12 @@ async def test_an_id_is_remembered_for_five_minutes_and_no_longer(rig: Rig, rest
 
 async def test_what_failed_to_commit_was_not_sent(rig: Rig) -> None:
     queue = await rig.make()
-    sending = Sending()
-    await rig.queues.add(sending, queue, Incoming("lost", {}, "g", "k"), "sender", rig.clock.now_ms())
+    writes = rig.queues.writes()
+    await rig.queues.add(writes, queue, Incoming("lost", {}, "g", "k"), "sender", rig.clock.now_ms())
     waiting = asyncio.ensure_future(rig.send(queue, "kept", key="k"))
     await asyncio.sleep(0)
     with pytest.raises(Conflict):
-        await rig.queues.commit(sending, PutRecord(HERE, KIND, "q.fifo", {}, expect=99))
+        await writes.commit(PutRecord(HERE, KIND, "q.fifo", {}, expect=99))
     await waiting
     assert await rig.bodies(queue) == ["kept"]
 

@@ -1,8 +1,8 @@
 """The targets that rules may have, one module per type, by what their ARN begins with after the account.
 
-`deliver` carries a delivery there. A target that lives in the node's own store also has `place`, which does it within
-the event's commit; where `place` cannot, `deliver` follows. `open_plain` is the short way for all
-events of one commit in the commonest case.
+`deliver` carries a queued delivery there. A target that lives in the node's own store also has `deliver_inline`, which
+delivers within the event's commit; where that cannot be, a delivery is queued. `open_appender` is the short way for
+all events of one commit in the commonest case.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from typing import TypeVar
 
 from nightbus.aws.arn import Arn
 from nightbus.delivery.forwarding.kinds import KINDS
-from nightbus.delivery.interface import Delivery, OpenPlain, Outcome, Place, Postponed, TargetContext
+from nightbus.delivery.interface import (
+    DeliverInline,
+    Delivery,
+    OpenAppender,
+    Outcome,
+    Postponed,
+    TargetContext,
+)
 from nightbus.delivery.targets import (
     api_destination,
     event_bus,
@@ -37,16 +44,16 @@ TARGETS: dict[tuple[str, str], Target] = {
     **{(kind.service, kind.resource): forwarded.deliver for kind in KINDS},
 }
 
-PLACES: dict[tuple[str, str], Place] = {
-    ("lambda", "function:"): lambda_function.place,
-    ("events", "event-bus/"): event_bus.place,
-    ("logs", "log-group:"): log_group.place,
-    ("sns", ""): sns_topic.place,
-    ("sqs", ""): sqs_queue.place,
+INLINE: dict[tuple[str, str], DeliverInline] = {
+    ("lambda", "function:"): lambda_function.deliver_inline,
+    ("events", "event-bus/"): event_bus.deliver_inline,
+    ("logs", "log-group:"): log_group.deliver_inline,
+    ("sns", ""): sns_topic.deliver_inline,
+    ("sqs", ""): sqs_queue.deliver_inline,
 }
 
-OPEN_PLAIN: dict[tuple[str, str], OpenPlain] = {
-    ("sqs", ""): sqs_queue.open_plain,
+APPENDERS: dict[tuple[str, str], OpenAppender] = {
+    ("sqs", ""): sqs_queue.open_appender,
 }
 
 
@@ -60,14 +67,14 @@ def is_elsewhere(target: Target | None) -> bool:
     return target in (api_destination.deliver, forwarded.deliver)
 
 
-def place_of(arn: str) -> Place | None:
+def inline_delivery_of(arn: str) -> DeliverInline | None:
     """None for what lives elsewhere than in the store."""
-    return _of(PLACES, arn)
+    return _of(INLINE, arn)
 
 
-def open_plain_of(arn: str) -> OpenPlain | None:
+def open_appender_of(arn: str) -> OpenAppender | None:
     """None for what is not placed without a look at the store."""
-    return _of(OPEN_PLAIN, arn)
+    return _of(APPENDERS, arn)
 
 
 def _of(kinds: dict[tuple[str, str], T], arn: str) -> T | None:

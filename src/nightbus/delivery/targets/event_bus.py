@@ -24,9 +24,9 @@ from nightbus.delivery.interface import (
     Event,
     Failed,
     Matched,
+    OpenCommit,
     Outcome,
     Overloaded,
-    Placing,
     TargetContext,
 )
 
@@ -34,14 +34,14 @@ _NO_EVENT = Problem("INVALID_JSON", "What an event bus gets as its input must be
 _NEEDED = {"source": str, "detail-type": str, "detail": dict, "time": str}
 
 
-async def place(matched: Matched, placing: Placing) -> str | None:
+async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     """The id of the event on the other bus; None where that bus does not take it, or the input is made."""
-    if placing.forward is None or not matched.whole:
+    if not matched.whole:
         return None
     scope, bus = _place(matched.target)
     event_id = new_event_id(matched.time)
     text = with_id(matched.input, matched.event_id, event_id)
-    taken = await placing.forward(matched, scope, bus, Event(event_id, text))
+    taken = await commit.forward(matched, scope, bus, Event(event_id, text))
     return event_id if taken else None
 
 

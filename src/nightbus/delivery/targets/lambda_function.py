@@ -9,15 +9,15 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.delivery.buses import caller_for_rule
 from nightbus.delivery.causes import invoked
-from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
+from nightbus.delivery.interface import Delivered, Delivery, Matched, OpenCommit, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 
 
-async def place(matched: Matched, placing: Placing) -> str | None:
+async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     """The id of the invocation's request; None when the function would not take it, which Lambda then says why."""
     caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
     request_id = new_request_id()
-    queued = await placing.functions.enqueue(
+    queued = await commit.functions.enqueue(
         matched.target["Arn"],
         caller,
         request_id,
@@ -28,7 +28,7 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     )
     if queued is None:
         return None
-    placing.sending.changes += (queued, invoked(matched, request_id))
+    commit.writes.changes += (queued, invoked(matched, request_id))
     return request_id
 
 

@@ -15,7 +15,15 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.bus.json_text import parse_json
-from nightbus.delivery.interface import Delivered, Delivery, Failed, Matched, Outcome, Placing, TargetContext
+from nightbus.delivery.interface import (
+    Delivered,
+    Delivery,
+    Failed,
+    Matched,
+    OpenCommit,
+    Outcome,
+    TargetContext,
+)
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.messaging.log_streams import appends, required_stream
 
@@ -24,18 +32,18 @@ _OLDEST_MS = 14 * 86_400_000
 _NEWEST_MS = 2 * 3_600_000
 
 
-async def place(matched: Matched, placing: Placing) -> str | None:
+async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     """None before the rule's stream is there, which the first delivery makes, and for what PutLogEvents refuses."""
     arn = Arn.parse(matched.target["Arn"])
     scope, group, stream = Scope(arn.account, arn.region), _group(matched.target), _stream(matched.rule_arn)
-    required = await required_stream(placing.store, scope, group, stream)
+    required = await required_stream(commit.store, scope, group, stream)
     if required is None:
         return None
     told = _log_event(matched.target, matched.input, matched.time)
     if told is None or not -_OLDEST_MS <= told[0] - matched.time <= _NEWEST_MS:
         return None
-    placing.sending.changes.append(required)
-    placing.sending.changes += appends(scope, group, stream, [told], matched.time)
+    commit.writes.changes.append(required)
+    commit.writes.changes += appends(scope, group, stream, [told], matched.time)
     return new_request_id()
 
 

@@ -6,16 +6,16 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
-from nightbus.delivery.interface import Delivered, Delivery, Matched, Outcome, Placing, TargetContext
+from nightbus.delivery.interface import Delivered, Delivery, Matched, OpenCommit, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.topic import PUBLISH
 
 
-async def place(matched: Matched, placing: Placing) -> str | None:
+async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     """The message's id; None where Publish would refuse it, which then says why."""
-    topic = await placing.topics.find_arn(matched.target["Arn"])
+    topic = await commit.topics.find_arn(matched.target["Arn"])
     if topic is None or topic.fifo or not 0 < len(matched.input) <= topic.largest:
         return None
     if not may(topic.access, PUBLISH, matched.scope.account, matched.rule_arn, matched.target):
@@ -28,7 +28,7 @@ async def place(matched: Matched, placing: Placing) -> str | None:
         sender=matched.scope.account,
         trace=matched.trace,
     )
-    accepted = await placing.topics.add(placing.sending, topic, notification)
+    accepted = await commit.topics.add(commit.writes, topic, notification)
     return accepted.message_id
 
 

@@ -17,35 +17,35 @@ from nightbus.delivery.interface import (
     Delivery,
     Failed,
     Matched,
+    OpenCommit,
     Outcome,
-    Placing,
     TargetContext,
 )
 from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may
 from nightbus.messaging.queue import SEND, queue_place, url_path
-from nightbus.messaging.sending import Incoming, PlainSending
+from nightbus.messaging.queue_writes import Incoming, QueueAppender
 
 _TRACE = "AWSTraceHeader"
 _GROUP = re.compile(r"[!-~]{1,128}")  # what SQS takes for the name of a group
 
 
-def open_plain(
-    scope: Scope, target: dict[str, Any], rule_arn: str, now: int, placing: Placing
-) -> PlainSending | None:
+def open_appender(
+    scope: Scope, target: dict[str, Any], rule_arn: str, now: int, commit: OpenCommit
+) -> QueueAppender | None:
     """For events as they are, into a standard queue that was used before; None where more has to be looked at."""
-    queue = placing.queues.known(target["Arn"])
+    queue = commit.queues.known(target["Arn"])
     if queue is None or queue.fifo or _group(target):
         return None
     if not may(queue.access, SEND, scope.account, rule_arn, target):
         return None
-    return placing.queues.opened(placing.sending, queue, scope.account, now)
+    return commit.queues.appender(commit.writes, queue, scope.account, now)
 
 
-async def place(matched: Matched, placing: Placing) -> str | None:
+async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     """The message's id; None when the queue would not take it, which its own service then says why."""
-    queue = await placing.queues.find_arn(matched.target["Arn"])
+    queue = await commit.queues.find_arn(matched.target["Arn"])
     if (
         queue is None
         or not may(queue.access, SEND, matched.scope.account, matched.rule_arn, matched.target)
@@ -58,7 +58,7 @@ async def place(matched: Matched, placing: Placing) -> str | None:
     if group is None:
         return None
     incoming = Incoming(matched.input.decode(), {}, group=group, trace=matched.trace)
-    accepted = await placing.queues.add(placing.sending, queue, incoming, sender, matched.time)
+    accepted = await commit.queues.add(commit.writes, queue, incoming, sender, matched.time)
     return accepted.message_id
 
 

@@ -15,7 +15,6 @@ from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.mail_server import MailRefused, MailServer
 from nightbus.messaging.notification import Notification, envelope, lambda_event, signed_text
-from nightbus.messaging.sending import Sending
 from nightbus.messaging.topic import Subscription, Topic
 from nightbus.messaging.topics import SERVICE
 from nightbus.services.context import Platform
@@ -145,15 +144,14 @@ class Carrier:
 
     async def _send(self, topic: Topic, subscription: Subscription, notification: Notification) -> None:
         """To a queue that could not take it in the publishing commit."""
-        sending = Sending()
         signature = await self._platform.topics.sign(topic, notification, "sqs")
-        topics, queues = self._platform.topics, self._platform.queues
-        if not await topics.add_to_queue(sending, subscription, notification, signature):
+        topics, writes = self._platform.topics, self._platform.queues.writes()
+        if not await topics.add_to_queue(writes, subscription, notification, signature):
             text = (
                 "The queue does not exist, does not permit the topic to send to it, or refuses the message."
             )
             raise AwsError("ClientError", text)
-        await queues.commit(sending)
+        await writes.commit()
 
 
 def _headers(kind: str, message_id: str, topic: Topic, subscription: Subscription) -> dict[str, str]:

@@ -18,7 +18,7 @@ from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.shares import Shares
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue import SEND
-from nightbus.messaging.sending import Incoming, Sending
+from nightbus.messaging.queue_writes import Incoming, QueueWrites
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, topic_arn
 from nightbus.messaging.topics import DELIVERIES, SERVICE
 from nightbus.services.context import Platform
@@ -61,20 +61,21 @@ class Deliveries:
         return Work(key, partial(self._deliver, item, delivery))
 
     async def _deliver(self, item: Item, delivery: dict[str, Any], _late: bool) -> None:
-        await self._platform.queues.commit(await self._outcome(item, delivery))
+        writes = await self._outcome(item, delivery)
+        await writes.commit()
 
-    async def _outcome(self, item: Item, delivery: dict[str, Any]) -> Sending:
+    async def _outcome(self, item: Item, delivery: dict[str, Any]) -> QueueWrites:
         """What is to be written after an attempt."""
         scope = Scope(*delivery["scope"])
         if "expires" in delivery:
             await forget(self._platform, scope, delivery["subscription"], delivery["expires"])
-            return Sending([item.acknowledge()])
+            return self._platform.queues.writes(item.acknowledge())
         kind = SUBSCRIPTION if delivery.get("question", SUBSCRIBE) == SUBSCRIBE else ENDED
         record = await self._platform.store.get(scope, kind, delivery["subscription"])
         arn = topic_arn(scope, delivery["subscription"].partition(":")[0])
         topic = await self._platform.topics.find_arn(arn)
         if record is None or topic is None:
-            return Sending([item.acknowledge()])  # unsubscribed meanwhile
+            return self._platform.queues.writes(item.acknowledge())  # unsubscribed meanwhile
         subscription = Subscription.of(scope, record)
         if "question" in delivery:
             return await self._ask(item, delivery, topic, subscription, record)
@@ -82,20 +83,24 @@ class Deliveries:
 
     async def _notify(
         self, item: Item, delivery: dict[str, Any], topic: Topic, subscription: Subscription
-    ) -> Sending:
+    ) -> QueueWrites:
         later = self._later(topic, subscription, delivery)
         if later is not None:
-            return Sending([item.give_back(later, orjson.dumps({**delivery, "slot": later}))])
+            return self._platform.queues.writes(
+                item.give_back(later, orjson.dumps({**delivery, "slot": later}))
+            )
         notification = Notification.decoded(delivery["notification"])
         request_id = new_request_id()
         failure = await self.carrier.notify(topic, subscription, notification, request_id)
         if failure is None:
-            return Sending([item.acknowledge(), *self._noted(subscription, notification, request_id)])
-        sending, again = self._after(item, delivery, topic, subscription, failure)
+            return self._platform.queues.writes(
+                item.acknowledge(), *self._noted(subscription, notification, request_id)
+            )
+        writes, again = self._after(item, delivery, topic, subscription, failure)
         _tell(f"notification {notification.id}", subscription, failure, again)
         if again is None:
-            await self._bury(sending, topic, subscription, notification)
-        return sending
+            await self._bury(writes, topic, subscription, notification)
+        return writes
 
     def _noted(self, subscription: Subscription, notification: Notification, request_id: str) -> list[Append]:
         """For who traces an event that was in it."""
@@ -112,9 +117,9 @@ class Deliveries:
         topic: Topic,
         subscription: Subscription,
         record: Record,
-    ) -> Sending:
+    ) -> QueueWrites:
         if delivery["question"] == SUBSCRIBE and subscription.confirmed:
-            return Sending([item.acknowledge()])
+            return self._platform.queues.writes(item.acknowledge())
         question = Question(
             kind=delivery["question"],
             id=delivery["id"],
@@ -125,10 +130,10 @@ class Deliveries:
         )
         failure = await self.carrier.ask(topic, subscription, question)
         if failure is None:
-            return Sending([item.acknowledge()])
-        sending, again = self._after(item, delivery, topic, subscription, failure)
+            return self._platform.queues.writes(item.acknowledge())
+        writes, again = self._after(item, delivery, topic, subscription, failure)
         _tell(f"the {question.kind}", subscription, failure, again)
-        return sending
+        return writes
 
     def _later(self, topic: Topic, subscription: Subscription, delivery: dict[str, Any]) -> int | None:
         """When the subscriber's turn is, where its policy says that it gets only so many a second."""
@@ -148,18 +153,18 @@ class Deliveries:
         topic: Topic,
         subscription: Subscription,
         failure: Failure,
-    ) -> tuple[Sending, int | None]:
+    ) -> tuple[QueueWrites, int | None]:
         """What is written of a failed attempt, and the milliseconds to the next one, None where it was the last."""
         delay = None if failure.permanent else _delay(topic, subscription, delivery["attempt"])
         if delay is None:
-            return Sending([item.acknowledge()]), None
+            return self._platform.queues.writes(item.acknowledge()), None
         again = {**delivery, "attempt": delivery["attempt"] + 1}
         again.pop("slot", None)
         due = self._platform.clock.now_ms() + delay
-        return Sending([item.give_back(due, orjson.dumps(again))]), delay
+        return self._platform.queues.writes(item.give_back(due, orjson.dumps(again))), delay
 
     async def _bury(
-        self, sending: Sending, topic: Topic, subscription: Subscription, notification: Notification
+        self, writes: QueueWrites, topic: Topic, subscription: Subscription, notification: Notification
     ) -> None:
         """Into the dead-letter queue, in the commit that ends the delivery."""
         arn = subscription.dead_letter_queue
@@ -180,7 +185,7 @@ class Deliveries:
             notification.deduplication,
             trace=notification.trace,
         )
-        await queues.add(sending, queue, incoming, notification.sender, self._platform.clock.now_ms())
+        await queues.add(writes, queue, incoming, notification.sender, self._platform.clock.now_ms())
 
 
 def _delay(topic: Topic, subscription: Subscription, attempt: int) -> int | None:

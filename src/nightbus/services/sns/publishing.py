@@ -15,7 +15,7 @@ from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
 from nightbus.delivery.causes import sent
 from nightbus.messaging.notification import Notification
-from nightbus.messaging.sending import Accepted, Sending
+from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_place
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import invalid, no_topic, not_authorized
@@ -89,18 +89,18 @@ async def publish_batch(
 
 async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -> list[Accepted]:
     """In one commit, and in their order."""
-    topics, sending = ctx.platform.topics, Sending()
+    topics, writes = ctx.platform.topics, ctx.platform.queues.writes()
     signatures = await asyncio.gather(*(topics.prepare(topic, one) for one in notifications))
     try:
         accepted = [
-            await topics.add(sending, topic, notification, signature)
+            await topics.add(writes, topic, notification, signature)
             for notification, signature in zip(notifications, signatures, strict=True)
         ]
     except BaseException:
-        sending.settle(False)
+        writes.settle(committed=False)
         raise
     ids = [one.message_id for one in accepted]
-    await ctx.platform.queues.commit(sending, *sent(ctx.call, topic.arn, ids, ctx.now_ms()))
+    await writes.commit(*sent(ctx.call, topic.arn, ids, ctx.now_ms()))
     return accepted
 
 

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import is_trace_header
 from nightbus.delivery.causes import sent
 from nightbus.messaging.queue import SEND, Queue
-from nightbus.messaging.sending import Accepted, Incoming, Sending
+from nightbus.messaging.queue_writes import Accepted, Incoming
 from nightbus.services.context import Context
 from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
 from nightbus.services.sqs.content import (
@@ -55,11 +55,11 @@ async def send_message(
         "MessageGroupId": message_group_id,
     }
     incoming, now = incoming_of(queue, entry, ctx.call.trace), ctx.now_ms()
-    sending = Sending()
-    accepted = await ctx.platform.queues.add(sending, queue, incoming, _sender(ctx), now)
+    writes = ctx.platform.queues.writes()
+    accepted = await ctx.platform.queues.add(writes, queue, incoming, _sender(ctx), now)
     noted = sent(ctx.call, queue.arn, [accepted.message_id], now)
-    await ctx.platform.queues.commit(sending, *noted)
-    return _answer(entry, incoming, accepted.message_id, sending.sequence(accepted))
+    await writes.commit(*noted)
+    return _answer(entry, incoming, accepted.message_id, writes.sequence(accepted))
 
 
 async def send_message_batch(
@@ -72,7 +72,7 @@ async def send_message_batch(
     if total > _LARGEST_BATCH:
         text = f"Batch requests cannot be longer than {_LARGEST_BATCH} bytes. You have sent {total} bytes."
         raise AwsError("BatchRequestTooLong", text)
-    sending, now, sender = Sending(), ctx.now_ms(), _sender(ctx)
+    writes, now, sender = ctx.platform.queues.writes(), ctx.now_ms(), _sender(ctx)
     taken: list[tuple[dict[str, Any], Incoming, Accepted]] = []
     failed: list[dict[str, Any]] = []
     try:
@@ -82,15 +82,15 @@ async def send_message_batch(
             except AwsError as error:
                 failed.append(failed_entry(entry, error))
                 continue
-            accepted = await ctx.platform.queues.add(sending, queue, incoming, sender, now)
+            accepted = await ctx.platform.queues.add(writes, queue, incoming, sender, now)
             taken.append((entry, incoming, accepted))
     except BaseException:
-        sending.settle(False)
+        writes.settle(committed=False)
         raise
     ids = [accepted.message_id for _, _, accepted in taken]
-    await ctx.platform.queues.commit(sending, *sent(ctx.call, queue.arn, ids, now))
+    await writes.commit(*sent(ctx.call, queue.arn, ids, now))
     successful = [
-        {"Id": entry["Id"], **_answer(entry, incoming, accepted.message_id, sending.sequence(accepted))}
+        {"Id": entry["Id"], **_answer(entry, incoming, accepted.message_id, writes.sequence(accepted))}
         for entry, incoming, accepted in taken
     ]
     return outcome(successful, failed)

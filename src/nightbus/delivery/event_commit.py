@@ -1,0 +1,254 @@
+"""Collects everything that accepting some events changes, and writes it in one commit.
+
+The story of an event: it is accepted; the bus's archives keep it; the bus's rules are matched; each target that lives
+in this store gets what it should within this commit (an inline delivery), and for each other target a delivery is
+queued; the bus's history remembers the event with a note of each delivery.
+
+Invariants, and why they hold:
+
+- An event that was answered as accepted is on disk together with everything that it matched. All of it is in one
+  `Store.commit`, and PutEvents is answered after that returns.
+- Nothing is written before `write`, so an event that cannot be accepted leaves nothing behind. What FIFO queues
+  reserved meanwhile (deduplication ids, sequence numbers) is let go by `give_up`.
+- An event is matched by the rules of one moment. What changes while something is waited for counts for the next event.
+- An event that came from another bus goes no further than to this one, as on AWS: its targets that are buses get a
+  queued delivery, which fails and says so.
+
+What would break them: a target that writes to the store by itself in `deliver_inline`; a wait between the numbering of
+FIFO messages and the commit (`QueueWrites.commit`); a reference from this object to itself, which would leave work to
+the garbage collector with each put.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from nightbus.aws.calls import Caller, Scope
+from nightbus.aws.ids import new_uuid
+from nightbus.aws.threads import LONG_TEXT, aside
+from nightbus.bus.json_text import parse_json
+from nightbus.bus.transform import render_input
+from nightbus.delivery.bus_log import BusLog
+from nightbus.delivery.bus_rules import BusRules, RuleTarget
+from nightbus.delivery.buses import Bus, Buses, caller_for_rule
+from nightbus.delivery.causes import published
+from nightbus.delivery.history import HistoryWriter, note_line
+from nightbus.delivery.interface import (
+    Audience,
+    Batch,
+    Delivered,
+    Delivery,
+    Event,
+    FunctionQueue,
+    Matched,
+    Outcome,
+)
+from nightbus.delivery.rule_cache import RuleCache
+from nightbus.delivery.rules import outcome_log
+from nightbus.delivery.work import QUEUE, encode, first_delivery, outcome_entry
+from nightbus.messaging.queue_writes import QueueAppender
+from nightbus.messaging.queues import Queues
+from nightbus.messaging.topics import Topics
+from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, Store
+
+
+class EventCommit:
+    """`accept` each batch, then `write`; or `give_up`. Implements `nightbus.delivery.interface.OpenCommit`."""
+
+    def __init__(
+        self,
+        store: Store,
+        queues: Queues,
+        topics: Topics,
+        functions: FunctionQueue,
+        buses: Buses,
+        rules: RuleCache,
+    ) -> None:
+        self.store = store
+        self.queues = queues
+        self.topics = topics
+        self.functions = functions
+        self.writes = queues.writes()
+        self._buses = buses
+        self._rules = rules
+        self._history = HistoryWriter()
+        self._appenders: dict[
+            RuleTarget, QueueAppender | None
+        ] = {}  # a queue that is not known at first stays so
+        self._logs: dict[tuple[Scope, str], BusLog] = {}
+        self._inputs: dict[tuple[RuleTarget, bytes], bytes] = {}  # of long events, made in a thread
+        self._time = 0
+        self._request_id = ""
+        self._sender = ""
+
+    async def accept(self, batch: Batch) -> None:
+        self._time, self._request_id, self._sender = batch.time, batch.request_id, batch.sender
+        bus = await self._buses.find(batch.scope, batch.bus)
+        await self._accept(bus, batch.events, batch.trace, batch.audience, forwarded=batch.forwarded)
+        cause = published(batch) if batch.trace else None
+        if cause is not None:
+            self.writes.changes.append(cause)
+
+    async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
+        """Accept an event that a rule sends to another bus; False where that bus does not take it."""
+        other = await self._buses.find(scope, bus)
+        caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
+        if not other.exists:
+            return False
+        if not other.is_open_to(caller) and not await aside(len(event.text), _may_put, other, caller, event):
+            return False
+        await self._accept(other, [event], matched.trace, None, forwarded=True)
+        return True
+
+    async def write(self, *also: Change) -> None:
+        """One commit of everything, and of `also`. Raises Conflict, StaleLease and what the store raises."""
+        self.writes.changes += self._history.entries(self._time)
+        for bus_log in self._logs.values():
+            self.writes.changes += await bus_log.changes(self.store, self._time)
+        await self.writes.commit(*also)
+
+    def give_up(self) -> None:
+        """Nothing is written."""
+        self.writes.settle(committed=False)
+
+    async def _accept(
+        self, on: Bus, events: Sequence[Event], trace: str, audience: Audience | None, *, forwarded: bool
+    ) -> None:
+        scope, bus = on.scope, await self._rules.bus_of(on)
+        match, targets = bus.match_for(audience), bus.targets
+        if bus.archives and audience is None:
+            self.writes.changes += bus.archives.entries(scope, events)
+        lines = self._history.lines(scope, bus.history)
+        bus_log = self._log(on)
+        for event in events:
+            text = event.text
+            notes: list[bytes] = []
+            # Rules may change while something is waited for below; this event goes by those of now.
+            if len(text) <= LONG_TEXT:
+                matched = [targets[rule] for rule in match(text)]
+            else:
+                matched = await self._match_long(bus, match, text)
+            invocations: Mapping[RuleTarget, str] = {}
+            # An event of AWS's own (nobody sent it, and it is for all) is logged only where a rule matches it.
+            if bus_log is not None and (matched or self._sender or audience is not None):
+                invocations = self._announce(bus_log, event, matched)
+            for of_rule in matched:
+                for target in of_rule:
+                    appender = None if trace else self._appender(scope, target)
+                    name = None if appender is None else appender.put(text)
+                    if name is None:
+                        name = await self._deliver(
+                            self._matched(scope, bus, event, target, trace),
+                            target,
+                            invocations.get(target, ""),
+                            forwarded=forwarded,
+                        )
+                    if name is None:
+                        notes.append(target.note.queued)
+                        continue
+                    if audience is None:
+                        notes.append(target.note.with_name(name))
+                    else:  # a replayed event is found by its id, but not in time
+                        self._note_outcome(self._matched(scope, bus, event, target, trace), Delivered(name))
+                    if bus_log is not None:
+                        matched_target = self._matched(scope, bus, event, target, trace)
+                        bus_log.delivered_at_once(self._delivery(matched_target, invocations[target]), name)
+            lines += (text, note_line(notes))
+
+    async def _deliver(
+        self, matched: Matched, target: RuleTarget, invocation: str, *, forwarded: bool
+    ) -> str | None:
+        """Inline where the target takes it so: what the target calls the event. Else a delivery is queued: None."""
+        stays = target.is_bus and forwarded
+        name = None
+        if target.deliver_inline is not None and not stays:
+            name = await target.deliver_inline(matched, self)
+        if name is None:
+            delivery = replace(self._delivery(matched, invocation), stays=stays)
+            self.writes.changes.append(Enqueue(SYSTEM, QUEUE, encode(delivery), delivery.event_time))
+        return name
+
+    async def _match_long(
+        self, bus: BusRules, match: Callable[[bytes], Sequence[str]], text: bytes
+    ) -> list[list[RuleTarget]]:
+        """The targets of the rules that match. A thread matches and makes the targets' inputs; the bus's rules do not
+        change meanwhile."""
+        async with self._rules.steady(bus):
+            names = await asyncio.to_thread(match, text)
+            matched = [bus.targets[name] for name in names]
+            for target in itertools.chain.from_iterable(matched):
+                if not target.whole:
+                    self._inputs[target, text] = await asyncio.to_thread(self._render, target, text)
+        return matched
+
+    def _log(self, bus: Bus) -> BusLog | None:
+        if bus.level is None:
+            return None
+        key = (bus.scope, bus.name)
+        if key not in self._logs:
+            self._logs[key] = BusLog(bus, bus.level, self._request_id)
+        return self._logs[key]
+
+    def _announce(
+        self, bus_log: BusLog, event: Event, matched: Iterable[Sequence[RuleTarget]]
+    ) -> dict[RuleTarget, str]:
+        """Logs the event and the rules that match it. Returns the ids of the invocations that follow, by target."""
+        bus_log.accepted(event.id, event.text, self._sender, self._time)
+        invocations: dict[RuleTarget, str] = {}
+        for of_rule in matched:
+            ids = {target: new_uuid() for target in of_rule}
+            targets = [(target.value["Arn"], invocation) for target, invocation in ids.items()]
+            bus_log.matched(event.id, of_rule[0].rule_arn, targets, self._time)
+            invocations |= ids
+        if not invocations:
+            bus_log.matched_nothing(event.id, self._time)
+        return invocations
+
+    def _appender(self, scope: Scope, target: RuleTarget) -> QueueAppender | None:
+        """The shortest way, for whole events that go to a standard queue."""
+        try:
+            return self._appenders[target]
+        except KeyError:
+            opened = None
+            if target.open_appender is not None:
+                opened = target.open_appender(scope, target.value, target.rule_arn, self._time, self)
+            self._appenders[target] = opened
+            return opened
+
+    def _note_outcome(self, matched: Matched, outcome: Outcome) -> None:
+        entry = outcome_entry(first_delivery(matched), outcome, self._time, None)
+        log = outcome_log(matched.bus)
+        self.writes.changes.append(Append(matched.scope, log, self._time, entry, matched.event_id))
+
+    def _matched(self, scope: Scope, bus: BusRules, event: Event, target: RuleTarget, trace: str) -> Matched:
+        if target.whole:
+            given = event.text
+        else:
+            given = self._inputs.get((target, event.text)) or self._render(target, event.text)
+        return Matched(
+            scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, given,
+            target.whole, trace,
+        )  # fmt: skip
+
+    def _render(self, target: RuleTarget, text: bytes) -> bytes:
+        ingestion = datetime.fromtimestamp(self._time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return render_input(
+            target.value,
+            parse_json(text.decode()),
+            rule_arn=target.rule_arn,
+            rule_name=target.rule,
+            ingestion_time=ingestion,
+        ).encode()
+
+    def _delivery(self, matched: Matched, invocation: str) -> Delivery:
+        made = first_delivery(matched)
+        return replace(made, request_id=self._request_id, invocation_id=invocation) if invocation else made
+
+
+def _may_put(bus: Bus, caller: Caller, event: Event) -> bool:
+    parsed = parse_json(event.text.decode())
+    return not bus.refusal(caller, parsed["source"], parsed["detail-type"])

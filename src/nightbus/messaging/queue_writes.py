@@ -1,0 +1,152 @@
+"""Collects what one commit sends to queues: the messages, their deduplication ids and their FIFO sequence numbers.
+
+A FIFO queue's numbers grow in the order in which its messages are committed, although messages of several commits are
+prepared at the same time: `QueueWrites.commit` gives them anew where others got numbers since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from nightbus.aws.ids import new_uuid
+from nightbus.clock import Clock
+from nightbus.messaging.deduplication import Deduplication
+from nightbus.messaging.message import Message, PlainMessages, encode
+from nightbus.messaging.queue import Queue
+from nightbus.store.interface import Change, Enqueue, Store
+
+_SEQUENCE_STEP = 1 << 22
+
+
+class Incoming(NamedTuple):
+    """A message to be sent, checked already. `attributes` as `Message` has them; `delay_ms` None is the queue's own."""
+
+    body: str
+    attributes: dict[str, dict[str, str]]
+    group: str = ""
+    deduplication: str = ""
+    delay_ms: int | None = None
+    trace: str = ""
+
+
+class Numbered(NamedTuple):
+    """A FIFO queue's message: its index among the changes, right after its deduplication id, and that id."""
+
+    at: int
+    message: Message
+    window: Deduplication
+    key: str
+
+
+class SequenceNumbers:
+    """Twenty digits that grow, as AWS's do; the time in them lets them grow over a restart as well."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self.given = 0  # how many, ever
+
+    def next(self, now: int) -> str:
+        """`now` is UTC ms."""
+        self.given += 1
+        self._last = max(self._last + 1, now * _SEQUENCE_STEP)
+        return f"{self._last:020d}"
+
+
+class QueueWrites:
+    """The changes of one commit, in order. Then `commit`, or `settle(committed=False)` where it comes to nothing."""
+
+    def __init__(
+        self, store: Store, clock: Clock, numbers: SequenceNumbers, changes: Sequence[Change]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._numbers = numbers
+        self.changes = list(changes)
+        self._reserved: list[tuple[Deduplication, str]] = []
+        self._numbered: list[Numbered] = []
+        self._given_before = 0  # how many sequence numbers were given when this got its first
+        self._taken = 0  # how many of them it got
+
+    async def reserve(self, window: Deduplication, key: str, message_id: str, now: int) -> str | Accepted:
+        """The sequence number of a message that is the first with its key, or how the first was answered."""
+        if any(window is other and key == reserved for other, reserved in self._reserved):
+            earlier = window.newest(key)
+            return Accepted(earlier.message_id, earlier.sequence)
+        found = await window.find(key, now)
+        if found is not None:
+            return Accepted(found.message_id, found.sequence)
+        if not self._taken:
+            self._given_before = self._numbers.given
+        self._taken += 1
+        sequence = self._numbers.next(now)
+        self.changes.append(window.reserve(key, message_id, sequence, now))
+        self._reserved.append((window, key))
+        return sequence
+
+    def add_numbered(self, message: Message, window: Deduplication, key: str, enqueue: Enqueue) -> None:
+        """The message of a FIFO queue whose key was reserved just now."""
+        self._numbered.append(Numbered(len(self.changes), message, window, key))
+        self.changes.append(enqueue)
+
+    def sequence(self, accepted: Accepted) -> str:
+        """The number under which the message was committed."""
+        numbers = {one.message.id: one.message.sequence for one in self._numbered}
+        return numbers.get(accepted.message_id, accepted.sequence)
+
+    async def commit(self, *further: Change) -> None:
+        """One commit of `changes` and `further`. Raises what the store raises, and has settled then too."""
+        if self._numbered:
+            self._number_anew()
+        committed = False
+        try:
+            await self._store.commit(*self.changes, *further)
+            committed = True
+        finally:
+            self.settle(committed=committed)
+
+    def settle(self, *, committed: bool) -> None:
+        """Let those go on who wait to hear whether a deduplication id is taken."""
+        for deduplication, key in self._reserved:
+            deduplication.settle(key, committed)
+
+    def _number_anew(self) -> None:
+        """Where others got numbers since: they may be committed already, and a FIFO queue's numbers grow in the order
+        of its messages. Nothing waits from here to the store's queue of commits."""
+        if self._numbers.given - self._given_before == self._taken:
+            return
+        now = self._clock.now_ms()
+        for index, (at, message, window, key) in enumerate(self._numbered):
+            message = replace(message, sequence=self._numbers.next(now))
+            self._numbered[index] = Numbered(at, message, window, key)
+            enqueue = self.changes[at]
+            assert isinstance(enqueue, Enqueue)
+            self.changes[at - 1] = window.number(key, message.sequence)
+            self.changes[at] = enqueue._replace(data=encode(message))
+
+
+class Accepted(NamedTuple):
+    """`sequence` is "" for a standard queue."""
+
+    message_id: str
+    sequence: str
+
+
+class QueueAppender:
+    """What is put here is part of the commit that it was opened for."""
+
+    __slots__ = ("_data", "_encode", "_largest")
+
+    def __init__(self, queue: Queue, data: list[bytes], messages: PlainMessages) -> None:
+        self._data = data
+        self._encode = messages.encode
+        self._largest = queue.largest
+
+    def put(self, body: bytes) -> str | None:
+        """The message's id; None for a body that is too large."""
+        if len(body) > self._largest:
+            return None
+        message_id = new_uuid()
+        self._data.append(self._encode(message_id, body))
+        return message_id
