@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.cli.client import ask, tell
+from nightbus.cli.dead_letters import not_sent
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.failures import CommandFailed
 from nightbus.cli.files import read_text
@@ -121,7 +122,7 @@ def _rule_lines(rule: dict[str, Any], put: bool) -> list[str]:
         dead = f"; now in {delivery['dead_letter']}" if delivery.get("dead_letter") else ""
         lines.append(
             f"      {when}  attempt {delivery['attempt']} to {delivery['target']}  "
-            f"{delivery['outcome']}{error}{dead}"
+            f"{delivery['outcome']}{error}{dead}{not_sent(delivery)}"
         )
     if "note" in rule:
         lines.append(f"      {rule['note']}")
