@@ -93,7 +93,8 @@ def told(found: dict[str, Any], every_rule: bool = False) -> str:
     what = f"Event {event['id']}  {named}, {event['time']}" if "id" in event else f"Event  {named}"
     lines = [what]
     if not found["rules"]:
-        lines.append(f"Bus {found.get('bus', 'default')} has no rules, so nothing gets it.")
+        trouble = "has no rules" if found.get("bus_exists", True) else "does not exist"
+        lines.append(f"Bus {found.get('bus', 'default')} {trouble}, so nothing gets it.")
     matched = [rule for rule in found["rules"] if rule["matched"]]
     others = [rule for rule in found["rules"] if not rule["matched"]]
     shown = others if every_rule else others[:_NEAREST]
