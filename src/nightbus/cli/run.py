@@ -20,7 +20,11 @@ from nightbus.node.settings import Settings
 
 _READY_SECONDS = 15.0
 _STOP_SECONDS = 20.0
-_NO_NODE, _NOT_EXECUTABLE, _NOT_FOUND = 125, 126, 127  # as env and timeout tell their own failures from the command's
+_NO_NODE, _NOT_EXECUTABLE, _NOT_FOUND = (
+    125,
+    126,
+    127,
+)  # as env and timeout tell their own failures from the command's
 
 
 def run_command(command: list[str], settings: Settings, region: str | None) -> int:
