@@ -69,7 +69,8 @@ def main() -> int:
         console.print(f"[red]The demo stopped:[/] {failure}")
         return 1
     console.print(screen(way))
-    console.print(how_to_go_on(endpoint, way, time.monotonic() - began))
+    # Unbroken lines: a command that is broken at the screen's edge cannot be copied.
+    console.print(how_to_go_on(endpoint, way, time.monotonic() - began), soft_wrap=True)
     return 0
 
 

@@ -66,6 +66,18 @@ def test_run_uses_the_node_that_is_up_and_gives_the_commands_exit_code(node: Run
     )
 
 
+def test_run_tells_its_own_failures_from_the_commands(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        stranger = nightbus("run", "--port", port, "--memory", "--", "true")
+    assert (stranger.returncode, stranger.stderr.count("\n")) == (125, 1)
+    (tmp_path / "file").touch()
+    broken = nightbus("run", "--port", "0", "--data", str(tmp_path / "file"), "--", "true")
+    assert (broken.returncode, broken.stderr.startswith("nightbus: the node did not start: ")) == (125, True)
+    unable = nightbus("run", "--port", "0", "--memory", "--", str(tmp_path))
+    assert unable.returncode == 126
+
+
 def test_run_starts_a_node_and_stops_it(tmp_path: Path) -> None:
     command = ("run", "--port", "0", "--data", str(tmp_path), "--", "aws", "events")
     put = nightbus(*command, "put-rule", "--name", "kept", "--event-pattern", '{"source": ["x"]}')

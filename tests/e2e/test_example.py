@@ -161,7 +161,7 @@ def test_the_demo_shows_an_order_becoming_an_invoice(tmp_path: Path) -> None:
     environment = clean_environment() | {
         "NIGHTBUS_PORT": port,
         "NIGHTBUS_DEMO_FOLDER": str(tmp_path / "demo"),
-        "COLUMNS": "160",
+        "COLUMNS": "80",
     }
     try:
         done = subprocess.run(
@@ -180,6 +180,7 @@ def test_the_demo_shows_an_order_becoming_an_invoice(tmp_path: Path) -> None:
             "2238.03",
             "INV-",
             "Done in",
+            "sam logs --stack-name order-to-invoice --tail\n",  # in one piece, to be copied
         ):
             assert shown in done.stdout
         assert list((tmp_path / "demo").glob("INV-*.pdf"))

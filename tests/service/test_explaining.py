@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from nightbus.cli.explain import told
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -81,6 +82,19 @@ def test_an_event_that_was_not_put_meets_a_buss_rules(node: RunningNode) -> None
     assert explain(node, {"event": EVENT, "bus": "tried", "rule": "near", "account": ACCOUNT})["rules"] == [
         found["rules"][1]
     ]
+
+
+def test_a_bus_that_is_not_there_is_named(node: RunningNode) -> None:
+    events = node.client("events", account=ACCOUNT)
+    entry = {"EventBusName": "misspelt", "Source": "s", "DetailType": "t", "Detail": "{}"}
+    event_id = events.put_events(Entries=[entry])["Entries"][0]["EventId"]
+    with urllib.request.urlopen(f"{node.endpoint}/_nightbus/explain?event={event_id}") as reply:
+        put = json.load(reply)
+    tried = explain(node, {"event": EVENT, "bus": "misspelt", "account": ACCOUNT})
+    empty = explain(node, {"event": EVENT, "bus": "default", "account": "999999999999"})
+    assert (put["bus_exists"], tried["bus_exists"]) == (False, False)
+    assert "bus_exists" not in empty
+    assert told(put).splitlines()[1] == "Bus misspelt does not exist, so nothing gets it."
 
 
 def test_the_wrong_bus_is_noticed(node: RunningNode) -> None:

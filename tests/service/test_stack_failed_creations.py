@@ -95,6 +95,7 @@ BAD: dict[str, dict[str, Any]] = {
     },
     "AWS::Lambda::Version": {"FunctionName": "nobody"},
     "AWS::Logs::LogGroup": {"LogGroupName": "aws/no:colons"},
+    "AWS::Logs::ResourcePolicy": {"PolicyName": "p", "PolicyDocument": "no JSON"},
     "AWS::S3::Bucket": {"BucketName": "bucket..name"},
     "AWS::S3::BucketPolicy": {"Bucket": "nobodys-bucket", "PolicyDocument": POLICY},
     "AWS::SNS::Subscription": {

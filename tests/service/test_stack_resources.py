@@ -142,6 +142,26 @@ def template(bucket: str, endpoint: str, version: int = 1) -> dict[str, Any]:
                 "Type": "AWS::Logs::LogGroup",
                 "Properties": {"LogGroupName": f"/{bucket}/group-{version}", "RetentionInDays": "7"},
             },
+            "LogPolicy": {
+                "Type": "AWS::Logs::ResourcePolicy",
+                "Properties": {
+                    "PolicyName": f"{bucket}-logs",
+                    "PolicyDocument": json.dumps(
+                        {
+                            "Version": "2012-10-17",
+                            "Id": f"version-{version}",
+                            "Statement": [
+                                {
+                                    "Effect": "Allow",
+                                    "Principal": {"Service": "events.amazonaws.com"},
+                                    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                                    "Resource": "*",
+                                }
+                            ],
+                        }
+                    ),
+                },
+            },
             "Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
             "Nested": {
                 "Type": "AWS::CloudFormation::Stack",
@@ -162,6 +182,7 @@ def template(bucket: str, endpoint: str, version: int = 1) -> dict[str, Any]:
                 "Nested": {"Fn::GetAtt": ["Nested", "Outputs.Group"]},
                 "Alias": {"Ref": "Alias"},
                 "Managed": {"Ref": "Managed"},
+                "LogPolicy": {"Ref": "LogPolicy"},
             }.items()
         },
     }
@@ -239,6 +260,9 @@ def test_all_types_made_changed_and_deleted(client: Callable[..., Any], node: An
         "from the layer",
     ]
     assert client("lambda").get_function_configuration(FunctionName=two["Function"])["Timeout"] == 12
+    (policy,) = client("logs").describe_resource_policies()["resourcePolicies"]
+    assert policy["policyName"] == two["LogPolicy"] == f"{artefacts}-logs"
+    assert json.loads(policy["policyDocument"])["Id"] == "version-2"
     assert client("iam").list_role_policies(RoleName=two["Role"])["PolicyNames"] == ["inline-2", "own"]
     bus, name = two["Rule"].split("|")
     targets = client("events").list_targets_by_rule(Rule=name, EventBusName=bus)["Targets"]
@@ -255,6 +279,7 @@ def test_all_types_made_changed_and_deleted(client: Callable[..., Any], node: An
     with pytest.raises(ClientError, match="does not exist"):
         client("events").describe_event_bus(Name=f"{artefacts}-bus")
     assert client("logs").describe_log_groups(logGroupNamePrefix=f"/{artefacts}/")["logGroups"] == []
+    assert client("logs").describe_resource_policies()["resourcePolicies"] == []
     assert one["Bucket"] not in {bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]}
 
 

@@ -97,6 +97,23 @@ def test_a_failure_and_where_the_event_went_then(shop: Shop) -> None:
     assert "invocations" not in attempt
 
 
+def test_a_dead_letter_queue_that_does_not_take_the_event(shop: Shop) -> None:
+    closed = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{shop.bus}-closed"
+    shop.sqs.create_queue(QueueName=f"{shop.bus}-closed")
+    missing = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{shop.bus}-missing"
+    gone = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{shop.bus}-gone"
+    for dead, why in (
+        (closed, "The queue does not permit EventBridge to send to it."),
+        (missing, "The queue does not exist."),
+    ):
+        shop.rule("lost", "begin", gone, DeadLetterConfig={"Arn": dead})
+        event_id = shop.put("begin")
+        target = only_target(shop.when(event_id, lambda found: only_target(found)["state"] == "failed"))
+        (attempt,) = target["attempts"]
+        assert attempt["not_sent"] == [{"to": dead, "why": why}]
+        assert "dead_letter" not in attempt
+
+
 def test_the_same_event_on_another_bus(shop: Shop) -> None:
     other = f"{shop.bus}-other"
     shop.events.create_event_bus(Name=other)
@@ -186,6 +203,21 @@ def test_a_function_that_fails_and_who_is_told(shop: Shop) -> None:
         "Step",
         "Lambda Function Invocation Result - Failure",
     ]
+
+
+def test_a_destination_that_does_not_take_the_record(shop: Shop) -> None:
+    arn, missing = shop.function("alone", FAILS="yes"), shop.queue("left")
+    shop.functions.put_function_event_invoke_config(
+        FunctionName=arn, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": missing}}
+    )
+    shop.sqs.delete_queue(QueueUrl=shop.sqs.get_queue_url(QueueName=missing.rsplit(":", 1)[1])["QueueUrl"])
+    shop.rule("alone", "begin", arn)
+    event_id = shop.put("begin")
+    found = shop.when(event_id, lambda found: is_over(found) and only_invocation(found)["state"] == "failed")
+    (run,) = only_invocation(found)["runs"]
+    (refusal,) = run["not_sent"]
+    assert (refusal["to"], "does not exist" in refusal["why"]) == (missing, True)
+    assert "sent_to" not in run
 
 
 def test_a_replay_is_told_from_the_first_time(shop: Shop) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from nightbus.bus.json_text import parse_json, write_json
 
 _ENTRY = ("Source", "DetailType", "Detail")
+_TEXTS = (*_ENTRY, "EventBusName", "TraceHeader", "EndpointId")
 
 
 class NoEvent(ValueError):
@@ -42,7 +43,7 @@ def _event(value: Any) -> dict[str, Any]:
     except (ValueError, TypeError, AttributeError):
         detail = None
     if not isinstance(detail, Mapping):
-        raise NoEvent("Detail of an entry must be a JSON object, as a string")
+        raise NoEvent("Detail of an entry must be a string, which holds the JSON object")
     return {
         "source": value.get("Source", ""),
         "detail-type": value.get("DetailType", ""),
@@ -61,6 +62,10 @@ def _entry(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise NoEvent("an event must be a JSON object")
     if any(name in value for name in _ENTRY):
+        for name in _TEXTS:
+            if not isinstance(value.get(name, ""), str):
+                holds = ", which holds the JSON object" if name == "Detail" else ""
+                raise NoEvent(f"{name} of an entry must be a string{holds}")
         return dict(value)
     names = {"source": "Source", "detail-type": "DetailType", "resources": "Resources", "time": "Time"}
     entry = {names[name]: value[name] for name in names if name in value}

@@ -18,6 +18,12 @@ CERTAIN, LIKELY, POSSIBLE, GENERAL = 4, 3, 2, 1
 # Longer texts are not compared letter by letter.
 LONGEST = 1_000
 SIMILAR = 0.8
+_EXCLUDED = {
+    "prefix": "begins with what the rule excludes",
+    "suffix": "ends with what the rule excludes",
+    "wildcard": "fits a wildcard that the rule excludes",
+    "equals-ignore-case": "is, but for case, one of the values that the rule excludes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,10 @@ def remark(matcher: Matcher, value: object) -> Remark:
             if isinstance(value, str) and parse_address(value):
                 return Remark(POSSIBLE, f"is outside of {matcher.text}")
             return Remark(GENERAL, "is no IP address")
-        case kinds.AnythingBut() | kinds.AnythingButMatching():
+        case kinds.AnythingBut():
             return Remark(POSSIBLE, "is one of the values that the rule excludes")
+        case kinds.AnythingButMatching():
+            return Remark(POSSIBLE, _EXCLUDED.get(matcher.operator, "is what the rule excludes"))
         case kinds.Absent():
             return Remark(POSSIBLE, "is there, and the rule wants the field absent")
         case kinds.Wildcard():

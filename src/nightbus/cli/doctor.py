@@ -78,8 +78,12 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
         count = sum(reads.count_items(patient.connection, place[0], queue, now))
         dead += count
         if count:
-            advice = "see why (each says so in its attributes), then move them back (aws sqs start-message-move-task)"
-            yield Finding(NOTE, f"{count} dead letters in queue {place[1]} of {place[0].region}", advice)
+            advice = (
+                "those of rules and functions say why in their attributes; "
+                f"those of a queue go back by aws sqs start-message-move-task --source-arn {arn}"
+            )
+            letters = "dead letter" if count == 1 else "dead letters"
+            yield Finding(NOTE, f"{count} {letters} in queue {place[1]} of {place[0].region}", advice)
     if not dead:
         yield Finding(OK, "no dead letters")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.cli.client import ask, tell
+from nightbus.cli.dead_letters import not_sent
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.failures import CommandFailed
 from nightbus.cli.files import read_text
@@ -92,7 +93,8 @@ def told(found: dict[str, Any], every_rule: bool = False) -> str:
     what = f"Event {event['id']}  {named}, {event['time']}" if "id" in event else f"Event  {named}"
     lines = [what]
     if not found["rules"]:
-        lines.append(f"Bus {found.get('bus', 'default')} has no rules, so nothing gets it.")
+        trouble = "has no rules" if found.get("bus_exists", True) else "does not exist"
+        lines.append(f"Bus {found.get('bus', 'default')} {trouble}, so nothing gets it.")
     matched = [rule for rule in found["rules"] if rule["matched"]]
     others = [rule for rule in found["rules"] if not rule["matched"]]
     shown = others if every_rule else others[:_NEAREST]
@@ -121,7 +123,7 @@ def _rule_lines(rule: dict[str, Any], put: bool) -> list[str]:
         dead = f"; now in {delivery['dead_letter']}" if delivery.get("dead_letter") else ""
         lines.append(
             f"      {when}  attempt {delivery['attempt']} to {delivery['target']}  "
-            f"{delivery['outcome']}{error}{dead}"
+            f"{delivery['outcome']}{error}{dead}{not_sent(delivery)}"
         )
     if "note" in rule:
         lines.append(f"      {rule['note']}")

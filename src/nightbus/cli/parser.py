@@ -10,7 +10,10 @@ from nightbus import __version__
 from nightbus.cli.commands import COMMANDS, GROUPS, Command
 
 _WHAT = "EventBridge, SQS, SNS, Lambda, CloudFormation/SAM and CloudWatch Logs that you run yourself."
-_EPILOG = "nightbus COMMAND --help says more of each. Exit codes: 0 well, 1 failed, 2 asked wrongly, 3 no node runs."
+_EPILOG = (
+    "nightbus COMMAND --help says more of each. Exit codes: 0 well, 1 failed, 2 asked wrongly, 3 no node runs; "
+    "run: the command's, and 125 to 127 where it did not start."
+)
 
 
 class Parser(argparse.ArgumentParser):

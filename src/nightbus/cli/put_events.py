@@ -52,7 +52,9 @@ def _put(settings: Settings, region: str | None, entries: Sequence[dict[str, Any
         client = NodeClients(settings, region).make("events")
         answered: list[dict[str, str]] = client.put_events(Entries=entries)["Entries"]
     except (ClientError, BotoCoreError) as failure:
-        raise CommandFailed(str(failure)) from failure
+        raise CommandFailed(
+            " ".join(str(failure).split())
+        ) from failure  # botocore lists mistakes line by line
     return answered
 
 

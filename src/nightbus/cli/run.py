@@ -20,12 +20,16 @@ from nightbus.node.settings import Settings
 
 _READY_SECONDS = 15.0
 _STOP_SECONDS = 20.0
-_NOT_FOUND = 127
-_NOT_EXECUTABLE = 126
+_NO_NODE, _NOT_EXECUTABLE, _NOT_FOUND = (
+    125,
+    126,
+    127,
+)  # as env and timeout tell their own failures from the command's
 
 
 def run_command(command: list[str], settings: Settings, region: str | None) -> int:
-    """The command's exit code, as a shell gives it."""
+    """The command's exit code, as a shell gives it. Raises CommandFailed with a code from 125 to 127 where it did not
+    run: no test runner ends with one of these."""
     with _running_node(settings) as node:
         try:
             child = subprocess.Popen(command, env=command_environment(node, region))
@@ -55,7 +59,7 @@ def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
 @contextlib.contextmanager
 def _running_node(settings: Settings) -> Iterator[Settings]:
     """The node that is up, or one of our own for as long as the command runs."""
-    if settings.port and is_running(settings):
+    if settings.port and _is_up(settings):
         yield settings
         return
     with tempfile.TemporaryDirectory(prefix="nightbus-run-") as folder:
@@ -78,6 +82,13 @@ def _running_node(settings: Settings) -> Iterator[Settings]:
             _stop(node)
 
 
+def _is_up(settings: Settings) -> bool:
+    try:
+        return is_running(settings)
+    except CommandFailed as failure:
+        raise CommandFailed(str(failure), _NO_NODE) from failure
+
+
 def _options(settings: Settings) -> list[str]:
     kept = ["--memory"] if settings.memory else ["--no-memory", "--data", str(settings.data)]
     return ["--host", settings.host, "--port", str(settings.port), *kept]
@@ -92,7 +103,7 @@ def _wait_until_ready(node: subprocess.Popen[bytes], output: Path, settings: Set
             return replace(settings, port=int(endpoint.rsplit(":", 1)[1]))
         time.sleep(0.02)
     reason = output.read_text(errors="replace").strip() or "it did not answer in time"
-    raise CommandFailed(f"the node did not start: {reason.removeprefix('nightbus: ')}")
+    raise CommandFailed(f"the node did not start: {reason.removeprefix('nightbus: ')}", _NO_NODE)
 
 
 def _stop(node: subprocess.Popen[bytes]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nightbus.cli.client import is_running, message_of, none_answers, open_directly
+from nightbus.cli.dead_letters import dead_letter
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.failures import CommandFailed
 from nightbus.cli.files import read_text
@@ -110,7 +111,7 @@ def _told(line: dict[str, Any]) -> str:
     error = f": {done['code']} {done['message']}" if done.get("code") else ""
     return (
         f"{_clock(done['time'])}    {line['event_id']}  {done['rule']} → {done['target']}  "
-        f"attempt {done['attempt']} {outcome}{error}"
+        f"attempt {done['attempt']} {outcome}{error}{dead_letter(done)}"
     )
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nightbus.cli.client import ask
+from nightbus.cli.dead_letters import dead_letter, not_sent, service_and_name
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.failures import CommandFailed
 from nightbus.node.settings import Settings
@@ -88,9 +89,11 @@ def _cause(cause: dict[str, Any]) -> Text:
     who = f"function {cause['function']}" if "function" in cause else str(cause["by"])
     run = f", request {cause['request_id']}" if "request_id" in cause else ""
     run += f", run {cause['run']}" if "run" in cause else ""
-    way = f" with a message from {_place(cause['from'])}" if "from" in cause else ""
+    way = f" with a message from {service_and_name(cause['from'])}" if "from" in cause else ""
     if "to" in cause:
-        run += f", which {'invoked' if _is_function(cause['to']) else 'sent to'} {_place(cause['to'])}"
+        run += (
+            f", which {'invoked' if _is_function(cause['to']) else 'sent to'} {service_and_name(cause['to'])}"
+        )
     if "event_id" not in cause:
         first = "caused" if "to" in cause else "published"
         return Text(f"{first} by {who}{run}{f', called{way}' if way else ''}", style="dim")
@@ -128,7 +131,9 @@ def _add_target(branch: Tree, target: dict[str, Any]) -> None:
 
     place = branch.add(
         Text.assemble(
-            ("target ", "dim"), f"{target['id']}  {_place(target['arn'])}  ", _state(target["state"])
+            ("target ", "dim"),
+            f"{target['id']}  {service_and_name(target['arn'])}  ",
+            _state(target["state"]),
         )
     )
     if target["input"] is not None:
@@ -153,8 +158,8 @@ def _add_invocation(branch: Tree, invocation: dict[str, Any]) -> None:
 def _called(branch: Tree, invocation: dict[str, Any]) -> Tree:
     from rich.text import Text
 
-    what = f"{_place(invocation['function'])}  request {invocation['request_id']}"
-    what += f"  from {_place(invocation['from'])}"
+    what = f"{service_and_name(invocation['function'])}  request {invocation['request_id']}"
+    what += f"  from {service_and_name(invocation['from'])}"
     if invocation["messages"] > 1:
         what += f" with {invocation['messages'] - 1} more"
     return branch.add(Text.assemble(("invocation ", "dim"), f"{what}  ", _state(invocation["state"])))
@@ -182,7 +187,7 @@ def _add_sent(branch: Tree, sent: dict[str, Any]) -> None:
     from rich.text import Text
 
     called = _is_function(sent["to"])
-    what = f"{_clock(sent['time'])}  to {_place(sent['to'])}  as {sent['id']}"
+    what = f"{_clock(sent['time'])}  to {service_and_name(sent['to'])}  as {sent['id']}"
     state = ("  ", _state(sent["invocations"][0]["state"])) if called else ()
     place = branch.add(Text.assemble(("invocation " if called else "message ", "dim"), what, *state))
     for invocation in sent["invocations"]:
@@ -197,7 +202,8 @@ def _run(run: dict[str, Any]) -> Text:
     if "again" in run:
         text.append(f", without {', '.join(run['again'])}")
     if "sent_to" in run:
-        text.append(f"; told {', '.join(_place(arn) for arn in run['sent_to'])}")
+        text.append(f"; told {', '.join(service_and_name(arn) for arn in run['sent_to'])}")
+    text.append(not_sent(run))
     return text
 
 
@@ -214,8 +220,7 @@ def _attempt(attempt: dict[str, Any]) -> Text:
         text.append(f"  in replay {attempt['replay']}")
     if "input" in attempt:
         text.append(f"  with {_shortened(attempt['input'])}")
-    if attempt.get("dead_letter"):
-        text.append(f"; now in {_place(attempt['dead_letter'])}")
+    text.append(dead_letter(attempt))
     return text
 
 
@@ -230,12 +235,6 @@ def _append_end(text: Text, ended: dict[str, Any]) -> None:
 
 def _state(state: str) -> tuple[str, str]:
     return state, _STYLES.get(state, "yellow")
-
-
-def _place(arn: str) -> str:
-    """A service and a name, which say more to a person than an ARN."""
-    _, _, service, _, _, resource = arn.split(":", 5)
-    return f"{service} {resource}"
 
 
 def _is_function(arn: str) -> bool:

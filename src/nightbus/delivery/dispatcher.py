@@ -37,6 +37,7 @@ from nightbus.delivery.targets import Target, is_elsewhere, target_of
 from nightbus.delivery.work import (
     QUEUE,
     Buried,
+    Lost,
     dead_letter_attributes,
     decode,
     encode,
@@ -138,7 +139,8 @@ class Dispatcher:
         """What an attempt came to, and what follows from it, in one commit."""
         now = self._clock.now_ms()
         decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
-        writes, buried = self._queues.writes(), None
+        writes = self._queues.writes()
+        letter: Buried | Lost | None = None
         if decision.again_ms is not None:
             writes.changes.append(item.give_back(decision.again_ms, encode(next_try(delivery))))
         else:
@@ -146,14 +148,15 @@ class Dispatcher:
         if isinstance(outcome, Failed):
             _tell(delivery, outcome, decision.again_ms)
             if decision.again_ms is None:
-                buried = await self._bury(writes, delivery, outcome, now)
+                letter = await self._bury(writes, delivery, outcome, now)
         elif ":function:" in delivery.target["Arn"]:
             writes.changes.append(invoked_later(delivery, outcome, now))
-        written = outcome_entry(delivery, outcome, now, decision.again_ms, began, buried)
+        written = outcome_entry(delivery, outcome, now, decision.again_ms, began, letter)
         log_of_bus = outcome_log(delivery.bus)
         writes.changes.append(Append(delivery.scope, log_of_bus, now, written, delivery.event_id))
         if delivery.invocation_id:
-            writes.changes += await self._records(delivery, decision, began, now, bool(buried))
+            buried = isinstance(letter, Buried)
+            writes.changes += await self._records(delivery, decision, began, now, buried)
         await writes.commit()
 
     async def _records(
@@ -169,8 +172,8 @@ class Dispatcher:
 
     async def _bury(
         self, writes: QueueWrites, delivery: Delivery, failure: Failed, now: int
-    ) -> Buried | None:
-        """The event itself into the target's dead-letter queue, with what ends the delivery. None where it is lost."""
+    ) -> Buried | Lost | None:
+        """The event itself into the target's dead-letter queue, with what ends the delivery."""
         arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
         if not arn:
             return None
@@ -178,7 +181,7 @@ class Dispatcher:
         if queue is None or not queue.access.admits(SERVICE, delivery.rule_arn, SEND):
             why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
             log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
-            return None
+            return Lost(str(arn), f"The queue {why}.")
         found = await find_event(
             self._store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time
         )

@@ -16,8 +16,9 @@ from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.explain import explain, reason_told
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import matches, parse_pattern
+from nightbus.delivery.buses import Bus
 from nightbus.delivery.history import DeliveryNote, Found, find_event
-from nightbus.delivery.rules import RULE, Rule, history_log, outcome_log, rule_arn, rules_of
+from nightbus.delivery.rules import BUS, RULE, Rule, history_log, outcome_log, rule_arn, rules_of
 from nightbus.store.interface import Store
 
 _MOST_ELSEWHERE = 10
@@ -42,7 +43,8 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
     matched, else `why` in a sentence and `path`, `actual`, `wanted`, `hint` of the first field that did not. Those that
     matched come first, and then the nearest.
 
-    Where none matched, `elsewhere` names rules of other buses that would have.
+    Where none matched, `elsewhere` names rules of other buses that would have. `bus_exists` is there, and false, where
+    the event was put on a bus that is not there: PutEvents takes it, as on AWS, and nobody gets it.
     Rules are judged as they are now; a delivery that was made or asked for says that the rule matched then. Raises
     AwsError ResourceNotFoundException for an event or a rule that is not there.
     """
@@ -62,11 +64,7 @@ async def explain_event(store: Store, scope: Scope, event_id: str, only: str | N
         mine = [outcome for outcome in outcomes if outcome["rule"] == name]
         rule = None if name in matched else rules.get(name)
         judged.append((name, _judge(scope, rule, event, mine)))
-    told = _in_order(judged)
-    found = {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
-    if only is None and not any(rule["matched"] for rule in told):
-        found["elsewhere"] = await _elsewhere(store, scope, bus, event)
-    return found
+    return await _answer(store, scope, bus, event, _in_order(judged), only)
 
 
 async def explain_unput(
@@ -79,7 +77,16 @@ async def explain_unput(
     told = _in_order(
         (name, _judge(scope, rule, event, [])) for name, rule in rules.items() if only in (None, name)
     )
-    found = {"event": event, "bus": bus, "account": scope.account, "region": scope.region, "rules": told}
+    return await _answer(store, scope, bus, event, told, only)
+
+
+async def _answer(
+    store: Store, scope: Scope, bus: str, event: dict[str, Any], told: list[dict[str, Any]], only: str | None
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"event": event, "bus": bus, "rules": told}
+    found |= {"account": scope.account, "region": scope.region}
+    if not told and not Bus.of(scope, bus, await store.get(scope, BUS, bus)).exists:
+        found["bus_exists"] = False
     if only is None and not any(rule["matched"] for rule in told):
         found["elsewhere"] = await _elsewhere(store, scope, bus, event)
     return found

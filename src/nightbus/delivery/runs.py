@@ -13,7 +13,7 @@ from typing import Any
 UNDER_WAY = "under way"
 BROKEN_OFF = "broken off"
 AGAIN = "will be tried again"
-_TOLD = ("outcome", "code", "message", "next", "sent_to", "again")
+_TOLD = ("outcome", "code", "message", "next", "sent_to", "not_sent", "again")
 
 
 def runs_told(

@@ -86,6 +86,13 @@ class Buried(NamedTuple):
     message_id: str
 
 
+class Lost(NamedTuple):
+    """An event that its dead-letter queue did not take: the queue's ARN, and why."""
+
+    queue: str
+    why: str
+
+
 def next_try(delivery: Delivery) -> Delivery:
     return replace(delivery, attempt=delivery.attempt + 1)
 
@@ -96,10 +103,10 @@ def outcome_entry(
     now_ms: int,
     next_ms: int | None,
     began_ms: int | None = None,
-    buried: Buried | None = None,
+    letter: Buried | Lost | None = None,
 ) -> bytes:
-    """One attempt as the outcome log has it; `next_ms` is when the next one follows, `buried` where the event went
-    after the last one."""
+    """One attempt as the outcome log has it; `next_ms` is when the next one follows, `letter` what became of the dead
+    letter after the last one, None where the target names no queue for it."""
     entry: dict[str, Any] = {
         "rule": delivery.rule,
         "target": delivery.target["Id"],
@@ -121,8 +128,10 @@ def outcome_entry(
         }
         if next_ms is not None:
             entry["next"] = next_ms
-        if buried is not None:
-            entry |= {"dead_letter": buried.queue, "dead_letter_id": buried.message_id}
+        if isinstance(letter, Buried):
+            entry |= {"dead_letter": letter.queue, "dead_letter_id": letter.message_id}
+        elif letter is not None:
+            entry["not_sent"] = [{"to": letter.queue, "why": letter.why}]
     if began_ms is not None:
         entry["duration"] = now_ms - began_ms
     return orjson.dumps(entry)

@@ -76,7 +76,8 @@ def test_dead_letters_are_told(tmp_path: Path) -> None:
         sqs.create_queue(QueueName="work", Attributes={"RedrivePolicy": redrive})
         sqs.send_message(QueueUrl=dead, MessageBody="as if it had been moved")
         told = nightbus("doctor", "--data", str(tmp_path / "data"))
-        assert "1 dead letters in queue dead of us-east-1" in told.stdout
+        assert "1 dead letter in queue dead of us-east-1" in told.stdout
+        assert f"start-message-move-task --source-arn {arn}" in told.stdout
         assert told.returncode == 0
     finally:
         assert node.stop() == 0

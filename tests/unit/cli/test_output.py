@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from nightbus.cli import status, terminal
+from nightbus.cli.dead_letters import dead_letter
 from nightbus.cli.explain import told
 
 
@@ -30,6 +31,14 @@ def test_explain_shows_matches_first_and_the_nearest_few_of_the_others() -> None
     assert [line.split()[1] for line in lines if "✗" in line] == [f"other-{at}" for at in range(5)]
     assert lines[-1] == "  and 35 more that did not match (--all shows them, --rule NAME one)"
     assert len([line for line in told(found, every_rule=True).splitlines() if "✗" in line]) == 40
+
+
+def test_what_became_of_an_event_that_was_given_up() -> None:
+    queue = "arn:aws:sqs:us-east-1:000000000000:dead"
+    assert dead_letter({}) == ""
+    assert dead_letter({"dead_letter": queue}) == "; now in sqs dead"
+    refused = {"not_sent": [{"to": queue, "why": "The queue does not exist."}]}
+    assert dead_letter(refused) == "; not sent to sqs dead: The queue does not exist."
 
 
 def full(accounts: int) -> dict[str, Any]:

@@ -43,7 +43,7 @@ REFUSED = {
         "TenantId",
         "Topics",
     },
-    "logs": {"entity", "kmsKeyId", "logGroupNamePattern"},
+    "logs": {"entity", "expectedRevisionId", "kmsKeyId", "logGroupNamePattern", "resourceArn"},
     "s3": {
         "AccessControlPolicy",
         "ChecksumMD5",

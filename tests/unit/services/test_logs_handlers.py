@@ -45,6 +45,39 @@ async def test_the_platforms_lines_make_group_and_stream(logs: Rig) -> None:
     assert sorted(messages(found)) == [f"line {number}" for number in range(5)]
 
 
+ALLOW = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}}]}'
+
+
+async def test_resource_policies_are_kept_shown_and_deleted(logs: Rig) -> None:
+    for number in range(10):
+        await logs("logs", "PutResourcePolicy", policyName=f"p{number}", policyDocument=ALLOW)
+    with pytest.raises(AwsError, match="Resource limit exceeded") as full:
+        await logs("logs", "PutResourcePolicy", policyName="one more", policyDocument=ALLOW)
+    changed = await logs("logs", "PutResourcePolicy", policyName="p3", policyDocument=ALLOW + " ")
+    first = await logs("logs", "DescribeResourcePolicies", limit=4)
+    rest = await logs("logs", "DescribeResourcePolicies", nextToken=first["nextToken"])
+    assert full.value.code == "LimitExceededException"
+    assert first["resourcePolicies"][3] == changed["resourcePolicy"]
+    assert changed["resourcePolicy"] == {
+        "policyName": "p3", "policyDocument": ALLOW + " ", "policyScope": "ACCOUNT",
+        "lastUpdatedTime": logs.clock.now_ms(),
+    }  # fmt: skip
+    assert [one["policyName"] for one in rest["resourcePolicies"]] == [
+        f"p{number}" for number in range(4, 10)
+    ]
+    await logs("logs", "DeleteResourcePolicy", policyName="p3")
+    with pytest.raises(AwsError) as gone:
+        await logs("logs", "DeleteResourcePolicy", policyName="p3")
+    assert gone.value.code == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("document", ["", "no JSON", "[]", "{}", '{"Statement": ["x"]}', "[" * 100_000])
+async def test_what_is_no_policy_is_refused(logs: Rig, document: str) -> None:
+    with pytest.raises(AwsError) as refused:
+        await logs("logs", "PutResourcePolicy", policyName="p", policyDocument=document)
+    assert refused.value.code in ("InvalidParameterException", "ValidationException")
+
+
 async def test_a_deleted_stream_comes_back_empty(logs: Rig) -> None:
     await write(logs, "one", "old")
     await logs("logs", "DeleteLogStream", logGroupName=GROUP, logStreamName="one")

@@ -129,8 +129,8 @@ async def _finish(
     invocation: QueuedInvocation,
     condition: str,
     result: InvokeResult | None,
-) -> dict[str, list[str]]:
-    """`sent_to`: the destination and the dead-letter queue that took it, if any did."""
+) -> dict[str, Any]:
+    """`sent_to`: the destination and the dead-letter queue that took it; `not_sent`: what did not, and why."""
     destination = policy.on_success if condition == "Success" else policy.on_failure
     if condition != "Success":
         log.warning("gave up an event for %s: %s", invocation.ref.qualified_arn, condition)
@@ -140,7 +140,7 @@ async def _finish(
         return {}
     attempts = invocation.errors + (result is not None)
     outcome = Outcome(invocation, condition, attempts, config["Role"], runnable.executed_version, result)
-    took = []
+    took, refused = [], []
     for send, where in ((tell, destination), (bury, dead)):
         if where:
             try:
@@ -148,4 +148,5 @@ async def _finish(
                 took.append(where)
             except AwsError as error:
                 log.warning("%s did not take a record of %s: %s", where, invocation.request_id, error)
-    return {"sent_to": took} if took else {}
+                refused.append({"to": where, "why": f"{error.code} {error.message}"})
+    return {name: made for name, made in (("sent_to", took), ("not_sent", refused)) if made}

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler, Worker
-from nightbus.services.logs import groups, reading, retention, streams, tags
+from nightbus.services.logs import groups, reading, resource_policies, retention, streams, tags
 
 HANDLERS: dict[str, Handler] = {
     "CreateLogGroup": groups.create_log_group,
     "CreateLogStream": streams.create_log_stream,
     "DeleteLogGroup": groups.delete_log_group,
     "DeleteLogStream": streams.delete_log_stream,
+    "DeleteResourcePolicy": resource_policies.delete_resource_policy,
     "DeleteRetentionPolicy": retention.delete_retention_policy,
     "DescribeLogGroups": groups.describe_log_groups,
     "DescribeLogStreams": streams.describe_log_streams,
+    "DescribeResourcePolicies": resource_policies.describe_resource_policies,
     "FilterLogEvents": reading.filter_log_events,
     "GetLogEvents": reading.get_log_events,
     "ListLogGroups": groups.list_log_groups,
     "ListTagsForResource": tags.list_tags_for_resource,
     "ListTagsLogGroup": tags.list_tags_log_group,
     "PutLogEvents": streams.put_log_events,
+    "PutResourcePolicy": resource_policies.put_resource_policy,
     "PutRetentionPolicy": retention.put_retention_policy,
     "TagLogGroup": tags.tag_log_group,
     "TagResource": tags.tag_resource,

@@ -24,6 +24,7 @@ from nightbus.stacks.resources.lambda_layer_version import LambdaLayerVersion
 from nightbus.stacks.resources.lambda_permission import LambdaPermission
 from nightbus.stacks.resources.lambda_version import LambdaVersion
 from nightbus.stacks.resources.logs_log_group import LogsLogGroup
+from nightbus.stacks.resources.logs_resource_policy import LogsResourcePolicy
 from nightbus.stacks.resources.s3_bucket import S3Bucket
 from nightbus.stacks.resources.s3_bucket_policy import S3BucketPolicy
 from nightbus.stacks.resources.sns_subscription import SnsSubscription
@@ -54,6 +55,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::Lambda::Permission": LambdaPermission(),
     "AWS::Lambda::Version": LambdaVersion(),
     "AWS::Logs::LogGroup": LogsLogGroup(),
+    "AWS::Logs::ResourcePolicy": LogsResourcePolicy(),
     "AWS::S3::Bucket": S3Bucket(),
     "AWS::S3::BucketPolicy": S3BucketPolicy(),
     "AWS::SNS::Subscription": SnsSubscription(),

@@ -1,0 +1,47 @@
+"""AWS::Logs::ResourcePolicy"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine
+from nightbus.stacks.resources.values import document
+
+
+class LogsResourcePolicy:
+    type_name = "AWS::Logs::ResourcePolicy"
+    properties = frozenset({"PolicyDocument", "PolicyName"})
+    required = frozenset({"PolicyDocument", "PolicyName"})
+    replace_on = frozenset({"PolicyName"})
+
+    def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
+        return str(properties["PolicyName"])
+
+    async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
+        await _refuse_taken(str(name), properties, ctx)
+        return await _put(str(name), properties, ctx)
+
+    async def update(
+        self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+    ) -> Resource:
+        return await _put(physical_id, new, ctx)
+
+    async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+        with gone_is_fine():
+            await ctx.operation("logs", "DeleteResourcePolicy", policyName=physical_id)
+
+
+async def _refuse_taken(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+    """Put writes over what is there. It has no tags; one that is exactly this one was made before a crash."""
+    standing = (await ctx.operation("logs", "DescribeResourcePolicies"))["resourcePolicies"]
+    wanted = document(properties["PolicyDocument"])
+    if any(one["policyName"] == name and one["policyDocument"] != wanted for one in standing):
+        raise exists_elsewhere(f"The resource policy {name}")
+
+
+async def _put(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> Resource:
+    policy = document(properties["PolicyDocument"])
+    await ctx.operation("logs", "PutResourcePolicy", policyName=name, policyDocument=policy)
+    return Resource(name)
