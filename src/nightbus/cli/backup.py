@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import CommandFailed
 from nightbus.node.settings import Settings
 from nightbus.store.backup import BackupFailed, Copied, back_up, restore
 

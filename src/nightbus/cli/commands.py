@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightbus.cli import options
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
 Given = argparse.Namespace
@@ -57,7 +57,7 @@ def _run(given: Given) -> int:
 
     command = given.command[1:] if given.command[:1] == ["--"] else given.command
     if not command:
-        raise CommandFailed("run what? Write the command after --: nightbus run -- pytest", 2)
+        raise CommandFailed("run what? Write the command after --: nightbus run -- pytest", WRONG_USAGE)
     return run_command(command, settings_of(given), given.region)
 
 
@@ -161,9 +161,11 @@ def _explain(given: Given) -> int:
     from nightbus.cli import explain
 
     if (given.event_id is None) == (given.event is None):
-        raise CommandFailed("explain what? Give an event's id, or a file with --event", 2)
+        raise CommandFailed("explain what? Give an event's id, or a file with --event", WRONG_USAGE)
     if given.pattern is not None and given.event is None:
-        raise CommandFailed("--pattern goes with --event; an event that was put is explained by its rules", 2)
+        raise CommandFailed(
+            "--pattern goes with --event; an event that was put is explained by its rules", WRONG_USAGE
+        )
     settings, show = settings_of(given), explain.Shown(as_json=given.json, every_rule=given.all)
     if given.event_id is not None:
         explain.explain_event(settings, given.event_id, given.rule, given.region, show)
@@ -283,7 +285,7 @@ def _declare_completion(parser: argparse.ArgumentParser) -> None:
 def _completion(given: Given) -> None:
     from nightbus.cli.completion import completion_script
 
-    print(completion_script(given.shell))
+    print(completion_script(given.parser, given.shell))
 
 
 GROUPS = {"events": "The events on the buses."}

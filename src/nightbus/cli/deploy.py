@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.cli.client import is_running, none_answers
+from nightbus.cli.client import is_running
 from nightbus.cli.deploy_output import Document, Lines, Output
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.package import TEMPLATES, archive, digest_key, local_artefacts, refer_to
 from nightbus.node.settings import Settings
 from nightbus.stacks.documents import read_document
@@ -40,7 +40,7 @@ def deploy_template(
     from nightbus.cli.aws_clients import NodeClients
 
     if not is_running(settings):
-        raise none_answers(settings)
+        raise no_node_at(settings.endpoint)
     file, parameters = _template_file(template), [_parameter(text) for text in overrides]
     try:
         output = Document() if as_json else Lines()
@@ -66,7 +66,7 @@ def _template_file(given: Path | None) -> Path:
 def _parameter(text: str) -> dict[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise CommandFailed(f"--parameter-overrides {text}: it must be NAME=VALUE", 2)
+        raise CommandFailed(f"--parameter-overrides {text}: it must be NAME=VALUE", WRONG_USAGE)
     return {"ParameterKey": name, "ParameterValue": value}
 
 

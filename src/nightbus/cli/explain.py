@@ -10,11 +10,10 @@ from typing import Any
 
 from nightbus.cli.client import ask, tell
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.files import read_text
 from nightbus.node.settings import Settings
 
-_BAD_INPUT = 2
 _NEAREST = 5
 
 
@@ -47,7 +46,7 @@ def explain_files(event: Path, pattern: Path, show: Shown) -> bool:
     try:
         parsed = parse_pattern(pattern_given(read_text(pattern)))
     except InvalidPattern as broken:
-        raise CommandFailed(f"{pattern}: {broken}", _BAD_INPUT) from None
+        raise CommandFailed(f"{pattern}: {broken}", WRONG_USAGE) from None
     reasons = [explain(parsed, one) for one in _events(event)]
     answers = [{"matched": True} if one is None else reason_told(one) for one in reasons]
     if show.as_json:
@@ -82,7 +81,7 @@ def _events(file: Path) -> list[dict[str, Any]]:
     try:
         return events_given(read_text(file))
     except NoEvent as reason:
-        raise CommandFailed(f"{file}: {reason}", _BAD_INPUT) from None
+        raise CommandFailed(f"{file}: {reason}", WRONG_USAGE) from None
 
 
 def told(found: dict[str, Any], every_rule: bool = False) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import CommandFailed
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {"__pycache__", ".git", ".aws-sam", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}

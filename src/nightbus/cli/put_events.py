@@ -8,16 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.bus.given_events import NoEvent, entries_given
-from nightbus.cli.client import is_running, none_answers, tell
+from nightbus.cli.client import is_running, tell
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.files import read_text
 from nightbus.cli.local_node import find_local_node
 from nightbus.node.operator_key import OPERATOR_HEADER, read_operator_key
 from nightbus.node.settings import Settings
 
 _MOST_ENTRIES = 10  # of one PutEvents
-_ASKED_WRONGLY = 2
 
 
 def put_events(
@@ -27,7 +26,7 @@ def put_events(
     try:
         entries = entries_given(read_text(file), bus)
     except NoEvent as reason:
-        raise CommandFailed(f"{file}: {reason}", _ASKED_WRONGLY) from None
+        raise CommandFailed(f"{file}: {reason}", WRONG_USAGE) from None
     put, results = _put_as_service if as_service else _put, list[dict[str, str]]()
     for at in range(0, len(entries), _MOST_ENTRIES):
         results += put(settings, region, entries[at : at + _MOST_ENTRIES])
@@ -47,7 +46,7 @@ def _put(settings: Settings, region: str | None, entries: Sequence[dict[str, Any
     from nightbus.cli.aws_clients import NodeClients
 
     if not is_running(settings):
-        raise none_answers(settings)
+        raise no_node_at(settings.endpoint)
     try:
         client = NodeClients(settings, region).make("events")
         answered: list[dict[str, str]] = client.put_events(Entries=entries)["Entries"]

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nightbus.cli.client import is_running
 from nightbus.cli.environment import command_environment
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import CommandFailed
 from nightbus.node.settings import Settings
 
 _READY_SECONDS = 15.0

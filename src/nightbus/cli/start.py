@@ -9,7 +9,7 @@ import time
 
 from nightbus import __version__
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import CommandFailed
 from nightbus.node.settings import Settings
 from nightbus.services import SERVICES
 

@@ -11,7 +11,7 @@ import signal
 import time
 from pathlib import Path
 
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import CommandFailed
 from nightbus.cli.local_node import find_local_node
 from nightbus.node.settings import Settings
 from nightbus.store.folder import FolderHolder, folder_holder

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from nightbus.cli.client import is_running, message_of, none_answers, open_directly
+from nightbus.cli.client import is_running, message_of, open_directly
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.files import read_text
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.node.settings import Settings
@@ -45,7 +45,7 @@ def tail_events(
     if since:
         query["since"] = str(int(time.time() * 1000 - _seconds(since) * 1000))
     if not is_running(settings):
-        raise none_answers(settings)
+        raise no_node_at(settings.endpoint)
     try:
         for line in _following(settings, query):
             print(json.dumps(line) if as_json else _told(line), flush=True)
@@ -57,7 +57,7 @@ def _seconds(text: str) -> float:
     try:
         return float(text[:-1]) * _UNITS[text[-1:]]
     except (ValueError, KeyError):
-        raise CommandFailed(f"--since: {text!r} is no time; write 30s, 10m, 2h or 1d", 2) from None
+        raise CommandFailed(f"--since: {text!r} is no time; write 30s, 10m, 2h or 1d", WRONG_USAGE) from None
 
 
 def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -90,7 +90,7 @@ def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]
     try:
         reply = open_directly(urllib.request.Request(url), _SILENCE_SECONDS)  # noqa: S310 - always http
     except urllib.error.HTTPError as error:
-        raise CommandFailed(message_of(error), 2) from error
+        raise CommandFailed(message_of(error), WRONG_USAGE) from error
     with reply:
         for line in reply:
             yield json.loads(line)

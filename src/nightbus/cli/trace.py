@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightbus.cli.client import ask
 from nightbus.cli.environment import chosen_account, chosen_region
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import CommandFailed
 from nightbus.node.settings import Settings
 
 if TYPE_CHECKING:

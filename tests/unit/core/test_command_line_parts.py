@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from nightbus.cli.configure import with_section
+from nightbus.cli.errors import CommandFailed
 from nightbus.cli.explain import told
-from nightbus.cli.failures import CommandFailed
 from nightbus.cli.package import archive, local_artefacts, refer_to
 
 
