@@ -1,4 +1,4 @@
-"""What does the node hold right now, in memory and on disk? What `/_nightbus/sizes` answers.
+"""Measures what the node holds in memory and on disk, for `/_nightbus/sizes`.
 
 Every map that lives as long as the node has its owner, which says its size by `in_memory`. A node that is left alone
 comes back to the same figures, whatever was made and deleted in between.

@@ -1,7 +1,7 @@
-"""What happens on the buses now? Events as they are accepted, and what becomes of them, as a stream of JSON lines.
+"""Yields events as the buses accept them, and the outcomes of their deliveries, in the order of the store's logs.
 
-The store's logs are looked at while somebody listens; what puts events knows nothing of it. A reader that is slow is
-sent less often, and what it has not seen yet waits in the logs, not in memory.
+`tail` reads the store's logs while a client listens; accepting an event does nothing for it. To a slow client it sends
+less often, and what the client has not read yet waits in the logs, not in memory.
 """
 
 from __future__ import annotations
@@ -21,15 +21,20 @@ from nightbus.delivery.rules import history_log, outcome_log
 from nightbus.services.context import Platform
 from nightbus.store.interface import Entry
 
-_EVERY_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _BEAT_SECONDS = 10.0  # a line that says nothing, so that either side notices when the other is gone
-_AT_ONCE = 200
-_REMEMBERED = 10_000
+_MOST_ENTRIES = 200
+_MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """`bus` "" is every bus of the scope. `since` in UTC ms; only events that match the pattern, if there is one."""
+class Selection:
+    """Which events of `scope` are yielded.
+
+    `bus`: only those of this bus; by default, "", those of every bus.
+    `since`: only those accepted from then on, in UTC milliseconds; by default 0, from the logs' beginning.
+    `pattern`: only those that match this event pattern; by default all.
+    """
 
     scope: Scope
     bus: str = ""
@@ -45,14 +50,14 @@ class _Position:
     after: dict[str, int] = field(default_factory=dict)
 
 
-async def tail(platform: Platform, wanted: Wanted) -> AsyncIterator[dict[str, Any]]:
+async def tail(platform: Platform, selection: Selection) -> AsyncIterator[dict[str, Any]]:
     """Lines without end: `{"event", "bus", "time", "rules"}`, `{"delivery", "bus", "event_id"}` and `{"beat"}`."""
-    position = _Position(wanted.since)
-    shown: dict[str, None] = {}
+    position = _Position(selection.since)
+    yielded_ids: dict[str, None] = {}
     quiet = 0.0
     while True:
-        entries = await _next(platform, wanted, position)
-        lines = [line for entry in entries async for line in _lines(platform, wanted, entry, shown)]
+        entries = await _next(platform, selection, position)
+        lines = [line for entry in entries async for line in _lines(platform, selection, entry, yielded_ids)]
         for line in lines:
             yield line
         if lines:
@@ -60,50 +65,50 @@ async def tail(platform: Platform, wanted: Wanted) -> AsyncIterator[dict[str, An
         elif quiet >= _BEAT_SECONDS:
             quiet = 0.0
             yield {"beat": platform.clock.now_ms()}
-        if len(entries) < _AT_ONCE:
-            quiet += _EVERY_SECONDS
-            await asyncio.sleep(_EVERY_SECONDS)
+        if len(entries) < _MOST_ENTRIES:
+            quiet += _POLL_SECONDS
+            await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _next(platform: Platform, wanted: Wanted, position: _Position) -> list[Entry]:
+async def _next(platform: Platform, selection: Selection, position: _Position) -> list[Entry]:
     """What came to the logs since, the oldest first."""
     store, names = platform.store, []
     for prefix in (history_log(""), outcome_log("")):
-        if wanted.bus:
-            names.append(prefix + wanted.bus)
+        if selection.bus:
+            names.append(prefix + selection.bus)
         else:
-            names += await store.logs(wanted.scope, prefix)
-    found: list[Entry] = []
+            names += await store.logs(selection.scope, prefix)
+    entries: list[Entry] = []
     for name in names:
         after = position.after.get(name, 0)
         since = None if after else position.since
-        found += await store.read(wanted.scope, name, after=after, since=since, limit=_AT_ONCE)
-    found.sort(key=lambda entry: entry.offset)
-    for entry in found[:_AT_ONCE]:
+        entries += await store.read(selection.scope, name, after=after, since=since, limit=_MOST_ENTRIES)
+    entries.sort(key=lambda entry: entry.offset)
+    for entry in entries[:_MOST_ENTRIES]:
         position.after[entry.log] = entry.offset
-    return found[:_AT_ONCE]
+    return entries[:_MOST_ENTRIES]
 
 
 async def _lines(
-    platform: Platform, wanted: Wanted, entry: Entry, shown: dict[str, None]
+    platform: Platform, selection: Selection, entry: Entry, yielded_ids: dict[str, None]
 ) -> AsyncIterator[dict[str, Any]]:
     bus = entry.log.partition("/")[2]
     if entry.log == outcome_log(bus):
-        if wanted.pattern is None or entry.key in shown:
+        if selection.pattern is None or entry.key in yielded_ids:
             yield {"delivery": orjson.loads(entry.data), "bus": bus, "event_id": entry.key}
         return
     for text, placed in events_in(entry.data):
         event = parse_json(text.decode())
-        if wanted.pattern is not None and not matches(wanted.pattern, event):
+        if selection.pattern is not None and not matches(selection.pattern, event):
             continue
-        shown[event["id"]] = None
-        while len(shown) > _REMEMBERED:
-            del shown[next(iter(shown))]
-        rules = await platform.router.matching(wanted.scope, bus, text)
+        yielded_ids[event["id"]] = None
+        while len(yielded_ids) > _MOST_REMEMBERED:
+            del yielded_ids[next(iter(yielded_ids))]
+        rules = await platform.router.matching(selection.scope, bus, text)
         yield {"event": event, "bus": bus, "time": entry.time, "rules": rules}
         for rule, target, arn, name, _ in placed_in(placed):
             if name is None:
-                continue  # the attempt itself will be told
+                continue  # the outcome log gets the attempt
             done = {"rule": rule, "target": target, "arn": arn, "attempt": 1, "time": entry.time}
             done |= {"outcome": "delivered", "request_id": name}
             yield {"delivery": done, "bus": bus, "event_id": event["id"]}
