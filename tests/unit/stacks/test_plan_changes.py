@@ -1,3 +1,5 @@
+"""A plan names what an update adds, modifies, replaces and removes."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Templates are read from JSON and from YAML with CloudFormation's tags."""
+
 from __future__ import annotations
 
 import json

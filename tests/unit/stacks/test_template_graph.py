@@ -1,3 +1,5 @@
+"""Each resource comes after those that it refers to or depends on; a circle among them is named."""
+
 from __future__ import annotations
 
 import asyncio

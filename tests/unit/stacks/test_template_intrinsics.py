@@ -1,3 +1,5 @@
+"""Intrinsic functions are evaluated, and refused where they are written wrongly."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""Parameters get their values, which are checked by type and constraints."""
+
 from __future__ import annotations
 
 from typing import Any

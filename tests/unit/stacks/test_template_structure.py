@@ -1,3 +1,5 @@
+"""A template's sections are checked before anything is made of them."""
+
 from __future__ import annotations
 
 import json
