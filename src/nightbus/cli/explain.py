@@ -39,9 +39,9 @@ def explain_event(
 def explain_files(event: Path, pattern: Path, show: Shown) -> bool:
     """An event in a file against a pattern in a file, without a node; whether all match."""
     from nightbus.bus.errors import InvalidPattern
-    from nightbus.bus.explain import explain, reason_told
-    from nightbus.bus.given_events import pattern_given
+    from nightbus.bus.event_files import pattern_given
     from nightbus.bus.patterns import parse_pattern
+    from nightbus.bus.patterns.explanation import explain, reason_told
 
     try:
         parsed = parse_pattern(pattern_given(read_text(pattern)))
@@ -76,7 +76,7 @@ def explain_unput(
 
 
 def _events(file: Path) -> list[dict[str, Any]]:
-    from nightbus.bus.given_events import NoEvent, events_given
+    from nightbus.bus.event_files import NoEvent, events_given
 
     try:
         return events_given(read_text(file))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nightbus.bus.given_events import NoEvent, entries_given
+from nightbus.bus.event_files import NoEvent, entries_given
 from nightbus.cli.client import is_running, tell
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, Protocol, TypeVar
 
-from nightbus.bus import matchers
-from nightbus.bus.addresses import parse_address
-from nightbus.bus.index_ranges import Ranges
-from nightbus.bus.index_texts import (
+from nightbus.bus.index.ranges import Ranges
+from nightbus.bus.index.texts import (
     AnyCaseTexts,
     Prefixes,
     PrefixesAnyCase,
@@ -22,9 +20,11 @@ from nightbus.bus.index_texts import (
     drop,
     put,
 )
-from nightbus.bus.matchers import Matcher
 from nightbus.bus.numbers import comparable_value, number_text
-from nightbus.bus.rule import Field
+from nightbus.bus.patterns import matchers
+from nightbus.bus.patterns.addresses import parse_address
+from nightbus.bus.patterns.matchers import Matcher
+from nightbus.bus.patterns.rule import Field
 
 Item = TypeVar("Item", bound=Hashable)
 

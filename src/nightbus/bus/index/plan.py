@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from nightbus.bus import matchers
-from nightbus.bus.matchers import Exact, Literal, Matcher, Number, Numeric
-from nightbus.bus.rule import Branch, Field
+from nightbus.bus.patterns import matchers
+from nightbus.bus.patterns.matchers import Exact, Literal, Matcher, Number, Numeric
+from nightbus.bus.patterns.rule import Branch, Field
 
 # Fields of more combinations of exact values are looked up one by one.
 MOST_KEYS = 64

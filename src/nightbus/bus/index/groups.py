@@ -15,9 +15,9 @@ from math import prod
 from operator import itemgetter
 from typing import Any
 
-from nightbus.bus.index_field import FieldIndex
-from nightbus.bus.index_texts import drop, put
-from nightbus.bus.rule import Branch, Field
+from nightbus.bus.index.field import FieldIndex
+from nightbus.bus.index.texts import drop, put
+from nightbus.bus.patterns.rule import Branch, Field
 
 # That many combinations of an event's values are looked up without asking whether there are fewer keys.
 FEW_KEYS = 256

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from nightbus.bus import matchers as kinds
-from nightbus.bus.fields import Leaf, Leaves, leaves_of
 from nightbus.bus.json_text import write_json
-from nightbus.bus.matching import branch_matches
-from nightbus.bus.nearness import GENERAL, LIKELY, POSSIBLE, SIMILAR, Remark, remark
-from nightbus.bus.rule import Branch, Field, Pattern
+from nightbus.bus.patterns import matchers as kinds
+from nightbus.bus.patterns.fields import Leaf, Leaves, leaves_of
+from nightbus.bus.patterns.matching import branch_matches
+from nightbus.bus.patterns.nearness import GENERAL, LIKELY, POSSIBLE, SIMILAR, Remark, remark
+from nightbus.bus.patterns.rule import Branch, Field, Pattern
 
 # What is told of a long list of values.
 MOST_VALUES = 20

@@ -1,7 +1,7 @@
 """Which of many rules does an event match?
 
-As fast with ten thousand rules as with one: index_plan.py says by which fields a branch of a rule is found,
-index_groups.py finds it by the values that an event has there, and index_reader.py takes just these values from the
+As fast with ten thousand rules as with one: plan.py says by which fields a branch of a rule is found,
+groups.py finds it by the values that an event has there, and reader.py takes just these values from the
 event's text. An event whose values lie in arrays is read as a whole, and each branch found is verified as a whole.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
-from nightbus.bus.fields import Leaves, leaves_at, leaves_of
-from nightbus.bus.index_groups import MISSING, Bucket, Entry, Group, PlainValues, ValueLists
-from nightbus.bus.index_paths import Paths
-from nightbus.bus.index_plan import Plan, plan
-from nightbus.bus.index_reader import Read, few_reader, whole_reader
-from nightbus.bus.matching import branch_matches
-from nightbus.bus.rule import Branch, Pattern
+from nightbus.bus.index.groups import MISSING, Bucket, Entry, Group, PlainValues, ValueLists
+from nightbus.bus.index.paths import Paths
+from nightbus.bus.index.plan import Plan, plan
+from nightbus.bus.index.reader import Read, few_reader, whole_reader
+from nightbus.bus.patterns.fields import Leaves, leaves_at, leaves_of
+from nightbus.bus.patterns.matching import branch_matches
+from nightbus.bus.patterns.rule import Branch, Pattern
 
 _order = attrgetter("order")
 

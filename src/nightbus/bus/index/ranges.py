@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from struct import Struct
 from typing import Generic, TypeVar
 
-from nightbus.bus.matchers import Numeric
+from nightbus.bus.patterns.matchers import Numeric
 
 Item = TypeVar("Item", bound=Hashable)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from nightbus.bus import matchers as kinds
-from nightbus.bus.addresses import parse_address
 from nightbus.bus.json_text import write_json
-from nightbus.bus.matchers import Matcher
 from nightbus.bus.numbers import comparable, comparable_value, is_number
+from nightbus.bus.patterns import matchers as kinds
+from nightbus.bus.patterns.addresses import parse_address
+from nightbus.bus.patterns.matchers import Matcher
 
 CERTAIN, LIKELY, POSSIBLE, GENERAL = 4, 3, 2, 1
 # Longer texts are not compared letter by letter.

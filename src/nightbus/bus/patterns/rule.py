@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nightbus.bus.matchers import Absent, AnythingButMatching, Matcher, Wildcard
+from nightbus.bus.patterns.matchers import Absent, AnythingButMatching, Matcher, Wildcard
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ matchers.py; matching.py compares them with the values that fields.py finds in a
 from __future__ import annotations
 
 from nightbus.bus.errors import InvalidPattern
-from nightbus.bus.matching import matches
-from nightbus.bus.parsing import parse_pattern
-from nightbus.bus.rule import Pattern
+from nightbus.bus.patterns.matching import matches
+from nightbus.bus.patterns.parsing import parse_pattern
+from nightbus.bus.patterns.rule import Pattern
 
 __all__ = ["InvalidPattern", "Pattern", "matches", "parse_pattern"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
-from nightbus.bus.index_groups import MISSING
+from nightbus.bus.index.groups import MISSING
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.numbers import parse_number
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nightbus.bus import folding, wildcards
-from nightbus.bus.addresses import Address, Block, parse_address
-from nightbus.bus.folding import Folds
 from nightbus.bus.numbers import LossyNumber, comparable_value, number_text
-from nightbus.bus.wildcards import Parts
+from nightbus.bus.patterns import case_folding, wildcards
+from nightbus.bus.patterns.addresses import Address, Block, parse_address
+from nightbus.bus.patterns.case_folding import Folds
+from nightbus.bus.patterns.wildcards import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class IgnoreCase:
     folds: Folds
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, str) and folding.equals(self.folds, value)
+        return isinstance(value, str) and case_folding.equals(self.folds, value)
 
     def written(self) -> Any:
         return {"equals-ignore-case": self.text}
@@ -112,7 +112,7 @@ class PrefixIgnoreCase:
     folds: Folds
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, str) and folding.starts(self.folds, value)
+        return isinstance(value, str) and case_folding.starts(self.folds, value)
 
     def written(self) -> Any:
         return {"prefix": {"equals-ignore-case": self.text}}
@@ -124,7 +124,7 @@ class SuffixIgnoreCase:
     folds: Folds
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, str) and folding.ends(self.folds, value)
+        return isinstance(value, str) and case_folding.ends(self.folds, value)
 
     def written(self) -> Any:
         return {"suffix": {"equals-ignore-case": self.text}}

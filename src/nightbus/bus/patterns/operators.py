@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-from nightbus.bus import matchers
-from nightbus.bus.addresses import parse_block
 from nightbus.bus.errors import InvalidPattern
-from nightbus.bus.folding import folds
-from nightbus.bus.matchers import Matcher
 from nightbus.bus.numbers import comparable
+from nightbus.bus.patterns import matchers
+from nightbus.bus.patterns.addresses import parse_block
+from nightbus.bus.patterns.case_folding import folds
+from nightbus.bus.patterns.matchers import Matcher
+from nightbus.bus.patterns.wildcards import BadWildcard, Parts, parse_wildcard
 from nightbus.bus.tokens import Token, Tokens
-from nightbus.bus.wildcards import BadWildcard, Parts, parse_wildcard
 
 ONE_KEY = "Only one key allowed in match expression"
 TOO_MANY = "Too many elements in numeric expression"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
-from nightbus.bus.matchers import (
+from nightbus.bus.patterns.matchers import (
     IgnoreCase,
     Prefix,
     PrefixIgnoreCase,
@@ -17,7 +17,7 @@ from nightbus.bus.matchers import (
     SuffixIgnoreCase,
     Wildcard,
 )
-from nightbus.bus.wildcards import Parts, accepts
+from nightbus.bus.patterns.wildcards import Parts, accepts
 
 Item = TypeVar("Item", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)

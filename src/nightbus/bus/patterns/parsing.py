@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nightbus.bus import complexity
-from nightbus.bus.addresses import parse_address
 from nightbus.bus.errors import InvalidPattern, utf16_length
-from nightbus.bus.matchers import Exact, IpAddress, Literal, Matcher, Number, Wildcard
 from nightbus.bus.numbers import comparable
-from nightbus.bus.operators import OPERATORS, parse_expression
-from nightbus.bus.rule import Branch, Field, Pattern
+from nightbus.bus.patterns import complexity
+from nightbus.bus.patterns.addresses import parse_address
+from nightbus.bus.patterns.matchers import Exact, IpAddress, Literal, Matcher, Number, Wildcard
+from nightbus.bus.patterns.operators import OPERATORS, parse_expression
+from nightbus.bus.patterns.rule import Branch, Field, Pattern
 from nightbus.bus.tokens import Token, Tokens
 
 LONGEST = 4_096

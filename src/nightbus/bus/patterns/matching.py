@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from nightbus.bus.fields import Elements, Leaves, leaves_of
-from nightbus.bus.rule import Branch, Field, Pattern
+from nightbus.bus.patterns.fields import Elements, Leaves, leaves_of
+from nightbus.bus.patterns.rule import Branch, Field, Pattern
 
 Choice = frozenset[tuple[int, int]]  # the element chosen of each array that still matters
 Tree = dict[int, dict[int, "Tree"]]  # array → index → arrays below; an empty tree is an end

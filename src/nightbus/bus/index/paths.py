@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from heapq import heappop, heappush
 
-from nightbus.bus.rule import Branch
+from nightbus.bus.patterns.rule import Branch
 
 
 class Paths:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 
-from nightbus.bus.wildcards import Parts
+from nightbus.bus.patterns.wildcards import Parts
 
 LIMIT = 10
 
