@@ -14,7 +14,7 @@ from nightbus.cli.deploy_output import Document, Lines, Output
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.package import TEMPLATES, archive, digest_key, local_artefacts, refer_to
 from nightbus.node.settings import Settings
-from nightbus.stacks.documents import read_document
+from nightbus.stacks.templates.documents import read_document
 
 if TYPE_CHECKING:
     from nightbus.cli.aws_clients import NodeClients

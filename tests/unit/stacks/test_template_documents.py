@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.documents import read_document
+from nightbus.stacks.templates.documents import read_document
 
 
 def test_short_forms_become_functions() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.expressions import NO_VALUE, UNKNOWN
-from nightbus.stacks.intrinsics import Evaluator
+from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN
+from nightbus.stacks.templates.intrinsics import Evaluator
 
 
 class _Made:

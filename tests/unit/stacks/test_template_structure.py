@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.template import check_template, read_template
+from nightbus.stacks.templates.template import check_template, read_template
 
 TOPIC = {"Type": "AWS::S3::Bucket"}
 

@@ -9,13 +9,13 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
-from nightbus.stacks import capabilities
-from nightbus.stacks.parameters import resolve, typed
 from nightbus.stacks.records import Deployment, Stack
-from nightbus.stacks.removal_policies import with_policies
 from nightbus.stacks.resolution import evaluator
-from nightbus.stacks.sam import transform_sam
-from nightbus.stacks.template import EXTENSIONS, SERVERLESS, Template, check_template, read_template
+from nightbus.stacks.templates import capabilities
+from nightbus.stacks.templates.parameters import resolve, typed
+from nightbus.stacks.templates.removal_policies import with_policies
+from nightbus.stacks.templates.sam import transform_sam
+from nightbus.stacks.templates.template import EXTENSIONS, SERVERLESS, Template, check_template, read_template
 
 MAX_TAGS = 50
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.template import Template
+from nightbus.stacks.templates.template import Template
 
 IAM = "CAPABILITY_IAM"
 NAMED_IAM = "CAPABILITY_NAMED_IAM"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from nightbus.stacks.expressions import attribute_parts, function_of, sub_parts, sub_variables
+from nightbus.stacks.templates.expressions import attribute_parts, function_of, sub_parts, sub_variables
 
 
 class Reference(NamedTuple):

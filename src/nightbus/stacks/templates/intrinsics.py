@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.expressions import (
+from nightbus.stacks.templates.expressions import (
     NO_VALUE,
     UNKNOWN,
     VARIABLE,

@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
-from nightbus.stacks.exporting import export_changes, own_exports
-from nightbus.stacks.graph import dependencies
-from nightbus.stacks.provisioning import Provisioning
+from nightbus.stacks.exports import export_changes, own_exports
+from nightbus.stacks.operations.graph_walk import walk
+from nightbus.stacks.operations.provisioning import Provisioning
+from nightbus.stacks.operations.removal import Removal, sweep
+from nightbus.stacks.operations.restoration import restore
+from nightbus.stacks.operations.work import Work
 from nightbus.stacks.records import (
     EXPORT,
     NAME,
@@ -20,12 +23,9 @@ from nightbus.stacks.records import (
     drop_deployment,
     drop_resource,
 )
-from nightbus.stacks.removal import Removal, sweep
 from nightbus.stacks.resolution import StackValues, conditions_held, evaluator, outputs_of, wanted
-from nightbus.stacks.restoration import restore
-from nightbus.stacks.template import Template
-from nightbus.stacks.walk import walk
-from nightbus.stacks.work import Work
+from nightbus.stacks.templates.graph import dependencies
+from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
 
 Phase = Callable[[Work], Awaitable[None]]

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.schemas import resource_schemas
+from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
 
 _MOST_VIOLATIONS = 10
 _SECONDS = 0.05  # for one pattern of a schema on one text

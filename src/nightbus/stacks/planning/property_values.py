@@ -10,11 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.stacks.expressions import NO_VALUE, UNKNOWN
-from nightbus.stacks.parameters import MASK, is_secret
 from nightbus.stacks.records import Deployment
 from nightbus.stacks.secrecy import masked
-from nightbus.stacks.template import Template
+from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN
+from nightbus.stacks.templates.parameters import MASK, is_secret
+from nightbus.stacks.templates.template import Template
 
 _LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 

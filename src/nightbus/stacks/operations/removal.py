@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from nightbus.stacks import reasons
-from nightbus.stacks.graph import reverse
+from nightbus.stacks.operations.graph_walk import Walked, walk
+from nightbus.stacks.operations.work import Work
 from nightbus.stacks.records import Incarnation, StackResource, leftover
-from nightbus.stacks.walk import Walked, walk
-from nightbus.stacks.work import Work
+from nightbus.stacks.templates.graph import reverse
 
 _GONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.documents import format_error, read_document
-from nightbus.stacks.expressions import PSEUDO_PARAMETERS, template_error
-from nightbus.stacks.graph import dependencies, order
-from nightbus.stacks.parameters import check_declaration
-from nightbus.stacks.references import conditions_named, references
-from nightbus.stacks.removal_policies import check_policies
+from nightbus.stacks.templates.documents import format_error, read_document
+from nightbus.stacks.templates.expressions import PSEUDO_PARAMETERS, template_error
+from nightbus.stacks.templates.graph import dependencies, order
+from nightbus.stacks.templates.parameters import check_declaration
+from nightbus.stacks.templates.references import conditions_named, references
+from nightbus.stacks.templates.removal_policies import check_policies
 
 INLINE_LIMIT = 51_200
 URL_LIMIT = 1_048_576

@@ -12,10 +12,10 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
 from nightbus.stacks.interface import Resource
-from nightbus.stacks.intrinsics import Evaluator
+from nightbus.stacks.operations.work import Work
 from nightbus.stacks.records import Incarnation, Pending, StackResource, leftover
-from nightbus.stacks.schema_validation import check_properties
-from nightbus.stacks.work import Work
+from nightbus.stacks.templates.intrinsics import Evaluator
+from nightbus.stacks.templates.schema_validation import check_properties
 
 
 class Provisioning:

@@ -26,7 +26,7 @@ async def transform_sam(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "nightbus.stacks.sam_worker",
+        "nightbus.stacks.templates.sam_worker",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

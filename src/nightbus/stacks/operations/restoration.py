@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from nightbus.stacks import reasons
+from nightbus.stacks.operations.graph_walk import Walked, walk
+from nightbus.stacks.operations.work import Work
 from nightbus.stacks.records import Incarnation, StackResource, leftover
-from nightbus.stacks.walk import Walked, walk
-from nightbus.stacks.work import Work
 
 
 async def restore(work: Work, skip: Collection[str] = ()) -> Walked:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from nightbus.stacks.graph import Graph
+from nightbus.stacks.templates.graph import Graph
 
 MOST_AT_ONCE = 32
 

@@ -12,17 +12,17 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.expressions import NO_VALUE, UNKNOWN, has_unknown
-from nightbus.stacks.graph import dependencies, order
 from nightbus.stacks.interface import JudgesValues, ResourceType
-from nightbus.stacks.intrinsics import Evaluator
-from nightbus.stacks.property_values import ShownValues
+from nightbus.stacks.planning.property_values import ShownValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
-from nightbus.stacks.references import references
 from nightbus.stacks.resolution import conditions_held, evaluator, outputs_of, wanted
-from nightbus.stacks.schema_validation import check_properties
 from nightbus.stacks.secrecy import MASKED_PROPERTIES
-from nightbus.stacks.template import UNSUPPORTED_MEMBERS, Template
+from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
+from nightbus.stacks.templates.graph import dependencies, order
+from nightbus.stacks.templates.intrinsics import Evaluator
+from nightbus.stacks.templates.references import references
+from nightbus.stacks.templates.schema_validation import check_properties
+from nightbus.stacks.templates.template import UNSUPPORTED_MEMBERS, Template
 
 NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."

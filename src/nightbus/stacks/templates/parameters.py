@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.documents import format_error
-from nightbus.stacks.expressions import text_of
-from nightbus.stacks.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
+from nightbus.stacks.templates.documents import format_error
+from nightbus.stacks.templates.expressions import text_of
+from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
 
 MASK = "****"
 MAX_VALUE = 4096

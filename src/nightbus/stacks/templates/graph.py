@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.references import references
+from nightbus.stacks.templates.references import references
 
 Graph = Mapping[str, frozenset[str]]
 
