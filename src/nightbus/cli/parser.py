@@ -7,7 +7,7 @@ import functools
 from typing import Any, NoReturn
 
 from nightbus import __version__
-from nightbus.cli.commands import COMMANDS, GROUPS, Command
+from nightbus.cli.command_table import COMMANDS, GROUPS, Command
 
 _WHAT = "EventBridge, SQS, SNS, Lambda, CloudFormation/SAM and CloudWatch Logs that you run yourself."
 _EPILOG = "nightbus COMMAND --help says more of each. Exit codes: 0 well, 1 failed, 2 asked wrongly, 3 no node runs."

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.cli.client import is_running
-from nightbus.cli.deploy_output import Document, Lines, Output
+from nightbus.cli.commands.artefacts import TEMPLATES, archive, digest_key, local_artefacts, refer_to
+from nightbus.cli.commands.deploy_output import Document, Lines, Output
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
-from nightbus.cli.package import TEMPLATES, archive, digest_key, local_artefacts, refer_to
 from nightbus.node.settings import Settings
 from nightbus.stacks.templates.documents import read_document
 

@@ -1,4 +1,4 @@
-"""Which commands are there? Their options stand here; what they do is imported when one is called."""
+"""Lists the commands with their options; what a command does is imported when it is called."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _declare_start(parser: argparse.ArgumentParser) -> None:
 
 
 def _start(given: Given) -> None:
-    from nightbus.cli.start import start_node
+    from nightbus.cli.commands.start import start_node
 
     start_node(settings_of(given), given.verbose)
 
@@ -53,7 +53,7 @@ def _declare_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(given: Given) -> int:
-    from nightbus.cli.run import run_command
+    from nightbus.cli.commands.run import run_command
 
     command = given.command[1:] if given.command[:1] == ["--"] else given.command
     if not command:
@@ -73,7 +73,7 @@ def _env(given: Given) -> None:
 
 
 def _configure(given: Given) -> None:
-    from nightbus.cli.configure import write_profile
+    from nightbus.cli.commands.configure import write_profile
 
     write_profile(settings_of(given), given.region)
 
@@ -84,7 +84,7 @@ def _declare_status(parser: argparse.ArgumentParser) -> None:
 
 
 def _status(given: Given) -> None:
-    from nightbus.cli.status import show_status
+    from nightbus.cli.commands.status import show_status
 
     show_status(settings_of(given), as_json=given.json)
 
@@ -95,7 +95,7 @@ def _declare_stop(parser: argparse.ArgumentParser) -> None:
 
 
 def _stop(given: Given) -> None:
-    from nightbus.cli.stop import stop_node
+    from nightbus.cli.commands.stop import stop_node
 
     stop_node(settings_of(given))
 
@@ -122,7 +122,7 @@ def _declare_deploy(parser: argparse.ArgumentParser) -> None:
 
 
 def _deploy(given: Given) -> None:
-    from nightbus.cli.deploy import deploy_template
+    from nightbus.cli.commands.deploy import deploy_template
 
     deploy_template(
         given.template,
@@ -158,7 +158,7 @@ def _declare_explain(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(given: Given) -> int:
-    from nightbus.cli import explain
+    from nightbus.cli.commands import explain
 
     if (given.event_id is None) == (given.event is None):
         raise CommandFailed("explain what? Give an event's id, or a file with --event", WRONG_USAGE)
@@ -199,7 +199,7 @@ def _declare_trace(parser: argparse.ArgumentParser) -> None:
 
 
 def _trace(given: Given) -> None:
-    from nightbus.cli.trace import trace_event
+    from nightbus.cli.commands.trace import trace_event
 
     trace_event(settings_of(given), given.event_id, given.region, as_json=given.json, wait=given.wait)
 
@@ -214,7 +214,7 @@ def _declare_tail(parser: argparse.ArgumentParser) -> None:
 
 
 def _tail(given: Given) -> None:
-    from nightbus.cli.tail import tail_events
+    from nightbus.cli.commands.tail import tail_events
 
     tail_events(settings_of(given), given.bus, given.pattern, given.since, given.region, as_json=given.json)
 
@@ -238,7 +238,7 @@ def _declare_put(parser: argparse.ArgumentParser) -> None:
 
 
 def _put(given: Given) -> int:
-    from nightbus.cli.put_events import put_events
+    from nightbus.cli.commands.put_events import put_events
 
     return put_events(
         settings_of(given),
@@ -251,7 +251,7 @@ def _put(given: Given) -> int:
 
 
 def _doctor(given: Given) -> int:
-    from nightbus.cli.doctor import examine_folder
+    from nightbus.cli.commands.doctor import examine_folder
 
     return examine_folder(settings_of(given))
 
@@ -262,7 +262,7 @@ def _declare_backup(parser: argparse.ArgumentParser) -> None:
 
 
 def _backup(given: Given) -> int:
-    from nightbus.cli.backup import write_backup
+    from nightbus.cli.commands.backup import write_backup
 
     return write_backup(settings_of(given), given.file)
 
@@ -273,7 +273,7 @@ def _declare_restore(parser: argparse.ArgumentParser) -> None:
 
 
 def _restore(given: Given) -> int:
-    from nightbus.cli.backup import restore_backup
+    from nightbus.cli.commands.backup import restore_backup
 
     return restore_backup(settings_of(given), given.file)
 
