@@ -1,8 +1,42 @@
-"""Which of many rules does an event match?
+"""Finds the rules that an event matches, as fast among ten thousand rules as among a few.
 
-As fast with ten thousand rules as with one: plan.py says by which fields a branch of a rule is found,
-groups.py finds it by the values that an event has there, and reader.py takes just these values from the
-event's text. An event whose values lie in arrays is read as a whole, and each branch found is verified as a whole.
+A rule's pattern has branches, of which one must match; a branch has fields, of which all must. `plan` decides by which
+fields a branch is found, `groups` finds it by the values that an event has there, `field` by one more field, and
+`reader` decodes from the event's text the values at the rules' paths only. What a pattern means is in `bus.patterns`.
+
+How an event is matched
+-----------------------
+event                                     values                       a candidate is accepted when
+plain: no array and no object stands      a tuple by slot, one value   the fields in `checks` accept their values
+at a path of the rules                    at most for each path
+any other; also one whose text the        lists of values by slot,     `branch_matches` accepts the whole event
+reader of few paths does not take         and all leaves
+
+A slot is the number of a path. A branch stands in one place: in the group of the paths at which it asks for exact
+values, under each combination of those values (at most 64), or in `_others` where it asks for none. There its bucket
+finds it by `found_by`, the choosiest of its other fields, if it has any. Each group is looked up once for each event
+that has a value at the deepest of its paths, so that the costs grow with the number of different sets of paths, not
+with that of rules.
+
+Invariants
+----------
+1. The index never misses: each branch that matches is among the candidates. An exact field accepts only the values that
+   are keys; none of its matchers accepts absence, so a group is skipped rightly where the event lacks a path.
+   `FieldIndex` finds at least what `Field.accepts` accepts, and what absence would satisfy is found by absence.
+2. For a plain event a candidate was accepted by its exact values and by `found_by`; `checks` are the rest. Numbers,
+   booleans and null are in `checks` although they are keys, since True, 1 and 1.0 are one key of a dictionary.
+3. For any other event a candidate is only that: which elements of which arrays belong together is not in the lists, so
+   the whole branch is judged (`bus.patterns.matching`).
+4. A branch is taken out by the same plan that put it in, and before its paths are given back. An empty group is
+   forgotten then. Slots are used again: a group left behind would read another path's values under its own.
+5. The readers are made for the slots that there were. A path that comes or goes discards them (`Paths.changed`), and
+   the next event makes them again.
+6. A branch may be found by several keys and tables, and several branches of a rule may match: candidates are a set, and
+   places (`order`) are made unique before they become names.
+
+What would break them: a matcher in `plan._exact_values` that accepts more than its value or accepts absence; a new kind
+of matcher without its line in `field.TABLES` and `plan.CHOOSINESS`; a table that finds too little or, for plain events,
+too much. tests/unit/bus/test_rule_index_flat.py compares random rules and events with the plain evaluator.
 """
 
 from __future__ import annotations

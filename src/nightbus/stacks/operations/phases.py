@@ -1,6 +1,45 @@
-"""What is to be done in each state in which a stack is under way, and which state comes next?
+"""Carries a stack from one state to the next until it rests: each state that is under way has a phase.
 
-Every phase starts from what the store says, so that after a crash it goes on where it was.
+What a phase does to one resource is in `provisioning`, `restoration` and `removal`; who runs the phases is in `engine`.
+
+A stack's states
+----------------
+under way                            phase          after success                        after a failure
+CREATE_IN_PROGRESS                   forward        CREATE_COMPLETE                      see below
+UPDATE_IN_PROGRESS                   forward        UPDATE_COMPLETE_CLEANUP_IN_PROGRESS  see below
+UPDATE_COMPLETE_CLEANUP_IN_PROGRESS  cleanup        UPDATE_COMPLETE                      UPDATE_COMPLETE
+ROLLBACK_IN_PROGRESS                 undo_creation  ROLLBACK_COMPLETE                    ROLLBACK_FAILED
+UPDATE_ROLLBACK_IN_PROGRESS          undo_update    UPDATE_ROLLBACK_COMPLETE_CLEANUP_    UPDATE_ROLLBACK_FAILED
+                                                    IN_PROGRESS
+UPDATE_ROLLBACK_COMPLETE_CLEANUP_    undo_cleanup   UPDATE_ROLLBACK_COMPLETE             UPDATE_ROLLBACK_COMPLETE
+IN_PROGRESS
+DELETE_IN_PROGRESS                   delete         DELETE_COMPLETE                      DELETE_FAILED
+
+Where `forward` fails, the next state depends on OnFailure and on whether a deployment ever succeeded:
+DO_NOTHING    CREATE_FAILED or UPDATE_FAILED
+DELETE        DELETE_IN_PROGRESS, where none did; else as ROLLBACK
+ROLLBACK      ROLLBACK_IN_PROGRESS, where none did; else UPDATE_ROLLBACK_IN_PROGRESS
+
+All other states are at rest; only an operation of the CloudFormation service leaves them. A cleanup has no failed
+state: what it cannot delete is reported in the stack's events and left behind, as CloudFormation does. Where the
+engine itself fails, `engine._BROKEN` says where a state goes.
+
+Invariants
+----------
+1. The store says what is under way. What `Work` holds of the stack and its resources has been committed, and a commit
+   that fails ends the run; the next run reads the store. So after a crash the engine calls the phase of the recorded
+   state again, and each phase is written to be run again.
+2. A state changes in one commit (`Work.turn`) with its event and all that changes with it: exports, outputs, the
+   deployments, the change set's execution status. No reader sees half of a transition.
+3. `stack.deployment` is the last good deployment, `stack.target` the one that is under way or failed. `_reached` moves
+   target to deployment and drops the deployment before it, in the commit that leaves `forward`: until then the stack
+   can go back, and after it only on.
+4. What the way back needs is dropped only when it is not needed any more: a resource's `previous` once it stands again
+   or in `cleanup`, the failed deployment at the end of `undo_cleanup`.
+5. One task per stack runs phases: `Engine.start` makes a new task wait for the one before.
+
+What would break them: a state that is put without `turn`; a phase that trusts what another left in `Work.tags` or
+`Work.interrupted`; a phase without its line in `PHASES`, whose stack would be under way for ever.
 """
 
 from __future__ import annotations

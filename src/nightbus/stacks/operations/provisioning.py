@@ -1,7 +1,47 @@
-"""How does one resource come to what the new template says? Created, updated in place, or replaced.
+"""Brings one resource to what the new template says: creates it, updates it in place, replaces it, or leaves it.
 
-Every step is kept before it acts (what is to be made, and under which name), and its result after it; run again
-after a crash it does what is left.
+The order among resources is in `graph_walk`; the way back is in `restoration`, and what is deleted afterwards in
+`removal`.
+
+A resource's record
+-------------------
+current   the physical resource that stands
+previous  what stood in the last good deployment, where that differs from `current`
+pending   what a step is about to make: its properties, its name, and whether it is a new physical resource
+garbage   physical resources that are to be deleted in the cleanup
+fresh     the last good deployment had no such resource
+
+Each step commits what it is about to do, then calls the service, then commits the result:
+    save pending, *_IN_PROGRESS  ->  create or update  ->  save current, pending None, *_COMPLETE
+
+What `step` finds, and what it does, in the first run as after a crash:
+record                                              step
+no `current`, or it was deleted                     create, under the name in `pending` if one was decided
+`current` is of this deployment, no `pending`       nothing: done before
+a property of `replace_on` differs                  create another one, under the name in `pending` if a crash left it
+another property differs, or the stack's tags       update in place
+`pending` of an update                              update in place again, from the properties of `current`
+none of these                                       record the policies and dependencies, which may differ
+
+Invariants
+----------
+1. No orphan: a physical resource whose name Nightbus chose is in `current`, `previous`, `pending` or `garbage` from
+   before its creation until after its deletion. That holds because `_decide` commits the name before `create` runs, and
+   because a name that is given up moves to `garbage` (`leftover`). It cannot hold for ids that the service chooses:
+   a crash between `create` and the commit after it leaves such a resource behind. It does not hold either where the
+   creation failed, and the next template gives the logical id another type: `_fresh` forgets the name.
+2. Only what is surely ours is deleted: a name that the template gives may belong to somebody else where the creation
+   failed, so `leftover` leaves it alone.
+3. `previous` is set at most once between two good deployments (`_take`), by the first change, and stays until the
+   cleanup. So the way back is always to `previous`, or to `current` where there is none.
+4. What is superseded within one update, and is not `previous`, is garbage at once (`_take`).
+5. A step that has begun is not cancelled by another's failure. It ends, what it made is recorded, and it counts as
+   failed (`_made`, `interrupted`), so that rollback knows of it. A node that stops does cancel it: then `pending` is
+   there, and the step runs again.
+
+They rest on the contract of `ResourceType`: `create`, `update` and `delete` may be run again after they had succeeded.
+What would break them: a call of the service before the commit; a physical name that is not taken from `pending`;
+a second assignment to `previous`.
 """
 
 from __future__ import annotations
