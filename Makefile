@@ -11,7 +11,7 @@ help:
 	@echo "make demo    start a node, deploy the order-to-invoice example, place an order, show its way"
 	@echo "make test    run every test, with the real sam and aws"
 	@echo "make soak    a million rules and events against the plain evaluator, a thousand kills, an hour of making and deleting"
-	@echo "make check   types, style, import arrows"
+	@echo "make check   types, style, import arrows, the shape of modules"
 	@echo "make bench   measure start, memory, invoke, deploy; events in and out (ten minutes)"
 
 demo:
@@ -34,6 +34,7 @@ check:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_modules.py
 	$(BIN)/mypy
 	for function in order invoice ledger; do \
 		MYPYPATH=examples/order-to-invoice/$$function $(BIN)/mypy --strict examples/order-to-invoice/$$function/*.py || exit 1; \

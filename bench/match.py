@@ -24,7 +24,7 @@ from match_classes import BUS, LOTS, STATES, Class
 from match_data import bus_events, city_lots
 from plane_report import write_markdown
 
-from nightbus.bus.index import RuleIndex
+from nightbus.bus.index.rule_index import RuleIndex
 from nightbus.bus.patterns import Pattern, parse_pattern
 
 SIZES = (1, 100, 1_000, 10_000, 100_000)

@@ -15,7 +15,7 @@ from nightbus.clock import SystemClock
 from nightbus.stacks.engine import Engine
 from nightbus.stacks.events import StackEvent, read_events, stack_event
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.plan import plan
+from nightbus.stacks.planning.plan import plan
 from nightbus.stacks.records import (
     NAME,
     Deployment,

@@ -6,24 +6,15 @@ import base64
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from aws_refusals import refusal
-from forwarding_rig import Elsewhere, Sent
+from forwarding_rig import ACCOUNT, MACHINE, ROLE, Elsewhere, Sent, Source, arn_of, forwarding_node
 from nodes import RunningNode
 from waiting import wait_for
 
-ACCOUNT = "000000000000"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
-MACHINE = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:orders"
 STREAM = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/orders"
-SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:s"
-SERVICES = (
-    "states", "kinesis", "firehose", "ecs", "batch", "ssm", "codebuild", "codepipeline", "glue", "sagemaker",
-    "redshift-data", "inspector", "appsync",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -35,54 +26,8 @@ def elsewhere() -> Iterator[Elsewhere]:
 
 @pytest.fixture(scope="module")
 def node(elsewhere: Elsewhere) -> Iterator[RunningNode]:
-    forwards = [f"{service}={elsewhere.url}" for service in SERVICES]
-    forwards.append(f"execute-api={elsewhere.url}/apis/{{api}}/{{stage}}")
-    running = RunningNode(environ={"NIGHTBUS_FORWARD": ",".join(forwards)})
-    yield running
-    assert running.stop() == 0
-
-
-class Source:
-    """A rule of its own for each target."""
-
-    def __init__(self, node: RunningNode) -> None:
-        self.events = node.client("events")
-        self.sqs = node.client("sqs")
-
-    def target(self, arn: str, **more: Any) -> str:
-        source = f"shop-{uuid4().hex[:8]}"
-        self.events.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
-        given = {"Id": "t", "Arn": arn, "RoleArn": ROLE, **more}
-        target = {name: value for name, value in given.items() if value is not None}
-        assert self.events.put_targets(Rule=source, Targets=[target])["FailedEntryCount"] == 0
-        return source
-
-    def put(self, source: str, **detail: Any) -> str:
-        entry = {"Source": source, "DetailType": "order", "Detail": json.dumps({"of": source, **detail})}
-        reply = self.events.put_events(Entries=[entry])
-        assert reply["FailedEntryCount"] == 0
-        return str(reply["Entries"][0]["EventId"])
-
-    def queue(self) -> tuple[str, str]:
-        """URL and ARN of a queue that takes everything from EventBridge."""
-        url = self.sqs.create_queue(QueueName=f"q-{uuid4().hex[:8]}")["QueueUrl"]
-        arn = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-            "QueueArn"
-        ]
-        statement = {
-            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-            "Resource": arn,
-        }  # fmt: skip
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        return url, arn
-
-    def letter(self, url: str) -> dict[str, Any]:
-        def receive() -> dict[str, Any] | None:
-            reply = self.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
-            return next(iter(reply.get("Messages", [])), None)
-
-        return wait_for(receive)
+    with forwarding_node(elsewhere) as running:
+        yield running
 
 
 @pytest.fixture
@@ -180,231 +125,6 @@ def test_a_target_needs_a_role(source: Source) -> None:
         400,
         f"RoleArn is required for target {MACHINE}.",
     )
-
-
-def done(source: Source, elsewhere: Elsewhere, arn: str, path: str, **more: Any) -> Sent:
-    """What the service was sent for an event that its rule matched."""
-    before = len(elsewhere.requests)
-    source.put(source.target(arn, **more), color="red")
-    sent = wait_for(lambda: elsewhere.requests[before:])[0]
-    assert path in (sent.path, sent.target)
-    return sent
-
-
-def arn_of(service: str, resource: str) -> str:
-    return f"arn:aws:{service}:us-east-1:{ACCOUNT}:{resource}"
-
-
-def test_firehose(source: Source, elsewhere: Elsewhere) -> None:
-    arn = arn_of("firehose", "deliverystream/lake")
-    sent = done(source, elsewhere, arn, "Firehose_20150804.PutRecord", InputPath="$.detail.color")
-    assert sent.body == {
-        "DeliveryStreamName": "lake",
-        "Record": {"Data": base64.b64encode(b'"red"').decode()},
-    }
-
-
-def test_ecs_gets_nothing_of_the_event_by_itself(source: Source, elsewhere: Elsewhere) -> None:
-    arn = arn_of("ecs", "cluster/main")
-    parameters = {
-        "TaskDefinitionArn": arn_of("ecs", "task-definition/work:3"),
-        "TaskCount": 2,
-        "LaunchType": "FARGATE",
-        "NetworkConfiguration": {
-            "awsvpcConfiguration": {"Subnets": ["subnet-1"], "AssignPublicIp": "ENABLED"}
-        },
-        "PropagateTags": "TASK_DEFINITION",
-        "EnableECSManagedTags": True,
-        "Tags": [{"Key": "a", "Value": "1"}],
-        "PlacementStrategy": [{"type": "spread", "field": "instanceId"}],
-    }
-    path = "AmazonEC2ContainerServiceV20141113.RunTask"
-    body = done(source, elsewhere, arn, path, EcsParameters=parameters).body
-    assert body.pop("startedBy").startswith("events-rule/shop-")
-    assert body.pop("clientToken")
-    assert body == {
-        "cluster": arn,
-        "taskDefinition": parameters["TaskDefinitionArn"],
-        "count": 2,
-        "launchType": "FARGATE",
-        "networkConfiguration": {
-            "awsvpcConfiguration": {"subnets": ["subnet-1"], "assignPublicIp": "ENABLED"}
-        },
-        "propagateTags": "TASK_DEFINITION",
-        "enableECSManagedTags": True,
-        "tags": [{"key": "a", "value": "1"}],
-        "placementStrategy": [{"type": "spread", "field": "instanceId"}],
-    }
-    overrides = {"containerOverrides": [{"name": "c", "command": ["run"]}]}
-    body = done(source, elsewhere, arn, path, EcsParameters=parameters, Input=json.dumps(overrides)).body
-    assert body["overrides"] == overrides
-
-
-def test_batch(source: Source, elsewhere: Elsewhere) -> None:
-    arn = arn_of("batch", "job-queue/night")
-    parameters = {
-        "JobDefinition": "work", "JobName": "once", "ArrayProperties": {"Size": 3}, "RetryStrategy": {"Attempts": 2},
-    }  # fmt: skip
-    template = (
-        '{"Parameters": {"Color": <c>}, "ContainerOverrides": {"Environment": [{"Name": "C", "Value": <c>}]}}'
-    )
-    transformer = {"InputPathsMap": {"c": "$.detail.color"}, "InputTemplate": template}
-    body = done(
-        source, elsewhere, arn, "/v1/submitjob", BatchParameters=parameters, InputTransformer=transformer
-    ).body
-    assert body == {
-        "jobQueue": arn,
-        "jobDefinition": "work",
-        "jobName": "once",
-        "arrayProperties": {"size": 3},
-        "retryStrategy": {"attempts": 2},
-        "parameters": {"Color": "red"},
-        "containerOverrides": {"environment": [{"name": "C", "value": "red"}]},
-    }
-    given = {
-        "DependsOn": [{"JobId": "j-1", "Type": "SEQUENTIAL"}],
-        "ContainerOverrides": {"Command": ["run"], "Vcpus": 2, "Memory": 512, "InstanceType": "m5.large"},
-        "JobName": "another",
-    }
-    parameters = {"JobDefinition": "work", "JobName": "once"}
-    body = done(
-        source, elsewhere, arn, "/v1/submitjob", BatchParameters=parameters, Input=json.dumps(given)
-    ).body
-    assert body == {
-        "jobQueue": arn,
-        "jobDefinition": "work",
-        "jobName": "once",
-        "dependsOn": [{"jobId": "j-1"}],
-        "containerOverrides": {"command": ["run"], "vcpus": 2, "memory": 512},
-    }
-
-
-def test_systems_manager(source: Source, elsewhere: Elsewhere) -> None:
-    targets = [{"Key": "tag:role", "Values": ["web"]}]
-    body = done(
-        source,
-        elsewhere,
-        "arn:aws:ssm:us-east-1::document/AWS-RunShellScript",
-        "AmazonSSM.SendCommand",
-        RunCommandParameters={"RunCommandTargets": targets},
-        Input='{"commands": ["ls"], "workingDirectory": "/tmp"}',
-    ).body
-    assert body == {
-        "DocumentName": "AWS-RunShellScript",
-        "Targets": targets,
-        "Parameters": {"commands": ["ls"], "workingDirectory": ["/tmp"]},
-    }
-    whole = {"DocumentVersion": "2", "Parameters": {"commands": ["ls"]}}
-    for more, document in (({}, "AWS-RunShellScript"), ({"DocumentName": "Other"}, "Other")):
-        body = done(
-            source,
-            elsewhere,
-            "arn:aws:ssm:us-east-1::document/AWS-RunShellScript",
-            "AmazonSSM.SendCommand",
-            RunCommandParameters={"RunCommandTargets": targets},
-            Input=json.dumps({**whole, **more}),
-        ).body
-        assert body == {
-            "DocumentName": document,
-            "DocumentVersion": "2",
-            "Targets": targets,
-            "Parameters": {"commands": ["ls"]},
-        }
-    automation = arn_of("ssm", "automation-definition/Restart:4")
-    body = done(source, elsewhere, automation, "AmazonSSM.StartAutomationExecution").body
-    assert body.pop("ClientToken")
-    assert body == {"DocumentName": "Restart", "DocumentVersion": "4"}
-
-
-def test_builds_and_pipelines(source: Source, elsewhere: Elsewhere) -> None:
-    arn = arn_of("codebuild", "project/site")
-    body = done(source, elsewhere, arn, "CodeBuild_20161006.StartBuild", Input='{"sourceVersion": "v1"}').body
-    assert (body["projectName"], body["sourceVersion"]) == ("site", "v1")
-    given = '{"sourceVersion": "v2", "buildType": "BATCH"}'
-    body = done(source, elsewhere, arn, "CodeBuild_20161006.StartBuildBatch", Input=given).body
-    assert body.pop("idempotencyToken")
-    assert body == {"projectName": "site", "sourceVersion": "v2"}
-    arn = arn_of("codepipeline", "release")
-    body = done(source, elsewhere, arn, "CodePipeline_20150709.StartPipelineExecution").body
-    assert body["name"] == "release"
-    body = done(source, elsewhere, arn_of("glue", "workflow/etl"), "AWSGlue.StartWorkflowRun").body
-    assert body == {"Name": "etl"}
-    values = [{"Name": "size", "Value": "$.detail.color"}]
-    body = done(
-        source,
-        elsewhere,
-        arn_of("sagemaker", "pipeline/train"),
-        "SageMaker.StartPipelineExecution",
-        SageMakerPipelineParameters={"PipelineParameterList": values},
-    ).body
-    assert (body["PipelineName"], body["PipelineParameters"]) == (
-        "train", [{"Name": "size", "Value": "red"}],
-    )  # fmt: skip
-    template = arn_of("inspector", "target/0-a/template/0-b")
-    body = done(source, elsewhere, template, "InspectorService.StartAssessmentRun").body
-    assert body == {"assessmentTemplateArn": template}
-
-
-def test_redshift(source: Source, elsewhere: Elsewhere) -> None:
-    body = done(
-        source,
-        elsewhere,
-        arn_of("redshift", "cluster:sales"),
-        "RedshiftData.ExecuteStatement",
-        RedshiftDataParameters={"Database": "dev", "DbUser": "u", "Sql": "select 1", "WithEvent": True},
-    ).body
-    assert body.pop("ClientToken")
-    assert body == {
-        "ClusterIdentifier": "sales", "Database": "dev", "DbUser": "u", "Sql": "select 1", "WithEvent": True,
-    }  # fmt: skip
-    group = arn_of("redshift-serverless", "workgroup/0-1")
-    statements = {"Database": "dev", "Sqls": ["select 1", "select 2"], "SecretManagerArn": SECRET}
-    body = done(
-        source, elsewhere, group, "RedshiftData.BatchExecuteStatement", RedshiftDataParameters=statements
-    ).body
-    assert (body["WorkgroupName"], body["Sqls"], body["SecretArn"]) == (
-        group, ["select 1", "select 2"], SECRET,
-    )  # fmt: skip
-
-
-def test_an_api(source: Source, elsewhere: Elsewhere) -> None:
-    arn = arn_of("execute-api", "abc123/prod/PUT/orders/*/lines/*")
-    parameters = {
-        "PathParameterValues": ["a b", "7"], "QueryStringParameters": {"x": "1 2"},
-        "HeaderParameters": {"X-Shop": "s", "content-type": "text/plain"},
-    }  # fmt: skip
-    sent = done(
-        source,
-        elsewhere,
-        arn,
-        "/apis/abc123/prod/orders/a%20b/lines/7?x=1%202",
-        HttpParameters=parameters,
-        InputPath="$.detail",
-    )
-    assert (sent.method, sent.headers["x-shop"], sent.body["color"]) == ("PUT", "s", "red")
-    assert sent.headers["content-type"] == "text/plain"
-    assert "/us-east-1/execute-api/" in sent.headers["authorization"]
-
-
-def test_an_api_without_authorization_needs_no_role(source: Source, elsewhere: Elsewhere) -> None:
-    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-permissions"""
-    arn = arn_of("execute-api", "abc123/prod/POST/orders")
-    sent = done(source, elsewhere, arn, "/apis/abc123/prod/orders", RoleArn=None)
-    assert "authorization" not in sent.headers
-
-
-def test_a_graphql_api(source: Source, elsewhere: Elsewhere) -> None:
-    arn = arn_of("appsync", "endpoints/graphql-api/xyz")
-    query = "mutation M($color: String!) { put(color: $color) { id } }"
-    sent = done(
-        source,
-        elsewhere,
-        arn,
-        "/graphql",
-        AppSyncParameters={"GraphQLOperation": query},
-        InputPath="$.detail",
-    )
-    assert (sent.method, sent.body["query"], sent.body["variables"]["color"]) == ("POST", query, "red")
 
 
 @pytest.mark.parametrize(

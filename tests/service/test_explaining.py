@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from nightbus.cli.explain import told
+from nightbus.cli.commands.explain import told
 from nodes import RunningNode
 from waiting import wait_for
 

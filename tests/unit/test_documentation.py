@@ -6,7 +6,7 @@ import importlib
 import re
 from pathlib import Path
 
-from nightbus.cli.commands import COMMANDS
+from nightbus.cli.command_table import COMMANDS
 from nightbus.cli.parser import build_parser
 from nightbus.node import settings
 from nightbus.services import SERVICES

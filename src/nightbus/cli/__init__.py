@@ -1,1 +1,1 @@
-"""The command line: one module per command, imported when it is called."""
+"""The command line: a table of commands, the parser made from it, and one module per command, imported when called."""

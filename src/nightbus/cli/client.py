@@ -13,14 +13,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import CommandFailed, NotRunning, no_node_at
 from nightbus.node.settings import Settings
 
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-class NotRunning(CommandFailed):
-    """Nothing answers at the node's address."""
 
 
 def ask(
@@ -53,16 +49,12 @@ def _answer(settings: Settings, request: urllib.request.Request, timeout: float)
     except urllib.error.HTTPError as error:
         raise CommandFailed(message_of(error)) from error
     except (urllib.error.URLError, OSError) as error:
-        raise none_answers(settings) from error
+        raise no_node_at(settings.endpoint) from error
     except (ValueError, http.client.HTTPException) as error:
         raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus") from error
     if not isinstance(answer, dict):
         raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus")
     return answer
-
-
-def none_answers(settings: Settings) -> NotRunning:
-    return NotRunning(f"no node answers at {settings.endpoint}; start one with: nightbus start", 3)
 
 
 def open_directly(request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import shtab
 
-from nightbus.cli.parser import build_parser
 
+def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
+    """Of the commands and options of `parser`, for `shell`: bash, zsh or fish.
 
-def completion_script(shell: str) -> str:
-    """`shell`: bash, zsh or fish. The script does not call `nightbus`, so that a Tab costs nothing."""
-    parser = build_parser()
+    Paths in `parser` are marked for completion. The script does not call `nightbus`, so that a Tab costs nothing.
+    """
     _complete_paths(parser)
     return shtab.complete(parser, shell=shell)
 

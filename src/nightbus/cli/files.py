@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nightbus.cli.failures import CommandFailed
-
-_ASKED_WRONGLY = 2
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 
 
 def read_text(file: Path) -> str:
@@ -15,6 +13,6 @@ def read_text(file: Path) -> str:
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text()
     except OSError as failure:
-        raise CommandFailed(f"{file} cannot be read: {failure.strerror}", _ASKED_WRONGLY) from None
+        raise CommandFailed(f"{file} cannot be read: {failure.strerror}", WRONG_USAGE) from None
     except UnicodeDecodeError:
-        raise CommandFailed(f"{file} cannot be read: it is not UTF-8", _ASKED_WRONGLY) from None
+        raise CommandFailed(f"{file} cannot be read: it is not UTF-8", WRONG_USAGE) from None

@@ -6,7 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from nightbus.cli.client import NotRunning, ask
+from nightbus.cli.client import ask
+from nightbus.cli.errors import NotRunning
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX, Settings
 from nightbus.store.folder import FolderHolder, folder_holder
 
@@ -17,7 +18,7 @@ def find_local_node(settings: Settings) -> tuple[Path, FolderHolder]:
         holder = folder_holder(folder)
         if holder is not None and holder.port == settings.port:
             return folder, holder
-    raise NotRunning(_why_none(settings), 3)
+    raise NotRunning(_why_none(settings))
 
 
 def _folders(settings: Settings) -> Iterator[Path]:

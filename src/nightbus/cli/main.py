@@ -10,11 +10,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nightbus.cli.failures import CommandFailed
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.parser import build_parser
 from nightbus.node.settings import SettingsError
 
-_USAGE, _INTERRUPTED, _BROKEN_PIPE = 2, 130, 141  # as a shell gives them for a process that a signal ended
+_INTERRUPTED, _BROKEN_PIPE = 130, 141  # as a shell gives them for a process that a signal ended
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
     except CommandFailed as failure:
         return _fail(str(failure), failure.code)
     except SettingsError as wrong:
-        return _fail(str(wrong), _USAGE)
+        return _fail(str(wrong), WRONG_USAGE)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:

@@ -7,7 +7,7 @@ import functools
 from typing import Any, NoReturn
 
 from nightbus import __version__
-from nightbus.cli.commands import COMMANDS, GROUPS, Command
+from nightbus.cli.command_table import COMMANDS, GROUPS, Command
 
 _WHAT = "EventBridge, SQS, SNS, Lambda, CloudFormation/SAM and CloudWatch Logs that you run yourself."
 _EPILOG = (
@@ -37,9 +37,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """What it parses has `run`, which takes the parsed options and returns the exit code, or None for 0."""
+    """The parser of all commands.
+
+    The options that it returns have `run`, the command's function: `run(options)` returns the exit code, or None for 0.
+    They have `parser` too, this parser, so that `nightbus completion` need not import the module that imports its own.
+    """
     parser = Parser(prog="nightbus", usage="%(prog)s COMMAND ...", description=_WHAT, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"nightbus {__version__}")
+    parser.set_defaults(parser=parser)
     commands = {"": _place_for_commands(parser, "nightbus")}
     for command in COMMANDS:
         group, _, name = command.name.rpartition(" ")

@@ -17,7 +17,7 @@ import orjson
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
 from nightbus.bus.errors import InvalidPattern
-from nightbus.bus.index import RuleIndex
+from nightbus.bus.index.rule_index import RuleIndex
 from nightbus.bus.patterns import Pattern, parse_pattern
 from nightbus.delivery.interface import Event
 from nightbus.store.interface import Append, Record, Store

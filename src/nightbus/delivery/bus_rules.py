@@ -9,7 +9,7 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.bus.errors import InvalidPattern
-from nightbus.bus.index import RuleIndex
+from nightbus.bus.index.rule_index import RuleIndex
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.transform import CHOICES
 from nightbus.delivery.archives import BusArchives

@@ -13,9 +13,9 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import event_id_time
 from nightbus.bus.envelope import is_scheduled
 from nightbus.bus.errors import InvalidPattern
-from nightbus.bus.explain import explain, reason_told
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import matches, parse_pattern
+from nightbus.bus.patterns.explanation import explain, reason_told
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.history import DeliveryNote, Found, find_event
 from nightbus.delivery.rules import BUS, RULE, Rule, history_log, outcome_log, rule_arn, rules_of

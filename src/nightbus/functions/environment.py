@@ -1,7 +1,51 @@
-"""One execution environment: a process that runs one invocation of one function at a time.
+"""Runs one function's invocations in one process, one at a time, and turns each end of the process into a result.
 
-It is started (init phase), asked again and again, and ends by itself (exit), by its time limit, by its memory limit, or
-because nobody needs it any more. What a client sees of each end is decided here, in AWS's words.
+Which environment gets an invocation is decided in `pool`, how its process comes to be in `zygotes`, what the runtime
+and the node say to each other in `runtime_api`.
+
+An environment's life
+---------------------
+state         the process                           leaves it when
+new           does not exist                        `start` has forked it: initialising. ZygoteDied: the caller closes
+initialising  imports the function's module         it asks for work: ready. It reports an init error, exits, or has not
+                                                    asked 10 s + the time limit after the first `invoke`: ended
+ready         waits in `GET /invocation/next`       `invoke` gives it an invocation: running
+running       calls the handler                     it answers: answered. It exits, uses more than its memory limit or
+                                                    more than its time limit, or the caller is cancelled: ended
+answered      has sent a response or an error       it asks again: ready. It exits: ended. It has not asked after 1 s
+                                                    (`settled`): the pool takes another one and closes it
+ended         is gone, or has been sent SIGKILL     `close` has freed the port, the pipe and the folder
+
+What the client gets, by how an invocation ends:
+response                FunctionError absent, the payload (over 6 MB: Unhandled, Function.ResponseSizeTooLarge)
+error                   Unhandled, the payload that the runtime sent
+init error              Unhandled, the payload that the runtime sent, with the request id
+exit                    Unhandled, Runtime.ExitError
+over the memory limit   Unhandled, Runtime.OutOfMemory
+over a time limit       Unhandled, Sandbox.Timedout
+
+Invariants
+----------
+1. `usable` goes from True to False and never back: nothing but the constructor sets True. So the pool, once it has read
+   False, ends the environment and needs no lock.
+2. `_exit` gets its value once, from the zygote's report or from the zygote's own death. `_on_exit` sets `_ready` too,
+   so that nobody waits for a process that is gone. Every wait for the process has a bound beside it: the time limits,
+   1 s while it settles, 1 s after an init error, 2 s while it closes.
+3. `_ready` means that there is nothing to wait for: the runtime asked, or reported an init error, or exited. Only
+   `RuntimeApi.is_asked` means that it can be given work; `_gives` looks at it again after each wait, and there is no
+   `await` between the last look and `give`.
+4. An answer belongs to the invocation that runs. The Runtime API takes one only for the request id that it gave last,
+   and once; a process that has run out of time is killed, so that it has no next invocation to confuse with this one.
+5. Where the process answered and has exited when both are seen, the answer counts.
+6. A process that is killed takes with it what it forked: `kill` signals its process group, and the zygote, to which the
+   kernel (of Linux) hands the orphans that left the group, kills those (`zygote_main.end_orphans`).
+7. The log of an invocation is written before its result is returned (`flushed`), so that whoever has the result can
+   read it.
+8. A warm environment is taken only until 15 minutes and its time limit before its credentials end (`expires`), so that
+   an invocation that has begun does not lose them on the way.
+
+What would break them: two callers of `invoke` at once (the pool hands an environment to one), an `await` between
+`is_asked` and `give`, or a way back from `usable` False.
 """
 
 from __future__ import annotations
@@ -14,13 +58,14 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
+from nightbus.functions.environment_paths import EnvironmentPaths, fork_request
 from nightbus.functions.interface import (
     CredentialSource,
     FunctionSpec,
@@ -57,18 +102,6 @@ _SAMPLE_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The folders that an environment sees: `layers` and `pycache` where there are any."""
-
-    code: Path
-    layers: Path | None
-    pycache: Path
-    scratch: Path  # where its own /tmp is made
-    hidden: tuple[Path, ...]  # what functions must not see
-    note: str = ""  # for the function's log
-
-
 class _Ended(Exception):
     """The environment is no more; `payload` is what the client gets."""
 
@@ -82,14 +115,14 @@ class Environment:
     def __init__(
         self,
         spec: FunctionSpec,
-        place: Place,
+        paths: EnvironmentPaths,
         clock: Clock,
         sink: LogSink,
         interpreter: Interpreter,
         processes: Processes,
     ) -> None:
         self.spec = spec
-        self._place = place
+        self._paths = paths
         self._clock = clock
         self._interpreter = interpreter
         self._processes = processes
@@ -112,7 +145,7 @@ class Environment:
         self._peak_measured = -_PEAK_SECONDS
         self._used = False
         self._over_memory = False
-        self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=place.scratch))
+        self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
         self.usable = True
         self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
         self.idle_since = clock.monotonic()
@@ -124,11 +157,11 @@ class Environment:
             log.exception("%d log lines of %s were not written", len(part.lines), self.spec.name)
 
     async def start(
-        self, zygote: Zygote, credentials: CredentialSource, endpoint: str, *, kept: list[Path] | None
+        self, zygote: Zygote, credentials: CredentialSource, endpoint: str, *, visible: list[Path] | None
     ) -> None:
         """Start the process; `invoke` waits for its init phase. Raises ZygoteDied.
 
-        `kept` are the folders that stay visible where the sandbox covers their surroundings; None for no sandbox.
+        `visible` are the folders that stay visible where the sandbox covers their surroundings; None for no sandbox.
         """
         await self._api.listen()
         own = credentials.for_role(self.spec.role, self.spec.name, self.spec.scope, _CREDENTIAL_SECONDS)
@@ -139,28 +172,13 @@ class Environment:
             credentials=own,
             endpoint=endpoint,
         )
-        request = {
-            "environment": environment,
-            "code": str(self._place.code),
-            "layers": str(self._place.layers) if self._place.layers else "",
-            "runtime": str(self._interpreter.packages),
-            "pycache": str(self._place.pycache),
-            "tmp": str(self._tmp),
-            "hidden": [str(path) for path in self._place.hidden],
-            "kept": [str(path) for path in kept or ()],
-            "sandbox": kept is not None,
-            "limits": {
-                "RLIMIT_CORE": 0,
-                "RLIMIT_NOFILE": 1024,
-                "RLIMIT_FSIZE": self.spec.ephemeral_storage * _MEGABYTE,
-            },
-        }
+        request = fork_request(self.spec, self._paths, self._interpreter, environment, self._tmp, visible)
         self._began = self._clock.monotonic()
         self._pid = await zygote.fork(request, self._output.write_end, self._on_exit)
         interpreter = self._interpreter
         self._output.say(init_start_line(self.spec.scope.region, interpreter.version, interpreter.note))
-        if self._place.note:
-            self._output.say(self._place.note)
+        if self._paths.note:
+            self._output.say(self._paths.note)
         self._output.start()
 
     def _on_ready(self) -> None:

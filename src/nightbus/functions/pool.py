@@ -1,7 +1,35 @@
-"""Which environment runs the next invocation of a function? A warm one that is free, else a new one.
+"""Chooses the environment that runs the next invocation of a function: the warm one used last, else a new one.
 
-A function may have as many running as there is room for still, so that one alone gets half of what the node runs at
-most, and functions that never end leave room for others, however they are invoked.
+It bounds how many there are, and ends those that nobody needs. What happens inside one is in `environment`.
+
+Where an environment is
+-----------------------
+place      counted in                      comes here when             leaves it when
+starting   `_starting`, `_running`         no warm one can be taken    it has started: busy. It could not: nowhere
+busy       `_busy`, `_running`             `take` returns it, or asks  `give_back`: idle where it is usable and not
+                                           whether it has settled      retired, else closing. Not settled: closing
+idle       `_idle[key]`                    it was given back           `take`: busy. Idle for 600 s, not usable,
+                                                                       retired, or the oldest of a full pool: closing
+closing    `_closing`                      it is not needed            `Environment.close` has returned: nowhere
+
+`_retired` marks busy ones that are not to become idle. The key of an idle one has the function's revision, so code or
+configuration that was replaced is never run for a new invocation; `retire` only frees its processes sooner.
+
+Invariants
+----------
+1. An environment has one user at a time: `take` moves it from `_idle` to `_busy` before its first `await`.
+2. busy + starting + idle <= _MOST. `_make_room` ends the one that idled longest, or refuses; there is no `await`
+   between it and `_starting += 1`. Those that are closing are not counted: they get SIGKILL at once.
+3. `_running[function]` counts what its callers have taken, or are taking, and not given back. Whenever another task
+   runs, its sum is len(_busy) + _starting: each change of one is followed by the other's without an `await` between.
+4. A function is refused where it has as many running as there is room left: running >= _MOST - busy - starting. One
+   function alone gets half of _MOST, a second one half of what the first leaves, and so on: functions that never end
+   leave room for others, however they are invoked.
+5. The idle ones of a key are a stack. The one used last is used next, so that the others grow old and are ended.
+
+What would break them: an `await` within one of the pairs above, or a caller that does not give back. One such case is
+known: a `take` that is cancelled while it waits for `settled` leaves the environment in `_busy`, against 3, until the
+node stops; it costs one of _MOST places and one process.
 """
 
 from __future__ import annotations

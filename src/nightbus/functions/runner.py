@@ -14,7 +14,8 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.functions.bundled_sdk import note_on_sdk
-from nightbus.functions.environment import Environment, Place
+from nightbus.functions.environment import Environment
+from nightbus.functions.environment_paths import EnvironmentPaths
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
 from nightbus.functions.interpreters import Interpreter, Interpreters
 from nightbus.functions.memory import Processes
@@ -118,14 +119,14 @@ class Runner:
         interpreter = await self._interpreter(spec.runtime)
         code = await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
-        place = await asyncio.to_thread(self._place, spec.code_digest, interpreter, code, layers)
-        kept = _kept_in_sandbox(interpreter, place)
+        paths = await asyncio.to_thread(self._paths, spec.code_digest, interpreter, code, layers)
+        visible = _visible_in_sandbox(interpreter, paths)
         self._processes = self._processes or Processes()
         for last in (False, True):
-            environment = Environment(spec, place, self._clock, self._logs, interpreter, self._processes)
+            environment = Environment(spec, paths, self._clock, self._logs, interpreter, self._processes)
             try:
                 zygote = self._zygotes.of(interpreter)
-                await environment.start(zygote, self._credentials, self._endpoint, kept=kept)
+                await environment.start(zygote, self._credentials, self._endpoint, visible=visible)
                 return environment
             except ZygoteDied as failure:
                 await environment.close()
@@ -147,16 +148,16 @@ class Runner:
                 folder = await asyncio.to_thread(self._packages.unpack, package, digest)
         return folder
 
-    def _place(
+    def _paths(
         self, code_digest: str, interpreter: Interpreter, code: Path, unpacked_layers: Sequence[Path]
-    ) -> Place:
+    ) -> EnvironmentPaths:
         layers = self._packages.merged(unpacked_layers)
         pycache = self._folder / "pycache" / f"{interpreter.version}-{code_digest[:32]}"
         scratch = self._folder / "environments"
         for folder in (pycache, scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         note = note_on_sdk(code, layers, interpreter.version.rpartition(".")[0])
-        return Place(code, layers, pycache, scratch, (self._folder.parent,), note)
+        return EnvironmentPaths(code, layers, pycache, scratch, (self._folder.parent,), note)
 
     async def sweep_packages(self, in_use: Callable[[], Awaitable[set[str]]]) -> None:
         """Away with unpacked code and layers, and what was compiled of it, that no function has any more.
@@ -197,7 +198,7 @@ def _names_in(folder: Path) -> list[str]:
     return [one.name for one in folder.iterdir()] if folder.is_dir() else []
 
 
-def _kept_in_sandbox(interpreter: Interpreter, place: Place) -> list[Path] | None:
+def _visible_in_sandbox(interpreter: Interpreter, paths: EnvironmentPaths) -> list[Path] | None:
     """The folders with Python and its packages that lie in /tmp or /var, which the sandbox covers: it shows them again,
     read-only. None where there is no sandbox, since what a function needs would stay hidden.
     """
@@ -208,13 +209,13 @@ def _kept_in_sandbox(interpreter: Interpreter, place: Place) -> list[Path] | Non
         interpreter.packages,
         *(link.resolve() for link in interpreter.packages.iterdir() if link.is_symlink()),
     ]
-    hiding = [*place.hidden, *([Path("/opt")] if place.layers else [])]
+    hiding = [*paths.hidden, *([Path("/opt")] if paths.layers else [])]
     lost = [path for path in needed if path in _COVERED or any(map(path.is_relative_to, hiding))]
     if lost:
         log.warning("NO SANDBOX: functions share this machine's /tmp, since they need %s", lost[0])
         return None
-    kept: list[Path] = []
+    visible: list[Path] = []
     for path in sorted({path for path in needed if any(map(path.is_relative_to, _COVERED))}):
-        if not any(map(path.is_relative_to, kept)):
-            kept.append(path)
-    return kept
+        if not any(map(path.is_relative_to, visible)):
+            visible.append(path)
+    return visible

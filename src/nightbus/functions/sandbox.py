@@ -56,7 +56,7 @@ def mounted(request):
     unshare()
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     seen = [request[name] for name in ("code", "runtime", "layers", "pycache", "tmp") if request.get(name)]
-    source = held(seen + request["kept"])
+    source = held(seen + request["visible"])
     mount("tmpfs", "/var", "tmpfs", 0, "mode=755,size=1m")
     for name in ("task", "runtime", "tmp"):
         os.mkdir("/var/" + name)
@@ -71,7 +71,7 @@ def mounted(request):
         mount(source[request["pycache"]], "/var/pycache", None, MS_BIND)
         request["pycache"] = "/var/pycache"
     mount(source[request["tmp"]], "/tmp", None, MS_BIND)
-    for path in request["kept"]:
+    for path in request["visible"]:
         show_again(source[path], path)
     for hidden in request["hidden"]:
         if os.path.isdir(hidden):

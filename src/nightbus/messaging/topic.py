@@ -15,9 +15,9 @@ import orjson
 
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Scope
-from nightbus.bus.matching import matches
 from nightbus.bus.patterns import parse_pattern
-from nightbus.bus.rule import Pattern
+from nightbus.bus.patterns.matching import matches
+from nightbus.bus.patterns.rule import Pattern
 from nightbus.messaging.access import Access
 from nightbus.messaging.notification import Notification, filtered_attributes, parsed_body
 from nightbus.messaging.queue import FIFO_SUFFIX

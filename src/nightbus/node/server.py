@@ -17,7 +17,7 @@ from dataclasses import replace
 import uvicorn
 
 from nightbus.bus.json_text import RECURSION
-from nightbus.node.admin import Application
+from nightbus.node.application import Application
 from nightbus.node.collector import short_collections
 from nightbus.node.http import HttpProtocol
 from nightbus.node.node import Node

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.stacks.interface import ResourceType
-from nightbus.stacks.phases import PHASES, run
+from nightbus.stacks.operations.phases import PHASES, run
+from nightbus.stacks.operations.work import StackGone, Work
 from nightbus.stacks.records import STACK, Stack
 from nightbus.stacks.retention import forget, is_forgotten
-from nightbus.stacks.work import StackGone, Work
 from nightbus.store.interface import Store
 from nightbus.store.upkeep import is_passing, one_of_many
 from nightbus.store.vault import Vault

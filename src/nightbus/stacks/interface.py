@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
-from nightbus.stacks.busy import is_busy, pauses
+from nightbus.stacks.contention import is_busy, pauses
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from typing import Any
 from nightbus.aws.arn import partition_of
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.expressions import NO_VALUE
-from nightbus.stacks.intrinsics import Evaluator, Nothing, Provisioned
-from nightbus.stacks.parameters import typed
 from nightbus.stacks.records import Deployment, Stack, StackResource
-from nightbus.stacks.template import EXTENSIONS, Template
+from nightbus.stacks.templates.expressions import NO_VALUE
+from nightbus.stacks.templates.intrinsics import Evaluator, Nothing, Provisioned
+from nightbus.stacks.templates.parameters import typed
+from nightbus.stacks.templates.template import EXTENSIONS, Template
 
 
 class StackValues:

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nightbus.stacks.parameters import MASK, is_secret
-from nightbus.stacks.template import Template
+from nightbus.stacks.templates.parameters import MASK, is_secret
+from nightbus.stacks.templates.template import Template
 from nightbus.store.vault import Vault, VaultClosed
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from nightbus.bus.json_text import parse_json
-from nightbus.bus.rule import Branch, Field
+from nightbus.bus.patterns.rule import Branch, Field
 
 NAMES = ["source", "detail", "x", "y", "", "é"]
 # No reader of few members takes it; rarely used, so that most events are read by one.

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from nightbus.bus.complexity import score
 from nightbus.bus.patterns import InvalidPattern, parse_pattern
-from nightbus.bus.wildcards import parse_wildcard
+from nightbus.bus.patterns.complexity import score
+from nightbus.bus.patterns.wildcards import parse_wildcard
 
 
 def refusal(text: str) -> InvalidPattern:

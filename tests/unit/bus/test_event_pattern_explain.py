@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from nightbus.bus.explain import Explanation, explain
 from nightbus.bus.patterns import matches, parse_pattern
+from nightbus.bus.patterns.explanation import Explanation, explain
 from unit.bus.pattern_strategies import EVENTS, OBJECTS
 
 EVENT: dict[str, Any] = {

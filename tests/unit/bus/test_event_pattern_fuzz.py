@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightbus.bus.operators import OPERATORS
 from nightbus.bus.patterns import InvalidPattern, Pattern, matches, parse_pattern
+from nightbus.bus.patterns.operators import OPERATORS
 
 FRAGMENTS = st.sampled_from(
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from nightbus.bus.index import RuleIndex
+from nightbus.bus.index.rule_index import RuleIndex
 from nightbus.bus.patterns import parse_pattern
 
 

@@ -12,11 +12,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nightbus.bus.fields import leaves_of
-from nightbus.bus.index import RuleIndex
+from nightbus.bus.index.rule_index import RuleIndex
 from nightbus.bus.json_text import parse_json
-from nightbus.bus.matching import branch_matches
 from nightbus.bus.patterns import InvalidPattern, Pattern, parse_pattern
+from nightbus.bus.patterns.fields import leaves_of
+from nightbus.bus.patterns.matching import branch_matches
 from unit.bus.index_cases import RULES, event_text, pattern_text
 
 CASES = int(os.environ.get("NIGHTBUS_INDEX_CASES", "20000"))

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightbus.bus.folding import folds
-from nightbus.bus.index import RuleIndex
-from nightbus.bus.index_field import FieldIndex
-from nightbus.bus.index_ranges import Ranges, order_key
-from nightbus.bus.index_reader import few_reader
-from nightbus.bus.index_texts import fold
+from nightbus.bus.index.field import FieldIndex
+from nightbus.bus.index.ranges import Ranges, order_key
+from nightbus.bus.index.reader import few_reader
+from nightbus.bus.index.rule_index import RuleIndex
+from nightbus.bus.index.texts import fold
 from nightbus.bus.json_text import parse_json
-from nightbus.bus.matchers import Numeric
 from nightbus.bus.patterns import matches, parse_pattern
-from nightbus.bus.rule import Field
+from nightbus.bus.patterns.case_folding import folds
+from nightbus.bus.patterns.matchers import Numeric
+from nightbus.bus.patterns.rule import Field
 from unit.bus.index_cases import MATCHERS, VALUES, pattern_text
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
@@ -151,7 +151,7 @@ def test_overlapping_rules_of_thousands() -> None:
 
 def test_an_index_without_rules_costs_nothing() -> None:
     code = (
-        "import sys; from nightbus.bus.index import RuleIndex; index = RuleIndex();"
+        "import sys; from nightbus.bus.index.rule_index import RuleIndex; index = RuleIndex();"
         "assert index.match_json(b'{}') == []; assert index.match({}) == []; sys.exit('msgspec' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

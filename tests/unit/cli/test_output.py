@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from nightbus.cli import status, terminal
+from nightbus.cli import terminal
+from nightbus.cli.commands import status
+from nightbus.cli.commands.explain import told
 from nightbus.cli.dead_letters import dead_letter
-from nightbus.cli.explain import told
 
 
 def rule(name: str, matched: bool = False) -> dict[str, Any]:

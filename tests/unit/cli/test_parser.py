@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightbus.cli.commands import COMMANDS
+from nightbus.cli.command_table import COMMANDS
 from nightbus.cli.parser import Parser, build_parser
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from nightbus.cli.configure import with_section
-from nightbus.cli.explain import told
-from nightbus.cli.failures import CommandFailed
-from nightbus.cli.package import archive, local_artefacts, refer_to
+from nightbus.cli.commands.artefacts import archive, local_artefacts, refer_to
+from nightbus.cli.commands.configure import with_section
+from nightbus.cli.commands.explain import told
+from nightbus.cli.errors import CommandFailed
 
 
 @pytest.mark.parametrize(

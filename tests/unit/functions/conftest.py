@@ -1,3 +1,5 @@
+"""Gives each test functions in a folder of its own."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

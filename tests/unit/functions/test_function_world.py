@@ -198,9 +198,9 @@ async def test_what_lies_in_tmp_keeps_its_file_kind(
         for path in (module.parent, package):
             path.mkdir()
         module.write_text("text")
-        kept = runner._kept_in_sandbox
+        visible = runner._visible_in_sandbox
         monkeypatch.setattr(
-            runner, "_kept_in_sandbox", lambda *place: [*(kept(*place) or []), module, package]
+            runner, "_visible_in_sandbox", lambda *arguments: [*(visible(*arguments) or []), module, package]
         )
         code = """
             import os
@@ -232,7 +232,7 @@ async def test_a_function_that_brings_an_old_boto3_is_told(
 async def test_without_a_sandbox_it_runs_in_the_real_places(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightbus.functions.runner._kept_in_sandbox", lambda interpreter, place: None)
+    monkeypatch.setattr("nightbus.functions.runner._visible_in_sandbox", lambda interpreter, paths: None)
     code = """
         import os, tempfile
         def handler(event, context):

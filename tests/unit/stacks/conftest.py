@@ -1,3 +1,5 @@
+"""Gives each test a stack engine over a store of its own."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator

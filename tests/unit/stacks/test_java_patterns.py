@@ -7,8 +7,8 @@ import time
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
-from nightbus.stacks.parameters import check_declaration, resolve
+from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
+from nightbus.stacks.templates.parameters import check_declaration, resolve
 
 ENDLESS = "(a|aa)+b"
 SLOW_TEXT = "a" * 60

@@ -1,3 +1,5 @@
+"""A plan names what an update adds, modifies, replaces and removes."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -5,7 +7,7 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.plan import Plan, is_empty, plan
+from nightbus.stacks.planning.plan import Plan, is_empty, plan
 from nightbus.stacks.records import Deployment, Incarnation, Stack, StackResource
 from nightbus.stacks.resources import RESOURCE_TYPES
 from stack_rig import SCOPE, Thing, World, att, ref, thing

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.proposal import process, propose
+from nightbus.stacks.planning.proposal import process, propose
 from nightbus.stacks.records import Stack
 from stack_rig import SCOPE
 

@@ -15,7 +15,7 @@ from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
 from nightbus.node.operations import OperationRegistry
-from nightbus.stacks.busy import is_busy, pauses
+from nightbus.stacks.contention import is_busy, pauses
 from nightbus.stacks.interface import ResourceContext
 from nightbus.stacks.resources.lambda_function import inline_package
 from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours

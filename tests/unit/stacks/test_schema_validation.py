@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.expressions import NO_VALUE, UNKNOWN
 from nightbus.stacks.resources import RESOURCE_TYPES
-from nightbus.stacks.schema_validation import check_properties, violations
 from nightbus.stacks.schemas import resource_schemas
+from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN
+from nightbus.stacks.templates.schema_validation import check_properties, violations
 
 TARGET = {"Id": "t", "Arn": "arn:aws:sqs:us-east-1:000000000000:q"}
 CODE = {"ZipFile": "def handler(event, context): pass"}

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.plan import plan
-from nightbus.stacks.proposal import propose
+from nightbus.stacks.planning.plan import plan
+from nightbus.stacks.planning.proposal import propose
 from nightbus.stacks.records import Deployment, Stack
-from nightbus.stacks.removal_policies import with_policies
 from nightbus.stacks.resolution import StackValues, evaluator
+from nightbus.stacks.templates.removal_policies import with_policies
 from stack_rig import SCOPE, Thing, World
 
 TYPES = {"Test::Any::Thing": Thing(World(), "Test::Any::Thing")}

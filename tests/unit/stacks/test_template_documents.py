@@ -1,3 +1,5 @@
+"""Templates are read from JSON and from YAML with CloudFormation's tags."""
+
 from __future__ import annotations
 
 import json
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.documents import read_document
+from nightbus.stacks.templates.documents import read_document
 
 
 def test_short_forms_become_functions() -> None:

@@ -1,3 +1,5 @@
+"""Each resource comes after those that it refers to or depends on; a circle among them is named."""
+
 from __future__ import annotations
 
 import asyncio
@@ -8,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.graph import dependencies, order, reverse
-from nightbus.stacks.walk import walk
+from nightbus.stacks.operations.graph_walk import walk
+from nightbus.stacks.templates.graph import dependencies, order, reverse
 
 _NAMES = [f"R{at}" for at in range(8)]
 

@@ -1,3 +1,5 @@
+"""Intrinsic functions are evaluated, and refused where they are written wrongly."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -5,8 +7,8 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.expressions import NO_VALUE, UNKNOWN
-from nightbus.stacks.intrinsics import Evaluator
+from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN
+from nightbus.stacks.templates.intrinsics import Evaluator
 
 
 class _Made:

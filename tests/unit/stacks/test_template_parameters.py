@@ -1,3 +1,5 @@
+"""Parameters get their values, which are checked by type and constraints."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -5,7 +7,7 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.parameters import resolve, shown, typed
+from nightbus.stacks.templates.parameters import resolve, shown, typed
 
 
 def _given(value: str | None = None, *, previous: bool = False) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.proposal import process, propose
+from nightbus.stacks.planning.proposal import process, propose
 from nightbus.stacks.records import Stack
 
 SCOPE = Scope("000000000000", "eu-west-1")

@@ -1,3 +1,5 @@
+"""A template's URL names a bucket and a key of this node."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,3 +1,5 @@
+"""A template's sections are checked before anything is made of them."""
+
 from __future__ import annotations
 
 import json
@@ -6,7 +8,7 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.template import check_template, read_template
+from nightbus.stacks.templates.template import check_template, read_template
 
 TOPIC = {"Type": "AWS::S3::Bucket"}
 

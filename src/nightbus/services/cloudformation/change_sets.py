@@ -31,9 +31,8 @@ from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.cloudformation.stacks import keep_new, new_stack
 from nightbus.services.context import Context
 from nightbus.stacks.events import STACK_TYPE
-from nightbus.stacks.parameters import shown
-from nightbus.stacks.plan import NO_CHANGES, is_empty
-from nightbus.stacks.proposal import Proposal, propose, tags_of
+from nightbus.stacks.planning.plan import NO_CHANGES, is_empty
+from nightbus.stacks.planning.proposal import Proposal, propose, tags_of
 from nightbus.stacks.records import (
     CHANGE_SET,
     ChangeSet,
@@ -44,7 +43,8 @@ from nightbus.stacks.records import (
     put_change_set,
     put_deployment,
 )
-from nightbus.stacks.template import Template
+from nightbus.stacks.templates.parameters import shown
+from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
 
 PAGE = 100

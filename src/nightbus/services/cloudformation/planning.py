@@ -7,8 +7,8 @@ from functools import partial
 from nightbus.services.cloudformation.beginning import records
 from nightbus.services.cloudformation.rule_targets import refusal
 from nightbus.services.context import Context
-from nightbus.stacks.plan import Plan, plan
-from nightbus.stacks.proposal import Proposal, process
+from nightbus.stacks.planning.plan import Plan, plan
+from nightbus.stacks.planning.proposal import Proposal, process
 from nightbus.stacks.records import Deployment, Stack
 from nightbus.stacks.resources import RESOURCE_TYPES
 

@@ -10,9 +10,9 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.services.cloudformation.deployment_config import shown_config
 from nightbus.stacks.events import StackEvent
-from nightbus.stacks.parameters import shown
 from nightbus.stacks.records import ChangeSet, Deployment, Stack, StackResource
-from nightbus.stacks.template import Template
+from nightbus.stacks.templates.parameters import shown
+from nightbus.stacks.templates.template import Template
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}$")
 _NOT_CHECKED = {"StackDriftStatus": "NOT_CHECKED"}

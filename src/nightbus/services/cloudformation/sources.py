@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import ByteStream
 from nightbus.services.context import Context
-from nightbus.stacks.template import INLINE_LIMIT, URL_LIMIT
+from nightbus.stacks.templates.template import INLINE_LIMIT, URL_LIMIT
 
 T = TypeVar("T")
 _AWS_PATH_HOST = re.compile(r"s3([.-][a-z0-9-]+)?\.amazonaws\.com(\.cn)?$")

@@ -14,7 +14,7 @@ from nightbus.services.cloudformation.shapes import BAD_TOKEN, event_shape, reso
 from nightbus.services.context import Context
 from nightbus.stacks.events import read_events
 from nightbus.stacks.records import Stack, StackResource
-from nightbus.stacks.template import Template
+from nightbus.stacks.templates.template import Template
 
 PAGE = 100
 _MOST = 100

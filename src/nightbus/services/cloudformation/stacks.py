@@ -28,11 +28,10 @@ from nightbus.services.cloudformation.shapes import (
 )
 from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.context import Context
-from nightbus.stacks import capabilities as acknowledged
 from nightbus.stacks.events import stack_event
-from nightbus.stacks.exporting import own_exports, refuse_in_use
-from nightbus.stacks.plan import is_empty
-from nightbus.stacks.proposal import Proposal, propose, tags_of
+from nightbus.stacks.exports import own_exports, refuse_in_use
+from nightbus.stacks.planning.plan import is_empty
+from nightbus.stacks.planning.proposal import Proposal, propose, tags_of
 from nightbus.stacks.reasons import USER_INITIATED
 from nightbus.stacks.records import (
     NAME,
@@ -43,7 +42,8 @@ from nightbus.stacks.records import (
     put_deployment,
     put_stack,
 )
-from nightbus.stacks.template import Template
+from nightbus.stacks.templates import capabilities as acknowledged
+from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import PutRecord
 
 PAGE = 100

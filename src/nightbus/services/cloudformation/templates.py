@@ -10,11 +10,11 @@ from nightbus.services.cloudformation.beginning import missing, records
 from nightbus.services.cloudformation.planning import shown_deployment
 from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.context import Context
-from nightbus.stacks import capabilities
-from nightbus.stacks.expressions import text_of
-from nightbus.stacks.parameters import is_secret
 from nightbus.stacks.records import Deployment
-from nightbus.stacks.template import SERVERLESS, Template, check_template, read_template
+from nightbus.stacks.templates import capabilities
+from nightbus.stacks.templates.expressions import text_of
+from nightbus.stacks.templates.parameters import is_secret
+from nightbus.stacks.templates.template import SERVERLESS, Template, check_template, read_template
 
 
 async def get_template(

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.resource_policy import Values
-from nightbus.bus.matchers import Exact
-from nightbus.bus.rule import Field, Pattern
+from nightbus.bus.patterns.matchers import Exact
+from nightbus.bus.patterns.rule import Field, Pattern
 from nightbus.delivery.rules import rule_arn
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_place, find_bus, find_rule, in_scope, no_such_rule

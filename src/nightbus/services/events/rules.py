@@ -8,7 +8,7 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.patterns import parse_pattern
-from nightbus.bus.rule import Pattern
+from nightbus.bus.patterns.rule import Pattern
 from nightbus.delivery.rules import DEFAULT_BUS, RULE, rule_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.bus_members import joining

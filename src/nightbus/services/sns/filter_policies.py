@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.patterns import parse_pattern
-from nightbus.bus.rule import Branch
+from nightbus.bus.patterns.rule import Branch
 from nightbus.messaging.topic import LONGEST_POLICY
 from nightbus.services.sns.errors import invalid
 from nightbus.services.sns.values import json_object

@@ -1,0 +1,172 @@
+"""Which branches of rules may match an event, by the values it has?
+
+Branches that ask for exact values at the same paths are a group: one dictionary lookup with the event's values finds
+the bucket of those that ask for just these. In a bucket they are found by one more field each, if they have any.
+
+An event is either plain, with at most one value at each path and none of them in an array, or its values come in lists;
+then what is found is a choice that is to be verified as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from math import prod
+from operator import itemgetter
+from typing import Any
+
+from nightbus.bus.index.field import FieldIndex
+from nightbus.bus.index.texts import drop, put
+from nightbus.bus.patterns.rule import Branch, Field
+
+# That many combinations of an event's values are looked up without asking whether there are fewer keys.
+FEW_KEYS = 256
+
+
+class Missing:
+    """What an event has at a path where it has nothing."""
+
+
+MISSING = Missing()
+
+Slot = int  # the number of a path
+PlainValues = Sequence[Any]  # by slot
+ValueLists = Mapping[Slot, Sequence[Any]]  # only of paths that have values
+
+
+class Entry:
+    """One branch of a rule; `order` is its rule's place among all rules."""
+
+    __slots__ = ("branch", "checks", "order")
+
+    def __init__(self, order: int, branch: Branch, checks: tuple[tuple[Slot, Field], ...]) -> None:
+        self.order = order
+        self.branch = branch
+        self.checks = checks
+
+    def holds(self, values: PlainValues) -> bool:
+        for slot, field in self.checks:
+            value = values[slot]
+            if value is MISSING:
+                if not field.may_be_absent:
+                    return False
+            elif not field.accepts(value):
+                return False
+        return True
+
+
+class Bucket:
+    """Entries by the one field that is left to find them by; `entries` have none."""
+
+    __slots__ = ("absent", "entries", "fields")
+
+    def __init__(self) -> None:
+        self.entries: set[Entry] = set()
+        self.fields: dict[Slot, FieldIndex[Entry]] | None = None
+        self.absent: dict[Slot, set[Entry]] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.entries or self.fields or self.absent)
+
+    def add(self, entry: Entry, slot: Slot, field: Field | None) -> None:
+        if field is None:
+            self.entries.add(entry)
+            return
+        if self.fields is None:
+            self.fields = {}
+        index = self.fields.get(slot)
+        if index is None:
+            index = self.fields[slot] = FieldIndex()
+        index.add(field, entry)
+        if not index:
+            del self.fields[slot]
+        if field.may_be_absent:
+            if self.absent is None:
+                self.absent = {}
+            put(self.absent, slot, entry)
+
+    def remove(self, entry: Entry, slot: Slot, field: Field | None) -> None:
+        if field is None:
+            self.entries.discard(entry)
+            return
+        if self.fields and slot in self.fields:
+            self.fields[slot].remove(field, entry)
+            if not self.fields[slot]:
+                del self.fields[slot]
+        if self.absent and field.may_be_absent:
+            drop(self.absent, slot, entry)
+
+    def find(self, values: PlainValues, found: set[Entry]) -> None:
+        found |= self.entries
+        if self.fields:
+            for slot, index in self.fields.items():
+                value = values[slot]
+                if value is not MISSING:
+                    index.find(value, found)
+        if self.absent:
+            for slot, entries in self.absent.items():
+                if values[slot] is MISSING:
+                    found |= entries
+
+    def find_any(self, lists: ValueLists, found: set[Entry]) -> None:
+        found |= self.entries
+        if self.fields:
+            for slot in self.fields.keys() & lists.keys():
+                index = self.fields[slot]
+                for value in lists[slot]:
+                    index.find(value, found)
+        if self.absent:
+            # A value in one element of an array may still be absent from another.
+            for entries in self.absent.values():
+                found |= entries
+
+
+class Group:
+    """Buckets by the exact values that an event must have at the paths of `slots`."""
+
+    __slots__ = ("bucket", "buckets", "key", "slots")
+
+    def __init__(self, slots: tuple[Slot, ...]) -> None:
+        self.slots = slots
+        self.buckets: dict[Any, Bucket] = {}
+        self.bucket = self.buckets.get
+        # Of one slot the bare value, of more a tuple.
+        self.key: Callable[[PlainValues], Any] = itemgetter(*slots)
+
+    def __bool__(self) -> bool:
+        return bool(self.buckets)
+
+    def add(self, key: tuple[Any, ...], entry: Entry, slot: Slot, field: Field | None) -> None:
+        place = key if len(key) > 1 else key[0]
+        bucket = self.buckets.get(place)
+        if bucket is None:
+            bucket = self.buckets[place] = Bucket()
+        bucket.add(entry, slot, field)
+
+    def remove(self, key: tuple[Any, ...], entry: Entry, slot: Slot, field: Field | None) -> None:
+        place = key if len(key) > 1 else key[0]
+        bucket = self.buckets.get(place)
+        if bucket is not None:
+            bucket.remove(entry, slot, field)
+            if not bucket:
+                del self.buckets[place]
+
+    def find_any(self, lists: ValueLists, found: set[Entry]) -> None:
+        if any(slot not in lists for slot in self.slots):
+            return
+        for bucket in self._buckets_of([lists[slot] for slot in self.slots]):
+            bucket.find_any(lists, found)
+
+    def _buckets_of(self, values: list[Sequence[Any]]) -> list[Bucket]:
+        combinations = prod(map(len, values))
+        if combinations <= FEW_KEYS or combinations <= len(self.buckets):
+            keys = values[0] if len(values) == 1 else product(*values)
+            return [self.buckets[key] for key in keys if key in self.buckets]
+        sets = [set(items) for items in values]
+        if len(sets) == 1:
+            return [bucket for key, bucket in self.buckets.items() if key in sets[0]]
+        return [
+            bucket
+            for key, bucket in self.buckets.items()
+            if all(part in items for part, items in zip(key, sets, strict=True))
+        ]

@@ -1,0 +1,279 @@
+"""Which of many prefixes, suffixes, wildcards and ignore-case texts fit a string?
+
+Each finds its few candidates with dictionary lookups: as many as the rules' texts have lengths, or the string has
+characters. Where that only narrows the choice, each candidate is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+from nightbus.bus.patterns.matchers import (
+    IgnoreCase,
+    Prefix,
+    PrefixIgnoreCase,
+    Suffix,
+    SuffixIgnoreCase,
+    Wildcard,
+)
+from nightbus.bus.patterns.wildcards import Parts, accepts
+
+Item = TypeVar("Item", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
+Asked = TypeVar("Asked", IgnoreCase, PrefixIgnoreCase, SuffixIgnoreCase)
+
+# A literal in the middle of a wildcard is found by its last characters.
+LONGEST_GRAM = 6
+_LONG = 4096  # characters
+_FEW = 64  # keys
+
+
+def fold(text: str) -> str:
+    """The same for all strings that `folding` could take for one another (and for some that it would not)."""
+    return text.upper().lower().upper()
+
+
+def put(table: dict[Key, set[Item]], key: Key, item: Item) -> None:
+    items = table.get(key)
+    if items is None:
+        table[key] = {item}
+    else:
+        items.add(item)
+
+
+def drop(table: dict[Key, set[Item]], key: Key, item: Item) -> None:
+    items = table.get(key)
+    if items is not None:
+        items.discard(item)
+        if not items:
+            del table[key]
+
+
+class Heads(Generic[Item]):
+    """Items by a text with which a string must begin."""
+
+    __slots__ = ("_by_length",)
+
+    def __init__(self) -> None:
+        self._by_length: dict[int, dict[str, set[Item]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_length)
+
+    def put(self, head: str, item: Item) -> None:
+        put(self._by_length.setdefault(len(head), {}), head, item)
+
+    def drop(self, head: str, item: Item) -> None:
+        table = self._by_length.get(len(head))
+        if table is not None:
+            drop(table, head, item)
+            if not table:
+                del self._by_length[len(head)]
+
+    def find(self, text: str, found: set[Item]) -> None:
+        size = len(text)
+        for length, table in self._by_length.items():
+            if length <= size:
+                items = table.get(text[:length])
+                if items:
+                    found |= items
+
+
+def _confirmed(candidates: Iterable[tuple[Asked, Item]], value: str) -> Iterable[Item]:
+    """Of candidates with the same folded text; between ASCII texts that is all there is to ask."""
+    ascii_only = value.isascii()
+    return [
+        item
+        for matcher, item in candidates
+        if (ascii_only and matcher.text.isascii()) or matcher.accepts(value)
+    ]
+
+
+class Prefixes(Generic[Item]):
+    def __init__(self) -> None:
+        self._heads: Heads[Item] = Heads()
+
+    def __bool__(self) -> bool:
+        return bool(self._heads)
+
+    def add(self, matcher: Prefix, item: Item) -> None:
+        self._heads.put(matcher.text, item)
+
+    def remove(self, matcher: Prefix, item: Item) -> None:
+        self._heads.drop(matcher.text, item)
+
+    def find(self, value: object, found: set[Item]) -> None:
+        if isinstance(value, str):
+            self._heads.find(value, found)
+
+
+class Suffixes(Generic[Item]):
+    def __init__(self) -> None:
+        self._heads: Heads[Item] = Heads()
+
+    def __bool__(self) -> bool:
+        return bool(self._heads)
+
+    def add(self, matcher: Suffix, item: Item) -> None:
+        self._heads.put(matcher.text[::-1], item)
+
+    def remove(self, matcher: Suffix, item: Item) -> None:
+        self._heads.drop(matcher.text[::-1], item)
+
+    def find(self, value: object, found: set[Item]) -> None:
+        if isinstance(value, str):
+            self._heads.find(value[::-1], found)
+
+
+AnyCase = TypeVar("AnyCase", PrefixIgnoreCase, SuffixIgnoreCase)
+
+
+class _AnyCase(Generic[AnyCase, Item]):
+    """Found by folded text, then asked; `turned` is what makes the text's end that matters its beginning."""
+
+    def __init__(self, turned: Callable[[str], str]) -> None:
+        self._turned = turned
+        self._heads: Heads[tuple[AnyCase, Item]] = Heads()
+
+    def __bool__(self) -> bool:
+        return bool(self._heads)
+
+    def add(self, matcher: AnyCase, item: Item) -> None:
+        self._heads.put(self._turned(matcher.text), (matcher, item))
+
+    def remove(self, matcher: AnyCase, item: Item) -> None:
+        self._heads.drop(self._turned(matcher.text), (matcher, item))
+
+    def find(self, value: object, found: set[Item]) -> None:
+        if isinstance(value, str):
+            candidates: set[tuple[AnyCase, Item]] = set()
+            self._heads.find(self._turned(value), candidates)
+            found.update(_confirmed(candidates, value))
+
+
+class PrefixesAnyCase(_AnyCase[PrefixIgnoreCase, Item]):
+    def __init__(self) -> None:
+        super().__init__(fold)
+
+
+class SuffixesAnyCase(_AnyCase[SuffixIgnoreCase, Item]):
+    def __init__(self) -> None:
+        super().__init__(lambda text: fold(text)[::-1])
+
+
+class AnyCaseTexts(Generic[Item]):
+    def __init__(self) -> None:
+        self._by_fold: dict[str, set[tuple[IgnoreCase, Item]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_fold)
+
+    def add(self, matcher: IgnoreCase, item: Item) -> None:
+        put(self._by_fold, fold(matcher.text), (matcher, item))
+
+    def remove(self, matcher: IgnoreCase, item: Item) -> None:
+        drop(self._by_fold, fold(matcher.text), (matcher, item))
+
+    def find(self, value: object, found: set[Item]) -> None:
+        if isinstance(value, str):
+            candidates = self._by_fold.get(fold(value))
+            if candidates:
+                found.update(_confirmed(candidates, value))
+
+
+class _Expression(Generic[Item]):
+    """A wildcard that is to be asked, and the items that have it. Told apart by identity, which is quick."""
+
+    __slots__ = ("items", "parts")
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.items: set[Item] = set()
+
+
+class Wildcards(Generic[Item]):
+    """By the longest of a wildcard's literals: the one before the first star, behind the last, or one between."""
+
+    def __init__(self) -> None:
+        self._expressions: dict[Parts, _Expression[Item]] = {}
+        self._heads: Heads[_Expression[Item]] = Heads()
+        self._tails: Heads[_Expression[Item]] = Heads()
+        self._grams: dict[int, dict[str, set[_Expression[Item]]]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._expressions)
+
+    def add(self, matcher: Wildcard, item: Item) -> None:
+        expression = self._expressions.get(matcher.parts)
+        if expression is None:
+            expression = self._expressions[matcher.parts] = _Expression(matcher.parts)
+            self._put(expression)
+        expression.items.add(item)
+
+    def _put(self, expression: _Expression[Item]) -> None:
+        head, tail, gram = _found_by(expression.parts)
+        if head is not None:
+            self._heads.put(head, expression)
+        elif tail is not None:
+            self._tails.put(tail[::-1], expression)
+        else:
+            put(self._grams.setdefault(len(gram), {}), gram, expression)
+
+    def remove(self, matcher: Wildcard, item: Item) -> None:
+        expression = self._expressions.get(matcher.parts)
+        if expression is None:
+            return
+        expression.items.discard(item)
+        if not expression.items:
+            del self._expressions[matcher.parts]
+            self._drop(expression)
+
+    def _drop(self, expression: _Expression[Item]) -> None:
+        head, tail, gram = _found_by(expression.parts)
+        if head is not None:
+            self._heads.drop(head, expression)
+        elif tail is not None:
+            self._tails.drop(tail[::-1], expression)
+        else:
+            drop(self._grams[len(gram)], gram, expression)
+            if not self._grams[len(gram)]:
+                del self._grams[len(gram)]
+
+    def find(self, value: object, found: set[Item]) -> None:
+        if not isinstance(value, str):
+            return
+        candidates: set[_Expression[Item]] = set()
+        self._heads.find(value, candidates)
+        if self._tails:
+            self._tails.find(value[::-1], candidates)
+        for length, table in self._grams.items():
+            for gram in _grams_in(value, length, table):
+                candidates |= table[gram]
+        for expression in candidates:
+            if accepts(expression.parts, value):
+                found |= expression.items
+
+
+def _grams_in(value: str, length: int, table: Mapping[str, object]) -> Iterable[str]:
+    """The keys of `table`, all of this length, that stand somewhere in the value.
+
+    A search for one key through a long value costs a nanosecond or so a character, cutting it into pieces a hundred.
+    """
+    if len(value) > _LONG and len(table) < _FEW:
+        return [gram for gram in table if gram in value]
+    places = len(value) - length + 1
+    found: set[str] = set()
+    for begin in range(0, places, _LONG):
+        end = min(begin + _LONG, places)
+        found |= {value[place : place + length] for place in range(begin, end)} & table.keys()
+    return found
+
+
+def _found_by(parts: Parts) -> tuple[str | None, str | None, str]:
+    """Head, tail or gram: one of the first two, or none of them."""
+    head, *middle, tail = (*parts, "") if len(parts) == 1 else parts
+    gram = max(middle, key=len, default="")[-LONGEST_GRAM:]
+    if max(len(head), len(tail)) < len(gram):
+        return None, None, gram
+    return (head, None, "") if len(head) >= len(tail) else (None, tail, "")

@@ -1,0 +1,374 @@
+"""Lists the commands with their options; what a command does is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightbus.cli import options
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed
+from nightbus.cli.options import settings_of
+
+Given = argparse.Namespace
+_EVENT_ID = "The EventId that PutEvents answered."
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`run` returns the exit code, None for 0. `arguments` stand in the usage line before the options."""
+
+    name: str
+    help: str
+    declare: Callable[[argparse.ArgumentParser], object]
+    run: Callable[[Given], int | None]
+    arguments: str = ""
+
+
+def _declare_start(parser: argparse.ArgumentParser) -> None:
+    options.add_listening(parser)
+    options.add_keeping(parser)
+    options.add_serving(parser)
+    parser.add_argument("--verbose", "-v", action="store_true", help="Log every request.")
+
+
+def _start(given: Given) -> None:
+    from nightbus.cli.commands.start import start_node
+
+    start_node(settings_of(given), given.verbose)
+
+
+def _declare_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "command",
+        nargs=argparse.REMAINDER,
+        metavar="COMMAND",
+        help="The command and its arguments, after --.",
+    )
+    options.add_listening(parser)
+    options.add_keeping(parser)
+    options.add_region(parser)
+
+
+def _run(given: Given) -> int:
+    from nightbus.cli.commands.run import run_command
+
+    command = given.command[1:] if given.command[:1] == ["--"] else given.command
+    if not command:
+        raise CommandFailed("run what? Write the command after --: nightbus run -- pytest", WRONG_USAGE)
+    return run_command(command, settings_of(given), given.region)
+
+
+def _declare_env(parser: argparse.ArgumentParser) -> None:
+    options.add_node(parser)
+    options.add_region(parser)
+
+
+def _env(given: Given) -> None:
+    from nightbus.cli.environment import export_lines
+
+    print(export_lines(settings_of(given), given.region))
+
+
+def _configure(given: Given) -> None:
+    from nightbus.cli.commands.configure import write_profile
+
+    write_profile(settings_of(given), given.region)
+
+
+def _declare_status(parser: argparse.ArgumentParser) -> None:
+    options.add_node(parser)
+    options.add_json(parser)
+
+
+def _status(given: Given) -> None:
+    from nightbus.cli.commands.status import show_status
+
+    show_status(settings_of(given), as_json=given.json)
+
+
+def _declare_stop(parser: argparse.ArgumentParser) -> None:
+    options.add_node(parser)
+    options.add_data(parser)
+
+
+def _stop(given: Given) -> None:
+    from nightbus.cli.commands.stop import stop_node
+
+    stop_node(settings_of(given))
+
+
+def _declare_deploy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "template",
+        nargs="?",
+        type=Path,
+        metavar="TEMPLATE",
+        help="SAM or CloudFormation template; else what sam build made, or ./template.yaml (.yml, .json).",
+    )
+    parser.add_argument("--stack-name", required=True, metavar="NAME", help="The stack to create or update.")
+    parser.add_argument(
+        "--parameter-overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="A parameter's value; may be repeated.",
+    )
+    options.add_node(parser)
+    options.add_region(parser)
+    options.add_json(parser, "Print what changed, the events and the outputs as JSON, at the end.")
+
+
+def _deploy(given: Given) -> None:
+    from nightbus.cli.commands.deploy import deploy_template
+
+    deploy_template(
+        given.template,
+        given.stack_name,
+        given.parameter_overrides,
+        settings_of(given),
+        given.region,
+        as_json=given.json,
+    )
+
+
+def _declare_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("event_id", nargs="?", metavar="EVENT_ID", help=_EVENT_ID)
+    parser.add_argument("--rule", metavar="NAME", help="Only this rule.")
+    parser.add_argument(
+        "--all", action="store_true", help="Every rule that did not match, not the nearest five."
+    )
+    parser.add_argument(
+        "--event",
+        type=Path,
+        metavar="FILE",
+        help="An event that was not put: an envelope, or entries of PutEvents; - is standard input.",
+    )
+    parser.add_argument(
+        "--pattern", type=Path, metavar="FILE", help="An event pattern to try on --event, without a node."
+    )
+    parser.add_argument(
+        "--bus", metavar="NAME", help="Whose rules to try on --event; else the default bus's."
+    )
+    options.add_node(parser)
+    options.add_region(parser)
+    options.add_json(parser)
+
+
+def _explain(given: Given) -> int:
+    from nightbus.cli.commands import explain
+
+    if (given.event_id is None) == (given.event is None):
+        raise CommandFailed("explain what? Give an event's id, or a file with --event", WRONG_USAGE)
+    if given.pattern is not None and given.event is None:
+        raise CommandFailed(
+            "--pattern goes with --event; an event that was put is explained by its rules", WRONG_USAGE
+        )
+    settings, show = settings_of(given), explain.Shown(as_json=given.json, every_rule=given.all)
+    if given.event_id is not None:
+        explain.explain_event(settings, given.event_id, given.rule, given.region, show)
+        return 0
+    if given.pattern is not None:
+        matched = explain.explain_files(given.event, given.pattern, show)
+    else:
+        matched = explain.explain_unput(settings, given.event, given.bus, given.rule, given.region, show)
+    return 0 if matched else 1
+
+
+def _declare_trace(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("event_id", metavar="EVENT_ID", help=_EVENT_ID)
+    parser.add_argument(
+        "--wait",
+        type=float,
+        metavar="SECONDS",
+        help="Wait until everything has ended; exit code 1 where something failed.",
+    )
+    parser.add_argument(
+        "--follow",
+        "-f",
+        action="store_const",
+        dest="wait",
+        const=float("inf"),
+        help="The same, for as long as it takes.",
+    )
+    options.add_node(parser)
+    options.add_region(parser)
+    options.add_json(parser)
+
+
+def _trace(given: Given) -> None:
+    from nightbus.cli.commands.trace import trace_event
+
+    trace_event(settings_of(given), given.event_id, given.region, as_json=given.json, wait=given.wait)
+
+
+def _declare_tail(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bus", metavar="NAME", help="Only this bus.")
+    parser.add_argument("--pattern", metavar="JSON|@FILE", help="Only events that match this event pattern.")
+    parser.add_argument("--since", metavar="TIME", help="Begin with those of the last 30s, 10m, 2h or 1d.")
+    options.add_node(parser)
+    options.add_region(parser)
+    options.add_json(parser, "Print JSON, a line each.")
+
+
+def _tail(given: Given) -> None:
+    from nightbus.cli.commands.tail import tail_events
+
+    tail_events(settings_of(given), given.bus, given.pattern, given.since, given.region, as_json=given.json)
+
+
+def _declare_put(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="Envelopes, or entries of PutEvents: one, a list, or the whole input; - is standard input.",
+    )
+    parser.add_argument("--bus", metavar="NAME", help="For events that name no bus; else the default bus.")
+    parser.add_argument(
+        "--as-service",
+        action="store_true",
+        help="As the AWS service puts them that is their source (aws.s3 ...); for whoever runs the node.",
+    )
+    options.add_node(parser)
+    options.add_region(parser)
+    options.add_json(parser)
+
+
+def _put(given: Given) -> int:
+    from nightbus.cli.commands.put_events import put_events
+
+    return put_events(
+        settings_of(given),
+        given.file,
+        given.bus,
+        given.region,
+        as_service=given.as_service,
+        as_json=given.json,
+    )
+
+
+def _doctor(given: Given) -> int:
+    from nightbus.cli.commands.doctor import examine_folder
+
+    return examine_folder(settings_of(given))
+
+
+def _declare_backup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="Where to write it; replaced if there.")
+    options.add_data(parser)
+
+
+def _backup(given: Given) -> int:
+    from nightbus.cli.commands.backup import write_backup
+
+    return write_backup(settings_of(given), given.file)
+
+
+def _declare_restore(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="What nightbus backup wrote.")
+    options.add_data(parser)
+
+
+def _restore(given: Given) -> int:
+    from nightbus.cli.commands.backup import restore_backup
+
+    return restore_backup(settings_of(given), given.file)
+
+
+def _declare_completion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("shell", choices=_SHELLS, metavar="SHELL", help="bash, zsh or fish.")
+
+
+def _completion(given: Given) -> None:
+    from nightbus.cli.completion import completion_script
+
+    print(completion_script(given.parser, given.shell))
+
+
+GROUPS = {"events": "The events on the buses."}
+
+COMMANDS = (
+    Command(
+        "start", "Start a node and stay in the foreground; Ctrl-C stops it in order.", _declare_start, _start
+    ),
+    Command(
+        "run",
+        "Run a command with the AWS variables pointing at the node; starts one for it if none is up.",
+        _declare_run,
+        _run,
+        "-- COMMAND ...",
+    ),
+    Command("env", 'Print the AWS variables for the node: eval "$(nightbus env)".', _declare_env, _env),
+    Command(
+        "configure",
+        "Write the AWS profile nightbus, so that `aws --profile nightbus` reaches the node.",
+        _declare_env,
+        _configure,
+    ),
+    Command("status", "Show whether a node runs, and what it holds.", _declare_status, _status),
+    Command("stop", "Stop the node in order; its data stays.", _declare_stop, _stop),
+    Command(
+        "deploy",
+        "Package and deploy a template without the SAM CLI.",
+        _declare_deploy,
+        _deploy,
+        "[TEMPLATE] --stack-name NAME",
+    ),
+    Command(
+        "explain",
+        "Say which rules an event matches, which not and why, and what became of it; 1 where --event matches none.",
+        _declare_explain,
+        _explain,
+        "[EVENT_ID]",
+    ),
+    Command(
+        "trace",
+        "Show an event's whole way: rules, inputs, attempts, log lines, and what functions published in turn.",
+        _declare_trace,
+        _trace,
+        "EVENT_ID",
+    ),
+    Command(
+        "events tail",
+        "Show events as they come, which rules they match and what becomes of them; Ctrl-C ends it.",
+        _declare_tail,
+        _tail,
+    ),
+    Command(
+        "events put",
+        "Put the events of a file on their buses; 1 where one is refused.",
+        _declare_put,
+        _put,
+        "FILE",
+    ),
+    Command(
+        "doctor",
+        "Check a data folder, in use or not, and say what was found; fails where something is wrong.",
+        options.add_data,
+        _doctor,
+    ),
+    Command(
+        "backup",
+        "Copy a data folder into one file, in use or not.",
+        _declare_backup,
+        _backup,
+        "FILE",
+    ),
+    Command(
+        "restore",
+        "Make a data folder from a backup; the folder must be new or empty.",
+        _declare_restore,
+        _restore,
+        "FILE",
+    ),
+    Command(
+        "completion",
+        'Print a script that completes commands and options: eval "$(nightbus completion bash)".',
+        _declare_completion,
+        _completion,
+        "SHELL",
+    ),
+)

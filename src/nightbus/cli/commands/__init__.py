@@ -1,0 +1,1 @@
+"""Carries out the commands: one module for each, and beside `deploy` its output and its artefacts."""

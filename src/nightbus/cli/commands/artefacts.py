@@ -1,0 +1,143 @@
+"""Which local files does a template name, and how do they get into a bucket?
+
+Folders become zip files whose bytes depend on their content only, so that an unchanged function is no change.
+What a function's `requirements.txt` names is installed into its package, as `sam build` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightbus.cli.errors import CommandFailed
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LEFT_OUT = {"__pycache__", ".git", ".aws-sam", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+_SEPARATE = {
+    # a resource type: its property, and the members of that for bucket and key
+    "AWS::Lambda::Function": ("Code", "S3Bucket", "S3Key"),
+    "AWS::Lambda::LayerVersion": ("Content", "S3Bucket", "S3Key"),
+}
+_AS_URI = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+    "AWS::CloudFormation::Stack": "TemplateURL",
+    "AWS::Serverless::Application": "Location",
+}
+TEMPLATES = {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}
+
+Upload = Callable[[bytes, str], tuple[str, str]]  # bytes and a suffix → bucket and key
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A local path that a resource's property names."""
+
+    logical_id: str
+    type_name: str
+    property: str
+    path: Path
+
+
+def local_artefacts(template: dict[str, Any], folder: Path) -> Iterator[Artefact]:
+    """Raises CommandFailed for a path that is not there."""
+    default_uri = template.get("Globals", {}).get("Function", {}).get("CodeUri")
+    for logical_id, resource in template.get("Resources", {}).items():
+        if not isinstance(resource, dict):
+            continue
+        type_name = resource.get("Type", "")
+        name = _AS_URI.get(type_name) or _SEPARATE.get(type_name, ("",))[0]
+        properties = resource.get("Properties") or {}
+        if not name or not isinstance(properties, dict) or "InlineCode" in properties:
+            continue
+        value = properties.get(name, default_uri if name == "CodeUri" else None)
+        if isinstance(value, str) and "://" not in value:
+            yield Artefact(logical_id, type_name, name, _existing(folder, value, logical_id, name))
+
+
+def _existing(folder: Path, value: str, logical_id: str, name: str) -> Path:
+    path = (folder / value).resolve()
+    if not path.exists():
+        raise CommandFailed(f"{logical_id}: {name} {value} is not there ({path})")
+    return path
+
+
+def refer_to(template: dict[str, Any], artefact: Artefact, bucket: str, key: str, endpoint: str) -> None:
+    """Put the uploaded object where the local path stood."""
+    resource = template["Resources"][artefact.logical_id]
+    properties = resource.setdefault("Properties", {})
+    if artefact.type_name in _SEPARATE:
+        _, bucket_member, key_member = _SEPARATE[artefact.type_name]
+        properties[artefact.property] = {bucket_member: bucket, key_member: key}
+    elif artefact.type_name in TEMPLATES:
+        properties[artefact.property] = f"{endpoint}/{bucket}/{key}"
+    else:
+        properties[artefact.property] = f"s3://{bucket}/{key}"
+
+
+def archive(path: Path) -> bytes:
+    """The zip of a folder with its requirements, or a file as it is when it is a zip, else zipped alone."""
+    if path.is_file():
+        return path.read_bytes() if zipfile.is_zipfile(path) else _zip([(path, path.name)])
+    if not (path / "requirements.txt").is_file() or not (path / "requirements.txt").read_text().strip():
+        return _zip(_files(path))
+    with tempfile.TemporaryDirectory(prefix="nightbus-package-") as temporary:
+        target = Path(temporary)
+        _install(path / "requirements.txt", target)
+        shutil.copytree(path, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+        return _zip(_files(target))
+
+
+def digest_key(data: bytes, suffix: str) -> str:
+    return hashlib.sha256(data).hexdigest()[:32] + suffix
+
+
+def _files(folder: Path) -> list[tuple[Path, str]]:
+    found = [
+        (file, file.relative_to(folder).as_posix())
+        for file in folder.rglob("*")
+        if file.is_file() and not _LEFT_OUT & set(file.relative_to(folder).parts)
+    ]
+    return sorted(found, key=lambda pair: pair[1])
+
+
+def _zip(files: list[tuple[Path, str]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package:
+        for file, name in files:
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = (0o755 if file.stat().st_mode & 0o100 else 0o644) << 16
+            package.writestr(entry, file.read_bytes())
+    return buffer.getvalue()
+
+
+def _install(requirements: Path, target: Path) -> None:
+    for command in _installers():
+        done = subprocess.run(
+            [*command, "--target", str(target), "--requirement", str(requirements)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return
+        if "No module named" not in done.stderr:
+            raise CommandFailed(f"{requirements}: what it names cannot be installed\n{done.stderr.strip()}")
+    raise CommandFailed(f"{requirements}: neither uv nor pip is there to install what it names")
+
+
+def _installers() -> Iterator[list[str]]:
+    yield [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    uv = shutil.which("uv")
+    if uv:
+        yield [uv, "pip", "install", "--quiet", "--python", sys.executable]

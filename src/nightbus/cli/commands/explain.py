@@ -1,0 +1,131 @@
+"""What became of an event, or what would, said to a person?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nightbus.cli.client import ask, tell
+from nightbus.cli.dead_letters import not_sent
+from nightbus.cli.environment import chosen_account, chosen_region
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed
+from nightbus.cli.files import read_text
+from nightbus.node.settings import Settings
+
+_NEAREST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How an answer is shown. Without `every_rule`, the nearest few of the rules that did not match."""
+
+    as_json: bool = False
+    every_rule: bool = False
+
+
+def explain_event(
+    settings: Settings, event_id: str, rule: str | None, region: str | None, show: Shown
+) -> None:
+    """An event that was put."""
+    query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
+    if rule:
+        query["rule"] = rule
+    found = ask(settings, "explain", query)
+    print(json.dumps(found, indent=2) if show.as_json else told(found, show.every_rule))
+
+
+def explain_files(event: Path, pattern: Path, show: Shown) -> bool:
+    """An event in a file against a pattern in a file, without a node; whether all match."""
+    from nightbus.bus.errors import InvalidPattern
+    from nightbus.bus.event_files import pattern_given
+    from nightbus.bus.patterns import parse_pattern
+    from nightbus.bus.patterns.explanation import explain, reason_told
+
+    try:
+        parsed = parse_pattern(pattern_given(read_text(pattern)))
+    except InvalidPattern as broken:
+        raise CommandFailed(f"{pattern}: {broken}", WRONG_USAGE) from None
+    reasons = [explain(parsed, one) for one in _events(event)]
+    answers = [{"matched": True} if one is None else reason_told(one) for one in reasons]
+    if show.as_json:
+        print(json.dumps(answers if len(answers) > 1 else answers[0], indent=2))
+    else:
+        for answer in answers:
+            print("✓ it matches" if answer["matched"] else f"✗ it does not match: {answer['why']}")
+    return all(answer["matched"] for answer in answers)
+
+
+def explain_unput(
+    settings: Settings, event: Path, bus: str | None, rule: str | None, region: str | None, show: Shown
+) -> bool:
+    """An event in a file against a bus's rules, which it is not put onto; whether any rule matches each."""
+    given = {
+        "account": chosen_account(),
+        "region": chosen_region(region),
+        "bus": bus or "",
+        "rule": rule or "",
+    }
+    found = [tell(settings, "explain", {**given, "event": one}) for one in _events(event)]
+    if show.as_json:
+        print(json.dumps(found if len(found) > 1 else found[0], indent=2))
+    else:
+        print("\n".join(told(one, show.every_rule) for one in found))
+    return all(any(rule["matched"] for rule in one["rules"]) for one in found)
+
+
+def _events(file: Path) -> list[dict[str, Any]]:
+    from nightbus.bus.event_files import NoEvent, events_given
+
+    try:
+        return events_given(read_text(file))
+    except NoEvent as reason:
+        raise CommandFailed(f"{file}: {reason}", WRONG_USAGE) from None
+
+
+def told(found: dict[str, Any], every_rule: bool = False) -> str:
+    """The answer of `/_nightbus/explain` as text; the node puts the rules in order, the nearest first."""
+    event = found["event"]
+    named = ", ".join(f"{name} {event[name]}" for name in ("source", "detail-type") if name in event)
+    what = f"Event {event['id']}  {named}, {event['time']}" if "id" in event else f"Event  {named}"
+    lines = [what]
+    if not found["rules"]:
+        trouble = "has no rules" if found.get("bus_exists", True) else "does not exist"
+        lines.append(f"Bus {found.get('bus', 'default')} {trouble}, so nothing gets it.")
+    matched = [rule for rule in found["rules"] if rule["matched"]]
+    others = [rule for rule in found["rules"] if not rule["matched"]]
+    shown = others if every_rule else others[:_NEAREST]
+    for rule in (*matched, *shown):
+        lines += _rule_lines(rule, put="id" in event)
+    if hidden := len(others) - len(shown):
+        lines.append(f"  and {hidden} more that did not match (--all shows them, --rule NAME one)")
+    for other in found.get("elsewhere", ()):
+        place = f"bus {other['bus']}" + _foreign(found, other)
+        lines.append(f"  → it would match rule {other['rule']} on {place}: was it put onto the wrong bus?")
+    return "\n".join(lines)
+
+
+def _foreign(found: dict[str, Any], other: dict[str, Any]) -> str:
+    names = [name for name in ("account", "region") if other[name] != found[name]]
+    return "".join(f" of {name} {other[name]}" for name in names)
+
+
+def _rule_lines(rule: dict[str, Any], put: bool) -> list[str]:
+    if not rule["matched"]:
+        return [f"  ✗ {rule['rule']} did not match: {rule['why']}"]
+    lines = [f"  ✓ {rule['rule']} matched" if put else f"  ✓ {rule['rule']} matches"]
+    for delivery in rule["deliveries"]:
+        when = datetime.fromtimestamp(delivery["time"] / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
+        error = f": {delivery['code']} {delivery['message']}" if delivery.get("code") else ""
+        dead = f"; now in {delivery['dead_letter']}" if delivery.get("dead_letter") else ""
+        lines.append(
+            f"      {when}  attempt {delivery['attempt']} to {delivery['target']}  "
+            f"{delivery['outcome']}{error}{dead}{not_sent(delivery)}"
+        )
+    if "note" in rule:
+        lines.append(f"      {rule['note']}")
+    elif put and not rule["deliveries"]:
+        lines.append("      nothing delivered yet")
+    return lines

@@ -1,0 +1,75 @@
+"""Puts the events of a file on their buses: as PutEvents does, or in the name of the AWS service that is the source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nightbus.bus.event_files import NoEvent, entries_given
+from nightbus.cli.client import is_running, tell
+from nightbus.cli.environment import chosen_account, chosen_region
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
+from nightbus.cli.files import read_text
+from nightbus.cli.local_node import find_local_node
+from nightbus.node.operator_key import OPERATOR_HEADER, read_operator_key
+from nightbus.node.settings import Settings
+
+_MOST_ENTRIES = 10  # of one PutEvents
+
+
+def put_events(
+    settings: Settings, file: Path, bus: str | None, region: str | None, as_service: bool, as_json: bool
+) -> int:
+    """The exit code: 1 where an event was refused. Raises CommandFailed."""
+    try:
+        entries = entries_given(read_text(file), bus)
+    except NoEvent as reason:
+        raise CommandFailed(f"{file}: {reason}", WRONG_USAGE) from None
+    put, results = _put_as_service if as_service else _put, list[dict[str, str]]()
+    for at in range(0, len(entries), _MOST_ENTRIES):
+        results += put(settings, region, entries[at : at + _MOST_ENTRIES])
+    if as_json:
+        print(json.dumps(results, indent=2))
+    else:
+        for entry, result in zip(entries, results, strict=True):
+            what = f"{entry.get('Source', '')}  {entry.get('DetailType', '')}"
+            end = result.get("EventId") or f"refused: {result['ErrorCode']}: {result['ErrorMessage']}"
+            print(f"{end}  {what}" if "EventId" in result else f"{what}  {end}")
+    return 1 if any("ErrorCode" in result for result in results) else 0
+
+
+def _put(settings: Settings, region: str | None, entries: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from nightbus.cli.aws_clients import NodeClients
+
+    if not is_running(settings):
+        raise no_node_at(settings.endpoint)
+    try:
+        client = NodeClients(settings, region).make("events")
+        answered: list[dict[str, str]] = client.put_events(Entries=entries)["Entries"]
+    except (ClientError, BotoCoreError) as failure:
+        raise CommandFailed(
+            " ".join(str(failure).split())
+        ) from failure  # botocore lists mistakes line by line
+    return answered
+
+
+def _put_as_service(
+    settings: Settings, region: str | None, entries: Sequence[dict[str, Any]]
+) -> list[dict[str, str]]:
+    """The key in the node's data folder shows that this is whoever runs the node."""
+    folder, _ = find_local_node(settings)
+    try:
+        headers = {OPERATOR_HEADER: read_operator_key(folder)}
+    except OSError as failure:
+        raise CommandFailed(
+            f"the key of the node's operator in {folder} cannot be read: {failure.strerror}"
+        ) from None
+    place = {"account": chosen_account(), "region": chosen_region(region)}
+    answered: list[dict[str, str]] = tell(settings, "events/put", {**place, "entries": entries}, headers)[
+        "Entries"
+    ]
+    return answered

@@ -1,0 +1,119 @@
+"""What happens on the buses, line by line, as it happens?"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from nightbus.cli.client import is_running, message_of, open_directly
+from nightbus.cli.dead_letters import dead_letter
+from nightbus.cli.environment import chosen_account, chosen_region
+from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
+from nightbus.cli.files import read_text
+from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
+from nightbus.node.settings import Settings
+
+_SILENCE_SECONDS = 30.0  # the node says something every ten
+_AGAIN_SECONDS = 0.5
+_REMEMBERED = 1_000
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_COLOURS = {"delivered": GREEN, "failed": RED}  # else yellow
+
+
+def tail_events(
+    settings: Settings,
+    bus: str | None,
+    pattern: str | None,
+    since: str | None,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Until Ctrl-C. A node that stops is waited for, and what happened meanwhile is made up for."""
+    query = {"account": chosen_account(), "region": chosen_region(region)}
+    if bus:
+        query["bus"] = bus
+    if pattern:
+        query["pattern"] = read_text(Path(pattern[1:])) if pattern.startswith("@") else pattern
+    if since:
+        query["since"] = str(int(time.time() * 1000 - _seconds(since) * 1000))
+    if not is_running(settings):
+        raise no_node_at(settings.endpoint)
+    try:
+        for line in _following(settings, query):
+            print(json.dumps(line) if as_json else _told(line), flush=True)
+    except KeyboardInterrupt:
+        pass
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text[:-1]) * _UNITS[text[-1:]]
+    except (ValueError, KeyError):
+        raise CommandFailed(f"--since: {text!r} is no time; write 30s, 10m, 2h or 1d", WRONG_USAGE) from None
+
+
+def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The node's lines, over its restarts; none of them twice."""
+    seen: dict[str, None] = {}
+    told = False
+    while True:
+        try:
+            for line in _lines(settings, query):
+                told = False
+                key = json.dumps(line, sort_keys=True)
+                if "beat" in line or key in seen:
+                    continue
+                seen[key] = None
+                if len(seen) > _REMEMBERED:
+                    del seen[next(iter(seen))]
+                query["since"] = str(line.get("time") or line["delivery"]["time"])
+                yield line
+        except (OSError, http.client.HTTPException, ValueError):
+            pass
+        if not told:
+            told = True
+            print(f"nightbus: the node at {settings.endpoint} has stopped; waiting for it", file=sys.stderr)
+        time.sleep(_AGAIN_SECONDS)
+
+
+def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Raises CommandFailed with what the node said, OSError where there is none."""
+    url = f"{settings.endpoint}/_nightbus/events/tail?{urlencode(query)}"
+    try:
+        reply = open_directly(urllib.request.Request(url), _SILENCE_SECONDS)  # noqa: S310 - always http
+    except urllib.error.HTTPError as error:
+        raise CommandFailed(message_of(error), WRONG_USAGE) from error
+    with reply:
+        for line in reply:
+            yield json.loads(line)
+
+
+def _told(line: dict[str, Any]) -> str:
+    if "event" in line:
+        event = line["event"]
+        rules = ", ".join(line["rules"])
+        reached = f"→ {rules}" if rules else coloured("matches no rule", YELLOW)
+        return (
+            f"{_clock(line['time'])}  {line['bus']}  {event['source']}  {event['detail-type']}  "
+            f"{event['id']}  {reached}"
+        )
+    done = line["delivery"]
+    outcome = coloured(done["outcome"], _COLOURS.get(done["outcome"], YELLOW))
+    error = f": {done['code']} {done['message']}" if done.get("code") else ""
+    return (
+        f"{_clock(done['time'])}    {line['event_id']}  {done['rule']} → {done['target']}  "
+        f"attempt {done['attempt']} {outcome}{error}{dead_letter(done)}"
+    )
+
+
+def _clock(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]

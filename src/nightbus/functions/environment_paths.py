@@ -1,0 +1,65 @@
+"""Names the folders that an execution environment uses, and asks a zygote for a process that sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.interpreters import Interpreter
+
+_MEGABYTE = 1024 * 1024
+_MOST_OPEN_FILES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPaths:
+    """The folders of one environment.
+
+    `code`: the unpacked package, which the sandbox shows as /var/task.
+    `layers`: the merged layers, which it shows as /opt; None where the function has none.
+    `pycache`: where the interpreter keeps what it compiled of both.
+    `scratch`: where the environment's own folder is made, which it shows as /tmp.
+    `hidden`: folders that functions must not see.
+    `note`: a line for the function's log; "" for none.
+    """
+
+    code: Path
+    layers: Path | None
+    pycache: Path
+    scratch: Path
+    hidden: tuple[Path, ...]
+    note: str = ""
+
+
+def fork_request(
+    spec: FunctionSpec,
+    paths: EnvironmentPaths,
+    interpreter: Interpreter,
+    variables: Mapping[str, str],
+    tmp: Path,
+    visible: Sequence[Path] | None,
+) -> dict[str, Any]:
+    """What `Zygote.fork` sends for one environment, as `zygote_main` and `sandbox` read it.
+
+    `variables` are the process's environment variables. `tmp` is the environment's own folder. `visible` are the
+    folders that stay visible where the sandbox covers their surroundings; None for no sandbox.
+    """
+    return {
+        "environment": dict(variables),
+        "code": str(paths.code),
+        "layers": str(paths.layers) if paths.layers else "",
+        "runtime": str(interpreter.packages),
+        "pycache": str(paths.pycache),
+        "tmp": str(tmp),
+        "hidden": [str(path) for path in paths.hidden],
+        "visible": [str(path) for path in visible or ()],
+        "sandbox": visible is not None,
+        "limits": {
+            "RLIMIT_CORE": 0,
+            "RLIMIT_NOFILE": _MOST_OPEN_FILES,
+            "RLIMIT_FSIZE": spec.ephemeral_storage * _MEGABYTE,
+        },
+    }

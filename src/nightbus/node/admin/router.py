@@ -1,0 +1,74 @@
+"""Routes a request under `/_nightbus/` to its handler, by two tables.
+
+A handler of `ROUTES` returns the JSON object that is the answer. A handler of `DOWNLOADS` writes its response by
+itself, since it is not JSON or has no end. Either raises AwsError to refuse, before it has sent anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.node.admin import certificate, code_packages, explanations, service_events, status, streaming
+from nightbus.node.admin.request import PREFIX, AdminRequest, send_error, send_json
+
+JsonHandler = Callable[[AdminRequest], Awaitable[dict[str, Any]]]
+Download = Callable[[AdminRequest], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """`read` answers GET and HEAD, `write` answers POST; None where the path does not have that method."""
+
+    read: JsonHandler | None = None
+    write: JsonHandler | None = None
+
+
+ROUTES = {
+    "health": Route(read=status.health),
+    "status": Route(read=status.status),
+    "sizes": Route(read=status.memory_and_disk),
+    "holds": Route(read=status.loop_holds),
+    "explain": Route(read=explanations.explain_put_event, write=explanations.explain_event_of_body),
+    "trace": Route(read=explanations.trace),
+    "events/put": Route(write=service_events.put_as_service),
+}
+
+DOWNLOADS: dict[str, Download] = {
+    "events/tail": streaming.stream_tail,
+    "sns/certificate.pem": certificate.send_certificate,
+    "lambda-code/": code_packages.send_code,  # a path that ends in a slash stands for all paths below it
+}
+
+
+async def answer(request: AdminRequest) -> None:
+    """Answers one request, with a JSON error where it is refused."""
+    try:
+        download = _download(request.name)
+        if download is not None:
+            await download(request)
+            return
+        reply = await _handler(request)(request)
+    except AwsError as error:
+        await send_error(request.asgi, request.send, error)
+        return
+    await send_json(request.asgi, request.send, 200, reply)
+
+
+def _download(name: str) -> Download | None:
+    folder = name[: name.find("/") + 1]
+    return DOWNLOADS.get(name) or (DOWNLOADS.get(folder) if folder else None)
+
+
+def _handler(request: AdminRequest) -> JsonHandler:
+    """Raises AwsError: 404 where there is no such path, 405 where it has no such method."""
+    route = ROUTES.get(request.name, Route())
+    if request.method == "POST" and route.write is not None:
+        return route.write
+    if route.read is None:
+        raise AwsError("NotFound", f"There is no {PREFIX}{request.name}.", 404)
+    if request.method not in ("GET", "HEAD"):
+        raise AwsError("MethodNotAllowed", f"{PREFIX}{request.name} answers GET.", 405)
+    return route.read

@@ -1,0 +1,48 @@
+"""Puts events in the name of an AWS service, for whoever runs the node: `events/put`."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+from typing import Any
+
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.grammar import is_account, is_region
+from nightbus.node.admin.request import AdminRequest, body_text
+from nightbus.node.operator_key import OPERATOR_HEADER
+
+
+async def put_as_service(request: AdminRequest) -> dict[str, Any]:
+    """Body: `entries` of PutEvents, and the `account` and `region` that get them. Raises AwsError.
+
+    The answer is that of PutEvents. The caller must show the operator key of the node's data folder.
+    """
+    _require_operator(request)
+    body = await request.read_json()
+    account, region = body_text(body, "account"), body_text(body, "region")
+    if not is_account(account) or not is_region(region):
+        raise AwsError("ValidationException", "`account` and `region` say where the events are put.")
+    node = request.node
+    call = Call(Scope(account, region), Caller.root(account), node.endpoint, as_aws_service=True)
+    entries = [_with_parsed_time(entry) for entry in body.get("entries") or ()]
+    return await node.platform.operations.call("events", "PutEvents", {"Entries": entries}, call)
+
+
+def _require_operator(request: AdminRequest) -> None:
+    """Raises AwsError where the caller does not show the key of the node's data folder."""
+    if not hmac.compare_digest(request.header(OPERATOR_HEADER), request.node.operator_key.encode()):
+        raise AwsError(
+            "AccessDenied", "This is for whoever runs the node: nightbus events put --as-service.", 403
+        )
+
+
+def _with_parsed_time(entry: Any) -> Any:
+    """An entry of PutEvents, with a `Time` that was text (ISO 8601) as a datetime. Raises AwsError."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("Time"), str):
+        return entry
+    try:
+        time = datetime.fromisoformat(entry["Time"])
+    except ValueError:
+        raise AwsError("ValidationException", f"{entry['Time']!r} is not a time (ISO 8601).") from None
+    return {**entry, "Time": time if time.tzinfo else time.replace(tzinfo=UTC)}

@@ -1,0 +1,89 @@
+"""Reports what the node is, what it holds, and how busy it was: `health`, `status`, `sizes`, `holds`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from nightbus import __version__
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.node.admin.request import AdminRequest
+from nightbus.node.admin.sizes import sizes
+from nightbus.services import SERVICES
+from nightbus.store.interface import Record, Store
+
+_PAGE = 200
+_MOST_NAMES = 100
+_KINDS = {
+    "stacks": "cloudformation/stack",
+    "functions": "lambda/function",
+    "rules": "events/rule",
+    "queues": "sqs/queue",
+    "topics": "sns/topic",
+    "buckets": "s3/bucket",
+    "log groups": "logs/group",
+}
+
+
+async def health(request: AdminRequest) -> dict[str, Any]:
+    """Answers as soon as the node accepts calls."""
+    return {"status": "ok", "version": __version__, "services": sorted(SERVICES)}
+
+
+async def status(request: AdminRequest) -> dict[str, Any]:
+    """The node's address, process, data folder and uptime; per kind and scope how many records it holds."""
+    node, store = request.node, request.node.store
+    holds = []
+    for label, kind in _KINDS.items():
+        for scope in await store.scopes(kind):
+            count, names = await _count_and_names(store, scope, kind)
+            if count:
+                place = {"account": scope.account, "region": scope.region}
+                holds.append({"what": label, **place, "count": count, "names": names})
+    return {
+        "version": __version__,
+        "endpoint": node.endpoint,
+        "pid": os.getpid(),
+        "data": None if request.settings.memory else str(request.settings.data.absolute()),
+        "uptime_seconds": (node.clock.now_ms() - node.started_ms) / 1000,
+        "services": sorted(SERVICES),
+        "holds": holds,
+    }
+
+
+async def memory_and_disk(request: AdminRequest) -> dict[str, Any]:
+    return await sizes(request.node)
+
+
+async def loop_holds(request: AdminRequest) -> dict[str, Any]:
+    """The longest time that the event loop was held since the last request. Raises AwsError where not measured."""
+    holds = request.node.holds
+    if holds is None:
+        raise AwsError("NotFound", "Nothing is measured; set NIGHTBUS_MEASURE_HOLDS.", 404)
+    longest = holds.longest_ms
+    holds.reset()
+    return {"longest_ms": longest}
+
+
+async def _count_and_names(store: Store, scope: Scope, kind: str) -> tuple[int, list[str]]:
+    """How many there are, and the first names; page by page, so that a full node answers others meanwhile."""
+    count, names, after = 0, list[str](), ""
+    while True:
+        page = await store.list(scope, kind, after=after, limit=_PAGE)
+        present = [record for record in page if not _is_deleted(record)]
+        count += len(present)
+        names += [_name(record) for record in present[: _MOST_NAMES - len(names)]]
+        if len(page) < _PAGE:
+            return count, names
+        after = page[-1].key
+
+
+def _name(record: Record) -> str:
+    value = record.value
+    return str(value.get("Name") or value.get("name") or record.key)
+
+
+def _is_deleted(record: Record) -> bool:
+    """The store keeps deleted stacks for a while."""
+    return record.value.get("status") == "DELETE_COMPLETE"

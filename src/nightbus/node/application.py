@@ -1,0 +1,39 @@
+"""Answers every HTTP request of a node: paths under `/_nightbus/` itself, all others by the AWS gateway.
+
+The gate refuses what a web page of a foreign origin may not do, before either sees the request.
+"""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError
+from nightbus.gateway.gate import Gate
+from nightbus.node.admin.request import PREFIX, AdminRequest, AsgiScope, Receive, Send, send_error
+from nightbus.node.admin.router import answer
+from nightbus.node.node import Node
+from nightbus.node.settings import Settings
+
+
+class Application:
+    """The node's ASGI callable. `settings` names the hosts and origins that may call it."""
+
+    def __init__(self, node: Node, settings: Settings) -> None:
+        self._node = node
+        self._settings = settings
+        self._gate = Gate(settings.host, settings.allowed_hosts, settings.allowed_origins)
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        admission = self._gate.admit(scope)
+        if admission.refusal is not None:
+            await self._refuse(scope, send, admission.refusal)
+        elif scope["path"].startswith(PREFIX):
+            await answer(AdminRequest(self._node, self._settings, scope, receive, send))
+        else:
+            await self._node.gateway(scope, receive, send, admission.allowed_origin)
+
+    async def _refuse(self, scope: AsgiScope, send: Send, error: AwsError) -> None:
+        if scope["path"].startswith(PREFIX):
+            await send_error(scope, send, error)
+        else:
+            await self._node.gateway.refuse(scope, send, error)

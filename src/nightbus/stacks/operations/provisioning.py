@@ -1,0 +1,221 @@
+"""Brings one resource to what the new template says: creates it, updates it in place, replaces it, or leaves it.
+
+The order among resources is in `graph_walk`; the way back is in `restoration`, and what is deleted afterwards in
+`removal`.
+
+A resource's record
+-------------------
+current   the physical resource that stands
+previous  what stood in the last good deployment, where that differs from `current`
+pending   what a step is about to make: its properties, its name, and whether it is a new physical resource
+garbage   physical resources that are to be deleted in the cleanup
+fresh     the last good deployment had no such resource
+
+Each step commits what it is about to do, then calls the service, then commits the result:
+    save pending, *_IN_PROGRESS  ->  create or update  ->  save current, pending None, *_COMPLETE
+
+What `step` finds, and what it does, in the first run as after a crash:
+record                                              step
+no `current`, or it was deleted                     create, under the name in `pending` if one was decided
+`current` is of this deployment, no `pending`       nothing: done before
+a property of `replace_on` differs                  create another one, under the name in `pending` if a crash left it
+another property differs, or the stack's tags       update in place
+`pending` of an update                              update in place again, from the properties of `current`
+none of these                                       record the policies and dependencies, which may differ
+
+Invariants
+----------
+1. No orphan: a physical resource whose name Nightbus chose is in `current`, `previous`, `pending` or `garbage` from
+   before its creation until after its deletion. That holds because `_decide` commits the name before `create` runs, and
+   because a name that is given up moves to `garbage` (`leftover`). It cannot hold for ids that the service chooses:
+   a crash between `create` and the commit after it leaves such a resource behind. It does not hold either where the
+   creation failed, and the next template gives the logical id another type: `_fresh` forgets the name.
+2. Only what is surely ours is deleted: a name that the template gives may belong to somebody else where the creation
+   failed, so `leftover` leaves it alone.
+3. `previous` is set at most once between two good deployments (`_take`), by the first change, and stays until the
+   cleanup. So the way back is always to `previous`, or to `current` where there is none.
+4. What is superseded within one update, and is not `previous`, is garbage at once (`_take`).
+5. A step that has begun is not cancelled by another's failure. It ends, what it made is recorded, and it counts as
+   failed (`_made`, `interrupted`), so that rollback knows of it. A node that stops does cancel it: then `pending` is
+   there, and the step runs again.
+
+They rest on the contract of `ResourceType`: `create`, `update` and `delete` may be run again after they had succeeded.
+What would break them: a call of the service before the commit; a physical name that is not taken from `pending`;
+a second assignment to `previous`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks import reasons
+from nightbus.stacks.interface import Resource
+from nightbus.stacks.operations.work import Work
+from nightbus.stacks.records import Incarnation, Pending, StackResource, leftover
+from nightbus.stacks.templates.intrinsics import Evaluator
+from nightbus.stacks.templates.schema_validation import check_properties
+
+
+class Provisioning:
+    """Brings resources to one deployment. `failed` collects the names by what was to be done."""
+
+    def __init__(
+        self,
+        work: Work,
+        deployment: str,
+        resources: Mapping[str, Mapping[str, Any]],
+        needs: Mapping[str, frozenset[str]],
+        evaluator: Evaluator,
+        tags_changed: bool,
+    ) -> None:
+        self._work = work
+        self._deployment = deployment
+        self._resources = resources
+        self._needs = needs
+        self._evaluator = evaluator
+        self._tags_changed = tags_changed
+        self.failed: dict[str, list[str]] = {"create": [], "update": []}
+
+    async def step(self, name: str) -> bool:
+        found = self._work.resources.get(name)
+        standing = found is not None and found.current is not None and not found.status.startswith("DELETE")
+        if found and standing and found.deployment == self._deployment and found.pending is None:
+            return True
+        declared = self._resources[name]
+        resource = found if found and standing else self._fresh(name, str(declared["Type"]), found)
+        try:
+            properties = self._properties(name, declared)
+        except AwsError as wrong:
+            return await self._fail(resource, "update" if standing else "create", wrong.message)
+        if not standing:
+            return await self._make(resource, properties, replaces=False)
+        return await self._bring(resource, properties, declared)
+
+    def _fresh(self, name: str, kind: str, found: StackResource | None) -> StackResource:
+        """A name decided before a crash is used again, so that no second resource appears."""
+        pending = found.pending if found and found.type == kind else None
+        garbage = found.garbage if found else []
+        now = self._work.clock.now_ms()
+        return StackResource(name, kind, "CREATE_IN_PROGRESS", now, pending=pending, garbage=garbage)
+
+    def _properties(self, name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
+        kind = self._work.types[str(declared["Type"])]
+        value = self._evaluator.evaluate(declared.get("Properties") or {})
+        properties: dict[str, Any] = value if isinstance(value, dict) else {}
+        check_properties(name, kind.type_name, kind.properties, properties)
+        return properties
+
+    def _incarnation(self, name: str, made: Resource, properties: dict[str, Any]) -> Incarnation:
+        declared = self._resources[name]
+        return Incarnation(
+            made.physical_id,
+            properties,
+            dict(made.attributes),
+            sorted(self._needs[name]),
+            str(declared.get("DeletionPolicy", "Delete")),
+            str(declared.get("UpdateReplacePolicy", "Delete")),
+        )
+
+    async def _make(self, resource: StackResource, properties: dict[str, Any], *, replaces: bool) -> bool:
+        """Create, for the first time or in place of what stands."""
+        verb, began = ("UPDATE", reasons.REPLACING) if replaces else ("CREATE", "")
+        kind, ctx = self._work.types[resource.type], self._work.context(resource.logical_id)
+        try:
+            await self._decide(resource, properties, verb, began)
+            name = resource.pending.name if resource.pending else None
+            made = await kind.create(properties, name, ctx)
+        except Exception as error:
+            reason = reasons.failure(error, resource.type, ctx.call.request_id)
+            return await self._fail(resource, verb.lower(), reason)
+        self._take(resource, self._incarnation(resource.logical_id, made, properties))
+        return await self._made(resource, verb, (f"{verb}_IN_PROGRESS", reasons.INITIATED))
+
+    async def _decide(self, resource: StackResource, properties: dict[str, Any], verb: str, why: str) -> None:
+        """Keep the name under which it will be made, unless a crash left one decided already."""
+        again = resource.pending if resource.pending and resource.pending.replaces else None
+        if again is not None and resource.status.endswith("IN_PROGRESS"):
+            again.properties = properties
+            await self._work.save(resource)
+            return
+        if resource.pending is not None:
+            resource.garbage += leftover(resource.pending)
+        kind, ctx = self._work.types[resource.type], self._work.context(resource.logical_id)
+        resource.pending = Pending(properties, kind.physical_name(properties, ctx))
+        await self._work.save(resource, (f"{verb}_IN_PROGRESS", why), properties=properties)
+
+    def _take(self, resource: StackResource, new: Incarnation) -> None:
+        """`new` stands from now on; what stood in the last good deployment is kept to go back to."""
+        old = resource.current
+        if old is not None and resource.previous is not None and old.physical_id != new.physical_id:
+            if old.physical_id != resource.previous.physical_id:
+                resource.garbage.append(old)
+        elif old is not None and resource.previous is None and not resource.fresh:
+            resource.previous = old
+        elif old is not None and resource.fresh and old.physical_id != new.physical_id:
+            resource.garbage.append(old)
+        resource.current = new
+        resource.pending = None
+        resource.deployment = self._deployment
+
+    async def _made(self, resource: StackResource, verb: str, *told: tuple[str, str]) -> bool:
+        properties = resource.current.properties if resource.current else {}
+        if self._work.interrupted:
+            cancelled = reasons.CREATION_CANCELLED if verb == "CREATE" else reasons.UPDATE_CANCELLED
+            await self._work.save(resource, (f"{verb}_FAILED", cancelled), properties=properties)
+            self.failed[verb.lower()].append(resource.logical_id)
+            return False
+        await self._work.save(resource, *told, (f"{verb}_COMPLETE", ""), properties=properties)
+        return True
+
+    async def _bring(
+        self, resource: StackResource, properties: dict[str, Any], declared: Mapping[str, Any]
+    ) -> bool:
+        """What stands, to the new properties: nothing to do, in place, or by replacement."""
+        assert resource.current is not None  # `step` has looked
+        kind, old = self._work.types[resource.type], resource.current
+        changed = {
+            key for key in {*old.properties, *properties} if old.properties.get(key) != properties.get(key)
+        }
+        retag = self._tags_changed and "Tags" in kind.properties
+        half_done = resource.pending is not None and not resource.pending.replaces
+        if changed & kind.replace_on:
+            return await self._make(resource, properties, replaces=True)
+        if changed or retag or half_done:
+            return await self._update(resource, properties)
+        return await self._unchanged(resource, old, declared)
+
+    async def _unchanged(
+        self, resource: StackResource, old: Incarnation, declared: Mapping[str, Any]
+    ) -> bool:
+        """Policies and dependencies may differ although the resource does not."""
+        made = Resource(old.physical_id, old.attributes)
+        new = self._incarnation(resource.logical_id, made, old.properties)
+        if new != old or resource.pending is not None:
+            self._take(resource, new)
+            await self._work.save(resource)
+        return True
+
+    async def _update(self, resource: StackResource, properties: dict[str, Any]) -> bool:
+        assert resource.current is not None  # `step` has looked
+        old = resource.current
+        kind, ctx = self._work.types[resource.type], self._work.context(resource.logical_id)
+        if resource.pending is not None and resource.pending.replaces:
+            resource.garbage += leftover(resource.pending)
+        resource.pending = Pending(properties, replaces=False)
+        await self._work.save(resource, ("UPDATE_IN_PROGRESS", ""), properties=properties)
+        try:
+            made = await kind.update(old.physical_id, old.properties, properties, ctx)
+        except Exception as error:
+            reason = reasons.failure(error, resource.type, ctx.call.request_id)
+            return await self._fail(resource, "update", reason)
+        self._take(resource, self._incarnation(resource.logical_id, made, properties))
+        return await self._made(resource, "UPDATE")
+
+    async def _fail(self, resource: StackResource, verb: str, reason: str) -> bool:
+        properties = resource.pending.properties if resource.pending else None
+        self._work.interrupted = True
+        await self._work.save(resource, (f"{verb.upper()}_FAILED", reason), properties=properties)
+        self.failed[verb].append(resource.logical_id)
+        return False

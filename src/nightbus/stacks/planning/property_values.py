@@ -1,0 +1,67 @@
+"""Shows the values of properties in change sets, as DescribeChangeSet gives them with IncludePropertyValues.
+
+What is known only once a resource is there is shown as CloudFormation shows it, and the values of parameters with
+NoEcho are masked wherever they stand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.stacks.records import Deployment
+from nightbus.stacks.secrecy import masked
+from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN
+from nightbus.stacks.templates.parameters import MASK, is_secret
+from nightbus.stacks.templates.template import Template
+
+_LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
+
+
+class ShownValues:
+    """Of one plan; `old` and `new` are the deployments whose secrets are masked."""
+
+    def __init__(self, old: Deployment | None, new: Deployment) -> None:
+        found = {text for one in (old, new) if one is not None for text in _secrets(one)}
+        self._secrets = sorted(found, key=len, reverse=True)
+
+    def context(self, type_name: str, properties: Mapping[str, Any]) -> str:
+        """BeforeContext or AfterContext: a JSON text."""
+        return json.dumps({"Properties": self._shown(masked(type_name, properties))})
+
+    def values(self, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+        """The members of a change's target that tell of one property's values."""
+        target = {"Path": f"/Properties/{name}"}
+        if name in before:
+            target["BeforeValue"] = self._text(before[name])
+        if name in after:
+            target["AfterValue"] = self._text(after[name])
+        target["AttributeChangeType"] = (
+            "Add" if name not in before else "Remove" if name not in after else "Modify"
+        )
+        return target
+
+    def _text(self, value: Any) -> str:
+        shown = self._shown(value)
+        return shown if isinstance(shown, str) else json.dumps(shown)
+
+    def _shown(self, value: Any) -> Any:
+        if value is UNKNOWN:
+            return _LATER
+        if isinstance(value, Mapping):
+            return {key: self._shown(child) for key, child in value.items() if child is not NO_VALUE}
+        if isinstance(value, list | tuple):
+            return [self._shown(child) for child in value if child is not NO_VALUE]
+        if not isinstance(value, str):
+            return value if isinstance(value, bool | int | float) or value is None else str(value)
+        for secret in self._secrets:
+            value = value.replace(secret, MASK)
+        return value
+
+
+def _secrets(deployment: Deployment) -> list[str]:
+    declared = Template(deployment.processed).parameters
+    return [
+        text for name, text in deployment.parameters.items() if text and is_secret(declared.get(name, {}))
+    ]

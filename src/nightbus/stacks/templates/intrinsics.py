@@ -1,0 +1,380 @@
+"""What value does an expression of a template have, given parameters, conditions and what was provisioned?
+
+Pure. Where a value is not known yet (a plan asks before anything exists), the answer is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nightbus.aws.errors import AwsError, unsupported
+from nightbus.stacks.templates.expressions import (
+    NO_VALUE,
+    UNKNOWN,
+    VARIABLE,
+    attribute_parts,
+    function_of,
+    has_unknown,
+    sub_parts,
+    template_error,
+    text_of,
+)
+
+MAX_COST = 16_000_000  # characters that functions may produce; every value looked at costs some as well
+_NODE_COST = 16
+_DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):")
+
+
+class Provisioned(Protocol):
+    """What Ref, Fn::GetAtt and Fn::ImportValue find."""
+
+    def reference(self, logical_id: str) -> Any: ...
+    def attribute(self, logical_id: str, name: str) -> Any: ...
+    def imported(self, name: str) -> Any: ...
+
+
+class Nothing:
+    """Nothing is provisioned: every reference is unknown."""
+
+    def reference(self, logical_id: str) -> Any:
+        return UNKNOWN
+
+    def attribute(self, logical_id: str, name: str) -> Any:
+        return UNKNOWN
+
+    def imported(self, name: str) -> Any:
+        return UNKNOWN
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """`values` holds parameters and pseudo parameters; `extended`: AWS::LanguageExtensions was declared."""
+
+    values: Mapping[str, Any]
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    provisioned: Provisioned = field(default_factory=Nothing)
+    extended: bool = False
+    _held: dict[str, bool] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
+    _spent: list[int] = field(default_factory=lambda: [0])
+
+    def evaluate(self, value: Any) -> Any:
+        """NO_VALUE at the top means that the whole value goes away."""
+        self._spend(_NODE_COST)
+        if isinstance(value, dict):
+            name = function_of(value)
+            if name is not None:
+                return self._call(name, value[name])
+            return _without_no_values({key: self.evaluate(child) for key, child in value.items()})
+        if isinstance(value, list):
+            return [child for child in map(self.evaluate, value) if child is not NO_VALUE]
+        if isinstance(value, str) and "{{resolve:" in value:
+            _refuse_dynamic(value)
+        return value
+
+    def holds(self, name: str) -> bool:
+        """Whether the condition of that name is true."""
+        if name not in self.conditions:
+            raise AwsError(
+                "ValidationError",
+                f"Template format error: Unresolved condition dependency {name} in the Resources block "
+                "of the template",
+            )
+        if name not in self._held:
+            if name in self._open:
+                raise AwsError("ValidationError", f"Circular dependency between conditions: [{name}]")
+            self._open.add(name)
+            self._held[name] = self._truth(self.conditions[name])
+            self._open.discard(name)
+        return self._held[name]
+
+    def _spend(self, cost: int) -> None:
+        """A short template must not unfold to a value that fills the memory."""
+        self._spent[0] += cost
+        if self._spent[0] > MAX_COST:
+            raise template_error("the values of the template are too large.")
+
+    def _truth(self, expression: Any) -> bool:
+        if isinstance(expression, dict) and set(expression) == {"Condition"}:
+            return self.holds(str(expression["Condition"]))
+        value = self.evaluate(expression)
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            return value.lower() == "true"
+        if not isinstance(value, bool):
+            raise template_error("every Condition member must be a boolean expression.")
+        return value
+
+    def _call(self, name: str, argument: Any) -> Any:
+        method = _FUNCTIONS.get(name)
+        if method is None:
+            raise unsupported(f"The function {name}")
+        return method(self, argument)
+
+    def _ref(self, argument: Any) -> Any:
+        if not isinstance(argument, str):
+            raise template_error("every Ref object must have a single String value.")
+        if argument == "AWS::NoValue":
+            return NO_VALUE
+        if argument in self.values:
+            return self.values[argument]
+        return self.provisioned.reference(argument)
+
+    def _get_att(self, argument: Any) -> Any:
+        resource, attribute = attribute_parts(argument)
+        attribute = self.evaluate(attribute)
+        if attribute is UNKNOWN:
+            return UNKNOWN
+        return self.provisioned.attribute(resource, str(attribute))
+
+    def _sub(self, argument: Any) -> Any:
+        text, given = sub_parts(argument)
+        variables = {name: self.evaluate(value) for name, value in given.items()}
+        parts: list[str] = []
+        at = 0
+        for match in VARIABLE.finditer(text):
+            parts.append(text[at : match.start()])
+            at = match.end()
+            if match.group(2) is not None:
+                parts.append("${" + match.group(2) + "}")
+                continue
+            value = self._variable(match.group(1).strip(), variables)
+            if value is UNKNOWN:
+                return UNKNOWN
+            parts.append(text_of(value, "Fn::Sub"))
+            self._spend(len(parts[-1]))
+        result = "".join(parts) + text[at:]
+        if "{{resolve:" in result:
+            _refuse_dynamic(result)
+        return result
+
+    def _variable(self, name: str, variables: Mapping[str, Any]) -> Any:
+        if name in variables:
+            return variables[name]
+        if "." in name and name not in self.values:
+            resource, _, attribute = name.partition(".")
+            return self.provisioned.attribute(resource, attribute)
+        return self._ref(name)
+
+    def _join(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str):
+            raise template_error(_JOIN)
+        items = self.evaluate(argument[1])
+        if items is UNKNOWN:
+            return UNKNOWN
+        if not isinstance(items, list):
+            raise template_error(_JOIN)
+        if any(item is UNKNOWN for item in items):
+            return UNKNOWN
+        if any(isinstance(item, dict | list) for item in items):
+            raise template_error(_JOIN)
+        texts = [text_of(item, "Fn::Join") for item in items]
+        self._spend(sum(map(len, texts)) + len(argument[0]) * len(texts))
+        return argument[0].join(texts)
+
+    def _select(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 2:
+            raise template_error(
+                "Fn::Select requires a list argument with two elements: an integer index and a list"
+            )
+        index, items = self.evaluate(argument[0]), self.evaluate(argument[1])
+        if index is UNKNOWN or items is UNKNOWN:
+            return UNKNOWN
+        try:
+            position = int(index)
+        except (TypeError, ValueError, OverflowError) as broken:
+            raise template_error("Fn::Select requires a list argument with a valid index") from broken
+        if not isinstance(items, list):
+            raise template_error(
+                "Fn::Select requires a list argument with two elements: an integer index and a list"
+            )
+        if not 0 <= position < len(items):
+            raise template_error(f"Fn::Select  cannot select nonexistent value at index {position}")
+        return items[position]
+
+    def _split(self, argument: Any) -> Any:
+        wrong = template_error(
+            "every Fn::Split object requires two parameters, (1) a string delimiter and (2) a string to be split "
+            "or a function that returns a string to be split."
+        )
+        if not isinstance(argument, list) or len(argument) != 2 or not isinstance(argument[0], str):
+            raise wrong
+        text = self.evaluate(argument[1])
+        if text is UNKNOWN:
+            return UNKNOWN
+        if not isinstance(text, str) or not argument[0]:
+            raise wrong
+        return text.split(argument[0])
+
+    def _find_in_map(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) not in (3, 4):
+            raise template_error(_FIND_IN_MAP)
+        default = _default_of(argument)
+        keys = [self.evaluate(part) for part in argument[:3]]
+        if any(key is UNKNOWN for key in keys):
+            return UNKNOWN
+        if any(isinstance(key, dict | list) for key in keys):
+            raise template_error(_FIND_IN_MAP)
+        name, first, second = (text_of(key, "Fn::FindInMap") for key in keys)
+        found = self.mappings.get(name, {}).get(first, {})
+        if second in found:
+            return self.evaluate(found[second])
+        if default is not NO_VALUE:
+            return self.evaluate(default)
+        if name not in self.mappings:
+            raise template_error(
+                f"Mapping named '{name}' is not present in the 'Mappings' section of template."
+            )
+        raise template_error(f"Unable to get mapping for {name}::{first}::{second}")
+
+    def _if(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 3 or not isinstance(argument[0], str):
+            raise template_error("Fn::If requires a list argument with three elements")
+        return self.evaluate(argument[1] if self.holds(argument[0]) else argument[2])
+
+    def _and(self, argument: Any) -> Any:
+        return all(self._truth(part) for part in _operands("Fn::And", argument))
+
+    def _or(self, argument: Any) -> Any:
+        return any(self._truth(part) for part in _operands("Fn::Or", argument))
+
+    def _not(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 1:
+            raise template_error("every Fn::Not object requires a list of one boolean parameter.")
+        return not self._truth(argument[0])
+
+    def _equals(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) != 2:
+            raise template_error("every Fn::Equals object requires a list of 2 string parameters.")
+        left, right = (self.evaluate(part) for part in argument)
+        return _comparable(left) == _comparable(right)
+
+    def _base64(self, argument: Any) -> Any:
+        value = self.evaluate(argument)
+        if value is UNKNOWN:
+            return UNKNOWN
+        if not isinstance(value, str):
+            raise template_error("every Fn::Base64 object must have a String-typed value.")
+        return base64.b64encode(value.encode()).decode()
+
+    def _import_value(self, argument: Any) -> Any:
+        name = self.evaluate(argument)
+        if name is UNKNOWN:
+            return UNKNOWN
+        if not isinstance(name, str):
+            raise template_error("the attribute in Fn::ImportValue must not depend on any resources.")
+        return self.provisioned.imported(name)
+
+    def _get_azs(self, argument: Any) -> Any:
+        region = self.evaluate(argument) or self.values.get("AWS::Region", "")
+        return UNKNOWN if region is UNKNOWN else [f"{region}{letter}" for letter in "abc"]
+
+    def _cidr(self, argument: Any) -> Any:
+        if not isinstance(argument, list) or len(argument) not in (2, 3):
+            raise template_error(_CIDR)
+        parts = [self.evaluate(part) for part in argument]
+        if any(part is UNKNOWN for part in parts):
+            return UNKNOWN
+        return _subnets(parts)
+
+    def _length(self, argument: Any) -> Any:
+        self._needs_extensions("Fn::Length")
+        items = self.evaluate(argument)
+        if items is UNKNOWN:
+            return UNKNOWN
+        if not isinstance(items, list):
+            raise template_error("Fn::Length requires a list argument")
+        return len(items)
+
+    def _to_json(self, argument: Any) -> Any:
+        self._needs_extensions("Fn::ToJsonString")
+        value = self.evaluate(argument)
+        return UNKNOWN if has_unknown(value) else json.dumps(value, separators=(",", ":"))
+
+    def _needs_extensions(self, name: str) -> None:
+        if not self.extended:
+            raise template_error(f"{name} requires the transform AWS::LanguageExtensions.")
+
+
+_JOIN = (
+    "every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined "
+    "or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+)
+_FIND_IN_MAP = (
+    "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute "
+    "for return value"
+)
+_CIDR = "every Fn::Cidr object requires two or three parameters: an IP block, a count and the number of subnet bits."
+
+_FUNCTIONS: Mapping[str, Callable[[Evaluator, Any], Any]] = {
+    "Ref": Evaluator._ref,
+    "Fn::GetAtt": Evaluator._get_att,
+    "Fn::Sub": Evaluator._sub,
+    "Fn::Join": Evaluator._join,
+    "Fn::Select": Evaluator._select,
+    "Fn::Split": Evaluator._split,
+    "Fn::FindInMap": Evaluator._find_in_map,
+    "Fn::If": Evaluator._if,
+    "Fn::And": Evaluator._and,
+    "Fn::Or": Evaluator._or,
+    "Fn::Not": Evaluator._not,
+    "Fn::Equals": Evaluator._equals,
+    "Fn::Base64": Evaluator._base64,
+    "Fn::ImportValue": Evaluator._import_value,
+    "Fn::GetAZs": Evaluator._get_azs,
+    "Fn::Cidr": Evaluator._cidr,
+    "Fn::Length": Evaluator._length,
+    "Fn::ToJsonString": Evaluator._to_json,
+}
+
+
+def _comparable(value: Any) -> Any:
+    return text_of(value, "Fn::Equals") if isinstance(value, bool | int | float) else value
+
+
+def _default_of(argument: list[Any]) -> Any:
+    if len(argument) == 3:
+        return NO_VALUE
+    if not isinstance(argument[3], dict) or set(argument[3]) != {"DefaultValue"}:
+        raise template_error(_FIND_IN_MAP)
+    return argument[3]["DefaultValue"]
+
+
+def _operands(name: str, argument: Any) -> list[Any]:
+    if not isinstance(argument, list) or not 2 <= len(argument) <= 10:
+        raise template_error(
+            f"every {name} object requires a list of at least 2 and at most 10 boolean parameters."
+        )
+    return argument
+
+
+def _subnets(parts: list[Any]) -> list[str]:
+    try:
+        network = ipaddress.ip_network(str(parts[0]), strict=False)
+        count = int(parts[1])
+        bits = int(parts[2]) if len(parts) == 3 else 8
+    except (TypeError, ValueError, OverflowError) as broken:
+        raise template_error(_CIDR) from broken
+    prefix = network.max_prefixlen - bits
+    fits = bits >= 1 and prefix >= network.prefixlen
+    if not 1 <= count <= 256 or not fits or 2 ** (prefix - network.prefixlen) < count:
+        raise template_error(f"Fn::Cidr cannot make {count} blocks of {bits} bits out of {network}.")
+    step = 1 << bits
+    first = int(network.network_address)
+    return [f"{type(network.network_address)(first + step * at)}/{prefix}" for at in range(count)]
+
+
+def _without_no_values(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: child for key, child in value.items() if child is not NO_VALUE}
+
+
+def _refuse_dynamic(value: str) -> None:
+    match = _DYNAMIC.search(value)
+    if match:
+        raise unsupported(f"Dynamic references ({{{{resolve:{match.group(1)}:...}}}})", "are")

@@ -1,0 +1,198 @@
+"""Which value does each parameter have, and may it have that one? Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.aws.errors import AwsError, unsupported
+from nightbus.stacks.templates.documents import format_error
+from nightbus.stacks.templates.expressions import text_of
+from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
+
+MASK = "****"
+MAX_VALUE = 4096
+_MEMBERS = frozenset(
+    [
+        "AllowedPattern",
+        "AllowedValues",
+        "ConstraintDescription",
+        "Default",
+        "Description",
+        "MaxLength",
+        "MaxValue",
+        "MinLength",
+        "MinValue",
+        "NoEcho",
+        "Type",
+    ]
+)
+_TYPES = frozenset({"String", "Number", "CommaDelimitedList", "List<Number>", "List<String>"})
+_AWS_TYPE = re.compile(r"(List<)?AWS::[A-Za-z0-9]+::[A-Za-z0-9]+(::[A-Za-z0-9]+)*>?$")
+_NAME = re.compile(r"[A-Za-z0-9]{1,255}$")
+
+
+def check_declaration(name: str, declaration: Any) -> None:
+    """Raises AwsError ValidationError when the parameter is declared wrongly, or in a way that has no effect yet."""
+    if not _NAME.match(name):
+        raise format_error(f"Parameter name {name} is non alphanumeric.")
+    if not isinstance(declaration, dict):
+        raise format_error(f"[/Parameters/{name}] Every Parameters member must be an object.")
+    kind = declaration.get("Type")
+    if kind is None:
+        raise format_error("Every Parameters object must contain a Type member.")
+    unknown = [member for member in declaration if member not in _MEMBERS]
+    if unknown:
+        raise AwsError("ValidationError", f"Invalid template parameter property '{unknown[0]}'")
+    if isinstance(kind, str) and "AWS::SSM::" in kind:
+        raise unsupported(f"The parameter type {kind} of {name}")
+    if not isinstance(kind, str) or (kind not in _TYPES and not _AWS_TYPE.match(kind)):
+        raise format_error(f"Unrecognized parameter type: {kind}")
+    if not isinstance(declaration.get("AllowedValues", []), list):
+        raise format_error(f"[/Parameters/{name}/AllowedValues] must be a list.")
+    if isinstance(declaration.get("Default"), dict | list):
+        raise format_error(f"Every Default member must be a string; that of {name} is none.")
+    try:
+        compiled(str(declaration.get("AllowedPattern", "")))
+    except NotAPattern as broken:
+        raise format_error(
+            f"AllowedPattern of parameter {name} is not a valid regular expression."
+        ) from broken
+
+
+def resolve(
+    declarations: Mapping[str, Mapping[str, Any]],
+    given: Sequence[Mapping[str, Any]],
+    previous: Mapping[str, str],
+) -> dict[str, str]:
+    """The text of every parameter: given, previous (`UsePreviousValue`) or default. Raises AwsError."""
+    values: dict[str, str] = {}
+    unknown: list[str] = []
+    for entry in given:
+        name = str(entry.get("ParameterKey", ""))
+        if name not in declarations:
+            unknown.append(name)
+        elif entry.get("UsePreviousValue"):
+            if entry.get("ParameterValue"):
+                raise AwsError(
+                    "ValidationError",
+                    f"Invalid input for parameter key {name}. Cannot specify usePreviousValue as true and non "
+                    "empty value for a parameter",
+                )
+            if name in previous:
+                values[name] = previous[name]
+        elif entry.get("ParameterValue") is None:
+            raise AwsError(
+                "ValidationError",
+                f"Invalid input for parameter key {name}. Need to specify either usePreviousValue as true "
+                "or a value for the parameter",
+            )
+        else:
+            values[name] = str(entry["ParameterValue"])
+    if unknown:
+        raise AwsError("ValidationError", f"Parameters: [{', '.join(unknown)}] do not exist in the template")
+    for name, declaration in declarations.items():
+        if name not in values and "Default" in declaration:
+            values[name] = text_of(declaration["Default"], "Default")
+    missing = [name for name in declarations if name not in values]
+    if missing:
+        raise AwsError("ValidationError", f"Parameters: [{', '.join(missing)}] must have values")
+    matching = MatchingTime()
+    for name, text in values.items():
+        _check(name, declarations[name], text, matching)
+    return values
+
+
+def typed(declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> dict[str, Any]:
+    """What Ref gives: a list for the list types, the text otherwise."""
+    return {
+        name: _items(text) if _is_list(declarations[name]) else text
+        for name, text in texts.items()
+        if name in declarations
+    }
+
+
+def shown(declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> list[dict[str, str]]:
+    """As the API shows them, secrets masked."""
+    return [
+        {
+            "ParameterKey": name,
+            "ParameterValue": MASK if is_secret(declarations.get(name, {})) else text,
+        }
+        for name, text in texts.items()
+    ]
+
+
+def is_secret(declaration: Mapping[str, Any]) -> bool:
+    return str(declaration.get("NoEcho", "false")).lower() == "true"
+
+
+def _is_list(declaration: Mapping[str, Any]) -> bool:
+    kind = str(declaration["Type"])
+    return kind == "CommaDelimitedList" or kind.startswith("List<")
+
+
+def _items(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")] if text else []
+
+
+def _check(name: str, declaration: Mapping[str, Any], text: str, matching: MatchingTime) -> None:
+    if len(text.encode()) > MAX_VALUE:
+        raise AwsError("ValidationError", f"Parameter '{name}' must be at most {MAX_VALUE} bytes")
+    parts = _items(text) if _is_list(declaration) else [text]
+    for part in parts:
+        problem = _problem(name, declaration, part, matching)
+        if problem:
+            described = declaration.get("ConstraintDescription")
+            raise AwsError(
+                "ValidationError",
+                f"Parameter '{name}' failed to satisfy constraint: {described}" if described else problem,
+            )
+
+
+def _problem(name: str, declaration: Mapping[str, Any], text: str, matching: MatchingTime) -> str | None:
+    number = "Number" in str(declaration["Type"])
+    if number and _number(text) is None:
+        return f"Parameter '{name}' must be a number."
+    allowed = declaration.get("AllowedValues")
+    if allowed is not None and text not in [text_of(value, "AllowedValues") for value in allowed]:
+        return f"Parameter '{name}' must be one of AllowedValues"
+    if "AllowedPattern" in declaration:
+        pattern = str(declaration["AllowedPattern"])
+        try:
+            matched = matching.matches(pattern, text)
+        except TimeSpent:
+            raise AwsError(
+                "ValidationError",
+                f"The AllowedPattern of parameter {name} takes too long to match its value.",
+            ) from None
+        if not matched:
+            return f"Parameter {name} failed to satisfy constraint: must match pattern {pattern}"
+    return _range_problem(name, declaration, text, number)
+
+
+def _range_problem(name: str, declaration: Mapping[str, Any], text: str, number: bool) -> str | None:
+    size = _number(text) if number else float(len(text))
+    low, high, what = ("MinValue", "MaxValue", "a value") if number else ("MinLength", "MaxLength", "length")
+    least, most = _number(declaration.get(low)), _number(declaration.get(high))
+    if size is None:
+        return None
+    if least is not None and size < least:
+        words = "not less than" if number else "at least"
+        return f"Parameter '{name}' must have {what} {words} {declaration[low]}".replace(
+            "a value ", "a number "
+        )
+    if most is not None and size > most:
+        words = "not greater than" if number else "at most"
+        return f"Parameter '{name}' must have {what} {words} {declaration[high]}".replace(
+            "a value ", "a number "
+        )
+    return None
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,67 @@
+"""How is the transform AWS::Serverless-2016-10-31 carried out? In a short-lived process with a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.errors import AwsError
+
+TIME_LIMIT = 30.0  # seconds
+
+
+def transform_failed(reason: str) -> AwsError:
+    return AwsError("ValidationError", f"Transform AWS::Serverless-2016-10-31 failed with: {reason}")
+
+
+async def transform_sam(
+    document: Mapping[str, Any], parameters: Mapping[str, Any], region: str
+) -> dict[str, Any]:
+    """The template without its SAM resources. Raises AwsError in CloudFormation's words."""
+    request = json.dumps({"template": document, "parameters": parameters, "region": region}).encode()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "nightbus.stacks.templates.sam_worker",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=_environment(region),
+    )
+    try:
+        output, complaint = await asyncio.wait_for(process.communicate(request), TIME_LIMIT)
+    except TimeoutError as late:
+        raise transform_failed(f"it took longer than {TIME_LIMIT:.0f} seconds.") from late
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return _answer(process.returncode, output, complaint)
+
+
+def _answer(code: int | None, output: bytes, complaint: bytes) -> dict[str, Any]:
+    if code != 0:
+        lines = complaint.decode(errors="replace").strip().splitlines()
+        raise transform_failed(f"Internal transform failure. {lines[-1] if lines else ''}".strip())
+    answer: dict[str, Any] = json.loads(output)
+    if "error" in answer:
+        raise transform_failed(str(answer["error"]))
+    translated: dict[str, Any] = answer["template"]
+    return translated
+
+
+def _environment(region: str) -> dict[str, str]:
+    """The translator asks botocore for a region; it has no reason to reach anything outside."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {
+        **kept,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ACCESS_KEY_ID": "none",
+        "AWS_SECRET_ACCESS_KEY": "none",
+    }
