@@ -17,7 +17,6 @@ from nightbus.bus.retry import RetryPolicy, next_attempt
 from nightbus.clock import Clock
 from nightbus.delivery.bus_log import log_of
 from nightbus.delivery.buses import SERVICE, caller_for_rule
-from nightbus.delivery.causes import invoked_later
 from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.history import find_event
@@ -34,6 +33,7 @@ from nightbus.delivery.interface import (
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.shares import Shares
 from nightbus.delivery.targets import Target, is_elsewhere, target_of
+from nightbus.delivery.trace_log import invoked_later
 from nightbus.delivery.work import (
     QUEUE,
     Buried,

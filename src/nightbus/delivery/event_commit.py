@@ -35,7 +35,6 @@ from nightbus.bus.transform import render_input
 from nightbus.delivery.bus_log import BusLog
 from nightbus.delivery.bus_rules import BusRules, RuleTarget
 from nightbus.delivery.buses import Bus, Buses, caller_for_rule
-from nightbus.delivery.causes import published
 from nightbus.delivery.history import HistoryWriter, note_line
 from nightbus.delivery.interface import (
     Audience,
@@ -49,6 +48,7 @@ from nightbus.delivery.interface import (
 )
 from nightbus.delivery.rule_cache import RuleCache
 from nightbus.delivery.rules import outcome_log
+from nightbus.delivery.trace_log import published
 from nightbus.delivery.work import QUEUE, encode, first_delivery, outcome_entry
 from nightbus.messaging.queue_writes import QueueAppender
 from nightbus.messaging.queues import Queues

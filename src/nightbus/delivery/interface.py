@@ -176,13 +176,6 @@ class EventRouter(Protocol):
         """The rules that would get an event of this text now."""
         ...
 
-    async def explain(self, scope: Scope, event_id: str, rule: str | None = None) -> dict[str, Any]:
-        """What became of the event: `event`, and per rule matched or why not, with the deliveries' outcomes.
-
-        Raises AwsError ResourceNotFoundException when the history holds no such event.
-        """
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class TargetContext:

@@ -7,14 +7,12 @@ queued. Which rules match, and what their targets get, is `nightbus.delivery.eve
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.event_commit import EventCommit
-from nightbus.delivery.explaining import explain_event
 from nightbus.delivery.interface import Batch, FunctionQueue, Overloaded
 from nightbus.delivery.rule_cache import RuleCache
 from nightbus.messaging.queues import Queues
@@ -79,6 +77,3 @@ class Router:
 
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
         return sorted((await self._rules.bus(scope, bus)).index.match_json(text))
-
-    async def explain(self, scope: Scope, event_id: str, rule: str | None = None) -> dict[str, Any]:
-        return await explain_event(self._store, scope, event_id, rule)

@@ -20,7 +20,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from nightbus.clock import SystemClock
-from nightbus.delivery.api_invoker import ApiInvoker
+from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
@@ -30,7 +30,6 @@ from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
-from nightbus.messaging.http import HttpClient
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -38,6 +37,7 @@ from nightbus.node import loop_holds
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX
+from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform, Worker
 from nightbus.services.lambda_.records import OF_AN_INVOCATION

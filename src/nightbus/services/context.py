@@ -14,10 +14,10 @@ from nightbus.delivery.retention import Retention
 from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.identity.credentials import CredentialIssuer
-from nightbus.messaging.http import HttpClient
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
+from nightbus.outbound.http_client import HttpClient
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import RecordReader, Store
 from nightbus.store.vault import Vault

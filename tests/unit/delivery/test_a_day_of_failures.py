@@ -15,14 +15,14 @@ import pytest
 from delivery_rig import FUNCTION, HERE, Services, event, open_store, put, put_rule, router_over
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
-from nightbus.delivery.api_invoker import ApiInvoker
+from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.rules import outcome_log
-from nightbus.messaging.http import HttpClient
 from nightbus.messaging.message import decode as decode_message
 from nightbus.messaging.queue import KIND
 from nightbus.messaging.queues import Queues
+from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import PutRecord
 from nightbus.store.vault import Vault
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.clock import VirtualClock
-from nightbus.delivery.api_invoker import ApiInvoker, retry_after_ms
-from nightbus.delivery.connections import ApiDestination, Connection
+from nightbus.delivery.api_destinations.connections import ApiDestination, Connection
+from nightbus.delivery.api_destinations.invoker import ApiInvoker, retry_after_ms
+from nightbus.delivery.api_destinations.parameters import REMOVED, request_for
+from nightbus.delivery.api_destinations.rates import Rates
 from nightbus.delivery.forwarding.interface import Unforwardable
-from nightbus.delivery.http_parameters import REMOVED, request_for
 from nightbus.delivery.interface import Failed
-from nightbus.delivery.rates import Rates
-from nightbus.messaging.http import HttpClient
+from nightbus.outbound.http_client import HttpClient
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault
 
@@ -115,7 +115,7 @@ async def test_a_name_without_an_address_is_not_tried_again(
     async def fail(*_: Any, **__: Any) -> None:
         raise trouble
 
-    monkeypatch.setattr("nightbus.messaging.http._connect", fail)
+    monkeypatch.setattr("nightbus.outbound.http_client._connect", fail)
     clock = VirtualClock()
     store = SqliteStore.open(tmp_path, clock, durable=False)
     invoker = ApiInvoker(store, Vault(), HttpClient(), clock)

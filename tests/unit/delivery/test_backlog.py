@@ -28,7 +28,7 @@ from delivery_rig import (
 from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
-from nightbus.delivery.api_invoker import ApiInvoker
+from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
@@ -37,10 +37,10 @@ from nightbus.delivery.interface import Overloaded
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import history_log
 from nightbus.delivery.work import QUEUE
-from nightbus.messaging.http import HttpClient
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.node import Node
+from nightbus.outbound.http_client import HttpClient
 from nightbus.services.context import Context
 from nightbus.services.events.publishing import put_events
 from nightbus.store.interface import SYSTEM

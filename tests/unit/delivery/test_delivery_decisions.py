@@ -16,13 +16,13 @@ from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
 from nightbus.clock import VirtualClock
-from nightbus.delivery.api_invoker import ApiInvoker
+from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
-from nightbus.messaging.http import HttpClient
 from nightbus.messaging.queues import Queues
+from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault

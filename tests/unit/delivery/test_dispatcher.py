@@ -17,14 +17,14 @@ from delivery_rig import put as put_events
 from nightbus.aws.errors import AwsError
 from nightbus.bus.retry import LONGEST_DELAY_MS, RetryPolicy, next_attempt
 from nightbus.clock import VirtualClock
-from nightbus.delivery.api_invoker import ApiInvoker
+from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.work import QUEUE, decode
-from nightbus.messaging.http import HttpClient
 from nightbus.messaging.queues import Queues
+from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import SYSTEM, Enqueue
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault

@@ -13,13 +13,13 @@ import pytest
 from delivery_rig import HERE, Services, event, open_store, put, put_rule, router_over
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
-from nightbus.delivery.api_invoker import ApiInvoker
+from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.history import events_in
 from nightbus.delivery.rules import BUS, history_log, outcome_log
-from nightbus.messaging.http import HttpClient
 from nightbus.messaging.queues import Queues
+from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault

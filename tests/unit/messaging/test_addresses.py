@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from nightbus.messaging.addresses import is_forbidden, is_nearby
-from nightbus.messaging.http import HttpClient, Request, Unreachable
+from nightbus.outbound.addresses import is_forbidden, is_nearby
+from nightbus.outbound.http_client import HttpClient, Request, Unreachable
 
 METADATA = "169.254.169.254"
 

@@ -13,7 +13,7 @@ import pytest
 from bus_rig import SCOPE, Rig
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
-from nightbus.delivery.connections import API_DESTINATION, CONNECTION, connection_of
+from nightbus.delivery.api_destinations.connections import API_DESTINATION, CONNECTION, connection_of
 from nightbus.services.events.quotas import API_DESTINATIONS_PER_REGION, CONNECTIONS_PER_REGION
 from nightbus.store.interface import PutRecord
 

@@ -12,6 +12,7 @@ from bus_rig import SCOPE, Rig, rig
 from nightbus.clock import VirtualClock
 from nightbus.services.events.schedules import QUEUE, run_schedules
 from nightbus.store.interface import SYSTEM
+from nightbus.tracing.explanation import explain_event
 
 START = int(datetime(2026, 1, 1, 8, 59, 30, tzinfo=UTC).timestamp() * 1000)
 ARN = "arn:aws:events:eu-west-1:123456789012:rule/r"
@@ -43,7 +44,7 @@ async def test_the_targets_of_the_rule_get_a_scheduled_event(tmp_path: Path) -> 
         }  # fmt: skip
         assert len({event["id"] for event in found}) == 3
         assert await events.received("others") == []
-        told = await events.platform.router.explain(SCOPE, found[0]["id"])
+        told = await explain_event(events.store, SCOPE, found[0]["id"], None)
         by_name = {one["rule"]: one for one in told["rules"]}
         assert by_name["r"]["matched"] and by_name["r"]["deliveries"][0]["outcome"] == "delivered"
         assert by_name["all"]["why"] == "what a schedule makes is for its own rule only"

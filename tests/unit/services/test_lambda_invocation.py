@@ -16,7 +16,7 @@ from lambda_rig import SCOPE, Invocation, Rig, code, echo, rig, tail
 from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
-from nightbus.delivery.causes import runs_noted
+from nightbus.delivery.trace_log import runs_noted
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.lambda_.asynchronous import invoke_asynchronously
 from nightbus.services.lambda_.queue import QUEUE

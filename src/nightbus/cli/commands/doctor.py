@@ -10,7 +10,7 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
-from nightbus.delivery.connections import CONNECTION
+from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.work import QUEUE as RULE_DELIVERIES
 from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.topic import TOPIC

@@ -8,9 +8,9 @@ from __future__ import annotations
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.delivery.buses import caller_for_rule
-from nightbus.delivery.causes import invoked
 from nightbus.delivery.interface import Delivered, Delivery, Matched, OpenCommit, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
+from nightbus.delivery.trace_log import invoked
 
 
 async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:

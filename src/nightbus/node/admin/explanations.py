@@ -12,17 +12,17 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.explaining import NotInHistory, explain_pattern, explain_unput
 from nightbus.delivery.rules import DEFAULT_BUS
-from nightbus.delivery.tracing import trace_event
 from nightbus.node.admin.request import AdminRequest, body_scope, body_text
 from nightbus.services.lambda_.log_lines import runs_of
+from nightbus.tracing.event_trace import trace_event
+from nightbus.tracing.explanation import NotInHistory, explain_event, explain_pattern, explain_unput
 
 
 async def explain_put_event(request: AdminRequest) -> dict[str, Any]:
     """Query: `event` (its id), `rule` (only this one), `account` and `region`. Raises AwsError."""
-    explain, rule = request.node.platform.router.explain, request.query.get("rule")
-    return await _in_any_scope(request, lambda scope, event_id: explain(scope, event_id, rule))
+    store, rule = request.node.store, request.query.get("rule")
+    return await _in_any_scope(request, lambda scope, event_id: explain_event(store, scope, event_id, rule))
 
 
 async def explain_event_of_body(request: AdminRequest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.pagination import page
-from nightbus.delivery.connections import (
+from nightbus.delivery.api_destinations.connections import (
     API_DESTINATION,
     DEFAULT_RATE,
     api_destination_arn,

@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Scope
-from nightbus.delivery.connections import AUTHORIZED, CONNECTION, Connection, opened
+from nightbus.delivery.api_destinations.connections import AUTHORIZED, CONNECTION, Connection, opened
+from nightbus.delivery.api_destinations.oauth import NoToken, fetch_token
 from nightbus.delivery.fair_worker import FairWorker, Work
-from nightbus.delivery.oauth import NoToken, fetch_token
 from nightbus.delivery.shares import Shares
 from nightbus.services.context import Context, Platform
 from nightbus.services.events.state_events import StateEvents

@@ -15,7 +15,7 @@ import orjson
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix, new_uuid
 from nightbus.aws.pagination import page
-from nightbus.delivery.connections import AUTHORIZED, CONNECTION, connection_arn, opened
+from nightbus.delivery.api_destinations.connections import AUTHORIZED, CONNECTION, connection_arn, opened
 from nightbus.services.context import Context
 from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, refuse_private, shown
 from nightbus.services.events.connection_authorizing import AUTHORIZING, DEAUTHORIZED, to_authorize

@@ -7,9 +7,9 @@ is the oldest, in steps of a minute: each is a small commit, that nobody waits f
 from __future__ import annotations
 
 from nightbus.aws.calls import Scope
-from nightbus.delivery.causes import LOGS
 from nightbus.delivery.retention import STEP_MS, Retention, first_kept
 from nightbus.delivery.rules import history_log, outcome_log
+from nightbus.delivery.trace_log import LOGS
 from nightbus.services.context import Platform
 from nightbus.store.interface import SYSTEM, Store, TrimLog
 

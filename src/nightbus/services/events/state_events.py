@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_event_id
 from nightbus.bus.envelope import service_event
-from nightbus.delivery.connections import (
+from nightbus.delivery.api_destinations.connections import (
     API_DESTINATION,
     api_destination_arn,
     connection_arn,

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.causes import ran
 from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.shares import Shares
+from nightbus.delivery.trace_log import ran
 from nightbus.functions.interface import InvokeResult, LogPart
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.destinations import Outcome, bury, error_told, tell

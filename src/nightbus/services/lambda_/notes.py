@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable
 
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.causes import ran, sent
+from nightbus.delivery.trace_log import ran, sent
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Context, Platform
 from nightbus.services.lambda_.destinations import error_told

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.ids import new_uuid
-from nightbus.delivery.causes import brought, ran
+from nightbus.delivery.trace_log import brought, ran
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.notes import keep
 from nightbus.services.lambda_.queue_batches import messages_in

@@ -13,9 +13,9 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_request_id
-from nightbus.delivery.causes import brought
 from nightbus.delivery.fair_worker import FairWorker, Work
 from nightbus.delivery.shares import Shares
+from nightbus.delivery.trace_log import brought
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queue_writes import Incoming, QueueWrites

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
-from nightbus.messaging.http import HttpClient, Request, Unreachable
+from nightbus.outbound.http_client import HttpClient, Request, Unreachable
 
 TIMEOUT_SECONDS = 15.0
 _TOO_MANY, _SERVER_ERROR = 429, 500

@@ -13,7 +13,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
-from nightbus.delivery.causes import sent
+from nightbus.delivery.trace_log import sent
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_place

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import is_trace_header
-from nightbus.delivery.causes import sent
+from nightbus.delivery.trace_log import sent
 from nightbus.messaging.queue import SEND, Queue
 from nightbus.messaging.queue_writes import Accepted, Incoming
 from nightbus.services.context import Context

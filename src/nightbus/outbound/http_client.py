@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import httptools
 
-from nightbus.messaging.addresses import is_forbidden, is_nearby
+from nightbus.outbound.addresses import is_forbidden, is_nearby
 
 _MOST_BODY = 256 * 1024
 _MOST_HEAD = 64 * 1024

@@ -11,7 +11,9 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import event_id_time
 from nightbus.bus.envelope import id_of
-from nightbus.delivery.causes import (
+from nightbus.delivery.history import events_in, notes_in
+from nightbus.delivery.rules import history_log, outcome_log, rule_arn
+from nightbus.delivery.trace_log import (
     Brought,
     Origin,
     Publication,
@@ -22,11 +24,9 @@ from nightbus.delivery.causes import (
     runs_noted,
     sender_of,
 )
-from nightbus.delivery.history import events_in, notes_in
-from nightbus.delivery.invocations import LoggedBy, invocation_of
-from nightbus.delivery.rules import history_log, outcome_log, rule_arn
-from nightbus.delivery.runs import run_of
 from nightbus.store.interface import Store
+from nightbus.tracing.invocations import LoggedBy, invocation_of
+from nightbus.tracing.runs import run_of
 
 MOST_CAUSES = 20
 _SESSION = ":assumed-role/"

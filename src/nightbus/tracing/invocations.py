@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nightbus.aws.trace_header import segment_of
-from nightbus.delivery.causes import Publication, Sent, carried_of, published_in, runs_noted, sent_in
-from nightbus.delivery.runs import run_of, runs_told, state_of
+from nightbus.delivery.trace_log import Publication, Sent, carried_of, published_in, runs_noted, sent_in
 from nightbus.store.interface import Store
+from nightbus.tracing.runs import run_of, runs_told, state_of
 
 # A function's ARN and an invocation's segment → what it logged each time it ran: `request_id` and `log`, lines of
 # `time` and `message`. None where there is no such function.

@@ -14,19 +14,19 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
-from nightbus.delivery.connections import (
+from nightbus.delivery.api_destinations.connections import (
     AUTHORIZED,
     ApiDestination,
     Connection,
     api_destination_of,
     connection_of,
 )
+from nightbus.delivery.api_destinations.oauth import NoToken, Token, Tokens
+from nightbus.delivery.api_destinations.parameters import OAUTH, put_headers, request_for
+from nightbus.delivery.api_destinations.rates import Rates
 from nightbus.delivery.forwarding.interface import Unforwardable
-from nightbus.delivery.http_parameters import OAUTH, put_headers, request_for
 from nightbus.delivery.interface import Delivered, Failed, Outcome, Postponed
-from nightbus.delivery.oauth import NoToken, Token, Tokens
-from nightbus.delivery.rates import Rates
-from nightbus.messaging.http import HttpClient, Reply, Request, Unreachable
+from nightbus.outbound.http_client import HttpClient, Reply, Request, Unreachable
 from nightbus.store.interface import Store
 from nightbus.store.vault import Vault, VaultClosed
 

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from nightbus.bus.json_text import parse_json, write_json
-from nightbus.delivery.connections import ApiDestination, Connection
+from nightbus.delivery.api_destinations.connections import ApiDestination, Connection
 from nightbus.delivery.forwarding.interface import Unforwardable
-from nightbus.messaging.http import Request
+from nightbus.outbound.http_client import Request
 
 API_KEY, BASIC, OAUTH = "API_KEY", "BASIC", "OAUTH_CLIENT_CREDENTIALS"
 _OWN = {

@@ -14,9 +14,9 @@ import orjson
 
 from nightbus.bounded import Bounded, Locks
 from nightbus.clock import Clock
-from nightbus.delivery.connections import Connection
-from nightbus.delivery.http_parameters import headers_of, pairs_of, with_query
-from nightbus.messaging.http import HttpClient, Reply, Request, Unreachable
+from nightbus.delivery.api_destinations.connections import Connection
+from nightbus.delivery.api_destinations.parameters import headers_of, pairs_of, with_query
+from nightbus.outbound.http_client import HttpClient, Reply, Request, Unreachable
 
 _SECONDS = 5.0
 _EARLIER_MS = 30_000  # a token that ends within this is fetched anew

@@ -12,13 +12,13 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import render_input
-from nightbus.delivery.causes import Publication, Sent
-from nightbus.delivery.explaining import find_accepted, outcomes_of
 from nightbus.delivery.history import DeliveryNote, Found, find_event, made_by
-from nightbus.delivery.invocations import Done, LoggedBy, invocations_of
-from nightbus.delivery.origins import causes_of
 from nightbus.delivery.rules import RULE, Rule, rule_arn, rule_key
+from nightbus.delivery.trace_log import Publication, Sent
 from nightbus.store.interface import Store
+from nightbus.tracing.explanation import find_accepted, outcomes_of
+from nightbus.tracing.invocations import Done, LoggedBy, invocations_of
+from nightbus.tracing.origins import causes_of
 
 MOST_EVENTS = 200  # in one tree
 MOST_INVOCATIONS = 500

@@ -1,0 +1,1 @@
+"""Speaks to HTTP endpoints outside the node, and judges their addresses first."""
