@@ -40,8 +40,8 @@ from nightbus.node.settings import MEMORY_FOLDER_PREFIX
 from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform, Worker
+from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
-from nightbus.services.lambda_.rule_invocations import RuleInvocations
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.engine import Engine
 from nightbus.store.duties import on_duty

@@ -10,7 +10,7 @@ from typing import Any
 from lambda_rig import code
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.node.node import Node
-from nightbus.services.lambda_.queue import QUEUE
+from nightbus.services.lambda_.invocations.queued import QUEUE
 from nightbus.store.interface import Acknowledge, Change
 
 HERE = Scope("123456789012", "us-east-1")

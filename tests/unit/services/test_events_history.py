@@ -13,7 +13,7 @@ from bus_rig import SCOPE, Rig
 from nightbus.clock import VirtualClock
 from nightbus.delivery.retention import STEP_MS, Retention, first_kept
 from nightbus.delivery.rules import history_log, outcome_log
-from nightbus.services.events.history import trim
+from nightbus.services.events.engines.history_trimming import trim
 from nightbus.store.interface import Append
 
 MEGABYTE = 1024 * 1024

@@ -14,9 +14,9 @@ from bus_rig import BUS, SCOPE, Rig, rig
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
 from nightbus.delivery.archives import ARCHIVE, Archive, archive_log
-from nightbus.services.events import replaying
-from nightbus.services.events.archive_sizes import SIZE, trim_archives
-from nightbus.services.events.replaying import QUEUE, REPLAY, forget_replays, run_replays
+from nightbus.services.events.engines import replaying
+from nightbus.services.events.engines.archive_sizes import SIZE, trim_archives
+from nightbus.services.events.engines.replaying import QUEUE, REPLAY, forget_replays, run_replays
 from nightbus.store.interface import SYSTEM, Append, Conflict, Ended, PutRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

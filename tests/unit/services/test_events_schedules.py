@@ -10,7 +10,7 @@ import pytest
 
 from bus_rig import SCOPE, Rig, rig
 from nightbus.clock import VirtualClock
-from nightbus.services.events.schedules import QUEUE, run_schedules
+from nightbus.services.events.engines.schedules import QUEUE, run_schedules
 from nightbus.store.interface import SYSTEM
 from nightbus.tracing.explanation import explain_event
 

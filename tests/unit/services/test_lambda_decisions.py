@@ -14,8 +14,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.resource_policy import Request, arn_like, is_allowed
 from nightbus.aws.wildcards import like
 from nightbus.services.lambda_.aliases import chosen_version
-from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.queue import (
+from nightbus.services.lambda_.invocations.queued import (
     Again,
     Discard,
     Policy,
@@ -23,6 +22,7 @@ from nightbus.services.lambda_.queue import (
     after_error,
     after_refusal,
 )
+from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.roles import trusts_lambda
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:f"

@@ -16,7 +16,7 @@ from blob_files import is_there
 from lambda_rig import ROLE, SCOPE, Rig, code, rig, trust
 from nightbus.aws.errors import AwsError
 from nightbus.services.lambda_.code_links import resolve_link
-from nightbus.services.lambda_.prewarming import prewarm_runtimes
+from nightbus.services.lambda_.invocations.prewarming import prewarm_runtimes
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 

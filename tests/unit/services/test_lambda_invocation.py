@@ -18,8 +18,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
 from nightbus.delivery.trace_log import runs_noted
 from nightbus.functions.interface import InvokeResult
-from nightbus.services.lambda_.asynchronous import invoke_asynchronously
-from nightbus.services.lambda_.queue import QUEUE
+from nightbus.services.lambda_.invocations.asynchronous import invoke_asynchronously
+from nightbus.services.lambda_.invocations.queued import QUEUE
 from nightbus.store.interface import SYSTEM, Enqueue
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"

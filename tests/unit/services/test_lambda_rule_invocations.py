@@ -10,9 +10,9 @@ import pytest
 from lambda_rig import Rig, code, rig
 from nightbus.aws.calls import Caller
 from nightbus.delivery.buses import caller_for_rule
-from nightbus.services.lambda_.queue import QUEUE, QueuedInvocation
+from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
+from nightbus.services.lambda_.invocations.queued import QUEUE, QueuedInvocation
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
-from nightbus.services.lambda_.rule_invocations import RuleInvocations
 from nightbus.store.interface import SYSTEM, Enqueue
 from nightbus.store.known_records import KnownRecords
 

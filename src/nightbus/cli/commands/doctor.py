@@ -16,7 +16,7 @@ from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import Settings
-from nightbus.services.lambda_.queue import QUEUE as INVOCATIONS
+from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
 from nightbus.stacks.records import DEPLOYMENT
 from nightbus.store import reads
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, Patient, examine

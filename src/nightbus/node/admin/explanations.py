@@ -14,7 +14,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.node.admin.request import AdminRequest, body_scope, body_text
-from nightbus.services.lambda_.log_lines import runs_of
+from nightbus.services.lambda_.invocations.log_lines import runs_of
 from nightbus.tracing.event_trace import trace_event
 from nightbus.tracing.explanation import NotInHistory, explain_event, explain_pattern, explain_unput
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 from nightbus.services.context import Handler, Worker
 from nightbus.services.events import (
     api_destinations,
-    archive_sizes,
     archives,
     buses,
-    connection_authorizing,
     connections,
     endpoints,
-    history,
     partners,
     patterns,
     permissions,
     publishing,
-    replaying,
     replays,
     rules,
-    schedules,
     sources,
     tags,
     targets,
+)
+from nightbus.services.events.engines import (
+    archive_sizes,
+    connection_authorization,
+    history_trimming,
+    replaying,
+    schedules,
 )
 
 HANDLERS: dict[str, Handler] = {
@@ -85,9 +87,9 @@ HANDLERS: dict[str, Handler] = {
     "UntagResource": tags.untag_resource,
 }
 
-DUTIES: list[Worker] = [history.trim_history, archive_sizes.trim_archives, replaying.forget_replays]
+DUTIES: list[Worker] = [history_trimming.trim_history, archive_sizes.trim_archives, replaying.forget_replays]
 WORKERS: list[Worker] = [
     replaying.run_replays,
     schedules.run_schedules,
-    connection_authorizing.authorize_connections,
+    connection_authorization.authorize_connections,
 ]

@@ -11,8 +11,8 @@ from nightbus.aws.pagination import page
 from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
 from nightbus.delivery.rules import RULE, bus_arn, rule_key
 from nightbus.services.context import Context
-from nightbus.services.events.archive_sizes import SIZE, size_of
 from nightbus.services.events.bus_members import joining
+from nightbus.services.events.engines.archive_sizes import SIZE, size_of
 from nightbus.services.events.managed_rules import managed_name
 from nightbus.services.events.names import bus_place, find_bus, invalid_token, no_such_bus
 from nightbus.services.events.quotas import ARCHIVES_PER_REGION, check_room

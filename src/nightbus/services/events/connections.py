@@ -18,7 +18,7 @@ from nightbus.aws.pagination import page
 from nightbus.delivery.api_destinations.connections import AUTHORIZED, CONNECTION, connection_arn, opened
 from nightbus.services.context import Context
 from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, refuse_private, shown
-from nightbus.services.events.connection_authorizing import AUTHORIZING, DEAUTHORIZED, to_authorize
+from nightbus.services.events.engines.connection_authorization import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import invalid_token, shown_time
 from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
 from nightbus.services.events.state_events import StateEvents

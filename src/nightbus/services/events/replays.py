@@ -15,9 +15,9 @@ from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
 from nightbus.delivery.rules import RULE, rule_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.archives import when
+from nightbus.services.events.engines.replaying import QUEUE, REPLAY
 from nightbus.services.events.names import bus_place, invalid_token
 from nightbus.services.events.quotas import ACTIVE_REPLAYS, check_quota
-from nightbus.services.events.replaying import QUEUE, REPLAY
 from nightbus.store.interface import SYSTEM, Enqueue, PutRecord, Record
 
 _PAGE = 100

@@ -12,6 +12,7 @@ from nightbus.bus.patterns.rule import Pattern
 from nightbus.delivery.rules import DEFAULT_BUS, RULE, rule_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.bus_members import joining
+from nightbus.services.events.engines.schedules import check_schedule, set_going
 from nightbus.services.events.managed_rules import check_not_managed, managed_rules
 from nightbus.services.events.names import (
     bus_name,
@@ -27,7 +28,6 @@ from nightbus.services.events.quotas import (
     tags_of,
 )
 from nightbus.services.events.rule_access import Place, reach
-from nightbus.services.events.schedules import check_schedule, set_going
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _PAGE = 100

@@ -5,7 +5,6 @@ from __future__ import annotations
 from nightbus.services.context import Handler, Worker
 from nightbus.services.lambda_ import (
     aliases,
-    asynchronous,
     concurrency,
     event_invoke_configs,
     event_sources,
@@ -14,12 +13,12 @@ from nightbus.services.lambda_ import (
     layers,
     package_sweep,
     permissions,
-    prewarming,
-    queue_polling,
     tags,
     updates,
     versions,
 )
+from nightbus.services.lambda_.invocations import asynchronous, prewarming
+from nightbus.services.lambda_.queue_sources import polling
 
 HANDLERS: dict[str, Handler] = {
     "AddPermission": permissions.add_permission,
@@ -70,6 +69,6 @@ HANDLERS: dict[str, Handler] = {
 WORKERS: list[Worker] = [
     asynchronous.invoke_asynchronously,
     prewarming.prewarm_runtimes,
-    queue_polling.poll_queues,
+    polling.poll_queues,
     package_sweep.sweep_packages,
 ]

@@ -12,8 +12,8 @@ from typing import Any
 from nightbus.aws.ids import new_uuid
 from nightbus.delivery.trace_log import brought, ran
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.notes import keep
-from nightbus.services.lambda_.queue_batches import messages_in
+from nightbus.services.lambda_.invocations.trace_notes import keep
+from nightbus.services.lambda_.queue_sources.batches import messages_in
 
 
 class QueueNotes:

@@ -15,7 +15,7 @@ from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.interface import InvokeResult
 from nightbus.messaging.queue import url_path
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.queue import QueuedInvocation
+from nightbus.services.lambda_.invocations.queued import QueuedInvocation
 from nightbus.services.lambda_.role_session import role_session
 
 

@@ -12,9 +12,9 @@ from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.resource_policy import Statement
 from nightbus.services.lambda_.invocation import check_payload
+from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
 from nightbus.services.lambda_.names import FunctionRef, function_ref, is_version
 from nightbus.services.lambda_.permissions import admits
-from nightbus.services.lambda_.queue import QueuedInvocation, enqueue
 from nightbus.services.lambda_.records import (
     ALIAS,
     FUNCTION,

@@ -20,13 +20,13 @@ from nightbus.aws.errors import AwsError
 from nightbus.bus.patterns import Pattern
 from nightbus.messaging.queue import queue_place, url_path
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.destinations import error_told
 from nightbus.services.lambda_.event_source_settings import CHANGES, EVENT_SOURCE, patterns
+from nightbus.services.lambda_.invocations.destinations import error_told
+from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
 from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.queue_batches import batches, done, is_wanted, record_of
-from nightbus.services.lambda_.queue_notes import QueueNotes
+from nightbus.services.lambda_.queue_sources.batches import batches, done, is_wanted, record_of
+from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes
 from nightbus.services.lambda_.role_session import role_session
-from nightbus.services.lambda_.running import Runnable, find_runnable, run
 from nightbus.store.interface import SYSTEM, Record
 from nightbus.store.upkeep import one_of_many
 

@@ -17,8 +17,8 @@ from nightbus.delivery.shares import Shares
 from nightbus.delivery.trace_log import ran
 from nightbus.functions.interface import InvokeResult, LogPart
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.destinations import Outcome, bury, error_told, tell
-from nightbus.services.lambda_.queue import (
+from nightbus.services.lambda_.invocations.destinations import Outcome, bury, error_told, tell
+from nightbus.services.lambda_.invocations.queued import (
     QUEUE,
     Again,
     Discard,
@@ -28,8 +28,8 @@ from nightbus.services.lambda_.queue import (
     after_refusal,
     before_attempt,
 )
+from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
-from nightbus.services.lambda_.running import Runnable, find_runnable, run
 from nightbus.store.interface import Item
 
 log = logging.getLogger("nightbus.lambda")

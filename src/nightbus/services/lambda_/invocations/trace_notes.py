@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.delivery.trace_log import ran, sent
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Context, Platform
-from nightbus.services.lambda_.destinations import error_told
+from nightbus.services.lambda_.invocations.destinations import error_told
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.store.interface import Append
 

@@ -1,0 +1,1 @@
+"""Brings messages from queues to functions, as event source mappings say."""
