@@ -85,7 +85,7 @@ from nightbus.functions.reports import (
     timeout_text,
     with_request_id,
 )
-from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer, RuntimeApi, Work
+from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer, Invocation, RuntimeApi
 from nightbus.functions.variables import log_group, variables
 from nightbus.functions.zygotes import Zygote
 
@@ -200,6 +200,13 @@ class Environment:
     async def invoke(
         self, payload: bytes, *, request_id: str, invoked_arn: str, client_context: str, trace: str
     ) -> InvokeResult:
+        """Runs one invocation, and returns once its log is written. What the function does wrong is in the result.
+
+        `payload`: the event, as JSON. `request_id`: the id of the invocation, by which its answer is
+        known. `invoked_arn`: the function's ARN as the caller named it. `client_context`: JSON for the runtime, or
+        "". `trace`: the header X-Amzn-Trace-Id; "" makes a new one. The time limit is the function's own, in
+        seconds, and begins when its init phase has ended.
+        """
         cold, self._used = not self._used, True
         self._output.begin()
         began = self._clock.monotonic()
@@ -269,7 +276,7 @@ class Environment:
         self._watching = watch
         ends = self._clock.monotonic() + self.spec.timeout
         try:
-            if await self._gives(Work(request_id, payload, headers), ends):
+            if await self._gives(Invocation(request_id, payload, headers), ends):
                 first: set[asyncio.Future[Any]] = {self._answer, self._exit}
                 rest = max(0.0, ends - self._clock.monotonic())
                 await asyncio.wait(first, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
@@ -283,7 +290,7 @@ class Environment:
         self.kill()
         raise self._timed_out(request_id)
 
-    async def _gives(self, work: Work, ends: float) -> bool:
+    async def _gives(self, invocation: Invocation, ends: float) -> bool:
         """Hand the invocation over. Where the runtime's connection was lost while it asked, wait until it asks again.
 
         False where it did not by `ends`, or exited.
@@ -296,7 +303,7 @@ class Environment:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), rest)
         self._ready.clear()
-        self._api.give(work)
+        self._api.give(invocation)
         return True
 
     def _watch_memory(self) -> None:

@@ -34,7 +34,7 @@ class Processes:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._members: dict[int, set[int]] = {}  # by the environment's process, itself included
-        self._asked: dict[int, float] = {}  # when each was last asked about
+        self._last_asked: dict[int, float] = {}  # when each was last asked about
         self._looked_at = -_FRESH_SECONDS
         self._looking: asyncio.Future[None] | None = None
 
@@ -45,7 +45,7 @@ class Processes:
         closely, since that costs the kernel a walk through all pages.
         """
         now = self._loop.time()
-        self._asked[pid] = now
+        self._last_asked[pid] = now
         if self._looking is None and now - self._looked_at >= _FRESH_SECONDS:
             self._looking = asyncio.ensure_future(self._look())
         members = self._members.get(pid, {pid})
@@ -55,8 +55,8 @@ class Processes:
     async def _look(self) -> None:
         try:
             before = self._loop.time() - _FORGET_SECONDS
-            self._asked = {pid: asked for pid, asked in self._asked.items() if asked >= before}
-            watched = list(self._asked)
+            self._last_asked = {pid: asked for pid, asked in self._last_asked.items() if asked >= before}
+            watched = list(self._last_asked)
             self._members = await asyncio.to_thread(_members_of, watched)
         finally:
             self._looked_at = self._loop.time()
