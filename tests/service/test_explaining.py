@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from nightbus.cli.commands.explain import told
+from nightbus.cli.commands.explain import explanation_text
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -94,7 +94,7 @@ def test_a_bus_that_is_not_there_is_named(node: RunningNode) -> None:
     empty = explain(node, {"event": EVENT, "bus": "default", "account": "999999999999"})
     assert (put["bus_exists"], tried["bus_exists"]) == (False, False)
     assert "bus_exists" not in empty
-    assert told(put).splitlines()[1] == "Bus misspelt does not exist, so nothing gets it."
+    assert explanation_text(put).splitlines()[1] == "Bus misspelt does not exist, so nothing gets it."
 
 
 def test_the_wrong_bus_is_noticed(node: RunningNode) -> None:

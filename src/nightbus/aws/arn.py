@@ -1,4 +1,4 @@
-"""What does an ARN name, and how is one written?"""
+"""Parses and writes ARNs."""
 
 from __future__ import annotations
 

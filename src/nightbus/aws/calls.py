@@ -1,4 +1,4 @@
-"""Who calls which operation, where, and how is one operation called from another?
+"""Defines who calls which operation and where, and the protocol by which one operation calls another.
 
 `Scope` keys everything that is kept. `Call` travels with one operation call, whether it came over HTTP or from
 inside (a stack that provisions, a rule that invokes). `Operations` is the only way from one service to another.

@@ -1,4 +1,4 @@
-"""How are the checksums of S3 computed?
+"""Computes the checksums of S3.
 
 CRC32C and CRC64NVME are not in the standard library; botocore's own accelerator is used where it is installed,
 else tables of our own.

@@ -1,4 +1,4 @@
-"""How does an operation say that it cannot do what was asked?
+"""Defines the error by which an operation refuses a call.
 
 It raises `AwsError` where the mistake is seen; the gateway renders it once, in the protocol of the request.
 """

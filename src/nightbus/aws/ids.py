@@ -1,4 +1,4 @@
-"""How are ids made? Random bytes are fetched in batches, since one system call an id is what costs."""
+"""Makes ids; random bytes are fetched in batches, since one system call per id is what costs."""
 
 from __future__ import annotations
 

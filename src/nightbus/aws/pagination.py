@@ -1,4 +1,4 @@
-"""How does a listing go on? A token says after which key; it is opaque to clients and refused when altered."""
+"""Makes and reads the tokens with which a listing goes on: opaque to clients, and refused when altered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May this service or account use this function, queue, topic or bus, by the resource's own policy? Pure: yes or no.
+"""Decides by a resource's own policy whether a service or account may use a function, queue, topic or bus. Pure.
 
 What is not known here is never read as the owner's consent: a condition that cannot be judged does not hold in a
 statement that allows, and holds in one that denies.
@@ -92,9 +92,9 @@ def _applies(statement: Statement, request: Request) -> bool:
         return fits(statement.get(element))
 
     return (
-        named("Principal", lambda given: _names(given, request))
-        and named("Action", lambda given: _any_like(given, request.action, str.lower))
-        and named("Resource", lambda given: _any_like(given, request.resource, str))
+        named("Principal", lambda values: _names(values, request))
+        and named("Action", lambda values: _any_like(values, request.action, str.lower))
+        and named("Resource", lambda values: _any_like(values, request.resource, str))
         and _conditions_hold(
             statement.get("Condition") or {}, request, unknown=statement.get("Effect") != "Allow"
         )
@@ -192,8 +192,8 @@ def _holds(operator: str, wanted: Sequence[str], given: Values) -> bool | None:
 
 def arn_like(pattern: str, text: str) -> bool:
     """Part by part of the ARN, so that a wildcard does not reach over a colon."""
-    wanted, given = pattern.split(":", 5), text.split(":", 5)
-    return len(wanted) == len(given) and all(map(like, wanted, given))
+    pattern_parts, text_parts = pattern.split(":", 5), text.split(":", 5)
+    return len(pattern_parts) == len(text_parts) and all(map(like, pattern_parts, text_parts))
 
 
 def _equal(pattern: str, text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Which values that AWS takes does Nightbus not carry out?
+"""Tells which values that AWS takes Nightbus carries out.
 
 A service refuses them when it is called, and a stack when its changes are planned, before anything is made.
 """

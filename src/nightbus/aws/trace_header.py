@@ -1,4 +1,4 @@
-"""The header X-Amzn-Trace-Id: how does what a function does name the invocation that it did it in?
+"""Reads and writes the header X-Amzn-Trace-Id, by which what a function does names the invocation that did it.
 
 `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`: Root stays the same along the whole way,
 Parent is the segment of the caller. https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html
@@ -49,9 +49,9 @@ def parent_in(header: str) -> str:
 
 def for_invocation(header: str, request_id: str, now_ms: int) -> str:
     """What an invocation passes on that was called with `header`, or without one."""
-    given = _fields(header)
-    root = given.get("Root") or f"1-{now_ms // 1000:08x}-{new_hex(24)}"
-    return f"Root={root};Parent={segment_of(request_id)};Sampled={given.get('Sampled') or '0'}"
+    fields = _fields(header)
+    root = fields.get("Root") or f"1-{now_ms // 1000:08x}-{new_hex(24)}"
+    return f"Root={root};Parent={segment_of(request_id)};Sampled={fields.get('Sampled') or '0'}"
 
 
 def _fields(header: str) -> dict[str, str]:

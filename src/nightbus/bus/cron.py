@@ -1,4 +1,4 @@
-"""When does a cron expression of AWS come due? Six fields, of which one of the two day fields is `?`.
+"""Computes when a cron expression of AWS comes due: six fields, of which one of the two day fields is `?`.
 
 `parse_cron` reads what stands between `cron(` and `)`; a `Cron` knows its next minute. Everything is UTC. A range may
 go over the end (`22-2`, `FRI-MON`), except for years. `L`, `W` and `#` stand alone in their field.

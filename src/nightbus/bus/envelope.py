@@ -1,4 +1,4 @@
-"""How is an event written? What PutEvents makes of an entry, and what a schedule makes by itself."""
+"""Writes events: of the entries of PutEvents, and those that a schedule makes by itself."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class EnvelopeWriter:
         """The event; its time is the entry's, or that of the call. Or why the bus does not take the entry."""
         get = entry.get
         source, kind, detail = get("Source"), get("DetailType"), get("Detail")
-        resources, given = get("Resources"), get("Time")
-        self._measure(source, kind, detail, resources, given)
+        resources, time = get("Resources"), get("Time")
+        self._measure(source, kind, detail, resources, time)
         if not (source and kind and detail):
             missing = "Source" if not source else "Detail" if kind else "DetailType"
             return _invalid(missing, f"{missing} is a required argument.")
@@ -64,7 +64,7 @@ class EnvelopeWriter:
         return b'{"version":"0","id":"%b",%b,%b,"resources":%b,"detail":%b}' % (
             event_id.encode(),
             types,
-            self._now if given is None else self._placed(given),
+            self._now if time is None else self._placed(time),
             _json(resources) if resources else b"[]",
             text,
         )
@@ -79,13 +79,13 @@ class EnvelopeWriter:
         kind: str | None,
         detail: str | None,
         resources: list[str] | None,
-        given: datetime | None,
+        time: datetime | None,
     ) -> None:
         text = f"{source or ''}{kind or ''}{detail or ''}"
         if resources:
             text += "".join(resources)
         self.size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        if given is not None:
+        if time is not None:
             self.size += _TIME_SIZE
 
 

@@ -1,4 +1,4 @@
-"""How is a pattern refused? With AWS's reason and the place at which AWS's own parser stopped."""
+"""Defines the error of an event pattern: AWS's reason, and the place at which AWS's own parser stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What events does somebody mean who gives one as a file? An envelope, or what PutEvents takes."""
+"""Reads events and patterns that a person has in a file: envelopes, or what PutEvents and PutRule take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NoEvent(ValueError):
     """The text says why it is none."""
 
 
-def events_given(text: str) -> list[dict[str, Any]]:
+def read_events(text: str) -> list[dict[str, Any]]:
     """An envelope or a part of one; or entries of PutEvents: one, a list, or its whole input. Raises NoEvent."""
     return [_event(one) for one in _values(text)]
 
@@ -52,7 +52,7 @@ def _event(value: Any) -> dict[str, Any]:
     }
 
 
-def entries_given(text: str, bus: str | None = None) -> list[dict[str, Any]]:
+def read_entries(text: str, bus: str | None = None) -> list[dict[str, Any]]:
     """Entries of PutEvents, as they are given or made of envelopes; for `bus` where they name none. Raises NoEvent."""
     found = [_entry(one) for one in _values(text)]
     return [entry if bus is None else {"EventBusName": bus, **entry} for entry in found]
@@ -72,7 +72,7 @@ def _entry(value: Any) -> dict[str, Any]:
     return {**entry, "Detail": write_json(value.get("detail", {}))}
 
 
-def pattern_given(text: str) -> str:
+def read_pattern(text: str) -> str:
     """An event pattern's JSON, or a rule's with `EventPattern` in it."""
     try:
         value = parse_json(text)

@@ -1,4 +1,4 @@
-"""What does a JSON path pick out of an event? The subset that EventBridge takes.
+"""Parses JSON paths, in the subset that EventBridge takes, and picks what they name out of an event.
 
 `$`, names behind dots (letters, digits, `_`, `-`, `/` and whatever else is no bracket), indices, and `*` for all
 members or elements.

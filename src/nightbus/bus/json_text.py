@@ -1,4 +1,4 @@
-"""How do events become text, and texts events, without loss?
+"""Reads and writes the JSON of events without loss.
 
 Numbers that a double cannot hold keep their text; what only Python takes for JSON (NaN, bare surrogates) never
 leaves here.

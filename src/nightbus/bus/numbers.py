@@ -1,4 +1,4 @@
-"""When are two numbers the same, to a rule?
+"""Compares numbers as rules do.
 
 By value, so long as a number survives as a double; one that does not (long ids, 1e400) is only ever equal to its own
 text, and is never compared.

@@ -1,4 +1,4 @@
-"""When is a failed delivery tried again, and when is it given up?"""
+"""Decides when a failed delivery is tried again, and when it is given up."""
 
 from __future__ import annotations
 

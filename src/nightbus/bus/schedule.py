@@ -1,4 +1,4 @@
-"""When is a rule with a schedule due? `rate(value unit)` and `cron(fields)` as AWS's rules have them.
+"""Computes when a rule with a schedule is due: `rate(value unit)` or `cron(fields)`, as AWS's rules have them.
 
 Moments are UTC milliseconds. A rate runs from the moment at which its rule was made or enabled.
 """

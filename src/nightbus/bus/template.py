@@ -1,4 +1,4 @@
-"""How is an InputTemplate filled, and is it one that AWS takes?
+"""Fills an InputTemplate, and tells whether it is one that AWS takes.
 
 A placeholder outside quotes becomes JSON (a string gets its quotes), one within quotes the bare text, unescaped, as
 AWS documents, and an object or array there loses its quotes. A value that the event does not have is an empty string.

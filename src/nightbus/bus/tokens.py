@@ -1,4 +1,4 @@
-"""What is the next token of a pattern's text, and where does reading stand?
+"""Reads the tokens of a pattern's text, and knows where reading stands.
 
 A pull reader of strict JSON that stands where AWS's reader stands after each token, because the columns of AWS's
 errors follow from it: a field's name is read together with the first token of its value, and a string's text only

@@ -1,4 +1,4 @@
-"""What text does a target get for an event: its constant, a part of the event, a filled template, or all of it?"""
+"""Makes the text that a target gets for an event: a constant, a part of the event, a filled template, or all of it."""
 
 from __future__ import annotations
 

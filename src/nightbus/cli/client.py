@@ -22,7 +22,11 @@ _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 def ask(
     settings: Settings, path: str, query: Mapping[str, str] | None = None, timeout: float = 10.0
 ) -> dict[str, Any]:
-    """GET `/_nightbus/<path>`. Raises NotRunning, or CommandFailed with what the node said."""
+    """GET `/_nightbus/<path>` with `query`, and return the JSON object of the answer.
+
+    `timeout` is in seconds, for connecting and for each read. Raises NotRunning, or CommandFailed with what the node
+    answered.
+    """
     url = f"{settings.endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
     return _answer(settings, urllib.request.Request(url), timeout)  # noqa: S310 - always http, our own node
 
@@ -34,7 +38,7 @@ def tell(
     headers: Mapping[str, str] | None = None,
     timeout: float = 10.0,
 ) -> dict[str, Any]:
-    """POST JSON to `/_nightbus/<path>`. Raises as `ask` does."""
+    """POST `body` as JSON to `/_nightbus/<path>`. `timeout`, the answer and what is raised are as in `ask`."""
     from nightbus.bus.json_text import write_json  # an event's numbers may be larger than any double
 
     url, data = f"{settings.endpoint}/_nightbus/{path}", write_json(body).encode()

@@ -11,7 +11,7 @@ from nightbus.cli import options
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
-Given = argparse.Namespace
+Arguments = argparse.Namespace
 _EVENT_ID = "The EventId that PutEvents answered."
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -23,7 +23,7 @@ class Command:
     name: str
     help: str
     declare: Callable[[argparse.ArgumentParser], object]
-    run: Callable[[Given], int | None]
+    run: Callable[[Arguments], int | None]
     arguments: str = ""
 
 
@@ -34,10 +34,10 @@ def _declare_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--verbose", "-v", action="store_true", help="Log every request.")
 
 
-def _start(given: Given) -> None:
+def _start(arguments: Arguments) -> None:
     from nightbus.cli.commands.start import start_node
 
-    start_node(settings_of(given), given.verbose)
+    start_node(settings_of(arguments), arguments.verbose)
 
 
 def _declare_run(parser: argparse.ArgumentParser) -> None:
@@ -52,13 +52,13 @@ def _declare_run(parser: argparse.ArgumentParser) -> None:
     options.add_region(parser)
 
 
-def _run(given: Given) -> int:
+def _run(arguments: Arguments) -> int:
     from nightbus.cli.commands.run import run_command
 
-    command = given.command[1:] if given.command[:1] == ["--"] else given.command
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise CommandFailed("run what? Write the command after --: nightbus run -- pytest", WRONG_USAGE)
-    return run_command(command, settings_of(given), given.region)
+    return run_command(command, settings_of(arguments), arguments.region)
 
 
 def _declare_env(parser: argparse.ArgumentParser) -> None:
@@ -66,16 +66,16 @@ def _declare_env(parser: argparse.ArgumentParser) -> None:
     options.add_region(parser)
 
 
-def _env(given: Given) -> None:
+def _env(arguments: Arguments) -> None:
     from nightbus.cli.environment import export_lines
 
-    print(export_lines(settings_of(given), given.region))
+    print(export_lines(settings_of(arguments), arguments.region))
 
 
-def _configure(given: Given) -> None:
+def _configure(arguments: Arguments) -> None:
     from nightbus.cli.commands.configure import write_profile
 
-    write_profile(settings_of(given), given.region)
+    write_profile(settings_of(arguments), arguments.region)
 
 
 def _declare_status(parser: argparse.ArgumentParser) -> None:
@@ -83,10 +83,10 @@ def _declare_status(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
 
 
-def _status(given: Given) -> None:
+def _status(arguments: Arguments) -> None:
     from nightbus.cli.commands.status import show_status
 
-    show_status(settings_of(given), as_json=given.json)
+    show_status(settings_of(arguments), as_json=arguments.json)
 
 
 def _declare_stop(parser: argparse.ArgumentParser) -> None:
@@ -94,10 +94,10 @@ def _declare_stop(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
 
 
-def _stop(given: Given) -> None:
+def _stop(arguments: Arguments) -> None:
     from nightbus.cli.commands.stop import stop_node
 
-    stop_node(settings_of(given))
+    stop_node(settings_of(arguments))
 
 
 def _declare_deploy(parser: argparse.ArgumentParser) -> None:
@@ -121,16 +121,16 @@ def _declare_deploy(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser, "Print what changed, the events and the outputs as JSON, at the end.")
 
 
-def _deploy(given: Given) -> None:
+def _deploy(arguments: Arguments) -> None:
     from nightbus.cli.commands.deploy import deploy_template
 
     deploy_template(
-        given.template,
-        given.stack_name,
-        given.parameter_overrides,
-        settings_of(given),
-        given.region,
-        as_json=given.json,
+        arguments.template,
+        arguments.stack_name,
+        arguments.parameter_overrides,
+        settings_of(arguments),
+        arguments.region,
+        as_json=arguments.json,
     )
 
 
@@ -157,23 +157,28 @@ def _declare_explain(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
 
 
-def _explain(given: Given) -> int:
+def _explain(arguments: Arguments) -> int:
     from nightbus.cli.commands import explain
 
-    if (given.event_id is None) == (given.event is None):
+    if (arguments.event_id is None) == (arguments.event is None):
         raise CommandFailed("explain what? Give an event's id, or a file with --event", WRONG_USAGE)
-    if given.pattern is not None and given.event is None:
+    if arguments.pattern is not None and arguments.event is None:
         raise CommandFailed(
             "--pattern goes with --event; an event that was put is explained by its rules", WRONG_USAGE
         )
-    settings, show = settings_of(given), explain.Shown(as_json=given.json, every_rule=given.all)
-    if given.event_id is not None:
-        explain.explain_event(settings, given.event_id, given.rule, given.region, show)
+    settings, output = (
+        settings_of(arguments),
+        explain.OutputOptions(as_json=arguments.json, every_rule=arguments.all),
+    )
+    if arguments.event_id is not None:
+        explain.explain_event(settings, arguments.event_id, arguments.rule, arguments.region, output)
         return 0
-    if given.pattern is not None:
-        matched = explain.explain_files(given.event, given.pattern, show)
+    if arguments.pattern is not None:
+        matched = explain.explain_files(arguments.event, arguments.pattern, output)
     else:
-        matched = explain.explain_unput(settings, given.event, given.bus, given.rule, given.region, show)
+        matched = explain.explain_unput(
+            settings, arguments.event, arguments.bus, arguments.rule, arguments.region, output
+        )
     return 0 if matched else 1
 
 
@@ -198,10 +203,16 @@ def _declare_trace(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
 
 
-def _trace(given: Given) -> None:
+def _trace(arguments: Arguments) -> None:
     from nightbus.cli.commands.trace import trace_event
 
-    trace_event(settings_of(given), given.event_id, given.region, as_json=given.json, wait=given.wait)
+    trace_event(
+        settings_of(arguments),
+        arguments.event_id,
+        arguments.region,
+        as_json=arguments.json,
+        wait=arguments.wait,
+    )
 
 
 def _declare_tail(parser: argparse.ArgumentParser) -> None:
@@ -213,10 +224,17 @@ def _declare_tail(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser, "Print JSON, a line each.")
 
 
-def _tail(given: Given) -> None:
+def _tail(arguments: Arguments) -> None:
     from nightbus.cli.commands.tail import tail_events
 
-    tail_events(settings_of(given), given.bus, given.pattern, given.since, given.region, as_json=given.json)
+    tail_events(
+        settings_of(arguments),
+        arguments.bus,
+        arguments.pattern,
+        arguments.since,
+        arguments.region,
+        as_json=arguments.json,
+    )
 
 
 def _declare_put(parser: argparse.ArgumentParser) -> None:
@@ -237,23 +255,23 @@ def _declare_put(parser: argparse.ArgumentParser) -> None:
     options.add_json(parser)
 
 
-def _put(given: Given) -> int:
+def _put(arguments: Arguments) -> int:
     from nightbus.cli.commands.put_events import put_events
 
     return put_events(
-        settings_of(given),
-        given.file,
-        given.bus,
-        given.region,
-        as_service=given.as_service,
-        as_json=given.json,
+        settings_of(arguments),
+        arguments.file,
+        arguments.bus,
+        arguments.region,
+        as_service=arguments.as_service,
+        as_json=arguments.json,
     )
 
 
-def _doctor(given: Given) -> int:
+def _doctor(arguments: Arguments) -> int:
     from nightbus.cli.commands.doctor import examine_folder
 
-    return examine_folder(settings_of(given))
+    return examine_folder(settings_of(arguments))
 
 
 def _declare_backup(parser: argparse.ArgumentParser) -> None:
@@ -261,10 +279,10 @@ def _declare_backup(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
 
 
-def _backup(given: Given) -> int:
+def _backup(arguments: Arguments) -> int:
     from nightbus.cli.commands.backup import write_backup
 
-    return write_backup(settings_of(given), given.file)
+    return write_backup(settings_of(arguments), arguments.file)
 
 
 def _declare_restore(parser: argparse.ArgumentParser) -> None:
@@ -272,20 +290,20 @@ def _declare_restore(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
 
 
-def _restore(given: Given) -> int:
+def _restore(arguments: Arguments) -> int:
     from nightbus.cli.commands.backup import restore_backup
 
-    return restore_backup(settings_of(given), given.file)
+    return restore_backup(settings_of(arguments), arguments.file)
 
 
 def _declare_completion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("shell", choices=_SHELLS, metavar="SHELL", help="bash, zsh or fish.")
 
 
-def _completion(given: Given) -> None:
+def _completion(arguments: Arguments) -> None:
     from nightbus.cli.completion import completion_script
 
-    print(completion_script(given.parser, given.shell))
+    print(completion_script(arguments.parser, arguments.shell))
 
 
 GROUPS = {"events": "The events on the buses."}

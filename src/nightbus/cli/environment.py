@@ -1,4 +1,4 @@
-"""Which variables make the AWS tools talk to the node?"""
+"""Makes the environment variables by which the AWS tools reach the node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entry point of `nightbus`: failures are one line on standard error and an exit code, never a traceback.
+"""Runs one command line: failures become one line on standard error and an exit code, never a traceback.
 
 Nothing is imported here that not every command needs: `--help` and `env` answer within a quarter of a second.
 """
@@ -42,8 +42,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
-        given = build_parser().parse_args(arguments)
-        code: int | None = given.run(given)
+        parsed = build_parser().parse_args(arguments)
+        code: int | None = parsed.run(parsed)
         return code or 0
     finally:
         sys.stdout.flush()

@@ -21,9 +21,9 @@ _OF_SETTINGS = (
 )
 
 
-def settings_of(given: argparse.Namespace) -> Settings:
+def settings_of(arguments: argparse.Namespace) -> Settings:
     """Raises SettingsError."""
-    named = {name: getattr(given, name, None) for name in _OF_SETTINGS}
+    named = {name: getattr(arguments, name, None) for name in _OF_SETTINGS}
     return load_settings(**{name: value for name, value in named.items() if value is not None})
 
 

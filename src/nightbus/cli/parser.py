@@ -71,6 +71,6 @@ def _add(commands: Any, name: str, command: Command) -> None:
     parser.set_defaults(run=command.run)
 
 
-def _show_help(parser: argparse.ArgumentParser, given: argparse.Namespace) -> int:
+def _show_help(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> int:
     parser.print_help()
     return 2

@@ -1,4 +1,4 @@
-"""May output have colours, and how wide is it?"""
+"""Says whether output may have colours, and how wide the terminal is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a function bring an SDK that does not know where the node is?
+"""Finds out whether a function brings an SDK that does not know where the node is.
 
 botocore reads `AWS_ENDPOINT_URL` since 1.31 (boto3 1.28, July 2023); an older one calls AWS itself.
 """

@@ -1,4 +1,4 @@
-"""How many invocations of a function run now, and is there room for one more?
+"""Counts the running invocations of each function, and refuses one more where there is no room.
 
 One object per node owns the counts; they are not kept, since nothing runs when the node does not.
 """

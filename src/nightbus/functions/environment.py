@@ -75,7 +75,7 @@ from nightbus.functions.interface import (
     LogSink,
 )
 from nightbus.functions.interpreters import Interpreter
-from nightbus.functions.memory import Processes, peak_megabytes
+from nightbus.functions.memory import PeakMemory, Processes
 from nightbus.functions.output import Output
 from nightbus.functions.reports import (
     end_line,
@@ -88,7 +88,7 @@ from nightbus.functions.reports import (
     timeout_text,
     with_request_id,
 )
-from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer, RuntimeApi, Work
+from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer, Invocation, RuntimeApi
 from nightbus.functions.variables import log_group, variables
 from nightbus.functions.zygotes import Zygote
 
@@ -96,7 +96,6 @@ log = logging.getLogger("nightbus.functions")
 
 _INIT_SECONDS = 10.0
 _CREDENTIAL_SECONDS = 12 * 3600
-_PEAK_SECONDS = 0.1
 _SETTLE_SECONDS = 1.0
 _SAMPLE_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
@@ -141,8 +140,7 @@ class Environment:
         self._init_error: Answer | None = None
         self._init_ms: float | None = None
         self._pid = 0
-        self._peak = 0  # MB
-        self._peak_measured = -_PEAK_SECONDS
+        self._peak = PeakMemory(clock)
         self._used = False
         self._over_memory = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
@@ -212,6 +210,13 @@ class Environment:
         trace: str,
         log_with_result: bool,
     ) -> InvokeResult:
+        """Runs one invocation, and returns once its log is written. What the function does wrong is in the result.
+
+        `payload`: the event, as JSON. `request_id`: the id of the invocation, by which its answer is
+        known. `invoked_arn`: the function's ARN as the caller named it. `client_context`: JSON for the runtime, or
+        "". `trace`: the header X-Amzn-Trace-Id; "" makes a new one. The time limit is the function's own, in
+        seconds, and begins when its init phase has ended.
+        """
         cold, self._used = not self._used, True
         self._output.begin()
         began = self._clock.monotonic()
@@ -257,7 +262,7 @@ class Environment:
             raise self._timed_out(request_id) from None
         if self._init_error is not None:
             self.usable = False
-            self._peak = peak_megabytes(self._pid)
+            self._peak.measure(self._pid)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._exit), 1.0)
             self.kill()
@@ -285,7 +290,7 @@ class Environment:
         self._watching = watch
         ends = self._clock.monotonic() + self.spec.timeout
         try:
-            if await self._gives(Work(request_id, payload, headers), ends):
+            if await self._gives(Invocation(request_id, payload, headers), ends):
                 first: set[asyncio.Future[Any]] = {self._answer, self._exit}
                 rest = max(0.0, ends - self._clock.monotonic())
                 await asyncio.wait(first, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
@@ -295,11 +300,11 @@ class Environment:
             return self._answer.result()
         if self._exit.done():
             raise self._exited(request_id, self._exit.result())
-        self._peak = max(self._peak, peak_megabytes(self._pid))
+        self._peak.measure(self._pid)
         self.kill()
         raise self._timed_out(request_id)
 
-    async def _gives(self, work: Work, ends: float) -> bool:
+    async def _gives(self, invocation: Invocation, ends: float) -> bool:
         """Hand the invocation over. Where the runtime's connection was lost while it asked, wait until it asks again.
 
         False where it did not by `ends`, or exited.
@@ -312,13 +317,13 @@ class Environment:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), rest)
         self._ready.clear()
-        self._api.give(work)
+        self._api.give(invocation)
         return True
 
     def _watch_memory(self) -> None:
         limit = self.spec.memory * _MEGABYTE
         used = self._processes.used_bytes(self._pid, limit)
-        self._peak = max(self._peak, used // _MEGABYTE)
+        self._peak.was_at_least(used // _MEGABYTE)
         if used > limit:
             self._over_memory = True
             self.kill()
@@ -346,28 +351,21 @@ class Environment:
         if failure is not None and status == "error":
             status += f"\tError Type: {failure.error_type}"
         self._output.drain()
-        self._measure_peak()
+        if self.usable:
+            self._peak.measure_seldom(self._pid)
         self._output.say(end_line(request_id))
         report = report_line(
             request_id,
             elapsed_ms=elapsed,
             init_ms=self._init_ms if cold else None,
             memory=self.spec.memory,
-            used=self._peak,
+            used=self._peak.megabytes,
             status=status,
         )
         self._output.say(report)
         tail = self._output.tail()
         self.idle_since = self._clock.monotonic()
         return InvokeResult(payload, error, tail, elapsed, self.stream)
-
-    def _measure_peak(self) -> None:
-        """Where that was done a moment ago it is not done again: it takes as long as a short invocation itself."""
-        now = self._clock.monotonic()
-        if self.usable and now - self._peak_measured >= _PEAK_SECONDS:
-            self._peak_measured = now
-            self._peak = max(self._peak, peak_megabytes(self._pid))
-        self._peak = max(self._peak, 1)
 
     def _payload(
         self, answer: Answer | None, failure: _Ended | None, request_id: str

@@ -1,4 +1,4 @@
-"""What does the rest of Nightbus know of execution environments? These values and two small protocols.
+"""Declares what the rest of Nightbus knows of execution environments: values and small protocols.
 
 How a function is started, reused and stopped is inside this package; what a function *is* (records, versions,
 policies) belongs to the Lambda service.
@@ -88,7 +88,7 @@ class Credentials(Protocol):
 
 class CredentialSource(Protocol):
     def for_role(self, role_arn: str, session_name: str, scope: Scope, seconds: int) -> Credentials:
-        """Temporary credentials of the role; no waiting, nothing kept."""
+        """Temporary credentials of the role; without waiting, and nothing is stored."""
         ...
 
 

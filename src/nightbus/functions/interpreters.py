@@ -1,4 +1,4 @@
-"""Which Python runs a function of runtime `python3.X`, and with which packages beside the standard library?
+"""Finds the Python that runs functions of runtime `python3.X`, and installs the packages that Lambda adds to it.
 
 The one that the runtime names where the machine has it, else the newest that can; and boto3 and awslambdaric in a
 folder of their own, so that a function sees what it would see on AWS and not what the node has installed.

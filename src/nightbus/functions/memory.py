@@ -12,10 +12,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from nightbus.clock import Clock
+
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KILOBYTE = 1024
 _FRESH_SECONDS = 0.5
 _FORGET_SECONDS = 5.0
+_FRESH_PEAK_SECONDS = 0.1
 
 
 def peak_megabytes(pid: int) -> int:
@@ -28,13 +31,34 @@ def peak_megabytes(pid: int) -> int:
     return -(-int(status[at + 6 :].split(None, 1)[0]) // _KILOBYTE) if at >= 0 else 0
 
 
+class PeakMemory:
+    """The most that the process of one environment ever used, as REPORT lines say it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._measured = -_FRESH_PEAK_SECONDS
+        self.megabytes = 1
+
+    def measure(self, pid: int) -> None:
+        self._measured = self._clock.monotonic()
+        self.was_at_least(peak_megabytes(pid))
+
+    def measure_seldom(self, pid: int) -> None:
+        """Not where that was done a moment ago: it takes as long as a short invocation itself."""
+        if self._clock.monotonic() - self._measured >= _FRESH_PEAK_SECONDS:
+            self.measure(pid)
+
+    def was_at_least(self, megabytes: int) -> None:
+        self.megabytes = max(self.megabytes, megabytes)
+
+
 class Processes:
     """What belongs to which environment, and how much it uses; one for all environments of a node."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._members: dict[int, set[int]] = {}  # by the environment's process, itself included
-        self._asked: dict[int, float] = {}  # when each was last asked about
+        self._last_asked: dict[int, float] = {}  # when each was last asked about
         self._looked_at = -_FRESH_SECONDS
         self._looking: asyncio.Future[None] | None = None
 
@@ -45,7 +69,7 @@ class Processes:
         closely, since that costs the kernel a walk through all pages.
         """
         now = self._loop.time()
-        self._asked[pid] = now
+        self._last_asked[pid] = now
         if self._looking is None and now - self._looked_at >= _FRESH_SECONDS:
             self._looking = asyncio.ensure_future(self._look())
         members = self._members.get(pid, {pid})
@@ -55,8 +79,8 @@ class Processes:
     async def _look(self) -> None:
         try:
             before = self._loop.time() - _FORGET_SECONDS
-            self._asked = {pid: asked for pid, asked in self._asked.items() if asked >= before}
-            watched = list(self._asked)
+            self._last_asked = {pid: asked for pid, asked in self._last_asked.items() if asked >= before}
+            watched = list(self._last_asked)
             self._members = await asyncio.to_thread(_members_of, watched)
         finally:
             self._looked_at = self._loop.time()

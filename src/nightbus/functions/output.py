@@ -1,4 +1,4 @@
-"""What did a function print? One pipe per environment carries text and frames, and this makes log lines of them.
+"""Makes log lines of what a function prints: one pipe per environment carries its text and its logger's frames.
 
 A frame of the runtime's logger is one message, however many lines it has; text is cut at line ends. Both come through
 one pipe, so that they keep their order. While the sink is behind, the pipe is not read, so that a function that prints

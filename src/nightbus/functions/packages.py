@@ -1,4 +1,4 @@
-"""How does an uploaded zip become a folder that Python can import from, without hurting anybody?
+"""Unpacks an uploaded zip into a folder that Python can import from, and refuses zips that would do harm.
 
 A package is unpacked once, by its digest, into a folder that is renamed into place when it is whole. What a zip may
 hold is checked before a byte is written: names that leave the folder, links that point out of it, bombs.

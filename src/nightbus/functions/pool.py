@@ -27,9 +27,7 @@ Invariants
    leave room for others, however they are invoked.
 5. The idle ones of a key are a stack. The one used last is used next, so that the others grow old and are ended.
 
-What would break them: an `await` within one of the pairs above, or a caller that does not give back. One such case is
-known: a `take` that is cancelled while it waits for `settled` leaves the environment in `_busy`, against 3, until the
-node stops; it costs one of _MOST places and one process.
+What would break them: an `await` within one of the pairs above, or a caller that does not give back.
 """
 
 from __future__ import annotations
@@ -76,7 +74,11 @@ class Pool:
         self._sweeper: asyncio.Task[None] | None = None
 
     async def take(self, spec: FunctionSpec) -> Environment:
-        """Raises AwsError TooManyRequestsException when the node runs as many as it may of this function."""
+        """An environment for `spec`, the caller's own until it is given back.
+
+        Raises AwsError TooManyRequestsException when the node runs as many as it may of this function, and what
+        starting an environment raises.
+        """
         if self._sweeper is None:
             self._sweeper = asyncio.create_task(self._sweep())
         function = spec.scope, spec.name
@@ -92,12 +94,17 @@ class Pool:
     async def _take(self, spec: FunctionSpec) -> Environment:
         idle = self._idle.get(_key(spec), [])
         while idle:
-            found = idle.pop()
-            self._busy.add(found)
-            if found.usable and found.expires > self._clock.monotonic() and await found.settled():
-                return found
-            self._busy.discard(found)
-            self._end(found)
+            warm = idle.pop()
+            self._busy.add(warm)
+            ready = False
+            try:
+                ready = warm.usable and warm.expires > self._clock.monotonic() and await warm.settled()
+            finally:  # also where the caller is cancelled while it waits
+                if not ready:
+                    self._busy.discard(warm)
+                    self._end(warm)
+            if ready:
+                return warm
         self._make_room()
         self._starting += 1
         try:
@@ -128,6 +135,7 @@ class Pool:
             del self._running[function]
 
     def give_back(self, environment: Environment) -> None:
+        """Once for each `take`, however the invocation ended."""
         self._busy.discard(environment)
         self._ended((environment.spec.scope, environment.spec.name))
         if environment.usable and environment not in self._retired:

@@ -1,4 +1,4 @@
-"""What does AWS say, in the log and to the client, of how an invocation began and ended?"""
+"""Writes the texts by which Lambda reports, in the log and to the client, how an invocation began and ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a function run? The one object that the rest of the node talks to; the work is in its neighbours."""
+"""Runs functions: the one object of this package that the rest of the node calls."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ class Runner:
         started: they were unpacked without a sync to disk, and may be anything after a power cut.
         """
         shutil.rmtree(self._folder / "environments", ignore_errors=True)
-        noted, booted = self._folder / "boot", _boot_id()
-        if not noted.exists() or noted.read_text() != booted:
+        boot_file, booted = self._folder / "boot", _boot_id()
+        if not boot_file.exists() or boot_file.read_text() != booted:
             shutil.rmtree(self._folder / "packages", ignore_errors=True)
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            noted.write_text(booted)
+            boot_file.write_text(booted)
         for kind in (".unpacking-*", ".merging-*", ".gone-*"):
             for half in (self._folder / "packages").glob(kind):
                 shutil.rmtree(half, ignore_errors=True)

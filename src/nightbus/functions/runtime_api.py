@@ -1,4 +1,4 @@
-"""The Lambda Runtime API (2018-06-01): how an environment asks for work and hands in results.
+"""Serves the Lambda Runtime API (2018-06-01), by which an environment asks for invocations and hands in results.
 
 One listener on a loopback port of its own per environment, so that no environment can take another one's work.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
@@ -37,7 +37,7 @@ _TOO_LARGE = _reply(
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Invocation:
     """One invocation as the runtime gets it."""
 
     request_id: str
@@ -78,15 +78,15 @@ class RuntimeApi:
         """Whether the runtime waits for work."""
         return self._asking is not None
 
-    def give(self, work: Work) -> None:
+    def give(self, invocation: Invocation) -> None:
         """Hand the invocation to the runtime, which must have asked for it."""
         if self._asking is None:
             raise RuntimeError("the runtime did not ask for work")
         connection, self._asking = self._asking, None
-        self._current = work.request_id
-        connection.send_work(work)
+        self._current = invocation.request_id
+        connection.send_invocation(invocation)
 
-    def asked(self, connection: _Connection) -> None:
+    def runtime_asks(self, connection: _Connection) -> None:
         self._asking = connection
         self._ready()
 
@@ -175,7 +175,7 @@ class _Connection(asyncio.Protocol):
         path = self._url.removeprefix(_PREFIX)
         method = self._parser.get_method()
         if method == b"GET" and path == b"invocation/next":
-            self._api.asked(self)
+            self._api.runtime_asks(self)
         elif method == b"POST" and self._api.take(path, self._error_type, self._whole_body()):
             self._write(_ACCEPTED if self._size <= LARGEST_RESPONSE else _TOO_LARGE)
         else:
@@ -185,15 +185,15 @@ class _Connection(asyncio.Protocol):
     def _whole_body(self) -> bytes | None:
         return b"".join(self._body) if self._size <= LARGEST_RESPONSE else None
 
-    def send_work(self, work: Work) -> None:
+    def send_invocation(self, invocation: Invocation) -> None:
         lines = [
             "HTTP/1.1 200 OK",
             "Content-Type: application/json",
-            f"Content-Length: {len(work.payload)}",
-            f"Lambda-Runtime-Aws-Request-Id: {work.request_id}",
-            *(f"{name}: {_CONTROL.sub(' ', value)}" for name, value in work.headers.items()),
+            f"Content-Length: {len(invocation.payload)}",
+            f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}",
+            *(f"{name}: {_CONTROL.sub(' ', value)}" for name, value in invocation.headers.items()),
         ]
-        self._write("\r\n".join(lines).encode() + b"\r\n\r\n" + work.payload)
+        self._write("\r\n".join(lines).encode() + b"\r\n\r\n" + invocation.payload)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

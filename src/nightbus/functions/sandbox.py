@@ -1,4 +1,4 @@
-"""What does a function see of the machine? Its code at /var/task, its layers at /opt, a /tmp of its own.
+"""Hides the machine from a function, which sees its code at /var/task, its layers at /opt, and a /tmp of its own.
 
 Runs inside the zygote's children, by any Python from 3.8 on: standard library only. It hides the node's data; it is no
 wall against code that is out to break through one.

@@ -1,4 +1,4 @@
-"""Which environment variables does a function see?
+"""Makes the environment variables that a function sees.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 """

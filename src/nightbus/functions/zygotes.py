@@ -1,4 +1,4 @@
-"""How does a new process come to be in a few milliseconds? It is forked from one that has everything imported.
+"""Starts processes in a few milliseconds, by a fork of a process that has everything imported.
 
 One zygote per interpreter, started at first use. This is the node's side: it asks, passes the pipe, and hears of ends.
 """

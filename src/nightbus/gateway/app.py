@@ -1,4 +1,4 @@
-"""How does an HTTP request become an operation call, and its outcome a response?
+"""Turns an HTTP request into an operation call, and the call's outcome into a response.
 
 A raw ASGI callable: read, route, parse, call, serialize. Every error leaves here in the protocol of its request, and
 none of them as a traceback.
@@ -22,16 +22,16 @@ from nightbus.aws.replies import Reply
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
+from nightbus.gateway.anonymous_requests import check_credentials
 from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.cors import CrossOrigin
-from nightbus.gateway.failures import Failures
+from nightbus.gateway.failure_log import Failures
 from nightbus.gateway.models import ServiceModel
-from nightbus.gateway.presigned import check_expiry
+from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
 from nightbus.gateway.request import Credential, WireRequest, parse_query
 from nightbus.gateway.response import WireResponse
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
-from nightbus.gateway.unsigned import check_credentials
 from nightbus.gateway.uploads import upload
 from nightbus.identity.credentials import CredentialIssuer
 

@@ -1,4 +1,4 @@
-"""Which service does a request speak to, among all that botocore knows?
+"""Finds the service that a request speaks to, among all that botocore knows.
 
 Only the head of each model is read (its `metadata`), so that an operation of a service that Nightbus does not have is
 still answered by name and in that service's protocol.

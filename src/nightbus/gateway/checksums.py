@@ -1,4 +1,4 @@
-"""Is the body what its sender meant? Checksums that S3 clients send beside an upload, verified as it passes."""
+"""Verifies the checksums that S3 clients send beside an upload, while the body passes."""
 
 from __future__ import annotations
 

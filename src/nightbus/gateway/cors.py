@@ -48,42 +48,45 @@ def preflight_of(request: WireRequest, origin: str | None) -> CorsRequest:
     return CorsRequest(origin, method, names)
 
 
-def general_headers(asked: CorsRequest, *, preflight: bool) -> dict[str, str]:
+def general_headers(cors_request: CorsRequest, *, preflight: bool) -> dict[str, str]:
     """What services other than S3 answer: yes to everything."""
     headers = {
-        "access-control-allow-origin": asked.origin,
+        "access-control-allow-origin": cors_request.origin,
         "access-control-expose-headers": _EXPOSED,
         "vary": "Origin",
     }
     if preflight:
-        headers |= {"access-control-allow-methods": asked.method, "access-control-max-age": _MAX_AGE_SECONDS}
-        if asked.headers:
-            headers["access-control-allow-headers"] = ", ".join(asked.headers)
+        headers |= {
+            "access-control-allow-methods": cors_request.method,
+            "access-control-max-age": _MAX_AGE_SECONDS,
+        }
+        if cors_request.headers:
+            headers["access-control-allow-headers"] = ", ".join(cors_request.headers)
     return headers
 
 
-def bucket_headers(rules: Sequence[Mapping[str, Any]], asked: CorsRequest) -> dict[str, str] | None:
+def bucket_headers(rules: Sequence[Mapping[str, Any]], cors_request: CorsRequest) -> dict[str, str] | None:
     """By the first rule of a bucket's CORS configuration that admits the request; None where none does."""
     for rule in rules:
-        pattern = next((one for one in rule["AllowedOrigins"] if _like(one, asked.origin)), None)
+        pattern = next((one for one in rule["AllowedOrigins"] if _like(one, cors_request.origin)), None)
         allowed = [name.lower() for name in rule.get("AllowedHeaders", [])]
-        if pattern is None or asked.method not in rule["AllowedMethods"]:
+        if pattern is None or cors_request.method not in rule["AllowedMethods"]:
             continue
-        if all(any(_like(one, name) for one in allowed) for name in asked.headers):
-            return _rule_headers(rule, pattern, asked)
+        if all(any(_like(one, name) for one in allowed) for name in cors_request.headers):
+            return _rule_headers(rule, pattern, cors_request)
     return None
 
 
-def _rule_headers(rule: Mapping[str, Any], pattern: str, asked: CorsRequest) -> dict[str, str]:
+def _rule_headers(rule: Mapping[str, Any], pattern: str, cors_request: CorsRequest) -> dict[str, str]:
     headers = {
-        "access-control-allow-origin": "*" if pattern == "*" else asked.origin,
+        "access-control-allow-origin": "*" if pattern == "*" else cors_request.origin,
         "access-control-allow-methods": ", ".join(rule["AllowedMethods"]),
         "vary": _VARY,
     }
     if pattern != "*":
         headers["access-control-allow-credentials"] = "true"
-    if asked.headers:
-        headers["access-control-allow-headers"] = ", ".join(asked.headers)
+    if cors_request.headers:
+        headers["access-control-allow-headers"] = ", ".join(cors_request.headers)
     if rule.get("ExposeHeaders"):
         headers["access-control-expose-headers"] = ", ".join(rule["ExposeHeaders"])
     if rule.get("MaxAgeSeconds") is not None:
@@ -108,27 +111,27 @@ class CrossOrigin:
 
     async def preflight(self, request: WireRequest, origin: str | None) -> dict[str, str]:
         """The headers of the answer to an OPTIONS request. Raises AwsError, in S3's words, where it is refused."""
-        asked = preflight_of(request, origin)
+        cors_request = preflight_of(request, origin)
         bucket = _bucket_named(request)
         rules = None if bucket is None else await self._rules(bucket)
         if rules is None:
-            return general_headers(asked, preflight=True)
-        headers = bucket_headers(rules, asked) if rules else None
+            return general_headers(cors_request, preflight=True)
+        headers = bucket_headers(rules, cors_request) if rules else None
         if headers is not None:
             return headers
         kind = "OBJECT" if _key_named(request) else "BUCKET"
         message = _REFUSED if rules else "CORSResponse: CORS is not enabled for this bucket."
-        fields = {"Method": asked.method, "ResourceType": kind}
+        fields = {"Method": cors_request.method, "ResourceType": kind}
         raise AwsError("AccessForbidden", message, 403, fields=fields)
 
     async def actual(self, request: WireRequest, origin: str, service: str) -> dict[str, str]:
         """What is added to the answer to a request that a page of `origin` sent."""
-        asked = CorsRequest(origin, request.method)
+        cors_request = CorsRequest(origin, request.method)
         if service != "s3":
-            return general_headers(asked, preflight=False)
+            return general_headers(cors_request, preflight=False)
         bucket = request.labels.get("Bucket")
         rules = await self._rules(bucket) if bucket else None
-        return bucket_headers(rules or (), asked) or {}
+        return bucket_headers(rules or (), cors_request) or {}
 
     async def _rules(self, bucket: str) -> Sequence[Mapping[str, Any]] | None:
         """Those of a bucket's configuration, none where it has none; None where there is no such bucket."""

@@ -1,4 +1,4 @@
-"""Does the host name a bucket? `bucket.localhost`, `bucket.s3.localhost`, `bucket.s3.us-east-1.example.org`."""
+"""Finds the bucket in a host name: `bucket.localhost`, `bucket.s3.localhost`, `bucket.s3.us-east-1.example.org`."""
 
 from __future__ import annotations
 

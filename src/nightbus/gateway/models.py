@@ -1,4 +1,4 @@
-"""What does a service's model say of its operations and shapes?
+"""Reads the operations and shapes of a service from its model.
 
 botocore's `service-2.json` files are the specification. They are read as data, one service at a time at its first use
 (botocore itself takes 0.4 s and 40 MB to import), without their documentation.

@@ -1,4 +1,4 @@
-"""Which operation of a REST service do method, path, query and headers name?
+"""Finds the operation of a REST service that method, path, query and headers name.
 
 The URI templates of the model are split once; a request is matched segment by segment, and of several that match, the
 one that asks for most of what the request has is meant (`UploadPart` before `PutObject` when there is a `partNumber`).

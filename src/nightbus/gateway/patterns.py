@@ -1,4 +1,4 @@
-"""What does a pattern of the models, written in Java's dialect, mean in Python's?
+"""Translates a pattern of the models from Java's dialect into Python's, and matches texts with it.
 
 Java's `\\w`, `\\d` and `\\s` know ASCII only. Classes of Unicode (`\\p{L}`) become ranges, computed at their first use.
 Patterns are AWS's, but texts are a client's: `re` tries a repetition within a repetition in 2^n ways, as in

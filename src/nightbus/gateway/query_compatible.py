@@ -1,4 +1,4 @@
-"""How did SQS look before it spoke JSON? Its model says no longer, but older SDKs and tools still speak Query to it.
+"""Restores SQS's Query protocol, which its model no longer has, for older SDKs and tools.
 
 Wire names and codes are those of its last model with the query protocol, which the SDKs had until November 2023.
 """

@@ -1,4 +1,4 @@
-"""What is a request, once HTTP is behind it?"""
+"""Holds a request as the protocols see it, once HTTP is behind it."""
 
 from __future__ import annotations
 

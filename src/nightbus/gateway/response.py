@@ -1,4 +1,4 @@
-"""What is a response, before it becomes HTTP?"""
+"""Holds a response as the protocols make it, before it becomes HTTP."""
 
 from __future__ import annotations
 

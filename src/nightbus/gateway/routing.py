@@ -1,4 +1,4 @@
-"""Which operation of which service does a request ask for?"""
+"""Finds the service and the operation that a request asks for."""
 
 from __future__ import annotations
 

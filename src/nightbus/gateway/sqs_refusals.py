@@ -1,4 +1,4 @@
-"""How does SQS refuse parameters that do not fit its model? In words of its own, the same as before it spoke JSON."""
+"""Refuses SQS's parameters that do not fit its model, in SQS's own words, as before it spoke JSON."""
 
 from __future__ import annotations
 

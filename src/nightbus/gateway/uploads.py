@@ -1,4 +1,4 @@
-"""How does the body of an upload reach its handler? As a stream, decoded and verified on the way."""
+"""Streams the body of an upload to its handler, decoded and verified on the way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.replies import ByteStream
 from nightbus.gateway.checksums import ALGORITHMS, HEADER_PREFIX, BodyCheck
-from nightbus.gateway.chunked import ChunkedBody, checked, is_chunked
+from nightbus.gateway.chunked_bodies import ChunkedBody, checked, is_chunked
 from nightbus.gateway.request import WireRequest
 
 _LARGEST = 5 * 1024**3

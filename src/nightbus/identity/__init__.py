@@ -1,1 +1,1 @@
-"""Credentials, SigV4 and policies: who is asking, and may they?"""
+"""Identities of callers: credentials."""

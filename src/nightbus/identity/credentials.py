@@ -1,4 +1,4 @@
-"""Whose account does an access key name, and how are a role's temporary credentials made?
+"""Finds the account that an access key names, and issues a role's temporary credentials.
 
 Temporary keys carry their account as AWS's do (base32 of the account after the four-letter prefix), and their
 session token is signed by the node's own secret, so nothing has to be kept for them and they outlive a restart.

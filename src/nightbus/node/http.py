@@ -1,4 +1,4 @@
-"""How does a response leave? Its head and its body in one write, since each write costs a system call.
+"""Sends a response's head and its body in one write, since each write costs a system call.
 
 uvicorn writes them one after the other; its protocol is kept, and only handed a transport that waits for the second.
 """

@@ -1,4 +1,4 @@
-"""How is one running node put together, started and stopped in order?
+"""Puts one running node together, starts it, and stops it in order.
 
 Parts are made from the bottom up and closed from the top down, so that whatever is still being delivered or
 provisioned when the node stops finds its store open, and what does not finish is taken up at the next start.
@@ -62,7 +62,16 @@ class HoldsInMemory(Protocol):
 
 
 class Node:
-    """One node over one data folder. `folder` None keeps everything in a temporary one until the node stops."""
+    """One node over one data folder.
+
+    `folder`: the data folder; None keeps everything in a temporary one until the node stops.
+    `endpoint`: the URL by which clients and functions reach the node.
+    `mail`: the server for SNS's e-mail; None where there is none.
+    `forwards`: by service, the URL to which targets of services outside Nightbus go; by default none.
+    `quotas`: keep to AWS's quotas; by default True.
+    `retention`: how long, and how much of, the buses' history is kept; by default that of `Retention()`.
+    `service_events`: let PutEvents take sources that begin with `aws.`; by default False.
+    """
 
     def __init__(
         self,

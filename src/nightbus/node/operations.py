@@ -1,4 +1,4 @@
-"""How does a call, from the wire or from inside, reach the handler of its operation?
+"""Brings a call, from the wire or from inside, to the handler of its operation.
 
 Parameters are validated by the service model, top-level member names become the handler's keyword parameters, and
 what a handler does not name is refused by name: nothing that a client asks for is silently ignored. A handler whose
@@ -16,9 +16,9 @@ from typing import Any
 from nightbus.aws.calls import Call
 from nightbus.aws.errors import not_supported
 from nightbus.aws.replies import Reply
+from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.models import OperationModel, load_service, snake_case
-from nightbus.gateway.quick import Checked
-from nightbus.gateway.validate import validate
+from nightbus.gateway.validation import validate
 from nightbus.services import SERVICES
 from nightbus.services.conflicts import conflict_error
 from nightbus.services.context import Context, Handler, Platform

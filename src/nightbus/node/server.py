@@ -1,4 +1,4 @@
-"""How does a node listen, and how does a signal stop it?
+"""Listens for HTTP, and stops the node at SIGINT or SIGTERM.
 
 One uvicorn server on a socket that is bound before anything else is done, so that a taken port is said at once.
 """
@@ -18,7 +18,7 @@ import uvicorn
 
 from nightbus.bus.json_text import RECURSION
 from nightbus.node.application import Application
-from nightbus.node.collector import short_collections
+from nightbus.node.garbage_collection import short_collections
 from nightbus.node.http import HttpProtocol
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings

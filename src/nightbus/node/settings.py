@@ -1,4 +1,4 @@
-"""Where does a node listen and keep its data?
+"""Reads the node's settings: where it listens, where it keeps its data, and what it does for whom.
 
 Decided in this order: the command's own option, the variable `NIGHTBUS_*`, `nightbus.toml` in the current folder
 or one above it, the default. Every subcommand reads the same settings, so that they speak of the same node. What judges

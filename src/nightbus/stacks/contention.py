@@ -1,4 +1,4 @@
-"""Is a service only busy with another change of the same thing, and when is it asked again?
+"""Tells whether a service is only busy with another change of the same thing, and when to call it again.
 
 Resources of one stack are made at the same time, and many of them change one function, role or bus. CloudFormation asks
 again instead of failing the stack.

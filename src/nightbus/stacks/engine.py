@@ -1,4 +1,4 @@
-"""Who carries out the operation that a stack's record says is under way? One background task per stack."""
+"""Runs the operations that the stacks' records say are under way, in one background task per stack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.operations.phases import PHASES, run
-from nightbus.stacks.operations.work import StackGone, Work
+from nightbus.stacks.operations.stack_operation import StackGone, StackOperation
 from nightbus.stacks.records import STACK, Stack
 from nightbus.stacks.retention import forget, is_forgotten
 from nightbus.store.interface import Store
@@ -54,7 +54,11 @@ class Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, scope: Scope, stack_id: str, call: Call) -> None:
-        """Returns at once; the stack's record remembers under whose `call` it runs."""
+        """Carries out, in the background, the operation that the stack's record says is under way.
+
+        Returns at once. One that runs on the same stack ends first. `call` is not used: the stack's record has the
+        caller under whose name the resources are made, so that a restart does not change it.
+        """
         before = self._tasks.get(stack_id)
         task = asyncio.create_task(self._run(scope, stack_id, before), name=f"stack {stack_id}")
         self._tasks[stack_id] = task
@@ -84,6 +88,7 @@ class Engine:
             await self._clock.sleep(_DAY_SECONDS)
 
     async def settled(self, stack_id: str, patience: float | None = None) -> None:
+        """Returns when nothing is under way for the stack, or after `patience` seconds; None waits without a limit."""
         alarm = None if patience is None else asyncio.ensure_future(self._clock.sleep(patience))
         try:
             while (task := self._tasks.get(stack_id)) is not None and not (alarm and alarm.done()):
@@ -121,16 +126,18 @@ class Engine:
 
         Any other failure is the engine's own and ends the operation.
         """
-        work = Work(self._store, self._clock, self._operations, self._vault, self._known_types(), scope)
+        operation = StackOperation(
+            self._store, self._clock, self._operations, self._vault, self._known_types(), scope
+        )
         try:
-            await work.open(stack_id)
+            await operation.open(stack_id)
             try:
-                await run(work)
+                await run(operation)
             except Exception as failure:
                 if is_passing(failure):
                     raise
                 log.exception("the operation on stack %s broke off", stack_id)
-                await self._break_off(work)
+                await self._break_off(operation)
         except StackGone:
             log.info("stack %s is gone", stack_id)
         except Exception as failure:
@@ -140,10 +147,10 @@ class Engine:
             return False
         return True
 
-    async def _break_off(self, work: Work) -> None:
-        status = _BROKEN.get(work.stack.status)
+    async def _break_off(self, operation: StackOperation) -> None:
+        status = _BROKEN.get(operation.stack.status)
         if status is not None:
-            await work.turn(status, "Internal Failure")
+            await operation.turn(status, "Internal Failure")
 
     def _known_types(self) -> Mapping[str, ResourceType]:
         if self._types is None:

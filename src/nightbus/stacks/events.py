@@ -1,4 +1,4 @@
-"""What did a stack tell while it was worked on? One log per stack, an entry per event."""
+"""Writes and reads the events of a stack: one log per stack, an entry per event."""
 
 from __future__ import annotations
 

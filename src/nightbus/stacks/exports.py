@@ -1,4 +1,4 @@
-"""Which exports does a stack have, and may they change? An export in use stays as it is."""
+"""Computes how a stack's exports change, and refuses changes of exports that are in use."""
 
 from __future__ import annotations
 

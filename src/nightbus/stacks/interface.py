@@ -1,4 +1,6 @@
-"""What do a resource type and the engine say to one another, and what does the CloudFormation service know of it?"""
+"""Declares the protocol between resource types and the engine, and that between the engine and the CloudFormation
+service.
+"""
 
 from __future__ import annotations
 

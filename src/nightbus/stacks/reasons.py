@@ -1,4 +1,4 @@
-"""How does CloudFormation say why something failed? The texts of stack events and states. Pure."""
+"""Writes the texts in which CloudFormation says why something failed, in stack events and states. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What does a stack consist of in the store, and under which keys?
+"""Defines what the store keeps of stacks, and under which keys.
 
 Stacks, their resources, deployments (one template with its values, kept as long as it may be needed to go back),
 change sets, exports, and a log of events. Here is what is kept and how it is found; what happens to it is decided
@@ -118,8 +118,8 @@ class Pending:
 
 def leftover(pending: Pending) -> list[Incarnation]:
     """What a creation that failed may have left behind: only under a name of our own making is it surely ours."""
-    given = [value for value in pending.properties.values() if isinstance(value, str)]
-    if not pending.replaces or pending.name is None or pending.name in given:
+    template_values = [value for value in pending.properties.values() if isinstance(value, str)]
+    if not pending.replaces or pending.name is None or pending.name in template_values:
         return []
     return [Incarnation(pending.name, pending.properties)]
 

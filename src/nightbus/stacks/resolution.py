@@ -1,4 +1,4 @@
-"""What do the expressions of a deployment mean for one stack? Its parameters, and what was provisioned so far."""
+"""Resolves the expressions of a deployment for one stack, by its parameters and what was provisioned so far."""
 
 from __future__ import annotations
 

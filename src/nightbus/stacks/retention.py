@@ -1,4 +1,4 @@
-"""How long is a deleted stack remembered? 90 days, as on AWS; then everything that is kept of it goes."""
+"""Forgets deleted stacks after 90 days, as AWS does, with everything that is kept of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a stack must not lie in the store as it is? It is sealed there by the node's vault, and masked in events.
+"""Seals the secrets of a stack in the store, by the node's vault, and masks them in events.
 
 The values of parameters with NoEcho, and the properties that hold secrets or the parameters of a nested stack. What a
 template itself says is no secret.

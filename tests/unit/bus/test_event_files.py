@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from nightbus.bus.event_files import NoEvent, entries_given
+from nightbus.bus.event_files import NoEvent, read_entries
 
 
 def test_an_envelope_becomes_an_entry() -> None:
-    (entry,) = entries_given('{"source": "s", "detail-type": "t", "detail": {"n": 1}}', "orders")
+    (entry,) = read_entries('{"source": "s", "detail-type": "t", "detail": {"n": 1}}', "orders")
     assert entry == {"EventBusName": "orders", "Source": "s", "DetailType": "t", "Detail": '{"n":1}'}
 
 
@@ -29,9 +29,9 @@ def test_an_entry_with_a_value_of_another_kind_is_refused_by_name(
 ) -> None:
     entry = {"Source": "s", "DetailType": "t", "Detail": "{}", member: value}
     with pytest.raises(NoEvent) as refused:
-        entries_given(json.dumps([entry]))
+        read_entries(json.dumps([entry]))
     assert str(refused.value) == why
 
 
 def test_a_detail_that_is_a_string_is_left_to_put_events() -> None:
-    assert entries_given('{"Source": "s", "DetailType": "t", "Detail": "no JSON"}')[0]["Detail"] == "no JSON"
+    assert read_entries('{"Source": "s", "DetailType": "t", "Detail": "no JSON"}')[0]["Detail"] == "no JSON"

@@ -8,7 +8,7 @@ import pytest
 
 from nightbus.cli import terminal
 from nightbus.cli.commands import status
-from nightbus.cli.commands.explain import told
+from nightbus.cli.commands.explain import explanation_text
 from nightbus.cli.dead_letters import dead_letter
 
 
@@ -27,11 +27,11 @@ def test_explain_shows_matches_first_and_the_nearest_few_of_the_others() -> None
         "rules": rules,
         "bus": "default",
     }
-    lines = told(found).splitlines()
+    lines = explanation_text(found).splitlines()
     assert lines[1] == "  ✓ hit matched"
     assert [line.split()[1] for line in lines if "✗" in line] == [f"other-{at}" for at in range(5)]
     assert lines[-1] == "  and 35 more that did not match (--all shows them, --rule NAME one)"
-    assert len([line for line in told(found, every_rule=True).splitlines() if "✗" in line]) == 40
+    assert len([line for line in explanation_text(found, every_rule=True).splitlines() if "✗" in line]) == 40
 
 
 def test_what_became_of_an_event_that_was_given_up() -> None:
@@ -56,7 +56,7 @@ def full(accounts: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("columns", [72, 80, 200])
 def test_status_of_a_full_node_fits_a_screen(columns: int) -> None:
-    lines = status.told(full(accounts=300), columns).splitlines()
+    lines = status.status_text(full(accounts=300), columns).splitlines()
     assert len(lines) <= 40
     assert all(len(line) <= columns for line in lines[3:])
     assert lines[3] == "  000000000299 us-east-1"
@@ -77,5 +77,5 @@ def test_there_are_no_colours_where_nobody_wants_them(monkeypatch: pytest.Monkey
 
 def test_status_says_where_what_is_of_no_account_belongs() -> None:
     held = {"what": "buckets", "account": "", "region": "", "count": 1, "names": ["b"]}
-    lines = status.told({**full(accounts=0), "holds": [held]}, 80).splitlines()
+    lines = status.status_text({**full(accounts=0), "holds": [held]}, 80).splitlines()
     assert lines[3:] == ["  all accounts and regions", "    buckets          1  b"]

@@ -12,7 +12,7 @@ import pytest
 
 from nightbus.cli.commands.artefacts import archive, local_artefacts, refer_to
 from nightbus.cli.commands.configure import with_section
-from nightbus.cli.commands.explain import told
+from nightbus.cli.commands.explain import explanation_text
 from nightbus.cli.errors import CommandFailed
 
 
@@ -85,6 +85,6 @@ def test_what_became_of_an_event_is_told_in_lines() -> None:
             },
         ],
     }
-    text = told(json.loads(json.dumps(found)))
+    text = explanation_text(json.loads(json.dumps(found)))
     assert "✗ near did not match: source is one character short" in text
     assert "attempt 1 to f  failed: X no" in text

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from nightbus.aws.errors import AwsError
+from nightbus.gateway.checked_json import read_checked
 from nightbus.gateway.models import load_service
 from nightbus.gateway.patterns import BoundedPattern, compiled
-from nightbus.gateway.quick import read_checked
-from nightbus.gateway.validate import validate
+from nightbus.gateway.validation import validate
 
 HEADER_VALUE = r"^[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*$"
 

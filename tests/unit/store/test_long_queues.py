@@ -11,7 +11,7 @@ import pytest
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
-from nightbus.node.collector import short_collections
+from nightbus.node.garbage_collection import short_collections
 from nightbus.store.interface import Append, Enqueue, PutRecord
 from nightbus.store.sqlite import SqliteStore
 

@@ -1,4 +1,4 @@
-"""Which of many fields of rules accept a value?
+"""Finds, among many fields of rules, those that accept a value.
 
 For each kind of matcher a table that finds what accepts the value without asking each; the answer is the matchers'
 own. The same value may be found by several tables, so what is found is a set.

@@ -1,10 +1,10 @@
-"""Which branches of rules may match an event, by the values it has?
+"""Finds the branches of rules that may match an event, by the values that the event has.
 
 Branches that ask for exact values at the same paths are a group: one dictionary lookup with the event's values finds
 the bucket of those that ask for just these. In a bucket they are found by one more field each, if they have any.
 
 An event is either plain, with at most one value at each path and none of them in an array, or its values come in lists;
-then what is found is a choice that is to be verified as a whole.
+then the branches that are found are candidates, each to be verified as a whole.
 """
 
 from __future__ import annotations
@@ -96,29 +96,29 @@ class Bucket:
         if self.absent and field.may_be_absent:
             drop(self.absent, slot, entry)
 
-    def find(self, values: PlainValues, found: set[Entry]) -> None:
-        found |= self.entries
+    def find(self, values: PlainValues, candidates: set[Entry]) -> None:
+        candidates |= self.entries
         if self.fields:
             for slot, index in self.fields.items():
                 value = values[slot]
                 if value is not MISSING:
-                    index.find(value, found)
+                    index.find(value, candidates)
         if self.absent:
             for slot, entries in self.absent.items():
                 if values[slot] is MISSING:
-                    found |= entries
+                    candidates |= entries
 
-    def find_any(self, lists: ValueLists, found: set[Entry]) -> None:
-        found |= self.entries
+    def find_any(self, lists: ValueLists, candidates: set[Entry]) -> None:
+        candidates |= self.entries
         if self.fields:
             for slot in self.fields.keys() & lists.keys():
                 index = self.fields[slot]
                 for value in lists[slot]:
-                    index.find(value, found)
+                    index.find(value, candidates)
         if self.absent:
             # A value in one element of an array may still be absent from another.
             for entries in self.absent.values():
-                found |= entries
+                candidates |= entries
 
 
 class Group:
@@ -151,11 +151,11 @@ class Group:
             if not bucket:
                 del self.buckets[place]
 
-    def find_any(self, lists: ValueLists, found: set[Entry]) -> None:
+    def find_any(self, lists: ValueLists, candidates: set[Entry]) -> None:
         if any(slot not in lists for slot in self.slots):
             return
         for bucket in self._buckets_of([lists[slot] for slot in self.slots]):
-            bucket.find_any(lists, found)
+            bucket.find_any(lists, candidates)
 
     def _buckets_of(self, values: list[Sequence[Any]]) -> list[Bucket]:
         combinations = prod(map(len, values))

@@ -1,4 +1,4 @@
-"""At which paths do the rules of an index look? Each has a number while some rule looks there."""
+"""Numbers the paths at which the rules of an index look; a path has its number while some rule looks there."""
 
 from __future__ import annotations
 

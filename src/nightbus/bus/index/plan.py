@@ -1,4 +1,4 @@
-"""By which of its fields is a branch of a rule found, and which are left to be checked when it was?
+"""Decides by which of its fields a branch of a rule is found, and which are checked when it was.
 
 Exact values first: together they are one key of a dictionary. Of the other fields the choosiest is looked up among the
 branches with the same key; the rest is asked of those found.

@@ -1,4 +1,4 @@
-"""Which of many ranges of numbers hold a value? In logarithmic time, whichever of them overlap.
+"""Finds, among many ranges of numbers, those that hold a value: in logarithmic time, whichever of them overlap.
 
 An interval tree whose nodes need no balancing: doubles are numbered in their order by 64-bit keys, and a range hangs
 at the one node of the binary tree over all keys where its ends part. On the way of a value from the root, a range of a

@@ -1,4 +1,4 @@
-"""What values has an event's text at the paths that rules look at? Nothing else of it is decoded.
+"""Decodes from an event's text the values at the paths that rules look at, and nothing else.
 
 A text is read into types made for just these paths. What does not fit them (an array or a value where rules want an
 object, a name with a dot in it, bare surrogates, numbers of thousands of digits) is told as None, and the whole event

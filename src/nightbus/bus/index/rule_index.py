@@ -71,7 +71,7 @@ class RuleIndex:
         self._read_whole = whole_reader()
 
     def add(self, name: str, pattern: Pattern) -> None:
-        """A rule that is there already gets the new pattern and keeps its place."""
+        """Adds a rule, or gives the rule of that name the new pattern; it keeps its place then."""
         if name in self._rules:
             order, entries = self._rules[name]
             self._take_out(entries)
@@ -83,6 +83,7 @@ class RuleIndex:
         self._check_paths()
 
     def remove(self, name: str) -> None:
+        """Does nothing where there is no such rule."""
         if name in self._rules:
             order, entries = self._rules.pop(name)
             self._take_out(entries)
@@ -90,7 +91,7 @@ class RuleIndex:
             self._check_paths()
 
     def match_json(self, data: bytes) -> list[str]:
-        """The same for the event whose JSON text this is: a valid object in UTF-8."""
+        """The names of the rules that match, in their order, for an event as JSON text: a valid object in UTF-8."""
         values = self._read_few(data) if self._read_few is not None else None
         if values is None:
             return self._match_whole(data)
@@ -101,6 +102,7 @@ class RuleIndex:
         return self._match_plain(values)
 
     def match(self, event: Mapping[str, Any]) -> list[str]:
+        """The same for an event that is parsed already."""
         return self._match_leaves(leaves_of(event, self._paths.prefixes)) if self._rules else []
 
     def _match_whole(self, data: bytes) -> list[str]:
@@ -112,31 +114,31 @@ class RuleIndex:
         return self.match(self._read_whole(data))
 
     def _match_plain(self, values: PlainValues) -> list[str]:
-        found: set[Entry] = set()
+        candidates: set[Entry] = set()
         for slot, groups in self._groups.items():
             if values[slot] is not MISSING:
                 for group in groups.values():
                     bucket = group.bucket(group.key(values))
                     if bucket is not None:
-                        bucket.find(values, found)
+                        bucket.find(values, candidates)
         if self._others is not None:
-            self._others.find(values, found)
-        if len(found) < 2:
+            self._others.find(values, candidates)
+        if len(candidates) < 2:
             # Mostly so: no lists are made for it.
-            for entry in found:
+            for entry in candidates:
                 return [self._names[entry.order]] if not entry.checks or entry.holds(values) else []
             return []
-        return self._in_order([entry for entry in found if not entry.checks or entry.holds(values)])
+        return self._in_order([entry for entry in candidates if not entry.checks or entry.holds(values)])
 
     def _match_leaves(self, leaves: Leaves) -> list[str]:
         lists = self._value_lists(leaves)
-        found: set[Entry] = set()
+        candidates: set[Entry] = set()
         for slot in self._groups.keys() & lists.keys():
             for group in self._groups[slot].values():
-                group.find_any(lists, found)
+                group.find_any(lists, candidates)
         if self._others is not None:
-            self._others.find_any(lists, found)
-        return self._in_order([entry for entry in found if branch_matches(entry.branch, leaves)])
+            self._others.find_any(lists, candidates)
+        return self._in_order([entry for entry in candidates if branch_matches(entry.branch, leaves)])
 
     def _value_lists(self, leaves: Leaves) -> ValueLists:
         lists: dict[int, list[Any]] = {}

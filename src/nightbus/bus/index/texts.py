@@ -1,4 +1,4 @@
-"""Which of many prefixes, suffixes, wildcards and ignore-case texts fit a string?
+"""Finds, among many prefixes, suffixes, wildcards and ignore-case texts, those that fit a string.
 
 Each finds its few candidates with dictionary lookups: as many as the rules' texts have lengths, or the string has
 characters. Where that only narrows the choice, each candidate is asked.

@@ -1,4 +1,4 @@
-"""What is an event pattern, and does an event match it? The front door of the pattern language.
+"""Parses event patterns, and matches events with them: the part of the pattern language that others import.
 
 The text is read by parsing.py on tokens.py and operators.py; the parsed values are rule.py's, of the kinds in
 matchers.py; matching.py compares them with the values that fields.py finds in an event.

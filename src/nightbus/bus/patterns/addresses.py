@@ -1,4 +1,4 @@
-"""Is a string an IP address, and does it lie in a CIDR block?"""
+"""Parses IP addresses and CIDR blocks, and tells whether an address lies in a block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When are two strings the same but for case, as event-ruler sees it?
+"""Compares strings without regard to case, as event-ruler does.
 
 Each character of the rule accepts its own lower or its own upper form, one UTF-16 unit at a time; so `ß` accepts
 `SS`, but not the reverse, and letters outside the basic plane accept only themselves. `casefold` is something else.

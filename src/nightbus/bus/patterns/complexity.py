@@ -1,4 +1,4 @@
-"""Are a rule's wildcards too many for one field?
+"""Counts the states that the wildcards of one field need in AWS's matcher, which limits them.
 
 AWS counts the states of its matcher that some value could keep alive at once, over all wildcards of the field. Here
 the same count follows from the expressions: behind its first star a wildcard's stars stay alive for ever, so with all

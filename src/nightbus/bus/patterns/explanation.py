@@ -1,4 +1,4 @@
-"""Why did an event not match a rule, and how near was it?"""
+"""Explains why an event did not match a rule, and how near it was."""
 
 from __future__ import annotations
 

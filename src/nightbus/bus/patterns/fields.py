@@ -1,4 +1,4 @@
-"""Which values does an event have at which paths, and in which elements of which arrays do they lie?"""
+"""Lists the values of an event by path, each with the elements of arrays that it lies in."""
 
 from __future__ import annotations
 

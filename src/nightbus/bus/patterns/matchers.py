@@ -1,4 +1,4 @@
-"""Which values does one matcher of a rule accept? One class per kind; `written` is its JSON, as a rule would have it.
+"""Defines the kinds of matchers, a class each: `accepts` judges a value, `written` is the matcher's JSON in a rule.
 
 A value is a leaf of an event: a string, a number, a boolean or None. `Absent` is about no value and accepts none.
 """

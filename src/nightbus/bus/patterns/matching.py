@@ -1,4 +1,4 @@
-"""Does an event match a pattern?
+"""Decides whether an event matches a pattern.
 
 A branch matches when each of its fields has a value that it accepts and all these values lie in the same element of
 every array that they share. Fields are decided in the order of their paths, as on AWS: an absent field is absent from

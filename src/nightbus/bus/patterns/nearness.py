@@ -1,4 +1,4 @@
-"""How near is a value to what a matcher wants, in a sentence?
+"""Says in a sentence how near a value is to what a matcher wants.
 
 A remark is a predicate about the event's value; the higher its weight, the likelier it is what somebody got wrong.
 """

@@ -1,4 +1,4 @@
-"""What does one match expression of a rule say: `{"prefix": "x"}` and all its siblings?
+"""Parses one match expression of a rule: `{"prefix": "x"}` and all its siblings.
 
 Each function starts behind the operator's name and reads to the end of the expression. The order of reading and of
 checking is AWS's own, as its errors' columns show it.

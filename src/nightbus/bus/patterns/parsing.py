@@ -1,4 +1,4 @@
-"""What does a pattern's text say? Its structure: fields, value lists and `$or`; operators.py reads the expressions.
+"""Parses a pattern's text: fields, value lists and `$or`; `operators` parses the match expressions.
 
 Works on a stack of its own, so that no depth of nesting is too deep. As on AWS, what follows the closing brace of the
 pattern is not looked at.

@@ -1,4 +1,4 @@
-"""What is a parsed pattern? Alternatives, `$or` multiplied out, each a list of fields that must all match."""
+"""Defines a parsed pattern: alternatives, `$or` multiplied out, each a list of fields that must all match."""
 
 from __future__ import annotations
 

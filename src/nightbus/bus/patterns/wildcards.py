@@ -1,4 +1,4 @@
-"""What does a wildcard expression accept, and is it well formed?"""
+"""Parses wildcard expressions, and tells which strings they accept."""
 
 from __future__ import annotations
 

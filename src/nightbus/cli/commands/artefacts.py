@@ -1,4 +1,4 @@
-"""Which local files does a template name, and how do they get into a bucket?
+"""Collects the local files that a template names, and makes the template refer to their copies in a bucket.
 
 Folders become zip files whose bytes depend on their content only, so that an unchanged function is no change.
 What a function's `requirements.txt` names is installed into its package, as `sam build` does.

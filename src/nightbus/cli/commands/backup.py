@@ -1,4 +1,4 @@
-"""How does a person copy a data folder, and get it back?"""
+"""Copies a data folder into one file, and restores a data folder from such a file."""
 
 from __future__ import annotations
 

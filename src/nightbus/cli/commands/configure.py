@@ -1,4 +1,4 @@
-"""How does the AWS profile `nightbus` get into the user's AWS files without touching anything else in them?"""
+"""Writes the AWS profile `nightbus` into the user's AWS files, and leaves everything else in them as it is."""
 
 from __future__ import annotations
 

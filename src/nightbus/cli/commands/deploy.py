@@ -1,4 +1,4 @@
-"""How does a template become a stack without the SAM CLI? Package, change set, execute, and watch it happen."""
+"""Deploys a template without the SAM CLI: packages it, makes and executes a change set, and shows the events."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def deploy_template(
         raise CommandFailed(str(failure)) from failure
 
 
-def _template_file(given: Path | None) -> Path:
-    if given is not None:
-        if not given.is_file():
-            raise CommandFailed(f"{given} is not a file")
-        return given
+def _template_file(named: Path | None) -> Path:
+    if named is not None:
+        if not named.is_file():
+            raise CommandFailed(f"{named} is not a file")
+        return named
     built = Path(".aws-sam") / "build" / "template.yaml"
     found = next((path for path in (built, *map(Path, _NAMES)) if path.is_file()), None)
     if found is None:

@@ -1,4 +1,4 @@
-"""What does `nightbus deploy` print? A line for each thing as it happens, or one JSON document at the end.
+"""Prints what `nightbus deploy` does: a line for each thing as it happens, or one JSON document at the end.
 
 Lines are neither cut nor redrawn, so that they read the same in a narrow terminal, a file and the log of CI.
 """

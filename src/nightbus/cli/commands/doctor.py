@@ -1,4 +1,4 @@
-"""Is this data folder sound, and what waits in it? One line for each finding, and what to do about it."""
+"""Checks a data folder, and prints one line for each finding, with what to do about it."""
 
 from __future__ import annotations
 

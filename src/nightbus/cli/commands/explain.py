@@ -1,4 +1,4 @@
-"""What became of an event, or what would, said to a person?"""
+"""Prints which rules an event matches and why others do not, of an event that was put or of one in a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEAREST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class OutputOptions:
     """How an answer is shown. Without `every_rule`, the nearest few of the rules that did not match."""
 
     as_json: bool = False
@@ -27,30 +27,32 @@ class Shown:
 
 
 def explain_event(
-    settings: Settings, event_id: str, rule: str | None, region: str | None, show: Shown
+    settings: Settings, event_id: str, rule: str | None, region: str | None, output: OutputOptions
 ) -> None:
     """An event that was put."""
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
     if rule:
         query["rule"] = rule
-    found = ask(settings, "explain", query)
-    print(json.dumps(found, indent=2) if show.as_json else told(found, show.every_rule))
+    explained = ask(settings, "explain", query)
+    print(
+        json.dumps(explained, indent=2) if output.as_json else explanation_text(explained, output.every_rule)
+    )
 
 
-def explain_files(event: Path, pattern: Path, show: Shown) -> bool:
+def explain_files(event: Path, pattern: Path, output: OutputOptions) -> bool:
     """An event in a file against a pattern in a file, without a node; whether all match."""
     from nightbus.bus.errors import InvalidPattern
-    from nightbus.bus.event_files import pattern_given
+    from nightbus.bus.event_files import read_pattern
     from nightbus.bus.patterns import parse_pattern
     from nightbus.bus.patterns.explanation import explain, reason_told
 
     try:
-        parsed = parse_pattern(pattern_given(read_text(pattern)))
+        parsed = parse_pattern(read_pattern(read_text(pattern)))
     except InvalidPattern as broken:
         raise CommandFailed(f"{pattern}: {broken}", WRONG_USAGE) from None
     reasons = [explain(parsed, one) for one in _events(event)]
     answers = [{"matched": True} if one is None else reason_told(one) for one in reasons]
-    if show.as_json:
+    if output.as_json:
         print(json.dumps(answers if len(answers) > 1 else answers[0], indent=2))
     else:
         for answer in answers:
@@ -59,56 +61,61 @@ def explain_files(event: Path, pattern: Path, show: Shown) -> bool:
 
 
 def explain_unput(
-    settings: Settings, event: Path, bus: str | None, rule: str | None, region: str | None, show: Shown
+    settings: Settings,
+    event: Path,
+    bus: str | None,
+    rule: str | None,
+    region: str | None,
+    output: OutputOptions,
 ) -> bool:
     """An event in a file against a bus's rules, which it is not put onto; whether any rule matches each."""
-    given = {
+    question = {
         "account": chosen_account(),
         "region": chosen_region(region),
         "bus": bus or "",
         "rule": rule or "",
     }
-    found = [tell(settings, "explain", {**given, "event": one}) for one in _events(event)]
-    if show.as_json:
-        print(json.dumps(found if len(found) > 1 else found[0], indent=2))
+    explained = [tell(settings, "explain", {**question, "event": one}) for one in _events(event)]
+    if output.as_json:
+        print(json.dumps(explained if len(explained) > 1 else explained[0], indent=2))
     else:
-        print("\n".join(told(one, show.every_rule) for one in found))
-    return all(any(rule["matched"] for rule in one["rules"]) for one in found)
+        print("\n".join(explanation_text(one, output.every_rule) for one in explained))
+    return all(any(rule["matched"] for rule in one["rules"]) for one in explained)
 
 
 def _events(file: Path) -> list[dict[str, Any]]:
-    from nightbus.bus.event_files import NoEvent, events_given
+    from nightbus.bus.event_files import NoEvent, read_events
 
     try:
-        return events_given(read_text(file))
+        return read_events(read_text(file))
     except NoEvent as reason:
         raise CommandFailed(f"{file}: {reason}", WRONG_USAGE) from None
 
 
-def told(found: dict[str, Any], every_rule: bool = False) -> str:
+def explanation_text(explained: dict[str, Any], every_rule: bool = False) -> str:
     """The answer of `/_nightbus/explain` as text; the node puts the rules in order, the nearest first."""
-    event = found["event"]
+    event = explained["event"]
     named = ", ".join(f"{name} {event[name]}" for name in ("source", "detail-type") if name in event)
     what = f"Event {event['id']}  {named}, {event['time']}" if "id" in event else f"Event  {named}"
     lines = [what]
-    if not found["rules"]:
-        trouble = "has no rules" if found.get("bus_exists", True) else "does not exist"
-        lines.append(f"Bus {found.get('bus', 'default')} {trouble}, so nothing gets it.")
-    matched = [rule for rule in found["rules"] if rule["matched"]]
-    others = [rule for rule in found["rules"] if not rule["matched"]]
+    if not explained["rules"]:
+        trouble = "has no rules" if explained.get("bus_exists", True) else "does not exist"
+        lines.append(f"Bus {explained.get('bus', 'default')} {trouble}, so nothing gets it.")
+    matched = [rule for rule in explained["rules"] if rule["matched"]]
+    others = [rule for rule in explained["rules"] if not rule["matched"]]
     shown = others if every_rule else others[:_NEAREST]
     for rule in (*matched, *shown):
         lines += _rule_lines(rule, put="id" in event)
     if hidden := len(others) - len(shown):
         lines.append(f"  and {hidden} more that did not match (--all shows them, --rule NAME one)")
-    for other in found.get("elsewhere", ()):
-        place = f"bus {other['bus']}" + _foreign(found, other)
+    for other in explained.get("elsewhere", ()):
+        place = f"bus {other['bus']}" + _foreign(explained, other)
         lines.append(f"  → it would match rule {other['rule']} on {place}: was it put onto the wrong bus?")
     return "\n".join(lines)
 
 
-def _foreign(found: dict[str, Any], other: dict[str, Any]) -> str:
-    names = [name for name in ("account", "region") if other[name] != found[name]]
+def _foreign(explained: dict[str, Any], other: dict[str, Any]) -> str:
+    names = [name for name in ("account", "region") if other[name] != explained[name]]
     return "".join(f" of {name} {other[name]}" for name in names)
 
 

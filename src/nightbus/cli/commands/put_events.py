@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nightbus.bus.event_files import NoEvent, entries_given
+from nightbus.bus.event_files import NoEvent, read_entries
 from nightbus.cli.client import is_running, tell
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
@@ -24,7 +24,7 @@ def put_events(
 ) -> int:
     """The exit code: 1 where an event was refused. Raises CommandFailed."""
     try:
-        entries = entries_given(read_text(file), bus)
+        entries = read_entries(read_text(file), bus)
     except NoEvent as reason:
         raise CommandFailed(f"{file}: {reason}", WRONG_USAGE) from None
     put, results = _put_as_service if as_service else _put, list[dict[str, str]]()

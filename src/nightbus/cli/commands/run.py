@@ -1,4 +1,4 @@
-"""How does a command run against the node, with one started for it where none is up?"""
+"""Runs a command against the node, and starts a node for as long as the command runs where none is up."""
 
 from __future__ import annotations
 

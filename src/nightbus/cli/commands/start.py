@@ -1,4 +1,4 @@
-"""What does `nightbus start` print, and which failures does it explain?"""
+"""Starts a node in the foreground, prints a greeting, and turns the failures that a user can mend into one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs, and what does it hold? Readable for a full node too: counts, and as many names as fit."""
+"""Prints what a node runs and holds: counts, and as many names as fit the terminal."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _UNBOUNDED = 1_000_000
 
 def show_status(settings: Settings, as_json: bool) -> None:
     status = ask(settings, "status")
-    print(json.dumps(status, indent=2) if as_json else told(status, width() or _UNBOUNDED))
+    print(json.dumps(status, indent=2) if as_json else status_text(status, width() or _UNBOUNDED))
 
 
-def told(status: dict[str, Any], columns: int) -> str:
+def status_text(status: dict[str, Any], columns: int) -> str:
     """The answer of `/_nightbus/status` as text; a line names what has room in `columns`, and at least one."""
     up = _duration(int(status["uptime_seconds"]))
     lines = [

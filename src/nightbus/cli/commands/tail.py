@@ -1,4 +1,4 @@
-"""What happens on the buses, line by line, as it happens?"""
+"""Prints what happens on the buses, a line for each event and each delivery, as it happens."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tail_events(
         raise no_node_at(settings.endpoint)
     try:
         for line in _following(settings, query):
-            print(json.dumps(line) if as_json else _told(line), flush=True)
+            print(json.dumps(line) if as_json else _line_text(line), flush=True)
     except KeyboardInterrupt:
         pass
 
@@ -64,11 +64,11 @@ def _seconds(text: str) -> float:
 def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
     """The node's lines, over its restarts; none of them twice."""
     seen: dict[str, None] = {}
-    told = False
+    stop_reported = False
     while True:
         try:
             for line in _lines(settings, query):
-                told = False
+                stop_reported = False
                 key = json.dumps(line, sort_keys=True)
                 if "beat" in line or key in seen:
                     continue
@@ -79,8 +79,8 @@ def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, 
                 yield line
         except (OSError, http.client.HTTPException, ValueError):
             pass
-        if not told:
-            told = True
+        if not stop_reported:
+            stop_reported = True
             print(f"nightbus: the node at {settings.endpoint} has stopped; waiting for it", file=sys.stderr)
         time.sleep(_AGAIN_SECONDS)
 
@@ -97,7 +97,7 @@ def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]
             yield json.loads(line)
 
 
-def _told(line: dict[str, Any]) -> str:
+def _line_text(line: dict[str, Any]) -> str:
     if "event" in line:
         event = line["event"]
         rules = ", ".join(line["rules"])

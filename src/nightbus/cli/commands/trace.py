@@ -1,4 +1,4 @@
-"""The whole way of an event, as a tree for a person?"""
+"""Prints the whole way of an event as a tree: rules, targets, attempts, runs of functions, and what those published."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ def trace_event(
 ) -> None:
     """With `wait`, in seconds, not before everything has ended; fails then where a delivery did."""
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
-    found = ask(settings, "trace", query)
+    trace = ask(settings, "trace", query)
     if wait is not None:
-        found = _ended(settings, query, found, wait)
-    print(json.dumps(found, indent=2)) if as_json else _print(found)
-    if wait is not None and any(state not in _WELL for state in _states(found)):
+        trace = _ended(settings, query, trace, wait)
+    print(json.dumps(trace, indent=2)) if as_json else _print(trace)
+    if wait is not None and any(state not in _WELL for state in _states(trace)):
         raise CommandFailed("not everything went well")
 
 
-def _ended(settings: Settings, query: dict[str, str], found: dict[str, Any], wait: float) -> dict[str, Any]:
+def _ended(settings: Settings, query: dict[str, str], trace: dict[str, Any], wait: float) -> dict[str, Any]:
     """The trace once nothing of it changed for a moment and nothing is under way."""
     deadline, since = time.monotonic() + wait, time.monotonic()
     while time.monotonic() < deadline:
         quiet = time.monotonic() - since >= _QUIET_SECONDS
-        if quiet and all(state in (*_WELL, "failed") for state in _states(found)):
+        if quiet and all(state in (*_WELL, "failed") for state in _states(trace)):
             break
         time.sleep(_AGAIN_SECONDS)
-        now = ask(settings, "trace", query)
-        if now != found:
-            found, since = now, time.monotonic()
-    return found
+        latest = ask(settings, "trace", query)
+        if latest != trace:
+            trace, since = latest, time.monotonic()
+    return trace
 
 
 def _states(node: dict[str, Any]) -> Iterator[str]:
@@ -72,15 +72,15 @@ def _states_of(invocations: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield from _states_of(sent["invocations"])
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(trace: dict[str, Any]) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDE
-    for cause in reversed(found["caused_by"]):
+    for cause in reversed(trace["caused_by"]):
         console.print(_cause(cause))
-    console.print(_event_tree(found))
+    console.print(_event_tree(trace))
 
 
 def _cause(cause: dict[str, Any]) -> Text:

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 
 from nightbus.aws.errors import AwsError
+from nightbus.gateway.checked_json import read_checked
 from nightbus.gateway.models import OperationModel, ServiceModel
 from nightbus.gateway.protocols.jsonbody import dump_body, load, parse_body
 from nightbus.gateway.protocols.values import malformed
 from nightbus.gateway.query_compatible import is_query_compatible, json_type, query_error
-from nightbus.gateway.quick import read_checked
 from nightbus.gateway.request import WireRequest
 from nightbus.gateway.response import WireResponse
 

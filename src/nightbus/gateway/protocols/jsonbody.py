@@ -1,4 +1,4 @@
-"""How do values of a shape look in a JSON body? Shared by the json and rest-json protocols."""
+"""Reads and writes values of a shape in a JSON body, for the json and rest-json protocols."""
 
 from __future__ import annotations
 

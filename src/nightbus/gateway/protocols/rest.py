@@ -1,4 +1,4 @@
-"""What do the two REST protocols share? Members in the path, the query, headers and the status."""
+"""Reads and writes the members in the path, the query, the headers and the status, for both REST protocols."""
 
 from __future__ import annotations
 

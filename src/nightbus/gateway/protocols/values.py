@@ -1,4 +1,4 @@
-"""How does a scalar look on the wire, and what is it inside? Timestamps, blobs, booleans and numbers."""
+"""Converts scalars between the wire and the inside: timestamps, blobs, booleans and numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How do values of a shape look in XML? Shared by the query, ec2 and rest-xml protocols."""
+"""Reads and writes values of a shape in XML, for the query, ec2 and rest-xml protocols."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How are many steps carried out at once, each after those that it needs? A failure stops what has not begun."""
+"""Carries out many steps at once, each after those that it needs; a failure stops what has not begun."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ engine itself fails, `engine._BROKEN` says where a state goes.
 
 Invariants
 ----------
-1. The store says what is under way. What `Work` holds of the stack and its resources has been committed, and a commit
-   that fails ends the run; the next run reads the store. So after a crash the engine calls the phase of the recorded
-   state again, and each phase is written to be run again.
-2. A state changes in one commit (`Work.turn`) with its event and all that changes with it: exports, outputs, the
-   deployments, the change set's execution status. No reader sees half of a transition.
+1. The store says what is under way. What `StackOperation` holds of the stack and its resources has been committed, and
+   a commit that fails ends the run; the next run reads the store. So after a crash the engine calls the phase of the
+   recorded state again, and each phase is written to be run again.
+2. A state changes in one commit (`StackOperation.turn`) with its event and all that changes with it: exports, outputs,
+   the deployments, the change set's execution status. No reader sees half of a transition.
 3. `stack.deployment` is the last good deployment, `stack.target` the one that is under way or failed. `_reached` moves
    target to deployment and drops the deployment before it, in the commit that leaves `forward`: until then the stack
    can go back, and after it only on.
@@ -38,8 +38,8 @@ Invariants
    or in `cleanup`, the failed deployment at the end of `undo_cleanup`.
 5. One task per stack runs phases: `Engine.start` makes a new task wait for the one before.
 
-What would break them: a state that is put without `turn`; a phase that trusts what another left in `Work.tags` or
-`Work.interrupted`; a phase without its line in `PHASES`, whose stack would be under way for ever.
+What would break them: a state that is put without `turn`; a phase that trusts what another left in
+`StackOperation.tags` or `interrupted`; a phase without its line in `PHASES`, whose stack would be under way for ever.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from nightbus.stacks.operations.graph_walk import walk
 from nightbus.stacks.operations.provisioning import Provisioning
 from nightbus.stacks.operations.removal import Removal, sweep
 from nightbus.stacks.operations.restoration import restore
-from nightbus.stacks.operations.work import Work
+from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import (
     EXPORT,
     NAME,
@@ -67,69 +67,73 @@ from nightbus.stacks.templates.graph import dependencies
 from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
 
-Phase = Callable[[Work], Awaitable[None]]
+Phase = Callable[[StackOperation], Awaitable[None]]
 
 
-async def run(work: Work) -> None:
+async def run(operation: StackOperation) -> None:
     """Phase after phase until the stack rests."""
-    while work.stack.status in PHASES:
-        await PHASES[work.stack.status](work)
+    while operation.stack.status in PHASES:
+        await PHASES[operation.stack.status](operation)
 
 
-async def forward(work: Work) -> None:
+async def forward(operation: StackOperation) -> None:
     """Bring every resource to the target."""
     try:
-        failed = await _provision(work, await work.target())
+        failed = await _provision(operation, await operation.target())
     except AwsError as wrong:
-        await _failed(work, wrong.message)
+        await _failed(operation, wrong.message)
         return
     if failed is not None:
-        await _failed(work, failed)
+        await _failed(operation, failed)
 
 
-async def _provision(work: Work, deployment: Deployment) -> str | None:
+async def _provision(operation: StackOperation, deployment: Deployment) -> str | None:
     """None after success, else why not."""
     template = Template(deployment.processed)
-    exports = {name: entry["value"] for name, entry in (await work.records.exports()).items()}
-    found = evaluator(deployment, work.scope, work.stack, StackValues(work.resources, exports))
-    held = conditions_held(found)
+    exports = {name: entry["value"] for name, entry in (await operation.records.exports()).items()}
+    expressions = evaluator(
+        deployment, operation.scope, operation.stack, StackValues(operation.resources, exports)
+    )
+    held = conditions_held(expressions)
     chosen = wanted(template, held)
     needs = dependencies(template.resources, chosen, held)
-    retagged = await _old_tags(work) not in (None, deployment.tags)
-    steps = Provisioning(work, deployment.id, chosen, needs, found, retagged)
-    walked = await walk(needs, _until_cancelled(work, steps.step), stopped=lambda: work.interrupted)
-    if work.interrupted or walked.failed:
+    retagged = await _old_tags(operation) not in (None, deployment.tags)
+    steps = Provisioning(operation, deployment.id, chosen, needs, expressions, retagged)
+    walked = await walk(needs, _until_cancelled(operation, steps.step), stopped=lambda: operation.interrupted)
+    if operation.interrupted or walked.failed:
         return reasons.summary(steps.failed)
-    await _reached(work, deployment, outputs_of(template, found, held))
+    await _reached(operation, deployment, outputs_of(template, expressions, held))
     return None
 
 
-def _until_cancelled(work: Work, step: Callable[[str], Awaitable[bool]]) -> Callable[[str], Awaitable[bool]]:
+def _until_cancelled(
+    operation: StackOperation, step: Callable[[str], Awaitable[bool]]
+) -> Callable[[str], Awaitable[bool]]:
     async def checked(name: str) -> bool:
-        if work.stack.deployment and await work.is_cancelled():
-            work.interrupted = True
+        if operation.stack.deployment and await operation.is_cancelled():
+            operation.interrupted = True
             return False
         return await step(name)
 
     return checked
 
 
-async def _old_tags(work: Work) -> dict[str, str] | None:
-    if not work.stack.deployment:
+async def _old_tags(operation: StackOperation) -> dict[str, str] | None:
+    if not operation.stack.deployment:
         return None
-    return (await work.records.deployment(work.stack, work.stack.deployment)).tags
+    return (await operation.records.deployment(operation.stack, operation.stack.deployment)).tags
 
 
-async def _reached(work: Work, deployment: Deployment, outputs: list[dict[str, str]]) -> None:
-    stack = work.stack
-    changes = await export_changes(work.records, work.scope, stack, outputs)
+async def _reached(operation: StackOperation, deployment: Deployment, outputs: list[dict[str, str]]) -> None:
+    stack = operation.stack
+    changes = await export_changes(operation.records, operation.scope, stack, outputs)
     superseded = stack.deployment
     if superseded:
-        changes.append(drop_deployment(work.scope, stack, superseded))
+        changes.append(drop_deployment(operation.scope, stack, superseded))
     created = stack.status == "CREATE_IN_PROGRESS"
     if created:
-        changes += [await work.kept(_settled(one)) for one in work.resources.values()]
-    await work.turn(
+        changes += [await operation.kept(_settled(one)) for one in operation.resources.values()]
+    await operation.turn(
         "CREATE_COMPLETE" if created else "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
         "",
         *changes,
@@ -146,78 +150,84 @@ def _settled(resource: StackResource) -> StackResource:
     return resource
 
 
-async def _failed(work: Work, reason: str) -> None:
-    stack = work.stack
+async def _failed(operation: StackOperation, reason: str) -> None:
+    stack = operation.stack
     creating = not stack.deployment
     if stack.on_failure == "DO_NOTHING":
-        await work.turn("CREATE_FAILED" if stack.status.startswith("CREATE") else "UPDATE_FAILED", reason)
+        await operation.turn(
+            "CREATE_FAILED" if stack.status.startswith("CREATE") else "UPDATE_FAILED", reason
+        )
     elif creating and stack.on_failure == "DELETE":
-        await work.turn("DELETE_IN_PROGRESS", f"{reason} Delete requested by user.")
+        await operation.turn("DELETE_IN_PROGRESS", f"{reason} Delete requested by user.")
     elif creating:
-        await work.turn("ROLLBACK_IN_PROGRESS", f"{reason} {reasons.ROLLBACK_REQUESTED}".strip())
+        await operation.turn("ROLLBACK_IN_PROGRESS", f"{reason} {reasons.ROLLBACK_REQUESTED}".strip())
     else:
-        await work.turn("UPDATE_ROLLBACK_IN_PROGRESS", reason)
+        await operation.turn("UPDATE_ROLLBACK_IN_PROGRESS", reason)
 
 
-async def cleanup(work: Work) -> None:
+async def cleanup(operation: StackOperation) -> None:
     """After an update: remove what the new deployment has no place for."""
-    deployment = await work.target()
+    deployment = await operation.target()
     template = Template(deployment.processed)
-    chosen = wanted(template, conditions_held(evaluator(deployment, work.scope, work.stack)))
-    gone = [name for name in work.resources if name not in chosen]
-    await Removal(work).run(gone)
-    await sweep(work, [name for name in work.resources if name in chosen])
-    stay = [_settled(resource) for name, resource in work.resources.items() if name in chosen]
-    changes: list[Change] = [await work.kept(resource) for resource in stay]
-    changes += [drop_resource(work.scope, work.stack, name) for name in gone]
-    await work.turn("UPDATE_COMPLETE", "", *changes)
+    chosen = wanted(template, conditions_held(evaluator(deployment, operation.scope, operation.stack)))
+    gone = [name for name in operation.resources if name not in chosen]
+    await Removal(operation).run(gone)
+    await sweep(operation, [name for name in operation.resources if name in chosen])
+    stay = [_settled(resource) for name, resource in operation.resources.items() if name in chosen]
+    changes: list[Change] = [await operation.kept(resource) for resource in stay]
+    changes += [drop_resource(operation.scope, operation.stack, name) for name in gone]
+    await operation.turn("UPDATE_COMPLETE", "", *changes)
 
 
-async def undo_creation(work: Work) -> None:
-    await _all_deleted(work, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", undo=True)
+async def undo_creation(operation: StackOperation) -> None:
+    await _all_deleted(operation, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", undo=True)
 
 
-async def delete(work: Work) -> None:
-    await _all_deleted(work, "DELETE_COMPLETE", "DELETE_FAILED", undo=False)
+async def delete(operation: StackOperation) -> None:
+    await _all_deleted(operation, "DELETE_COMPLETE", "DELETE_FAILED", undo=False)
 
 
-async def _all_deleted(work: Work, good: str, bad: str, *, undo: bool) -> None:
-    if work.stack.shown_deployment:
-        await work.target()
-    walked = await Removal(work, work.stack.retain, undo=undo).run(list(work.resources))
+async def _all_deleted(operation: StackOperation, good: str, bad: str, *, undo: bool) -> None:
+    if operation.stack.shown_deployment:
+        await operation.target()
+    walked = await Removal(operation, operation.stack.retain, undo=undo).run(list(operation.resources))
     if walked.failed:
-        await work.turn(bad, reasons.summary({"delete": sorted(walked.failed)}))
+        await operation.turn(bad, reasons.summary({"delete": sorted(walked.failed)}))
         return
-    exports = await own_exports(work.records, work.stack)
-    changes: list[Change] = [DeleteRecord(work.scope, EXPORT, name) for name in exports]
+    exports = await own_exports(operation.records, operation.stack)
+    changes: list[Change] = [DeleteRecord(operation.scope, EXPORT, name) for name in exports]
     if good == "DELETE_COMPLETE":
-        changes.append(DeleteRecord(work.scope, NAME, work.stack.name))
-        changes += await work.records.loose_ends(work.stack)
-    await work.turn(good, "", *changes, imports=[])
+        changes.append(DeleteRecord(operation.scope, NAME, operation.stack.name))
+        changes += await operation.records.loose_ends(operation.stack)
+    await operation.turn(good, "", *changes, imports=[])
 
 
-async def undo_update(work: Work) -> None:
+async def undo_update(operation: StackOperation) -> None:
     """Back to the last good deployment."""
-    work.interrupted = False
-    work.tags = await _old_tags(work) or {}
-    walked = await restore(work, work.stack.skip)
+    operation.interrupted = False
+    operation.tags = await _old_tags(operation) or {}
+    walked = await restore(operation, operation.stack.skip)
     if walked.failed:
-        await work.turn("UPDATE_ROLLBACK_FAILED", reasons.summary({"update": sorted(walked.failed)}), skip=[])
+        await operation.turn(
+            "UPDATE_ROLLBACK_FAILED", reasons.summary({"update": sorted(walked.failed)}), skip=[]
+        )
         return
-    await work.turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", skip=[])
+    await operation.turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", skip=[])
 
 
-async def undo_cleanup(work: Work) -> None:
+async def undo_cleanup(operation: StackOperation) -> None:
     """After the rollback of an update: remove what the failed deployment had made."""
-    old = await work.records.deployment(work.stack, work.stack.deployment)
-    work.tags = old.tags
-    fresh = [name for name, resource in work.resources.items() if resource.fresh]
-    await Removal(work, undo=True).run(fresh)
-    await sweep(work, [name for name, resource in work.resources.items() if not resource.fresh])
-    dropped: list[Change] = [drop_resource(work.scope, work.stack, name) for name in fresh]
-    if work.stack.target:
-        dropped.append(drop_deployment(work.scope, work.stack, work.stack.target))
-    await work.turn("UPDATE_ROLLBACK_COMPLETE", "", *dropped, target="", imports=old.imports, cancelled=False)
+    old = await operation.records.deployment(operation.stack, operation.stack.deployment)
+    operation.tags = old.tags
+    fresh = [name for name, resource in operation.resources.items() if resource.fresh]
+    await Removal(operation, undo=True).run(fresh)
+    await sweep(operation, [name for name, resource in operation.resources.items() if not resource.fresh])
+    dropped: list[Change] = [drop_resource(operation.scope, operation.stack, name) for name in fresh]
+    if operation.stack.target:
+        dropped.append(drop_deployment(operation.scope, operation.stack, operation.stack.target))
+    await operation.turn(
+        "UPDATE_ROLLBACK_COMPLETE", "", *dropped, target="", imports=old.imports, cancelled=False
+    )
 
 
 PHASES: Mapping[str, Phase] = {

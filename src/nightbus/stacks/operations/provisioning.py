@@ -52,7 +52,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
 from nightbus.stacks.interface import Resource
-from nightbus.stacks.operations.work import Work
+from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import Incarnation, Pending, StackResource, leftover
 from nightbus.stacks.templates.intrinsics import Evaluator
 from nightbus.stacks.templates.schema_validation import check_properties
@@ -63,14 +63,14 @@ class Provisioning:
 
     def __init__(
         self,
-        work: Work,
+        operation: StackOperation,
         deployment: str,
         resources: Mapping[str, Mapping[str, Any]],
         needs: Mapping[str, frozenset[str]],
         evaluator: Evaluator,
         tags_changed: bool,
     ) -> None:
-        self._work = work
+        self._operation = operation
         self._deployment = deployment
         self._resources = resources
         self._needs = needs
@@ -79,12 +79,14 @@ class Provisioning:
         self.failed: dict[str, list[str]] = {"create": [], "update": []}
 
     async def step(self, name: str) -> bool:
-        found = self._work.resources.get(name)
-        standing = found is not None and found.current is not None and not found.status.startswith("DELETE")
-        if found and standing and found.deployment == self._deployment and found.pending is None:
+        recorded = self._operation.resources.get(name)
+        standing = (
+            recorded is not None and recorded.current is not None and not recorded.status.startswith("DELETE")
+        )
+        if recorded and standing and recorded.deployment == self._deployment and recorded.pending is None:
             return True
         declared = self._resources[name]
-        resource = found if found and standing else self._fresh(name, str(declared["Type"]), found)
+        resource = recorded if recorded and standing else self._fresh(name, str(declared["Type"]), recorded)
         try:
             properties = self._properties(name, declared)
         except AwsError as wrong:
@@ -93,15 +95,15 @@ class Provisioning:
             return await self._make(resource, properties, replaces=False)
         return await self._bring(resource, properties, declared)
 
-    def _fresh(self, name: str, kind: str, found: StackResource | None) -> StackResource:
+    def _fresh(self, name: str, kind: str, recorded: StackResource | None) -> StackResource:
         """A name decided before a crash is used again, so that no second resource appears."""
-        pending = found.pending if found and found.type == kind else None
-        garbage = found.garbage if found else []
-        now = self._work.clock.now_ms()
+        pending = recorded.pending if recorded and recorded.type == kind else None
+        garbage = recorded.garbage if recorded else []
+        now = self._operation.clock.now_ms()
         return StackResource(name, kind, "CREATE_IN_PROGRESS", now, pending=pending, garbage=garbage)
 
     def _properties(self, name: str, declared: Mapping[str, Any]) -> dict[str, Any]:
-        kind = self._work.types[str(declared["Type"])]
+        kind = self._operation.types[str(declared["Type"])]
         value = self._evaluator.evaluate(declared.get("Properties") or {})
         properties: dict[str, Any] = value if isinstance(value, dict) else {}
         check_properties(name, kind.type_name, kind.properties, properties)
@@ -121,7 +123,7 @@ class Provisioning:
     async def _make(self, resource: StackResource, properties: dict[str, Any], *, replaces: bool) -> bool:
         """Create, for the first time or in place of what stands."""
         verb, began = ("UPDATE", reasons.REPLACING) if replaces else ("CREATE", "")
-        kind, ctx = self._work.types[resource.type], self._work.context(resource.logical_id)
+        kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
         try:
             await self._decide(resource, properties, verb, began)
             name = resource.pending.name if resource.pending else None
@@ -137,13 +139,13 @@ class Provisioning:
         again = resource.pending if resource.pending and resource.pending.replaces else None
         if again is not None and resource.status.endswith("IN_PROGRESS"):
             again.properties = properties
-            await self._work.save(resource)
+            await self._operation.save(resource)
             return
         if resource.pending is not None:
             resource.garbage += leftover(resource.pending)
-        kind, ctx = self._work.types[resource.type], self._work.context(resource.logical_id)
+        kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
         resource.pending = Pending(properties, kind.physical_name(properties, ctx))
-        await self._work.save(resource, (f"{verb}_IN_PROGRESS", why), properties=properties)
+        await self._operation.save(resource, (f"{verb}_IN_PROGRESS", why), properties=properties)
 
     def _take(self, resource: StackResource, new: Incarnation) -> None:
         """`new` stands from now on; what stood in the last good deployment is kept to go back to."""
@@ -159,14 +161,14 @@ class Provisioning:
         resource.pending = None
         resource.deployment = self._deployment
 
-    async def _made(self, resource: StackResource, verb: str, *told: tuple[str, str]) -> bool:
+    async def _made(self, resource: StackResource, verb: str, *transitions: tuple[str, str]) -> bool:
         properties = resource.current.properties if resource.current else {}
-        if self._work.interrupted:
+        if self._operation.interrupted:
             cancelled = reasons.CREATION_CANCELLED if verb == "CREATE" else reasons.UPDATE_CANCELLED
-            await self._work.save(resource, (f"{verb}_FAILED", cancelled), properties=properties)
+            await self._operation.save(resource, (f"{verb}_FAILED", cancelled), properties=properties)
             self.failed[verb.lower()].append(resource.logical_id)
             return False
-        await self._work.save(resource, *told, (f"{verb}_COMPLETE", ""), properties=properties)
+        await self._operation.save(resource, *transitions, (f"{verb}_COMPLETE", ""), properties=properties)
         return True
 
     async def _bring(
@@ -174,7 +176,7 @@ class Provisioning:
     ) -> bool:
         """What stands, to the new properties: nothing to do, in place, or by replacement."""
         assert resource.current is not None  # `step` has looked
-        kind, old = self._work.types[resource.type], resource.current
+        kind, old = self._operation.types[resource.type], resource.current
         changed = {
             key for key in {*old.properties, *properties} if old.properties.get(key) != properties.get(key)
         }
@@ -194,17 +196,17 @@ class Provisioning:
         new = self._incarnation(resource.logical_id, made, old.properties)
         if new != old or resource.pending is not None:
             self._take(resource, new)
-            await self._work.save(resource)
+            await self._operation.save(resource)
         return True
 
     async def _update(self, resource: StackResource, properties: dict[str, Any]) -> bool:
         assert resource.current is not None  # `step` has looked
         old = resource.current
-        kind, ctx = self._work.types[resource.type], self._work.context(resource.logical_id)
+        kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
         if resource.pending is not None and resource.pending.replaces:
             resource.garbage += leftover(resource.pending)
         resource.pending = Pending(properties, replaces=False)
-        await self._work.save(resource, ("UPDATE_IN_PROGRESS", ""), properties=properties)
+        await self._operation.save(resource, ("UPDATE_IN_PROGRESS", ""), properties=properties)
         try:
             made = await kind.update(old.physical_id, old.properties, properties, ctx)
         except Exception as error:
@@ -215,7 +217,7 @@ class Provisioning:
 
     async def _fail(self, resource: StackResource, verb: str, reason: str) -> bool:
         properties = resource.pending.properties if resource.pending else None
-        self._work.interrupted = True
-        await self._work.save(resource, (f"{verb.upper()}_FAILED", reason), properties=properties)
+        self._operation.interrupted = True
+        await self._operation.save(resource, (f"{verb.upper()}_FAILED", reason), properties=properties)
         self.failed[verb].append(resource.logical_id)
         return False

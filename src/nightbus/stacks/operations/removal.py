@@ -1,4 +1,4 @@
-"""How do physical resources go away? On deletion, on rollback, and in the cleanup after an update."""
+"""Deletes physical resources: on deletion, on rollback, and in the cleanup after an update."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from nightbus.stacks import reasons
 from nightbus.stacks.operations.graph_walk import Walked, walk
-from nightbus.stacks.operations.work import Work
+from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import Incarnation, StackResource, leftover
 from nightbus.stacks.templates.graph import reverse
 
@@ -16,20 +16,22 @@ _GONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 class Removal:
     """Deletes whole resources, those that need others first. `undo`: their creation is being rolled back."""
 
-    def __init__(self, work: Work, retain: Collection[str] = (), *, undo: bool = False) -> None:
-        self._work = work
+    def __init__(
+        self, operation: StackOperation, retain: Collection[str] = (), *, undo: bool = False
+    ) -> None:
+        self._operation = operation
         self._retain = retain
         self._undo = undo
 
     async def run(self, names: Collection[str]) -> Walked:
-        return await walk(reverse(_needs(self._work, names)), self._step, go_on=True)
+        return await walk(reverse(_needs(self._operation, names)), self._step, go_on=True)
 
     async def _step(self, name: str) -> bool:
-        resource = self._work.resources[name]
+        resource = self._operation.resources[name]
         if resource.status in _GONE:
             return True
         if name in self._retain or self._keeps(resource):
-            await self._work.save(resource, ("DELETE_SKIPPED", ""))
+            await self._operation.save(resource, ("DELETE_SKIPPED", ""))
             return True
         return await self._delete(resource)
 
@@ -41,38 +43,38 @@ class Removal:
 
     async def _delete(self, resource: StackResource) -> bool:
         left = everything_of(resource)
-        await self._work.save(resource, ("DELETE_IN_PROGRESS", ""))
-        ctx = self._work.context(resource.logical_id)
+        await self._operation.save(resource, ("DELETE_IN_PROGRESS", ""))
+        ctx = self._operation.context(resource.logical_id)
         try:
             for one in left:
-                await self._work.types[resource.type].delete(one.physical_id, one.properties, ctx)
+                await self._operation.types[resource.type].delete(one.physical_id, one.properties, ctx)
         except Exception as error:
             reason = reasons.failure(error, resource.type, ctx.call.request_id)
-            await self._work.save(resource, ("DELETE_FAILED", reason))
+            await self._operation.save(resource, ("DELETE_FAILED", reason))
             return False
         resource.garbage, resource.previous, resource.pending = [], None, None
-        await self._work.save(resource, ("DELETE_COMPLETE", ""))
+        await self._operation.save(resource, ("DELETE_COMPLETE", ""))
         return True
 
 
 def everything_of(resource: StackResource) -> list[Incarnation]:
     """Each physical resource once, what stands last."""
-    found = [*resource.garbage]
-    found += leftover(resource.pending) if resource.pending else []
-    found += [one for one in (resource.previous, resource.current) if one is not None]
-    return list({one.physical_id: one for one in found}.values())
+    incarnations = [*resource.garbage]
+    incarnations += leftover(resource.pending) if resource.pending else []
+    incarnations += [one for one in (resource.previous, resource.current) if one is not None]
+    return list({one.physical_id: one for one in incarnations}.values())
 
 
-async def sweep(work: Work, names: Collection[str]) -> None:
+async def sweep(operation: StackOperation, names: Collection[str]) -> None:
     """Delete what an update or its rollback left behind of resources that stay.
 
-    A failure is told and changes nothing: CloudFormation leaves such a resource behind as well.
+    A failure becomes an event and changes nothing: CloudFormation leaves such a resource behind as well.
     """
-    await walk(reverse(_needs(work, names)), lambda name: _sweep_one(work, name), go_on=True)
+    await walk(reverse(_needs(operation, names)), lambda name: _sweep_one(operation, name), go_on=True)
 
 
-async def _sweep_one(work: Work, name: str) -> bool:
-    resource = work.resources[name]
+async def _sweep_one(operation: StackOperation, name: str) -> bool:
+    resource = operation.resources[name]
     assert resource.current is not None
     standing = resource.current.physical_id
     left = [one for one in resource.garbage if one.physical_id != standing]
@@ -80,25 +82,25 @@ async def _sweep_one(work: Work, name: str) -> bool:
     if old is not None and old.physical_id != standing and old.replace_policy != "Retain":
         left.append(old)
     for one in left:
-        ctx = work.context(name)
-        await work.save(resource, ("DELETE_IN_PROGRESS", ""), physical_id=one.physical_id)
+        ctx = operation.context(name)
+        await operation.save(resource, ("DELETE_IN_PROGRESS", ""), physical_id=one.physical_id)
         try:
-            await work.types[resource.type].delete(one.physical_id, one.properties, ctx)
+            await operation.types[resource.type].delete(one.physical_id, one.properties, ctx)
         except Exception as error:
             reason = reasons.failure(error, resource.type, ctx.call.request_id)
-            await work.save(resource, ("DELETE_FAILED", reason), physical_id=one.physical_id)
+            await operation.save(resource, ("DELETE_FAILED", reason), physical_id=one.physical_id)
         else:
-            await work.save(resource, ("DELETE_COMPLETE", ""), physical_id=one.physical_id)
+            await operation.save(resource, ("DELETE_COMPLETE", ""), physical_id=one.physical_id)
     if left or resource.previous is not None or resource.garbage:
         resource.garbage, resource.previous = [], None
-        await work.save(resource)
+        await operation.save(resource)
     return True
 
 
-def _needs(work: Work, names: Collection[str]) -> dict[str, frozenset[str]]:
+def _needs(operation: StackOperation, names: Collection[str]) -> dict[str, frozenset[str]]:
     chosen = set(names)
-    found: dict[str, frozenset[str]] = {}
+    needs: dict[str, frozenset[str]] = {}
     for name in names:
-        current = work.resources[name].current
-        found[name] = frozenset(current.needs if current else ()) & chosen - {name}
-    return found
+        current = operation.resources[name].current
+        needs[name] = frozenset(current.needs if current else ()) & chosen - {name}
+    return needs

@@ -1,4 +1,4 @@
-"""What would a deployment change? The changes as DescribeChangeSet gives them. Pure.
+"""Computes what a deployment would change, as DescribeChangeSet describes it. Pure.
 
 Every expression is evaluated against what stands; what refers to a resource that will be new is not known yet,
 and is called dynamic.

@@ -1,4 +1,4 @@
-"""What would this template with these values deploy? From text and parameters to a `Deployment`."""
+"""Makes a `Deployment` of a template's text, parameters and tags."""
 
 from __future__ import annotations
 

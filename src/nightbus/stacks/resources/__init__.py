@@ -1,4 +1,4 @@
-"""Which resource types can a stack have? One file each in this folder, one line each in `RESOURCE_TYPES`."""
+"""Lists the resource types that a stack can have: one file each in this folder, one line each in `RESOURCE_TYPES`."""
 
 from __future__ import annotations
 

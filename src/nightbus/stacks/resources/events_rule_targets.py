@@ -1,4 +1,4 @@
-"""How does a target in a template become one of PutTargets? They differ in numbers and in some of the names of ECS."""
+"""Converts a target of a template into one of PutTargets: they differ in numbers and in some of the names of ECS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which name does CloudFormation give to what a template leaves unnamed? `<stack>-<logical id>-<12 characters>`."""
+"""Names what a template leaves unnamed, as CloudFormation does: `<stack>-<logical id>-<12 characters>`."""
 
 from __future__ import annotations
 

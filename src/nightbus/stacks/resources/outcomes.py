@@ -1,4 +1,4 @@
-"""What to make of a service's error: gone already, there already?"""
+"""Judges errors of services: whether a resource is gone already, or there already."""
 
 from __future__ import annotations
 

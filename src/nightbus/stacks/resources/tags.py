@@ -1,4 +1,4 @@
-"""Which tags does a resource get, and do its tags say that it is ours?"""
+"""Makes a resource's tags, and tells by its tags whether a resource belongs to this stack."""
 
 from __future__ import annotations
 

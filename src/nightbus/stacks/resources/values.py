@@ -1,4 +1,4 @@
-"""How do a template's values become an API's? Templates write numbers and booleans as text as often as not."""
+"""Converts a template's values into an API's: templates write numbers and booleans as text as often as not."""
 
 from __future__ import annotations
 

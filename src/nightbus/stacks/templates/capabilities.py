@@ -1,4 +1,4 @@
-"""Which capabilities must a caller have acknowledged before a template may run? Pure."""
+"""Finds the capabilities that a caller must have acknowledged before a template may run. Pure."""
 
 from __future__ import annotations
 
@@ -39,10 +39,12 @@ def _is_named(kind: str, properties: object) -> bool:
     return bool(member) and isinstance(properties, dict) and member in properties
 
 
-def check(template: Template, given: Collection[str]) -> None:
+def check(template: Template, acknowledged: Collection[str]) -> None:
     """Raises AwsError InsufficientCapabilitiesException. CAPABILITY_NAMED_IAM includes CAPABILITY_IAM."""
     missing = [
-        name for name in needed(template)[0] if name not in given and not (name == IAM and NAMED_IAM in given)
+        name
+        for name in needed(template)[0]
+        if name not in acknowledged and not (name == IAM and NAMED_IAM in acknowledged)
     ]
     if missing:
         raise insufficient(missing)

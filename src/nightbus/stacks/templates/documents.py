@@ -1,4 +1,4 @@
-"""What does the text of a template say as plain values? YAML with CloudFormation's short forms, or JSON.
+"""Parses the text of a template into plain values: YAML with CloudFormation's short forms, or JSON.
 
 Only syntax: what the values mean is `template.py`'s question. Aliases are refused as CloudFormation refuses them,
 which also bounds what a small text can unfold to.

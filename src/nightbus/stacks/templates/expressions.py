@@ -1,4 +1,4 @@
-"""How is an expression written in a template? The forms of functions and their arguments, without values. Pure."""
+"""Parses the forms of functions and their arguments in a template, without values. Pure."""
 
 from __future__ import annotations
 

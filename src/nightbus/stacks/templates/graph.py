@@ -1,4 +1,4 @@
-"""In which order can resources be made? Dependencies from references and DependsOn; cycles are named. Pure."""
+"""Orders resources by their references and DependsOn; a circle is refused by name. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What value does an expression of a template have, given parameters, conditions and what was provisioned?
+"""Evaluates the expressions of a template, by parameters, conditions and what was provisioned.
 
 Pure. Where a value is not known yet (a plan asks before anything exists), the answer is `UNKNOWN`.
 """

@@ -1,4 +1,4 @@
-"""Does a text match a regular expression of a template? CloudFormation's are Java's, and their work here has a bound.
+"""Matches texts with a template's regular expressions, which are Java's, in bounded time.
 
 Java's expressions have lookaround, backreferences and possessive quantifiers, so that no engine of linear time reads
 them; the package `regex` does, and stops after a given time. It writes out repetitions within repetitions when it

@@ -1,4 +1,4 @@
-"""Which value does each parameter have, and may it have that one? Pure."""
+"""Resolves the value of each parameter, and refuses those that it may not have. Pure."""
 
 from __future__ import annotations
 

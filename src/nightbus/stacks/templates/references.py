@@ -1,4 +1,4 @@
-"""To what does a part of a template refer? Names are collected without evaluating anything. Pure."""
+"""Collects the names to which a part of a template refers, without evaluating anything. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What do DeletionPolicy and UpdateReplacePolicy say? Literally, or by an expression over parameters. Pure.
+"""Resolves DeletionPolicy and UpdateReplacePolicy: literals, or expressions over parameters. Pure.
 
 Expressions work with and without the transform AWS::LanguageExtensions, as on AWS:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html

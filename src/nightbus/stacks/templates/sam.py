@@ -1,4 +1,4 @@
-"""How is the transform AWS::Serverless-2016-10-31 carried out? In a short-lived process with a time limit."""
+"""Runs the transform AWS::Serverless-2016-10-31 in a short-lived process with a time limit."""
 
 from __future__ import annotations
 

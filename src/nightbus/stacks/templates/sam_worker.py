@@ -1,4 +1,4 @@
-"""Which CloudFormation template does a SAM template mean? Runs alone: `python -m nightbus.stacks.templates.sam_worker`.
+"""Translates a SAM template into CloudFormation. Runs alone: `python -m nightbus.stacks.templates.sam_worker`.
 
 Takes JSON on standard input (`template`, `parameters`, `region`) and answers JSON on standard output: `template`,
 or `error` in CloudFormation's words. A process of its own, since the translator needs 45 MB and blocks.

@@ -1,4 +1,4 @@
-"""Is this a CloudFormation template, and what does it declare? Structure only; values come from `intrinsics`. Pure."""
+"""Checks the structure of a CloudFormation template, and reads what it declares; `intrinsics` has the values. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do parameters fit the model of their operation? If not, in AWS's words which do not, all of them at once."""
+"""Checks parameters by the model of their operation, and reports all that do not fit at once, in AWS's words."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import ByteStream
-from nightbus.gateway.accepting import accepts, limits
 from nightbus.gateway.models import OperationModel, Shape
 from nightbus.gateway.patterns import compiled
 from nightbus.gateway.sqs_refusals import refusal
+from nightbus.gateway.value_checks import accepts, limits
 
 _CODES = {"query": "ValidationError", "rest-xml": "InvalidArgument"}
 _TYPES: dict[str, tuple[type, ...]] = {

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
+from nightbus.gateway.checked_json import read_checked
 from nightbus.gateway.models import OperationModel, Shape, load_service
 from nightbus.gateway.protocols.jsonbody import parse_body
-from nightbus.gateway.quick import read_checked
-from nightbus.gateway.validate import validate
+from nightbus.gateway.validation import validate
 
 OPERATIONS = [
     load_service(service).operations[name]

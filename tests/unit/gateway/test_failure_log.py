@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from nightbus.clock import VirtualClock
-from nightbus.gateway.failures import Failures
+from nightbus.gateway.failure_log import Failures
 
 
 async def test_a_traceback_a_minute(caplog: pytest.LogCaptureFixture) -> None:
@@ -29,4 +29,4 @@ def test_what_is_remembered_is_bounded() -> None:
     failures = Failures(VirtualClock())
     for number in range(300):
         failures.tell("s:O", "r", OSError(str(number)))
-    assert len(failures._told) <= 100
+    assert len(failures._logged_at) <= 100

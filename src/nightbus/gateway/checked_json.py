@@ -1,4 +1,4 @@
-"""How is a JSON body read and checked in one go, for nearly every body?
+"""Reads and checks a JSON body in one go, for nearly every body.
 
 The shape becomes a type of msgspec, which parses, checks and drops unknown members in compiled code. What it does not
 take (a null, a date, a binary value, what breaks a rule of the model) is parsed and judged by the slower parts, which
@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import msgspec
 
-from nightbus.gateway.accepting import limits
 from nightbus.gateway.models import Shape
 from nightbus.gateway.patterns import BoundedPattern, compiled
+from nightbus.gateway.value_checks import limits
 
 _NEVER: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
 
@@ -45,7 +45,7 @@ def _type(shape: Shape, around: frozenset[str]) -> Any:
             return _limited(list[element], shape)  # type: ignore[valid-type]
         case "map":
             value = _type(shape.value, around | {shape.name})
-            # Keys of an enumeration are judged by the services, as in validate.py.
+            # Keys of an enumeration are judged by the services, as in `validation`.
             key = str if "enum" in shape.key.traits else _string(shape.key)
             return _limited(dict[key, value], shape)  # type: ignore[valid-type]
         case "string":

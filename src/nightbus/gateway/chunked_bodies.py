@@ -1,4 +1,4 @@
-"""What did the client upload, once `aws-chunked` is taken off?
+"""Decodes the `aws-chunked` encoding of an upload.
 
 Each chunk is `<hex size>[;chunk-signature=…]CRLF<data>CRLF`; after the chunk of size 0 come trailers, such as a
 checksum that the client computed while it sent.

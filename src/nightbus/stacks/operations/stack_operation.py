@@ -1,4 +1,4 @@
-"""What does a running operation share among its steps? The stack, its resources, and the commits that keep them."""
+"""Holds what the steps of a running operation share: the stack, its resources, and the commits that record them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class StackGone(LookupError):
     """The stack has no record any more."""
 
 
-class Work:
+class StackOperation:
     """One stack while an operation runs on it. `interrupted`: a step failed, those under way count as cancelled."""
 
     def __init__(
@@ -90,7 +90,7 @@ class Work:
     async def save(
         self,
         resource: StackResource,
-        *told: tuple[str, str],
+        *transitions: tuple[str, str],
         physical_id: str | None = None,
         properties: dict[str, Any] | None = None,
     ) -> None:
@@ -100,16 +100,16 @@ class Work:
         """
         now = self.clock.now_ms()
         if self.stack.mode == EXPRESS:
-            told = tuple((status, reason or _express_reason(status)) for status, reason in told)
-        if told and physical_id is None:
-            resource.status, resource.reason = told[-1]
+            transitions = tuple((status, reason or _express_reason(status)) for status, reason in transitions)
+        if transitions and physical_id is None:
+            resource.status, resource.reason = transitions[-1]
             resource.time = now
         events = [
             resource_event(
                 self.scope, self.stack, resource, now, status, reason,
                 physical_id=physical_id, properties=masked(resource.type, properties),
             )
-            for status, reason in told
+            for status, reason in transitions
         ]  # fmt: skip
         await self.store.commit(await self.kept(resource), *events)
         self.resources[resource.logical_id] = resource

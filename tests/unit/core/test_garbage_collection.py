@@ -6,7 +6,7 @@ import gc
 import time
 import weakref
 
-from nightbus.node.collector import short_collections
+from nightbus.node.garbage_collection import short_collections
 
 
 class Thing:

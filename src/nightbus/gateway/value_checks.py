@@ -1,4 +1,4 @@
-"""Does a value fit its shape? Only yes or no, since nearly every value does; `validate` says why one does not.
+"""Tells whether a value fits its shape: only yes or no, since nearly every value does; `validation` says why not.
 
 The checks of a place of the model are put together once, at its first use.
 """
@@ -90,12 +90,12 @@ def _list(shape: Shape) -> Check:
 
 def _map(shape: Shape) -> Check:
     fits_length = _length(shape)
-    asked = any(trait in shape.key.traits for trait in ("min", "max", "pattern"))
+    keys_are_limited = any(trait in shape.key.traits for trait in ("min", "max", "pattern"))
 
     def check(value: Any) -> bool:
         if not isinstance(value, Mapping) or not fits_length(value):
             return False
-        if asked and not all(map(_check(shape.key), value)):
+        if keys_are_limited and not all(map(_check(shape.key), value)):
             return False
         fits = _check(shape.value)
         return all(one is None or fits(one) for one in value.values())

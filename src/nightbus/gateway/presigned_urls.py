@@ -1,4 +1,4 @@
-"""Is a presigned URL still good? Both ways of signing say when it ends."""
+"""Refuses presigned URLs that have expired, in both ways of signing."""
 
 from __future__ import annotations
 
