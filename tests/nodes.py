@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 _READY_SECONDS = 30
+_YIELDING = str(Path(__file__).with_name("yielding_node.py"))
+_PROGRAM = [_YIELDING] if os.environ.get("NIGHTBUS_TEST_YIELDS") else ["-m", "nightbus"]
 
 
 class RunningNode:
@@ -25,7 +27,7 @@ class RunningNode:
         self.output: list[str] = []
         self._ready: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "nightbus", "start", "--port", str(port), *kept],
+            [sys.executable, *_PROGRAM, "start", "--port", str(port), *kept],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
