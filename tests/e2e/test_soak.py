@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nodes import RunningNode
-from soak_rig import GONE, Soak
+from soak_rig import Soak, all_gone
 
 MINUTES = float(os.environ.get("NIGHTBUS_SOAK_MINUTES") or 0)
 _WARM_CYCLES = 20
@@ -24,7 +24,7 @@ def test_a_node_ends_a_long_run_as_it_began(tmp_path: Path) -> None:
         soak = Soak(node)
         for _ in range(_WARM_CYCLES):
             soak.cycle()
-        soak.come_back({**soak.held(), **dict.fromkeys(GONE, 0)}, 300)
+        soak.come_back(all_gone(soak.held()), 300)
         before = soak.held()
         _run(soak, before)
         soak.come_back(before, 900)

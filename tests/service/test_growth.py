@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
-from soak_rig import GONE, Soak
+from soak_rig import Soak, all_gone
 
 _MEGABYTE = 1024 * 1024
 
@@ -28,8 +28,7 @@ def test_what_was_made_and_deleted_is_gone(soak: Soak) -> None:
     for _ in range(3):
         soak.cycle()
     soak.settle()
-    before = soak.held()
-    before |= dict.fromkeys(GONE, 0)
+    before = all_gone(soak.held())
     for _ in range(12):
         soak.cycle()
     soak.come_back(before, 150)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import logging
 from dataclasses import replace
 from typing import Any
@@ -220,7 +221,8 @@ async def _move(platform: Platform, scope: Scope, record: Record, source: Queue,
         await _give_back(platform, items)
         return 0.0
     if reason is not None:
-        await _end(platform, scope, replace(record, value=value), "FAILED", reason)
+        written = replace(record, value=value, revision=record.revision + 1)
+        await _end(platform, scope, written, "FAILED", reason)
         return 0.0
     return len(items) / task["rate"] if task["rate"] else 0.0
 
@@ -244,6 +246,6 @@ async def _end(
 ) -> None:
     if reason:
         log.warning("the move task from %s failed: %s", record.value["source"], reason)
-    await platform.store.commit(
-        PutRecord(scope, TASK, record.key, {**record.value, "status": status, "reason": reason})
-    )
+    value = {**record.value, "status": status, "reason": reason}
+    with contextlib.suppress(Conflict):  # cancelled in this moment: the next look at the task ends it
+        await platform.store.commit(PutRecord(scope, TASK, record.key, value, record.revision))
