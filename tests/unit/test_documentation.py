@@ -55,6 +55,6 @@ def test_the_readme_names_every_setting_and_no_other() -> None:
 
 
 def test_links_of_the_documentation_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
         for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text()):
-            assert (page.parent / link).exists(), f"{page.name}: {link}"
+            assert (page.parent / link).exists(), f"{page.relative_to(ROOT)}: {link}"
