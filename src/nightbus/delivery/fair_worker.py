@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from nightbus.aws.threads import LONG_TEXT
 from nightbus.clock import Clock
 from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Item, StaleLease, Store
@@ -69,9 +70,22 @@ class FairWorker:
                 await asyncio.wait(self._local, return_when=asyncio.FIRST_COMPLETED)
                 continue
             room = _LOCAL_AT_ONCE - len(self._local)
-            for item in await self._store.lease(SYSTEM, self._queue, room, self._lease_ms, _WAIT_SECONDS):
-                await self._begin(item)
+            await self._begin_all(
+                await self._store.lease(SYSTEM, self._queue, room, self._lease_ms, _WAIT_SECONDS)
+            )
             await asyncio.sleep(0)  # a lease that finds something does not wait, and parking does not either
+
+    async def _begin_all(self, items: Sequence[Item]) -> None:
+        """So many at a time that neither reading them nor their first steps hold the event loop for long."""
+        begun = 0
+        for item in items:
+            begun += len(item.data)
+            if begun > LONG_TEXT:
+                begun = len(item.data)
+                await asyncio.sleep(0)
+            if self._closing:  # nothing new; the rest is offered at the next start
+                return
+            await self._begin(item)
 
     async def run_until_cancelled(self) -> None:
         """Cancels what runs when it is cancelled itself, or when the store fails."""
