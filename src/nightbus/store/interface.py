@@ -94,7 +94,8 @@ class Entry:
 class Item(NamedTuple):
     """One piece of work, leased. `attempt` counts the leases so far, this one included (lost at a restart).
 
-    `token` stands for this lease, and no other lease ever has it. It is stale once the item was leased again, or is gone.
+    `token` stands for this lease, and no other lease ever has it. It is stale once the item was leased again, or is
+    gone.
     """
 
     id: int
