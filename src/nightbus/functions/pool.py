@@ -27,9 +27,7 @@ Invariants
    leave room for others, however they are invoked.
 5. The idle ones of a key are a stack. The one used last is used next, so that the others grow old and are ended.
 
-What would break them: an `await` within one of the pairs above, or a caller that does not give back. One such case is
-known: a `take` that is cancelled while it waits for `settled` leaves the environment in `_busy`, against 3, until the
-node stops; it costs one of _MOST places and one process.
+What would break them: an `await` within one of the pairs above, or a caller that does not give back.
 """
 
 from __future__ import annotations
@@ -94,10 +92,16 @@ class Pool:
         while idle:
             found = idle.pop()
             self._busy.add(found)
-            if found.usable and found.expires > self._clock.monotonic() and await found.settled():
+            settled = False
+            try:
+                settled = found.usable and found.expires > self._clock.monotonic() and await found.settled()
+            finally:  # also where the caller is gone meanwhile
+                if not settled:
+                    self._busy.discard(found)
+                    self._retired.discard(found)
+                    self._end(found)
+            if settled:
                 return found
-            self._busy.discard(found)
-            self._end(found)
         self._make_room()
         self._starting += 1
         try:
@@ -139,8 +143,9 @@ class Pool:
     def retire(self, scope: Scope, name: str) -> None:
         """Idle ones end now, busy ones when they are given back."""
         for key in [key for key in self._idle if key[:2] == (scope, name)]:
-            for environment in self._idle.pop(key):
-                self._end(environment)
+            idle = self._idle.pop(key)
+            while idle:  # a `take` that waits may look at this list again
+                self._end(idle.pop())
         self._retired |= {one for one in self._busy if (one.spec.scope, one.spec.name) == (scope, name)}
 
     def _end(self, environment: Environment) -> None:
