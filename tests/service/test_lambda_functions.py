@@ -6,6 +6,7 @@ import base64
 import json
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_rig import code, trust
+from nodes import RunningNode
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -213,3 +215,53 @@ def test_no_concurrency_throttles(functions: Any, name: str) -> None:
     assert refused(functions.invoke, FunctionName=name) == ("TooManyRequestsException", 429)
     functions.delete_function_concurrency(FunctionName=name)
     assert functions.invoke(FunctionName=name)["StatusCode"] == 200
+
+
+SLOW = """
+import time
+def handler(event, context):
+    print("begun", flush=True)
+    time.sleep(event["seconds"])
+    print("ended")
+"""
+
+
+def test_a_stop_in_the_middle_of_an_asynchronous_invocation_is_no_failure_of_the_function(
+    tmp_path: Path,
+) -> None:
+    """With no retries that would be its end; as after a crash, the next start repeats the attempt."""
+
+    def logged(node: RunningNode, word: str) -> list[str]:
+        logs = node.client("logs")
+        try:
+            found = logs.filter_log_events(logGroupName="/aws/lambda/slow", filterPattern=word)
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [str(event["message"]) for event in found["events"]]
+
+    first = RunningNode(tmp_path)
+    try:
+        document = json.dumps(trust("lambda.amazonaws.com"))
+        made = first.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)
+        functions = first.client("lambda")
+        functions.create_function(
+            FunctionName="slow",
+            Runtime="python3.12",
+            Handler="app.handler",
+            Role=made["Role"]["Arn"],
+            Timeout=30,
+            Code={"ZipFile": code(SLOW)},
+        )
+        functions.get_waiter("function_active_v2").wait(
+            FunctionName="slow", WaiterConfig={"Delay": 1, "MaxAttempts": 5}
+        )
+        functions.put_function_event_invoke_config(FunctionName="slow", MaximumRetryAttempts=0)
+        functions.invoke(FunctionName="slow", InvocationType="Event", Payload=b'{"seconds": 4}')
+        wait_for(lambda: logged(first, "begun"))
+    finally:
+        assert first.stop() == 0
+    second = RunningNode(tmp_path)
+    try:
+        wait_for(lambda: logged(second, "ended"))
+    finally:
+        assert second.stop() == 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -35,6 +36,19 @@ def longest(measured: RunningNode) -> Callable[[], float]:
 
     asked()
     return asked
+
+
+def items(node: RunningNode) -> int:
+    """How many items all queues of the node's store hold, those of its workers too."""
+    with urllib.request.urlopen(f"{node.endpoint}/_nightbus/sizes", timeout=30) as reply:
+        return int(json.load(reply)["rows"]["item"])
+
+
+def wait_until_queued(node: RunningNode, count: int) -> None:
+    ends = time.monotonic() + 60
+    while items(node) != count:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
 
 
 def put(events: Any, detail: dict[str, Any]) -> None:
@@ -156,4 +170,34 @@ def test_a_full_page_of_a_bucket(measured: RunningNode, longest: Callable[[], fl
     longest()
     assert len(s3.list_objects_v2(Bucket="full")["Contents"]) == 1_000
     assert len(s3.list_object_versions(Bucket="full")["Versions"]) == 1_000
+    assert longest() < LONGEST_MS
+
+
+@pytest.mark.parametrize("admitted", [True, False], ids=["with policies", "without policies"])
+def test_a_long_notification_for_many_queues(
+    measured: RunningNode, longest: Callable[[], float], admitted: bool
+) -> None:
+    """Queues that do not admit the topic get nothing with the Publish: a worker tries each of them, and gives up."""
+    sqs, sns = measured.client("sqs"), measured.client("sns")
+    name = f"wide-{uuid4().hex}"
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    attributes = {"Policy": json.dumps({"Statement": [statement]})} if admitted else {}
+    for number in range(200):
+        queue = f"{name}-{number}"
+        sqs.create_queue(QueueName=queue, Attributes=attributes)
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:000000000000:{queue}")
+    queued = items(measured)
+    sns.publish(TopicArn=topic, Message="{}")  # which reads what the first delivery to a queue needs
+    queued += 200 * admitted
+    wait_until_queued(measured, queued)
+    longest()
+    sns.publish(TopicArn=topic, Message="x" * 250_000)
+    wait_until_queued(measured, queued + 200 * admitted)
     assert longest() < LONGEST_MS

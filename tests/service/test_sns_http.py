@@ -244,6 +244,22 @@ def test_a_password_in_the_url_is_sent_and_not_logged(
     assert not any("hush" in line for line in node.output)
 
 
+def test_a_lost_notification_has_one_line_in_the_log(
+    node: Any, sns: Any, topic: str, endpoint: HttpEndpoint
+) -> None:
+    """With all that is known of it: hundreds may be lost at once."""
+    subscription = confirmed(sns, topic, endpoint)
+    endpoint.answers += [404]
+    notification = sns.publish(TopicArn=topic, Message="lost")["MessageId"]
+    endpoint.wait("Notification")
+    sns.publish(TopicArn=topic, Message="another")
+    endpoint.wait("Notification", 2)
+    (told,) = wait_for(lambda: [line for line in node.output if notification in line])
+    assert "ERROR" in told
+    for known in (endpoint.url, "404", subscription, "no dead-letter queue"):
+        assert known in told
+
+
 def test_a_function_gets_the_records(client: Client, sns: Any, topic: str) -> None:
     """It writes them to its log."""
     from lambda_rig import code

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from nightbus.aws.threads import LONG_TEXT
 from nightbus.clock import Clock
 from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Item, StaleLease, Store
@@ -57,8 +59,8 @@ class FairWorker:
         self._lease_ms = lease_ms
         self._shares = shares
         self._work_of = work_of
-        self._local: set[asyncio.Task[None]] = set()
-        self._shared: set[asyncio.Task[None]] = set()
+        self._local: dict[asyncio.Task[None], Item] = {}
+        self._shared: dict[asyncio.Task[None], Item] = {}
         self._parked: dict[int, int] = {}  # items that wait for a slot, with the tokens of their leases
         self._closing = False
 
@@ -69,9 +71,26 @@ class FairWorker:
                 await asyncio.wait(self._local, return_when=asyncio.FIRST_COMPLETED)
                 continue
             room = _LOCAL_AT_ONCE - len(self._local)
-            for item in await self._store.lease(SYSTEM, self._queue, room, self._lease_ms, _WAIT_SECONDS):
-                await self._begin(item)
+            await self._begin_all(
+                await self._store.lease(SYSTEM, self._queue, room, self._lease_ms, _WAIT_SECONDS)
+            )
             await asyncio.sleep(0)  # a lease that finds something does not wait, and parking does not either
+
+    async def _begin_all(self, items: Sequence[Item]) -> None:
+        """So many at a time that neither reading them nor their first steps hold the event loop for long."""
+        left, begun = deque(items), 0
+        try:
+            while left:
+                begun += len(left[0].data)
+                if begun > LONG_TEXT:
+                    begun = len(left[0].data)
+                    await asyncio.sleep(0)
+                if self._closing:
+                    return
+                await self._begin(left.popleft())
+        finally:
+            for item in left:  # nobody begins them
+                await self._offer(item.id, item.token, self._clock.now_ms())
 
     async def run_until_cancelled(self) -> None:
         """Cancels what runs when it is cancelled itself, or when the store fails."""
@@ -81,7 +100,8 @@ class FairWorker:
             await self.close()
 
     async def close(self, patience: float = 0.0) -> None:
-        """Take nothing new, wait `patience` seconds for what runs; what is cut off is offered at the next start."""
+        """Take nothing new, wait `patience` seconds for what runs; what is cut off, or is parked, is offered at once to
+        whoever works through the queue then: another node, or this one's next worker where this one failed."""
         self._closing = True
         running = self._local | self._shared
         if running and patience:
@@ -89,6 +109,12 @@ class FairWorker:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        now = self._clock.now_ms()
+        for task, item in running.items():
+            if task.cancelled():
+                await self._offer(item.id, item.token, now)
+        while self._parked:
+            await self._offer(*self._parked.popitem(), now)
 
     async def _begin(self, item: Item) -> None:
         try:
@@ -114,8 +140,8 @@ class FairWorker:
     def _spawn(self, item: Item, work: Work, late: bool, key: str = "") -> None:
         task = asyncio.create_task(self._carry_out(item, work, late, key))
         tasks = self._shared if key else self._local
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        tasks[task] = item
+        task.add_done_callback(tasks.pop)
 
     async def _carry_out(self, item: Item, work: Work, late: bool, key: str) -> None:
         try:

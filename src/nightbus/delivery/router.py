@@ -62,13 +62,12 @@ class Router:
             self._store, self._queues, self._topics, self._functions, self.buses, self._rules
         )
         try:
-            try:
-                for batch in batches:
-                    await commit.accept(batch)
-            except BaseException:
-                commit.give_up()
-                raise
+            for batch in batches:
+                await commit.accept(batch)
             await commit.write(*also)
+        except BaseException:
+            commit.give_up()
+            raise
         finally:
             self._backlog.admitted(count)
 

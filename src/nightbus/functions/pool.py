@@ -102,6 +102,7 @@ class Pool:
             finally:  # also where the caller is cancelled while it waits
                 if not ready:
                     self._busy.discard(warm)
+                    self._retired.discard(warm)
                     self._end(warm)
             if ready:
                 return warm
@@ -147,8 +148,9 @@ class Pool:
     def retire(self, scope: Scope, name: str) -> None:
         """Idle ones end now, busy ones when they are given back."""
         for key in [key for key in self._idle if key[:2] == (scope, name)]:
-            for environment in self._idle.pop(key):
-                self._end(environment)
+            idle = self._idle.pop(key)
+            while idle:  # a `take` that waits may look at this list again
+                self._end(idle.pop())
         self._retired |= {one for one in self._busy if (one.spec.scope, one.spec.name) == (scope, name)}
 
     def _end(self, environment: Environment) -> None:

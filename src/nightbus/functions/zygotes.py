@@ -44,6 +44,7 @@ class Zygote:
         self._ended_early: dict[int, int] = {}
         self._buffer = b""
         self._sending = asyncio.Lock()
+        self._rest: asyncio.Future[None] | None = None  # of a message, being sent
         self.alive = True
         self._loop.add_reader(control, self._read)
 
@@ -78,8 +79,13 @@ class Zygote:
                 await self._send(message, output)
             pid = await self._started(future)
         except (OSError, TimeoutError) as failure:
-            self._starting.pop(number, None)
             raise ZygoteDied(str(failure) or "it did not answer") from failure
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.exception() is None:
+                self._abandon(future.result())
+            raise
+        finally:
+            self._starting.pop(number, None)
         if pid in self._ended_early:
             self._loop.call_soon(ended, self._ended_early.pop(pid))
         else:
@@ -87,7 +93,11 @@ class Zygote:
         return pid
 
     async def _send(self, message: bytes, output: int) -> None:
-        """The message with the descriptor. Many at once may be more than the socket takes: one waits for the other."""
+        """The message with the descriptor. Many at once may be more than the socket takes: one waits for the other.
+
+        A message of which a part was sent is sent to its end, though its caller is gone; the next one waits for that.
+        """
+        await self._rest_sent()
         while True:
             try:
                 sent = socket.send_fds(self._control, [message], [output])
@@ -95,7 +105,19 @@ class Zygote:
             except BlockingIOError:
                 await self._writable()
         if sent < len(message):
-            await self._loop.sock_sendall(self._control, message[sent:])
+            self._rest = asyncio.ensure_future(self._loop.sock_sendall(self._control, message[sent:]))
+            await self._rest_sent()
+
+    async def _rest_sent(self) -> None:
+        """Raises TimeoutError where the zygote does not read, which is ended then."""
+        if self._rest is None:
+            return
+        try:
+            await asyncio.wait_for(asyncio.shield(self._rest), _START_SECONDS)
+        except TimeoutError:
+            self._process.kill()
+            raise
+        self._rest = None
 
     async def _writable(self) -> None:
         """The socket takes something again. Raises TimeoutError where the zygote does not read."""
@@ -155,12 +177,21 @@ class Zygote:
 
     def _tell_start(self, message: dict[str, Any]) -> None:
         future = self._starting.pop(message["started"], None)
-        if future is None or future.done():
+        if future is None or future.done():  # nobody waits for it any more
+            if "pid" in message:
+                self._abandon(message["pid"])
             return
         if "pid" in message:
             future.set_result(message["pid"])
         else:
             future.set_exception(ZygoteDied(f"no process could be forked: {message['failure']}"))
+
+    def _abandon(self, pid: int) -> None:
+        """Its caller is gone: nobody else would end it, or hear of its end."""
+        if self._ended_early.pop(pid, None) is None:
+            self._callbacks[pid] = lambda _status: None
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
 
     def _tell_end(self, pid: int, status: int) -> None:
         callback = self._callbacks.pop(pid, None)
@@ -184,6 +215,9 @@ class Zygote:
         if self.alive:
             self.alive = False
             self._loop.remove_reader(self._control)
+        if self._rest is not None:
+            self._rest.cancel()
+            await asyncio.gather(self._rest, return_exceptions=True)
         self._control.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(self._process.wait, 1.0)

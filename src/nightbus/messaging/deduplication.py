@@ -19,13 +19,50 @@ from nightbus.store.interface import Append, Store
 WINDOW_MS = 5 * 60 * 1000
 
 
+class WaitsInCircle(Exception):
+    """The commit `other`, which has reserved an id, waits for one that the caller has reserved."""
+
+    def __init__(self, other: Reserving) -> None:
+        super().__init__("two commits wait for each other's deduplication ids")
+        self.other = other
+
+
+class Reserving:
+    """A commit that is being prepared, and to which the ids that it reserves belong until its outcome is known."""
+
+    def __init__(self) -> None:
+        self._outcome: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waits_for: Reserving | None = None
+
+    def settle(self, committed: bool) -> None:
+        if not self._outcome.done():
+            self._outcome.set_result(committed)
+
+    async def outcome(self) -> bool:
+        """Whether it was committed, once that is known."""
+        return await asyncio.shield(self._outcome)
+
+    async def outcome_of(self, other: Reserving) -> bool:
+        """Raises WaitsInCircle where the other one could not come to an outcome before this one does."""
+        ahead: Reserving | None = other
+        while ahead is not None:
+            if ahead is self:
+                raise WaitsInCircle(other)
+            ahead = ahead._waits_for
+        self._waits_for = other
+        try:
+            return await other.outcome()
+        finally:
+            self._waits_for = None
+
+
 class Sent(NamedTuple):
-    """What SendMessage answers; `pending` is done when the message is on disk, or failed with its commit."""
+    """What SendMessage answers; `pending` is the commit of the message, None where that is on disk."""
 
     message_id: str
     sequence: str
     time: int
-    pending: asyncio.Future[bool] | None = None
+    pending: Reserving | None = None
 
 
 def log_of(queue: str) -> str:
@@ -50,11 +87,11 @@ class Deduplication:
                 if entry.time > now - WINDOW_MS:
                     self._note(key, Sent(message_id, sequence, entry.time))
 
-    async def find(self, key: str, now: int) -> Sent | None:
-        """The earlier message with this key, once it is on disk."""
+    async def find(self, key: str, now: int, by: Reserving) -> Sent | None:
+        """The earlier message with this key, once it is on disk. Raises WaitsInCircle."""
         self._forget_before(now - WINDOW_MS)
         while (sent := self._sent.get(key)) is not None:
-            if sent.pending is None or await asyncio.shield(sent.pending):
+            if sent.pending is None or await by.outcome_of(sent.pending):
                 return self._sent.get(key, sent)  # it may have got another number meanwhile
         return None
 
@@ -69,10 +106,9 @@ class Deduplication:
         """The one that has the key, on disk or not."""
         return self._sent[key]
 
-    def reserve(self, key: str, message_id: str, sequence: str, now: int) -> Append:
+    def reserve(self, key: str, message_id: str, sequence: str, now: int, by: Reserving) -> Append:
         """The change that belongs into the message's commit; then `settle`."""
-        pending = asyncio.get_running_loop().create_future()
-        sent = Sent(message_id, sequence, now, pending)
+        sent = Sent(message_id, sequence, now, by)
         self._note(key, sent)
         return self._entry(key, sent)
 
@@ -85,13 +121,12 @@ class Deduplication:
         return Append(self._scope, self._log, sent.time, orjson.dumps([key, sent.message_id, sent.sequence]))
 
     def settle(self, key: str, committed: bool) -> None:
+        """Then settle its commit."""
         sent = self._sent[key]
         if committed:
             self._sent[key] = sent._replace(pending=None)
         else:
             del self._sent[key]
-        if sent.pending is not None and not sent.pending.done():
-            sent.pending.set_result(committed)
 
     def _note(self, key: str, sent: Sent) -> None:
         self._sent[key] = sent

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
-from nightbus.messaging.deduplication import Deduplication
+from nightbus.messaging.deduplication import Deduplication, Reserving, WaitsInCircle
 from nightbus.messaging.message import Message, PlainMessages, encode
 from nightbus.messaging.queue import Queue
-from nightbus.store.interface import Change, Enqueue, Store
+from nightbus.store.interface import Change, Conflict, Enqueue, Store
 
 _SEQUENCE_STEP = 1 << 22
 
@@ -55,7 +55,10 @@ class SequenceNumbers:
 
 
 class QueueWrites:
-    """The changes of one commit, in order. Then `commit`, or `settle(committed=False)` where it comes to nothing."""
+    """The changes of one commit, in order. Then `commit`, or `settle(committed=False)` where it comes to nothing.
+
+    What is reserved and never settled is waited for without an end: whoever adds to this lets it go on every way out.
+    """
 
     def __init__(
         self, store: Store, clock: Clock, numbers: SequenceNumbers, changes: Sequence[Change]
@@ -64,24 +67,34 @@ class QueueWrites:
         self._clock = clock
         self._numbers = numbers
         self.changes = list(changes)
+        self._reserving = Reserving()
         self._reserved: list[tuple[Deduplication, str]] = []
         self._numbered: list[Numbered] = []
         self._given_before = 0  # how many sequence numbers were given when this got its first
         self._taken = 0  # how many of them it got
 
     async def reserve(self, window: Deduplication, key: str, message_id: str, now: int) -> str | Accepted:
-        """The sequence number of a message that is the first with its key, or how the first was answered."""
+        """The sequence number of a message that is the first with its key, or how the first was answered.
+
+        Raises Conflict, and has settled then, where another commit waits for this one and has the key: the caller
+        begins again.
+        """
         if any(window is other and key == reserved for other, reserved in self._reserved):
             earlier = window.newest(key)
             return Accepted(earlier.message_id, earlier.sequence)
-        found = await window.find(key, now)
+        try:
+            found = await window.find(key, now, self._reserving)
+        except WaitsInCircle as circle:
+            self.settle(committed=False)
+            await circle.other.outcome()  # else both would begin again, and meet again
+            raise Conflict("deduplication id", key) from None
         if found is not None:
             return Accepted(found.message_id, found.sequence)
         if not self._taken:
             self._given_before = self._numbers.given
         self._taken += 1
         sequence = self._numbers.next(now)
-        self.changes.append(window.reserve(key, message_id, sequence, now))
+        self.changes.append(window.reserve(key, message_id, sequence, now, self._reserving))
         self._reserved.append((window, key))
         return sequence
 
@@ -97,19 +110,21 @@ class QueueWrites:
 
     async def commit(self, *further: Change) -> None:
         """One commit of `changes` and `further`. Raises what the store raises, and has settled then too."""
-        if self._numbered:
-            self._number_anew()
         committed = False
         try:
+            if self._numbered:
+                self._number_anew()
             await self._store.commit(*self.changes, *further)
             committed = True
         finally:
             self.settle(committed=committed)
 
     def settle(self, *, committed: bool) -> None:
-        """Let those go on who wait to hear whether a deduplication id is taken."""
-        for deduplication, key in self._reserved:
+        """Let those go on who wait to hear whether a deduplication id is taken. What is settled stays so."""
+        reserved, self._reserved = self._reserved, []
+        for deduplication, key in reserved:
             deduplication.settle(key, committed)
+        self._reserving.settle(committed)
 
     def _number_anew(self) -> None:
         """Where others got numbers since: they may be committed already, and a FIFO queue's numbers grow in the order

@@ -201,16 +201,25 @@ class Node:
         self._tasks.append(asyncio.create_task(guarded(), name=name))
 
     async def stop(self) -> None:
-        """In order: no new deliveries, functions ended, stacks parked, store closed."""
-        for close in (self.dispatcher.close, self.stacks.close, self.functions.close, self.forwarding.close):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(close(), _STOP_SECONDS)
+        """In order: no new deliveries, stacks parked, workers ended, functions ended, store closed.
+
+        Workers end before functions do: a worker would take the end of its function for a failure of it.
+        """
+        await _in_time(self.dispatcher.close, self.stacks.close)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _in_time(self.functions.close, self.forwarding.close)
         await self.store.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+
+async def _in_time(*closes: Callable[[], Awaitable[None]]) -> None:
+    """One after the other, each within `_STOP_SECONDS`."""
+    for close in closes:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(close(), _STOP_SECONDS)
 
 
 async def _node_secret(store: Store) -> bytes:

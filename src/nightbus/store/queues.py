@@ -275,6 +275,7 @@ class Queues:
             self._wake(name)
         elif name in self._orders:
             self._orders[name].trimmed(change.before)
+            self._wake(name)  # the next of a group may be free now
 
     def in_memory(self) -> dict[str, int]:
         return {

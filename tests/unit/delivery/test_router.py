@@ -15,7 +15,7 @@ from delivery_rig import put as put_events
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.delivery.archives import ARCHIVE
-from nightbus.delivery.history import events_in
+from nightbus.delivery.history import HistoryWriter, events_in
 from nightbus.delivery.interface import Delivery
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import BUS, RULE, history_log, rule_key
@@ -257,3 +257,31 @@ async def test_events_that_come_while_a_bus_is_read_are_matched_too(
     go_on.set()
     await asyncio.gather(first, second)
     assert {one.event_id for one in await queued(store)} == {"first", "second"}
+
+
+async def test_a_put_that_fails_before_its_commit_lets_deduplication_ids_go(
+    store: Watched, router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the next event with the same content would wait for it without an end."""
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    attributes = {"ContentBasedDeduplication": "true", "Policy": json.dumps({"Statement": [allow]})}
+    queue = {"id": "1", "attributes": attributes, "tags": {}, "created": 0, "modified": 0}
+    await store.commit(PutRecord(HERE, QUEUE_KIND, "q.fifo", queue))
+    target = {
+        "Id": "q",
+        "Arn": f"arn:aws:sqs:{HERE.region}:{HERE.account}:q.fifo",
+        "Input": '"same"',
+        "SqsParameters": {"MessageGroupId": "g"},
+    }
+    await put_rule(store, "r", targets=[target])
+
+    def fails(*_: object) -> None:
+        raise OSError("a disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HistoryWriter, "entries", fails)
+        with pytest.raises(OSError, match="a disk"):
+            await put_events(router, HERE, "default", [event("e1")])
+    async with asyncio.timeout(5):
+        await put_events(router, HERE, "default", [event("e2")])
+    assert [change.scope for change in store.commits[-1] if isinstance(change, Enqueue)] == [HERE]

@@ -95,3 +95,13 @@ async def test_what_was_due_too_long_ago_is_trimmed(timed: Store, clock: Virtual
     await clock.advance(10)
     await timed.commit(TrimQueue(HERE, "q", now + 2000))
     assert [item.data for item in await timed.lease(HERE, "q", 9, 1000)] == [b"\x02", b"\x03"]
+
+
+async def test_who_waits_for_a_group_hears_that_its_leased_item_was_trimmed(store: Store) -> None:
+    await store.commit(Enqueue(HERE, "q", b"a1", 1, "a"), Enqueue(HERE, "q", b"a2", 2, "a"))
+    assert texts(await lease(store, 1)) == ["a1"]
+    waiting = asyncio.create_task(store.lease(HERE, "q", 1, 60_000, 20.0, by_group=True))
+    await asyncio.sleep(0.05)
+    await store.commit(TrimQueue(HERE, "q", before=2))
+    async with asyncio.timeout(5):
+        assert texts(await waiting) == ["a2"]

@@ -97,9 +97,8 @@ class Deliveries:
                 item.acknowledge(), *self._noted(subscription, notification, request_id)
             )
         writes, again = self._after(item, delivery, topic, subscription, failure)
-        _tell(f"notification {notification.id}", subscription, failure, again)
-        if again is None:
-            await self._bury(writes, topic, subscription, notification)
+        lost = await self._bury(writes, topic, subscription, notification) if again is None else ""
+        _tell(f"notification {notification.id}", subscription, failure, again, lost)
         return writes
 
     def _noted(self, subscription: Subscription, notification: Notification, request_id: str) -> list[Append]:
@@ -165,17 +164,15 @@ class Deliveries:
 
     async def _bury(
         self, writes: QueueWrites, topic: Topic, subscription: Subscription, notification: Notification
-    ) -> None:
-        """Into the dead-letter queue, in the commit that ends the delivery."""
+    ) -> str:
+        """Into the dead-letter queue, in the commit that ends the delivery. Why it is lost, "" where it is not."""
         arn = subscription.dead_letter_queue
         queues = self._platform.queues
         queue = await queues.find_arn(arn) if arn is not None else None
         if queue is None or not queue.access.admits(SERVICE, topic.arn, SEND):
-            why = (
-                "no dead-letter queue" if queue is None else f"{arn} does not permit the topic to send to it"
-            )
-            log.error("notification %s for %s is lost: %s", notification.id, subscription.arn, why)
-            return
+            if arn is None:
+                return "it has no dead-letter queue"
+            return f"{arn} {'does not exist' if queue is None else 'does not permit the topic to send to it'}"
         body = await self.carrier.shown(topic, subscription, notification)
         attributes = {name: dict(value) for name, value in notification.attributes.items()}
         incoming = Incoming(
@@ -186,6 +183,7 @@ class Deliveries:
             trace=notification.trace,
         )
         await queues.add(writes, queue, incoming, notification.sender, self._platform.clock.now_ms())
+        return ""
 
 
 def _delay(topic: Topic, subscription: Subscription, attempt: int) -> int | None:
@@ -195,12 +193,23 @@ def _delay(topic: Topic, subscription: Subscription, attempt: int) -> int | None
     return (SMTP if subscription.protocol in MAIL else AWS_ENDPOINTS).delay(attempt)
 
 
-def _tell(what: str, subscription: Subscription, failure: Failure, delay: int | None) -> None:
+def _tell(what: str, subscription: Subscription, failure: Failure, delay: int | None, lost: str = "") -> None:
+    """One line of each attempt. Of what is lost it is all that stays, so each one is told of, with its subscription."""
+    where = f"{subscription.protocol} {without_secret(subscription.endpoint)}"
+    if lost:
+        log.error(
+            "%s was not delivered to %s: %s; it is lost for %s: %s",
+            what,
+            where,
+            failure.text,
+            subscription.arn,
+            lost,
+        )
+        return
     log.warning(
-        "%s was not delivered to %s %s: %s; %s",
+        "%s was not delivered to %s: %s; %s",
         what,
-        subscription.protocol,
-        without_secret(subscription.endpoint),
+        where,
         failure.text,
         "given up" if delay is None else f"again in {delay / 1000:g} s",
     )

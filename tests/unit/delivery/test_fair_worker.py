@@ -1,0 +1,83 @@
+"""What a worker has leased and does not finish, since it ends or fails, is offered at once to the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from delivery_rig import open_store, until
+from nightbus.clock import SystemClock
+from nightbus.delivery.fair_worker import FairWorker, Work
+from nightbus.delivery.shares import Shares
+from nightbus.store.interface import SYSTEM, Enqueue, Item
+from nightbus.store.sqlite import SqliteStore
+
+QUEUE = "work"
+LEASE_MS = 20 * 60_000
+
+
+class Hanging:
+    """Work that never ends, of one key unless its item says "local"."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+
+    def work_of(self, item: Item) -> Work:
+        if item.data == b"poison":
+            raise OSError("a fault of the worker, not of the item")
+        return Work("" if item.data == b"local" else "key", partial(self._run, item))
+
+    async def _run(self, item: Item, _late: bool) -> None:
+        self.begun.append(item.id)
+        await asyncio.Event().wait()
+
+
+async def put(store: SqliteStore, *data: bytes) -> None:
+    await store.commit(*(Enqueue(SYSTEM, QUEUE, one, 0) for one in data))
+
+
+async def offered(store: SqliteStore) -> int:
+    return len(await store.lease(SYSTEM, QUEUE, 100, LEASE_MS))
+
+
+@pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun yet"])
+async def test_what_is_cut_off_or_parked_is_offered_to_the_next_worker(tmp_path: Path, begun: bool) -> None:
+    store, clock, hanging = open_store(tmp_path, SystemClock()), SystemClock(), Hanging()
+    worker = FairWorker(store, clock, QUEUE, LEASE_MS, Shares(4, 2), hanging.work_of)
+    await put(store, b"local", *[b"shared"] * 6)
+    running = asyncio.create_task(worker.run_until_cancelled())
+    if begun:
+        await until(lambda: len(hanging.begun) == 3)
+    else:
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await offered(store) == 7
+    await store.close()
+
+
+async def test_a_worker_that_fails_lets_go_of_all_but_what_it_failed_at(tmp_path: Path) -> None:
+    """Which would fail the next one as well, before it came to the others."""
+    store, clock, hanging = open_store(tmp_path, SystemClock()), SystemClock(), Hanging()
+    worker = FairWorker(store, clock, QUEUE, LEASE_MS, Shares(4, 2), hanging.work_of)
+    await put(store, b"shared", b"poison", b"local", b"shared")
+    with pytest.raises(OSError, match="a fault"):
+        await worker.run_until_cancelled()
+    assert await offered(store) == 3
+    await store.close()
+
+
+async def test_nothing_begins_once_the_worker_is_closed(tmp_path: Path) -> None:
+    store, clock, hanging = open_store(tmp_path, SystemClock()), SystemClock(), Hanging()
+    worker = FairWorker(store, clock, QUEUE, LEASE_MS, Shares(4, 2), hanging.work_of)
+    running = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.05)  # it waits for its first item
+    await worker.close()
+    await put(store, b"local")
+    await running
+    assert hanging.begun == []
+    assert await offered(store) == 1
+    await store.close()
