@@ -10,7 +10,6 @@ import asyncio
 import functools
 import inspect
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +58,8 @@ def main() -> None:
         def open(folder: Path, clock: Clock, durable: bool = True) -> YieldingStore:
             return YieldingStore(open_store(folder, clock, durable))
 
-    node.SqliteStore = Yielding  # type: ignore[assignment, misc]
-    sys.exit(run())
+    node.__dict__["SqliteStore"] = Yielding
+    run()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """Serves the Lambda Runtime API (2018-06-01), by which an environment asks for invocations and hands in results.
 
 One listener on a loopback port of its own per environment, so that no environment can take another one's work.
+A browser lets any web page send requests to such a port too. They are refused: `Host` must be the listener's address,
+which a page that had its own name rebound to a loopback address does not send, and no header may be there that only
+browsers send.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -14,8 +17,11 @@ from typing import cast
 
 import httptools
 
+from nightbus.aws.http_heads import HeadLimit
+
 _PREFIX = b"/2018-06-01/runtime/"
 LARGEST_RESPONSE = 6_291_556
+_OF_BROWSERS = frozenset({b"origin", b"referer", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"})
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f]"
 )  # what could end a header, and begin what the function takes for its payload
@@ -29,6 +35,7 @@ def _reply(status: str, body: str) -> bytes:
 
 _ACCEPTED = _reply("202 Accepted", '{"status":"OK"}\n')
 _FOREIGN = _reply("400 Bad Request", '{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
+_OF_A_PAGE = _reply("403 Forbidden", '{"errorMessage":"Forbidden","errorType":"Forbidden"}')
 _TOO_LARGE = _reply(
     "413 Payload Too Large",
     '{"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).",'
@@ -132,6 +139,9 @@ class _Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._size = 0
         self._expects = False
+        self._hosts: list[bytes] = []
+        self._of_browser = False
+        self._limit = HeadLimit()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio's without being one.
@@ -142,29 +152,51 @@ class _Connection(asyncio.Protocol):
         self._api.lost(self)
 
     def data_received(self, data: bytes) -> None:
+        if not self._limit.takes(len(data)):
+            self.close()
+            return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.close()
+
+    def pause_writing(self) -> None:
+        """A client that does not read its answers is not read either."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
 
     def on_message_begin(self) -> None:
         self._url, self._error_type, self._body, self._size = b"", None, [], 0
-        self._expects = False
+        self._expects = self._of_browser = False
+        self._hosts = []
+        self._limit.began()
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"lambda-runtime-function-error-type":
+        self._limit.header()
+        name = name.lower()
+        if name == b"lambda-runtime-function-error-type":
             self._error_type = value.decode("latin-1")
-        elif name.lower() == b"expect":
+        elif name == b"expect":
             self._expects = value.lower() == b"100-continue"
+        elif name == b"host":
+            self._hosts.append(value)
+        elif name in _OF_BROWSERS:
+            self._of_browser = True
 
     def on_headers_complete(self) -> None:
+        self._limit.progressed()
         if self._expects:
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
+        self._limit.progressed()
         self._size += len(body)
         if self._size > LARGEST_RESPONSE:
             self._body.clear()
@@ -174,7 +206,9 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         path = self._url.removeprefix(_PREFIX)
         method = self._parser.get_method()
-        if method == b"GET" and path == b"invocation/next":
+        if self._of_browser or self._hosts != [self._api.address.encode()]:
+            self._write(_OF_A_PAGE)
+        elif method == b"GET" and path == b"invocation/next":
             self._api.runtime_asks(self)
         elif method == b"POST" and self._api.take(path, self._error_type, self._whole_body()):
             self._write(_ACCEPTED if self._size <= LARGEST_RESPONSE else _TOO_LARGE)

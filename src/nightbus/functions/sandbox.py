@@ -1,7 +1,8 @@
 """Hides the machine from a function, which sees its code at /var/task, its layers at /opt, and a /tmp of its own.
 
-Runs inside the zygote's children, by any Python from 3.8 on: standard library only. It hides the node's data; it is no
-wall against code that is out to break through one.
+Runs inside the zygote's children, by any Python from 3.8 on: standard library only. It hides the node's data, and gives
+up the privileges with which code could uncover them: to unmount what hides them, or to go through /proc/PID/root of the
+node, which sees them. It is no wall against other ways: signals and the network are those of the machine.
 """
 
 import ctypes
@@ -10,6 +11,8 @@ import os
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
+PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
+CAPABILITY_VERSION = 0x20080522
 LOCKED_FLAGS = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))  # of statvfs, of mount
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -27,7 +30,9 @@ def enter(request):
     if not request["sandbox"]:
         return {"paths": real, "notes": []}
     try:
-        return {"paths": mounted(request), "notes": []}
+        paths = mounted(request)
+        give_up_privileges()
+        return {"paths": paths, "notes": []}
     except OSError as failure:
         note = "Nightbus: no sandbox here (%s); /tmp is the machine's own, use $TMPDIR." % failure.strerror
         return {"paths": real, "notes": [note]}
@@ -42,6 +47,7 @@ def why_not():
             unshare()
             mount(None, "/", None, MS_REC | MS_PRIVATE)
             mount("tmpfs", "/var", "tmpfs", 0, "mode=755,size=1m")
+            give_up_privileges()
         except Exception as failure:
             os.write(write, str(failure).encode())
         os._exit(0)
@@ -109,6 +115,19 @@ def unshare():
         ):
             with open("/proc/self/" + name, "w") as file:
                 file.write(text)
+
+
+def give_up_privileges():
+    """No capability is left, in the namespace of the user either, and no program that is run brings one back.
+
+    The kernel then lets nobody without its capabilities look into the node's process (/proc/PID/root, mem, environ).
+    Functions that run as root share a namespace of users with one another: their processes are closed by hand.
+    """
+    check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    if os.getuid() == 0:
+        check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
+    check(libc.capset(header, (ctypes.c_uint32 * 6)()))
 
 
 def read_only(source, target):

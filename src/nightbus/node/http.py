@@ -1,6 +1,8 @@
-"""Sends a response's head and its body in one write, since each write costs a system call.
+"""Speaks HTTP/1.1 with clients: uvicorn's protocol, with writes joined and requests limited.
 
-uvicorn writes them one after the other; its protocol is kept, and only handed a transport that waits for the second.
+A response's head and body leave in one write, since each write costs a system call. uvicorn writes them one after the
+other; it is handed a transport that waits for the second. uvicorn limits neither the head of a request nor how many
+requests a client sends ahead of their answers, and parses both on the event loop, before the gate sees a request.
 """
 
 from __future__ import annotations
@@ -9,6 +11,10 @@ import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from nightbus.aws.http_heads import HeadLimit
+
+_MOST_PIPELINED = 100
 
 
 class _JoiningTransport:
@@ -40,6 +46,40 @@ class _JoiningTransport:
         return getattr(self._transport, name)
 
 
+class TooManyRequests(Exception):
+    """A client sent more requests than it may before it reads their answers."""
+
+
 class HttpProtocol(HttpToolsProtocol):
+    """What goes over a limit is answered 400, and its connection closed."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._limit = HeadLimit()
         super().connection_made(_JoiningTransport(transport, self.loop))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self._limit.takes(len(data)):
+            super().data_received(data)
+        else:
+            self._unset_keepalive_if_required()
+            self.send_400_response("The header section of the request is too large.")
+
+    def on_message_begin(self) -> None:
+        self._limit.began()
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._limit.header()
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= _MOST_PIPELINED:
+            raise TooManyRequests
+        self._limit.progressed()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._limit.progressed()
+        super().on_body(body)

@@ -99,6 +99,53 @@ async def test_the_nodes_data_is_hidden(functions: Functions, tmp_path: Path) ->
     assert await functions.run(functions.define(code), str(tmp_path / "data" / "secret")) is False
 
 
+WAYS_TO_DATA = """
+    import ctypes, glob, os, subprocess
+    libc = ctypes.CDLL(None, use_errno=True)
+    def reads(path):
+        try:
+            with open(path, "rb") as file:
+                return file.read(100).decode()
+        except OSError:
+            return ""
+    def handler(event, context):
+        hidden, node = event["hidden"], event["node"]
+        found = [reads(f"/proc/{node}/root{hidden}/key"), reads(f"/proc/{node}/environ"), reads(f"/proc/{node}/mem")]
+        shell = subprocess.run(["cat", f"/proc/{node}/root{hidden}/key"], capture_output=True, text=True)
+        found.append(shell.stdout)
+        libc.umount2(hidden.encode(), 2)
+        found.append(reads(hidden + "/key"))
+        libc.unshare(0x10020000)
+        libc.umount2(hidden.encode(), 2)
+        found.append(reads(hidden + "/key"))
+        return found
+"""
+
+
+async def test_the_hidden_data_is_not_uncovered() -> None:
+    with tempfile.TemporaryDirectory(dir=Path.home()) as folder:
+        key = Path(folder, "data", "key")
+        made = Functions(Path(folder))
+        key.write_text("secret")
+        found = await made.run(made.define(WAYS_TO_DATA), {"hidden": str(key.parent), "node": os.getpid()})
+        await made.runner.close()
+    assert found == [""] * 6
+
+
+async def test_an_environment_does_not_look_into_another_one(functions: Functions) -> None:
+    pid = await functions.run(functions.define("import os\ndef handler(event, context): return os.getpid()"))
+    code = """
+        def handler(pid, context):
+            for name in ("mem", "environ", "root/tmp"):
+                try:
+                    open(f"/proc/{pid}/{name}", "rb").read(1)
+                except PermissionError:
+                    continue
+                return name
+    """
+    assert await functions.run(functions.define(code, name="other"), pid) is None
+
+
 async def test_layers_are_at_opt_later_ones_over_earlier_ones(functions: Functions) -> None:
     lower = functions.package(
         {"python/shared.py": "x = 'lower'", "python/one.py": "x = 1", "bin/tool": "lower"}

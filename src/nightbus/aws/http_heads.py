@@ -1,0 +1,42 @@
+"""How long may the head of an HTTP request be? The parser has no limit of its own, and keeps what it has not finished.
+
+For the listeners of this machine: each of their connections counts with one `HeadLimit`, which is told what the parser
+(httptools) meets. A head is the request line and the headers; the trailers and chunk lines of a body count as well.
+"""
+
+from __future__ import annotations
+
+MOST_BYTES = 96 * 1024  # AWS takes 8 KB of headers for S3 and 64 KB of a URL at most
+MOST_HEADERS = 1000  # 2 KB of user metadata are fewer
+
+
+class TooManyHeaders(Exception):
+    """Ends the parsing of a request, whose connection is to be closed."""
+
+
+class HeadLimit:
+    """Counts one connection's bytes that belong to no body, and one request's headers and trailers."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._headers = 0
+
+    def takes(self, size: int) -> bool:
+        """Whether `size` more bytes may be given to the parser. What is read at once is not cut."""
+        taken = self._bytes <= MOST_BYTES
+        self._bytes += size
+        return taken
+
+    def began(self) -> None:
+        """A request begins."""
+        self._bytes = self._headers = 0
+
+    def header(self) -> None:
+        """A header or trailer is whole. Raises TooManyHeaders."""
+        self._headers += 1
+        if self._headers > MOST_HEADERS:
+            raise TooManyHeaders
+
+    def progressed(self) -> None:
+        """The head is whole, or a part of the body came."""
+        self._bytes = 0

@@ -1,0 +1,106 @@
+"""Who may use an environment's Runtime API, and how much a client may have it keep."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from nightbus.functions.runtime_api import Answer, RuntimeApi, Work
+
+NEXT = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n"
+INIT_ERROR = "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nContent-Length: 2\r\n"
+ANSWERS: list[Answer] = []
+
+
+@pytest.fixture(name="api")
+async def listening() -> AsyncIterator[RuntimeApi]:
+    ANSWERS.clear()
+    api = RuntimeApi(lambda: None, ANSWERS.append)
+    await api.listen()
+    yield api
+    api.close()
+
+
+async def connect(api: RuntimeApi) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = api.address.split(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+@pytest.mark.parametrize("request_line", [NEXT, INIT_ERROR])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "Host: rebound.example.test:{port}\r\n",
+        "Host: {api}\r\nHost: {api}\r\n",
+        "",
+        "Host: {api}\r\nOrigin: http://pages.example.test\r\n",
+        "Host: {api}\r\nOrigin: null\r\n",
+        "Host: {api}\r\nReferer: http://pages.example.test/\r\n",
+        "Host: {api}\r\nSec-Fetch-Site: cross-site\r\n",
+    ],
+)
+async def test_a_web_page_neither_takes_work_nor_reports_errors(
+    api: RuntimeApi, request_line: str, headers: str
+) -> None:
+    reader, writer = await connect(api)
+    named = headers.format(api=api.address, port=api.address.split(":")[1])
+    body = "{}" if request_line.startswith("POST") else ""
+    writer.write(f"{request_line}{named}\r\n{body}".encode())
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 403 ")
+    assert (api.is_asked, ANSWERS) == (False, [])
+    writer.close()
+
+
+async def test_a_runtime_gets_its_work(api: RuntimeApi) -> None:
+    reader, writer = await connect(api)
+    writer.write(f"{NEXT}Host: {api.address}\r\n\r\n".encode())
+    while not api.is_asked:
+        await asyncio.sleep(0.01)
+    api.give(Work("id", b"{}"))
+    assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "rest"),
+    [
+        ("GET /", b"a" * 65536),
+        (f"{NEXT}X: ", b"a" * 65536),
+        (NEXT, b"x: a\r\n" * 10_000),
+        (f"{INIT_ERROR.split('Content')[0]}Transfer-Encoding: chunked\r\n\r\n0\r\nX: ", b"a" * 65536),
+        (f"{INIT_ERROR.split('Content')[0]}Transfer-Encoding: chunked\r\n\r\n0\r\n", b"x: a\r\n" * 10_000),
+    ],
+    ids=["URL", "header", "headers", "trailer", "trailers"],
+)
+async def test_a_head_without_an_end_is_not_kept(api: RuntimeApi, head: str, rest: bytes) -> None:
+    reader, writer = await connect(api)
+    writer.write(head.encode())
+
+    async def send() -> None:
+        for _ in range(64):
+            writer.write(rest)
+            await writer.drain()
+
+    with contextlib.suppress(ConnectionError):
+        await send()
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    writer.close()
+
+
+async def test_a_client_that_reads_no_answer_is_not_read(api: RuntimeApi) -> None:
+    _, writer = await connect(api)
+    request = f"GET /nothing HTTP/1.1\r\nHost: {api.address}\r\n\r\n".encode() * 1000
+
+    async def send() -> None:
+        for _ in range(20 * 1024 * 1024 // len(request)):  # more than sockets hold
+            writer.write(request)
+            await writer.drain()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5):
+            await send()
+    writer.close()
