@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nightbus.functions.runtime_api import Answer, RuntimeApi, Work
+from nightbus.functions.runtime_api import Answer, Invocation, RuntimeApi
 
 NEXT = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n"
 INIT_ERROR = "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nContent-Length: 2\r\n"
@@ -59,7 +59,7 @@ async def test_a_runtime_gets_its_work(api: RuntimeApi) -> None:
     writer.write(f"{NEXT}Host: {api.address}\r\n\r\n".encode())
     while not api.is_asked:
         await asyncio.sleep(0.01)
-    api.give(Work("id", b"{}"))
+    api.give(Invocation("id", b"{}"))
     assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200 ")
     writer.close()
 
