@@ -391,3 +391,11 @@ def test_stop_finds_the_node_by_its_port_and_uses_no_proxy(tmp_path: Path, memor
     assert (stopped.returncode, stopped.stderr) == (0, "")
     wait_for(lambda: running.process.poll() == 0)
     running.stop()
+
+
+def test_a_foreign_page_is_refused_whatever_its_query_is(node: RunningNode) -> None:
+    """One that cannot be read would be a traceback in the log for each request."""
+    told = len(node.output)
+    refused = send(node, "GET", "/?" + "a&" * 20_000, Origin=EVIL)
+    assert (refused.status, f"web page of {EVIL}" in refused.text) == (403, True)
+    assert not any("Traceback" in line for line in node.output[told:])

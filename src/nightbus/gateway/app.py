@@ -101,7 +101,10 @@ class Gateway:
 
     async def refuse(self, scope: AsgiScope, send: Send, error: AwsError) -> None:
         """Answer an error in the protocol that the request's headers speak, its body unread."""
-        request = _request(scope)
+        try:
+            request = _request(scope)
+        except ValueError:  # of the query string, which matters no more
+            request = _request({**scope, "query_string": b""})
         protocol, service = (self._routes or await self.prepare()).spoken(request)
         response = _error(protocol, service, error, new_request_id())
         await _send(send, response, scope["method"] == "HEAD", close=True)

@@ -59,6 +59,17 @@ def is_wanted(record: Mapping[str, Any], patterns: Sequence[Pattern]) -> bool:
     return any(matches(pattern, event) for pattern in patterns)
 
 
+def wanted_and_others(
+    records: Sequence[dict[str, Any]], patterns: Sequence[Pattern]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Those that the filters let through, and the rest."""
+    wanted: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for record in records:
+        (wanted if is_wanted(record, patterns) else others).append(record)
+    return wanted, others
+
+
 def batches(records: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """As few as fit into the 6 MB of an invocation each."""
     batch: list[dict[str, Any]] = []

@@ -17,6 +17,7 @@ import orjson
 
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.aws.threads import aside
 from nightbus.bus.patterns import Pattern
 from nightbus.messaging.queue import queue_place, url_path
 from nightbus.services.context import Platform
@@ -24,7 +25,7 @@ from nightbus.services.lambda_.event_source_settings import CHANGES, EVENT_SOURC
 from nightbus.services.lambda_.invocations.destinations import error_told
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
 from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.queue_sources.batches import batches, done, is_wanted, record_of
+from nightbus.services.lambda_.queue_sources.batches import batches, done, record_of, wanted_and_others
 from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes
 from nightbus.services.lambda_.role_session import role_session
 from nightbus.store.interface import SYSTEM, Record
@@ -37,6 +38,7 @@ _CHANGES_WAIT_SECONDS = 30.0
 _LEASE_MS = 60_000
 _PER_RECEIVE = 10
 _PER_DELETE = 10
+_ENVELOPE = 600  # characters of a message beside its body
 _FIRST_AT_ONCE = 5
 _GROWTH_SECONDS = 0.2  # AWS adds up to 300 concurrent batches a minute while messages wait
 _MOST_AT_ONCE = 1000
@@ -209,15 +211,24 @@ class _Poller:
 
     async def _carry(self, runnable: Runnable, records: list[dict[str, Any]]) -> None:
         """Invoke the function with those that its filters want; delete what is done."""
-        wanted = [record for record in records if is_wanted(record, self._mapping.patterns)]
-        over = [record for record in records if record not in wanted] if len(wanted) < len(records) else []
         try:
+            wanted, over = await self._sort_out(records)
             if wanted:
                 over += await self._invoke(runnable, wanted)
             for start in range(0, len(over), _PER_DELETE):
                 await self._delete(runnable, over[start : start + _PER_DELETE])
         except Exception as error:
             log.warning("%s: a batch for %s comes again: %s", *self._names(), error)
+
+    async def _sort_out(
+        self, records: list[dict[str, Any]]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Those that the function is to get, and the rest. In a thread where there are many, or long ones."""
+        patterns = self._mapping.patterns
+        if not patterns:
+            return records, []
+        size = sum(_ENVELOPE + len(record["body"]) for record in records)
+        return await aside(size, wanted_and_others, records, patterns)
 
     async def _invoke(self, runnable: Runnable, records: list[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         """What the function has dealt with."""
