@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import pytest
 
+from lambda_rig import code, trust
 from nodes import RunningNode
 
 LONGEST_MS = 50.0
@@ -156,4 +157,28 @@ def test_a_full_page_of_a_bucket(measured: RunningNode, longest: Callable[[], fl
     longest()
     assert len(s3.list_objects_v2(Bucket="full")["Contents"]) == 1_000
     assert len(s3.list_object_versions(Bucket="full")["Versions"]) == 1_000
+    assert longest() < LONGEST_MS
+
+
+def test_a_function_that_prints_nothing_but_line_ends(
+    measured: RunningNode, longest: Callable[[], float]
+) -> None:
+    """The pipe holds 65,536 lines when the function answers."""
+    source = "import os\ndef handler(count, context):\n for _ in range(count): os.write(1, b'\\n' * 65536)"
+    name = f"line-ends-{uuid4().hex[:8]}"
+    role = measured.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
+    )["Role"]["Arn"]
+    functions = measured.client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Handler="app.handler",
+        Role=role,
+        Code={"ZipFile": code(source)},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    functions.invoke(FunctionName=name, Payload="0")
+    longest()
+    functions.invoke(FunctionName=name, Payload="6")
     assert longest() < LONGEST_MS
