@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 
+from lambda_rig import code, trust
 from nodes import RunningNode
 
 LONGEST_MS = 50.0
@@ -200,4 +201,28 @@ def test_a_long_notification_for_many_queues(
     longest()
     sns.publish(TopicArn=topic, Message="x" * 250_000)
     wait_until_queued(measured, queued + 200 * admitted)
+    assert longest() < LONGEST_MS
+
+
+def test_a_function_that_prints_nothing_but_line_ends(
+    measured: RunningNode, longest: Callable[[], float]
+) -> None:
+    """The pipe holds 65,536 lines when the function answers."""
+    source = "import os\ndef handler(count, context):\n for _ in range(count): os.write(1, b'\\n' * 65536)"
+    name = f"line-ends-{uuid4().hex[:8]}"
+    role = measured.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
+    )["Role"]["Arn"]
+    functions = measured.client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Handler="app.handler",
+        Role=role,
+        Code={"ZipFile": code(source)},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    functions.invoke(FunctionName=name, Payload="0")
+    longest()
+    functions.invoke(FunctionName=name, Payload="6")
     assert longest() < LONGEST_MS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -375,9 +377,6 @@ def test_stop_ends_the_node_of_the_data_folder_and_nothing_that_an_answer_names(
 
 @pytest.mark.parametrize("memory", [True, False])
 def test_stop_finds_the_node_by_its_port_and_uses_no_proxy(tmp_path: Path, memory: bool) -> None:
-    import subprocess
-    import sys
-
     running = RunningNode(None if memory else tmp_path)
     environ = running.environment() | {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     command = [sys.executable, "-m", "nightbus"]

@@ -228,7 +228,7 @@ class Environment:
                     await self._initialised(request_id)
                     began = self._clock.monotonic()
             finally:
-                self._output.drain()
+                await self._output.drain()
                 self._output.say(start_line(request_id, self.spec.version))
             answer = await self._run(payload, request_id, invoked_arn, client_context, trace)
         except _Ended as ended:
@@ -237,7 +237,7 @@ class Environment:
             self.kill()
             raise
         elapsed = (self._clock.monotonic() - began) * 1000
-        result = self._result(answer, failure, request_id, elapsed, cold)
+        result = await self._result(answer, failure, request_id, elapsed, cold)
         if log_with_result:
             return replace(
                 result, unwritten=LogPart(self._log_group, self.stream, self._output.take_pending())
@@ -259,7 +259,7 @@ class Environment:
             await asyncio.wait_for(self._ready.wait(), _INIT_SECONDS + self.spec.timeout)
         except TimeoutError:
             self.kill()
-            raise self._timed_out(request_id) from None
+            raise await self._timed_out(request_id) from None
         if self._init_error is not None:
             self.usable = False
             self._peak.measure(self._pid)
@@ -268,14 +268,14 @@ class Environment:
             self.kill()
             raise _Ended(self._init_error.error_type or "Unknown", "")
         if self._exit.done():
-            raise self._exited(request_id, self._exit.result())
+            raise await self._exited(request_id, self._exit.result())
 
     async def _run(
         self, payload: bytes, request_id: str, invoked_arn: str, client_context: str, trace: str
     ) -> Answer:
         loop = asyncio.get_running_loop()
         if self._exit.done():
-            raise self._exited(request_id, self._exit.result())
+            raise await self._exited(request_id, self._exit.result())
         self._answer = loop.create_future()
         deadline = self._clock.now_ms() + self.spec.timeout * 1000
         headers = {
@@ -299,10 +299,10 @@ class Environment:
         if self._answer.done():
             return self._answer.result()
         if self._exit.done():
-            raise self._exited(request_id, self._exit.result())
+            raise await self._exited(request_id, self._exit.result())
         self._peak.measure(self._pid)
         self.kill()
-        raise self._timed_out(request_id)
+        raise await self._timed_out(request_id)
 
     async def _gives(self, invocation: Invocation, ends: float) -> bool:
         """Hand the invocation over. Where the runtime's connection was lost while it asked, wait until it asks again.
@@ -330,27 +330,27 @@ class Environment:
             return
         self._watching = asyncio.get_running_loop().call_later(_SAMPLE_SECONDS, self._watch_memory)
 
-    def _timed_out(self, request_id: str) -> _Ended:
-        self._output.drain()
+    async def _timed_out(self, request_id: str) -> _Ended:
+        await self._output.drain()
         self._output.say(timeout_line(request_id, self.spec.timeout, self._clock.now_ms()))
         said = f"RequestId: {request_id} Error: {timeout_text(self.spec.timeout)}"
         return _Ended("Sandbox.Timedout", said, "timeout")
 
-    def _exited(self, request_id: str, status: int) -> _Ended:
+    async def _exited(self, request_id: str, status: int) -> _Ended:
         reason = exit_reason(status, killed=self._over_memory)
-        self._output.drain()
+        await self._output.drain()
         self._output.say(f"RequestId: {request_id} Error: {reason}")
         kind = "Runtime.OutOfMemory" if self._over_memory else "Runtime.ExitError"
         return _Ended(kind, f"RequestId: {request_id} Error: {reason}")
 
-    def _result(
+    async def _result(
         self, answer: Answer | None, failure: _Ended | None, request_id: str, elapsed: float, cold: bool
     ) -> InvokeResult:
         payload, error = self._payload(answer, failure, request_id)
         status = failure.status if failure is not None else ""
         if failure is not None and status == "error":
             status += f"\tError Type: {failure.error_type}"
-        self._output.drain()
+        await self._output.drain()
         if self.usable:
             self._peak.measure_seldom(self._pid)
         self._output.say(end_line(request_id))

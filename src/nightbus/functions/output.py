@@ -20,11 +20,12 @@ from nightbus.functions.interface import LogLine
 _HEADER = 16
 _MAGIC = b"\xa5\x5a\x00"
 _FRAME = re.compile(rb"\xa5\x5a\x00[\x02\x03\x0a\x0b\x0e\x0f\x12\x13\x16\x17\x1a\x1b]")
-_READ = 32 * 1024
+_READ = 2048  # at a time; each byte may be a line, which takes some 3 us
 _PIPE_HOLDS = 128 * 1024  # at least
 _LONGEST_LINE = 256 * 1024
 _TAIL = 4096
 _BEHIND = 1024 * 1024
+_BEHIND_LINES = 1024
 _EVENT_COST = 26  # what CloudWatch Logs counts for an event beside its text
 _MOST_LOGGED = 16 * 1024 * 1024
 _FLUSH_SECONDS = 0.1
@@ -71,14 +72,17 @@ class Output:
         self._tail_bytes = 0
         self._logged = 0
 
-    def drain(self) -> None:
+    async def drain(self) -> None:
         """Take everything that is in the pipe now, with the last line even if it has no end.
 
-        Not what is written meanwhile: something that the function left running may do so for ever.
+        Not what is written meanwhile: something that the function left running may do so for ever. The pipe may hold
+        more lines than are taken without letting others run.
         """
         room = _PIPE_HOLDS
         while room > 0 and (taken := self._take()):
             room -= taken
+            if self._is_behind:
+                await self.flushed()
         self._text(bytes(self._frames))  # a frame that was cut off by the end of its process
         self._frames.clear()
         self._skip = 0
@@ -139,11 +143,15 @@ class Output:
     def _readable(self) -> None:
         if not self._take():
             return
-        if self._pending_bytes > _BEHIND:
+        if self._is_behind:
             self._pause()
             self.flush()
         else:
             self._flush_soon()
+
+    @property
+    def _is_behind(self) -> bool:
+        return self._pending_bytes > _BEHIND or len(self._pending) > _BEHIND_LINES
 
     def _take(self) -> int:
         """How many bytes were read; 0 when nothing is there now, or never will be again."""
@@ -197,14 +205,14 @@ class Output:
 
     def _text(self, data: bytes | bytearray) -> None:
         """As on AWS, a line's end belongs to its event."""
-        self._line += data
-        *lines, rest = self._line.split(b"\n")
-        for line in lines:
-            self._pieces(line + b"\n")
-        while len(rest) > _LONGEST_LINE:
-            self._pieces(rest[:_LONGEST_LINE])
-            del rest[:_LONGEST_LINE]
-        self._line = rest
+        first, *others = data.split(b"\n")
+        self._line += first
+        for other in others:
+            self._pieces(self._line + b"\n")
+            self._line = bytearray(other)
+        while len(self._line) > _LONGEST_LINE:
+            self._pieces(self._line[:_LONGEST_LINE])
+            del self._line[:_LONGEST_LINE]
 
     def _end_line(self) -> None:
         if self._line:
@@ -234,7 +242,7 @@ class Output:
             self._tail_bytes -= len(self._tail.popleft())
 
     async def close(self) -> None:
-        self.drain()
+        await self.drain()
         self._closed = True
         self._pause()
         with contextlib.suppress(Exception):

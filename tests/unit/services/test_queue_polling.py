@@ -12,10 +12,10 @@ from nightbus.aws.calls import Scope
 from nightbus.bus.patterns import parse_pattern
 from nightbus.node.loop_holds import LoopHolds
 from nightbus.services.context import Platform
+from nightbus.services.lambda_.invocations.running import Runnable
 from nightbus.services.lambda_.names import function_ref
-from nightbus.services.lambda_.queue_batches import record_of
-from nightbus.services.lambda_.queue_polling import Mapping, _Poller
-from nightbus.services.lambda_.running import Runnable
+from nightbus.services.lambda_.queue_sources.batches import record_of
+from nightbus.services.lambda_.queue_sources.polling import Mapping, _Poller
 
 HERE = Scope("000000000000", "us-east-1")
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
