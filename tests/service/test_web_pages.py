@@ -327,8 +327,6 @@ def test_a_cors_configuration_is_checked(node: RunningNode, changed: dict[str, A
 
 
 def test_stop_ends_the_node_of_the_data_folder_and_nothing_that_an_answer_names(tmp_path: Path) -> None:
-    import subprocess
-    import sys
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
