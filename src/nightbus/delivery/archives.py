@@ -1,4 +1,4 @@
-"""Which events does an archive keep, and how do they lie in its log?
+"""Selects the events that an archive keeps, and defines how they lie in its log.
 
 The archives of a bus are matched by an index of their own, so that a bus without any pays nothing. An entry of the log
 holds the events of one commit that have the same time, a line each; its time is theirs, by which a replay finds them

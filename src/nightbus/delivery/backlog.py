@@ -1,4 +1,4 @@
-"""How much work may wait? Above a bound new events are refused for now, instead of answers that come ever later.
+"""Bounds the work that may wait: above the bound PutEvents is throttled, instead of being answered ever later.
 
 Counted are events on their way into the store, and deliveries that nobody has begun, by the store's own figure; a
 delivery that waits for its next attempt is not, since a target that is down must not stop its bus.
@@ -6,7 +6,7 @@ delivery that waits for its next attempt is not, since a target that is down mus
 
 from __future__ import annotations
 
-from nightbus.delivery.work import QUEUE
+from nightbus.delivery.queued_deliveries import QUEUE
 from nightbus.store.interface import SYSTEM, Store
 
 MOST_IN_COMMIT = 20_000

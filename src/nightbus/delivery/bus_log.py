@@ -1,4 +1,4 @@
-"""Which steps of an event's way are written to the log of its bus, and how? Only for buses that have a log.
+"""Writes the steps of an event to the log of its bus, for buses that have one.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-logs-schema.html
 """
@@ -15,7 +15,7 @@ import orjson
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.delivery.buses import Bus, LogLevel
 from nightbus.delivery.interface import Delivered, Delivery, Outcome
-from nightbus.delivery.work import error_code
+from nightbus.delivery.queued_deliveries import error_code
 from nightbus.messaging.log_streams import appends, ensure_stream, required_stream
 from nightbus.store.interface import Change, Store
 

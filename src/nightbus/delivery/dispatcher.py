@@ -1,4 +1,4 @@
-"""Who carries deliveries to their targets, and what happens when a target does not take one?
+"""Carries queued deliveries to their targets, with retries and dead letters.
 
 Work comes from the queue `deliveries`; what was delivered or given up is acknowledged in the same commit that writes
 down its outcome, and what failed for now goes back with its next time. A restart finds the rest in the queue.
@@ -30,11 +30,7 @@ from nightbus.delivery.interface import (
     Postponed,
     TargetContext,
 )
-from nightbus.delivery.rules import outcome_log
-from nightbus.delivery.shares import Shares
-from nightbus.delivery.targets import Target, is_elsewhere, target_of
-from nightbus.delivery.trace_log import invoked_later
-from nightbus.delivery.work import (
+from nightbus.delivery.queued_deliveries import (
     QUEUE,
     Buried,
     Lost,
@@ -44,6 +40,10 @@ from nightbus.delivery.work import (
     next_try,
     outcome_entry,
 )
+from nightbus.delivery.rules import outcome_log
+from nightbus.delivery.shares import Shares
+from nightbus.delivery.targets import Target, is_elsewhere, target_of
+from nightbus.delivery.trace_log import invoked_later
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queue_writes import Incoming, QueueWrites
 from nightbus.messaging.queues import Queues

@@ -46,10 +46,10 @@ from nightbus.delivery.interface import (
     Matched,
     Outcome,
 )
+from nightbus.delivery.queued_deliveries import QUEUE, encode, first_delivery, outcome_entry
 from nightbus.delivery.rule_cache import RuleCache
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.trace_log import published
-from nightbus.delivery.work import QUEUE, encode, first_delivery, outcome_entry
 from nightbus.messaging.queue_writes import QueueAppender
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics

@@ -1,4 +1,4 @@
-"""Who works through a queue of the store, so that nobody's slow work delays anybody else's?
+"""Works through a queue of the store so that nobody's slow work delays anybody else's.
 
 Work that is done within the node's own store is quick and takes one of a few slots. Work with a key (a target
 elsewhere, an endpoint, a function) takes a slot of the key's share. Where the share is used up, the item is parked: its

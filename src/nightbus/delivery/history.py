@@ -1,4 +1,4 @@
-"""How do accepted events lie in their bus's history? Those of one commit together, two lines each.
+"""Defines how accepted events lie in their bus's history: those of one commit together, two lines each.
 
 The first line is an event's envelope, the second what its own commit delivered or queued of it, or empty. An envelope
 has no line breaks outside its strings, and in them they are escaped.

@@ -1,4 +1,4 @@
-"""What do the router, the dispatcher and the targets say to one another, and what do services know of them?"""
+"""Defines what the router, the dispatcher, the targets and the services exchange."""
 
 from __future__ import annotations
 

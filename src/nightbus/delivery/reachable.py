@@ -1,4 +1,4 @@
-"""Can this node deliver to a rule's target at all? Asked when a target is put, and when a stack is planned."""
+"""Says whether this node can deliver to a rule's target at all, for PutTargets and for the plan of a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of the history of buses is kept, and from when on is it, then?"""
+"""Defines how much of the history of buses is kept."""
 
 from __future__ import annotations
 

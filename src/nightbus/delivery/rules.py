@@ -1,4 +1,4 @@
-"""What is kept of buses and rules, and how is it read? Shared by the events service, which writes, and the router."""
+"""Names and reads the records of buses and rules, for the events service, which writes them, and the router."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May another piece of work begin for this target, endpoint or function, or does it wait until it is called?
+"""Decides whether another piece of work may begin for a target, endpoint or function, or waits for a slot.
 
 All keys share one pool of slots. A key may have as many running as there are slots free, and `of_one` at most: the
 dynamic threshold of switches with shared memory (Choudhury and Hahne, 1998). So n keys that hang hold total / (n + 1)

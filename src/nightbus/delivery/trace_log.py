@@ -1,4 +1,4 @@
-"""What led to what? Logs of the node by what one has in hand: an invocation's segment, or a message's id.
+"""Notes in logs what led to what, findable by an invocation's segment or by a message's id.
 
 Only what was done with a trace header is noted, which boto3 sends from within a function by itself: events put,
 messages sent, functions invoked. And invocations that a rule, a queue or a topic asked for. Nothing here is needed to

@@ -1,4 +1,4 @@
-"""Who may do what with a queue or a topic? Its own policy says so; its owner needs none, and AWS services need one.
+"""Judges the policy of a queue or a topic: its owner needs no statement, AWS services need one.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 """

@@ -1,4 +1,4 @@
-"""Was a message sent to this FIFO queue in the last five minutes?
+"""Remembers the messages that were sent to a FIFO queue in the last five minutes.
 
 The log of a queue's deduplication ids is written in the commit of the messages, so a crash forgets none; what is in
 memory is that log's last five minutes, and what is being committed right now.

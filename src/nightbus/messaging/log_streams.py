@@ -1,4 +1,4 @@
-"""Under which names are log groups, streams and their events kept, and how does one event lie there?
+"""Defines under which names log groups, streams and their events are kept, and how an event is encoded.
 
 A stream's key joins group and stream by a colon, which neither name may hold, so that `a` + `b/c` and `a/b` + `c`
 stay apart.

@@ -1,4 +1,4 @@
-"""Where does mail go out? The SMTP server that the setting `smtp` names, and how one message is handed to it."""
+"""Sends mail through the SMTP server that the setting `smtp` names."""
 
 from __future__ import annotations
 

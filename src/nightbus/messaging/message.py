@@ -1,4 +1,4 @@
-"""How does a message lie in its queue? A line of JSON with what is known about it, and the body as it came.
+"""Encodes a message as it lies in its queue: a line of JSON about it, then the body as it came.
 
 The body is not escaped into the JSON, since it is most of the bytes and nobody looks into it.
 """

@@ -1,4 +1,4 @@
-"""What is published to a topic, and how does each kind of subscriber see it?
+"""Defines what is published to a topic, and how each kind of subscriber sees it.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 """

@@ -1,4 +1,4 @@
-"""What is a queue? Its attributes as SQS takes them, and what they mean for the messages in it.
+"""Defines a queue: its attributes as SQS takes them, and what they mean for the messages in it.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 """

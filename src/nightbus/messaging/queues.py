@@ -12,7 +12,7 @@ from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.queue_writes import Accepted, Incoming, QueueAppender, QueueWrites, SequenceNumbers
-from nightbus.messaging.receives import ReceiveAttempts, Received, Seen
+from nightbus.messaging.receive_attempts import ReceiveAttempts, Received, Seen
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Store
 from nightbus.store.record_cache import RecordCache
 

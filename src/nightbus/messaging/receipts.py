@@ -1,4 +1,4 @@
-"""What is a receipt handle? It names the item and which of its deliveries it stands for, opaque to its holder."""
+"""Writes and reads receipt handles, which name an item and its lease, opaque to their holder."""
 
 from __future__ import annotations
 

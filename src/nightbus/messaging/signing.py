@@ -1,4 +1,4 @@
-"""How does a receiver know that a notification is this node's? By an RSA signature and the certificate to it.
+"""Signs notifications with an RSA key, and serves the certificate that verifies them.
 
 The key is made at its first need and kept with the data. Making it and signing are done in threads, where they hold
 up nobody: the library lets go of the interpreter's lock meanwhile.

@@ -1,4 +1,4 @@
-"""What is a topic, and what is a subscription to it?
+"""Defines topics and the subscriptions to them.
 
 https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, API_Subscribe.html
 """

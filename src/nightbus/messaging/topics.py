@@ -1,4 +1,4 @@
-"""What does publishing to a topic change in the store? Queues that subscribe get theirs in the same commit.
+"""Plans what publishing to a topic changes in the store: subscribed queues get theirs in the same commit.
 
 For other subscribers a delivery is queued, which the SNS service carries out. What queues get is signed only for
 topics that set SignatureVersion: a signature costs more than all else about a notification together.

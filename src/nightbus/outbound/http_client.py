@@ -1,4 +1,4 @@
-"""How is an HTTP endpoint asked that belongs to somebody else? One request on a connection of its own.
+"""Sends one HTTP request to an endpoint of somebody else, on a connection of its own.
 
 Redirects are not followed, and what comes back is read only as far as somebody may want to see it. The host is resolved
 once, each of its addresses is judged (`addresses.py`), and the connection goes to a judged address.

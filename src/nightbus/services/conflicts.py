@@ -1,4 +1,4 @@
-"""What does a caller hear whose change came to nothing because others kept changing the same thing?
+"""Makes the error for a caller whose change came to nothing because others kept changing the same thing.
 
 A change is tried again inside the node (`nightbus.store.conflicts`), so only hundreds of callers at once see this. The
 error is the one that the service's own model has for it, else one that every SDK tries again.

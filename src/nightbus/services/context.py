@@ -1,4 +1,4 @@
-"""What does an operation handler get besides its parameters? A `Context`: the call, and the node's parts."""
+"""Defines what an operation handler gets besides its parameters: the call, and the node's parts."""
 
 from __future__ import annotations
 

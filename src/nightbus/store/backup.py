@@ -1,4 +1,4 @@
-"""How does a data folder, of a running node too, become one file, and a file a folder again?
+"""Copies a data folder, of a running node too, into one file, and restores a folder from such a file.
 
 The database is copied within one read transaction, and then the key of the vault, which was there before anything that
 it sealed. Blobs never change, so it is enough that none goes between the

@@ -1,4 +1,4 @@
-"""Where do bytes lie, and when may they go?
+"""Keeps blobs as files, and deletes those that nobody owns any more.
 
 A blob is a file named by its SHA-256. Owners are rows of the database; a file goes when its last owner has let go of
 it. Between its writing and the commit that keeps it a blob is pinned, so that nobody else's release takes it away.

@@ -1,4 +1,4 @@
-"""When does the write-ahead log go into the database file? When there is much of it, and beside the commits.
+"""Moves the write-ahead log into the database file, beside the commits, when there is much of it.
 
 A passive checkpoint runs on a connection and thread of its own. Under a load that never pauses it cannot reach the
 log's end, so that SQLite would not begin it anew: past the second mark the writer carries over the little that is left.

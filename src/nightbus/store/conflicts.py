@@ -1,4 +1,4 @@
-"""How does a read-modify-write come through while others change the same records?
+"""Retries a read-modify-write while others change the same records.
 
 It reads a record, decides, and commits with the revision that it read. Where another commit came between, the store
 raises Conflict and has written nothing; then the whole attempt runs again, beginning with its reads. Of all attempts

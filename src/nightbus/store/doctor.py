@@ -1,4 +1,4 @@
-"""Is a data folder sound? Each check looks at one thing, changes nothing, and says what it found and what to do.
+"""Examines a data folder. Each check looks at one thing, changes nothing, and says what it found and what to do.
 
 It may run beside a node; what that node is in the middle of is then looked at again before it is called wrong.
 """

@@ -1,4 +1,4 @@
-"""Whose data folder is this? One node's at a time, and nobody else's to read."""
+"""Locks a data folder for one node, and keeps it unreadable for other users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be kept, and what does one commit promise?
+"""Defines what a store keeps, and what one commit promises.
 
 Four primitives, each keyed by account and region: records (documents with a revision), logs (append-only),
 queues (work with a due time) and blobs (bytes by content hash). All writes go through `Store.commit`: the changes

@@ -1,4 +1,4 @@
-"""Which small integer stands for the name of a log or a queue?
+"""Gives the names of logs and queues small integers.
 
 A name has a row while something may lie under it: the row goes with the whole queue or log, and with the last entry
 of a log. A name that has ended gets no row again: a commit that was planned before the end would add what nobody finds.

@@ -1,4 +1,4 @@
-"""Which queues are being worked on, and who waits for their next item?
+"""Offers the items of queues, wakes those who wait for them, and keeps the leases.
 
 On the event loop, like the connection that it reads with; nothing here awaits, so what it finds is nobody else's
 meanwhile. A queue has state from its first lease on, and only then is told what happens to its items.
@@ -26,12 +26,12 @@ from nightbus.store.interface import (
     TrimQueue,
 )
 from nightbus.store.names import look_up
-from nightbus.store.offers import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
+from nightbus.store.queue_order import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
 from nightbus.store.reads import count_due
 
 
 class QueueRows:
-    """Implements `nightbus.store.offers.Rows` over one reading connection."""
+    """Implements `nightbus.store.queue_order.Rows` over one reading connection."""
 
     def __init__(self, connection: sqlite3.Connection, number: int) -> None:
         self._execute = connection.execute

@@ -1,4 +1,4 @@
-"""How are records, entries and due items found? Queries over one reading connection, each the way of an index."""
+"""Finds records, entries and due items by queries over one reading connection, each by an index."""
 
 from __future__ import annotations
 

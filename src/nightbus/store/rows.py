@@ -1,4 +1,4 @@
-"""How are many new rows written with few statements?
+"""Writes many new rows with few statements.
 
 Each statement costs Python a call and a fight for its interpreter lock, each further row of one only its values. Rows
 are collected flat and written sixty-four at a time.

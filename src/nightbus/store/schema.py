@@ -1,4 +1,4 @@
-"""How do the four primitives lie in one SQLite file?
+"""Defines how the four primitives lie in one SQLite file.
 
 Scopes, log and queue names are small integers in the big tables. Offsets and item ids come from counters that only
 grow, kept in `counter`, since SQLite would use a deleted row's id again.

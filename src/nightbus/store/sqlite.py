@@ -1,4 +1,4 @@
-"""How are the four primitives kept on one machine? In one SQLite file and a folder of blobs.
+"""Keeps the four primitives on one machine: in one SQLite file and a folder of blobs.
 
 Point reads and leases run on the event loop (microseconds; in WAL mode no reader waits for the writer); ranges go to a
 reader thread, those over many logs or whole queues to another one; everything that writes goes through the writer's

@@ -1,4 +1,4 @@
-"""What happens to the others where the work on one of many records fails? They are worked on all the same.
+"""Lets work on many records go on where the work on one of them fails.
 
 For whoever goes through everything that is kept (recovery, retention, pollers): what fails for one, since it cannot be
 read or the store takes nothing for a moment, is logged and tried again the next time.

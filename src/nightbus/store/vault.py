@@ -1,4 +1,4 @@
-"""How do secrets lie in the store? Sealed with a key that lies in a file beside the database, never in it.
+"""Seals secrets with a key that lies in a file beside the database, never in it.
 
 Whoever gets the database alone, its log or a page of it, reads no secret; whoever gets the folder reads all of them.
 """

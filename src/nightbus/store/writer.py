@@ -1,4 +1,4 @@
-"""How do many commits become durable together?
+"""Makes many commits durable together.
 
 One thread owns the writing connection. It takes every batch that is waiting into one transaction, so that all of them
 share one sync to disk; a batch that conflicts or fails is rolled back alone and only its caller learns of it. What

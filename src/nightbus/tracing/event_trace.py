@@ -1,4 +1,4 @@
-"""Which way did an event go? Over rules and attempts to the events that functions made of it, as far as it is known.
+"""Follows an event over rules and attempts to the events that functions made of it.
 
 What is older than the history is kept is left out.
 """
@@ -18,7 +18,7 @@ from nightbus.delivery.trace_log import Publication, Sent
 from nightbus.store.interface import Store
 from nightbus.tracing.explanation import find_accepted, outcomes_of
 from nightbus.tracing.invocations import Done, LoggedBy, invocations_of
-from nightbus.tracing.origins import causes_of
+from nightbus.tracing.upstream import causes_of
 
 MOST_EVENTS = 200  # in one tree
 MOST_INVOCATIONS = 500

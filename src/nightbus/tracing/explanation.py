@@ -1,4 +1,4 @@
-"""What became of an event, and why did a rule not match it?"""
+"""Explains what became of an event, and why a rule did not match it."""
 
 from __future__ import annotations
 

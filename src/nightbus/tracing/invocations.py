@@ -1,4 +1,4 @@
-"""Which invocations followed from an attempt that was delivered? The function's own, or those that got its message."""
+"""Finds the invocations that followed from a delivered attempt: the function's own, or those that got its message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.trace_header import segment_of
 from nightbus.delivery.trace_log import Publication, Sent, carried_of, published_in, runs_noted, sent_in
 from nightbus.store.interface import Store
-from nightbus.tracing.runs import run_of, runs_told, state_of
+from nightbus.tracing.function_runs import run_of, runs_told, state_of
 
 # A function's ARN and an invocation's segment → what it logged each time it ran: `request_id` and `log`, lines of
 # `time` and `message`. None where there is no such function.

@@ -34,9 +34,9 @@ from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Overloaded
+from nightbus.delivery.queued_deliveries import QUEUE
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import history_log
-from nightbus.delivery.work import QUEUE
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.node import Node

@@ -21,8 +21,8 @@ from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Delivery, Failed
+from nightbus.delivery.queued_deliveries import QUEUE, decode
 from nightbus.delivery.rules import outcome_log
-from nightbus.delivery.work import QUEUE, decode
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import SYSTEM, Enqueue

@@ -14,7 +14,7 @@ from nightbus.clock import SystemClock
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Delivered, Outcome
-from nightbus.delivery.work import QUEUE
+from nightbus.delivery.queued_deliveries import QUEUE
 from nightbus.messaging.queues import Queues
 from nightbus.store.interface import SYSTEM
 

@@ -17,9 +17,9 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.archives import ARCHIVE
 from nightbus.delivery.history import HistoryWriter, events_in
 from nightbus.delivery.interface import Delivery
+from nightbus.delivery.queued_deliveries import QUEUE, decode
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import BUS, RULE, history_log, rule_key
-from nightbus.delivery.work import QUEUE, decode
 from nightbus.messaging.log_streams import STREAM
 from nightbus.messaging.message import decode as decode_message
 from nightbus.messaging.queue import KIND as QUEUE_KIND

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightbus.tracing.runs import run_of, runs_told, state_of
+from nightbus.tracing.function_runs import run_of, runs_told, state_of
 
 
 def ended(began: int, time: int, outcome: str = "succeeded", **more: Any) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from nightbus.aws.ids import new_event_id, new_uuid
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import VirtualClock
 from nightbus.delivery.interface import Delivered
+from nightbus.delivery.queued_deliveries import QUEUE, decode, outcome_entry
 from nightbus.delivery.router import Router
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.delivery.trace_log import invoked_later, published_in
-from nightbus.delivery.work import QUEUE, decode, outcome_entry
 from nightbus.store.interface import SYSTEM, Append, DeleteRecord
 from nightbus.tracing.event_trace import MOST_EVENTS, trace_event
 

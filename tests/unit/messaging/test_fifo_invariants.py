@@ -19,7 +19,7 @@ from nightbus.clock import VirtualClock
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.messaging.queue_writes import Accepted, Incoming
 from nightbus.messaging.queues import Queues
-from nightbus.messaging.receives import Received
+from nightbus.messaging.receive_attempts import Received
 from nightbus.store.interface import Conflict, PutRecord
 from nightbus.store.sqlite import SqliteStore
 

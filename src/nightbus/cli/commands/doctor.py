@@ -11,7 +11,7 @@ from nightbus.aws.calls import Scope
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
-from nightbus.delivery.work import QUEUE as RULE_DELIVERIES
+from nightbus.delivery.queued_deliveries import QUEUE as RULE_DELIVERIES
 from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES

@@ -1,4 +1,4 @@
-"""Which endpoint does an API destination name, and how does one authorise itself there?
+"""Reads API destinations and their connections: the endpoint, and how requests to it are authorized.
 
 The reading side of connections and API destinations. The secrets of a connection lie sealed in its record
 (store/vault.py); here they are in the clear, in memory only, and no `repr` shows them.

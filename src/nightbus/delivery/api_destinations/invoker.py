@@ -1,4 +1,4 @@
-"""How does a request reach an API destination, with its connection's authorization and no faster than its rate?
+"""Sends requests to API destinations, with the authorization of their connection and within their rate.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html
 """

@@ -1,4 +1,4 @@
-"""How does a connection come by an access token? By OAuth's client credentials grant, at its authorization endpoint.
+"""Fetches the access tokens of connections by OAuth's client credentials grant.
 
 RFC 6749, sections 4.4 and 2.3.1: the client's id and secret go as parameters. Tokens live in memory only.
 """

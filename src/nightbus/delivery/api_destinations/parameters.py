@@ -1,4 +1,4 @@
-"""What do the parameters of a connection, a target and an event make of a request to an API destination?
+"""Makes the request to an API destination from the parameters of its connection, the target and the event.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-api-destinations.html says which headers are whose.
 """

@@ -1,4 +1,4 @@
-"""When may the next request go to an API destination, that is asked no oftener than its rate?
+"""Spaces the requests to an API destination so that they keep its rate.
 
 A delivery that comes too early is given a moment of its own and keeps it, so that each is looked at twice at most and
 they stay in their order. The moments live in memory: after a restart they are given anew.

@@ -1,4 +1,4 @@
-"""What does the node say to the process that calls other services, and what is answered?"""
+"""Defines what the node and the process that calls other services send to each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which targets of other services are there, and which module makes their calls?
+"""Lists the targets of other services, each with the module that makes its calls.
 
 A kind is known by its target's ARN; `setting` is the name under which the user says where its service is.
 """

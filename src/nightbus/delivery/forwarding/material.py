@@ -1,4 +1,4 @@
-"""What is a call to another service made of? The target's settings, its input, and the event itself."""
+"""Makes a call to another service from the target's settings, its input and the event."""
 
 from __future__ import annotations
 

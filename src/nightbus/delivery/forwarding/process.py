@@ -1,4 +1,4 @@
-"""Who calls the services that are not part of Nightbus? A worker process, there while it has something to do."""
+"""Runs the worker process that calls services which are not part of Nightbus, while there is work for it."""
 
 from __future__ import annotations
 

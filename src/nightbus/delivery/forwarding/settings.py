@@ -1,4 +1,4 @@
-"""Where do the targets of other services go? The setting `forward`, service by service."""
+"""Reads the setting `forward`: where the targets of each other service are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which errors of a target's service are worth another try?"""
+"""Says which errors of a target's service are worth another attempt."""
 
 from __future__ import annotations
 

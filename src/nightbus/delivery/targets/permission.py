@@ -1,4 +1,4 @@
-"""May a rule reach its queue or topic? EventBridge needs the resource's word, a target's role of the same account none.
+"""Checks the policies that let a rule reach its queue or topic; a target's role of the same account needs none.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 """

@@ -1,4 +1,4 @@
-"""What is a connection's authorisation made of, and what of it may be shown? Over values, no I/O.
+"""Checks and shows what a connection's authorization is made of. Pure.
 
 `auth` is AuthParameters as CreateConnection takes them.
 """

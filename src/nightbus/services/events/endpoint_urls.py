@@ -1,4 +1,4 @@
-"""May this URL be called with a connection's secrets? Over HTTPS, or within the machine and its private network.
+"""Says whether a URL may be called with a connection's secrets: over HTTPS, or on the private network.
 
 AWS takes HTTPS alone. A node stands beside the services that it is to call, on a laptop and in CI, where those have no
 certificates.

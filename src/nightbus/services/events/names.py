@@ -1,4 +1,4 @@
-"""Which bus or rule does a parameter name? Both may be given by name or by ARN."""
+"""Finds the bus or rule that a parameter names, by name or by ARN."""
 
 from __future__ import annotations
 

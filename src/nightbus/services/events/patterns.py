@@ -1,4 +1,4 @@
-"""TestEventPattern: does this event match this pattern?"""
+"""Handles TestEventPattern: matches one event against one pattern."""
 
 from __future__ import annotations
 

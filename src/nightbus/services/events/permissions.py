@@ -1,4 +1,4 @@
-"""The resource policy of a bus: who else may put events onto it?"""
+"""Handles the resource policy of a bus, which says who else may put events onto it."""
 
 from __future__ import annotations
 

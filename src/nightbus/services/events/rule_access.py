@@ -1,4 +1,4 @@
-"""On whose bus is a rule, and may the caller do that with it?
+"""Finds the bus that a rule is on, and checks what the caller may do there.
 
 Other accounts may what the bus's policy allows them; the bus's own account may what it does not deny.
 """

@@ -1,4 +1,4 @@
-"""Which parameters may and must a target have, by what its ARN names? In the words in which PutTargets refuses.
+"""Checks which parameters a target may and must have by its ARN, in the words in which PutTargets refuses.
 
 That an input or a template is well-formed is bus/transform.py's to say.
 """

@@ -1,4 +1,4 @@
-"""How does a client download a function's code? By a link with a signature and an end, as S3's presigned URLs have.
+"""Makes and resolves the signed links by which clients download a function's code, as S3's presigned URLs.
 
 The node answers `/_nightbus/lambda-code/<token>` with the file that `resolve_link` names.
 """

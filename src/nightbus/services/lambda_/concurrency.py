@@ -1,4 +1,4 @@
-"""How many invocations of a function may run at once? Reserved concurrency, and the account's limits and use."""
+"""Handles reserved concurrency, and the account's limits and use."""
 
 from __future__ import annotations
 

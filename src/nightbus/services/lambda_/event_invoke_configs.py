@@ -1,4 +1,4 @@
-"""How is a function invoked asynchronously: how often again, until when, and who hears of the outcome?"""
+"""Handles the settings of asynchronous invocation: retries, the age of events, destinations."""
 
 from __future__ import annotations
 

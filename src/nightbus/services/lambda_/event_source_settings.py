@@ -1,4 +1,4 @@
-"""How does a queue feed a function? What CreateEventSourceMapping and UpdateEventSourceMapping may say, and mean.
+"""Checks the settings of event source mappings, and defines what they mean.
 
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 """

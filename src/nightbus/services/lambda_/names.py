@@ -1,4 +1,4 @@
-"""Which function does a `FunctionName` mean? Pure: a name, a partial or a full ARN, each with or without qualifier."""
+"""Finds the function that a `FunctionName` means: a name, a partial or a full ARN, each with or without qualifier."""
 
 from __future__ import annotations
 

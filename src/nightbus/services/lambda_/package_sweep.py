@@ -1,4 +1,4 @@
-"""When does unpacked code go? Soon after the last function, version or layer that had it."""
+"""Deletes unpacked code soon after the last function, version or layer that had it."""
 
 from __future__ import annotations
 

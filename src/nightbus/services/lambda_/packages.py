@@ -1,4 +1,4 @@
-"""Where does a function's or a layer's code come from? Out of the request or out of S3, checked, into a blob."""
+"""Takes a function's or a layer's code from the request or from S3, checks it, and keeps it as a blob."""
 
 from __future__ import annotations
 

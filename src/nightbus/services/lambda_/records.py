@@ -1,4 +1,4 @@
-"""What is kept of a function, and how is it found?
+"""Names and reads the records of a function.
 
 `lambda/function` (key: name) holds `latest`, the highest version number so far, tags and reserved concurrency. A
 published version (`lambda/version`) is a copy of `latest`. Both are a `Version`: the configuration in wire names, the

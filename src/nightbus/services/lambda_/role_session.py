@@ -1,4 +1,4 @@
-"""As whom does Lambda ask queues, topics and others? In a session of the function's role, named after the function."""
+"""Makes the caller as which Lambda asks other services: a session of the function's role, named after it."""
 
 from __future__ import annotations
 

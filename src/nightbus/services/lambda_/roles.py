@@ -1,4 +1,4 @@
-"""May Lambda run a function under this role? The role must be there, and trust Lambda."""
+"""Checks that a role is there and trusts Lambda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is a function's configuration one that can be carried out? Pure: from wire values to the stored configuration."""
+"""Checks a function's configuration, and makes the stored one of the wire values. Pure."""
 
 from __future__ import annotations
 

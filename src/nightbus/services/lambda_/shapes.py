@@ -1,4 +1,4 @@
-"""How do stored functions look in replies?"""
+"""Shows stored functions as replies have them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who brings notifications to those subscribers that are not queues of this node? A worker over the deliveries queue.
+"""Delivers notifications to the subscribers that are not queues of this node, with retries and dead letters.
 
 What nobody takes goes to the subscription's dead-letter queue; without one it is dropped, and the log says so.
 """
@@ -22,12 +22,12 @@ from nightbus.messaging.queue_writes import Incoming, QueueWrites
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, topic_arn
 from nightbus.messaging.topics import DELIVERIES, SERVICE
 from nightbus.services.context import Platform
-from nightbus.services.sns.carrier import HTTP, MAIL, Carrier, Failure
 from nightbus.services.sns.http import without_secret
+from nightbus.services.sns.notification_sender import HTTP, MAIL, Carrier, Failure
 from nightbus.services.sns.questions import SUBSCRIBE, Question
 from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, http_delivery
 from nightbus.services.sns.throttle import Throttle
-from nightbus.services.sns.waiting import forget
+from nightbus.services.sns.unconfirmed import forget
 from nightbus.store.interface import Append, Item, Record
 
 log = logging.getLogger("nightbus.sns")

@@ -1,4 +1,4 @@
-"""Is this a delivery policy, of a topic or of a subscription by HTTP(S)?
+"""Checks the delivery policy of a topic or of a subscription by HTTP(S).
 
 https://docs.aws.amazon.com/sns/latest/dg/creating-delivery-policy.html
 """

@@ -1,4 +1,4 @@
-"""May this protocol and endpoint subscribe to this topic?
+"""Checks whether a protocol and endpoint may subscribe to a topic.
 
 https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
 """
@@ -12,8 +12,8 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
-from nightbus.services.sns.carrier import HTTP, MAIL
 from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.notification_sender import HTTP, MAIL
 
 CONFIRMED_AT_ONCE = ("sqs", "lambda")
 _LARGE = 262_144

@@ -1,4 +1,4 @@
-"""Is this a filter policy? One pattern engine reads event patterns and filter policies; SNS adds limits of its own.
+"""Checks filter policies: one pattern engine reads them and event patterns; SNS adds limits of its own.
 
 https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
 """

@@ -1,4 +1,4 @@
-"""How does an HTTP endpoint get a notification? One POST with SNS's headers; whatever is not 2xx is a refusal.
+"""Sends a notification to an HTTP endpoint: one POST with SNS's headers; any answer but 2xx is a refusal.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html
 """

@@ -1,4 +1,4 @@
-"""What do subscribers by e-mail read?
+"""Writes the mails that subscribers by e-mail read.
 
 A subscriber by `email` gets the text, one by `email-json` the JSON that an HTTP endpoint would get.
 """

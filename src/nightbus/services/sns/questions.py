@@ -1,4 +1,4 @@
-"""What is an endpoint asked: does it want to subscribe, and did it mean to unsubscribe?
+"""Makes the questions that an endpoint is sent: to confirm its subscription, or that it is unsubscribed.
 
 https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
 https://docs.aws.amazon.com/sns/latest/dg/http-unsubscribe-confirmation-json.html

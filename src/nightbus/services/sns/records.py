@@ -1,4 +1,4 @@
-"""How are the records of topics and subscriptions found and changed?"""
+"""Finds and changes the records of topics and subscriptions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When is a notification tried again that its subscriber did not take?
+"""Decides when a notification is tried again that its subscriber did not take.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 """

@@ -1,4 +1,4 @@
-"""When is a subscriber's turn that gets only so many notifications a second? They are spread evenly."""
+"""Spreads a subscriber's notifications evenly where its policy limits them to so many a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are these attributes that a topic may have?
+"""Checks the attributes of a topic.
 
 https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
 """

@@ -1,4 +1,4 @@
-"""What do all batches have in common? Ten entries at most, each under an id of its own, each with its own outcome."""
+"""Handles what all batches have in common: ten entries at most, each with an id and an outcome of its own."""
 
 from __future__ import annotations
 

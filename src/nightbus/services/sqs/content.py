@@ -1,4 +1,4 @@
-"""What may a message hold, how large is it, and what are its checksums?
+"""Checks what a message holds and how large it is, and makes its checksums.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 """

@@ -1,4 +1,4 @@
-"""Which message does a receipt handle stand for, and does it still?"""
+"""Finds the message that a receipt handle stands for, and checks that it still does."""
 
 from __future__ import annotations
 

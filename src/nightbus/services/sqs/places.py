@@ -1,4 +1,4 @@
-"""Which queue does a URL name, and may the caller do that with it? Its path says account and name, the call the region.
+"""Finds the queue that a URL names, and checks what the caller may do with it.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-limitations-of-custom-policies.html
 """

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.messaging.message import Message
 from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.messaging.receipts import Receipt, write_receipt
-from nightbus.messaging.receives import Received
+from nightbus.messaging.receive_attempts import Received
 from nightbus.services.context import Context
 from nightbus.services.sqs.content import binary, md5_of_attributes, md5_of_body
 from nightbus.services.sqs.errors import invalid_value, out_of_range, unknown_attribute

@@ -1,4 +1,4 @@
-"""How is a queue's record changed? Read, compute, write where nobody else did meanwhile, and say so to the queues."""
+"""Changes a queue's record where nobody else has changed it since it was read."""
 
 from __future__ import annotations
 

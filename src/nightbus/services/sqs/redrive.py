@@ -1,4 +1,4 @@
-"""May this queue have that one as its dead-letter queue?"""
+"""Checks whether a queue may have another one as its dead-letter queue."""
 
 from __future__ import annotations
 

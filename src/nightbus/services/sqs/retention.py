@@ -1,4 +1,4 @@
-"""How long does a message stay that nobody deletes? As long as its queue retains messages."""
+"""Drops messages that nobody deleted for as long as their queue retains messages."""
 
 from __future__ import annotations
 

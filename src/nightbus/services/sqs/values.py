@@ -1,4 +1,4 @@
-"""Are these attributes that a queue may have? Each attribute's own rule, and those between two of them.
+"""Checks the attributes of a queue: each attribute's own rule, and those between two of them.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 """

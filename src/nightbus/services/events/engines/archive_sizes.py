@@ -1,4 +1,4 @@
-"""How large is an archive, and what has it kept long enough?
+"""Counts how large archives are, and trims what they have kept long enough.
 
 Its size is counted up from the entry at which the last count ended, and down by what is dropped: no event pays for it.
 """

@@ -1,4 +1,4 @@
-"""Who fetches the first token of a connection with OAuth? A worker, so that CreateConnection need not wait for it.
+"""Fetches the first token of a connection with OAuth, so that CreateConnection need not wait for it.
 
 What is to be authorised is an item of one queue, put there by the commit that writes the connection; a restart finds
 it there. An item whose authorisation is not the record's any more was overtaken by a later change.

@@ -1,4 +1,4 @@
-"""How long is it known what became of an event? So many hours, and so many megabytes of all buses together.
+"""Trims the history of buses to so many hours, and so many megabytes of all buses together.
 
 Beside the history of what buses accepted these are the outcomes of deliveries, and what led to what. What goes over
 is the oldest, in steps of a minute: each is a small commit, that nobody waits for.

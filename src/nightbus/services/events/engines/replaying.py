@@ -1,4 +1,4 @@
-"""Who carries a replay out? A worker, some entries of the archive's log at a time, in the order of their events' times.
+"""Carries out replays: some entries of the archive's log at a time, in the order of their events' times.
 
 A replay is a record and an item of one queue. What a step puts onto the bus and how far the replay has come are one
 commit, so that after a crash it goes on exactly where it was; replays under way take turns.

@@ -1,4 +1,4 @@
-"""Schedules of rules: when does a rule trigger itself, and what do its targets get then?
+"""Triggers scheduled rules: keeps their next due times, and puts their events.
 
 The next due time of each rule is an item of one queue, so the worker sleeps until the first of them, wakes when a rule
 is put, and looks at no rule that is not due. A rule's item and its record name the same id while they belong together;

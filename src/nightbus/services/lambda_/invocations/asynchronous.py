@@ -1,4 +1,4 @@
-"""Who carries out what was invoked asynchronously? A worker over the queue, many invocations at a time.
+"""Carries out asynchronous invocations from their queue, many at a time.
 
 An invocation stays in the queue until it is done: a crash in the middle of an attempt repeats that attempt, under the
 same request id.

@@ -1,4 +1,4 @@
-"""Who hears of an asynchronous invocation's outcome, and what are they told?"""
+"""Sends the outcome of an asynchronous invocation to its destination or dead-letter queue."""
 
 from __future__ import annotations
 

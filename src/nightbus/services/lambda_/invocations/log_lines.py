@@ -1,4 +1,4 @@
-"""What did an invocation log? Its lines lie between the one that begins it and its report, in the same stream."""
+"""Finds the log lines of one invocation: those from its beginning to its report, in the same stream."""
 
 from __future__ import annotations
 

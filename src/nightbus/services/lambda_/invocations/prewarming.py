@@ -1,4 +1,4 @@
-"""What makes a function's first invocation after the node's start as quick as its second in another environment?
+"""Prepares runtimes at the node's start, so that a function's first invocation is quick.
 
 The process that environments are forked from is started for the runtime of every function that is there.
 """

@@ -1,4 +1,4 @@
-"""What waits in the queue of asynchronous invocations, and what becomes of one after an attempt? Pure decisions.
+"""Decides what becomes of a queued invocation after an attempt. Pure.
 
 AWS's schedule: after an error of the function two more attempts, one and two minutes later; after a throttle or an
 error of the platform again and again with growing pauses; in both cases until the event is too old.

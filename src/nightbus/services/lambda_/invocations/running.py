@@ -1,4 +1,4 @@
-"""How does one invocation run? From the function's records to its execution environment, within its concurrency."""
+"""Runs one invocation: from the function's records to its execution environment, within its concurrency."""
 
 from __future__ import annotations
 

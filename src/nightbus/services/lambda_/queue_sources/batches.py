@@ -1,4 +1,4 @@
-"""What does a function get from a queue, and which messages does its answer say are done? Pure.
+"""Makes the batches that a function gets from a queue, and reads from its answer which messages are done. Pure.
 
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html, services-sqs-errorhandling.html, with-sqs-filtering.html
 """

@@ -1,4 +1,4 @@
-"""Who carries messages from queues to functions? One poller per enabled mapping, under the function's role.
+"""Carries messages from queues to functions: one poller for each enabled mapping, under the function's role.
 
 A message is deleted after its function has dealt with it. One that failed, or whose function did not run, becomes
 visible again when its visibility timeout ends, and goes to the queue's dead-letter queue when its receives are used up.

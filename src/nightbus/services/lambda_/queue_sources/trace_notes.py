@@ -1,4 +1,4 @@
-"""What is noted of a batch that a function gets from a queue, for who traces an event that was in it?
+"""Notes for traces which messages of a queue a function got.
 
 Nothing waits for the first note, and a note that cannot be kept stops no batch.
 """

@@ -1,4 +1,4 @@
-"""What becomes of a subscription that nobody confirmed, and of one that nobody restored? It is forgotten."""
+"""Forgets subscriptions that nobody confirmed, and ended ones that nobody restored."""
 
 from __future__ import annotations
 

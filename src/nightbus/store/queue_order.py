@@ -1,4 +1,4 @@
-"""In which order are the items of one queue offered, and who has which until when?
+"""Orders the items of one queue, and remembers who has leased which of them until when.
 
 The rows in the database are the truth; here is only what has been looked at. `ByDue` knows nothing beyond a cursor
 over (due, id), so that a queue of a million items costs no memory. `ByGroup` holds the ids of all items, since

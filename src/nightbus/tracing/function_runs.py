@@ -1,4 +1,4 @@
-"""How often did an invocation run, how did each run end, and in which was what done? Pure.
+"""Tells the runs of one invocation apart: how each ended, and what was done in it. Pure.
 
 Lambda runs an asynchronous invocation anew that failed, and a node does one that it was killed in, under the same
 request id: the runs follow one another, so time tells which one it was.

@@ -1,4 +1,4 @@
-"""What led to an event? Who published it, what that function was invoked for, and so on upwards."""
+"""Finds what led to an event: who published it, what that function was invoked for, and so on upwards."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from nightbus.delivery.trace_log import (
     sender_of,
 )
 from nightbus.store.interface import Store
+from nightbus.tracing.function_runs import run_of
 from nightbus.tracing.invocations import LoggedBy, invocation_of
-from nightbus.tracing.runs import run_of
 
 MOST_CAUSES = 20
 _SESSION = ":assumed-role/"

@@ -1,4 +1,4 @@
-"""How does a delivery lie in the queue, and how is an outcome written down?"""
+"""Encodes queued deliveries, their outcomes and their dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How does a notification, or a question, reach a subscriber that is no queue of this node? One attempt."""
+"""Makes one attempt to send a notification, or a question, to a subscriber that is not a queue of this node."""
 
 from __future__ import annotations
 
