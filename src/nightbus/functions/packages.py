@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from nightbus.aws.errors import AwsError
+from nightbus.functions.removal import remove_tree
 
 LARGEST_UNZIPPED = 262_144_000
 _MOST_ENTRIES = 100_000
@@ -102,7 +103,7 @@ class PackageFolder:
         """Moved away first, so that nobody finds the half of it. Blocks."""
         gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self._folder))
         (self._folder / name).rename(gone / name)
-        shutil.rmtree(gone, ignore_errors=True)
+        remove_tree(gone)
 
     def find(self, digest: str) -> Path | None:
         """The folder of the package, where it is unpacked already."""
@@ -122,7 +123,7 @@ class PackageFolder:
             if not target.is_dir():  # else somebody was faster
                 raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
         return target
 
     def merged(self, layers: Sequence[Path]) -> Path | None:
@@ -150,7 +151,7 @@ class PackageFolder:
             if not target.is_dir():
                 raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
         return target
 
 
@@ -165,7 +166,7 @@ def _lay_over(source: Path, target: Path) -> None:
             _lay_over(Path(entry.path), path)
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            remove_tree(path)
         path.unlink(missing_ok=True)
         shutil.copy2(entry.path, path, follow_symlinks=False)
 

@@ -3,9 +3,9 @@
 Runs inside the zygote's children, by any Python from 3.8 on: standard library only. It hides the node's data; it is no
 wall against code that is out to break through one.
 
-Whoever makes a namespace may undo what it mounted there, and root may enter the namespaces of others. So a function gets
-a user namespace of its own and keeps no capability in it: what is mounted over the node's data stays there, and neither
-the memory nor the root folder of the node and of other functions is reached through /proc.
+Whoever makes a namespace may undo what it mounted there, and root may enter the namespaces of others. So a function
+gets a user namespace of its own and keeps no capability in it: what is mounted over the node's data stays there, and
+neither the memory nor the root folder of the node and of other functions is reached through /proc.
 """
 
 import ctypes
