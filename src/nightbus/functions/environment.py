@@ -54,7 +54,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Sequence
@@ -77,6 +76,7 @@ from nightbus.functions.interface import (
 from nightbus.functions.interpreters import Interpreter
 from nightbus.functions.memory import PeakMemory, Processes
 from nightbus.functions.output import Output
+from nightbus.functions.removal import remove_tree
 from nightbus.functions.reports import (
     end_line,
     exit_reason,
@@ -394,4 +394,4 @@ class Environment:
                 await asyncio.wait_for(asyncio.shield(self._exit), 2.0)
         self._api.close()
         await self._output.close()
-        await asyncio.to_thread(shutil.rmtree, self._tmp, ignore_errors=True)
+        await asyncio.to_thread(remove_tree, self._tmp)

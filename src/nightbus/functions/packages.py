@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import posixpath
 import shutil
 import stat
 import tempfile
@@ -18,12 +19,15 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from nightbus.aws.errors import AwsError
+from nightbus.functions.removal import remove_tree
 
 LARGEST_UNZIPPED = 262_144_000
 _MOST_ENTRIES = 100_000
 _CHUNK = 1024 * 1024
 _ENCRYPTED = 0x1
 _LONGEST_NAME = 255
+_LONGEST_PATH = 1024  # bytes; with the node's own folder before it, it stays below what systems take
+_DEEPEST = 100
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -67,13 +71,23 @@ def _entries(package: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         raise _unreadable()
     if sum(entry.file_size for entry in entries) > LARGEST_UNZIPPED:
         raise _too_large()
-    files = {PurePosixPath(entry.filename) for entry in entries if not entry.is_dir()}
-    folders = {PurePosixPath(entry.filename) for entry in entries if entry.is_dir()}
-    folders.add(PurePosixPath())
-    folders.update(parent for path in files | folders for parent in path.parents)
+    files = {_plain(entry) for entry in entries if not entry.is_dir()}
+    folders = {"."}
+    for path in files | {_plain(entry) for entry in entries if entry.is_dir()}:
+        parent = path if path not in files else posixpath.dirname(path)
+        while parent and parent not in folders:
+            folders.add(parent)
+            parent = posixpath.dirname(parent)
+        if len(folders) > _MOST_ENTRIES:
+            raise _unreadable()
     if files & folders:
         raise _unreadable()  # a file where a folder must be
     return entries
+
+
+def _plain(entry: zipfile.ZipInfo) -> str:
+    """The name as it will be written, without what means nothing in it; "." for the package's own folder."""
+    return str(PurePosixPath(entry.filename))
 
 
 def _is_harmless(entry: zipfile.ZipInfo) -> bool:
@@ -82,6 +96,8 @@ def _is_harmless(entry: zipfile.ZipInfo) -> bool:
         path.is_absolute()
         or ".." in path.parts
         or "\0" in entry.filename
+        or len(path.parts) > _DEEPEST
+        or len(os.fsencode(entry.filename)) > _LONGEST_PATH
         or entry.flag_bits & _ENCRYPTED
         or any(len(os.fsencode(part)) > _LONGEST_NAME for part in path.parts)
     )
@@ -102,7 +118,7 @@ class PackageFolder:
         """Moved away first, so that nobody finds the half of it. Blocks."""
         gone = Path(tempfile.mkdtemp(prefix=".gone-", dir=self._folder))
         (self._folder / name).rename(gone / name)
-        shutil.rmtree(gone, ignore_errors=True)
+        remove_tree(gone)
 
     def find(self, digest: str) -> Path | None:
         """The folder of the package, where it is unpacked already."""
@@ -122,7 +138,7 @@ class PackageFolder:
             if not target.is_dir():  # else somebody was faster
                 raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
         return target
 
     def merged(self, layers: Sequence[Path]) -> Path | None:
@@ -150,7 +166,7 @@ class PackageFolder:
             if not target.is_dir():
                 raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
         return target
 
 
@@ -165,7 +181,7 @@ def _lay_over(source: Path, target: Path) -> None:
             _lay_over(Path(entry.path), path)
             continue
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            remove_tree(path)
         path.unlink(missing_ok=True)
         shutil.copy2(entry.path, path, follow_symlinks=False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from nightbus.functions.interpreters import Interpreter, Interpreters
 from nightbus.functions.memory import Processes
 from nightbus.functions.packages import PackageFolder
 from nightbus.functions.pool import Pool
+from nightbus.functions.removal import remove_tree
 from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")
@@ -72,15 +72,15 @@ class Runner:
         """Away with what the environments of a killed node have left, and with packages from before the machine
         started: they were unpacked without a sync to disk, and may be anything after a power cut.
         """
-        shutil.rmtree(self._folder / "environments", ignore_errors=True)
+        remove_tree(self._folder / "environments")
         boot_file, booted = self._folder / "boot", _boot_id()
         if not boot_file.exists() or boot_file.read_text() != booted:
-            shutil.rmtree(self._folder / "packages", ignore_errors=True)
+            remove_tree(self._folder / "packages")
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             boot_file.write_text(booted)
         for kind in (".unpacking-*", ".merging-*", ".gone-*"):
             for half in (self._folder / "packages").glob(kind):
-                shutil.rmtree(half, ignore_errors=True)
+                remove_tree(half)
 
     async def prewarm(self, runtime: str) -> None:
         """Start the zygote of that runtime, so that the first environment of its functions starts soon."""
@@ -179,7 +179,7 @@ class Runner:
                 await asyncio.to_thread(self._packages.drop, name)
         for name in compiled:
             if name.rpartition("-")[2][:_SHORT] not in short:
-                await asyncio.to_thread(shutil.rmtree, self._folder / "pycache" / name, True)
+                await asyncio.to_thread(remove_tree, self._folder / "pycache" / name)
 
     def in_memory(self) -> dict[str, int]:
         return self._pool.in_memory()

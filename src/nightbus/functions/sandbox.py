@@ -1,8 +1,11 @@
 """Hides the machine from a function, which sees its code at /var/task, its layers at /opt, and a /tmp of its own.
 
-Runs inside the zygote's children, by any Python from 3.8 on: standard library only. It hides the node's data, and gives
-up the privileges with which code could uncover them: to unmount what hides them, or to go through /proc/PID/root of the
-node, which sees them. It is no wall against other ways: signals and the network are those of the machine.
+Runs inside the zygote's children, by any Python from 3.8 on: standard library only. It hides the node's data; it is no
+wall against code that is out to break through one.
+
+Whoever makes a namespace may undo what it mounted there, and root may enter the namespaces of others. So a function
+gets a user namespace of its own and keeps no capability in it: what is mounted over the node's data stays there, and
+neither the memory nor the root folder of the node and of other functions is reached through /proc.
 """
 
 import ctypes
@@ -11,8 +14,10 @@ import os
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
-PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
-CAPABILITY_VERSION = 0x20080522
+PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 4, 24, 38
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+CAPABILITY_VERSION_3 = 0x20080522
+CAP_DAC_OVERRIDE = 1
 LOCKED_FLAGS = ((2, 2), (4, 4), (8, 8), (1024, 1024), (2048, 2048), (4096, 1 << 21))  # of statvfs, of mount
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -30,26 +35,40 @@ def enter(request):
     if not request["sandbox"]:
         return {"paths": real, "notes": []}
     try:
-        paths = mounted(request)
-        give_up_privileges()
-        return {"paths": paths, "notes": []}
+        return {"paths": mounted(request, request["sandbox"]), "notes": []}
     except OSError as failure:
         note = "Nightbus: no sandbox here (%s); /tmp is the machine's own, use $TMPDIR." % failure.strerror
         return {"paths": real, "notes": [note]}
 
 
-def why_not():
-    """Tried out once by a child, since half a sandbox could not be left again; empty when it works."""
+def ways(needed):
+    """How a sandbox can be had here: the way for `enter`, or None, and why the better ones cannot.
+
+    Tried out by children, since half a sandbox could not be left again. `needed` are paths that a function must be able
+    to read then: those of another user are closed to root in a namespace where that user does not exist.
+    """
+    reason = ""
+    for way in ("user", "root") if os.getuid() == 0 else ("user",):
+        reason = why_not(way, needed)
+        if not reason:
+            return way, ""
+    return None, reason
+
+
+def why_not(way, needed):
+    """Empty when it works."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            unshare()
+            unshare(way)
             mount(None, "/", None, MS_REC | MS_PRIVATE)
             mount("tmpfs", "/var", "tmpfs", 0, "mode=755,size=1m")
-            give_up_privileges()
+            drop_capabilities(way)
+            closed = [path for path in needed if not os.access(path, os.R_OK)]
+            os.write(write, ("%s cannot be read" % closed[0]).encode() if closed else b"")
         except Exception as failure:
-            os.write(write, str(failure).encode())
+            os.write(write, str(failure).encode() or b"unknown")
         os._exit(0)
     os.close(write)
     with os.fdopen(read, "rb") as answer:
@@ -58,8 +77,8 @@ def why_not():
     return reason
 
 
-def mounted(request):
-    unshare()
+def mounted(request, way):
+    unshare(way)
     mount(None, "/", None, MS_REC | MS_PRIVATE)
     seen = [request[name] for name in ("code", "runtime", "layers", "pycache", "tmp") if request.get(name)]
     source = held(seen + request["visible"])
@@ -84,6 +103,7 @@ def mounted(request):
             mount("tmpfs", hidden, "tmpfs", MS_RDONLY, "mode=000,size=4k")
     for path in source.values():
         os.close(int(os.path.basename(path)))
+    drop_capabilities(way)
     return paths
 
 
@@ -103,11 +123,10 @@ def show_again(source, path):
     read_only(source, path)
 
 
-def unshare():
+def unshare(way):
     uid, gid = os.getuid(), os.getgid()
-    flags = CLONE_NEWNS if uid == 0 else CLONE_NEWNS | CLONE_NEWUSER
-    check(libc.unshare(flags))
-    if uid != 0:
+    check(libc.unshare(CLONE_NEWNS if way == "root" else CLONE_NEWNS | CLONE_NEWUSER))
+    if way != "root":
         for name, text in (
             ("setgroups", "deny"),
             ("uid_map", "%d %d 1" % (uid, uid)),
@@ -117,17 +136,21 @@ def unshare():
                 file.write(text)
 
 
-def give_up_privileges():
-    """No capability is left, in the namespace of the user either, and no program that is run brings one back.
-
-    The kernel then lets nobody without its capabilities look into the node's process (/proc/PID/root, mem, environ).
-    Functions that run as root share a namespace of users with one another: their processes are closed by hand.
-    """
+def drop_capabilities(way):
+    """None is left, and none comes back with a program that is executed. Root without a user namespace keeps the one
+    that opens the files of others, which it may need for its Python."""
+    kept = 1 << CAP_DAC_OVERRIDE if way == "root" else 0
     check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    if os.getuid() == 0:
+    if (
+        way == "root"
+    ):  # functions share the namespace of users then: each closes its own process to the others
         check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)
-    check(libc.capset(header, (ctypes.c_uint32 * 6)()))
+    libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+    for number in range(64):
+        if not kept >> number & 1:
+            libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    check(libc.capset(header, (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)))
 
 
 def read_only(source, target):

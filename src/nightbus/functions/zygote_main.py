@@ -80,7 +80,7 @@ def main():
 
 def serve(control, environments, wake_read, wake_write):
     buffer, descriptors = b"", []
-    no_sandbox = sandbox.why_not()
+    way, no_sandbox = sandbox.ways([os.__file__, sys.argv[1]])
     tell(control, {"no_sandbox": no_sandbox})
     while True:
         ready, _, _ = select.select([control, wake_read], [], [])
@@ -95,7 +95,7 @@ def serve(control, environments, wake_read, wake_write):
             while b"\n" in buffer:
                 line, buffer = buffer.split(b"\n", 1)
                 request = json.loads(line)
-                request["sandbox"] = request["sandbox"] and not no_sandbox
+                request["sandbox"] = way if request["sandbox"] else None
                 start(control, request, descriptors.pop(0), environments, wake_read, wake_write)
 
 

@@ -297,3 +297,52 @@ async def test_a_package_is_unpacked_once(functions: Functions, tmp_path: Path) 
     (functions.folder / f"{spec.code_digest}.zip").write_bytes(zip_of({"app.py": "other"}))
     await functions.runner.retire(spec.scope, spec.name)
     assert await functions.run(spec) == 1
+
+
+BREAKS_OUT = """
+    import ctypes, os, subprocess
+    libc = ctypes.CDLL(None, use_errno=True)
+    MNT_DETACH, MS_REMOUNT, MS_BIND = 2, 32, 4096
+    def reads(path):
+        try:
+            return open(path, "rb").read(1).decode("latin-1") or "empty"
+        except OSError:
+            return ""
+    def handler(event, context):
+        data, code = event["data"], "/var/task/app.py"
+        secret = data + "/secret"
+        seen = {"as it is": reads(secret)}
+        libc.mount(None, b"/var/task", None, MS_REMOUNT | MS_BIND, None)
+        seen["writable code"] = os.access(code, os.W_OK)
+        for place in (data, os.path.dirname(data)):
+            libc.umount2(place.encode(), MNT_DETACH)
+        seen["uncovered"] = reads(secret)
+        for name, pid in event["others"].items():
+            seen["root of " + name] = reads("/proc/%d/root%s" % (pid, secret))
+            seen["variables of " + name] = reads("/proc/%d/environ" % pid)
+            seen["memory of " + name] = os.access("/proc/%d/mem" % pid, os.R_OK) and reads("/proc/%d/maps" % pid)
+            try:
+                seen["namespace of " + name] = libc.setns(os.open("/proc/%d/ns/mnt" % pid, os.O_RDONLY), 0) == 0
+            except OSError:
+                pass
+        seen["uncovered by a program"] = subprocess.run(["umount", "-l", data], stderr=-3).returncode == 0
+        seen["after all"] = reads(secret)
+        return seen
+"""
+
+
+async def test_a_function_cannot_take_off_what_covers_the_nodes_data() -> None:
+    """Nor reach round it, over the node, the zygote or another function."""
+    with tempfile.TemporaryDirectory(dir=Path.home()) as folder:
+        mine = Functions(Path(folder))
+        try:
+            data = Path(folder, "data")
+            data.mkdir(exist_ok=True)
+            (data / "secret").write_text("secret")
+            code = "import os\ndef handler(event, context): return [os.getpid(), os.getppid()]"
+            other, zygote = await mine.run(mine.define(code))
+            others = {"the node": os.getpid(), "the zygote": zygote, "a function": other}
+            seen = await mine.run(mine.define(BREAKS_OUT, timeout=20), {"data": str(data), "others": others})
+            assert {name: found for name, found in seen.items() if found} == {}
+        finally:
+            await mine.runner.close()

@@ -89,6 +89,28 @@ def test_what_cannot_be_unpacked_is_refused_when_it_is_uploaded(tmp_path: Path, 
     assert list((tmp_path / "packages").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["d/" * 101 + "x"],
+        ["/".join(["d" * 200] * 6)],
+        [f"{number}/" + "d/" * 98 + "x" for number in range(1100)],
+    ],
+    ids=["deep", "long", "many folders of few files"],
+)
+def test_folders_are_counted_too(names: list[str]) -> None:
+    """Each name asks for as many folders as it has parts; 4 MB of names held a gigabyte and a minute of the node."""
+    with pytest.raises(AwsError, match=UNREADABLE):
+        check_package(BytesIO(packed(*((name, b"") for name in names))))
+
+
+def test_deep_enough(tmp_path: Path) -> None:
+    data = packed(*((f"{number}/" + "d/" * 90 + "x", b"") for number in range(20)))
+    assert check_package(BytesIO(data)) == 0
+    folder = PackageFolder(tmp_path).unpack(BytesIO(data), "0" * 64)
+    assert (folder / "7" / Path(*["d"] * 90) / "x").is_file()
+
+
 def test_a_bomb_is_refused_by_what_it_claims(tmp_path: Path) -> None:
     with pytest.raises(AwsError) as refused:
         check_package(BytesIO(bomb()))
