@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
+from xml.etree import ElementTree
 
 import pytest
 from botocore.exceptions import ClientError
@@ -152,3 +153,31 @@ def test_text_that_shows_a_document_type_is_text(place: Any) -> None:
     )
     status, answer = send(place, "PUT", "/extreme?versioning", body, signed("s3"))
     assert status == 200, answer
+
+
+@pytest.mark.parametrize("text", ["\0", "\x1b", "\ufffe", "\uffff", "\r\n"])
+@pytest.mark.parametrize(
+    ("service", "action", "field"),
+    [
+        ("cloudformation", "DescribeStacks", "StackName"),
+        ("cloudformation", "NoAction{}", "StackName"),
+        ("sns", "CreateTopic", "Name"),
+        ("sts", "AssumeRole", "RoleArn"),
+        ("sqs", "NoAction{}", "QueueName"),
+    ],
+)
+def test_what_xml_cannot_say_leaves_an_error_well_formed(
+    place: Any, service: str, action: str, field: str, text: str
+) -> None:
+    status, answer = send(place, *form(service, action.format(text), **{field: f"a{text}"}))
+    assert (status, ElementTree.fromstring(answer).find(".//{*}Message") is not None) == (400, True)
+
+
+def test_what_a_template_escapes_leaves_an_error_well_formed(place: Any) -> None:
+    template = r'{"Resources": {"A": {"Type": "AWS::\u001b\ud800"}}}'
+    for request in (
+        form("cloudformation", "ValidateTemplate", TemplateBody=template),
+        form("cloudformation", "CreateStack", StackName="escapes", TemplateBody=template),
+    ):
+        status, answer = send(place, *request)
+        assert (status, ElementTree.fromstring(answer).find(".//{*}Message") is not None) == (400, True)

@@ -17,6 +17,7 @@ import pytest
 
 from lambda_rig import code, trust
 from nodes import RunningNode
+from raw_requests import send, signed
 
 LONGEST_MS = 50.0
 LIMIT = 1_000_000
@@ -225,4 +226,33 @@ def test_a_function_that_prints_nothing_but_line_ends(
     functions.invoke(FunctionName=name, Payload="0")
     longest()
     functions.invoke(FunctionName=name, Payload="6")
+    assert longest() < LONGEST_MS
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "target", "body"),
+    [
+        ("events", "/", "AWSEvents.RemoveTargets", ('{"Rule": "r", "Ids": [', '""')),
+        ("events", "/", "AWSEvents.PutEvents", ('{"Entries": [', "{}")),
+        ("lambda", "/2015-03-31/functions", "", ('{"FunctionName": "f", "Layers": [', '""')),
+    ],
+)
+def test_a_body_of_mistakes(
+    measured: RunningNode,
+    longest: Callable[[], float],
+    service: str,
+    path: str,
+    target: str,
+    body: tuple[str, str],
+) -> None:
+    """Each of half a million values is one, and AWS's message would show them all, each beside the whole list."""
+    start, value = body
+    text = f"{start}{','.join([value] * 500_000)}]}}".encode()
+    headers = signed(service, **{"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"})
+    if not target:
+        del headers["X-Amz-Target"]
+    send(measured, "POST", path, f"{start}{value}]}}".encode(), headers)
+    longest()
+    status, answer = send(measured, "POST", path, text, headers)
+    assert (status, "validation error" in answer, len(answer) < LIMIT) == (400, True, True), answer[:200]
     assert longest() < LONGEST_MS

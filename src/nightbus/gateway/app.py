@@ -29,10 +29,12 @@ from nightbus.gateway.failure_log import Failures
 from nightbus.gateway.models import ServiceModel
 from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
+from nightbus.gateway.quick import Checked
 from nightbus.gateway.request import Credential, WireRequest, parse_query
 from nightbus.gateway.response import WireResponse
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
 from nightbus.gateway.uploads import upload
+from nightbus.gateway.validate import checked
 from nightbus.identity.credentials import CredentialIssuer
 
 log = logging.getLogger("nightbus.gateway")
@@ -171,6 +173,8 @@ class Gateway:
         if request.query:
             check_expiry(request, self._clock.now_ms(), operation.service.name)
         params = await aside(len(request.body), protocol.parse, operation, request)
+        if len(request.body) > LONG_TEXT and type(params) is not Checked:
+            params = await asyncio.to_thread(checked, operation, params)
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
             params[operation.input.payload] = upload(request, body.chunks())
         call = self._circumstances(scope, request, request_id)

@@ -1,18 +1,24 @@
-"""Checks parameters by the model of their operation, and reports all that do not fit at once, in AWS's words."""
+"""Checks parameters by the model of their operation, and reports all that do not fit at once, in AWS's words.
+
+A message ends when it is long: of a body of some megabytes each byte may be a mistake, and each mistake is a line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import ByteStream
+from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.models import OperationModel, Shape
 from nightbus.gateway.patterns import compiled
 from nightbus.gateway.sqs_refusals import refusal
 from nightbus.gateway.value_checks import accepts, limits
 
+_LONGEST_VALUE = 64 * 1024  # characters that are shown of one
+_LONGEST_MESSAGE = 128 * 1024  # after which no further mistake is looked for
 _CODES = {"query": "ValidationError", "rest-xml": "InvalidArgument"}
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -37,11 +43,22 @@ def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
     refused = refusal(shape, params) if operation.service.name == "sqs" else None
     if refused is not None:
         raise refused
-    found = list(_structure(shape, params, ""))
+    found, length = [], 0
+    for failure in _structure(shape, params, ""):
+        found.append(failure)
+        length += len(failure)
+        if length > _LONGEST_MESSAGE:
+            break
     if found:
         plural = "s" if len(found) > 1 else ""
         message = f"{len(found)} validation error{plural} detected: {'; '.join(found)}"
         raise AwsError(_CODES.get(operation.service.protocol, "ValidationException"), message)
+
+
+def checked(operation: OperationModel, params: Mapping[str, Any]) -> Checked:
+    """The parameters, marked so that they are not validated again. Raises as `validate` does."""
+    validate(operation, params)
+    return Checked(params)
 
 
 def _structure(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -92,7 +109,7 @@ def _keys(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
     broken = [failure.partition(": ")[2] for key in value for failure in _string(shape.key, key, path)]
     if broken:
         hidden = shape.key.traits.get("sensitive") or shape.value.traits.get("sensitive")
-        pairs = ", ".join(f"{key}={one}" for key, one in value.items())
+        pairs = _cut(_joined((f"{key}={one}",) for key, one in value.items()))
         wanted = ", ".join(dict.fromkeys(broken))
         shown = "***" if hidden else f"{{{pairs}}}"
         yield _failed(shown, path, f"Map keys must satisfy constraint: [{wanted}]")
@@ -140,26 +157,58 @@ def _failed(value: str, path: str, constraint: str) -> str:
 
 def _shown(shape: Shape, value: Any) -> str:
     """As Java writes a value, since AWS's messages do: `[PutRequest(key=a, value=null)]`, `{a=b}`."""
+    return _cut(_parts(shape, value))
+
+
+def _cut(parts: Iterable[str]) -> str:
+    taken, length = [], 0
+    for part in parts:
+        taken.append(part[: _LONGEST_VALUE - length])
+        length += len(part)
+        if length > _LONGEST_VALUE:
+            return "".join(taken) + "..."
+    return "".join(taken)
+
+
+def _joined(values: Iterable[Iterable[str]]) -> Iterator[str]:
+    for at, parts in enumerate(values):
+        if at:
+            yield ", "
+        yield from parts
+
+
+def _parts(shape: Shape, value: Any) -> Iterator[str]:
     if value is None:
-        return "null"
-    if shape.traits.get("sensitive"):
-        return "***"
-    if isinstance(value, Mapping) and shape.type == "structure":
-        members = (
-            f"{_member('', name)}={_shown(one, value.get(name))}" for name, one in shape.members.items()
+        yield "null"
+    elif shape.traits.get("sensitive"):
+        yield "***"
+    elif isinstance(value, Mapping) and shape.type == "structure":
+        yield f"{shape.name}("
+        yield from _joined(
+            _named(_member("", name), one, value.get(name)) for name, one in shape.members.items()
         )
-        return f"{shape.name}({', '.join(members)})"
-    if isinstance(value, Mapping) and shape.type == "map":
-        return f"{{{', '.join(f'{key}={_shown(shape.value, one)}' for key, one in value.items())}}}"
-    if isinstance(value, list | tuple) and shape.type == "list":
-        return f"[{', '.join(_shown(shape.element, one) for one in value)}]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%a %b %d %H:%M:%S UTC %Y}"
-    if isinstance(value, bytes | bytearray | memoryview | ByteStream):
-        return "java.nio.HeapByteBuffer"
-    return str(value)
+        yield ")"
+    elif isinstance(value, Mapping) and shape.type == "map":
+        yield "{"
+        yield from _joined(_named(key, shape.value, one) for key, one in value.items())
+        yield "}"
+    elif isinstance(value, list | tuple) and shape.type == "list":
+        yield "["
+        yield from _joined(_parts(shape.element, one) for one in value)
+        yield "]"
+    elif isinstance(value, bool):
+        yield "true" if value else "false"
+    elif isinstance(value, datetime):
+        yield f"{value.astimezone(UTC):%a %b %d %H:%M:%S UTC %Y}"
+    elif isinstance(value, bytes | bytearray | memoryview | ByteStream):
+        yield "java.nio.HeapByteBuffer"
+    else:
+        yield str(value)
+
+
+def _named(name: str, shape: Shape, value: Any) -> Iterator[str]:
+    yield f"{name}="
+    yield from _parts(shape, value)
 
 
 def _member(path: str, name: str) -> str:

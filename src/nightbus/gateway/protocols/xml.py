@@ -24,12 +24,15 @@ class _Builder(ElementTree.TreeBuilder):
 
 def document(root: Element) -> bytes:
     # A reader turns a plain carriage return into a line feed; one that is escaped stays what it was.
-    return _DECLARATION + ElementTree.tostring(root, encoding="unicode").replace("\r", "&#13;").encode()
+    text = ElementTree.tostring(root, encoding="unicode").replace("\r", "&#13;")
+    return _DECLARATION + text.encode(
+        "utf-8", "replace"
+    )  # a lone surrogate, which JSON can escape, is not UTF-8
 
 
 def text_element(name: str, text: str) -> Element:
     element = Element(name)
-    element.text = text
+    element.text = _speakable(text)
     return element
 
 
@@ -40,7 +43,7 @@ def append_structure(parent: Element, shape: Shape, value: Mapping[str, Any], ti
         if member is None or one is None or member.location is not None:
             continue
         if member.traits.get("xmlAttribute"):
-            parent.set(member.wire_name(name), format_text(member, one, timestamp_style))
+            parent.set(member.wire_name(name), _speakable(format_text(member, one, timestamp_style)))
         else:
             append_value(parent, member.wire_name(name), member, one, timestamp_style)
 
@@ -70,7 +73,12 @@ def append_value(parent: Element, name: str, shape: Shape, value: Any, timestamp
         _append_map(parent, name, shape, value, timestamp_style)
     else:
         child = _child(parent, name, shape)
-        child.text = format_text(shape, value, timestamp_style).translate(_CONTROL)
+        child.text = _speakable(format_text(shape, value, timestamp_style))
+
+
+def _speakable(text: str) -> str:
+    """Without the characters that XML has no way to say."""
+    return text.translate(_CONTROL)
 
 
 def _append_map(
