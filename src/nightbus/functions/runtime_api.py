@@ -1,6 +1,7 @@
 """The Lambda Runtime API (2018-06-01): how an environment asks for work and hands in results.
 
-One listener on a loopback port of its own per environment, so that no environment can take another one's work.
+One listener on a loopback port of its own per environment, so that no environment can take another one's work. What
+a function sends here itself, and what it does not read, takes little of the node's memory: see the bounds below.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -16,6 +17,10 @@ import httptools
 
 _PREFIX = b"/2018-06-01/runtime/"
 LARGEST_RESPONSE = 6_291_556
+_MOST_CONNECTIONS = 16  # of one environment; a runtime has one
+_MOST_KEPT = 2 * LARGEST_RESPONSE  # bytes of unfinished messages of all these
+_MOST_BESIDES_BODY = 2 * 1024 * 1024  # of one message; the runtime sends a megabyte for X-Ray in a header
+_LONGEST_ERROR_TYPE = 1024
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f]"
 )  # what could end a header, and begin what the function takes for its payload
@@ -65,6 +70,7 @@ class RuntimeApi:
         self._connections: set[_Connection] = set()
         self._asking: _Connection | None = None
         self._current = ""
+        self._kept = 0
         self.address = ""
 
     async def listen(self) -> None:
@@ -105,8 +111,19 @@ class RuntimeApi:
         self._answered(Answer(request_id, body or b"", failed, too_large=body is None))
         return True
 
-    def connected(self, connection: _Connection) -> None:
+    def connected(self, connection: _Connection) -> bool:
+        """False where there are too many."""
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            return False
         self._connections.add(connection)
+        return True
+
+    def keep(self, size: int) -> bool:
+        """Whether there is room for that many bytes more of unfinished messages; fewer where it is negative."""
+        if self._kept + size > _MOST_KEPT:
+            return False
+        self._kept += size
+        return True
 
     def lost(self, connection: _Connection) -> None:
         self._connections.discard(connection)
@@ -131,24 +148,40 @@ class _Connection(asyncio.Protocol):
         self._error_type: str | None = None
         self._body: list[bytes] = []
         self._size = 0
+        self._kept = 0
+        self._besides = 0
         self._expects = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio's without being one.
         self._transport = cast(asyncio.Transport, transport)
-        self._api.connected(self)
+        if not self._api.connected(self):
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_body()
         self._api.lost(self)
 
+    def pause_writing(self) -> None:
+        """It does not read the replies: nothing more is read of it either."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def data_received(self, data: bytes) -> None:
+        self._besides += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self.close()
+        if self._besides > _MOST_BESIDES_BODY:
+            self.close()
 
     def on_message_begin(self) -> None:
-        self._url, self._error_type, self._body, self._size = b"", None, [], 0
+        self._url, self._error_type, self._size = b"", None, 0
         self._expects = False
 
     def on_url(self, url: bytes) -> None:
@@ -156,7 +189,7 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"lambda-runtime-function-error-type":
-            self._error_type = value.decode("latin-1")
+            self._error_type = value[:_LONGEST_ERROR_TYPE].decode("latin-1")
         elif name.lower() == b"expect":
             self._expects = value.lower() == b"100-continue"
 
@@ -166,10 +199,18 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         self._size += len(body)
+        self._besides -= len(body)
         if self._size > LARGEST_RESPONSE:
-            self._body.clear()
-        else:
+            self._forget_body()
+        elif self._api.keep(len(body)):
+            self._kept += len(body)
             self._body.append(body)
+        else:
+            self.close()
+
+    def _forget_body(self) -> None:
+        self._api.keep(-self._kept)
+        self._body, self._kept = [], 0
 
     def on_message_complete(self) -> None:
         path = self._url.removeprefix(_PREFIX)
@@ -180,7 +221,8 @@ class _Connection(asyncio.Protocol):
             self._write(_ACCEPTED if self._size <= LARGEST_RESPONSE else _TOO_LARGE)
         else:
             self._write(_FOREIGN)
-        self._body = []
+        self._forget_body()
+        self._besides = 0
 
     def _whole_body(self) -> bytes | None:
         return b"".join(self._body) if self._size <= LARGEST_RESPONSE else None
