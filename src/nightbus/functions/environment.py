@@ -239,9 +239,8 @@ class Environment:
         elapsed = (self._clock.monotonic() - began) * 1000
         result = await self._result(answer, failure, request_id, elapsed, cold)
         if log_with_result:
-            return replace(
-                result, unwritten=LogPart(self._log_group, self.stream, self._output.take_pending())
-            )
+            lines = await self._output.take_pending()
+            return replace(result, unwritten=LogPart(self._log_group, self.stream, lines))
         await self._output.flushed()
         return result
 

@@ -99,8 +99,11 @@ class Output:
         if self._flushing is None and self._pending:
             self._flushing = self._loop.create_task(self._flush())
 
-    def take_pending(self) -> Sequence[LogLine]:
-        """The lines that the sink does not have yet, and that are the caller's from now on."""
+    async def take_pending(self) -> Sequence[LogLine]:
+        """The lines that the sink does not have yet, and that are the caller's from now on. The sink has those before
+        them, so that they keep their order."""
+        while self._flushing is not None:
+            await asyncio.shield(self._flushing)
         lines, self._pending, self._pending_bytes = self._pending, [], 0
         self._written += len(lines)
         if not self._closed:

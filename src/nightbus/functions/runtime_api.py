@@ -4,6 +4,7 @@ One listener on a loopback port of its own per environment, so that no environme
 A browser lets any web page send requests to such a port too. They are refused: `Host` must be the listener's address,
 which a page that had its own name rebound to a loopback address does not send, and no header may be there that only
 browsers send.
+What a function sends here itself, and what it does not read, takes little of the node's memory: see the bounds below.
 Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -17,11 +18,15 @@ from typing import cast
 
 import httptools
 
-from nightbus.aws.http_heads import HeadLimit
+from nightbus.aws.http_heads import MOST_HEADERS, TooManyHeaders
 
 _PREFIX = b"/2018-06-01/runtime/"
 LARGEST_RESPONSE = 6_291_556
 _OF_BROWSERS = frozenset({b"origin", b"referer", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"})
+_MOST_CONNECTIONS = 16  # of one environment; a runtime has one
+_MOST_KEPT = 2 * LARGEST_RESPONSE  # bytes of unfinished messages of all these
+_MOST_BESIDES_BODY = 2 * 1024 * 1024  # of one message; the runtime sends a megabyte for X-Ray in a header
+_LONGEST_ERROR_TYPE = 1024
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f]"
 )  # what could end a header, and begin what the function takes for its payload
@@ -72,6 +77,7 @@ class RuntimeApi:
         self._connections: set[_Connection] = set()
         self._asking: _Connection | None = None
         self._current = ""
+        self._kept = 0
         self.address = ""
 
     async def listen(self) -> None:
@@ -112,8 +118,19 @@ class RuntimeApi:
         self._answered(Answer(request_id, body or b"", failed, too_large=body is None))
         return True
 
-    def connected(self, connection: _Connection) -> None:
+    def connected(self, connection: _Connection) -> bool:
+        """False where there are too many."""
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            return False
         self._connections.add(connection)
+        return True
+
+    def keep(self, size: int) -> bool:
+        """Whether there is room for that many bytes more of unfinished messages; fewer where it is negative."""
+        if self._kept + size > _MOST_KEPT:
+            return False
+        self._kept += size
+        return True
 
     def lost(self, connection: _Connection) -> None:
         self._connections.discard(connection)
@@ -138,51 +155,57 @@ class _Connection(asyncio.Protocol):
         self._error_type: str | None = None
         self._body: list[bytes] = []
         self._size = 0
+        self._kept = 0
+        self._besides = 0
         self._expects = False
         self._hosts: list[bytes] = []
         self._of_browser = False
-        self._limit = HeadLimit()
+        self._headers = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio's without being one.
         self._transport = cast(asyncio.Transport, transport)
-        self._api.connected(self)
+        if not self._api.connected(self):
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_body()
         self._api.lost(self)
 
+    def pause_writing(self) -> None:
+        """It does not read the replies: nothing more is read of it either."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def data_received(self, data: bytes) -> None:
-        if not self._limit.takes(len(data)):
-            self.close()
-            return
+        self._besides += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.close()
-
-    def pause_writing(self) -> None:
-        """A client that does not read its answers is not read either."""
-        if self._transport is not None:
-            self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self._transport is not None:
-            self._transport.resume_reading()
+        if self._besides > _MOST_BESIDES_BODY:
+            self.close()
 
     def on_message_begin(self) -> None:
-        self._url, self._error_type, self._body, self._size = b"", None, [], 0
+        self._url, self._error_type, self._size = b"", None, 0
         self._expects = self._of_browser = False
         self._hosts = []
-        self._limit.began()
+        self._headers = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._limit.header()
+        self._headers += 1
+        if self._headers > MOST_HEADERS:
+            raise TooManyHeaders
         name = name.lower()
         if name == b"lambda-runtime-function-error-type":
-            self._error_type = value.decode("latin-1")
+            self._error_type = value[:_LONGEST_ERROR_TYPE].decode("latin-1")
         elif name == b"expect":
             self._expects = value.lower() == b"100-continue"
         elif name == b"host":
@@ -191,17 +214,23 @@ class _Connection(asyncio.Protocol):
             self._of_browser = True
 
     def on_headers_complete(self) -> None:
-        self._limit.progressed()
         if self._expects:
             self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._limit.progressed()
         self._size += len(body)
+        self._besides -= len(body)
         if self._size > LARGEST_RESPONSE:
-            self._body.clear()
-        else:
+            self._forget_body()
+        elif self._api.keep(len(body)):
+            self._kept += len(body)
             self._body.append(body)
+        else:
+            self.close()
+
+    def _forget_body(self) -> None:
+        self._api.keep(-self._kept)
+        self._body, self._kept = [], 0
 
     def on_message_complete(self) -> None:
         path = self._url.removeprefix(_PREFIX)
@@ -214,7 +243,8 @@ class _Connection(asyncio.Protocol):
             self._write(_ACCEPTED if self._size <= LARGEST_RESPONSE else _TOO_LARGE)
         else:
             self._write(_FOREIGN)
-        self._body = []
+        self._forget_body()
+        self._besides = 0
 
     def _whole_body(self) -> bytes | None:
         return b"".join(self._body) if self._size <= LARGEST_RESPONSE else None

@@ -24,17 +24,17 @@ from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
 from nightbus.gateway.anonymous_requests import check_credentials
 from nightbus.gateway.catalogue import Catalogue
+from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.cors import CrossOrigin
 from nightbus.gateway.failure_log import Failures
 from nightbus.gateway.models import ServiceModel
 from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
-from nightbus.gateway.quick import Checked
 from nightbus.gateway.request import Credential, WireRequest, parse_query
 from nightbus.gateway.response import WireResponse
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
 from nightbus.gateway.uploads import upload
-from nightbus.gateway.validate import checked
+from nightbus.gateway.validation import checked
 from nightbus.identity.credentials import CredentialIssuer
 
 log = logging.getLogger("nightbus.gateway")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from function_rig import Functions
+from nightbus.aws.calls import Scope
+from nightbus.functions.interface import LogPart
+from nightbus.store.interface import Change
 
 WORDS = """
     import logging, os, subprocess, sys
@@ -152,3 +156,34 @@ async def test_something_left_running_that_prints_for_ever_stalls_nobody(functio
     """
     spec = functions.define(code)
     assert [await functions.run(spec) for _ in range(3)] == ["done"] * 3
+
+
+async def test_the_last_lines_wait_for_those_that_are_being_written(functions: Functions) -> None:
+    """A caller that writes them with its own commit would be before the others else, or write them alone."""
+    write = functions.sink.write
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slowly(scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
+        begun.set()
+        await may_end.wait()
+        await write(scope, part, also)
+
+    functions.sink.write = slowly  # type: ignore[method-assign]
+    code = """
+        import time
+        def handler(event, context):
+            print("first")
+            time.sleep(0.5)
+            print("last")
+    """
+    invocation = asyncio.create_task(functions.invoke(functions.define(code), log_with_result=True))
+    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.sleep(1.0)
+    assert not invocation.done()
+    may_end.set()
+    result = await asyncio.wait_for(invocation, 10)
+    assert result.unwritten is not None
+    written = functions.sink.messages
+    rest = [line.message for line in result.unwritten.lines]
+    assert "first\n" in written
+    assert [line for line in [*written, *rest] if line in ("first\n", "last\n")] == ["first\n", "last\n"]

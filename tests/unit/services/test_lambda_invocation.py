@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ import pytest
 
 from blob_files import read_blob
 from lambda_rig import SCOPE, Invocation, Rig, code, echo, rig, tail
-from nightbus.aws.calls import Call, Caller
+from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
 from nightbus.delivery.trace_log import runs_noted
-from nightbus.functions.interface import InvokeResult
+from nightbus.functions.interface import InvokeResult, LogLine, LogPart
+from nightbus.services.lambda_.invocations import asynchronous
 from nightbus.services.lambda_.invocations.asynchronous import invoke_asynchronously
 from nightbus.services.lambda_.invocations.queued import QUEUE
-from nightbus.store.interface import SYSTEM, Enqueue
+from nightbus.store.interface import SYSTEM, Change, Enqueue, QueueName, StaleLease
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/orders"
@@ -343,3 +345,33 @@ async def test_a_long_payload_that_is_no_json_is_refused_as_a_short_one(aws: Rig
         await aws("lambda", "Invoke", FunctionName="worker", Payload=b" " * 100_000 + payload)
     assert refused.value.code == "InvalidRequestContentException"
     assert refused.value.message.startswith("Could not parse request body into json: ")
+
+
+@pytest.mark.parametrize("trouble", ["stale", "destination"])
+async def test_what_ran_is_in_the_log_whatever_becomes_of_its_item(
+    aws: Rig, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """The log is written with the acknowledgement, which another lease, or a failure after the run, can prevent."""
+    part = LogPart("/aws/lambda/worker", "stream", [LogLine(1, "what it said\n")])
+    written: list[LogPart] = []
+
+    class Sink:
+        async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
+            if also and trouble == "stale":
+                raise StaleLease(QueueName(scope, QUEUE), 1)
+            written.append(part)
+
+    async def says(invocation: Invocation) -> InvokeResult:
+        return InvokeResult(b"1", None, b"", 1.0, "stream", part)
+
+    async def broken(*arguments: object) -> None:
+        raise RuntimeError("no destination")
+
+    if trouble == "destination":
+        monkeypatch.setattr(asynchronous, "_finish", broken)
+    aws.runner.answer = says
+    worker = asyncio.create_task(invoke_asynchronously(replace(aws.platform, log_sink=Sink())))
+    await aws("lambda", "Invoke", FunctionName="worker", InvocationType="Event")
+    await until(lambda: written == [part])
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)

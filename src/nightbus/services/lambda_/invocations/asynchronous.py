@@ -6,7 +6,9 @@ same request id.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -35,7 +37,7 @@ from nightbus.store.interface import Item
 log = logging.getLogger("nightbus.lambda")
 _AT_ONCE = 200
 _AT_ONCE_OF_ONE = 100
-_LEASE_MS = 20 * 60_000  # longer than the longest function and its start
+_LEASE_MS = 40 * 60_000  # longer than the longest function and its start, which may take 15 minutes each
 
 
 async def invoke_asynchronously(platform: Platform) -> None:
@@ -66,7 +68,21 @@ async def _run_once(platform: Platform, item: Item, invocation: QueuedInvocation
     if attempt.log is None:
         await platform.store.commit(after, noted)
     else:
-        await platform.log_sink.write(invocation.ref.scope, attempt.log, [after, noted])
+        async with _log_kept(platform, invocation, attempt.log):
+            await platform.log_sink.write(invocation.ref.scope, attempt.log, [after, noted])
+
+
+@contextlib.asynccontextmanager
+async def _log_kept(
+    platform: Platform, invocation: QueuedInvocation, part: LogPart | None
+) -> AsyncIterator[None]:
+    """The function did run: what it logged is written on its own where the rest cannot be."""
+    try:
+        yield
+    except Exception:
+        if part is not None:
+            await platform.log_sink.write(invocation.ref.scope, part)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +122,13 @@ async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt
         why = {"code": getattr(error, "code", type(error).__name__), "message": str(error)}
         return _Attempt.tried_again(after_refusal(invocation, policy, platform.clock.now_ms()), why)
     if result.error is None:
-        sent = await _finish(platform, policy, runnable, invocation, "Success", result)
+        async with _log_kept(platform, invocation, result.unwritten):
+            sent = await _finish(platform, policy, runnable, invocation, "Success", result)
         return _Attempt(None, {"outcome": "succeeded", **sent}, result.unwritten)
     decision = after_error(invocation, policy, platform.clock.now_ms())
     if isinstance(decision, Discard):
-        sent = await _finish(platform, policy, runnable, invocation, decision.condition, result)
+        async with _log_kept(platform, invocation, result.unwritten):
+            sent = await _finish(platform, policy, runnable, invocation, decision.condition, result)
         return _Attempt(None, {"outcome": "failed", **error_told(result), **sent}, result.unwritten)
     return _Attempt.tried_again(decision, error_told(result), result.unwritten)
 
