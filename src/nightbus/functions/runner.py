@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -119,7 +120,7 @@ class Runner:
         interpreter = await self._interpreter(spec.runtime)
         code = await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
-        paths = await asyncio.to_thread(self._paths, spec.code_digest, interpreter, code, layers)
+        paths = await asyncio.to_thread(self._paths, spec, interpreter, code, layers)
         visible = _visible_in_sandbox(interpreter, paths)
         self._processes = self._processes or Processes()
         for last in (False, True):
@@ -149,10 +150,14 @@ class Runner:
         return folder
 
     def _paths(
-        self, code_digest: str, interpreter: Interpreter, code: Path, unpacked_layers: Sequence[Path]
+        self, spec: FunctionSpec, interpreter: Interpreter, code: Path, unpacked_layers: Sequence[Path]
     ) -> EnvironmentPaths:
+        """What is compiled is a function's own, which writes it: another one with the same code may not trust it, nor
+        may the same one with other layers, whose modules lie at the same paths."""
         layers = self._packages.merged(unpacked_layers)
-        pycache = self._folder / "pycache" / f"{interpreter.version}-{code_digest[:32]}"
+        whose = hashlib.sha256(repr((spec.scope, spec.name, spec.role, tuple(spec.layers))).encode())
+        compiled = f"{interpreter.version}-{whose.hexdigest()[:16]}-{spec.code_digest[:32]}"
+        pycache = self._folder / "pycache" / compiled
         scratch = self._folder / "environments"
         for folder in (pycache, scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

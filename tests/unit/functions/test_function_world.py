@@ -346,3 +346,23 @@ async def test_a_function_cannot_take_off_what_covers_the_nodes_data() -> None:
             assert {name: found for name, found in seen.items() if found} == {}
         finally:
             await mine.runner.close()
+
+
+WRITES_COMPILED = """
+    import glob, importlib.util, marshal, sys
+    import part
+    def handler(event, context):
+        for path in glob.glob(sys.pycache_prefix + "/**/part.*.pyc", recursive=True):
+            head = open(path, "rb").read(16)
+            if event:
+                code = compile("x = 'planted'", "part.py", "exec")
+                open(path, "wb").write(head + marshal.dumps(code))
+        return part.x
+"""
+
+
+async def test_a_function_compiles_nothing_for_another_one_with_the_same_code(functions: Functions) -> None:
+    files = {"part.py": "x = 'mine'"}
+    one, other = (functions.define(WRITES_COMPILED, files, name=name) for name in ("one", "other"))
+    await functions.run(one, "plant")
+    assert await functions.run(other) == "mine"
