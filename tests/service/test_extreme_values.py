@@ -87,6 +87,14 @@ def filtered(token: str) -> Request:
 ENTRY = {f"MessageAttributes__entry__{DIGITS}__Name": "a"}
 SESSION = {"RoleArn": "arn:aws:iam::000000000000:role/r", "RoleSessionName": "abc"}
 SELECT = '{"QueueName": {"Fn::Select": [1e999, ["a"]]}}'
+HALF = r'{"QueueName": "\ud800"}'
+HALF_A_NAME = r'{"\udc00": 1}'
+HALF_A_COUNT = r'{"maxReceiveCount": "\ud800", "deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:q"}'
+HALF_A_PATTERN = json.dumps({"Name": "r", "EventPattern": r'{"detail": {"a": [{"\ud800": 1}]}}'})
+NULL_IN_A_MAP = (
+    '{"QueueUrl": "http://a/000000000000/q", "MessageBody": "m", "MessageAttributes": {"a": null}}'
+)
+NULL_AS_A_TAG = '{"QueueName": "q", "tags": {"a": null}}'
 CIDR = '{"QueueName": {"Fn::Select": [0, {"Fn::Cidr": ["10.0.0.0/8", 1e999, 8]}]}}'
 LONG_MOST = '{"Type": "String", "Default": "a", "MaxLength": LONG}'
 LARGE_MOST = '{"Type": "Number", "Default": 1, "MinValue": 2, "MaxValue": ' + "9" * 400 + "}"
@@ -112,6 +120,15 @@ LARGE_MOST = '{"Type": "Number", "Default": 1, "MinValue": 2, "MaxValue": ' + "9
         (stack('{"DelaySeconds": LONG}'), 400, "too many digits"),
         (stack("{}", LONG_MOST), 400, "too many digits"),
         (stack("{}", LARGE_MOST), 400, "must have a number not less than 2"),
+        (stack(HALF), 400, "half of a character"),
+        (stack(HALF_A_NAME), 400, "half of a character"),
+        (stack('{"DelaySeconds": ' + "9" * 30 + "}"), 200, "StackId"),
+        (stack('{"Tags": [{"Key": "k", "Value": ' + "9" * 30 + "}]}"), 200, "StackId"),
+        (stack('{"DelaySeconds": -1e999}'), 400, "expected type: Integer"),
+        (queue_with("RedrivePolicy", HALF_A_COUNT), 400, "InvalidParameterValue"),
+        (in_json("events", "AWSEvents.PutRule", HALF_A_PATTERN), 400, "InvalidEventPatternException"),
+        (in_json("sqs", "AmazonSQS.SendMessage", NULL_IN_A_MAP), 400, "messageAttributes.a.member"),
+        (in_json("sqs", "AmazonSQS.CreateQueue", NULL_AS_A_TAG), 400, "Member must not be null"),
         (stack(SELECT), 400, "valid index"),
         (stack(CIDR), 400, "Cidr"),
         (form("cloudformation", "ValidateTemplate", TemplateBody=f"Resources:\n  A: {DIGITS}\n"), 400, "4300 digits"),

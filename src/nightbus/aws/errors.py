@@ -19,14 +19,23 @@ class AwsError(Exception):
     def __init__(
         self, code: str, message: str, status: int = 400, *, fields: Mapping[str, Any] | None = None
     ) -> None:
+        message = _written(message)
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
-        self.fields: Mapping[str, Any] = fields or {}
+        self.fields: Mapping[str, Any] = {
+            name: _written(value) if isinstance(value, str) else value
+            for name, value in (fields or {}).items()
+        }
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"
+
+
+def _written(text: str) -> str:
+    """Messages quote what a client sent: half a character in it, which nothing can write, becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def validation_error(message: str) -> AwsError:

@@ -93,7 +93,9 @@ def _value(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield from _length(shape, len(value), value, path)
         yield from _keys(shape, value, path)
         for key, one in value.items():
-            if one is not None:
+            if one is None:
+                yield _failed("null", f"{path}.{key}.member", "Member must not be null")
+            else:
                 yield from _value(shape.value, one, f"{path}.{key}.member")
     elif kind == "blob":
         if not isinstance(value, ByteStream):

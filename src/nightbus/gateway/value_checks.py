@@ -98,7 +98,7 @@ def _map(shape: Shape) -> Check:
         if keys_are_limited and not all(map(_check(shape.key), value)):
             return False
         fits = _check(shape.value)
-        return all(one is None or fits(one) for one in value.values())
+        return all(map(fits, value.values()))
 
     return check
 

@@ -15,6 +15,7 @@ import orjson
 
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Scope
+from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.patterns.matching import matches
 from nightbus.bus.patterns.rule import Pattern
@@ -57,7 +58,7 @@ class Subscription:
             endpoint=value["endpoint"],
             confirmed=value["confirmed"],
             raw=attributes.get("RawMessageDelivery") == "true",
-            pattern=parse_pattern(policy, LONGEST_POLICY) if policy and orjson.loads(policy) else None,
+            pattern=parse_pattern(policy, LONGEST_POLICY) if policy and parse_json(policy) else None,
             by_body=attributes.get("FilterPolicyScope") == BODY_SCOPE,
             attributes=attributes,
         )

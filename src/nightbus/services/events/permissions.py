@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, validation_error
-from nightbus.bus.json_text import parse_json
 from nightbus.delivery.rules import BUS, bus_arn
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, find_bus
@@ -81,8 +81,7 @@ async def remove_permission(
 
 def _read_policy(text: str) -> list[dict[str, Any]]:
     try:
-        parse_json(text)  # which takes no depth that could not be written again
-        statements = json.loads(text)["Statement"]
+        statements = read_document(text)["Statement"]
     except (ValueError, KeyError, TypeError) as broken:
         raise validation_error("Policy is not valid JSON with a Statement.") from broken
     found = statements if isinstance(statements, list) else [statements]

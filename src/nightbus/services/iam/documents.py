@@ -5,12 +5,12 @@ Identity policies (inline and managed) say what may be done; trust policies say 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from nightbus.aws.documents import read_document
 from nightbus.services.iam.errors import malformed
 
 _VERSIONS = ("2008-10-17", "2012-10-17")
@@ -108,17 +108,12 @@ def _check_principal(principal: Any) -> None:
 
 def _parsed(text: str, message: str) -> Mapping[str, Any]:
     try:
-        document = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as broken:
+        document = read_document(text)
+    except ValueError as broken:
         raise malformed(message) from broken
     if not isinstance(document, dict):
         raise malformed(message)
     return document
-
-
-def _no_number(name: str) -> None:
-    """Python's reader takes NaN and Infinity, which JSON does not have."""
-    raise ValueError(name)
 
 
 def _statements(document: Mapping[str, Any], message: str) -> Iterator[Mapping[str, Any]]:

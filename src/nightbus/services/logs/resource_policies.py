@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
 from nightbus.aws.resource_policy import is_readable
@@ -56,8 +56,8 @@ async def delete_resource_policy(ctx: Context, *, policy_name: str | None = None
 
 def _is_policy(document: str) -> bool:
     try:
-        found = json.loads(document)
-    except (ValueError, RecursionError):
+        found = read_document(document)
+    except ValueError:
         return False
     return isinstance(found, dict) and bool(found.get("Statement")) and is_readable(found)
 

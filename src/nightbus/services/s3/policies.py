@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
@@ -56,8 +57,8 @@ def parse(text: str, bucket: str) -> Mapping[str, Any]:
     if len(text.encode()) > _LARGEST:
         raise AwsError("PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
     try:
-        policy = json.loads(text)
-    except (ValueError, RecursionError) as broken:
+        policy = read_document(text)
+    except ValueError as broken:
         raise _malformed("This policy contains invalid Json") from broken
     if not isinstance(policy, dict):
         raise _malformed("This policy contains invalid Json")

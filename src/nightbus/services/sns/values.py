@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from nightbus.aws.documents import read_document
 from nightbus.aws.errors import not_supported
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
@@ -63,8 +63,8 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
 
 def json_object(name: str, text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = read_document(text)
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise invalid(f"{name}: failed to parse JSON.")

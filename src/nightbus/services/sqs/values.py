@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
@@ -148,8 +149,8 @@ def _check_redrive_allow(text: str) -> None:
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = read_document(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

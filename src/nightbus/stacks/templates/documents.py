@@ -7,6 +7,7 @@ which also bounds what a small text can unfold to.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -22,6 +23,8 @@ _TRUE = frozenset({"true", "yes", "on"})
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"  # from 0.2.6 on, its scanner counts before our own look
 _NAMESPACE = "tag:yaml.org,2002:"
 _MOST_DIGITS = 4300  # as many as `int` and `json` read
+_LEAST, _MOST = -(2**63), 2**64 - 1  # what the store keeps as a number
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # the escape of one half of a character
 
 
 def format_error(message: str) -> AwsError:
@@ -38,7 +41,13 @@ def read_document(text: str) -> dict[str, Any]:
 
 def _read_json(text: str) -> Any:
     try:
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_no_duplicates,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+            parse_float=_decimal,
+        )
     except json.JSONDecodeError as broken:
         raise format_error(f"JSON not well-formed. (line {broken.lineno}, column {broken.colno})") from broken
     except ValueError as broken:
@@ -46,7 +55,27 @@ def _read_json(text: str) -> Any:
     except RecursionError as deep:
         raise format_error("JSON not well-formed. It is nested too deeply.") from deep
     _check_depth(value, 0)
+    if _HALF.search(text):
+        _refuse_halves(value)
     return value
+
+
+def _integer(text: str) -> int | str:
+    """A number that cannot be kept stays what was written, as a template may write every number as a string."""
+    number = int(text)
+    return number if _LEAST <= number <= _MOST else text
+
+
+def _decimal(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _refuse_halves(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as broken:
+        raise format_error("JSON not well-formed. It has half of a character.") from broken
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -142,9 +171,9 @@ def _scalar(node: yaml.Node) -> Any:
     if kind == "int" and _INTEGER.match(text):
         if len(text) > _MOST_DIGITS:
             raise format_error(f"YAML not well-formed. A number has more than {_MOST_DIGITS} digits.")
-        return int(text)
+        return _integer(text)
     if kind == "float" and _FLOAT.match(text):
-        return float(text)
+        return _decimal(text)
     return text  # dates, octal and sexagesimal numbers stay what was written
 
 
