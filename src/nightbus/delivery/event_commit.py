@@ -242,7 +242,9 @@ class EventCommit:
             rule_arn=target.rule_arn,
             rule_name=target.rule,
             ingestion_time=ingestion,
-        ).encode()
+        ).encode(
+            "utf-8", "replace"
+        )  # a path may bring half a surrogate pair, which an event has as an escape
 
     def _delivery(self, matched: Matched, invocation: str) -> Delivery:
         made = first_delivery(matched)

@@ -191,7 +191,12 @@ def _bodies(message: str, structure: str | None) -> dict[str, str]:
         raise invalid("Message Structure - JSON message body failed to parse") from None
     if not isinstance(value, dict) or not isinstance(value.get("default"), str):
         raise invalid("Message Structure - No default entry in JSON message body")
-    return {protocol: body for protocol, body in value.items() if isinstance(body, str)}
+    bodies = {protocol: body for protocol, body in value.items() if isinstance(body, str)}
+    try:
+        "".join(bodies.values()).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape
+        raise invalid("Message Structure - JSON message body failed to parse") from None
+    return bodies
 
 
 def _refuse_twice_named(message: str) -> None:
