@@ -97,7 +97,7 @@ def is_empty(sqs: Any, url: str) -> bool:
 def test_a_message_reaches_the_function_and_is_deleted(
     functions: Any, sqs: Any, client: Client, name: str
 ) -> None:
-    url, arn = make_queue(sqs)
+    url, arn = make_queue(sqs, VisibilityTimeout="30")  # the first start may take longer than a second
     made = functions.create_event_source_mapping(FunctionName=name, EventSourceArn=arn)
     assert (made["State"], made["BatchSize"], made["MaximumBatchingWindowInSeconds"]) == ("Creating", 10, 0)
     assert functions.get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled"

@@ -332,7 +332,10 @@ class Writer:
     def _resolve(self, results: list[tuple[_Batch, Exception | None]]) -> None:
         for batch, failure in results:
             if failure is None:
-                batch.settle(batch.changes, batch.first_item)
+                try:
+                    batch.settle(batch.changes, batch.first_item)
+                except Exception:  # the commit is durable; its caller and the others hear so
+                    log.exception("what is kept in memory of the queues may be behind the store")
             if batch.done.cancelled():
                 continue
             if failure is None:

@@ -197,3 +197,15 @@ async def test_what_was_due_stays_due_when_the_clock_is_set_back(tmp_path: Path)
         assert {item.data for item in await store.lease(HERE, "q", 10, 1000)} == {b"due", b"later"}
     finally:
         await store.close()
+
+
+async def test_who_commits_is_answered_although_what_follows_fails(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(store, "_settle", fail)
+    commits = (store.commit(PutRecord(HERE, "k", str(n), {})) for n in range(3))
+    await asyncio.wait_for(asyncio.gather(*commits), 10)
+    assert len(await store.list(HERE, "k")) == 3
