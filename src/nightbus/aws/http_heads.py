@@ -1,4 +1,4 @@
-"""How long may the head of an HTTP request be? The parser has no limit of its own, and keeps what it has not finished.
+"""Limits the head of an HTTP request: the parser has no limit of its own, and keeps what it has not finished.
 
 For the listeners of this machine: each of their connections counts with one `HeadLimit`, which is told what the parser
 (httptools) meets. A head is the request line and the headers; the trailers and chunk lines of a body count as well.
@@ -15,11 +15,10 @@ class TooManyHeaders(Exception):
 
 
 class HeadLimit:
-    """Counts one connection's bytes that belong to no body, and one request's headers and trailers."""
+    """Counts one connection's bytes that belong to no body."""
 
     def __init__(self) -> None:
         self._bytes = 0
-        self._headers = 0
 
     def takes(self, size: int) -> bool:
         """Whether `size` more bytes may be given to the parser. What is read at once is not cut."""
@@ -29,13 +28,7 @@ class HeadLimit:
 
     def began(self) -> None:
         """A request begins."""
-        self._bytes = self._headers = 0
-
-    def header(self) -> None:
-        """A header or trailer is whole. Raises TooManyHeaders."""
-        self._headers += 1
-        if self._headers > MOST_HEADERS:
-            raise TooManyHeaders
+        self._bytes = 0
 
     def progressed(self) -> None:
         """The head is whole, or a part of the body came."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from nightbus.aws.http_heads import HeadLimit
+from nightbus.aws.http_heads import MOST_HEADERS, HeadLimit, TooManyHeaders
 
 _MOST_PIPELINED = 100
 
@@ -36,6 +36,9 @@ class _JoiningTransport:
     def close(self) -> None:
         self._flush()
         self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
 
     def _flush(self) -> None:
         if self._held is not None:
@@ -70,11 +73,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._limit.began()
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._limit.header()
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
+        if (
+            len(self.headers) > MOST_HEADERS
+        ):  # fewer than the bytes of a head allow: looked at once, not for each
+            raise TooManyHeaders
         if len(self.pipeline) >= _MOST_PIPELINED:
             raise TooManyRequests
         self._limit.progressed()
