@@ -39,7 +39,7 @@ from nightbus.node.operator_key import write_operator_key
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX
 from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES
-from nightbus.services.context import Platform, Worker
+from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
 from nightbus.services.logs.writer import LogWriter
@@ -163,9 +163,7 @@ class Node:
             self._spawn("measurement of the loop", self.holds.run())
         self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
         self._spawn("stack recovery", self._lasting("stack recovery", self.stacks.recover))
-        name = "forgetting deleted stacks"
-        forgetting = lambda _platform: self.stacks.forget_deleted_stacks()  # noqa: E731
-        self._spawn(name, self._lasting(name, self._as_duty(name, forgetting)))
+        self._spawn_duty("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
         for package in SERVICES.values():
             services = importlib.import_module(package)
             for worker in getattr(services, "WORKERS", ()):
@@ -173,12 +171,11 @@ class Node:
                 self._spawn(name, self._lasting(name, functools.partial(worker, self.platform)))
             for worker in getattr(services, "DUTIES", ()):
                 name = f"{package} {worker.__name__}"
-                self._spawn(name, self._lasting(name, self._as_duty(name, worker)))
+                self._spawn_duty(name, functools.partial(worker, self.platform))
 
-    def _as_duty(self, name: str, worker: Worker) -> Callable[[], Awaitable[None]]:
+    def _spawn_duty(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """The work, done while no other node on the same store does it."""
-        work = functools.partial(worker, self.platform)
-        return lambda: on_duty(self.store, self.clock, name, work)
+        self._spawn(name, self._lasting(name, lambda: on_duty(self.store, self.clock, name, work)))
 
     async def _lasting(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Work that fails, since the disk is full say, begins again."""

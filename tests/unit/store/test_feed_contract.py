@@ -24,15 +24,8 @@ from nightbus.store.interface import (
 )
 
 HERE = Scope("111111111111", "eu-west-1")
-THERE = Scope("111111111111", "us-east-1")
 
 Opened = Callable[..., Store]
-
-
-async def ticks() -> None:
-    """Let what was started come to where it waits."""
-    for _ in range(10):
-        await asyncio.sleep(0)
 
 
 class TestWatch:
