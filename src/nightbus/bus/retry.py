@@ -18,6 +18,15 @@ class RetryPolicy:
     maximum_retry_attempts: int = 185
     maximum_event_age: int = 86_400
 
+    def next_attempt(
+        self, attempt: int, accepted: int, now: int, jitter: float, not_before: int = 0
+    ) -> int | None:
+        return next_attempt(self, attempt, accepted, now, jitter, not_before)
+
+    def ends(self, accepted: int) -> int:
+        """UTC ms at which what was accepted then is too old."""
+        return accepted + self.maximum_event_age * 1_000
+
 
 def next_attempt(
     policy: RetryPolicy, attempt: int, first_ms: int, now_ms: int, jitter: float, not_before: int = 0

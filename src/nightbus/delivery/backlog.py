@@ -6,7 +6,7 @@ delivery that waits for its next attempt is not, since a target that is down mus
 
 from __future__ import annotations
 
-from nightbus.delivery.queued_deliveries import QUEUE
+from nightbus.delivery.rule_origin import QUEUE
 from nightbus.store.interface import SYSTEM, Store
 
 MOST_IN_COMMIT = 20_000

@@ -14,8 +14,9 @@ import orjson
 
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.delivery.buses import Bus, LogLevel
-from nightbus.delivery.interface import Delivered, Delivery, Outcome
-from nightbus.delivery.queued_deliveries import error_code
+from nightbus.delivery.error_codes import error_code
+from nightbus.delivery.jobs import Attempt, Buried, Delivered, Outcome
+from nightbus.delivery.rule_origin import RuleJob
 from nightbus.messaging.log_streams import appends, ensure_stream, required_stream
 from nightbus.store.interface import Change, Store
 
@@ -95,49 +96,49 @@ class BusLog:
     def matched_nothing(self, event_id: str, now: int) -> None:
         self._write("NO_STANDARD_RULES_MATCHED", event_id, "", {}, now)
 
-    def attempted(
-        self, delivery: Delivery, outcome: Outcome, began: int, now: int, *, last: bool, buried: bool
-    ) -> None:
+    def attempted(self, job: RuleJob, made: Attempt) -> None:
         """An attempt from its start to its end, and what that was the end of."""
-        attempt = {**_target(delivery), "attempt_count": delivery.attempt}
-        sent = {**attempt, **_payload(delivery)}
-        if delivery.attempt == 1:
-            self._of(delivery, "INVOCATION_START", sent, began)
-        self._of(delivery, "INVOCATION_ATTEMPT_START", sent, began)
+        outcome = made.outcome
+        attempt = {**_target(job), "attempt_count": job.attempt}
+        sent = {**attempt, **_payload(job)}
+        if job.attempt == 1:
+            self._of(job, "INVOCATION_START", sent, made.began)
+        self._of(job, "INVOCATION_ATTEMPT_START", sent, made.began)
         status = "SUCCESS" if isinstance(outcome, Delivered) else error_code(outcome.code)
         result = {
             **attempt,
-            "attempt_type": "FIRST" if delivery.attempt == 1 else "RETRY",
+            "attempt_type": "FIRST" if job.attempt == 1 else "RETRY",
             "invocation_status": status,
-            "target_duration_ms": now - began,
+            "target_duration_ms": made.ended - made.began,
         }
         error: dict[str, Any] | None = None
         if not isinstance(outcome, Delivered):
-            service = str(delivery.target["Arn"]).split(":")[2]
+            service = job.address.split(":")[2]
             error = {"error_message": outcome.message or outcome.code, "aws_service": service}
             if outcome.status:
                 error["http_status_code"] = outcome.status
-        self._of(delivery, _attempt_step(outcome), result, now, error)
-        if last:
-            total = _totals(delivery, status, began, now)
-            self._of(delivery, "INVOCATION_FAILURE" if error else "INVOCATION_SUCCESS", total, now, error)
-            if buried:
-                self._of(delivery, "INVOCATION_DLQ", total, now, error)
+        self._of(job, _attempt_step(outcome), result, made.ended, error)
+        if made.again_ms is None:
+            total = _totals(job, status, made.began, made.ended)
+            last = "INVOCATION_FAILURE" if error else "INVOCATION_SUCCESS"
+            self._of(job, last, total, made.ended, error)
+            if isinstance(made.letter, Buried):
+                self._of(job, "INVOCATION_DLQ", total, made.ended, error)
 
-    def delivered_at_once(self, delivery: Delivery, request_id: str) -> None:
+    def delivered_at_once(self, job: RuleJob, request_id: str) -> None:
         """In the event's own commit."""
-        now = delivery.event_time
-        self.attempted(delivery, Delivered(request_id), now, now, last=True, buried=False)
+        now = job.accepted
+        self.attempted(job, Attempt(Delivered(request_id), None, now, now))
 
     def _of(
         self,
-        delivery: Delivery,
+        job: RuleJob,
         step: str,
         details: dict[str, Any],
         now: int,
         error: dict[str, Any] | None = None,
     ) -> None:
-        self._write(step, delivery.event_id, delivery.invocation_id, details, now, error)
+        self._write(step, job.origin.event_id, job.origin.invocation_id, details, now, error)
 
     def _write(
         self,
@@ -178,30 +179,30 @@ def _attempt_step(outcome: Outcome) -> str:
     return "INVOCATION_ATTEMPT_RETRYABLE_FAILURE"
 
 
-def _target(delivery: Delivery) -> dict[str, Any]:
-    named = {"rule_arn": delivery.rule_arn, "target_arn": delivery.target["Arn"]}
-    role = delivery.target.get("RoleArn")
+def _target(job: RuleJob) -> dict[str, Any]:
+    named = {"rule_arn": job.origin.arn, "target_arn": job.target["Arn"]}
+    role = job.target.get("RoleArn")
     return {**named, "role_arn": role} if role else named
 
 
-def _payload(delivery: Delivery) -> dict[str, str]:
-    given = {name: value for name, value in delivery.target.items() if name not in _NO_PROPERTIES}
-    return {"target_input": delivery.input.decode(), "target_properties": write_json(given)}
+def _payload(job: RuleJob) -> dict[str, str]:
+    given = {name: value for name, value in job.target.items() if name not in _NO_PROPERTIES}
+    return {"target_input": job.input.decode(), "target_properties": write_json(given)}
 
 
-def _totals(delivery: Delivery, status: str, began: int, now: int) -> dict[str, Any]:
+def _totals(job: RuleJob, status: str, began: int, now: int) -> dict[str, Any]:
     details = {
-        **_target(delivery),
-        **_payload(delivery),
-        "total_attempts": delivery.attempt,
+        **_target(job),
+        **_payload(job),
+        "total_attempts": job.attempt,
         "final_invocation_status": status,
         "target_duration_ms": now - began,
     }
-    if delivery.attempt == 1:
-        details["ingestion_to_start_latency_ms"] = began - delivery.event_time
-        details["ingestion_to_complete_latency_ms"] = now - delivery.event_time
+    if job.attempt == 1:
+        details["ingestion_to_start_latency_ms"] = began - job.accepted
+        details["ingestion_to_complete_latency_ms"] = now - job.accepted
     if status == "SUCCESS":
-        details["ingestion_to_success_latency_ms"] = now - delivery.event_time
+        details["ingestion_to_success_latency_ms"] = now - job.accepted
     return details
 
 

@@ -1,7 +1,16 @@
-"""Carries queued deliveries to their targets, with retries and dead letters.
+"""Carries queued jobs to their targets, with retries and dead letters: those of rules, and of every other origin.
 
-Work comes from the queue `deliveries`; what was delivered or given up is acknowledged in the same commit that writes
-down its outcome, and what failed for now goes back with its next time. A restart finds the rest in the queue.
+Theory of operation. A job waits in a queue of the store. Its worker leases it, makes one attempt, and settles it in one
+commit: what an attempt came to is written down, and the job is acknowledged, or given back with the time of its next
+attempt, together with that record; a dead letter is a part of the same commit. So
+
+- a job is never lost: until that commit is durable it is in its queue, and a restart, or the node that takes over,
+  finds it there;
+- an attempt may be repeated after a crash, when the target took it and the commit did not happen: delivery is at least
+  once, as on AWS;
+- what is recorded is what happened: there is no record of an attempt whose job is still as it was before.
+
+Targets outside the node share one pool of slots (`nightbus.delivery.shares`), whatever the origin of their jobs is.
 """
 
 from __future__ import annotations
@@ -12,42 +21,35 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from nightbus.aws.calls import Call, Operations, Scope
-from nightbus.bus.retry import RetryPolicy, next_attempt
+from nightbus.aws.calls import Operations
 from nightbus.clock import Clock
-from nightbus.delivery.bus_log import log_of
-from nightbus.delivery.buses import SERVICE, caller_for_rule
-from nightbus.delivery.fair_worker import FairWorker, Work
+from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.forwarding.interface import Forwarder
-from nightbus.delivery.history import find_event
-from nightbus.delivery.interface import (
+from nightbus.delivery.interface import EventRouter
+from nightbus.delivery.jobs import (
+    Attempt,
+    Buried,
+    DeadLetter,
     Delivered,
-    Delivery,
-    EventRouter,
     Failed,
     Invoker,
+    Job,
+    JobQueue,
+    Lost,
     Outcome,
     Postponed,
     TargetContext,
 )
-from nightbus.delivery.queued_deliveries import (
-    QUEUE,
-    Buried,
-    Lost,
-    dead_letter_attributes,
-    decode,
-    encode,
-    next_try,
-    outcome_entry,
-)
-from nightbus.delivery.rules import outcome_log
+from nightbus.delivery.rates import Rates
+from nightbus.delivery.rule_jobs import RuleJobs
 from nightbus.delivery.shares import Shares
-from nightbus.delivery.targets import Target, is_elsewhere, target_of
-from nightbus.delivery.trace_log import invoked_later
+from nightbus.delivery.targets import target_of
+from nightbus.messaging.mail_server import Mailer
 from nightbus.messaging.queue import SEND
-from nightbus.messaging.queue_writes import Incoming, QueueWrites
+from nightbus.messaging.queue_writes import QueueWrites
 from nightbus.messaging.queues import Queues
-from nightbus.store.interface import Append, Change, Item, Store
+from nightbus.outbound.http_client import HttpClient
+from nightbus.store.interface import Item, Store
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -66,24 +68,16 @@ class Decision:
     again_ms: int | None
 
 
-def decide(delivery: Delivery, outcome: Outcome, now_ms: int, jitter: float) -> Decision:
+def decide(job: Job[Any], outcome: Outcome, now_ms: int, jitter: float) -> Decision:
     if isinstance(outcome, Delivered) or outcome.permanent:
         return Decision(outcome, None)
-    policy = _policy(delivery)
-    again = next_attempt(policy, delivery.attempt, delivery.event_time, now_ms, jitter, outcome.not_before)
+    again = job.policy.next_attempt(job.attempt, job.accepted, now_ms, jitter, outcome.not_before)
     return Decision(outcome, again)
 
 
-def _policy(delivery: Delivery) -> RetryPolicy:
-    given = delivery.target.get("RetryPolicy") or {}
-    default = RetryPolicy()
-    return RetryPolicy(
-        given.get("MaximumRetryAttempts", default.maximum_retry_attempts),
-        given.get("MaximumEventAgeInSeconds", default.maximum_event_age),
-    )
-
-
 class Dispatcher:
+    """Delivers the jobs of rules, and those of each queue that is added."""
+
     def __init__(
         self,
         store: Store,
@@ -94,6 +88,9 @@ class Dispatcher:
         forwarder: Forwarder,
         invoker: Invoker,
         router: EventRouter,
+        *,
+        http: HttpClient | None = None,
+        mailer: Mailer | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -103,8 +100,18 @@ class Dispatcher:
         self._forwarder = forwarder
         self._invoker = invoker
         self._router = router
-        shares = Shares(_AT_ONCE, _AT_ONCE_TO_ONE)
-        self._worker = FairWorker(store, clock, QUEUE, _LEASE_MS, shares, self._work_of)
+        self._http = http or HttpClient()
+        self._mailer = mailer
+        self._rates = Rates()
+        self._worker = FairWorker(store, clock, _LEASE_MS, Shares[ItemName](_AT_ONCE, _AT_ONCE_TO_ONE))
+        self.add(RuleJobs(store, router.buses))
+
+    def add(self, jobs: JobQueue[Any]) -> None:
+        """Deliver the jobs of this queue too. Before `run`."""
+        self._worker.add(jobs.name, partial(self._work_of, jobs))
+
+    def in_memory(self) -> dict[str, int]:
+        return {"rates of endpoints": len(self._rates)}
 
     async def run(self) -> None:
         """Until `close`: deliver what is due, each target elsewhere within its share."""
@@ -114,117 +121,85 @@ class Dispatcher:
         """Take nothing new and let what runs end; what does not is offered again at the next start."""
         await self._worker.close(_PATIENCE_SECONDS)
 
-    def _work_of(self, item: Item) -> Work:
+    def _work_of(self, jobs: JobQueue[Any], item: Item) -> Work:
         """Raises ValueError and the like for what cannot be read."""
-        delivery = decode(item.data)
-        target = target_of(delivery.target["Arn"])
-        ends = delivery.event_time + _policy(delivery).maximum_event_age * 1_000
-        key = delivery.target["Arn"] if is_elsewhere(target) else ""
-        return Work(key, partial(self._deliver, item, delivery, target, ends), ends)
+        job = jobs.decode(item.data)
+        return Work(job.share, partial(self._deliver, jobs, item, job), job.policy.ends(job.accepted))
 
-    async def _deliver(
-        self, item: Item, delivery: Delivery, target: Target | None, ends: int, late: bool
-    ) -> None:
+    async def _deliver(self, jobs: JobQueue[Any], item: Item, queued: Job[Any], late: bool) -> None:
         began = self._clock.now_ms()
-        outcome: Outcome | Postponed = _TOO_LATE if late else await self._attempt(target, delivery)
+        job = await jobs.current(queued)
+        if job is None:
+            await self._store.commit(item.acknowledge())
+            return
+        outcome: Outcome | Postponed = _TOO_LATE if late else await self._attempt(jobs, job)
         if isinstance(outcome, Postponed):
-            if self._clock.now_ms() < ends:
-                until = min(outcome.until, ends)
+            ends = job.policy.ends(job.accepted)
+            if ends is None or self._clock.now_ms() < ends:
+                until = outcome.until if ends is None else min(outcome.until, ends)
                 await self._store.change_lease(*item.queue, item.id, until, item.token)
                 return
             outcome = _TOO_LATE
-        await self._write_down(item, delivery, outcome, began)
+        await self._settle(jobs, item, job, outcome, began)
 
-    async def _write_down(self, item: Item, delivery: Delivery, outcome: Outcome, began: int) -> None:
+    async def _attempt(self, jobs: JobQueue[Any], job: Job[Any]) -> Outcome | Postponed:
+        target = target_of(job.target)
+        if target is None:
+            return Failed("UnsupportedTarget", f"{job.address} is no target of Nightbus.", True)
+        context = TargetContext(
+            self._operations,
+            self._store,
+            self._clock,
+            jobs.call(job, self._endpoint),
+            self._forwarder,
+            self._invoker,
+            self._router,
+            self._http,
+            self._mailer,
+            self._rates,
+        )
+        try:
+            return await target(job, context)
+        except Exception as failure:
+            log.exception("the delivery of %s to %s failed", job.origin.id, job.address)
+            return Failed("InternalFailure", str(failure) or type(failure).__name__, False)
+
+    async def _settle(
+        self, jobs: JobQueue[Any], item: Item, job: Job[Any], outcome: Outcome, began: int
+    ) -> None:
         """What an attempt came to, and what follows from it, in one commit."""
         now = self._clock.now_ms()
-        decision = decide(delivery, outcome, now, random.random())  # noqa: S311 - jitter, no secret
+        decision = decide(job, outcome, now, random.random())  # noqa: S311 - jitter, no secret
         writes = self._queues.writes()
         letter: Buried | Lost | None = None
         if decision.again_ms is not None:
-            writes.changes.append(item.give_back(decision.again_ms, encode(next_try(delivery))))
+            writes.changes.append(item.give_back(decision.again_ms, jobs.encode(job.next_try())))
         else:
             writes.changes.append(item.acknowledge())
+            if isinstance(outcome, Failed):
+                dead_letter = await jobs.dead_letter(job, outcome)
+                if dead_letter is not None:
+                    letter = await self._bury(writes, dead_letter, now)
+        attempt = Attempt(outcome, decision.again_ms, began, now, letter)
         if isinstance(outcome, Failed):
-            _tell(delivery, outcome, decision.again_ms)
-            if decision.again_ms is None:
-                letter = await self._bury(writes, delivery, outcome, now)
-        elif ":function:" in delivery.target["Arn"]:
-            writes.changes.append(invoked_later(delivery, outcome, now))
-        written = outcome_entry(delivery, outcome, now, decision.again_ms, began, letter)
-        log_of_bus = outcome_log(delivery.bus)
-        writes.changes.append(Append(delivery.scope, log_of_bus, now, written, delivery.event_id))
-        if delivery.invocation_id:
-            buried = isinstance(letter, Buried)
-            writes.changes += await self._records(delivery, decision, began, now, buried)
+            jobs.log(job, attempt)
+        try:
+            writes.changes += await jobs.records(job, attempt)
+        except BaseException:
+            writes.settle(committed=False)
+            raise
         await writes.commit()
 
-    async def _records(
-        self, delivery: Delivery, decision: Decision, began: int, now: int, buried: bool
-    ) -> list[Change]:
-        """What the log of the bus says of an attempt, if it still has one."""
-        told = log_of(await self._router.buses.find(delivery.scope, delivery.bus), delivery.request_id)
-        if told is None:
-            return []
-        last = decision.again_ms is None
-        told.attempted(delivery, decision.outcome, began, now, last=last, buried=buried)
-        return await told.changes(self._store, now)
-
-    async def _bury(
-        self, writes: QueueWrites, delivery: Delivery, failure: Failed, now: int
-    ) -> Buried | Lost | None:
-        """The event itself into the target's dead-letter queue, with what ends the delivery."""
-        arn = (delivery.target.get("DeadLetterConfig") or {}).get("Arn")
-        if not arn:
-            return None
-        queue = await self._queues.find_arn(arn)
-        if queue is None or not queue.access.admits(SERVICE, delivery.rule_arn, SEND):
-            why = "does not exist" if queue is None else "does not permit EventBridge to send to it"
-            log.error("event %s is lost: the dead-letter queue %s %s", delivery.event_id, arn, why)
-            return Lost(str(arn), f"The queue {why}.")
-        found = await find_event(
-            self._store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time
-        )
-        letter = Incoming(
-            (delivery.input if found is None else found.text).decode(),
-            dead_letter_attributes(delivery, failure),
-            group=delivery.event_id if queue.fifo else "",
-            deduplication=delivery.event_id if queue.fifo else "",
-            trace=delivery.trace,
-        )
-        accepted = await self._queues.add(writes, queue, letter, delivery.scope.account, now)
-        return Buried(str(arn), accepted.message_id)
-
-    async def _attempt(self, target: Target | None, delivery: Delivery) -> Outcome | Postponed:
-        if target is None:
-            return Failed("UnsupportedTarget", f"{delivery.target['Arn']} is no target of Nightbus.", True)
-        call = self._circumstances(delivery)
-        context = TargetContext(
-            self._operations, self._store, self._clock, call, self._forwarder, self._invoker, self._router
-        )
-        try:
-            return await target(delivery, context)
-        except Exception as failure:
-            log.exception("delivering event %s to %s failed", delivery.event_id, delivery.target["Arn"])
-            return Failed("InternalFailure", str(failure) or type(failure).__name__, False)
-
-    def _circumstances(self, delivery: Delivery) -> Call:
-        """The call that the target gets: from EventBridge, on behalf of the rule, where the target lives."""
-        _, _, _, region, account, *_ = str(delivery.target["Arn"]).split(":")
-        caller = caller_for_rule(delivery.scope.account, delivery.rule_arn, delivery.target.get("RoleArn"))
-        scope = Scope(account or delivery.scope.account, region or delivery.scope.region)
-        return Call(scope, caller, self._endpoint, trace=delivery.trace)
+    async def _bury(self, writes: QueueWrites, letter: DeadLetter, now: int) -> Buried | Lost:
+        """The dead letter, in the commit that ends its job."""
+        queue = await self._queues.find_arn(letter.queue)
+        if queue is None:
+            return Lost(letter.queue, "The queue does not exist.")
+        if not queue.access.admits(letter.service, letter.source, SEND):
+            sender = _NAMES.get(letter.service, letter.service)
+            return Lost(letter.queue, f"The queue does not permit {sender} to send to it.")
+        accepted = await self._queues.add(writes, queue, letter.message, letter.sender, now)
+        return Buried(letter.queue, accepted.message_id)
 
 
-def _tell(delivery: Delivery, failure: Failed, again_ms: int | None) -> None:
-    target: dict[str, Any] = delivery.target
-    log.warning(
-        "event %s was not delivered to target %s (%s) of rule %s: %s %s; %s",
-        delivery.event_id,
-        target["Id"],
-        target["Arn"],
-        delivery.rule,
-        failure.code,
-        failure.message,
-        "given up" if again_ms is None else f"attempt {delivery.attempt + 1} follows",
-    )
+_NAMES = {"events.amazonaws.com": "EventBridge", "sns.amazonaws.com": "the topic"}

@@ -24,7 +24,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from nightbus.aws.calls import Caller, Scope
@@ -39,15 +38,13 @@ from nightbus.delivery.history import HistoryWriter, note_line
 from nightbus.delivery.interface import (
     Audience,
     Batch,
-    Delivered,
-    Delivery,
     Event,
     FunctionQueue,
     Matched,
-    Outcome,
 )
-from nightbus.delivery.queued_deliveries import QUEUE, encode, first_delivery, outcome_entry
+from nightbus.delivery.jobs import Attempt, Delivered
 from nightbus.delivery.rule_cache import RuleCache
+from nightbus.delivery.rule_origin import QUEUE, encode, outcome_entry, rule_job
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.trace_log import published
 from nightbus.messaging.queue_writes import QueueAppender
@@ -153,10 +150,11 @@ class EventCommit:
                     if audience is None:
                         notes.append(target.note.with_name(name))
                     else:  # a replayed event is found by its id, but not in time
-                        self._note_outcome(self._matched(scope, bus, event, target, trace), Delivered(name))
+                        self._record_inline(self._matched(scope, bus, event, target, trace), name)
                     if bus_log is not None:
                         matched_target = self._matched(scope, bus, event, target, trace)
-                        bus_log.delivered_at_once(self._delivery(matched_target, invocations[target]), name)
+                        job = rule_job(matched_target, self._request_id, invocations[target])
+                        bus_log.delivered_at_once(job, name)
             lines += (text, note_line(notes))
 
     async def _deliver(
@@ -168,8 +166,8 @@ class EventCommit:
         if target.deliver_inline is not None and not stays:
             name = await target.deliver_inline(matched, self)
         if name is None:
-            delivery = replace(self._delivery(matched, invocation), stays=stays)
-            self.writes.changes.append(Enqueue(SYSTEM, QUEUE, encode(delivery), delivery.event_time))
+            job = rule_job(matched, self._request_id, invocation, stays=stays)
+            self.writes.changes.append(Enqueue(SYSTEM, QUEUE, encode(job), job.accepted))
         return name
 
     async def _match_long(
@@ -219,8 +217,9 @@ class EventCommit:
             self._appenders[target] = opened
             return opened
 
-    def _note_outcome(self, matched: Matched, outcome: Outcome) -> None:
-        entry = outcome_entry(first_delivery(matched), outcome, self._time, None)
+    def _record_inline(self, matched: Matched, name: str) -> None:
+        attempt = Attempt(Delivered(name), None, self._time, self._time)
+        entry = outcome_entry(rule_job(matched), attempt, inline=True)
         log = outcome_log(matched.bus)
         self.writes.changes.append(Append(matched.scope, log, self._time, entry, matched.event_id))
 
@@ -245,10 +244,6 @@ class EventCommit:
         ).encode(
             "utf-8", "replace"
         )  # a path may bring half a surrogate pair, which an event has as an escape
-
-    def _delivery(self, matched: Matched, invocation: str) -> Delivery:
-        made = first_delivery(matched)
-        return replace(made, request_id=self._request_id, invocation_id=invocation) if invocation else made
 
 
 def _may_put(bus: Bus, caller: Caller, event: Event) -> bool:

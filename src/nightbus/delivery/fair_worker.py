@@ -1,4 +1,4 @@
-"""Works through a queue of the store so that nobody's slow work delays anybody else's.
+"""Works through queues of the store so that nobody's slow work delays anybody else's.
 
 Work that is done within the node's own store is quick and takes one of a few slots. Work with a key (a target
 elsewhere, an endpoint, a function) takes a slot of the key's share. Where the share is used up, the item is parked: its
@@ -28,6 +28,15 @@ _AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
 _UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
 
 
+class ItemName(NamedTuple):
+    queue: str
+    item: int
+
+
+def name_of(item: Item) -> ItemName:
+    return ItemName(item.queue.queue, item.id)
+
+
 class Work(NamedTuple):
     """What is to be done for an item, which it also settles in the store.
 
@@ -40,40 +49,46 @@ class Work(NamedTuple):
     ends: int | None = None
 
 
-class FairWorker:
-    """Leases from the `queue` of the node for `lease_ms`; `work_of` raises ValueError and the like for an item that
-    cannot be read, which is then dropped."""
+WorkOf = Callable[[Item], Work]
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        queue: str,
-        lease_ms: int,
-        shares: Shares,
-        work_of: Callable[[Item], Work],
-    ) -> None:
+
+class FairWorker:
+    """Leases for `lease_ms` from the node's queues that are added; the slots of `shares` are for all together."""
+
+    def __init__(self, store: Store, clock: Clock, lease_ms: int, shares: Shares[ItemName]) -> None:
         self._store = store
         self._clock = clock
-        self._queue = queue
         self._lease_ms = lease_ms
         self._shares = shares
-        self._work_of = work_of
-        self._local: dict[asyncio.Task[None], Item] = {}
+        self._queues: dict[str, WorkOf] = {}
+        self._local: dict[str, dict[asyncio.Task[None], Item]] = {}  # by queue
         self._shared: dict[asyncio.Task[None], Item] = {}
-        self._parked: dict[int, int] = {}  # items that wait for a slot, with the tokens of their leases
+        self._parked: dict[ItemName, int] = {}  # items that wait for a slot, with the tokens of their leases
         self._closing = False
 
+    def add(self, queue: str, work_of: WorkOf) -> None:
+        """Before `run`. `work_of` raises ValueError and the like for an item that cannot be read, which is dropped."""
+        self._queues[queue] = work_of
+        self._local[queue] = {}
+
     async def run(self) -> None:
-        """Until `close`."""
+        """Until `close`. What one queue's loop raises ends the loops of all."""
+        loops = [asyncio.create_task(self._work_through(queue)) for queue in self._queues]
+        try:
+            await asyncio.gather(*loops)
+        finally:
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _work_through(self, queue: str) -> None:
+        local = self._local[queue]
         while not self._closing:
-            if len(self._local) >= _LOCAL_AT_ONCE:
-                await asyncio.wait(self._local, return_when=asyncio.FIRST_COMPLETED)
+            if len(local) >= _LOCAL_AT_ONCE:
+                await asyncio.wait(local, return_when=asyncio.FIRST_COMPLETED)
                 continue
-            room = _LOCAL_AT_ONCE - len(self._local)
-            await self._begin_all(
-                await self._store.lease(SYSTEM, self._queue, room, self._lease_ms, _WAIT_SECONDS)
-            )
+            room = _LOCAL_AT_ONCE - len(local)
+            await self._begin_all(await self._store.lease(SYSTEM, queue, room, self._lease_ms, _WAIT_SECONDS))
             await asyncio.sleep(0)  # a lease that finds something does not wait, and parking does not either
 
     async def _begin_all(self, items: Sequence[Item]) -> None:
@@ -90,7 +105,7 @@ class FairWorker:
                 await self._begin(left.popleft())
         finally:
             for item in left:  # nobody begins them
-                await self._offer(item.id, item.token, self._clock.now_ms())
+                await self._offer(name_of(item), item.token, self._clock.now_ms())
 
     async def run_until_cancelled(self) -> None:
         """Cancels what runs when it is cancelled itself, or when the store fails."""
@@ -103,7 +118,9 @@ class FairWorker:
         """Take nothing new, wait `patience` seconds for what runs; what is cut off, or is parked, is offered at once to
         whoever works through the queue then: another node, or this one's next worker where this one failed."""
         self._closing = True
-        running = self._local | self._shared
+        running = dict(self._shared)
+        for local in self._local.values():
+            running |= local
         if running and patience:
             await asyncio.wait(running, timeout=patience)
         for task in running:
@@ -112,34 +129,35 @@ class FairWorker:
         now = self._clock.now_ms()
         for task, item in running.items():
             if task.cancelled():
-                await self._offer(item.id, item.token, now)
+                await self._offer(name_of(item), item.token, now)
         while self._parked:
             await self._offer(*self._parked.popitem(), now)
 
     async def _begin(self, item: Item) -> None:
+        name = name_of(item)
         try:
-            work = self._work_of(item)
+            work = self._queues[name.queue](item)
         except _UNREADABLE:
-            log.exception("item %d of %s is dropped, it cannot be read", item.id, self._queue)
+            log.exception("item %d of %s is dropped, it cannot be read", item.id, name.queue)
             work = Work("", partial(self._drop, item))
         now = self._clock.now_ms()
         if not work.key:
             self._spawn(item, work, late=False)
-        elif self._shares.begin(work.key, item.id):
-            self._parked.pop(item.id, None)
+        elif self._shares.begin(work.key, name):
+            self._parked.pop(name, None)
             self._spawn(item, work, late=False, key=work.key)
         elif work.ends is not None and work.ends <= now:
-            self._shares.leave(work.key, item.id)
-            self._parked.pop(item.id, None)
+            self._shares.leave(work.key, name)
+            self._parked.pop(name, None)
             self._spawn(item, work, late=True)
         else:
             parked = now + self._lease_ms
-            self._parked[item.id] = item.token
-            await self._offer(item.id, item.token, parked if work.ends is None else min(parked, work.ends))
+            self._parked[name] = item.token
+            await self._offer(name, item.token, parked if work.ends is None else min(parked, work.ends))
 
     def _spawn(self, item: Item, work: Work, late: bool, key: str = "") -> None:
         task = asyncio.create_task(self._carry_out(item, work, late, key))
-        tasks = self._shared if key else self._local
+        tasks = self._shared if key else self._local[item.queue.queue]
         tasks[task] = item
         task.add_done_callback(tasks.pop)
 
@@ -149,10 +167,11 @@ class FairWorker:
         except StaleLease as stale:
             log.info("what became of it is not written down: %s", stale)
         except Exception:
+            name = name_of(item)
             log.exception(
-                "what became of item %d of %s is not written down; it is tried again", item.id, self._queue
+                "what became of item %d of %s is not written down; it is tried again", name.item, name.queue
             )
-            await self._offer(item.id, item.token, self._clock.now_ms() + _AFTER_TROUBLE_MS)
+            await self._offer(name, item.token, self._clock.now_ms() + _AFTER_TROUBLE_MS)
         finally:
             if key:
                 await self._ended(key)
@@ -162,9 +181,9 @@ class FairWorker:
         for item in self._shares.end(key):
             await self._offer(item, self._parked.pop(item, None), now)
 
-    async def _offer(self, item: int, token: int | None, at: int) -> None:
+    async def _offer(self, name: ItemName, token: int | None, at: int) -> None:
         """At `at` (UTC ms) to whoever leases then."""
-        await self._store.change_lease(SYSTEM, self._queue, item, at, token)
+        await self._store.change_lease(SYSTEM, name.queue, name.item, at, token)
 
     async def _drop(self, item: Item, _late: bool) -> None:
         await self._store.commit(item.acknowledge())

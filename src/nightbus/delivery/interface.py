@@ -1,15 +1,12 @@
-"""Defines what the router, the dispatcher, the targets and the services exchange."""
+"""Defines what the router, the targets of this store and the services exchange about an event."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from nightbus.aws.calls import Call, Caller, Operations, Scope
-from nightbus.clock import Clock
+from nightbus.aws.calls import Caller, Scope
 from nightbus.delivery.buses import Buses
-from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.messaging.queue_writes import QueueAppender, QueueWrites
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -92,65 +89,6 @@ class OpenCommit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One matched target of one event. `input` is what the target gets, already transformed."""
-
-    scope: Scope
-    bus: str
-    rule: str
-    rule_arn: str
-    event_id: str
-    event_time: int  # UTC ms at which the bus accepted the event
-    target: dict[str, Any]  # as PutTargets took it
-    input: bytes
-    attempt: int  # 1 for the first
-    trace: str = ""
-    request_id: str = ""  # of the call that put the event, and
-    invocation_id: str = ""  # of this delivery: only where its bus has a log
-    stays: bool = False  # the event came from another bus, and the target is a third one
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    request_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """`code` and `message` as the DLQ attributes ERROR_CODE and ERROR_MESSAGE would say; `permanent`: no retry.
-
-    `not_before`: UTC ms before which the target asked not to be tried again. `status`: the HTTP status of its answer.
-    """
-
-    code: str
-    message: str
-    permanent: bool
-    not_before: int = 0
-    status: int = 0
-
-
-Outcome = Delivered | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Postponed:
-    """Nothing was tried: it is not its turn before `until`, UTC ms."""
-
-    until: int
-
-
-class Invoker(Protocol):
-    async def invoke(
-        self, scope: Scope, arn: str, who: str, given: Mapping[str, Any], input_text: str
-    ) -> Outcome | Postponed:
-        """One attempt at an API destination of `scope`; `given` are the target's HttpParameters, filled from the event.
-
-        `who` is the same for every attempt of one delivery.
-        """
-        ...
-
-
 DeliverInline = Callable[[Matched, OpenCommit], Awaitable[str | None]]
 """What the target calls the event, which it gets within the commit; None where it cannot be delivered so."""
 # scope, target, the rule's ARN, time in UTC ms
@@ -175,16 +113,3 @@ class EventRouter(Protocol):
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
         """The rules that would get an event of this text now."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class TargetContext:
-    """What a target may use. `call` has the event bus as its caller (`events.amazonaws.com`, the rule's ARN)."""
-
-    operations: Operations
-    store: Store
-    clock: Clock
-    call: Call
-    forwarder: Forwarder
-    invoker: Invoker
-    router: EventRouter

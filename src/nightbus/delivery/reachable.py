@@ -12,7 +12,7 @@ from nightbus.delivery.targets import target_of
 
 def unreachable(arn: str, forwards: Mapping[str, str]) -> AwsError | None:
     """Why not, or None. `arn` is one; `forwards`: where the services are that are not part of Nightbus."""
-    if target_of(arn) is None:
+    if target_of({"Arn": arn}) is None:
         return unsupported(f"The target {arn}")
     kind = kind_of(arn)
     if kind is not None and kind.setting not in forwards:

@@ -3,26 +3,30 @@
 All keys share one pool of slots. A key may have as many running as there are slots free, and `of_one` at most: the
 dynamic threshold of switches with shared memory (Choudhury and Hahne, 1998). So n keys that hang hold total / (n + 1)
 slots each and leave as many free, and a key that comes new finds room however many hang. Those that wait are kept as
-numbers only, in the order in which they came, per key; keys take turns. Nothing here waits, and nothing is kept of a
+names only, in the order in which they came, per key; keys take turns. Nothing here waits, and nothing is kept of a
 key that has nothing running and nothing waiting.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=Hashable)  # the name of an item
 
 
-class Shares:
+class Shares(Generic[T]):
     """`total` slots for all keys together, at most `of_one` for one of them."""
 
     def __init__(self, total: int, of_one: int) -> None:
         self._free = total
         self._of_one = of_one
         self._running = Counter[str]()
-        self._waiting: dict[str, dict[int, None]] = {}  # keys in the order of their turns
-        self._called: set[int] = set()
+        self._waiting: dict[str, dict[T, None]] = {}  # keys in the order of their turns
+        self._called: set[T] = set()
 
-    def begin(self, key: str, item: int) -> bool:
+    def begin(self, key: str, item: T) -> bool:
         """Whether the item may begin, after which `end` is to follow; else it waits, and an `end` calls it."""
         if item in self._called:
             self._called.discard(item)
@@ -35,14 +39,14 @@ class Shares:
         self._waiting.setdefault(key, {})[item] = None
         return False
 
-    def leave(self, key: str, item: int) -> None:
+    def leave(self, key: str, item: T) -> None:
         """The item waits no longer."""
         waiting = self._waiting.get(key, {})
         waiting.pop(item, None)
         if not waiting:
             self._waiting.pop(key, None)
 
-    def end(self, key: str) -> list[int]:
+    def end(self, key: str) -> list[T]:
         """Something of the key has ended. The items whose turn it is now: each has its slot and is to `begin`."""
         self._free += 1
         self._running[key] -= 1
@@ -63,7 +67,7 @@ class Shares:
         self._free -= 1
         self._running[key] += 1
 
-    def _call(self, key: str) -> int:
+    def _call(self, key: str) -> T:
         """The first that waits for the key, which then comes last among the keys."""
         waiting = self._waiting.pop(key)
         item = next(iter(waiting))

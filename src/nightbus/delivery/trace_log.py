@@ -15,7 +15,9 @@ import orjson
 
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.trace_header import parent_in, segment_of
-from nightbus.delivery.interface import Batch, Delivered, Delivery, Matched
+from nightbus.delivery.interface import Batch, Matched
+from nightbus.delivery.jobs import Delivered
+from nightbus.delivery.rule_origin import RuleJob
 from nightbus.store.interface import SYSTEM, Append, Store
 
 PUBLISHED = "trace/published"  # by the segment of the invocation that published
@@ -111,17 +113,11 @@ def invoked(matched: Matched, request_id: str) -> Append:
     return _invoked(matched.scope, matched.bus, matched.event_id, matched.time, matched.rule, request_id)
 
 
-def invoked_later(delivery: Delivery, outcome: Delivered, now: int) -> Append:
-    """A queued delivery asked for the invocation, at `now`."""
-    noted = _invoked(
-        delivery.scope,
-        delivery.bus,
-        delivery.event_id,
-        delivery.event_time,
-        delivery.rule,
-        outcome.request_id,
-    )
-    return noted._replace(time=now)
+def invoked_later(job: RuleJob, outcome: Delivered, now: int) -> Append:
+    """A queued job asked for the invocation, at `now`."""
+    origin = job.origin
+    entry = _invoked(origin.scope, origin.bus, origin.event_id, job.accepted, origin.rule, outcome.request_id)
+    return entry._replace(time=now)
 
 
 def _invoked(scope: Scope, bus: str, event_id: str, time: int, rule: str, request_id: str) -> Append:
@@ -145,6 +141,11 @@ def ran(function: str, request_id: str, began: int, now: int, outcome: Mapping[s
     """`outcome` is what `nightbus trace` says of it (docs/explaining.md, RUN)."""
     data = orjson.dumps({"function": function, "request_id": request_id, "began": began, **outcome})
     return Append(SYSTEM, RAN, now, data, segment_of(request_id))
+
+
+def record_sent(request_id: str, now: int, note: Mapping[str, Any]) -> Append:
+    """What became of the records of an asynchronous invocation that ended: `sent_to` or `not_sent`, beside `ran`."""
+    return Append(SYSTEM, RAN, now, orjson.dumps(note), segment_of(request_id))
 
 
 async def published_in(store: Store, segment: str) -> list[Publication]:
@@ -199,9 +200,16 @@ async def brought_to(store: Store, segment: str) -> Brought | None:
 
 
 async def runs_noted(store: Store, segment: str) -> Sequence[dict[str, Any]]:
-    """As `ran` was told, with the `time` of the end, in order."""
-    entries = await store.read(SYSTEM, RAN, key=segment, limit=_MOST)
-    return [{**orjson.loads(entry.data), "time": entry.time} for entry in entries]
+    """As `ran` was told, with the `time` of the end, in order; what `record_sent` says is with the run before it."""
+    runs: list[dict[str, Any]] = []
+    for entry in await store.read(SYSTEM, RAN, key=segment, limit=_MOST):
+        note = orjson.loads(entry.data)
+        if "began" in note:
+            runs.append({**note, "time": entry.time})
+        elif runs:
+            for name, values in note.items():
+                runs[-1][name] = [*runs[-1].get(name, ()), *values]
+    return runs
 
 
 def _publication(time: int, segment: str, data: bytes) -> Publication:

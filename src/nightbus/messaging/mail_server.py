@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _PORTS = {"smtp": 25, "smtps": 465}
 _TIMEOUT_SECONDS = 15.0
+_MAILS_AT_ONCE = 4
 _PERMANENT = range(500, 600)
 SYNTAX = "smtp[s]://[user:password@]host[:port]?from=address"
 
@@ -93,6 +96,27 @@ class MailServer:
                     raise MailRefused("the server offers no TLS, and a password is not sent without", True)
                 server.login(self.user, self.password)
             server.send_message(message)
+
+
+class Mailer:
+    """Sends mails through one server, four at a time, in threads of its own."""
+
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
+        self._threads = ThreadPoolExecutor(_MAILS_AT_ONCE, "mail")
+
+    @property
+    def sender(self) -> str:
+        """The address that mails are from."""
+        return self._server.sender
+
+    async def send(self, message: EmailMessage) -> None:
+        """Raises MailRefused."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._server.send, message)
+
+    def close(self) -> None:
+        """What has not begun is not sent."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _is_this_machine(host: str) -> bool:

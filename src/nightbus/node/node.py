@@ -30,7 +30,7 @@ from nightbus.delivery.router import Router
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
-from nightbus.messaging.mail_server import MailServer
+from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
@@ -121,8 +121,18 @@ class Node:
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)
         router = Router(store, self.clock, queues, topics, rule_invocations, backlog, buses)
+        self._mailer = None if self._mail is None else Mailer(self._mail)
         self.dispatcher = Dispatcher(
-            store, self.clock, operations, self.endpoint, queues, self.forwarding, invoker, router
+            store,
+            self.clock,
+            operations,
+            self.endpoint,
+            queues,
+            self.forwarding,
+            invoker,
+            router,
+            http=http,
+            mailer=self._mailer,
         )
         self.platform = Platform(
             store=store,
@@ -151,6 +161,7 @@ class Node:
             router,
             rule_invocations,
             invoker,
+            self.dispatcher,
             self.stacks,
             self.functions,
         )
@@ -161,17 +172,19 @@ class Node:
         if loop_holds.wanted():
             self.holds = loop_holds.LoopHolds()
             self._spawn("measurement of the loop", self.holds.run())
-        self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
         self._spawn("stack recovery", self._lasting("stack recovery", self.stacks.recover))
         self._spawn_duty("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
         for package in SERVICES.values():
             services = importlib.import_module(package)
+            for make in getattr(services, "JOB_QUEUES", ()):
+                self.dispatcher.add(make(self.platform))
             for worker in getattr(services, "WORKERS", ()):
                 name = f"{package} {worker.__name__}"
                 self._spawn(name, self._lasting(name, functools.partial(worker, self.platform)))
             for worker in getattr(services, "DUTIES", ()):
                 name = f"{package} {worker.__name__}"
                 self._spawn_duty(name, functools.partial(worker, self.platform))
+        self._spawn("dispatcher", self._lasting("dispatcher", self.dispatcher.run))
 
     def _spawn_duty(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """The work, done while no other node on the same store does it."""
@@ -207,6 +220,8 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await _in_time(self.functions.close, self.forwarding.close)
+        if self._mailer is not None:
+            self._mailer.close()
         await self.store.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)

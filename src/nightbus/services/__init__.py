@@ -3,7 +3,8 @@
 A package's `HANDLERS` maps operation names to handlers (`async def put_rule(ctx, *, name, event_pattern=None)`):
 the keyword parameters are the operation's members in snake case, so a member that a handler does not name is
 refused by name instead of being ignored. Its optional `WORKERS` are coroutines that run
-as long as the node does, its `DUTIES` those that run on one node at a time of several (`nightbus.store.duties`).
+as long as the node does, its `DUTIES` those that run on one node at a time of several (`nightbus.store.duties`), and
+its `JOB_QUEUES` make the queues whose jobs the dispatcher delivers (`nightbus.delivery.jobs`).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from nightbus.aws.arn import arn
 from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
+from nightbus.delivery.jobs import JobQueue
 from nightbus.delivery.retention import Retention
 from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
@@ -93,3 +94,4 @@ class Context:
 
 Handler = Callable[..., Awaitable[Any]]
 Worker = Callable[[Platform], Awaitable[None]]
+JobQueueMaker = Callable[[Platform], JobQueue[Any]]

@@ -16,9 +16,9 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.api_destinations.connections import ApiDestination, Connection
 from nightbus.delivery.api_destinations.invoker import ApiInvoker, retry_after_ms
 from nightbus.delivery.api_destinations.parameters import REMOVED, request_for
-from nightbus.delivery.api_destinations.rates import Rates
 from nightbus.delivery.forwarding.interface import Unforwardable
-from nightbus.delivery.interface import Failed
+from nightbus.delivery.jobs import Failed
+from nightbus.delivery.rates import Rates
 from nightbus.outbound.http_client import HttpClient
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault

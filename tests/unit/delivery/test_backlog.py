@@ -34,8 +34,8 @@ from nightbus.delivery.buses import Buses
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.interface import Overloaded
-from nightbus.delivery.queued_deliveries import QUEUE
 from nightbus.delivery.router import Router
+from nightbus.delivery.rule_origin import QUEUE
 from nightbus.delivery.rules import history_log
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from nightbus.delivery.queued_deliveries import error_code
+from nightbus.delivery.error_codes import error_code
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
-from nightbus.delivery.interface import Delivered, Delivery, Failed
+from nightbus.delivery.jobs import Delivered, Failed, Job
+from nightbus.delivery.rule_origin import RuleOrigin, retry_policy
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
@@ -174,5 +175,6 @@ async def test_a_restart_goes_on_with_what_was_not_delivered(tmp_path: Path) -> 
     ],
 )
 def test_the_decision_after_an_attempt(outcome: Any, attempt: int, again: bool) -> None:
-    delivery = Delivery(HERE, "default", "r", "arn", "id", 0, {"Id": "t", "Arn": FUNCTION}, b"{}", attempt)
-    assert (decide(delivery, outcome, 1000, 0.5).again_ms is not None) is again
+    target = {"Id": "t", "Arn": FUNCTION}
+    job = Job(target, b"{}", retry_policy(target), RuleOrigin(HERE, "default", "r", "arn", "id"), 0, attempt)
+    assert (decide(job, outcome, 1000, 0.5).again_ms is not None) is again

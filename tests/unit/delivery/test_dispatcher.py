@@ -20,8 +20,8 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher, decide
 from nightbus.delivery.forwarding.process import ForwardingProcess
-from nightbus.delivery.interface import Delivered, Delivery, Failed
-from nightbus.delivery.queued_deliveries import QUEUE, decode
+from nightbus.delivery.jobs import Delivered, Failed, Job
+from nightbus.delivery.rule_origin import QUEUE, RuleJob, RuleOrigin, decode, retry_policy
 from nightbus.delivery.rules import outcome_log
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
@@ -82,7 +82,7 @@ async def outcomes(store: SqliteStore, count: int) -> list[dict[str, Any]]:
             await asyncio.sleep(0.002)
 
 
-async def left(store: SqliteStore, clock: VirtualClock) -> list[Delivery]:
+async def left(store: SqliteStore, clock: VirtualClock) -> list[RuleJob]:
     """What is in the queue still, when everything is due."""
     await clock.advance(2 * 86_400)
     return [decode(item.data) for item in await store.lease(SYSTEM, QUEUE, 100, 60_000)]
@@ -233,16 +233,18 @@ async def test_a_log_group_gets_a_stream_when_it_has_none(store: SqliteStore, cl
     assert read_json(message["message"].encode()) == event("e1", n=1)
 
 
-DELIVERY = Delivery(HERE, "default", "r", "arn", "e", 1000, {"Id": "f", "Arn": FUNCTION}, b"{}", 1)
+ACCEPTED = 1000
+POLICY = {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600}
 
 
 @given(st.integers(1, 400), st.integers(0, 10**8), st.floats(0, 1))
 def test_a_decision_is_that_of_the_retry_schedule(attempt: int, age: int, jitter: float) -> None:
-    now = DELIVERY.event_time + age
-    given_ = {"MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600}
-    tried = Delivery(HERE, "b", "r", "a", "e", 1000, {**DELIVERY.target, "RetryPolicy": given_}, b"", attempt)
+    now = ACCEPTED + age
+    target = {"Id": "f", "Arn": FUNCTION, "RetryPolicy": POLICY}
+    origin = RuleOrigin(HERE, "b", "r", "a", "e")
+    tried = Job(target, b"", retry_policy(target), origin, ACCEPTED, attempt)
     again = decide(tried, Failed("Busy", "", False), now, jitter).again_ms
-    assert again == next_attempt(RetryPolicy(20, 3600), attempt, 1000, now, jitter)
+    assert again == next_attempt(RetryPolicy(20, 3600), attempt, ACCEPTED, now, jitter)
     assert again is None or now < again <= now + LONGEST_DELAY_MS
     assert decide(tried, Failed("Gone", "", True), now, jitter).again_ms is None
     assert decide(tried, Delivered(), now, jitter).again_ms is None

@@ -13,8 +13,8 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
-from nightbus.delivery.interface import Delivered, Outcome
-from nightbus.delivery.queued_deliveries import QUEUE
+from nightbus.delivery.jobs import Delivered, Outcome
+from nightbus.delivery.rule_origin import QUEUE
 from nightbus.messaging.queues import Queues
 from nightbus.store.interface import SYSTEM
 

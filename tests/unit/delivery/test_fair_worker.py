@@ -10,7 +10,7 @@ import pytest
 
 from delivery_rig import open_store, until
 from nightbus.clock import SystemClock
-from nightbus.delivery.fair_worker import FairWorker, Work
+from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Enqueue, Item
 from nightbus.store.sqlite import SqliteStore
@@ -46,7 +46,8 @@ async def offered(store: SqliteStore) -> int:
 @pytest.mark.parametrize("begun", [True, False], ids=["begun", "not begun yet"])
 async def test_what_is_cut_off_or_parked_is_offered_to_the_next_worker(tmp_path: Path, begun: bool) -> None:
     store, clock, hanging = open_store(tmp_path, SystemClock()), SystemClock(), Hanging()
-    worker = FairWorker(store, clock, QUEUE, LEASE_MS, Shares(4, 2), hanging.work_of)
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](4, 2))
+    worker.add(QUEUE, hanging.work_of)
     await put(store, b"local", *[b"shared"] * 6)
     running = asyncio.create_task(worker.run_until_cancelled())
     if begun:
@@ -62,7 +63,8 @@ async def test_what_is_cut_off_or_parked_is_offered_to_the_next_worker(tmp_path:
 async def test_a_worker_that_fails_lets_go_of_all_but_what_it_failed_at(tmp_path: Path) -> None:
     """Which would fail the next one as well, before it came to the others."""
     store, clock, hanging = open_store(tmp_path, SystemClock()), SystemClock(), Hanging()
-    worker = FairWorker(store, clock, QUEUE, LEASE_MS, Shares(4, 2), hanging.work_of)
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](4, 2))
+    worker.add(QUEUE, hanging.work_of)
     await put(store, b"shared", b"poison", b"local", b"shared")
     with pytest.raises(OSError, match="a fault"):
         await worker.run_until_cancelled()
@@ -72,7 +74,8 @@ async def test_a_worker_that_fails_lets_go_of_all_but_what_it_failed_at(tmp_path
 
 async def test_nothing_begins_once_the_worker_is_closed(tmp_path: Path) -> None:
     store, clock, hanging = open_store(tmp_path, SystemClock()), SystemClock(), Hanging()
-    worker = FairWorker(store, clock, QUEUE, LEASE_MS, Shares(4, 2), hanging.work_of)
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](4, 2))
+    worker.add(QUEUE, hanging.work_of)
     running = asyncio.create_task(worker.run())
     await asyncio.sleep(0.05)  # it waits for its first item
     await worker.close()
@@ -80,4 +83,32 @@ async def test_nothing_begins_once_the_worker_is_closed(tmp_path: Path) -> None:
     await running
     assert hanging.begun == []
     assert await offered(store) == 1
+    await store.close()
+
+
+async def test_queues_share_their_slots_and_are_told_apart(tmp_path: Path) -> None:
+    """The items of two queues wait for the same key: who has the slot is of one queue, who is called of the other."""
+    store, clock = open_store(tmp_path, SystemClock()), SystemClock()
+    ended = asyncio.Event()
+    order: list[str] = []
+
+    async def run(item: Item, _late: bool) -> None:
+        order.append(item.queue.queue)
+        await ended.wait()
+        await store.commit(item.acknowledge())
+
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](2, 1))
+    for queue in (QUEUE, "other"):
+        worker.add(queue, lambda item: Work("key", partial(run, item)))
+    await put(store, b"first")
+    running = asyncio.create_task(worker.run_until_cancelled())
+    await until(lambda: order == [QUEUE])
+    await store.commit(Enqueue(SYSTEM, "other", b"second", 0))
+    await put(store, b"third")
+    ended.set()
+    await until(lambda: len(order) == 3)
+    assert sorted(order) == ["other", QUEUE, QUEUE]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert sum(await store.count(SYSTEM, QUEUE)) + sum(await store.count(SYSTEM, "other")) == 0
     await store.close()

@@ -16,9 +16,8 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.delivery.archives import ARCHIVE
 from nightbus.delivery.history import HistoryWriter, events_in
-from nightbus.delivery.interface import Delivery
-from nightbus.delivery.queued_deliveries import QUEUE, decode
 from nightbus.delivery.router import Router
+from nightbus.delivery.rule_origin import QUEUE, RuleJob, decode
 from nightbus.delivery.rules import BUS, RULE, history_log, rule_key
 from nightbus.messaging.log_streams import STREAM
 from nightbus.messaging.message import decode as decode_message
@@ -44,7 +43,7 @@ def router(store: Watched, clock: VirtualClock) -> Router:
     return router_over(store, clock)
 
 
-async def queued(store: Watched) -> list[Delivery]:
+async def queued(store: Watched) -> list[RuleJob]:
     return [decode(item.data) for item in await store.lease(SYSTEM, QUEUE, 1000, 60_000)]
 
 
@@ -59,13 +58,15 @@ async def test_events_and_their_deliveries_are_one_commit(store: Watched, router
     (changes,) = store.commits
     assert [type(one) for one in changes] == [Enqueue, Enqueue, Enqueue, Append]
     found = await queued(store)
-    assert [(one.event_id, one.rule, one.target["Id"]) for one in found] == [
+    assert [(one.origin.event_id, one.origin.rule, one.target["Id"]) for one in found] == [
         ("e1", "both", "a"), ("e1", "both", "b"), ("e3", "other", "f"),
     ]  # fmt: skip
     assert read_json(found[0].input) == event("e1")
     assert found[1].input == b'"fixed"'
-    assert {(one.attempt, one.trace, one.scope, one.bus) for one in found} == {(1, "Root=1", HERE, "default")}
-    assert found[0].rule_arn == "arn:aws:events:eu-west-1:111111111111:rule/both"
+    assert {(one.attempt, one.trace, one.origin.scope, one.origin.bus) for one in found} == {
+        (1, "Root=1", HERE, "default")
+    }
+    assert found[0].origin.arn == "arn:aws:events:eu-west-1:111111111111:rule/both"
     (kept,) = await store.read(HERE, history_log("default"))
     events = [read_json(text) for text, _ in events_in(kept.data)]
     assert [(one["id"], one["source"]) for one in events] == [
@@ -81,7 +82,7 @@ async def test_what_is_new_counts_from_its_commit_on(store: Watched, router: Rou
     await put_events(router, HERE, "default", [event("elsewhere"), event("changed", "store")])
     await put_rule(store, "r", pattern='{"source": ["store"]}', targets=[{"Id": "n", "Arn": FUNCTION}])
     await put_events(router, HERE, "default", [event("retargeted", "store")])
-    assert [(one.event_id, one.target["Id"]) for one in await queued(store)] == [
+    assert [(one.origin.event_id, one.target["Id"]) for one in await queued(store)] == [
         ("made", "f"), ("changed", "f"), ("retargeted", "n"),
     ]  # fmt: skip
 
@@ -103,7 +104,7 @@ async def test_a_rule_that_changes_leaves_the_others_unread(store: Watched, cloc
     await put_rule(store, "comes")
     await put_events(router, HERE, "default", [event("after")])
     assert not read
-    found = [(one.event_id, one.rule) for one in await queued(store)]
+    found = [(one.origin.event_id, one.origin.rule) for one in await queued(store)]
     assert sorted(found) == [("after", "comes"), ("after", "stays"), ("before", "goes"), ("before", "stays")]
 
 
@@ -128,7 +129,7 @@ async def test_an_event_under_way_goes_by_the_rules_it_met(store: Watched, clock
         await store.commit(DeleteRecord(HERE, RULE, rule_key("default", name)))
     go_on.set()
     await put
-    assert {(one.event_id, one.rule) for one in await queued(store)} == {
+    assert {(one.origin.event_id, one.origin.rule) for one in await queued(store)} == {
         (event, rule) for event in ("e1", "e2") for rule in ("a", "b")
     }
 
@@ -142,7 +143,7 @@ async def test_a_rule_that_is_disabled_or_without_targets_matches_nothing_until_
     assert await queued(store) == []
     await put_rule(store, "off", state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
     await put_events(router, HERE, "default", [event("e2")])
-    assert [(one.rule, one.event_id) for one in await queued(store)] == [("off", "e2")]
+    assert [(one.origin.rule, one.origin.event_id) for one in await queued(store)] == [("off", "e2")]
     await put_rule(store, "off", state="DISABLED")
     await put_events(router, HERE, "default", [event("e3")])
     assert await queued(store) == []
@@ -159,7 +160,7 @@ async def test_buses_accounts_and_regions_are_apart(store: Watched, router: Rout
     await put_events(router, elsewhere[0], "default", [event("e2")])
     await put_events(router, elsewhere[1], "default", [event("e3")])
     await put_events(router, HERE, "default", [event("e4")])
-    assert [(one.event_id, one.rule, one.scope) for one in await queued(store)] == [
+    assert [(one.origin.event_id, one.origin.rule, one.origin.scope) for one in await queued(store)] == [
         ("e1", "custom", HERE),
         ("e2", "222222222222-eu-west-1", elsewhere[0]),
         ("e3", "111111111111-us-east-1", elsewhere[1]),
@@ -179,7 +180,7 @@ async def test_a_kept_pattern_that_cannot_be_read_hurts_no_other_rule(store: Wat
     await put_rule(store, "broken", pattern='{"source": [{"unheard-of": 1}]}')
     await put_rule(store, "sound")
     await put_events(router, HERE, "default", [event("e1")])
-    assert [one.rule for one in await queued(store)] == ["sound"]
+    assert [one.origin.rule for one in await queued(store)] == ["sound"]
 
 
 async def test_text_that_is_no_utf_8_is_delivered_as_the_sender_wrote_it(
@@ -256,7 +257,7 @@ async def test_events_that_come_while_a_bus_is_read_are_matched_too(
         await asyncio.sleep(0)
     go_on.set()
     await asyncio.gather(first, second)
-    assert {one.event_id for one in await queued(store)} == {"first", "second"}
+    assert {one.origin.event_id for one in await queued(store)} == {"first", "second"}
 
 
 async def test_a_put_that_fails_before_its_commit_lets_deduplication_ids_go(

@@ -12,13 +12,13 @@ from nightbus.delivery.shares import Shares
 
 
 def test_a_key_alone_gets_its_share_and_no_more() -> None:
-    shares = Shares(256, 16)
+    shares = Shares[int](256, 16)
     assert [shares.begin("slow", item) for item in range(20)] == [True] * 16 + [False] * 4
 
 
 @pytest.mark.parametrize("hanging", [1, 5, 50, 200])
 def test_however_many_keys_hang_a_new_one_finds_room(hanging: int) -> None:
-    shares = Shares(256, 16)
+    shares = Shares[int](256, 16)
     for item in range(hanging * 100):
         shares.begin(f"hangs-{item % hanging}", item)
     assert shares.begin("new", -1)
@@ -26,7 +26,7 @@ def test_however_many_keys_hang_a_new_one_finds_room(hanging: int) -> None:
 
 
 def test_who_waits_is_called_in_the_order_of_arrival() -> None:
-    shares = Shares(8, 2)
+    shares = Shares[int](8, 2)
     assert [shares.begin("one", item) for item in range(6)] == [True, True, False, False, False, False]
     called = [shares.end("one") for _ in range(4)]
     assert called == [[2], [3], [4], [5]]
@@ -34,7 +34,7 @@ def test_who_waits_is_called_in_the_order_of_arrival() -> None:
 
 
 def test_a_later_item_does_not_pass_one_that_waits() -> None:
-    shares = Shares(4, 4)
+    shares = Shares[int](4, 4)
     assert shares.begin("a", 1)
     assert shares.begin("b", 2)
     assert shares.begin("b", 3)
@@ -45,7 +45,7 @@ def test_a_later_item_does_not_pass_one_that_waits() -> None:
 
 
 def test_who_left_is_not_called() -> None:
-    shares = Shares(2, 1)
+    shares = Shares[int](2, 1)
     assert shares.begin("a", 1)
     assert not shares.begin("a", 2)
     shares.leave("a", 2)
@@ -55,7 +55,7 @@ def test_who_left_is_not_called() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=200))
 def test_everything_has_its_turn_and_no_slot_is_lost(steps: list[tuple[str, bool]]) -> None:
-    shares = Shares(6, 3)
+    shares = Shares[int](6, 3)
     running: deque[tuple[str, int]] = deque()
     keys: dict[int, str] = {}
     order: dict[str, list[int]] = {}

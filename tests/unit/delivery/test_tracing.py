@@ -13,9 +13,9 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id, new_uuid
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import VirtualClock
-from nightbus.delivery.interface import Delivered
-from nightbus.delivery.queued_deliveries import QUEUE, decode, outcome_entry
+from nightbus.delivery.jobs import Attempt, Delivered
 from nightbus.delivery.router import Router
+from nightbus.delivery.rule_origin import QUEUE, decode, outcome_entry
 from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.delivery.trace_log import invoked_later, published_in
 from nightbus.store.interface import SYSTEM, Append, DeleteRecord
@@ -42,13 +42,13 @@ class World:
     async def deliver(self) -> str:
         """The next delivery, to its function: the header that the function has."""
         (item,) = await self.store.lease(SYSTEM, QUEUE, 1, 60_000)
-        delivery, request_id = decode(item.data), new_uuid()
+        job, request_id = decode(item.data), new_uuid()
         outcome, now = Delivered(request_id), self.clock.now_ms()
-        entry = outcome_entry(delivery, outcome, now, None)
+        entry = outcome_entry(job, Attempt(outcome, None, now, now), inline=True)
         await self.store.commit(
             item.acknowledge(),
-            invoked_later(delivery, outcome, now),
-            Append(delivery.scope, outcome_log(delivery.bus), now, entry, delivery.event_id),
+            invoked_later(job, outcome, now),
+            Append(job.origin.scope, outcome_log(job.origin.bus), now, entry, job.origin.event_id),
         )
         await self.clock.advance(1)
         return f"Root=1-2-3;Parent={segment_of(request_id)};Sampled=0"

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, HttpPolicy, http_delivery
-from nightbus.services.sns.throttle import Throttle
 
 
 def delays(policy: HttpPolicy) -> list[float | None]:
@@ -80,13 +79,3 @@ def test_a_subscriptions_policy_goes_before_its_topics() -> None:
     final = {**topic, "disableSubscriptionOverrides": True}
     assert http_delivery(json.dumps({"http": final}), own).retries.numRetries == 5
     assert http_delivery("", "").content_type == "text/plain; charset=UTF-8"
-
-
-def test_turns_are_spread_evenly() -> None:
-    throttle = Throttle()
-    assert [throttle.slot("a", 4, 1000) for _ in range(4)] == [1000, 1250, 1500, 1750]
-    assert throttle.slot("b", 4, 1000) == 1000
-    assert throttle.slot("a", 4, 5000) == 5000
-    for other in range(1025):
-        throttle.slot(f"past {other}", 4, 5000)
-    assert throttle.slot("a", 4, 9000) == 9000

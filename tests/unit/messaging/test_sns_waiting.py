@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
+from job_rig import delivering
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
@@ -19,9 +20,10 @@ from nightbus.messaging.queues import Queues
 from nightbus.messaging.signing import Signer
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION
 from nightbus.messaging.topics import Topics
+from nightbus.services import sns
 from nightbus.services.context import Context, Platform
 from nightbus.services.sns import confirmation, subscriptions, topics
-from nightbus.services.sns.delivering import deliver_notifications
+from nightbus.services.sns.unconfirmed import forget_unanswered
 from nightbus.store.sqlite import SqliteStore
 from nightbus.store.vault import Vault
 
@@ -84,8 +86,9 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         vault=Vault(),
         mail=MailServer("127.0.0.1", 1, "bus@nightbus.example"),
     )
-    worker = asyncio.create_task(deliver_notifications(platform))
-    yield Rig(platform, clock)
+    worker = asyncio.create_task(forget_unanswered(platform))
+    async with delivering(platform, sns.JOB_QUEUES):
+        yield Rig(platform, clock)
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
     await store.close()

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from blob_files import read_blob
+from job_rig import delivering
 from lambda_rig import SCOPE, Invocation, Rig, code, echo, rig, tail
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
 from nightbus.delivery.trace_log import runs_noted
 from nightbus.functions.interface import InvokeResult, LogLine, LogPart
+from nightbus.services import lambda_
 from nightbus.services.lambda_.invocations import asynchronous
 from nightbus.services.lambda_.invocations.asynchronous import invoke_asynchronously
 from nightbus.services.lambda_.invocations.queued import QUEUE
@@ -39,7 +41,8 @@ async def aws(tmp_path: Path) -> AsyncIterator[Rig]:
 async def working(aws: Rig) -> AsyncIterator[Rig]:
     """With the worker of asynchronous invocations running."""
     worker = asyncio.create_task(invoke_asynchronously(aws.platform))
-    yield aws
+    async with delivering(aws.platform, lambda_.JOB_QUEUES):
+        yield aws
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
 
@@ -364,11 +367,11 @@ async def test_what_ran_is_in_the_log_whatever_becomes_of_its_item(
     async def says(invocation: Invocation) -> InvokeResult:
         return InvokeResult(b"1", None, b"", 1.0, "stream", part)
 
-    async def broken(*arguments: object) -> None:
+    def broken(*arguments: object) -> None:
         raise RuntimeError("no destination")
 
     if trouble == "destination":
-        monkeypatch.setattr(asynchronous, "_finish", broken)
+        monkeypatch.setattr(asynchronous, "_end", broken)
     aws.runner.answer = says
     worker = asyncio.create_task(invoke_asynchronously(replace(aws.platform, log_sink=Sink())))
     await aws("lambda", "Invoke", FunctionName="worker", InvocationType="Event")

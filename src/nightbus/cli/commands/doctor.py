@@ -11,11 +11,12 @@ from nightbus.aws.calls import Scope
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
-from nightbus.delivery.queued_deliveries import QUEUE as RULE_DELIVERIES
+from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
 from nightbus.messaging.queue import KIND, Queue, queue_place
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import Settings
+from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
 from nightbus.stacks.records import DEPLOYMENT
 from nightbus.store import reads
@@ -26,6 +27,7 @@ from nightbus.store.vault import Vault, VaultClosed
 _WORK = {
     RULE_DELIVERIES: "deliveries to targets of rules",
     INVOCATIONS: "asynchronous invocations",
+    DESTINATIONS: "records of invocations to their destinations",
     SUBSCRIBER_DELIVERIES: "notifications to subscribers",
 }
 _SEALED = {CONNECTION: ("Sealed", "connections"), DEPLOYMENT: ("sealed", "deployments of stacks")}

@@ -23,9 +23,9 @@ from nightbus.delivery.api_destinations.connections import (
 )
 from nightbus.delivery.api_destinations.oauth import NoToken, Token, Tokens
 from nightbus.delivery.api_destinations.parameters import OAUTH, put_headers, request_for
-from nightbus.delivery.api_destinations.rates import Rates
 from nightbus.delivery.forwarding.interface import Unforwardable
-from nightbus.delivery.interface import Delivered, Failed, Outcome, Postponed
+from nightbus.delivery.jobs import Delivered, Failed, Outcome, Postponed
+from nightbus.delivery.rates import Rates
 from nightbus.outbound.http_client import HttpClient, Reply, Request, Unreachable
 from nightbus.store.interface import Store
 from nightbus.store.vault import Vault, VaultClosed

@@ -1,37 +1,34 @@
-"""The targets that rules may have, one module per type, by what their ARN begins with after the account.
+"""The targets that jobs may have, one module per kind: by what their ARN begins with after the account, or for an
+endpoint that has no ARN by the member that holds its address.
 
-`deliver` carries a queued delivery there. A target that lives in the node's own store also has `deliver_inline`, which
-delivers within the event's commit; where that cannot be, a delivery is queued. `open_appender` is the short way for
+`deliver` makes one attempt at a queued job. A target that lives in the node's own store also has `deliver_inline`,
+which delivers within the event's commit; where that cannot be, a job is queued. `open_appender` is the short way for
 all events of one commit in the commonest case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from nightbus.aws.arn import Arn
 from nightbus.delivery.forwarding.kinds import KINDS
-from nightbus.delivery.interface import (
-    DeliverInline,
-    Delivery,
-    OpenAppender,
-    Outcome,
-    Postponed,
-    TargetContext,
-)
+from nightbus.delivery.interface import DeliverInline, OpenAppender
+from nightbus.delivery.jobs import Job, Outcome, Postponed, TargetContext
 from nightbus.delivery.targets import (
     api_destination,
     event_bus,
     forwarded,
+    http_endpoint,
     lambda_function,
     log_group,
+    mail_address,
     sns_topic,
     sqs_queue,
 )
 
 T = TypeVar("T")
-Target = Callable[[Delivery, TargetContext], Awaitable[Outcome | Postponed]]
+Target = Callable[[Job[Any], TargetContext], Awaitable[Outcome | Postponed]]
 
 TARGETS: dict[tuple[str, str], Target] = {
     # service and the beginning of the resource in the target's ARN
@@ -43,6 +40,14 @@ TARGETS: dict[tuple[str, str], Target] = {
     ("sqs", ""): sqs_queue.deliver,
     **{(kind.service, kind.resource): forwarded.deliver for kind in KINDS},
 }
+
+ENDPOINTS: dict[str, Target] = {
+    # the member of a target without an ARN
+    "Url": http_endpoint.deliver,
+    "Mail": mail_address.deliver,
+}
+
+_ELSEWHERE = (api_destination.deliver, forwarded.deliver, *ENDPOINTS.values())
 
 INLINE: dict[tuple[str, str], DeliverInline] = {
     ("lambda", "function:"): lambda_function.deliver_inline,
@@ -57,14 +62,16 @@ APPENDERS: dict[tuple[str, str], OpenAppender] = {
 }
 
 
-def target_of(arn: str) -> Target | None:
+def target_of(target: Mapping[str, Any]) -> Target | None:
     """None for what Nightbus cannot deliver to."""
-    return _of(TARGETS, arn)
+    if "Arn" in target:
+        return _of(TARGETS, str(target["Arn"]))
+    return next((deliver for member, deliver in ENDPOINTS.items() if member in target), None)
 
 
-def is_elsewhere(target: Target | None) -> bool:
-    """Whether others answer for how long it takes."""
-    return target in (api_destination.deliver, forwarded.deliver)
+def is_elsewhere(target: Mapping[str, Any]) -> bool:
+    """Whether others answer for how long an attempt takes."""
+    return target_of(target) in _ELSEWHERE
 
 
 def inline_delivery_of(arn: str) -> DeliverInline | None:

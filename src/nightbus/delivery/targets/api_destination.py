@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from nightbus.delivery.forwarding.interface import Unforwardable
-from nightbus.delivery.interface import Delivery, Failed, Outcome, Postponed, TargetContext
+from nightbus.delivery.jobs import Failed, Job, Outcome, Postponed, TargetContext
 from nightbus.delivery.targets.forwarded import material
 
 
-async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome | Postponed:
-    made = await material(delivery, ctx)
+async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome | Postponed:
+    made = await material(job, ctx)
     try:
-        given = made.settings("HttpParameters")
+        settings = made.settings("HttpParameters")
     except Unforwardable as reason:
         return Failed("InvalidInput", str(reason), permanent=True)
-    who = f"{made.once()}|{delivery.event_time}"  # a replayed event has its old id
-    return await ctx.invoker.invoke(ctx.call.scope, str(delivery.target["Arn"]), who, given, made.input)
+    who = f"{made.once()}|{job.accepted}"  # a replayed event has its old id
+    return await ctx.invoker.invoke(ctx.call.scope, job.address, who, settings, made.input)

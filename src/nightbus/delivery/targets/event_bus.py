@@ -6,29 +6,23 @@ event: one of a replay keeps the replay's name, one of a schedule its source.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
 from nightbus.aws.threads import aside
 from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.transform import CHOICES
 from nightbus.delivery.history import find_event
-from nightbus.delivery.interface import (
-    Batch,
-    Delivered,
-    Delivery,
-    Event,
-    Failed,
-    Matched,
-    OpenCommit,
-    Outcome,
-    Overloaded,
-    TargetContext,
-)
+from nightbus.delivery.interface import Batch, Event, Matched, OpenCommit, Overloaded
+from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
+from nightbus.delivery.rule_origin import RuleJob, RuleOrigin
+from nightbus.delivery.targets.outcomes import failed
 
 _NO_EVENT = Problem("INVALID_JSON", "What an event bus gets as its input must be a whole event.")
 _NEEDED = {"source": str, "detail-type": str, "detail": dict, "time": str}
@@ -45,22 +39,48 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     return event_id if taken else None
 
 
-def _place(target: dict[str, Any]) -> tuple[Scope, str]:
+def _place(target: Mapping[str, Any]) -> tuple[Scope, str]:
     arn = Arn.parse(target["Arn"])
     return Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
 
 
-async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
-    if delivery.stays:
-        code = "ThirdAccountHop" if ctx.call.scope.region == delivery.scope.region else "ThirdRegionHop"
+async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
+    if isinstance(job.origin, RuleOrigin):
+        return await _forward(job, ctx)
+    return await _put(job, ctx)
+
+
+async def _put(job: Job[Any], ctx: TargetContext) -> Outcome:
+    """The input is the detail of an event, whose other fields the target's settings name.
+
+    https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_PipeTargetEventBridgeEventBusParameters.html
+    """
+    settings = job.target["EventBridgeEventBusParameters"]
+    names = ("Source", "DetailType", "Resources")
+    entry = {name: settings[name] for name in names if name in settings}
+    entry |= {"EventBusName": job.address, "Detail": job.input.decode()}
+    try:
+        reply = await ctx.operations.call("events", "PutEvents", {"Entries": [entry]}, ctx.call)
+    except AwsError as error:
+        return failed(error)
+    (answer,) = reply["Entries"]
+    if answer.get("ErrorCode"):
+        return failed(AwsError(answer["ErrorCode"], answer.get("ErrorMessage", "")))
+    return Delivered(answer["EventId"])
+
+
+async def _forward(job: RuleJob, ctx: TargetContext) -> Outcome:
+    """The event that the rule matched, or what the rule's target made of it, as a whole event."""
+    if job.origin.stays:
+        code = "ThirdAccountHop" if ctx.call.scope.region == job.origin.scope.region else "ThirdRegionHop"
         return Failed(code, "An event that came from another event bus is sent to no further one.", True)
-    scope, name = _place(delivery.target)
+    scope, name = _place(job.target)
     bus = await ctx.router.buses.find(scope, name)
     if not bus.exists:
         return Failed("ResourceNotFoundException", f"Event bus {name} does not exist.", True)
     now, caller = ctx.clock.now_ms(), ctx.call.caller
     event_id = new_event_id(now)
-    text = await _text(delivery, ctx, event_id)
+    text = await _text(job, ctx, event_id)
     if isinstance(text, Problem):
         return Failed(text.code, text.message, True)
     if not bus.is_open_to(caller):
@@ -69,7 +89,7 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
         if refusal:
             return Failed("AccessDeniedException", refusal, True)
     batch = Batch(
-        scope, name, [Event(event_id, text)], now, delivery.trace, True, ctx.call.request_id, caller.account,
+        scope, name, [Event(event_id, text)], now, job.trace, True, ctx.call.request_id, caller.account,
         publisher=caller.arn,
     )  # fmt: skip
     try:
@@ -79,18 +99,18 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     return Delivered(event_id)
 
 
-async def _text(delivery: Delivery, ctx: TargetContext, event_id: str) -> Problem | bytes:
+async def _text(job: RuleJob, ctx: TargetContext, event_id: str) -> Problem | bytes:
     """The event under its id on the other bus."""
-    if all(delivery.target.get(choice) is None for choice in CHOICES):
-        return with_id(delivery.input, delivery.event_id, event_id)
-    made = await aside(len(delivery.input), parse_json, delivery.input.decode())
+    if all(job.target.get(choice) is None for choice in CHOICES):
+        return with_id(job.input, job.origin.event_id, event_id)
+    made = await aside(len(job.input), parse_json, job.input.decode())
     if not isinstance(made, dict) or not all(
         isinstance(made.get(one), kind) for one, kind in _NEEDED.items()
     ):
         return _NO_EVENT
-    found = await find_event(ctx.store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time)
+    found = await find_event(ctx.store, job.origin.scope, job.origin.bus, job.origin.event_id, job.accepted)
     if found is not None and await aside(len(found.text), parse_json, found.text.decode()) == made:
-        return with_id(found.text, delivery.event_id, event_id)
+        return with_id(found.text, job.origin.event_id, event_id)
     entry = {
         "Source": made["source"],
         "DetailType": made["detail-type"],
@@ -103,4 +123,4 @@ async def _text(delivery: Delivery, ctx: TargetContext, event_id: str) -> Proble
         return _NO_EVENT
     # Made on the rule's side, whose account and region the envelope then names.
     now = datetime.fromtimestamp(ctx.clock.now_ms() / 1000, UTC)
-    return await aside(len(delivery.input), EnvelopeWriter(*delivery.scope, now).write, entry, event_id)
+    return await aside(len(job.input), EnvelopeWriter(*job.origin.scope, now).write, entry, event_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.forwarding.interface import Unforwardable
@@ -10,19 +11,20 @@ from nightbus.delivery.forwarding.kinds import kind_of
 from nightbus.delivery.forwarding.material import Material
 from nightbus.delivery.forwarding.settings import missing
 from nightbus.delivery.history import find_event
-from nightbus.delivery.interface import Delivered, Delivery, Failed, Outcome, TargetContext
+from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
+from nightbus.delivery.rule_origin import RuleOrigin
 from nightbus.delivery.targets.outcomes import failed
 
 
-async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
-    arn = str(delivery.target["Arn"])
+async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
+    arn = job.address
     kind = kind_of(arn)
     if kind is None:
         return Failed("UnsupportedTarget", f"{arn} is no target of Nightbus.", True)
     if kind.setting not in ctx.forwarder.endpoints:  # set when the target was put, and taken away since
         return Failed("NoEndpoint", missing(arn, kind.setting, ctx.forwarder.endpoints), permanent=False)
     try:
-        call = kind.make(await material(delivery, ctx))
+        call = kind.make(await material(job, ctx))
     except Unforwardable as reason:
         return Failed("InvalidInput", str(reason), permanent=True)
     answer = await ctx.forwarder.call(kind.setting, call, *ctx.call.scope)
@@ -32,13 +34,17 @@ async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
     return Delivered(answer.name or ctx.call.request_id)
 
 
-async def material(delivery: Delivery, ctx: TargetContext) -> Material:
-    found = await find_event(ctx.store, delivery.scope, delivery.bus, delivery.event_id, delivery.event_time)
+async def material(job: Job[Any], ctx: TargetContext) -> Material:
+    """`event` is the event that the rule matched; a job of another origin has only its input."""
+    origin, text = job.origin, job.input
+    if isinstance(origin, RuleOrigin):
+        event = await find_event(ctx.store, origin.scope, origin.bus, origin.event_id, job.accepted)
+        text = job.input if event is None else event.text
     return Material(
-        target=delivery.target,
-        rule=delivery.rule,
-        rule_arn=delivery.rule_arn,
-        event_id=delivery.event_id,
-        input=delivery.input.decode(),
-        event=(delivery.input if found is None else found.text).decode(),
+        target=job.target,
+        rule=origin.arn.rpartition("/")[2],
+        rule_arn=origin.arn,
+        event_id=origin.id,
+        input=job.input.decode(),
+        event=text.decode(),
     )

@@ -5,10 +5,13 @@ It is queued in the event's own commit, or asked for by Invoke where that cannot
 
 from __future__ import annotations
 
+from typing import Any
+
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.delivery.buses import caller_for_rule
-from nightbus.delivery.interface import Delivered, Delivery, Matched, OpenCommit, Outcome, TargetContext
+from nightbus.delivery.interface import Matched, OpenCommit
+from nightbus.delivery.jobs import Delivered, Job, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.trace_log import invoked
 
@@ -32,11 +35,11 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     return request_id
 
 
-async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
+async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
     request = {
-        "FunctionName": delivery.target["Arn"],
+        "FunctionName": job.target["Arn"],
         "InvocationType": "Event",
-        "Payload": delivery.input,
+        "Payload": job.input,
     }
     try:
         await ctx.operations.call("lambda", "Invoke", request, ctx.call)

@@ -15,15 +15,8 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.bus.json_text import parse_json
-from nightbus.delivery.interface import (
-    Delivered,
-    Delivery,
-    Failed,
-    Matched,
-    OpenCommit,
-    Outcome,
-    TargetContext,
-)
+from nightbus.delivery.interface import Matched, OpenCommit
+from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.messaging.log_streams import appends, required_stream
 
@@ -86,9 +79,9 @@ def _stream(rule_arn: str) -> str:
     return hashlib.sha256(rule_arn.encode()).hexdigest()[:32]
 
 
-async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
-    group, stream = _group(delivery.target), _stream(delivery.rule_arn)
-    told = _log_event(delivery.target, delivery.input, delivery.event_time)
+async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
+    group, stream = _group(job.target), _stream(job.origin.arn)
+    told = _log_event(job.target, job.input, job.accepted)
     if told is None:
         return Failed("InvalidInput", "Invalid input for target.", permanent=True)
     message = {"timestamp": told[0], "message": told[1]}

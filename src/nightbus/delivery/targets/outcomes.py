@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.interface import Failed
+from nightbus.delivery.jobs import Failed
 
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501

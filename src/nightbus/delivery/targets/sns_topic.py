@@ -6,7 +6,8 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
-from nightbus.delivery.interface import Delivered, Delivery, Matched, OpenCommit, Outcome, TargetContext
+from nightbus.delivery.interface import Matched, OpenCommit
+from nightbus.delivery.jobs import Delivered, Job, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may
 from nightbus.messaging.notification import Notification
@@ -32,8 +33,10 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     return accepted.message_id
 
 
-async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
-    request: dict[str, Any] = {"TopicArn": delivery.target["Arn"], "Message": delivery.input.decode()}
+async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
+    request: dict[str, Any] = {"TopicArn": job.address, "Message": job.input.decode()}
+    if "MessageAttributes" in job.target:
+        request["MessageAttributes"] = job.target["MessageAttributes"]
     try:
         reply = await ctx.operations.call("sns", "Publish", request, ctx.call)
     except AwsError as error:

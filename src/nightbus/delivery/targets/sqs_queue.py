@@ -6,21 +6,15 @@ https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_SqsParameters.ht
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.delivery.forwarding.material import Material, is_dynamic
-from nightbus.delivery.interface import (
-    Delivered,
-    Delivery,
-    Failed,
-    Matched,
-    OpenCommit,
-    Outcome,
-    TargetContext,
-)
+from nightbus.delivery.interface import Matched, OpenCommit
+from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
 from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may
@@ -66,7 +60,7 @@ def _fits(matched: Matched, content_based: bool) -> bool:
     return content_based and bool(_group(matched.target))
 
 
-def _group(target: dict[str, Any]) -> str:
+def _group(target: Mapping[str, Any]) -> str:
     return str((target.get("SqsParameters") or {}).get("MessageGroupId") or "")
 
 
@@ -86,23 +80,28 @@ def _group_for(matched: Matched) -> str | None:
     return group if _GROUP.fullmatch(group) else None
 
 
-async def deliver(delivery: Delivery, ctx: TargetContext) -> Outcome:
-    place = queue_place(delivery.target["Arn"])
-    path = url_path(*place) if place is not None else f"/{delivery.target['Arn']}"
+async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
+    place = queue_place(job.address)
+    path = url_path(*place) if place is not None else f"/{job.target['Arn']}"
     request: dict[str, Any] = {
         "QueueUrl": f"{ctx.call.endpoint}{path}",
-        "MessageBody": delivery.input.decode(),
+        "MessageBody": job.input.decode(),
     }
-    group = _group(delivery.target)
+    group = _group(job.target)
     if is_dynamic(group):
         try:
-            group = (await material(delivery, ctx)).part(group)
+            group = (await material(job, ctx)).part(group)
         except Unforwardable as reason:
             return Failed("InvalidInput", str(reason), permanent=True)
     if group:
         request["MessageGroupId"] = group
-    if delivery.trace:
-        request["MessageSystemAttributes"] = {_TRACE: {"DataType": "String", "StringValue": delivery.trace}}
+    deduplication = (job.target.get("SqsParameters") or {}).get("MessageDeduplicationId")
+    if deduplication:
+        request["MessageDeduplicationId"] = deduplication
+    if "MessageAttributes" in job.target:
+        request["MessageAttributes"] = job.target["MessageAttributes"]
+    if job.trace:
+        request["MessageSystemAttributes"] = {_TRACE: {"DataType": "String", "StringValue": job.trace}}
     try:
         reply = await ctx.operations.call("sqs", "SendMessage", request, ctx.call)
     except AwsError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightbus.services.context import Handler, Worker
+from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.lambda_ import (
     aliases,
     concurrency,
@@ -17,7 +17,7 @@ from nightbus.services.lambda_ import (
     updates,
     versions,
 )
-from nightbus.services.lambda_.invocations import asynchronous, prewarming
+from nightbus.services.lambda_.invocations import asynchronous, destination_jobs, prewarming
 from nightbus.services.lambda_.queue_sources import polling
 
 HANDLERS: dict[str, Handler] = {
@@ -72,3 +72,4 @@ WORKERS: list[Worker] = [
     polling.poll_queues,
     package_sweep.sweep_packages,
 ]
+JOB_QUEUES: list[JobQueueMaker] = [destination_jobs.DestinationJobs]

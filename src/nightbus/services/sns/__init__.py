@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from nightbus.services.context import Handler, Worker
+from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.sns import (
     confirmation,
-    delivering,
+    notification_jobs,
     permissions,
     publishing,
     subscription_attributes,
     subscriptions,
     tags,
     topics,
+    unconfirmed,
 )
 
 HANDLERS: dict[str, Handler] = {
@@ -36,4 +37,5 @@ HANDLERS: dict[str, Handler] = {
     "ListTagsForResource": tags.list_tags_for_resource,
 }
 
-WORKERS: list[Worker] = [delivering.deliver_notifications]
+WORKERS: list[Worker] = [unconfirmed.forget_unanswered]
+JOB_QUEUES: list[JobQueueMaker] = [notification_jobs.NotificationJobs]

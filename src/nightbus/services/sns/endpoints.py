@@ -12,8 +12,8 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
+from nightbus.services.sns.deliveries import HTTP, MAIL
 from nightbus.services.sns.errors import invalid
-from nightbus.services.sns.notification_sender import HTTP, MAIL
 
 CONFIRMED_AT_ONCE = ("sqs", "lambda")
 _LARGE = 262_144

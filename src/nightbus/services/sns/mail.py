@@ -5,9 +5,7 @@ A subscriber by `email` gets the text, one by `email-json` the JSON that an HTTP
 
 from __future__ import annotations
 
-from email.headerregistry import Address
-from email.message import EmailMessage
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -30,14 +28,21 @@ _ASKED = {
 _END = "\n\n--\nIf you wish to stop receiving notifications from this topic, visit the link below to unsubscribe:\n"
 
 
+class Mail(NamedTuple):
+    subject: str
+    sender_name: str
+    text: str
+
+
 def question_mail(
-    question: Question, subscription: Subscription, signed: dict[str, Any], sender: str, endpoint: str
-) -> EmailMessage:
+    question: Question, subscription: Subscription, signed: dict[str, Any], endpoint: str
+) -> Mail:
+    """`signed` is what an HTTP endpoint would get, `endpoint` the node's base URL."""
     if subscription.protocol == JSON:
         text = _json(signed)
     else:
         text = _ASKED[question.kind].format(arn=question.topic_arn, url=question.url(endpoint))
-    return _mail(_NAME, sender, subscription.endpoint, _SUBJECTS[question.kind], text)
+    return Mail(_SUBJECTS[question.kind], _NAME, text)
 
 
 def notification_mail(
@@ -45,25 +50,15 @@ def notification_mail(
     topic: Topic,
     subscription: Subscription,
     signed: dict[str, Any],
-    sender: str,
     endpoint: str,
-) -> EmailMessage:
+) -> Mail:
+    """`signed` is what an HTTP endpoint would get, `endpoint` the node's base URL."""
     if subscription.protocol == JSON:
         text = _json(signed)
     else:
         link = unsubscribe_url(endpoint, subscription.arn)
         text = f"{notification.body_for(subscription.protocol)}{_END}{link}\n"
-    subject = notification.subject or "AWS Notification Message"
-    return _mail(topic.display_name or _NAME, sender, subscription.endpoint, subject, text)
-
-
-def _mail(name: str, sender: str, receiver: str, subject: str, text: str) -> EmailMessage:
-    mail = EmailMessage()
-    mail["From"] = Address(name, addr_spec=sender)
-    mail["To"] = receiver
-    mail["Subject"] = subject
-    mail.set_content(text)
-    return mail
+    return Mail(notification.subject or "AWS Notification Message", topic.display_name or _NAME, text)
 
 
 def _json(message: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from nightbus.store.interface import SYSTEM, Change, Enqueue
 
 SUBSCRIBE = "SubscriptionConfirmation"
 RESTORE = "UnsubscribeConfirmation"
+EXPIRIES = "sns/expiries"  # the queue of what ends the waiting for an answer
 VALID_MS = 48 * 3600 * 1000  # of a token, and of a subscription that nobody confirms
 
 
@@ -69,7 +70,7 @@ class Question:
 
 
 def asking(kind: str, scope: Scope, subscription_key: str, now: int) -> list[Change]:
-    """The delivery that asks, and the one that ends the waiting for an answer."""
+    """The job that asks, and the item that ends the waiting for an answer."""
     place = {"scope": list(scope), "subscription": subscription_key}
     question = {**place, "attempt": 1, "question": kind, "id": new_uuid(), "time": now}
     return [
@@ -79,6 +80,6 @@ def asking(kind: str, scope: Scope, subscription_key: str, now: int) -> list[Cha
 
 
 def expiry(kind: str, scope: Scope, subscription_key: str, now: int) -> Enqueue:
-    """The delivery that ends the waiting for an answer."""
+    """The item that ends the waiting for an answer."""
     end = {"scope": list(scope), "subscription": subscription_key, "expires": kind}
-    return Enqueue(SYSTEM, DELIVERIES, orjson.dumps(end), now + VALID_MS)
+    return Enqueue(SYSTEM, EXPIRIES, orjson.dumps(end), now + VALID_MS)

@@ -90,6 +90,22 @@ class HttpPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscriberPolicy:
+    """Implements `nightbus.delivery.jobs.Policy` by the pauses of a protocol. A notification never grows too old."""
+
+    retries: Phases | HttpPolicy
+
+    def next_attempt(
+        self, attempt: int, accepted: int, now: int, jitter: float, not_before: int
+    ) -> int | None:
+        delay = self.retries.delay(attempt)
+        return None if delay is None else now + delay
+
+    def ends(self, accepted: int) -> int | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class HttpDelivery:
     """How an HTTP endpoint is served; `per_second` 0 is as fast as it goes."""
 

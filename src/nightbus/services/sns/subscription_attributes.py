@@ -7,9 +7,9 @@ from typing import Any
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.messaging.topic import BODY_SCOPE
 from nightbus.services.context import Context
+from nightbus.services.sns.deliveries import HTTP
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE
 from nightbus.services.sns.errors import not_authorized
-from nightbus.services.sns.notification_sender import HTTP
 from nightbus.services.sns.records import change_subscription, subscription_record, topic_of, topic_record
 from nightbus.services.sns.retries import http_delivery
 from nightbus.services.sns.subscription_values import check_subscription_attribute

@@ -8,10 +8,10 @@ from __future__ import annotations
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
 from nightbus.messaging.queue import queue_place
+from nightbus.services.sns.deliveries import HTTP
 from nightbus.services.sns.delivery_policies import check_subscription_policy
 from nightbus.services.sns.errors import invalid
 from nightbus.services.sns.filter_policies import check_filter_policy
-from nightbus.services.sns.notification_sender import HTTP
 from nightbus.services.sns.values import json_object
 
 _RAW = ("sqs", *HTTP)

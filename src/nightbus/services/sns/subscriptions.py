@@ -21,9 +21,9 @@ from nightbus.messaging.topic import (
 )
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
+from nightbus.services.sns.deliveries import MAIL
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_size
 from nightbus.services.sns.errors import attributes_named, invalid, invalid_token, not_authorized
-from nightbus.services.sns.notification_sender import MAIL
 from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, asking, expiry
 from nightbus.services.sns.records import (
     change_subscription,

@@ -2,11 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
+import orjson
+
 from nightbus.aws.calls import Scope
+from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
+from nightbus.delivery.shares import Shares
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION
 from nightbus.services.context import Platform
-from nightbus.services.sns.questions import SUBSCRIBE, VALID_MS
-from nightbus.store.interface import Conflict, DeleteRecord
+from nightbus.services.sns.questions import EXPIRIES, SUBSCRIBE, VALID_MS
+from nightbus.store.interface import Conflict, DeleteRecord, Item
+
+_LEASE_MS = 120_000
+
+
+async def forget_unanswered(platform: Platform) -> None:
+    """The worker."""
+    worker = FairWorker(platform.store, platform.clock, _LEASE_MS, Shares[ItemName](1, 1))
+    worker.add(EXPIRIES, partial(_work_of, platform))
+    await worker.run_until_cancelled()
+
+
+def _work_of(platform: Platform, item: Item) -> Work:
+    """Raises ValueError and the like for what cannot be read."""
+    return Work("", partial(_end, platform, item, orjson.loads(item.data)))
+
+
+async def _end(platform: Platform, item: Item, expiry: dict[str, Any], _late: bool) -> None:
+    await forget(platform, Scope(*expiry["scope"]), expiry["subscription"], expiry["expires"])
+    await platform.store.commit(item.acknowledge())
 
 
 async def forget(platform: Platform, scope: Scope, key: str, question: str) -> None:

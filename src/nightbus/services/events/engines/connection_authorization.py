@@ -15,7 +15,7 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.delivery.api_destinations.connections import AUTHORIZED, CONNECTION, Connection, opened
 from nightbus.delivery.api_destinations.oauth import NoToken, fetch_token
-from nightbus.delivery.fair_worker import FairWorker, Work
+from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.services.context import Context, Platform
 from nightbus.services.events.state_events import StateEvents
@@ -46,8 +46,9 @@ def to_authorize(ctx: Context, name: str, authorization: str) -> Enqueue:
 
 async def authorize_connections(platform: Platform) -> None:
     """A worker. Endpoints that are slow hold up nobody else's: each connection has its share."""
-    shares = Shares(_AT_ONCE, _AT_ONCE_OF_ONE)
-    worker = FairWorker(platform.store, platform.clock, QUEUE, _LEASE_MS, shares, partial(_work_of, platform))
+    shares = Shares[ItemName](_AT_ONCE, _AT_ONCE_OF_ONE)
+    worker = FairWorker(platform.store, platform.clock, _LEASE_MS, shares)
+    worker.add(QUEUE, partial(_work_of, platform))
     await worker.run_until_cancelled()
 
 

@@ -1,25 +1,30 @@
 """Carries out asynchronous invocations from their queue, many at a time.
 
 An invocation stays in the queue until it is done: a crash in the middle of an attempt repeats that attempt, under the
-same request id.
+same request id. The commit that ends it also queues the jobs that tell its destination and its dead-letter queue.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.fair_worker import FairWorker, Work
+from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.delivery.trace_log import ran
 from nightbus.functions.interface import InvokeResult, LogPart
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.invocations.destinations import Outcome, bury, error_told, tell
+from nightbus.services.lambda_.invocations.destination_jobs import (
+    InvocationEnd,
+    dead_letter,
+    destination,
+    error_of,
+)
 from nightbus.services.lambda_.invocations.queued import (
     QUEUE,
     Again,
@@ -32,7 +37,7 @@ from nightbus.services.lambda_.invocations.queued import (
 )
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
-from nightbus.store.interface import Item
+from nightbus.store.interface import Change, Item
 
 log = logging.getLogger("nightbus.lambda")
 _AT_ONCE = 200
@@ -42,8 +47,9 @@ _LEASE_MS = 40 * 60_000  # longer than the longest function and its start, which
 
 async def invoke_asynchronously(platform: Platform) -> None:
     """The worker: each function has its share."""
-    shares = Shares(_AT_ONCE, _AT_ONCE_OF_ONE)
-    worker = FairWorker(platform.store, platform.clock, QUEUE, _LEASE_MS, shares, partial(_work_of, platform))
+    shares = Shares[ItemName](_AT_ONCE, _AT_ONCE_OF_ONE)
+    worker = FairWorker(platform.store, platform.clock, _LEASE_MS, shares)
+    worker.add(QUEUE, partial(_work_of, platform))
     await worker.run_until_cancelled()
 
 
@@ -64,12 +70,12 @@ async def _run_once(platform: Platform, item: Item, invocation: QueuedInvocation
         attempt = _Attempt(None, {"outcome": "failed", "code": error.code, "message": error.message})
     now, again = platform.clock.now_ms(), attempt.again
     after = item.acknowledge() if again is None else item.give_back(again.due, again.invocation.encoded())
-    noted = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.told)
+    note = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.note)
     if attempt.log is None:
-        await platform.store.commit(after, noted)
+        await platform.store.commit(after, note, *attempt.jobs)
     else:
         async with _log_kept(platform, invocation, attempt.log):
-            await platform.log_sink.write(invocation.ref.scope, attempt.log, [after, noted])
+            await platform.log_sink.write(invocation.ref.scope, attempt.log, [after, note, *attempt.jobs])
 
 
 @contextlib.asynccontextmanager
@@ -87,12 +93,13 @@ async def _log_kept(
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """When it is to be tried again, or None when it is done; what came of it, for who traces it; and what the function
-    logged, which is written with both."""
+    """`again` says when the next attempt is made, None when this was the last one; `note` what came of it, for those
+    who trace it; `log` what the function logged, and `jobs` tell of its end: both are written with the rest."""
 
     again: Again | None
-    told: dict[str, Any] = field(default_factory=dict)
+    note: dict[str, Any] = field(default_factory=dict)
     log: LogPart | None = None
+    jobs: Sequence[Change] = ()
 
     @classmethod
     def tried_again(cls, again: Again, why: dict[str, str], log: LogPart | None = None) -> _Attempt:
@@ -106,8 +113,9 @@ async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt
     now = platform.clock.now_ms()
     refused = before_attempt(invocation, policy, runnable.reserved, now)
     if refused is not None:
-        sent = await _finish(platform, policy, runnable, invocation, refused.condition, None)
-        return _Attempt(None, {"outcome": "failed", "code": refused.condition, "message": "", **sent})
+        note = {"outcome": "failed", "code": refused.condition, "message": ""}
+        jobs = _end(platform, policy, runnable, invocation, refused.condition, None)
+        return _Attempt(None, note, jobs=jobs)
     try:
         result = await run(
             platform,
@@ -123,14 +131,14 @@ async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt
         return _Attempt.tried_again(after_refusal(invocation, policy, platform.clock.now_ms()), why)
     if result.error is None:
         async with _log_kept(platform, invocation, result.unwritten):
-            sent = await _finish(platform, policy, runnable, invocation, "Success", result)
-        return _Attempt(None, {"outcome": "succeeded", **sent}, result.unwritten)
+            jobs = _end(platform, policy, runnable, invocation, "Success", result)
+        return _Attempt(None, {"outcome": "succeeded"}, result.unwritten, jobs)
     decision = after_error(invocation, policy, platform.clock.now_ms())
     if isinstance(decision, Discard):
         async with _log_kept(platform, invocation, result.unwritten):
-            sent = await _finish(platform, policy, runnable, invocation, decision.condition, result)
-        return _Attempt(None, {"outcome": "failed", **error_told(result), **sent}, result.unwritten)
-    return _Attempt.tried_again(decision, error_told(result), result.unwritten)
+            jobs = _end(platform, policy, runnable, invocation, decision.condition, result)
+        return _Attempt(None, {"outcome": "failed", **error_of(result)}, result.unwritten, jobs)
+    return _Attempt.tried_again(decision, error_of(result), result.unwritten)
 
 
 async def _policy(platform: Platform, invocation: QueuedInvocation) -> Policy:
@@ -140,31 +148,24 @@ async def _policy(platform: Platform, invocation: QueuedInvocation) -> Policy:
     return Policy.of(record.value["config"] if record else {})
 
 
-async def _finish(
+def _end(
     platform: Platform,
     policy: Policy,
     runnable: Runnable,
     invocation: QueuedInvocation,
     condition: str,
     result: InvokeResult | None,
-) -> dict[str, Any]:
-    """`sent_to`: the destination and the dead-letter queue that took it; `not_sent`: what did not, and why."""
-    destination = policy.on_success if condition == "Success" else policy.on_failure
+) -> list[Change]:
+    """The jobs that tell the destination, and the dead-letter queue, of an invocation that ended."""
+    where = policy.on_success if condition == "Success" else policy.on_failure
     if condition != "Success":
         log.warning("gave up an event for %s: %s", invocation.ref.qualified_arn, condition)
     config = runnable.version["config"]
     dead = config.get("DeadLetterConfig", {}).get("TargetArn") if condition != "Success" else None
-    if not destination and not dead:
-        return {}
+    if not where and not dead:
+        return []
     attempts = invocation.errors + (result is not None)
-    outcome = Outcome(invocation, condition, attempts, config["Role"], runnable.executed_version, result)
-    took, refused = [], []
-    for send, where in ((tell, destination), (bury, dead)):
-        if where:
-            try:
-                await send(platform, where, outcome)
-                took.append(where)
-            except AwsError as error:
-                log.warning("%s did not take a record of %s: %s", where, invocation.request_id, error)
-                refused.append({"to": where, "why": f"{error.code} {error.message}"})
-    return {name: made for name, made in (("sent_to", took), ("not_sent", refused)) if made}
+    end = InvocationEnd(invocation, condition, attempts, config["Role"], runnable.executed_version, result)
+    now = platform.clock.now_ms()
+    jobs: list[Change] = [destination(end, where, now)] if where else []
+    return jobs + ([dead_letter(end, dead, now)] if dead else [])

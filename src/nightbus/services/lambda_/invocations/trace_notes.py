@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.delivery.trace_log import ran, sent
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Context, Platform
-from nightbus.services.lambda_.invocations.destinations import error_told
+from nightbus.services.lambda_.invocations.destination_jobs import error_of
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.store.interface import Append
 
@@ -40,6 +40,6 @@ async def noted(ctx: Context, ref: FunctionRef, running: Awaitable[InvokeResult]
         refused = {"outcome": "failed", "code": error.code, "message": error.message}
         await keep(ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), refused))
         raise
-    told = {"outcome": "succeeded"} if result.error is None else {"outcome": "failed", **error_told(result)}
+    told = {"outcome": "succeeded"} if result.error is None else {"outcome": "failed", **error_of(result)}
     await keep(ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), told))
     return result

@@ -22,7 +22,7 @@ from nightbus.bus.patterns import Pattern
 from nightbus.messaging.queue import queue_place, url_path
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.event_source_settings import CHANGES, EVENT_SOURCE, patterns
-from nightbus.services.lambda_.invocations.destinations import error_told
+from nightbus.services.lambda_.invocations.destination_jobs import error_of
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.queue_sources.batches import batches, done, record_of, wanted_and_others
@@ -247,7 +247,7 @@ class _Poller:
             raise
         if result.error is not None:
             log.info("%s: a batch failed in %s and comes again: %s", *self._names(), result.error)
-            await notes.ended(noting, {"outcome": "failed", **error_told(result)})
+            await notes.ended(noting, {"outcome": "failed", **error_of(result)})
             return ()
         over = done(records, result.payload, self._mapping.reports_failures)
         await notes.ended(noting, notes.outcome_of(over))

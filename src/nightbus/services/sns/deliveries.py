@@ -1,0 +1,146 @@
+"""Makes what a subscriber gets that is not a queue of this node: the target of a job, and its input.
+
+https://docs.aws.amazon.com/sns/latest/dg/http-header.html
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from nightbus.delivery.jobs import Policy
+from nightbus.messaging.notification import Notification, envelope, lambda_event, signed_text
+from nightbus.messaging.queue import FIFO_SUFFIX
+from nightbus.messaging.topic import Subscription, Topic
+from nightbus.messaging.topics import Topics
+from nightbus.services.sns.mail import Mail, notification_mail, question_mail
+from nightbus.services.sns.questions import Question
+from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, SubscriberPolicy, http_delivery
+
+HTTP = ("http", "https")
+MAIL = ("email", "email-json")
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberDelivery:
+    """The parts of a job that come from the subscription."""
+
+    target: Mapping[str, Any]
+    input: bytes
+    policy: Policy
+
+
+class DeliveryMaker:
+    """`endpoint` is the node's base URL."""
+
+    def __init__(self, topics: Topics, endpoint: str) -> None:
+        self._topics = topics
+        self._endpoint = endpoint
+
+    async def notification(
+        self, topic: Topic, subscription: Subscription, notification: Notification
+    ) -> SubscriberDelivery:
+        protocol = subscription.protocol
+        if protocol == "lambda":
+            signature = await self._topics.sign(topic, notification, protocol)
+            event = lambda_event(notification, self._endpoint, subscription.arn, signature)
+            return SubscriberDelivery({"Arn": subscription.endpoint}, event, SubscriberPolicy(AWS_ENDPOINTS))
+        if protocol in MAIL:
+            signed = await self._signed(topic, subscription, notification)
+            mail = notification_mail(notification, topic, subscription, signed, self._endpoint)
+            return _by_mail(subscription, mail)
+        body = (await self.body(topic, subscription, notification)).encode()
+        if protocol in HTTP:
+            headers = _headers("Notification", notification.id, topic, subscription)
+            if subscription.raw:
+                headers["x-amz-sns-rawdelivery"] = "true"
+            return _by_http(topic, subscription, headers, body)
+        return SubscriberDelivery(_queue(subscription, notification), body, SubscriberPolicy(AWS_ENDPOINTS))
+
+    async def question(
+        self, topic: Topic, subscription: Subscription, question: Question
+    ) -> SubscriberDelivery:
+        message = question.message(self._endpoint)
+        signature = await self._topics.signer.sign(signed_text(message), topic.signature_version)
+        message |= {"SignatureVersion": signature.version, "Signature": signature.value}
+        if subscription.protocol in MAIL:
+            return _by_mail(subscription, question_mail(question, subscription, message, self._endpoint))
+        headers = _headers(question.kind, question.id, topic, subscription)
+        headers.pop("x-amz-sns-subscription-arn")
+        return _by_http(topic, subscription, headers, orjson.dumps(message))
+
+    async def body(self, topic: Topic, subscription: Subscription, notification: Notification) -> str:
+        """The text that a queue, an HTTP endpoint or a dead-letter queue gets."""
+        if subscription.raw:
+            return notification.body_for(subscription.protocol)
+        return orjson.dumps(await self._signed(topic, subscription, notification)).decode()
+
+    async def _signed(
+        self, topic: Topic, subscription: Subscription, notification: Notification
+    ) -> dict[str, Any]:
+        protocol = subscription.protocol
+        signature = await self._topics.sign(topic, notification, protocol)
+        return envelope(notification, protocol, self._endpoint, subscription.arn, signature)
+
+
+def _by_http(
+    topic: Topic, subscription: Subscription, headers: Mapping[str, str], body: bytes
+) -> SubscriberDelivery:
+    delivery = http_delivery(topic.delivery_policy, subscription.attributes.get("DeliveryPolicy", ""))
+    target: dict[str, Any] = {
+        "Url": subscription.endpoint,
+        "Headers": {**headers, "Content-Type": delivery.content_type},
+    }
+    if delivery.per_second:
+        target["PerSecond"] = delivery.per_second
+    return SubscriberDelivery(target, body, SubscriberPolicy(delivery.retries))
+
+
+def _by_mail(subscription: Subscription, mail: Mail) -> SubscriberDelivery:
+    target = {"Mail": subscription.endpoint, "Subject": mail.subject, "SenderName": mail.sender_name}
+    return SubscriberDelivery(target, mail.text.encode(), SubscriberPolicy(SMTP))
+
+
+def _queue(subscription: Subscription, notification: Notification) -> dict[str, Any]:
+    """A queue that could not take the notification in the publishing commit."""
+    target: dict[str, Any] = {"Arn": subscription.endpoint}
+    settings = {"MessageGroupId": notification.group} if notification.group else {}
+    if subscription.endpoint.endswith(FIFO_SUFFIX) and notification.deduplication:
+        settings["MessageDeduplicationId"] = notification.deduplication
+    if settings:
+        target["SqsParameters"] = settings
+    if subscription.raw and notification.attributes:
+        target["MessageAttributes"] = {
+            name: _attribute(value) for name, value in notification.attributes.items()
+        }
+    return target
+
+
+def _attribute(value: Mapping[str, str]) -> dict[str, Any]:
+    """As SendMessage takes it: a binary value is bytes there."""
+    if "BinaryValue" not in value:
+        return dict(value)
+    return {**value, "BinaryValue": base64.b64decode(value["BinaryValue"])}
+
+
+def _headers(kind: str, message_id: str, topic: Topic, subscription: Subscription) -> dict[str, str]:
+    return {
+        "User-Agent": "Amazon Simple Notification Service Agent",
+        "x-amz-sns-message-type": kind,
+        "x-amz-sns-message-id": message_id,
+        "x-amz-sns-topic-arn": topic.arn,
+        "x-amz-sns-subscription-arn": subscription.arn,
+    }
+
+
+def without_secret(endpoint: str) -> str:
+    """An endpoint as a log may show it: without the user and the password of a URL."""
+    if "@" not in endpoint or "://" not in endpoint:
+        return endpoint
+    scheme, _, rest = endpoint.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
