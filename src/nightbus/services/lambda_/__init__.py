@@ -18,7 +18,7 @@ from nightbus.services.lambda_ import (
     versions,
 )
 from nightbus.services.lambda_.invocations import asynchronous, destination_jobs, prewarming
-from nightbus.services.lambda_.queue_sources import polling
+from nightbus.services.lambda_.queue_sources import mappings
 
 HANDLERS: dict[str, Handler] = {
     "AddPermission": permissions.add_permission,
@@ -69,7 +69,7 @@ HANDLERS: dict[str, Handler] = {
 WORKERS: list[Worker] = [
     asynchronous.invoke_asynchronously,
     prewarming.prewarm_runtimes,
-    polling.poll_queues,
+    mappings.poll_queues,
     package_sweep.sweep_packages,
 ]
 JOB_QUEUES: list[JobQueueMaker] = [destination_jobs.DestinationJobs]

@@ -13,7 +13,8 @@ from nightbus.aws.ids import new_uuid
 from nightbus.delivery.trace_log import brought, ran
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.trace_notes import keep
-from nightbus.services.lambda_.queue_sources.batches import messages_in
+
+_NOTIFICATION = '{"Type":"Notification","MessageId":"'
 
 
 class QueueNotes:
@@ -50,3 +51,17 @@ class QueueNotes:
         dealt_with = {record["messageId"] for record in over}
         again = [one["messageId"] for one in self._records if one["messageId"] not in dealt_with]
         return {"outcome": "succeeded", **({"again": again} if again else {})}
+
+
+def messages_in(records: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, int]]:
+    """The name by which the sender knows each message → the message's id and when it was sent, UTC ms.
+
+    A topic's notification is known by its own id, which an envelope of this node begins with.
+    """
+    messages = {}
+    for record in records:
+        body, key = record["body"], record["messageId"]
+        if body.startswith(_NOTIFICATION):
+            key = body[len(_NOTIFICATION) :].partition('"')[0]
+        messages[key] = (record["messageId"], int(record["attributes"]["SentTimestamp"]))
+    return messages

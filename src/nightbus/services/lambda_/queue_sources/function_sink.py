@@ -1,0 +1,92 @@
+"""Invokes a function with each batch of records, and reads from its answer which of them it has dealt with.
+
+https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html, services-sqs-errorhandling.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from nightbus.aws.errors import AwsError
+from nightbus.delivery.polling.records import Record
+from nightbus.services.context import Platform
+from nightbus.services.lambda_.invocations.destination_jobs import error_of
+from nightbus.services.lambda_.invocations.running import find_runnable, run
+from nightbus.services.lambda_.names import FunctionRef
+from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes
+
+log = logging.getLogger("nightbus.lambda")
+
+
+class FunctionSink:
+    """Implements `nightbus.delivery.polling.poller.Sink`."""
+
+    largest = 6 * 1024 * 1024  # of a synchronous invocation's payload
+
+    def __init__(
+        self, platform: Platform, ref: FunctionRef, source_arn: str, *, reports_failures: bool
+    ) -> None:
+        self.name = ref.qualified_arn
+        self._platform = platform
+        self._ref = ref
+        self._source_arn = source_arn
+        self._reports_failures = reports_failures
+
+    async def send(self, records: Sequence[Record]) -> Sequence[Record]:
+        runnable = await find_runnable(self._platform.invocables, self._ref)
+        notes = QueueNotes(self._platform, self._ref.arn, self._source_arn, records)
+        first_note = asyncio.create_task(notes.began())
+        try:
+            result = await run(
+                self._platform,
+                runnable,
+                orjson.dumps({"Records": records}),
+                request_id=notes.request_id,
+                trace=records[0]["attributes"].get("AWSTraceHeader", ""),
+            )
+        except AwsError as error:
+            outcome = {"outcome": "failed", "code": error.code, "message": error.message}
+            await notes.ended(first_note, outcome)
+            raise
+        if result.error is not None:
+            log.info(
+                "%s: a batch failed in %s and comes again: %s", self._source_arn, self.name, result.error
+            )
+            await notes.ended(first_note, {"outcome": "failed", **error_of(result)})
+            return ()
+        finished = done(records, result.payload, self._reports_failures)
+        await notes.ended(first_note, notes.outcome_of(finished))
+        return finished
+
+
+def done(sent: Sequence[Record], answer: bytes, reports_failures: bool) -> Sequence[Record]:
+    """The records that a function that ended well has dealt with: all but the `batchItemFailures` it reports.
+
+    An answer that reports failures in another form counts as a failure of the whole batch.
+    """
+    if not reports_failures:
+        return sent
+    value = _parsed(answer or b"null")
+    if value is None and answer not in (b"", b"null"):
+        return []
+    failures = value.get("batchItemFailures") if isinstance(value, dict) else None
+    if not failures:
+        return sent
+    if not isinstance(failures, list):
+        return []
+    failed = {one.get("itemIdentifier") if isinstance(one, dict) else None for one in failures}
+    if not failed <= {record["messageId"] for record in sent}:
+        return []
+    return [record for record in sent if record["messageId"] not in failed]
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
