@@ -138,7 +138,8 @@ def brought(
 
 
 def ran(function: str, request_id: str, began: int, now: int, outcome: Mapping[str, Any]) -> Append:
-    """`outcome` is what `nightbus trace` says of it (docs/explaining.md, RUN)."""
+    """`outcome` is what `nightbus trace` says of it (docs/explaining.md, RUN); `pending` in it names the destinations
+    whose answers `record_sent` notes later."""
     data = orjson.dumps({"function": function, "request_id": request_id, "began": began, **outcome})
     return Append(SYSTEM, RAN, now, data, segment_of(request_id))
 
@@ -207,9 +208,18 @@ async def runs_noted(store: Store, segment: str) -> Sequence[dict[str, Any]]:
         if "began" in note:
             runs.append({**note, "time": entry.time})
         elif runs:
-            for name, values in note.items():
-                runs[-1][name] = [*runs[-1].get(name, ()), *values]
+            _add_record_sent(runs[-1], note)
     return runs
+
+
+def _add_record_sent(run: dict[str, Any], note: Mapping[str, Any]) -> None:
+    """What `record_sent` noted of one destination is no longer pending."""
+    for name, values in note.items():
+        run[name] = [*run.get(name, ()), *values]
+    answered = {*run.get("sent_to", ()), *(one["to"] for one in run.get("not_sent", ()))}
+    pending = [arn for arn in run.pop("pending", ()) if arn not in answered]
+    if pending:
+        run["pending"] = pending
 
 
 def _publication(time: int, segment: str, data: bytes) -> Publication:

@@ -13,7 +13,7 @@ from typing import Any
 UNDER_WAY = "under way"
 BROKEN_OFF = "broken off"
 AGAIN = "will be tried again"
-_TOLD = ("outcome", "code", "message", "next", "sent_to", "not_sent", "again")
+_TOLD = ("outcome", "code", "message", "next", "pending", "sent_to", "not_sent", "again")
 
 
 def runs_told(
@@ -54,6 +54,8 @@ def state_of(runs: Sequence[Mapping[str, Any]], message_id: str = "") -> str:
     if not runs:
         return UNDER_WAY
     last = runs[-1]
+    if "pending" in last:
+        return UNDER_WAY
     return "failed" if message_id in last.get("again", ()) else str(last["outcome"])
 
 

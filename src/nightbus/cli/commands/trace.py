@@ -203,6 +203,8 @@ def _run(run: dict[str, Any]) -> Text:
         text.append(f", without {', '.join(run['again'])}")
     if "sent_to" in run:
         text.append(f"; told {', '.join(service_and_name(arn) for arn in run['sent_to'])}")
+    if "pending" in run:
+        text.append(f"; not told yet {', '.join(service_and_name(arn) for arn in run['pending'])}")
     text.append(not_sent(run))
     return text
 

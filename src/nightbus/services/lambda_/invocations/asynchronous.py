@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -37,7 +37,7 @@ from nightbus.services.lambda_.invocations.queued import (
 )
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
-from nightbus.store.interface import Change, Item
+from nightbus.store.interface import Enqueue, Item
 
 log = logging.getLogger("nightbus.lambda")
 _AT_ONCE = 200
@@ -70,12 +70,14 @@ async def _run_once(platform: Platform, item: Item, invocation: QueuedInvocation
         attempt = _Attempt(None, {"outcome": "failed", "code": error.code, "message": error.message})
     now, again = platform.clock.now_ms(), attempt.again
     after = item.acknowledge() if again is None else item.give_back(again.due, again.invocation.encoded())
-    note = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.note)
+    pending = {"pending": list(attempt.jobs)} if attempt.jobs else {}
+    note = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.note | pending)
+    changes = [after, note, *attempt.jobs.values()]
     if attempt.log is None:
-        await platform.store.commit(after, note, *attempt.jobs)
+        await platform.store.commit(*changes)
     else:
         async with _log_kept(platform, invocation, attempt.log):
-            await platform.log_sink.write(invocation.ref.scope, attempt.log, [after, note, *attempt.jobs])
+            await platform.log_sink.write(invocation.ref.scope, attempt.log, changes)
 
 
 @contextlib.asynccontextmanager
@@ -94,12 +96,13 @@ async def _log_kept(
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """`again` says when the next attempt is made, None when this was the last one; `note` what came of it, for those
-    who trace it; `log` what the function logged, and `jobs` tell of its end: both are written with the rest."""
+    who trace it; `log` what the function logged, and `jobs` tell of its end, by the ARN of their target: both
+    are written with the rest."""
 
     again: Again | None
     note: dict[str, Any] = field(default_factory=dict)
     log: LogPart | None = None
-    jobs: Sequence[Change] = ()
+    jobs: Mapping[str, Enqueue] = field(default_factory=dict)
 
     @classmethod
     def tried_again(cls, again: Again, why: dict[str, str], log: LogPart | None = None) -> _Attempt:
@@ -155,17 +158,17 @@ def _end(
     invocation: QueuedInvocation,
     condition: str,
     result: InvokeResult | None,
-) -> list[Change]:
-    """The jobs that tell the destination, and the dead-letter queue, of an invocation that ended."""
+) -> dict[str, Enqueue]:
+    """The jobs that tell the destination, and the dead-letter queue, of an invocation that ended, by ARN."""
     where = policy.on_success if condition == "Success" else policy.on_failure
     if condition != "Success":
         log.warning("gave up an event for %s: %s", invocation.ref.qualified_arn, condition)
     config = runnable.version["config"]
     dead = config.get("DeadLetterConfig", {}).get("TargetArn") if condition != "Success" else None
     if not where and not dead:
-        return []
+        return {}
     attempts = invocation.errors + (result is not None)
     end = InvocationEnd(invocation, condition, attempts, config["Role"], runnable.executed_version, result)
     now = platform.clock.now_ms()
-    jobs: list[Change] = [destination(end, where, now)] if where else []
-    return jobs + ([dead_letter(end, dead, now)] if dead else [])
+    jobs = {where: destination(end, where, now)} if where else {}
+    return jobs | ({dead: dead_letter(end, dead, now)} if dead and dead != where else {})
