@@ -23,7 +23,6 @@ from nightbus.functions.interface import InvokeResult, LogLine, LogPart
 from nightbus.services import lambda_
 from nightbus.services.lambda_.invocations import asynchronous
 from nightbus.services.lambda_.invocations.asynchronous import invoke_asynchronously
-from nightbus.services.lambda_.invocations.destination_jobs import DestinationJobs
 from nightbus.services.lambda_.invocations.queued import QUEUE
 from nightbus.store.interface import SYSTEM, Change, Enqueue, QueueName, StaleLease
 
@@ -254,79 +253,6 @@ async def test_each_attempt_is_noted_for_who_traces_it(working: Rig) -> None:
     assert (first["function"], first["request_id"]) == (ARN, call.request_id)
 
 
-async def test_a_destination_that_is_busy_is_tried_again(
-    working: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    aws, tries = working, 0
-    answer = aws.operations.handle
-
-    async def busy_twice(service: str, operation: str, params: Any, call: Call) -> Any:
-        nonlocal tries
-        tries += operation == "PutEvents"
-        if operation == "PutEvents" and tries < 3:
-            raise AwsError("ThrottlingException", "Rate exceeded", 400)
-        return await answer(service, operation, params, call)
-
-    monkeypatch.setattr(aws.operations, "handle", busy_twice)
-    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
-    destination = {"OnSuccess": {"Destination": bus}}
-    await aws("lambda", "PutFunctionEventInvokeConfig", FunctionName="worker", DestinationConfig=destination)
-    call = aws.call()
-    await aws.by(call, "lambda", "Invoke", FunctionName="worker", InvocationType="Event", Payload=b"{}")
-    await until(lambda: tries == 1)
-    (run,) = await runs_noted(aws.store, segment_of(call.request_id))
-    assert (run["outcome"], run["pending"]) == ("succeeded", [bus])
-    while tries < 3:
-        await aws.clock.advance(1)
-        await asyncio.sleep(0.005)
-    async with asyncio.timeout(5):
-        while "pending" in run:
-            await asyncio.sleep(0.005)
-            (run,) = await runs_noted(aws.store, segment_of(call.request_id))
-    assert run["sent_to"] == [bus]
-    assert len(aws.operations.events) == 1
-
-
-async def test_an_invocation_and_the_records_of_its_end_are_one_commit(aws: Rig) -> None:
-    """So a crash loses no record, and sends none twice: here nobody delivers them yet."""
-    aws.runner.answer = failing
-    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
-    await aws(
-        "lambda",
-        "PutFunctionEventInvokeConfig",
-        FunctionName="worker",
-        MaximumRetryAttempts=0,
-        DestinationConfig={"OnFailure": {"Destination": bus}},
-    )
-    queue = "arn:aws:sqs:eu-west-1:123456789012:dead"
-    dead = {"TargetArn": queue}
-    await aws("lambda", "UpdateFunctionConfiguration", FunctionName="worker", DeadLetterConfig=dead)
-    await aws("lambda", "Invoke", FunctionName="worker", InvocationType="Event", Payload=b'{"a": 1}')
-    worker = asyncio.create_task(invoke_asynchronously(aws.platform))
-    await until(lambda: aws.queued == 2)
-    worker.cancel()
-    jobs = DestinationJobs(aws.platform)
-    items = await aws.store.lease(SYSTEM, DestinationJobs.name, 10, 60_000)
-    record, letter = (jobs.decode(item.data) for item in items)
-    assert (record.address, letter.address) == (bus, queue)
-    assert json.loads(record.input)["requestContext"]["condition"] == "RetriesExhausted"
-    assert letter.input == b'{"a": 1}'
-    assert jobs.decode(jobs.encode(record)) == record
-
-
-async def test_success_is_told_to_a_function(working: Rig) -> None:
-    aws = working
-    await aws.create("listener")
-    destination = {"OnSuccess": {"Destination": ARN.replace("worker", "listener")}}
-    await aws("lambda", "PutFunctionEventInvokeConfig", FunctionName="worker", DestinationConfig=destination)
-    await aws("lambda", "Invoke", FunctionName="worker", InvocationType="Event", Payload=b'{"a": 1}')
-    await until(lambda: len(aws.runner.invocations) == 2)
-    assert aws.runner.invocations[1].spec.name == "listener"
-    record = json.loads(aws.runner.invocations[1].payload)
-    assert record["requestContext"]["condition"] == "Success"
-    assert record["responsePayload"] == {"a": 1}
-
-
 async def test_a_throttled_event_waits_and_ends_when_it_is_too_old(working: Rig) -> None:
     aws = working
 
@@ -342,19 +268,6 @@ async def test_a_throttled_event_waits_and_ends_when_it_is_too_old(working: Rig)
     await aws.clock.advance(40)
     await until(lambda: aws.queued == 0)
     assert len(aws.runner.invocations) == 6
-
-
-async def test_no_concurrency_at_all_ends_an_event_at_once(working: Rig) -> None:
-    aws = working
-    bus = "arn:aws:events:eu-west-1:123456789012:event-bus/default"
-    destination = {"OnFailure": {"Destination": bus}}
-    await aws("lambda", "PutFunctionEventInvokeConfig", FunctionName="worker", DestinationConfig=destination)
-    await aws("lambda", "PutFunctionConcurrency", FunctionName="worker", ReservedConcurrentExecutions=0)
-    await aws("lambda", "Invoke", FunctionName="worker", InvocationType="Event")
-    await until(lambda: len(aws.operations.events) == 1)
-    context = json.loads(aws.operations.events[0]["Detail"])["requestContext"]
-    assert (context["condition"], context["approximateInvokeCount"]) == ("ZeroReservedConcurrency", 0)
-    assert aws.runner.invocations == []
 
 
 async def test_an_event_of_a_deleted_function_is_dropped(aws: Rig) -> None:
