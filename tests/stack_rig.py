@@ -11,10 +11,11 @@ from typing import Any
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix, new_uuid
-from nightbus.clock import SystemClock
+from nightbus.clock import Clock, SystemClock
 from nightbus.stacks.engine import Engine
 from nightbus.stacks.events import StackEvent, read_events, stack_event
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.planning.plan import plan
 from nightbus.stacks.records import (
     NAME,
@@ -135,8 +136,9 @@ class FailingStore:
 class Rig:
     """One stack, driven as the CloudFormation service drives it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock | None = None) -> None:
         self.store = store
+        self._clock = clock or SystemClock()
         self.world = World()
         self.vault = Vault()
         self.types = {"Test::A::Thing": Thing(self.world)}
@@ -145,7 +147,27 @@ class Rig:
         self.stack_id = ""
 
     def new_engine(self, store: Any) -> Engine:
-        return Engine(store, SystemClock(), NoOperations(), self.vault, self.types)
+        """One that works through the queue of operations until `close`."""
+        made = Engine(store, self._clock, NoOperations(), self.vault, self.types)
+        self._working = asyncio.create_task(made.run())
+        return made
+
+    async def close(self) -> None:
+        """As a node does it that stops."""
+        await self._stop_working()
+        await self.engine.close()
+
+    async def die(self) -> None:
+        """As a node that is killed: what it has leased stays leased until its leases end."""
+        await self._stop_working()
+        tasks = list(self.engine._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _stop_working(self) -> None:
+        self._working.cancel()
+        await asyncio.gather(self._working, return_exceptions=True)
 
     def deployment(self, resources: Mapping[str, Any], **sections: Any) -> Deployment:
         tags = sections.pop("tags", {})
@@ -167,8 +189,8 @@ class Rig:
             PutRecord(SCOPE, NAME, name, {"stack_id": stack.id}, expect=0),
             await put_deployment(self.vault, SCOPE, stack, deployment),
             stack_event(SCOPE, stack, 1, stack.status, "User Initiated"),
+            operation_item(SCOPE, stack.id, 0),
         )
-        await self.engine.start(SCOPE, stack.id, CALL)
 
     async def begin_update(
         self, resources: Mapping[str, Any], on_failure: str = "ROLLBACK", **sections: Any
@@ -179,17 +201,17 @@ class Rig:
         stack.status, stack.target, stack.on_failure = "UPDATE_IN_PROGRESS", deployment.id, on_failure
         stack.cancelled = False
         await self.store.commit(
-            put_stack(SCOPE, stack), await put_deployment(self.vault, SCOPE, stack, deployment)
+            put_stack(SCOPE, stack),
+            await put_deployment(self.vault, SCOPE, stack, deployment),
+            operation_item(SCOPE, stack.id, 0),
         )
-        await self.engine.start(SCOPE, stack.id, CALL)
 
     async def begin(self, status: str, **fields: Any) -> None:
         stack = await self.stack()
         stack.status = status
         for name, value in fields.items():
             setattr(stack, name, value)
-        await self.store.commit(put_stack(SCOPE, stack))
-        await self.engine.start(SCOPE, stack.id, CALL)
+        await self.store.commit(put_stack(SCOPE, stack), operation_item(SCOPE, stack.id, 0))
 
     async def create(self, resources: Mapping[str, Any], *args: Any, **sections: Any) -> str:
         await self.begin_create(resources, *args, **sections)
@@ -204,7 +226,7 @@ class Rig:
         return await self.settled()
 
     async def settled(self) -> str:
-        await self.engine.settled(self.stack_id)
+        await self.engine.settled(SCOPE, self.stack_id)
         return (await self.stack()).status
 
     async def stack(self) -> Stack:

@@ -172,7 +172,8 @@ class Node:
         if loop_holds.wanted():
             self.holds = loop_holds.LoopHolds()
             self._spawn("measurement of the loop", self.holds.run())
-        self._spawn("stack recovery", self._lasting("stack recovery", self.stacks.recover))
+        self._spawn("stacks", self._lasting("stacks", self.stacks.run))
+        self._spawn_duty("stack recovery", self.stacks.recover)
         self._spawn_duty("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
         for package in SERVICES.values():
             services = importlib.import_module(package)

@@ -1,19 +1,26 @@
-"""Runs the operations that the stacks' records say are under way, in one background task per stack."""
+"""Runs the operations that the stacks' records say are under way, in one background task per stack.
+
+An operation is an item of a queue (`operation_queue`), whose lease the node renews while it works. Where the node dies,
+another one, or the same after its restart, leases the item and goes on from where the store says that the stack is.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Mapping
 
-from nightbus.aws.calls import Call, Operations, Scope
+from nightbus.aws.calls import Operations, Scope
 from nightbus.clock import Clock
 from nightbus.stacks.interface import ResourceType
+from nightbus.stacks.operation_queue import QUEUE, operation_item, stack_of
 from nightbus.stacks.operations.phases import PHASES, run
 from nightbus.stacks.operations.stack_operation import StackGone, StackOperation
-from nightbus.stacks.records import STACK, Stack
+from nightbus.stacks.records import STACK, Stack, stack_key
 from nightbus.stacks.retention import forget, is_forgotten
-from nightbus.store.interface import Store
+from nightbus.store.duties import LEASE_MS, work_while_leased
+from nightbus.store.interface import SYSTEM, Item, RecordName, StaleLease, Store, Touched
 from nightbus.store.upkeep import is_passing, one_of_many
 from nightbus.store.vault import Vault
 
@@ -32,6 +39,9 @@ _BROKEN = {
 
 
 _DAY_SECONDS = 24 * 3600
+_PER_LEASE = 1  # a lease of more may bring several items of one stack
+_WAIT_SECONDS = 30.0
+_AGAIN_MS = 5_000
 _PAUSES = (0.1, 1.0, 5.0)  # seconds, while the store takes nothing
 
 
@@ -51,30 +61,32 @@ class Engine:
         self._operations = operations
         self._vault = vault
         self._types = types
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[asyncio.Task[None], Item] = {}
 
-    async def start(self, scope: Scope, stack_id: str, call: Call) -> None:
-        """Carries out, in the background, the operation that the stack's record says is under way.
-
-        Returns at once. One that runs on the same stack ends first. `call` is not used: the stack's record has the
-        caller under whose name the resources are made, so that a restart does not change it.
-        """
-        before = self._tasks.get(stack_id)
-        task = asyncio.create_task(self._run(scope, stack_id, before), name=f"stack {stack_id}")
-        self._tasks[stack_id] = task
-        task.add_done_callback(lambda done: self._forget(stack_id, done))
+    async def run(self) -> None:
+        """Until cancelled: carry out the operations that the store's queue offers, each in a task of its own."""
+        while True:
+            for item in await self._store.lease(
+                SYSTEM, QUEUE, _PER_LEASE, LEASE_MS, _WAIT_SECONDS, by_group=True
+            ):
+                task = asyncio.create_task(self._carry_out(item), name=f"stack operation {item.id}")
+                self._tasks[task] = item
+                task.add_done_callback(self._tasks.pop)
+            await asyncio.sleep(0)  # a lease that finds something does not wait
 
     async def recover(self) -> None:
-        """Take up what was interrupted. A stack whose record cannot be read stops no other."""
+        """A duty of one node: queue the operations that an earlier release had begun, which knew no queue.
+
+        An operation that is queued twice finds its stack at rest the second time. A stack whose record cannot be read
+        stops no other.
+        """
         for scope in await self._store.scopes(STACK):
             for record in await self._store.list(scope, STACK):
                 with one_of_many("the recovery of stack", record.key):
-                    await self._recover(scope, Stack(**record.value))
-
-    async def _recover(self, scope: Scope, stack: Stack) -> None:
-        if stack.status in PHASES and stack.id not in self._tasks:
-            log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
-            await self.start(scope, stack.id, stack.call(scope))
+                    stack = Stack(**record.value)
+                    if stack.status in PHASES:
+                        log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
+                        await self._store.commit(operation_item(scope, stack.id, self._clock.now_ms()))
 
     async def forget_deleted_stacks(self) -> None:
         """A duty of one node: every day, what is kept of stacks that were deleted 90 days ago goes."""
@@ -87,35 +99,64 @@ class Engine:
                             await forget(self._store, scope, stack)
             await self._clock.sleep(_DAY_SECONDS)
 
-    async def settled(self, stack_id: str, patience: float | None = None) -> None:
+    async def settled(self, scope: Scope, stack_id: str, patience: float | None = None) -> None:
         """Returns when nothing is under way for the stack, or after `patience` seconds; None waits without a limit."""
+        key, changed = stack_key(stack_id), asyncio.Event()
+
+        def note(touched: Touched | None) -> None:
+            if touched is None or RecordName(scope, STACK, key) in touched.records:
+                changed.set()
+
+        waiting = asyncio.ensure_future(self._settled(scope, key, changed))
+        unwatch = self._store.watch(note, [STACK])
         alarm = None if patience is None else asyncio.ensure_future(self._clock.sleep(patience))
+        watched = {waiting} if alarm is None else {waiting, alarm}
         try:
-            while (task := self._tasks.get(stack_id)) is not None and not (alarm and alarm.done()):
-                watched: list[asyncio.Future[None]] = [task] if alarm is None else [task, alarm]
-                await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.sleep(0)
+            await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                await waiting
         finally:
-            if alarm is not None:
-                alarm.cancel()
+            unwatch()
+            for task in watched:
+                task.cancel()
+
+    async def _settled(self, scope: Scope, key: str, changed: asyncio.Event) -> None:
+        while True:
+            changed.clear()
+            record = await self._store.get(scope, STACK, key)
+            if record is None or record.value["status"] not in PHASES:
+                return
+            await changed.wait()
 
     def in_memory(self) -> dict[str, int]:
         return {"stacks under way": len(self._tasks)}
 
     async def close(self) -> None:
-        """Stop at the next wait; what was under way goes on at the next start."""
-        tasks = list(self._tasks.values())
+        """Stop at the next wait; what is under way is offered to whoever works through the queue next."""
+        tasks = dict(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for item in tasks.values():
+            await self._offer(item, 0)
 
-    def _forget(self, stack_id: str, done: asyncio.Task[None]) -> None:
-        if self._tasks.get(stack_id) is done:
-            del self._tasks[stack_id]
+    async def _carry_out(self, item: Item) -> None:
+        """The operation, until its stack rests; where the engine or the store fails, it is offered again later."""
+        try:
+            scope, stack_id = stack_of(item)
+            work = functools.partial(self._work, scope, stack_id)
+            if await work_while_leased(self._store, self._clock, item, work):
+                await self._store.commit(item.acknowledge())
+        except StaleLease as stale:
+            log.info("another node goes on: %s", stale)
+        except Exception:
+            log.exception("stack operation %d broke off; it is taken up again", item.id)
+            await self._offer(item, _AGAIN_MS)
 
-    async def _run(self, scope: Scope, stack_id: str, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
+    async def _offer(self, item: Item, later_ms: int) -> None:
+        await self._store.change_lease(*item.queue, item.id, self._clock.now_ms() + later_ms, item.token)
+
+    async def _work(self, scope: Scope, stack_id: str) -> None:
         failures = 0
         while not await self._carried_through(scope, stack_id):
             await self._clock.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])

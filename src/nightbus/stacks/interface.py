@@ -97,18 +97,8 @@ class JudgesValues(Protocol):
 
 
 class StackEngine(Protocol):
-    """What the CloudFormation service starts; everything that it does is in the store and goes on after a crash."""
+    """What carries out the operations that the CloudFormation service puts into `operation_queue`."""
 
-    async def start(self, scope: Scope, stack_id: str, call: Call) -> None:
-        """Carry out the operation that the stack's record says is under way, in the background."""
-        ...
-
-    async def settled(self, stack_id: str, patience: float | None = None) -> None:
+    async def settled(self, scope: Scope, stack_id: str, patience: float | None = None) -> None:
         """Return when nothing is under way for this stack any more, or after `patience` seconds."""
         ...
-
-    async def recover(self) -> None:
-        """At the node's start: bring every stack whose operation a crash cut off to a state CloudFormation knows."""
-        ...
-
-    async def close(self) -> None: ...

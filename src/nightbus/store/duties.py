@@ -16,6 +16,7 @@ from nightbus.store.interface import SYSTEM, Conflict, Enqueue, Item, PutRecord,
 
 KIND = "node/duty"
 LEASE_SECONDS = 60.0
+LEASE_MS = int(LEASE_SECONDS * 1000)
 _RENEWAL_SECONDS = LEASE_SECONDS / 3
 _WAIT_SECONDS = 3600.0
 
@@ -27,9 +28,12 @@ async def on_duty(store: Store, clock: Clock, name: str, work: Callable[[], Awai
     """
     await _make_known(store, name)
     while True:
-        for item in await store.lease(SYSTEM, _queue(name), 1, int(LEASE_SECONDS * 1000), _WAIT_SECONDS):
-            if await _work_while_leased(store, clock, item, work):
-                return
+        for item in await store.lease(SYSTEM, _queue(name), 1, LEASE_MS, _WAIT_SECONDS):
+            try:
+                if await work_while_leased(store, clock, item, work):
+                    return
+            finally:
+                await store.change_lease(*item.queue, item.id, clock.now_ms(), item.token)
 
 
 async def _make_known(store: Store, name: str) -> None:
@@ -42,10 +46,14 @@ def _queue(name: str) -> str:
     return f"duty/{name}"
 
 
-async def _work_while_leased(
+async def work_while_leased(
     store: Store, clock: Clock, item: Item, work: Callable[[], Awaitable[None]]
 ) -> bool:
-    """Whether the work came to its end; False where the lease was lost before."""
+    """Do `work` while the item's lease, which was taken for `LEASE_MS`, is renewed.
+
+    Returns whether the work came to its end: the lease still stands then. False where the lease was lost before, and
+    the work was cancelled. Raises what the work raises.
+    """
     working = asyncio.ensure_future(work())
     renewing = asyncio.ensure_future(_renew(store, clock, item))
     try:
@@ -58,13 +66,11 @@ async def _work_while_leased(
         for task in (working, renewing):
             task.cancel()
         await asyncio.gather(working, renewing, return_exceptions=True)
-        await store.change_lease(*item.queue, item.id, clock.now_ms(), item.token)
 
 
 async def _renew(store: Store, clock: Clock, item: Item) -> None:
     """Returns when the lease is somebody else's."""
     while True:
         await clock.sleep(_RENEWAL_SECONDS)
-        ends = clock.now_ms() + int(LEASE_SECONDS * 1000)
-        if not await store.change_lease(*item.queue, item.id, ends, item.token):
+        if not await store.change_lease(*item.queue, item.id, clock.now_ms() + LEASE_MS, item.token):
             return

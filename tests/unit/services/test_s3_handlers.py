@@ -191,8 +191,12 @@ async def test_a_bucket_that_a_crash_left_closed_is_open_again(s3: S3) -> None:
     await s3.store.commit(PutRecord(SYSTEM, BUCKET, "bucket", {**record.value, "Closing": True}))
     with pytest.raises(AwsError, match="NoSuchBucket"):
         await s3("PutObject", Bucket="bucket", Key="k", Body=b"x")
-    await reopen_buckets(s3.platform)
+    duty = asyncio.create_task(reopen_buckets(s3.platform))
+    async with asyncio.timeout(10):
+        while (record := await s3.store.get(SYSTEM, BUCKET, "bucket")) is None or "Closing" in record.value:
+            await asyncio.sleep(0.002)
     await s3("PutObject", Bucket="bucket", Key="k", Body=b"x")
+    duty.cancel()
 
 
 async def test_parts_are_released_with_their_upload(s3: S3) -> None:

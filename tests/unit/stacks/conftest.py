@@ -17,5 +17,5 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     store = SqliteStore.open(tmp_path, SystemClock(), durable=False)
     made = Rig(store)
     yield made
-    await made.engine.close()
+    await made.close()
     await store.close()

@@ -11,8 +11,10 @@ import pytest
 from nightbus.clock import SystemClock, VirtualClock
 from nightbus.stacks import engine
 from nightbus.stacks.engine import Engine
+from nightbus.stacks.operation_queue import QUEUE
 from nightbus.stacks.records import STACK
-from nightbus.store.interface import PutRecord
+from nightbus.store.duties import LEASE_SECONDS
+from nightbus.store.interface import SYSTEM, PutRecord, TrimQueue
 from nightbus.store.sqlite import SqliteStore
 from stack_rig import RESTING, SCOPE, FailingStore, FrozenStore, NoOperations, Rig, att, ref, thing
 
@@ -58,7 +60,7 @@ async def _until_stuck(rig: Rig) -> bool:
     moved = -1, 0
     while True:
         try:
-            await asyncio.wait_for(rig.engine.settled(rig.stack_id), 0.03)
+            await asyncio.wait_for(rig.engine.settled(SCOPE, rig.stack_id), 0.03)
             return True
         except TimeoutError:
             now = len(rig.world.deeds), len(await rig.events())
@@ -70,20 +72,20 @@ async def _until_stuck(rig: Rig) -> bool:
 async def _crash_and_recover(tmp_path: Path, operation: str, failing: set[str], how: str, at: int) -> bool:
     """True when the operation was over before the crash could happen."""
     store = SqliteStore.open(tmp_path, SystemClock(), durable=False)
+    rig = Rig(store)
     try:
-        rig = Rig(store)
         if operation != "create":
             assert await rig.create(FIRST) == "CREATE_COMPLETE"
             rig.world.deeds.clear()
         wrapped: Any = FrozenStore(store, at) if how == "commit" else store
         rig.world.freeze_at = at if how == "deed" else None
+        await rig.close()
         rig.engine = rig.new_engine(wrapped)
         await _start(rig, operation, failing)
         over = await _until_stuck(rig)
-        await rig.engine.close()
+        await rig.close()
         rig.world.freeze_at = None
         rig.engine = rig.new_engine(store)
-        await rig.engine.recover()
         status = await rig.settled()
         assert status in RESTING
         if status != "ROLLBACK_COMPLETE":
@@ -91,6 +93,7 @@ async def _crash_and_recover(tmp_path: Path, operation: str, failing: set[str], 
         await _deploy_again(rig, status)
         return over
     finally:
+        await rig.close()
         await store.close()
 
 
@@ -164,13 +167,14 @@ async def test_a_store_that_fails_for_a_moment_leaves_no_stack_under_way(
         if operation != "create":
             assert await rig.create(FIRST) == "CREATE_COMPLETE"
         failing_store: Any = FailingStore(store, first, count)
+        await rig.close()
         rig.engine = rig.new_engine(failing_store)
         await _start(rig, operation, set(failing))
         status = await rig.settled()
         assert status == ENDS[case]
         if status != "ROLLBACK_COMPLETE":
             await rig.assert_no_orphans()
-        await rig.engine.close()
+        await rig.close()
         await store.close()
         if not failing_store.refused:
             assert first > 3
@@ -178,15 +182,62 @@ async def test_a_store_that_fails_for_a_moment_leaves_no_stack_under_way(
     raise AssertionError("the operation never came to its end")
 
 
-async def test_a_stack_that_cannot_be_read_stops_the_recovery_of_no_other(rig: Rig) -> None:
+async def test_the_operations_of_an_earlier_release_are_queued_and_an_unreadable_stack_stops_none(
+    rig: Rig,
+) -> None:
     rig.world.slow["create A"] = asyncio.Event()
     await rig.begin_create(FIRST)
-    async with asyncio.timeout(10):
-        while "create A" not in rig.world.deeds:
-            await asyncio.sleep(0.002)
-    await rig.engine.close()
-    await rig.store.commit(PutRecord(SCOPE, STACK, "!first", {"of": "another version"}))
+    await _until_created(rig, "A")
+    await rig.close()
+    await rig.store.commit(
+        PutRecord(SCOPE, STACK, "!first", {"of": "another version"}), TrimQueue(SYSTEM, QUEUE)
+    )
     rig.world.slow.clear()
     rig.engine = rig.new_engine(rig.store)
     await rig.engine.recover()
     assert await rig.settled() == "CREATE_COMPLETE"
+
+
+async def test_another_node_goes_on_with_the_operation_of_one_that_died(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    store = SqliteStore.open(tmp_path, clock, durable=False)
+    rig = Rig(store, clock)
+    rig.world.slow["create A"] = asyncio.Event()
+    await rig.begin_create(FIRST)
+    await _until_created(rig, "A")
+    await rig.die()
+    deeds = list(rig.world.deeds)
+    rig.world.slow.clear()
+    rig.engine = rig.new_engine(store)
+    await clock.advance(LEASE_SECONDS - 1)
+    await rig.engine.settled(SCOPE, rig.stack_id, 0.0)
+    assert rig.world.deeds == deeds  # it has the lease still
+    await clock.advance(2)
+    assert await rig.settled() == "CREATE_COMPLETE"
+    await rig.assert_no_orphans()
+    await rig.close()
+    await store.close()
+
+
+async def test_an_operation_that_takes_longer_than_its_lease_stays_with_its_node(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    store = SqliteStore.open(tmp_path, clock, durable=False)
+    rig = Rig(store, clock)
+    rig.world.slow["create A"] = asyncio.Event()
+    await rig.begin_create(FIRST)
+    await _until_created(rig, "A")
+    for _ in range(30):
+        await clock.advance(LEASE_SECONDS / 6)
+        await asyncio.sleep(0.002)
+    assert await store.lease(SYSTEM, QUEUE, 10, 1_000, by_group=True) == []
+    rig.world.slow["create A"].set()
+    assert await rig.settled() == "CREATE_COMPLETE"
+    assert rig.world.deeds.count("create A") == 1
+    await rig.close()
+    await store.close()
+
+
+async def _until_created(rig: Rig, name: str) -> None:
+    async with asyncio.timeout(10):
+        while f"create {name}" not in rig.world.deeds:
+            await asyncio.sleep(0.002)

@@ -8,6 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
+from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.reasons import USER_INITIATED
 from nightbus.stacks.records import Kept, Stack, StackRecords, is_stack_id, put_stack
 from nightbus.store.interface import Change
@@ -66,7 +67,7 @@ async def begin(
     token: str | None = None,
     **fields: Any,
 ) -> None:
-    """Bring the stack under way and start it. `check` raises AwsError when its state does not allow that.
+    """Bring the stack under way, and queue its operation. `check` raises AwsError when its state does not allow that.
 
     Raises Conflict when the stack, or what is changed with it, was changed meanwhile.
     """
@@ -81,15 +82,15 @@ async def begin(
     for name, value in fields.items():
         setattr(current, name, value)
     event = stack_event(ctx.scope, current, now, status, USER_INITIATED)
-    await ctx.store.commit(put_stack(ctx.scope, current, kept.revision), *also, event)
-    await ctx.platform.stacks.start(ctx.scope, current.id, ctx.call)
+    item = operation_item(ctx.scope, current.id, now)
+    await ctx.store.commit(put_stack(ctx.scope, current, kept.revision), *also, event, item)
 
 
 async def linger(ctx: Context, stack_id: str) -> None:
     """What is done within a moment is done before the client asks how far it is: `aws cloudformation deploy`
     pauses for 30 seconds and `sam delete` for 5 between two such questions.
     """
-    await ctx.platform.stacks.settled(stack_id, PATIENCE)
+    await ctx.platform.stacks.settled(ctx.scope, stack_id, PATIENCE)
 
 
 async def parents(ctx: Context) -> tuple[str, str]:

@@ -30,6 +30,7 @@ from nightbus.services.cloudformation.sources import read, template_text
 from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
 from nightbus.stacks.exports import own_exports, refuse_in_use
+from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.planning.plan import is_empty
 from nightbus.stacks.planning.proposal import Proposal, propose, tags_of
 from nightbus.stacks.reasons import USER_INITIATED
@@ -44,7 +45,7 @@ from nightbus.stacks.records import (
 )
 from nightbus.stacks.templates import capabilities as acknowledged
 from nightbus.stacks.templates.template import Template
-from nightbus.store.interface import PutRecord
+from nightbus.store.interface import Change, PutRecord
 
 PAGE = 100
 
@@ -86,8 +87,7 @@ async def create_stack(
     deployment, _ = await planned(ctx, stack, None, proposal)
     stack.target, stack.imports = deployment.id, deployment.imports
     stack.description = Template(deployment.processed).description
-    await keep_new(ctx, stack, deployment)
-    await ctx.platform.stacks.start(ctx.scope, stack.id, ctx.call)
+    await keep_new(ctx, stack, deployment, operation_item(ctx.scope, stack.id, ctx.now_ms()))
     return {"StackId": stack.id}
 
 
@@ -109,7 +109,7 @@ async def new_stack(
     return stack
 
 
-async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None) -> None:
+async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None, *also: Change) -> None:
     """Raises Conflict when another request took the name meanwhile."""
     changes = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
     await ctx.store.commit(
@@ -117,6 +117,7 @@ async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None) ->
         put_stack(ctx.scope, stack, 0),
         *changes,
         stack_event(ctx.scope, stack, ctx.now_ms(), stack.status, USER_INITIATED),
+        *also,
     )
 
 

@@ -22,6 +22,8 @@ _HOME = "us-east-1"
 _ENFORCED = "BucketOwnerEnforced"
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 _PAGE = 10_000
+_PER_LOOK = 500
+_REOPEN_SECONDS = 60.0
 
 
 async def create_bucket(
@@ -135,13 +137,21 @@ async def _check_empty(ctx: Context, bucket: str) -> None:
 
 
 async def reopen_buckets(platform: Platform) -> None:
-    """What a crash left closed, since its deletion did not come to its end."""
-    for record in await platform.store.list(SYSTEM, BUCKET):
-        if record.value.pop("Closing", None):
-            with contextlib.suppress(Conflict):
-                await platform.store.commit(
-                    PutRecord(SYSTEM, BUCKET, record.key, record.value, expect=record.revision)
-                )
+    """A duty of one node: every minute, open the buckets that a crash in the midst of a deletion left closed.
+
+    A deletion that is merely slow, on this node or another, finds its bucket changed and begins again.
+    """
+    while True:
+        after = ""
+        while records := await platform.store.list(SYSTEM, BUCKET, after=after, limit=_PER_LOOK):
+            after = records[-1].key
+            for record in records:
+                if record.value.pop("Closing", None):
+                    with contextlib.suppress(Conflict):
+                        await platform.store.commit(
+                            PutRecord(SYSTEM, BUCKET, record.key, record.value, expect=record.revision)
+                        )
+        await platform.clock.sleep(_REOPEN_SECONDS)
 
 
 async def list_buckets(

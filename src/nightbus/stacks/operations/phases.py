@@ -36,7 +36,8 @@ Invariants
    can go back, and after it only on.
 4. What the way back needs is dropped only when it is not needed any more: a resource's `previous` once it stands again
    or in `cleanup`, the failed deployment at the end of `undo_cleanup`.
-5. One task per stack runs phases: `Engine.start` makes a new task wait for the one before.
+5. One task per stack runs phases, on one node: the items of a stack in `operation_queue` are a group, of which one is
+   leased at a time.
 
 What would break them: a state that is put without `turn`; a phase that trusts what another left in
 `StackOperation.tags` or `interrupted`; a phase without its line in `PHASES`, whose stack would be under way for ever.
