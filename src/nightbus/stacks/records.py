@@ -78,7 +78,7 @@ class Stack:
         return stack_key(self.id)
 
     @property
-    def shown_deployment(self) -> str:
+    def described_deployment(self) -> str:
         return self.target or self.deployment
 
     def remember_call(self, call: Call) -> None:
@@ -237,7 +237,7 @@ def put_change_set(scope: Scope, change_set: ChangeSet, expect: int | None = Non
 
 
 @dataclass(frozen=True)
-class Kept(Generic[T]):
+class Stored(Generic[T]):
     """What was read, with the revision for compare-and-swap."""
 
     value: T
@@ -252,7 +252,7 @@ class StackRecords:
         self._scope = scope
         self._vault = vault
 
-    async def stack(self, name_or_id: str) -> Kept[Stack] | None:
+    async def stack(self, name_or_id: str) -> Stored[Stack] | None:
         """By id also when it is deleted, by name only while it is there."""
         if is_stack_id(name_or_id):
             key = stack_key(name_or_id)
@@ -264,7 +264,7 @@ class StackRecords:
         record = await self._store.get(self._scope, STACK, key)
         if record is None or (is_stack_id(name_or_id) and record.value["id"] != name_or_id):
             return None
-        return Kept(Stack(**record.value), record.revision)
+        return Stored(Stack(**record.value), record.revision)
 
     async def stacks(self) -> list[Stack]:
         """All of them, deleted ones too, the newest first."""
@@ -282,10 +282,10 @@ class StackRecords:
             raise LookupError(f"the stack {stack.id} has no deployment {id}")
         return Deployment(**await open_deployment(self._vault, record.value))
 
-    async def change_set(self, key: str) -> Kept[ChangeSet] | None:
+    async def change_set(self, key: str) -> Stored[ChangeSet] | None:
         return _change_set(await self._store.get(self._scope, CHANGE_SET, key))
 
-    async def change_sets(self, stack: Stack, name: str = "") -> list[Kept[ChangeSet]]:
+    async def change_sets(self, stack: Stack, name: str = "") -> list[Stored[ChangeSet]]:
         """Those of this stack, all or the one of that name."""
         records = await self._store.list(self._scope, CHANGE_SET, prefix=f"{name}/" if name else "")
         found = [kept for kept in map(_change_set, records) if kept and kept.value.stack_id == stack.id]
@@ -293,7 +293,7 @@ class StackRecords:
 
     async def loose_ends(self, stack: Stack) -> list[DeleteRecord]:
         """What goes away with a deleted stack: its change sets, and every deployment but the last."""
-        kept = f"{stack.key}/{stack.shown_deployment}"
+        kept = f"{stack.key}/{stack.described_deployment}"
         deployments = await self._store.list(self._scope, DEPLOYMENT, prefix=f"{stack.key}/")
         keys = [(DEPLOYMENT, record.key) for record in deployments if record.key != kept]
         keys += [(CHANGE_SET, found.value.key) for found in await self.change_sets(stack)]
@@ -311,5 +311,5 @@ class StackRecords:
         )
 
 
-def _change_set(record: Record | None) -> Kept[ChangeSet] | None:
-    return None if record is None else Kept(ChangeSet(**record.value), record.revision)
+def _change_set(record: Record | None) -> Stored[ChangeSet] | None:
+    return None if record is None else Stored(ChangeSet(**record.value), record.revision)

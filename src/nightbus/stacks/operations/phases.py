@@ -188,7 +188,7 @@ async def delete(operation: StackOperation) -> None:
 
 
 async def _all_deleted(operation: StackOperation, good: str, bad: str, *, undo: bool) -> None:
-    if operation.stack.shown_deployment:
+    if operation.stack.described_deployment:
         await operation.target()
     walked = await Removal(operation, operation.stack.retain, undo=undo).run(list(operation.resources))
     if walked.failed:

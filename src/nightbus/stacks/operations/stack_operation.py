@@ -66,7 +66,7 @@ class StackOperation:
 
     async def target(self) -> Deployment:
         """The deployment under way, or the one that stands."""
-        deployment = await self.records.deployment(self.stack, self.stack.shown_deployment)
+        deployment = await self.records.deployment(self.stack, self.stack.described_deployment)
         self.tags = deployment.tags
         return deployment
 
