@@ -1,4 +1,4 @@
-"""Sends a notification to an HTTP endpoint: one POST with SNS's headers; any answer but 2xx is a refusal.
+"""Sends notifications to HTTP endpoints: one POST with SNS's headers. Any status but 2xx is a refusal.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html
 """
@@ -16,7 +16,7 @@ _TOO_MANY, _SERVER_ERROR = 429, 500
 
 
 class Refused(Exception):
-    """The endpoint did not take it. `permanent`: AWS would not ask it again."""
+    """The endpoint refused the notification. `permanent`: AWS would not try again after such an answer."""
 
     def __init__(self, text: str, permanent: bool) -> None:
         super().__init__(text)
@@ -24,7 +24,7 @@ class Refused(Exception):
 
 
 async def post(client: HttpClient, url: str, headers: Mapping[str, str], body: bytes) -> None:
-    """Raises Refused."""
+    """POST the body. Raises Refused."""
     request = Request("POST", url, {**_authorization(url), **headers}, body)
     try:
         reply = await client.send(request, TIMEOUT_SECONDS)
@@ -36,18 +36,18 @@ async def post(client: HttpClient, url: str, headers: Mapping[str, str], body: b
 
 
 def _authorization(url: str) -> dict[str, str]:
-    """By the user and the password in the URL."""
+    """Return the Authorization header for the user and the password in the URL, if it has them."""
     parsed = urlsplit(url)
     if parsed.username is None:
         return {}
-    given = f"{unquote(parsed.username)}:{unquote(parsed.password or '')}"
-    return {"Authorization": f"Basic {base64.b64encode(given.encode()).decode()}"}
+    credentials = f"{unquote(parsed.username)}:{unquote(parsed.password or '')}"
+    return {"Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
 
 
 def without_secret(endpoint: str) -> str:
-    """An endpoint as a log may show it: a URL's user and password are nobody's business."""
+    """Return the endpoint without a URL's user and password, for log lines."""
     if "@" not in endpoint or "://" not in endpoint:
         return endpoint
-    scheme, _, rest = endpoint.partition("://")
-    place, slash, path = rest.partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}"
+    scheme, _, remainder = endpoint.partition("://")
+    authority, slash, path = remainder.partition("/")
+    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"

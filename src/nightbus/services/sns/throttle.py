@@ -1,4 +1,4 @@
-"""Spreads a subscriber's notifications evenly where its policy limits them to so many a second."""
+"""Spreads a subscriber's notifications evenly if its policy limits their number per second."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ _MOST_KNOWN = 1024
 
 
 class Throttle:
-    """In memory: after a restart everybody's turn is at once."""
+    """The next free time of each subscriber, in memory; a restart forgets them and delays nobody."""
 
     def __init__(self) -> None:
         self._next: dict[str, float] = {}
 
     def slot(self, subscription: str, per_second: int, now: int) -> int:
-        """The UTC millisecond at which the notification may go out, `now` or later."""
+        """Reserve the next free time and return it, in UTC ms: `now` or later."""
         if len(self._next) > _MOST_KNOWN:
             self._next = {key: time for key, time in self._next.items() if time > now}
         slot = max(float(now), self._next.get(subscription, 0.0))
