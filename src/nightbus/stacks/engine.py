@@ -1,4 +1,4 @@
-"""Runs the operations that the stacks' records say are under way, in one background task per stack."""
+"""Runs the operations that the stacks' records say are under way, with one background task per stack."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.stacks.interface import ResourceType
-from nightbus.stacks.operations.phases import PHASES, run
+from nightbus.stacks.operations.phases import PHASES, run_phases
 from nightbus.stacks.operations.stack_operation import StackGone, StackOperation
 from nightbus.stacks.records import STACK, Stack
-from nightbus.stacks.retention import forget, is_forgotten
+from nightbus.stacks.retention import delete_stack_records, is_forgotten
 from nightbus.store.interface import Store
 from nightbus.store.upkeep import is_passing, one_of_many
 from nightbus.store.vault import Vault
 
 log = logging.getLogger(__name__)
 
-# Where a phase goes when the engine itself breaks, so that no stack is under way for ever.
+# The state after an error of the engine itself, so that no stack is under way for ever.
 _BROKEN = {
     "CREATE_IN_PROGRESS": "CREATE_FAILED",
     "UPDATE_IN_PROGRESS": "UPDATE_FAILED",
@@ -32,11 +32,11 @@ _BROKEN = {
 
 
 _DAY_SECONDS = 24 * 3600
-_PAUSES = (0.1, 1.0, 5.0)  # seconds, while the store takes nothing
+_PAUSES = (0.1, 1.0, 5.0)  # seconds between attempts, while the store refuses commits
 
 
 class Engine:
-    """`types`: the resource types it knows; those of `stacks.resources` unless a test gives others."""
+    """Implements `StackEngine`. `types` are the resource types: those of `stacks.resources`, or a test's own."""
 
     def __init__(
         self,
@@ -54,10 +54,10 @@ class Engine:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self, scope: Scope, stack_id: str, call: Call) -> None:
-        """Carries out, in the background, the operation that the stack's record says is under way.
+        """Carry out, in the background, the operation that the stack's record says is under way.
 
-        Returns at once. One that runs on the same stack ends first. `call` is not used: the stack's record has the
-        caller under whose name the resources are made, so that a restart does not change it.
+        Returns at once. An operation that still runs on the same stack ends first. `call` is not used: the stack's
+        record has the caller that makes the resources, so a restart does not change the caller.
         """
         before = self._tasks.get(stack_id)
         task = asyncio.create_task(self._run(scope, stack_id, before), name=f"stack {stack_id}")
@@ -65,7 +65,7 @@ class Engine:
         task.add_done_callback(lambda done: self._forget(stack_id, done))
 
     async def recover(self) -> None:
-        """Take up what was interrupted. A stack whose record cannot be read stops no other."""
+        """Continue interrupted operations, at the node's start. A stack whose record cannot be read stops no other."""
         for scope in await self._store.scopes(STACK):
             for record in await self._store.list(scope, STACK):
                 with one_of_many("the recovery of stack", record.key):
@@ -77,18 +77,18 @@ class Engine:
             await self.start(scope, stack.id, stack.call(scope))
 
     async def forget_deleted_stacks(self) -> None:
-        """A duty of one node: every day, what is kept of stacks that were deleted 90 days ago goes."""
+        """Delete the records of stacks that were deleted 90 days ago, once a day, as a duty."""
         while True:
             for scope in await self._store.scopes(STACK):
                 for record in await self._store.list(scope, STACK):
                     with one_of_many("forgetting stack", record.key):
                         stack = Stack(**record.value)
                         if is_forgotten(stack, self._clock.now_ms()):
-                            await forget(self._store, scope, stack)
+                            await delete_stack_records(self._store, scope, stack)
             await self._clock.sleep(_DAY_SECONDS)
 
     async def settled(self, stack_id: str, patience: float | None = None) -> None:
-        """Returns when nothing is under way for the stack, or after `patience` seconds; None waits without a limit."""
+        """Return when no operation runs on the stack, or after `patience` seconds; None waits without a limit."""
         alarm = None if patience is None else asyncio.ensure_future(self._clock.sleep(patience))
         try:
             while (task := self._tasks.get(stack_id)) is not None and not (alarm and alarm.done()):
@@ -103,14 +103,14 @@ class Engine:
         return {"stacks under way": len(self._tasks)}
 
     async def close(self) -> None:
-        """Stop at the next wait; what was under way goes on at the next start."""
+        """Stop all operations at their next wait. They continue at the node's next start."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _forget(self, stack_id: str, done: asyncio.Task[None]) -> None:
-        if self._tasks.get(stack_id) is done:
+    def _forget(self, stack_id: str, finished: asyncio.Task[None]) -> None:
+        if self._tasks.get(stack_id) is finished:
             del self._tasks[stack_id]
 
     async def _run(self, scope: Scope, stack_id: str, before: asyncio.Task[None] | None) -> None:
@@ -122,17 +122,17 @@ class Engine:
             failures += 1
 
     async def _carried_through(self, scope: Scope, stack_id: str) -> bool:
-        """Go on from where the store says that the operation is; False where the store fails, for a moment.
+        """Run the phases from the recorded state. Returns False if the store failed for the moment.
 
-        Any other failure is the engine's own and ends the operation.
+        Any other exception is an error of the engine and ends the operation.
         """
         operation = StackOperation(
-            self._store, self._clock, self._operations, self._vault, self._known_types(), scope
+            self._store, self._clock, self._operations, self._vault, self._resource_types(), scope
         )
         try:
             await operation.open(stack_id)
             try:
-                await run(operation)
+                await run_phases(operation)
             except Exception as failure:
                 if is_passing(failure):
                     raise
@@ -150,9 +150,9 @@ class Engine:
     async def _break_off(self, operation: StackOperation) -> None:
         status = _BROKEN.get(operation.stack.status)
         if status is not None:
-            await operation.turn(status, "Internal Failure")
+            await operation.change_state(status, "Internal Failure")
 
-    def _known_types(self) -> Mapping[str, ResourceType]:
+    def _resource_types(self) -> Mapping[str, ResourceType]:
         if self._types is None:
             from nightbus.stacks.resources import RESOURCE_TYPES
 

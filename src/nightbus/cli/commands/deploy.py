@@ -14,7 +14,7 @@ from nightbus.cli.commands.artefacts import TEMPLATES, archive, digest_key, loca
 from nightbus.cli.commands.deploy_output import Document, Lines, Output
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.node.settings import Settings
-from nightbus.stacks.templates.documents import read_document
+from nightbus.stacks.templates.documents import parse_template_text
 
 if TYPE_CHECKING:
     from nightbus.cli.aws_clients import NodeClients
@@ -87,7 +87,7 @@ class _Deployment:
     def package(self, file: Path) -> str:
         """The template with its local files uploaded, as text."""
         try:
-            template = read_document(file.read_text())
+            template = parse_template_text(file.read_text())
         except (AwsError, UnicodeDecodeError) as broken:
             raise CommandFailed(f"{file}: {getattr(broken, 'message', broken)}") from broken
         artefacts = list(local_artefacts(template, file.parent))

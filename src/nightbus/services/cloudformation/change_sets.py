@@ -32,7 +32,7 @@ from nightbus.services.cloudformation.stacks import new_stack, store_new_stack
 from nightbus.services.context import Context
 from nightbus.stacks.events import STACK_TYPE
 from nightbus.stacks.planning.plan import NO_CHANGES, is_empty
-from nightbus.stacks.planning.proposal import Proposal, propose, tags_of
+from nightbus.stacks.planning.proposal import Proposal, propose, stack_tags
 from nightbus.stacks.records import (
     CHANGE_SET,
     ChangeSet,
@@ -43,7 +43,7 @@ from nightbus.stacks.records import (
     put_change_set,
     put_deployment,
 )
-from nightbus.stacks.templates.parameters import shown
+from nightbus.stacks.templates.parameters import parameters_reply
 from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
 
@@ -89,7 +89,7 @@ async def create_change_set(
         propose,
         parameters or [],
         old.parameters if old else {},
-        tags_of(tags) if tags is not None else old.tags if old else {},
+        stack_tags(tags) if tags is not None else old.tags if old else {},
         capabilities or [],
         role_arn or (old.role_arn if old else ""),
     )
@@ -103,7 +103,7 @@ async def create_change_set(
         "AVAILABLE",
         kind,
         description=description or "",
-        parameters=shown(proposal.template.parameters, proposal.values),
+        parameters=parameters_reply(proposal.template.parameters, proposal.values),
         tags=proposal.tags,
         capabilities=capabilities or [],
         on_failure=on_stack_failure or "",

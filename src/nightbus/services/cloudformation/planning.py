@@ -7,7 +7,7 @@ from functools import partial
 from nightbus.services.cloudformation.operation_start import stack_records
 from nightbus.services.cloudformation.rule_targets import unreachable_target
 from nightbus.services.context import Context
-from nightbus.stacks.planning.plan import Plan, plan
+from nightbus.stacks.planning.plan import StackPlan, plan_changes
 from nightbus.stacks.planning.proposal import Proposal, process
 from nightbus.stacks.records import Deployment, Stack
 from nightbus.stacks.resources import RESOURCE_TYPES
@@ -15,7 +15,7 @@ from nightbus.stacks.resources import RESOURCE_TYPES
 
 async def planned(
     ctx: Context, stack: Stack, old: Deployment | None, proposal: Proposal
-) -> tuple[Deployment, Plan]:
+) -> tuple[Deployment, StackPlan]:
     """Return the deployment, with the names of the exports that it imports, and the plan of changes.
 
     Raises AwsError.
@@ -25,7 +25,7 @@ async def planned(
     resources = await stored.resources(stack)
     exports = {name: entry["value"] for name, entry in (await stored.exports()).items()}
     judge = partial(unreachable_target, forwards=ctx.platform.forwards)
-    changes = plan(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports, judge)
+    changes = plan_changes(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports, judge)
     deployment.imports = changes.imports
     return deployment, changes
 

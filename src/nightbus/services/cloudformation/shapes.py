@@ -11,7 +11,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.services.cloudformation.deployment_config import config_reply
 from nightbus.stacks.events import StackEvent
 from nightbus.stacks.records import ChangeSet, Deployment, Stack, StackResource
-from nightbus.stacks.templates.parameters import shown
+from nightbus.stacks.templates.parameters import parameters_reply
 from nightbus.stacks.templates.template import Template
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}$")
@@ -38,7 +38,7 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def parameter_list(deployment: Deployment) -> list[dict[str, str]]:
-    return shown(Template(deployment.processed).parameters, deployment.parameters)
+    return parameters_reply(Template(deployment.processed).parameters, deployment.parameters)
 
 
 def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:

@@ -29,9 +29,9 @@ from nightbus.services.cloudformation.shapes import (
 from nightbus.services.cloudformation.sources import read_in_thread, template_text
 from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
-from nightbus.stacks.exports import own_exports, refuse_in_use
+from nightbus.stacks.exports import exports_of, refuse_in_use
 from nightbus.stacks.planning.plan import is_empty
-from nightbus.stacks.planning.proposal import Proposal, propose, tags_of
+from nightbus.stacks.planning.proposal import Proposal, propose, stack_tags
 from nightbus.stacks.reasons import USER_INITIATED
 from nightbus.stacks.records import (
     NAME,
@@ -76,7 +76,7 @@ async def create_stack(
     await _refuse_existing(ctx, stack_name)
     text = await template_text(ctx, template_body, template_url, None)
     proposal = await read_in_thread(
-        text, propose, parameters or [], {}, tags_of(tags or []), capabilities or [], role_arn or ""
+        text, propose, parameters or [], {}, stack_tags(tags or []), capabilities or [], role_arn or ""
     )
     _require_auto_expand(proposal)
     failing = on_failure or ("DO_NOTHING" if no_rollback else "ROLLBACK")
@@ -163,7 +163,7 @@ async def update_stack(
         propose,
         parameters or [],
         old.parameters if old else {},
-        tags_of(tags) if tags is not None else old.tags if old else {},
+        stack_tags(tags) if tags is not None else old.tags if old else {},
         capabilities or [],
         role_arn or (old.role_arn if old else ""),
     )
@@ -259,7 +259,7 @@ async def _refuse_deletion(ctx: Context, stack: Stack, retain: list[str]) -> Non
             "Invalid operation on stack [" + stack.id + "]. Specify resources to retain only when deleting a "
             "stack in DELETE_FAILED state.",
         )
-    for name in await own_exports(stack_records(ctx), stack):
+    for name in await exports_of(stack_records(ctx), stack):
         await refuse_in_use(stack_records(ctx), name, "deleted")
 
 

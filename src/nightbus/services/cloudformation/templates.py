@@ -114,7 +114,7 @@ def _checked(text: str) -> Template:
 
 
 def _declared(template: Template, *, with_type: bool) -> dict[str, Any]:
-    required_capabilities, reason = capabilities.needed(template)
+    required_capabilities, reason = capabilities.required_capabilities(template)
     if template.transforms:
         required_capabilities = [*required_capabilities, capabilities.AUTO_EXPAND]
         names = ", ".join(template.transforms)
