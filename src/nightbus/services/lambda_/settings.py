@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import not_supported
-from nightbus.aws.support import runs
+from nightbus.aws.support import is_supported_runtime
 from nightbus.services.lambda_.errors import beyond_limit, invalid_value
 
 _LONGEST_TIMEOUT = 900
@@ -97,7 +97,7 @@ def defaults(name: str, arn: str) -> dict[str, Any]:
 
 
 def _runtime(runtime: str, operation: str) -> str:
-    if not runs(runtime):
+    if not is_supported_runtime(runtime):
         raise not_supported("lambda", operation, f"Runtime {runtime}")
     if runtime in _RETIRED_RUNTIMES:
         raise invalid_value(

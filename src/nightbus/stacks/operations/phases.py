@@ -29,8 +29,8 @@ Invariants
 1. The store says what is under way. `StackOperation` holds only committed values of the stack and its resources, and
    a commit that fails ends the run; the next run reads the store. So after a crash the engine calls the phase of the
    recorded state again, and each phase may run any number of times.
-2. A state changes in one commit (`StackOperation.change_state`) with its event and all that changes with it: exports,
-outputs, the deployments, the change set's execution status. No reader sees a part of a transition.
+2. A state changes in one commit (`StackOperation.change_state`) with its event and all that changes with it:
+   exports, outputs, the deployments, the change set's execution status. No reader sees a part of a transition.
 3. `stack.deployment` is the last good deployment, `stack.target` the one that is under way or failed. `_reached` moves
    target to deployment and drops the former deployment, in the commit that leaves `forward`. Until then the stack can
    roll back; after it, it can only go forward.

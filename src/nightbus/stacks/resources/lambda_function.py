@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
-from nightbus.aws.support import runs
+from nightbus.aws.support import is_supported_runtime
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
@@ -54,7 +54,7 @@ class LambdaFunction:
         runtime, package = properties.get("Runtime"), properties.get("PackageType", "Zip")
         if package == "Image":
             return "PackageType Image"
-        if isinstance(runtime, str) and not runs(runtime):
+        if isinstance(runtime, str) and not is_supported_runtime(runtime):
             return f"Runtime {runtime}"
         return _unsupported_code(properties.get("Code")) or _unsupported_logging(
             properties.get("LoggingConfig")
