@@ -1,6 +1,6 @@
 """Evaluates the policy of a resource: whether a service or an account may use a function, queue, topic or bus. Pure.
 
-How a request is decided:
+How `refusal` decides:
 
 | a Deny applies | an Allow applies | the caller is of the owner's account | decision |
 |----------------|------------------|--------------------------------------|----------|

@@ -19,8 +19,8 @@ _IN_THE_WAY = (
 
 
 def chosen_region(region: str | None, environ: Mapping[str, str] | None = None) -> str:
-    aws_variables = os.environ if environ is None else environ
-    return region or aws_variables.get("AWS_REGION") or aws_variables.get("AWS_DEFAULT_REGION") or "us-east-1"
+    variables = os.environ if environ is None else environ
+    return region or variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or "us-east-1"
 
 
 def chosen_account(environ: Mapping[str, str] | None = None) -> str:
