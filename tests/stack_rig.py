@@ -16,7 +16,7 @@ from nightbus.stacks.engine import Engine
 from nightbus.stacks.events import StackEvent, read_events, stack_event
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.operation_queue import operation_item
-from nightbus.stacks.planning.plan import plan
+from nightbus.stacks.planning.plan import plan_changes
 from nightbus.stacks.records import (
     NAME,
     Deployment,
@@ -264,7 +264,7 @@ class Rig:
     async def _plan(self, stack: Stack, deployment: Deployment) -> Any:
         resources = await self.records.resources(stack)
         exports = {name: entry["value"] for name, entry in (await self.records.exports()).items()}
-        return plan(SCOPE, stack, None, deployment, resources, self.types, exports)
+        return plan_changes(SCOPE, stack, None, deployment, resources, self.types, exports)
 
 
 class NoOperations:

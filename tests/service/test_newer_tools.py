@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from nightbus.cli.environment import variables
+from nightbus.cli.environment import aws_variables
 from nightbus.node.settings import Settings
 from nodes import RunningNode
 from waiting import wait_for
@@ -170,7 +170,7 @@ def test_no_name_is_put_in_front_of_the_nodes_address(
 ) -> None:
     """With what `nightbus env` prints, StartLiveTail reaches the node, which says that it does not have it."""
     settings = Settings(port=node.port)
-    for name, value in variables(settings).items():
+    for name, value in aws_variables(settings).items():
         monkeypatch.setenv(name, value)
     import boto3
 

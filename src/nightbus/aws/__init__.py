@@ -1,1 +1,1 @@
-"""The vocabulary of AWS: ARNs, scopes, ids, errors, calls. Pure values, standard library only."""
+"""Defines the vocabulary of AWS: ARNs, scopes, ids, errors, calls. Pure values, standard library only."""

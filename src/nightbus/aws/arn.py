@@ -1,4 +1,4 @@
-"""Parses and writes ARNs."""
+"""Parses and formats ARNs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Arn(NamedTuple):
-    """`arn:partition:service:region:account:resource`, where the resource may hold further colons."""
+    """`arn:partition:service:region:account:resource`. The resource may have further colons."""
 
     partition: str
     service: str
@@ -16,7 +16,7 @@ class Arn(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Arn:
-        """Raises ValueError when `text` is no ARN."""
+        """Parse `text`. Raises ValueError if it is not an ARN."""
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn" or not parts[2] or not parts[5]:
             raise ValueError(f"{text!r} is not an ARN")

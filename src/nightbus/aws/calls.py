@@ -1,7 +1,7 @@
-"""Defines who calls which operation and where, and the protocol by which one operation calls another.
+"""Defines the caller and the scope of operation calls, and the protocol by which one operation calls another.
 
-`Scope` keys everything that is kept. `Call` travels with one operation call, whether it came over HTTP or from
-inside (a stack that provisions, a rule that invokes). `Operations` is the only way from one service to another.
+Everything in the store is keyed by a `Scope`. A `Call` belongs to one operation call, over HTTP or from inside (a stack
+that provisions, a rule that invokes). Services call each other only by `Operations`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nightbus.aws.replies import Reply
 
 
 class Scope(NamedTuple):
-    """Every resource belongs to one account and one region; global services use region `""`."""
+    """An account and a region. Every resource belongs to one; the resources of global services have region `""`."""
 
     account: str
     region: str
@@ -24,7 +24,7 @@ class Scope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: a principal with its ARN, or an AWS service acting for a resource (`service`, `source_arn`)."""
+    """A principal with its ARN, or an AWS service that acts for a resource (`service`, `source_arn`)."""
 
     account: str
     arn: str
@@ -40,7 +40,7 @@ class Caller:
 
     @classmethod
     def anonymous(cls) -> Caller:
-        """Somebody without credentials: of no account, so that only what is granted to everybody is granted."""
+        """Return the caller without credentials, which has no account and only the rights that everybody has."""
         return _ANONYMOUS
 
     @property
@@ -49,7 +49,7 @@ class Caller:
 
     @classmethod
     def for_service(cls, account: str, service: str, source_arn: str) -> Caller:
-        """`service` is a principal such as `events.amazonaws.com`."""
+        """Return an AWS service as the caller. `service` is a principal such as `events.amazonaws.com`."""
         return cls(account, "", "", service=service, source_arn=source_arn)
 
 
@@ -59,23 +59,23 @@ _ANONYMOUS = Caller("", _ANONYMOUS_ARN, "")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The circumstances of one operation call. `endpoint` is the node's base URL as this client saw it."""
+    """The scope, the caller and further circumstances of one call. `endpoint` is the node's base URL in the request."""
 
     scope: Scope
     caller: Caller
     endpoint: str
     request_id: str = field(default_factory=new_request_id)
-    trace: str = ""  # the X-Amzn-Trace-Id header, where the request had one
-    as_aws_service: bool = False  # PutEvents takes sources that begin with aws.; nothing in a request sets it
+    trace: str = ""  # the X-Amzn-Trace-Id header, "" without one
+    as_aws_service: bool = False  # PutEvents accepts sources that begin with aws.; no request sets it
 
     def acting_as(self, service: str, source_arn: str) -> Call:
-        """The same circumstances with an AWS service as the caller, and a request id of its own."""
+        """Return a call in the same circumstances with an AWS service as its caller and a new request id."""
         caller = Caller.for_service(self.scope.account, service, source_arn)
         return Call(self.scope, caller, self.endpoint, trace=self.trace)
 
 
 class Operations(Protocol):
-    """Every operation of every service, by botocore's service name and the operation's own name."""
+    """Calls any operation of any service, by botocore's name of the service and the operation's name."""
 
     async def call(
         self, service: str, operation: str, params: Mapping[str, Any], call: Call
@@ -89,5 +89,5 @@ class Operations(Protocol):
     async def handle(
         self, service: str, operation: str, params: Mapping[str, Any], call: Call
     ) -> Mapping[str, Any] | Reply:
-        """The same for the gateway, which also wants the HTTP details of a `Reply`."""
+        """Do the same as `call` for the gateway, and keep the HTTP details of a `Reply`."""
         ...

@@ -1,7 +1,7 @@
 """Computes the checksums of S3.
 
-CRC32C and CRC64NVME are not in the standard library; botocore's own accelerator is used where it is installed,
-else tables of our own.
+CRC32C and CRC64NVME are not in the standard library. If botocore's accelerator (awscrt) is installed, it computes them,
+else this module's tables do.
 """
 
 from __future__ import annotations
@@ -79,5 +79,5 @@ ALGORITHMS = frozenset(_MAKERS)  # in lower case
 
 
 def new_digest(algorithm: str) -> Digest:
-    """`algorithm` in lower case. Raises KeyError."""
+    """Return a new digest. `algorithm` is in lower case. Raises KeyError for an unknown one."""
     return _MAKERS[algorithm]()

@@ -1,4 +1,4 @@
-"""Can the JSON text of a policy be kept? What one reader takes and another does not breaks whoever reads it later."""
+"""Reads the JSON texts of policies, and refuses those that not every JSON reader and writer of the node accepts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import orjson
 
 
 def read_document(text: str) -> Any:
-    """The value of a JSON text that can be read and written again by every part; else ValueError.
+    """Return the value of a JSON text. Raises ValueError if a part of the node could not read or write it again.
 
-    So not NaN, numbers that no double holds, bare surrogates, or depth beyond what can be written.
+    That excludes NaN, numbers beyond a double, single surrogates, and nesting too deep to be written.
     """
     try:
         value = orjson.loads(text)
         orjson.dumps(value)
-    except TypeError as broken:  # which orjson raises for what it cannot write
+    except TypeError as broken:  # orjson raises it for a value that it cannot write
         raise ValueError(str(broken)) from broken
     return value

@@ -1,6 +1,6 @@
 """Defines the error by which an operation refuses a call.
 
-It raises `AwsError` where the mistake is seen; the gateway renders it once, in the protocol of the request.
+Code raises `AwsError` where it sees the mistake. The gateway renders it in the protocol of the request.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 
 
 class AwsError(Exception):
-    """An error as AWS shapes it.
+    """An error in the form of AWS's errors.
 
-    `code` is AWS's own (the shape's name, or its `error.code` in query services), `status` the HTTP status,
-    `fields` further members of the error's shape, such as Lambda's `Type`.
+    `code` is AWS's code (the shape's name, or its `error.code` in query services), `status` the HTTP status, `fields`
+    further members of the error's shape, such as Lambda's `Type`.
     """
 
     def __init__(
@@ -34,7 +34,8 @@ class AwsError(Exception):
 
 
 def _written(text: str) -> str:
-    """Messages quote what a client sent: half a character in it, which nothing can write, becomes a question mark."""
+    """Return the message with a question mark for each half of a surrogate pair, which a quoted value may contain and
+    no encoder can write."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
@@ -42,11 +43,11 @@ def validation_error(message: str) -> AwsError:
     return AwsError("ValidationException", message)
 
 
-def not_supported(service: str, operation: str, what: str = "") -> AwsError:
-    """The honest answer to what Nightbus does not do yet; `what` names a parameter or a value."""
-    return unsupported(f"{service}:{operation}" + (f" with {what}" if what else ""))
+def not_supported(service: str, operation: str, detail: str = "") -> AwsError:
+    """Return the error (501) for an operation without support, or with an unsupported parameter or value `detail`."""
+    return unsupported(f"{service}:{operation}" + (f" with {detail}" if detail else ""))
 
 
 def unsupported(subject: str, verb: str = "is") -> AwsError:
-    """The same for what no operation names, such as a part of a template; `verb` is "are" for a plural subject."""
+    """Return the same error for another subject, such as a part of a template. `verb` is "are" for a plural one."""
     return AwsError("NotImplementedException", f"{subject} {verb} not supported by Nightbus yet.", 501)

@@ -1,31 +1,32 @@
-"""Says what regions, account ids and whole numbers look like, and which account is the default."""
+"""Defines the syntax of regions, account ids and whole numbers, and the default account."""
 
 from __future__ import annotations
 
 import re
 
-DEFAULT_ACCOUNT = "000000000000"  # whose a request is that names no account
+DEFAULT_ACCOUNT = "000000000000"  # the account of a request whose key names none
 _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _DIGITS = re.compile(r"[0-9]+")
-_MOST_DIGITS = 18  # of a number that fits into 63 bits
+_MOST_DIGITS = 18  # a number of so many digits fits into 63 bits
 
 
 def is_region(text: str) -> bool:
-    """`us-east-1`, and what tools call their own (`local`): up to 32 lower-case letters, digits and hyphens."""
+    """Return whether the text has up to 32 lower-case letters, digits and hyphens, as `us-east-1`, and `local`, which
+    some tools use."""
     return _REGION.fullmatch(text) is not None
 
 
 def is_account(text: str) -> bool:
-    """Twelve ASCII digits."""
+    """Return whether the text has twelve ASCII digits."""
     return _ACCOUNT.fullmatch(text) is not None
 
 
 def whole_number(text: str) -> int | None:
-    """The number of a text of ASCII digits; None for any other text.
+    """Return the number of a text of ASCII digits; None for any other text.
 
-    One of more than 18 digits is 10**18, which is more than anything may be: Python itself reads long ones slowly, and
-    none of more than 4,300 digits.
+    A number of more than 18 digits counts as 10**18, which exceeds every limit: Python parses long numbers slowly, and
+    refuses those of more than 4,300 digits.
     """
     if _DIGITS.fullmatch(text) is None:
         return None

@@ -1,35 +1,38 @@
-"""Limits the head of an HTTP request: the parser has no limit of its own, and keeps what it has not finished.
+"""Limits the size of the head of an HTTP request, since the parser (httptools) has no limit and buffers a whole head.
 
-For the listeners of this machine: each of their connections counts with one `HeadLimit`, which is told what the parser
-(httptools) meets. A head is the request line and the headers; the trailers and chunk lines of a body count as well.
+Each connection of the node's listeners has a `HeadLimit`, which its protocol informs of the parser's progress. A head
+is the request line and the headers. Trailers and the chunk lines of a body count as well.
 """
 
 from __future__ import annotations
 
-MOST_BYTES = 96 * 1024  # AWS takes 8 KB of headers for S3 and 64 KB of a URL at most
-MOST_HEADERS = 1000  # 2 KB of user metadata are fewer
+MOST_BYTES = 96 * 1024  # AWS accepts at most 8 KB of headers for S3 and a URL of 64 KB
+MOST_HEADERS = 1000  # more than 2 KB of user metadata can have
 
 
 class TooManyHeaders(Exception):
-    """Ends the parsing of a request, whose connection is to be closed."""
+    """Ends the parsing of a request. The protocol closes the connection."""
 
 
 class HeadLimit:
-    """Counts one connection's bytes that belong to no body."""
+    """Counts the bytes of one connection that do not belong to a body."""
 
     def __init__(self) -> None:
         self._bytes = 0
 
     def takes(self, size: int) -> bool:
-        """Whether `size` more bytes may be given to the parser. What is read at once is not cut."""
-        taken = self._bytes <= MOST_BYTES
+        """Count `size` bytes and return whether the parser may have them.
+
+        One read is accepted or refused as a whole.
+        """
+        accepted = self._bytes <= MOST_BYTES
         self._bytes += size
-        return taken
+        return accepted
 
     def began(self) -> None:
-        """A request begins."""
+        """Note that a request begins."""
         self._bytes = 0
 
     def progressed(self) -> None:
-        """The head is whole, or a part of the body came."""
+        """Note that the head is complete, or that a part of the body has come."""
         self._bytes = 0

@@ -1,4 +1,4 @@
-"""Makes ids; random bytes are fetched in batches, since one system call per id is what costs."""
+"""Makes ids. Random bytes are read in batches, because a system call per id would cost more than the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 
 
 class _RandomDigits:
-    """Hands out slices of one larger read, in hexadecimal; a forked child begins with a read of its own."""
+    """Returns slices of one larger read, in hexadecimal. A forked child begins with a read of its own."""
 
     def __init__(self, batch: int = 8192) -> None:
         self._batch = batch
@@ -34,12 +34,12 @@ class _RandomDigits:
 
 _random = _RandomDigits()
 os.register_at_fork(after_in_child=_random.forget)
-# The digit that says RFC 9562's variant, for each random one.
+# For each random digit the digit that has RFC 9562's variant in its upper bits.
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 def new_uuid() -> str:
-    """A random UUID (version 4), lower case with dashes."""
+    """Return a random UUID (version 4) in lower case with dashes."""
     digits = _random.take(31)
     return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{_VARIANT[digits[15]]}{digits[16:19]}-{digits[19:]}"
 
@@ -49,12 +49,15 @@ def new_request_id() -> str:
 
 
 def new_event_id(now_ms: int | None = None) -> str:
-    """A UUID (version 7): it begins with its time, so an event is found in the bus history by its id alone."""
+    """Return a UUID (version 7). It begins with the time, so that an event is found in the bus's history by its id.
+
+    `now_ms` is UTC ms, by default the present.
+    """
     return new_event_ids(1, time.time_ns() // 1_000_000 if now_ms is None else now_ms)[0]
 
 
 def new_event_ids(count: int, now_ms: int) -> list[str]:
-    """`count` ids of one moment, which cost less together than one by one."""
+    """Return `count` event ids of the time `now_ms` (UTC ms), which cost less together than one by one."""
     moment = f"{now_ms:012x}"
     head = f"{moment[:8]}-{moment[8:]}-7"
     digits = _random.take(19 * count)
@@ -65,7 +68,7 @@ def new_event_ids(count: int, now_ms: int) -> list[str]:
 
 
 def event_id_time(event_id: str) -> int | None:
-    """The millisecond in which `new_event_id` made this id; None when it is not one of those."""
+    """Return the UTC ms in which `new_event_id` made the id; None for an id of another kind."""
     text = event_id.replace("-", "")
     if len(text) != 32 or text[12] != "7":
         return None
@@ -80,15 +83,15 @@ def new_hex(digits: int = 32) -> str:
 
 
 def new_physical_suffix(length: int = 12) -> str:
-    """The random end of a physical name that CloudFormation makes: letters and digits of both cases."""
+    """Return `length` random letters of both cases and digits, with which CloudFormation ends physical names."""
     return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
 
 
 def new_lower_suffix(length: int = 12) -> str:
-    """The same for names that must be lower case, such as buckets."""
+    """Return the same in lower case, for names that require it, such as those of buckets."""
     return "".join(secrets.choice(_LOWER_ALPHANUMERIC) for _ in range(length))
 
 
 def new_iam_id(prefix: str) -> str:
-    """An IAM unique id: `AROA` (role), `ANPA` (policy) … and 17 characters."""
+    """Return an IAM unique id: the prefix (`AROA` for a role, `ANPA` for a policy) and 17 characters."""
     return prefix + "".join(secrets.choice(_UPPER_BASE32) for _ in range(17))

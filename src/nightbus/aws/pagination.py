@@ -1,4 +1,4 @@
-"""Makes and reads the tokens with which a listing goes on: opaque to clients, and refused when altered."""
+"""Makes and reads pagination tokens, which are opaque to clients and refused if a client has altered them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def encode_token(after: str) -> str:
 
 
 def decode_token(token: str, error: AwsError) -> str:
-    """The key that `encode_token` was given. Raises `error` when the token is not one of ours."""
+    """Return the key that the token stands for. Raises `error` if `encode_token` has not made the token."""
     try:
         data = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         raw = data[4:]
@@ -33,8 +33,11 @@ def decode_token(token: str, error: AwsError) -> str:
 def page(
     items: Sequence[T], key: Callable[[T], str], limit: int, token: str | None, error: AwsError
 ) -> tuple[list[T], str | None]:
-    """One page of `items` (sorted by `key`) and the token of the next, or None at the end."""
+    """Return one page of `items`, which are sorted by `key`, and the token of the next page, None at the end.
+
+    `limit` is the largest number of items of a page. Raises `error` for an invalid token.
+    """
     after = decode_token(token, error) if token else None
-    rest = [item for item in items if after is None or key(item) > after]
-    chosen = rest[:limit]
-    return chosen, encode_token(key(chosen[-1])) if len(rest) > limit and chosen else None
+    following = [item for item in items if after is None or key(item) > after]
+    chosen = following[:limit]
+    return chosen, encode_token(key(chosen[-1])) if len(following) > limit and chosen else None

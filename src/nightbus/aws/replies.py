@@ -1,4 +1,4 @@
-"""What travels beside an operation's plain members: streamed bodies, and the few HTTP details a model leaves out."""
+"""Defines streamed bodies, and replies with HTTP details that are not in the service model."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 class ByteStream:
     """The value of a streaming blob member (S3 `Body`), in requests and in replies.
 
-    `length` is in bytes, or None where it is not known beforehand. `chunks` is read once; what a client claims of
-    the body is verified at its end and raises AwsError there. `trailers` are the headers (lower-case names) that came
-    after the body, filled when the end was read.
+    `length` is in bytes, None if it is not known beforehand. `chunks` can be read once. At its end it raises AwsError
+    if the body does not have the length and the checksums that the client claims. `trailers` are the headers after the
+    body, with names in lower case, which are there once the end was read.
     """
 
     chunks: AsyncIterator[bytes]
@@ -26,7 +26,7 @@ class ByteStream:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A handler returns its output as a dict; this instead where status or headers differ from the model's."""
+    """The result of a handler whose status or headers differ from the model's. Other handlers return a dict."""
 
     output: Mapping[str, Any] = field(default_factory=dict)
     status: int | None = None

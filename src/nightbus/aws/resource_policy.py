@@ -1,7 +1,17 @@
-"""Decides by a resource's own policy whether a service or account may use a function, queue, topic or bus. Pure.
+"""Evaluates the policy of a resource: whether a service or an account may use a function, queue, topic or bus. Pure.
 
-What is not known here is never read as the owner's consent: a condition that cannot be judged does not hold in a
-statement that allows, and holds in one that denies.
+How `refusal` decides:
+
+| a Deny applies | an Allow applies | the caller is of the owner's account | decision |
+|----------------|------------------|--------------------------------------|----------|
+| yes            | any              | any                                  | refused  |
+| no             | yes              | any                                  | allowed  |
+| no             | no               | yes                                  | allowed  |
+| no             | no               | no                                   | refused  |
+
+A statement applies if its principal, action and resource name the request and its conditions hold. A condition that
+cannot be evaluated (an unknown operator or key) counts as not met in an Allow and as met in a Deny, so that a policy
+never grants more here than it would on AWS.
 """
 
 from __future__ import annotations
@@ -22,10 +32,10 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks: an AWS service (`principal`) for `source_arn` of `source_account`, or `arn` of `account`, or both.
+    """A request: of an AWS service (`principal`) for `source_arn` of `source_account`, of `arn` of `account`, or both.
 
-    `resource` is the ARN, `values` further condition keys in lower case; those without a value are known and not there,
-    a tuple is a key of several values.
+    `resource` is the resource's ARN. `values` has further condition keys in lower case: "" stands for a known key that
+    the request does not have, a tuple for a key with several values.
     """
 
     principal: str
@@ -39,7 +49,7 @@ class Request:
 
 
 def refusal(statements: Sequence[Statement], request: Request, owner: str) -> str:
-    """Why it may not be, in AWS's words; "" if it may. The account `owner` needs no word: a Deny alone stops it."""
+    """Return AWS's text of the refusal, "" if the request is allowed. `owner` is the account of the resource."""
     if is_denied(statements, request):
         return _refused(request, "with an explicit deny in a resource-based policy")
     if request.account == owner or is_allowed(statements, request):
@@ -48,13 +58,13 @@ def refusal(statements: Sequence[Statement], request: Request, owner: str) -> st
 
 
 def not_allowed(request: Request) -> str:
-    """The words for what no statement allows."""
+    """Return AWS's text for a request that no statement allows."""
     return _refused(request, f"because no resource-based policy allows the {request.action} action")
 
 
-def _refused(request: Request, why: str) -> str:
-    who = request.arn or request.principal
-    return f"User: {who} is not authorized to perform: {request.action} on resource: {request.resource} {why}"
+def _refused(request: Request, reason: str) -> str:
+    principal = request.arn or request.principal
+    return f"User: {principal} is not authorized to perform: {request.action} on resource: {request.resource} {reason}"
 
 
 def is_allowed(statements: Sequence[Statement], request: Request) -> bool:
@@ -63,30 +73,30 @@ def is_allowed(statements: Sequence[Statement], request: Request) -> bool:
 
 
 def is_denied(statements: Sequence[Statement], request: Request) -> bool:
-    """Whether a statement denies it, whatever others allow."""
+    """Return whether a statement denies the request."""
     return any(one.get("Effect") != "Allow" and _applies(one, request) for one in statements)
 
 
 def statements_of(document: str | None) -> list[Statement]:
-    """Of a policy's JSON text; none where there is no policy. What is no statement says nothing."""
+    """Return the statements of a policy's JSON text, none for no policy. What is not an object is skipped."""
     if not document:
         return []
-    found = json.loads(document).get("Statement") or []
-    return [one for one in _listed(found) if isinstance(one, Mapping)]
+    statements = json.loads(document).get("Statement") or []
+    return [one for one in _listed(statements) if isinstance(one, Mapping)]
 
 
 def is_readable(document: Mapping[str, Any]) -> bool:
-    """Whether it consists of what a policy consists of, so that any request can be judged by it."""
-    found = list(_listed(document.get("Statement")))
-    return all(isinstance(one, Mapping) for one in found) and all(
+    """Return whether every element has the form that a policy requires, so that any request can be evaluated."""
+    statements = list(_listed(document.get("Statement")))
+    return all(isinstance(one, Mapping) for one in statements) and all(
         isinstance(conditions, Mapping) and all(isinstance(keys, Mapping) for keys in conditions.values())
-        for conditions in (one.get("Condition") or {} for one in found)
+        for conditions in (one.get("Condition") or {} for one in statements)
     )
 
 
 def _applies(statement: Statement, request: Request) -> bool:
     def named(element: str, fits: Callable[[Any], bool]) -> bool:
-        """By the element, or by its opposite: `Action`, `NotAction`."""
+        """Return whether the element matches, or its opposite (`NotAction`) does not."""
         if f"Not{element}" in statement:
             return not fits(statement[f"Not{element}"])
         return fits(statement.get(element))
@@ -114,7 +124,8 @@ def _names(principal: Any, request: Request) -> bool:
 
 
 def _is_caller(principal: str, request: Request) -> bool:
-    """`principal` is `*`, an account, its root, or a user or role; a role's sessions are the role's."""
+    """Return whether the principal (`*`, an account, its root, a user, a role) names the caller. A role names its
+    sessions too."""
     if principal == "*":
         return True
     if not request.account:
@@ -125,11 +136,11 @@ def _is_caller(principal: str, request: Request) -> bool:
 
 
 def _role_of(arn: str) -> str:
-    """Account and name of the role of `role/path/name` or `assumed-role/name/session`; "" for anything else."""
-    found = re.fullmatch(r"arn:[\w-]+:iam::(\d+):role/(?:.*/)?([^/]+)", arn) or re.fullmatch(
+    """Return `account/name` of the role in `role/path/name` or `assumed-role/name/session`; "" for another ARN."""
+    match = re.fullmatch(r"arn:[\w-]+:iam::(\d+):role/(?:.*/)?([^/]+)", arn) or re.fullmatch(
         r"arn:[\w-]+:sts::(\d+):assumed-role/([^/]+)/.*", arn
     )
-    return f"{found[1]}/{found[2]}" if found else ""
+    return f"{match[1]}/{match[2]}" if match else ""
 
 
 def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Request, *, unknown: bool) -> bool:
@@ -138,60 +149,61 @@ def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Reque
         "aws:sourceaccount": request.source_account,
         "aws:principalaccount": request.account,
         "aws:principalarn": request.arn,
-        "aws:principalorgid": "",  # there are no organizations here
+        "aws:principalorgid": "",  # Nightbus has no organizations
         "aws:sourceorgid": "",
         "aws:principalisawsservice": "true" if request.principal and not request.arn else "false",
         "aws:principalservicename": "" if request.arn else request.principal,
         "aws:viaawsservice": "true" if request.principal and request.arn else "false",
-        "aws:sourceowner": request.account,  # in the policy that SNS gives a topic: its own account's callers
-        "aws:securetransport": "true",  # what AWS keeps out this way comes over the internet, which is not here
+        "aws:sourceowner": request.account,  # a topic's default policy names its own account by this key
+        "aws:securetransport": "true",  # policies use it against plain HTTP over the internet
         **request.values,
     }
     for name, keys in conditions.items():
-        for key, wanted in keys.items():
+        for key, expected in keys.items():
             value = values.get(key.lower())
-            texts = [_filled(str(one), values) for one in _listed(wanted)]
-            held = None if value is None else _holds(name.lower(), texts, value)
-            if not (unknown if held is None else held):
+            texts = [_filled(str(one), values) for one in _listed(expected)]
+            result = None if value is None else _holds(name.lower(), texts, value)
+            if not (unknown if result is None else result):
                 return False
     return True
 
 
 def _filled(text: str, values: Mapping[str, Values]) -> str:
-    """With the values of the policy variables in it, such as `${aws:PrincipalAccount}`."""
+    """Return the text with the values of its policy variables, such as `${aws:PrincipalAccount}`."""
 
-    def value(found: re.Match[str]) -> str:
-        one = values.get(found[1].lower())
-        return one if isinstance(one, str) and one else found[0]
+    def value(match: re.Match[str]) -> str:
+        one = values.get(match[1].lower())
+        return one if isinstance(one, str) and one else match[0]
 
     return _VARIABLE.sub(value, text) if "${" in text else text
 
 
-def _holds(operator: str, wanted: Sequence[str], given: Values) -> bool | None:
-    """None for an operator that is not known, and for one of a single value where there are several."""
-    present = [given] if isinstance(given, str) else list(given)
-    present = present if given else []
+def _holds(operator: str, expected: Sequence[str], actual: Values) -> bool | None:
+    """Return whether the condition holds; None for an unknown operator, or for several values with an operator for
+    one."""
+    present = [actual] if isinstance(actual, str) else list(actual)
+    present = present if actual else []
     quantifier, _, operator = operator.rpartition(":")
     if operator == "null":
-        return wanted == ["false"] if present else wanted == ["true"]
+        return expected == ["false"] if present else expected == ["true"]
     optional = operator.endswith("ifexists")
     operator = operator.removesuffix("ifexists")
     positive = operator in _OPERATORS
     compare = _OPERATORS.get(operator if positive else operator.replace("not", "", 1))
     if compare is None:
         return None
-    fits = [any(compare(one, value) for one in wanted) == positive for value in present]
+    matches = [any(compare(one, value) for one in expected) == positive for value in present]
     if quantifier == "forallvalues":
-        return all(fits)
+        return all(matches)
     if quantifier == "foranyvalue":
-        return any(fits) or (optional and not fits)
-    if len(fits) > 1:
+        return any(matches) or (optional and not matches)
+    if len(matches) > 1:
         return None
-    return fits[0] if fits else optional or not positive
+    return matches[0] if matches else optional or not positive
 
 
 def arn_like(pattern: str, text: str) -> bool:
-    """Part by part of the ARN, so that a wildcard does not reach over a colon."""
+    """Return whether the ARN matches part by part, so that a wildcard does not match a colon."""
     pattern_parts, text_parts = pattern.split(":", 5), text.split(":", 5)
     return len(pattern_parts) == len(text_parts) and all(map(like, pattern_parts, text_parts))
 

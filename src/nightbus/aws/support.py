@@ -1,6 +1,6 @@
-"""Tells which values that AWS takes Nightbus carries out.
+"""Lists which of AWS's values Nightbus supports.
 
-A service refuses them when it is called, and a stack when its changes are planned, before anything is made.
+A service refuses others when it is called, and a stack when its changes are planned, before anything is made.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 from nightbus.aws.arn import Arn
 
 SNS_PROTOCOLS_ELSEWHERE = ("sms", "application", "firehose")
-EVENT_SOURCES = "arn:aws:sqs:"  # what an event source mapping reads
+EVENT_SOURCES = "arn:aws:sqs:"  # the sources of event source mappings
 BUCKET_ENCRYPTIONS = ("AES256", "aws:kms")
 LOG_GROUP_CLASS = "STANDARD"
-# Where the record of an asynchronous invocation may go: a service, and how its resource begins.
+# The destinations of asynchronous invocations: a service, and the beginning of its resource.
 _DESTINATIONS = (("lambda", "function:"), ("events", "event-bus/"), ("sqs", ""), ("sns", ""))
 
 
@@ -22,6 +22,6 @@ def takes_invocation_records(destination: Arn) -> bool:
     )
 
 
-def runs(runtime: str) -> bool:
-    """Whether functions of this runtime of AWS Lambda run here."""
+def is_supported_runtime(runtime: str) -> bool:
+    """Return whether Nightbus runs functions of this runtime of AWS Lambda."""
     return runtime.startswith("python")

@@ -1,7 +1,7 @@
-"""Runs work on long texts in a thread, so that no single request holds the event loop.
+"""Runs work on long texts in a thread, so that no single request blocks the event loop.
 
-Python's threads take turns every few milliseconds; what a thread does delays others' requests by that, instead of by
-all of its own time. Short texts, which nearly all are, are worked on at once: handing them over would cost more.
+Python switches threads every few milliseconds, so work in a thread delays other requests by these milliseconds instead
+of its whole time. Short texts, which nearly all texts are, are processed at once, because a thread would cost more.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-LONG_TEXT = 64 * 1024  # characters or bytes; some 5 ms of work at most
+LONG_TEXT = 64 * 1024  # characters or bytes; at most some 5 ms of work
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 async def aside(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `work` returns or raises, in a thread where it is about more than `LONG_TEXT`.
+    """Run `work` and return its result, in a thread if `size` is greater than `LONG_TEXT`. Raises what `work` raises.
 
-    `work` must not touch what the event loop may change meanwhile.
+    `work` must not use anything that the event loop may change in between.
     """
     if size <= LONG_TEXT:
         return work(*args, **kwargs)

@@ -1,6 +1,6 @@
-"""Reads and writes the header X-Amzn-Trace-Id, by which what a function does names the invocation that did it.
+"""Reads and writes the header X-Amzn-Trace-Id, by which a function's own requests name the invocation they come from.
 
-`Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`: Root stays the same along the whole way,
+`Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`: Root is the same for the whole trace, and
 Parent is the segment of the caller. https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html
 """
 
@@ -22,7 +22,7 @@ _SEGMENT_DIGITS = 16
 
 
 def is_trace_header(text: str) -> bool:
-    """Whether this is `name=value` pairs as X-Ray writes them, with a Root, and at most 500 characters: nothing that
+    """Return whether the text has X-Ray's form: `name=value` pairs with a Root, at most 500 characters, and none that
     could end a header."""
     if len(text) > _LONGEST or _HEADER.fullmatch(text) is None:
         return False
@@ -33,22 +33,22 @@ def is_trace_header(text: str) -> bool:
 
 
 def trace_header_or_none(text: str) -> str:
-    """The header; "" where it is not X-Ray's, as if there had been none."""
+    """Return the header, or "" if it does not have X-Ray's form."""
     return text if text and is_trace_header(text) else ""
 
 
 def segment_of(request_id: str) -> str:
-    """The segment of an invocation: it begins as its request id does."""
+    """Return the segment of an invocation, which is the beginning of its request id."""
     return request_id.replace("-", "")[:_SEGMENT_DIGITS].lower()
 
 
 def parent_in(header: str) -> str:
-    """The segment that a header names as its parent; "" for none."""
+    """Return the segment that the header has as its parent, "" without one."""
     return _fields(header).get("Parent", "")
 
 
 def for_invocation(header: str, request_id: str, now_ms: int) -> str:
-    """What an invocation passes on that was called with `header`, or without one."""
+    """Return the header that an invocation passes on, if its own request had `header`, or "" for none."""
     fields = _fields(header)
     root = fields.get("Root") or f"1-{now_ms // 1000:08x}-{new_hex(24)}"
     return f"Root={root};Parent={segment_of(request_id)};Sampled={fields.get('Sampled') or '0'}"

@@ -1,9 +1,9 @@
-"""Compares text with the wildcards of IAM policies: `*` stands for any text, `?` for any one character.
+"""Matches texts against the wildcards of IAM policies: `*` stands for any text, `?` for any one character.
 
-The text is read from left to right, and each literal between two stars is placed at the first position where it fits.
-A later position could only leave less text for the rest, so nothing is ever tried again: the work grows with the length
-of the text, however many stars there are. A regular expression tries all combinations of positions, so that ten stars
-stop a process.
+The matcher reads the text from left to right, and assigns each literal between two stars to its first match. A later
+match would only leave less text for the rest, so the matcher never backtracks, and its work grows with the length of
+the text, however many stars there are. A regular expression would try all combinations, so ten stars could block a
+process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 
 
 def like(pattern: str, text: str) -> bool:
-    """Whether all of `text` fits; letters are told apart by case."""
+    """Return whether the whole text matches the pattern. Case matters."""
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
     first, *middle = _parts(pattern)
@@ -25,15 +25,15 @@ def like(pattern: str, text: str) -> bool:
         return False
     at = len(first)
     for part in middle:
-        found = part.find(text, at, end)
-        if found < 0:
+        position = part.find(text, at, end)
+        if position < 0:
             return False
-        at = found + len(part)
+        at = position + len(part)
     return True
 
 
 class _Literal:
-    """Text without stars; its length is that of what it fits."""
+    """A part of a pattern without stars. It matches a text of its own length."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -50,11 +50,11 @@ class _Literal:
         return self._expression.match(text, at) is not None
 
     def find(self, text: str, start: int, end: int) -> int:
-        """Where it fits first between `start` and `end`; -1 for nowhere."""
+        """Return the position of the first match between `start` and `end`, -1 for none."""
         if self._expression is None:
             return text.find(self._text, start, end)
-        found = self._expression.search(text, start, end)
-        return -1 if found is None else found.start()
+        match = self._expression.search(text, start, end)
+        return -1 if match is None else match.start()
 
 
 @functools.lru_cache(maxsize=1024)

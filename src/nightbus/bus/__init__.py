@@ -1,1 +1,1 @@
-"""The pure core of the bus: patterns, input transformers, the retry schedule and the envelope. No I/O, no clock."""
+"""Implements the pure core of the bus: patterns, input transformers, schedules, retries, envelope. No I/O, no clock."""

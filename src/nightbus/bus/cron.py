@@ -1,7 +1,7 @@
-"""Computes when a cron expression of AWS comes due: six fields, of which one of the two day fields is `?`.
+"""Computes the due times of AWS's cron expressions: six fields, of which one of the two day fields is `?`.
 
-`parse_cron` reads what stands between `cron(` and `)`; a `Cron` knows its next minute. Everything is UTC. A range may
-go over the end (`22-2`, `FRI-MON`), except for years. `L`, `W` and `#` stand alone in their field.
+`parse_cron` parses the fields between `cron(` and `)`; a `Cron` computes its next due minute. All times are UTC. A
+range may wrap around (`22-2`, `FRI-MON`), except for years. `L`, `W` and `#` are the only value of their field.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 FIRST_YEAR, LAST_YEAR = 1970, 2199
-_SATURDAY = 7  # AWS counts from Sunday, 1
+_SATURDAY = 7  # AWS's week begins with Sunday, 1
 _PART = re.compile(r"(\*|[A-Z0-9]+)(?:-([A-Z0-9]+))?(?:/([0-9]+))?")
 
 Days = Callable[[int, int], list[int]]
-"""The days of a month (year, month) on which an expression comes due, in order."""
+"""Returns the days of a month (year, month) on which an expression is due, sorted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """`least` and `most` are its values' limits; `names` are those of its values from `least` on."""
+    """A field of the expression. `least` and `most` limit its values; `names` are names of values, from `least` on."""
 
     least: int
     most: int
@@ -47,7 +47,7 @@ class Cron:
     years: tuple[int, ...]
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """The first minute after that of `moment` in which it comes due; None when there is none any more."""
+        """Return the first due minute after that of `moment`; None if there is none any more."""
         start = moment.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
         for day in self._days_from(start.date()):
             at_least = (start.hour, start.minute) if day == start.date() else (0, 0)
@@ -75,7 +75,7 @@ class Cron:
 
 
 def parse_cron(fields: str) -> Cron:
-    """Raises ValueError for what AWS refuses."""
+    """Parse the fields. Raises ValueError for what AWS refuses."""
     minutes, hours, day_of_month, month, day_of_week, year = fields.upper().split()
     if (day_of_month == "?") == (day_of_week == "?"):
         raise ValueError("one of day-of-month and day-of-week must be ?, and not both")
@@ -89,7 +89,7 @@ def parse_cron(fields: str) -> Cron:
 
 
 def _values(text: str, field: _Field) -> tuple[int, ...]:
-    """What a field of lists, ranges and steps allows, in order."""
+    """Return the sorted values that a field of lists, ranges and steps allows."""
     return tuple(sorted({value for part in text.split(",") for value in _range(part, field)}))
 
 
@@ -126,7 +126,7 @@ def _value(text: str, field: _Field) -> int:
 
 
 def _number(text: str) -> int:
-    """Stricter than `int`, which takes signs, underscores and other scripts' digits."""
+    """Parse a number more strictly than `int`, which accepts signs, underscores and digits of other scripts."""
     if not (text.isascii() and text.isdecimal()):
         raise ValueError(f"{text!r} is no number")
     return int(text)
@@ -163,13 +163,13 @@ def _of_week(text: str) -> Days:
 
 
 def _such_days(year: int, month: int, wanted: tuple[int, ...]) -> list[int]:
-    """The days of the month that are one of these weekdays."""
+    """Return the days of the month that have one of these weekdays."""
     first, length = monthrange(year, month)  # Monday is 0
     return [day for day in range(1, length + 1) if (first + day) % 7 + 1 in wanted]
 
 
 def _nearest_weekday(year: int, month: int, day: int) -> int:
-    """Of Monday to Friday the one closest to the day, within the same month."""
+    """Return the weekday (Monday to Friday) closest to the day within the same month."""
     weekday = date(year, month, day).weekday()
     if weekday == 5:
         return day - 1 if day > 1 else day + 2

@@ -1,4 +1,4 @@
-"""Writes events: of the entries of PutEvents, and those that a schedule makes by itself."""
+"""Writes the JSON of events: from the entries of PutEvents, for schedules, and for EventBridge's own events."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import orjson
 from nightbus.bus.json_text import compact_object, write_json
 
 LONGEST_DETAIL_TYPE = 128
-OWN_SOURCE = "aws.events"  # the source of what EventBridge itself puts; no entry of PutEvents may have it
+OWN_SOURCE = "aws.events"  # the source of EventBridge's own events; no entry of PutEvents may have it
 SCHEDULED = "Scheduled Event"
 _TIME_SIZE = 14
 _BEFORE_ID = len('{"version":"0","id":"')
 
 
 class Problem(NamedTuple):
-    """Why the bus does not take an entry: its ErrorCode and ErrorMessage."""
+    """The ErrorCode and ErrorMessage of an entry that the bus refuses."""
 
     code: str
     message: str
@@ -28,11 +28,10 @@ MALFORMED = Problem("MalformedDetail", "Detail is malformed.")
 
 
 class EnvelopeWriter:
-    """Judges the entries of one call, and writes the JSON texts of the events that they become.
+    """Checks the entries of one call, and writes the JSON texts of their events.
 
-    What they have in common is written once. With `any_source` they may be AWS's
-    own (`aws.`) or a partner's. `size` is what AWS counts of them
-    towards the request's limit, in bytes.
+    The members that all events share are encoded once. With `any_source` the sources may be AWS's own (`aws.`) or a
+    partner's. `size` is the number of bytes that AWS counts towards the request's limit.
     """
 
     def __init__(self, account: str, region: str, now: datetime, *, any_source: bool = False) -> None:
@@ -43,7 +42,10 @@ class EnvelopeWriter:
         self.size = 0
 
     def write(self, entry: Mapping[str, Any], event_id: str) -> Problem | bytes:
-        """The event; its time is the entry's, or that of the call. Or why the bus does not take the entry."""
+        """Return the event, or the problem of an invalid entry.
+
+        The event's time is the entry's, or that of the call.
+        """
         get = entry.get
         source, kind, detail = get("Source"), get("DetailType"), get("Detail")
         resources, time = get("Resources"), get("Time")
@@ -70,7 +72,7 @@ class EnvelopeWriter:
         )
 
     def _placed(self, time: datetime) -> bytes:
-        """Where and when the event is of; nothing that a caller says is pasted into JSON, or read as a format."""
+        """Return the members of account, time and region. They are encoded, not formatted, since a caller sets them."""
         return b'"account":%b,"time":%b,"region":%b' % (self._account, _json(event_time(time)), self._region)
 
     def _measure(
@@ -90,24 +92,24 @@ class EnvelopeWriter:
 
 
 def with_id(text: bytes, old: str, new: str) -> bytes:
-    """The same event under another id."""
+    """Return the event with the id `new` in place of `old`."""
     return text[:_BEFORE_ID] + new.encode() + text[_BEFORE_ID + len(old) :]
 
 
 def scheduled_event(event_id: str, account: str, region: str, time: int, rule_arn: str) -> bytes:
-    """What the targets of a rule with a schedule get; `time` is when it was due, UTC ms."""
+    """Return the event of a rule with a schedule. `time` is the due time in UTC ms."""
     return service_event(event_id, account, region, time, SCHEDULED, rule_arn, {})
 
 
 def is_scheduled(event: Mapping[str, Any]) -> bool:
-    """Whether a rule's schedule made it, for that rule alone."""
+    """Return whether a rule's schedule made the event, which then matches that rule only."""
     return event.get("source") == OWN_SOURCE and event.get("detail-type") == SCHEDULED
 
 
 def service_event(
     event_id: str, account: str, region: str, time: int, kind: str, resource: str, detail: Mapping[str, Any]
 ) -> bytes:
-    """What EventBridge itself puts; `kind` is its detail-type, `time` in UTC ms, `resource` an ARN."""
+    """Return an event of EventBridge itself. `kind` is its detail-type, `time` in UTC ms, `resource` an ARN."""
     event = {
         "version": "0",
         "id": event_id,
@@ -123,7 +125,7 @@ def service_event(
 
 
 def id_of(event: bytes) -> str:
-    """The id of an event that was written here."""
+    """Return the id of an event that this module has written."""
     return event[_BEFORE_ID : event.index(b'"', _BEFORE_ID)].decode()
 
 
@@ -149,5 +151,5 @@ def event_time(moment: datetime) -> str:
 def _json(value: Any) -> bytes:
     try:
         return orjson.dumps(value)
-    except TypeError:  # a lone surrogate
+    except TypeError:  # a single surrogate
         return write_json(value).encode()

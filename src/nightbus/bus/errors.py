@@ -1,16 +1,16 @@
-"""Defines the error of an event pattern: AWS's reason, and the place at which AWS's own parser stopped."""
+"""Defines the error of an event pattern: AWS's reason, and the position at which AWS's parser stops."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-SHOWN = 500  # of the pattern's characters; AWS's JSON parser cuts longer sources off in its messages
+SHOWN = 500  # characters of the pattern; AWS's JSON parser cuts longer sources in its messages
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Both from 1; the column counts UTF-16 units, as a Java string does."""
+    """A line and a column, both counted from 1. Columns count UTF-16 units, as in a Java string."""
 
     line: int
     column: int
@@ -32,10 +32,9 @@ def source_at(text: str, place: Position) -> str:
 
 
 class InvalidPattern(ValueError):
-    """`reason` is AWS's text; `line` and `column` are None where AWS gives no position.
+    """An invalid pattern. `reason` is AWS's text; `line` and `column` are None if AWS reports no position.
 
-    Two positions: inside the lists of anything-but AWS wraps its error once more, so the second one follows the
-    first in the message.
+    There may be two positions: AWS wraps an error in the lists of anything-but once more, and its message has both.
     """
 
     def __init__(self, reason: str, text: str, positions: Sequence[Position] = ()) -> None:

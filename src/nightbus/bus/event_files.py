@@ -1,4 +1,4 @@
-"""Reads events and patterns that a person has in a file: envelopes, or what PutEvents and PutRule take."""
+"""Reads events and patterns from a user's files: envelopes, or the inputs of PutEvents and PutRule."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ _TEXTS = (*_ENTRY, "EventBusName", "TraceHeader", "EndpointId")
 
 
 class NoEvent(ValueError):
-    """The text says why it is none."""
+    """The text is not an event; the message says why."""
 
 
 def read_events(text: str) -> list[dict[str, Any]]:
-    """An envelope or a part of one; or entries of PutEvents: one, a list, or its whole input. Raises NoEvent."""
+    """Return the events in a text: an envelope or a part of one, or one entry, a list or the whole input of PutEvents.
+
+    Raises NoEvent.
+    """
     return [_event(one) for one in _values(text)]
 
 
@@ -53,7 +56,10 @@ def _event(value: Any) -> dict[str, Any]:
 
 
 def read_entries(text: str, bus: str | None = None) -> list[dict[str, Any]]:
-    """Entries of PutEvents, as they are given or made of envelopes; for `bus` where they name none. Raises NoEvent."""
+    """Return entries of PutEvents from a text with entries or envelopes. `bus` is for those that name none.
+
+    Raises NoEvent.
+    """
     found = [_entry(one) for one in _values(text)]
     return [entry if bus is None else {"EventBusName": bus, **entry} for entry in found]
 
@@ -73,11 +79,11 @@ def _entry(value: Any) -> dict[str, Any]:
 
 
 def read_pattern(text: str) -> str:
-    """An event pattern's JSON, or a rule's with `EventPattern` in it."""
+    """Return a pattern's JSON from a text that is a pattern, or a rule with `EventPattern`."""
     try:
         value = parse_json(text)
     except ValueError:
-        return text  # the pattern's own parser says what is wrong with it
+        return text  # the pattern's parser reports the mistake
     inner = value.get("EventPattern") if isinstance(value, Mapping) else None
     if isinstance(inner, str):
         return inner

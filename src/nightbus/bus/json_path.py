@@ -1,7 +1,7 @@
-"""Parses JSON paths, in the subset that EventBridge takes, and picks what they name out of an event.
+"""Parses JSON paths, in EventBridge's subset, and evaluates them on events.
 
-`$`, names behind dots (letters, digits, `_`, `-`, `/` and whatever else is no bracket), indices, and `*` for all
-members or elements.
+The subset has `$`, names after dots (letters, digits, `_`, `-`, `/` and other characters but brackets), indices, and
+`*` for all members or elements.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def parse_path(path: str) -> tuple[Step, ...]:
 
 
 def find(steps: tuple[Step, ...], event: Any) -> list[Any]:
-    """What the path picks: nothing or one value; with `*` in the path one list of all that it picks."""
+    """Return the values of the path: none or one; with `*` in the path one list of all values."""
     values = [event]
     for step in steps:
         values = [inner for value in values for inner in _inner(step, value)]

@@ -1,7 +1,7 @@
-"""Reads and writes the JSON of events without loss.
+"""Parses and serializes the JSON of events without loss.
 
-Numbers that a double cannot hold keep their text; what only Python takes for JSON (NaN, bare surrogates) never
-leaves here.
+Numbers that a double cannot represent keep their text. It never writes what only Python accepts as JSON (NaN, single
+surrogates).
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import orjson
 
 from nightbus.bus.numbers import LossyNumber, parse_number
 
-# Python refuses to turn longer digit strings into an int.
+# Python refuses to convert longer texts of digits to an int.
 LONGEST_INTEGER = 4_000
-# A quote, or an escape, which is kept.
+# A quote, or an escape, which stays.
 _QUOTES = re.compile(r'(\\.)|"')
-# PutEvents processes so many levels of a Detail, as AWS documents it; the event around it is one more.
+# The levels of a Detail that PutEvents processes, as AWS documents. The event around it is one more.
 DEEPEST = 1_000
-# Python frames and the like that reading and writing such an event takes, which are more than Python allows unasked.
+# The recursion that parsing and serializing such an event needs, which exceeds Python's default limit.
 RECURSION = 5_000
-# orjson reads 1,024 levels and writes 254.
+# orjson parses 1,024 levels and serializes 254.
 _DEEPEST_WRITTEN = 254
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text; ValueError when it is none, or deeper than any event."""
+    """Parse a JSON text. Raises ValueError if it is invalid, or nested deeper than any event."""
     try:
         value = json.loads(text, parse_float=parse_number, parse_int=_integer, parse_constant=_refuse)
     except RecursionError:
@@ -38,7 +38,7 @@ def parse_json(text: str) -> Any:
 
 
 def write_json(value: Any) -> str:
-    """Compact, with characters as they are; lone surrogates are written as escapes, which every reader takes."""
+    """Return compact JSON with unescaped characters. Single surrogates are escaped, which every parser accepts."""
     text = _write(value, ascii_only=False)
     if not text.isascii():
         try:
@@ -49,22 +49,21 @@ def write_json(value: Any) -> str:
 
 
 def write_bare(value: Any) -> str:
-    """As it stands in another text: a string as it is, an object or array without the quotes inside it."""
+    """Return the value as a part of another text: a string without quotes, an object or array without inner quotes."""
     if isinstance(value, str):
         return value
     return _QUOTES.sub(r"\1", write_json(value))
 
 
 def compact_object(text: str) -> bytes | None:
-    """A JSON object's text as `write_json` writes it; None when the text is no JSON object.
+    """Return the text of a JSON object in the form of `write_json`; None if the text is not a JSON object.
 
-    Most texts take the short way: what orjson reads and writes again without touching a number is what the exact way
-    gives.
+    Most texts have no numbers that need the exact parser, and orjson's result for them is the same.
     """
     if len(text) <= 2 * _DEEPEST_WRITTEN or text.count("[") + text.count("{") <= _DEEPEST_WRITTEN:
         try:
             value = orjson.loads(text)
-        except ValueError:  # malformed, or one of the rarities that only the exact way takes
+        except ValueError:  # malformed, or a rare form that only the exact parser accepts
             value = None
         if isinstance(value, dict):
             written = orjson.dumps(value)
@@ -97,7 +96,7 @@ def _write(value: Any, *, ascii_only: bool) -> str:
 def _write_exactly(value: Any, ascii_only: bool) -> str:
     if isinstance(value, LossyNumber):
         return value.text
-    if isinstance(value, dict):  # comprehensions, which unlike generators take no C stack at each level
+    if isinstance(value, dict):  # comprehensions, which unlike generators use no C stack for each level
         members = [
             f"{json.dumps(key, ensure_ascii=ascii_only)}:{_write_exactly(item, ascii_only)}"
             for key, item in value.items()

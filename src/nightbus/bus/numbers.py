@@ -1,7 +1,7 @@
-"""Compares numbers as rules do.
+"""Compares numbers as the rules of EventBridge do.
 
-By value, so long as a number survives as a double; one that does not (long ids, 1e400) is only ever equal to its own
-text, and is never compared.
+Numbers that a double represents are compared by value. Another number (a long id, 1e400) is equal only to the same
+text, and is neither less nor greater than any number.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from decimal import Decimal
 from math import isfinite
 
-# Every integer up to here is a double.
+# Every integer up to this one is a double.
 EXACT_INTEGER = 2**53
 
 
 class LossyNumber(float):
-    """A number of an event that a double cannot hold: its value is near, its `text` is exact."""
+    """A number that a double cannot represent: its value is an approximation, its `text` is exact."""
 
     __slots__ = ("text",)
     text: str
@@ -29,18 +29,18 @@ class LossyNumber(float):
 
 
 def comparable(text: str) -> float | None:
-    """The double that is this JSON number, or None when no double is."""
+    """Return the double that equals the JSON number, None if there is none."""
     value = float(text)
     if not isfinite(value):
         return None
     if repr(value) == text:
         return value
-    # Decimals of huge exponents are compared without being written out, so 1e-999999 costs nothing.
+    # Decimals with huge exponents are compared without expanding them, so 1e-999999 is cheap.
     return value if Decimal(repr(value)) == Decimal(text) else None
 
 
 def parse_number(text: str) -> float:
-    """The number of a JSON text with a point or an exponent; its text stays with it if it is no double."""
+    """Return the number of a JSON text with a point or an exponent; a LossyNumber if it is not a double."""
     value = comparable(text)
     return LossyNumber(text) if value is None else value
 
@@ -50,7 +50,7 @@ def is_number(value: object) -> bool:
 
 
 def comparable_value(value: object) -> float | None:
-    """The same of an event's value; None also for what is no number."""
+    """Return the double of an event's value; None if there is none, or if the value is not a number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or isinstance(value, LossyNumber):
         return None
     if isinstance(value, float):
@@ -65,7 +65,7 @@ def comparable_value(value: object) -> float | None:
 
 
 def number_text(value: object) -> str | None:
-    """How an incomparable number of an event was written."""
+    """Return the text of an event's number that is not a double; None for any other value."""
     if isinstance(value, LossyNumber):
         return value.text
     if isinstance(value, int) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Decides when a failed delivery is tried again, and when it is given up."""
+"""Computes when a failed delivery is tried again, and when it is given up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_DELAY_MS = 600_000
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """A target's RetryPolicy with AWS's defaults; `maximum_event_age` in seconds."""
+    """A target's RetryPolicy with AWS's defaults. `maximum_event_age` is in seconds."""
 
     maximum_retry_attempts: int = 185
     maximum_event_age: int = 86_400
@@ -31,10 +31,11 @@ class RetryPolicy:
 def next_attempt(
     policy: RetryPolicy, attempt: int, first_ms: int, now_ms: int, jitter: float, not_before: int = 0
 ) -> int | None:
-    """When (UTC ms) to try again after `attempt` (1 for the first) failed at `now_ms`; None: give the event up.
+    """Return the time (UTC ms) of the next attempt after `attempt` (1 is the first) failed at `now_ms`; None to give
+    up.
 
-    `first_ms` is when the bus accepted the event; `jitter` in 0..1 is the caller's chance; `not_before`
-    (UTC ms) is what the target asked for.
+    `first_ms` is the time at which the bus accepted the event; `jitter` is a random number from 0 to 1; `not_before`
+    (UTC ms) is the earliest time that the target allows.
     """
     when = max(now_ms + _delay(attempt, jitter), not_before)
     return None if exhausted_condition(policy, attempt, first_ms, when) else when
@@ -43,7 +44,7 @@ def next_attempt(
 def exhausted_condition(
     policy: RetryPolicy, attempt: int, first_ms: int, when_ms: int
 ) -> ExhaustedCondition | None:
-    """Which limit forbids another try at `when_ms` after `attempt` attempts; attempts are looked at first."""
+    """Return the limit that forbids an attempt at `when_ms` after `attempt` attempts: that of attempts, or of age."""
     if attempt > policy.maximum_retry_attempts:
         return "MaximumRetryAttempts"
     if when_ms - first_ms > policy.maximum_event_age * 1_000:
@@ -52,6 +53,6 @@ def exhausted_condition(
 
 
 def _delay(attempt: int, jitter: float) -> int:
-    # The exponent is capped before it is raised: attempt 185 would otherwise be a number of 56 digits.
+    # The exponent is limited first, because the power for attempt 185 would have 56 digits.
     full = min(LONGEST_DELAY_MS, FIRST_DELAY_MS << min(attempt - 1, 30))
     return full // 2 + round(full / 2 * jitter)

@@ -1,6 +1,6 @@
-"""Computes when a rule with a schedule is due: `rate(value unit)` or `cron(fields)`, as AWS's rules have them.
+"""Computes the due times of a rule's schedule: `rate(value unit)` or `cron(fields)`.
 
-Moments are UTC milliseconds. A rate runs from the moment at which its rule was made or enabled.
+Times are UTC ms. A rate starts at the time at which its rule was created or enabled.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Schedule = Rate | Cron
 
 
 class InvalidSchedule(ValueError):
-    """The expression is none of AWS's rules."""
+    """The text is not a schedule expression of AWS's rules."""
 
 
 def parse_schedule(text: str) -> Schedule:
-    """Raises InvalidSchedule."""
+    """Parse an expression. Raises InvalidSchedule."""
     rate = _RATE.fullmatch(text)
     if rate is not None:
         value, unit, plural = rate.groups()
@@ -48,7 +48,7 @@ def parse_schedule(text: str) -> Schedule:
 
 
 def next_due(schedule: Schedule, after: int, start: int) -> int | None:
-    """The first due time after `after`; `start` is since when the schedule runs. None when there is none any more."""
+    """Return the first due time after `after`; None if there is none any more. `start` is the schedule's start."""
     if isinstance(schedule, Rate):
         periods = max(0, after - start) // schedule.period_ms + 1
         due = start + periods * schedule.period_ms
@@ -60,10 +60,10 @@ def next_due(schedule: Schedule, after: int, start: int) -> int | None:
 
 
 def latest_due(schedule: Schedule, due: int, now: int, start: int) -> int:
-    """The last due time up to `now`, where `due` is one; `due` itself when it has not come."""
+    """Return the last due time up to `now`, where `due` is a due time; `due` itself if it is later than `now`."""
     if isinstance(schedule, Rate):
         return max(due, start + (now - start) // schedule.period_ms * schedule.period_ms)
-    # After how many minutes, at most, is there still one to come by now?
+    # Bisect for the largest number of minutes after which there is still a due time up to now.
     still, none = 0, (now - due) // _MINUTE_MS + 1
     latest = due
     while none - still > 1:

@@ -1,7 +1,7 @@
-"""Fills an InputTemplate, and tells whether it is one that AWS takes.
+"""Fills InputTemplates, and checks whether AWS accepts them.
 
-A placeholder outside quotes becomes JSON (a string gets its quotes), one within quotes the bare text, unescaped, as
-AWS documents, and an object or array there loses its quotes. A value that the event does not have is an empty string.
+A placeholder outside quotes becomes JSON (a string with quotes). One inside quotes becomes the unescaped text, as AWS
+documents, and an object or array loses its quotes. A value that the event does not have is an empty string.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PREDEFINED = frozenset(
         "aws.events.event.ingestion-time",
     }
 )
-# What only a template that is a JSON object may hold.
+# Placeholders that only a template of a JSON object may have.
 WHOLE_EVENT = "aws.events.event.json"
 NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
@@ -35,7 +35,7 @@ class Placeholder:
 
 
 def pieces(template: str) -> Iterator[str | Placeholder]:
-    """Text and placeholders; the text of a JSON object or array comes without the white space between its tokens."""
+    """Yield texts and placeholders. A JSON object or array comes without the white space between its tokens."""
     minify = template.lstrip()[:1] in ("{", "[")
     at, quoted = 0, False
     while at < len(template):
@@ -63,7 +63,7 @@ def _name_at(template: str, start: int) -> str:
 
 
 def fill(template: str, variables: Mapping[str, Any]) -> str:
-    """`variables` lacks what the event has no value for."""
+    """Return the filled template. `variables` has no entry for a value that the event does not have."""
     texts: list[str] = []
     for piece in pieces(template):
         if isinstance(piece, str):
@@ -91,7 +91,7 @@ def why_invalid(template: str, known: Mapping[str, str], target: str) -> str | N
 
 
 def sample_of(template: str) -> str:
-    """The template with every placeholder outside quotes filled, its line breaks kept."""
+    """Return the template with a sample for every placeholder outside quotes, and with its line breaks."""
     texts: list[str] = []
     at, quoted = 0, False
     while at < len(template):
@@ -109,7 +109,7 @@ def sample_of(template: str) -> str:
 
 
 def _read_values(tokens: Tokens) -> None:
-    """One JSON value, or several strings: a text of several lines has each of them in quotes."""
+    """Read one JSON value, or several strings, since a text of several lines has each line in quotes."""
     token = tokens.next()
     if token is Token.END:
         tokens.refuse("No content")

@@ -1,8 +1,7 @@
-"""Reads the tokens of a pattern's text, and knows where reading stands.
+"""Reads the tokens of a pattern's text, with the positions that AWS's reader reports.
 
-A pull reader of strict JSON that stands where AWS's reader stands after each token, because the columns of AWS's
-errors follow from it: a field's name is read together with the first token of its value, and a string's text only
-when somebody asks for it.
+It is a pull reader of strict JSON with AWS's position after each token, because the columns of AWS's errors depend on
+it: a field's name is read together with the first token of its value, and a string's text only when it is used.
 """
 
 from __future__ import annotations
@@ -40,8 +39,8 @@ class Tokens:
     def __init__(self, text: str) -> None:
         self._source = text
         self._at = 0
-        self._open: list[tuple[Token, int]] = []  # the unclosed brackets and where they stand
-        self._first = True  # no element of the innermost bracket was read yet
+        self._open: list[tuple[Token, int]] = []  # the unclosed brackets and their positions
+        self._first = True  # no element of the innermost bracket has been read yet
         self._string_pending = False
         self._value_pending: Token | None = None
         self._text = ""
@@ -66,7 +65,7 @@ class Tokens:
         return self._entered(self._read_value(char))
 
     def text(self) -> str:
-        """The current token's text; for a string this reads on to behind its closing quote."""
+        """Return the current token's text. For a string this reads up to after its closing quote."""
         if self._string_pending:
             self._string_pending = False
             self._text = self._read_string("string value", ": was expecting closing quote for a string value")
@@ -255,7 +254,7 @@ class Tokens:
         return (char := self._peek(ahead)) is not None and (char.isalnum() or char in "_$")
 
     def _skip_space(self) -> str | None:
-        """The first character that is no white space, which is not consumed; None at the end."""
+        """Return the first character that is not white space, without consuming it; None at the end."""
         while (char := self._peek()) is not None and char in " \t\r\n":
             self._at += 1
         if char is not None and char < " ":
@@ -275,7 +274,7 @@ class Tokens:
         return source_at(self._source, position(self._source, offset))
 
     def _refuse_here(self, reason: str) -> NoReturn:
-        """At the offending character itself; AWS's reader then stands behind it."""
+        """Raise the error at the wrong character, after which AWS's reader is then."""
         place = self.here()
         self._at += 1
         raise InvalidPattern(reason, self._source, [place])

@@ -1,4 +1,4 @@
-"""Makes the text that a target gets for an event: a constant, a part of the event, a filled template, or all of it."""
+"""Makes a target's input for an event: a constant, a part of the event, a filled template, or the whole event."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.template import fill, why_invalid
 
 CHOICES = ("Input", "InputPath", "InputTransformer")
-# <aws.events.event>, in the order and under the names that AWS gives.
+# <aws.events.event>, in AWS's order and with AWS's names.
 _WITHOUT_DETAIL = ("id", "account", "detail-type", "time", "source", "region", "resources", "version")
 _RENAMED = {"detail-type": "detailType"}
 
@@ -23,7 +23,7 @@ def render_input(
     rule_name: str,
     ingestion_time: str,
 ) -> str:
-    """The text for a target that `validate_target_input` accepted."""
+    """Return the input for a target that `validate_target_input` has accepted."""
     if target.get("Input") is not None:
         return str(target["Input"])
     if target.get("InputPath") is not None:
@@ -50,7 +50,7 @@ def render_input(
 def _find(path: str, event: Mapping[str, Any]) -> list[Any]:
     try:
         return find(parse_path(path), event)
-    except InvalidPath:  # kept from before PutTargets refused it
+    except InvalidPath:  # stored by a version in which PutTargets did not refuse it
         return []
 
 
@@ -63,7 +63,7 @@ def _is_path(text: str) -> bool:
 
 
 def validate_target_input(target: Mapping[str, Any]) -> str | None:
-    """Why AWS would refuse the target's Input, InputPath or InputTransformer; None when it would not."""
+    """Return AWS's reason to refuse the target's Input, InputPath or InputTransformer; None if they are valid."""
     name = target.get("Id", "")
     if sum(target.get(choice) is not None for choice in CHOICES) > 1:
         return f"Only one of Input, InputPath, or InputTransformer must be provided for target {name}."

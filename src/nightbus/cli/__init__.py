@@ -1,1 +1,1 @@
-"""The command line: a table of commands, the parser made from it, and one module per command, imported when called."""
+"""The command line: a table of commands, its parser, and a module per command, which is imported when it is called."""

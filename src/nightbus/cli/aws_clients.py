@@ -1,4 +1,4 @@
-"""Makes boto3 clients of the node, for commands that do what a client of AWS does."""
+"""Makes boto3 clients of the node, for commands that call AWS operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nightbus.node.settings import Settings
 
 
 class NodeClients:
-    """`region` is the one chosen. The node is reached directly: proxies that the environment names are not used."""
+    """Clients for the chosen `region`. They connect to the node directly and ignore the environment's proxies."""
 
     def __init__(self, settings: Settings, region: str | None) -> None:
         self.region = chosen_region(region)

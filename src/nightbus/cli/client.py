@@ -1,6 +1,6 @@
-"""Asks a running node over plain HTTP, on the paths under `/_nightbus/`.
+"""Sends requests to a running node over plain HTTP, to the paths under `/_nightbus/`.
 
-The node is always reached directly: proxies that the environment names (`http_proxy`) are not used.
+It always connects directly and ignores the environment's proxies (`http_proxy`).
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from nightbus.node.settings import Settings
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def ask(
+def get_json(
     settings: Settings, path: str, query: Mapping[str, str] | None = None, timeout: float = 10.0
 ) -> dict[str, Any]:
-    """GET `/_nightbus/<path>` with `query`, and return the JSON object of the answer.
+    """GET `/_nightbus/<path>` with `query`, and return the JSON object of the response.
 
-    `timeout` is in seconds, for connecting and for each read. Raises NotRunning, or CommandFailed with what the node
-    answered.
+    `timeout` is in seconds, for connecting and for each read. Raises NotRunning, or CommandFailed with the node's
+    error.
     """
     url = f"{settings.endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
     return _answer(settings, urllib.request.Request(url), timeout)  # noqa: S310 - always http, our own node
 
 
-def tell(
+def post_json(
     settings: Settings,
     path: str,
     body: Mapping[str, Any],
     headers: Mapping[str, str] | None = None,
     timeout: float = 10.0,
 ) -> dict[str, Any]:
-    """POST `body` as JSON to `/_nightbus/<path>`. `timeout`, the answer and what is raised are as in `ask`."""
+    """POST `body` as JSON to `/_nightbus/<path>`. `timeout`, result and errors are as in `get_json`."""
     from nightbus.bus.json_text import write_json  # an event's numbers may be larger than any double
 
     url, data = f"{settings.endpoint}/_nightbus/{path}", write_json(body).encode()
@@ -62,15 +62,15 @@ def _answer(settings: Settings, request: urllib.request.Request, timeout: float)
 
 
 def open_directly(request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
-    """Send to the node itself, never by a proxy. Raises URLError, or HTTPError with the node's answer."""
+    """Send the request directly, never by a proxy. Raises URLError, or HTTPError with the node's response."""
     reply: http.client.HTTPResponse = _DIRECTLY.open(request, timeout=timeout)
     return reply
 
 
 def is_running(settings: Settings) -> bool:
-    """Raises CommandFailed when the address is taken by something else."""
+    """Return whether a node runs at the address. Raises CommandFailed if another program answers there."""
     try:
-        return ask(settings, "health", timeout=2.0).get("status") == "ok"
+        return get_json(settings, "health", timeout=2.0).get("status") == "ok"
     except NotRunning:
         return False
 

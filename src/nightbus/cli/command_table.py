@@ -1,4 +1,4 @@
-"""Lists the commands with their options; what a command does is imported when it is called."""
+"""Lists the commands with their options. The module that carries out a command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHELLS = ("bash", "zsh", "fish")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`run` returns the exit code, None for 0. `arguments` stand in the usage line before the options."""
+    """A command. `run` returns the exit code, None for 0. `arguments` come before the options in the usage line."""
 
     name: str
     help: str
@@ -171,12 +171,12 @@ def _explain(arguments: Arguments) -> int:
         explain.OutputOptions(as_json=arguments.json, every_rule=arguments.all),
     )
     if arguments.event_id is not None:
-        explain.explain_event(settings, arguments.event_id, arguments.rule, arguments.region, output)
+        explain.print_explanation(settings, arguments.event_id, arguments.rule, arguments.region, output)
         return 0
     if arguments.pattern is not None:
-        matched = explain.explain_files(arguments.event, arguments.pattern, output)
+        matched = explain.print_file_explanation(arguments.event, arguments.pattern, output)
     else:
-        matched = explain.explain_unput(
+        matched = explain.print_unput_explanation(
             settings, arguments.event, arguments.bus, arguments.rule, arguments.region, output
         )
     return 0 if matched else 1
@@ -204,9 +204,9 @@ def _declare_trace(parser: argparse.ArgumentParser) -> None:
 
 
 def _trace(arguments: Arguments) -> None:
-    from nightbus.cli.commands.trace import trace_event
+    from nightbus.cli.commands.trace import print_trace
 
-    trace_event(
+    print_trace(
         settings_of(arguments),
         arguments.event_id,
         arguments.region,

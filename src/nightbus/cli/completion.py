@@ -1,4 +1,4 @@
-"""Makes the scripts by which a shell completes commands and options, from the parser itself."""
+"""Makes the scripts by which shells complete commands and options, from the parser."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import shtab
 
 
 def completion_script(parser: argparse.ArgumentParser, shell: str) -> str:
-    """Of the commands and options of `parser`, for `shell`: bash, zsh or fish.
+    """Return the completion script of `parser` for `shell`: bash, zsh or fish.
 
-    Paths in `parser` are marked for completion. The script does not call `nightbus`, so that a Tab costs nothing.
+    It marks the paths in `parser` for completion. The script does not call `nightbus`, so that Tab is fast.
     """
     _complete_paths(parser)
     return shtab.complete(parser, shell=shell)

@@ -1,4 +1,4 @@
-"""Where an event or a record went after a failure, or that it went nowhere, in words for a person."""
+"""Describes, for a person, where an event or a record went after a failure."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 
 def service_and_name(arn: str) -> str:
-    """A service and a name, which say more to a person than an ARN."""
+    """Return an ARN as a service and a name, which a person reads more easily."""
     _, _, service, _, _, resource = arn.split(":", 5)
     return f"{service} {resource}"
 
 
-def dead_letter(attempt: dict[str, Any]) -> str:
-    """What became of the event after the last attempt: the queue that has it, or the one that did not take it."""
+def dead_letter_text(attempt: dict[str, Any]) -> str:
+    """Return what happened to the event after the last attempt: the dead-letter queue, or why it is not there."""
     return (
         f"; now in {service_and_name(attempt['dead_letter'])}" if attempt.get("dead_letter") else ""
-    ) + not_sent(attempt)
+    ) + unsent_text(attempt)
 
 
-def not_sent(ended: dict[str, Any]) -> str:
-    """Of an attempt or a run: the queues and destinations that did not take what they were to get, and why."""
+def unsent_text(outcome: dict[str, Any]) -> str:
+    """Return the queues and destinations that refused a record of an attempt or a run, with the reasons."""
     refusals = (
-        f"; not sent to {service_and_name(one['to'])}: {one['why']}" for one in ended.get("not_sent", ())
+        f"; not sent to {service_and_name(one['to'])}: {one['why']}" for one in outcome.get("not_sent", ())
     )
     return "".join(refusals)

@@ -1,4 +1,4 @@
-"""Makes the environment variables by which the AWS tools reach the node."""
+"""Makes the environment variables that direct AWS's tools to the node."""
 
 from __future__ import annotations
 
@@ -24,26 +24,29 @@ def chosen_region(region: str | None, environ: Mapping[str, str] | None = None) 
 
 
 def chosen_account(environ: Mapping[str, str] | None = None) -> str:
-    """A key id of twelve digits names its account; any other key stays out of the node's way."""
+    """Return the account to use.
+
+    An access key of twelve digits is kept, as it names its account; others are replaced.
+    """
     key = (os.environ if environ is None else environ).get("AWS_ACCESS_KEY_ID", "")
     return key if is_account(key) else DEFAULT_ACCOUNT
 
 
-def variables(settings: Settings, region: str | None = None) -> dict[str, str]:
-    where = chosen_region(region)
+def aws_variables(settings: Settings, region: str | None = None) -> dict[str, str]:
+    chosen = chosen_region(region)
     return _proxy_exception(settings, os.environ) | {
         "AWS_ENDPOINT_URL": settings.endpoint,
         "AWS_ACCESS_KEY_ID": chosen_account(),
         "AWS_SECRET_ACCESS_KEY": "nightbus",
-        "AWS_REGION": where,
-        "AWS_DEFAULT_REGION": where,
+        "AWS_REGION": chosen,
+        "AWS_DEFAULT_REGION": chosen,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # streaming-127.0.0.1 is the name of nothing
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # the host name streaming-127.0.0.1 does not exist
     }
 
 
 def _proxy_exception(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Where the tools use a proxy: they reach the node without it, as whatever was excepted before."""
+    """Return NO_PROXY with the node's host added, if the environment has a proxy."""
     if not any(environ.get(name) or environ.get(name.upper()) for name in ("http_proxy", "all_proxy")):
         return {}
     host = urlsplit(settings.endpoint).hostname or settings.host
@@ -54,16 +57,16 @@ def _proxy_exception(settings: Settings, environ: Mapping[str, str]) -> dict[str
 
 
 def command_environment(settings: Settings, region: str | None = None) -> dict[str, str]:
-    """The environment for a child process: ours, less what would lead it elsewhere."""
-    kept = {
+    """Return the environment for a child process: the inherited one without variables that lead elsewhere."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if name not in _IN_THE_WAY and not name.startswith("AWS_ENDPOINT_URL_")
     }
-    return kept | variables(settings, region)
+    return inherited | aws_variables(settings, region)
 
 
 def export_lines(settings: Settings, region: str | None = None) -> str:
-    wanted = variables(settings, region)
+    exported = aws_variables(settings, region)
     cleared = {name: "" for name in ("AWS_SESSION_TOKEN",) if os.environ.get(name)}
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in (wanted | cleared).items())
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in (exported | cleared).items())

@@ -1,4 +1,4 @@
-"""Reads the files that a person names."""
+"""Reads the files that a user names on the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 
 
 def read_text(file: Path) -> str:
-    """A file's text, or standard input's where it is `-`. Raises CommandFailed, which names the file and says why."""
+    """Return the text of a file, or of standard input for `-`. Raises CommandFailed with the file and the reason."""
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text()
     except OSError as failure:

@@ -1,4 +1,4 @@
-"""Finds the data folder of the node that listens on a port of this machine, by the lock that the node holds on it."""
+"""Finds the data folder of the node on a port of this machine, by the lock that the node holds on the folder."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from nightbus.cli.client import ask
+from nightbus.cli.client import get_json
 from nightbus.cli.errors import NotRunning
 from nightbus.node.settings import MEMORY_FOLDER_PREFIX, Settings
 from nightbus.store.folder import FolderHolder, folder_holder
 
 
 def find_local_node(settings: Settings) -> tuple[Path, FolderHolder]:
-    """The folder and who holds it. Raises NotRunning where no node of this user listens on the port."""
+    """Return the folder and the holder of its lock. Raises NotRunning if no node of this user listens on the port."""
     for folder in _folders(settings):
         holder = folder_holder(folder)
         if holder is not None and holder.port == settings.port:
             return folder, holder
-    raise NotRunning(_why_none(settings))
+    raise NotRunning(_absence_text(settings))
 
 
 def _folders(settings: Settings) -> Iterator[Path]:
-    """Where the lock of the node on this port may lie: its data folder, or that of a node in memory."""
+    """Yield the folders that may have the lock of the node on the port: data folders and those of nodes in memory."""
     yield settings.data
     yield from Path(tempfile.gettempdir()).glob(f"{MEMORY_FOLDER_PREFIX}*")
-    data = ask(settings, "status").get("data")
+    data = get_json(settings, "status").get("data")
     if isinstance(data, str):
         yield Path(data)
 
 
-def _why_none(settings: Settings) -> str:
+def _absence_text(settings: Settings) -> str:
     holder = folder_holder(settings.data)
     if holder is not None and holder.port:
         return (

@@ -1,6 +1,6 @@
-"""Runs one command line: failures become one line on standard error and an exit code, never a traceback.
+"""Runs one command line. A failure becomes one line on standard error and an exit code, never a traceback.
 
-Nothing is imported here that not every command needs: `--help` and `env` answer within a quarter of a second.
+It imports only what every command needs, so that `--help` and `env` take less than a quarter of a second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.parser import build_parser
 from nightbus.node.settings import SettingsError
 
-_INTERRUPTED, _BROKEN_PIPE = 130, 141  # as a shell gives them for a process that a signal ended
+_INTERRUPTED, _BROKEN_PIPE = 130, 141  # the codes of a shell for a process that a signal has ended
 
 
 def main() -> None:
@@ -22,10 +22,10 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit code of one command line. Raises SystemExit where its options are wrong, or help was wanted."""
+    """Run one command line and return its exit code. Raises SystemExit for wrong options and for `--help`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that has no ✓ gets a question mark
+            stream.reconfigure(errors="replace")  # a terminal without ✓ shows a question mark
     try:
         return _run(arguments)
     except CommandFailed as failure:
@@ -35,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has enough (`| head`); what is still buffered must not fail at exit once more.
+        # The reader of the output has closed it (`| head`). Buffered output must not fail again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
 

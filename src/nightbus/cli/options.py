@@ -1,4 +1,4 @@
-"""Declares the options that several commands share, and makes the settings from them."""
+"""Declares the options that several commands share, and makes settings from them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _OF_SETTINGS = (
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Raises SettingsError."""
-    named = {name: getattr(arguments, name, None) for name in _OF_SETTINGS}
-    return load_settings(**{name: value for name, value in named.items() if value is not None})
+    """Return the settings that the options, the environment and the files say. Raises SettingsError."""
+    chosen = {name: getattr(arguments, name, None) for name in _OF_SETTINGS}
+    return load_settings(**{name: value for name, value in chosen.items() if value is not None})
 
 
 def port_number(text: str) -> int:
@@ -34,7 +34,7 @@ def port_number(text: str) -> int:
 
 
 def add_node(parser: argparse.ArgumentParser) -> None:
-    """Which node to ask."""
+    """Add the options that select the node."""
     parser.add_argument(
         "--host", metavar="NAME", help="The node's host, 127.0.0.1 by default. [NIGHTBUS_HOST]"
     )
@@ -44,7 +44,7 @@ def add_node(parser: argparse.ArgumentParser) -> None:
 
 
 def add_listening(parser: argparse.ArgumentParser) -> None:
-    """Where a node that is started listens."""
+    """Add the options for the address of a node that is started."""
     parser.add_argument(
         "--host", metavar="NAME", help="Address to listen on, 127.0.0.1 by default. [NIGHTBUS_HOST]"
     )
@@ -66,7 +66,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
 
 
 def add_keeping(parser: argparse.ArgumentParser) -> None:
-    """Where a node keeps what it is told, if at all."""
+    """Add the options for the data folder, or for a node in memory."""
     add_data(parser)
     parser.add_argument(
         "--memory",
@@ -76,7 +76,7 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
 
 
 def add_serving(parser: argparse.ArgumentParser) -> None:
-    """What a node that is started does, and for whom."""
+    """Add the options for what a started node serves."""
     parser.add_argument(
         "--forward",
         action="append",

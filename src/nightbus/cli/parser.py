@@ -17,7 +17,7 @@ _EPILOG = (
 
 
 class Parser(argparse.ArgumentParser):
-    """Options are written out in full, and a mistake is answered in two lines."""
+    """A parser that does not accept abbreviated options, and reports a mistake in two lines."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **options})
@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}\nTry: {self.prog} --help\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """Of a command that is not there, says which one is spelled almost alike."""
+        """Raise the error for an unknown command, with the most similar command."""
         if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
             from difflib import get_close_matches
 
@@ -37,10 +37,10 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands.
+    """Return the parser of all commands.
 
-    The options that it returns have `run`, the command's function: `run(options)` returns the exit code, or None for 0.
-    They have `parser` too, this parser, so that `nightbus completion` need not import the module that imports its own.
+    Parsed options have `run`, the command's function: `run(options)` returns the exit code, or None for 0. They have
+    `parser`, this parser, too, so that `nightbus completion` need not import this module, which would be a cycle.
     """
     parser = Parser(prog="nightbus", usage="%(prog)s COMMAND ...", description=_WHAT, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"nightbus {__version__}")

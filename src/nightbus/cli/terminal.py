@@ -1,4 +1,4 @@
-"""Says whether output may have colours, and how wide the terminal is."""
+"""Decides whether output has colours, and how wide it may be."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GREEN, YELLOW, RED = "32", "33", "31"
 
 
 def has_colours() -> bool:
-    """Not in a file or a pipe, and not where the person wants none (https://no-color.org)."""
+    """Return whether to use colours: not in a file or a pipe, and not with NO_COLOR (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -19,5 +19,5 @@ def coloured(text: str, colour: str) -> str:
 
 
 def width() -> int | None:
-    """The terminal's columns; None where nothing has to fit, as in a file or a pipe."""
+    """Return the terminal's number of columns; None for a file or a pipe, which have no limit."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

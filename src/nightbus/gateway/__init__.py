@@ -1,1 +1,1 @@
-"""AWS wire protocols on the server side, driven by botocore's service models, which are read as data."""
+"""Implements the server side of AWS's wire protocols, driven by botocore's service models, which are read as data."""

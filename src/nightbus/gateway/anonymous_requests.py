@@ -1,7 +1,7 @@
-"""Refuses requests without credentials, except for the operations that AWS answers without, and malformed credentials.
+"""Refuses malformed credentials, and requests without credentials, except for operations that need none on AWS.
 
-The exceptions are operations whose model says so, SNS's links in notifications, and what the own policy of a queue or
-bucket may grant to everybody; services judge that policy, for the anonymous caller.
+The exceptions are operations whose model says so, SNS's links in notifications, and operations that the policy of a
+queue or a bucket may allow to everybody; the services evaluate that policy for the anonymous caller.
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html
 """
 
@@ -33,7 +33,7 @@ _QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Sign
 
 
 def check_credentials(request: WireRequest, operation: OperationModel) -> None:
-    """Raises AwsError for a request without credentials, or with parts of a presigned URL's only."""
+    """Raise AwsError for a request without credentials, or with only some of a presigned URL's parameters."""
     service = operation.service.name
     if request.authorization.is_given:
         _check_scope(request.authorization, service)
@@ -45,7 +45,7 @@ def check_credentials(request: WireRequest, operation: OperationModel) -> None:
 
 
 def _check_scope(credential: Credential, service: str) -> None:
-    """The region of the credential scope goes into ARNs, events and functions: it must look like one."""
+    """Raise AwsError for an invalid credential scope. Its region goes into ARNs, events and functions."""
     if credential.malformed:
         text = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term."
         raise AwsError("AuthorizationHeaderMalformed" if service == "s3" else "IncompleteSignature", text)

@@ -1,7 +1,7 @@
-"""Turns an HTTP request into an operation call, and the call's outcome into a response.
+"""Turns HTTP requests into operation calls, and their results into responses.
 
-A raw ASGI callable: read, route, parse, call, serialize. Every error leaves here in the protocol of its request, and
-none of them as a traceback.
+It is a raw ASGI callable: it reads, routes, parses, calls and serializes. It answers every error in the protocol of the
+request, and never with a traceback.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from nightbus.identity.credentials import CredentialIssuer
 log = logging.getLogger("nightbus.gateway")
 
 DEFAULT_REGION = "us-east-1"
-_WAITING = frozenset({"ReceiveMessage"})  # may take long, and hands out what nobody else gets then
-_LONG_LIST = 250  # entries: some 10 ms of XML
+_WAITING = frozenset({"ReceiveMessage"})  # may wait long, and leases messages that no other client gets then
+_LONG_LIST = 250  # entries, which take some 10 ms to write as XML
 _MEBIBYTE = 1024 * 1024
-_LARGEST_BODY = {"lambda": 80 * _MEBIBYTE}  # a function's package in base64 is sent with its creation
-_LARGEST_USUAL_BODY = 16 * _MEBIBYTE  # of 6 MB payloads, and 1 MB ones whose characters are all escaped
-_LARGEST_UNSIGNED_BODY = 2 * _MEBIBYTE  # a message of 1 MiB for a queue that is open to everybody, as a form
+_LARGEST_BODY = {"lambda": 80 * _MEBIBYTE}  # CreateFunction has the package in base64
+_LARGEST_USUAL_BODY = 16 * _MEBIBYTE  # for payloads of 6 MB, and of 1 MB with all characters escaped
+_LARGEST_UNSIGNED_BODY = 2 * _MEBIBYTE  # a form with a message of 1 MiB for a queue that is open to everybody
 T = TypeVar("T")
 AsgiScope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -53,7 +53,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was whole."""
+    """The client closed the connection before its request was complete."""
 
 
 class Gateway:
@@ -67,7 +67,7 @@ class Gateway:
         self._preparing: asyncio.Task[Routes] | None = None
 
     async def prepare(self) -> Routes:
-        """Read what all services' models begin with; the first request waits for it."""
+        """Read the metadata of all services' models, for which the first request waits."""
         if self._preparing is None:
             self._preparing = asyncio.create_task(_make_routes())
         self._routes = await asyncio.shield(self._preparing)
@@ -76,7 +76,7 @@ class Gateway:
     async def __call__(
         self, scope: AsgiScope, receive: Receive, send: Send, allowed_origin: str | None = None
     ) -> None:
-        """`allowed_origin` is the `Origin` of a web page that the gate admitted by name."""
+        """Answer one request. `allowed_origin` is the `Origin` of a web page that the gate admitted by the settings."""
         if scope["type"] != "http":
             return
         request_id = new_request_id()
@@ -102,10 +102,10 @@ class Gateway:
             await _send_while_client_reads(send, response, body)
 
     async def refuse(self, scope: AsgiScope, send: Send, error: AwsError) -> None:
-        """Answer an error in the protocol that the request's headers speak, its body unread."""
+        """Answer with an error in the request's protocol, as its headers show it, without reading the body."""
         try:
             request = _request(scope)
-        except ValueError:  # of the query string, which matters no more
+        except ValueError:  # the query string is invalid, which does not matter for a refused request
             request = _request({**scope, "query_string": b""})
         protocol, service = (self._routes or await self.prepare()).spoken(request)
         response = _error(protocol, service, error, new_request_id())
@@ -114,7 +114,7 @@ class Gateway:
     async def _preflight(
         self, request: WireRequest, allowed_origin: str | None, request_id: str
     ) -> WireResponse:
-        """OPTIONS is no operation of any service: what AWS answers to it is about CORS."""
+        """Answer OPTIONS, which is not an operation of any service, as AWS does: by CORS."""
         try:
             return WireResponse(headers=await self._cross_origin.preflight(request, allowed_origin))
         except AwsError as error:
@@ -149,13 +149,13 @@ class Gateway:
             return _error(route.protocol, service, AwsError("InternalFailure", text, 500), request_id)
 
     async def _route(self, request: WireRequest, body: _Body) -> Route:
-        """The operation; everything but uploads is read whole by then."""
+        """Return the operation. The whole body has been read by then, except for uploads."""
         routes = self._routes or await self.prepare()
         signed_for = request.authorization.service
         if signed_for not in ("s3", "") or "x-amz-target" in request.headers:
             await _read_whole(request, body, routes)
             if request.content_type == FORM and len(request.body) > LONG_TEXT:
-                with contextlib.suppress(ValueError):  # which `find` meets again
+                with contextlib.suppress(ValueError):  # `find` raises it again
                     await asyncio.to_thread(request.form)
             return routes.find(request)
         if request.content_type == "application/x-www-form-urlencoded" and not signed_for:
@@ -206,7 +206,7 @@ class Gateway:
 
 
 def _is_long(output: Mapping[str, Any]) -> bool:
-    """Whether writing the answer takes so long that a thread does it: a list has a page of entries."""
+    """Return whether the reply has a list so long that a thread should serialize it."""
     return any(isinstance(value, list) and len(value) > _LONG_LIST for value in output.values())
 
 
@@ -215,7 +215,7 @@ async def _make_routes() -> Routes:
 
 
 class _Body:
-    """The request's body as it comes in."""
+    """The body of a request, in the chunks in which it arrives."""
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -230,7 +230,7 @@ class _Body:
         return body
 
     async def closed(self) -> None:
-        """Returns when the client closes the connection, once the body is whole."""
+        """Return when the client closes the connection after the whole body."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -242,7 +242,7 @@ class _Body:
 
 
 async def _while_client_waits(body: _Body, handling: Coroutine[Any, Any, T]) -> T:
-    """What `handling` gives, which ends when the client closes the connection. Raises ClientGone."""
+    """Return the result of `handling`, which is cancelled if the client closes the connection. Raises ClientGone."""
     handled, gone = asyncio.create_task(handling), asyncio.create_task(body.closed())
     try:
         await asyncio.wait({handled, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -255,7 +255,7 @@ async def _while_client_waits(body: _Body, handling: Coroutine[Any, Any, T]) -> 
 
 
 async def _read_whole(request: WireRequest, body: _Body, routes: Routes) -> None:
-    """Raises Unroutable where the body is longer than any of the service's may be."""
+    """Read the whole body. Raises Unroutable if it is longer than any body of the service may be."""
     first = await body.next()
     if body.finished:
         request.body = first
@@ -271,7 +271,7 @@ async def _read_whole(request: WireRequest, body: _Body, routes: Routes) -> None
 
 
 def _largest(request: WireRequest) -> int:
-    """How many bytes of a body are kept in memory, by who the request says has signed it, and for which service."""
+    """Return the largest body, in bytes, by the request's service and by whether it claims a signature."""
     credential = request.authorization
     if not credential.is_given:
         return _LARGEST_UNSIGNED_BODY
@@ -320,7 +320,8 @@ async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> 
 
 
 async def _send_while_client_reads(send: Send, response: WireResponse, body: _Body) -> None:
-    """Stops reading what is sent when the client closes the connection; uvicorn would drop the rest unsaid."""
+    """Send a streamed body, and stop reading its source when the client closes the connection, which uvicorn does not
+    report to the sender."""
     gone = asyncio.create_task(body.closed())
     source = response.body
     assert not isinstance(source, bytes)
@@ -346,7 +347,8 @@ def _header_name(name: str) -> bytes:
 
 
 def _header_value(value: str) -> bytes:
-    """Headers are Latin-1; what is not (user metadata, say) is sent as its UTF-8 bytes. Line breaks never are."""
+    """Encode a header as Latin-1, or as UTF-8 if it has other characters, such as user metadata. Line breaks are left
+    out."""
     if value.isascii() and value.isprintable():
         return value.encode()
     text = value.replace("\r", " ").replace("\n", " ")

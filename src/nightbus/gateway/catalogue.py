@@ -1,7 +1,7 @@
-"""Finds the service that a request speaks to, among all that botocore knows.
+"""Finds the service of a request among all services of botocore.
 
-Only the head of each model is read (its `metadata`), so that an operation of a service that Nightbus does not have is
-still answered by name and in that service's protocol.
+It reads only the `metadata` of each model. So the error for a service that Nightbus does not have names the operation,
+in that service's protocol.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _HEAD = 16_384
 
 @dataclass(slots=True)
 class Catalogue:
-    """Service names by what a request shows of them; several services may share a signing name."""
+    """The names of services by their signing names, target prefixes and versions. Services may share a signing name."""
 
     by_target: dict[str, str] = field(default_factory=dict)
     by_signing_name: dict[str, list[str]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ def _likely_first(name: str) -> tuple[int, str]:
 
 
 def _metadata(file: Path) -> dict[str, str]:
-    """The model's `metadata` object, which stands at or near its beginning."""
+    """Return the model's `metadata` object, which is at or near the beginning of the file."""
     with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as source:
         head = source.read(_HEAD)
         start = head.find(b'"metadata"')

@@ -1,8 +1,8 @@
-"""Reads and checks a JSON body in one go, for nearly every body.
+"""Parses and validates a JSON body in one pass, which suffices for nearly every body.
 
-The shape becomes a type of msgspec, which parses, checks and drops unknown members in compiled code. What it does not
-take (a null, a date, a binary value, what breaks a rule of the model) is parsed and judged by the slower parts, which
-know AWS's words for it; so this says yes, or nothing.
+The shape becomes a type of msgspec, which parses, validates and drops unknown members in compiled code. A body that it
+refuses (a null, a date, a binary value, a violation of the model) goes through the slower parser and validator, which
+write AWS's error texts. So this module can only accept a body, or leave it undecided.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _NEVER: Any = Annotated[int, msgspec.Meta(ge=1, le=0)]
 
 
 class Checked(dict[str, Any]):
-    """Parameters that fit their operation's model."""
+    """Parameters that are valid by their operation's model."""
 
 
 def read_checked(shape: Shape, body: bytes) -> Checked | None:
-    """None when the body has to be looked at more closely."""
+    """Return the validated parameters, or None if the slower parser must decide."""
     read = shape.compiled.get("quick")
     if read is None:
         read = shape.compiled["quick"] = msgspec.json.Decoder(_type(shape, frozenset())).decode
@@ -45,7 +45,7 @@ def _type(shape: Shape, around: frozenset[str]) -> Any:
             return _limited(list[element], shape)  # type: ignore[valid-type]
         case "map":
             value = _type(shape.value, around | {shape.name})
-            # Keys of an enumeration are judged by the services, as in `validation`.
+            # The services check keys that are enumerations, as in `validation`.
             key = str if "enum" in shape.key.traits else _string(shape.key)
             return _limited(dict[key, value], shape)  # type: ignore[valid-type]
         case "string":
@@ -74,7 +74,7 @@ def _string(shape: Shape) -> Any:
         return Literal[tuple(allowed)]
     text = shape.traits.get("pattern")
     if text and "\\p{" in text:
-        return _NEVER  # classes of all of Unicode: compiled once, by the slower parts
+        return _NEVER  # classes over all of Unicode: the slower validator compiles them once
     pattern = compiled(text) if text else None
     if pattern is None:
         return _limited(str, shape)

@@ -1,4 +1,4 @@
-"""Verifies the checksums that S3 clients send beside an upload, while the body passes."""
+"""Verifies the checksums that S3 clients send with an upload, while the body is read."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ HEADER_PREFIX = "x-amz-checksum-"
 
 
 class BodyCheck:
-    """All that is claimed of one body; `expect` may be told late, since trailers come after the body."""
+    """The claimed checksums of one body. `expect` may be called late, since trailers come after the body."""
 
     def __init__(self) -> None:
         self._expected: dict[str, str] = {}
         self._digests: dict[str, Digest] = {}
 
     def watch(self, algorithm: str) -> None:
-        """Compute this one while the body passes. An algorithm that nobody knows is the client's mistake."""
+        """Compute this checksum while the body is read. Raises AwsError for an unknown algorithm."""
         if algorithm not in ALGORITHMS and algorithm != "md5":
             raise AwsError(
                 "InvalidRequest", f"The algorithm {algorithm.upper()} of the trailer is not supported."
@@ -40,7 +40,7 @@ class BodyCheck:
             digest.update(data)
 
     def verify(self) -> None:
-        """Raises AwsError BadDigest (or InvalidDigest) as S3 words it."""
+        """Raise AwsError BadDigest or InvalidDigest, with S3's text, if a checksum differs."""
         for algorithm, claimed in self._expected.items():
             actual = base64.b64encode(self._digests[algorithm].digest()).decode()
             if actual == claimed:

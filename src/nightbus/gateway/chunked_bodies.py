@@ -1,7 +1,7 @@
 """Decodes the `aws-chunked` encoding of an upload.
 
-Each chunk is `<hex size>[;chunk-signature=…]CRLF<data>CRLF`; after the chunk of size 0 come trailers, such as a
-checksum that the client computed while it sent.
+Each chunk is `<hex size>[;chunk-signature=…]CRLF<data>CRLF`. Trailers follow the chunk of size 0, such as a checksum
+that the client computed while it sent the body.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def incomplete() -> AwsError:
 
 
 class ChunkedBody:
-    """The decoded chunks; `trailers` (lower-case names) is filled when the end was read."""
+    """The decoded chunks. `trailers`, with names in lower case, is complete once the end was read."""
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
         self._source = source
@@ -56,7 +56,7 @@ class ChunkedBody:
 
     @staticmethod
     def _size(line: bytes) -> int:
-        """Digits only: with a sign, a size of less than nothing would never be reached."""
+        """Return the size of a chunk. Only digits are valid: a negative size would never be reached."""
         text = line.split(b";", 1)[0]
         if not _SIZE.fullmatch(text):
             raise incomplete()
@@ -84,7 +84,7 @@ class ChunkedBody:
             try:
                 line = await self._line()
             except AwsError:
-                return  # some clients leave out the last line break
+                return  # some clients omit the last line break
             if not line:
                 return
             name, _, value = line.decode("latin-1").partition(":")
@@ -94,7 +94,7 @@ class ChunkedBody:
 async def checked(
     source: AsyncIterator[bytes], check: BodyCheck, length: int | None, trailers: Mapping[str, str]
 ) -> AsyncIterator[bytes]:
-    """`source` as it is, verified at its end: a wrong length or checksum raises before the reader sees the end."""
+    """Yield `source` unchanged and verify it at its end: a wrong length or checksum raises before the last chunk."""
     size = 0
     async for chunk in source:
         size += len(chunk)

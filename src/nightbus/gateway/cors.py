@@ -1,7 +1,7 @@
-"""Answers cross-origin requests of web pages that the setting `allowed_origins` admits, as the service on AWS would.
+"""Adds CORS headers for web pages that the setting `allowed_origins` admits, as the service on AWS would.
 
-S3 answers by the bucket's CORS configuration; the other services let every page read what they answer, and so do they
-here for the admitted pages alone, named one by one instead of by `*`. The gate has refused all other pages by then.
+S3 follows the bucket's CORS configuration. On AWS, the other services let every page read their responses; here they
+let the admitted pages do so, by name and not by `*`. The gate has refused all other pages before.
 Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTOPTIONSobject.html; Lambda's answers to preflight requests
 as recorded in aws/aws-sdk-js issue 1080.
 """
@@ -29,7 +29,7 @@ _REFUSED = (
 
 @dataclass(frozen=True, slots=True)
 class CorsRequest:
-    """What a page asks for: `method` and `headers` (lower case) of a request that it is about to send, or has sent."""
+    """The origin, and `method` and `headers` (in lower case) of a request that a page announces or has sent."""
 
     origin: str
     method: str
@@ -37,7 +37,7 @@ class CorsRequest:
 
 
 def preflight_of(request: WireRequest, origin: str | None) -> CorsRequest:
-    """Raises AwsError where an OPTIONS request lacks what S3 needs to answer it."""
+    """Return what an OPTIONS request announces. Raises AwsError if it lacks a header that S3 requires."""
     if origin is None:
         raise AwsError("BadRequest", "Insufficient information. Origin request header needed.")
     method = request.headers.get("access-control-request-method")
@@ -49,7 +49,7 @@ def preflight_of(request: WireRequest, origin: str | None) -> CorsRequest:
 
 
 def general_headers(cors_request: CorsRequest, *, preflight: bool) -> dict[str, str]:
-    """What services other than S3 answer: yes to everything."""
+    """Return the headers of services other than S3, which allow everything."""
     headers = {
         "access-control-allow-origin": cors_request.origin,
         "access-control-expose-headers": _EXPOSED,
@@ -66,7 +66,7 @@ def general_headers(cors_request: CorsRequest, *, preflight: bool) -> dict[str, 
 
 
 def bucket_headers(rules: Sequence[Mapping[str, Any]], cors_request: CorsRequest) -> dict[str, str] | None:
-    """By the first rule of a bucket's CORS configuration that admits the request; None where none does."""
+    """Return the headers by the first rule of a bucket's CORS configuration that admits the request, else None."""
     for rule in rules:
         pattern = next((one for one in rule["AllowedOrigins"] if _like(one, cors_request.origin)), None)
         allowed = [name.lower() for name in rule.get("AllowedHeaders", [])]
@@ -95,7 +95,7 @@ def _rule_headers(rule: Mapping[str, Any], pattern: str, cors_request: CorsReque
 
 
 def _like(pattern: str, text: str) -> bool:
-    """With at most one `*`, as S3 allows."""
+    """Return whether the text matches a pattern with at most one `*`, as S3 allows."""
     head, star, tail = pattern.partition("*")
     if not star:
         return pattern == text
@@ -103,14 +103,14 @@ def _like(pattern: str, text: str) -> bool:
 
 
 class CrossOrigin:
-    """The CORS headers of answers; asks S3 for a bucket's configuration through `operations`."""
+    """Makes the CORS headers of responses. It reads a bucket's configuration by `operations`."""
 
     def __init__(self, operations: Operations, scope: Scope) -> None:
         self._operations = operations
         self._call = Call(scope, Caller.root(scope.account), "")
 
     async def preflight(self, request: WireRequest, origin: str | None) -> dict[str, str]:
-        """The headers of the answer to an OPTIONS request. Raises AwsError, in S3's words, where it is refused."""
+        """Return the headers of the response to an OPTIONS request. Raises AwsError with S3's text if it is refused."""
         cors_request = preflight_of(request, origin)
         bucket = _bucket_named(request)
         rules = None if bucket is None else await self._rules(bucket)
@@ -125,7 +125,7 @@ class CrossOrigin:
         raise AwsError("AccessForbidden", message, 403, fields=fields)
 
     async def actual(self, request: WireRequest, origin: str, service: str) -> dict[str, str]:
-        """What is added to the answer to a request that a page of `origin` sent."""
+        """Return the headers to add to the response to a request of a page of `origin`."""
         cors_request = CorsRequest(origin, request.method)
         if service != "s3":
             return general_headers(cors_request, preflight=False)
@@ -134,7 +134,7 @@ class CrossOrigin:
         return bucket_headers(rules or (), cors_request) or {}
 
     async def _rules(self, bucket: str) -> Sequence[Mapping[str, Any]] | None:
-        """Those of a bucket's configuration, none where it has none; None where there is no such bucket."""
+        """Return the rules of the bucket's CORS configuration, none without one; None if the bucket does not exist."""
         try:
             found = await self._operations.call("s3", "GetBucketCors", {"Bucket": bucket}, self._call)
         except AwsError as error:

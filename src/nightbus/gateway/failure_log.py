@@ -1,6 +1,6 @@
-"""Logs operations that fail by no fault of their caller: in full once a minute, else in one line.
+"""Logs operations that fail without a mistake of their caller: with a traceback once a minute, else in one line.
 
-A disk that is full fails every request in the same way; a log full of tracebacks would not fit there either.
+A full disk makes every request fail in the same way, and has no room for a log full of tracebacks.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ _MOST = 100
 class Failures:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._logged_at: dict[
-            tuple[str, str], float
-        ] = {}  # what failed and how → when its traceback was logged
+        self._logged_at: dict[tuple[str, str], float] = {}  # operation and error → time of its last traceback
 
     def tell(self, operation: str, request_id: str, failure: Exception) -> None:
         how = (operation, f"{type(failure).__name__}: {failure}")

@@ -3,14 +3,14 @@
 A node trusts whoever can reach it with the API, and a browser lets any page send requests to this machine. The gate
 refuses those requests, by three rules over the headers alone:
 
-1. `Host` names the node: a loopback name or address, `*.localhost`, the name it is bound to, the address at which this
-   connection arrived, or one of `allowed_hosts`. A page that had its own name rebound to a loopback address sends its
-   own name here.
+1. `Host` names the node: a loopback name or address, `*.localhost`, the name it is bound to, the address at which the
+   connection arrived, or one of `allowed_hosts`. This stops DNS rebinding: a page whose own name was pointed at a
+   loopback address sends that name.
 2. The page that sent the request, by `Origin`, or by `Referer` where a browser sends no `Origin` (images, frames), was
    served by the node itself or by one of `allowed_origins`. Command line tools and SDKs send neither header.
 3. `Sec-Fetch-Site` is neither `cross-site` nor `same-site`, unless rule 2 found an allowed origin.
 
-Nothing here looks at credentials: a page may know any access key, so they prove nothing.
+The gate does not look at credentials, which prove nothing here: a page may use any access key.
 Source: Fetch Metadata (https://www.w3.org/TR/fetch-metadata/) and the Fetch standard's `Origin` header.
 """
 
@@ -36,8 +36,8 @@ _ORIGIN_LENGTH = 2048
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """`refusal` is the error to answer, None where the request may pass; `allowed_origin` is the `Origin` of one that
-    passed because the settings allow it, to be answered with CORS headers."""
+    """The gate's decision. `refusal` is the error to answer with, None for an admitted request; `allowed_origin` is the
+    `Origin` of a request that the settings admit, whose response gets CORS headers."""
 
     refusal: AwsError | None = None
     allowed_origin: str | None = None
@@ -47,8 +47,8 @@ _ADMITTED = Admission()
 
 
 class Gate:
-    """`bound` is the host of the settings; `hosts` are names, with a leading dot or `*.` for all names below them;
-    `origins` are `scheme://host[:port]`, or `*` for every page (rule 1 still holds).
+    """Applies the rules. `bound` is the host of the settings; `hosts` are names, with a leading dot or `*.` for all
+    names below them; `origins` are `scheme://host[:port]`, or `*` for every page (rule 1 still applies).
     """
 
     def __init__(self, bound: str, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
@@ -59,7 +59,7 @@ class Gate:
         self._is_own_name = functools.lru_cache(maxsize=256)(self._names_this_node)
 
     def admit(self, scope: Mapping[str, Any]) -> Admission:
-        """Judge an ASGI `http` scope."""
+        """Decide about the request of an ASGI `http` scope."""
         host = origin = referer = site = None
         for name, value in scope["headers"]:
             if name == b"host":
@@ -95,7 +95,7 @@ class Gate:
         return page in self._origins or ("*" in self._origins and page != "null")
 
     def _is_own_host(self, host: bytes, server: Any) -> bool:
-        """`server` is ASGI's: the address and port at which the connection arrived."""
+        """Return whether `Host` names the node. `server` is ASGI's address and port at which the connection arrived."""
         return self._is_own_name(host) or (bool(server) and _same_address(_name_of(host), str(server[0])))
 
     def _names_this_node(self, host: bytes) -> bool:
@@ -111,7 +111,7 @@ class Gate:
 
 
 def check_allowed_host(text: str) -> str:
-    """A name for `allowed_hosts`. Raises ValueError."""
+    """Return the text as an entry of `allowed_hosts`. Raises ValueError."""
     name = text.removeprefix("*").removeprefix(".").lower()
     found = _HOST.fullmatch(name)
     if found is None or found["port"] is not None:
@@ -122,7 +122,7 @@ def check_allowed_host(text: str) -> str:
 
 
 def check_allowed_origin(text: str) -> str:
-    """An origin for `allowed_origins`. Raises ValueError."""
+    """Return the text as an entry of `allowed_origins`. Raises ValueError."""
     if text == "*":
         return text
     parts = urlsplit(text)
@@ -150,7 +150,7 @@ def _same_address(name: str | None, arrived_at: str) -> bool:
 
 
 def _origin_of(header: bytes | None) -> str | None:
-    """`scheme://host[:port]` in lower case; `null` where the header has none; None without a header."""
+    """Return `scheme://host[:port]` in lower case; `null` for a header without an origin; None without a header."""
     if header is None:
         return None
     text = header.decode("latin-1")

@@ -6,7 +6,7 @@ _PLAIN = {"localhost", "s3"}
 
 
 def bucket_of(host: str) -> str | None:
-    """The bucket in front of the host, or None where buckets stand in the path."""
+    """Return the bucket in the host name, or None if the path has the bucket."""
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     if name.startswith("[") or name.replace(".", "").isdigit():
         return None

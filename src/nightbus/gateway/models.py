@@ -1,7 +1,7 @@
 """Reads the operations and shapes of a service from its model.
 
-botocore's `service-2.json` files are the specification. They are read as data, one service at a time at its first use
-(botocore itself takes 0.4 s and 40 MB to import), without their documentation.
+botocore's `service-2.json` files are the specification. They are read as data without their documentation, each service
+at its first use. Importing botocore itself would take 0.4 s and 40 MB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLURAL = re.compile(r"([A-Z]{2,}s)$")
 
 
 class Shape:
-    """A shape as one place of the model refers to it: the shape's own traits under those of the reference."""
+    """A shape as one reference in the model describes it: its own traits, overridden by the reference's."""
 
     def __init__(self, service: ServiceModel, reference: Mapping[str, Any]) -> None:
         self._service = service
@@ -35,7 +35,7 @@ class Shape:
         self.traits: Mapping[str, Any] = {**own, **reference}
         self.compiled: dict[
             str, Callable[[Any], Any]
-        ] = {}  # what others make of this place once, by their name
+        ] = {}  # what other modules compute for this reference once, by their names
 
     @cached_property
     def members(self) -> dict[str, Shape]:
@@ -47,7 +47,7 @@ class Shape:
 
     @cached_property
     def element(self) -> Shape:
-        """A list's member."""
+        """Return the shape of a list's elements."""
         return Shape(self._service, self._own["member"])
 
     @cached_property
@@ -106,7 +106,7 @@ class OperationModel:
 
     @cached_property
     def input_is_streamed(self) -> bool:
-        """Whether the request's body is handed over as a stream instead of as bytes."""
+        """Return whether the handler gets the request's body as a stream and not as bytes."""
         shape = self.input
         if shape is None or shape.payload is None:
             return False
@@ -114,7 +114,7 @@ class OperationModel:
 
 
 class ServiceModel:
-    """`name` is botocore's (the folder of its model), `metadata` as in the model."""
+    """A service. `name` is botocore's (the folder of its model), `metadata` is the model's."""
 
     def __init__(self, name: str, raw: Mapping[str, Any]) -> None:
         self.name = name
@@ -130,7 +130,7 @@ class ServiceModel:
 
     @cached_property
     def errors(self) -> dict[str, Mapping[str, Any]]:
-        """The raw shapes of errors by the code that stands for them on the wire."""
+        """Return the raw shapes of errors by their codes on the wire."""
         found = {}
         for name, shape in self.shapes.items():
             if shape.get("exception") or "error" in shape:
@@ -141,7 +141,7 @@ class ServiceModel:
 
 @functools.cache
 def load_service(name: str) -> ServiceModel:
-    """Raises KeyError for a service that botocore does not have."""
+    """Return the service's model. Raises KeyError for a service that botocore does not have."""
     raw = read_model(name)
     if name == "sqs":
         _take_message_attributes(raw["shapes"])
@@ -149,13 +149,13 @@ def load_service(name: str) -> ServiceModel:
 
 
 def _take_message_attributes(shapes: dict[str, Any]) -> None:
-    """AttributeNames of ReceiveMessage are those of messages, whatever its model says; operations judge the rest."""
+    """Let AttributeNames of ReceiveMessage be the names of messages' attributes, which the model does not say."""
     names = shapes["QueueAttributeName"]["enum"]
     names += [one for one in shapes["MessageSystemAttributeName"]["enum"] if one not in names]
 
 
 def read_model(name: str) -> dict[str, Any]:
-    """The model itself, of which the caller may change what it likes. Raises KeyError."""
+    """Return a new copy of the raw model, which the caller may change. Raises KeyError."""
     file = _model_file(name)
     raw: dict[str, Any] = orjson.loads(
         gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
@@ -175,7 +175,7 @@ def _model_file(name: str) -> Path:
 
 @functools.cache
 def data_folder() -> Path:
-    """Where botocore keeps its models; finding it does not import it."""
+    """Return the folder of botocore's models, without importing botocore."""
     found = importlib.util.find_spec("botocore")
     if found is None or not found.submodule_search_locations:
         raise RuntimeError("botocore is not installed, and its models are the specification of every service")
@@ -205,7 +205,7 @@ def _drop_documentation(raw: dict[str, Any]) -> None:
 
 @functools.cache
 def snake_case(name: str) -> str:
-    """`EventBusName` → `event_bus_name`, as botocore names its methods and parameters for Python."""
+    """Return a name in botocore's form for Python: `EventBusName` → `event_bus_name`."""
     if name in _SPECIAL_NAMES:
         return _SPECIAL_NAMES[name]
     plural = _PLURAL.search(name)

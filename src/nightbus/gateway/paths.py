@@ -1,7 +1,8 @@
-"""Finds the operation of a REST service that method, path, query and headers name.
+"""Finds the operation of a REST service by method, path, query and headers.
 
-The URI templates of the model are split once; a request is matched segment by segment, and of several that match, the
-one that asks for most of what the request has is meant (`UploadPart` before `PutObject` when there is a `partNumber`).
+The URI templates of the model are split once, and a request is matched segment by segment. Of several matching
+operations the one that requires most of what the request has is chosen (`UploadPart` rather than `PutObject` if there
+is a `partNumber`).
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class _Template:
         )
 
     def labels(self, parts: list[str]) -> dict[str, str] | None:
-        """What the labels stand for, or None when the path is another one."""
+        """Return the values of the template's labels, or None if the path does not match."""
         found: dict[str, str] = {}
         for at, segment in enumerate(self.segments):
             if at >= len(parts):
@@ -66,7 +67,7 @@ class _Template:
         return found if behind in ([], [""]) else None
 
     def score(self, request: WireRequest) -> tuple[int, ...] | None:
-        """How much of the request it asks for; None when the request lacks some of it."""
+        """Return how much of the request the operation requires; None if the request lacks a part of it."""
         for name, value in self.query:
             if name not in request.query or (value and request.query[name] != value):
                 return None
@@ -87,7 +88,7 @@ class PathRouter:
             self._by_method.setdefault(operation.method, []).append(_Template.of(operation))
 
     def find(self, request: WireRequest) -> tuple[OperationModel, dict[str, str]] | None:
-        """The operation, and what the labels of its template stand for."""
+        """Return the operation and the values of its labels, None if there is none."""
         parts = request.path.split("?", 1)[0].lstrip("/").split("/")
         best: tuple[tuple[int, ...], OperationModel, dict[str, str]] | None = None
         for template in self._by_method.get(request.method, ()):

@@ -1,8 +1,8 @@
-"""Translates a pattern of the models from Java's dialect into Python's, and matches texts with it.
+"""Translates patterns of the models from Java's syntax to Python's, and matches texts with them.
 
-Java's `\\w`, `\\d` and `\\s` know ASCII only. Classes of Unicode (`\\p{L}`) become ranges, computed at their first use.
-Patterns are AWS's, but texts are a client's: `re` tries a repetition within a repetition in 2^n ways, as in
-EventBridge's `HeaderValue`, which 40 blanks stop for good. The package `regex` runs such patterns, for a limited time.
+Java's `\\w`, `\\d` and `\\s` match ASCII only. Unicode classes (`\\p{L}`) become ranges, computed at their first use.
+The patterns come from AWS, but the texts from clients: `re` tries 2^n ways for a repetition within a repetition, as in
+EventBridge's `HeaderValue`, which never ends for 40 spaces. The package `regex` runs such patterns with a timeout.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MATCH_SECONDS = 0.05
 
 
 class BoundedPattern:
-    """A pattern that may take long: a text that is not judged within its time does not match."""
+    """A pattern that may take long. A text that is not decided before the timeout does not match."""
 
     def __init__(self, pattern: str) -> None:
         import regex
@@ -55,7 +55,7 @@ class BoundedPattern:
 
 @functools.cache
 def compiled(pattern: str) -> re.Pattern[str] | BoundedPattern | None:
-    """None where Python cannot read it."""
+    """Compile a pattern. Returns None if Python cannot compile it."""
     try:
         text = _translated(pattern)
         nested = _has_nested_repetition(_parser.parse(text), within=False)
@@ -65,7 +65,7 @@ def compiled(pattern: str) -> re.Pattern[str] | BoundedPattern | None:
 
 
 def _has_nested_repetition(parsed: Iterable[Any], *, within: bool) -> bool:
-    """Whether something is repeated without a limit within what is repeated without one itself."""
+    """Return whether an unlimited repetition contains another unlimited one."""
     for operator, argument in parsed:
         endless = within
         if operator in _REPETITIONS and argument[1] is _constants.MAXREPEAT:
@@ -101,7 +101,7 @@ def _translated(pattern: str) -> str:
 
 
 def _inside_brackets(pattern: str) -> list[bool]:
-    """Per character whether it stands in a character class."""
+    """Return for each character whether it is in a character class."""
     inside, found, escaped = False, [], False
     for character in pattern:
         found.append(inside)
@@ -122,7 +122,7 @@ def _members(name: str) -> str:
 
 @functools.cache
 def _category(name: str) -> str:
-    """The characters of a general category, such as `L` or `Zs`, as ranges. Raises KeyError for what is none."""
+    """Return the characters of a general category, such as `L` or `Zs`, as ranges. Raises KeyError for another name."""
     found = sorted(
         run for category, runs in _categories().items() if category.startswith(name) for run in runs
     )
@@ -139,7 +139,7 @@ def _category(name: str) -> str:
 
 @functools.cache
 def _categories() -> dict[str, list[tuple[int, int]]]:
-    """All of Unicode, read once: the runs of characters (first, last) of each general category."""
+    """Return the ranges of characters (first, last) of each general category of Unicode, computed once."""
     runs: dict[str, list[tuple[int, int]]] = {}
     at = 0
     for category, run in itertools.groupby(map(unicodedata.category, map(chr, range(sys.maxunicode + 1)))):

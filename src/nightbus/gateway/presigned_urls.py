@@ -1,4 +1,4 @@
-"""Refuses presigned URLs that have expired, in both ways of signing."""
+"""Refuses expired presigned URLs of signature versions 2 and 4. It does not verify the signature."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nightbus.gateway.request import WireRequest
 
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 _LONGEST_SECONDS = 7 * 24 * 3600
-_DEFAULT_SECONDS = "900"  # what AWS takes for services other than S3, where the URL does not say
+_DEFAULT_SECONDS = "900"  # AWS's default for services other than S3
 
 
 def check_expiry(request: WireRequest, now_ms: int, service: str = "s3") -> None:
-    """Raises AwsError AccessDenied when the URL's time is over."""
+    """Raise AwsError AccessDenied if the URL has expired. `now_ms` is UTC ms."""
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
     if "X-Amz-Signature" in request.query:
         _check_v4(request, now, "" if service == "s3" else _DEFAULT_SECONDS)
@@ -38,7 +38,9 @@ def _check_v4(request: WireRequest, now: datetime, default_seconds: str) -> None
         text = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be"
         raise AwsError("AuthorizationQueryParametersError", f"{text} less than {_LONGEST_SECONDS} seconds")
     lifetime = timedelta(seconds=seconds)
-    if now - signed > lifetime:  # the end of one signed in the year 9999 is not a date
+    if (
+        now - signed > lifetime
+    ):  # compared as numbers, because the expiry of a URL signed in the year 9999 is not a date
         _refuse_after(signed + lifetime, now, seconds)
 
 

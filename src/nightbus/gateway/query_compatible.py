@@ -15,13 +15,13 @@ _NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 _PREFIX = "AWS.SimpleQueueService."
 _SERVER_ERROR = 500
 
-# An element of a list is called like the list without `List`, save for these.
+# The elements of a list have the list's name without `List`, except for these.
 _ELEMENTS = {
     "StringList": "StringListValue",
     "BinaryList": "BinaryListValue",
     "MessageSystemAttributeList": "AttributeName",
 }
-# A map: its own name, its keys' and its values'.
+# For a map: its own name, and the names of its keys and values.
 _MAPS = {
     "QueueAttributeMap": ("Attribute", "Name", "Value"),
     "MessageSystemAttributeMap": ("Attribute", "Name", "Value"),
@@ -48,7 +48,7 @@ _CODES = {
     "KmsOptInRequired": "KMS.OptInRequired",
     "KmsThrottled": "KMS.ThrottlingException",
 }  # fmt: skip
-# Errors that the model does not have go by the name of their class.
+# Errors that the model does not have use the name of their class.
 _CLASSES = {
     "InvalidParameterValue": "InvalidParameterValueException",
     "MissingParameter": "MissingRequiredParameterException",
@@ -57,12 +57,12 @@ _CLASSES = {
 
 
 def is_query_compatible(service: ServiceModel) -> bool:
-    """Whether it speaks JSON now and spoke Query before."""
+    """Return whether the service uses JSON now and used Query before."""
     return service.name == "sqs" and "awsQueryCompatible" in service.metadata
 
 
 def speaking_query(service: ServiceModel) -> ServiceModel:
-    """The model to read and write Query by."""
+    """Return the model for Query."""
     return _query_model(service.name) if is_query_compatible(service) else service
 
 
@@ -72,7 +72,7 @@ def _query_model(name: str) -> ServiceModel:
 
 
 def older_model(name: str) -> dict[str, Any]:
-    """Today's model with the older names on the wire."""
+    """Return today's raw model with the older names on the wire."""
     raw = read_model(name)
     raw["metadata"] = {**raw["metadata"], "protocol": "query", "xmlNamespace": _NAMESPACE}
     for shape_name, shape in raw["shapes"].items():
@@ -93,13 +93,13 @@ def _name_parts(name: str, shape: dict[str, Any]) -> None:
 
 
 def json_type(service: ServiceModel, code: str) -> str:
-    """`__type` of an error in JSON, with its namespace."""
+    """Return an error's `__type` in JSON, with its namespace."""
     if code in service.errors:
         return f"com.amazonaws.{service.name}#{code}"
     return f"com.amazon.coral.service#{_CLASSES.get(code, code)}"
 
 
 def query_error(error: AwsError) -> str:
-    """The header `x-amzn-query-error`: by it SDKs go on telling their users the code that Query had."""
+    """Return the header `x-amzn-query-error`, from which SDKs take the code that the error has in Query."""
     fault = "Receiver" if error.status >= _SERVER_ERROR else "Sender"
     return f"{_CODES.get(error.code, error.code)};{fault}"

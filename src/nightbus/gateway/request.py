@@ -1,4 +1,4 @@
-"""Holds a request as the protocols see it, once HTTP is behind it."""
+"""Defines the request that the protocols parse, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_FIELDS = 20_000  # of a form or a URL; the largest lists of the models hav
 
 @dataclass(slots=True)
 class WireRequest:
-    """`path` is still percent-encoded; `headers` have lower-case names. `body` is b"" while it is streamed."""
+    """A request. `path` is percent-encoded; `headers` have names in lower case. `body` is b"" if it is streamed."""
 
     method: str
     path: str
@@ -22,9 +22,9 @@ class WireRequest:
     body: bytes = b""
     labels: dict[str, str] = field(
         default_factory=dict
-    )  # what the operation's URI template found in the path
+    )  # the values of the labels of the operation's URI template
     query_lists: Mapping[str, list[str]] = field(default_factory=dict)
-    credential: Credential | None = None  # read from the rest at its first use
+    credential: Credential | None = None  # computed at its first use
     parsed_form: dict[str, str] | None = None  # likewise
 
     @property
@@ -38,7 +38,10 @@ class WireRequest:
         return self.credential
 
     def form(self) -> dict[str, str]:
-        """The body of a form, the last value of each name; {} without a body. Raises ValueError for too many fields."""
+        """Return the form in the body, with the last value of each name; {} without a body.
+
+        Raises ValueError for too many fields.
+        """
         if self.parsed_form is None:
             text = self.body.decode("utf-8", "replace")
             self.parsed_form = parse_query(text)[0] if text else {}
@@ -46,7 +49,7 @@ class WireRequest:
 
 
 def parse_query(raw: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The last value of each name, and all of them. Raises ValueError where there are too many."""
+    """Return the last value of each name, and all values of each name. Raises ValueError if there are too many."""
     lists: dict[str, list[str]] = {}
     for name, value in parse_qsl(raw, keep_blank_values=True, max_num_fields=_MOST_FIELDS):
         lists.setdefault(name, []).append(value)
@@ -55,12 +58,12 @@ def parse_query(raw: str) -> tuple[dict[str, str], dict[str, list[str]]]:
 
 @dataclass(frozen=True)
 class Credential:
-    """Who says to have signed: `AKID/20260101/us-east-1/events/aws4_request`, in the header or the query."""
+    """The credential scope in the header or the query: `AKID/20260101/us-east-1/events/aws4_request`."""
 
     access_key: str = ""
     region: str = ""
     service: str = ""
-    malformed: bool = False  # its scope has another number of parts
+    malformed: bool = False  # the scope has a wrong number of parts
 
     @classmethod
     def of(cls, request: WireRequest) -> Credential:

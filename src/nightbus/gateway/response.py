@@ -1,4 +1,4 @@
-"""Holds a response as the protocols make it, before it becomes HTTP."""
+"""Defines the response that the protocols serialize, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class WireResponse:
-    """`body` is bytes, or chunks with their total `length` in bytes (None where it is not known)."""
+    """A response. `body` is bytes, or chunks with their total `length` in bytes (None if it is not known)."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Finds the service and the operation that a request asks for."""
+"""Finds the service and the operation of a request."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ FORM = "application/x-www-form-urlencoded"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`protocol` is the one that the request speaks, which a service may have several of."""
+    """The operation of a request, and the protocol of the request. A service may have several protocols."""
 
     operation: OperationModel
     protocol: str
 
 
 class Unroutable(Exception):
-    """No operation: `error` is to be answered in `protocol`, as `service` would (None where it is not known)."""
+    """The request has no operation.
+
+    The response is `error` in `protocol`, as `service` (None if unknown) would answer.
+    """
 
     def __init__(self, protocol: str, error: AwsError, service: ServiceModel | None = None) -> None:
         super().__init__(str(error))
@@ -41,7 +44,10 @@ class Routes:
         self._targets: dict[str, Route] = {}
 
     def find(self, request: WireRequest) -> Route:
-        """Raises Unroutable. Fills in `request.labels`, and the bucket of a host-style S3 request."""
+        """Return the request's route. Raises Unroutable.
+
+        It sets `request.labels`, including the bucket of a host-style request of S3.
+        """
         target = request.headers.get("x-amz-target")
         if target:
             return self._by_target(target)
@@ -57,8 +63,8 @@ class Routes:
         return self._by_path(request, signed_for)
 
     def spoken(self, request: WireRequest) -> tuple[str, ServiceModel | None]:
-        """The protocol that a request speaks and its service, by the headers alone: what an error is to be told in that
-        comes before the operation is known."""
+        """Return the protocol and the service of a request by its headers alone, for errors before the operation is
+        known."""
         target = request.headers.get("x-amz-target", "")
         if target:
             named = self._catalogue.by_target.get(target.rpartition(".")[0])

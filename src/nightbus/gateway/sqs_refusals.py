@@ -1,4 +1,4 @@
-"""Refuses SQS's parameters that do not fit its model, in SQS's own words, as before it spoke JSON."""
+"""Makes SQS's own errors for parameters that violate its model, as SQS did before it used JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nightbus.gateway.models import Shape
 
 
 def refusal(shape: Shape, params: Mapping[str, Any]) -> AwsError | None:
-    """None for what SQS says like all others."""
+    """Return SQS's error, or None if SQS answers like all other services."""
     missing = next(_missing(shape, params, ""), None)
     if missing is not None:
         return AwsError("MissingParameter", f"The request must contain the parameter {missing}.")
@@ -31,7 +31,7 @@ def _missing(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]
 
 
 def _unknown(shape: Shape, value: Mapping[str, Any]) -> Iterator[str]:
-    """Every list of names in SQS's requests is one of attributes."""
+    """Yield the unknown names. Every list of names in SQS's requests is a list of attributes."""
     for member, given in _lists(shape, value):
         known = member.element.traits.get("enum")
         if known is not None:

@@ -1,4 +1,4 @@
-"""Streams the body of an upload to its handler, decoded and verified on the way."""
+"""Streams the body of an upload to its handler, and decodes and verifies it while it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST = 5 * 1024**3
 
 
 def upload(request: WireRequest, source: AsyncIterator[bytes]) -> ByteStream:
-    """Raises AwsError for a length or checksum header that cannot be meant."""
+    """Return the body as a stream. Raises AwsError for an invalid length or checksum header."""
     length = _length(request)
     check = BodyCheck()
     if "content-md5" in request.headers:
@@ -34,7 +34,7 @@ def upload(request: WireRequest, source: AsyncIterator[bytes]) -> ByteStream:
 
 
 def _length(request: WireRequest) -> int | None:
-    """Of the decoded body, in bytes."""
+    """Return the length of the decoded body in bytes, None if the request does not say."""
     name = "x-amz-decoded-content-length" if is_chunked(request.headers) else "content-length"
     text = request.headers.get(name)
     if text is None:

@@ -1,6 +1,6 @@
-"""Checks parameters by the model of their operation, and reports all that do not fit at once, in AWS's words.
+"""Validates parameters by the model of their operation, and reports all violations in one error with AWS's texts.
 
-A message ends when it is long: of a body of some megabytes each byte may be a mistake, and each mistake is a line.
+The length of a message is limited: each byte of a body of some megabytes may be a violation, and each is a line.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from nightbus.gateway.patterns import compiled
 from nightbus.gateway.sqs_refusals import refusal
 from nightbus.gateway.value_checks import accepts, limits
 
-_LONGEST_VALUE = 64 * 1024  # characters that are shown of one
-_LONGEST_MESSAGE = 128 * 1024  # after which no further mistake is looked for
+_LONGEST_VALUE = 64 * 1024  # characters of a value in a message
+_LONGEST_MESSAGE = 128 * 1024  # characters, after which no further violation is searched for
 _CODES = {"query": "ValidationError", "rest-xml": "InvalidArgument"}
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -36,7 +36,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
-    """Raises AwsError `ValidationException` (`ValidationError` of query services) with every constraint not met."""
+    """Raise AwsError `ValidationException` (`ValidationError` for query services) with all violations."""
     shape = operation.input
     if shape is None or accepts(shape, params):
         return
@@ -56,7 +56,7 @@ def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
 
 
 def checked(operation: OperationModel, params: Mapping[str, Any]) -> Checked:
-    """The parameters, marked so that they are not validated again. Raises as `validate` does."""
+    """Validate the parameters, and return them marked, so that they are not validated again. Raises as `validate`."""
     validate(operation, params)
     return Checked(params)
 
@@ -105,7 +105,8 @@ def _value(shape: Shape, value: Any, path: str) -> Iterator[str]:
 
 
 def _keys(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
-    """AWS shows the whole map. Keys of an enumeration are left to the services, which have their own words for them."""
+    """Yield the violations of a map's keys, in which AWS shows the whole map. Services check keys that are enumerations
+    themselves, with their own texts."""
     if "enum" in shape.key.traits:
         return
     broken = [failure.partition(": ")[2] for key in value for failure in _string(shape.key, key, path)]
@@ -158,7 +159,7 @@ def _failed(value: str, path: str, constraint: str) -> str:
 
 
 def _shown(shape: Shape, value: Any) -> str:
-    """As Java writes a value, since AWS's messages do: `[PutRequest(key=a, value=null)]`, `{a=b}`."""
+    """Return a value in Java's notation, as in AWS's messages: `[PutRequest(key=a, value=null)]`, `{a=b}`."""
     return _cut(_parts(shape, value))
 
 

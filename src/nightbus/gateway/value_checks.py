@@ -1,6 +1,6 @@
-"""Tells whether a value fits its shape: only yes or no, since nearly every value does; `validation` says why not.
+"""Decides whether a value is valid by its shape. `validation` finds the reasons for the few that are not.
 
-The checks of a place of the model are put together once, at its first use.
+The check of each reference in the model is composed once, at its first use.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def _length(shape: Shape) -> Check:
 
 
 def limits(shape: Shape) -> tuple[float, float]:
-    """The least and the greatest number: the model's, or what the type holds."""
+    """Return the least and the greatest valid number: the model's limits, or those of the type."""
     widest = _WIDEST.get(shape.type, float("inf"))
     return shape.traits.get("min", -widest - 1), shape.traits.get("max", widest)
 

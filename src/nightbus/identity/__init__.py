@@ -1,1 +1,1 @@
-"""Identities of callers: credentials."""
+"""Identifies callers by their credentials."""

@@ -1,7 +1,7 @@
-"""Finds the account that an access key names, and issues a role's temporary credentials.
+"""Finds the account of an access key, and issues the temporary credentials of roles.
 
-Temporary keys carry their account as AWS's do (base32 of the account after the four-letter prefix), and their
-session token is signed by the node's own secret, so nothing has to be kept for them and they outlive a restart.
+A temporary access key contains its account, as AWS's do (in base32 after the prefix of four letters), and its session
+token is signed with the node's secret. So nothing is stored for temporary credentials, and they survive a restart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ACCOUNT_SHIFT = 7
 
 @dataclass(frozen=True, slots=True)
 class SessionCredentials:
-    """`expiration` is UTC milliseconds."""
+    """Temporary credentials. `expiration` is in UTC ms."""
 
     access_key: str
     secret_key: str
@@ -34,12 +34,12 @@ class SessionCredentials:
 
 
 def account_of(access_key: str) -> str:
-    """A key id of twelve digits names its account; any other is the default account's."""
+    """Return the account of an access key: the key itself if it has twelve digits, else the default account."""
     return access_key if is_account(access_key) else DEFAULT_ACCOUNT
 
 
 def account_named_by(access_key: str) -> str:
-    """The same for temporary keys too, which carry their account's number in themselves."""
+    """Return the account of an access key, also for temporary keys, which contain their account."""
     try:
         raw = base64.b32decode(access_key[4:]) if access_key.startswith("ASIA") else b""
     except binascii.Error:
@@ -50,7 +50,7 @@ def account_named_by(access_key: str) -> str:
 
 
 class CredentialIssuer:
-    """Makes temporary credentials of roles and reads them back; `secret` is the node's, 32 random bytes."""
+    """Issues temporary credentials, and reads the caller from them. `secret` is the node's, 32 random bytes."""
 
     def __init__(self, secret: bytes, clock: Clock) -> None:
         self._secret = secret
@@ -63,7 +63,7 @@ class CredentialIssuer:
         return self._make(account, caller_arn, f"{role_id}:{session_name}", role_arn, expiration_ms)
 
     def issue_for(self, caller: Caller, expiration_ms: int) -> SessionCredentials:
-        """Temporary credentials under which the caller stays who it is."""
+        """Return temporary credentials of the caller itself, valid until `expiration_ms` (UTC ms)."""
         return self._make(caller.account, caller.arn, caller.user_id, "", expiration_ms)
 
     def _make(
@@ -85,9 +85,9 @@ class CredentialIssuer:
         return SessionCredentials(access_key, secret_key, token, expiration_ms, user_id, caller_arn)
 
     def caller(self, access_key: str, session_token: str = "") -> Caller:
-        """Who signed with these. As long as every key is accepted, an unknown one is its account's root.
+        """Return the caller of the credentials. Every key is accepted: an unknown one is the root user of its account.
 
-        Without a key it is the anonymous caller.
+        Without a key the caller is anonymous.
         """
         if not access_key:
             return Caller.anonymous()
@@ -98,7 +98,7 @@ class CredentialIssuer:
         return Caller.root(account_of(access_key), access_key)
 
     def for_role(self, role_arn: str, session_name: str, scope: Scope, seconds: int) -> SessionCredentials:
-        """Credentials for a function environment, which runs in `scope` under `role_arn`."""
+        """Return credentials of the role, valid for `seconds`, for a caller in `scope` such as a function."""
         expiration = self._clock.now_ms() + seconds * 1000
         return self.issue(role_arn, _role_id(role_arn), session_name, expiration)
 
@@ -118,7 +118,7 @@ class CredentialIssuer:
 
 
 def _role_id(role_arn: str) -> str:
-    """Stands for the role's unique id where the role itself is not looked up: one ARN, one id."""
+    """Return an id in the form of a role's unique id, derived from the ARN, without reading the role."""
     digest = hashlib.sha256(role_arn.encode()).digest()
     return "AROA" + base64.b32encode(digest).decode()[:17]
 

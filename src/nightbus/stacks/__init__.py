@@ -1,1 +1,1 @@
-"""CloudFormation: template, graph, change set, provisioning, roll-back. One file per resource type in `resources/`."""
+"""Implements CloudFormation's engine: templates, change sets, provisioning and rollback."""

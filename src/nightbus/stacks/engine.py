@@ -15,10 +15,10 @@ from nightbus.aws.calls import Operations, Scope
 from nightbus.clock import Clock
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.operation_queue import QUEUE, operation_item, stack_of
-from nightbus.stacks.operations.phases import PHASES, run
+from nightbus.stacks.operations.phases import PHASES, run_phases
 from nightbus.stacks.operations.stack_operation import StackGone, StackOperation
 from nightbus.stacks.records import STACK, Stack, stack_key
-from nightbus.stacks.retention import forget, is_forgotten
+from nightbus.stacks.retention import delete_stack_records, is_forgotten
 from nightbus.store.duties import LEASE_MS, work_while_leased
 from nightbus.store.interface import SYSTEM, Item, RecordName, StaleLease, Store, Touched
 from nightbus.store.upkeep import is_passing, one_of_many
@@ -26,7 +26,7 @@ from nightbus.store.vault import Vault
 
 log = logging.getLogger(__name__)
 
-# Where a phase goes when the engine itself breaks, so that no stack is under way for ever.
+# The state after an error of the engine itself, so that no stack is under way for ever.
 _BROKEN = {
     "CREATE_IN_PROGRESS": "CREATE_FAILED",
     "UPDATE_IN_PROGRESS": "UPDATE_FAILED",
@@ -42,11 +42,11 @@ _DAY_SECONDS = 24 * 3600
 _PER_LEASE = 1  # a lease of more may bring several items of one stack
 _WAIT_SECONDS = 30.0
 _AGAIN_MS = 5_000
-_PAUSES = (0.1, 1.0, 5.0)  # seconds, while the store takes nothing
+_PAUSES = (0.1, 1.0, 5.0)  # seconds between attempts, while the store refuses commits
 
 
 class Engine:
-    """`types`: the resource types it knows; those of `stacks.resources` unless a test gives others."""
+    """Implements `StackEngine`. `types` are the resource types: those of `stacks.resources`, or a test's own."""
 
     def __init__(
         self,
@@ -89,14 +89,14 @@ class Engine:
                         await self._store.commit(operation_item(scope, stack.id, self._clock.now_ms()))
 
     async def forget_deleted_stacks(self) -> None:
-        """A duty of one node: every day, what is kept of stacks that were deleted 90 days ago goes."""
+        """Delete the records of stacks that were deleted 90 days ago, once a day, as a duty."""
         while True:
             for scope in await self._store.scopes(STACK):
                 for record in await self._store.list(scope, STACK):
                     with one_of_many("forgetting stack", record.key):
                         stack = Stack(**record.value)
                         if is_forgotten(stack, self._clock.now_ms()):
-                            await forget(self._store, scope, stack)
+                            await delete_stack_records(self._store, scope, stack)
             await self._clock.sleep(_DAY_SECONDS)
 
     async def settled(self, scope: Scope, stack_id: str, patience: float | None = None) -> None:
@@ -163,17 +163,17 @@ class Engine:
             failures += 1
 
     async def _carried_through(self, scope: Scope, stack_id: str) -> bool:
-        """Go on from where the store says that the operation is; False where the store fails, for a moment.
+        """Run the phases from the recorded state. Returns False if the store failed for the moment.
 
-        Any other failure is the engine's own and ends the operation.
+        Any other exception is an error of the engine and ends the operation.
         """
         operation = StackOperation(
-            self._store, self._clock, self._operations, self._vault, self._known_types(), scope
+            self._store, self._clock, self._operations, self._vault, self._resource_types(), scope
         )
         try:
             await operation.open(stack_id)
             try:
-                await run(operation)
+                await run_phases(operation)
             except Exception as failure:
                 if is_passing(failure):
                     raise
@@ -191,9 +191,9 @@ class Engine:
     async def _break_off(self, operation: StackOperation) -> None:
         status = _BROKEN.get(operation.stack.status)
         if status is not None:
-            await operation.turn(status, "Internal Failure")
+            await operation.change_state(status, "Internal Failure")
 
-    def _known_types(self) -> Mapping[str, ResourceType]:
+    def _resource_types(self) -> Mapping[str, ResourceType]:
         if self._types is None:
             from nightbus.stacks.resources import RESOURCE_TYPES
 

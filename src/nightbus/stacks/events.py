@@ -1,4 +1,4 @@
-"""Writes and reads the events of a stack: one log per stack, an entry per event."""
+"""Writes and reads the events of a stack: one log per stack, one entry per event."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STACK_TYPE = "AWS::CloudFormation::Stack"
 
 @dataclass(frozen=True)
 class StackEvent:
-    """`time` is UTC milliseconds; `id` as AWS makes it: of a resource it begins with its name and status."""
+    """An event of a stack. `time` is UTC ms. `id` has AWS's form: a resource's begins with its name and status."""
 
     id: str
     stack_id: str
@@ -77,6 +77,6 @@ def _append(scope: Scope, stack: Stack, event: StackEvent) -> Append:
 async def read_events(
     store: Store, scope: Scope, stack: Stack, before: int, limit: int
 ) -> list[tuple[int, StackEvent]]:
-    """The newest first, with their offsets; those with an offset below `before` where that is not 0."""
+    """Return events with their offsets, the newest first. `before` limits them to lower offsets; 0 is no limit."""
     entries = await store.read(scope, log_name(stack), after=before, limit=limit, backwards=True)
     return [(entry.offset, StackEvent(**json.loads(entry.data))) for entry in entries]

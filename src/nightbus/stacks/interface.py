@@ -1,6 +1,4 @@
-"""Declares the protocol between resource types and the engine, and that between the engine and the CloudFormation
-service.
-"""
+"""Declares the protocols between the engine, the resource types and the CloudFormation service."""
 
 from __future__ import annotations
 
@@ -11,12 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
-from nightbus.stacks.contention import is_busy, pauses
+from nightbus.stacks.contention import is_contended, pauses
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceContext:
-    """The circumstances in which a resource of a stack is created, updated or deleted."""
+    """What a resource type gets when it creates, updates or deletes a resource of a stack."""
 
     call: Call
     operations: Operations
@@ -27,12 +25,12 @@ class ResourceContext:
     tags: Mapping[str, str] = field(default_factory=dict)  # the stack's own, aws:cloudformation:* included
 
     async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
-        """One call of a service, again while another change of the same thing is in its way."""
+        """Call an operation of a service, and repeat the call while a concurrent change makes it fail."""
         for pause in pauses():
             try:
                 return await self.operations.call(service, name, params, self.call)
             except AwsError as error:
-                if not is_busy(error):
+                if not is_contended(error):
                     raise
                 await self.clock.sleep(pause)
         return await self.operations.call(service, name, params, self.call)
@@ -40,28 +38,28 @@ class ResourceContext:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What provisioning made: `physical_id` is what Ref gives, `attributes` what Fn::GetAtt gives."""
+    """A provisioned resource. Ref evaluates to `physical_id`, Fn::GetAtt to one of `attributes`."""
 
     physical_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ResourceType(Protocol):
-    """One file in `resources/` holds one class with this shape; the class has no state.
+    """A resource type: a class without state, in a file of its own in `resources/`.
 
-    Each method is idempotent as far as that is possible, since after a crash it runs again. Errors of services
-    (AwsError) pass through; the engine turns them into the stack event's reason.
+    Each method is idempotent as far as possible, because it runs again after a crash. Errors of services (AwsError) are
+    not caught; the engine makes the stack event's reason from them.
     """
 
     type_name: str  # "AWS::Lambda::Function"
-    properties: frozenset[str]  # top-level properties that have an effect; others fail, named
+    properties: frozenset[str]  # top-level properties that have an effect; others are refused by name
     required: frozenset[str]
     replace_on: frozenset[str]  # properties whose change needs a new physical resource
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        """The name to be used by `create`, decided and kept before it runs, so that a crash leaves no orphan.
+        """Return the name for `create`, or None if the service chooses the id.
 
-        The engine passes it to `create`. None where the service itself chooses the id.
+        The engine stores the name before it calls `create` with it, so that a crash leaves no orphan.
         """
         ...
 
@@ -72,33 +70,33 @@ class ResourceType(Protocol):
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        """In place: called only when no property of `replace_on` changed."""
+        """Update the resource in place. The engine calls it only if no property of `replace_on` has changed."""
         ...
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        """Succeeds when there is nothing left to delete.
+        """Delete the resource. Succeeds if there is nothing to delete.
 
-        After a creation that failed, `physical_id` is the name that `physical_name` chose.
+        After a failed creation `physical_id` is the name that `physical_name` chose.
         """
         ...
 
 
 @runtime_checkable
 class JudgesValues(Protocol):
-    """A resource type some of whose values are AWS's and not Nightbus's, such as the runtime of a function."""
+    """A resource type that AWS supports with more values than Nightbus, such as the runtimes of a function."""
 
     def unsupported(self, properties: Mapping[str, Any]) -> str | None:
-        """The first such value with its property, as "Runtime nodejs22.x", or None.
+        """Return the first unsupported value with its property, such as "Runtime nodejs22.x", or None.
 
-        Asked when changes are planned, before anything is made: a value that is not known yet is UNKNOWN, and
-        judged by its service when it is.
+        The planner calls it before anything is made. A value that is not known yet is UNKNOWN; its service checks it
+        once it is known.
         """
         ...
 
 
 class StackEngine(Protocol):
-    """What carries out the operations that the CloudFormation service puts into `operation_queue`."""
+    """The engine as the CloudFormation service sees it. It carries out the operations in `operation_queue`."""
 
     async def settled(self, scope: Scope, stack_id: str, patience: float | None = None) -> None:
-        """Return when nothing is under way for this stack any more, or after `patience` seconds."""
+        """Return when no operation runs on the stack, or after `patience` seconds; None waits without a limit."""
         ...

@@ -1,4 +1,4 @@
-"""Writes the texts in which CloudFormation says why something failed, in stack events and states. Pure."""
+"""Writes CloudFormation's texts for the reasons of failures in stack events and states. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UPDATE_CANCELLED = "Resource update cancelled"
 REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 ROLLBACK_REQUESTED = "Rollback requested by user."
 
-# What AWS's resource handlers report, by a word in the error's code; the first that fits.
+# The codes that AWS's resource handlers report, by a word in the error's code. The first one that matches applies.
 _HANDLER_CODES: Sequence[tuple[str, str]] = (
     ("AlreadyExists", "AlreadyExists"),
     ("AlreadyOwnedByYou", "AlreadyExists"),
@@ -48,9 +48,10 @@ def handler_code(error: BaseException) -> str:
 
 
 def failure(error: BaseException, type_name: str, request_id: str) -> str:
-    """The reason of a resource's *_FAILED event.
+    """Return the reason of a resource's *_FAILED event.
 
-    Raises the error itself where it is the store's and passes: no resource has failed, the operation goes on later.
+    Raises the error itself if it is a temporary one of the store: then no resource has failed, and the operation
+    continues later.
     """
     if is_passing(error):
         raise error
@@ -66,7 +67,7 @@ def failure(error: BaseException, type_name: str, request_id: str) -> str:
 
 
 def summary(failed: Mapping[str, Sequence[str]]) -> str:
-    """`failed`: what was to be done ("create", "update", "delete") with whom."""
+    """Return the reason of a stack's failure. `failed` has logical ids by "create", "update" or "delete"."""
     parts = [
         f"The following resource(s) failed to {verb}: [{', '.join(names)}]."
         for verb, names in failed.items()

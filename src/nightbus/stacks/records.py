@@ -1,8 +1,7 @@
-"""Defines what the store keeps of stacks, and under which keys.
+"""Defines the records of stacks, and reads them.
 
-Stacks, their resources, deployments (one template with its values, kept as long as it may be needed to go back),
-change sets, exports, and a log of events. Here is what is kept and how it is found; what happens to it is decided
-elsewhere.
+There are records of stacks, their resources, their deployments (a template with its values, kept as long as a rollback
+may need it), change sets and exports. `operations/` decides how they change.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from nightbus.store.vault import Vault
 T = TypeVar("T")
 
 STACK = "cloudformation/stack"  # key: <name>/<uuid>
-NAME = "cloudformation/name"  # key: name; the stack that has it now
+NAME = "cloudformation/name"  # key: name; value: the stack that has the name now
 RESOURCE = "cloudformation/resource"  # key: <stack key>/<logical id>
 DEPLOYMENT = "cloudformation/deployment"  # key: <stack key>/<uuid>
 CHANGE_SET = "cloudformation/changeset"  # key: <name>/<uuid>
@@ -29,7 +28,7 @@ EXPORT = "cloudformation/export"  # key: export name
 
 @dataclass
 class Deployment:
-    """One template with everything that decides what it makes. Never changed once it is kept."""
+    """A template with everything that its result depends on. It never changes after it is stored."""
 
     id: str
     original: str
@@ -46,7 +45,7 @@ STANDARD, EXPRESS = "STANDARD", "EXPRESS"  # DeploymentConfig's modes
 
 @dataclass
 class Stack:
-    """`deployment` is the last good one, `target` the one under way or failed. Times are UTC milliseconds."""
+    """A stack. `deployment` is the last good one, `target` the one under way or failed. Times are UTC ms."""
 
     id: str
     name: str
@@ -78,26 +77,26 @@ class Stack:
         return stack_key(self.id)
 
     @property
-    def shown_deployment(self) -> str:
+    def described_deployment(self) -> str:
         return self.target or self.deployment
 
     def remember_call(self, call: Call) -> None:
-        """Under whose name the operation goes on after a restart."""
+        """Store the caller and endpoint with which the operation continues after a restart."""
         caller = call.caller
         self.caller = {"account": caller.account, "arn": caller.arn, "user_id": caller.user_id}
         self.caller["access_key"] = caller.access_key
         self.endpoint = call.endpoint
 
     def call(self, scope: Scope) -> Call:
-        """The circumstances in which its resources are provisioned: the caller's, forwarded by CloudFormation."""
-        who = Caller(**self.caller) if self.caller else Caller.root(scope.account)
-        caller = replace(who, service="cloudformation.amazonaws.com", source_arn=self.id)
+        """Return the call that provisions the resources: the remembered caller's, forwarded by CloudFormation."""
+        caller = Caller(**self.caller) if self.caller else Caller.root(scope.account)
+        caller = replace(caller, service="cloudformation.amazonaws.com", source_arn=self.id)
         return Call(scope, caller, self.endpoint)
 
 
 @dataclass
-class Incarnation:
-    """One physical resource as it was made."""
+class PhysicalResource:
+    """A physical resource with the properties that it was made with."""
 
     physical_id: str
     properties: dict[str, Any]
@@ -109,26 +108,30 @@ class Incarnation:
 
 @dataclass
 class Pending:
-    """What a step is about to make: kept before it acts. `replaces`: a new physical resource is made."""
+    """What a step is about to make, stored before it calls a service. `replaces`: it makes a new physical resource."""
 
     properties: dict[str, Any]
     name: str | None = None
     replaces: bool = True
 
 
-def leftover(pending: Pending) -> list[Incarnation]:
-    """What a creation that failed may have left behind: only under a name of our own making is it surely ours."""
+def possible_leftovers(pending: Pending) -> list[PhysicalResource]:
+    """Return what a failed creation may have left behind, if Nightbus generated its name.
+
+    A resource with a name from the template may belong to another owner.
+    """
     template_values = [value for value in pending.properties.values() if isinstance(value, str)]
     if not pending.replaces or pending.name is None or pending.name in template_values:
         return []
-    return [Incarnation(pending.name, pending.properties)]
+    return [PhysicalResource(pending.name, pending.properties)]
 
 
 @dataclass
 class StackResource:
-    """`current` is what stands, `previous` what stood in the last good deployment where that differs.
+    """A resource of a stack. `current` is its physical resource, `previous` that of the last good deployment if it
+    differs.
 
-    `fresh`: the last good deployment had no such resource. `garbage`: physical resources to be removed in cleanup.
+    `fresh`: the last good deployment has no such resource. `garbage`: physical resources that the cleanup will delete.
     `deployment` is the one that `current` was brought to.
     """
 
@@ -137,10 +140,10 @@ class StackResource:
     status: str
     time: int
     reason: str = ""
-    current: Incarnation | None = None
-    previous: Incarnation | None = None
+    current: PhysicalResource | None = None
+    previous: PhysicalResource | None = None
     pending: Pending | None = None
-    garbage: list[Incarnation] = field(default_factory=list)
+    garbage: list[PhysicalResource] = field(default_factory=list)
     fresh: bool = True
     deployment: str = ""
 
@@ -150,16 +153,16 @@ class StackResource:
 
     @classmethod
     def read(cls, value: dict[str, Any]) -> Self:
-        found = cls(**value)
-        found.current = _incarnation(value["current"])
-        found.previous = _incarnation(value["previous"])
-        found.pending = Pending(**value["pending"]) if value["pending"] else None
-        found.garbage = [Incarnation(**one) for one in value["garbage"]]
-        return found
+        resource = cls(**value)
+        resource.current = _physical_resource(value["current"])
+        resource.previous = _physical_resource(value["previous"])
+        resource.pending = Pending(**value["pending"]) if value["pending"] else None
+        resource.garbage = [PhysicalResource(**one) for one in value["garbage"]]
+        return resource
 
 
-def _incarnation(value: dict[str, Any] | None) -> Incarnation | None:
-    return Incarnation(**value) if value else None
+def _physical_resource(value: dict[str, Any] | None) -> PhysicalResource | None:
+    return PhysicalResource(**value) if value else None
 
 
 @dataclass
@@ -181,7 +184,7 @@ class ChangeSet:
     changes: list[dict[str, Any]] = field(default_factory=list)
     on_failure: str = ""
     include_nested: bool = False
-    base: str = ""  # the deployment that stood when it was made
+    base: str = ""  # the stack's deployment when the change set was created
     deployment_config: dict[str, Any] = field(default_factory=dict)
     import_existing: bool = False
 
@@ -237,44 +240,44 @@ def put_change_set(scope: Scope, change_set: ChangeSet, expect: int | None = Non
 
 
 @dataclass(frozen=True)
-class Kept(Generic[T]):
-    """What was read, with the revision for compare-and-swap."""
+class Stored(Generic[T]):
+    """A value that was read, with its record's revision for `expect`."""
 
     value: T
     revision: int
 
 
 class StackRecords:
-    """Reads one scope's records; writing is `Store.commit` with the changes above."""
+    """Reads the records of one scope. To write them, commit the changes that the functions above return."""
 
     def __init__(self, store: Store, scope: Scope, vault: Vault) -> None:
         self._store = store
         self._scope = scope
         self._vault = vault
 
-    async def stack(self, name_or_id: str) -> Kept[Stack] | None:
-        """By id also when it is deleted, by name only while it is there."""
+    async def stack(self, name_or_id: str) -> Stored[Stack] | None:
+        """Return the stack of the id, even if it is deleted, or of the name if it is not deleted. None without one."""
         if is_stack_id(name_or_id):
             key = stack_key(name_or_id)
         else:
-            named = await self._store.get(self._scope, NAME, name_or_id)
-            if named is None:
+            name_record = await self._store.get(self._scope, NAME, name_or_id)
+            if name_record is None:
                 return None
-            key = stack_key(str(named.value["stack_id"]))
+            key = stack_key(str(name_record.value["stack_id"]))
         record = await self._store.get(self._scope, STACK, key)
         if record is None or (is_stack_id(name_or_id) and record.value["id"] != name_or_id):
             return None
-        return Kept(Stack(**record.value), record.revision)
+        return Stored(Stack(**record.value), record.revision)
 
     async def stacks(self) -> list[Stack]:
-        """All of them, deleted ones too, the newest first."""
-        found = [Stack(**record.value) for record in await self._store.list(self._scope, STACK)]
-        return sorted(found, key=lambda stack: (-stack.created, stack.id))
+        """Return all stacks, including deleted ones, the newest first."""
+        all_stacks = [Stack(**record.value) for record in await self._store.list(self._scope, STACK)]
+        return sorted(all_stacks, key=lambda stack: (-stack.created, stack.id))
 
     async def resources(self, stack: Stack) -> dict[str, StackResource]:
         records = await self._store.list(self._scope, RESOURCE, prefix=f"{stack.key}/")
-        found = [StackResource.read(await open_resource(self._vault, record.value)) for record in records]
-        return {resource.logical_id: resource for resource in found}
+        read = [StackResource.read(await open_resource(self._vault, record.value)) for record in records]
+        return {resource.logical_id: resource for resource in read}
 
     async def deployment(self, stack: Stack, id: str) -> Deployment:
         record = await self._store.get(self._scope, DEPLOYMENT, f"{stack.key}/{id}")
@@ -282,34 +285,36 @@ class StackRecords:
             raise LookupError(f"the stack {stack.id} has no deployment {id}")
         return Deployment(**await open_deployment(self._vault, record.value))
 
-    async def change_set(self, key: str) -> Kept[ChangeSet] | None:
+    async def change_set(self, key: str) -> Stored[ChangeSet] | None:
         return _change_set(await self._store.get(self._scope, CHANGE_SET, key))
 
-    async def change_sets(self, stack: Stack, name: str = "") -> list[Kept[ChangeSet]]:
-        """Those of this stack, all or the one of that name."""
+    async def change_sets(self, stack: Stack, name: str = "") -> list[Stored[ChangeSet]]:
+        """Return the change sets of the stack, or those with the name."""
         records = await self._store.list(self._scope, CHANGE_SET, prefix=f"{name}/" if name else "")
-        found = [kept for kept in map(_change_set, records) if kept and kept.value.stack_id == stack.id]
-        return sorted(found, key=lambda kept: (kept.value.created, kept.value.id))
+        matching = [
+            stored for stored in map(_change_set, records) if stored and stored.value.stack_id == stack.id
+        ]
+        return sorted(matching, key=lambda stored: (stored.value.created, stored.value.id))
 
     async def loose_ends(self, stack: Stack) -> list[DeleteRecord]:
-        """What goes away with a deleted stack: its change sets, and every deployment but the last."""
-        kept = f"{stack.key}/{stack.shown_deployment}"
+        """Return the changes that delete, with the stack, its change sets and every deployment but the last."""
+        kept_key = f"{stack.key}/{stack.described_deployment}"
         deployments = await self._store.list(self._scope, DEPLOYMENT, prefix=f"{stack.key}/")
-        keys = [(DEPLOYMENT, record.key) for record in deployments if record.key != kept]
-        keys += [(CHANGE_SET, found.value.key) for found in await self.change_sets(stack)]
+        keys = [(DEPLOYMENT, record.key) for record in deployments if record.key != kept_key]
+        keys += [(CHANGE_SET, stored.value.key) for stored in await self.change_sets(stack)]
         return [DeleteRecord(self._scope, kind, key) for kind, key in keys]
 
     async def exports(self) -> dict[str, dict[str, str]]:
-        """By name: `value` and `stack_id`."""
+        """Return the exports of all stacks by name, each with `value` and `stack_id`."""
         return {record.key: record.value for record in await self._store.list(self._scope, EXPORT)}
 
     async def importers(self, name: str) -> list[str]:
-        """The names of the stacks that import this export."""
+        """Return the names of the stacks that import the export."""
         stacks = await self.stacks()
         return sorted(
             stack.name for stack in stacks if name in stack.imports and stack.status != "DELETE_COMPLETE"
         )
 
 
-def _change_set(record: Record | None) -> Kept[ChangeSet] | None:
-    return None if record is None else Kept(ChangeSet(**record.value), record.revision)
+def _change_set(record: Record | None) -> Stored[ChangeSet] | None:
+    return None if record is None else Stored(ChangeSet(**record.value), record.revision)

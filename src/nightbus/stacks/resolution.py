@@ -1,4 +1,4 @@
-"""Resolves the expressions of a deployment for one stack, by its parameters and what was provisioned so far."""
+"""Resolves the expressions of a deployment with its parameters and the resources provisioned so far."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nightbus.stacks.templates.template import EXTENSIONS, Template
 
 
 class StackValues:
-    """`resources` is live: what a step adds, the next one sees."""
+    """Answers Ref, Fn::GetAtt and Fn::ImportValue. `resources` is shared with the steps, which add to it."""
 
     def __init__(self, resources: Mapping[str, StackResource], exports: Mapping[str, str]) -> None:
         self._resources = resources
@@ -78,22 +78,24 @@ def evaluator(
     )
 
 
-def conditions_held(found: Evaluator) -> dict[str, bool]:
-    return {name: found.holds(name) for name in found.conditions}
+def evaluate_conditions(expressions: Evaluator) -> dict[str, bool]:
+    return {name: expressions.holds(name) for name in expressions.conditions}
 
 
-def wanted(template: Template, held: Mapping[str, bool]) -> dict[str, dict[str, Any]]:
-    """The resources whose condition holds."""
-    return {name: resource for name, resource in template.resources.items() if _holds(resource, held)}
+def chosen_resources(template: Template, conditions: Mapping[str, bool]) -> dict[str, dict[str, Any]]:
+    """Return the resources whose conditions hold."""
+    return {name: resource for name, resource in template.resources.items() if _holds(resource, conditions)}
 
 
-def outputs_of(template: Template, found: Evaluator, held: Mapping[str, bool]) -> list[dict[str, str]]:
-    """As DescribeStacks gives them, sorted by key."""
+def outputs_of(
+    template: Template, expressions: Evaluator, conditions: Mapping[str, bool]
+) -> list[dict[str, str]]:
+    """Return the outputs as DescribeStacks does, sorted by key."""
     outputs: list[dict[str, str]] = []
     for name, output in sorted(template.outputs.items()):
-        if not _holds(output, held):
+        if not _holds(output, conditions):
             continue
-        value = found.evaluate(output["Value"])
+        value = expressions.evaluate(output["Value"])
         if value is NO_VALUE:
             continue
         if isinstance(value, dict | list):
@@ -102,17 +104,17 @@ def outputs_of(template: Template, found: Evaluator, held: Mapping[str, bool]) -
                 f"Template format error: The Value field of every Outputs member must evaluate to a String "
                 f"and not a {'List' if isinstance(value, list) else 'Map'} ({name}).",
             )
-        shown = {"OutputKey": name, "OutputValue": _text(value)}
+        output_reply = {"OutputKey": name, "OutputValue": _text(value)}
         if "Description" in output:
-            shown["Description"] = str(output["Description"])
+            output_reply["Description"] = str(output["Description"])
         if output.get("Export"):
-            shown["ExportName"] = _text(found.evaluate(output["Export"]["Name"]))
-        outputs.append(shown)
+            output_reply["ExportName"] = _text(expressions.evaluate(output["Export"]["Name"]))
+        outputs.append(output_reply)
     return outputs
 
 
-def _holds(member: Mapping[str, Any], held: Mapping[str, bool]) -> bool:
-    return "Condition" not in member or held[member["Condition"]]
+def _holds(member: Mapping[str, Any], conditions: Mapping[str, bool]) -> bool:
+    return "Condition" not in member or conditions[member["Condition"]]
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Forgets deleted stacks after 90 days, as AWS does, with everything that is kept of them."""
+"""Deletes the records and events of a deleted stack, which happens after 90 days, as on AWS."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def is_forgotten(stack: Stack, now_ms: int) -> bool:
     return stack.status == "DELETE_COMPLETE" and stack.deleted < now_ms - REMEMBERED_MS
 
 
-async def forget(store: Store, scope: Scope, stack: Stack) -> None:
-    """Change sets and exports went when it was deleted."""
+async def delete_stack_records(store: Store, scope: Scope, stack: Stack) -> None:
+    """Delete what the deletion of the stack has left: its record, resources, last deployment and events."""
     changes = [
         DeleteRecord(scope, kind, record.key)
         for kind in (RESOURCE, DEPLOYMENT)

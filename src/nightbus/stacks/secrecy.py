@@ -1,7 +1,7 @@
-"""Seals the secrets of a stack in the store, by the node's vault, and masks them in events.
+"""Seals the secrets of stacks in the store with the node's vault, and masks them in events.
 
-The values of parameters with NoEcho, and the properties that hold secrets or the parameters of a nested stack. What a
-template itself says is no secret.
+Secrets are the values of parameters with NoEcho, and the properties that contain secrets or the parameters of a nested
+stack. The text of a template is not secret.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SEALED = "Nightbus::Sealed"
 
 
 def masked(type_name: str, properties: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """As events tell of them."""
+    """Return the properties for events, with secrets masked."""
     if properties is None:
         return None
     name = MASKED_PROPERTIES.get(type_name, "")
@@ -31,12 +31,13 @@ def masked(type_name: str, properties: Mapping[str, Any] | None) -> dict[str, An
 
 
 async def seal_resource(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
-    """`value` is a resource's record, and is changed."""
+    """Seal the secrets of a resource's record. Changes `value` and returns it."""
     return await _each(value, lambda one: {_SEALED: vault.seal(json.dumps(one).encode())}, is_sealed=False)
 
 
 async def open_resource(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
-    """A property whose key is lost is left out, so that the next update sets it."""
+    """Unseal the secrets of a resource's record. A property that cannot be unsealed is left out, so that the next
+    update sets it."""
     return await _each(value, lambda one: _opened(vault, one[_SEALED]), is_sealed=True)
 
 
@@ -53,9 +54,9 @@ async def _each(value: dict[str, Any], change: Callable[[Any], Any], is_sealed: 
 
 
 def _all_properties(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for made in (value["current"], value["previous"], value["pending"], *value["garbage"]):
-        if made:
-            yield made["properties"]
+    for incarnation in (value["current"], value["previous"], value["pending"], *value["garbage"]):
+        if incarnation:
+            yield incarnation["properties"]
 
 
 def _opened(vault: Vault, sealed: str) -> Any:
@@ -67,7 +68,7 @@ def _opened(vault: Vault, sealed: str) -> Any:
 
 
 async def seal_deployment(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
-    """`value` is a deployment's record, and is changed."""
+    """Seal the secrets of a deployment's record. Changes `value` and returns it."""
     declared = Template(value["processed"]).parameters
     secret = {name: text for name, text in value["parameters"].items() if is_secret(declared.get(name, {}))}
     if secret:
@@ -77,15 +78,16 @@ async def seal_deployment(vault: Vault, value: dict[str, Any]) -> dict[str, Any]
 
 
 async def open_deployment(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
-    """Parameters whose key is lost are left out: who deploys again has to give them."""
+    """Unseal the secrets of a deployment's record. Parameters that cannot be unsealed are left out, so the next
+    deployment must set them."""
     sealed = value.pop("sealed", None)
     if sealed:
         opened = await asyncio.to_thread(_opened, vault, sealed)
         declared = Template(value["processed"]).parameters
-        kept = {
+        plain = {
             name: text
             for name, text in value["parameters"].items()
             if opened is not None or not is_secret(declared.get(name, {}))
         }
-        value["parameters"] = kept | (opened or {})
+        value["parameters"] = plain | (opened or {})
     return value

@@ -9,7 +9,7 @@ import pytest
 from nightbus.cli import terminal
 from nightbus.cli.commands import status
 from nightbus.cli.commands.explain import explanation_text
-from nightbus.cli.dead_letters import dead_letter
+from nightbus.cli.dead_letters import dead_letter_text
 
 
 def rule(name: str, matched: bool = False) -> dict[str, Any]:
@@ -36,10 +36,10 @@ def test_explain_shows_matches_first_and_the_nearest_few_of_the_others() -> None
 
 def test_what_became_of_an_event_that_was_given_up() -> None:
     queue = "arn:aws:sqs:us-east-1:000000000000:dead"
-    assert dead_letter({}) == ""
-    assert dead_letter({"dead_letter": queue}) == "; now in sqs dead"
+    assert dead_letter_text({}) == ""
+    assert dead_letter_text({"dead_letter": queue}) == "; now in sqs dead"
     refused = {"not_sent": [{"to": queue, "why": "The queue does not exist."}]}
-    assert dead_letter(refused) == "; not sent to sqs dead: The queue does not exist."
+    assert dead_letter_text(refused) == "; not sent to sqs dead: The queue does not exist."
 
 
 def full(accounts: int) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.receipts import Receipt, read_receipt, write_receipt
 from nightbus.services.sqs.content import (
     check_text,
-    given_size,
     md5_of_attributes,
     md5_of_body,
-    size,
+    message_size,
+    request_size,
     stored_attributes,
 )
 
@@ -100,7 +100,7 @@ def test_the_size_is_that_of_all_that_was_given(body: str, attributes: dict[str,
     for name, value in attributes.items():
         content = value.get("BinaryValue") or value["StringValue"].encode()
         wanted += len(name) + len(value["DataType"]) + len(content)
-    assert size(body, stored_attributes(attributes)) == given_size(body, attributes) == wanted
+    assert message_size(body, stored_attributes(attributes)) == request_size(body, attributes) == wanted
 
 
 @given(st.text())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
-from nightbus.services.events.sources import SOURCE, active, offered, source_of
+from nightbus.services.events.sources import SOURCE, active, new_source, source_of
 from nightbus.store.interface import PutRecord
 from nightbus.store.sqlite import SqliteStore
 
@@ -17,7 +17,7 @@ DAY = 24 * 3600 * 1000
 
 async def test_waiting_ends_after_two_weeks_and_an_active_source_stays(tmp_path: Path) -> None:
     store = SqliteStore.open(tmp_path, VirtualClock(), durable=False)
-    waiting = offered(NAME, "111111111111", 0)
+    waiting = new_source(NAME, "111111111111", 0)
     await store.commit(PutRecord(HERE, SOURCE, NAME, waiting))
     assert await source_of(store, HERE, NAME, 14 * DAY - 1) is not None
     assert await source_of(store, HERE, NAME, 14 * DAY) is None

@@ -16,7 +16,7 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.archives import ARCHIVE, Archive, archive_log
 from nightbus.services.events.engines import replaying
 from nightbus.services.events.engines.archive_sizes import SIZE, trim_archives
-from nightbus.services.events.engines.replaying import QUEUE, REPLAY, forget_replays, run_replays
+from nightbus.services.events.engines.replaying import QUEUE, REPLAY, delete_old_replays, run_replays
 from nightbus.store.interface import SYSTEM, Append, Conflict, Ended, PutRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -157,7 +157,7 @@ async def test_a_step_and_its_progress_are_one_commit(events: Rig, monkeypatch: 
     (item,) = await events.store.lease(SYSTEM, QUEUE, 1, 1000)
     await events("CancelReplay", ReplayName="again")
     with pytest.raises(Conflict):
-        await replaying._go_on(events.platform, SCOPE, record, item)
+        await replaying._replay_entries(events.platform, SCOPE, record, item)
     assert await events.received() == []
     await events.store.change_lease(SYSTEM, QUEUE, item.id, events.clock.now_ms())
     await events.work(run_replays)
@@ -205,7 +205,7 @@ async def test_ten_replays_at_most_and_none_is_known_after_90_days(events: Rig) 
     await events.stop_work()
     began = events.clock.monotonic()
     await events.clock.advance(89 * DAY)
-    await events.work(forget_replays)
+    await events.work(delete_old_replays)
     async with asyncio.timeout(20):
         while (await events("ListReplays"))["Replays"]:
             await events.clock.advance(3600)

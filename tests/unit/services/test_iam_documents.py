@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.services.iam.documents import check_identity_policy, check_trust_policy, size
-from nightbus.services.iam.managed import document_of, known_arns
+from nightbus.services.iam.documents import check_identity_policy, check_trust_policy, quota_size
+from nightbus.services.iam.managed import aws_policy_arns, document_of
 
 IDENTITY = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -143,11 +143,11 @@ def test_whatever_comes_it_is_taken_or_called_malformed(value: Any) -> None:
 
 
 def test_white_space_does_not_count() -> None:
-    assert size('{ "a":\n 1 }') == len('{"a":1}')
+    assert quota_size('{ "a":\n 1 }') == len('{"a":1}')
 
 
 def test_the_documents_of_aws_are_policies_that_the_translator_knows() -> None:
-    known = known_arns("us-east-1")
+    known = aws_policy_arns("us-east-1")
     arns = [arn for arn in known if document_of(arn) is not None]
     assert "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole" in arns
     for arn in arns:

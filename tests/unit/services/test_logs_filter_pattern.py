@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.services.logs.admission import admit
+from nightbus.services.logs.admission import admit_batch
 from nightbus.services.logs.filter_pattern import compile_pattern
 
 _DAY = 86_400_000
@@ -52,15 +52,15 @@ def test_a_quoted_phrase_is_found_where_it_is(phrase: str, around: str) -> None:
 @given(st.lists(st.integers(_NOW - _DAY // 2, _NOW), min_size=1, max_size=20))
 def test_timely_events_in_order_are_all_taken(times: list[int]) -> None:
     events = [{"timestamp": time, "message": "m"} for time in sorted(times)]
-    admission = admit(events, _NOW, None)
+    admission = admit_batch(events, _NOW, None)
     assert admission.rejected is None
     assert [time for time, _ in admission.events] == sorted(times)
 
 
 def test_too_old_and_expired_events_are_counted() -> None:
     events = [{"timestamp": _NOW - 14 * _DAY - 1 + number, "message": "m"} for number in range(3)]
-    assert admit(events, _NOW, None).rejected == {"tooOldLogEventEndIndex": 1}
-    admission = admit(events, _NOW, _NOW - _DAY)
+    assert admit_batch(events, _NOW, None).rejected == {"tooOldLogEventEndIndex": 1}
+    admission = admit_batch(events, _NOW, _NOW - _DAY)
     assert admission.rejected == {"tooOldLogEventEndIndex": 1, "expiredLogEventEndIndex": 3}
     assert admission.events == []
 
@@ -68,7 +68,7 @@ def test_too_old_and_expired_events_are_counted() -> None:
 def test_batches_that_are_refused_as_a_whole() -> None:
     long = [{"timestamp": _NOW, "message": "x" * 1_048_551}]
     with pytest.raises(AwsError, match="Upload too large: 1048577 bytes exceeds limit of 1048576"):
-        admit(long, _NOW, None)
+        admit_batch(long, _NOW, None)
     wide = [{"timestamp": _NOW - _DAY - 1, "message": "a"}, {"timestamp": _NOW, "message": "b"}]
     with pytest.raises(AwsError, match="cannot span more than 24 hours"):
-        admit(wide, _NOW, None)
+        admit_batch(wide, _NOW, None)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.s3.ranges import byte_range, is_range
-from nightbus.services.s3.records import Version
+from nightbus.services.s3.records import ObjectVersion
 
 
-def sized(size: int, *parts: int) -> Version:
-    return Version("k", "null", 0, "", size=size, parts=list(parts))
+def sized(size: int, *parts: int) -> ObjectVersion:
+    return ObjectVersion("k", "null", 0, "", size=size, parts=list(parts))
 
 
 @given(st.integers(0, 50), st.integers(0, 60), st.integers(0, 60))

@@ -18,8 +18,8 @@ from nightbus.delivery.rules import RULE, rule_key
 from nightbus.messaging.queue import KIND
 from nightbus.services.events import replaying, schedules
 from nightbus.services.logs.retention import trim_expired_events
-from nightbus.services.sqs.moves import TASK, carry_on
-from nightbus.services.sqs.retention import drop_expired
+from nightbus.services.sqs.move_tasks import TASK, run_move_tasks
+from nightbus.services.sqs.retention import delete_expired_messages
 from nightbus.store.interface import SYSTEM, Change, Enqueue, PutRecord
 
 START = datetime(2026, 1, 1, 8, 59, 30, tzinfo=UTC)
@@ -127,7 +127,7 @@ async def test_a_move_task_moves_everything_beside_one_that_cannot_be_read_and_a
     source = f"arn:aws:sqs:{SCOPE.region}:{SCOPE.account}:q"
     await events("StartMessageMoveTask", "sqs", SourceArn=dead, DestinationArn=source)
     trouble.refusals = 1
-    await events.work(carry_on)
+    await events.work(run_move_tasks)
 
     async def ended() -> bool:
         (task,) = (await events("ListMessageMoveTasks", "sqs", SourceArn=dead))["Results"]
@@ -152,7 +152,7 @@ async def test_what_expired_is_dropped_beside_a_queue_and_a_group_that_cannot_be
     record = await events.store.get(SCOPE, KIND, "z")
     assert record is not None
     await events.clock.advance(DAYS)
-    await events.work(drop_expired, trim_expired_events)
+    await events.work(delete_expired_messages, trim_expired_events)
 
     async def dropped() -> bool:
         counts = (await events("GetQueueAttributes", "sqs", QueueUrl=url, AttributeNames=["All"]))[

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
+from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compile_java_pattern
 from nightbus.stacks.templates.parameters import check_declaration, resolve
 
 ENDLESS = "(a|aa)+b"
@@ -41,7 +41,7 @@ def test_patterns_mean_what_they_mean_in_java(pattern: str, fits: str, does_not:
 )  # fmt: skip
 def test_what_is_no_pattern_or_too_large_is_refused(pattern: str) -> None:
     with pytest.raises(NotAPattern):
-        compiled(pattern)
+        compile_java_pattern(pattern)
     with pytest.raises(AwsError, match="AllowedPattern of parameter P is not a valid regular expression"):
         check_declaration("P", {"Type": "String", "AllowedPattern": pattern})
 

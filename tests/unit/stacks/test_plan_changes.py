@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.planning.plan import Plan, is_empty, plan
-from nightbus.stacks.records import Deployment, Incarnation, Stack, StackResource
+from nightbus.stacks.planning.plan import StackPlan, is_empty, plan_changes
+from nightbus.stacks.records import Deployment, PhysicalResource, Stack, StackResource
 from nightbus.stacks.resources import RESOURCE_TYPES
 from stack_rig import SCOPE, Thing, World, att, ref, thing
 
@@ -31,7 +31,7 @@ def _standing(**resources: dict[str, Any]) -> dict[str, StackResource]:
             "Test::A::Thing",
             "CREATE_COMPLETE",
             1,
-            current=Incarnation(
+            current=PhysicalResource(
                 f"{name}-id", properties, {"Arn": f"{name}-arn", "Size": properties.get("Size")}
             ),
             fresh=False,
@@ -40,11 +40,11 @@ def _standing(**resources: dict[str, Any]) -> dict[str, StackResource]:
     }
 
 
-def _plan(old: Deployment | None, new: Deployment, standing: dict[str, StackResource]) -> Plan:
-    return plan(SCOPE, STACK, old, new, standing, TYPES, {"e": "value"})
+def _plan(old: Deployment | None, new: Deployment, standing: dict[str, StackResource]) -> StackPlan:
+    return plan_changes(SCOPE, STACK, old, new, standing, TYPES, {"e": "value"})
 
 
-def _by_name(found: Plan) -> dict[str, dict[str, Any]]:
+def _by_name(found: StackPlan) -> dict[str, dict[str, Any]]:
     return {one["ResourceChange"]["LogicalResourceId"]: one["ResourceChange"] for one in found.changes}
 
 
@@ -225,7 +225,7 @@ def test_values_that_only_aws_has_are_refused_before_anything_is_made(
         parameters={"P": "x"},
     )
     with pytest.raises(AwsError) as refused:
-        plan(SCOPE, STACK, None, new, {}, RESOURCE_TYPES, {})
+        plan_changes(SCOPE, STACK, None, new, {}, RESOURCE_TYPES, {})
     assert refused.value.message == f"{what} of resource A ({kind}) is not supported by Nightbus yet."
 
 
@@ -236,7 +236,7 @@ def test_values_that_are_not_known_yet_are_not_judged() -> None:
         "Properties": {"EventSourceArn": unknown, "FunctionName": "f"},
     }
     new = _deployment({"Q": {"Type": "AWS::SQS::Queue"}, "M": mapping})
-    assert sorted(_by_name(plan(SCOPE, STACK, None, new, {}, RESOURCE_TYPES, {}))) == ["M", "Q"]
+    assert sorted(_by_name(plan_changes(SCOPE, STACK, None, new, {}, RESOURCE_TYPES, {}))) == ["M", "Q"]
 
 
 def test_imports_are_noted() -> None:

@@ -15,17 +15,17 @@ from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
 from nightbus.node.operations import OperationRegistry
-from nightbus.stacks.contention import is_busy, pauses
+from nightbus.stacks.contention import is_contended, pauses
 from nightbus.stacks.interface import ResourceContext
 from nightbus.stacks.resources.lambda_function import inline_package
-from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
 from nightbus.stacks.resources.values import (
     boolean,
     changed,
     chosen,
-    document,
+    document_text,
+    integer_value,
     text,
-    whole_number,
     written_time,
 )
 
@@ -38,7 +38,7 @@ def context(**tags: str) -> ResourceContext:
 
 @pytest.mark.parametrize(("written", "meant"), [("3", 3), (3, 3), ("3.0", 3), (3.0, 3), ("-1", -1)])
 def test_numbers(written: Any, meant: int) -> None:
-    found = whole_number(written)
+    found = integer_value(written)
     assert (found, type(found)) == (meant, int)
 
 
@@ -46,10 +46,10 @@ def test_numbers(written: Any, meant: int) -> None:
 def test_what_is_no_number_is_refused_by_the_propertys_name(wrong: Any) -> None:
     given_one = {"Timeout": wrong}
     if wrong is None:
-        assert chosen(given_one, "Timeout", kinds={"Timeout": whole_number}) == {}
+        assert chosen(given_one, "Timeout", kinds={"Timeout": integer_value}) == {}
         return
     with pytest.raises(AwsError, match="Timeout"):
-        chosen(given_one, "Timeout", kinds={"Timeout": whole_number})
+        chosen(given_one, "Timeout", kinds={"Timeout": integer_value})
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_texts(value: Any, written: str) -> None:
 
 
 def test_a_document_may_be_written_as_text_already() -> None:
-    assert document('{"a":1}') == '{"a":1}'
-    assert document({"a": 1}) == '{"a": 1}'
+    assert document_text('{"a":1}') == '{"a":1}'
+    assert document_text({"a": 1}) == '{"a": 1}'
 
 
 def test_times_are_written_alike_however_an_operation_gives_them() -> None:
@@ -110,7 +110,7 @@ def test_tags_of_the_resource_go_over_those_of_the_stack_and_ours_over_all() -> 
 
 @given(st.dictionaries(st.text(), st.text()))
 def test_tags_as_list_and_back(tags: dict[str, str]) -> None:
-    assert as_map(as_list(tags)) == tags
+    assert tags_by_key(as_list(tags)) == tags
 
 
 @given(st.text(st.characters(codec="utf-8")))
@@ -123,11 +123,11 @@ def test_inline_code_is_index_py_and_the_same_text_the_same_bytes(source: str) -
 
 
 def test_busy_is_told_from_taken() -> None:
-    assert is_busy(AwsError("ConcurrentModificationException", "Event bus was modified concurrently."))
+    assert is_contended(AwsError("ConcurrentModificationException", "Event bus was modified concurrently."))
     update = "The operation cannot be performed at this time. An update is in progress for resource: arn"
-    assert is_busy(AwsError("ResourceConflictException", update, 409))
-    assert not is_busy(AwsError("ResourceConflictException", "Function already exist: f", 409))
-    assert not is_busy(AwsError("ResourceNotFoundException", "none", 404))
+    assert is_contended(AwsError("ResourceConflictException", update, 409))
+    assert not is_contended(AwsError("ResourceConflictException", "Function already exist: f", 409))
+    assert not is_contended(AwsError("ResourceNotFoundException", "none", 404))
 
 
 def test_pauses_grow_and_end() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.planning.plan import plan
+from nightbus.stacks.planning.plan import plan_changes
 from nightbus.stacks.planning.proposal import propose
 from nightbus.stacks.records import Deployment, Stack
 from nightbus.stacks.resolution import StackValues, evaluator
@@ -135,7 +135,7 @@ def _with(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
 def _deploy(document: dict[str, Any]) -> None:
     proposal = propose(json.dumps(document), [], {}, {}, [])
     deployment = Deployment("d", "", dict(proposal.template.document), proposal.values)
-    plan(SCOPE, STACK, None, deployment, {}, TYPES, {"e": "1,2"})
+    plan_changes(SCOPE, STACK, None, deployment, {}, TYPES, {"e": "1,2"})
     with_policies(deployment.processed, evaluator(deployment, SCOPE, STACK, StackValues({}, {})))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.templates.documents import read_document
+from nightbus.stacks.templates.documents import parse_template_text
 
 
 def test_short_forms_become_functions() -> None:
@@ -25,7 +25,7 @@ def test_short_forms_become_functions() -> None:
       - ','
       - [a, 1]
     """
-    assert read_document(text) == {
+    assert parse_template_text(text) == {
         "A": {"Ref": "X"},
         "B": {"Fn::GetAtt": ["X", "Y.Z"]},
         "C": {"Fn::GetAtt": ["X", "Y"]},
@@ -38,7 +38,7 @@ def test_short_forms_become_functions() -> None:
 
 def test_scalars_are_what_was_written() -> None:
     text = "a: 2012-10-17\nb: 000000000001\nc: 12:30:45\nd: yes\ne: 1.5\nf: '1'\ng: ~\n1: one\ntrue: t"
-    assert read_document(text) == {
+    assert parse_template_text(text) == {
         "a": "2012-10-17",
         "b": "000000000001",
         "c": "12:30:45",
@@ -71,7 +71,7 @@ def test_scalars_are_what_was_written() -> None:
 )
 def test_what_is_no_document_is_refused_in_cloudformations_words(text: str, message: str) -> None:
     with pytest.raises(AwsError) as refused:
-        read_document(text)
+        parse_template_text(text)
     assert (refused.value.code, refused.value.message) == ("ValidationError", message)
 
 
@@ -84,12 +84,12 @@ _JSON = st.recursive(
 
 @given(st.dictionaries(st.text(), _JSON, max_size=4))
 def test_json_comes_back_as_it_was(document: dict[str, Any]) -> None:
-    assert read_document(json.dumps(document)) == document
+    assert parse_template_text(json.dumps(document)) == document
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        assert isinstance(read_document(text), dict)
+        assert isinstance(parse_template_text(text), dict)
     except AwsError as refused:
         assert refused.code == "ValidationError"

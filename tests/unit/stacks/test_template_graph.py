@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.operations.graph_walk import walk
+from nightbus.stacks.operations.parallel_steps import run_steps
 from nightbus.stacks.templates.graph import dependencies, order, reverse
 
 _NAMES = [f"R{at}" for at in range(8)]
@@ -45,7 +45,7 @@ def test_a_walk_never_begins_what_needs_a_failure(
         await asyncio.sleep(0)
         return name not in failing
 
-    walked = asyncio.run(walk(graph, step, go_on=True))
+    walked = asyncio.run(run_steps(graph, step, go_on=True))
     assert sorted([*begun, *walked.untouched]) == sorted(graph)
     assert set(walked.failed) == failing & set(begun)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.templates.parameters import resolve, shown, typed
+from nightbus.stacks.templates.parameters import parameters_reply, resolve, typed
 
 
 def _given(value: str | None = None, *, previous: bool = False) -> list[dict[str, Any]]:
@@ -59,4 +59,4 @@ def test_lists_are_lists_and_secrets_are_masked() -> None:
     }
     texts = {"L": "a, b", "S": "secret"}
     assert typed(declared, texts) == {"L": ["a", "b"], "S": "secret"}
-    assert shown(declared, texts)[1] == {"ParameterKey": "S", "ParameterValue": "****"}
+    assert parameters_reply(declared, texts)[1] == {"ParameterKey": "S", "ParameterValue": "****"}

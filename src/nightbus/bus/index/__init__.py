@@ -1,1 +1,1 @@
-"""Finds the rules that an event matches, among many: `rule_index` is what others use, the rest are its parts."""
+"""Finds the rules that an event matches among many. `rule_index` is the interface; the other modules are its parts."""

@@ -1,7 +1,7 @@
 """Finds, among many fields of rules, those that accept a value.
 
-For each kind of matcher a table that finds what accepts the value without asking each; the answer is the matchers'
-own. The same value may be found by several tables, so what is found is a set.
+Each kind of matcher has a table that finds the accepting matchers without trying each; its results are exactly those of
+the matchers' `accepts`. Several tables may find the same item, so the result is a set.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class Table(Protocol[Item]):
-    """Items by matchers of one kind; false when it is empty. To remove what is not there is nothing."""
+    """Items by matchers of one kind. An empty table is false. Removing an item that is not there has no effect."""
 
     def add(self, matcher: Any, item: Item) -> None: ...
     def remove(self, matcher: Any, item: Item) -> None: ...
@@ -39,7 +39,7 @@ class Table(Protocol[Item]):
 
 
 class FieldIndex(Generic[Item]):
-    """Items by the field that must accept a value. `exists: false` accepts none; it is not known here."""
+    """Items by the field that must accept a value. `exists: false` accepts no value and is not in this index."""
 
     __slots__ = ("_tables",)
 
@@ -72,7 +72,7 @@ class FieldIndex(Generic[Item]):
 def _entries(field: Field) -> list[tuple[type, Any]]:
     excluding = [item for item in field.matchers if isinstance(item, EXCLUDING)]
     if len(excluding) > 1:
-        # One excludes what another accepts: no set of theirs can be taken from all.
+        # One matcher excludes a value that another accepts, so the items cannot be computed as a difference of sets.
         return [(Field, field)]
     return [
         (type(item), item) for item in dict.fromkeys(field.matchers) if not isinstance(item, matchers.Absent)
@@ -118,7 +118,7 @@ class _Literals(Generic[Item]):
 
 
 class _Numbers(Generic[Item]):
-    """By value, or by text where no double holds the number."""
+    """Items by number, or by the number's text if it is not a double."""
 
     def __init__(self) -> None:
         self._items: dict[float | str, set[Item]] = {}
@@ -158,7 +158,7 @@ class _Addresses(Generic[Item]):
 
 
 class _Blocks(Generic[Item]):
-    """By the size of a block, then its first address: a value is looked up once for each size there is."""
+    """Items by the size of a block and its first address. A value is looked up once for each size that occurs."""
 
     def __init__(self) -> None:
         self._sizes: dict[tuple[int, int], dict[int, set[Item]]] = {}
@@ -207,7 +207,7 @@ class _Ranges(Generic[Item]):
 
 
 class _Excluding(Generic[Item]):
-    """All but those that exclude the value."""
+    """Items by values that they exclude. A value finds all others."""
 
     def __init__(self) -> None:
         self._all: set[Item] = set()
@@ -260,7 +260,7 @@ class _Any(Generic[Item]):
 
 
 class _Asked(Generic[Item]):
-    """Fields that no table can answer for; each is asked."""
+    """Items by fields without a table. Each field is tried."""
 
     def __init__(self) -> None:
         self._items: set[tuple[Field, Item]] = set()

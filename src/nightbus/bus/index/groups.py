@@ -1,10 +1,10 @@
-"""Finds the branches of rules that may match an event, by the values that the event has.
+"""Finds the branches of rules that may match an event by the event's values.
 
-Branches that ask for exact values at the same paths are a group: one dictionary lookup with the event's values finds
-the bucket of those that ask for just these. In a bucket they are found by one more field each, if they have any.
+Branches that require exact values at the same paths are a group: one dictionary lookup with the event's values finds
+the bucket of the branches that require these values. In a bucket a branch is found by one more field, if it has one.
 
-An event is either plain, with at most one value at each path and none of them in an array, or its values come in lists;
-then the branches that are found are candidates, each to be verified as a whole.
+An event is either plain, with at most one value at each path and none in an array, or it has lists of values. In the
+second case the branches found are candidates, and each must be verified as a whole.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from nightbus.bus.index.field import FieldIndex
 from nightbus.bus.index.texts import drop, put
 from nightbus.bus.patterns.rule import Branch, Field
 
-# That many combinations of an event's values are looked up without asking whether there are fewer keys.
+# Up to this number, combinations of an event's values are looked up without comparing their number with that of the
+# keys.
 FEW_KEYS = 256
 
 
 class Missing:
-    """What an event has at a path where it has nothing."""
+    """Stands for the value at a path that the event does not have."""
 
 
 MISSING = Missing()
@@ -35,7 +36,7 @@ ValueLists = Mapping[Slot, Sequence[Any]]  # only of paths that have values
 
 
 class Entry:
-    """One branch of a rule; `order` is its rule's place among all rules."""
+    """One branch of a rule. `order` is the number of its rule among all rules."""
 
     __slots__ = ("branch", "checks", "order")
 
@@ -56,7 +57,7 @@ class Entry:
 
 
 class Bucket:
-    """Entries by the one field that is left to find them by; `entries` have none."""
+    """Entries by the one further field that finds them. `entries` has those without such a field."""
 
     __slots__ = ("absent", "entries", "fields")
 
@@ -116,13 +117,13 @@ class Bucket:
                 for value in lists[slot]:
                     index.find(value, candidates)
         if self.absent:
-            # A value in one element of an array may still be absent from another.
+            # A value in one element of an array may be absent from another element.
             for entries in self.absent.values():
                 candidates |= entries
 
 
 class Group:
-    """Buckets by the exact values that an event must have at the paths of `slots`."""
+    """Buckets by the exact values that events must have at the paths of `slots`."""
 
     __slots__ = ("bucket", "buckets", "key", "slots")
 
@@ -130,7 +131,7 @@ class Group:
         self.slots = slots
         self.buckets: dict[Any, Bucket] = {}
         self.bucket = self.buckets.get
-        # Of one slot the bare value, of more a tuple.
+        # The key of one slot is the value itself, of several slots a tuple.
         self.key: Callable[[PlainValues], Any] = itemgetter(*slots)
 
     def __bool__(self) -> bool:

@@ -1,4 +1,4 @@
-"""Numbers the paths at which the rules of an index look; a path has its number while some rule looks there."""
+"""Numbers the paths that the rules of an index use. A path keeps its number as long as a rule uses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nightbus.bus.patterns.rule import Branch
 
 
 class Paths:
-    """`changed` is set when a path comes or goes; whoever depends on them resets it."""
+    """The numbered paths. `changed` is set when a path is added or removed; the user of the paths resets it."""
 
     def __init__(self) -> None:
         self.slots: dict[str, int] = {}
@@ -20,11 +20,11 @@ class Paths:
 
     @property
     def prefixes(self) -> Collection[str]:
-        """The paths and everything above them."""
+        """Return the paths and all their prefixes."""
         return self._prefixes.keys()
 
     def take(self, branch: Branch) -> Mapping[str, int]:
-        """The numbers of all paths, now also of those of the branch."""
+        """Add the branch's paths, and return the numbers of all paths."""
         for field in branch:
             if field.path in self._users:
                 self._users[field.path] += 1

@@ -1,7 +1,7 @@
-"""Decides by which of its fields a branch of a rule is found, and which are checked when it was.
+"""Decides which fields find a branch of a rule, and which are checked after it was found.
 
-Exact values first: together they are one key of a dictionary. Of the other fields the choosiest is looked up among the
-branches with the same key; the rest is asked of those found.
+Exact values come first: together they are one key of a dictionary. The most selective other field finds the branch
+among those with the same key. The remaining fields are checked.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from nightbus.bus.patterns import matchers
 from nightbus.bus.patterns.matchers import Exact, Literal, Matcher, Number, Numeric
 from nightbus.bus.patterns.rule import Branch, Field
 
-# Fields of more combinations of exact values are looked up one by one.
+# With more combinations of exact values than this, fields are not combined into one key.
 MOST_KEYS = 64
 
 Value = str | float | bool | None
 
-# How many values a matcher is likely to accept: the less, the earlier.
+# The rank of a kind of matcher: one that is likely to accept fewer values comes first.
 CHOOSINESS: dict[type[Matcher], int] = {
     Exact: 0,
     Number: 0,
@@ -41,8 +41,10 @@ CHOOSINESS: dict[type[Matcher], int] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`keys` are the combinations of values at the paths of `exact`; an event's numbers may equal its booleans there,
-    so fields with such values are among `checked` as well."""
+    """How a branch is found. `keys` are the combinations of values at the paths of `exact`.
+
+    In a key a number may equal a boolean, so fields with such values are among `checked` as well.
+    """
 
     exact: tuple[str, ...]
     keys: tuple[tuple[Value, ...], ...]

@@ -1,8 +1,9 @@
-"""Finds, among many ranges of numbers, those that hold a value: in logarithmic time, whichever of them overlap.
+"""Finds, among many ranges of numbers, those that contain a value, in logarithmic time even if ranges overlap.
 
-An interval tree whose nodes need no balancing: doubles are numbered in their order by 64-bit keys, and a range hangs
-at the one node of the binary tree over all keys where its ends part. On the way of a value from the root, a range of a
-node left behind on the right holds the value if it begins at or before it, and one on the left if it ends at or after.
+It is an interval tree that needs no balancing. Doubles are numbered in their order by 64-bit keys, and a range belongs
+to the node of the binary tree over all keys at which the keys of its ends diverge. A lookup goes from the root towards
+the value's key. At a node to the right of the value a range contains the value if it begins at or before it, and at a
+node to the left if it ends at or after it.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ Interval = tuple[int, int]
 
 
 def order_key(number: float) -> int:
-    """The place of a double among all doubles; -0 is 0."""
+    """Return the number of a double among all doubles in their order; -0 equals 0."""
     bits: int = _BITS.unpack(_DOUBLE.pack(number + 0.0))[0]
     return bits + _SIGN if bits >= 0 else -bits - 1
 
 
 def interval(numeric: Numeric) -> Interval:
-    """The keys of the first and the last number in the range."""
+    """Return the keys of the first and the last number in the range."""
     low = LOWEST if numeric.low is None else order_key(numeric.low) + (not numeric.low_included)
     high = HIGHEST if numeric.high is None else order_key(numeric.high) - (not numeric.high_included)
     return low, high
 
 
 class _Node(Generic[Item]):
-    """The ranges whose ends part at `middle`, which they all hold."""
+    """The ranges whose ends diverge at `middle`, which they all contain."""
 
     __slots__ = ("by_high", "by_low", "items")
 
@@ -48,10 +49,10 @@ class _Node(Generic[Item]):
 
 
 class Ranges(Generic[Item]):
-    """Items by the range in which they are found."""
+    """Items by the range of their values."""
 
     def __init__(self) -> None:
-        # By level (how many low bits the ends do not share), then by the bits they do.
+        # Nodes by level (the number of low bits that the ends do not share), then by the shared bits.
         self._levels: dict[int, dict[int, _Node[Item]]] = {}
 
     def __bool__(self) -> bool:
@@ -92,7 +93,7 @@ class Ranges(Generic[Item]):
             if node is None:
                 continue
             if level and not key >> (level - 1) & 1:
-                # All these end in the other half, behind the value.
+                # All these ranges end in the other half, after the value.
                 for place in node.by_low[: bisect_right(node.by_low, (key, HIGHEST))]:
                     found |= node.items[place]
             else:

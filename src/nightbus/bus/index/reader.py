@@ -1,8 +1,8 @@
-"""Decodes from an event's text the values at the paths that rules look at, and nothing else.
+"""Decodes, from an event's text, only the values at the paths that rules use.
 
-A text is read into types made for just these paths. What does not fit them (an array or a value where rules want an
-object, a name with a dot in it, bare surrogates, numbers of thousands of digits) is told as None, and the whole event
-is to be read.
+It decodes a text into types that are generated for these paths. For an event that does not fit the types (an array or a
+scalar where rules expect an object, a name with a dot, single surrogates, numbers of thousands of digits) it returns
+None, and the caller decodes the whole event.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from nightbus.bus.index.groups import MISSING
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.numbers import parse_number
 
-# The members that the types of one reader may have; every name in the event is compared with those of its object.
+# The most members of one reader's types. Each name in an event is compared with the members of its object's type.
 MOST_MEMBERS = 1_024
 
 Names = dict[str, "Names"]  # the paths as a tree
 
-# The attribute that is always missing.
+# An attribute that is always missing.
 NOTHING = "nothing"
 
 Read = Callable[[bytes], tuple[Any, ...] | None]
 
 
 class _Dotted:
-    """A member that no event may have: its name has a dot, so it means a path that is not the types' own."""
+    """The type of a member that an event must not have: its name has a dot, so it stands for another path."""
 
 
 def whole_reader() -> Callable[[bytes], Any]:
-    """Reads all of an event, exactly. Its decoder is made with the first event: msgspec is 3 MB."""
+    """Return the function that decodes whole events. It imports msgspec (3 MB) with the first event."""
     decode: Callable[[bytes], Any] | None = None
 
     def read(data: bytes) -> Any:
@@ -48,9 +48,9 @@ def whole_reader() -> Callable[[bytes], Any]:
 
 
 def few_reader(slots: Mapping[str, int]) -> Read | None:
-    """Gives the values by slot, some of which may be arrays or objects, or None for an event that does not fit.
+    """Return the function that decodes the values by slot, some of which may be arrays or objects.
 
-    There is no such reader for paths that are too many.
+    The function returns None for an event that does not fit. For too many paths there is no such function: None.
     """
     import msgspec
 
@@ -59,7 +59,9 @@ def few_reader(slots: Mapping[str, int]) -> Read | None:
     attributes: dict[str, str] = {}
     event_type = _type_of(_tree(slots), slots, attributes)
     decode = msgspec.json.Decoder(event_type, dec_hook=_refuse, float_hook=parse_number).decode
-    wanted = [NOTHING] * max(2, max(slots.values()) + 1)  # a getter of one attribute would give it bare
+    wanted = [NOTHING] * max(
+        2, max(slots.values()) + 1
+    )  # attrgetter of one attribute would not return a tuple
     for path, slot in slots.items():
         wanted[slot] = attributes.get(path, NOTHING)
     values_of = attrgetter(*wanted)
@@ -76,12 +78,12 @@ def few_reader(slots: Mapping[str, int]) -> Read | None:
 
 
 def _members(path: str) -> int:
-    """At most so many members the types have for this path, dotted names among them."""
+    """Return an upper limit of the members that the types have for the path, names with dots included."""
     return (path.count(".") + 1) ** 2
 
 
 def _usable(path: str) -> bool:
-    """Whether msgspec takes the names of the path for names of members."""
+    """Return whether msgspec accepts the path's names as names of members."""
     return path.isprintable() and '"' not in path and "\\" not in path
 
 
@@ -97,7 +99,7 @@ def _tree(paths: Iterable[str]) -> Names:
 def _type_of(
     names: Names, leaves: Collection[str], attributes: dict[str, str], path: str = "", at: str = ""
 ) -> Any:
-    """The type of an object with these members; notes by which attributes each path is reached."""
+    """Return the type of an object with these members, and record by which attributes each path is reached."""
     from msgspec import defstruct
 
     fields: list[tuple[str, Any, Any]] = []
@@ -110,7 +112,7 @@ def _type_of(
             inner = _type_of(below, leaves, attributes, f"{inner_path}.", f"{at}{field}.")
             fields.append((field, inner, inner()))
         else:
-            # What rules take for a value here and for an object there is never both in a plain event.
+            # A path that one rule uses as a value and another as an object is never both in a plain event.
             fields.append((field, Any, MISSING))
     for number, dotted in enumerate(dict.fromkeys([".", *_dotted(names)])):
         field = f"d{number}" if number else NOTHING
@@ -120,7 +122,7 @@ def _type_of(
 
 
 def _dotted(names: Names) -> Iterable[str]:
-    """The names of members that would mean the same as a member's member."""
+    """Yield names with dots that would stand for the same path as a nested member."""
     for name, below in names.items():
         for inner in below:
             yield f"{name}.{inner}"

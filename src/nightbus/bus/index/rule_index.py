@@ -1,8 +1,8 @@
 """Finds the rules that an event matches, as fast among ten thousand rules as among a few.
 
-A rule's pattern has branches, of which one must match; a branch has fields, of which all must. `plan` decides by which
-fields a branch is found, `groups` finds it by the values that an event has there, `field` by one more field, and
-`reader` decodes from the event's text the values at the rules' paths only. What a pattern means is in `bus.patterns`.
+A rule's pattern has branches, one of which must match; a branch has fields, all of which must match. `plan` decides
+which fields find a branch, `groups` finds it by the event's values at these fields, `field` by one more field, and
+`reader` decodes only the values at the rules' paths from the event's text. `bus.patterns` defines what a pattern means.
 
 How an event is matched
 -----------------------
@@ -12,31 +12,31 @@ at a path of the rules                    at most for each path
 any other; also one whose text the        lists of values by slot,     `branch_matches` accepts the whole event
 reader of few paths does not take         and all leaves
 
-A slot is the number of a path. A branch stands in one place: in the group of the paths at which it asks for exact
-values, under each combination of those values (at most 64), or in `_others` where it asks for none. There its bucket
-finds it by `found_by`, the choosiest of its other fields, if it has any. Each group is looked up once for each event
-that has a value at the deepest of its paths, so that the costs grow with the number of different sets of paths, not
-with that of rules.
+A slot is the number of a path. Each branch is in one group, that of the paths at which it requires exact values, under
+each combination of these values (at most 64); a branch without exact values is in `_others`. Its bucket finds it by
+`found_by`, the most selective of its other fields, if it has any. Each group is looked up once for an event that has a
+value at the deepest of the group's paths. So the cost grows with the number of different sets of paths, and not with
+the number of rules.
 
 Invariants
 ----------
 1. The index never misses: each branch that matches is among the candidates. An exact field accepts only the values that
-   are keys; none of its matchers accepts absence, so a group is skipped rightly where the event lacks a path.
-   `FieldIndex` finds at least what `Field.accepts` accepts, and what absence would satisfy is found by absence.
-2. For a plain event a candidate was accepted by its exact values and by `found_by`; `checks` are the rest. Numbers,
-   booleans and null are in `checks` although they are keys, since True, 1 and 1.0 are one key of a dictionary.
-3. For any other event a candidate is only that: which elements of which arrays belong together is not in the lists, so
-   the whole branch is judged (`bus.patterns.matching`).
-4. A branch is taken out by the same plan that put it in, and before its paths are given back. An empty group is
-   forgotten then. Slots are used again: a group left behind would read another path's values under its own.
-5. The readers are made for the slots that there were. A path that comes or goes discards them (`Paths.changed`), and
-   the next event makes them again.
+   are keys, and none of its matchers accepts absence, so a group may be skipped if the event lacks one of its paths.
+   `FieldIndex` finds at least the fields whose `accepts` is true, and fields that accept absence are found by absence.
+2. For a plain event the exact values and `found_by` of a candidate match; `checks` has the remaining fields. Numbers,
+   booleans and null are in `checks` although they are keys, since True, 1 and 1.0 are the same key of a dictionary.
+3. For any other event a candidate may not match: the lists do not say which values are in the same element of an array,
+   so the whole branch is evaluated (`bus.patterns.matching`).
+4. A branch is removed by the plan that added it, and before its paths are released. An empty group is removed then.
+   Slots are reused, so a group that stayed would read the values of another path.
+5. The readers are made for the slots of a certain time. A path that is added or removed discards them
+   (`Paths.changed`), and the next event makes new ones.
 6. A branch may be found by several keys and tables, and several branches of a rule may match: candidates are a set, and
-   places (`order`) are made unique before they become names.
+   the rules' numbers (`order`) are made unique before they become names.
 
-What would break them: a matcher in `plan._exact_values` that accepts more than its value or accepts absence; a new kind
-of matcher without its line in `field.TABLES` and `plan.CHOOSINESS`; a table that finds too little or, for plain events,
-too much. tests/unit/bus/test_rule_index_flat.py compares random rules and events with the plain evaluator.
+What would break them: a matcher in `plan._exact_values` that accepts more than its value, or absence; a new kind of
+matcher without a line in `field.TABLES` and `plan.CHOOSINESS`; a table that finds too few fields or, for plain events,
+too many. tests/unit/bus/test_rule_index_flat.py compares the index with the plain evaluator on random rules and events.
 """
 
 from __future__ import annotations
@@ -57,21 +57,21 @@ _order = attrgetter("order")
 
 
 class RuleIndex:
-    """Answers as `matches` would for each rule, in the order in which the rules were first added."""
+    """The index over all rules of a bus. Its results equal those of `matches` for each rule, in the order of adding."""
 
     def __init__(self) -> None:
         self._rules: dict[str, tuple[int, list[tuple[Entry, Plan]]]] = {}
-        self._names: dict[int, str] = {}  # by the rules' places
+        self._names: dict[int, str] = {}  # by the rules' numbers
         self._added = 0
         self._paths = Paths()
-        # By one path of each group, so that groups whose path an event lacks cost nothing.
+        # Groups by one of their paths, so that groups whose path an event lacks cost nothing.
         self._groups: dict[int, dict[tuple[int, ...], Group]] = {}
-        self._others: Bucket | None = None  # what asks for no exact value
+        self._others: Bucket | None = None  # branches without exact values
         self._read_few: Read | None = None
         self._read_whole = whole_reader()
 
     def add(self, name: str, pattern: Pattern) -> None:
-        """Adds a rule, or gives the rule of that name the new pattern; it keeps its place then."""
+        """Add a rule, or replace the pattern of the rule with the name, which keeps its number."""
         if name in self._rules:
             order, entries = self._rules[name]
             self._take_out(entries)
@@ -83,7 +83,7 @@ class RuleIndex:
         self._check_paths()
 
     def remove(self, name: str) -> None:
-        """Does nothing where there is no such rule."""
+        """Remove a rule. Does nothing if there is no such rule."""
         if name in self._rules:
             order, entries = self._rules.pop(name)
             self._take_out(entries)
@@ -91,18 +91,18 @@ class RuleIndex:
             self._check_paths()
 
     def match_json(self, data: bytes) -> list[str]:
-        """The names of the rules that match, in their order, for an event as JSON text: a valid object in UTF-8."""
+        """Return the names of the matching rules, in their order. `data` is an event's valid JSON object in UTF-8."""
         values = self._read_few(data) if self._read_few is not None else None
         if values is None:
             return self._match_whole(data)
         try:
             hash(values)
-        except TypeError:  # arrays or objects are among them
+        except TypeError:  # some of the values are arrays or objects
             return self._match_leaves(self._leaves(values))
         return self._match_plain(values)
 
     def match(self, event: Mapping[str, Any]) -> list[str]:
-        """The same for an event that is parsed already."""
+        """Return the names of the matching rules for a parsed event."""
         return self._match_leaves(leaves_of(event, self._paths.prefixes)) if self._rules else []
 
     def _match_whole(self, data: bytes) -> list[str]:
@@ -124,7 +124,7 @@ class RuleIndex:
         if self._others is not None:
             self._others.find(values, candidates)
         if len(candidates) < 2:
-            # Mostly so: no lists are made for it.
+            # Most events are plain, and need no lists.
             for entry in candidates:
                 return [self._names[entry.order]] if not entry.checks or entry.holds(values) else []
             return []
@@ -154,12 +154,12 @@ class RuleIndex:
         return leaves_at([pair for pair in there if pair[1] is not MISSING], self._paths.prefixes)
 
     def _in_order(self, matched: list[Entry]) -> list[str]:
-        # Branches of one rule have the same place.
+        # Branches of one rule have the same number.
         return [self._names[order] for order in sorted(set(map(_order, matched)))]
 
     def _check_paths(self) -> None:
         if self._paths.changed:
-            # Made again when the next event comes, so that many rules can be put at once.
+            # The next event makes them, so that adding many rules makes them once.
             self._read_few = None
 
     def _make_readers(self) -> None:
@@ -213,5 +213,5 @@ class RuleIndex:
 
 
 def _found_at(slots: tuple[int, ...], paths: tuple[str, ...]) -> int:
-    """Of a group's paths the deepest: an event is likely to lack it."""
+    """Return the slot of the group's deepest path, which an event most probably lacks."""
     return max(zip(slots, paths, strict=True), key=lambda pair: (pair[1].count("."), pair[1]))[0]

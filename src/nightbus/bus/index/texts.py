@@ -1,7 +1,7 @@
-"""Finds, among many prefixes, suffixes, wildcards and ignore-case texts, those that fit a string.
+"""Finds, among many prefixes, suffixes, wildcards and ignore-case texts, those that match a string.
 
-Each finds its few candidates with dictionary lookups: as many as the rules' texts have lengths, or the string has
-characters. Where that only narrows the choice, each candidate is asked.
+Each kind finds a few candidates by dictionary lookups, as many as there are lengths of the rules' texts, or characters
+in the string. If a lookup does not decide, each candidate is tried.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Item = TypeVar("Item", bound=Hashable)
 Key = TypeVar("Key", bound=Hashable)
 Asked = TypeVar("Asked", IgnoreCase, PrefixIgnoreCase, SuffixIgnoreCase)
 
-# A literal in the middle of a wildcard is found by its last characters.
+# A literal between two stars of a wildcard is found by its last characters.
 LONGEST_GRAM = 6
 _LONG = 4096  # characters
 _FEW = 64  # keys
 
 
 def fold(text: str) -> str:
-    """The same for all strings that `folding` could take for one another (and for some that it would not)."""
+    """Return a text that is the same for all strings that `case_folding` may regard as equal, and for some others."""
     return text.upper().lower().upper()
 
 
@@ -51,7 +51,7 @@ def drop(table: dict[Key, set[Item]], key: Key, item: Item) -> None:
 
 
 class Heads(Generic[Item]):
-    """Items by a text with which a string must begin."""
+    """Items by the prefix that a string must have."""
 
     __slots__ = ("_by_length",)
 
@@ -81,7 +81,7 @@ class Heads(Generic[Item]):
 
 
 def _confirmed(candidates: Iterable[tuple[Asked, Item]], value: str) -> Iterable[Item]:
-    """Of candidates with the same folded text; between ASCII texts that is all there is to ask."""
+    """Yield the candidates that accept the value. They have the same folded text, which decides for ASCII texts."""
     ascii_only = value.isascii()
     return [
         item
@@ -130,7 +130,7 @@ AnyCase = TypeVar("AnyCase", PrefixIgnoreCase, SuffixIgnoreCase)
 
 
 class _AnyCase(Generic[AnyCase, Item]):
-    """Found by folded text, then asked; `turned` is what makes the text's end that matters its beginning."""
+    """Items by folded prefix or suffix. `turned` reverses a text, so that a suffix is a prefix."""
 
     def __init__(self, turned: Callable[[str], str]) -> None:
         self._turned = turned
@@ -183,7 +183,7 @@ class AnyCaseTexts(Generic[Item]):
 
 
 class _Expression(Generic[Item]):
-    """A wildcard that is to be asked, and the items that have it. Told apart by identity, which is quick."""
+    """A wildcard, and the items that have it. It is compared by identity, which is fast."""
 
     __slots__ = ("items", "parts")
 
@@ -193,7 +193,7 @@ class _Expression(Generic[Item]):
 
 
 class Wildcards(Generic[Item]):
-    """By the longest of a wildcard's literals: the one before the first star, behind the last, or one between."""
+    """Items by the longest literal of a wildcard: before the first star, after the last, or between two."""
 
     def __init__(self) -> None:
         self._expressions: dict[Parts, _Expression[Item]] = {}
@@ -256,9 +256,9 @@ class Wildcards(Generic[Item]):
 
 
 def _grams_in(value: str, length: int, table: Mapping[str, object]) -> Iterable[str]:
-    """The keys of `table`, all of this length, that stand somewhere in the value.
+    """Yield the keys of `table`, all of this length, that occur in the value.
 
-    A search for one key through a long value costs a nanosecond or so a character, cutting it into pieces a hundred.
+    Searching a long value for one key costs about a nanosecond per character, cutting it into pieces about a hundred.
     """
     if len(value) > _LONG and len(table) < _FEW:
         return [gram for gram in table if gram in value]
@@ -271,7 +271,7 @@ def _grams_in(value: str, length: int, table: Mapping[str, object]) -> Iterable[
 
 
 def _found_by(parts: Parts) -> tuple[str | None, str | None, str]:
-    """Head, tail or gram: one of the first two, or none of them."""
+    """Return the head, the tail or a gram by which a wildcard is found; at most one of head and tail is not None."""
     head, *middle, tail = (*parts, "") if len(parts) == 1 else parts
     gram = max(middle, key=len, default="")[-LONGEST_GRAM:]
     if max(len(head), len(tail)) < len(gram):

@@ -1,7 +1,7 @@
-"""Parses event patterns, and matches events with them: the part of the pattern language that others import.
+"""Parses event patterns, and matches events against them. This module exports what other packages use.
 
-The text is read by parsing.py on tokens.py and operators.py; the parsed values are rule.py's, of the kinds in
-matchers.py; matching.py compares them with the values that fields.py finds in an event.
+`parsing.py` parses the text by `tokens.py` and `operators.py` into the classes of `rule.py` and `matchers.py`;
+`matching.py` compares them with the values that `fields.py` finds in an event.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parses IP addresses and CIDR blocks, and tells whether an address lies in a block."""
+"""Parses IP addresses and CIDR blocks, and decides whether a block contains an address."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def looks_like_address(text: str) -> bool:
 
 
 def parse_address(text: str) -> Address | None:
-    """Leading zeros are decimal, as Java reads them; an IPv6 address is never taken for the v4 one it may map."""
+    """Parse an address. Leading zeros are decimal, as in Java. An IPv6 address never equals the v4 one that it maps."""
     if not looks_like_address(text):
         return None
     if ":" in text:
@@ -49,8 +49,8 @@ def parse_address(text: str) -> Address | None:
 
 
 def parse_block(text: str) -> Block | str:
-    """The block, or AWS's reason why it is none."""
-    # As Java splits: empty parts at the end do not count.
+    """Parse a block. Returns AWS's reason if it is invalid."""
+    # As in Java's `split`, empty parts at the end do not count.
     parts = text.rstrip("/").split("/") if text.strip("/") else []
     if len(parts) != 2:
         return "Malformed CIDR, one '/' required"

@@ -1,7 +1,7 @@
 """Compares strings without regard to case, as event-ruler does.
 
-Each character of the rule accepts its own lower or its own upper form, one UTF-16 unit at a time; so `ß` accepts
-`SS`, but not the reverse, and letters outside the basic plane accept only themselves. `casefold` is something else.
+Each character of the rule accepts its lower and its upper form, one UTF-16 unit at a time. So `ß` accepts `SS`, but not
+the reverse, and letters outside the basic plane accept only themselves. Python's `casefold` differs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def ends(rule: Folds, value: str) -> bool:
 
 
 def _ends(rule: Folds, value: str) -> set[int]:
-    """Where the rule may end in the value; more than one place, as some forms are longer than others."""
+    """Return the positions in the value at which the rule may end; several, as forms differ in length."""
     places = {0}
     for forms in rule:
         places = {place + len(form) for place in places for form in forms if value.startswith(form, place)}

@@ -1,8 +1,8 @@
-"""Counts the states that the wildcards of one field need in AWS's matcher, which limits them.
+"""Computes the complexity of the wildcards of one field, which AWS limits.
 
-AWS counts the states of its matcher that some value could keep alive at once, over all wildcards of the field. Here
-the same count follows from the expressions: behind its first star a wildcard's stars stay alive for ever, so with all
-of them alive the worst value is the one whose end is the beginning of most of the literals between them.
+The complexity is the largest number of states of AWS's matcher that a value can make active at once, over all wildcards
+of the field. It follows from the expressions: a star that was reached stays active, so once all stars are active, the
+worst value is the one whose end is the beginning of the most literals after stars.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from nightbus.bus.patterns.wildcards import Parts
 
 LIMIT = 10
 
-Segments = tuple[bytes, ...]  # a wildcard's parts as AWS sees them: UTF-8, the quotes included
+Segments = tuple[bytes, ...]  # a wildcard's parts in AWS's form: UTF-8 with the quotes
 
 
 def score(wildcards: Iterable[Parts]) -> int:
-    """The most states alive at once; exact up to `LIMIT`, and any number above it otherwise."""
+    """Return the largest number of active states: exact up to `LIMIT`, else any number above it."""
     rules = sorted({_segments(parts) for parts in wildcards})
     if len(rules) > LIMIT:
         return len(rules)
@@ -38,7 +38,7 @@ def _segments(parts: Parts) -> Segments:
 
 
 def _while_anchored(rules: Sequence[Segments], value: bytes) -> int:
-    """States alive at any point while `value` is read from the start."""
+    """Return the largest number of active states while `value` is read from its beginning."""
     alive = {(rule, 0, 0) for rule in range(len(rules))}
     worst = 0
     for byte in value:
@@ -59,7 +59,7 @@ def _while_anchored(rules: Sequence[Segments], value: bytes) -> int:
 
 
 def _shared_beginnings(rules: Sequence[Segments]) -> int:
-    """The most beginnings of literals behind stars that one value can end with at the same time (Aho-Corasick)."""
+    """Return the most beginnings of literals after stars that one value can end with at once (Aho-Corasick)."""
     follow: list[dict[int, int]] = [{}]
     count = [0]
     for literal in (segment for rule in rules for segment in rule[1:]):

@@ -1,4 +1,4 @@
-"""Explains why an event did not match a rule, and how near it was."""
+"""Explains why an event did not match a rule, and how close it was to matching."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from nightbus.bus.patterns.matching import branch_matches
 from nightbus.bus.patterns.nearness import GENERAL, LIKELY, POSSIBLE, SIMILAR, Remark, remark
 from nightbus.bus.patterns.rule import Branch, Field, Pattern
 
-# What is told of a long list of values.
+# The most values of a list that an explanation shows.
 MOST_VALUES = 20
-# More fields than that are not searched for the rule's value or a similar name.
+# With more fields than this, the event is not searched for the rule's value or a similar name.
 MOST_FIELDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The first field that did not match: the event's values there, what the rule would take as JSON, a sentence.
+    """The first field that did not match: the event's values, the JSON that the rule would accept, and a sentence.
 
-    `distance` orders rules by how near they came: the fields that did not match, then how unlikely a slip is.
+    `distance` sorts rules by how close they were: by the number of fields that did not match, then by how unlikely it
+    is that the difference is a mistake.
     """
 
     path: str
@@ -35,7 +36,7 @@ class Explanation:
 
 
 def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
-    """None when the event matches; of a rule with `$or`, the branch that came nearest."""
+    """Return the explanation, None if the event matches. For a rule with `$or` it is that of the closest branch."""
     leaves = leaves_of(event)
     if any(branch_matches(branch, leaves) for branch in pattern.branches):
         return None
@@ -59,7 +60,7 @@ def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
 
 
 def reason_told(reason: Explanation) -> dict[str, Any]:
-    """As JSON: `why` is all of it in a sentence."""
+    """Return the explanation as JSON. `why` has all of it in a sentence."""
     wanted = ", ".join(reason.wanted)
     had = ", ".join(write_json(value) for value in reason.actual) or "nothing"
     return {
@@ -78,7 +79,7 @@ def _satisfied(item: Field, leaves: Leaves) -> bool:
 
 
 def _order(item: Field) -> tuple[int, bool, str]:
-    """The envelope's fields come before the detail's, and the source before all."""
+    """Return a sort key: the source first, then the other fields of the envelope, then those of the detail."""
     return item.path.count("."), item.path != "source", item.path
 
 
@@ -93,7 +94,7 @@ def _hint(item: Field, leaves: Leaves, event: Mapping[str, Any]) -> Remark:
 
 
 def _nearest(item: Field, there: Sequence[Leaf]) -> Remark:
-    # That the field might have been absent says least; it counts where the rule wants nothing else.
+    # That the field may be absent is the least useful remark, and is used only if the rule has no other matcher.
     wanted = [one for one in item.matchers if not isinstance(one, kinds.Absent)] or item.matchers[:1]
     remarks = [
         (remark(matcher, leaf.value), leaf.value) for leaf in there[:MOST_VALUES] for matcher in wanted
@@ -132,12 +133,12 @@ def _above(path: str) -> Iterable[str]:
 
 
 def _holding_value(item: Field, leaves: Leaves) -> str | None:
-    """Another field with a value that the rule names exactly."""
+    """Return another field with a value that the rule names exactly, None if there is none."""
     found = [
         name for name in list(leaves)[:MOST_FIELDS] if name != item.path and _has_value(item, leaves[name])
     ]
     last = item.path.rpartition(".")[2]
-    # Of several, a field of the same name at another level is the likelier one.
+    # Of several fields, one with the same name at another level is the most probable.
     return min(found, key=lambda name: (name.rpartition(".")[2] != last, name), default=None)
 
 
@@ -158,7 +159,7 @@ def _similar_name(path: str, leaves: Leaves) -> str | None:
 
 
 def _is_empty(path: str, event: Mapping[str, Any]) -> bool:
-    """Whether the path leads to an empty object or array."""
+    """Return whether there is an empty object or array at the path."""
     places: list[Any] = [event]
     for name in path.split("."):
         flat = [one for place in places for one in (place if isinstance(place, list) else [place])]
@@ -167,7 +168,7 @@ def _is_empty(path: str, event: Mapping[str, Any]) -> bool:
 
 
 def _split_over_elements(branch: Branch, leaves: Leaves) -> tuple[Field, Remark]:
-    """Every field matches somewhere, but not all of them within the same elements of arrays."""
+    """Return the field and the remark for a branch whose fields all match, but in different elements of arrays."""
     inside = [item for item in branch if any(leaf.elements for leaf in leaves.get(item.path, ()))]
     paths = ", ".join(item.path for item in inside)
     return inside[-1], Remark(

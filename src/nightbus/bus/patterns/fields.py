@@ -1,4 +1,4 @@
-"""Lists the values of an event by path, each with the elements of arrays that it lies in."""
+"""Lists the values of an event by path, each with the elements of arrays that contain it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# The elements of arrays that a value lies in, outermost first: (number of the array in the event, index).
+# The elements of arrays that contain a value, the outermost first: (number of the array in the event, index).
 Elements = tuple[tuple[int, int], ...]
 
 
@@ -20,9 +20,9 @@ Leaves = dict[str, list[Leaf]]
 
 
 def leaves_of(event: Mapping[str, Any], prefixes: Collection[str] | None = None) -> Leaves:
-    """Strings, numbers, booleans and nulls by path; only those at or on the way to `prefixes`, where given.
+    """Return strings, numbers, booleans and nulls by path. `prefixes` limits them to these paths; None is no limit.
 
-    Scalars of an array do not count as lying in an element of it; objects and arrays in it do.
+    A scalar of an array does not count as contained in an element; the contents of its objects and arrays do.
     """
     return leaves_at(
         [(name, value) for name, value in event.items() if prefixes is None or name in prefixes], prefixes
@@ -30,7 +30,7 @@ def leaves_of(event: Mapping[str, Any], prefixes: Collection[str] | None = None)
 
 
 def leaves_at(values: Iterable[tuple[str, Any]], prefixes: Collection[str] | None = None) -> Leaves:
-    """The same of some values of an event, each with its path."""
+    """Return the same for given values of an event, each with its path."""
     found: Leaves = {}
     arrays = 0
     rest: list[tuple[str, Any, Elements]] = [(path, value, ()) for path, value in values]

@@ -1,6 +1,7 @@
-"""Defines the kinds of matchers, a class each: `accepts` judges a value, `written` is the matcher's JSON in a rule.
+"""Defines the kinds of matchers, a class for each: `accepts` decides about a value, `written` is the JSON in a rule.
 
-A value is a leaf of an event: a string, a number, a boolean or None. `Absent` is about no value and accepts none.
+A value is a leaf of an event: a string, a number, a boolean or None. `Absent` stands for a missing field, and accepts
+no value.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from nightbus.bus.patterns.wildcards import Parts
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """A string, exactly; `spelled` when the rule said {"exactly": …}."""
+    """Matches exactly one string. `spelled` is true if the rule has {"exactly": …}."""
 
     text: str
     spelled: bool = False
@@ -31,7 +32,7 @@ class Exact:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """true, false or null."""
+    """Matches true, false or null."""
 
     value: bool | None
 
@@ -44,7 +45,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number: by value, or by its text where no double can hold it."""
+    """Matches a number by its value, or by its text if it is not a double."""
 
     text: str
     value: float | None
@@ -60,7 +61,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class IpAddress:
-    """A string that is an address, in any spelling."""
+    """Matches a string that is the address in any notation."""
 
     text: str
     address: Address
@@ -159,7 +160,7 @@ class Cidr:
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """A range; a bound that is None is open to infinity, `=` has both bounds equal and included."""
+    """Matches a range. A bound of None is infinite. For `=` both bounds are equal and included."""
 
     low: float | None = None
     high: float | None = None
@@ -189,7 +190,7 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class AnythingBut:
-    """Any value but these strings or these numbers."""
+    """Matches any value except these strings or numbers."""
 
     excluded: tuple[str, ...] | tuple[float, ...]
 
@@ -205,7 +206,7 @@ class AnythingBut:
 
 @dataclass(frozen=True, slots=True)
 class AnythingButMatching:
-    """Any value but those that one of these accepts; all are of the kind `operator`."""
+    """Matches any value that none of these matchers accepts. All are of the kind `operator`."""
 
     operator: str
     excluded: tuple[Prefix | Suffix | Wildcard | IgnoreCase, ...]
@@ -256,7 +257,7 @@ Matcher = (
 
 
 def _short(value: str | float) -> str | int | float:
-    """Whole numbers without their `.0`, as people write them."""
+    """Return the value, with a whole number as an int, without `.0`."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
     return value

@@ -1,8 +1,8 @@
 """Decides whether an event matches a pattern.
 
-A branch matches when each of its fields has a value that it accepts and all these values lie in the same element of
-every array that they share. Fields are decided in the order of their paths, as on AWS: an absent field is absent from
-the elements chosen so far.
+A branch matches if each field accepts a value, and these values are in the same element of every array that they share.
+Fields are evaluated in the order of their paths, as on AWS: an absent field must be absent from the elements chosen so
+far.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 from nightbus.bus.patterns.fields import Elements, Leaves, leaves_of
 from nightbus.bus.patterns.rule import Branch, Field, Pattern
 
-Choice = frozenset[tuple[int, int]]  # the element chosen of each array that still matters
-Tree = dict[int, dict[int, "Tree"]]  # array → index → arrays below; an empty tree is an end
+Choice = frozenset[
+    tuple[int, int]
+]  # (array, index) of the element chosen in each array that later fields use
+Tree = dict[int, dict[int, "Tree"]]  # array → index → arrays inside; an empty tree ends a path
 
 
 def matches(pattern: Pattern, event: Mapping[str, Any]) -> bool:
@@ -39,8 +41,10 @@ def branch_matches(branch: Branch, leaves: Leaves) -> bool:
 
 
 def _share_an_element(branch: Branch, accepted: Sequence[set[Elements]]) -> bool | None:
-    """The answer where it takes no search: all fields have values, and there is an element that has them all, or there
-    is but one array. None for all others."""
+    """Decide without a search if all fields have values, and one element has them all or there is only one array.
+
+    Returns None if a search is necessary.
+    """
     if any(item.may_be_absent for item in branch):
         return None
     if set.intersection(*accepted):
@@ -50,7 +54,7 @@ def _share_an_element(branch: Branch, accepted: Sequence[set[Elements]]) -> bool
 
 
 def _choices(branch: Branch, accepted: Sequence[set[Elements]], leaves: Leaves) -> set[Choice]:
-    """All ways to choose elements for the whole branch, each without the arrays that no longer mattered."""
+    """Return all choices of elements for the whole branch, each without the arrays that no later field uses."""
     later = _arrays_from(branch, leaves)
     choices: set[Choice] = {frozenset()}
     known: set[int] = set()
@@ -70,7 +74,7 @@ def _choices(branch: Branch, accepted: Sequence[set[Elements]], leaves: Leaves) 
 
 
 def _arrays_from(branch: Sequence[Field], leaves: Leaves) -> list[set[int]]:
-    """For each field, the arrays in which fields behind it have values."""
+    """Return for each field the arrays in which later fields have values."""
     needed: set[int] = set()
     result = []
     for item in reversed(branch):
@@ -92,7 +96,7 @@ def _choose(
 
 
 def _tree(places: Iterable[Elements], relevant: set[int]) -> Tree:
-    """The places by array and index, outermost first, so that the ones that fit a choice are found without a search."""
+    """Return the elements as a tree by array and index, the outermost first, so that a choice is looked up."""
     root: Tree = {}
     for elements in places:
         node = root
@@ -103,7 +107,7 @@ def _tree(places: Iterable[Elements], relevant: set[int]) -> Tree:
     return root
 
 
-END = 0  # no array has this number: here a place ends
+END = 0  # no array has this number; it marks the end of a path of elements
 
 
 def _extensions(tree: Tree, choice: Mapping[int, int]) -> Iterable[Choice]:

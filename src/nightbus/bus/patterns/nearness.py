@@ -1,6 +1,7 @@
-"""Says in a sentence how near a value is to what a matcher wants.
+"""Describes in a sentence how close a value is to one that a matcher accepts.
 
-A remark is a predicate about the event's value; the higher its weight, the likelier it is what somebody got wrong.
+A remark is a predicate about the event's value. The higher its weight, the more probable it is that the difference is a
+mistake.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from nightbus.bus.patterns.addresses import parse_address
 from nightbus.bus.patterns.matchers import Matcher
 
 CERTAIN, LIKELY, POSSIBLE, GENERAL = 4, 3, 2, 1
-# Longer texts are not compared letter by letter.
+# Longer texts are not compared character by character.
 LONGEST = 1_000
 SIMILAR = 0.8
 _EXCLUDED = {
@@ -33,7 +34,7 @@ class Remark:
 
 
 def remark(matcher: Matcher, value: object) -> Remark:
-    """About a value that the matcher does not accept."""
+    """Return the remark about a value that the matcher does not accept."""
     match matcher:
         case kinds.Exact() | kinds.IpAddress():
             return _about_text(matcher.text, value)
@@ -61,7 +62,7 @@ def remark(matcher: Matcher, value: object) -> Remark:
 
 
 def one_edit(value: str, wanted: str) -> str | None:
-    """What a single edit would have to mend, if one is enough."""
+    """Return a description of the single edit that makes the texts equal, None if one edit is not enough."""
     if abs(len(value) - len(wanted)) > 1 or value == wanted:
         return None
     start = 0

@@ -1,7 +1,7 @@
-"""Parses one match expression of a rule: `{"prefix": "x"}` and all its siblings.
+"""Parses one match expression of a rule, such as `{"prefix": "x"}`.
 
-Each function starts behind the operator's name and reads to the end of the expression. The order of reading and of
-checking is AWS's own, as its errors' columns show it.
+Each function starts after the operator's name and reads to the end of the expression. Tokens are read and checked in
+AWS's order, which the columns of its errors reveal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TOO_MANY = "Too many elements in numeric expression"
 
 
 def parse_expression(tokens: Tokens) -> Matcher:
-    """Behind the opening brace."""
+    """Parse an expression, from after its opening brace."""
     if tokens.next() is not Token.NAME:
         tokens.refuse("Match expression name not found")
     parse = OPERATORS.get(tokens.name)
@@ -82,7 +82,7 @@ def _wildcard_parts(tokens: Tokens, text: str) -> Parts:
 
 
 def _cidr(tokens: Tokens) -> Matcher:
-    # AWS says "prefix" here.
+    # AWS's text has "prefix" here.
     text = _string(tokens, "prefix")
     block = parse_block(text)
     if isinstance(block, str):
@@ -228,7 +228,7 @@ def _anything_but_values(tokens: Tokens, token: Token) -> Matcher:
 def _list_number(tokens: Tokens) -> float:
     value = comparable(tokens.text())
     if value is None:
-        # Without a position here, it gets its one from the list.
+        # An error without a position gets the list's position.
         tokens.refuse_without_position(f"Cannot compare number : {tokens.text()}")
     return value
 
@@ -274,7 +274,7 @@ def _excluding(tokens: Tokens, operator: str, texts: list[str]) -> Matcher:
 
 
 def _refuse_again(tokens: Tokens, error: InvalidPattern) -> NoReturn:
-    """AWS's lists catch what goes wrong inside them and report it once more, from where reading stands."""
+    """Raise the error again with the present position, as AWS does for errors inside its lists."""
     raise error.again_at(tokens.here()) from None
 
 

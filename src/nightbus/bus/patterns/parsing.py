@@ -1,7 +1,6 @@
 """Parses a pattern's text: fields, value lists and `$or`; `operators` parses the match expressions.
 
-Works on a stack of its own, so that no depth of nesting is too deep. As on AWS, what follows the closing brace of the
-pattern is not looked at.
+It uses a stack of its own, so no nesting is too deep. As on AWS, the text after the closing brace is ignored.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ Alternative = dict[str, tuple[Matcher, ...]]  # by path
 
 
 def parse_pattern(text: str, longest: int = LONGEST) -> Pattern:
-    """Raises InvalidPattern with AWS's message for anything that is no pattern."""
+    """Parse a pattern of at most `longest` characters. Raises InvalidPattern with AWS's message."""
     if utf16_length(text) > longest:
         raise InvalidPattern(f"Event pattern must have length less than or equal to {longest}", text)
     tokens = Tokens(text)
     alternatives = _Structure(tokens).read()
     if any(len(alternative) > MOST_PATHS for alternative in alternatives):
         raise InvalidPattern(f"Size of rule exceeds max value of {MOST_PATHS}", text)
-    # Equal fields of many alternatives are one object: a thousand alternatives stay small.
+    # Equal fields of several alternatives share one object, so that a thousand alternatives need little memory.
     known: dict[tuple[str, int], Field] = {}
     branches = tuple(
         tuple(
@@ -60,7 +59,7 @@ def parse_pattern(text: str, longest: int = LONGEST) -> Pattern:
 
 @dataclass(slots=True)
 class _Object:
-    """An object that is being read: where it stands and whether it had a field."""
+    """An object that is being parsed: its path, and whether it has had a field."""
 
     path: str | None  # None for the pattern itself
     in_or: bool
@@ -73,7 +72,7 @@ class _Object:
 
 @dataclass(slots=True)
 class _Or:
-    """A `$or` that is being read: what stood before it, and what its branches made of that."""
+    """A `$or` that is being parsed: the alternatives before it, and those that its branches have made of them."""
 
     path: str | None
     before: list[Alternative]
@@ -178,7 +177,8 @@ class _Structure:
 
 
 def _too_complex(branches: tuple[Branch, ...]) -> bool:
-    """Fields with the same conditions before them share one matcher on AWS, so their wildcards count together."""
+    """Return whether wildcards are too complex. Fields after the same conditions share one matcher on AWS, so their
+    wildcards count together."""
     wildcards: dict[tuple[int, str], set[tuple[str, ...]]] = {}
     states: dict[tuple[int, int], int] = {}
     for branch in branches:

@@ -1,4 +1,4 @@
-"""Defines a parsed pattern: alternatives, `$or` multiplied out, each a list of fields that must all match."""
+"""Defines the parsed pattern: a list of branches, `$or` multiplied out, each with fields that must all match."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nightbus.bus.patterns.matchers import Absent, AnythingButMatching, Matcher,
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A path, its names joined with dots, and the matchers of which one must accept a value there."""
+    """A path, with its names joined by dots, and matchers, one of which must accept a value at the path."""
 
     path: str
     matchers: tuple[Matcher, ...]
@@ -28,7 +28,7 @@ Branch = tuple[Field, ...]  # sorted by path
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A valid event pattern. `prefixes` are the paths to its fields and everything above them."""
+    """A valid event pattern. `prefixes` are the paths of its fields and all their prefixes."""
 
     text: str
     branches: tuple[Branch, ...]

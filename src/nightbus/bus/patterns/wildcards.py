@@ -1,4 +1,4 @@
-"""Parses wildcard expressions, and tells which strings they accept."""
+"""Parses wildcard expressions, and matches strings against them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class BadWildcard(ValueError):
 
 
 def parse_wildcard(text: str) -> Parts:
-    """Raises BadWildcard with AWS's reason; its positions count UTF-8 bytes from 1."""
+    """Parse an expression. Raises BadWildcard with AWS's reason, whose positions count UTF-8 bytes from 1."""
     parts, literal, index = [], "", 0
     while index < len(text):
         char = text[index]

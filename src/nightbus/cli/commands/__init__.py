@@ -1,1 +1,1 @@
-"""Carries out the commands: one module for each, and beside `deploy` its output and its artefacts."""
+"""Carries out the commands: one module for each, and two more for the output and the artefacts of `deploy`."""

@@ -1,7 +1,7 @@
-"""Collects the local files that a template names, and makes the template refer to their copies in a bucket.
+"""Finds the local files that a template names, and makes the template refer to their copies in a bucket.
 
-Folders become zip files whose bytes depend on their content only, so that an unchanged function is no change.
-What a function's `requirements.txt` names is installed into its package, as `sam build` does.
+Folders become zip files whose bytes depend on the content only, so that an unchanged function makes no change in the
+stack. The packages of a function's `requirements.txt` are installed into its zip, as `sam build` does.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Upload = Callable[[bytes, str], tuple[str, str]]  # bytes and a suffix → bucke
 
 @dataclass(frozen=True, slots=True)
 class Artefact:
-    """A local path that a resource's property names."""
+    """A local path in a resource's property."""
 
     logical_id: str
     type_name: str
@@ -49,7 +49,7 @@ class Artefact:
 
 
 def local_artefacts(template: dict[str, Any], folder: Path) -> Iterator[Artefact]:
-    """Raises CommandFailed for a path that is not there."""
+    """Yield the local paths of a template. Raises CommandFailed for a path that does not exist."""
     default_uri = template.get("Globals", {}).get("Function", {}).get("CodeUri")
     for logical_id, resource in template.get("Resources", {}).items():
         if not isinstance(resource, dict):
@@ -72,7 +72,7 @@ def _existing(folder: Path, value: str, logical_id: str, name: str) -> Path:
 
 
 def refer_to(template: dict[str, Any], artefact: Artefact, bucket: str, key: str, endpoint: str) -> None:
-    """Put the uploaded object where the local path stood."""
+    """Replace the local path in the template by the uploaded object."""
     resource = template["Resources"][artefact.logical_id]
     properties = resource.setdefault("Properties", {})
     if artefact.type_name in _SEPARATE:
@@ -85,7 +85,7 @@ def refer_to(template: dict[str, Any], artefact: Artefact, bucket: str, key: str
 
 
 def archive(path: Path) -> bytes:
-    """The zip of a folder with its requirements, or a file as it is when it is a zip, else zipped alone."""
+    """Return the zip of a folder with its requirements, a zip file as it is, or the zip of another file."""
     if path.is_file():
         return path.read_bytes() if zipfile.is_zipfile(path) else _zip([(path, path.name)])
     if not (path / "requirements.txt").is_file() or not (path / "requirements.txt").read_text().strip():
@@ -102,12 +102,12 @@ def digest_key(data: bytes, suffix: str) -> str:
 
 
 def _files(folder: Path) -> list[tuple[Path, str]]:
-    found = [
+    files = [
         (file, file.relative_to(folder).as_posix())
         for file in folder.rglob("*")
         if file.is_file() and not _LEFT_OUT & set(file.relative_to(folder).parts)
     ]
-    return sorted(found, key=lambda pair: pair[1])
+    return sorted(files, key=lambda pair: pair[1])
 
 
 def _zip(files: list[tuple[Path, str]]) -> bytes:
@@ -123,16 +123,18 @@ def _zip(files: list[tuple[Path, str]]) -> bytes:
 
 def _install(requirements: Path, target: Path) -> None:
     for command in _installers():
-        done = subprocess.run(
+        finished = subprocess.run(
             [*command, "--target", str(target), "--requirement", str(requirements)],
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode == 0:
+        if finished.returncode == 0:
             return
-        if "No module named" not in done.stderr:
-            raise CommandFailed(f"{requirements}: what it names cannot be installed\n{done.stderr.strip()}")
+        if "No module named" not in finished.stderr:
+            raise CommandFailed(
+                f"{requirements}: what it names cannot be installed\n{finished.stderr.strip()}"
+            )
     raise CommandFailed(f"{requirements}: neither uv nor pip is there to install what it names")
 
 

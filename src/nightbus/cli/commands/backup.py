@@ -11,26 +11,26 @@ from nightbus.store.backup import BackupFailed, Copied, back_up, restore
 
 
 def write_backup(settings: Settings, file: Path) -> int:
-    """The exit code: 1 where blobs were missing already."""
+    """Write the backup. Returns the exit code: 1 if the data folder lacks blobs."""
     try:
         copied = back_up(settings.data, file)
     except BackupFailed as failure:
         raise CommandFailed(str(failure)) from failure
-    print(f"{settings.data.absolute()} is copied to {file}: {_said(copied)}.")
+    print(f"{settings.data.absolute()} is copied to {file}: {_summary(copied)}.")
     return _missing(copied)
 
 
 def restore_backup(settings: Settings, file: Path) -> int:
-    """The exit code: 1 where the backup was made without some blobs."""
+    """Restore the backup. Returns the exit code: 1 if the backup lacks blobs."""
     try:
         copied = restore(file, settings.data)
     except BackupFailed as failure:
         raise CommandFailed(str(failure)) from failure
-    print(f"{file} is restored to {settings.data.absolute()}: {_said(copied)}.")
+    print(f"{file} is restored to {settings.data.absolute()}: {_summary(copied)}.")
     return _missing(copied)
 
 
-def _said(copied: Copied) -> str:
+def _summary(copied: Copied) -> str:
     return f"{copied.size / 1024 / 1024:,.1f} MB, {copied.blobs} blobs"
 
 

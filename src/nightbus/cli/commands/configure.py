@@ -1,4 +1,4 @@
-"""Writes the AWS profile `nightbus` into the user's AWS files, and leaves everything else in them as it is."""
+"""Writes the AWS profile `nightbus` into the user's AWS files, and leaves the rest of the files as it is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write_profile(settings: Settings, region: str | None) -> None:
 
 
 def with_section(text: str, name: str, values: Mapping[str, str]) -> str:
-    """`text`, an INI file, with section `name` holding exactly `values`; all other lines stay as they are."""
+    """Return `text`, an INI file, in which section `name` has exactly `values`. All other lines stay as they are."""
     section = [f"[{name}]", *(f"{key} = {value}" for key, value in values.items())]
     lines = text.splitlines()
     start = next((at for at, line in enumerate(lines) if _header(line) == name), None)
@@ -52,7 +52,7 @@ def _file(variable: str, name: str) -> Path:
 
 
 def _rewrite(file: Path, section: str, values: Mapping[str, str]) -> None:
-    """Replaced in one step, so that a reader never sees half of it; a symbolic link is followed."""
+    """Replace the file in one step, so that a reader never sees a part of it. A symbolic link is followed."""
     target = file.resolve()
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     text = target.read_text() if target.exists() else ""

@@ -1,4 +1,4 @@
-"""Deploys a template without the SAM CLI: packages it, makes and executes a change set, and shows the events."""
+"""Deploys a template without the SAM CLI: packages it, creates and executes a change set, and prints the events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nightbus.cli.commands.artefacts import TEMPLATES, archive, digest_key, loca
 from nightbus.cli.commands.deploy_output import Document, Lines, Output
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.node.settings import Settings
-from nightbus.stacks.templates.documents import read_document
+from nightbus.stacks.templates.documents import parse_template_text
 
 if TYPE_CHECKING:
     from nightbus.cli.aws_clients import NodeClients
@@ -34,7 +34,7 @@ def deploy_template(
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Returns once the stack is as the template says. Raises CommandFailed, where it ended otherwise too."""
+    """Deploy the template and return once the stack is complete. Raises CommandFailed, also if the stack fails."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from nightbus.cli.aws_clients import NodeClients
@@ -51,16 +51,16 @@ def deploy_template(
         raise CommandFailed(str(failure)) from failure
 
 
-def _template_file(named: Path | None) -> Path:
-    if named is not None:
-        if not named.is_file():
-            raise CommandFailed(f"{named} is not a file")
-        return named
+def _template_file(chosen: Path | None) -> Path:
+    if chosen is not None:
+        if not chosen.is_file():
+            raise CommandFailed(f"{chosen} is not a file")
+        return chosen
     built = Path(".aws-sam") / "build" / "template.yaml"
-    found = next((path for path in (built, *map(Path, _NAMES)) if path.is_file()), None)
-    if found is None:
+    first = next((path for path in (built, *map(Path, _NAMES)) if path.is_file()), None)
+    if first is None:
         raise CommandFailed(f"there is none of {', '.join(_NAMES)} here; name the template")
-    return found
+    return first
 
 
 def _parameter(text: str) -> dict[str, str]:
@@ -71,13 +71,15 @@ def _parameter(text: str) -> dict[str, str]:
 
 
 class _Deployment:
-    """One deployment of one stack, with what it shows on the way."""
+    """One deployment of one stack, with its output."""
 
     def __init__(self, clients: NodeClients, endpoint: str, stack_name: str, output: Output) -> None:
         self._endpoint = endpoint
         self._stack = stack_name
         self._output = output
-        self._packaged: dict[Path, tuple[str, str]] = {}  # bucket and key, of nested templates' files too
+        self._packaged: dict[
+            Path, tuple[str, str]
+        ] = {}  # path → bucket and key; includes the files of nested templates
         self._region = clients.region
         self._cloudformation = clients.make("cloudformation")
         self._s3 = clients.make("s3")
@@ -85,9 +87,9 @@ class _Deployment:
         self._bucket = ""
 
     def package(self, file: Path) -> str:
-        """The template with its local files uploaded, as text."""
+        """Upload the template's local files, and return the template as text."""
         try:
-            template = read_document(file.read_text())
+            template = parse_template_text(file.read_text())
         except (AwsError, UnicodeDecodeError) as broken:
             raise CommandFailed(f"{file}: {getattr(broken, 'message', broken)}") from broken
         artefacts = list(local_artefacts(template, file.parent))
@@ -107,8 +109,8 @@ class _Deployment:
         bucket, key = self._upload(body.encode(), ".template")
         old = self._describe()
         create = old is None or old["StackStatus"] == "REVIEW_IN_PROGRESS"
-        known = {parameter["ParameterKey"] for parameter in (old or {}).get("Parameters", [])}
-        kept = known & set(self._declared(bucket, key)) - {one["ParameterKey"] for one in parameters}
+        former = {parameter["ParameterKey"] for parameter in (old or {}).get("Parameters", [])}
+        reused = former & set(self._declared(bucket, key)) - {one["ParameterKey"] for one in parameters}
         change_set = self._cloudformation.create_change_set(
             StackName=self._stack,
             ChangeSetName=f"nightbus-{int(time.time() * 1000)}",
@@ -117,15 +119,15 @@ class _Deployment:
             Capabilities=_CAPABILITIES,
             Parameters=[
                 *parameters,
-                *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(kept)),
+                *({"ParameterKey": name, "UsePreviousValue": True} for name in sorted(reused)),
             ],
         )
         if not self._show_changes(change_set["Id"]):
             self._end(changed=False)
             return
-        seen = {event["EventId"] for event in self._events()}
+        shown_ids = {event["EventId"] for event in self._events()}
         self._cloudformation.execute_change_set(ChangeSetName=change_set["Id"], StackName=self._stack)
-        status = self._watch(change_set["StackId"], seen)
+        status = self._watch(change_set["StackId"], shown_ids)
         self._end(changed=True)
         if status.endswith(_FAILED):
             raise CommandFailed(f"stack {self._stack} ended in {status}")
@@ -144,8 +146,10 @@ class _Deployment:
     def _deploy_bucket(self) -> str:
         name = f"nightbus-deploy-{self._sts.get_caller_identity()['Account']}-{self._region}"
         if name not in {bucket["Name"] for bucket in self._s3.list_buckets()["Buckets"]}:
-            where = {} if self._region == "us-east-1" else {"LocationConstraint": self._region}
-            self._s3.create_bucket(Bucket=name, **({"CreateBucketConfiguration": where} if where else {}))
+            configuration = {} if self._region == "us-east-1" else {"LocationConstraint": self._region}
+            self._s3.create_bucket(
+                Bucket=name, **({"CreateBucketConfiguration": configuration} if configuration else {})
+            )
         return name
 
     def _describe(self) -> dict[str, Any] | None:
@@ -160,7 +164,7 @@ class _Deployment:
             raise
 
     def _show_changes(self, change_set_id: str) -> bool:
-        """False when there are none."""
+        """Print the changes. Returns False if there are none."""
         described = self._wait_for_change_set(change_set_id)
         if described["Status"] == "FAILED":
             reason = described.get("StatusReason", "")
@@ -183,13 +187,13 @@ class _Deployment:
                 return described
             time.sleep(_POLL_SECONDS)
 
-    def _watch(self, stack_id: str, seen: set[str]) -> str:
-        """Shows each event as it comes; the stack's status at the end."""
+    def _watch(self, stack_id: str, shown_ids: set[str]) -> str:
+        """Print each event as it comes. Returns the stack's final status."""
         while True:
             stack = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]
             for event in reversed(list(self._events(stack_id))):
-                if event["EventId"] not in seen:
-                    seen.add(event["EventId"])
+                if event["EventId"] not in shown_ids:
+                    shown_ids.add(event["EventId"])
                     self._output.event(event)
             status = str(stack["StackStatus"])
             if not status.endswith("_IN_PROGRESS"):

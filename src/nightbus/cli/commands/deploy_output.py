@@ -1,6 +1,6 @@
-"""Prints what `nightbus deploy` does: a line for each thing as it happens, or one JSON document at the end.
+"""Prints the progress of `nightbus deploy` as lines, or its result as one JSON document.
 
-Lines are neither cut nor redrawn, so that they read the same in a narrow terminal, a file and the log of CI.
+Lines are neither cut nor redrawn, so they are the same in a narrow terminal, a file and the log of CI.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ACTION_WIDTH = len("Modify")
 
 
 class Lines:
-    """For a person."""
+    """Prints lines for a person."""
 
     def template(self, file: Path) -> None:
         print(f"Template {file}", flush=True)
@@ -36,8 +36,8 @@ class Lines:
     def event(self, event: Mapping[str, Any]) -> None:
         status = str(event["ResourceStatus"])
         reason = f": {event['ResourceStatusReason']}" if event.get("ResourceStatusReason") else ""
-        shown = coloured(f"{status:{_STATUS_WIDTH}}", _colour(status))
-        print(f"{shown}  {event['LogicalResourceId']}  {event['ResourceType']}{reason}", flush=True)
+        status_text = coloured(f"{status:{_STATUS_WIDTH}}", _colour(status))
+        print(f"{status_text}  {event['LogicalResourceId']}  {event['ResourceType']}{reason}", flush=True)
 
     def end(
         self, stack: str, region: str, status: str, changed: bool, outputs: Sequence[Mapping[str, Any]]
@@ -55,7 +55,7 @@ class Lines:
 
 
 class Document:
-    """For a program: nothing until the end."""
+    """Prints one JSON document for a program, and nothing before the end."""
 
     def __init__(self) -> None:
         self._changes: list[dict[str, Any]] = []

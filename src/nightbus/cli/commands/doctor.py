@@ -1,4 +1,4 @@
-"""Checks a data folder, and prints one line for each finding, with what to do about it."""
+"""Checks a data folder, and prints a line for each finding, with advice."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 
 
 def examine_folder(settings: Settings) -> int:
-    """The exit code: 1 where something is wrong."""
+    """Print the findings. Returns the exit code: 1 if something is wrong."""
     wrong = 0
     for finding in examine(settings.data, (_waiting, _dead_letters, _secrets)):
         wrong += finding.level == WRONG
@@ -54,30 +54,30 @@ def _line(finding: Finding) -> str:
 
 def _waiting(patient: Patient) -> Iterator[Finding]:
     now = SystemClock().now_ms()
-    for queue, what in _WORK.items():
+    for queue, work_name in _WORK.items():
         due, later = reads.count_items(patient.connection, SYSTEM, queue, now)
         advice = "a node that runs works on them" if due and not patient.running else ""
-        yield Finding(OK, f"{due} {what} wait, {later} are to be tried again later", advice)
+        yield Finding(OK, f"{due} {work_name} wait, {later} are to be tried again later", advice)
 
 
 def _dead_letters(patient: Patient) -> Iterator[Finding]:
-    """Queues that something names as its dead-letter queue, and what lies in them."""
+    """Yield the dead-letter queues that records name, with the numbers of their messages."""
     now = SystemClock().now_ms()
-    named: set[str] = set()
-    query = "SELECT value FROM record WHERE kind NOT LIKE 'cloudformation/%'"  # a template names what is not made yet
+    arns: set[str] = set()
+    query = "SELECT value FROM record WHERE kind NOT LIKE 'cloudformation/%'"  # templates name future queues
     for (value,) in patient.connection.execute(query):
-        named.update(_dead_letter_arns(orjson.loads(value)))
+        arns.update(_dead_letter_arns(orjson.loads(value)))
     dead = 0
-    for arn in sorted(named):
-        place = queue_place(arn)
-        record = place and reads.get(patient.connection, place[0], KIND, place[1])
-        if not place or not record:
-            advice = f"create queue {place[1]}" if place else "name an SQS queue"
+    for arn in sorted(arns):
+        scope_and_name = queue_place(arn)
+        record = scope_and_name and reads.get(patient.connection, scope_and_name[0], KIND, scope_and_name[1])
+        if not scope_and_name or not record:
+            advice = f"create queue {scope_and_name[1]}" if scope_and_name else "name an SQS queue"
             if not _is_topic(patient, arn):
                 yield Finding(NOTE, f"{arn} is named as a dead-letter queue and is not there", advice)
             continue
-        queue = Queue.of(place[0], record).queue
-        count = sum(reads.count_items(patient.connection, place[0], queue, now))
+        queue = Queue.of(scope_and_name[0], record).queue
+        count = sum(reads.count_items(patient.connection, scope_and_name[0], queue, now))
         dead += count
         if count:
             advice = (
@@ -85,21 +85,23 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
                 f"those of a queue go back by aws sqs start-message-move-task --source-arn {arn}"
             )
             letters = "dead letter" if count == 1 else "dead letters"
-            yield Finding(NOTE, f"{count} {letters} in queue {place[1]} of {place[0].region}", advice)
+            yield Finding(
+                NOTE, f"{count} {letters} in queue {scope_and_name[1]} of {scope_and_name[0].region}", advice
+            )
     if not dead:
         yield Finding(OK, "no dead letters")
 
 
 def _is_topic(patient: Patient, arn: str) -> bool:
-    """A function's dead letters may go to a topic, where none of them stays."""
+    """Return whether the ARN is a topic's. A function's dead letters may go to a topic, which keeps none of them."""
     service, region, account, name = [*arn.split(":", 5), "", "", "", ""][2:6]
     return service == "sns" and reads.get(patient.connection, Scope(account, region), TOPIC, name) is not None
 
 
 def _secrets(patient: Patient) -> Iterator[Finding]:
-    """Whether the key beside the database opens what was sealed."""
+    """Yield whether the key beside the database unseals the secrets."""
     vault = Vault(patient.folder)
-    for kind, (member, what) in _SEALED.items():
+    for kind, (member, noun) in _SEALED.items():
         sound, closed, reason = 0, list[str](), ""
         query = "SELECT key, value FROM record WHERE kind = ?"
         for name, value in patient.connection.execute(query, (kind,)):
@@ -111,10 +113,10 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
                 reason = str(why)
         if closed:
             advice = "put the key file of a backup back, or give them their secrets again"
-            text = f"the secrets of {len(closed)} {what} are lost ({reason}): {_some(closed)}"
+            text = f"the secrets of {len(closed)} {noun} are lost ({reason}): {_some(closed)}"
             yield Finding(WRONG, text, advice)
         elif sound:
-            yield Finding(OK, f"{sound} {what}, the key opens the secrets of each")
+            yield Finding(OK, f"{sound} {noun}, the key opens the secrets of each")
 
 
 def _some(names: list[str]) -> str:
@@ -122,7 +124,7 @@ def _some(names: list[str]) -> str:
 
 
 def _dead_letter_arns(value: Any) -> Iterator[str]:
-    """Wherever a record says it: DeadLetterConfig of rules and functions, RedrivePolicy of queues and subscriptions."""
+    """Yield the ARNs in DeadLetterConfig (rules, functions) and RedrivePolicy (queues, subscriptions) of a record."""
     if isinstance(value, list):
         for one in value:
             yield from _dead_letter_arns(one)

@@ -1,4 +1,4 @@
-"""Prints which rules an event matches and why others do not, of an event that was put or of one in a file."""
+"""Prints which rules an event matches and why others do not, for an event that was put or for one in a file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nightbus.cli.client import ask, tell
-from nightbus.cli.dead_letters import not_sent
+from nightbus.cli.client import get_json, post_json
+from nightbus.cli.dead_letters import unsent_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.files import read_text
@@ -20,27 +20,27 @@ _NEAREST = 5
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """How an answer is shown. Without `every_rule`, the nearest few of the rules that did not match."""
+    """The form of the output. Without `every_rule` it has only the nearest of the rules that did not match."""
 
     as_json: bool = False
     every_rule: bool = False
 
 
-def explain_event(
+def print_explanation(
     settings: Settings, event_id: str, rule: str | None, region: str | None, output: OutputOptions
 ) -> None:
-    """An event that was put."""
+    """Explain an event that was put."""
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
     if rule:
         query["rule"] = rule
-    explained = ask(settings, "explain", query)
+    explained = get_json(settings, "explain", query)
     print(
         json.dumps(explained, indent=2) if output.as_json else explanation_text(explained, output.every_rule)
     )
 
 
-def explain_files(event: Path, pattern: Path, output: OutputOptions) -> bool:
-    """An event in a file against a pattern in a file, without a node; whether all match."""
+def print_file_explanation(event: Path, pattern: Path, output: OutputOptions) -> bool:
+    """Explain the events in a file against a pattern in a file, without a node. Returns whether all match."""
     from nightbus.bus.errors import InvalidPattern
     from nightbus.bus.event_files import read_pattern
     from nightbus.bus.patterns import parse_pattern
@@ -60,7 +60,7 @@ def explain_files(event: Path, pattern: Path, output: OutputOptions) -> bool:
     return all(answer["matched"] for answer in answers)
 
 
-def explain_unput(
+def print_unput_explanation(
     settings: Settings,
     event: Path,
     bus: str | None,
@@ -68,14 +68,14 @@ def explain_unput(
     region: str | None,
     output: OutputOptions,
 ) -> bool:
-    """An event in a file against a bus's rules, which it is not put onto; whether any rule matches each."""
+    """Explain the events in a file against a bus's rules, without putting them. Returns whether a rule matches each."""
     question = {
         "account": chosen_account(),
         "region": chosen_region(region),
         "bus": bus or "",
         "rule": rule or "",
     }
-    explained = [tell(settings, "explain", {**question, "event": one}) for one in _events(event)]
+    explained = [post_json(settings, "explain", {**question, "event": one}) for one in _events(event)]
     if output.as_json:
         print(json.dumps(explained if len(explained) > 1 else explained[0], indent=2))
     else:
@@ -93,24 +93,24 @@ def _events(file: Path) -> list[dict[str, Any]]:
 
 
 def explanation_text(explained: dict[str, Any], every_rule: bool = False) -> str:
-    """The answer of `/_nightbus/explain` as text; the node puts the rules in order, the nearest first."""
+    """Return the response of `/_nightbus/explain` as text. The node has sorted the rules, the nearest first."""
     event = explained["event"]
-    named = ", ".join(f"{name} {event[name]}" for name in ("source", "detail-type") if name in event)
-    what = f"Event {event['id']}  {named}, {event['time']}" if "id" in event else f"Event  {named}"
-    lines = [what]
+    fields = ", ".join(f"{name} {event[name]}" for name in ("source", "detail-type") if name in event)
+    title = f"Event {event['id']}  {fields}, {event['time']}" if "id" in event else f"Event  {fields}"
+    lines = [title]
     if not explained["rules"]:
         trouble = "has no rules" if explained.get("bus_exists", True) else "does not exist"
         lines.append(f"Bus {explained.get('bus', 'default')} {trouble}, so nothing gets it.")
     matched = [rule for rule in explained["rules"] if rule["matched"]]
-    others = [rule for rule in explained["rules"] if not rule["matched"]]
-    shown = others if every_rule else others[:_NEAREST]
-    for rule in (*matched, *shown):
+    unmatched = [rule for rule in explained["rules"] if not rule["matched"]]
+    listed = unmatched if every_rule else unmatched[:_NEAREST]
+    for rule in (*matched, *listed):
         lines += _rule_lines(rule, put="id" in event)
-    if hidden := len(others) - len(shown):
+    if hidden := len(unmatched) - len(listed):
         lines.append(f"  and {hidden} more that did not match (--all shows them, --rule NAME one)")
     for other in explained.get("elsewhere", ()):
-        place = f"bus {other['bus']}" + _foreign(explained, other)
-        lines.append(f"  → it would match rule {other['rule']} on {place}: was it put onto the wrong bus?")
+        bus = f"bus {other['bus']}" + _foreign(explained, other)
+        lines.append(f"  → it would match rule {other['rule']} on {bus}: was it put onto the wrong bus?")
     return "\n".join(lines)
 
 
@@ -129,7 +129,7 @@ def _rule_lines(rule: dict[str, Any], put: bool) -> list[str]:
         dead = f"; now in {delivery['dead_letter']}" if delivery.get("dead_letter") else ""
         lines.append(
             f"      {when}  attempt {delivery['attempt']} to {delivery['target']}  "
-            f"{delivery['outcome']}{error}{dead}{not_sent(delivery)}"
+            f"{delivery['outcome']}{error}{dead}{unsent_text(delivery)}"
         )
     if "note" in rule:
         lines.append(f"      {rule['note']}")

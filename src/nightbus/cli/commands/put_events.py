@@ -1,4 +1,4 @@
-"""Puts the events of a file on their buses: as PutEvents does, or in the name of the AWS service that is the source."""
+"""Puts the events of a file on their buses, by PutEvents, or in the name of the AWS service that is their source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.bus.event_files import NoEvent, read_entries
-from nightbus.cli.client import is_running, tell
+from nightbus.cli.client import is_running, post_json
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.files import read_text
@@ -16,13 +16,13 @@ from nightbus.cli.local_node import find_local_node
 from nightbus.node.operator_key import OPERATOR_HEADER, read_operator_key
 from nightbus.node.settings import Settings
 
-_MOST_ENTRIES = 10  # of one PutEvents
+_MOST_ENTRIES = 10  # entries of one PutEvents
 
 
 def put_events(
     settings: Settings, file: Path, bus: str | None, region: str | None, as_service: bool, as_json: bool
 ) -> int:
-    """The exit code: 1 where an event was refused. Raises CommandFailed."""
+    """Put the events. Returns the exit code: 1 if an event was refused. Raises CommandFailed."""
     try:
         entries = read_entries(read_text(file), bus)
     except NoEvent as reason:
@@ -34,9 +34,9 @@ def put_events(
         print(json.dumps(results, indent=2))
     else:
         for entry, result in zip(entries, results, strict=True):
-            what = f"{entry.get('Source', '')}  {entry.get('DetailType', '')}"
+            event_text = f"{entry.get('Source', '')}  {entry.get('DetailType', '')}"
             end = result.get("EventId") or f"refused: {result['ErrorCode']}: {result['ErrorMessage']}"
-            print(f"{end}  {what}" if "EventId" in result else f"{what}  {end}")
+            print(f"{end}  {event_text}" if "EventId" in result else f"{event_text}  {end}")
     return 1 if any("ErrorCode" in result for result in results) else 0
 
 
@@ -53,14 +53,14 @@ def _put(settings: Settings, region: str | None, entries: Sequence[dict[str, Any
     except (ClientError, BotoCoreError) as failure:
         raise CommandFailed(
             " ".join(str(failure).split())
-        ) from failure  # botocore lists mistakes line by line
+        ) from failure  # botocore's message has a line for each mistake
     return answered
 
 
 def _put_as_service(
     settings: Settings, region: str | None, entries: Sequence[dict[str, Any]]
 ) -> list[dict[str, str]]:
-    """The key in the node's data folder shows that this is whoever runs the node."""
+    """Put events whose source is an AWS service. The operator key from the node's data folder authorizes the call."""
     folder, _ = find_local_node(settings)
     try:
         headers = {OPERATOR_HEADER: read_operator_key(folder)}
@@ -68,8 +68,8 @@ def _put_as_service(
         raise CommandFailed(
             f"the key of the node's operator in {folder} cannot be read: {failure.strerror}"
         ) from None
-    place = {"account": chosen_account(), "region": chosen_region(region)}
-    answered: list[dict[str, str]] = tell(settings, "events/put", {**place, "entries": entries}, headers)[
-        "Entries"
-    ]
+    scope = {"account": chosen_account(), "region": chosen_region(region)}
+    answered: list[dict[str, str]] = post_json(
+        settings, "events/put", {**scope, "entries": entries}, headers
+    )["Entries"]
     return answered

@@ -1,4 +1,4 @@
-"""Runs a command against the node, and starts a node for as long as the command runs where none is up."""
+"""Runs a command against the node. If no node runs, it starts one for as long as the command runs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ _NO_NODE, _NOT_EXECUTABLE, _NOT_FOUND = (
     125,
     126,
     127,
-)  # as env and timeout tell their own failures from the command's
+)  # `env` and `timeout` use the same codes for their own failures
 
 
 def run_command(command: list[str], settings: Settings, region: str | None) -> int:
-    """The command's exit code, as a shell gives it. Raises CommandFailed with a code from 125 to 127 where it did not
-    run: no test runner ends with one of these."""
+    """Run the command and return its exit code, as a shell does.
+
+    Raises CommandFailed with a code from 125 to 127 if the command could not be run; no test runner exits with these.
+    """
     with _running_node(settings) as node:
         try:
             child = subprocess.Popen(command, env=command_environment(node, region))
@@ -44,7 +46,7 @@ def run_command(command: list[str], settings: Settings, region: str | None) -> i
 
 @contextlib.contextmanager
 def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Ctrl-C reaches the child through the terminal; a SIGTERM to us alone is passed on."""
+    """Pass a SIGTERM on to the child. Ctrl-C reaches the child through the terminal."""
     before = {
         signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
         signal.SIGTERM: signal.signal(signal.SIGTERM, lambda *_: child.terminate()),
@@ -58,7 +60,7 @@ def _signals_go_to(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _running_node(settings: Settings) -> Iterator[Settings]:
-    """The node that is up, or one of our own for as long as the command runs."""
+    """Yield the settings of the running node, or of one that is started and stopped by this context."""
     if settings.port and _is_up(settings):
         yield settings
         return
@@ -75,8 +77,10 @@ def _running_node(settings: Settings) -> Iterator[Settings]:
             )
         try:
             bound = _wait_until_ready(node, output, settings)
-            where = "in memory" if settings.memory else f"on {settings.data}"
-            print(f"nightbus: started a node for this command at {bound.endpoint}, {where}", file=sys.stderr)
+            location = "in memory" if settings.memory else f"on {settings.data}"
+            print(
+                f"nightbus: started a node for this command at {bound.endpoint}, {location}", file=sys.stderr
+            )
             yield bound
         finally:
             _stop(node)
@@ -90,8 +94,8 @@ def _is_up(settings: Settings) -> bool:
 
 
 def _options(settings: Settings) -> list[str]:
-    kept = ["--memory"] if settings.memory else ["--no-memory", "--data", str(settings.data)]
-    return ["--host", settings.host, "--port", str(settings.port), *kept]
+    storage_options = ["--memory"] if settings.memory else ["--no-memory", "--data", str(settings.data)]
+    return ["--host", settings.host, "--port", str(settings.port), *storage_options]
 
 
 def _wait_until_ready(node: subprocess.Popen[bytes], output: Path, settings: Settings) -> Settings:

@@ -1,4 +1,4 @@
-"""Starts a node in the foreground, prints a greeting, and turns the failures that a user can mend into one line."""
+"""Starts a node in the foreground, prints a greeting, and reports errors that a user can fix in one line."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def start_node(settings: Settings, verbose: bool) -> None:
 
 
 def _greeting(settings: Settings, seconds: float) -> str:
-    kept = "in memory, gone when the node stops" if settings.memory else str(settings.data.absolute())
+    data_text = "in memory, gone when the node stops" if settings.memory else str(settings.data.absolute())
     prefix = "" if settings.port == 4566 else f"NIGHTBUS_PORT={settings.port} "
     return (
         f"Nightbus {__version__} is ready at {settings.endpoint} (in {seconds:.2f} s)\n"
-        f"  data      {kept}\n"
+        f"  data      {data_text}\n"
         f"  services  {', '.join(sorted(SERVICES))}\n"
         f"  account   {DEFAULT_ACCOUNT}, any region, any access key\n"
         f'  use it    eval "$({prefix}nightbus env)"   or   {prefix}nightbus run -- sam deploy --guided\n'

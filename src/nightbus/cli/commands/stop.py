@@ -1,7 +1,7 @@
-"""Stops a node from another terminal, by the signal that Ctrl-C sends.
+"""Stops a node from another terminal, with the signal that Ctrl-C sends.
 
-The process to signal is the one that holds the lock of the node's data folder; what answers at the node's address may
-name a folder to look at, and never a process.
+It signals the process that holds the lock of the node's data folder. A response from the node's address may name a
+folder to search, but never a process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SECONDS = 20.0
 
 
 def stop_node(settings: Settings) -> None:
-    """Returns when the node has let go of its folder. Raises CommandFailed, NotRunning where there is no such node."""
+    """Stop the node, and return when it has released its folder. Raises CommandFailed, or NotRunning without a node."""
     _stop(*find_local_node(settings))
     print(f"Nightbus at {settings.endpoint} has stopped.")
 
@@ -38,8 +38,11 @@ def _stop(folder: Path, holder: FolderHolder) -> None:
 
 
 def _signal(folder: Path, holder: FolderHolder) -> None:
-    """Where the system has handles of processes, the handle is opened before the lock is looked at once more, so that a
-    process which took over the number of an ended node is not signalled."""
+    """Signal the process that holds the lock.
+
+    On systems with handles of processes the handle is opened before the lock is checked again, so that another process
+    that got the number of an ended node is not signalled.
+    """
     if not hasattr(os, "pidfd_open"):
         os.kill(holder.pid, signal.SIGTERM)
         return

@@ -1,4 +1,4 @@
-"""Prints what happens on the buses, a line for each event and each delivery, as it happens."""
+"""Prints a line for each event and each delivery of the buses, as it happens."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from nightbus.cli.client import is_running, message_of, open_directly
-from nightbus.cli.dead_letters import dead_letter
+from nightbus.cli.dead_letters import dead_letter_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.files import read_text
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.node.settings import Settings
 
-_SILENCE_SECONDS = 30.0  # the node says something every ten
+_SILENCE_SECONDS = 30.0  # the node sends a line at least every ten
 _AGAIN_SECONDS = 0.5
 _REMEMBERED = 1_000
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -37,7 +37,7 @@ def tail_events(
     region: str | None,
     as_json: bool,
 ) -> None:
-    """Until Ctrl-C. A node that stops is waited for, and what happened meanwhile is made up for."""
+    """Print until Ctrl-C. If the node stops, wait for it, and print what happened in between."""
     query = {"account": chosen_account(), "region": chosen_region(region)}
     if bus:
         query["bus"] = bus
@@ -62,19 +62,19 @@ def _seconds(text: str) -> float:
 
 
 def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The node's lines, over its restarts; none of them twice."""
-    seen: dict[str, None] = {}
+    """Yield the node's lines, across its restarts, each once."""
+    printed: dict[str, None] = {}
     stop_reported = False
     while True:
         try:
             for line in _lines(settings, query):
                 stop_reported = False
                 key = json.dumps(line, sort_keys=True)
-                if "beat" in line or key in seen:
+                if "beat" in line or key in printed:
                     continue
-                seen[key] = None
-                if len(seen) > _REMEMBERED:
-                    del seen[next(iter(seen))]
+                printed[key] = None
+                if len(printed) > _REMEMBERED:
+                    del printed[next(iter(printed))]
                 query["since"] = str(line.get("time") or line["delivery"]["time"])
                 yield line
         except (OSError, http.client.HTTPException, ValueError):
@@ -86,7 +86,7 @@ def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, 
 
 
 def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """Raises CommandFailed with what the node said, OSError where there is none."""
+    """Yield the lines of one connection. Raises CommandFailed with the node's error, OSError if no node answers."""
     url = f"{settings.endpoint}/_nightbus/events/tail?{urlencode(query)}"
     try:
         reply = open_directly(urllib.request.Request(url), _SILENCE_SECONDS)  # noqa: S310 - always http
@@ -106,12 +106,12 @@ def _line_text(line: dict[str, Any]) -> str:
             f"{_clock(line['time'])}  {line['bus']}  {event['source']}  {event['detail-type']}  "
             f"{event['id']}  {reached}"
         )
-    done = line["delivery"]
-    outcome = coloured(done["outcome"], _COLOURS.get(done["outcome"], YELLOW))
-    error = f": {done['code']} {done['message']}" if done.get("code") else ""
+    delivery = line["delivery"]
+    outcome = coloured(delivery["outcome"], _COLOURS.get(delivery["outcome"], YELLOW))
+    error = f": {delivery['code']} {delivery['message']}" if delivery.get("code") else ""
     return (
-        f"{_clock(done['time'])}    {line['event_id']}  {done['rule']} → {done['target']}  "
-        f"attempt {done['attempt']} {outcome}{error}{dead_letter(done)}"
+        f"{_clock(delivery['time'])}    {line['event_id']}  {delivery['rule']} → {delivery['target']}  "
+        f"attempt {delivery['attempt']} {outcome}{error}{dead_letter_text(delivery)}"
     )
 
 

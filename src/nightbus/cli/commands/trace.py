@@ -1,4 +1,4 @@
-"""Prints the whole way of an event as a tree: rules, targets, attempts, runs of functions, and what those published."""
+"""Prints the trace of an event as a tree: rules, targets, attempts, runs of functions, and their events."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nightbus.cli.client import ask
-from nightbus.cli.dead_letters import dead_letter, not_sent, service_and_name
+from nightbus.cli.client import get_json
+from nightbus.cli.dead_letters import dead_letter_text, service_and_name, unsent_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import CommandFailed
 from nightbus.node.settings import Settings
@@ -19,42 +19,45 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 _AGAIN_SECONDS = 0.2
-_QUIET_SECONDS = 1.0  # after the last delivery, for what a function may still publish
+_QUIET_SECONDS = 1.0  # after the last delivery, because a function may still publish events
 _MOST_SHOWN = 200
-_WIDE = 1_000_000  # columns of a file or a pipe, where no line is broken
+_WIDE = 1_000_000  # columns for a file or a pipe, so that no line is wrapped
 _WELL = ("delivered", "succeeded")
 _STYLES = {"delivered": "green", "succeeded": "green", "failed": "red"}  # else yellow
 
 
-def trace_event(
+def print_trace(
     settings: Settings, event_id: str, region: str | None, as_json: bool, wait: float | None
 ) -> None:
-    """With `wait`, in seconds, not before everything has ended; fails then where a delivery did."""
+    """Print the trace. With `wait`, in seconds, it first waits until everything has ended, and then fails if a delivery
+    failed."""
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
-    trace = ask(settings, "trace", query)
+    trace = get_json(settings, "trace", query)
     if wait is not None:
-        trace = _ended(settings, query, trace, wait)
+        trace = _wait_for_end(settings, query, trace, wait)
     print(json.dumps(trace, indent=2)) if as_json else _print(trace)
     if wait is not None and any(state not in _WELL for state in _states(trace)):
         raise CommandFailed("not everything went well")
 
 
-def _ended(settings: Settings, query: dict[str, str], trace: dict[str, Any], wait: float) -> dict[str, Any]:
-    """The trace once nothing of it changed for a moment and nothing is under way."""
+def _wait_for_end(
+    settings: Settings, query: dict[str, str], trace: dict[str, Any], wait: float
+) -> dict[str, Any]:
+    """Return the trace once nothing is under way and nothing has changed for a moment."""
     deadline, since = time.monotonic() + wait, time.monotonic()
     while time.monotonic() < deadline:
         quiet = time.monotonic() - since >= _QUIET_SECONDS
         if quiet and all(state in (*_WELL, "failed") for state in _states(trace)):
             break
         time.sleep(_AGAIN_SECONDS)
-        latest = ask(settings, "trace", query)
+        latest = get_json(settings, "trace", query)
         if latest != trace:
             trace, since = latest, time.monotonic()
     return trace
 
 
 def _states(node: dict[str, Any]) -> Iterator[str]:
-    """Of deliveries and of invocations; of those that got one message several times, the last one's."""
+    """Yield the states of deliveries and invocations; for several invocations with one message, the last one's."""
     for target in (target for rule in node["rules"] for target in rule["targets"]):
         yield str(target["state"])
         for attempt in target["attempts"]:
@@ -68,8 +71,8 @@ def _states_of(invocations: Sequence[dict[str, Any]]) -> Iterator[str]:
     for run in (run for one in invocations for run in one["runs"]):
         for child in run.get("events", ()):
             yield from _states(child)
-        for sent in run.get("sent", ()):
-            yield from _states_of(sent["invocations"])
+        for message in run.get("sent", ()):
+            yield from _states_of(message["invocations"])
 
 
 def _print(trace: dict[str, Any]) -> None:
@@ -79,29 +82,31 @@ def _print(trace: dict[str, Any]) -> None:
     if not console.is_terminal:
         console.width = _WIDE
     for cause in reversed(trace["caused_by"]):
-        console.print(_cause(cause))
+        console.print(_cause_text(cause))
     console.print(_event_tree(trace))
 
 
-def _cause(cause: dict[str, Any]) -> Text:
+def _cause_text(cause: dict[str, Any]) -> Text:
     from rich.text import Text
 
-    who = f"function {cause['function']}" if "function" in cause else str(cause["by"])
+    publisher = f"function {cause['function']}" if "function" in cause else str(cause["by"])
     run = f", request {cause['request_id']}" if "request_id" in cause else ""
     run += f", run {cause['run']}" if "run" in cause else ""
-    way = f" with a message from {service_and_name(cause['from'])}" if "from" in cause else ""
+    carried_by = f" with a message from {service_and_name(cause['from'])}" if "from" in cause else ""
     if "to" in cause:
         run += (
             f", which {'invoked' if _is_function(cause['to']) else 'sent to'} {service_and_name(cause['to'])}"
         )
     if "event_id" not in cause:
         first = "caused" if "to" in cause else "published"
-        return Text(f"{first} by {who}{run}{f', called{way}' if way else ''}", style="dim")
-    others = f" and {len(cause['with'])} more" if "with" in cause else ""
-    came = f"rule {cause['rule']} of bus {cause['bus']} for event {cause['event_id']}{others}"
+        return Text(
+            f"{first} by {publisher}{run}{f', called{carried_by}' if carried_by else ''}", style="dim"
+        )
+    other_events = f" and {len(cause['with'])} more" if "with" in cause else ""
+    rule_text = f"rule {cause['rule']} of bus {cause['bus']} for event {cause['event_id']}{other_events}"
     if ":rule/" in cause["by"]:
-        return Text(f"caused by {came}", style="dim")
-    return Text(f"caused by {who}{run}, called{way} by {came}", style="dim")
+        return Text(f"caused by {rule_text}", style="dim")
+    return Text(f"caused by {publisher}{run}, called{carried_by} by {rule_text}", style="dim")
 
 
 def _event_tree(node: dict[str, Any]) -> Tree:
@@ -129,7 +134,7 @@ def _event_tree(node: dict[str, Any]) -> Tree:
 def _add_target(branch: Tree, target: dict[str, Any]) -> None:
     from rich.text import Text
 
-    place = branch.add(
+    node = branch.add(
         Text.assemble(
             ("target ", "dim"),
             f"{target['id']}  {service_and_name(target['arn'])}  ",
@@ -137,32 +142,32 @@ def _add_target(branch: Tree, target: dict[str, Any]) -> None:
         )
     )
     if target["input"] is not None:
-        place.add(Text.assemble(("input ", "dim"), _shortened(target["input"])))
+        node.add(Text.assemble(("input ", "dim"), _shortened(target["input"])))
     elif "why" in target:
-        place.add(Text(f"input not known: {target['why']}", style="dim"))
+        node.add(Text(f"input not known: {target['why']}", style="dim"))
     for attempt in target["attempts"]:
-        shown = place.add(_attempt(attempt))
+        attempt_node = node.add(_attempt(attempt))
         for invocation in attempt.get("invocations", ()):
-            _add_invocation(shown, invocation)
+            _add_invocation(attempt_node, invocation)
         for child in attempt.get("events", ()):
-            shown.add(_event_tree(child))
+            attempt_node.add(_event_tree(child))
 
 
 def _add_invocation(branch: Tree, invocation: dict[str, Any]) -> None:
-    """The target's own stands with the attempt; others got its message."""
+    """Add an invocation: the target's own to its attempt, others to the message that they got."""
     if "from" in invocation:
-        branch = _called(branch, invocation)
+        branch = _add_call(branch, invocation)
     _add_runs(branch, invocation)
 
 
-def _called(branch: Tree, invocation: dict[str, Any]) -> Tree:
+def _add_call(branch: Tree, invocation: dict[str, Any]) -> Tree:
     from rich.text import Text
 
-    what = f"{service_and_name(invocation['function'])}  request {invocation['request_id']}"
-    what += f"  from {service_and_name(invocation['from'])}"
+    text = f"{service_and_name(invocation['function'])}  request {invocation['request_id']}"
+    text += f"  from {service_and_name(invocation['from'])}"
     if invocation["messages"] > 1:
-        what += f" with {invocation['messages'] - 1} more"
-    return branch.add(Text.assemble(("invocation ", "dim"), f"{what}  ", _state(invocation["state"])))
+        text += f" with {invocation['messages'] - 1} more"
+    return branch.add(Text.assemble(("invocation ", "dim"), f"{text}  ", _state(invocation["state"])))
 
 
 def _add_runs(branch: Tree, invocation: dict[str, Any]) -> None:
@@ -171,27 +176,27 @@ def _add_runs(branch: Tree, invocation: dict[str, Any]) -> None:
     if not invocation["runs"]:
         branch.add(Text(invocation.get("cut", "no run yet"), style="dim"))
     for run in invocation["runs"]:
-        shown = branch.add(_run(run))
+        run_node = branch.add(_run(run))
         for line in run["log"]:
-            shown.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
+            run_node.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
         for child in run.get("events", ()):
-            shown.add(_event_tree(child))
-        for sent in run.get("sent", ()):
-            _add_sent(shown, sent)
+            run_node.add(_event_tree(child))
+        for message in run.get("sent", ()):
+            _add_message(run_node, message)
         if "cut" in run:
-            shown.add(Text(run["cut"], style="dim"))
+            run_node.add(Text(run["cut"], style="dim"))
 
 
-def _add_sent(branch: Tree, sent: dict[str, Any]) -> None:
-    """A message, or the request of a function that it invoked."""
+def _add_message(branch: Tree, message: dict[str, Any]) -> None:
+    """Add a message that a run sent, or the function that it invoked."""
     from rich.text import Text
 
-    called = _is_function(sent["to"])
-    what = f"{_clock(sent['time'])}  to {service_and_name(sent['to'])}  as {sent['id']}"
-    state = ("  ", _state(sent["invocations"][0]["state"])) if called else ()
-    place = branch.add(Text.assemble(("invocation " if called else "message ", "dim"), what, *state))
-    for invocation in sent["invocations"]:
-        _add_invocation(place, invocation)
+    is_invocation = _is_function(message["to"])
+    text = f"{_clock(message['time'])}  to {service_and_name(message['to'])}  as {message['id']}"
+    state = ("  ", _state(message["invocations"][0]["state"])) if is_invocation else ()
+    node = branch.add(Text.assemble(("invocation " if is_invocation else "message ", "dim"), text, *state))
+    for invocation in message["invocations"]:
+        _add_invocation(node, invocation)
 
 
 def _run(run: dict[str, Any]) -> Text:
@@ -205,7 +210,7 @@ def _run(run: dict[str, Any]) -> Text:
         text.append(f"; told {', '.join(service_and_name(arn) for arn in run['sent_to'])}")
     if "pending" in run:
         text.append(f"; not told yet {', '.join(service_and_name(arn) for arn in run['pending'])}")
-    text.append(not_sent(run))
+    text.append(unsent_text(run))
     return text
 
 
@@ -222,17 +227,17 @@ def _attempt(attempt: dict[str, Any]) -> Text:
         text.append(f"  in replay {attempt['replay']}")
     if "input" in attempt:
         text.append(f"  with {_shortened(attempt['input'])}")
-    text.append(dead_letter(attempt))
+    text.append(dead_letter_text(attempt))
     return text
 
 
-def _append_end(text: Text, ended: dict[str, Any]) -> None:
-    if "code" in ended:
-        text.append(f": {ended['code']} {ended['message']}".rstrip())
-    if "duration" in ended:
-        text.append(f"  after {ended['duration']} ms", style="dim")
-    if "next" in ended:
-        text.append(f"; next at {_clock(ended['next'])}")
+def _append_end(text: Text, outcome: dict[str, Any]) -> None:
+    if "code" in outcome:
+        text.append(f": {outcome['code']} {outcome['message']}".rstrip())
+    if "duration" in outcome:
+        text.append(f"  after {outcome['duration']} ms", style="dim")
+    if "next" in outcome:
+        text.append(f"; next at {_clock(outcome['next'])}")
 
 
 def _state(state: str) -> tuple[str, str]:

@@ -1,5 +1,18 @@
-"""One module per wire protocol, each with `parse`, `serialize` and `serialize_error`: the mirror of botocore's
-`serialize.py` and `parsers.py`. What they share of values is in `values.py`, of XML in `xml.py`, of REST in `rest.py`.
+"""Implements the wire protocols, one module for each, with `parse`, `serialize` and `serialize_error`.
+
+They are the counterparts of botocore's `serialize.py` and `parsers.py`: a client serializes what this package parses.
+`values.py` converts scalars, `xml.py` and `jsonbody.py` bodies, `rest.py` the parts of a REST request.
+
+| protocol | operation named by    | parameters in                   | result in             | module         |
+|----------|-----------------------|---------------------------------|-----------------------|----------------|
+| json     | `X-Amz-Target`        | JSON body                       | JSON body             | `json`         |
+| rest-json| method, path, query   | path, query, headers, JSON body | headers, JSON body    | `rest_json`    |
+| rest-xml | method, path, query   | path, query, headers, XML body  | headers, XML body     | `rest_xml`     |
+| query    | form field `Action`   | flat form (`Tags.member.1.Key`) | XML in a wrapper      | `query`        |
+| query    | the same, for SQS     | the same, without `member`      | XML in a wrapper      | `sqs_query`    |
+| ec2, cbor| –                     | –                               | errors only           | `ec2`, `cbor`  |
+
+All of them exchange plain values in wire names with the rest of the gateway, so a handler does not know the protocol.
 """
 
 from __future__ import annotations
@@ -17,7 +30,7 @@ from nightbus.gateway.response import WireResponse
 class WireProtocol(Protocol):
     @staticmethod
     def parse(operation: OperationModel, request: WireRequest) -> dict[str, Any]:
-        """The operation's parameters in wire names, without a streamed payload. Raises AwsError."""
+        """Return the operation's parameters in wire names, without a streamed payload. Raises AwsError."""
         ...
 
     @staticmethod

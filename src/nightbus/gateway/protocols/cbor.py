@@ -1,6 +1,6 @@
-"""Smithy RPC v2 CBOR: no service of Nightbus speaks it yet, so that only its errors are written.
+"""Serializes errors in Smithy RPC v2 CBOR. No service of Nightbus uses the protocol yet.
 
-They are small enough to be encoded here: maps of text strings.
+Errors are maps of text strings, which this module encodes itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The EC2 flavour of Query. Nightbus has no EC2, but a client of it deserves an error that it can read."""
+"""Serializes errors in EC2's variant of Query, so that clients of EC2, which Nightbus does not have, can read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS JSON 1.0 and 1.1: the operation in a header, parameters and results as one JSON object."""
+"""Implements AWS JSON 1.0 and 1.1: the operation in a header, parameters and results as one JSON object."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Json:
 
 
 def message_member(service: ServiceModel | None, code: str) -> str:
-    """`message` or `Message`, as the error's own shape writes it."""
+    """Return `message` or `Message`, as the error's shape has it."""
     shape = service.errors.get(code, {}) if service else {}
     return "Message" if "Message" in shape.get("members", {}) else "message"
 

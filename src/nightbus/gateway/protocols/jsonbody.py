@@ -1,4 +1,4 @@
-"""Reads and writes values of a shape in a JSON body, for the json and rest-json protocols."""
+"""Parses and serializes values of a shape in a JSON body, for the json and rest-json protocols."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ _WANTED = {
 
 
 def parse_body(shape: Shape, value: Any) -> Any:
-    """Plain JSON as values of the shape. Raises AwsError SerializationException for a wrong type."""
+    """Return the values of the shape from plain JSON. Raises AwsError SerializationException for a wrong type."""
     return _parser(shape)(value)
 
 
 def _parser(shape: Shape) -> Converter:
-    """Made once for a place of the model: which way each member goes is not asked again for every request."""
+    """Return the function that parses values of the shape. It is made once for each reference in the model, so that a
+    request does not repeat the decisions."""
     parser = shape.compiled.get("parse")
     if parser is None:
         parser = shape.compiled["parse"] = _make_parser(shape)
@@ -60,7 +61,7 @@ def _make_parser(shape: Shape) -> Converter:
 
 
 def _structure_parser(shape: Shape) -> Converter:
-    # A structure may hold itself: its members' parsers are made when they are first met.
+    # A structure may contain itself, so the parsers of its members are made at their first use.
     members = {
         member.wire_name(name): (name, member)
         for name, member in shape.members.items()
@@ -152,7 +153,7 @@ def _wrong(value: Any, wanted: str) -> Exception:
 
 
 def load(body: bytes, error: Exception) -> Any:
-    """No body, and a null, say as much as an empty object."""
+    """Return the JSON value of a body. No body and null count as an empty object. Raises `error` for invalid JSON."""
     try:
         value = orjson.loads(body) if body.strip() else None
     except orjson.JSONDecodeError as broken:
@@ -161,7 +162,7 @@ def load(body: bytes, error: Exception) -> Any:
 
 
 def dump_body(shape: Shape, value: Any, timestamp_style: str = "unixTimestamp") -> Any:
-    """Values of the shape as plain JSON; what is None is left out."""
+    """Return values of the shape as plain JSON, without members that are None."""
     return _dumper(shape, timestamp_style)(value)
 
 

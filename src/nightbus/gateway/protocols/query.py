@@ -1,4 +1,4 @@
-"""AWS Query: parameters as a flat form (`Tags.member.1.Key`), results as XML in a wrapper."""
+"""Implements AWS Query: parameters as a flat form (`Tags.member.1.Key`), results as XML in a wrapper."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ class Query:
 
 
 def wire_code(service: ServiceModel | None, code: str) -> str:
-    """A shape's name becomes the code that the shape gives itself on the wire."""
+    """Return the code on the wire for an error, which its shape may define."""
     shape = service.errors.get(code, {}) if service else {}
     return str(shape.get("error", {}).get("code", code))
 
 
 def read_form(request: WireRequest) -> dict[str, str]:
-    """The fields of body and query; the same name twice is the last one's value."""
+    """Return the fields of the body and the query. Of several values of one name the last one counts."""
     try:
         request.body.decode("utf-8")
     except UnicodeDecodeError as broken:
@@ -76,7 +76,7 @@ def _headers(request_id: str) -> dict[str, str]:
 
 
 class _Node(dict[str, "_Node"]):
-    """A part of the form's names, with the value of the name that ends here."""
+    """A node of the tree of the form's names, with the value of the name that ends at it."""
 
     text: str | None = None
 
@@ -125,7 +125,7 @@ def _value(shape: Shape, node: _Node) -> Any:
 
 
 def _numbered(items: _Node) -> list[_Node]:
-    """`member.1`, `member.2` … in the order of their numbers."""
+    """Return the nodes of `member.1`, `member.2` … in the order of their numbers."""
     numbered = {whole_number(key): node for key, node in items.items()}
     numbers = sorted(number for number in numbered if number is not None)
     if len(numbers) > _LONGEST_LIST:

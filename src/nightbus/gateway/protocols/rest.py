@@ -1,4 +1,4 @@
-"""Reads and writes the members in the path, the query, the headers and the status, for both REST protocols."""
+"""Parses and serializes members in the path, the query, the headers and the status, for both REST protocols."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nightbus.gateway.response import WireResponse
 
 
 def parse_locations(shape: Shape, request: WireRequest) -> dict[str, Any]:
-    """The members that are not in the body."""
+    """Return the members that are not in the body."""
     found: dict[str, Any] = {}
     for name, member in shape.members.items():
         location = member.location
@@ -67,7 +67,8 @@ def _take_query(found: dict[str, Any], name: str, member: Shape, request: WireRe
 def split_output(
     operation: OperationModel, output: Mapping[str, Any]
 ) -> tuple[WireResponse, dict[str, Any], str | None]:
-    """Status and headers of the response, the members for its body, and the name of the payload member if any."""
+    """Return the status and the headers of the response, the members for its body, and the name of the payload member,
+    if any."""
     shape = operation.output
     response = WireResponse(operation.status)
     if shape is None:
@@ -99,7 +100,7 @@ def _header_text(member: Shape, value: Any) -> str:
 
 
 def set_raw_body(response: WireResponse, value: Any) -> None:
-    """A payload that goes out as it is: bytes, text or a stream."""
+    """Set a payload that is not serialized: bytes, text or a stream."""
     if isinstance(value, ByteStream):
         response.body, response.length = value.chunks, value.length
     else:

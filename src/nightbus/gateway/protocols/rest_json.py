@@ -1,4 +1,4 @@
-"""REST with JSON bodies (Lambda)."""
+"""Implements REST with JSON bodies (Lambda)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""REST with XML bodies (S3)."""
+"""Implements REST with XML bodies (S3)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nightbus.gateway.response import WireResponse
 
 S3_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _ROOTS = {
-    # results whose root is not the name of the output's shape
+    # results whose root element does not have the name of the output's shape
     "ListObjects": "ListBucketResult",
     "ListObjectsV2": "ListBucketResult",
     "ListObjectVersions": "ListVersionsResult",

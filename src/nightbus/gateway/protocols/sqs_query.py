@@ -1,4 +1,4 @@
-"""The older protocol of SQS: Query, with lists that have no `member`, and a queue that the request's path may name."""
+"""Implements SQS's older protocol: Query without `member` in lists, in which the path may name the queue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SqsQuery:
             return params
         if "QueueUrl" in shape.members and "QueueUrl" not in params and request.path.strip("/"):
             params["QueueUrl"] = f"http://{request.headers.get('host', 'localhost')}{request.path}"
-        if "Entries" in shape.members:  # a form cannot say that a list is empty
+        if "Entries" in shape.members:  # a form cannot contain an empty list
             params.setdefault("Entries", [])
         return params
 

@@ -1,4 +1,4 @@
-"""Converts scalars between the wire and the inside: timestamps, blobs, booleans and numbers."""
+"""Converts scalars between the wire and Python values: timestamps, blobs, booleans and numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def malformed(message: str) -> AwsError:
 
 
 def to_datetime(value: Any) -> datetime:
-    """A handler gives a datetime, or seconds since 1970."""
+    """Return a datetime from a handler's value: a datetime, or seconds since 1970."""
     if isinstance(value, datetime):
         return value if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, str):
@@ -42,8 +42,8 @@ def format_timestamp(value: Any, style: str) -> str | int | float:
 
 
 def parse_timestamp(value: Any) -> datetime:
-    """From any of the three forms, whichever the model asks for: in headers, labels, forms and XML, clients are not
-    strict about it. A number is seconds since 1970."""
+    """Parse any of the three timestamp formats, whichever the model requires, because clients are not strict in
+    headers, labels, forms and XML. A number is seconds since 1970."""
     try:
         if isinstance(value, bool):
             raise ValueError(value)
@@ -70,7 +70,7 @@ def encode_blob(value: bytes | str) -> str:
 
 
 def parse_text(shape: Shape, text: str) -> Any:
-    """A scalar as form fields, headers, labels and XML have it."""
+    """Parse a scalar from the text of a form field, a header, a label or XML."""
     kind = shape.type
     if kind == "timestamp":
         return parse_timestamp(text)

@@ -1,4 +1,4 @@
-"""Reads and writes values of a shape in XML, for the query, ec2 and rest-xml protocols."""
+"""Parses and serializes values of a shape in XML, for the query, ec2 and rest-xml protocols."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ _CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF))
 
 
 class _Builder(ElementTree.TreeBuilder):
-    """Refuses document types where the parser meets them: in every encoding, and never in text that only shows one."""
+    """Refuses document types when the parser reports one.
+
+    So it finds them in every encoding, and none in plain text.
+    """
 
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise ValueError(f"The document type {name} is not permitted.")
 
 
 def document(root: Element) -> bytes:
-    # A reader turns a plain carriage return into a line feed; one that is escaped stays what it was.
+    # A reader turns a plain carriage return into a line feed, and leaves an escaped one as it is.
     text = ElementTree.tostring(root, encoding="unicode").replace("\r", "&#13;")
     return _DECLARATION + text.encode(
         "utf-8", "replace"
@@ -37,7 +40,7 @@ def text_element(name: str, text: str) -> Element:
 
 
 def append_structure(parent: Element, shape: Shape, value: Mapping[str, Any], timestamp_style: str) -> None:
-    """The members that belong into the body, as children (or attributes) of `parent`."""
+    """Append the members of the body as children (or attributes) of `parent`."""
     for name, one in value.items():
         member = shape.members.get(name)
         if member is None or one is None or member.location is not None:
@@ -77,7 +80,7 @@ def append_value(parent: Element, name: str, shape: Shape, value: Any, timestamp
 
 
 def _speakable(text: str) -> str:
-    """Without the characters that XML has no way to say."""
+    """Return the text without the characters that XML cannot contain."""
     return text.translate(_CONTROL)
 
 
@@ -101,7 +104,7 @@ def _child(parent: Element, name: str, shape: Shape) -> Element:
 
 
 def read_document(body: bytes, error: AwsError) -> Element:
-    """The root without namespaces. Raises `error`; entities and document types are refused."""
+    """Parse a body and return its root, without namespaces. Raises `error`, also for entities and document types."""
     parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - without document types nothing unfolds
     try:
         parser.feed(body)

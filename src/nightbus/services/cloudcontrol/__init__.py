@@ -1,4 +1,4 @@
-"""Cloud Control API: resources by their CloudFormation type, as far as the AWS tools ask for them."""
+"""Registers the operations of the Cloud Control API that AWS's tools call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resources by their CloudFormation type: only the function URLs that `sam list endpoints` asks for."""
+"""Answers GetResource for function URLs, the only type for which `sam list endpoints` calls it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ async def get_resource(ctx: Context, *, type_name: str, identifier: str) -> dict
         text = f"Resource type {type_name} does not support READ action"
         raise AwsError("UnsupportedActionException", text)
     try:
-        found = await ctx.operation("lambda", "GetFunctionUrlConfig", FunctionName=_function(identifier))
+        config = await ctx.operation("lambda", "GetFunctionUrlConfig", FunctionName=_function(identifier))
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
         text = f"Resource of type '{type_name}' with identifier '{identifier}' was not found."
         raise AwsError("ResourceNotFoundException", text) from error
-    properties = {name: found[name] for name in _SHOWN if found.get(name) is not None}
+    properties = {name: config[name] for name in _SHOWN if config.get(name) is not None}
     description = {"Identifier": identifier, "Properties": json.dumps(properties)}
     return {"TypeName": type_name, "ResourceDescription": description}
 
 
 def _function(identifier: str) -> str:
-    """The identifier is the function's ARN, plain or as a JSON object."""
+    """Return the function's ARN from the identifier, which is the ARN or a JSON object that contains it."""
     if not identifier.startswith("{"):
         return identifier
     try:

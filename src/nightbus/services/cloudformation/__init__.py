@@ -1,4 +1,4 @@
-"""AWS CloudFormation: stacks, change sets and what they tell, over the engine in `nightbus.stacks`."""
+"""Registers the operations of AWS CloudFormation. The engine in `nightbus.stacks` carries them out."""
 
 from __future__ import annotations
 

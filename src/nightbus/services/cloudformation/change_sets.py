@@ -1,4 +1,4 @@
-"""Which changes are proposed for a stack, and how are they carried out?"""
+"""Creates, describes, lists, executes and deletes change sets."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
-from nightbus.services.cloudformation.beginning import (
-    UPDATABLE,
-    begin,
-    find,
-    find_standing,
-    linger,
-    missing,
-    records,
-    refuse_busy,
-    refuse_notifications,
-)
 from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
+from nightbus.services.cloudformation.operation_start import (
+    UPDATABLE,
+    find_existing_stack,
+    find_stack,
+    no_such_stack,
+    refuse_notifications,
+    require_updatable,
+    stack_records,
+    start_operation,
+    wait_briefly,
+)
 from nightbus.services.cloudformation.planning import last_deployment, planned
 from nightbus.services.cloudformation.shapes import (
     BAD_TOKEN,
     change_set_summary,
     check_stack_name,
     tag_list,
-    when,
+    wire_time,
     without_values,
 )
-from nightbus.services.cloudformation.sources import read, template_text
-from nightbus.services.cloudformation.stacks import keep_new, new_stack
+from nightbus.services.cloudformation.sources import read_in_thread, template_text
+from nightbus.services.cloudformation.stacks import new_stack, store_new_stack
 from nightbus.services.context import Context
 from nightbus.stacks.events import STACK_TYPE
 from nightbus.stacks.planning.plan import NO_CHANGES, is_empty
-from nightbus.stacks.planning.proposal import Proposal, propose, tags_of
+from nightbus.stacks.planning.proposal import Proposal, propose, stack_tags
 from nightbus.stacks.records import (
     CHANGE_SET,
     ChangeSet,
     Deployment,
-    Kept,
     Stack,
+    Stored,
     new_change_set_id,
     put_change_set,
     put_deployment,
 )
-from nightbus.stacks.templates.parameters import shown
+from nightbus.stacks.templates.parameters import parameters_reply
 from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
 
@@ -74,8 +74,8 @@ async def create_change_set(
 ) -> dict[str, Any]:
     disables_rollback(deployment_config, None, on_stack_failure)
     refuse_notifications("CreateChangeSet", notification_arns)
-    # `cdk bootstrap` sends ImportExistingResources. It asks for nothing unless a resource of that name is there
-    # outside the stack; then that resource's creation fails as it would without it, and says so.
+    # `cdk bootstrap` sends ImportExistingResources. It has an effect only if a resource of that name exists outside
+    # the stack. Nightbus does not import it, and the resource's creation fails with an error that names it.
     kind = change_set_type or "UPDATE"
     if kind == "IMPORT":
         raise not_supported("cloudformation", "CreateChangeSet", "ChangeSetType IMPORT")
@@ -84,12 +84,12 @@ async def create_change_set(
     text = await template_text(
         ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
     )
-    proposal = await read(
+    proposal = await read_in_thread(
         text,
         propose,
         parameters or [],
         old.parameters if old else {},
-        tags_of(tags) if tags is not None else old.tags if old else {},
+        stack_tags(tags) if tags is not None else old.tags if old else {},
         capabilities or [],
         role_arn or (old.role_arn if old else ""),
     )
@@ -103,42 +103,44 @@ async def create_change_set(
         "AVAILABLE",
         kind,
         description=description or "",
-        parameters=shown(proposal.template.parameters, proposal.values),
+        parameters=parameters_reply(proposal.template.parameters, proposal.values),
         tags=proposal.tags,
         capabilities=capabilities or [],
         on_failure=on_stack_failure or "",
         include_nested=bool(include_nested_stacks),
-        base=stack.shown_deployment,
+        base=stack.described_deployment,
         deployment_config=deployment_config or {},
         import_existing=bool(import_existing_resources),
     )
     deployment = await _fill(ctx, change_set, stack, old, proposal)
     if is_new:
         stack.description = proposal.template.description
-        await keep_new(ctx, stack, None)
-    kept = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
-    await ctx.store.commit(put_change_set(ctx.scope, change_set), *kept)
+        await store_new_stack(ctx, stack, None)
+    deployment_record = (
+        [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
+    )
+    await ctx.store.commit(put_change_set(ctx.scope, change_set), *deployment_record)
     return {"Id": change_set.id, "StackId": stack.id}
 
 
 async def _stack_for(ctx: Context, name: str, change_set: str, kind: str) -> tuple[Stack, bool]:
-    """The stack that the change set is for, and whether it is still to be kept. Raises AwsError."""
-    kept = await records(ctx).stack(name)
-    standing = kept is not None and kept.value.status != "DELETE_COMPLETE"
-    if kind == "CREATE" and not standing:
+    """Return the change set's stack, and whether it is new and must be stored. Raises AwsError."""
+    stored = await stack_records(ctx).stack(name)
+    exists = stored is not None and stored.value.status != "DELETE_COMPLETE"
+    if kind == "CREATE" and not exists:
         check_stack_name(name)
         return await new_stack(ctx, name, "REVIEW_IN_PROGRESS"), True
-    if kept is None or not standing:
+    if stored is None or not exists:
         raise AwsError("ValidationError", f"Stack [{name}] does not exist")
-    stack = kept.value
+    stack = stored.value
     if kind == "CREATE" and stack.status != "REVIEW_IN_PROGRESS":
         raise AwsError(
             "ValidationError",
             f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}].",
         )
     if kind != "CREATE":
-        refuse_busy(stack)
-    if await records(ctx).change_sets(stack, change_set):
+        require_updatable(stack)
+    if await stack_records(ctx).change_sets(stack, change_set):
         raise AwsError("AlreadyExistsException", f"ChangeSet {change_set} already exists")
     return stack, False
 
@@ -146,7 +148,10 @@ async def _stack_for(ctx: Context, name: str, change_set: str, kind: str) -> tup
 async def _fill(
     ctx: Context, change_set: ChangeSet, stack: Stack, old: Deployment | None, proposal: Proposal
 ) -> Deployment | None:
-    """Changes or the reason why there are none. What a transform runs into fails the change set, not the call."""
+    """Plan the change set: set its changes, or the reason why it has none.
+
+    An error of a transform makes the change set fail, and the call succeed.
+    """
     try:
         deployment, changes = await planned(ctx, stack, old, proposal)
         _refuse_nested(change_set, deployment)
@@ -165,30 +170,30 @@ async def _fill(
 
 
 def _refuse_nested(change_set: ChangeSet, deployment: Deployment) -> None:
-    """Without nested stacks the parameter means nothing; with them it means change sets that are not made yet."""
+    """Raise AwsError for IncludeNestedStacks if the template has nested stacks: their change sets do not exist yet."""
     if change_set.include_nested and STACK_TYPE in Template(deployment.processed).types():
         raise not_supported("cloudformation", "CreateChangeSet", "IncludeNestedStacks for a nested stack")
 
 
-async def _find(ctx: Context, name: str, stack_name: str | None) -> Kept[ChangeSet]:
-    """By ARN, or by name within a stack. Raises AwsError ChangeSetNotFound."""
+async def _find(ctx: Context, name: str, stack_name: str | None) -> Stored[ChangeSet]:
+    """Find a change set by its ARN, or by its name within a stack. Raises AwsError ChangeSetNotFound."""
     absent = AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
     if ":changeSet/" in name:
-        kept = await records(ctx).change_set(name.split(":changeSet/", 1)[1])
-        if kept is None or kept.value.id != name:
+        stored = await stack_records(ctx).change_set(name.split(":changeSet/", 1)[1])
+        if stored is None or stored.value.id != name:
             raise absent
-        return kept
+        return stored
     if stack_name is None:
         raise AwsError(
             "ValidationError", "StackName must be specified if ChangeSetName is not specified as an ARN."
         )
-    stack = await records(ctx).stack(stack_name)
+    stack = await stack_records(ctx).stack(stack_name)
     if stack is None:
         raise AwsError("ValidationError", f"Stack [{stack_name}] does not exist")
-    found = await records(ctx).change_sets(stack.value, name)
-    if not found:
+    matching = await stack_records(ctx).change_sets(stack.value, name)
+    if not matching:
         raise absent
-    return found[-1]
+    return matching[-1]
 
 
 async def describe_change_set(
@@ -210,7 +215,7 @@ async def describe_change_set(
     return {
         **change_set_summary(change_set),
         "Parameters": change_set.parameters,
-        "CreationTime": when(change_set.created),
+        "CreationTime": wire_time(change_set.created),
         "NotificationARNs": [],
         "RollbackConfiguration": {},
         "Capabilities": change_set.capabilities,
@@ -223,9 +228,9 @@ async def describe_change_set(
 
 
 async def list_change_sets(ctx: Context, *, stack_name: str, next_token: str | None = None) -> dict[str, Any]:
-    stack = (await find_standing(ctx, stack_name)).value
-    found = [kept.value for kept in await records(ctx).change_sets(stack)]
-    chosen, token = page(found, lambda one: f"{one.created:016d}/{one.id}", PAGE, next_token, BAD_TOKEN)
+    stack = (await find_existing_stack(ctx, stack_name)).value
+    change_sets = [stored.value for stored in await stack_records(ctx).change_sets(stack)]
+    chosen, token = page(change_sets, lambda one: f"{one.created:016d}/{one.id}", PAGE, next_token, BAD_TOKEN)
     return {"Summaries": [change_set_summary(one) for one in chosen], "NextToken": token}
 
 
@@ -237,31 +242,31 @@ async def execute_change_set(
     client_request_token: str | None = None,
     disable_rollback: bool | None = None,
 ) -> dict[str, Any]:
-    kept = await _find(ctx, change_set_name, stack_name)
-    change_set = kept.value
-    stack = (await find(ctx, change_set.stack_id)).value
+    stored = await _find(ctx, change_set_name, stack_name)
+    change_set = stored.value
+    stack = (await find_stack(ctx, change_set.stack_id)).value
     _refuse_unavailable(change_set, stack)
     if disable_rollback is not None and change_set.on_failure:
         raise AwsError(
             "ValidationError", "You can specify either DisableRollback or OnStackFailure, but not both."
         )
-    deployment = await records(ctx).deployment(stack, change_set.deployment)
+    deployment = await stack_records(ctx).deployment(stack, change_set.deployment)
     creates = stack.status == "REVIEW_IN_PROGRESS"
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
-    others = await _obsolete_others(ctx, stack, change_set)
+    obsoleted = await _mark_obsolete(ctx, stack, change_set)
 
     def check(current: Stack) -> None:
         _refuse_unavailable(change_set, current, began=True)
-        if current.shown_deployment != change_set.base:
+        if current.described_deployment != change_set.base:
             raise _not_executable(change_set, "execution status", "OBSOLETE")
 
-    await begin(
+    await start_operation(
         ctx,
         stack,
         "CREATE_IN_PROGRESS" if creates else "UPDATE_IN_PROGRESS",
         check,
-        put_change_set(ctx.scope, change_set, kept.revision),
-        *others,
+        put_change_set(ctx.scope, change_set, stored.revision),
+        *obsoleted,
         token=client_request_token,
         target=deployment.id,
         updated=ctx.now_ms(),
@@ -271,7 +276,7 @@ async def execute_change_set(
         change_set=change_set.key,
         description=Template(deployment.processed).description,
     )
-    await linger(ctx, stack.id)
+    await wait_briefly(ctx, stack.id)
     return {}
 
 
@@ -281,11 +286,11 @@ def _on_failure(change_set: ChangeSet, disable_rollback: bool | None) -> str:
 
 
 def _refuse_unavailable(change_set: ChangeSet, stack: Stack, *, began: bool = False) -> None:
-    """Raises AwsError unless the change set may be executed on the stack as it stands now."""
+    """Raise AwsError unless the change set may be executed on the stack in its present state."""
     if stack.status == "DELETE_COMPLETE":
-        raise missing(stack.name)
+        raise no_such_stack(stack.name)
     if stack.status not in UPDATABLE and stack.status != "REVIEW_IN_PROGRESS":
-        refuse_busy(stack)
+        require_updatable(stack)
     if began:
         return
     if change_set.status != "CREATE_COMPLETE":
@@ -294,38 +299,38 @@ def _refuse_unavailable(change_set: ChangeSet, stack: Stack, *, began: bool = Fa
         raise _not_executable(change_set, "execution status", change_set.execution_status)
 
 
-def _not_executable(change_set: ChangeSet, what: str, status: str) -> AwsError:
+def _not_executable(change_set: ChangeSet, attribute: str, status: str) -> AwsError:
     return AwsError(
         "InvalidChangeSetStatus",
-        f"ChangeSet [{change_set.id}] cannot be executed in its current {what} of [{status}]",
+        f"ChangeSet [{change_set.id}] cannot be executed in its current {attribute} of [{status}]",
     )
 
 
-async def _obsolete_others(ctx: Context, stack: Stack, chosen: ChangeSet) -> list[Change]:
-    found: list[Change] = []
-    for kept in await records(ctx).change_sets(stack):
-        other = kept.value
+async def _mark_obsolete(ctx: Context, stack: Stack, chosen: ChangeSet) -> list[Change]:
+    changes: list[Change] = []
+    for stored in await stack_records(ctx).change_sets(stack):
+        other = stored.value
         if other.id != chosen.id and other.execution_status == "AVAILABLE":
             other.execution_status = "OBSOLETE"
-            found.append(put_change_set(ctx.scope, other))
-    return found
+            changes.append(put_change_set(ctx.scope, other))
+    return changes
 
 
 async def delete_change_set(
     ctx: Context, *, change_set_name: str, stack_name: str | None = None
 ) -> dict[str, Any]:
     try:
-        kept = await _find(ctx, change_set_name, stack_name)
+        stored = await _find(ctx, change_set_name, stack_name)
     except AwsError as error:
         if error.code == "ChangeSetNotFound":
             return {}
         raise
-    change_set = kept.value
+    change_set = stored.value
     if change_set.execution_status == "EXECUTE_IN_PROGRESS":
         raise AwsError(
             "InvalidChangeSetStatus",
             f"ChangeSet [{change_set.id}] cannot be deleted in its current status of "
             f"[{change_set.execution_status}]",
         )
-    await ctx.store.commit(DeleteRecord(ctx.scope, CHANGE_SET, change_set.key, kept.revision))
+    await ctx.store.commit(DeleteRecord(ctx.scope, CHANGE_SET, change_set.key, stored.revision))
     return {}

@@ -22,22 +22,22 @@ def mode_of(config: Mapping[str, Any] | None) -> str:
 def disables_rollback(
     config: Mapping[str, Any] | None, disable_rollback: bool | None, other: str | None = None
 ) -> bool | None:
-    """What the request says of rolling back, None where it says nothing.
+    """Return whether the request disables the rollback, None if it does not say.
 
-    `disable_rollback` is the request's own member and `other` its OnFailure or OnStackFailure. Raises AwsError where
-    two of them speak of it.
+    `disable_rollback` is the request's member and `other` its OnFailure or OnStackFailure. Raises AwsError if two of
+    the request's members say it.
     """
     config = config or {}
-    own = config.get("DisableRollback")
-    speaks = own is not None or mode_of(config) == EXPRESS
+    configured = config.get("DisableRollback")
+    speaks = configured is not None or mode_of(config) == EXPRESS
     if speaks and (disable_rollback is not None or other is not None):
         text = "You cannot specify DisableRollback or OnFailure together with DeploymentConfig."
         raise AwsError("ValidationError", text)
-    if own is not None:
-        return bool(own)
+    if configured is not None:
+        return bool(configured)
     return True if mode_of(config) == EXPRESS else disable_rollback
 
 
-def shown_config(mode: str, on_failure: str) -> dict[str, Any] | None:
-    """As stacks and change sets show it; None for what is as without one."""
+def config_reply(mode: str, on_failure: str) -> dict[str, Any] | None:
+    """Return the DeploymentConfig of replies about stacks and change sets; None for the default."""
     return None if mode == STANDARD else {"Mode": mode, "DisableRollback": on_failure == "DO_NOTHING"}

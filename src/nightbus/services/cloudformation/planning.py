@@ -1,13 +1,13 @@
-"""What would this request do to this stack? Proposal, transform and plan in one."""
+"""Plans what a request would change in a stack: checks the proposal, transforms the template, compares."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from nightbus.services.cloudformation.beginning import records
-from nightbus.services.cloudformation.rule_targets import refusal
+from nightbus.services.cloudformation.operation_start import stack_records
+from nightbus.services.cloudformation.rule_targets import unreachable_target
 from nightbus.services.context import Context
-from nightbus.stacks.planning.plan import Plan, plan
+from nightbus.stacks.planning.plan import StackPlan, plan_changes
 from nightbus.stacks.planning.proposal import Proposal, process
 from nightbus.stacks.records import Deployment, Stack
 from nightbus.stacks.resources import RESOURCE_TYPES
@@ -15,24 +15,27 @@ from nightbus.stacks.resources import RESOURCE_TYPES
 
 async def planned(
     ctx: Context, stack: Stack, old: Deployment | None, proposal: Proposal
-) -> tuple[Deployment, Plan]:
-    """The deployment, with the exports it imports noted, and its changes. Raises AwsError."""
+) -> tuple[Deployment, StackPlan]:
+    """Return the deployment, with the names of the exports that it imports, and the plan of changes.
+
+    Raises AwsError.
+    """
     deployment = await process(proposal, ctx.scope, stack)
-    found = records(ctx)
-    resources = await found.resources(stack)
-    exports = {name: entry["value"] for name, entry in (await found.exports()).items()}
-    judge = partial(refusal, forwards=ctx.platform.forwards)
-    changes = plan(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports, judge)
+    stored = stack_records(ctx)
+    resources = await stored.resources(stack)
+    exports = {name: entry["value"] for name, entry in (await stored.exports()).items()}
+    judge = partial(unreachable_target, forwards=ctx.platform.forwards)
+    changes = plan_changes(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports, judge)
     deployment.imports = changes.imports
     return deployment, changes
 
 
 async def last_deployment(ctx: Context, stack: Stack) -> Deployment | None:
-    """The last good one, or what a first creation was to make."""
+    """Return the stack's last good deployment, or that of its first creation if there is none yet."""
     id = stack.deployment or stack.target
-    return await records(ctx).deployment(stack, id) if id else None
+    return await stack_records(ctx).deployment(stack, id) if id else None
 
 
-async def shown_deployment(ctx: Context, stack: Stack) -> Deployment | None:
-    id = stack.shown_deployment
-    return await records(ctx).deployment(stack, id) if id else None
+async def described_deployment(ctx: Context, stack: Stack) -> Deployment | None:
+    id = stack.described_deployment
+    return await stack_records(ctx).deployment(stack, id) if id else None

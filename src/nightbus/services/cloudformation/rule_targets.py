@@ -1,4 +1,4 @@
-"""Has a stack's rule a target that this node cannot reach? Told when changes are planned, before anything is made."""
+"""Finds targets of a template's rules that this node cannot reach, when changes are planned and before any is made."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from nightbus.aws.errors import AwsError
 from nightbus.delivery.reachable import unreachable
 
 
-def refusal(type_name: str, properties: Mapping[str, Any], forwards: Mapping[str, str]) -> AwsError | None:
-    """What is no ARN is left to PutTargets, which has AWS's words for it."""
+def unreachable_target(
+    type_name: str, properties: Mapping[str, Any], forwards: Mapping[str, str]
+) -> AwsError | None:
+    """Return the error for a target that the node cannot reach, None if all are reachable.
+
+    A value that is not an ARN is left to PutTargets, which refuses it with AWS's text. `forwards` are the node's
+    settings of services that it forwards to.
+    """
     if type_name != "AWS::Events::Rule":
         return None
-    found = (unreachable(arn, forwards) for arn in _arns(properties.get("Targets")))
-    return next((problem for problem in found if problem is not None), None)
+    problems = (unreachable(arn, forwards) for arn in _arns(properties.get("Targets")))
+    return next((problem for problem in problems if problem is not None), None)
 
 
 def _arns(targets: Any) -> Iterator[str]:
     for target in targets if isinstance(targets, list) else ():
         arn = target.get("Arn") if isinstance(target, Mapping) else None
-        if isinstance(arn, str) and _is_whole(arn):
+        if isinstance(arn, str) and _has_arn_form(arn):
             yield arn
 
 
-def _is_whole(arn: str) -> bool:
+def _has_arn_form(arn: str) -> bool:
     try:
         Arn.parse(arn)
     except ValueError:

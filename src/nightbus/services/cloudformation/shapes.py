@@ -1,4 +1,4 @@
-"""How do stacks, resources and change sets look on the wire?"""
+"""Builds the shapes of stacks, resources and change sets for replies."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.services.cloudformation.deployment_config import shown_config
+from nightbus.services.cloudformation.deployment_config import config_reply
 from nightbus.stacks.events import StackEvent
 from nightbus.stacks.records import ChangeSet, Deployment, Stack, StackResource
-from nightbus.stacks.templates.parameters import shown
+from nightbus.stacks.templates.parameters import parameters_reply
 from nightbus.stacks.templates.template import Template
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}$")
@@ -19,8 +19,8 @@ _NOT_CHECKED = {"StackDriftStatus": "NOT_CHECKED"}
 BAD_TOKEN = AwsError("ValidationError", "The provided NextToken is invalid.")
 
 
-def when(ms: int) -> datetime | None:
-    """None for "not yet", which leaves the member out."""
+def wire_time(ms: int) -> datetime | None:
+    """Return the time of UTC ms; None for 0, which stands for "not yet", so that the reply leaves the member out."""
     return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
 
 
@@ -38,11 +38,11 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def parameter_list(deployment: Deployment) -> list[dict[str, str]]:
-    return shown(Template(deployment.processed).parameters, deployment.parameters)
+    return parameters_reply(Template(deployment.processed).parameters, deployment.parameters)
 
 
 def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:
-    """As DescribeStacks gives it. `deployment` None while a stack is only reviewed."""
+    """Return the stack as DescribeStacks does. `deployment` is None for a stack that has only been reviewed."""
     description = Template(deployment.processed).description if deployment else stack.description
     return {
         "StackId": stack.id,
@@ -50,14 +50,14 @@ def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:
         "ChangeSetId": _change_set_id(stack),
         "Description": description or None,
         "Parameters": parameter_list(deployment) if deployment else [],
-        "CreationTime": when(stack.created),
-        "LastUpdatedTime": when(stack.updated),
-        "DeletionTime": when(stack.deleted),
+        "CreationTime": wire_time(stack.created),
+        "LastUpdatedTime": wire_time(stack.updated),
+        "DeletionTime": wire_time(stack.deleted),
         "RollbackConfiguration": {},
         "StackStatus": stack.status,
         "StackStatusReason": stack.status_reason or None,
         "DisableRollback": stack.on_failure == "DO_NOTHING",
-        "DeploymentConfig": shown_config(stack.mode, stack.on_failure),
+        "DeploymentConfig": config_reply(stack.mode, stack.on_failure),
         "NotificationARNs": [],
         "Capabilities": deployment.capabilities if deployment else [],
         "Outputs": stack.outputs,
@@ -75,9 +75,9 @@ def stack_summary(stack: Stack) -> dict[str, Any]:
         "StackId": stack.id,
         "StackName": stack.name,
         "TemplateDescription": stack.description or None,
-        "CreationTime": when(stack.created),
-        "LastUpdatedTime": when(stack.updated),
-        "DeletionTime": when(stack.deleted),
+        "CreationTime": wire_time(stack.created),
+        "LastUpdatedTime": wire_time(stack.updated),
+        "DeletionTime": wire_time(stack.deleted),
         "StackStatus": stack.status,
         "StackStatusReason": stack.status_reason or None,
         "ParentId": stack.parent_id or None,
@@ -100,7 +100,7 @@ def event_shape(event: StackEvent) -> dict[str, Any]:
         "LogicalResourceId": event.logical_id,
         "PhysicalResourceId": event.physical_id,
         "ResourceType": event.type,
-        "Timestamp": when(event.time),
+        "Timestamp": wire_time(event.time),
         "ResourceStatus": event.status,
         "ResourceStatusReason": event.reason or None,
         "ResourceProperties": event.properties or None,
@@ -109,14 +109,14 @@ def event_shape(event: StackEvent) -> dict[str, Any]:
 
 
 def resource_shape(stack: Stack, resource: StackResource, time_member: str) -> dict[str, Any]:
-    """`time_member`: Timestamp or LastUpdatedTimestamp, as the operation has it."""
+    """Return the resource. `time_member` is Timestamp or LastUpdatedTimestamp, depending on the operation."""
     return {
         "StackName": stack.name,
         "StackId": stack.id,
         "LogicalResourceId": resource.logical_id,
         "PhysicalResourceId": resource.physical_id or None,
         "ResourceType": resource.type,
-        time_member: when(resource.time),
+        time_member: wire_time(resource.time),
         "ResourceStatus": resource.status,
         "ResourceStatusReason": resource.reason or None,
         "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
@@ -132,7 +132,7 @@ def change_set_summary(change_set: ChangeSet) -> dict[str, Any]:
         "ExecutionStatus": change_set.execution_status,
         "Status": change_set.status,
         "StatusReason": change_set.status_reason or None,
-        "CreationTime": when(change_set.created),
+        "CreationTime": wire_time(change_set.created),
         "Description": change_set.description or None,
         "IncludeNestedStacks": change_set.include_nested,
         "ImportExistingResources": change_set.import_existing,
@@ -140,7 +140,7 @@ def change_set_summary(change_set: ChangeSet) -> dict[str, Any]:
 
 
 def without_values(change: Mapping[str, Any]) -> dict[str, Any]:
-    """A change as DescribeChangeSet gives it without IncludePropertyValues."""
+    """Return a change as DescribeChangeSet does without IncludePropertyValues."""
     resource = without(change["ResourceChange"], ("BeforeContext", "AfterContext"))
     details = [
         {
@@ -153,7 +153,7 @@ def without_values(change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def newest_first(stack: Stack) -> str:
-    """A key by which pages are sorted."""
+    """Return a sort key by which the newest stack is first."""
     return f"{10**15 - stack.created:016d}/{stack.id}"
 
 

@@ -1,4 +1,4 @@
-"""Where does the text of a template come from? The request itself, an object in S3, or the stack as it stands."""
+"""Fetches the text of a template from the request, from an object in S3, or from the stack's last deployment."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _AWS_BUCKET_HOST = re.compile(r"(?P<bucket>.+?)\.s3([.-][a-z0-9-]+)?\.amazonaws\
 _LOCAL_HOST = re.compile(r"(?P<bucket>.+?)\.(?:s3\.)?localhost$")
 
 
-def invalid(message: str) -> AwsError:
+def invalid_template(message: str) -> AwsError:
     return AwsError("ValidationError", message)
 
 
 async def template_text(
     ctx: Context, body: str | None, url: str | None, previous: str | None, use_previous: bool = False
 ) -> str:
-    """Exactly one source must be named. Raises AwsError ValidationError."""
+    """Return the template's text. Raises AwsError ValidationError unless the request names exactly one source."""
     if use_previous and body is None and url is None:
         if previous is None:
-            raise invalid("UsePreviousTemplate is only valid for an existing stack.")
+            raise invalid_template("UsePreviousTemplate is only valid for an existing stack.")
         return previous
     if (body is None) == (url is None) or use_previous:
-        raise invalid("Either Template URL or Template Body must be specified.")
+        raise invalid_template("Either Template URL or Template Body must be specified.")
     if body is not None:
         return _checked_body(body)
     return await _from_s3(ctx, url or "")
@@ -40,20 +40,20 @@ async def template_text(
 
 def _checked_body(body: str) -> str:
     if not body:
-        raise invalid(
+        raise invalid_template(
             "1 validation error detected: Value '' at 'templateBody' failed to satisfy constraint: "
             "Member must have length greater than or equal to 1"
         )
     if len(body.encode()) > INLINE_LIMIT:
-        raise invalid(
+        raise invalid_template(
             f"1 validation error detected: Value at 'templateBody' failed to satisfy constraint: "
             f"Member must have length less than or equal to {INLINE_LIMIT}"
         )
     return body
 
 
-async def read(text: str, reader: Callable[..., T], *args: Any) -> T:
-    """`reader(text, *args)`; a large template takes seconds, in which the node has other things to do."""
+async def read_in_thread(text: str, reader: Callable[..., T], *args: Any) -> T:
+    """Return `reader(text, *args)`. It runs in a thread if the text is large, since reading it may take seconds."""
     if len(text) > INLINE_LIMIT:
         return await asyncio.to_thread(reader, text, *args)
     return reader(text, *args)
@@ -65,18 +65,18 @@ async def _from_s3(ctx: Context, url: str) -> str:
     try:
         reply = await ctx.operation("s3", "GetObject", **params)
     except AwsError as error:
-        raise invalid(
+        raise invalid_template(
             f"S3 error: {error.message}\nFor more information check "
             "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
         ) from error
     try:
         return (await _bounded(reply.get("Body", b""))).decode()
     except UnicodeDecodeError as broken:
-        raise invalid("Template format error: the template is not UTF-8 text.") from broken
+        raise invalid_template("Template format error: the template is not UTF-8 text.") from broken
 
 
 async def _bounded(body: bytes | ByteStream) -> bytes:
-    too_large = invalid(f"Template may not exceed {URL_LIMIT} bytes in size.")
+    too_large = invalid_template(f"Template may not exceed {URL_LIMIT} bytes in size.")
     data = bytearray()
     if isinstance(body, bytes):
         data += body
@@ -91,9 +91,9 @@ async def _bounded(body: bytes | ByteStream) -> bytes:
 
 
 def object_of(url: str, endpoint: str) -> tuple[str, str, str]:
-    """Bucket, key and version that an S3 URL names: with the bucket in the path or in the host's name.
+    """Return the bucket, the key and the version of an S3 URL, which has the bucket in its path or in its host name.
 
-    `endpoint` is this node as the client sees it, so that whatever name it is reached by is S3 as well.
+    `endpoint` is the node's URL as the client calls it, so that any name of the node counts as a name of S3.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
@@ -101,14 +101,14 @@ def object_of(url: str, endpoint: str) -> tuple[str, str, str]:
     version = parse_qs(parts.query).get("versionId", [""])[0]
     local = {"127.0.0.1", "localhost", "::1", (urlsplit(endpoint).hostname or "").lower()}
     if parts.scheme not in ("http", "https") or not host:
-        raise invalid("TemplateURL must be a supported URL.")
+        raise invalid_template("TemplateURL must be a supported URL.")
     if host in local or _AWS_PATH_HOST.match(host):
         bucket, _, key = path.partition("/")
     else:
         match = _AWS_BUCKET_HOST.match(host) or _LOCAL_HOST.match(host)
         if match is None:
-            raise invalid("TemplateURL must be an Amazon S3 URL.")
+            raise invalid_template("TemplateURL must be an Amazon S3 URL.")
         bucket, key = match["bucket"], path
     if not bucket or not key:
-        raise invalid("TemplateURL must reference a valid S3 object to which you have access.")
+        raise invalid_template("TemplateURL must reference a valid S3 object to which you have access.")
     return bucket, key, version

@@ -1,4 +1,4 @@
-"""Of which resources does a stack consist, and what happened to it?"""
+"""Lists and describes the resources of a stack, and its events."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.pagination import decode_token, encode_token, page
-from nightbus.services.cloudformation.beginning import find, missing, records
-from nightbus.services.cloudformation.planning import shown_deployment
+from nightbus.services.cloudformation.operation_start import find_stack, no_such_stack, stack_records
+from nightbus.services.cloudformation.planning import described_deployment
 from nightbus.services.cloudformation.shapes import BAD_TOKEN, event_shape, resource_shape, without
 from nightbus.services.context import Context
 from nightbus.stacks.events import read_events
@@ -23,16 +23,16 @@ _MOST = 100
 async def describe_stack_events(
     ctx: Context, *, stack_name: str, next_token: str | None = None
 ) -> dict[str, Any]:
-    kept = await records(ctx).stack(stack_name)
-    if kept is None:
+    stored = await stack_records(ctx).stack(stack_name)
+    if stored is None:
         raise AwsError("ValidationError", f"Stack [{stack_name}] does not exist")
     before = whole_number(decode_token(next_token, BAD_TOKEN)) if next_token else 0
     if before is None:
         raise BAD_TOKEN
-    found = await read_events(ctx.store, ctx.scope, kept.value, before, PAGE + 1)
-    shown = found[:PAGE]
-    token = encode_token(str(shown[-1][0])) if len(found) > PAGE else None
-    return {"StackEvents": [event_shape(event) for _, event in shown], "NextToken": token}
+    events = await read_events(ctx.store, ctx.scope, stored.value, before, PAGE + 1)
+    page_events = events[:PAGE]
+    token = encode_token(str(page_events[-1][0])) if len(events) > PAGE else None
+    return {"StackEvents": [event_shape(event) for _, event in page_events], "NextToken": token}
 
 
 async def describe_stack_resources(
@@ -47,44 +47,44 @@ async def describe_stack_resources(
             "ValidationError", "You must specify either StackName or PhysicalResourceId, but not both."
         )
     stack = (
-        (await find(ctx, stack_name)).value
+        (await find_stack(ctx, stack_name)).value
         if stack_name is not None
         else await _stack_with(ctx, physical_resource_id or "")
     )
-    found = await _all(ctx, stack)
-    chosen = [one for one in found if logical_resource_id in (None, one.logical_id)]
+    resources = await _sorted_resources(ctx, stack)
+    chosen = [one for one in resources if logical_resource_id in (None, one.logical_id)]
     return {"StackResources": [resource_shape(stack, one, "Timestamp") for one in chosen[:_MOST]]}
 
 
 async def _stack_with(ctx: Context, physical_id: str) -> Stack:
-    for stack in await records(ctx).stacks():
+    for stack in await stack_records(ctx).stacks():
         if stack.status == "DELETE_COMPLETE":
             continue
-        resources = await records(ctx).resources(stack)
+        resources = await stack_records(ctx).resources(stack)
         if any(resource.physical_id == physical_id for resource in resources.values()):
             return stack
     raise AwsError("ValidationError", f"Stack for {physical_id} does not exist")
 
 
-async def _all(ctx: Context, stack: Stack) -> list[StackResource]:
-    """Sorted by logical id; those that were never begun have no record."""
-    found = await records(ctx).resources(stack)
-    return [found[name] for name in sorted(found)]
+async def _sorted_resources(ctx: Context, stack: Stack) -> list[StackResource]:
+    """Return the stack's resources, sorted by logical id. Those that no operation has begun have no record."""
+    by_logical_id = await stack_records(ctx).resources(stack)
+    return [by_logical_id[name] for name in sorted(by_logical_id)]
 
 
 async def describe_stack_resource(
     ctx: Context, *, stack_name: str, logical_resource_id: str
 ) -> dict[str, Any]:
-    kept = await records(ctx).stack(stack_name)
-    if kept is None:
+    stored = await stack_records(ctx).stack(stack_name)
+    if stored is None:
         raise AwsError("ValidationError", f"Stack '{stack_name}' does not exist")
-    resource = (await records(ctx).resources(kept.value)).get(logical_resource_id)
+    resource = (await stack_records(ctx).resources(stored.value)).get(logical_resource_id)
     if resource is None:
         raise AwsError(
-            "ValidationError", f"Resource {logical_resource_id} does not exist for stack {kept.value.name}"
+            "ValidationError", f"Resource {logical_resource_id} does not exist for stack {stored.value.name}"
         )
-    detail = resource_shape(kept.value, resource, "LastUpdatedTimestamp")
-    deployment = await shown_deployment(ctx, kept.value)
+    detail = resource_shape(stored.value, resource, "LastUpdatedTimestamp")
+    deployment = await described_deployment(ctx, stored.value)
     declared = Template(deployment.processed).resources.get(logical_resource_id, {}) if deployment else {}
     detail["Metadata"] = json.dumps(declared["Metadata"]) if "Metadata" in declared else None
     return {"StackResourceDetail": detail}
@@ -93,13 +93,13 @@ async def describe_stack_resource(
 async def list_stack_resources(
     ctx: Context, *, stack_name: str, next_token: str | None = None
 ) -> dict[str, Any]:
-    kept = await records(ctx).stack(stack_name)
-    if kept is None:
-        raise missing(stack_name)
-    found = await _all(ctx, kept.value)
-    chosen, token = page(found, lambda one: one.logical_id, PAGE, next_token, BAD_TOKEN)
+    stored = await stack_records(ctx).stack(stack_name)
+    if stored is None:
+        raise no_such_stack(stack_name)
+    resources = await _sorted_resources(ctx, stored.value)
+    chosen, token = page(resources, lambda one: one.logical_id, PAGE, next_token, BAD_TOKEN)
     shapes = [
-        without(resource_shape(kept.value, one, "LastUpdatedTimestamp"), ("StackName", "StackId"))
+        without(resource_shape(stored.value, one, "LastUpdatedTimestamp"), ("StackName", "StackId"))
         for one in chosen
     ]
     return {"StackResourceSummaries": shapes, "NextToken": token}

@@ -1,12 +1,16 @@
-"""How is a stack held, stopped, or brought out of a state in which an operation left it?"""
+"""Protects stacks from deletion, cancels updates, and continues or rolls back operations that have failed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.services.cloudformation.beginning import begin, find_standing, records
 from nightbus.services.cloudformation.deployment_config import mode_of
+from nightbus.services.cloudformation.operation_start import (
+    find_existing_stack,
+    stack_records,
+    start_operation,
+)
 from nightbus.services.context import Context
 from nightbus.stacks.records import Stack, put_stack
 
@@ -14,25 +18,25 @@ from nightbus.stacks.records import Stack, put_stack
 async def update_termination_protection(
     ctx: Context, *, enable_termination_protection: bool, stack_name: str
 ) -> dict[str, Any]:
-    kept = await find_standing(ctx, stack_name)
-    if kept.value.parent_id:
+    stored = await find_existing_stack(ctx, stack_name)
+    if stored.value.parent_id:
         raise AwsError(
             "ValidationError",
             "Invalid operation: TerminationProtection cannot be set on a nested stack; set it on the root.",
         )
-    kept.value.protected = enable_termination_protection
-    await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
-    return {"StackId": kept.value.id}
+    stored.value.protected = enable_termination_protection
+    await ctx.store.commit(put_stack(ctx.scope, stored.value, stored.revision))
+    return {"StackId": stored.value.id}
 
 
 async def cancel_update_stack(
     ctx: Context, *, stack_name: str, client_request_token: str | None = None
 ) -> None:
-    kept = await find_standing(ctx, stack_name)
-    if kept.value.status != "UPDATE_IN_PROGRESS":
+    stored = await find_existing_stack(ctx, stack_name)
+    if stored.value.status != "UPDATE_IN_PROGRESS":
         raise AwsError("ValidationError", "CancelUpdateStack cannot be called from current stack status")
-    kept.value.cancelled = True
-    await ctx.store.commit(put_stack(ctx.scope, kept.value, kept.revision))
+    stored.value.cancelled = True
+    await ctx.store.commit(put_stack(ctx.scope, stored.value, stored.revision))
 
 
 async def continue_update_rollback(
@@ -43,9 +47,9 @@ async def continue_update_rollback(
     resources_to_skip: list[str] | None = None,
     client_request_token: str | None = None,
 ) -> dict[str, Any]:
-    stack = (await find_standing(ctx, stack_name)).value
-    known = await records(ctx).resources(stack)
-    unknown = [name for name in resources_to_skip or [] if name not in known]
+    stack = (await find_existing_stack(ctx, stack_name)).value
+    resources = await stack_records(ctx).resources(stack)
+    unknown = [name for name in resources_to_skip or [] if name not in resources]
     if unknown:
         raise AwsError("ValidationError", f"Resource [{unknown[0]}] does not exist in stack [{stack.name}]")
 
@@ -56,7 +60,7 @@ async def continue_update_rollback(
                 f"Stack:{current.id} is in {current.status} state and can not continue rollback.",
             )
 
-    await begin(
+    await start_operation(
         ctx,
         stack,
         "UPDATE_ROLLBACK_IN_PROGRESS",
@@ -75,7 +79,7 @@ async def rollback_stack(
     client_request_token: str | None = None,
     deployment_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    stack = (await find_standing(ctx, stack_name)).value
+    stack = (await find_existing_stack(ctx, stack_name)).value
 
     def check(current: Stack) -> None:
         if current.status not in ("CREATE_FAILED", "UPDATE_FAILED"):
@@ -86,5 +90,5 @@ async def rollback_stack(
 
     status = "UPDATE_ROLLBACK_IN_PROGRESS" if stack.deployment else "ROLLBACK_IN_PROGRESS"
     mode = mode_of(deployment_config)
-    await begin(ctx, stack, status, check, token=client_request_token, mode=mode)
+    await start_operation(ctx, stack, status, check, token=client_request_token, mode=mode)
     return {"StackId": stack.id}

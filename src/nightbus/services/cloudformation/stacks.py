@@ -1,4 +1,4 @@
-"""Which stacks are there, and how are they created, updated and deleted?"""
+"""Creates, updates, deletes, describes and lists stacks."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
-from nightbus.services.cloudformation.beginning import (
-    begin,
-    find,
-    find_standing,
-    linger,
-    missing,
-    parents,
-    records,
-    refuse_busy,
-    refuse_notifications,
-)
 from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
-from nightbus.services.cloudformation.planning import last_deployment, planned, shown_deployment
+from nightbus.services.cloudformation.operation_start import (
+    find_existing_stack,
+    find_stack,
+    no_such_stack,
+    parent_ids,
+    refuse_notifications,
+    require_updatable,
+    stack_records,
+    start_operation,
+    wait_briefly,
+)
+from nightbus.services.cloudformation.planning import described_deployment, last_deployment, planned
 from nightbus.services.cloudformation.shapes import (
     BAD_TOKEN,
     check_stack_name,
@@ -26,13 +26,13 @@ from nightbus.services.cloudformation.shapes import (
     stack_shape,
     stack_summary,
 )
-from nightbus.services.cloudformation.sources import read, template_text
+from nightbus.services.cloudformation.sources import read_in_thread, template_text
 from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
-from nightbus.stacks.exports import own_exports, refuse_in_use
+from nightbus.stacks.exports import exports_of, refuse_in_use
 from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.planning.plan import is_empty
-from nightbus.stacks.planning.proposal import Proposal, propose, tags_of
+from nightbus.stacks.planning.proposal import Proposal, propose, stack_tags
 from nightbus.stacks.reasons import USER_INITIATED
 from nightbus.stacks.records import (
     NAME,
@@ -76,8 +76,8 @@ async def create_stack(
         )
     await _refuse_existing(ctx, stack_name)
     text = await template_text(ctx, template_body, template_url, None)
-    proposal = await read(
-        text, propose, parameters or [], {}, tags_of(tags or []), capabilities or [], role_arn or ""
+    proposal = await read_in_thread(
+        text, propose, parameters or [], {}, stack_tags(tags or []), capabilities or [], role_arn or ""
     )
     _require_auto_expand(proposal)
     failing = on_failure or ("DO_NOTHING" if no_rollback else "ROLLBACK")
@@ -87,14 +87,14 @@ async def create_stack(
     deployment, _ = await planned(ctx, stack, None, proposal)
     stack.target, stack.imports = deployment.id, deployment.imports
     stack.description = Template(deployment.processed).description
-    await keep_new(ctx, stack, deployment, operation_item(ctx.scope, stack.id, ctx.now_ms()))
+    await store_new_stack(ctx, stack, deployment, operation_item(ctx.scope, stack.id, ctx.now_ms()))
     return {"StackId": stack.id}
 
 
 async def new_stack(
     ctx: Context, name: str, status: str, on_failure: str = "ROLLBACK", token: str | None = None
 ) -> Stack:
-    """Not kept yet."""
+    """Return a stack that is not stored yet."""
     stack = Stack(
         new_stack_id(ctx.scope, name),
         name,
@@ -104,13 +104,14 @@ async def new_stack(
         on_failure=on_failure,
         token=token or "",
     )
-    stack.parent_id, stack.root_id = await parents(ctx)
+    stack.parent_id, stack.root_id = await parent_ids(ctx)
     stack.remember_call(ctx.call)
     return stack
 
 
-async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None, *also: Change) -> None:
-    """Raises Conflict when another request took the name meanwhile."""
+async def store_new_stack(ctx: Context, stack: Stack, deployment: Deployment | None, *also: Change) -> None:
+    """Store a new stack with its deployment, and `also`. Raises Conflict if another request has taken the name in
+    between."""
     changes = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
     await ctx.store.commit(
         PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=0),
@@ -122,12 +123,15 @@ async def keep_new(ctx: Context, stack: Stack, deployment: Deployment | None, *a
 
 
 async def _refuse_existing(ctx: Context, name: str) -> None:
-    if await records(ctx).stack(name) is not None:
+    if await stack_records(ctx).stack(name) is not None:
         raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
 
 
 def _require_auto_expand(proposal: Proposal) -> None:
-    """A stack made straight from a template with a transform; a change set shows what came of it instead."""
+    """Raise AwsError unless CAPABILITY_AUTO_EXPAND admits a template with a transform.
+
+    A change set need not have it, because it shows the transformed template before anything is made.
+    """
     if proposal.template.transforms and acknowledged.AUTO_EXPAND not in proposal.capabilities:
         raise acknowledged.insufficient([acknowledged.AUTO_EXPAND])
 
@@ -150,18 +154,18 @@ async def update_stack(
 ) -> dict[str, Any]:
     refuse_notifications("UpdateStack", notification_arns)
     no_rollback = disables_rollback(deployment_config, disable_rollback)
-    stack = (await find_standing(ctx, stack_name)).value
-    refuse_busy(stack)
+    stack = (await find_existing_stack(ctx, stack_name)).value
+    require_updatable(stack)
     old = await last_deployment(ctx, stack)
     text = await template_text(
         ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
     )
-    proposal = await read(
+    proposal = await read_in_thread(
         text,
         propose,
         parameters or [],
         old.parameters if old else {},
-        tags_of(tags) if tags is not None else old.tags if old else {},
+        stack_tags(tags) if tags is not None else old.tags if old else {},
         capabilities or [],
         role_arn or (old.role_arn if old else ""),
     )
@@ -185,13 +189,13 @@ async def begin_update(
     base = stack.deployment, stack.target
 
     def unchanged(current: Stack) -> None:
-        refuse_busy(current)
+        require_updatable(current)
         if (current.deployment, current.target) != base:
             raise AwsError(
                 "ValidationError", f"Stack:{stack.id} was updated meanwhile and can not be updated."
             )
 
-    await begin(
+    await start_operation(
         ctx,
         stack,
         "UPDATE_IN_PROGRESS",
@@ -216,10 +220,10 @@ async def delete_stack(
     client_request_token: str | None = None,
     deployment_config: dict[str, Any] | None = None,
 ) -> None:
-    kept = await records(ctx).stack(stack_name)
-    if kept is None or kept.value.status in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
+    stored = await stack_records(ctx).stack(stack_name)
+    if stored is None or stored.value.status in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
         return
-    stack = kept.value
+    stack = stored.value
     await _refuse_deletion(ctx, stack, retain_resources or [])
 
     def check(current: Stack) -> None:
@@ -229,7 +233,7 @@ async def delete_stack(
                 f"Stack [{current.name}] cannot be deleted while in status {current.status}",
             )
 
-    await begin(
+    await start_operation(
         ctx,
         stack,
         "DELETE_IN_PROGRESS",
@@ -239,7 +243,7 @@ async def delete_stack(
         change_set="",
         mode=mode_of(deployment_config),
     )
-    await linger(ctx, stack.id)
+    await wait_briefly(ctx, stack.id)
 
 
 _DELETABLE_UNDER_WAY = frozenset({"REVIEW_IN_PROGRESS"})
@@ -257,36 +261,36 @@ async def _refuse_deletion(ctx: Context, stack: Stack, retain: list[str]) -> Non
             "Invalid operation on stack [" + stack.id + "]. Specify resources to retain only when deleting a "
             "stack in DELETE_FAILED state.",
         )
-    for name in await own_exports(records(ctx), stack):
-        await refuse_in_use(records(ctx), name, "deleted")
+    for name in await exports_of(stack_records(ctx), stack):
+        await refuse_in_use(stack_records(ctx), name, "deleted")
 
 
 async def describe_stacks(
     ctx: Context, *, stack_name: str | None = None, next_token: str | None = None
 ) -> dict[str, Any]:
     if stack_name is not None:
-        stack = (await find(ctx, stack_name)).value
-        return {"Stacks": [stack_shape(stack, await shown_deployment(ctx, stack))]}
-    there = [stack for stack in await records(ctx).stacks() if stack.status != "DELETE_COMPLETE"]
-    chosen, token = page(there, newest_first, PAGE, next_token, BAD_TOKEN)
-    shapes = [stack_shape(stack, await shown_deployment(ctx, stack)) for stack in chosen]
+        stack = (await find_stack(ctx, stack_name)).value
+        return {"Stacks": [stack_shape(stack, await described_deployment(ctx, stack))]}
+    existing = [stack for stack in await stack_records(ctx).stacks() if stack.status != "DELETE_COMPLETE"]
+    chosen, token = page(existing, newest_first, PAGE, next_token, BAD_TOKEN)
+    shapes = [stack_shape(stack, await described_deployment(ctx, stack)) for stack in chosen]
     return {"Stacks": shapes, "NextToken": token}
 
 
 async def list_stacks(
     ctx: Context, *, stack_status_filter: list[str] | None = None, next_token: str | None = None
 ) -> dict[str, Any]:
-    found = [
+    stacks = [
         stack
-        for stack in await records(ctx).stacks()
+        for stack in await stack_records(ctx).stacks()
         if not stack_status_filter or stack.status in stack_status_filter
     ]
-    chosen, token = page(found, newest_first, PAGE, next_token, BAD_TOKEN)
+    chosen, token = page(stacks, newest_first, PAGE, next_token, BAD_TOKEN)
     return {"StackSummaries": [stack_summary(stack) for stack in chosen], "NextToken": token}
 
 
 async def get_stack_policy(ctx: Context, *, stack_name: str) -> dict[str, Any]:
-    """No stack has one, since setting one is refused."""
-    if await records(ctx).stack(stack_name) is None:
-        raise missing(stack_name)
+    """Return no policy, since Nightbus refuses to set one."""
+    if await stack_records(ctx).stack(stack_name) is None:
+        raise no_such_stack(stack_name)
     return {}

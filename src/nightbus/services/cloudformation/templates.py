@@ -1,4 +1,4 @@
-"""What does a template say, before and after it was deployed?"""
+"""Answers GetTemplate, GetTemplateSummary and ValidateTemplate."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.services.cloudformation.beginning import missing, records
-from nightbus.services.cloudformation.planning import shown_deployment
-from nightbus.services.cloudformation.sources import read, template_text
+from nightbus.services.cloudformation.operation_start import no_such_stack, stack_records
+from nightbus.services.cloudformation.planning import described_deployment
+from nightbus.services.cloudformation.sources import read_in_thread, template_text
 from nightbus.services.context import Context
 from nightbus.stacks.records import Deployment
 from nightbus.stacks.templates import capabilities
@@ -33,14 +33,14 @@ async def get_template(
 
 
 async def _is_reviewed(ctx: Context, stack_name: str | None) -> bool:
-    """Whether the stack only waits for its first change set; it has no template, and that is not an error."""
-    kept = await records(ctx).stack(stack_name) if stack_name is not None else None
-    return kept is not None and kept.value.status == "REVIEW_IN_PROGRESS"
+    """Return whether the stack waits for the execution of its first change set, and so has no template yet."""
+    stored = await stack_records(ctx).stack(stack_name) if stack_name is not None else None
+    return stored is not None and stored.value.status == "REVIEW_IN_PROGRESS"
 
 
 async def _processed(deployment: Deployment) -> str:
-    """Without a transform there is nothing to process: the same text."""
-    if (await read(deployment.original, read_template)).transforms:
+    """Return the processed template as text: the original text if it has no transform."""
+    if (await read_in_thread(deployment.original, read_template)).transforms:
         return json.dumps(deployment.processed)
     return deployment.original
 
@@ -50,32 +50,32 @@ async def _deployment(ctx: Context, stack_name: str | None, change_set_name: str
         return await _of_change_set(ctx, stack_name, change_set_name)
     if stack_name is None:
         raise AwsError("ValidationError", "StackName is required when ChangeSetName is not an ARN.")
-    kept = await records(ctx).stack(stack_name)
-    if kept is None:
-        raise missing(stack_name)
-    deployment = await shown_deployment(ctx, kept.value)
+    stored = await stack_records(ctx).stack(stack_name)
+    if stored is None:
+        raise no_such_stack(stack_name)
+    deployment = await described_deployment(ctx, stored.value)
     if deployment is None:
         raise AwsError(
-            "ValidationError", f"Stack {stack_name} has no template yet; it is {kept.value.status}."
+            "ValidationError", f"Stack {stack_name} has no template yet; it is {stored.value.status}."
         )
     return deployment
 
 
 async def _of_change_set(ctx: Context, stack_name: str | None, name: str) -> Deployment:
     absent = AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist", 404)
-    found = None
+    stored = None
     if ":changeSet/" in name:
-        found = await records(ctx).change_set(name.split(":changeSet/", 1)[1])
-    elif stack_name is not None and (stack := await records(ctx).stack(stack_name)) is not None:
-        sets = await records(ctx).change_sets(stack.value, name)
-        found = sets[-1] if sets else None
-    if found is None:
+        stored = await stack_records(ctx).change_set(name.split(":changeSet/", 1)[1])
+    elif stack_name is not None and (stack := await stack_records(ctx).stack(stack_name)) is not None:
+        sets = await stack_records(ctx).change_sets(stack.value, name)
+        stored = sets[-1] if sets else None
+    if stored is None:
         raise absent
-    owner = await records(ctx).stack(found.value.stack_id)
-    if owner is None or not found.value.deployment:
+    owner = await stack_records(ctx).stack(stored.value.stack_id)
+    if owner is None or not stored.value.deployment:
         raise absent
     try:
-        return await records(ctx).deployment(owner.value, found.value.deployment)
+        return await stack_records(ctx).deployment(owner.value, stored.value.deployment)
     except LookupError as gone:
         raise absent from gone
 
@@ -88,9 +88,9 @@ async def get_template_summary(
     stack_name: str | None = None,
 ) -> dict[str, Any]:
     if stack_name is not None:
-        template = await read((await _deployment(ctx, stack_name, None)).original, read_template)
+        template = await read_in_thread((await _deployment(ctx, stack_name, None)).original, read_template)
     else:
-        template = await read(await template_text(ctx, template_body, template_url, None), _checked)
+        template = await read_in_thread(await template_text(ctx, template_body, template_url, None), _checked)
     return {
         **_declared(template, with_type=True),
         "ResourceTypes": template.types(),
@@ -102,7 +102,7 @@ async def get_template_summary(
 async def validate_template(
     ctx: Context, *, template_body: str | None = None, template_url: str | None = None
 ) -> dict[str, Any]:
-    template = await read(await template_text(ctx, template_body, template_url, None), _checked)
+    template = await read_in_thread(await template_text(ctx, template_body, template_url, None), _checked)
     return _declared(template, with_type=False)
 
 
@@ -114,15 +114,15 @@ def _checked(text: str) -> Template:
 
 
 def _declared(template: Template, *, with_type: bool) -> dict[str, Any]:
-    needed, reason = capabilities.needed(template)
+    required_capabilities, reason = capabilities.required_capabilities(template)
     if template.transforms:
-        needed = [*needed, capabilities.AUTO_EXPAND]
+        required_capabilities = [*required_capabilities, capabilities.AUTO_EXPAND]
         names = ", ".join(template.transforms)
         reason = reason or f"The following resource(s) require capabilities: [{names}]"
     return {
         "Parameters": [_parameter(name, one, with_type) for name, one in template.parameters.items()],
         "Description": template.description or None,
-        "Capabilities": needed,
+        "Capabilities": required_capabilities,
         "CapabilitiesReason": reason or None,
         "DeclaredTransforms": template.transforms,
     }

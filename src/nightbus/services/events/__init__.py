@@ -1,4 +1,4 @@
-"""Amazon EventBridge: buses, rules, targets, and the events that are put onto them."""
+"""Registers the operations of Amazon EventBridge, its workers and its duties."""
 
 from __future__ import annotations
 
@@ -87,7 +87,11 @@ HANDLERS: dict[str, Handler] = {
     "UntagResource": tags.untag_resource,
 }
 
-DUTIES: list[Worker] = [history_trimming.trim_history, archive_sizes.trim_archives, replaying.forget_replays]
+DUTIES: list[Worker] = [
+    history_trimming.trim_history,
+    archive_sizes.trim_archives,
+    replaying.delete_old_replays,
+]
 WORKERS: list[Worker] = [
     replaying.run_replays,
     schedules.run_schedules,

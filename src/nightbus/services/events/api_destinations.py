@@ -1,4 +1,4 @@
-"""API destinations: HTTP endpoints to which rules send events, each by way of a connection."""
+"""Creates, changes, describes and deletes API destinations: HTTP endpoints as targets, each with a connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nightbus.delivery.api_destinations.connections import (
 )
 from nightbus.services.context import Context
 from nightbus.services.events.endpoint_urls import check_url
-from nightbus.services.events.names import invalid_token, shown_time
+from nightbus.services.events.names import invalid_token, reply_time
 from nightbus.services.events.quotas import API_DESTINATIONS_PER_REGION, check_room
 from nightbus.services.events.state_events import StateEvents
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
@@ -41,7 +41,13 @@ async def create_api_destination(
     description: str | None = None,
     invocation_rate_limit_per_second: int = DEFAULT_RATE,
 ) -> dict[str, Any]:
-    given = (description, connection_arn, invocation_endpoint, http_method, invocation_rate_limit_per_second)
+    settings = (
+        description,
+        connection_arn,
+        invocation_endpoint,
+        http_method,
+        invocation_rate_limit_per_second,
+    )
     await _check(ctx, connection_arn, invocation_endpoint)
     if await ctx.store.get(ctx.scope, API_DESTINATION, name) is not None:
         raise _exists(name)
@@ -49,7 +55,7 @@ async def create_api_destination(
     now = ctx.now_ms()
     value: dict[str, Any] = {
         "Id": new_uuid(),
-        **_changes(given),
+        **_changes(settings),
         "CreationTime": now,
         "LastModifiedTime": now,
     }
@@ -60,8 +66,8 @@ def _exists(name: str) -> AwsError:
     return AwsError("ResourceAlreadyExistsException", f"An api-destination '{name}' already exists.")
 
 
-def _changes(given: tuple[Any, ...]) -> dict[str, Any]:
-    return {member: new for member, new in zip(_SETTINGS, given, strict=True) if new is not None}
+def _changes(settings: tuple[Any, ...]) -> dict[str, Any]:
+    return {member: new for member, new in zip(_SETTINGS, settings, strict=True) if new is not None}
 
 
 async def _check(ctx: Context, connection: str | None, endpoint: str | None) -> None:
@@ -72,12 +78,14 @@ async def _check(ctx: Context, connection: str | None, endpoint: str | None) -> 
 
 
 async def _save(ctx: Context, before: Record | None, after: Record) -> dict[str, Any]:
-    """At the revision that was read; the reply says how it is now. Raises Conflict."""
-    reply, told = await _state(ctx, after), StateEvents(ctx.platform, ctx.scope)
+    """Store the API destination over the revision that was read, and return its reply. Raises Conflict."""
+    reply, state_events = await _state(ctx, after), StateEvents(ctx.platform, ctx.scope)
     state = reply["ApiDestinationState"]
     if state != ("INACTIVE" if before is None else (await _state(ctx, before))["ApiDestinationState"]):
-        told.destination(after, state)
-    await told.commit(PutRecord(ctx.scope, API_DESTINATION, after.key, after.value, expect=after.revision))
+        state_events.destination(after, state)
+    await state_events.commit(
+        PutRecord(ctx.scope, API_DESTINATION, after.key, after.value, expect=after.revision)
+    )
     return reply
 
 
@@ -87,8 +95,8 @@ async def _state(ctx: Context, record: Record) -> dict[str, Any]:
     return {
         "ApiDestinationArn": api_destination_arn(ctx.scope, record.key, value),
         "ApiDestinationState": state_of_destination(connection),
-        "CreationTime": shown_time(value["CreationTime"]),
-        "LastModifiedTime": shown_time(value["LastModifiedTime"]),
+        "CreationTime": reply_time(value["CreationTime"]),
+        "LastModifiedTime": reply_time(value["LastModifiedTime"]),
     }
 
 
@@ -120,10 +128,10 @@ async def list_api_destinations(
     next_token: str | None = None,
     limit: int = _PAGE,
 ) -> dict[str, Any]:
-    found = await ctx.store.list(ctx.scope, API_DESTINATION, prefix=name_prefix)
+    records = await ctx.store.list(ctx.scope, API_DESTINATION, prefix=name_prefix)
     if connection_arn is not None:
-        found = [record for record in found if record.value["ConnectionArn"] == connection_arn]
-    chosen, token = page(found, lambda record: record.key, limit, next_token, invalid_token())
+        records = [record for record in records if record.value["ConnectionArn"] == connection_arn]
+    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
     return {"ApiDestinations": [await _listed(ctx, record) for record in chosen], "NextToken": token}
 
 
@@ -138,9 +146,15 @@ async def update_api_destination(
     invocation_rate_limit_per_second: int | None = None,
 ) -> dict[str, Any]:
     record = await _find(ctx, name)
-    given = (description, connection_arn, invocation_endpoint, http_method, invocation_rate_limit_per_second)
+    settings = (
+        description,
+        connection_arn,
+        invocation_endpoint,
+        http_method,
+        invocation_rate_limit_per_second,
+    )
     await _check(ctx, connection_arn, invocation_endpoint)
-    value = {**record.value, **_changes(given), "LastModifiedTime": ctx.now_ms()}
+    value = {**record.value, **_changes(settings), "LastModifiedTime": ctx.now_ms()}
     return await _save(ctx, record, Record(name, value, record.revision))
 
 

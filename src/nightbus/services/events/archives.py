@@ -1,4 +1,4 @@
-"""Archives: what a bus accepts is kept, by pattern and for some days, to be replayed."""
+"""Creates, changes, describes and deletes archives, which keep a bus's events by pattern for a number of days."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from nightbus.aws.pagination import page
 from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
 from nightbus.delivery.rules import RULE, bus_arn, rule_key
 from nightbus.services.context import Context
-from nightbus.services.events.bus_members import joining
+from nightbus.services.events.bus_members import member_changes
 from nightbus.services.events.engines.archive_sizes import SIZE, size_of
 from nightbus.services.events.managed_rules import managed_name
-from nightbus.services.events.names import bus_place, find_bus, invalid_token, no_such_bus
+from nightbus.services.events.names import find_bus, invalid_token, no_such_bus, scope_and_bus
 from nightbus.services.events.quotas import ARCHIVES_PER_REGION, check_room
 from nightbus.services.events.rules import check_pattern
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, TrimLog
@@ -38,19 +38,19 @@ async def create_archive(
         "Id": f"{archive_name}/{new_hex()}",
         "RetentionDays": retention_days,
         "CreationTime": ctx.now_ms(),
-        **_given(description, event_pattern, kms_key_identifier),
+        **_requested_settings(description, event_pattern, kms_key_identifier),
     }
     bus = await _source(ctx, event_source_arn)
     await _check_free(ctx, archive_name, bus.key)
     await check_room(ctx, ARCHIVE, "", ARCHIVES_PER_REGION)
     value["EventBusName"] = bus.key
     put = PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=0)
-    await ctx.store.commit(put, *await joining(ctx, bus))
+    await ctx.store.commit(put, *await member_changes(ctx, bus))
     return _state(ctx, archive_name, value)
 
 
 async def _check_free(ctx: Context, name: str, bus: str) -> None:
-    """Raises AwsError where the archive, or a rule with the name of its managed one, is there."""
+    """Raise AwsError if the archive exists, or a rule with the name of the archive's managed rule."""
     if await ctx.store.get(ctx.scope, ARCHIVE, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", f"Archive {name} already exists.")
     rule = managed_name(name)
@@ -59,21 +59,23 @@ async def _check_free(ctx: Context, name: str, bus: str) -> None:
 
 
 async def _source(ctx: Context, text: str) -> Record:
-    """The bus. Raises AwsError for what is no bus of this account and region."""
+    """Return the bus. Raises AwsError unless the ARN is that of a bus of this account and region."""
     if ":event-bus/" not in text:
         raise validation_error(
             "Parameter EventSourceArn is not valid. Reason: Must contain an event bus ARN."
         )
-    scope, bus = bus_place(ctx, text)
+    scope, bus = scope_and_bus(ctx, text)
     if scope != ctx.scope:
         raise no_such_bus(bus)
     return await find_bus(ctx, bus)
 
 
-def _given(description: str | None, event_pattern: str | None, key: str | None) -> dict[str, str]:
-    """An empty text takes away what was there."""
-    given = {"Description": description, "EventPattern": event_pattern, "KmsKeyIdentifier": key}
-    return {name: text for name, text in given.items() if text is not None}
+def _requested_settings(
+    description: str | None, event_pattern: str | None, key: str | None
+) -> dict[str, str]:
+    """Return the settings that the request has. An empty text removes a setting."""
+    settings = {"Description": description, "EventPattern": event_pattern, "KmsKeyIdentifier": key}
+    return {name: text for name, text in settings.items() if text is not None}
 
 
 def _state(ctx: Context, name: str, value: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +109,7 @@ async def update_archive(
     record = await find_archive(ctx, archive_name)
     if event_pattern:
         check_pattern(event_pattern)
-    value = record.value | _given(description, event_pattern, kms_key_identifier)
+    value = record.value | _requested_settings(description, event_pattern, kms_key_identifier)
     if retention_days is not None:
         value["RetentionDays"] = retention_days
     await ctx.store.commit(PutRecord(ctx.scope, ARCHIVE, archive_name, value, expect=record.revision))
@@ -172,4 +174,4 @@ async def delete_archive(ctx: Context, *, archive_name: str) -> None:
         DeleteRecord(ctx.scope, SIZE, log),
         TrimLog(ctx.scope, log, ended=True),
     )
-    # What is being committed meanwhile is swept by the worker.
+    # The duty that trims archives deletes entries that other commits append in between.

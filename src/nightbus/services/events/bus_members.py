@@ -1,4 +1,7 @@
-"""What keeps a bus from being deleted: its rules and archives. None comes onto a bus that is going."""
+"""Keeps a bus from being deleted while it has rules or archives, and rules and archives off a deleted bus.
+
+Every new rule and archive writes one record of the bus, and the bus's deletion expects that record's revision.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,22 @@ from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, Re
 _MEMBERS = "events/bus-members"  # written by every new rule and archive
 
 
-async def joining(ctx: Context, bus: Record) -> list[Change]:
-    """What else a new rule or archive changes. A Conflict may mean that another one came."""
+async def member_changes(ctx: Context, bus: Record) -> list[Change]:
+    """Return the further changes of a commit that adds a rule or an archive. A concurrent addition is a Conflict."""
     if bus.key == DEFAULT_BUS:
         return []
-    known = await ctx.store.get(ctx.scope, _MEMBERS, bus.key)
-    put = PutRecord(ctx.scope, _MEMBERS, bus.key, {}, expect=known.revision if known else 0)
+    members = await ctx.store.get(ctx.scope, _MEMBERS, bus.key)
+    put = PutRecord(ctx.scope, _MEMBERS, bus.key, {}, expect=members.revision if members else 0)
     return [put, RequireRecord(ctx.scope, BUS, bus.key, bus.revision)]
 
 
-async def going(ctx: Context, bus: Record) -> list[Change]:
-    """The deletion of a bus, to be asked for before one looks whether it has rules: a Conflict if one comes."""
-    known = await ctx.store.get(ctx.scope, _MEMBERS, bus.key)
-    members: Change = (
-        DeleteRecord(ctx.scope, _MEMBERS, bus.key, expect=known.revision)
-        if known
+async def bus_removal(ctx: Context, bus: Record) -> list[Change]:
+    """Return the changes that delete a bus. Call it before checking that the bus has no rules: then a rule that is
+    added after the check is a Conflict."""
+    members = await ctx.store.get(ctx.scope, _MEMBERS, bus.key)
+    member_change: Change = (
+        DeleteRecord(ctx.scope, _MEMBERS, bus.key, expect=members.revision)
+        if members
         else RequireRecord(ctx.scope, _MEMBERS, bus.key, 0)
     )
-    return [DeleteRecord(ctx.scope, BUS, bus.key, expect=bus.revision), members]
+    return [DeleteRecord(ctx.scope, BUS, bus.key, expect=bus.revision), member_change]

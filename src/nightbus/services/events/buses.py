@@ -1,4 +1,4 @@
-"""Event buses: the default one of every account and region, and custom ones."""
+"""Creates, changes, describes, lists and deletes event buses; every account and region has a default one."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nightbus.aws.pagination import page
 from nightbus.delivery.archives import archives_of
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
 from nightbus.services.context import Context
-from nightbus.services.events.bus_members import going
-from nightbus.services.events.names import bus_name, find_bus, invalid_token, shown_time
+from nightbus.services.events.bus_members import bus_removal
+from nightbus.services.events.names import bus_name, find_bus, invalid_token, reply_time
 from nightbus.services.events.permissions import policy_text
-from nightbus.services.events.quotas import BUSES_PER_REGION, check_room, tags_of
-from nightbus.services.events.sources import let_go, taken_up
+from nightbus.services.events.quotas import BUSES_PER_REGION, check_room, tags_of_new
+from nightbus.services.events.sources import activation, bus_deleted
 from nightbus.services.events.target_parameters import check_dead_letter_queue
 from nightbus.store.interface import PutRecord, Record, TrimLog
 
@@ -36,7 +36,7 @@ async def create_event_bus(
     event_source_name: str | None = None,
 ) -> dict[str, Any]:
     _check_name(name, event_source_name)
-    source = [] if event_source_name is None else [await taken_up(ctx, event_source_name)]
+    source = [] if event_source_name is None else [await activation(ctx, event_source_name)]
     if await ctx.store.get(ctx.scope, BUS, name) is not None:
         raise _exists(name)
     await check_room(ctx, BUS, "", BUSES_PER_REGION)
@@ -45,13 +45,13 @@ async def create_event_bus(
     if description is not None:
         value["Description"] = description
     value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)
-    value["Tags"] = tags_of(ctx, tags)
+    value["Tags"] = tags_of_new(ctx, tags)
     await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=0), *source)
-    return {"EventBusArn": bus_arn(ctx.scope, name), **_shown_settings(value)}
+    return {"EventBusArn": bus_arn(ctx.scope, name), **_settings_reply(value)}
 
 
 def _check_name(name: str, source: str | None) -> None:
-    """A partner event source's bus has its name, and no other has such a one."""
+    """Check that the bus has the name of its partner event source, or a name that is not such a source's."""
     if source is not None and name != source:
         raise validation_error("The name of a partner event bus must be that of its event source.")
     if source is None and (name.startswith("aws.") or "/" in name):
@@ -64,22 +64,22 @@ def _check_name(name: str, source: str | None) -> None:
 def _settings(
     scope: Scope, key: str | None, dead_letters: Mapping[str, str] | None, log: Mapping[str, str] | None
 ) -> dict[str, Any]:
-    """What was given of a bus's settings, in AWS's names. Raises AwsError for a queue that can be none."""
-    found: dict[str, Any] = {}
+    """Return the settings that the request has, by AWS's names. Raises AwsError for an invalid dead-letter queue."""
+    settings: dict[str, Any] = {}
     if key is not None:
-        found["KmsKeyIdentifier"] = key
+        settings["KmsKeyIdentifier"] = key
     if dead_letters is not None:
         arn = dead_letters.get("Arn")
         if arn:
             check_dead_letter_queue(arn, scope)
-        found["DeadLetterConfig"] = dict(dead_letters)
+        settings["DeadLetterConfig"] = dict(dead_letters)
     if log is not None:
-        found["LogConfig"] = {"IncludeDetail": "NONE", "Level": "OFF", **log}
-    return found
+        settings["LogConfig"] = {"IncludeDetail": "NONE", "Level": "OFF", **log}
+    return settings
 
 
-def _shown_settings(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Empty ones are those that were taken back."""
+def _settings_reply(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings for replies. Empty values stand for removed settings."""
     return {name: value.get(name) or None for name in _SETTINGS}
 
 
@@ -96,7 +96,7 @@ async def update_event_bus(
     dead_letter_config: dict[str, str] | None = None,
     log_config: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Without a key the bus goes back to AWS's own; everything else that is not given stays."""
+    """Change a bus. Without a key it uses AWS's own again; other settings that the request omits stay."""
     record = await find_bus(ctx, name)
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     value.pop("KmsKeyIdentifier", None)
@@ -104,7 +104,7 @@ async def update_event_bus(
     if description is not None:
         value["Description"] = description
     await ctx.store.commit(PutRecord(ctx.scope, BUS, name, value, expect=record.revision))
-    return {"Arn": bus_arn(ctx.scope, name), "Name": name, **_shown_settings(value)}
+    return {"Arn": bus_arn(ctx.scope, name), "Name": name, **_settings_reply(value)}
 
 
 async def describe_event_bus(ctx: Context, *, name: str | None = None) -> dict[str, Any]:
@@ -116,10 +116,10 @@ def _described(ctx: Context, record: Record) -> dict[str, Any]:
     return {
         "Name": record.key,
         "Arn": bus_arn(ctx.scope, record.key),
-        **_shown_settings(value),
+        **_settings_reply(value),
         "Policy": policy_text(value.get("Statements", [])),
-        "CreationTime": shown_time(value.get("CreationTime")),
-        "LastModifiedTime": shown_time(value.get("LastModifiedTime")),
+        "CreationTime": reply_time(value.get("CreationTime")),
+        "LastModifiedTime": reply_time(value.get("LastModifiedTime")),
     }
 
 
@@ -130,8 +130,8 @@ async def list_event_buses(
     if not any(record.key == DEFAULT_BUS for record in records):
         records = [*records, Record(DEFAULT_BUS, {"Name": DEFAULT_BUS}, 0)]
     # The default bus comes first, as on AWS; the others by name.
-    found = sorted((r for r in records if r.key.startswith(name_prefix)), key=_bus_order)
-    chosen, token = page(found, _bus_order, limit, next_token, invalid_token())
+    buses = sorted((r for r in records if r.key.startswith(name_prefix)), key=_bus_order)
+    chosen, token = page(buses, _bus_order, limit, next_token, invalid_token())
     return {"EventBuses": [_listed(ctx, record) for record in chosen], "NextToken": token}
 
 
@@ -150,13 +150,13 @@ async def delete_event_bus(ctx: Context, *, name: str) -> None:
     record = await ctx.store.get(ctx.scope, BUS, name)
     if record is None:
         return
-    gone = await going(ctx, record)
-    # An archive is a rule of the bus that AWS manages.
+    removal = await bus_removal(ctx, record)
+    # Each archive counts as a managed rule of the bus.
     if await rules_of(ctx.store, ctx.scope, name) or await archives_of(ctx.store, ctx.scope, name):
         raise validation_error(f"Event bus {name} cannot be deleted since it has rules.")
     await ctx.store.commit(
-        *gone,
+        *removal,
         TrimLog(ctx.scope, history_log(name)),
         TrimLog(ctx.scope, outcome_log(name)),
-        *await let_go(ctx, name),
+        *await bus_deleted(ctx, name),
     )

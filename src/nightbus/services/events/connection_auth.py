@@ -1,6 +1,6 @@
-"""Checks and shows what a connection's authorization is made of. Pure.
+"""Validates, merges and describes the authorization parameters of connections. Pure.
 
-`auth` is AuthParameters as CreateConnection takes them.
+`auth` is always the AuthParameters of CreateConnection.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _SECRET = frozenset({"Password", "ApiKeyValue", "ClientSecret"})
 _INVOCATION = "InvocationHttpParameters"
 
 
-def refuse_private(operation: str, auth: Mapping[str, Any]) -> None:
-    """There is no VPC Lattice. Raises AwsError."""
+def refuse_private_connectivity(operation: str, auth: Mapping[str, Any]) -> None:
+    """Raise AwsError for private connectivity, because Nightbus has no VPC Lattice."""
     if auth.get("ConnectivityParameters") is not None:
         raise not_supported("events", operation, "AuthParameters.ConnectivityParameters")
 
 
 def check_auth(kind: str, auth: Mapping[str, Any]) -> None:
-    """Raises AwsError where they are not what authorises in this way, whole and alone."""
+    """Raise AwsError unless `auth` has all parameters of the authorization type `kind`, and none of another."""
     scheme = _SCHEMES[kind]
     if auth.get(scheme) is None:
         raise _refused(f"{scheme} must be specified when AuthorizationType is {kind}.")
@@ -41,15 +41,15 @@ def check_auth(kind: str, auth: Mapping[str, Any]) -> None:
         raise _refused(f"{scheme}.{missing} must be specified.")
     if kind == OAUTH:
         check_url("AuthorizationEndpoint", auth[scheme]["AuthorizationEndpoint"])
-    for given in _parameter_lists(auth):
-        if any("Key" not in one for one in given):
+    for parameters in _parameter_lists(auth):
+        if any("Key" not in one for one in parameters):
             raise _refused("HTTP parameters must have a Key.")
 
 
-def _missing(kind: str, given: Mapping[str, Any]) -> Iterator[str]:
-    yield from (name for name in _REQUIRED[kind] if given.get(name) is None)
+def _missing(kind: str, parameters: Mapping[str, Any]) -> Iterator[str]:
+    yield from (name for name in _REQUIRED[kind] if parameters.get(name) is None)
     if kind == OAUTH:
-        client = given.get("ClientParameters") or {}
+        client = parameters.get("ClientParameters") or {}
         yield from (f"ClientParameters.{name}" for name in _CLIENT if client.get(name) is None)
 
 
@@ -63,43 +63,48 @@ def _refused(reason: str) -> Exception:
     return validation_error(f"Parameter AuthParameters is not valid. Reason: {reason}")
 
 
-def merged(kind: str, standing: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What UpdateConnection makes of what stands: of the scheme's parameters those that are given are new.
+def updated_auth(kind: str, stored: Mapping[str, Any], requested: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored parameters as changed by UpdateConnection.
 
-    HTTP parameters, being lists, are taken whole. What belongs to another scheme goes.
+    Members that the request omits keep their stored values. Lists of HTTP parameters are replaced as a whole, and
+    parameters of another authorization type are dropped.
     """
     scheme = _SCHEMES[kind]
-    old, new = standing.get(scheme) or {}, given.get(scheme) or {}
-    auth = {**given, scheme: {**old, **new}}
+    old, new = stored.get(scheme) or {}, requested.get(scheme) or {}
+    auth = {**requested, scheme: {**old, **new}}
     if old.get("ClientParameters") and new.get("ClientParameters"):
         auth[scheme]["ClientParameters"] = {**old["ClientParameters"], **new["ClientParameters"]}
-    if _INVOCATION not in given and _INVOCATION in standing:
-        auth[_INVOCATION] = standing[_INVOCATION]
+    if _INVOCATION not in requested and _INVOCATION in stored:
+        auth[_INVOCATION] = stored[_INVOCATION]
     return _without_empty(auth, scheme)
 
 
 def _without_empty(auth: dict[str, Any], scheme: str) -> dict[str, Any]:
-    """HTTP parameters that are given as none at all are taken away."""
-    for place, name in ((auth, _INVOCATION), (auth[scheme], "OAuthHttpParameters")):
-        if name in place and not place[name]:
-            del place[name]
+    """Remove HTTP parameters that are empty."""
+    for members, name in ((auth, _INVOCATION), (auth[scheme], "OAuthHttpParameters")):
+        if name in members and not members[name]:
+            del members[name]
     return auth
 
 
-def shown(auth: Mapping[str, Any]) -> dict[str, Any]:
-    """As DescribeConnection answers it: without secrets, and without the values of parameters that are secret."""
-    found: dict[str, Any] = {}
+def without_secrets(auth: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters for replies: without secrets, and without the values of parameters marked as secret."""
+    reply: dict[str, Any] = {}
     for name, value in auth.items():
         if name in ("HeaderParameters", "QueryStringParameters", "BodyParameters"):
-            found[name] = [_shown_parameter(one) for one in value]
+            reply[name] = [_parameter_reply(one) for one in value]
         elif isinstance(value, Mapping):
-            found[name] = shown(value)
+            reply[name] = without_secrets(value)
         elif name not in _SECRET:
-            found[name] = value
-    return found
+            reply[name] = value
+    return reply
 
 
-def _shown_parameter(given: Mapping[str, Any]) -> dict[str, Any]:
-    secret = bool(given.get("IsValueSecret"))
-    named = {"Key": given["Key"], "IsValueSecret": secret}
-    return named if secret or "Value" not in given else {**named, "Value": given["Value"]}
+def _parameter_reply(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    secret = bool(parameter.get("IsValueSecret"))
+    without_value = {"Key": parameter["Key"], "IsValueSecret": secret}
+    return (
+        without_value
+        if secret or "Value" not in parameter
+        else {**without_value, "Value": parameter["Value"]}
+    )

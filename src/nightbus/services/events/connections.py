@@ -1,7 +1,7 @@
-"""Connections: how the node authorises itself at an API destination's endpoint.
+"""Creates, changes, describes and deletes connections, which authorize the node's calls to API destinations.
 
-The authorisation parameters lie in the record twice: sealed by the node's vault, and as they may be shown. With OAuth
-a connection is AUTHORIZING until the worker of connection_authorizing.py has fetched its first token.
+The record has the authorization parameters twice: sealed by the node's vault, and without secrets for replies. With
+OAuth a connection is AUTHORIZING until the worker of `engines/connection_authorization.py` has fetched its first token.
 """
 
 from __future__ import annotations
@@ -17,9 +17,15 @@ from nightbus.aws.ids import new_physical_suffix, new_uuid
 from nightbus.aws.pagination import page
 from nightbus.delivery.api_destinations.connections import AUTHORIZED, CONNECTION, connection_arn, opened
 from nightbus.services.context import Context
-from nightbus.services.events.connection_auth import OAUTH, check_auth, merged, refuse_private, shown
+from nightbus.services.events.connection_auth import (
+    OAUTH,
+    check_auth,
+    refuse_private_connectivity,
+    updated_auth,
+    without_secrets,
+)
 from nightbus.services.events.engines.connection_authorization import AUTHORIZING, DEAUTHORIZED, to_authorize
-from nightbus.services.events.names import invalid_token, shown_time
+from nightbus.services.events.names import invalid_token, reply_time
 from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
 from nightbus.services.events.state_events import StateEvents
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
@@ -38,7 +44,7 @@ async def create_connection(
     description: str | None = None,
     kms_key_identifier: str | None = None,
 ) -> dict[str, Any]:
-    refuse_private("CreateConnection", auth_parameters)
+    refuse_private_connectivity("CreateConnection", auth_parameters)
     check_auth(authorization_type, auth_parameters)
     if await ctx.store.get(ctx.scope, CONNECTION, name) is not None:
         raise _exists(name)
@@ -56,34 +62,37 @@ def _exists(name: str) -> AwsError:
 
 
 def _settings(description: str | None, key: str | None) -> dict[str, str]:
-    given = {"Description": description, "KmsKeyIdentifier": key}
-    return {name: text for name, text in given.items() if text is not None}
+    settings = {"Description": description, "KmsKeyIdentifier": key}
+    return {name: text for name, text in settings.items() if text is not None}
 
 
 async def _authorization(
     ctx: Context, kind: str, auth: Mapping[str, Any], secret: str | None = None
 ) -> dict[str, Any]:
-    """What the record says of new parameters; `secret` is the name under which others stood before."""
-    found: dict[str, Any] = {
+    """Return the record's members for new parameters. `secret` is the secret's name; None makes a new one."""
+    members: dict[str, Any] = {
         "AuthorizationType": kind,
         "Sealed": await asyncio.to_thread(ctx.platform.vault.seal, orjson.dumps(auth)),
-        "Shown": shown(auth),
+        "Shown": without_secrets(auth),
         "Secret": secret or f"{new_uuid()}-{new_physical_suffix(6)}",
     }
     if kind == OAUTH:
-        return {**found, "State": AUTHORIZING, "Authorization": new_uuid()}
-    return {**found, "State": AUTHORIZED, "LastAuthorizedTime": ctx.now_ms()}
+        return {**members, "State": AUTHORIZING, "Authorization": new_uuid()}
+    return {**members, "State": AUTHORIZED, "LastAuthorizedTime": ctx.now_ms()}
 
 
 async def _save(ctx: Context, began: str, before: Record | None, after: Record) -> None:
-    """At the revision that was read. What has to be authorised, and was not before, is put to work. Raises Conflict."""
-    begun = after.value.get("Authorization")
+    """Store the connection over the revision that was read. Raises Conflict.
+
+    A new authorization is queued in the same commit.
+    """
+    authorization = after.value.get("Authorization")
     had = before.value.get("Authorization") if before is not None else None
-    work = [to_authorize(ctx, after.key, begun)] if begun and begun != had else []
-    told = StateEvents(ctx.platform, ctx.scope)
-    await told.connection(began, before, after)
+    work = [to_authorize(ctx, after.key, authorization)] if authorization and authorization != had else []
+    state_events = StateEvents(ctx.platform, ctx.scope)
+    await state_events.connection(began, before, after)
     put = PutRecord(ctx.scope, CONNECTION, after.key, after.value, expect=after.revision)
-    await told.commit(put, *work)
+    await state_events.commit(put, *work)
 
 
 def _state(ctx: Context, record: Record, state: str | None = None) -> dict[str, Any]:
@@ -91,9 +100,9 @@ def _state(ctx: Context, record: Record, state: str | None = None) -> dict[str, 
     return {
         "ConnectionArn": connection_arn(ctx.scope, record.key, value),
         "ConnectionState": state or value["State"],
-        "CreationTime": shown_time(value["CreationTime"]),
-        "LastModifiedTime": shown_time(value["LastModifiedTime"]),
-        "LastAuthorizedTime": shown_time(value.get("LastAuthorizedTime")),
+        "CreationTime": reply_time(value["CreationTime"]),
+        "LastModifiedTime": reply_time(value["LastModifiedTime"]),
+        "LastAuthorizedTime": reply_time(value.get("LastAuthorizedTime")),
     }
 
 
@@ -141,10 +150,10 @@ async def list_connections(
     next_token: str | None = None,
     limit: int = _PAGE,
 ) -> dict[str, Any]:
-    found = await ctx.store.list(ctx.scope, CONNECTION, prefix=name_prefix)
+    records = await ctx.store.list(ctx.scope, CONNECTION, prefix=name_prefix)
     if connection_state is not None:
-        found = [record for record in found if record.value["State"] == connection_state]
-    chosen, token = page(found, lambda record: record.key, limit, next_token, invalid_token())
+        records = [record for record in records if record.value["State"] == connection_state]
+    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
     return {"Connections": [_listed(ctx, record) for record in chosen], "NextToken": token}
 
 
@@ -157,15 +166,15 @@ async def update_connection(
     auth_parameters: dict[str, Any] | None = None,
     kms_key_identifier: str | None = None,
 ) -> dict[str, Any]:
-    """Without a key it goes back to AWS's own, as with buses; everything else that is not given stays."""
-    refuse_private("UpdateConnection", auth_parameters or {})
+    """Change a connection. Without a key it uses AWS's own again, as with buses; other omitted settings stay."""
+    refuse_private_connectivity("UpdateConnection", auth_parameters or {})
     record = await _find(ctx, name)
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     value.pop("KmsKeyIdentifier", None)
     value |= _settings(description, kms_key_identifier)
     kind = authorization_type or value["AuthorizationType"]
     if auth_parameters is not None or kind != value["AuthorizationType"]:
-        auth = merged(kind, await _standing(ctx, record), auth_parameters or {})
+        auth = updated_auth(kind, await _standing(ctx, record), auth_parameters or {})
         check_auth(kind, auth)
         value = _without_authorization(value) | await _authorization(ctx, kind, auth, value.get("Secret"))
     updated = Record(name, value, record.revision)
@@ -174,7 +183,7 @@ async def update_connection(
 
 
 async def _standing(ctx: Context, record: Record) -> Mapping[str, Any]:
-    """Nothing where the key to it is lost: who gives all parameters anew needs none of the old."""
+    """Return the stored parameters, or none if they cannot be unsealed: a request with all parameters needs none."""
     try:
         return (await opened(ctx.platform.vault, ctx.scope, record)).auth
     except VaultClosed:
@@ -186,21 +195,21 @@ def _without_authorization(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def deauthorize_connection(ctx: Context, *, name: str) -> dict[str, Any]:
-    """The secrets go; the connection stays, to be authorised anew by UpdateConnection."""
+    """Delete the secrets and keep the connection, which UpdateConnection can authorize again."""
     record = await _find(ctx, name)
-    kept = _without_authorization(record.value)
+    remaining = _without_authorization(record.value)
     if "LastAuthorizedTime" in record.value:
-        kept["LastAuthorizedTime"] = record.value["LastAuthorizedTime"]
-    value = {**kept, "State": DEAUTHORIZED, "LastModifiedTime": ctx.now_ms()}
+        remaining["LastAuthorizedTime"] = record.value["LastAuthorizedTime"]
+    value = {**remaining, "State": DEAUTHORIZED, "LastModifiedTime": ctx.now_ms()}
     updated = Record(name, value, record.revision)
     await _save(ctx, "Deauthorization Started", record, updated)
     return _state(ctx, updated)
 
 
 async def delete_connection(ctx: Context, *, name: str) -> dict[str, Any]:
-    """API destinations that use it stay, and are INACTIVE."""
+    """Delete the connection. API destinations that use it stay and become INACTIVE."""
     record = await _find(ctx, name)
-    told = StateEvents(ctx.platform, ctx.scope)
-    await told.connection("Deletion Started", record, None)
-    await told.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
+    state_events = StateEvents(ctx.platform, ctx.scope)
+    await state_events.connection("Deletion Started", record, None)
+    await state_events.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
     return _state(ctx, record, "DELETING")

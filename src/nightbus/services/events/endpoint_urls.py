@@ -1,7 +1,7 @@
-"""Says whether a URL may be called with a connection's secrets: over HTTPS, or on the private network.
+"""Checks that a URL may be called with a connection's secrets: it is HTTPS, or on a private network.
 
-AWS takes HTTPS alone. A node stands beside the services that it is to call, on a laptop and in CI, where those have no
-certificates.
+AWS accepts HTTPS only. A node on a laptop or in CI calls services on the same network, which have no certificates
+there.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _PRIVATE_SUFFIXES = (
 
 
 def check_url(parameter: str, url: str) -> None:
-    """Raises AwsError, naming the parameter."""
+    """Raise AwsError, with the parameter's name, unless the URL is allowed."""
     try:
         parsed = urlsplit(url)
-        host, known_port = parsed.hostname or "", parsed.port != 0
+        host, valid_port = parsed.hostname or "", parsed.port != 0
     except ValueError:
         raise _refused(parameter, "it is not a URL.") from None
-    if parsed.scheme not in ("https", "http") or not host or not known_port:
+    if parsed.scheme not in ("https", "http") or not host or not valid_port:
         raise _refused(parameter, "it must be an HTTPS URL.")
     if parsed.username is not None:
         raise _refused(parameter, "it must not hold a user name or a password.")
-    if parsed.scheme == "http" and not is_near(host):
+    if parsed.scheme == "http" and not is_private_host(host):
         raise _refused(parameter, "it must be an HTTPS URL, except on loopback and private hosts.")
 
 
@@ -39,8 +39,11 @@ def _refused(parameter: str, reason: str) -> AwsError:
     return validation_error(f"Parameter {parameter} is not valid. Reason: {reason}")
 
 
-def is_near(host: str) -> bool:
-    """By its name alone, without asking anybody: a loopback or private address, or a name of no public domain."""
+def is_private_host(host: str) -> bool:
+    """Return whether the host is a loopback or private address, or a name outside the public domains.
+
+    It decides by the name alone and does not resolve it.
+    """
     host = host.rstrip(".").lower()
     try:
         address = ipaddress.ip_address(host)

@@ -1,7 +1,7 @@
-"""Global endpoints: two buses of one name in two regions of the node, and events that go to one or both.
+"""Manages global endpoints, each of which stands for two buses of one name in two regions of the node.
 
-Nightbus runs no Route 53, so the health check that would tell of a failure is always well: events go to the primary
-region, and to the secondary too where replication is on.
+Nightbus has no Route 53 and regards every health check as passed, so events go to the primary region, and with
+replication to the secondary one as well.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
-from nightbus.services.events.names import in_scope, invalid_token, shown_time
+from nightbus.services.events.names import in_scope, invalid_token, reply_time
 from nightbus.services.events.quotas import ENDPOINTS_PER_REGION, check_room
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
 ENDPOINT = "events/endpoint"
-_BY_ID = "events/endpoint-id"  # for the whole account, whatever the region
+_BY_ID = "events/endpoint-id"  # in the account's global scope
 _PAGE = 100
 _SETTINGS = ("Description", "RoutingConfig", "ReplicationConfig", "EventBuses", "RoleArn")
 
@@ -37,7 +37,7 @@ async def create_endpoint(
     replication_config: dict[str, str] | None = None,
     role_arn: str | None = None,
 ) -> dict[str, Any]:
-    """The primary region is the one in which this is called."""
+    """Create an endpoint. Its primary region is the region of the call."""
     now = ctx.now_ms()
     value: dict[str, Any] = {
         "Name": name,
@@ -54,13 +54,13 @@ async def create_endpoint(
     if await ctx.store.get(ctx.scope, ENDPOINT, name) is not None:
         raise AwsError("ResourceAlreadyExistsException", f"Endpoint {name} already exists.")
     await check_room(ctx, ENDPOINT, "", ENDPOINTS_PER_REGION)
-    place = {"Region": ctx.region, "Name": name}
+    reference = {"Region": ctx.region, "Name": name}
     await ctx.store.commit(
         PutRecord(ctx.scope, ENDPOINT, name, value, expect=0),
-        PutRecord(ctx.global_scope, _BY_ID, value["EndpointId"], place, expect=0),
+        PutRecord(ctx.global_scope, _BY_ID, value["EndpointId"], reference, expect=0),
     )
-    shown = _shown(ctx, value)
-    return {member: shown[member] for member in ("Name", "Arn", "State", *_SETTINGS[1:])}
+    reply = _endpoint_reply(ctx, value)
+    return {member: reply[member] for member in ("Name", "Arn", "State", *_SETTINGS[1:])}
 
 
 def _new_id() -> str:
@@ -69,7 +69,7 @@ def _new_id() -> str:
 
 
 async def _check(ctx: Context, value: Mapping[str, Any]) -> None:
-    """Raises AwsError where the buses do not fit one another, the regions, or are not there."""
+    """Raise AwsError unless both buses exist, have one name, and are in the two regions."""
     route = value["RoutingConfig"]["FailoverConfig"]["Secondary"]["Route"]
     arns = [Arn.parse(one["EventBusArn"]) for one in value["EventBuses"]]
     if {arn.region for arn in arns} != {ctx.region, route} or route == ctx.region:
@@ -88,7 +88,7 @@ async def _check(ctx: Context, value: Mapping[str, Any]) -> None:
         raise validation_error("RoleArn is required when event replication is enabled.")
 
 
-def _shown(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
+def _endpoint_reply(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Name": value["Name"],
         "Arn": ctx.arn("events", f"endpoint/{value['Name']}"),
@@ -96,16 +96,16 @@ def _shown(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
         "EndpointId": value["EndpointId"],
         "EndpointUrl": f"https://{value['EndpointId']}.endpoint.events.amazonaws.com",
         "State": "ACTIVE",
-        "CreationTime": shown_time(value["CreationTime"]),
-        "LastModifiedTime": shown_time(value["LastModifiedTime"]),
+        "CreationTime": reply_time(value["CreationTime"]),
+        "LastModifiedTime": reply_time(value["LastModifiedTime"]),
     }
 
 
 async def describe_endpoint(ctx: Context, *, name: str, home_region: str | None = None) -> dict[str, Any]:
-    """Endpoints are known in their primary region; `home_region` may only name this one."""
+    """Describe an endpoint in its primary region; `home_region`, if it is there, must be that region."""
     if home_region not in (None, ctx.region):
         raise _no_endpoint(name)
-    return _shown(ctx, (await _find(ctx, name)).value)
+    return _endpoint_reply(ctx, (await _find(ctx, name)).value)
 
 
 async def _find(ctx: Context, name: str) -> Record:
@@ -127,11 +127,11 @@ async def list_endpoints(
     next_token: str | None = None,
     max_results: int = _PAGE,
 ) -> dict[str, Any]:
-    found = await ctx.store.list(ctx.scope, ENDPOINT, prefix=name_prefix)
+    records = await ctx.store.list(ctx.scope, ENDPOINT, prefix=name_prefix)
     if home_region not in (None, ctx.region):
-        found = []
-    chosen, token = page(found, lambda record: record.key, max_results, next_token, invalid_token())
-    return {"Endpoints": [_shown(ctx, record.value) for record in chosen], "NextToken": token}
+        records = []
+    chosen, token = page(records, lambda record: record.key, max_results, next_token, invalid_token())
+    return {"Endpoints": [_endpoint_reply(ctx, record.value) for record in chosen], "NextToken": token}
 
 
 async def update_endpoint(
@@ -146,14 +146,14 @@ async def update_endpoint(
 ) -> dict[str, Any]:
     record = await _find(ctx, name)
     replication = None if replication_config is None else {"State": "ENABLED", **replication_config}
-    given = (description, routing_config, replication, event_buses, role_arn)
-    changes = {member: new for member, new in zip(_SETTINGS, given, strict=True) if new is not None}
+    settings = (description, routing_config, replication, event_buses, role_arn)
+    changes = {member: new for member, new in zip(_SETTINGS, settings, strict=True) if new is not None}
     value = {**record.value, **changes, "LastModifiedTime": ctx.now_ms()}
     await _check(ctx, value)
     await ctx.store.commit(PutRecord(ctx.scope, ENDPOINT, name, value, expect=record.revision))
-    shown = _shown(ctx, value)
+    reply = _endpoint_reply(ctx, value)
     members = ("Name", "Arn", "EndpointId", "EndpointUrl", "State", *_SETTINGS[1:])
-    return {member: shown[member] for member in members}
+    return {member: reply[member] for member in members}
 
 
 async def delete_endpoint(ctx: Context, *, name: str) -> None:
@@ -164,17 +164,19 @@ async def delete_endpoint(ctx: Context, *, name: str) -> None:
     )
 
 
-async def at_endpoint(
+async def resolve_endpoint(
     ctx: Context, endpoint_id: str, entries: list[dict[str, Any]]
 ) -> tuple[Context, list[dict[str, Any]], Scope | None]:
-    """The call as one of the primary region, its entries for that bus, and where copies of the events go.
+    """Return the call in the primary region, the entries for its bus, and the scopes that get copies of the events.
 
-    Raises AwsError for an endpoint that is not there, and for an entry that names another bus.
+    Raises AwsError for an endpoint that does not exist, and for an entry that names another bus.
     """
-    place = await ctx.store.get(ctx.global_scope, _BY_ID, endpoint_id)
-    scope = None if place is None else Scope(ctx.account, place.value["Region"])
+    reference = await ctx.store.get(ctx.global_scope, _BY_ID, endpoint_id)
+    scope = None if reference is None else Scope(ctx.account, reference.value["Region"])
     record = (
-        None if scope is None or place is None else await ctx.store.get(scope, ENDPOINT, place.value["Name"])
+        None
+        if scope is None or reference is None
+        else await ctx.store.get(scope, ENDPOINT, reference.value["Name"])
     )
     if record is None or scope is None:
         raise validation_error(f"Endpoint {endpoint_id} does not exist.")

@@ -1,6 +1,6 @@
-"""The rules that EventBridge makes for itself, one an archive: shown with a bus's own, and not the user's to change.
+"""Derives the managed rules of a bus from its archives: EventBridge shows one rule for each archive.
 
-They are read off the archives: no such rule is kept, matched or counted.
+No such rule is stored, matched or counted, and a user cannot change one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def managed_name(archive: str) -> str:
 
 
 async def managed_rules(ctx: Context, bus: str, prefix: str = "") -> list[Record]:
-    """In the form in which rules are kept."""
+    """Return the managed rules in the form of a rule's record."""
     archives = await ctx.store.list(ctx.scope, ARCHIVE)
     rules = [_rule(ctx.scope, one) for one in archives if one.value["EventBusName"] == bus]
     return [rule for rule in rules if rule.value["Name"].startswith(prefix)]
@@ -40,8 +40,11 @@ async def managed_rule(ctx: Context, bus: str, name: str) -> Record | None:
 
 
 def check_not_managed(rule: Mapping[str, Any], operation: str = "", force: bool = False) -> None:
-    """Raises AwsError ManagedRuleException. `operation` names the call that may be forced on AWS, where it stops the
-    archive; here an archive keeps events until it is deleted."""
+    """Raise AwsError ManagedRuleException for a managed rule.
+
+    With `force` the error says that `operation` does not support it: on AWS a forced call stops the archive, and a
+    Nightbus archive keeps events until it is deleted.
+    """
     if "ManagedBy" not in rule:
         return
     if force:
@@ -71,9 +74,9 @@ def _rule(scope: Scope, archive: Record) -> Record:
 
 
 def _pattern(text: str) -> str:
-    """The archive's pattern and that the event is no replayed one, as a text: what follows a pattern is not read."""
-    begun, _, rest = text.partition("{")
-    return f'{begun}{{"{REPLAY_NAME}":[{{"exists":false}}]{"," + rest if rest else "}"}'
+    """Return the archive's pattern as text, with the condition that the event is not a replayed one."""
+    prefix, _, fields = text.partition("{")
+    return f'{prefix}{{"{REPLAY_NAME}":[{{"exists":false}}]{"," + fields if fields else "}"}'
 
 
 def _target(scope: Scope, name: str, archive: Record) -> dict[str, Any]:

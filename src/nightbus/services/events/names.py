@@ -14,10 +14,10 @@ from nightbus.services.events.managed_rules import managed_rule
 from nightbus.store.interface import Record
 
 
-def bus_place(ctx: Context, text: str | None) -> tuple[Scope, str]:
-    """Account, region and name of a bus that may be another account's or region's; the default one if none is given.
+def scope_and_bus(ctx: Context, text: str | None) -> tuple[Scope, str]:
+    """Return the scope and the name of a bus, perhaps in another account or region; the default bus for no text.
 
-    An ARN that names no bus is taken for a name, which no bus has.
+    An ARN that is not a bus's counts as a name, which no bus has.
     """
     if not text:
         return ctx.scope, DEFAULT_BUS
@@ -32,15 +32,15 @@ def bus_place(ctx: Context, text: str | None) -> tuple[Scope, str]:
 
 
 def bus_name(ctx: Context, text: str | None) -> str:
-    """The name of a bus of this account and region. Raises AwsError ResourceNotFoundException for another's."""
-    scope, name = bus_place(ctx, text)
+    """Return the name of a bus of this scope. Raises AwsError ResourceNotFoundException for another scope's bus."""
+    scope, name = scope_and_bus(ctx, text)
     if text and scope != ctx.scope:
         raise no_such_bus(text)
     return name
 
 
 def in_scope(ctx: Context, scope: Scope) -> Context:
-    """The same call as one of another account or region."""
+    """Return the context of the same call in another account or region."""
     return ctx if scope == ctx.scope else replace(ctx, call=replace(ctx.call, scope=scope))
 
 
@@ -49,7 +49,7 @@ def no_such_bus(name: str) -> AwsError:
 
 
 async def find_bus(ctx: Context, name: str) -> Record:
-    """Raises AwsError ResourceNotFoundException. The default bus is there without a record."""
+    """Return the bus's record. Raises AwsError ResourceNotFoundException. The default bus need not be stored."""
     record = await ctx.store.get(ctx.scope, BUS, name)
     if record is not None:
         return record
@@ -63,13 +63,13 @@ def no_such_rule(name: str, bus: str) -> AwsError:
 
 
 async def find_rule(ctx: Context, name: str, bus: str) -> Record | None:
-    """One of the bus's own rules, or one that EventBridge manages."""
-    own = await ctx.store.get(ctx.scope, RULE, rule_key(bus, name))
-    return own or await managed_rule(ctx, bus, name)
+    """Return a stored rule of the bus, or a managed one. None if there is neither."""
+    rule = await ctx.store.get(ctx.scope, RULE, rule_key(bus, name))
+    return rule or await managed_rule(ctx, bus, name)
 
 
 async def rule_record(ctx: Context, name: str, bus: str) -> Record:
-    """Raises AwsError ResourceNotFoundException for a bus or a rule that is not there."""
+    """Return the rule's record. Raises AwsError ResourceNotFoundException if the bus or the rule does not exist."""
     await find_bus(ctx, bus)
     record = await find_rule(ctx, name, bus)
     if record is None:
@@ -77,7 +77,7 @@ async def rule_record(ctx: Context, name: str, bus: str) -> Record:
     return record
 
 
-def shown_time(milliseconds: int | None) -> datetime | None:
+def reply_time(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 

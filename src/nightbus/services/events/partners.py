@@ -1,4 +1,4 @@
-"""Partner event sources as the partner sees them: any account may be one, and offers a source to another account."""
+"""Answers the operations of partners: any account may offer event sources to others, and put events on them."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from nightbus.services.events.names import invalid_token
 from nightbus.services.events.publishing import LARGEST_REQUEST, commit
 from nightbus.services.events.sources import (
     SOURCE,
+    new_source,
     no_such_source,
-    offered,
-    shown_state,
     source_arn,
     source_of,
+    state_reply,
 )
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
-OFFER = "events/partner-source"  # in the partner's scope: to whom a source was offered
+OFFER = "events/partner-source"  # in the partner's scope: the account that a source was offered to
 _PAGE = 100
 _UNKNOWN = Problem(
     "NotAuthorizedForSourceException",
@@ -34,7 +34,10 @@ _UNKNOWN = Problem(
 
 
 def _key(name: str, account: str = "") -> str:
-    """Neither may hold a `|`; without the account, the prefix of all offers of the source."""
+    """Return the key of an offer; without an account, the prefix of all offers of the source.
+
+    Neither the name nor the account may have a `|`.
+    """
     return f"{name}|{account}"
 
 
@@ -45,13 +48,15 @@ async def create_partner_event_source(ctx: Context, *, name: str, account: str) 
         raise AwsError("ResourceAlreadyExistsException", f"Event source {name} already exists.")
     await ctx.store.commit(
         PutRecord(ctx.scope, OFFER, _key(name, account), {"Name": name, "Account": account}),
-        PutRecord(theirs, SOURCE, name, offered(name, ctx.account, now), expect=old.revision if old else 0),
+        PutRecord(
+            theirs, SOURCE, name, new_source(name, ctx.account, now), expect=old.revision if old else 0
+        ),
     )
     return {"EventSourceArn": source_arn(ctx.region, name)}
 
 
 async def delete_partner_event_source(ctx: Context, *, name: str, account: str) -> None:
-    """Whoever has a bus for it sees it as deleted; from others it is gone."""
+    """Delete a source. An account with a bus for it sees it as DELETED; for others it no longer exists."""
     theirs = Scope(account, ctx.region)
     if await ctx.store.get(ctx.scope, OFFER, _key(name, account)) is None:
         return
@@ -66,12 +71,12 @@ async def delete_partner_event_source(ctx: Context, *, name: str, account: str) 
     await ctx.store.commit(*changes)
 
 
-async def _offers(ctx: Context, name: str) -> list[Record]:
+async def _offers_of(ctx: Context, name: str) -> list[Record]:
     return await ctx.store.list(ctx.scope, OFFER, prefix=_key(name))
 
 
 async def describe_partner_event_source(ctx: Context, *, name: str) -> dict[str, Any]:
-    if not await _offers(ctx, name):
+    if not await _offers_of(ctx, name):
         raise no_such_source(name)
     return {"Arn": source_arn(ctx.region, name), "Name": name}
 
@@ -82,44 +87,44 @@ async def list_partner_event_sources(
     offers = await ctx.store.list(ctx.scope, OFFER, prefix=name_prefix)
     names = sorted({record.value["Name"] for record in offers})
     chosen, token = page(names, str, limit, next_token, invalid_token())
-    shown = [{"Arn": source_arn(ctx.region, name), "Name": name} for name in chosen]
-    return {"PartnerEventSources": shown, "NextToken": token}
+    sources = [{"Arn": source_arn(ctx.region, name), "Name": name} for name in chosen]
+    return {"PartnerEventSources": sources, "NextToken": token}
 
 
 async def list_partner_event_source_accounts(
     ctx: Context, *, event_source_name: str, next_token: str | None = None, limit: int = _PAGE
 ) -> dict[str, Any]:
-    accounts = [record.value["Account"] for record in await _offers(ctx, event_source_name)]
+    accounts = [record.value["Account"] for record in await _offers_of(ctx, event_source_name)]
     if not accounts:
         raise no_such_source(event_source_name)
     chosen, token = page(accounts, str, limit, next_token, invalid_token())
-    shown = []
+    accounts = []
     for account in chosen:
         record = await source_of(ctx.store, Scope(account, ctx.region), event_source_name, ctx.now_ms())
         if record is not None:
-            shown.append({"Account": account, **shown_state(record.value)})
-    return {"PartnerEventSourceAccounts": shown, "NextToken": token}
+            accounts.append({"Account": account, **state_reply(record.value)})
+    return {"PartnerEventSourceAccounts": accounts, "NextToken": token}
 
 
 async def put_partner_events(ctx: Context, *, entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """Onto the bus of every account that has taken the source up; who has not, or not for now, misses them."""
+    """Put events on the bus of every account whose source is active. Other accounts do not get them."""
     now = ctx.now_ms()
     results: list[dict[str, str]] = []
     events: dict[tuple[Scope, str], list[Event]] = {}
     size = 0
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
         name = entry.get("Source", "")
-        offers = await _offers(ctx, name) if name else []
+        offers = await _offers_of(ctx, name) if name else []
         problem = None if offers or not name else _UNKNOWN
         for account in [offer.value["Account"] for offer in offers] or [ctx.account]:
-            place = Scope(account, ctx.region)
-            writer = EnvelopeWriter(*place, datetime.fromtimestamp(now / 1000, UTC), any_source=True)
+            scope = Scope(account, ctx.region)
+            writer = EnvelopeWriter(*scope, datetime.fromtimestamp(now / 1000, UTC), any_source=True)
             text = problem or writer.write(entry, event_id)
             if isinstance(text, Problem):
                 problem = text
                 break
-            if await _listens(ctx, place, name):
-                events.setdefault((place, name), []).append(Event(event_id, text))
+            if await _listens(ctx, scope, name):
+                events.setdefault((scope, name), []).append(Event(event_id, text))
         size += writer.size
         results.append(
             {"EventId": event_id}
@@ -129,8 +134,10 @@ async def put_partner_events(ctx: Context, *, entries: list[dict[str, Any]]) -> 
     if size > LARGEST_REQUEST:
         raise validation_error("Total size of the entries in the request is over the limit.")
     batches = [
-        Batch(place, name, found, now, ctx.call.trace, request_id=ctx.call.request_id, sender=ctx.account)
-        for (place, name), found in events.items()
+        Batch(
+            scope, name, bus_events, now, ctx.call.trace, request_id=ctx.call.request_id, sender=ctx.account
+        )
+        for (scope, name), bus_events in events.items()
     ]
     return await commit(ctx, results, batches)
 

@@ -1,4 +1,4 @@
-"""Handles TestEventPattern: matches one event against one pattern."""
+"""Answers TestEventPattern, which matches one event against one pattern."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.services.context import Context
 
-# AWS's documentation names `resources`, too; AWS itself was recorded to do without.
+# AWS's documentation requires `resources` too; recorded answers of AWS show that it does not.
 _REQUIRED = ("id", "account", "source", "time", "region", "detail-type")
 
 

@@ -1,4 +1,4 @@
-"""Handles the resource policy of a bus, which says who else may put events onto it."""
+"""Changes the resource policy of a bus, which lets other accounts put events on it and manage its rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nightbus.services.events.names import bus_name, find_bus
 from nightbus.services.events.quotas import POLICY_BYTES
 from nightbus.store.interface import PutRecord, Record
 
-_CONDITION = ("StringEquals", "aws:PrincipalOrgID")  # the only one that AWS takes outside of a policy
+_CONDITION = ("StringEquals", "aws:PrincipalOrgID")  # the only condition that AWS accepts outside of a policy
 
 
 def policy_text(statements: list[dict[str, Any]]) -> str | None:
@@ -54,8 +54,8 @@ async def put_permission(
     }
     if condition is not None:
         statement["Condition"] = {condition["Type"]: {condition["Key"]: condition["Value"]}}
-    others = [one for one in record.value.get("Statements", []) if one.get("Sid") != statement_id]
-    await _save(ctx, record, [*others, statement])
+    other_statements = [one for one in record.value.get("Statements", []) if one.get("Sid") != statement_id]
+    await _save(ctx, record, [*other_statements, statement])
 
 
 async def remove_permission(
@@ -72,11 +72,11 @@ async def remove_permission(
         return
     if not statements:
         raise AwsError("ResourceNotFoundException", "EventBus does not have a policy.")
-    kept = [one for one in statements if one.get("Sid") != statement_id]
-    if len(kept) == len(statements):
+    remaining = [one for one in statements if one.get("Sid") != statement_id]
+    if len(remaining) == len(statements):
         text = "Statement with the provided id does not exist."
         raise AwsError("ResourceNotFoundException", text)
-    await _save(ctx, record, kept)
+    await _save(ctx, record, remaining)
 
 
 def _read_policy(text: str) -> list[dict[str, Any]]:
@@ -84,8 +84,8 @@ def _read_policy(text: str) -> list[dict[str, Any]]:
         statements = read_document(text)["Statement"]
     except (ValueError, KeyError, TypeError) as broken:
         raise validation_error("Policy is not valid JSON with a Statement.") from broken
-    found = statements if isinstance(statements, list) else [statements]
-    for one in found:
+    listed = statements if isinstance(statements, list) else [statements]
+    for one in listed:
         if not isinstance(one, dict) or one.get("Effect") not in ("Allow", "Deny"):
             raise validation_error("Every Statement of the policy must be an object with an Effect.")
         conditions = one.get("Condition", {})
@@ -93,7 +93,7 @@ def _read_policy(text: str) -> list[dict[str, Any]]:
             isinstance(keys, dict) for keys in conditions.values()
         ):
             raise validation_error("A Condition of the policy must name an operator, keys and values.")
-    return found
+    return listed
 
 
 async def _save(ctx: Context, record: Record, statements: list[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""PutEvents: entries become events, and are acknowledged when they are on disk with what they matched."""
+"""Answers PutEvents after the events and their deliveries are on disk."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.interface import Batch, Event, Overloaded
 from nightbus.services.context import Context
-from nightbus.services.events.endpoints import at_endpoint
-from nightbus.services.events.names import bus_place
+from nightbus.services.events.endpoints import resolve_endpoint
+from nightbus.services.events.names import scope_and_bus
 
 log = logging.getLogger("nightbus.events")
 
@@ -29,7 +29,7 @@ async def put_events(
 ) -> dict[str, Any]:
     copies = None
     if endpoint_id is not None:
-        ctx, entries, copies = await at_endpoint(ctx, endpoint_id, entries)
+        ctx, entries, copies = await resolve_endpoint(ctx, endpoint_id, entries)
     buses = {name: await _bus(ctx, name) for name in {entry.get("EventBusName") for entry in entries}}
     size = sum(len(entry.get("Detail") or "") for entry in entries)
     results, batches = await aside(size, _accept, ctx, entries, buses)
@@ -39,7 +39,7 @@ async def put_events(
 
 
 def _copy(batch: Batch, scope: Scope) -> Batch:
-    """The same events in the other region of an endpoint, under ids of their own."""
+    """Return the same events with new ids for the other region of an endpoint."""
     ids = new_event_ids(len(batch.events), batch.time)
     events = [
         Event(new, with_id(event.text, event.id, new)) for event, new in zip(batch.events, ids, strict=True)
@@ -48,8 +48,8 @@ def _copy(batch: Batch, scope: Scope) -> Batch:
 
 
 async def _bus(ctx: Context, name: str | None) -> Bus:
-    """AWS accepts events for a bus that does not exist, and drops them; here at least somebody is told."""
-    bus = await ctx.platform.router.buses.find(*bus_place(ctx, name))
+    """Return the bus. AWS accepts events for a bus that does not exist and drops them; Nightbus logs a warning too."""
+    bus = await ctx.platform.router.buses.find(*scope_and_bus(ctx, name))
     if not bus.exists and ctx.platform.router.buses.unknown.is_due((bus.scope, bus.name), ctx.now_ms()):
         log.warning(
             "events were put on bus %s, which does not exist in %s; no rule gets them", bus.name, bus.scope
@@ -58,7 +58,7 @@ async def _bus(ctx: Context, name: str | None) -> Bus:
 
 
 async def commit(ctx: Context, results: list[dict[str, str]], batches: list[Batch]) -> dict[str, Any]:
-    """The reply, once the events are kept."""
+    """Commit the events and return the reply."""
     if batches:
         try:
             await ctx.platform.router.put(batches)
@@ -72,24 +72,24 @@ async def commit(ctx: Context, results: list[dict[str, str]], batches: list[Batc
 def _accept(
     ctx: Context, entries: list[dict[str, Any]], buses: Mapping[str | None, Bus]
 ) -> tuple[list[dict[str, str]], list[Batch]]:
-    """Each entry's result, should the events be committed, and the events by where they go."""
+    """Return the results of all entries, which hold once the events are committed, and the events by bus and trace."""
     results: list[dict[str, str]] = []
-    now, caller, own_trace = ctx.now_ms(), ctx.caller, ctx.call.trace
+    now, caller, request_trace = ctx.now_ms(), ctx.caller, ctx.call.trace
     any_source = ctx.call.as_aws_service or ctx.platform.service_events
     writer = EnvelopeWriter(*ctx.scope, datetime.fromtimestamp(now / 1000, UTC), any_source=any_source)
-    asked = {name: bus for name, bus in buses.items() if not bus.is_open_to(caller)}
+    guarded = {name: bus for name, bus in buses.items() if not bus.is_open_to(caller)}
     events: dict[tuple[str | None, str], list[Event]] = {}
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
         text = writer.write(entry, event_id)
         name = entry.get("EventBusName")
-        if name in asked and not isinstance(text, Problem):
-            refusal = asked[name].refusal(caller, entry["Source"], entry["DetailType"])
+        if name in guarded and not isinstance(text, Problem):
+            refusal = guarded[name].refusal(caller, entry["Source"], entry["DetailType"])
             text = Problem("AccessDeniedException", refusal) if refusal else text
         if isinstance(text, Problem):
             results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue
-        place = (name, trace_header_or_none(entry.get("TraceHeader") or "") or own_trace)
-        events.setdefault(place, []).append(Event(event_id, text))
+        bus_and_trace = (name, trace_header_or_none(entry.get("TraceHeader") or "") or request_trace)
+        events.setdefault(bus_and_trace, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
     if writer.size > LARGEST_REQUEST:
         raise validation_error("Total size of the entries in the request is over the limit.")
@@ -98,7 +98,7 @@ def _accept(
         Batch(
             buses[name].scope,
             buses[name].name,
-            found,
+            bus_events,
             now,
             trace,
             forwarded,
@@ -106,5 +106,5 @@ def _accept(
             caller.account,
             publisher=caller.arn,
         )
-        for (name, trace), found in events.items()
+        for (name, trace), bus_events in events.items()
     ]

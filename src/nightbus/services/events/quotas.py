@@ -1,4 +1,4 @@
-"""AWS's quotas of events, which a node may be told not to keep to (`--no-quotas`)."""
+"""Enforces EventBridge's quotas, unless the node runs with `--no-quotas`."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ _RESERVED = "aws:"
 _TAGGER = "cloudformation.amazonaws.com"
 
 
-def check_quota(ctx: Context, wanted: int, most: int) -> None:
-    """Raises AwsError LimitExceededException where `wanted` are too many."""
-    if ctx.platform.quotas and wanted > most:
+def check_quota(ctx: Context, count: int, most: int) -> None:
+    """Raise AwsError LimitExceededException if `count` is greater than `most`."""
+    if ctx.platform.quotas and count > most:
         raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
 
 
 async def check_room(ctx: Context, kind: str, prefix: str, most: int) -> None:
-    """Raises AwsError LimitExceededException where there is no room for one record more."""
+    """Raise AwsError LimitExceededException if there are `most` records with the kind and the prefix already."""
     if ctx.platform.quotas:
         check_quota(ctx, len(await ctx.store.list(ctx.scope, kind, prefix=prefix)) + 1, most)
 
 
-def tags_of(ctx: Context, tags: Sequence[dict[str, Any]] | None) -> dict[str, str]:
-    """The tags of a new resource, by key."""
-    found = {tag["Key"]: tag["Value"] for tag in tags or ()}
-    check_tags(ctx, found, found)
-    return found
+def tags_of_new(ctx: Context, tags: Sequence[dict[str, Any]] | None) -> dict[str, str]:
+    """Return the tags of a new resource by key. Raises AwsError as `check_tags` does."""
+    by_key = {tag["Key"]: tag["Value"] for tag in tags or ()}
+    check_tags(ctx, by_key, by_key)
+    return by_key
 
 
-def check_tags(ctx: Context, changed: Iterable[str], wanted: Iterable[str]) -> None:
-    """Raises AwsError where a caller changes what is AWS's own, or `wanted` are too many, AWS's own not counted.
+def check_tags(ctx: Context, changed: Iterable[str], resulting: Iterable[str]) -> None:
+    """Raise AwsError if a changed key is reserved for AWS, or there are too many `resulting` keys that are not.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-tagging.html
     """
     if ctx.caller.service != _TAGGER and any(key.startswith(_RESERVED) for key in changed):
         raise validation_error(f"Tag keys must not begin with {_RESERVED}, which is reserved for AWS.")
-    check_quota(ctx, sum(not key.startswith(_RESERVED) for key in wanted), TAGS_PER_RESOURCE)
+    check_quota(ctx, sum(not key.startswith(_RESERVED) for key in resulting), TAGS_PER_RESOURCE)

@@ -1,4 +1,4 @@
-"""Replays: what an archive kept goes over its bus again. Started, shown and cancelled here; replaying.py runs them."""
+"""Starts, describes, lists and cancels replays. `engines/replaying.py` carries them out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nightbus.delivery.rules import RULE, rule_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.archives import when
 from nightbus.services.events.engines.replaying import QUEUE, REPLAY
-from nightbus.services.events.names import bus_place, invalid_token
+from nightbus.services.events.names import invalid_token, scope_and_bus
 from nightbus.services.events.quotas import ACTIVE_REPLAYS, check_quota
 from nightbus.store.interface import SYSTEM, Enqueue, PutRecord, Record
 
@@ -57,7 +57,7 @@ async def start_replay(
         "State": "STARTING",
         "ReplayStartTime": now,
         "Log": archive.log,
-        "Until": newest[0].offset if newest else 0,  # what is archived from now on is not replayed
+        "Until": newest[0].offset if newest else 0,  # events that are archived from now on are not replayed
     }
     work = Enqueue(SYSTEM, QUEUE, orjson.dumps([list(ctx.scope), replay_name]), now)
     await ctx.store.commit(PutRecord(ctx.scope, REPLAY, replay_name, value, expect=0), work)
@@ -103,7 +103,7 @@ async def _archive(ctx: Context, text: str) -> Archive:
 def _check_destination(ctx: Context, archive: Archive, text: str) -> None:
     if ":event-bus/" not in text:
         raise _invalid("Destination.Arn", "Must contain an event bus ARN.")
-    if bus_place(ctx, text) != (ctx.scope, archive.bus):
+    if scope_and_bus(ctx, text) != (ctx.scope, archive.bus):
         raise _invalid("Destination.Arn", "Cross event bus replay is not permitted.")
 
 

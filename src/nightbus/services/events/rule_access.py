@@ -1,6 +1,6 @@
-"""Finds the bus that a rule is on, and checks what the caller may do there.
+"""Finds a rule on its bus, and checks what the caller may do with it.
 
-Other accounts may what the bus's policy allows them; the bus's own account may what it does not deny.
+Other accounts may do what the bus's policy allows; the bus's own account may do what the policy does not deny.
 """
 
 from __future__ import annotations
@@ -14,34 +14,38 @@ from nightbus.bus.patterns.matchers import Exact
 from nightbus.bus.patterns.rule import Field, Pattern
 from nightbus.delivery.rules import rule_arn
 from nightbus.services.context import Context
-from nightbus.services.events.names import bus_place, find_bus, find_rule, in_scope, no_such_rule
+from nightbus.services.events.names import find_bus, find_rule, in_scope, no_such_rule, scope_and_bus
 from nightbus.store.interface import Record
 
 
-class Place(NamedTuple):
-    """`ctx` is the call as one of the bus's account and region."""
+class RuleOnBus(NamedTuple):
+    """A bus, and a rule on it or None. `ctx` is the call in the bus's account and region."""
 
     ctx: Context
     bus: Record
     rule: Record | None
 
-    def there(self, name: str) -> Record:
-        """Raises AwsError ResourceNotFoundException."""
+    def existing(self, name: str) -> Record:
+        """Return the rule. Raises AwsError ResourceNotFoundException if there is none."""
         if self.rule is None:
             raise no_such_rule(name, self.bus.key)
         return self.rule
 
 
-async def reach(
+async def find_rule_on_bus(
     ctx: Context,
     action: str,
     name: str,
     event_bus_name: str | None,
     pattern: Pattern | None = None,
     targets: Sequence[dict[str, Any]] = (),
-) -> Place:
-    """Raises AwsError AccessDeniedException, or ResourceNotFoundException for a bus that is not there."""
-    scope, bus = bus_place(ctx, event_bus_name)
+) -> RuleOnBus:
+    """Return the rule on its bus, after checking the bus's policy.
+
+    `pattern` and `targets` are those of the request, for the policy's condition keys. Raises AwsError
+    AccessDeniedException, or ResourceNotFoundException if the bus does not exist.
+    """
+    scope, bus = scope_and_bus(ctx, event_bus_name)
     owner = in_scope(ctx, scope)
     rule = await find_rule(owner, name, bus)
     guard = await ctx.platform.router.buses.find(scope, bus)
@@ -50,7 +54,7 @@ async def reach(
         refusal = guard.refusal_on_rule(ctx.caller, action, rule_arn(scope, bus, name), values)
         if refusal:
             raise AwsError("AccessDeniedException", refusal)
-    return Place(owner, await find_bus(owner, bus), rule)
+    return RuleOnBus(owner, await find_bus(owner, bus), rule)
 
 
 def _conditions(
@@ -58,15 +62,17 @@ def _conditions(
 ) -> dict[str, Values]:
     return {
         "events:creatoraccount": rule.value["CreatedBy"] if rule else "",
-        "events:source": _asked(pattern, "source"),
-        "events:detail-type": _asked(pattern, "detail-type"),
+        "events:source": _exact_values(pattern, "source"),
+        "events:detail-type": _exact_values(pattern, "detail-type"),
         "events:targetarn": tuple(str(target["Arn"]) for target in targets),
     }
 
 
-def _asked(pattern: Pattern | None, path: str) -> tuple[str, ...]:
-    """The values that a pattern wants there. What is no plain text, or not wanted by every branch, is none that a
-    policy can name."""
+def _exact_values(pattern: Pattern | None, path: str) -> tuple[str, ...]:
+    """Return the values that the pattern admits for the field, as a policy's condition sees them.
+
+    A matcher that is not an exact value, or a branch without the field, gives a text that no policy can name.
+    """
     branches = pattern.branches if pattern else ()
     fields = [next((field for field in branch if field.path == path), None) for branch in branches]
     if not any(fields):

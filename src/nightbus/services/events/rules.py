@@ -1,4 +1,4 @@
-"""Rules: a pattern on a bus, a schedule, or both; enabled or not."""
+"""Puts, describes, lists, enables, disables and deletes rules."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.patterns.rule import Pattern
 from nightbus.delivery.rules import DEFAULT_BUS, RULE, rule_arn, rule_key
 from nightbus.services.context import Context
-from nightbus.services.events.bus_members import joining
-from nightbus.services.events.engines.schedules import check_schedule, set_going
+from nightbus.services.events.bus_members import member_changes
+from nightbus.services.events.engines.schedules import check_schedule, schedule_changes
 from nightbus.services.events.managed_rules import check_not_managed, managed_rules
 from nightbus.services.events.names import (
     bus_name,
-    bus_place,
     find_bus,
     invalid_token,
+    scope_and_bus,
 )
 from nightbus.services.events.quotas import (
     RULES_PER_BUS,
     WILDCARD_RULES_PER_BUS,
     check_quota,
     check_room,
-    tags_of,
+    tags_of_new,
 )
-from nightbus.services.events.rule_access import Place, reach
+from nightbus.services.events.rule_access import RuleOnBus, find_rule_on_bus
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
 
 
 def check_pattern(text: str) -> Pattern:
-    """Raises AwsError InvalidEventPatternException in AWS's words."""
+    """Parse a pattern. Raises AwsError InvalidEventPatternException with AWS's text."""
     try:
         return parse_pattern(text)
     except InvalidPattern as broken:
@@ -55,37 +55,37 @@ async def put_rule(
 ) -> dict[str, Any]:
     if not event_pattern and not schedule_expression:
         raise validation_error("Parameter(s) EventPattern or ScheduleExpression must be specified.")
-    if schedule_expression is not None and bus_place(ctx, event_bus_name)[1] != DEFAULT_BUS:
+    if schedule_expression is not None and scope_and_bus(ctx, event_bus_name)[1] != DEFAULT_BUS:
         raise validation_error("ScheduleExpression is supported only on the default event bus.")
     pattern = check_pattern(event_pattern) if event_pattern else None
     if schedule_expression:
         check_schedule(schedule_expression)
-    given = {
+    requested = {
         "EventPattern": event_pattern or None,
         "ScheduleExpression": schedule_expression or None,
         "Description": description,
         "RoleArn": role_arn,
         "State": state,
     }
-    place = await reach(ctx, "PutRule", name, event_bus_name, pattern)
+    on_bus = await find_rule_on_bus(ctx, "PutRule", name, event_bus_name, pattern)
     if pattern is not None and ctx.platform.quotas and pattern.has_wildcards():
-        await _check_wildcards(place, name)
-    value = await _value(ctx, place, name, tags)
-    value |= {member: one for member, one in given.items() if one is not None}
-    await _put(place, value)
-    return {"RuleArn": rule_arn(place.ctx.scope, place.bus.key, name)}
+        await _check_wildcards(on_bus, name)
+    value = await _value(ctx, on_bus, name, tags)
+    value |= {member: one for member, one in requested.items() if one is not None}
+    await _put(on_bus, value)
+    return {"RuleArn": rule_arn(on_bus.ctx.scope, on_bus.bus.key, name)}
 
 
-async def _check_wildcards(place: Place, name: str) -> None:
-    """Raises AwsError LimitExceededException where too many others of the bus's rules have wildcards.
+async def _check_wildcards(on_bus: RuleOnBus, name: str) -> None:
+    """Raise AwsError LimitExceededException if too many other rules of the bus have wildcards.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
     """
-    bus = place.bus.key
-    rules = await place.ctx.store.list(place.ctx.scope, RULE, prefix=rule_key(bus))
-    others = [one.value for one in rules if one.key != rule_key(bus, name)]
-    asking = sum(_has_wildcards(one.get("EventPattern") or "") for one in others)
-    check_quota(place.ctx, asking + 1, WILDCARD_RULES_PER_BUS)
+    bus = on_bus.bus.key
+    rules = await on_bus.ctx.store.list(on_bus.ctx.scope, RULE, prefix=rule_key(bus))
+    other_rules = [one.value for one in rules if one.key != rule_key(bus, name)]
+    with_wildcards = sum(_has_wildcards(one.get("EventPattern") or "") for one in other_rules)
+    check_quota(on_bus.ctx, with_wildcards + 1, WILDCARD_RULES_PER_BUS)
 
 
 def _has_wildcards(text: str) -> bool:
@@ -93,43 +93,45 @@ def _has_wildcards(text: str) -> bool:
         return False
     try:
         return parse_pattern(text).has_wildcards()
-    except InvalidPattern:  # kept from before it was refused
+    except InvalidPattern:  # stored by a version that did not refuse it
         return False
 
 
-async def _value(ctx: Context, place: Place, name: str, tags: list[dict[str, str]] | None) -> dict[str, Any]:
-    """What PutRule leaves as it is, its tags included; or what a new rule begins with."""
-    bus = place.bus.key
-    if place.rule is not None:
-        check_not_managed(place.rule.value)
-        kept = place.rule.value
+async def _value(
+    ctx: Context, on_bus: RuleOnBus, name: str, tags: list[dict[str, str]] | None
+) -> dict[str, Any]:
+    """Return the members that PutRule does not change, tags included, or those that a new rule begins with."""
+    bus = on_bus.bus.key
+    if on_bus.rule is not None:
+        check_not_managed(on_bus.rule.value)
+        stored = on_bus.rule.value
         return {
             "Name": name,
             "EventBusName": bus,
-            "CreatedBy": kept["CreatedBy"],
-            "Targets": kept.get("Targets", []),
-            "Tags": kept.get("Tags", {}),
+            "CreatedBy": stored["CreatedBy"],
+            "Targets": stored.get("Targets", []),
+            "Tags": stored.get("Tags", {}),
         }
-    await check_room(place.ctx, RULE, rule_key(bus), RULES_PER_BUS)
+    await check_room(on_bus.ctx, RULE, rule_key(bus), RULES_PER_BUS)
     return {
         "Name": name,
         "EventBusName": bus,
         "CreatedBy": ctx.caller.account,
         "Targets": [],
-        "Tags": tags_of(ctx, tags),
+        "Tags": tags_of_new(ctx, tags),
     }
 
 
-async def _put(place: Place, value: dict[str, Any]) -> None:
-    ctx, old, key = place.ctx, place.rule, rule_key(place.bus.key, value["Name"])
-    changes = list(set_going(ctx, key, value, old.value if old else {}))
+async def _put(on_bus: RuleOnBus, value: dict[str, Any]) -> None:
+    ctx, old, key = on_bus.ctx, on_bus.rule, rule_key(on_bus.bus.key, value["Name"])
+    changes = list(schedule_changes(ctx, key, value, old.value if old else {}))
     if old is None:
-        changes += await joining(ctx, place.bus)
+        changes += await member_changes(ctx, on_bus.bus)
     await save_rule(ctx, Record(key, value, old.revision if old else 0), *changes)
 
 
 async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
-    """Write the rule over the revision that was read, with what belongs to it. Raises Conflict."""
+    """Store the rule over the revision that was read, with further changes. Raises Conflict."""
     put = PutRecord(ctx.scope, RULE, record.key, record.value, expect=record.revision)
     await ctx.store.commit(put, *also)
 
@@ -137,7 +139,7 @@ async def save_rule(ctx: Context, record: Record, *also: Change) -> None:
 async def delete_rule(
     ctx: Context, *, name: str, event_bus_name: str | None = None, force: bool = False
 ) -> None:
-    ctx, _, record = await reach(ctx, "DeleteRule", name, event_bus_name)
+    ctx, _, record = await find_rule_on_bus(ctx, "DeleteRule", name, event_bus_name)
     if record is None:
         return
     check_not_managed(record.value, "DeleteRule", force)
@@ -147,12 +149,12 @@ async def delete_rule(
 
 
 async def describe_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> dict[str, Any]:
-    place = await reach(ctx, "DescribeRule", name, event_bus_name)
-    record = place.there(name)
-    return {**_shown(place.ctx, record), "CreatedBy": record.value["CreatedBy"]}
+    on_bus = await find_rule_on_bus(ctx, "DescribeRule", name, event_bus_name)
+    record = on_bus.existing(name)
+    return {**_rule_reply(on_bus.ctx, record), "CreatedBy": record.value["CreatedBy"]}
 
 
-def _shown(ctx: Context, record: Record) -> dict[str, Any]:
+def _rule_reply(ctx: Context, record: Record) -> dict[str, Any]:
     value = record.value
     return {
         "Name": value["Name"],
@@ -177,28 +179,28 @@ async def list_rules(
 ) -> dict[str, Any]:
     bus = bus_name(ctx, event_bus_name)
     await find_bus(ctx, bus)
-    records = await shown_rules(ctx, bus, name_prefix)
+    records = await all_rules(ctx, bus, name_prefix)
     chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
-    return {"Rules": [_shown(ctx, record) for record in chosen], "NextToken": token}
+    return {"Rules": [_rule_reply(ctx, record) for record in chosen], "NextToken": token}
 
 
-async def shown_rules(ctx: Context, bus: str, prefix: str = "") -> list[Record]:
-    """The rules of a bus by name, those that EventBridge manages among them."""
-    own = await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus, prefix))
-    return sorted([*own, *await managed_rules(ctx, bus, prefix)], key=lambda record: record.key)
+async def all_rules(ctx: Context, bus: str, prefix: str = "") -> list[Record]:
+    """Return the rules of a bus, the managed ones included, sorted by name."""
+    rules = await ctx.store.list(ctx.scope, RULE, prefix=rule_key(bus, prefix))
+    return sorted([*rules, *await managed_rules(ctx, bus, prefix)], key=lambda record: record.key)
 
 
 async def enable_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> None:
-    await _set_state(await reach(ctx, "EnableRule", name, event_bus_name), name, "ENABLED")
+    await _set_state(await find_rule_on_bus(ctx, "EnableRule", name, event_bus_name), name, "ENABLED")
 
 
 async def disable_rule(ctx: Context, *, name: str, event_bus_name: str | None = None) -> None:
-    await _set_state(await reach(ctx, "DisableRule", name, event_bus_name), name, "DISABLED")
+    await _set_state(await find_rule_on_bus(ctx, "DisableRule", name, event_bus_name), name, "DISABLED")
 
 
-async def _set_state(place: Place, name: str, state: str) -> None:
-    record = place.there(name)
+async def _set_state(on_bus: RuleOnBus, name: str, state: str) -> None:
+    record = on_bus.existing(name)
     check_not_managed(record.value)
     value = {**record.value, "State": state}
-    changes = set_going(place.ctx, record.key, value, record.value)
-    await save_rule(place.ctx, Record(record.key, value, record.revision), *changes)
+    changes = schedule_changes(on_bus.ctx, record.key, value, record.value)
+    await save_rule(on_bus.ctx, Record(record.key, value, record.revision), *changes)

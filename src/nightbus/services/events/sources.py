@@ -1,4 +1,14 @@
-"""Partner event sources as the account sees them that receives their events: offered, active, or deleted."""
+"""Answers the operations on partner event sources of the account that receives their events.
+
+| state   | becomes | when                                                                      |
+|---------|---------|---------------------------------------------------------------------------|
+| –       | PENDING | a partner offers the source                                               |
+| PENDING | ACTIVE  | a bus is created for it, or ActivateEventSource while it has a bus        |
+| ACTIVE  | PENDING | DeactivateEventSource, or its bus is deleted                              |
+| any     | DELETED | the partner deletes it while it has a bus; the bus's deletion removes it  |
+
+A source without a bus expires two weeks after it became PENDING.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +21,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
 from nightbus.delivery.rules import BUS
 from nightbus.services.context import Context
-from nightbus.services.events.names import invalid_token, shown_time
+from nightbus.services.events.names import invalid_token, reply_time
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, Store
 
 SOURCE = "events/event-source"
@@ -20,22 +30,22 @@ _PAGE = 100
 
 
 def source_arn(region: str, name: str) -> str:
-    """Belongs to no account."""
+    """Return the source's ARN, which has no account."""
     return f"arn:{partition_of(region)}:events:{region}::event-source/{name}"
 
 
 async def source_of(store: Store, scope: Scope, name: str, now: int) -> Record | None:
-    """None too for one whose two weeks of waiting are over."""
+    """Return the source's record. None if there is none, or if its two weeks without a bus are over."""
     record = await store.get(scope, SOURCE, name)
-    return None if record is None or _is_over(record.value, now) else record
+    return None if record is None or _has_expired(record.value, now) else record
 
 
-def _is_over(value: Mapping[str, Any], now: int) -> bool:
+def _has_expired(value: Mapping[str, Any], now: int) -> bool:
     return value["State"] == "PENDING" and int(value["ExpirationTime"]) <= now
 
 
-def offered(name: str, partner: str, now: int) -> dict[str, Any]:
-    """A new source's record: it waits two weeks for a bus."""
+def new_source(name: str, partner: str, now: int) -> dict[str, Any]:
+    """Return the record value of a new source, which waits two weeks for a bus."""
     return {
         "Name": name,
         "PartnerAccount": partner,
@@ -54,25 +64,25 @@ def active(value: Mapping[str, Any]) -> dict[str, Any]:
     return {**value, "State": "ACTIVE", "ExpirationTime": None}
 
 
-def shown_state(value: Mapping[str, Any]) -> dict[str, Any]:
+def state_reply(value: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "CreationTime": shown_time(value["CreationTime"]),
-        "ExpirationTime": shown_time(value.get("ExpirationTime")),
+        "CreationTime": reply_time(value["CreationTime"]),
+        "ExpirationTime": reply_time(value.get("ExpirationTime")),
         "State": value["State"],
     }
 
 
-def _shown(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
+def _source_reply(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Arn": source_arn(ctx.region, value["Name"]),
         "Name": value["Name"],
         "CreatedBy": value["CreatedBy"],
-        **shown_state(value),
+        **state_reply(value),
     }
 
 
 async def find_source(ctx: Context, name: str) -> Record:
-    """Raises AwsError ResourceNotFoundException."""
+    """Return the source's record. Raises AwsError ResourceNotFoundException."""
     record = await source_of(ctx.store, ctx.scope, name, ctx.now_ms())
     if record is None:
         raise no_such_source(name)
@@ -88,7 +98,7 @@ def wrong_state(name: str, state: str) -> AwsError:
 
 
 async def describe_event_source(ctx: Context, *, name: str) -> dict[str, Any]:
-    return _shown(ctx, (await find_source(ctx, name)).value)
+    return _source_reply(ctx, (await find_source(ctx, name)).value)
 
 
 async def list_event_sources(
@@ -96,13 +106,13 @@ async def list_event_sources(
 ) -> dict[str, Any]:
     now = ctx.now_ms()
     records = await ctx.store.list(ctx.scope, SOURCE, prefix=name_prefix)
-    found = [record for record in records if not _is_over(record.value, now)]
-    chosen, token = page(found, lambda record: record.key, limit, next_token, invalid_token())
-    return {"EventSources": [_shown(ctx, record.value) for record in chosen], "NextToken": token}
+    current = [record for record in records if not _has_expired(record.value, now)]
+    chosen, token = page(current, lambda record: record.key, limit, next_token, invalid_token())
+    return {"EventSources": [_source_reply(ctx, record.value) for record in chosen], "NextToken": token}
 
 
 async def activate_event_source(ctx: Context, *, name: str) -> None:
-    """Again, after it was deactivated; the first time its bus does it."""
+    """Activate a source again that was deactivated. The creation of its bus activates it the first time."""
     record = await find_source(ctx, name)
     if record.value["State"] != "PENDING":
         raise wrong_state(name, record.value["State"])
@@ -122,16 +132,16 @@ async def _save(ctx: Context, record: Record, value: dict[str, Any]) -> None:
     await ctx.store.commit(PutRecord(ctx.scope, SOURCE, record.key, value, expect=record.revision))
 
 
-async def taken_up(ctx: Context, name: str) -> Change:
-    """What the creation of its bus does to a source. Raises AwsError where there is none, or no more."""
+async def activation(ctx: Context, name: str) -> Change:
+    """Return the change by which the creation of its bus activates a source. Raises AwsError if it was deleted."""
     record = await find_source(ctx, name)
     if record.value["State"] == "DELETED":
         raise wrong_state(name, "DELETED")
     return PutRecord(ctx.scope, SOURCE, name, active(record.value), expect=record.revision)
 
 
-async def let_go(ctx: Context, name: str) -> list[Change]:
-    """What the deletion of its bus does to a source: it waits again, or is gone with it."""
+async def bus_deleted(ctx: Context, name: str) -> list[Change]:
+    """Return the changes by which its bus's deletion sets a source to PENDING, or removes it if it was DELETED."""
     record = await ctx.store.get(ctx.scope, SOURCE, name)
     if record is None:
         return []

@@ -1,6 +1,6 @@
-"""The events by which EventBridge itself says that a connection or an API destination changed its state.
+"""Publishes EventBridge's own events about state changes of connections and API destinations.
 
-They go to the default bus of their account and region, in the commit that makes the change.
+They go to the default bus of their account and region in the commit of the change.
 https://docs.aws.amazon.com/eventbridge/latest/userguide/event-reference.html#event-reference-connections
 """
 
@@ -35,7 +35,7 @@ _REACHED = {
 
 
 class StateEvents:
-    """What one change makes known; `commit` makes the change."""
+    """The events of one change; `commit` commits the change with them."""
 
     def __init__(self, platform: Platform, scope: Scope) -> None:
         self._platform = platform
@@ -44,7 +44,10 @@ class StateEvents:
         self._events: list[Event] = []
 
     async def connection(self, began: str, before: Record | None, after: Record | None) -> None:
-        """`began` is the first status, as "Creation Started"; "" where it was told when the change began."""
+        """Add the events of a connection's change.
+
+        `began` is the status of the first one, such as "Creation Started"; "" if an earlier commit has published it.
+        """
         record = after or before
         if record is None:
             return
@@ -76,7 +79,7 @@ class StateEvents:
         )
 
     async def commit(self, *changes: Change) -> None:
-        """Raises Conflict. Where too much waits already, the change is made and nothing told."""
+        """Commit the change with the events, or without them while the backlog is full. Raises Conflict."""
         if self._events:
             try:
                 batch = Batch(self._scope, DEFAULT_BUS, self._events, self._now)

@@ -1,4 +1,4 @@
-"""Tags of rules and buses, by ARN."""
+"""Adds, removes and lists the tags of rules and buses by their ARNs."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ async def list_tags_for_resource(ctx: Context, *, resource_arn: str) -> dict[str
 async def tag_resource(ctx: Context, *, resource_arn: str, tags: list[dict[str, str]]) -> None:
     kind, record = await _find(ctx, resource_arn)
     added = {tag["Key"]: tag["Value"] for tag in tags}
-    wanted = record.value.get("Tags", {}) | added
-    check_tags(ctx, added, wanted)
-    await _save(ctx, kind, record, wanted)
+    resulting = record.value.get("Tags", {}) | added
+    check_tags(ctx, added, resulting)
+    await _save(ctx, kind, record, resulting)
 
 
 async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]) -> None:
     kind, record = await _find(ctx, resource_arn)
-    kept = {key: value for key, value in record.value.get("Tags", {}).items() if key not in tag_keys}
-    check_tags(ctx, tag_keys, kept)
-    await _save(ctx, kind, record, kept)
+    remaining = {key: value for key, value in record.value.get("Tags", {}).items() if key not in tag_keys}
+    check_tags(ctx, tag_keys, remaining)
+    await _save(ctx, kind, record, remaining)
 
 
 async def _find(ctx: Context, resource_arn: str) -> tuple[str, Record]:

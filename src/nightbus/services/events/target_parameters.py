@@ -1,6 +1,6 @@
-"""Checks which parameters a target may and must have by its ARN, in the words in which PutTargets refuses.
+"""Checks which parameters a target may have and must have by its ARN, with PutTargets's error texts.
 
-That an input or a template is well-formed is bus/transform.py's to say.
+`bus/transform.py` checks that inputs and templates are well-formed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nightbus.bus.template import sample_of
 from nightbus.delivery.forwarding.kinds import kind_of
 from nightbus.messaging.queue import queue_place
 
-# By block of parameters, the services whose targets may have it; SqsParameters are taken with any.
+# The services whose targets may have a block of parameters. Every target may have SqsParameters.
 _SERVICES = {
     "AppSyncParameters": ("appsync",),
     "BatchParameters": ("batch",),
@@ -49,16 +49,16 @@ _LOG_EVENT = {"timestamp", "message"}
 
 
 def check_parameters(target: Mapping[str, Any]) -> None:
-    """Raises AwsError for what does not go with the target's ARN."""
+    """Raise AwsError if the target lacks a parameter, or has one, that does not go with its ARN."""
     name, arn = target["Id"], Arn.parse(target["Arn"])
     unfit = [
         block for block, services in _SERVICES.items() if block in target and arn.service not in services
     ]
     if unfit:
         raise validation_error(f"Parameter(s) {', '.join(unfit)} not supported for target: {name}.")
-    needed = _needed(target, arn)
-    if needed and not target.get(needed):
-        raise validation_error(f"Parameter(s) {needed} must be specified for target: {name}.")
+    required = _required_block(target, arn)
+    if required and not target.get(required):
+        raise validation_error(f"Parameter(s) {required} must be specified for target: {name}.")
     if arn.service == "execute-api":
         _check_headers(target)
     if arn.service == "logs" and not _makes_log_events(target):
@@ -72,8 +72,8 @@ def _check_headers(target: Mapping[str, Any]) -> None:
             raise validation_error(f"Header {header} is not permitted for target: {target['Id']}.")
 
 
-def _needed(target: Mapping[str, Any], arn: Arn) -> str:
-    """The block that a target of this ARN must have, if any."""
+def _required_block(target: Mapping[str, Any], arn: Arn) -> str:
+    """Return the name of the block that a target of this ARN must have, "" if there is none."""
     if arn.service == "sqs" and arn.resource.endswith(".fifo"):
         return "SqsParameters"
     kind = kind_of(target["Arn"])
@@ -81,33 +81,33 @@ def _needed(target: Mapping[str, Any], arn: Arn) -> str:
 
 
 def _makes_log_events(target: Mapping[str, Any]) -> bool:
-    """A log group gets the whole event, or what a template of exactly a timestamp and a message makes."""
+    """Return whether the input of a log group is valid: the whole event, or an object of a timestamp and a message."""
     if target.get("Input") is not None or target.get("InputPath") is not None:
         return False
     transformer = target.get("InputTransformer")
     if transformer is None:
         return True
     try:
-        made = parse_json(sample_of(transformer["InputTemplate"]))
-    except ValueError:  # several lines of text
+        sample = parse_json(sample_of(transformer["InputTemplate"]))
+    except ValueError:  # the template makes text, not JSON
         return False
-    return isinstance(made, dict) and set(made) == _LOG_EVENT
+    return isinstance(sample, dict) and set(sample) == _LOG_EVENT
 
 
 def check_dead_letter_queue(arn: str, scope: Scope) -> None:
-    """Raises AwsError for what is no standard queue of the region."""
+    """Raise AwsError unless the ARN is that of a standard queue in the region."""
     try:
         service = Arn.parse(arn).service
     except ValueError:
         raise _bad_dead_letters(f"Invalid ARN {arn}.") from None
     if service != "sqs":
         raise validation_error(f"{service} is not supported as a dead letter resource")
-    place = queue_place(arn)
-    if place is None:
+    scope_and_name = queue_place(arn)
+    if scope_and_name is None:
         raise _bad_dead_letters(f"Invalid ARN {arn}.")
-    if place[1].endswith(".fifo"):
+    if scope_and_name[1].endswith(".fifo"):
         raise validation_error("SQS FIFO is not supported by Dead Letter Queues")
-    if place[0].region != scope.region:
+    if scope_and_name[0].region != scope.region:
         raise _bad_dead_letters(f"The queue must be in {scope.region}.")
 
 
@@ -116,7 +116,7 @@ def _bad_dead_letters(reason: str) -> AwsError:
 
 
 def check_ids(targets: list[dict[str, Any]]) -> None:
-    """Raises AwsError for the same id twice."""
+    """Raise AwsError if two targets have the same id."""
     ids = [target["Id"] for target in targets]
     for one in ids:
         if ids.count(one) > 1:

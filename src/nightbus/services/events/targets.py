@@ -1,4 +1,4 @@
-"""Targets: where a rule's events go, and in which form."""
+"""Puts, lists and removes the targets of rules."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from nightbus.delivery.forwarding.kinds import kind_of, parameters_of
 from nightbus.delivery.reachable import unreachable
 from nightbus.services.context import Context
 from nightbus.services.events.managed_rules import check_not_managed
-from nightbus.services.events.names import bus_name, bus_place, find_bus, invalid_token
+from nightbus.services.events.names import bus_name, find_bus, invalid_token, scope_and_bus
 from nightbus.services.events.quotas import TARGETS_PER_RULE, check_quota
-from nightbus.services.events.rule_access import reach
-from nightbus.services.events.rules import save_rule, shown_rules
+from nightbus.services.events.rule_access import find_rule_on_bus
+from nightbus.services.events.rules import all_rules, save_rule
 from nightbus.services.events.target_parameters import check_dead_letter_queue, check_ids, check_parameters
 from nightbus.store.interface import Record
 
@@ -43,8 +43,8 @@ _HONOURED = frozenset(
 async def put_targets(
     ctx: Context, *, rule: str, targets: list[dict[str, Any]], event_bus_name: str | None = None
 ) -> dict[str, Any]:
-    place = await reach(ctx, "PutTargets", rule, event_bus_name, targets=targets)
-    ctx, record = place.ctx, place.there(rule)
+    on_bus = await find_rule_on_bus(ctx, "PutTargets", rule, event_bus_name, targets=targets)
+    ctx, record = on_bus.ctx, on_bus.existing(rule)
     check_not_managed(record.value)
     check_ids(targets)
     by_id: dict[str, Any] = {target["Id"]: target for target in record.value.get("Targets", [])}
@@ -65,19 +65,20 @@ async def put_targets(
 
 
 def _with_role(old: dict[str, Any] | None, new: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """The role of a target that is another account's bus is not taken away by leaving it out."""
+    """Return the target with its former role, if it is another account's bus and the request omits the role."""
     if old is None or old["Arn"] != new["Arn"] or not _is_others_bus(ctx, new["Arn"]):
         return new
     return {"RoleArn": old["RoleArn"], **new} if "RoleArn" in old else new
 
 
 def _is_others_bus(ctx: Context, arn: str) -> bool:
-    scope, _ = bus_place(ctx, arn)
+    scope, _ = scope_and_bus(ctx, arn)
     return scope.account != ctx.account
 
 
 def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
-    """Raises for what fails the whole call, as AWS does; returns what fails this entry alone."""
+    """Return the error of this entry, None if it has none. Raises AwsError for what makes the whole call fail, as AWS
+    does."""
     try:
         Arn.parse(target["Arn"])
     except ValueError:
@@ -107,14 +108,14 @@ def _problem(ctx: Context, target: Mapping[str, Any]) -> AwsError | None:
 
 
 def _check_role(target: Mapping[str, Any]) -> None:
-    """Raises AwsError where a target of a service that is not part of Nightbus lacks the role that it must have."""
+    """Raise AwsError if a target of a service outside Nightbus lacks the role that it must have."""
     kind = kind_of(target["Arn"])
     if kind is not None and kind.role and not target.get("RoleArn"):
         raise validation_error(f"RoleArn is required for target {target['Arn']}.")
 
 
 def _of_api_destination(target: Mapping[str, Any]) -> frozenset[str]:
-    """The parameters that it may have besides those of every target."""
+    """Return the parameters that an API destination may have besides those of every target."""
     return frozenset({"HttpParameters"} if _is_api_destination(target) else ())
 
 
@@ -123,7 +124,7 @@ def _is_api_destination(target: Mapping[str, Any]) -> bool:
 
 
 def _check_api_destination(target: Mapping[str, Any]) -> None:
-    """Raises AwsError where a target that is one lacks what it needs."""
+    """Raise AwsError if a target that is an API destination lacks a parameter that it needs."""
     if not _is_api_destination(target):
         return
     if not _API_DESTINATION.fullmatch(target["Arn"]):
@@ -136,12 +137,12 @@ def _check_api_destination(target: Mapping[str, Any]) -> None:
 async def remove_targets(
     ctx: Context, *, rule: str, ids: list[str], event_bus_name: str | None = None, force: bool = False
 ) -> dict[str, Any]:
-    place = await reach(ctx, "RemoveTargets", rule, event_bus_name)
-    ctx, record = place.ctx, place.there(rule)
+    on_bus = await find_rule_on_bus(ctx, "RemoveTargets", rule, event_bus_name)
+    ctx, record = on_bus.ctx, on_bus.existing(rule)
     check_not_managed(record.value, "RemoveTargets", force)
     targets = record.value.get("Targets", [])
-    kept = [target for target in targets if target["Id"] not in ids]
-    known = {target["Id"] for target in targets}
+    remaining = [target for target in targets if target["Id"] not in ids]
+    known_ids = {target["Id"] for target in targets}
     failed = [
         {
             "TargetId": one,
@@ -149,10 +150,10 @@ async def remove_targets(
             "ErrorMessage": f"Rule {rule} does not have a target with the Id {one}.",
         }
         for one in ids
-        if one not in known
+        if one not in known_ids
     ]
-    if len(kept) != len(targets):
-        await save_rule(ctx, Record(record.key, {**record.value, "Targets": kept}, record.revision))
+    if len(remaining) != len(targets):
+        await save_rule(ctx, Record(record.key, {**record.value, "Targets": remaining}, record.revision))
     return {"FailedEntryCount": len(failed), "FailedEntries": failed}
 
 
@@ -164,7 +165,7 @@ async def list_targets_by_rule(
     next_token: str | None = None,
     limit: int = _PAGE,
 ) -> dict[str, Any]:
-    record = (await reach(ctx, "ListTargetsByRule", rule, event_bus_name)).there(rule)
+    record = (await find_rule_on_bus(ctx, "ListTargetsByRule", rule, event_bus_name)).existing(rule)
     targets = sorted(record.value.get("Targets", []), key=lambda target: str(target["Id"]))
     chosen, token = page(targets, lambda target: str(target["Id"]), limit, next_token, invalid_token())
     return {"Targets": chosen, "NextToken": token}
@@ -182,7 +183,7 @@ async def list_rule_names_by_target(
     await find_bus(ctx, bus)
     names = [
         record.value["Name"]
-        for record in await shown_rules(ctx, bus)
+        for record in await all_rules(ctx, bus)
         if any(target["Arn"] == target_arn for target in record.value.get("Targets", []))
     ]
     chosen, token = page(names, str, limit, next_token, invalid_token())

@@ -1,4 +1,4 @@
-"""AWS IAM: roles and managed policies, kept per account."""
+"""Registers the operations of AWS IAM on the roles and managed policies of an account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the account has besides roles and policies: its root user, and honest emptiness."""
+"""Answers the operations on users, groups and account settings: the account has its root user and nothing else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightbus.services.iam.listing import DEFAULT_PAGE
 
 
 async def get_user(ctx: Context, *, user_name: str | None = None) -> dict[str, Any]:
-    """The root user for a call that names none; users cannot be made yet."""
+    """Return the root user if the call names no user. Users cannot be created yet."""
     if user_name is not None:
         raise no_such_user(user_name)
     if not ctx.caller.arn.endswith(":root"):

@@ -1,6 +1,6 @@
-"""Is this text a policy document that IAM would take? Its grammar; what it allows is decided elsewhere.
+"""Validates the grammar of policy documents, as IAM does when a policy is stored. It does not evaluate them.
 
-Identity policies (inline and managed) say what may be done; trust policies say who may assume a role.
+Identity policies (inline and managed) allow or deny actions; trust policies name those who may assume a role.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from nightbus.aws.documents import read_document
-from nightbus.services.iam.errors import malformed
+from nightbus.services.iam.errors import malformed_document
 
 _VERSIONS = ("2008-10-17", "2012-10-17")
 _DOCUMENT = {"Version", "Id", "Statement"}
@@ -28,66 +28,66 @@ _AWS = re.compile(
 _SYNTAX = "Syntax errors in policy."
 
 
-def encoded(document: str) -> str:
-    """As IAM gives documents back: percent-encoded."""
+def percent_encoded(document: str) -> str:
+    """Return the document percent-encoded, as IAM's replies contain it."""
     return quote(document, safe="")
 
 
-def size(document: str) -> int:
-    """What counts against the quotas: white space does not."""
+def quota_size(document: str) -> int:
+    """Return the number of characters that count against IAM's quotas: all but white space."""
     return len(re.sub(r"\s", "", document))
 
 
 def check_identity_policy(text: str) -> None:
-    """Raises AwsError MalformedPolicyDocument."""
+    """Raise AwsError MalformedPolicyDocument unless the text is a valid identity policy."""
     document = _parsed(text, _SYNTAX)
     if (document.get("Version") not in _VERSIONS and "Version" in document) or set(document) - _DOCUMENT:
-        raise malformed(_SYNTAX)
+        raise malformed_document(_SYNTAX)
     for statement in _statements(document, _SYNTAX):
         if _PRINCIPAL & set(statement):
-            raise malformed("Policy document should not specify a principal.")
+            raise malformed_document("Policy document should not specify a principal.")
         if set(statement) - _STATEMENT or statement.get("Effect") not in ("Allow", "Deny"):
-            raise malformed(_SYNTAX)
+            raise malformed_document(_SYNTAX)
         _check_condition(statement)
         for action in _values(statement, "Action", "Policy statement must contain actions."):
             if action != "*" and ":" not in action:
                 text = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-                raise malformed(text)
+                raise malformed_document(text)
             if action != "*" and not _ACTION.fullmatch(action):
-                raise malformed(_SYNTAX)
+                raise malformed_document(_SYNTAX)
         for resource in _values(statement, "Resource", "Policy statement must contain resources."):
             if resource != "*" and not _is_arn(resource):
-                raise malformed(f'Resource {resource} must be in ARN format or "*".')
+                raise malformed_document(f'Resource {resource} must be in ARN format or "*".')
     _check_sids(document)
 
 
 def _is_arn(resource: str) -> bool:
-    """Six parts, or fewer where a star at the end stands for the others: `arn:aws:logs:*`."""
+    """Return whether the text has the form of an ARN: six parts, or fewer with a star for the rest."""
     parts = resource.count(":") + 1
     return resource.startswith("arn:") and (parts >= 6 or (parts >= 3 and resource.endswith("*")))
 
 
 def check_trust_policy(text: str) -> None:
-    """Raises AwsError MalformedPolicyDocument."""
+    """Raise AwsError MalformedPolicyDocument unless the text is a valid trust policy."""
     document = _parsed(text, "This policy contains invalid Json")
     if document.get("Version") not in _VERSIONS and "Version" in document:
-        raise malformed("The policy must contain a valid version string")
+        raise malformed_document("The policy must contain a valid version string")
     if set(document) - _DOCUMENT:
-        raise malformed(f"Has prohibited field {min(set(document) - _DOCUMENT)}")
+        raise malformed_document(f"Has prohibited field {min(set(document) - _DOCUMENT)}")
     for statement in _statements(document, "Missing required field Statement"):
         for prohibited in ("Resource", "NotResource", *sorted(set(statement) - _STATEMENT - _PRINCIPAL)):
             if prohibited in statement:
-                raise malformed(f"Has prohibited field {prohibited}")
+                raise malformed_document(f"Has prohibited field {prohibited}")
         if "Effect" not in statement:
-            raise malformed("Missing required field Effect")
+            raise malformed_document("Missing required field Effect")
         if statement["Effect"] not in ("Allow", "Deny"):
-            raise malformed(f"Invalid effect: {statement['Effect']}")
+            raise malformed_document(f"Invalid effect: {statement['Effect']}")
         if not _PRINCIPAL & set(statement):
-            raise malformed("Missing required field Principal")
+            raise malformed_document("Missing required field Principal")
         _check_condition(statement)
         for action in _values(statement, "Action", "Missing required field Action"):
             if action != "*" and not _ASSUME.fullmatch(action):
-                raise malformed("AssumeRole policy may only specify STS AssumeRole actions.")
+                raise malformed_document("AssumeRole policy may only specify STS AssumeRole actions.")
         _check_principal(statement.get("Principal", statement.get("NotPrincipal")))
     _check_sids(document)
 
@@ -96,23 +96,23 @@ def _check_principal(principal: Any) -> None:
     if principal == "*":
         return
     if not isinstance(principal, Mapping) or not principal:
-        raise malformed("Invalid principal in policy.")
+        raise malformed_document("Invalid principal in policy.")
     for kind, values in principal.items():
         pattern = {"AWS": _AWS, "Service": _SERVICE}.get(kind)
         if pattern is None and kind not in ("Federated", "CanonicalUser"):
-            raise malformed(f'Invalid principal in policy: "{kind.upper()}"')
+            raise malformed_document(f'Invalid principal in policy: "{kind.upper()}"')
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, str) or (pattern is not None and not pattern.fullmatch(value)):
-                raise malformed(f'Invalid principal in policy: "{kind.upper()}":"{value}"')
+                raise malformed_document(f'Invalid principal in policy: "{kind.upper()}":"{value}"')
 
 
 def _parsed(text: str, message: str) -> Mapping[str, Any]:
     try:
         document = read_document(text)
     except ValueError as broken:
-        raise malformed(message) from broken
+        raise malformed_document(message) from broken
     if not isinstance(document, dict):
-        raise malformed(message)
+        raise malformed_document(message)
     return document
 
 
@@ -120,38 +120,38 @@ def _statements(document: Mapping[str, Any], message: str) -> Iterator[Mapping[s
     statements = document.get("Statement")
     listed = statements if isinstance(statements, list) else [statements]
     if not listed:
-        raise malformed(message)
+        raise malformed_document(message)
     for statement in listed:
         if not isinstance(statement, dict):
-            raise malformed(message)
+            raise malformed_document(message)
         yield statement
 
 
 def _values(statement: Mapping[str, Any], name: str, missing: str) -> list[str]:
-    """What the element or its `Not` form lists; only one of them may be there."""
-    found = [one for one in (name, f"Not{name}") if one in statement]
-    if not found or statement[found[0]] == []:
-        raise malformed(missing)
-    value = statement[found[0]]
+    """Return the values of the element or of its `Not` form. Raises AwsError if both or neither are there."""
+    present = [one for one in (name, f"Not{name}") if one in statement]
+    if not present or statement[present[0]] == []:
+        raise malformed_document(missing)
+    value = statement[present[0]]
     values = value if isinstance(value, list) else [value]
-    if len(found) == 2 or not all(isinstance(one, str) for one in values):
-        raise malformed(_SYNTAX)
+    if len(present) == 2 or not all(isinstance(one, str) for one in values):
+        raise malformed_document(_SYNTAX)
     return values
 
 
 def _check_condition(statement: Mapping[str, Any]) -> None:
     condition = statement.get("Condition", {})
     if not isinstance(condition, dict) or not all(isinstance(one, dict) for one in condition.values()):
-        raise malformed(_SYNTAX)
+        raise malformed_document(_SYNTAX)
 
 
 def _check_sids(document: Mapping[str, Any]) -> None:
     sids = [one["Sid"] for one in _statements(document, _SYNTAX) if "Sid" in one]
     for sid in sids:
         if not isinstance(sid, str):
-            raise malformed(_SYNTAX)
+            raise malformed_document(_SYNTAX)
         if not _SID.fullmatch(sid):
             text = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression"
-            raise malformed(f"{text} [0-9A-Za-z]*")
+            raise malformed_document(f"{text} [0-9A-Za-z]*")
     if len(set(sids)) != len(sids):
-        raise malformed("Statement IDs (SID) in a single policy must be unique.")
+        raise malformed_document("Statement IDs (SID) in a single policy must be unique.")

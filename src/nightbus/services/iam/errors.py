@@ -1,4 +1,4 @@
-"""IAM's errors, in its own words."""
+"""Makes the errors that IAM raises, with IAM's codes and messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def not_attachable(arn: str) -> AwsError:
     return AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
 
 
-def no_such_version(arn: str, version: str) -> AwsError:
+def no_such_policy_version(arn: str, version: str) -> AwsError:
     text = f"Policy {arn} version {version} does not exist or is not attachable."
     return AwsError("NoSuchEntity", text, 404)
 
@@ -42,5 +42,5 @@ def invalid_input(message: str) -> AwsError:
     return AwsError("InvalidInput", message)
 
 
-def malformed(message: str) -> AwsError:
+def malformed_document(message: str) -> AwsError:
     return AwsError("MalformedPolicyDocument", message)

@@ -1,4 +1,4 @@
-"""Policies that are part of one role."""
+"""Puts, gets, lists and deletes the inline policies of roles."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
-from nightbus.services.iam.documents import check_identity_policy, encoded, size
+from nightbus.services.iam.documents import check_identity_policy, percent_encoded, quota_size
 from nightbus.services.iam.errors import limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, itself, listing
 from nightbus.services.iam.records import change_role, find_role
@@ -20,7 +20,7 @@ async def put_role_policy(ctx: Context, *, role_name: str, policy_name: str, pol
 
     def put(value: dict[str, Any]) -> None:
         value["Inline"][policy_name] = policy_document
-        if sum(size(document) for document in value["Inline"].values()) > _LARGEST_TOGETHER:
+        if sum(quota_size(document) for document in value["Inline"].values()) > _LARGEST_TOGETHER:
             text = f"Maximum policy size of {_LARGEST_TOGETHER} bytes exceeded for role {role_name}"
             raise limit_exceeded(text)
 
@@ -31,7 +31,7 @@ async def get_role_policy(ctx: Context, *, role_name: str, policy_name: str) -> 
     inline = (await find_role(ctx, role_name)).value["Inline"]
     if policy_name not in inline:
         raise _no_such_policy(policy_name)
-    document = encoded(inline[policy_name])
+    document = percent_encoded(inline[policy_name])
     return {"RoleName": role_name, "PolicyName": policy_name, "PolicyDocument": document}
 
 

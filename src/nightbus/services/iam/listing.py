@@ -1,4 +1,4 @@
-"""How does an IAM listing come in pages? By markers, which are opaque and say after which key to go on."""
+"""Cuts IAM's listings into pages. A page's marker is an opaque token of the key after which the next page begins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ DEFAULT_PAGE = 100
 def listing(
     member: str, items: Sequence[T], key: Callable[[T], str], limit: int, marker: str | None
 ) -> dict[str, Any]:
-    """One page of `items`, sorted by `key`, as the output of a List operation."""
+    """Return one page of `items`, sorted by `key`, as the output of a List operation.
+
+    `member` is the output's member for the items, `limit` the largest number of items of a page.
+    """
     wrong = AwsError("ValidationError", "Invalid Marker.")
     chosen, following = page(sorted(items, key=key), key, limit, marker, wrong)
     return {member: chosen, "IsTruncated": following is not None, "Marker": following}

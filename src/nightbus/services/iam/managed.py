@@ -1,7 +1,7 @@
-"""Which policies does AWS itself provide, and what do they say?
+"""Provides the managed policies of AWS: their ARNs, and the documents of the common ones.
 
-Their names and ARNs are those that the SAM translator knows; the documents of the common ones are in
-`managed_policies.json`, word by word as in AWS's managed policy reference.
+The names and ARNs are those that the SAM translator lists. `managed_policies.json` has the documents of the common
+policies, copied verbatim from AWS's managed policy reference.
 """
 
 from __future__ import annotations
@@ -23,46 +23,46 @@ def is_aws_managed(arn: str) -> bool:
     return arn.startswith("arn:") and arn.split(":")[3:5] == ["", "aws"] and arn.split(":")[2] == "iam"
 
 
-def known_arns(region: str) -> frozenset[str]:
-    """Of the region's partition."""
+def aws_policy_arns(region: str) -> frozenset[str]:
+    """Return the ARNs of AWS's managed policies in the region's partition."""
     return _by_partition().get(partition_of(region), frozenset())
 
 
 def document_of(arn: str) -> dict[str, Any] | None:
-    """`{"Version": "v1", "Created": …, "Edited": …, "Document": {…}}`, or None where we do not have it."""
+    """`{"Version": "v1", "Created": …, "Edited": …, "Document": {…}}`, or None without a document."""
     name = arn.split(":policy/", 1)[-1]
-    found = _documents().get(name)
-    return dict(found) if found is not None else None
+    document = _documents().get(name)
+    return dict(document) if document is not None else None
 
 
-def described(arn: str, attachments: int, boundaries: int) -> dict[str, Any]:
-    """As GetPolicy and ListPolicies show it. What we do not know of it is left out."""
+def aws_policy_reply(arn: str, attachments: int, boundaries: int) -> dict[str, Any]:
+    """Return the policy as GetPolicy and ListPolicies do, without the members that Nightbus does not have."""
     path, _, name = arn.split(":policy", 1)[1].rpartition("/")
-    known = document_of(arn) or {}
+    document = document_of(arn) or {}
     return {
         "PolicyName": name,
         "PolicyId": _policy_id(arn),
         "Arn": arn,
         "Path": f"{path}/",
-        "DefaultVersionId": known.get("Version"),
+        "DefaultVersionId": document.get("Version"),
         "AttachmentCount": attachments,
         "PermissionsBoundaryUsageCount": boundaries,
         "IsAttachable": not path.endswith("/aws-service-role"),
-        "CreateDate": _time(known.get("Created")),
-        "UpdateDate": _time(known.get("Edited")),
+        "CreateDate": _time(document.get("Created")),
+        "UpdateDate": _time(document.get("Edited")),
     }
 
 
-def version_of(arn: str) -> dict[str, Any] | None:
-    """The default version as GetPolicyVersion shows it, its document as text."""
-    known = document_of(arn)
-    if known is None:
+def aws_policy_version(arn: str) -> dict[str, Any] | None:
+    """Return the default version as GetPolicyVersion does, with its document as text. None without a document."""
+    document = document_of(arn)
+    if document is None:
         return None
     return {
-        "Document": json.dumps(known["Document"], indent=4),
-        "VersionId": known["Version"],
+        "Document": json.dumps(document["Document"], indent=4),
+        "VersionId": document["Version"],
         "IsDefaultVersion": True,
-        "CreateDate": _time(known["Edited"]),
+        "CreateDate": _time(document["Edited"]),
     }
 
 
@@ -71,14 +71,14 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _policy_id(arn: str) -> str:
-    """Stands for AWS's own id: one ARN, one id."""
+    """Return an id in the form of AWS's, derived from the ARN."""
     digest = hashlib.sha256(arn.encode()).digest()
     return "ANPA" + "".join(_ALPHABET[byte & 31] for byte in digest[:17])
 
 
 @functools.cache
 def _by_partition() -> dict[str, frozenset[str]]:
-    """Read as data: importing the translator would take most of a second."""
+    """Read the SAM translator's list as data, because importing the translator takes most of a second."""
     spec = importlib.util.find_spec("samtranslator")
     if spec is None or spec.origin is None:
         return {}

@@ -1,4 +1,4 @@
-"""Managed policies: the account's own, and AWS's as far as they are known."""
+"""Creates, describes, lists and deletes managed policies, and lists those of AWS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_iam_id
 from nightbus.services.context import Context
 from nightbus.services.iam import managed
-from nightbus.services.iam.documents import check_identity_policy, size
+from nightbus.services.iam.documents import check_identity_policy, quota_size
 from nightbus.services.iam.errors import (
     already_exists,
     delete_conflict,
@@ -27,7 +27,7 @@ from nightbus.services.iam.records import (
     iam_arn,
     time_of,
 )
-from nightbus.services.iam.tags import Tag, checked_tags
+from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _LARGEST = 6144
@@ -52,7 +52,7 @@ async def create_policy(
         "Created": now,
         "Updated": now,
         "Description": description,
-        "Tags": checked_tags(tags),
+        "Tags": checked_iam_tags(tags),
         "Default": "v1",
         "Latest": 1,
         "Versions": {"v1": {"Document": policy_document, "Created": now}},
@@ -61,14 +61,14 @@ async def create_policy(
         text = f"A policy called {policy_name} already exists. Duplicate names are not allowed."
         raise already_exists(text)
     await ctx.store.commit(PutRecord(ctx.global_scope, POLICY, policy_name.lower(), value, expect=0))
-    shown = described(value, 0, 0)
-    del shown["Description"]
-    return {"Policy": shown}
+    reply = policy_reply(value, 0, 0)
+    del reply["Description"]
+    return {"Policy": reply}
 
 
 def check_document(document: str) -> None:
     check_identity_policy(document)
-    if size(document) > _LARGEST:
+    if quota_size(document) > _LARGEST:
         raise limit_exceeded(f"Cannot exceed quota for PolicySize: {_LARGEST}")
 
 
@@ -76,10 +76,10 @@ async def get_policy(ctx: Context, *, policy_arn: str) -> dict[str, Any]:
     attached, bounding = await _uses(ctx)
     if not managed.is_aws_managed(policy_arn):
         value = (await find_policy(ctx, policy_arn)).value
-        return {"Policy": described(value, attached[policy_arn], bounding[policy_arn])}
-    if policy_arn not in managed.known_arns(ctx.region):
+        return {"Policy": policy_reply(value, attached[policy_arn], bounding[policy_arn])}
+    if policy_arn not in managed.aws_policy_arns(ctx.region):
         raise no_such_policy(policy_arn)
-    return {"Policy": managed.described(policy_arn, attached[policy_arn], bounding[policy_arn])}
+    return {"Policy": managed.aws_policy_reply(policy_arn, attached[policy_arn], bounding[policy_arn])}
 
 
 async def list_policies(
@@ -93,28 +93,28 @@ async def list_policies(
     max_items: int = DEFAULT_PAGE,
 ) -> dict[str, Any]:
     attached, bounding = await _uses(ctx)
-    found: list[dict[str, Any]] = []
+    policies: list[dict[str, Any]] = []
     if scope in ("All", "Local"):
         records = await ctx.store.list(ctx.global_scope, POLICY)
         for record in records:
             arn = record.value["Arn"]
-            found.append(described(record.value, attached[arn], bounding[arn]))
+            policies.append(policy_reply(record.value, attached[arn], bounding[arn]))
     if scope in ("All", "AWS"):
-        known = managed.known_arns(ctx.region)
-        found += [managed.described(arn, attached[arn], bounding[arn]) for arn in known]
+        aws_arns = managed.aws_policy_arns(ctx.region)
+        policies += [managed.aws_policy_reply(arn, attached[arn], bounding[arn]) for arn in aws_arns]
     counted = {
         "PermissionsPolicy": ("AttachmentCount",),
         "PermissionsBoundary": ("PermissionsBoundaryUsageCount",),
     }
     counts = counted.get(policy_usage_filter or "", ("AttachmentCount", "PermissionsBoundaryUsageCount"))
     if only_attached or policy_usage_filter is not None:
-        found = [one for one in found if any(one[count] for count in counts)]
-    wanted = [
+        policies = [one for one in policies if any(one[count] for count in counts)]
+    matching = [
         {name: value for name, value in one.items() if name not in ("Description", "Tags")}
-        for one in found
+        for one in policies
         if one["Path"].startswith(path_prefix)
     ]
-    return listing("Policies", wanted, lambda one: str(one["Arn"]), max_items, marker)
+    return listing("Policies", matching, lambda one: str(one["Arn"]), max_items, marker)
 
 
 async def delete_policy(ctx: Context, *, policy_arn: str) -> None:
@@ -132,9 +132,10 @@ async def delete_policy(ctx: Context, *, policy_arn: str) -> None:
     await ctx.store.commit(DeleteRecord(ctx.global_scope, POLICY, record.key, record.revision))
 
 
-async def hold_policy(ctx: Context, arn: str) -> Sequence[Change]:
-    """To be committed with its first use by a role: the record is written again as it is, so that a deletion that
-    has not seen the use fails. Raises AwsError when a role cannot have the policy.
+async def require_policy(ctx: Context, arn: str) -> Sequence[Change]:
+    """Return the changes to commit with a role's first use of a policy. Raises AwsError if no role can have it.
+
+    They write the policy's record unchanged, so that a concurrent deletion that has not seen the use is a Conflict.
     """
     policy = await _attachable(ctx, arn)
     if policy is None:
@@ -143,9 +144,9 @@ async def hold_policy(ctx: Context, arn: str) -> Sequence[Change]:
 
 
 async def _attachable(ctx: Context, arn: str) -> Record | None:
-    """The record of an own policy, None for one of AWS. Raises AwsError when a role cannot have it."""
+    """Return the record of an account's policy, None for one of AWS. Raises AwsError if no role can have it."""
     if managed.is_aws_managed(arn):
-        if arn not in managed.known_arns(ctx.region):
+        if arn not in managed.aws_policy_arns(ctx.region):
             raise not_attachable(arn)
         if ":policy/aws-service-role/" in arn:
             text = "Cannot attach a Service Role Policy to a Customer Role."
@@ -160,7 +161,7 @@ async def _attachable(ctx: Context, arn: str) -> Record | None:
 
 
 async def _uses(ctx: Context) -> tuple[Counter[str], Counter[str]]:
-    """How often each policy is attached, and how often it is a boundary."""
+    """Count for each policy's ARN the roles that it is attached to, and the roles whose boundary it is."""
     roles = await all_roles(ctx)
     attached = Counter(arn for role in roles for arn in role["Attached"])
     return attached, Counter(
@@ -168,7 +169,7 @@ async def _uses(ctx: Context) -> tuple[Counter[str], Counter[str]]:
     )
 
 
-def described(value: Mapping[str, Any], attachments: int, boundaries: int) -> dict[str, Any]:
+def policy_reply(value: Mapping[str, Any], attachments: int, boundaries: int) -> dict[str, Any]:
     return {
         "PolicyName": value["PolicyName"],
         "PolicyId": value["PolicyId"],

@@ -1,4 +1,4 @@
-"""The versions of a managed policy: at most five, one of them in force."""
+"""Creates, lists, deletes and sets the versions of managed policies: at most five, one of which is the default."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
 from nightbus.services.iam import managed
-from nightbus.services.iam.documents import encoded
-from nightbus.services.iam.errors import delete_conflict, limit_exceeded, no_such_policy, no_such_version
+from nightbus.services.iam.documents import percent_encoded
+from nightbus.services.iam.errors import (
+    delete_conflict,
+    limit_exceeded,
+    no_such_policy,
+    no_such_policy_version,
+)
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import check_document
 from nightbus.services.iam.records import change_policy, find_policy, time_of
@@ -46,15 +51,15 @@ async def get_policy_version(ctx: Context, *, policy_arn: str, version_id: str) 
         return {"PolicyVersion": _aws_version(ctx, "GetPolicyVersion", policy_arn, version_id)}
     value = (await find_policy(ctx, policy_arn)).value
     if version_id not in value["Versions"]:
-        raise no_such_version(policy_arn, version_id)
-    document = encoded(value["Versions"][version_id]["Document"])
+        raise no_such_policy_version(policy_arn, version_id)
+    document = percent_encoded(value["Versions"][version_id]["Document"])
     return {"PolicyVersion": {**_described(value, version_id), "Document": document}}
 
 
 async def list_policy_versions(
     ctx: Context, *, policy_arn: str, marker: str | None = None, max_items: int = DEFAULT_PAGE
 ) -> dict[str, Any]:
-    """Newest first, as AWS does."""
+    """List the versions, the newest first, as AWS does."""
     if managed.is_aws_managed(policy_arn):
         version = _aws_version(ctx, "ListPolicyVersions", policy_arn)
         del version["Document"]
@@ -69,7 +74,7 @@ async def set_default_policy_version(ctx: Context, *, policy_arn: str, version_i
 
     def set_default(value: dict[str, Any]) -> None:
         if version_id not in value["Versions"]:
-            raise no_such_version(policy_arn, version_id)
+            raise no_such_policy_version(policy_arn, version_id)
         value["Default"] = version_id
         value["Updated"] = ctx.now_ms()
 
@@ -83,19 +88,19 @@ async def delete_policy_version(ctx: Context, *, policy_arn: str, version_id: st
         if version_id == value["Default"]:
             raise delete_conflict("Cannot delete the default version of a policy.")
         if value["Versions"].pop(version_id, None) is None:
-            raise no_such_version(policy_arn, version_id)
+            raise no_such_policy_version(policy_arn, version_id)
 
     await change_policy(ctx, policy_arn, delete)
 
 
 def _aws_version(ctx: Context, operation: str, arn: str, version_id: str | None = None) -> dict[str, Any]:
-    """The document that stands in the data file; without one the honest answer is that we do not have it."""
-    if arn not in managed.known_arns(ctx.region):
+    """Return the default version of an AWS policy. Raises AwsError 501 if Nightbus does not have its document."""
+    if arn not in managed.aws_policy_arns(ctx.region):
         raise no_such_policy(arn)
-    version = managed.version_of(arn)
+    version = managed.aws_policy_version(arn)
     if version is None or version_id not in (None, version["VersionId"]):
         raise not_supported("iam", operation, f"{arn} {version_id or ''}".rstrip())
-    return {**version, "Document": encoded(version["Document"])}
+    return {**version, "Document": percent_encoded(version["Document"])}
 
 
 def _refuse_aws_managed(arn: str) -> None:

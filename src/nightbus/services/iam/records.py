@@ -1,7 +1,7 @@
-"""What is kept of roles and managed policies, and how is one found and changed?
+"""Defines the records of roles and managed policies, and finds and changes them.
 
-A role's record holds its inline policies and the ARNs of those attached to it, a policy's all its versions: each
-change is one write of one record, guarded by its revision. Names are unique whatever their case.
+A role's record has its inline policies and the ARNs of its attached policies; a policy's record has all its versions.
+So each change writes one record, with the revision that it expects. Names are unique without regard to case.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def iam_arn(ctx: Context, resource: str) -> str:
 
 
 def time_of(ms: int) -> datetime:
-    """IAM tells whole seconds."""
+    """Return the time in whole seconds, as IAM's replies have it."""
     return datetime.fromtimestamp(ms // 1000, UTC)
 
 
@@ -52,7 +52,10 @@ async def change_role(
     change: Callable[[dict[str, Any]], None],
     along: ChangesAlong = nothing_along,
 ) -> dict[str, Any]:
-    """`change` alters the role's value in place, or raises; `along` tells what is committed with it."""
+    """Change a role's record and return its new value.
+
+    `change` alters the value in place, or raises AwsError; `along` returns further changes for the same commit.
+    """
     record = await find_role(ctx, name)
     change(record.value)
     put = PutRecord(ctx.global_scope, ROLE, record.key, record.value, record.revision)
@@ -61,7 +64,7 @@ async def change_role(
 
 
 async def find_policy(ctx: Context, arn: str) -> Record:
-    """A policy of this account. Raises AwsError NoSuchEntity or InvalidInput."""
+    """Return the record of a policy of this account. Raises AwsError NoSuchEntity or InvalidInput."""
     record = await ctx.store.get(ctx.global_scope, POLICY, _policy_name(arn).lower())
     if record is None or record.value["Arn"] != arn:
         raise no_such_policy(arn)

@@ -1,4 +1,4 @@
-"""Roles: made, shown, changed, deleted."""
+"""Creates, describes, changes and deletes roles."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_iam_id
 from nightbus.services.context import Context
-from nightbus.services.iam.documents import check_trust_policy, encoded, size
+from nightbus.services.iam.documents import check_trust_policy, percent_encoded, quota_size
 from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
-from nightbus.services.iam.policies import hold_policy
+from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.records import (
     ROLE,
     all_roles,
@@ -20,7 +20,7 @@ from nightbus.services.iam.records import (
     iam_arn,
     time_of,
 )
-from nightbus.services.iam.tags import Tag, checked_tags
+from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import DeleteRecord, PutRecord
 
 _LARGEST_TRUST = 2048
@@ -52,20 +52,20 @@ async def create_role(
         "Description": description,
         "MaxSessionDuration": max_session_duration,
         "PermissionsBoundary": permissions_boundary,
-        "Tags": checked_tags(tags),
+        "Tags": checked_iam_tags(tags),
         "Inline": {},
         "Attached": [],
     }
-    await _keep_new(ctx, value)
+    await _create_record(ctx, value)
     return {"Role": _summary(value) | _details(value)}
 
 
-async def _keep_new(ctx: Context, value: dict[str, Any]) -> None:
+async def _create_record(ctx: Context, value: dict[str, Any]) -> None:
     name, boundary = value["RoleName"], value["PermissionsBoundary"]
-    held = await hold_policy(ctx, boundary) if boundary is not None else ()
+    requirement = await require_policy(ctx, boundary) if boundary is not None else ()
     if await ctx.store.get(ctx.global_scope, ROLE, name.lower()) is not None:
         raise already_exists(f"Role with name {name} already exists.")
-    await ctx.store.commit(PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0), *held)
+    await ctx.store.commit(PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0), *requirement)
 
 
 async def get_role(ctx: Context, *, role_name: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ async def list_roles(
 async def update_role(
     ctx: Context, *, role_name: str, description: str | None = None, max_session_duration: int | None = None
 ) -> dict[str, Any]:
-    """Sets what is given; a description that is not given stays."""
+    """Set the members that the call has; a description that it omits stays as it is."""
     changes = {"Description": description, "MaxSessionDuration": max_session_duration}
     await _set(ctx, role_name, {name: value for name, value in changes.items() if value is not None})
     return {}
@@ -104,7 +104,7 @@ async def put_role_permissions_boundary(ctx: Context, *, role_name: str, permiss
     def bound(value: dict[str, Any]) -> None:
         value["PermissionsBoundary"] = permissions_boundary
 
-    await change_role(ctx, role_name, bound, lambda: hold_policy(ctx, permissions_boundary))
+    await change_role(ctx, role_name, bound, lambda: require_policy(ctx, permissions_boundary))
 
 
 async def delete_role_permissions_boundary(ctx: Context, *, role_name: str) -> None:
@@ -123,7 +123,7 @@ async def delete_role(ctx: Context, *, role_name: str) -> None:
 async def list_instance_profiles_for_role(
     ctx: Context, *, role_name: str, marker: str | None = None, max_items: int = DEFAULT_PAGE
 ) -> dict[str, Any]:
-    """None: instance profiles belong to EC2, which Nightbus does not have."""
+    """Return an empty list, because instance profiles belong to EC2, which Nightbus does not have."""
     await find_role(ctx, role_name)
     return {"InstanceProfiles": [], "IsTruncated": False}
 
@@ -134,19 +134,19 @@ async def _set(ctx: Context, role_name: str, changes: Mapping[str, Any]) -> dict
 
 def _check_trust(document: str) -> None:
     check_trust_policy(document)
-    if size(document) > _LARGEST_TRUST:
+    if quota_size(document) > _LARGEST_TRUST:
         raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {_LARGEST_TRUST}")
 
 
 def _summary(value: Mapping[str, Any]) -> dict[str, Any]:
-    """What a role is in a listing."""
+    """Return the members of a role that ListRoles has too."""
     return {
         "Path": value["Path"],
         "RoleName": value["RoleName"],
         "RoleId": value["RoleId"],
         "Arn": value["Arn"],
         "CreateDate": time_of(value["Created"]),
-        "AssumeRolePolicyDocument": encoded(value["Trust"]),
+        "AssumeRolePolicyDocument": percent_encoded(value["Trust"]),
         "Description": value["Description"],
         "MaxSessionDuration": value["MaxSessionDuration"],
     }
@@ -154,5 +154,7 @@ def _summary(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _details(value: Mapping[str, Any]) -> dict[str, Any]:
     boundary = value["PermissionsBoundary"]
-    shown = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary} if boundary else None
-    return {"PermissionsBoundary": shown, "Tags": value["Tags"] or None}
+    boundary_reply = (
+        {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary} if boundary else None
+    )
+    return {"PermissionsBoundary": boundary_reply, "Tags": value["Tags"] or None}

@@ -1,4 +1,4 @@
-"""Tags of roles and policies."""
+"""Adds, removes and lists the tags of roles and policies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Tag = Mapping[str, str]
 _MOST = 50
 
 
-def checked_tags(tags: Sequence[Tag]) -> list[dict[str, str]]:
-    """Raises AwsError InvalidInput for the same key twice, whatever its case."""
+def checked_iam_tags(tags: Sequence[Tag]) -> list[dict[str, str]]:
+    """Return the tags as they are stored. Raises AwsError InvalidInput for a key that occurs twice in any case."""
     if len({tag["Key"].lower() for tag in tags}) != len(tags):
         text = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
         raise invalid_input(text)
@@ -23,7 +23,7 @@ def checked_tags(tags: Sequence[Tag]) -> list[dict[str, str]]:
 
 
 async def tag_role(ctx: Context, *, role_name: str, tags: Sequence[Tag]) -> None:
-    await change_role(ctx, role_name, lambda value: _add(value, checked_tags(tags)))
+    await change_role(ctx, role_name, lambda value: _add(value, checked_iam_tags(tags)))
 
 
 async def untag_role(ctx: Context, *, role_name: str, tag_keys: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ async def list_role_tags(
 
 
 async def tag_policy(ctx: Context, *, policy_arn: str, tags: Sequence[Tag]) -> None:
-    await change_policy(ctx, policy_arn, lambda value: _add(value, checked_tags(tags)))
+    await change_policy(ctx, policy_arn, lambda value: _add(value, checked_iam_tags(tags)))
 
 
 async def untag_policy(ctx: Context, *, policy_arn: str, tag_keys: Sequence[str]) -> None:
@@ -53,7 +53,7 @@ async def list_policy_tags(
 
 
 def _add(value: dict[str, Any], tags: Sequence[dict[str, str]]) -> None:
-    """A key that is there in another case is overwritten, its case too."""
+    """Add tags. A tag whose key differs from a new one only in case is replaced, including its key."""
     new = {tag["Key"].lower() for tag in tags}
     value["Tags"] = [tag for tag in value["Tags"] if tag["Key"].lower() not in new] + list(tags)
     if len(value["Tags"]) > _MOST:
@@ -61,8 +61,8 @@ def _add(value: dict[str, Any], tags: Sequence[dict[str, str]]) -> None:
 
 
 def _remove(value: dict[str, Any], keys: Sequence[str]) -> None:
-    gone = {key.lower() for key in keys}
-    value["Tags"] = [tag for tag in value["Tags"] if tag["Key"].lower() not in gone]
+    removed = {key.lower() for key in keys}
+    value["Tags"] = [tag for tag in value["Tags"] if tag["Key"].lower() not in removed]
 
 
 def _key(tag: Tag) -> str:

@@ -1,4 +1,4 @@
-"""AWS Lambda: what a function is (code, configuration, versions, policy) and how it is invoked."""
+"""Registers the operations of AWS Lambda, its workers and its duties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aliases: names for a version, or for two of them with weights."""
+"""Creates, changes, lists and deletes aliases: names for one version, or for two versions with weights."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid, not_found, wrong_revision
+from nightbus.services.lambda_.errors import conflict, invalid_value, not_found, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     ALIAS,
@@ -22,7 +22,7 @@ from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
 
 def chosen_version(alias: dict[str, Any], roll: float) -> str:
-    """The version that an invocation of the alias gets; `roll` is a random number of [0, 1)."""
+    """Return the version that an invocation of the alias runs. `roll` is a random number from [0, 1)."""
     for version, weight in sorted(alias["weights"].items()):
         if roll < weight:
             return str(version)
@@ -91,7 +91,7 @@ async def update_alias(
 
 
 async def delete_alias(ctx: Context, *, function_name: str, name: str) -> None:
-    """With the alias go its policy and its settings of asynchronous invocation."""
+    """Delete the alias with its policy and its settings of asynchronous invocation."""
     ref = function_ref(ctx.scope, function_name)
     await require_function(ctx, ref)
     key = qualified_key(ref.name, name)
@@ -108,23 +108,23 @@ async def list_aliases(
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name)
     await require_function(ctx, ref)
-    found = []
+    aliases = []
     for record in await ctx.store.list(ref.scope, ALIAS, prefix=f"{ref.name}:"):
         if function_version in (None, record.value["FunctionVersion"], *record.value["weights"]):
             name = record.key.partition(":")[2]
-            found.append((record.key, _described(ref, name, record.value)))
-    chosen, token = paged(found, marker, max_items)
+            aliases.append((record.key, _described(ref, name, record.value)))
+    chosen, token = paged(aliases, marker, max_items)
     return {"Aliases": chosen, "NextMarker": token}
 
 
 def _weights(routing: dict[str, Any] | None, version: str) -> dict[str, float]:
     weights: dict[str, float] = dict((routing or {}).get("AdditionalVersionWeights") or {})
     if len(weights) > 1:
-        raise invalid("Number of items in AdditionalVersionWeights cannot be greater than 1")
+        raise invalid_value("Number of items in AdditionalVersionWeights cannot be greater than 1")
     if weights and version == LATEST:
-        raise invalid("$LATEST is not supported for an alias pointing to more than 1 version")
+        raise invalid_value("$LATEST is not supported for an alias pointing to more than 1 version")
     if version in weights:
-        raise invalid(f"Invalid function version {version}. The version is already the alias's own.")
+        raise invalid_value(f"Invalid function version {version}. The version is already the alias's own.")
     return weights
 
 

@@ -1,4 +1,4 @@
-"""Makes and resolves the signed links by which clients download a function's code, as S3's presigned URLs.
+"""Makes and resolves the signed links by which clients download a function's code, like S3's presigned URLs.
 
 The node answers `/_nightbus/lambda-code/<token>` with the file that `resolve_link` names.
 """
@@ -28,9 +28,9 @@ async def code_link(ctx: Context, digest: str) -> str:
 
 
 async def resolve_link(store: Store, clock: Clock, token: str) -> BinaryIO:
-    """The zip file that the token of a link names, which the caller closes.
+    """Open the zip file that a link's token names. The caller closes it.
 
-    Raises AwsError when the token is no longer valid, or never was.
+    Raises AwsError for an invalid or expired token.
     """
     try:
         claims, signature = (_decode(part) for part in token.split("."))

@@ -1,11 +1,11 @@
-"""Handles reserved concurrency, and the account's limits and use."""
+"""Puts, gets and deletes reserved concurrency, and answers GetAccountSettings."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid
+from nightbus.services.lambda_.errors import invalid_value
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_function
 from nightbus.store.interface import PutRecord
@@ -49,13 +49,13 @@ async def get_account_settings(ctx: Context) -> dict[str, Any]:
 
 async def _set(ctx: Context, ref: FunctionRef, reserved: int | None) -> None:
     record = await require_function(ctx, ref)
-    others = sum(
+    reserved_by_others = sum(
         other.value["reserved"] or 0
         for other in await ctx.store.list(ref.scope, FUNCTION)
         if other.key != ref.name
     )
-    if reserved is not None and ACCOUNT_LIMIT - others - reserved < _UNRESERVED_LEAST:
-        raise invalid(
+    if reserved is not None and ACCOUNT_LIMIT - reserved_by_others - reserved < _UNRESERVED_LEAST:
+        raise invalid_value(
             "Specified ReservedConcurrentExecutions for function decreases account's "
             f"UnreservedConcurrentExecution below its minimum value of [{_UNRESERVED_LEAST}]."
         )

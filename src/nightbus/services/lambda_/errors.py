@@ -1,4 +1,4 @@
-"""The errors of Lambda, in AWS's words."""
+"""Makes the errors that Lambda raises, with AWS's codes and messages."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from nightbus.aws.errors import AwsError
 _USER = {"Type": "User"}
 
 
-def invalid(message: str) -> AwsError:
+def invalid_value(message: str) -> AwsError:
     return AwsError("InvalidParameterValueException", message, 400, fields=_USER)
 
 
-def out_of_range(member: str, value: object, constraint: str) -> AwsError:
-    """A limit that is narrower here than in the model, said as the model's own limits are."""
+def beyond_limit(member: str, value: object, constraint: str) -> AwsError:
+    """Return the error for a value beyond a limit that is narrower than the model's, with the model's wording."""
     return AwsError(
         "ValidationException",
         f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}",
@@ -58,4 +58,4 @@ def unreadable_payload(message: str) -> AwsError:
 
 
 def bad_marker() -> AwsError:
-    return invalid("The provided marker is not valid.")
+    return invalid_value("The provided marker is not valid.")

@@ -1,4 +1,4 @@
-"""Handles the settings of asynchronous invocation: retries, the age of events, destinations."""
+"""Puts, changes, lists and deletes the settings of asynchronous invocation: retries, age of events, destinations."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ async def put_function_event_invoke_config(
     maximum_event_age_in_seconds: int | None = None,
     destination_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Replaces what was there."""
+    """Replace all settings."""
     ref = function_ref(ctx.scope, function_name, qualifier)
     await require_version(ctx, ref)
-    given = _given(maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Put")
-    return await _keep(ctx, ref, given, None)
+    settings = _requested_settings(
+        maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Put"
+    )
+    return await _store(ctx, ref, settings, None)
 
 
 async def update_function_event_invoke_config(
@@ -45,11 +47,13 @@ async def update_function_event_invoke_config(
     maximum_event_age_in_seconds: int | None = None,
     destination_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Changes what is given and leaves the rest."""
+    """Change the settings that the request has, and leave the others."""
     ref = function_ref(ctx.scope, function_name, qualifier)
     record = await _require(ctx, ref)
-    given = _given(maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Update")
-    return await _keep(ctx, ref, record.value["config"] | given, record.revision)
+    settings = _requested_settings(
+        maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Update"
+    )
+    return await _store(ctx, ref, record.value["config"] | settings, record.revision)
 
 
 async def get_function_event_invoke_config(
@@ -73,37 +77,39 @@ async def list_function_event_invoke_configs(
     ref = function_ref(ctx.scope, function_name)
     await require_version(ctx, ref)
     records = await ctx.store.list(ref.scope, EVENT_INVOKE, prefix=f"{ref.name}:")
-    found = [(record.key, _described(ref, record.value)) for record in records]
-    chosen, token = paged(found, marker, max_items)
+    configs = [(record.key, _described(ref, record.value)) for record in records]
+    chosen, token = paged(configs, marker, max_items)
     return {"FunctionEventInvokeConfigs": chosen, "NextMarker": token}
 
 
-def _given(
+def _requested_settings(
     retries: int | None, age: int | None, destinations: dict[str, Any] | None, verb: str
 ) -> dict[str, Any]:
-    given: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if retries is not None:
-        given["MaximumRetryAttempts"] = retries
+        settings["MaximumRetryAttempts"] = retries
     if age is not None:
-        given["MaximumEventAgeInSeconds"] = age
+        settings["MaximumEventAgeInSeconds"] = age
     if destinations is not None:
-        given["DestinationConfig"] = _destinations(destinations, f"{verb}FunctionEventInvokeConfig")
-    return given
+        settings["DestinationConfig"] = _destinations(destinations, f"{verb}FunctionEventInvokeConfig")
+    return settings
 
 
 def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
-    found = {}
+    by_outcome = {}
     for outcome in ("OnSuccess", "OnFailure"):
         destination = (config.get(outcome) or {}).get("Destination")
         if not destination:
             continue
         if not takes_invocation_records(Arn.parse(destination)):
             raise not_supported("lambda", operation, f"the {outcome} destination {destination}")
-        found[outcome] = {"Destination": destination}
-    return found
+        by_outcome[outcome] = {"Destination": destination}
+    return by_outcome
 
 
-async def _keep(ctx: Context, ref: FunctionRef, config: dict[str, Any], expect: int | None) -> dict[str, Any]:
+async def _store(
+    ctx: Context, ref: FunctionRef, config: dict[str, Any], expect: int | None
+) -> dict[str, Any]:
     value = {"qualifier": ref.version_or_alias, "config": config, "modified": ctx.now_ms()}
     key = qualified_key(ref.name, ref.version_or_alias)
     await ctx.store.commit(

@@ -1,4 +1,4 @@
-"""Event source mappings: which queue feeds which function. `queue_polling.py` does what they say."""
+"""Creates, changes, lists and deletes event source mappings. `queue_sources/` carries them out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nightbus.aws.ids import new_uuid
 from nightbus.aws.support import EVENT_SOURCES
 from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid, no_function, no_resource
+from nightbus.services.lambda_.errors import conflict, invalid_value, no_function, no_resource
 from nightbus.services.lambda_.event_source_settings import (
     CHANGES,
     DEFAULTS,
     EVENT_SOURCE,
-    check,
-    merged,
-    no_such_source,
+    check_mapping,
+    merged_settings,
+    no_such_event_source,
 )
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_version
@@ -45,7 +45,7 @@ async def create_event_source_mapping(
     tags: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name)
-    given = {
+    requested = {
         "BatchSize": batch_size,
         "FilterCriteria": filter_criteria,
         "ScalingConfig": scaling_config,
@@ -53,7 +53,7 @@ async def create_event_source_mapping(
         "FunctionResponseTypes": function_response_types,
     }
     queue = await _queue(ctx, event_source_arn or "", "CreateEventSourceMapping")
-    config = merged(DEFAULTS, given)
+    config = merged_settings(DEFAULTS, requested)
     await _check(ctx, ref, queue, config)
     for record in await ctx.store.list(ctx.scope, EVENT_SOURCE):
         if record.value["source"] == queue.arn and record.value["function"] == ref.qualified_arn:
@@ -88,7 +88,7 @@ async def update_event_source_mapping(
 ) -> dict[str, Any]:
     record = await _require(ctx, uuid)
     ref = function_ref(ctx.scope, function_name or record.value["function"])
-    given = {
+    requested = {
         "BatchSize": batch_size,
         "FilterCriteria": filter_criteria,
         "ScalingConfig": scaling_config,
@@ -96,7 +96,7 @@ async def update_event_source_mapping(
         "FunctionResponseTypes": function_response_types,
     }
     queue = await _queue(ctx, record.value["source"], "UpdateEventSourceMapping")
-    config = merged(record.value["config"], given)
+    config = merged_settings(record.value["config"], requested)
     await _check(ctx, ref, queue, config)
     value = {
         **record.value,
@@ -133,18 +133,18 @@ async def list_event_source_mappings(
         ref = function_ref(ctx.scope, function_name)
         if await ctx.store.get(ref.scope, FUNCTION, ref.name) is None:
             raise no_function(ref.qualified_arn)
-    found = [
+    mappings = [
         (record.key, _described(ctx.scope, record.key, record.value))
         for record in await ctx.store.list(ctx.scope, EVENT_SOURCE)
         if event_source_arn in (None, record.value["source"])
         and (ref is None or record.value["function"] == ref.qualified_arn)
     ]
-    chosen, token = paged(found, marker, max_items)
+    chosen, token = paged(mappings, marker, max_items)
     return {"EventSourceMappings": chosen, "NextMarker": token}
 
 
 async def find_mapping(ctx: Context, resource: str) -> Record:
-    """The mapping that an ARN names. Raises AwsError ResourceNotFoundException."""
+    """Return the mapping of an ARN. Raises AwsError ResourceNotFoundException."""
     return await _require(ctx, resource.rpartition(":")[2])
 
 
@@ -160,7 +160,9 @@ async def _queue(ctx: Context, source: str, operation: str) -> Queue:
         raise not_supported("lambda", operation, f"the event source {source}")
     queue = await ctx.platform.queues.find_arn(source)
     if queue is None or queue.scope.region != ctx.region:
-        raise no_such_source("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+        raise no_such_event_source(
+            "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist."
+        )
     return queue
 
 
@@ -168,12 +170,14 @@ async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str,
     _, version = await require_version(ctx, ref)
     role = role_session(ctx.account, version["config"]["Role"], ref.name)
     if queue.access.refusal(role, RECEIVE):
-        raise invalid("The provided execution role does not have permissions to call ReceiveMessage on SQS")
-    check(config, queue, version["config"]["Timeout"])
+        raise invalid_value(
+            "The provided execution role does not have permissions to call ReceiveMessage on SQS"
+        )
+    check_mapping(config, queue, version["config"]["Timeout"])
 
 
 async def _commit(ctx: Context, uuid: str, change: Change) -> None:
-    """The worker is told in the same commit. Raises Conflict."""
+    """Commit the change together with an item that tells the worker of it. Raises Conflict."""
     await ctx.store.commit(change, Enqueue(SYSTEM, CHANGES, orjson.dumps([*ctx.scope, uuid]), ctx.now_ms()))
 
 

@@ -1,4 +1,4 @@
-"""Functions: created, looked up, listed, deleted."""
+"""Creates, describes, lists and deletes functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
-from nightbus.services.lambda_.errors import conflict, invalid, no_resource
+from nightbus.services.lambda_.errors import conflict, invalid_value, no_resource
 from nightbus.services.lambda_.layers import layers_in_use
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.packages import check_total, take_package
@@ -31,7 +31,7 @@ from nightbus.services.lambda_.records import (
 from nightbus.services.lambda_.roles import check_role
 from nightbus.services.lambda_.settings import configured, defaults
 from nightbus.services.lambda_.shapes import configuration, layer_list, paged, touched
-from nightbus.services.lambda_.versions import publishing
+from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, DeleteRecord, PutRecord
 
 _OPERATION = "CreateFunction"
@@ -85,14 +85,14 @@ async def create_function(
     }
     config = configured(defaults(ref.name, ref.arn), changes, _OPERATION)
     if runtime is None or handler is None:
-        raise invalid(
+        raise invalid_value(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
     if await ctx.store.get(ref.scope, FUNCTION, ref.name) is not None:
         raise _exists(ref)
     await check_role(ctx, role)
     latest = await _first_version(ctx, config, code, layers or [])
-    return await _keep_new(ctx, ref, latest, tags or {}, publish)
+    return await _create_record(ctx, ref, latest, tags or {}, publish)
 
 
 async def _first_version(
@@ -107,18 +107,18 @@ async def _first_version(
     return Version(config=config, digest=package.digest, unzipped=package.unzipped, layers=used)
 
 
-async def _keep_new(
+async def _create_record(
     ctx: Context, ref: FunctionRef, latest: Version, tags: dict[str, str], publish: bool
 ) -> dict[str, Any]:
     value: dict[str, Any] = {"latest": latest, "last_version": 0, "tags": tags, "reserved": None}
     changes: list[Change] = []
-    shown = latest
+    version = latest
     if publish:
-        shown, more = publishing(ref, value)
+        version, more = publication(ref, value)
         changes += more
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=0))
     await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), None, latest))
-    return configuration(shown)
+    return configuration(version)
 
 
 def _exists(ref: FunctionRef) -> AwsError:
@@ -154,14 +154,14 @@ async def list_functions(
     marker: str | None = None,
     max_items: int | None = None,
 ) -> dict[str, Any]:
-    found: list[tuple[str, dict[str, Any]]] = []
+    configurations: list[tuple[str, dict[str, Any]]] = []
     for record in await ctx.store.list(ctx.scope, FUNCTION):
-        shown = LATEST if function_version == "ALL" else ""
-        found.append((f"{record.key}:", configuration(record.value["latest"], shown)))
+        qualifier = LATEST if function_version == "ALL" else ""
+        configurations.append((f"{record.key}:", configuration(record.value["latest"], qualifier)))
     if function_version == "ALL":
         versions = await ctx.store.list(ctx.scope, VERSION)
-        found += [(record.key, record.value["config"]) for record in versions]
-    chosen, token = paged(sorted(found, key=lambda item: item[0]), marker, max_items)
+        configurations += [(record.key, record.value["config"]) for record in versions]
+    chosen, token = paged(sorted(configurations, key=lambda item: item[0]), marker, max_items)
     return {"Functions": chosen, "NextMarker": token}
 
 
@@ -192,25 +192,25 @@ async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
 
 async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
     if ref.qualifier == LATEST:
-        raise invalid("$LATEST version cannot be deleted without deleting the function.")
+        raise invalid_value("$LATEST version cannot be deleted without deleting the function.")
     if not ref.qualifier.isdigit():
         raise not_supported("lambda", "DeleteFunction", f"Qualifier {ref.qualifier}")
     await require_function(ctx, ref)
     key = qualified_key(ref.name, ref.qualifier)
     record = await ctx.store.get(ref.scope, VERSION, key)
     if record is None:
-        return  # as on AWS: what is not there needs no deletion
+        return  # as on AWS, deleting a function that does not exist succeeds
     for alias in await ctx.store.list(ref.scope, ALIAS, prefix=f"{ref.name}:"):
         if ref.qualifier in (alias.value["FunctionVersion"], *alias.value["weights"]):
-            named = alias.key.partition(":")[2]
-            raise conflict(f"Version {ref.qualifier} is currently referenced by alias {named}.")
+            alias_name = alias.key.partition(":")[2]
+            raise conflict(f"Version {ref.qualifier} is currently referenced by alias {alias_name}.")
     changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (VERSION, POLICY, EVENT_INVOKE)]
     owner = blob_owner(ref, ref.qualifier)
     await ctx.store.commit(*changes, *blob_changes(owner, as_version(record.value), None))
 
 
 async def get_function_code_signing_config(ctx: Context, *, function_name: str) -> dict[str, Any]:
-    """No function has one."""
+    """Return no configuration, because functions have none."""
     ref = function_ref(ctx.scope, function_name)
     await require_function(ctx, ref)
     return {"FunctionName": ref.name}
@@ -219,6 +219,6 @@ async def get_function_code_signing_config(ctx: Context, *, function_name: str) 
 async def get_function_url_config(
     ctx: Context, *, function_name: str, qualifier: str | None = None
 ) -> dict[str, Any]:
-    """No function has a URL yet."""
+    """Raise AwsError ResourceNotFoundException, because functions do not have URLs yet."""
     function_ref(ctx.scope, function_name, qualifier)
     raise no_resource()

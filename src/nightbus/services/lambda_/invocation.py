@@ -1,4 +1,4 @@
-"""Invoke: run the function and answer with its result, take the event into the queue, or only say that one may."""
+"""Answers Invoke: runs the function and returns its result, or queues the event, or only checks (DryRun)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def invoke(
 ) -> Reply:
     ref = function_ref(ctx.scope, function_name, qualifier)
     event = payload.encode() if isinstance(payload, str) else bytes(payload)
-    check_size(len(event), invocation_type)
+    check_event_size(len(event), invocation_type)
     runnable = await find_runnable(ctx.platform.invocables, ref)
     await authorize(ctx, ref)
     event = check_payload(event, invocation_type)
@@ -75,7 +75,7 @@ def _answer(runnable: Runnable, result: InvokeResult, with_log: bool) -> Reply:
     return Reply(output, 200)
 
 
-def check_size(size: int, invocation_type: str) -> None:
+def check_event_size(size: int, invocation_type: str) -> None:
     limit = _LIMITS[invocation_type]
     if size <= limit:
         return
@@ -87,8 +87,11 @@ def check_size(size: int, invocation_type: str) -> None:
 
 
 def check_payload(event: bytes, invocation_type: str, *, is_json: bool = False) -> bytes:
-    """What the function gets. `is_json`: it is known to be JSON. Raises AwsError when it is too large, or no JSON."""
-    check_size(len(event), invocation_type)
+    """Return the event that the function gets. Raises AwsError if it is too large or not JSON.
+
+    `is_json` skips the check that it is JSON, for an event that is known to be.
+    """
+    check_event_size(len(event), invocation_type)
     if not event:
         return b"{}"
     if is_json:
@@ -96,7 +99,7 @@ def check_payload(event: bytes, invocation_type: str, *, is_json: bool = False) 
     try:
         if len(event) <= LONG_TEXT:
             orjson.loads(event)
-        else:  # read and not built, which takes a tenth of the time
+        else:  # validated without building values, which takes a tenth of the time
             event.decode()
             msgspec.json.decode(event, type=msgspec.Raw)
     except (ValueError, msgspec.DecodeError) as broken:
@@ -105,7 +108,7 @@ def check_payload(event: bytes, invocation_type: str, *, is_json: bool = False) 
 
 
 def _client_context(encoded: str | None) -> str:
-    """The context as JSON text, which is what an execution environment is told."""
+    """Return the client context as JSON text, the form in which an execution environment gets it."""
     if not encoded:
         return ""
     if len(encoded) > _LONGEST_CONTEXT:
@@ -114,4 +117,4 @@ def _client_context(encoded: str | None) -> str:
         context = orjson.loads(base64.b64decode(encoded, validate=True))
     except (binascii.Error, ValueError):
         raise unreadable_payload("Client context must be a valid Base64-encoded JSON object.") from None
-    return orjson.dumps(context).decode()  # of one line, whatever the client's was
+    return orjson.dumps(context).decode()  # on one line, unlike perhaps the client's

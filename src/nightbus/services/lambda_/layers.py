@@ -1,4 +1,4 @@
-"""Layers: packages that functions put beside their code, in numbered versions that never change."""
+"""Publishes, lists and deletes layers, whose numbered versions never change."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
-from nightbus.services.lambda_.errors import invalid, no_resource
+from nightbus.services.lambda_.errors import invalid_value, no_resource
 from nightbus.services.lambda_.packages import take_package
 from nightbus.services.lambda_.records import LAYER, LAYER_VERSION, LayerUse, qualified_key
-from nightbus.services.lambda_.shapes import paged, timestamp
+from nightbus.services.lambda_.shapes import last_modified_text, paged
 from nightbus.store.interface import DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob
 
 _MOST_LAYERS = 5
@@ -19,26 +19,28 @@ _ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_
 
 
 async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
-    """What a function needs of the layer versions it names. Raises AwsError when one is not there."""
+    """Return what a function's record has of its layer versions. Raises AwsError if one does not exist."""
     if len(arns) > _MOST_LAYERS:
-        raise invalid(f"You cannot reference more than {_MOST_LAYERS} layers.")
+        raise invalid_value(f"You cannot reference more than {_MOST_LAYERS} layers.")
     used: list[LayerUse] = []
     for text in arns:
         name, _, number = Arn.parse(text).resource.removeprefix("layer:").partition(":")
         base = text.removesuffix(f":{number}")
-        same = [one["arn"] for one in used if one["arn"].rpartition(":")[0] == base]
-        if same:
-            raise invalid(
+        other_versions = [one["arn"] for one in used if one["arn"].rpartition(":")[0] == base]
+        if other_versions:
+            raise invalid_value(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. "
-                f"{same[0]} and {text} are versions of the same layer."
+                f"{other_versions[0]} and {text} are versions of the same layer."
             )
         record = None
         if ctx.arn("lambda", f"layer:{name}") == base:
             record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, number))
         if record is None:
-            raise invalid(f"Layer version {text} does not exist.")
-        kept = record.value
-        used.append(LayerUse(arn=text, size=kept["size"], unzipped=kept["unzipped"], digest=kept["digest"]))
+            raise invalid_value(f"Layer version {text} does not exist.")
+        layer = record.value
+        used.append(
+            LayerUse(arn=text, size=layer["size"], unzipped=layer["unzipped"], digest=layer["digest"])
+        )
     return used
 
 
@@ -52,7 +54,7 @@ async def publish_layer_version(
     compatible_runtimes: list[str] | None = None,
     license_info: str | None = None,
 ) -> dict[str, Any]:
-    name = _own_name(ctx, layer_name)
+    name = _name_in_scope(ctx, layer_name)
     package = await take_package(ctx, content, "PublishLayerVersion")
     record = await ctx.store.get(ctx.scope, LAYER, name)
     number = record.value["last_version"] + 1 if record else 1
@@ -61,12 +63,12 @@ async def publish_layer_version(
         "LayerVersionArn": arn,
         "Version": number,
         "Description": description,
-        "CreatedDate": timestamp(ctx.now_ms()),
+        "CreatedDate": last_modified_text(ctx.now_ms()),
         "CompatibleArchitectures": compatible_architectures,
         "CompatibleRuntimes": compatible_runtimes,
         "LicenseInfo": license_info,
     }
-    kept = {
+    value = {
         "shown": value,
         "size": package.size,
         "unzipped": package.unzipped,
@@ -76,14 +78,14 @@ async def publish_layer_version(
     revision = record.revision if record else 0
     await ctx.store.commit(
         PutRecord(ctx.scope, LAYER, name, {"last_version": number}, expect=revision),
-        PutRecord(ctx.scope, LAYER_VERSION, qualified_key(name, str(number)), kept, expect=0),
+        PutRecord(ctx.scope, LAYER_VERSION, qualified_key(name, str(number)), value, expect=0),
         KeepBlob(package.digest, f"lambda/{arn}"),
     )
-    return await _described(ctx, name, kept)
+    return await _described(ctx, name, value)
 
 
 async def get_layer_version(ctx: Context, *, layer_name: str, version_number: int) -> dict[str, Any]:
-    name = _own_name(ctx, layer_name)
+    name = _name_in_scope(ctx, layer_name)
     record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, str(version_number)))
     if record is None:
         raise no_resource()
@@ -93,13 +95,13 @@ async def get_layer_version(ctx: Context, *, layer_name: str, version_number: in
 async def get_layer_version_by_arn(ctx: Context, *, arn: str) -> dict[str, Any]:
     match = _ARN.fullmatch(arn)
     if match is None or match[4] is None:
-        raise invalid(f"Invalid layer version ARN: {arn}")
+        raise invalid_value(f"Invalid layer version ARN: {arn}")
     return await get_layer_version(ctx, layer_name=arn.rpartition(":")[0], version_number=int(match[4]))
 
 
 async def delete_layer_version(ctx: Context, *, layer_name: str, version_number: int) -> None:
-    """Functions that use it go on: they keep its bytes themselves."""
-    name = _own_name(ctx, layer_name)
+    """Delete a layer version. Functions that use it still work, because they are owners of its blob too."""
+    name = _name_in_scope(ctx, layer_name)
     key = qualified_key(name, str(version_number))
     record = await ctx.store.get(ctx.scope, LAYER_VERSION, key)
     if record is not None:
@@ -118,15 +120,15 @@ async def list_layer_versions(
     marker: str | None = None,
     max_items: int | None = None,
 ) -> dict[str, Any]:
-    """The newest first."""
-    name = _own_name(ctx, layer_name)
+    """List the versions of a layer, the newest first."""
+    name = _name_in_scope(ctx, layer_name)
     records = await ctx.store.list(ctx.scope, LAYER_VERSION, prefix=f"{name}:")
-    found = [
+    versions = [
         (f"{10**10 - record.value['shown']['Version']:011d}", record.value["shown"])
         for record in reversed(records)
-        if _fits(record, compatible_architecture, compatible_runtime)
+        if _is_compatible(record, compatible_architecture, compatible_runtime)
     ]
-    chosen, token = paged(found, marker, max_items)
+    chosen, token = paged(versions, marker, max_items)
     return {"LayerVersions": chosen, "NextMarker": token}
 
 
@@ -140,25 +142,25 @@ async def list_layers(
 ) -> dict[str, Any]:
     latest: dict[str, dict[str, Any]] = {}
     for record in await ctx.store.list(ctx.scope, LAYER_VERSION):
-        if _fits(record, compatible_architecture, compatible_runtime):
+        if _is_compatible(record, compatible_architecture, compatible_runtime):
             latest[record.key.partition(":")[0]] = record.value["shown"]
-    found = [
+    layers = [
         (
             name,
             {
                 "LayerName": name,
                 "LayerArn": ctx.arn("lambda", f"layer:{name}"),
-                "LatestMatchingVersion": shown,
+                "LatestMatchingVersion": layer_version,
             },
         )
-        for name, shown in sorted(latest.items())
+        for name, layer_version in sorted(latest.items())
     ]
-    chosen, token = paged(found, marker, max_items)
+    chosen, token = paged(layers, marker, max_items)
     return {"Layers": chosen, "NextMarker": token}
 
 
-def _own_name(ctx: Context, text: str) -> str:
-    """The layer that a name or an ARN names; only this account's and region's are reached."""
+def _name_in_scope(ctx: Context, text: str) -> str:
+    """Return the layer's name from a name or an ARN. Raises AwsError for another account's or region's ARN."""
     match = _ARN.fullmatch(text)
     if match is None:
         return text
@@ -167,13 +169,13 @@ def _own_name(ctx: Context, text: str) -> str:
     return match[3]
 
 
-def _fits(record: Record, architecture: str | None, runtime: str | None) -> bool:
-    shown = record.value["shown"]
-    for wanted, offered in (
-        (architecture, shown["CompatibleArchitectures"]),
-        (runtime, shown["CompatibleRuntimes"]),
+def _is_compatible(record: Record, architecture: str | None, runtime: str | None) -> bool:
+    layer_version = record.value["shown"]
+    for required, compatible in (
+        (architecture, layer_version["CompatibleArchitectures"]),
+        (runtime, layer_version["CompatibleRuntimes"]),
     ):
-        if wanted is not None and wanted not in (offered or ()):
+        if required is not None and required not in (compatible or ()):
             return False
     return True
 

@@ -1,4 +1,4 @@
-"""Finds the function that a `FunctionName` means: a name, a partial or a full ARN, each with or without qualifier."""
+"""Parses `FunctionName`: a name, a partial ARN or a full ARN, each with or without a qualifier."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
-from nightbus.services.lambda_.errors import invalid, no_function, not_found, out_of_range
+from nightbus.services.lambda_.errors import beyond_limit, invalid_value, no_function, not_found
 
 LATEST = "$LATEST"
 _LONGEST = 64
@@ -19,7 +19,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FunctionRef:
-    """`qualifier` is "" where none was given, else `$LATEST`, a version or an alias."""
+    """A function and a qualifier: `$LATEST`, a version or an alias, or "" if the request has none."""
 
     scope: Scope
     name: str
@@ -43,20 +43,22 @@ def function_arn(scope: Scope, name: str) -> str:
 
 
 def function_ref(scope: Scope, text: str, qualifier: str | None = None) -> FunctionRef:
-    """Raises AwsError when the name is none, or names a function elsewhere."""
+    """Parse the text. Raises AwsError for an invalid name, two qualifiers, or another account's or region's ARN."""
     match = _NAME.fullmatch(text)
     if match is None:
-        raise invalid(f"Invalid function name: {text}")
-    name, named = match["name"], match["qualifier"] or ""
+        raise invalid_value(f"Invalid function name: {text}")
+    name, own_qualifier = match["name"], match["qualifier"] or ""
     if len(name) > _LONGEST:
         constraint = f"Member must have length less than or equal to {_LONGEST}"
-        raise out_of_range("functionName", name, constraint)
-    if named and qualifier and named != qualifier:
-        raise invalid("The derived qualifier from the function name does not match the specified qualifier.")
+        raise beyond_limit("functionName", name, constraint)
+    if own_qualifier and qualifier and own_qualifier != qualifier:
+        raise invalid_value(
+            "The derived qualifier from the function name does not match the specified qualifier."
+        )
     region, account = match["region"] or scope.region, match["account"] or scope.account
     if region != scope.region:
         raise not_found(f"Functions from '{region}' are not reachable in this region ('{scope.region}')")
-    ref = FunctionRef(scope, name, qualifier or named)
+    ref = FunctionRef(scope, name, qualifier or own_qualifier)
     if account != scope.account:
         raise no_function(function_arn(Scope(account, region), name))
     return ref

@@ -1,4 +1,4 @@
-"""Takes a function's or a layer's code from the request or from S3, checks it, and keeps it as a blob."""
+"""Reads the code of a function or a layer from the request or from S3, checks it, and stores it as a blob."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.functions.packages import LARGEST_UNZIPPED, check_package
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid
+from nightbus.services.lambda_.errors import invalid_value
 from nightbus.services.lambda_.records import LayerUse
 from nightbus.store.interface import Blob
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A zip file in the store; `unzipped` is the size of what it holds, in bytes."""
+    """A zip file in the store. `unzipped` is the size of its contents in bytes."""
 
     digest: str
     size: int
@@ -26,12 +26,15 @@ class Package:
 
     @property
     def sha256(self) -> str:
-        """As Lambda writes it, in base64."""
+        """The digest in base64, as Lambda's replies have it."""
         return base64.b64encode(bytes.fromhex(self.digest)).decode()
 
 
 async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) -> Package:
-    """`source` has the members of FunctionCode. The package is to be kept by the commit that uses it."""
+    """Store the code that `source`, which has the members of FunctionCode, contains or names. Raises AwsError.
+
+    The blob has no owner until the caller commits one.
+    """
     for member in ("ImageUri", "SourceKMSKeyArn"):
         if source.get(member):
             raise not_supported("lambda", operation, member)
@@ -39,23 +42,23 @@ async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) 
         raise not_supported("lambda", operation, f"S3ObjectStorageMode {source['S3ObjectStorageMode']}")
     zipped, bucket = source.get("ZipFile"), source.get("S3Bucket")
     if zipped is not None and bucket is not None:
-        raise invalid("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+        raise invalid_value("Please do not provide other FunctionCode parameters when providing a ZipFile.")
     if zipped is not None:
         blob = await ctx.store.put_blob(_bytes(zipped))
     elif bucket is not None and source.get("S3Key") is not None:
         blob = await _from_s3(ctx, bucket, source["S3Key"], source.get("S3ObjectVersion"))
     else:
-        raise invalid("Please provide a source for function code.")
+        raise invalid_value("Please provide a source for function code.")
     with await ctx.store.open_blob(blob.digest) as package:
         unzipped = await asyncio.to_thread(check_package, package)
     return Package(blob.digest, blob.size, unzipped)
 
 
 def check_total(unzipped: int, layers: Sequence[LayerUse]) -> None:
-    """Raises AwsError when code and layers together are more than one environment may hold."""
+    """Raise AwsError if the code (`unzipped` bytes) and its layers exceed Lambda's limit for an environment."""
     total = unzipped + sum(layer["unzipped"] for layer in layers)
     if total > LARGEST_UNZIPPED:
-        raise invalid(
+        raise invalid_value(
             f"Function code combined with layers exceeds the maximum allowed size of {LARGEST_UNZIPPED} bytes. "
             f"The actual size is {total} bytes."
         )
@@ -66,13 +69,13 @@ def _bytes(value: Any) -> bytes:
 
 
 async def _from_s3(ctx: Context, bucket: str, key: str, version: str | None) -> Blob:
-    wanted = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+    request = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
     try:
-        reply = await ctx.operation("s3", "GetObject", **wanted)
+        reply = await ctx.operation("s3", "GetObject", **request)
     except AwsError as error:
         if error.status >= 500:
             raise
-        raise invalid(
+        raise invalid_value(
             f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
         ) from None
     return await ctx.store.put_blob(reply["Body"].chunks)

@@ -1,4 +1,4 @@
-"""The policy of a function: who else may invoke it."""
+"""Changes and applies the policy of a function, by which other principals may invoke it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.resource_policy import Request, Statement, is_allowed
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid, no_resource, not_found, wrong_revision
+from nightbus.services.lambda_.errors import conflict, invalid_value, no_resource, not_found, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     POLICY,
@@ -43,7 +43,7 @@ async def add_permission(
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name, qualifier)
     if ref.qualifier == LATEST:
-        raise invalid("We currently do not support adding policies for $LATEST.")
+        raise invalid_value("We currently do not support adding policies for $LATEST.")
     await require_version(ctx, ref)
     record = await _policy(ctx, ref)
     _check_revision(record, revision_id)
@@ -105,9 +105,9 @@ async def get_policy(ctx: Context, *, function_name: str, qualifier: str | None 
 
 
 async def authorize(ctx: Context, ref: FunctionRef) -> None:
-    """Raises AwsError when an AWS service asks and the function's policy does not let it.
+    """Raise AwsError if the caller is an AWS service and the function's policy does not let it invoke the function.
 
-    What users and roles may do is a matter of their own policies, which are not enforced yet.
+    The policies of users and roles are not enforced yet.
     """
     caller = ctx.caller
     if not caller.service:
@@ -122,7 +122,7 @@ async def authorize(ctx: Context, ref: FunctionRef) -> None:
 
 
 def admits(statements: Sequence[Statement], ref: FunctionRef, caller: Caller) -> bool:
-    """Whether the function's policy lets an AWS service invoke it; others need no word of it."""
+    """Return whether the caller may invoke the function: an AWS service needs the policy, other callers do not."""
     request = Request(
         caller.service, "lambda:InvokeFunction", ref.qualified_arn, caller.source_arn, caller.account
     )
@@ -136,7 +136,7 @@ async def _policy(ctx: Context, ref: FunctionRef) -> Record | None:
 async def _keep(
     ctx: Context, ref: FunctionRef, record: Record | None, statements: list[dict[str, Any]]
 ) -> None:
-    """A policy without statements is none."""
+    """Store the policy, or delete its record if it has no statements."""
     if len(_document(statements).encode()) > _MOST_BYTES:
         raise AwsError(
             "PolicyLengthExceededException",
@@ -171,13 +171,13 @@ def _principal(principal: str) -> Any:
     if principal.startswith("arn:"):
         return {"AWS": principal}
     if "." not in principal:
-        raise invalid("The provided principal was invalid. Please check the principal and try again.")
+        raise invalid_value("The provided principal was invalid. Please check the principal and try again.")
     return {"Service": principal}
 
 
-def _conditions(given: dict[tuple[str, str], str | None]) -> dict[str, dict[str, str]]:
+def _conditions(values: dict[tuple[str, str], str | None]) -> dict[str, dict[str, str]]:
     conditions: dict[str, dict[str, str]] = {}
-    for (operator, key), value in given.items():
+    for (operator, key), value in values.items():
         if value is not None:
             conditions.setdefault(operator, {})[key] = value
     return conditions

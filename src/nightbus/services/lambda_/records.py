@@ -1,9 +1,9 @@
-"""Names and reads the records of a function.
+"""Defines and reads the records of functions.
 
 `lambda/function` (key: name) holds `latest`, the highest version number so far, tags and reserved concurrency. A
-published version (`lambda/version`) is a copy of `latest`. Both are a `Version`: the configuration in wire names, the
-digest of the code, and the layers with theirs. Aliases, policies and settings of asynchronous invocation are records
-of their own, keyed by name and qualifier.
+published version (`lambda/version`) is a copy of `latest`. Both are a `Version`: the configuration with the members of
+the wire, the digest of the code, and the layers with their digests. Aliases, policies and settings of asynchronous
+invocation are records of their own, keyed by name and qualifier.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class LayerUse(TypedDict):
 
 
 class Version(TypedDict):
-    """`config` is a FunctionConfiguration, `unzipped` the size of the code without its layers."""
+    """A version of a function. `config` is a FunctionConfiguration, `unzipped` the size in bytes of the code without
+    its layers."""
 
     config: dict[str, Any]
     digest: str
@@ -45,7 +46,7 @@ class Version(TypedDict):
 
 
 def qualified_key(name: str, qualifier: str) -> str:
-    """Versions are padded, so that they are listed in the order of their numbers."""
+    """Return the key of a qualifier's record. Version numbers are padded, so that they sort as numbers."""
     return f"{name}:{qualifier.zfill(10) if qualifier.isdigit() else qualifier}"
 
 
@@ -58,11 +59,11 @@ def blobs_of(version: Version) -> set[str]:
 
 
 def blob_changes(owner: str, old: Version | None, new: Version | None) -> list[Change]:
-    """The owner keeps the blobs of `new` and lets go of those of `old` that it needs no longer."""
+    """Return the changes by which an owner keeps the blobs of `new` and releases those that only `old` has."""
     before = blobs_of(old) if old else set()
     after = blobs_of(new) if new else set()
-    kept: list[Change] = [KeepBlob(digest, owner) for digest in sorted(after - before)]
-    return kept + [ReleaseBlob(digest, owner) for digest in sorted(before - after)]
+    keeps: list[Change] = [KeepBlob(digest, owner) for digest in sorted(after - before)]
+    return keeps + [ReleaseBlob(digest, owner) for digest in sorted(before - after)]
 
 
 async def require_function(ctx: Context, ref: FunctionRef) -> Record:
@@ -73,19 +74,19 @@ async def require_function(ctx: Context, ref: FunctionRef) -> Record:
 
 
 async def standing(ctx: Context, ref: FunctionRef) -> list[RequireRecord]:
-    """What makes a commit depend on the function, and on the version or the alias that the qualifier names."""
+    """Return changes by which a commit requires the function, and the qualifier's version or alias, as they are now."""
     function = await require_function(ctx, ref)
-    found = [RequireRecord(ref.scope, FUNCTION, ref.name, function.revision)]
+    requirements = [RequireRecord(ref.scope, FUNCTION, ref.name, function.revision)]
     for kind in (VERSION, ALIAS) if ref.qualifier else ():
         key = qualified_key(ref.name, ref.qualifier)
         record = await ctx.store.get(ref.scope, kind, key)
         if record is not None:
-            found.append(RequireRecord(ref.scope, kind, key, record.revision))
-    return found
+            requirements.append(RequireRecord(ref.scope, kind, key, record.revision))
+    return requirements
 
 
 async def require_version(ctx: Context, ref: FunctionRef) -> tuple[Record, Version]:
-    """The function and the version that the qualifier means, by way of an alias where it is one."""
+    """Return the function's record and the qualifier's version; an alias stands for its version."""
     function = await require_function(ctx, ref)
     qualifier = ref.version_or_alias
     if not is_version(qualifier):
@@ -97,7 +98,7 @@ async def require_version(ctx: Context, ref: FunctionRef) -> tuple[Record, Versi
 
 
 async def policy_statements(store: RecordReader, ref: FunctionRef) -> list[Statement]:
-    """Of the policy of the function, or of the version or alias that the reference names."""
+    """Return the statements of the policy of the function, or of the version or alias that the reference names."""
     record = await store.get(ref.scope, POLICY, qualified_key(ref.name, ref.qualifier))
     return record.value["statements"] if record is not None else []
 

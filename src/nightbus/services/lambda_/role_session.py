@@ -1,4 +1,4 @@
-"""Makes the caller as which Lambda asks other services: a session of the function's role, named after it."""
+"""Makes the caller of a function's own requests: a session of the function's role with the function's name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that a role is there and trusts Lambda."""
+"""Checks that a role exists and trusts Lambda."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from urllib.parse import unquote
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid
+from nightbus.services.lambda_.errors import invalid_value
 
 _PRINCIPAL = "lambda.amazonaws.com"
 _ACTIONS = frozenset({"sts:assumerole", "sts:*", "*"})
 
 
 async def check_role(ctx: Context, role_arn: str) -> None:
-    """Raises AwsError when Lambda cannot assume the role."""
+    """Raise AwsError if the role does not exist or Lambda cannot assume it."""
     arn = Arn.parse(role_arn)
     if arn.account != ctx.account:
         raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
@@ -35,7 +35,7 @@ async def check_role(ctx: Context, role_arn: str) -> None:
 
 
 def trusts_lambda(document: Mapping[str, Any]) -> bool:
-    """Whether a trust policy lets the Lambda service assume the role."""
+    """Return whether a trust policy lets the Lambda service assume the role."""
     statements = _listed(document.get("Statement"))
     trusting = [one for one in statements if _is_about_lambda(one)]
     return bool(trusting) and all(one.get("Effect") == "Allow" for one in trusting)
@@ -44,10 +44,12 @@ def trusts_lambda(document: Mapping[str, Any]) -> bool:
 def _is_about_lambda(statement: Mapping[str, Any]) -> bool:
     principal = statement.get("Principal")
     if isinstance(principal, Mapping):
-        named = _PRINCIPAL in _listed(principal.get("Service")) or "*" in _listed(principal.get("AWS"))
+        names_lambda = _PRINCIPAL in _listed(principal.get("Service")) or "*" in _listed(principal.get("AWS"))
     else:
-        named = principal == "*"
-    return named and any(str(action).lower() in _ACTIONS for action in _listed(statement.get("Action")))
+        names_lambda = principal == "*"
+    return names_lambda and any(
+        str(action).lower() in _ACTIONS for action in _listed(statement.get("Action"))
+    )
 
 
 def _listed(value: Any) -> Iterable[Any]:
@@ -57,4 +59,4 @@ def _listed(value: Any) -> Iterable[Any]:
 
 
 def _cannot_be_assumed() -> AwsError:
-    return invalid("The role defined for the function cannot be assumed by Lambda.")
+    return invalid_value("The role defined for the function cannot be assumed by Lambda.")

@@ -1,4 +1,4 @@
-"""Checks a function's configuration, and makes the stored one of the wire values. Pure."""
+"""Validates the configuration of functions, and merges requests into the stored configuration. Pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import not_supported
-from nightbus.aws.support import runs
-from nightbus.services.lambda_.errors import invalid, out_of_range
+from nightbus.aws.support import is_supported_runtime
+from nightbus.services.lambda_.errors import beyond_limit, invalid_value
 
 _LONGEST_TIMEOUT = 900
 _MOST_MEMORY = 10_240
@@ -39,36 +39,41 @@ _RESERVED_VARIABLES = frozenset(
 
 
 def configured(config: Mapping[str, Any], changes: Mapping[str, Any], operation: str) -> dict[str, Any]:
-    """`config` with `changes` (members of the request, None where not given). Raises AwsError."""
-    given = {member: value for member, value in changes.items() if value is not None}
+    """Return `config` with `changes`, the request's members, of which None stands for an omitted one.
+
+    Raises AwsError.
+    """
+    requested = {member: value for member, value in changes.items() if value is not None}
     new = dict(config)
     for member in ("Role", "Description", "Handler", "EphemeralStorage", "Architectures"):
-        if member in given:
-            new[member] = given[member]
-    if "Runtime" in given:
-        new["Runtime"] = _runtime(given["Runtime"], operation)
+        if member in requested:
+            new[member] = requested[member]
+    if "Runtime" in requested:
+        new["Runtime"] = _runtime(requested["Runtime"], operation)
     for member, most in (("Timeout", _LONGEST_TIMEOUT), ("MemorySize", _MOST_MEMORY)):
-        if member in given:
-            new[member] = _at_most(member, given[member], most)
-    if "Environment" in given:
-        _set_environment(new, given["Environment"].get("Variables") or {})
-    if "TracingConfig" in given:
-        # As on AWS the trace header is passed on; what is collected from it is another service's.
-        new["TracingConfig"] = {"Mode": given["TracingConfig"].get("Mode", "PassThrough")}
-    if "LoggingConfig" in given:
-        new["LoggingConfig"] = _logging(config["LoggingConfig"], given["LoggingConfig"], operation)
-    if "DeadLetterConfig" in given:
-        _set_dead_letters(new, given["DeadLetterConfig"].get("TargetArn") or "")
-    _refuse_what_has_no_effect(given, operation)
+        if member in requested:
+            new[member] = _at_most(member, requested[member], most)
+    if "Environment" in requested:
+        _set_environment(new, requested["Environment"].get("Variables") or {})
+    if "TracingConfig" in requested:
+        # As on AWS the trace header is passed on. Collecting traces is another service's task (X-Ray).
+        new["TracingConfig"] = {"Mode": requested["TracingConfig"].get("Mode", "PassThrough")}
+    if "LoggingConfig" in requested:
+        new["LoggingConfig"] = _logging(config["LoggingConfig"], requested["LoggingConfig"], operation)
+    if "DeadLetterConfig" in requested:
+        _set_dead_letters(new, requested["DeadLetterConfig"].get("TargetArn") or "")
+    _refuse_what_has_no_effect(requested, operation)
     return new
 
 
 def _set_dead_letters(config: dict[str, Any], target: str) -> None:
-    """An empty target says "none", as on AWS."""
+    """Set the dead-letter target. An empty one removes it, as on AWS."""
     config.pop("DeadLetterConfig", None)
     if target:
         if not target.startswith(("arn:aws:sqs:", "arn:aws:sns:")):
-            raise invalid(f"The provided target ARN {target} is not supported: a queue or a topic is wanted.")
+            raise invalid_value(
+                f"The provided target ARN {target} is not supported: a queue or a topic is wanted."
+            )
         config["DeadLetterConfig"] = {"TargetArn": target}
 
 
@@ -92,10 +97,10 @@ def defaults(name: str, arn: str) -> dict[str, Any]:
 
 
 def _runtime(runtime: str, operation: str) -> str:
-    if not runs(runtime):
+    if not is_supported_runtime(runtime):
         raise not_supported("lambda", operation, f"Runtime {runtime}")
     if runtime in _RETIRED_RUNTIMES:
-        raise invalid(
+        raise invalid_value(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
             "functions. We recommend you use a supported runtime while creating or updating functions."
         )
@@ -105,7 +110,7 @@ def _runtime(runtime: str, operation: str) -> str:
 def _at_most(member: str, value: int, most: int) -> int:
     if value > most:
         name = member[0].lower() + member[1:]
-        raise out_of_range(name, value, f"Member must have value less than or equal to {most}")
+        raise beyond_limit(name, value, f"Member must have value less than or equal to {most}")
     return value
 
 
@@ -116,36 +121,36 @@ def _set_environment(config: dict[str, Any], variables: Mapping[str, str]) -> No
     )
     reserved = [key for key in variables if key in _RESERVED_VARIABLES]
     if reserved:
-        raise invalid(
+        raise invalid_value(
             f"{unable} contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
     measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode("utf-8", "replace")) > _MOST_ENVIRONMENT:
-        raise invalid(f"{unable} exceeded the 4KB limit. String measured: {measured}")
+        raise invalid_value(f"{unable} exceeded the 4KB limit. String measured: {measured}")
     config.pop("Environment", None)
     if variables:
         config["Environment"] = {"Variables": dict(variables)}
 
 
-def _logging(old: Mapping[str, Any], given: Mapping[str, Any], operation: str) -> dict[str, Any]:
-    if given.get("LogFormat", "Text") != "Text":
-        raise not_supported("lambda", operation, f"LoggingConfig.LogFormat {given['LogFormat']}")
+def _logging(old: Mapping[str, Any], requested: Mapping[str, Any], operation: str) -> dict[str, Any]:
+    if requested.get("LogFormat", "Text") != "Text":
+        raise not_supported("lambda", operation, f"LoggingConfig.LogFormat {requested['LogFormat']}")
     for member in ("ApplicationLogLevel", "SystemLogLevel"):
-        if given.get(member) is not None:
+        if requested.get(member) is not None:
             raise not_supported("lambda", operation, f"LoggingConfig.{member}")
-    return {"LogFormat": "Text", "LogGroup": given.get("LogGroup", old["LogGroup"])}
+    return {"LogFormat": "Text", "LogGroup": requested.get("LogGroup", old["LogGroup"])}
 
 
-def _refuse_what_has_no_effect(given: Mapping[str, Any], operation: str) -> None:
-    """Empty values say "none of that", which is so; templates and consoles send them."""
+def _refuse_what_has_no_effect(requested: Mapping[str, Any], operation: str) -> None:
+    """Raise AwsError for settings without effect, unless they are empty, as templates and consoles send them."""
     for member in ("VpcConfig", "KMSKeyArn", "FileSystemConfigs"):
-        if _says_something(given.get(member)):
+        if _says_something(requested.get(member)):
             raise not_supported("lambda", operation, member)
-    if given.get("SnapStart", {}).get("ApplyOn", "None") != "None":
-        raise not_supported("lambda", operation, f"SnapStart {given['SnapStart']['ApplyOn']}")
-    if given.get("PackageType", "Zip") != "Zip":
-        raise not_supported("lambda", operation, f"PackageType {given['PackageType']}")
+    if requested.get("SnapStart", {}).get("ApplyOn", "None") != "None":
+        raise not_supported("lambda", operation, f"SnapStart {requested['SnapStart']['ApplyOn']}")
+    if requested.get("PackageType", "Zip") != "Zip":
+        raise not_supported("lambda", operation, f"PackageType {requested['PackageType']}")
 
 
 def _says_something(value: Any) -> bool:

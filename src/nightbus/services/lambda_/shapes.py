@@ -1,4 +1,4 @@
-"""Shows stored functions as replies have them."""
+"""Builds the shapes of functions for replies, and pages of lists."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from nightbus.services.lambda_.records import LayerUse, Version
 PAGE = 50
 
 
-def timestamp(now_ms: int) -> str:
-    """`2026-01-01T00:00:00.000+0000`, Lambda's own form of LastModified."""
+def last_modified_text(now_ms: int) -> str:
+    """Return the UTC ms in Lambda's form of LastModified: `2026-01-01T00:00:00.000+0000`."""
     moment = datetime.fromtimestamp(now_ms / 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{now_ms % 1000:03d}+0000"
 
 
 def touched(config: dict[str, Any], now_ms: int) -> dict[str, Any]:
-    return config | {"LastModified": timestamp(now_ms), "RevisionId": new_uuid()}
+    return config | {"LastModified": last_modified_text(now_ms), "RevisionId": new_uuid()}
 
 
 def configuration(version: Version, qualifier: str = "") -> dict[str, Any]:
-    """A FunctionConfiguration; its ARN carries the qualifier that was asked for."""
+    """Return the FunctionConfiguration of a version. Its ARN has the qualifier of the request."""
     config = dict(version["config"])
     if qualifier:
         base = config["FunctionArn"].removesuffix(f":{config['Version']}")
@@ -38,7 +38,7 @@ def layer_list(layers: Sequence[LayerUse]) -> list[dict[str, Any]]:
 
 
 def paged(items: list[tuple[str, Any]], marker: str | None, most: int | None) -> tuple[list[Any], str | None]:
-    """One page of (key, value) pairs in the order of their keys, and the marker of the next."""
+    """Return one page of the values of (key, value) pairs, sorted by key, and the marker of the next page."""
     limit = min(most or PAGE, PAGE)
     chosen, token = page(items, lambda item: item[0], limit, marker or None, bad_marker())
     return [value for _, value in chosen], token

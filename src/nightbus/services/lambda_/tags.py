@@ -1,4 +1,4 @@
-"""The tags of functions and of event source mappings."""
+"""Adds, removes and lists the tags of functions and event source mappings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid
+from nightbus.services.lambda_.errors import invalid_value
 from nightbus.services.lambda_.event_source_settings import EVENT_SOURCE
 from nightbus.services.lambda_.event_sources import find_mapping
 from nightbus.services.lambda_.names import function_ref
@@ -33,14 +33,14 @@ async def list_tags(ctx: Context, *, resource: str) -> dict[str, Any]:
 
 
 async def _find(ctx: Context, resource: str, operation: str) -> tuple[str, Record]:
-    """The kind of the record that has the resource's tags, and the record."""
+    """Return the kind of the record that has the resource's tags, and the record."""
     if ":event-source-mapping:" in resource:
         return EVENT_SOURCE, await find_mapping(ctx, resource)
     if ":function:" not in resource:
         raise not_supported("lambda", operation, f"the resource {resource}")
     ref = function_ref(ctx.scope, resource)
     if ref.qualifier:
-        raise invalid(
+        raise invalid_value(
             "Tags on function aliases and versions are not supported. Please specify a function ARN."
         )
     return FUNCTION, await require_function(ctx, ref)
@@ -48,6 +48,6 @@ async def _find(ctx: Context, resource: str, operation: str) -> tuple[str, Recor
 
 async def _set(ctx: Context, kind: str, record: Record, tags: dict[str, str]) -> None:
     if len(tags) > _MOST:
-        raise invalid(f"The total number of tags exceeds the limit of {_MOST}.")
+        raise invalid_value(f"The total number of tags exceeds the limit of {_MOST}.")
     value = record.value | {"tags": tags}
     await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))

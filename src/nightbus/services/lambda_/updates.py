@@ -1,4 +1,4 @@
-"""Changes of a function's code and configuration; running environments are let go of."""
+"""Changes the code and the configuration of functions, and retires the environments that run the former ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nightbus.services.lambda_.records import (
 from nightbus.services.lambda_.roles import check_role
 from nightbus.services.lambda_.settings import configured
 from nightbus.services.lambda_.shapes import configuration, layer_list, touched
-from nightbus.services.lambda_.versions import publishing
+from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, PutRecord, Record
 
 
@@ -50,13 +50,13 @@ async def update_function_code(
     old: Version = record.value["latest"]
     package = await take_package(ctx, source, "UpdateFunctionCode")
     check_total(package.unzipped, old["layers"])
-    given = {"Architectures": architectures}
-    config = configured(old["config"], given, "UpdateFunctionCode")
+    changes = {"Architectures": architectures}
+    config = configured(old["config"], changes, "UpdateFunctionCode")
     config = touched(config | {"CodeSize": package.size, "CodeSha256": package.sha256}, ctx.now_ms())
     new = Version(config=config, digest=package.digest, unzipped=package.unzipped, layers=old["layers"])
     if dry_run:
         return configuration(new)
-    return await _keep(ctx, ref, record, new, publish)
+    return await _store(ctx, ref, record, new, publish)
 
 
 async def update_function_configuration(
@@ -110,7 +110,7 @@ async def update_function_configuration(
     if used:
         config["Layers"] = layer_list(used)
     new = Version(config=config, digest=old["digest"], unzipped=old["unzipped"], layers=used)
-    return await _keep(ctx, ref, record, new, publish=False)
+    return await _store(ctx, ref, record, new, publish=False)
 
 
 async def _at_revision(ctx: Context, ref: FunctionRef, revision_id: str | None) -> Record:
@@ -122,17 +122,17 @@ async def _at_revision(ctx: Context, ref: FunctionRef, revision_id: str | None) 
     return record
 
 
-async def _keep(
+async def _store(
     ctx: Context, ref: FunctionRef, record: Record, new: Version, publish: bool
 ) -> dict[str, Any]:
     old: Version = record.value["latest"]
     value = record.value | {"latest": new}
     changes: list[Change] = []
-    shown = new
+    version = new
     if publish:
-        shown, more = publishing(ref, value)
+        version, more = publication(ref, value)
         changes += more
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision))
     await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), old, new))
     await ctx.platform.functions.retire(ref.scope, ref.name)
-    return configuration(shown)
+    return configuration(version)

@@ -1,4 +1,4 @@
-"""Published versions: copies of $LATEST that never change."""
+"""Publishes and lists versions: copies of $LATEST that never change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid, wrong_revision
+from nightbus.services.lambda_.errors import invalid_value, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     FUNCTION,
@@ -24,12 +24,12 @@ from nightbus.store.interface import Change, PutRecord
 _OF_THE_COPY = frozenset({"FunctionArn", "Version", "RevisionId", "LastModified", "Description"})
 
 
-def publishing(
+def publication(
     ref: FunctionRef, value: dict[str, Any], description: str | None = None
 ) -> tuple[Version, list[Change]]:
-    """The next version of the function whose record's value this is, and the changes that keep it.
+    """Return the next version of a function, and the changes that store it.
 
-    Counts in `value`, which is to be kept in the same commit.
+    It increases the count in `value`, the value of the function's record, which must be stored in the same commit.
     """
     latest: Version = value["latest"]
     number = str(value["last_version"] + 1)
@@ -44,8 +44,8 @@ def publishing(
     version = Version(
         config=config, digest=latest["digest"], unzipped=latest["unzipped"], layers=latest["layers"]
     )
-    kept = PutRecord(ref.scope, VERSION, qualified_key(ref.name, number), dict(version), expect=0)
-    return version, [kept, *blob_changes(blob_owner(ref, number), None, version)]
+    put = PutRecord(ref.scope, VERSION, qualified_key(ref.name, number), dict(version), expect=0)
+    return version, [put, *blob_changes(blob_owner(ref, number), None, version)]
 
 
 def is_unchanged(latest: Version, published: Version) -> bool:
@@ -70,16 +70,16 @@ async def publish_version(
     if revision_id and revision_id != latest["config"]["RevisionId"]:
         raise wrong_revision()
     if code_sha256 and code_sha256 != current:
-        raise invalid(
+        raise invalid_value(
             f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST ({current}). "
             "Please try again with the CodeSHA256 in $LATEST."
         )
     last = await _last_published(ctx, ref, record.value["last_version"])
     if last is not None and is_unchanged(latest, last):
         return configuration(last)
-    version, changes = publishing(ref, record.value, description)
-    kept = PutRecord(ref.scope, FUNCTION, ref.name, record.value, expect=record.revision)
-    await ctx.store.commit(kept, *changes)
+    version, changes = publication(ref, record.value, description)
+    put = PutRecord(ref.scope, FUNCTION, ref.name, record.value, expect=record.revision)
+    await ctx.store.commit(put, *changes)
     return configuration(version)
 
 

@@ -1,4 +1,4 @@
-"""Amazon CloudWatch Logs: groups, streams and their events, kept in the store's logs."""
+"""Registers the operations of Amazon CloudWatch Logs. Each stream is a log of the store."""
 
 from __future__ import annotations
 

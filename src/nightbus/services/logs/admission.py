@@ -1,4 +1,4 @@
-"""Which events of a PutLogEvents request are taken? Pure: AWS's limits on a batch and on the age of each event."""
+"""Decides which events of a PutLogEvents request are accepted, by AWS's limits on batches and ages. Pure."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ _NEWEST_MS = 2 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
-    """`rejected` is rejectedLogEventsInfo, or None."""
+class BatchAdmission:
+    """The accepted events, and the reply's rejectedLogEventsInfo (None if none is rejected)."""
 
     events: Sequence[tuple[int, str]]
     rejected: dict[str, int] | None
 
 
-def admit(events: Sequence[Mapping[str, Any]], now: int, kept_since: int | None) -> Admission:
-    """Raises AwsError when the batch as a whole is refused."""
+def admit_batch(events: Sequence[Mapping[str, Any]], now: int, expired_before: int | None) -> BatchAdmission:
+    """Split a batch into accepted and rejected events. Raises AwsError if the batch as a whole is refused.
+
+    `now` and `expired_before` are UTC ms; events before `expired_before` have passed the group's retention.
+    """
     times = [int(event["timestamp"]) for event in events]
     if any(later < earlier for earlier, later in itertools.pairwise(times)):
         raise invalid("Log events in a single PutLogEvents request must be in chronological order.")
@@ -36,14 +39,14 @@ def admit(events: Sequence[Mapping[str, Any]], now: int, kept_since: int | None)
         raise invalid(
             "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
         )
-    return _by_age(events, times, now, kept_since)
+    return _by_age(events, times, now, expired_before)
 
 
 def _by_age(
-    events: Sequence[Mapping[str, Any]], times: Sequence[int], now: int, kept_since: int | None
-) -> Admission:
+    events: Sequence[Mapping[str, Any]], times: Sequence[int], now: int, expired_before: int | None
+) -> BatchAdmission:
     too_old = sum(time < now - _OLDEST_MS for time in times)
-    expired = sum(time < kept_since for time in times) if kept_since is not None else 0
+    expired = sum(time < expired_before for time in times) if expired_before is not None else 0
     in_time = sum(time <= now + _NEWEST_MS for time in times)
     rejected = {}
     if in_time < len(times):
@@ -53,5 +56,5 @@ def _by_age(
     if expired:
         rejected["expiredLogEventEndIndex"] = expired
     first = max(too_old, expired)
-    taken = [(times[at], events[at]["message"]) for at in range(first, max(first, in_time))]
-    return Admission(taken, rejected or None)
+    accepted = [(times[at], events[at]["message"]) for at in range(first, max(first, in_time))]
+    return BatchAdmission(accepted, rejected or None)

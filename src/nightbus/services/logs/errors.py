@@ -1,4 +1,4 @@
-"""The errors of CloudWatch Logs, in AWS's words."""
+"""Makes the errors that CloudWatch Logs raises, with AWS's codes and messages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def no_stream() -> AwsError:
     return AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
 
 
-def exists(what: str) -> AwsError:
-    return AwsError("ResourceAlreadyExistsException", f"The specified {what} already exists")
+def exists(noun: str) -> AwsError:
+    return AwsError("ResourceAlreadyExistsException", f"The specified {noun} already exists")
 
 
 def bad_token() -> AwsError:

@@ -1,6 +1,6 @@
-"""How does one log event lie in the store, and what identifies it outside?
+"""Encodes log events as entries of the store, and makes their ids.
 
-An entry's time is the event's timestamp; its data are the message and the time of its ingestion.
+An entry's time is the event's timestamp; its data are the time of ingestion and the message.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TIME_BITS = 144  # so that an id has AWS's 56 digits and ids sort by time
 
 
 def content(entry: Entry) -> tuple[int, str]:
-    """The time of ingestion and the message."""
+    """Return the entry's time of ingestion (UTC ms) and its message."""
     ingested, message = orjson.loads(entry.data)
     return ingested, message
 

@@ -1,7 +1,8 @@
-"""Does a log event match a filter pattern? Pure: the syntax of plain terms.
+"""Parses filter patterns of plain terms, and matches messages against them. Pure.
 
-Terms must all occur, `-term` must not, and of `?term`s one must; quotes make one term of several words. AWS ignores
-`?` terms beside others. JSON selectors, space-delimited and regular expression patterns are refused by name.
+A message matches if it has all plain terms, none of the `-term`s and at least one of the `?term`s. Quotes make one term
+of several words. AWS ignores `?` terms beside others. JSON selectors, space-delimited patterns and regular expressions
+are refused by name.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Terms:
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
-    """Raises AwsError for what is no pattern, and for what is not supported."""
+    """Return a function that says whether a message matches. Raises AwsError for an invalid or unsupported pattern."""
     text = pattern.strip()
     for start, name in (("{", "a JSON"), ("[", "a space-delimited"), ("%", "a regular expression")):
         if text.startswith(start):
@@ -42,23 +43,23 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
 
 
 def parse_terms(text: str) -> Terms:
-    found: dict[str, list[str]] = {"": [], "-": [], "?": []}
+    by_sign: dict[str, list[str]] = {"": [], "-": [], "?": []}
     at = 0
     while at < len(text):
         match = _TERM.match(text, at)
         if match is None or (match.end() < len(text) and not text[match.end()].isspace()):
             raise _invalid_pattern()
         sign, term = match.groups()
-        found[sign].append(_unquoted(term))
+        by_sign[sign].append(_unquoted(term))
         at = match.end()
-    return Terms(tuple(found[""]), tuple(found["-"]), tuple(found["?"]))
+    return Terms(tuple(by_sign[""]), tuple(by_sign["-"]), tuple(by_sign["?"]))
 
 
 def _unquoted(term: str) -> str:
     if term.startswith('"'):
         return _ESCAPE.sub(r"\1", term[1:-1])
     if not _BARE.fullmatch(term):
-        raise _invalid_pattern()  # AWS wants quotes around whatever is not alphanumeric
+        raise _invalid_pattern()  # AWS requires quotes around a term that is not alphanumeric
     return term
 
 

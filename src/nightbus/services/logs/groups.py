@@ -1,4 +1,4 @@
-"""Log groups: which are there, and what belongs to one?"""
+"""Creates, describes and deletes log groups."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def group_arn(ctx: Context, group: str) -> str:
 
 
 def group_name(name: str | None, identifier: str | None) -> str:
-    """Exactly one of the two says which group; an identifier is a name or an ARN."""
+    """Return the group's name. Exactly one of the two must be there; an identifier is a name or an ARN."""
     if name is not None and identifier is not None:
         raise invalid("LogGroup name and LogGroup identifier are mutually exclusive parameters.")
     chosen = name if name is not None else identifier
@@ -31,7 +31,7 @@ def group_name(name: str | None, identifier: str | None) -> str:
 
 
 def name_in(identifier: str) -> str:
-    """The group that a name or an ARN (with or without `:*`) names."""
+    """Return the group's name from a name or an ARN, with or without `:*`."""
     if not identifier.startswith("arn:"):
         return identifier
     try:
@@ -94,8 +94,8 @@ async def describe_log_groups(
     if log_group_name_pattern:
         records = [record for record in records if log_group_name_pattern in record.key]
     if log_group_identifiers:
-        wanted = {name_in(one) for one in log_group_identifiers}
-        records = [record for record in records if record.key in wanted]
+        names = {name_in(one) for one in log_group_identifiers}
+        records = [record for record in records if record.key in names]
     if log_group_class:
         records = [record for record in records if record.value["class"] == log_group_class]
     chosen, token = page(records, lambda record: record.key, limit, next_token, bad_token())
@@ -131,7 +131,7 @@ def _described(ctx: Context, record: Record) -> dict[str, Any]:
         "creationTime": record.value["created"],
         "metricFilterCount": 0,
         "arn": f"{arn}:*",
-        "storedBytes": 0,  # AWS brings it up to date late as well; here nobody counts
+        "storedBytes": 0,  # AWS updates it late as well; Nightbus does not count it
         "logGroupClass": record.value["class"],
         "logGroupArn": arn,
     }

@@ -1,7 +1,8 @@
-"""Where in a group's events does a reader go on?
+"""Reads the events of several logs in one order, from a position onwards or backwards.
 
-Events are ordered by time, then by offset, then by log. A position names the event beside which reading goes on; the
-store selects by time or by offset, so the events of the position's own millisecond are read apart from the rest.
+Events are ordered by time, then by offset, then by log. A position names the last event that was read. The store
+selects by time or by offset and not by both, so the events of the position's own millisecond are read separately from
+the rest.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from nightbus.store.interface import Entry, Store
 _END_OF_TIME = 1 << 62
 
 
-class Position(NamedTuple):
+class LogPosition(NamedTuple):
     time: int
     offset: int
     log: str
@@ -24,7 +25,7 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The logs that are read (in order of their names) and the times: `since` <= time < `until`."""
+    """The logs to read, in the order of their names, and the times in UTC ms: `since` <= time < `until`."""
 
     scope: Scope
     logs: Sequence[str]
@@ -32,36 +33,36 @@ class Window:
     until: int = _END_OF_TIME
 
 
-def position_of(entry: Entry) -> Position:
-    return Position(entry.time, entry.offset, entry.log)
+def position_of(entry: Entry) -> LogPosition:
+    return LogPosition(entry.time, entry.offset, entry.log)
 
 
-async def read_after(store: Store, window: Window, position: Position | None, limit: int) -> list[Entry]:
-    """The first events after the position, or of the whole window."""
+async def read_after(store: Store, window: Window, position: LogPosition | None, limit: int) -> list[Entry]:
+    """Return up to `limit` events after the position, or the first of the window if it is None. The oldest is first."""
     if position is None:
         return await _read(store, window, window.since, window.until, limit)
     time = position.time
-    found = await _read(
+    entries = await _read(
         store, window, time, time + 1, limit + len(window.logs), after=max(0, position.offset - 1)
     )
-    found = [entry for entry in found if position_of(entry) > position][:limit]
-    if len(found) < limit:
-        found += await _read(store, window, time + 1, window.until, limit - len(found))
-    return found
+    entries = [entry for entry in entries if position_of(entry) > position][:limit]
+    if len(entries) < limit:
+        entries += await _read(store, window, time + 1, window.until, limit - len(entries))
+    return entries
 
 
-async def read_before(store: Store, window: Window, position: Position | None, limit: int) -> list[Entry]:
-    """The last events before the position, or of the whole window; the latest first."""
+async def read_before(store: Store, window: Window, position: LogPosition | None, limit: int) -> list[Entry]:
+    """Return up to `limit` events before the position, or the last of the window if it is None. The latest is first."""
     if position is None:
         return await _read(store, window, window.since, window.until, limit, backwards=True)
     time = position.time
-    found = await _read(
+    entries = await _read(
         store, window, time, time + 1, limit + len(window.logs), after=position.offset + 1, backwards=True
     )
-    found = [entry for entry in found if position_of(entry) < position][:limit]
-    if len(found) < limit:
-        found += await _read(store, window, window.since, time, limit - len(found), backwards=True)
-    return found
+    entries = [entry for entry in entries if position_of(entry) < position][:limit]
+    if len(entries) < limit:
+        entries += await _read(store, window, window.since, time, limit - len(entries), backwards=True)
+    return entries
 
 
 async def _read(

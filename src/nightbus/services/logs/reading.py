@@ -1,4 +1,4 @@
-"""Which events does a stream hold (GetLogEvents), and which of a group match (FilterLogEvents)?"""
+"""Answers GetLogEvents, which reads one stream, and FilterLogEvents, which searches the streams of a group."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nightbus.services.logs.errors import bad_token, invalid, no_stream
 from nightbus.services.logs.events import content, event_id, output_event
 from nightbus.services.logs.filter_pattern import compile_pattern
 from nightbus.services.logs.groups import group_name, require_group
-from nightbus.services.logs.positions import Position, Window, position_of, read_after, read_before
-from nightbus.services.logs.retention import kept_since
+from nightbus.services.logs.positions import LogPosition, Window, position_of, read_after, read_before
+from nightbus.services.logs.retention import expired_before
 from nightbus.services.logs.streams import require_stream
 from nightbus.store.interface import Entry, Record
 
 _MOST_EVENTS = 10_000
 _MOST_BYTES = 1_048_576
 _EVENT_OVERHEAD = 26
-_EXAMINED = 20_000  # entries that one FilterLogEvents looks at before it answers with a token
+_EXAMINED = 20_000  # entries that one FilterLogEvents examines before it answers with a token
 _READ = 2_000
 _READ_LEAST = 500
 _MOST_STREAMS = 100
-_FIRST_DESCENDING = 1_704_067_200_000  # 2024-01-01: AWS reads nothing older from the end
+_FIRST_DESCENDING = 1_704_067_200_000  # 2024-01-01: AWS reads older events only in ascending order
 _TOKEN = re.compile(r"([fb])/(\d{56})/s")
 _OFFSET_BITS = 144
 
@@ -45,7 +45,7 @@ async def get_log_events(
     start_from_head: bool = False,
     unmask: bool = False,
 ) -> dict[str, Any]:
-    """`unmask` has nothing to reveal: there is no data protection that masks."""
+    """Return events of one stream. `unmask` has no effect, because there is no data protection that masks events."""
     name = group_name(log_group_name, log_group_identifier)
     group = await require_group(ctx, name)
     await require_stream(ctx, name, log_stream_name)
@@ -53,39 +53,42 @@ async def get_log_events(
     window = _window(ctx, group, [log], start_time, end_time)
     forward, position = _direction(next_token, start_from_head, log)
     if forward:
-        found = _within_size(await read_after(ctx.store, window, position, limit))
+        entries = _within_size(await read_after(ctx.store, window, position, limit))
     else:
-        found = _within_size(await read_before(ctx.store, window, position, limit))[::-1]
-    ahead, back = _tokens(found, position, forward)
+        entries = _within_size(await read_before(ctx.store, window, position, limit))[::-1]
+    ahead, back = _tokens(entries, position, forward)
     return {
-        "events": [output_event(entry) for entry in found],
+        "events": [output_event(entry) for entry in entries],
         "nextForwardToken": ahead,
         "nextBackwardToken": back,
     }
 
 
 def _window(ctx: Context, group: Record, logs: Sequence[str], start: int | None, end: int | None) -> Window:
-    since = max(start or 0, kept_since(group, ctx.now_ms()) or 0)
+    since = max(start or 0, expired_before(group, ctx.now_ms()) or 0)
     if end is None:
         return Window(ctx.scope, logs, since)
     return Window(ctx.scope, logs, since, end)
 
 
-def _direction(token: str | None, from_head: bool, log: str) -> tuple[bool, Position | None]:
+def _direction(token: str | None, from_head: bool, log: str) -> tuple[bool, LogPosition | None]:
     if not token:
         return from_head, None
     match = _TOKEN.fullmatch(token)
     if match is None:
         raise bad_token()
     number = int(match[2])
-    position = Position(number >> _OFFSET_BITS, number & ((1 << _OFFSET_BITS) - 1), log)
+    position = LogPosition(number >> _OFFSET_BITS, number & ((1 << _OFFSET_BITS) - 1), log)
     return match[1] == "f", position
 
 
-def _tokens(found: Sequence[Entry], position: Position | None, forward: bool) -> tuple[str, str]:
-    """At the end of the stream the token that was given comes back, and the other one leads the other way."""
-    if found:
-        return _token("f", found[-1].time, found[-1].offset), _token("b", found[0].time, found[0].offset)
+def _tokens(entries: Sequence[Entry], position: LogPosition | None, forward: bool) -> tuple[str, str]:
+    """Return the forward and the backward token. At the end of the stream the token in the direction of the call is
+    the one that the call had, which is how a client sees that there are no more events."""
+    if entries:
+        return _token("f", entries[-1].time, entries[-1].offset), _token(
+            "b", entries[0].time, entries[0].offset
+        )
     if position is None:
         return _token("f", 0, 0), _token("b", 0, 0)
     time, offset, _ = position
@@ -93,12 +96,12 @@ def _tokens(found: Sequence[Entry], position: Position | None, forward: bool) ->
     return _token("f", time, after), _token("b", time, before)
 
 
-def _token(way: str, time: int, offset: int) -> str:
-    return f"{way}/{time << _OFFSET_BITS | offset:056d}/s"
+def _token(direction: str, time: int, offset: int) -> str:
+    return f"{direction}/{time << _OFFSET_BITS | offset:056d}/s"
 
 
 def _within_size(entries: Sequence[Entry]) -> list[Entry]:
-    """As many as fit into a response of 1 MB, and always one."""
+    """Return the first entries that fit into a response of 1 MB, and at least one."""
     size = 0
     fitting: list[Entry] = []
     for entry in entries:
@@ -111,10 +114,10 @@ def _within_size(entries: Sequence[Entry]) -> list[Entry]:
 
 @dataclass(slots=True)
 class _Page:
-    """What one FilterLogEvents has found so far, and how far it has come."""
+    """The events that one FilterLogEvents has collected, and the position up to which it has read."""
 
     events: list[dict[str, Any]]
-    position: Position | None
+    position: LogPosition | None
     size: int = 0
     examined: int = 0
     at_end: bool = False
@@ -136,7 +139,7 @@ async def filter_log_events(
     interleaved: bool = True,
     unmask: bool = False,
 ) -> dict[str, Any]:
-    """Streams are always interleaved by time, whatever `interleaved` says, as on AWS."""
+    """Return the matching events of a group. `interleaved` has no effect: all streams are in one order, as on AWS."""
     name = group_name(log_group_name, log_group_identifier)
     if log_stream_names is not None and log_stream_name_prefix is not None:
         raise invalid("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
@@ -176,19 +179,19 @@ async def _fill(
 ) -> None:
     read = read_after if ascending else read_before
     while page.examined < _EXAMINED:
-        # What does not match costs little beside a read of its own, so a small page still looks far ahead.
-        wanted = min(_READ, max(_READ_LEAST, limit + 1))
-        entries = await read(ctx.store, window, page.position, wanted)
+        # Examining an entry that does not match costs less than another read, so a small page reads far ahead too.
+        batch = min(_READ, max(_READ_LEAST, limit + 1))
+        entries = await read(ctx.store, window, page.position, batch)
         for entry in entries:
             if not _take(page, entry, matches, limit):
                 return
-        if len(entries) < wanted:
+        if len(entries) < batch:
             page.at_end = True
             return
 
 
 def _take(page: _Page, entry: Entry, matches: Callable[[str], bool], limit: int) -> bool:
-    """Whether the page had room for the entry, or did not want it."""
+    """Add the entry to the page if it matches. Returns False if it matches and the page is full."""
     message = content(entry)[1]
     if matches(message):
         size = len(message.encode()) + _EVENT_OVERHEAD
@@ -206,10 +209,10 @@ def _filtered(entry: Entry) -> dict[str, Any]:
     return {"logStreamName": stream, **output_event(entry), "eventId": event_id(entry)}
 
 
-def _decoded(token: str) -> Position:
-    time, _, rest = decode_token(token, bad_token()).partition(":")
-    offset, _, log = rest.partition(":")
+def _decoded(token: str) -> LogPosition:
+    time, _, offset_and_log = decode_token(token, bad_token()).partition(":")
+    offset, _, log = offset_and_log.partition(":")
     numbers = whole_number(time), whole_number(offset)
     if numbers[0] is None or numbers[1] is None:
         raise bad_token()
-    return Position(numbers[0], numbers[1], log)
+    return LogPosition(numbers[0], numbers[1], log)

@@ -1,4 +1,4 @@
-"""Resource policies of an account: which AWS services may write to its log groups. They are kept and shown."""
+"""Stores and returns the resource policies by which an account lets AWS services write to its log groups."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ async def put_resource_policy(
         raise invalid("The policyName must be specified.")
     if not _is_policy(policy_document or ""):
         raise invalid("The policyDocument must be a policy as JSON, with statements.")
-    there = await ctx.store.list(ctx.scope, POLICY)
-    found = next((record for record in there if record.key == policy_name), None)
-    if found is None and len(there) >= _MOST:
+    policies = await ctx.store.list(ctx.scope, POLICY)
+    existing = next((record for record in policies if record.key == policy_name), None)
+    if existing is None and len(policies) >= _MOST:
         raise AwsError("LimitExceededException", "Resource limit exceeded.")
     value = {"document": policy_document, "updated": ctx.now_ms()}
-    expect = 0 if found is None else found.revision
+    expect = 0 if existing is None else existing.revision
     await ctx.store.commit(PutRecord(ctx.scope, POLICY, policy_name, value, expect=expect))
-    return {"resourcePolicy": _shown(policy_name, value)}
+    return {"resourcePolicy": _policy_reply(policy_name, value)}
 
 
 async def describe_resource_policies(
@@ -42,7 +42,7 @@ async def describe_resource_policies(
         raise not_supported("logs", "DescribeResourcePolicies", f"policyScope {policy_scope}")
     records = await ctx.store.list(ctx.scope, POLICY)
     chosen, token = page(records, lambda record: record.key, limit, next_token, bad_token())
-    return {"resourcePolicies": [_shown(one.key, one.value) for one in chosen], "nextToken": token}
+    return {"resourcePolicies": [_policy_reply(one.key, one.value) for one in chosen], "nextToken": token}
 
 
 async def delete_resource_policy(ctx: Context, *, policy_name: str | None = None) -> None:
@@ -56,13 +56,13 @@ async def delete_resource_policy(ctx: Context, *, policy_name: str | None = None
 
 def _is_policy(document: str) -> bool:
     try:
-        found = read_document(document)
+        policy = read_document(document)
     except ValueError:
         return False
-    return isinstance(found, dict) and bool(found.get("Statement")) and is_readable(found)
+    return isinstance(policy, dict) and bool(policy.get("Statement")) and is_readable(policy)
 
 
-def _shown(name: str, value: dict[str, Any]) -> dict[str, Any]:
+def _policy_reply(name: str, value: dict[str, Any]) -> dict[str, Any]:
     return {
         "policyName": name,
         "policyDocument": value["document"],

@@ -1,4 +1,4 @@
-"""How long are events kept, and who drops those that are older?"""
+"""Sets the retention of log groups, and deletes the events that have passed it."""
 
 from __future__ import annotations
 
@@ -61,20 +61,20 @@ async def _set(ctx: Context, group: str, days: int | None) -> None:
     await change_group(ctx, group, change)
 
 
-def kept_since(group: Record, now: int) -> int | None:
-    """The UTC millisecond before which the group's events are expired; None when they never are."""
+def expired_before(group: Record, now: int) -> int | None:
+    """Return the UTC millisecond before which the group's events have expired; None if they never expire."""
     days = group.value["retention"]
     return None if days is None else now - days * DAY_MS
 
 
 async def trim_expired_events(platform: Platform) -> None:
-    """A duty of one node: readers do not see expired events anyway, so once an hour is often enough."""
+    """Delete expired events once an hour, as a duty. Readers skip expired events, so it need not be more often."""
     while True:
         now = platform.clock.now_ms()
         for scope in await platform.store.scopes(GROUP):
             for group in await platform.store.list(scope, GROUP):
                 with one_of_many("dropping what expired of log group", group.key):
-                    before = kept_since(group, now)
+                    before = expired_before(group, now)
                     if before is not None:
                         await trim_group(platform.store, scope, group.key, before)
         await platform.clock.sleep(_TRIM_EVERY_SECONDS)

@@ -1,4 +1,4 @@
-"""Log streams: which does a group have, and when were they written to?"""
+"""Creates, describes, writes to and deletes log streams."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from nightbus.messaging.log_streams import (
     stream_of,
 )
 from nightbus.services.context import Context
-from nightbus.services.logs.admission import admit
+from nightbus.services.logs.admission import admit_batch
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_stream
 from nightbus.services.logs.events import content
 from nightbus.services.logs.groups import group_arn, group_name, require_group
-from nightbus.services.logs.retention import kept_since
+from nightbus.services.logs.retention import expired_before
 from nightbus.store.interface import DeleteRecord, Entry, Record, RequireRecord, TrimLog
 
 _PAGE = 50
@@ -60,11 +60,11 @@ async def put_log_events(
     log_events: list[dict[str, Any]],
     sequence_token: str | None = None,
 ) -> dict[str, Any]:
-    """`sequence_token` has no meaning any more, on AWS as well."""
+    """Append events to a stream. `sequence_token` is ignored, as on AWS."""
     group = await require_group(ctx, log_group_name)
     stream = await require_stream(ctx, log_group_name, log_stream_name)
     now = ctx.now_ms()
-    admission = admit(log_events, now, kept_since(group, now))
+    admission = admit_batch(log_events, now, expired_before(group, now))
     await ctx.store.commit(
         RequireRecord(ctx.scope, STREAM, stream.key, stream.revision),
         *appends(ctx.scope, log_group_name, log_stream_name, admission.events, now),
@@ -74,7 +74,7 @@ async def put_log_events(
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """A stream with its first and last event, which the log itself tells."""
+    """A stream with its first and its last event, which are read from its log."""
 
     record: Record
     first: Entry | None
@@ -125,7 +125,7 @@ def _described(ctx: Context, group: str, extent: _Extent) -> dict[str, Any]:
         "logStreamName": name,
         "creationTime": extent.record.value["created"],
         "arn": f"{group_arn(ctx, group)}:log-stream:{name}",
-        "storedBytes": 0,  # AWS says 0 for every stream since 2019
+        "storedBytes": 0,  # AWS has reported 0 for every stream since 2019
         "uploadSequenceToken": _sequence_token(extent.last_time),
     }
     if extent.first and extent.last:

@@ -1,4 +1,4 @@
-"""The tags of log groups, by ARN and by the older operations that take the name."""
+"""Tags log groups: the operations that take an ARN, and the older ones that take a name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 50
 
 
 async def change_group(ctx: Context, group: str, change: Callable[[dict[str, Any]], None]) -> None:
-    """`change` alters the group's value in place. Raises Conflict."""
+    """Change a group's record; `change` alters the value in place. Raises Conflict."""
     record = await require_group(ctx, group)
     change(record.value)
     await ctx.store.commit(PutRecord(ctx.scope, GROUP, group, record.value, expect=record.revision))

@@ -1,6 +1,6 @@
-"""How do the platform's own lines (a function's output) come into CloudWatch Logs?
+"""Writes the output of functions to CloudWatch Logs.
 
-Group and stream appear by themselves, as on AWS.
+It creates the group and the stream if they do not exist, as AWS does.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nightbus.store.known_records import KnownRecords
 class LogWriter:
     """Implements `nightbus.functions.interface.LogSink`.
 
-    Which streams are there is kept in memory: nearly every write is to one that was written to before.
+    It remembers which streams exist, because nearly every write goes to a stream that it has written to before.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
@@ -36,7 +36,7 @@ class LogWriter:
 
     @retries_on_conflict
     async def _append(self, scope: Scope, part: LogPart, also: Sequence[Change]) -> None:
-        """Where another writer was the first to create the stream, it is there the next time."""
+        """Append the lines. If another writer has created the stream in between, the commit is tried once more."""
         group, stream = part.group, part.stream
         now, events = self._clock.now_ms(), [(line.time, line.message) for line in part.lines]
         new = await self._creation(scope, group, stream, now)
@@ -50,5 +50,5 @@ class LogWriter:
 
 
 def _key(message: str) -> str:
-    """The line that begins an invocation is found by the invocation's segment."""
+    """Return the entry's key: the X-Ray segment for the line that begins an invocation, which traces search by."""
     return segment_of(message.split(" ", 3)[2]) if message.startswith("START RequestId: ") else ""

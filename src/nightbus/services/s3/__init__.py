@@ -1,4 +1,4 @@
-"""Amazon S3: buckets, objects and their versions, multipart uploads, and the settings of buckets."""
+"""Registers the operations of Amazon S3: buckets, objects, versions, multipart uploads, settings of buckets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nightbus.services.s3 import (
     uploads,
     version_listing,
 )
-from nightbus.services.s3.configuration import deleter, fixed, getter, missing, putter
+from nightbus.services.s3.configuration import deleter, fixed, getter, not_configured, putter
 
 _DEFAULT_ENCRYPTION = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
@@ -58,12 +58,12 @@ HANDLERS: dict[str, Handler] = {
     "GetBucketVersioning": getter("VersioningConfiguration", None),
     "PutBucketPolicy": policies.put_bucket_policy,
     "GetBucketPolicy": getter(
-        "Policy", missing("NoSuchBucketPolicy", "The bucket policy does not exist"), "Policy"
+        "Policy", not_configured("NoSuchBucketPolicy", "The bucket policy does not exist"), "Policy"
     ),
     "GetBucketPolicyStatus": policies.get_bucket_policy_status,
     "DeleteBucketPolicy": deleter("Policy"),
-    "PutBucketTagging": putter("tagging", "Tagging", configuration.check_tags, 204),
-    "GetBucketTagging": getter("Tagging", missing("NoSuchTagSet", "The TagSet does not exist")),
+    "PutBucketTagging": putter("tagging", "Tagging", configuration.check_bucket_tags, 204),
+    "GetBucketTagging": getter("Tagging", not_configured("NoSuchTagSet", "The TagSet does not exist")),
     "DeleteBucketTagging": deleter("Tagging"),
     "PutBucketEncryption": putter(
         "server_side_encryption_configuration", "Encryption", configuration.check_encryption
@@ -75,7 +75,7 @@ HANDLERS: dict[str, Handler] = {
     "PutPublicAccessBlock": putter("public_access_block_configuration", "PublicAccessBlock"),
     "GetPublicAccessBlock": getter(
         "PublicAccessBlock",
-        missing(
+        not_configured(
             "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"
         ),
         "PublicAccessBlockConfiguration",
@@ -86,7 +86,7 @@ HANDLERS: dict[str, Handler] = {
     ),
     "GetBucketOwnershipControls": getter(
         "OwnershipControls",
-        missing("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
+        not_configured("OwnershipControlsNotFoundError", "The bucket ownership controls were not found"),
         "OwnershipControls",
     ),
     "DeleteBucketOwnershipControls": deleter("OwnershipControls"),
@@ -101,26 +101,31 @@ HANDLERS: dict[str, Handler] = {
     "GetBucketAccelerateConfiguration": fixed({}),
     "GetBucketReplication": getter(
         "Replication",
-        missing("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+        not_configured(
+            "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
+        ),
     ),
     "GetObjectLockConfiguration": getter(
         "ObjectLock",
-        missing(
+        not_configured(
             "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"
         ),
     ),
     "GetBucketCors": getter(
-        "Cors", missing("NoSuchCORSConfiguration", "The CORS configuration does not exist")
+        "Cors", not_configured("NoSuchCORSConfiguration", "The CORS configuration does not exist")
     ),
     "GetBucketLifecycleConfiguration": getter(
-        "Lifecycle", missing("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist")
+        "Lifecycle",
+        not_configured("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
     ),
     "GetBucketLogging": fixed({}),
     "GetBucketNotificationConfiguration": fixed({}),
     "GetBucketRequestPayment": fixed({"Payer": "BucketOwner"}),
     "GetBucketWebsite": getter(
         "Website",
-        missing("NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"),
+        not_configured(
+            "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"
+        ),
     ),
 }
 

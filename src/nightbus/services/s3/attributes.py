@@ -1,4 +1,4 @@
-"""GetObjectAttributes: what is known of a version, without its bytes."""
+"""Answers GetObjectAttributes, which returns the metadata of an object's version without its bytes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from nightbus.services.context import Context
-from nightbus.services.s3.history import find_version
-from nightbus.services.s3.records import Version, shown_version_id
+from nightbus.services.s3.key_versions import find_version
+from nightbus.services.s3.records import ObjectVersion, version_id_in_reply
 
 _MOST_PARTS = 1000
 
@@ -25,7 +25,7 @@ async def get_object_attributes(
 ) -> dict[str, Any]:
     record, version = await find_version(ctx, bucket, key, version_id, expected_bucket_owner)
     checksum = {**version.checksums, "ChecksumType": version.checksum_type} if version.checksums else None
-    known = {
+    attributes = {
         "ETag": version.etag,
         "Checksum": checksum,
         "ObjectParts": _parts(version, part_number_marker, min(max_parts, _MOST_PARTS)),
@@ -34,23 +34,23 @@ async def get_object_attributes(
     }
     return {
         "LastModified": version.last_modified,
-        "VersionId": shown_version_id(record, version.version_id),
-        **{name: known[name] for name in object_attributes},
+        "VersionId": version_id_in_reply(record, version.version_id),
+        **{name: attributes[name] for name in object_attributes},
     }
 
 
-def _parts(version: Version, marker: int, most: int) -> dict[str, Any] | None:
-    """The parts one by one where they have checksums of their own, as S3 does."""
+def _parts(version: ObjectVersion, marker: int, most: int) -> dict[str, Any] | None:
+    """Return the summary of the parts. It lists the single parts only if each part has a checksum, as S3's does."""
     if not version.parts:
         return None
-    found: dict[str, Any] = {"TotalPartsCount": len(version.parts)}
+    summary: dict[str, Any] = {"TotalPartsCount": len(version.parts)}
     if not version.part_checksums:
-        return found
+        return summary
     (member,) = version.checksums
     numbered = list(enumerate(zip(version.parts, version.part_checksums, strict=True), 1))
     chosen = numbered[marker : marker + most]
     return {
-        **found,
+        **summary,
         "PartNumberMarker": marker,
         "NextPartNumberMarker": chosen[-1][0] if chosen else marker,
         "MaxParts": most,

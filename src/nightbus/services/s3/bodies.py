@@ -1,4 +1,4 @@
-"""Bytes of objects: taken in and given out in chunks."""
+"""Reads the bodies of requests, and the files of objects, in chunks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ async def chunks_of(data: ByteStream | bytes | str | None) -> AsyncIterator[byte
 
 
 def read_file(file: BinaryIO, start: int = 0, length: int | None = None) -> ByteStream:
-    """`length` bytes of the file from `start`, None for all that follow, read in a thread. It closes the file."""
+    """Stream `length` bytes of the file from offset `start`; None streams all bytes from there on.
+
+    A thread reads the file, and the stream closes it.
+    """
     size = file.seek(0, os.SEEK_END) - start if length is None else length
 
     async def chunks() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Buckets: made, found, listed, deleted."""
+"""Creates, describes, lists and deletes buckets."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Platform
-from nightbus.services.s3.configuration import check_tags, save
+from nightbus.services.s3.configuration import check_bucket_tags, save
 from nightbus.services.s3.errors import invalid_argument
 from nightbus.services.s3.records import BUCKET, find_bucket, object_kind, owner_of, upload_kind, version_kind
-from nightbus.services.s3.uploads import removal_of
+from nightbus.services.s3.uploads import upload_removal
 from nightbus.store.interface import SYSTEM, Conflict, DeleteRecord, PutRecord
 
 _NAME = re.compile(r"(?!xn--|sthree-|\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9](?<!-s3alias)")
@@ -52,12 +52,12 @@ async def create_bucket(
         "OwnershipControls": {"Rules": [{"ObjectOwnership": object_ownership or _ENFORCED}]},
     }
     if configuration.get("Tags"):
-        check_tags({"TagSet": configuration["Tags"]})
+        check_bucket_tags({"TagSet": configuration["Tags"]})
         value["Tagging"] = {"TagSet": configuration["Tags"]}
     try:
         await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=0))
     except Conflict:
-        await _refuse_taken(ctx, bucket)
+        await _refuse_taken_name(ctx, bucket)
     return {"Location": f"/{bucket}"}
 
 
@@ -83,8 +83,8 @@ def _region(ctx: Context, constraint: str | None) -> str:
     return region
 
 
-async def _refuse_taken(ctx: Context, bucket: str) -> None:
-    """One's own bucket again is no mistake in us-east-1, as ever since."""
+async def _refuse_taken_name(ctx: Context, bucket: str) -> None:
+    """Raise AwsError if the name is taken. In us-east-1 an owner may create the same bucket again, as in S3."""
     record = await ctx.store.get(SYSTEM, BUCKET, bucket)
     if record is not None and record.value["Account"] != ctx.account:
         text = (
@@ -112,13 +112,13 @@ async def get_bucket_location(
 
 
 async def delete_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> Reply:
-    """First the bucket is closed, so that nothing can come in between the look into it and its end."""
+    """Delete an empty bucket. It is marked as closed first, so that no object is put between the check and the end."""
     await save(ctx, bucket, expected_bucket_owner, {"Closing": True})
     try:
         record = await find_bucket(ctx, bucket)
         await _check_empty(ctx, bucket)
         uploads = await ctx.store.list(SYSTEM, upload_kind(bucket))
-        removals = [change for upload in uploads for change in await removal_of(ctx, bucket, upload)]
+        removals = [change for upload in uploads for change in await upload_removal(ctx, bucket, upload)]
         await ctx.store.commit(*removals, DeleteRecord(SYSTEM, BUCKET, bucket, expect=record.revision))
     except (AwsError, Conflict):
         await save(ctx, bucket, None, {"Closing": None})
@@ -127,7 +127,7 @@ async def delete_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str
 
 
 async def _check_empty(ctx: Context, bucket: str) -> None:
-    """Delete markers count as well."""
+    """Raise AwsError BucketNotEmpty if the bucket has a version, a delete marker or an upload."""
     for kind in (object_kind(bucket), version_kind(bucket)):
         for left in await ctx.store.list(SYSTEM, kind, limit=1):
             text = "The bucket you tried to delete is not empty"
@@ -163,13 +163,13 @@ async def list_buckets(
     bucket_region: str | None = None,
 ) -> dict[str, Any]:
     records = await ctx.store.list(SYSTEM, BUCKET, prefix=prefix)
-    mine = [
+    buckets = [
         record
         for record in records
         if record.value["Account"] == ctx.account and bucket_region in (None, record.value["Region"])
     ]
     wrong = invalid_argument("The continuation token provided is incorrect", "continuation-token", "")
-    chosen, token = page(mine, lambda record: record.key, max_buckets, continuation_token, wrong)
+    chosen, token = page(buckets, lambda record: record.key, max_buckets, continuation_token, wrong)
     return {
         "Buckets": [
             {

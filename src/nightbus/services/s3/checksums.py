@@ -1,4 +1,8 @@
-"""Which checksums does an object have? Those that its client gave (verified on the way in), or asked for."""
+"""Computes and compares the checksums of objects.
+
+An object has the checksum that its client sent, which the gateway has verified while it read the body, or the one that
+the client requested.
+"""
 
 from __future__ import annotations
 
@@ -29,27 +33,30 @@ def digest_for(operation: str, algorithm: str) -> Digest:
     return new_digest(algorithm.lower())
 
 
-def encoded(digest: Digest) -> str:
+def base64_digest(digest: Digest) -> str:
     return base64.b64encode(digest.digest()).decode()
 
 
-def given(members: Mapping[str, str | None], body: Any) -> dict[str, str]:
-    """Those that came as members or, after the body, as trailers."""
-    found = {name: value for name, value in members.items() if value is not None}
+def from_request(members: Mapping[str, str | None], body: Any) -> dict[str, str]:
+    """Return the checksums that the request carries, as members or as trailers after its body.
+
+    Raises AwsError InvalidRequest for more than one.
+    """
+    checksums = {name: value for name, value in members.items() if value is not None}
     for header, value in getattr(body, "trailers", {}).items():
         name = MEMBERS.get(header.removeprefix(_HEADER).upper())
         if header.startswith(_HEADER) and name is not None:
-            found[name] = value
-    if len(found) > 1:
+            checksums[name] = value
+    if len(checksums) > 1:
         raise invalid_request(
             "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         )
-    return found
+    return checksums
 
 
-def check_announced(algorithm: str | None, found: Mapping[str, str]) -> None:
-    """Raises AwsError where an algorithm was named and its value never came."""
-    if algorithm is not None and not found:
+def check_announced(algorithm: str | None, checksums: Mapping[str, str]) -> None:
+    """Raise AwsError if the request names an algorithm and carries no checksum."""
+    if algorithm is not None and not checksums:
         text = (
             "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer"
         )
@@ -65,23 +72,23 @@ async def of_file(file: BinaryIO, operation: str, algorithm: str) -> dict[str, s
                 digest.update(chunk)
 
     await asyncio.to_thread(read)
-    return {MEMBERS[algorithm]: encoded(digest)}
+    return {MEMBERS[algorithm]: base64_digest(digest)}
 
 
 def composite(algorithm: str, parts: Iterable[str]) -> str:
-    """The checksum of the parts' checksums, and how many they were."""
+    """Return the checksum over the parts' checksums, followed by `-` and the number of parts."""
     digest, count = new_digest(algorithm.lower()), 0
     for part in parts:
         digest.update(base64.b64decode(part))
         count += 1
-    return f"{encoded(digest)}-{count}"
+    return f"{base64_digest(digest)}-{count}"
 
 
-def type_for(algorithm: str | None, asked: str | None) -> str | None:
-    """Of a multipart upload. Raises AwsError for a type that the algorithm cannot have."""
+def type_for(algorithm: str | None, requested: str | None) -> str | None:
+    """Return the checksum type of a multipart upload. Raises AwsError for a type that the algorithm does not allow."""
     if algorithm is None:
         return None
-    chosen = asked or (FULL if algorithm == "CRC64NVME" else COMPOSITE)
+    chosen = requested or (FULL if algorithm == "CRC64NVME" else COMPOSITE)
     if (chosen == FULL and algorithm.startswith("SHA")) or (chosen == COMPOSITE and algorithm == "CRC64NVME"):
         text = f"The {chosen} checksum type cannot be used with the {algorithm.lower()} checksum algorithm."
         raise invalid_request(text)

@@ -1,4 +1,8 @@
-"""CompleteMultipartUpload: the parts become one object, without ever being in memory together."""
+"""Completes multipart uploads: joins the parts into one blob, chunk by chunk, and makes it the object's new version.
+
+The commit that writes the version removes the upload and its parts. If a part is sent again or the upload is aborted
+while the parts are being joined, the commit is a Conflict or the part's blob is gone; then nothing has changed.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,12 @@ from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.errors import invalid_request, malformed_xml, no_such_upload
-from nightbus.services.s3.history import history_of
+from nightbus.services.s3.key_versions import versions_of
 from nightbus.services.s3.parts import Part, parts_of
-from nightbus.services.s3.putting import forget, new_owner, written
-from nightbus.services.s3.records import Version, find_bucket
-from nightbus.services.s3.uploads import find_upload, removal_of
-from nightbus.services.s3.writing import write
+from nightbus.services.s3.putting import discard_blob, new_blob_owner, write_reply
+from nightbus.services.s3.records import ObjectVersion, find_bucket
+from nightbus.services.s3.uploads import find_upload, upload_removal
+from nightbus.services.s3.version_writes import write_version
 from nightbus.store.interface import Change
 
 _SMALLEST_PART = 5 * 1024 * 1024
@@ -45,20 +49,20 @@ async def complete_multipart_upload(
 ) -> dict[str, Any]:
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
     value = upload.value
-    named = (multipart_upload or {}).get("Parts") or []
-    parts = choose(upload_id, named, await parts_of(ctx, bucket, upload_id))
+    requested_parts = (multipart_upload or {}).get("Parts") or []
+    parts = choose_parts(upload_id, requested_parts, await parts_of(ctx, bucket, upload_id))
     algorithm, kind = value["ChecksumAlgorithm"], value["ChecksumType"]
-    _check_sums(algorithm, kind, checksum_type, named)
+    _check_sums(algorithm, kind, checksum_type, requested_parts)
     size = sum(part.Size for part in parts)
     if mpu_object_size is not None and mpu_object_size != size:
         text = "The provided 'x-amz-mp-object-size' header value does not match what was computed"
         raise invalid_request(f"{text}: {size}")
     record = await find_bucket(ctx, bucket)
-    check_write((await history_of(ctx, record, key)).current, key, if_match, if_none_match)
+    check_write((await versions_of(ctx, record, key)).current, key, if_match, if_none_match)
     full = checksums.digest_for("CompleteMultipartUpload", algorithm) if kind == checksums.FULL else None
     try:
         blob = await ctx.store.put_blob(_joined(ctx, parts, full))
-    except (KeyError, FileNotFoundError):  # aborted, or a part was sent anew
+    except (KeyError, FileNotFoundError):  # the upload was aborted, or a part was sent again
         raise no_such_upload(upload_id) from None
     claimed = {
         "ChecksumCRC32": checksum_crc32,
@@ -70,30 +74,30 @@ async def complete_multipart_upload(
 
     async def removal() -> Sequence[Change]:
         standing = await find_upload(ctx, bucket, key, upload_id)
-        return await removal_of(ctx, bucket, standing)
+        return await upload_removal(ctx, bucket, standing)
 
     try:
-        found, part_sums = _sums(algorithm, parts, full)
-        _check_claimed(claimed, found)
-        version = Version(
+        object_checksums, part_sums = _sums(algorithm, parts, full)
+        _check_claimed(claimed, object_checksums)
+        version = ObjectVersion(
             key=key,
             version_id="",
             modified=ctx.now_ms(),
-            owner=new_owner(bucket),
+            owner=new_blob_owner(bucket),
             digest=blob.digest,
             size=blob.size,
             etag=etag_of(parts),
             md5=blob.md5,
             headers=value["Headers"],
             metadata=value["Metadata"],
-            checksums=found,
+            checksums=object_checksums,
             checksum_type=kind or checksums.FULL,
             tags=value["Tags"],
             parts=[part.Size for part in parts],
             part_checksums=part_sums,
             encryption=value.get("Encryption", {}),
         )
-        record, version = await write(
+        record, version = await write_version(
             ctx,
             bucket,
             version,
@@ -101,11 +105,11 @@ async def complete_multipart_upload(
             removal,
         )
     except BaseException:
-        await forget(ctx, blob)
+        await discard_blob(ctx, blob)
         raise
     return {
-        **written(record, version),
-        **found,
+        **write_reply(record, version),
+        **object_checksums,
         "ChecksumType": kind,
         "Location": f"{ctx.call.endpoint}/{bucket}/{quote(key, safe='')}",
         "Bucket": bucket,
@@ -113,24 +117,30 @@ async def complete_multipart_upload(
     }
 
 
-def choose(upload: str, named: Sequence[Mapping[str, Any]], kept: Sequence[Part]) -> list[Part]:
-    """The parts that the client names, checked as S3 checks them."""
-    if not named:
+def choose_parts(
+    upload: str, requested_parts: Sequence[Mapping[str, Any]], stored_parts: Sequence[Part]
+) -> list[Part]:
+    """Return the stored parts that the client lists. Raises AwsError for a wrong order, a wrong ETag, a small part."""
+    if not requested_parts:
         raise malformed_xml()
-    numbers = [part.get("PartNumber", 0) for part in named]
+    numbers = [requested.get("PartNumber", 0) for requested in requested_parts]
     if numbers != sorted(set(numbers)):
         text = "The list of parts was not in ascending order. Parts must be ordered by part number."
         raise AwsError("InvalidPartOrder", text, fields={"UploadId": upload})
-    by_number = {part.Number: part for part in kept}
+    by_number = {requested.Number: requested for requested in stored_parts}
     chosen = []
-    for part in named:
-        found = by_number.get(part.get("PartNumber", 0))
-        if found is None or not _is_same(part, found):
+    for requested in requested_parts:
+        part = by_number.get(requested.get("PartNumber", 0))
+        if part is None or not _matches(requested, part):
             text = "One or more of the specified parts could not be found.  The part may not have been uploaded, or"
             text += " the specified entity tag may not match the part's entity tag."
-            fields = {"UploadId": upload, "PartNumber": part.get("PartNumber"), "ETag": part.get("ETag", "")}
+            fields = {
+                "UploadId": upload,
+                "PartNumber": requested.get("PartNumber"),
+                "ETag": requested.get("ETag", ""),
+            }
             raise AwsError("InvalidPart", text, fields=fields)
-        chosen.append(found)
+        chosen.append(part)
     for one in chosen[:-1]:
         if one.Size < _SMALLEST_PART:
             raise _too_small(one)
@@ -138,15 +148,15 @@ def choose(upload: str, named: Sequence[Mapping[str, Any]], kept: Sequence[Part]
 
 
 def etag_of(parts: Sequence[Part]) -> str:
-    """The MD5 of the parts' MD5s, and how many they were."""
+    """Return the MD5 over the parts' MD5s, followed by `-` and the number of parts."""
     digests = b"".join(bytes.fromhex(part.ETag) for part in parts)
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
-def _is_same(named: Mapping[str, Any], kept: Part) -> bool:
-    if str(named.get("ETag", "")).strip('"') != kept.ETag:
+def _matches(requested: Mapping[str, Any], stored: Part) -> bool:
+    if str(requested.get("ETag", "")).strip('"') != stored.ETag:
         return False
-    return all(named.get(name) in (None, value) for name, value in kept.Checksums.items())
+    return all(requested.get(name) in (None, value) for name, value in stored.Checksums.items())
 
 
 def _too_small(part: Part) -> AwsError:
@@ -161,15 +171,18 @@ def _too_small(part: Part) -> AwsError:
 
 
 def _check_sums(
-    algorithm: str | None, kind: str | None, asked: str | None, named: Sequence[Mapping[str, Any]]
+    algorithm: str | None,
+    kind: str | None,
+    requested_kind: str | None,
+    requested_parts: Sequence[Mapping[str, Any]],
 ) -> None:
-    """A checksum made of the parts' wants each of them said again."""
-    if asked is not None and asked != kind:
+    """Raise AwsError unless a request for a composite checksum repeats the checksum of every part."""
+    if requested_kind is not None and requested_kind != kind:
         text = f"The upload was created using the {kind or 'null'} checksum mode. The complete request must use the"
         raise invalid_request(f"{text} same checksum mode.")
     if algorithm is None or kind != checksums.COMPOSITE:
         return
-    for part in named:
+    for part in requested_parts:
         if part.get(checksums.MEMBERS[algorithm]) is None:
             text = f"The upload was created using a {algorithm.lower()} checksum. The complete request must include"
             text += (
@@ -189,19 +202,19 @@ async def _joined(ctx: Context, parts: Sequence[Part], full: Digest | None) -> A
 def _sums(
     algorithm: str | None, parts: Sequence[Part], full: Digest | None
 ) -> tuple[dict[str, str], list[str]]:
-    """The object's checksum, and those of its parts where it is made of them."""
+    """Return the object's checksum, and the parts' checksums if the object's is composed of them."""
     if algorithm is None:
         return {}, []
     member = checksums.MEMBERS[algorithm]
     if full is not None:
-        return {member: checksums.encoded(full)}, []
+        return {member: checksums.base64_digest(full)}, []
     of_parts = [part.Checksums[member] for part in parts]
     return {member: checksums.composite(algorithm, of_parts)}, of_parts
 
 
-def _check_claimed(claimed: Mapping[str, str | None], found: Mapping[str, str]) -> None:
+def _check_claimed(claimed: Mapping[str, str | None], computed: Mapping[str, str]) -> None:
     for name, value in claimed.items():
-        if value is not None and found.get(name, "").partition("-")[0] != value.partition("-")[0]:
+        if value is not None and computed.get(name, "").partition("-")[0] != value.partition("-")[0]:
             algorithm = name.removeprefix("Checksum").lower()
             text = f"The {algorithm} you specified did not match the calculated checksum."
             raise AwsError("BadDigest", text)

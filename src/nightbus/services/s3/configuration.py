@@ -1,6 +1,7 @@
-"""The settings of a bucket that are put, got and deleted as one document each.
+"""Puts, gets and deletes those settings of a bucket that are one document each.
 
-Versioning has its effect in `writing.py`; the others are kept and shown, and enforced where their feature comes.
+`version_writes.py` applies the versioning setting. The other settings are stored and returned; the module of each
+feature enforces its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from nightbus.aws.replies import Reply
 from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.services.context import Context, Handler
 from nightbus.services.s3.errors import malformed_xml
-from nightbus.services.s3.history import find_version
+from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.properties import check_acl, tags_by_key
 from nightbus.services.s3.records import BUCKET, canonical_id, find_bucket
 from nightbus.store.conflicts import retries_on_conflict
@@ -26,11 +27,11 @@ _MOST_CORS_RULES = 100
 _CORS_METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
 
 
-def _handler(run: Callable[..., Any], *names: str) -> Handler:
-    """`run(ctx, parameters)` as a handler that honours `names` beside the bucket and its expected owner."""
+def _handler(operation: Callable[..., Any], *names: str) -> Handler:
+    """Return `operation(ctx, parameters)` as a handler that honours `names` beside the bucket and its owner."""
 
     async def handler(ctx: Context, **parameters: Any) -> Any:
-        return await run(ctx, parameters)
+        return await operation(ctx, parameters)
 
     every = ("ctx", "bucket", "expected_bucket_owner", *names)
     signature = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in every])
@@ -40,14 +41,14 @@ def _handler(run: Callable[..., Any], *names: str) -> Handler:
 
 @retries_on_conflict
 async def save(ctx: Context, bucket: str, owner: str | None, changes: Mapping[str, Any]) -> None:
-    """Set (or, with None, remove) members of the bucket's record."""
+    """Set members of the bucket's record. A value of None removes the member."""
     record = await find_bucket(ctx, bucket, owner)
     value = {name: one for name, one in {**record.value, **changes}.items() if one is not None}
     await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=record.revision))
 
 
 def putter(parameter: str, member: str, check: Check | None = None, status: int | None = None) -> Handler:
-    """Keeps the operation's `parameter` as the bucket's `member`."""
+    """Return the handler that stores the operation's `parameter` as the bucket's `member`."""
 
     async def run(ctx: Context, parameters: Mapping[str, Any]) -> Reply:
         value = parameters[parameter]
@@ -59,17 +60,20 @@ def putter(parameter: str, member: str, check: Check | None = None, status: int 
     return _handler(run, parameter, "content_md5", "checksum_algorithm")
 
 
-def getter(member: str, missing: AwsError | None, wrap: str | None = None, default: Any = None) -> Handler:
-    """The kept document, under `wrap` where the output has it in one member, else as the output itself."""
+def getter(member: str, error: AwsError | None, wrap: str | None = None, default: Any = None) -> Handler:
+    """Return the handler that answers with the stored document, as the output's member `wrap` or as the output itself.
+
+    Without a document it answers with `default`, or raises `error`.
+    """
 
     async def run(ctx: Context, parameters: Mapping[str, Any]) -> Any:
         record = await find_bucket(ctx, parameters["bucket"], parameters.get("expected_bucket_owner"))
         value = record.value.get(member, default)
         if value is None:
-            if missing is None:
+            if error is None:
                 return {}
             fields = {"BucketName": parameters["bucket"]}
-            raise AwsError(missing.code, missing.message, missing.status, fields=fields)
+            raise AwsError(error.code, error.message, error.status, fields=fields)
         return {wrap: value} if wrap else value
 
     return _handler(run)
@@ -84,7 +88,7 @@ def deleter(member: str) -> Handler:
 
 
 def fixed(output: Mapping[str, Any]) -> Handler:
-    """What every bucket answers where nothing else can be set."""
+    """Return the handler that gives `output` for every bucket, because no other value can be set."""
 
     async def run(ctx: Context, parameters: Mapping[str, Any]) -> Any:
         await find_bucket(ctx, parameters["bucket"], parameters.get("expected_bucket_owner"))
@@ -93,7 +97,7 @@ def fixed(output: Mapping[str, Any]) -> Handler:
     return _handler(run)
 
 
-def missing(code: str, message: str) -> AwsError:
+def not_configured(code: str, message: str) -> AwsError:
     return AwsError(code, message, 404)
 
 
@@ -105,8 +109,10 @@ def check_versioning(value: Mapping[str, Any]) -> None:
 
 
 def check_encryption(value: Mapping[str, Any]) -> None:
-    """The default encryption is a setting that is kept and shown: what lies on the node's disk is encrypted by whoever
-    encrypts that disk, with either algorithm."""
+    """Raise AwsError unless the document is a default encryption with AES256 or aws:kms.
+
+    The setting is stored and returned, and encrypts nothing: to encrypt objects at rest, encrypt the node's disk.
+    """
     for rule in value.get("Rules", []):
         default = rule.get("ApplyServerSideEncryptionByDefault", {})
         if default.get("SSEAlgorithm", "AES256") not in BUCKET_ENCRYPTIONS:
@@ -123,15 +129,15 @@ def check_cors(value: Mapping[str, Any]) -> None:
             if method not in _CORS_METHODS:
                 text = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"
                 raise AwsError("InvalidRequest", text)
-        for name, what in (("AllowedOrigins", "AllowedOrigin"), ("AllowedHeaders", "AllowedHeader")):
+        for name, element in (("AllowedOrigins", "AllowedOrigin"), ("AllowedHeaders", "AllowedHeader")):
             for pattern in rule.get(name, []):
                 if pattern.count("*") > 1:
-                    text = f'{what} "{pattern}" can not have more than one wildcard.'
+                    text = f'{element} "{pattern}" can not have more than one wildcard.'
                     raise AwsError("InvalidRequest", text)
 
 
-def check_tags(value: Mapping[str, Any]) -> None:
-    """Those of a bucket may be the system's, since a stack marks what is its own."""
+def check_bucket_tags(value: Mapping[str, Any]) -> None:
+    """Check a bucket's tags. Unlike an object's they may begin with `aws:`, since a stack tags its own buckets so."""
     if len(tags_by_key(value.get("TagSet", []))) > _MOST_TAGS:
         raise AwsError("BadRequest", f"Bucket tag count cannot be greater than {_MOST_TAGS}")
 
@@ -142,7 +148,7 @@ def check_ownership(value: Mapping[str, Any]) -> None:
 
 
 def check_notification(value: Mapping[str, Any]) -> None:
-    """Nothing is sent yet, so that only nothing can be asked for."""
+    """Raise AwsError for any notification, because buckets do not send notifications yet."""
     for name, configured in value.items():
         if configured or name == "EventBridgeConfiguration":
             raise not_supported("s3", "PutBucketNotificationConfiguration", name)
@@ -162,7 +168,7 @@ async def put_bucket_notification_configuration(
 async def put_bucket_acl(
     ctx: Context, *, bucket: str, acl: str | None = None, expected_bucket_owner: str | None = None
 ) -> None:
-    """There are only the owner's own rights, so that nothing else can be put."""
+    """Accept an ACL that grants the owner full control, the only one that there is."""
     check_acl("PutBucketAcl", await find_bucket(ctx, bucket, expected_bucket_owner), acl)
 
 
@@ -180,7 +186,7 @@ async def put_object_acl(
 
 
 async def get_acl(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> dict[str, Any]:
-    """Every bucket belongs to its owner alone: ACLs are disabled, as AWS has it by default."""
+    """Return the bucket's ACL: the owner has full control, because ACLs are disabled, as they are by default on AWS."""
     await find_bucket(ctx, bucket, expected_bucket_owner)
     return acl_of(ctx.account)
 

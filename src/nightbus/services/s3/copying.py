@@ -1,4 +1,4 @@
-"""CopyObject: a new version that shares its source's bytes."""
+"""Copies objects: CopyObject makes a new version that shares the blob of its source."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nightbus.services.s3 import checksums
 from nightbus.services.s3.conditions import ReadConditions, check_write
 from nightbus.services.s3.encryption import encryption_of
 from nightbus.services.s3.errors import conflicting, invalid_argument, invalid_request
-from nightbus.services.s3.history import find_version
+from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
     checked_metadata,
-    kept_headers,
+    stored_headers,
     tags_of_header,
 )
-from nightbus.services.s3.putting import new_owner, written
-from nightbus.services.s3.records import Version, find_bucket, shown_version_id
-from nightbus.services.s3.writing import write
+from nightbus.services.s3.putting import new_blob_owner, write_reply
+from nightbus.services.s3.records import ObjectVersion, find_bucket, version_id_in_reply
+from nightbus.services.s3.version_writes import write_version
 from nightbus.store.interface import Record
 
 _LARGEST = 5 * 1024**3
@@ -67,7 +67,7 @@ async def copy_object(
     check_key(key)
     check_acl("CopyObject", target, acl)
     change = _Change(
-        headers=kept_headers(
+        headers=stored_headers(
             cache_control=cache_control,
             content_disposition=content_disposition,
             content_encoding=content_encoding,
@@ -77,7 +77,9 @@ async def copy_object(
         )
         if metadata_directive == "REPLACE"
         else None,
-        own=kept_headers(storage_class=storage_class, website_redirect_location=website_redirect_location),
+        uncopied_headers=stored_headers(
+            storage_class=storage_class, website_redirect_location=website_redirect_location
+        ),
         metadata=checked_metadata(metadata),
         tags=tags_of_header(tagging) if tagging_directive == "REPLACE" else None,
         algorithm=checksum_algorithm,
@@ -93,25 +95,25 @@ async def copy_object(
         copy_source_if_unmodified_since,
     )
     for _ in range(_ATTEMPTS):
-        source_bucket, source = await find_source(ctx, copy_source, expected_source_bucket_owner)
+        source_bucket, source = await find_copy_source(ctx, copy_source, expected_source_bucket_owner)
         conditions.check_source(source)
         if (source_bucket.key, source.key) == (bucket, key) and "versionId=" not in copy_source:
             change.check_onto_itself()
         version = await change.of(ctx, source, bucket, key)
-        with contextlib.suppress(KeyError):  # the source was overwritten meanwhile and its bytes are gone
-            record, version = await write(
+        with contextlib.suppress(KeyError):  # the source was overwritten in between, and its blob is gone
+            record, version = await write_version(
                 ctx, bucket, version, lambda current: check_write(current, key, if_match, if_none_match)
             )
-            return _told(record, version, shown_version_id(source_bucket, source.version_id))
+            return _copy_reply(record, version, version_id_in_reply(source_bucket, source.version_id))
     raise conflicting()
 
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """What is to be different about the copy. `headers` and `tags` None: as with the source."""
+    """The changes that a copy makes to its source. With `headers` or `tags` None the copy has those of the source."""
 
     headers: dict[str, str] | None
-    own: dict[str, str]  # headers that are never carried over
+    uncopied_headers: dict[str, str]  # never copied from the source
     metadata: dict[str, str]
     tags: dict[str, str] | None
     algorithm: str | None
@@ -119,36 +121,36 @@ class _Change:
     encryption_is_new: bool  # whether the request names it
 
     def check_onto_itself(self) -> None:
-        if self.headers is None and not self.own and not self.encryption_is_new:
+        if self.headers is None and not self.uncopied_headers and not self.encryption_is_new:
             text = "This copy request is illegal because it is trying to copy an object to itself without changing"
             text += (
                 " the object's metadata, storage class, website redirect location or encryption attributes."
             )
             raise invalid_request(text)
 
-    async def of(self, ctx: Context, source: Version, bucket: str, key: str) -> Version:
+    async def of(self, ctx: Context, source: ObjectVersion, bucket: str, key: str) -> ObjectVersion:
         if source.size > _LARGEST:
             text = "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120"
             raise invalid_request(text)
         carried = {name: value for name, value in source.headers.items() if name not in _NOT_CARRIED}
-        return Version(
+        return ObjectVersion(
             key=key,
             version_id="",
             modified=ctx.now_ms(),
-            owner=new_owner(bucket),
+            owner=new_blob_owner(bucket),
             digest=source.digest,
             size=source.size,
             etag=source.md5,
             md5=source.md5,
-            headers={**(carried if self.headers is None else self.headers), **self.own},
+            headers={**(carried if self.headers is None else self.headers), **self.uncopied_headers},
             metadata=source.metadata if self.headers is None else self.metadata,
             checksums=await self._checksums(ctx, source),
             tags=source.tags if self.tags is None else self.tags,
             encryption=self.encryption,
         )
 
-    async def _checksums(self, ctx: Context, source: Version) -> dict[str, str]:
-        """The source's, unless it is made of its parts' or another one is asked for."""
+    async def _checksums(self, ctx: Context, source: ObjectVersion) -> dict[str, str]:
+        """Return the source's checksums, unless they are composed of parts or the request names another algorithm."""
         had = next((name for name, member in checksums.MEMBERS.items() if member in source.checksums), None)
         algorithm = self.algorithm or had
         if algorithm is None or (algorithm == had and source.checksum_type == checksums.FULL):
@@ -159,21 +161,23 @@ class _Change:
         return {}
 
 
-def _told(bucket: Record, version: Version, source_version: str | None) -> dict[str, Any]:
-    shown_type = version.checksum_type if version.checksums else None
+def _copy_reply(bucket: Record, version: ObjectVersion, source_version: str | None) -> dict[str, Any]:
+    checksum_type = version.checksum_type if version.checksums else None
     result = {
         "ETag": version.quoted_etag,
         "LastModified": version.last_modified,
         **version.checksums,
-        "ChecksumType": shown_type,
+        "ChecksumType": checksum_type,
     }
-    output = written(bucket, version)
+    output = write_reply(bucket, version)
     del output["ETag"]
     return {**output, "CopyObjectResult": result, "CopySourceVersionId": source_version}
 
 
-async def find_source(ctx: Context, copy_source: str, expected_owner: str | None) -> tuple[Record, Version]:
-    """What `bucket/key?versionId=…` names, percent-encoded as it came."""
+async def find_copy_source(
+    ctx: Context, copy_source: str, expected_owner: str | None
+) -> tuple[Record, ObjectVersion]:
+    """Return the version that `copy_source` names: `bucket/key?versionId=…`, percent-encoded as in the header."""
     path, mark, query = copy_source.rpartition("?versionId=")
     bucket, slash, key = unquote(path if mark else copy_source).lstrip("/").partition("/")
     if not slash or not key:

@@ -1,4 +1,4 @@
-"""DeleteObject, DeleteObjects."""
+"""Deletes objects and versions: DeleteObject and DeleteObjects."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.errors import malformed_xml
-from nightbus.services.s3.records import Version, find_bucket, shown_version_id
-from nightbus.services.s3.writing import delete
+from nightbus.services.s3.records import ObjectVersion, find_bucket, version_id_in_reply
+from nightbus.services.s3.version_writes import delete_version
 from nightbus.store.interface import Record
 
 _MOST = 1000
@@ -26,11 +26,11 @@ async def delete_object(
     expected_bucket_owner: str | None = None,
 ) -> Reply:
     await find_bucket(ctx, bucket, expected_bucket_owner)
-    record, gone = await _delete(ctx, bucket, key, version_id, if_match)
+    record, affected = await _delete(ctx, bucket, key, version_id, if_match)
     output: dict[str, Any] = {"VersionId": version_id}
-    if gone is not None:
-        output["VersionId"] = shown_version_id(record, gone.version_id)
-        output["DeleteMarker"] = gone.delete_marker or None
+    if affected is not None:
+        output["VersionId"] = version_id_in_reply(record, affected.version_id)
+        output["DeleteMarker"] = affected.delete_marker or None
     return Reply(output, status=204)
 
 
@@ -42,7 +42,7 @@ async def delete_objects(
     expected_bucket_owner: str | None = None,
     checksum_algorithm: str | None = None,
 ) -> dict[str, Any]:
-    """Each key by itself: what fails for one is told beside what was done for the others."""
+    """Delete each key in a commit of its own. The reply has the errors of single keys beside the deleted ones."""
     await find_bucket(ctx, bucket, expected_bucket_owner)
     if not 1 <= len(delete["Objects"]) <= _MOST:
         raise malformed_xml()
@@ -52,14 +52,14 @@ async def delete_objects(
         _refuse_directory_conditions(entry)
         key, version_id = entry["Key"], entry.get("VersionId")
         try:
-            _, gone = await _delete(ctx, bucket, key, version_id, entry.get("ETag"))
+            _, affected = await _delete(ctx, bucket, key, version_id, entry.get("ETag"))
         except AwsError as error:
             errors.append({"Key": key, "VersionId": version_id, "Code": error.code, "Message": error.message})
         else:
-            told: dict[str, Any] = {"Key": key, "VersionId": version_id}
-            if gone is not None and gone.delete_marker:
-                told |= {"DeleteMarker": True, "DeleteMarkerVersionId": gone.version_id}
-            deleted.append(told)
+            result: dict[str, Any] = {"Key": key, "VersionId": version_id}
+            if affected is not None and affected.delete_marker:
+                result |= {"DeleteMarker": True, "DeleteMarkerVersionId": affected.version_id}
+            deleted.append(result)
     return {"Deleted": [] if delete.get("Quiet") else deleted, "Errors": errors}
 
 
@@ -71,5 +71,7 @@ def _refuse_directory_conditions(entry: dict[str, Any]) -> None:
 
 async def _delete(
     ctx: Context, bucket: str, key: str, version_id: str | None, if_match: str | None
-) -> tuple[Record, Version | None]:
-    return await delete(ctx, bucket, key, version_id, lambda one: check_write(one, key, if_match, None))
+) -> tuple[Record, ObjectVersion | None]:
+    return await delete_version(
+        ctx, bucket, key, version_id, lambda one: check_write(one, key, if_match, None)
+    )

@@ -1,7 +1,7 @@
-"""How does S3 say that an object is encrypted? As its bucket does by default, or as the request says.
+"""Decides which encryption S3's replies name for an object: the bucket's default, or what the request names.
 
-There is no KMS, and what lies on the node's disk is encrypted by whoever encrypts that disk. So `aws:kms` is taken
-where it is the bucket's default, and shown with the object; elsewhere it is refused.
+Nightbus has no KMS and does not encrypt what it stores; to encrypt objects at rest, encrypt the node's disk. A request
+with `aws:kms` is accepted if that is the bucket's default, and refused otherwise.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 """
 
@@ -26,9 +26,10 @@ def encryption_of(
     key: str | None = None,
     bucket_key: bool | None = None,
 ) -> dict[str, Any]:
-    """The members of replies that say how a new object of the bucket is encrypted; they are kept with the object.
+    """Return the members of replies that name the encryption of a new object. They are stored with the object.
 
-    `algorithm`, `key` and `bucket_key` are those of the request. Raises AwsError.
+    `algorithm`, `key` and `bucket_key` are those of the request; None stands for the bucket's default. Raises AwsError
+    for an algorithm or a key that is not the bucket's.
     """
     rule = _rule(bucket)
     default = rule.get("ApplyServerSideEncryptionByDefault", {})
@@ -40,17 +41,17 @@ def encryption_of(
         raise not_supported("s3", operation, f"ServerSideEncryption {algorithm}")
     if (algorithm or standing) != KMS:
         return {"ServerSideEncryption": AES}
-    own = default.get("KMSMasterKeyID")
-    if key is not None and _key_arn(bucket, key) != _key_arn(bucket, own):
+    bucket_key_id = default.get("KMSMasterKeyID")
+    if key is not None and _key_arn(bucket, key) != _key_arn(bucket, bucket_key_id):
         raise not_supported("s3", operation, f"SSEKMSKeyId {key}, which is not the bucket's")
-    chosen = own if algorithm is None else key
+    chosen = bucket_key_id if algorithm is None else key
     enabled = rule.get("BucketKeyEnabled") if bucket_key is None else bucket_key
-    shown = {"ServerSideEncryption": KMS, "SSEKMSKeyId": _key_arn(bucket, chosen)}
-    return {**shown, "BucketKeyEnabled": True} if enabled else shown
+    members = {"ServerSideEncryption": KMS, "SSEKMSKeyId": _key_arn(bucket, chosen)}
+    return {**members, "BucketKeyEnabled": True} if enabled else members
 
 
-def shown(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of an object or an upload; one that was kept without has S3's own."""
+def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the encryption members of an object or an upload. One that was stored without any has S3's own key."""
     return encryption or {"ServerSideEncryption": AES}
 
 
@@ -60,7 +61,7 @@ def _rule(bucket: Record) -> Mapping[str, Any]:
 
 
 def _key_arn(bucket: Record, key: str | None) -> str:
-    """Without a key it is AWS's own for S3, of which each account has one a region."""
+    """Return the key's ARN. Without a key it is that of the AWS managed key for S3, one per account and region."""
     account, region = bucket.value["Account"], bucket.value["Region"]
     if key is None:
         return arn(

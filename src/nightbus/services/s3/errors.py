@@ -1,4 +1,4 @@
-"""S3's errors, in its own words."""
+"""Makes the errors that S3 raises, with S3's codes and messages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def no_such_key(key: str, headers: Mapping[str, str] | None = None) -> AwsError:
     return AwsError("NoSuchKey", "The specified key does not exist.", 404, fields=fields)
 
 
-def no_such_version(key: str, version: str) -> AwsError:
+def no_such_object_version(key: str, version: str) -> AwsError:
     fields = {"Key": key, "VersionId": version}
     return AwsError("NoSuchVersion", "The specified version does not exist.", 404, fields=fields)
 
 
-def marker_asked_for(modified: datetime) -> AwsError:
-    """A delete marker has nothing to read."""
+def delete_marker_refused(modified: datetime) -> AwsError:
+    """Return the error for a read that names the version id of a delete marker."""
     fields = {
         "Method": "GET",
         "ResourceType": "DeleteMarker",

@@ -1,4 +1,4 @@
-"""ListObjects and ListObjectsV2: the current versions of a bucket's keys, in pages."""
+"""Answers ListObjects and ListObjectsV2, which list the current versions of a bucket's keys in pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nightbus.aws.errors import not_supported
 from nightbus.aws.pagination import decode_token, encode_token
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
-from nightbus.services.s3.records import Version, find_bucket, object_kind, owner_of
-from nightbus.services.s3.walking import LARGEST_PAGE, CommonPrefix, page_size, roll_up, walk
+from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size, roll_up
+from nightbus.services.s3.records import ObjectVersion, find_bucket, object_kind, owner_of
 from nightbus.store.interface import Record
 
 
 @dataclass(slots=True)
 class _Page:
-    versions: list[Version] = field(default_factory=list)
+    versions: list[ObjectVersion] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     last: str = ""  # the last key or common prefix of the page
     resume: str = ""  # after which the next page begins
@@ -49,7 +49,7 @@ async def list_objects_v2(
             "The continuation token provided is incorrect", "continuation-token", continuation_token
         )
         after = decode_token(continuation_token, wrong)
-    found = await _page(ctx, bucket, prefix, delimiter, after, limit)
+    page = await _page(ctx, bucket, prefix, delimiter, after, limit)
     text = text_encoder(encoding_type)
     owner = owner_of(record.value["Account"]) if fetch_owner else None
     return {
@@ -57,14 +57,14 @@ async def list_objects_v2(
         "Prefix": text(prefix),
         "Delimiter": text(delimiter) or None,
         "MaxKeys": limit,
-        "KeyCount": len(found.versions) + len(found.prefixes),
+        "KeyCount": len(page.versions) + len(page.prefixes),
         "EncodingType": encoding_type,
         "StartAfter": text(start_after) or None,
         "ContinuationToken": continuation_token,
-        "IsTruncated": found.more,
-        "NextContinuationToken": encode_token(found.resume) if found.more else None,
-        "Contents": [{**shown(version, text), "Owner": owner} for version in found.versions],
-        "CommonPrefixes": [{"Prefix": text(one)} for one in found.prefixes],
+        "IsTruncated": page.more,
+        "NextContinuationToken": encode_token(page.resume) if page.more else None,
+        "Contents": [{**object_entry(version, text), "Owner": owner} for version in page.versions],
+        "CommonPrefixes": [{"Prefix": text(one)} for one in page.prefixes],
     }
 
 
@@ -83,7 +83,7 @@ async def list_objects(
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     refuse_attributes("ListObjects", optional_object_attributes)
     limit = page_size(max_keys, "max-keys")
-    found = await _page(ctx, bucket, prefix, delimiter, after_marker(marker, prefix, delimiter), limit)
+    page = await _page(ctx, bucket, prefix, delimiter, after_marker(marker, prefix, delimiter), limit)
     text = text_encoder(encoding_type)
     owner = owner_of(record.value["Account"])
     return {
@@ -93,10 +93,10 @@ async def list_objects(
         "MaxKeys": limit,
         "EncodingType": encoding_type,
         "Marker": text(marker),
-        "IsTruncated": found.more,
-        "NextMarker": text(found.last) if found.more and delimiter else None,
-        "Contents": [{**shown(version, text), "Owner": owner} for version in found.versions],
-        "CommonPrefixes": [{"Prefix": text(one)} for one in found.prefixes],
+        "IsTruncated": page.more,
+        "NextMarker": text(page.last) if page.more and delimiter else None,
+        "Contents": [{**object_entry(version, text), "Owner": owner} for version in page.versions],
+        "CommonPrefixes": [{"Prefix": text(one)} for one in page.prefixes],
     }
 
 
@@ -104,9 +104,9 @@ async def _page(ctx: Context, bucket: str, prefix: str, delimiter: str, after: s
     page = _Page()
     if limit == 0:
         return page
-    walking = walk(ctx, object_kind(bucket), prefix, delimiter, after, _is_there)
-    async with aclosing(walking) as found:
-        async for one in found:
+    ordered = list_in_order(ctx, object_kind(bucket), prefix, delimiter, after, _is_object)
+    async with aclosing(ordered) as keys:
+        async for one in keys:
             if len(page.versions) + len(page.prefixes) == limit:
                 page.more = True
                 break
@@ -114,28 +114,28 @@ async def _page(ctx: Context, bucket: str, prefix: str, delimiter: str, after: s
                 page.prefixes.append(one.prefix)
                 page.last, page.resume = one.prefix, one.end
             else:
-                page.versions.append(Version.of(one))
+                page.versions.append(ObjectVersion.of(one))
                 page.last = page.resume = one.key
     return page
 
 
-def _is_there(record: Record) -> bool:
+def _is_object(record: Record) -> bool:
     return not record.value["delete_marker"]
 
 
 def after_marker(marker: str, prefix: str, delimiter: str) -> str:
-    """A marker that is a common prefix, such as the last page's NextMarker, stands for all that is under it."""
+    """Return the key after which a page begins. A marker that is a common prefix skips all keys under it."""
     return CommonPrefix(marker).end if marker and roll_up(marker, prefix, delimiter) == marker else marker
 
 
-def refuse_attributes(operation: str, asked: Sequence[str]) -> None:
-    """`RestoreStatus` is that of archived objects, which there are none of."""
-    for name in asked:
+def refuse_attributes(operation: str, attributes: Sequence[str]) -> None:
+    """Raise AwsError for an optional attribute. The only one is `RestoreStatus`, and no object is ever archived."""
+    for name in attributes:
         if name != "RestoreStatus":
             raise not_supported("s3", operation, f"OptionalObjectAttributes {name}")
 
 
-def shown(version: Version, text: Callable[[str], str]) -> dict[str, Any]:
+def object_entry(version: ObjectVersion, text: Callable[[str], str]) -> dict[str, Any]:
     algorithms = [name.removeprefix("Checksum") for name in version.checksums]
     return {
         "Key": text(version.key),
@@ -149,5 +149,6 @@ def shown(version: Version, text: Callable[[str], str]) -> dict[str, Any]:
 
 
 def text_encoder(encoding_type: str | None) -> Callable[[str], str]:
-    """Keys may hold what XML cannot; clients that know ask for them percent-encoded."""
+    """Return the function that encodes keys in the reply. Keys may contain characters that XML does not allow, so
+    clients may request them percent-encoded (`url`)."""
     return (lambda text: quote(text, safe="/")) if encoding_type == "url" else (lambda text: text)

@@ -1,4 +1,4 @@
-"""Objects as they are read: GetObject, HeadObject."""
+"""Reads objects: GetObject and HeadObject."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nightbus.aws.replies import ByteStream, Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import ReadConditions
-from nightbus.services.s3.encryption import shown
-from nightbus.services.s3.history import find_version
+from nightbus.services.s3.encryption import encryption_members
+from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.public_access import browser_headers
 from nightbus.services.s3.ranges import byte_range, is_range
-from nightbus.services.s3.records import Version, shown_version_id
+from nightbus.services.s3.records import ObjectVersion, version_id_in_reply
 from nightbus.store.interface import Record
 
 _PARTIAL = 206
@@ -55,9 +55,9 @@ async def get_object(
         except (KeyError, FileNotFoundError):
             if attempt == _LAST_ATTEMPT:
                 raise
-            continue  # overwritten between the look at its record and this one
+            continue  # the object was overwritten after its record was read
         break
-    given = _given(
+    overridden = _overridden_headers(
         CacheControl=response_cache_control,
         ContentDisposition=response_content_disposition,
         ContentEncoding=response_content_encoding,
@@ -66,7 +66,7 @@ async def get_object(
         Expires=response_expires,
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
-    return _guarded({**reply.output, **given, "Body": body}, reply.status)
+    return _guarded({**reply.output, **overridden, "Body": body}, reply.status)
 
 
 async def head_object(
@@ -96,7 +96,7 @@ async def head_object(
     if conditions.is_unchanged(version):
         return _unchanged(record, version)
     start, length = byte_range(version, range, part_number)
-    given = _given(
+    overridden = _overridden_headers(
         CacheControl=response_cache_control,
         ContentDisposition=response_content_disposition,
         ContentEncoding=response_content_encoding,
@@ -105,38 +105,38 @@ async def head_object(
         Expires=response_expires,
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
-    return _guarded({**reply.output, **given}, reply.status)
+    return _guarded({**reply.output, **overridden}, reply.status)
 
 
 def _guarded(output: dict[str, Any], status: int | None) -> Reply:
     return Reply(output, status=status, headers=browser_headers(str(output["ContentType"])))
 
 
-def _given(**overrides: Any) -> dict[str, Any]:
-    """The headers that the request wants instead of the object's own."""
+def _overridden_headers(**overrides: Any) -> dict[str, Any]:
+    """Return the headers that the request sets in place of the object's own."""
     return {name: value for name, value in overrides.items() if value is not None}
 
 
-async def _open(ctx: Context, version: Version, start: int, length: int) -> ByteStream:
+async def _open(ctx: Context, version: ObjectVersion, start: int, length: int) -> ByteStream:
     return read_file(await ctx.store.open_blob(version.digest), start, length)
 
 
-def _unchanged(bucket: Record, version: Version) -> Reply:
-    """A 304 has headers and no body."""
+def _unchanged(bucket: Record, version: ObjectVersion) -> Reply:
+    """Return the reply 304, which has headers and no body."""
     headers = {"ETag": version.quoted_etag, "Last-Modified": _http_date(version)}
-    version_id = shown_version_id(bucket, version.version_id)
+    version_id = version_id_in_reply(bucket, version.version_id)
     if version_id is not None:
         headers["x-amz-version-id"] = version_id
     return Reply(status=_NOT_MODIFIED, headers=headers)
 
 
-def _http_date(version: Version) -> str:
+def _http_date(version: ObjectVersion) -> str:
     return version.last_modified.strftime("%a, %d %b %Y %H:%M:%S GMT")
 
 
 def _reply(
     bucket: Record,
-    version: Version,
+    version: ObjectVersion,
     start: int,
     length: int,
     ranged: bool,
@@ -155,16 +155,16 @@ def _reply(
     return Reply(output, status=_PARTIAL)
 
 
-def _described(bucket: Record, version: Version) -> dict[str, Any]:
-    """The members that GetObject and HeadObject share."""
+def _described(bucket: Record, version: ObjectVersion) -> dict[str, Any]:
+    """Return the members that the replies of GetObject and HeadObject share."""
     output: dict[str, Any] = {
         "AcceptRanges": "bytes",
         "LastModified": version.last_modified,
         "ETag": version.quoted_etag,
         "ContentType": "binary/octet-stream",
-        **shown(version.encryption),
+        **encryption_members(version.encryption),
         "Metadata": version.metadata,
-        "VersionId": shown_version_id(bucket, version.version_id),
+        "VersionId": version_id_in_reply(bucket, version.version_id),
         "TagCount": len(version.tags) or None,
         **version.headers,
     }
@@ -176,7 +176,7 @@ def _described(bucket: Record, version: Version) -> dict[str, Any]:
 
 
 def _date(text: str) -> Any:
-    """Clients may have put anything there; what is no date goes back as it came."""
+    """Parse the stored Expires header. What is not a date is returned as the client sent it."""
     try:
         return parsedate_to_datetime(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The parts of a multipart upload: blobs of their own until the upload is completed."""
+"""Stores and lists the parts of multipart uploads. Each part is a blob of its own until the upload is completed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import chunks_of, read_file
 from nightbus.services.s3.conditions import ReadConditions
-from nightbus.services.s3.copying import find_source
-from nightbus.services.s3.encryption import shown
+from nightbus.services.s3.copying import find_copy_source
+from nightbus.services.s3.encryption import encryption_members
 from nightbus.services.s3.errors import conflicting, invalid_argument
-from nightbus.services.s3.putting import forget, new_owner
-from nightbus.services.s3.records import Version, owner_of, part_kind, shown_version_id, upload_kind
+from nightbus.services.s3.key_order import LARGEST_PAGE, page_size
+from nightbus.services.s3.putting import discard_blob, new_blob_owner
+from nightbus.services.s3.records import ObjectVersion, owner_of, part_kind, upload_kind, version_id_in_reply
 from nightbus.services.s3.uploads import find_upload
-from nightbus.services.s3.walking import LARGEST_PAGE, page_size
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import (
     SYSTEM,
@@ -41,7 +41,7 @@ _SOURCE_RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`ETag` is the hex MD5 of the bytes, without quotes; `Modified` UTC ms."""
+    """A stored part. `ETag` is the hexadecimal MD5 of its bytes without quotes; `Modified` is in UTC ms."""
 
     Number: int
     Digest: str
@@ -85,14 +85,18 @@ async def upload_part(
         "ChecksumSHA256": checksum_sha256,
     }
     try:
-        found = checksums.given(claimed, body)
-        checksums.check_announced(checksum_algorithm, found)
-        _check_algorithm(upload.value["ChecksumAlgorithm"], found)
-        part = await _keep(ctx, bucket, upload, part_number, blob, found)
+        part_checksums = checksums.from_request(claimed, body)
+        checksums.check_announced(checksum_algorithm, part_checksums)
+        _check_algorithm(upload.value["ChecksumAlgorithm"], part_checksums)
+        part = await _store_part(ctx, bucket, upload, part_number, blob, part_checksums)
     except BaseException:
-        await forget(ctx, blob)
+        await discard_blob(ctx, blob)
         raise
-    return {"ETag": f'"{part.ETag}"', **shown(upload.value.get("Encryption", {})), **found}
+    return {
+        "ETag": f'"{part.ETag}"',
+        **encryption_members(upload.value.get("Encryption", {})),
+        **part_checksums,
+    }
 
 
 async def upload_part_copy(
@@ -120,10 +124,10 @@ async def upload_part_copy(
         copy_source_if_unmodified_since,
     )
     for _ in range(_ATTEMPTS):
-        source_bucket, source = await find_source(ctx, copy_source, expected_source_bucket_owner)
+        source_bucket, source = await find_copy_source(ctx, copy_source, expected_source_bucket_owner)
         conditions.check_source(source)
         start, length = _source_range(source, copy_source_range)
-        with contextlib.suppress(KeyError):  # overwritten meanwhile: look again
+        with contextlib.suppress(KeyError):  # the source was overwritten: read its record again
             content = read_file(await ctx.store.open_blob(source.digest), start, length)
             break
     else:
@@ -131,18 +135,18 @@ async def upload_part_copy(
     blob = await ctx.store.put_blob(content.chunks)
     try:
         algorithm = upload.value["ChecksumAlgorithm"]
-        found: dict[str, str] = {}
+        part_checksums: dict[str, str] = {}
         if algorithm is not None:
             copied = await ctx.store.open_blob(blob.digest)
-            found = await checksums.of_file(copied, "UploadPartCopy", algorithm)
-        part = await _keep(ctx, bucket, upload, part_number, blob, found)
+            part_checksums = await checksums.of_file(copied, "UploadPartCopy", algorithm)
+        part = await _store_part(ctx, bucket, upload, part_number, blob, part_checksums)
     except BaseException:
-        await forget(ctx, blob)
+        await discard_blob(ctx, blob)
         raise
     return {
-        "CopyPartResult": {"ETag": f'"{part.ETag}"', "LastModified": part.last_modified, **found},
-        "CopySourceVersionId": shown_version_id(source_bucket, source.version_id),
-        **shown(upload.value.get("Encryption", {})),
+        "CopyPartResult": {"ETag": f'"{part.ETag}"', "LastModified": part.last_modified, **part_checksums},
+        "CopySourceVersionId": version_id_in_reply(source_bucket, source.version_id),
+        **encryption_members(upload.value.get("Encryption", {})),
     }
 
 
@@ -158,8 +162,8 @@ async def list_parts(
 ) -> dict[str, Any]:
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
     limit = page_size(max_parts, "max-parts")
-    rest = [part for part in await parts_of(ctx, bucket, upload_id) if part.Number > part_number_marker]
-    chosen = rest[:limit]
+    following = [part for part in await parts_of(ctx, bucket, upload_id) if part.Number > part_number_marker]
+    chosen = following[:limit]
     owner = owner_of(ctx.account)
     return {
         "Bucket": bucket,
@@ -168,7 +172,7 @@ async def list_parts(
         "PartNumberMarker": part_number_marker,
         "NextPartNumberMarker": chosen[-1].Number if chosen else 0,
         "MaxParts": limit,
-        "IsTruncated": len(rest) > len(chosen) > 0,
+        "IsTruncated": len(following) > len(chosen) > 0,
         "StorageClass": upload.value["Headers"].get("StorageClass", "STANDARD"),
         "Owner": owner,
         "Initiator": owner,
@@ -192,13 +196,16 @@ async def parts_of(ctx: Context, bucket: str, upload: str) -> list[Part]:
 
 
 @retries_on_conflict
-async def _keep(
-    ctx: Context, bucket: str, upload: Record, number: int, blob: Blob, found: dict[str, str]
+async def _store_part(
+    ctx: Context, bucket: str, upload: Record, number: int, blob: Blob, part_checksums: dict[str, str]
 ) -> Part:
-    """The same number again takes the place of the part before, while the upload still stands."""
+    """Store the part in the upload's record. A part of the same number is replaced.
+
+    Raises AwsError NoSuchUpload if the upload was aborted or completed in between.
+    """
     kind, key = part_kind(bucket, upload.value["UploadId"]), f"{number:05d}"
-    owner = new_owner(bucket)
-    part = Part(number, blob.digest, blob.size, blob.md5, owner, ctx.now_ms(), found)
+    owner = new_blob_owner(bucket)
+    part = Part(number, blob.digest, blob.size, blob.md5, owner, ctx.now_ms(), part_checksums)
     await find_upload(ctx, bucket, upload.value["Key"], upload.value["UploadId"])
     old = await ctx.store.get(SYSTEM, kind, key)
     changes: list[Change] = [
@@ -218,15 +225,18 @@ def _check_number(number: int) -> None:
         raise invalid_argument(text, "partNumber", number)
 
 
-def _check_algorithm(expected: str | None, found: dict[str, str]) -> None:
-    """An upload that was begun without an algorithm takes parts with any: SDKs send one of their own accord."""
-    actual = next((name for name, member in checksums.MEMBERS.items() if member in found), None)
+def _check_algorithm(expected: str | None, part_checksums: dict[str, str]) -> None:
+    """Raise AwsError if the part's algorithm is not the upload's.
+
+    An upload without an algorithm accepts parts with any, because SDKs add one by themselves.
+    """
+    actual = next((name for name, member in checksums.MEMBERS.items() if member in part_checksums), None)
     if expected is not None and actual != expected:
         raise checksums.mismatch(expected, actual)
 
 
-def _source_range(source: Version, header: str | None) -> tuple[int, int]:
-    """Here the range must be whole and inside the source."""
+def _source_range(source: ObjectVersion, header: str | None) -> tuple[int, int]:
+    """Return start and length. Unlike a Range header this one must have both ends and lie inside the source."""
     if header is None:
         return 0, source.size
     match = _SOURCE_RANGE.fullmatch(header)

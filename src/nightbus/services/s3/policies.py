@@ -1,4 +1,4 @@
-"""Bucket policies: kept and shown; what they allow is enforced by the identity issue."""
+"""Stores, returns and validates bucket policies. `public_access.py` applies them to anonymous callers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def no_policy(bucket: str) -> AwsError:
 
 
 def parse(text: str, bucket: str) -> Mapping[str, Any]:
-    """Raises AwsError MalformedPolicy for what is no policy of this bucket."""
+    """Parse a policy. Raises AwsError MalformedPolicy for what is not a valid policy of this bucket."""
     if len(text.encode()) > _LARGEST:
         raise AwsError("PolicyTooLarge", "Policy exceeds the maximum allowed document size.")
     try:
@@ -72,7 +72,7 @@ def parse(text: str, bucket: str) -> Mapping[str, Any]:
 
 
 def is_public(policy: Mapping[str, Any]) -> bool:
-    """Whether anyone at all is allowed something. A condition narrows it; which ones do is not looked at yet."""
+    """Return whether a statement allows everyone an action. A statement with any condition does not count as public."""
     return any(
         statement.get("Effect") == "Allow"
         and _is_everyone(statement.get("Principal"))
@@ -102,8 +102,8 @@ def _check_statement(statement: Any, bucket: str) -> None:
 
 
 def _is_in(resource: str, bucket: str) -> bool:
-    named = resource.split(":", 5)[-1] if resource.startswith("arn:") else ""
-    return named == bucket or named.startswith(f"{bucket}/")
+    resource_name = resource.split(":", 5)[-1] if resource.startswith("arn:") else ""
+    return resource_name == bucket or resource_name.startswith(f"{bucket}/")
 
 
 def _statements(policy: Mapping[str, Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What an object carries besides its bytes: headers, metadata, tags; and what is refused of them."""
+"""Validates what an object has besides its bytes: headers, metadata, tags, key and ACL."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _HEADERS = {
 }
 
 
-def kept_headers(**given: Any) -> dict[str, str]:
-    """What is given back with the object: `aws-chunked` was only its transport."""
-    found = {_HEADERS[name]: _text(value) for name, value in given.items() if value is not None}
-    if "ContentEncoding" in found:
-        encodings = [one.strip() for one in found["ContentEncoding"].split(",")]
-        found["ContentEncoding"] = ",".join(one for one in encodings if one and one != "aws-chunked")
-    return {name: value for name, value in found.items() if value}
+def stored_headers(**values: Any) -> dict[str, str]:
+    """Return the headers that are stored with the object, without the encoding `aws-chunked` of the transfer."""
+    headers = {_HEADERS[name]: _text(value) for name, value in values.items() if value is not None}
+    if "ContentEncoding" in headers:
+        encodings = [one.strip() for one in headers["ContentEncoding"].split(",")]
+        headers["ContentEncoding"] = ",".join(one for one in encodings if one and one != "aws-chunked")
+    return {name: value for name, value in headers.items() if value}
 
 
 def _text(value: Any) -> str:
@@ -47,11 +47,11 @@ def tags_of_header(text: str | None) -> dict[str, str]:
     if len(pairs) != len(dict(pairs)):
         message = "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters"
         raise invalid_argument(f"{message} without tag name duplicates.", "x-amz-tagging", text)
-    return checked_tags([{"Key": key, "Value": value} for key, value in pairs])
+    return checked_object_tags([{"Key": key, "Value": value} for key, value in pairs])
 
 
-def checked_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Of an object. Raises AwsError BadRequest or InvalidTag."""
+def checked_object_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return an object's tags by key. Raises AwsError BadRequest or InvalidTag."""
     if len(tags) > _MOST_TAGS:
         raise AwsError("BadRequest", f"Object tags cannot be greater than {_MOST_TAGS}")
     for tag in tags:
@@ -62,11 +62,11 @@ def checked_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def tags_by_key(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Raises AwsError InvalidTag."""
-    found: dict[str, str] = {}
+    """Return tags by key. Raises AwsError InvalidTag."""
+    by_key: dict[str, str] = {}
     for tag in tags:
         key, value = tag["Key"], tag["Value"]
-        if key in found:
+        if key in by_key:
             text = "Cannot provide multiple Tags with the same key"
             raise AwsError("InvalidTag", text, fields={"TagKey": key})
         if not key or len(key) > _LONGEST_TAG_KEY:
@@ -74,8 +74,8 @@ def tags_by_key(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
         if len(value) > _LONGEST_TAG_VALUE:
             text = "The TagValue you have provided is invalid"
             raise AwsError("InvalidTag", text, fields={"TagKey": key, "TagValue": value})
-        found[key] = value
-    return found
+        by_key[key] = value
+    return by_key
 
 
 def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -92,18 +92,18 @@ def check_key(key: str) -> None:
 
 
 def checked_metadata(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """User metadata with names in lower case, as headers come back."""
-    found = {name.lower(): value for name, value in (metadata or {}).items()}
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in found.items())
+    """Return user metadata with its names in lower case, as S3 returns them. Raises AwsError MetadataTooLarge."""
+    by_name = {name.lower(): value for name, value in (metadata or {}).items()}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in by_name.items())
     if size > _MOST_METADATA:
         text = "Your metadata headers exceed the maximum allowed metadata size"
         fields = {"Size": str(size), "MaxSizeAllowed": str(_MOST_METADATA)}
         raise AwsError("MetadataTooLarge", text, fields=fields)
-    return found
+    return by_name
 
 
 def check_acl(operation: str, bucket: Record, acl: str | None) -> None:
-    """ACLs are off where the bucket's owner is enforced; where they are not, they would have to be honoured."""
+    """Raise AwsError for an ACL: the bucket does not allow ACLs, or it does, and they are not supported yet."""
     if acl in (None, "bucket-owner-full-control"):
         return
     if acls_are_off(bucket):

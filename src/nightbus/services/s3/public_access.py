@@ -1,4 +1,4 @@
-"""Decides what an object's readers get who are nobody known: anonymous callers, and browsers.
+"""Restricts what anonymous callers and browsers get of an object.
 
 Anonymous callers may read what the bucket's policy grants to everybody, unless RestrictPublicBuckets is set. Browsers
 must not run an object's script in the origin of the node's APIs, for as long as no bucket is a website.
@@ -12,7 +12,7 @@ from nightbus.aws.resource_policy import Request, is_allowed, statements_of
 from nightbus.services.s3.errors import access_denied
 from nightbus.store.interface import Record
 
-# Media types that browsers show without running anything of them, where `nosniff` keeps them from guessing another one.
+# Media types that browsers show without running scripts, as long as `nosniff` keeps them from guessing another type.
 _PASSIVE = ("audio/", "font/", "image/", "video/")
 _PASSIVE_TYPES = frozenset(
     {
@@ -30,7 +30,7 @@ _ACTIVE_TYPES = frozenset({"image/svg+xml"})
 
 
 def check_anonymous(caller: Caller, bucket: Record, key: str, version_id: str | None) -> None:
-    """Raises AwsError AccessDenied where the caller is anonymous and may not read the object."""
+    """Raise AwsError AccessDenied if the caller is anonymous and may not read the object."""
     if not caller.is_anonymous:
         return
     blocked = bucket.value.get("PublicAccessBlock", {}).get("RestrictPublicBuckets")
@@ -41,7 +41,7 @@ def check_anonymous(caller: Caller, bucket: Record, key: str, version_id: str | 
 
 
 def browser_headers(content_type: str) -> dict[str, str]:
-    """What keeps a browser from running an object: no guessing of types, and an origin of its own for documents."""
+    """Return the headers that keep a browser from running an object: no type sniffing, an origin of its own."""
     headers = {"X-Content-Type-Options": "nosniff"}
     media_type = content_type.partition(";")[0].strip().lower()
     passive = media_type in _PASSIVE_TYPES or media_type.startswith(_PASSIVE)

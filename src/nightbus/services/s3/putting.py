@@ -1,4 +1,4 @@
-"""PutObject."""
+"""Stores objects: PutObject."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import chunks_of
 from nightbus.services.s3.conditions import check_write
-from nightbus.services.s3.encryption import encryption_of, shown
-from nightbus.services.s3.history import history_of
+from nightbus.services.s3.encryption import encryption_members, encryption_of
+from nightbus.services.s3.key_versions import versions_of
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
     checked_metadata,
-    kept_headers,
+    stored_headers,
     tags_of_header,
 )
-from nightbus.services.s3.records import Version, find_bucket, shown_version_id
-from nightbus.services.s3.writing import write
+from nightbus.services.s3.records import ObjectVersion, find_bucket, version_id_in_reply
+from nightbus.services.s3.version_writes import write_version
 from nightbus.store.interface import Blob, KeepBlob, Record, ReleaseBlob
 
 
@@ -57,12 +57,12 @@ async def put_object(
     tagging: str | None = None,
     expected_bucket_owner: str | None = None,
 ) -> dict[str, Any]:
-    """Lengths and checksums that the client claims are verified by the gateway while the body is read."""
+    """Store an object. The gateway verifies its length and checksums while it reads the body."""
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     check_key(key)
     check_acl("PutObject", record, acl)
     encryption = encryption_of("PutObject", record, server_side_encryption, ssekms_key_id, bucket_key_enabled)
-    headers = kept_headers(
+    headers = stored_headers(
         cache_control=cache_control,
         content_disposition=content_disposition,
         content_encoding=content_encoding,
@@ -72,9 +72,9 @@ async def put_object(
         storage_class=storage_class,
         website_redirect_location=website_redirect_location,
     )
-    kept_metadata, tags = checked_metadata(metadata), tags_of_header(tagging)
+    user_metadata, tags = checked_metadata(metadata), tags_of_header(tagging)
     if if_match is not None or if_none_match is not None:
-        check_write((await history_of(ctx, record, key)).current, key, if_match, if_none_match)
+        check_write((await versions_of(ctx, record, key)).current, key, if_match, if_none_match)
     blob = await ctx.store.put_blob(chunks_of(body))
     claimed = {
         "ChecksumCRC32": checksum_crc32,
@@ -84,49 +84,49 @@ async def put_object(
         "ChecksumSHA256": checksum_sha256,
     }
     try:
-        found = checksums.given(claimed, body)
-        checksums.check_announced(checksum_algorithm, found)
-        version = Version(
+        object_checksums = checksums.from_request(claimed, body)
+        checksums.check_announced(checksum_algorithm, object_checksums)
+        version = ObjectVersion(
             key=key,
             version_id="",
             modified=ctx.now_ms(),
-            owner=new_owner(bucket),
+            owner=new_blob_owner(bucket),
             digest=blob.digest,
             size=blob.size,
             etag=blob.md5,
             md5=blob.md5,
             headers=headers,
-            metadata=kept_metadata,
-            checksums=found,
+            metadata=user_metadata,
+            checksums=object_checksums,
             tags=tags,
             encryption=encryption,
         )
-        record, version = await write(
+        record, version = await write_version(
             ctx, bucket, version, lambda current: check_write(current, key, if_match, if_none_match)
         )
     except BaseException:
-        await forget(ctx, blob)
+        await discard_blob(ctx, blob)
         raise
-    shown_type = version.checksum_type if found else None
-    return {**written(record, version), **found, "ChecksumType": shown_type}
+    checksum_type = version.checksum_type if object_checksums else None
+    return {**write_reply(record, version), **object_checksums, "ChecksumType": checksum_type}
 
 
-def new_owner(bucket: str) -> str:
-    """Under which one version keeps its blob."""
+def new_blob_owner(bucket: str) -> str:
+    """Return the name of the owner under which one version keeps its blob."""
     return f"s3/{bucket}/{new_uuid()}"
 
 
-async def forget(ctx: Context, blob: Blob) -> None:
-    """A blob that nobody will keep goes at once instead of at the next start: it is kept, and then let go."""
-    owner = new_owner("")
+async def discard_blob(ctx: Context, blob: Blob) -> None:
+    """Delete a blob that has no owner now, not at the next start: a temporary owner keeps it and releases it."""
+    owner = new_blob_owner("")
     await ctx.store.commit(KeepBlob(blob.digest, owner))
     await ctx.store.commit(ReleaseBlob(blob.digest, owner))
 
 
-def written(bucket: Record, version: Version) -> dict[str, Any]:
-    """What every operation says that made a version."""
+def write_reply(bucket: Record, version: ObjectVersion) -> dict[str, Any]:
+    """Return the members that every operation that makes a version replies with."""
     return {
         "ETag": version.quoted_etag,
-        **shown(version.encryption),
-        "VersionId": shown_version_id(bucket, version.version_id),
+        **encryption_members(version.encryption),
+        "VersionId": version_id_in_reply(bucket, version.version_id),
     }

@@ -1,4 +1,4 @@
-"""Which bytes does a Range header or a part number ask for?"""
+"""Computes which bytes of an object a Range header or a part number selects."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import re
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
 from nightbus.services.s3.errors import invalid_argument, invalid_request
-from nightbus.services.s3.records import Version
+from nightbus.services.s3.records import ObjectVersion
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
-def byte_range(version: Version, header: str | None, part_number: int | None) -> tuple[int, int]:
-    """Start and length. A header that is no range is ignored, as S3 does; one outside raises InvalidRange."""
+def byte_range(version: ObjectVersion, header: str | None, part_number: int | None) -> tuple[int, int]:
+    """Return start and length in bytes. An invalid header is ignored, as S3 does.
+
+    Raises AwsError InvalidRange for a range outside the object.
+    """
     if part_number is not None:
         if header is not None:
             raise invalid_request("Cannot specify both Range header and partNumber query parameter")
@@ -39,12 +42,12 @@ def byte_range(version: Version, header: str | None, part_number: int | None) ->
 
 
 def is_range(header: str | None) -> bool:
-    """Whether the answer is a part of the object (206) even when it is all of it."""
+    """Return whether the header is a valid range. Then the status is 206, even if the range covers the whole object."""
     return _bounds(header) is not None
 
 
 def _bounds(header: str | None) -> tuple[int | None, int | None] | None:
-    """First and last byte, (None, n) for the last n bytes, None for what is no range."""
+    """Return the first and the last byte, (None, n) for the last n bytes, or None if the header is not a range."""
     match = _RANGE.fullmatch(header.strip()) if header else None
     if match is None or match.groups() == ("", ""):
         return None
@@ -54,7 +57,7 @@ def _bounds(header: str | None) -> tuple[int | None, int | None] | None:
     return first, last
 
 
-def _part(version: Version, number: int) -> tuple[int, int]:
+def _part(version: ObjectVersion, number: int) -> tuple[int, int]:
     if not 1 <= number <= 10_000:
         text = "Part number must be an integer between 1 and 10000, inclusive"
         raise invalid_argument(text, "partNumber", number)

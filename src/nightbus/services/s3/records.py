@@ -1,8 +1,8 @@
-"""What is kept of buckets and objects?
+"""Defines the records of buckets and of versions of objects.
 
-Bucket names are one space for the whole node, so that buckets stand in the node's own scope with their owner in the
-record. Of each key the current version is one record (it may be a delete marker) and older versions are others, keyed
-so that newer ones come first.
+A bucket's name is unique on the whole node, so bucket records have the scope SYSTEM and name the owner's account. The
+current version of a key (which may be a delete marker) is a record of one kind, keyed by the object's key. Older
+versions are records of another kind, with keys that sort newer versions first.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LAST_ORDER = 10**12
 
 
 def object_kind(bucket: str) -> str:
-    """Current versions by key."""
+    """Return the kind of the bucket's current versions."""
     return f"s3/object/{bucket}"
 
 
 def version_kind(bucket: str) -> str:
-    """Versions that are not current any more."""
+    """Return the kind of the bucket's older versions."""
     return f"s3/version/{bucket}"
 
 
@@ -41,37 +41,37 @@ def part_kind(bucket: str, upload: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ObjectVersion:
     """One version of an object. `modified` is UTC ms; `digest` names the blob, "" for a delete marker."""
 
     key: str
     version_id: str
     modified: int
-    owner: str  # under which the blob is kept
-    order: int = 0  # grows from version to version of a key
+    owner: str  # the name under which this version keeps its blob
+    order: int = 0  # one more than that of the key's version before
     digest: str = ""
     size: int = 0
     etag: str = ""  # without quotes
-    md5: str = ""  # of the bytes; the etag of a multipart upload is another
+    md5: str = ""  # of the bytes, in hexadecimal; a multipart upload has another etag
     headers: dict[str, str] = field(default_factory=dict)  # ContentType, CacheControl …
     metadata: dict[str, str] = field(default_factory=dict)
     checksums: dict[str, str] = field(default_factory=dict)  # ChecksumCRC32 …
     checksum_type: str = "FULL_OBJECT"
     tags: dict[str, str] = field(default_factory=dict)
-    parts: list[int] = field(default_factory=list)  # sizes, of a multipart upload
-    part_checksums: list[str] = field(default_factory=list)  # where the checksum is made of them
+    parts: list[int] = field(default_factory=list)  # the parts' sizes in bytes, for a multipart upload
+    part_checksums: list[str] = field(default_factory=list)  # if the checksum is composed of them
     delete_marker: bool = False
-    encryption: dict[str, Any] = field(default_factory=dict)  # as replies say it; empty: S3's own key
+    encryption: dict[str, Any] = field(default_factory=dict)  # the members of replies; empty for S3's own key
 
     @classmethod
-    def of(cls, record: Record) -> Version:
+    def of(cls, record: Record) -> ObjectVersion:
         return cls(**record.value)
 
     def value(self) -> dict[str, Any]:
         return asdict(self)
 
     def older_key(self) -> str:
-        """Where it is kept once it is not current: newer ones sort first."""
+        """Return the key of the record of this version once it is not current. Newer versions sort first."""
         return f"{self.key}\0{_LAST_ORDER - self.order:013d}"
 
     @property
@@ -88,7 +88,7 @@ def new_version_id() -> str:
 
 
 def canonical_id(account: str) -> str:
-    """The owner's id as S3 shows it: 64 hexadecimal digits, the same for the same account."""
+    """Return the account's canonical user id: 64 hexadecimal digits that depend on the account only."""
     return hashlib.sha256(f"canonical user of {account}".encode()).hexdigest()
 
 
@@ -97,7 +97,7 @@ def owner_of(account: str) -> dict[str, str]:
 
 
 async def find_bucket(ctx: Context, bucket: str, expected_owner: str | None = None) -> Record:
-    """Raises AwsError NoSuchBucket, or AccessDenied for another account's bucket."""
+    """Return the bucket's record. Raises AwsError NoSuchBucket, or AccessDenied for another account's bucket."""
     record = await ctx.store.get(SYSTEM, BUCKET, bucket)
     if record is None:
         raise no_such_bucket(bucket)
@@ -115,6 +115,6 @@ def was_ever_versioned(bucket: Record) -> bool:
     return bool(bucket.value.get("VersioningConfiguration", {}).get("Status"))
 
 
-def shown_version_id(bucket: Record, version_id: str) -> str | None:
-    """Buckets that never had versions do not speak of them."""
+def version_id_in_reply(bucket: Record, version_id: str) -> str | None:
+    """Return the version id that replies contain: None if the bucket never had versioning."""
     return version_id if was_ever_versioned(bucket) else None

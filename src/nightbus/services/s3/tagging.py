@@ -1,4 +1,4 @@
-"""The tags of an object's version."""
+"""Puts, gets and deletes the tags of an object's version."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
-from nightbus.services.s3.history import find_version, history_of
-from nightbus.services.s3.properties import checked_tags, tag_set
-from nightbus.services.s3.records import object_kind, shown_version_id
-from nightbus.services.s3.writing import plan_change
+from nightbus.services.s3.key_versions import find_version, versions_of
+from nightbus.services.s3.properties import checked_object_tags, tag_set
+from nightbus.services.s3.records import object_kind, version_id_in_reply
+from nightbus.services.s3.version_writes import plan_change
 from nightbus.store.interface import Conflict
 
 
@@ -23,7 +23,7 @@ async def get_object_tagging(
     expected_bucket_owner: str | None = None,
 ) -> dict[str, Any]:
     record, version = await find_version(ctx, bucket, key, version_id, expected_bucket_owner)
-    return {"TagSet": tag_set(version.tags), "VersionId": shown_version_id(record, version.version_id)}
+    return {"TagSet": tag_set(version.tags), "VersionId": version_id_in_reply(record, version.version_id)}
 
 
 async def put_object_tagging(
@@ -37,7 +37,7 @@ async def put_object_tagging(
     checksum_algorithm: str | None = None,
     expected_bucket_owner: str | None = None,
 ) -> dict[str, Any]:
-    tags = checked_tags(tagging["TagSet"])
+    tags = checked_object_tags(tagging["TagSet"])
     return {"VersionId": await _set(ctx, bucket, key, version_id, tags, expected_bucket_owner)}
 
 
@@ -61,8 +61,8 @@ async def _set(
     expected_owner: str | None,
 ) -> str | None:
     record, version = await find_version(ctx, bucket, key, version_id, expected_owner)
-    history = await history_of(ctx, record, key)
+    history = await versions_of(ctx, record, key)
     if history.find(version.version_id) != version:
-        raise Conflict(object_kind(bucket), key)  # another writer came between the two reads
+        raise Conflict(object_kind(bucket), key)  # another request changed the version between the two reads
     await ctx.store.commit(*plan_change(bucket, replace(version, tags=tags), history))
-    return shown_version_id(record, version.version_id)
+    return version_id_in_reply(record, version.version_id)

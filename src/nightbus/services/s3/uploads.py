@@ -1,4 +1,4 @@
-"""Multipart uploads: begun, listed, aborted. Their parts are in `parts.py`, their end in `completing.py`."""
+"""Creates, lists and aborts multipart uploads. `parts.py` stores their parts, `completing.py` completes them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from nightbus.services.context import Context
 from nightbus.services.s3.checksums import digest_for, type_for
 from nightbus.services.s3.encryption import encryption_of
 from nightbus.services.s3.errors import no_such_upload
+from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
 from nightbus.services.s3.listing import after_marker, text_encoder
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
     checked_metadata,
-    kept_headers,
+    stored_headers,
     tags_of_header,
 )
 from nightbus.services.s3.records import find_bucket, owner_of, part_kind, upload_kind
-from nightbus.services.s3.walking import LARGEST_PAGE, CommonPrefix, page_size, walk
-from nightbus.services.s3.writing import open_bucket, still_open
+from nightbus.services.s3.version_writes import open_bucket, require_open_bucket
 from nightbus.store.interface import SYSTEM, Change, DeleteRecord, PutRecord, Record, ReleaseBlob
 
 
@@ -58,14 +58,12 @@ async def create_multipart_upload(
     if checksum_algorithm is not None:
         digest_for("CreateMultipartUpload", checksum_algorithm)
     now = ctx.now_ms()
-    upload = (
-        f"{now:012x}{new_hex(52)}"  # begins with its time, so that a key's uploads are listed in that order
-    )
+    upload = f"{now:012x}{new_hex(52)}"  # the time first, so that a key's uploads are listed in their order
     value = {
         "Key": key,
         "UploadId": upload,
         "Initiated": now,
-        "Headers": kept_headers(
+        "Headers": stored_headers(
             cache_control=cache_control,
             content_disposition=content_disposition,
             content_encoding=content_encoding,
@@ -95,7 +93,9 @@ async def create_multipart_upload(
 async def _keep(ctx: Context, bucket: str, value: dict[str, Any]) -> None:
     key = upload_key(value["Key"], value["UploadId"])
     record = await open_bucket(ctx, bucket)
-    await ctx.store.commit(still_open(record), PutRecord(SYSTEM, upload_kind(bucket), key, value, expect=0))
+    await ctx.store.commit(
+        require_open_bucket(record), PutRecord(SYSTEM, upload_kind(bucket), key, value, expect=0)
+    )
 
 
 def upload_key(key: str, upload: str) -> str:
@@ -103,7 +103,7 @@ def upload_key(key: str, upload: str) -> str:
 
 
 async def find_upload(ctx: Context, bucket: str, key: str, upload: str, owner: str | None = None) -> Record:
-    """Raises AwsError NoSuchUpload."""
+    """Return the upload's record. Raises AwsError NoSuchUpload."""
     await find_bucket(ctx, bucket, owner)
     record = await ctx.store.get(SYSTEM, upload_kind(bucket), upload_key(key, upload))
     if record is None:
@@ -115,12 +115,12 @@ async def abort_multipart_upload(
     ctx: Context, *, bucket: str, key: str, upload_id: str, expected_bucket_owner: str | None = None
 ) -> Reply:
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
-    await ctx.store.commit(*await removal_of(ctx, bucket, upload))
+    await ctx.store.commit(*await upload_removal(ctx, bucket, upload))
     return Reply(status=204)
 
 
-async def removal_of(ctx: Context, bucket: str, upload: Record) -> list[Change]:
-    """What takes the upload and all its parts away. A part that comes in meanwhile is a Conflict."""
+async def upload_removal(ctx: Context, bucket: str, upload: Record) -> list[Change]:
+    """Return the changes that delete the upload and its parts. A part that arrives in between makes them a Conflict."""
     kind = part_kind(bucket, upload.value["UploadId"])
     changes: list[Change] = [DeleteRecord(SYSTEM, upload_kind(bucket), upload.key, upload.revision)]
     for part in await ctx.store.list(SYSTEM, kind):
@@ -146,7 +146,7 @@ async def list_multipart_uploads(
     uploads: list[dict[str, Any]] = []
     prefixes: list[str] = []
     more, last_key, last_upload = False, "", ""
-    walking = walk(
+    ordered = list_in_order(
         ctx,
         upload_kind(bucket),
         prefix,
@@ -154,8 +154,8 @@ async def list_multipart_uploads(
         _after(key_marker, upload_id_marker, prefix, delimiter),
         key_of=lambda one: str(one.value["Key"]),
     )
-    async with aclosing(walking) as found:
-        async for one in found:
+    async with aclosing(ordered) as ordered_uploads:
+        async for one in ordered_uploads:
             if len(uploads) + len(prefixes) >= limit:
                 more = limit > 0
                 break
@@ -178,14 +178,15 @@ async def list_multipart_uploads(
         "NextKeyMarker": encode(last_key) if more else None,
         "NextUploadIdMarker": last_upload if more else None,
         "Uploads": [
-            _shown(one) | {"Key": encode(one["Key"]), "Owner": owner, "Initiator": owner} for one in uploads
+            _upload_entry(one) | {"Key": encode(one["Key"]), "Owner": owner, "Initiator": owner}
+            for one in uploads
         ],
         "CommonPrefixes": [{"Prefix": encode(one)} for one in prefixes],
     }
 
 
 def _after(key_marker: str, upload_marker: str, prefix: str, delimiter: str) -> str:
-    """Keys are followed by their upload's id: without one, all uploads of the marker's key are passed."""
+    """Return the record key after which the listing begins. Without an upload id it skips all uploads of the key."""
     if not key_marker:
         return ""
     rolled = after_marker(key_marker, prefix, delimiter)
@@ -194,7 +195,7 @@ def _after(key_marker: str, upload_marker: str, prefix: str, delimiter: str) -> 
     return upload_key(key_marker, upload_marker or "\U0010ffff")
 
 
-def _shown(value: dict[str, Any]) -> dict[str, Any]:
+def _upload_entry(value: dict[str, Any]) -> dict[str, Any]:
     return {
         "UploadId": value["UploadId"],
         "Initiated": datetime.fromtimestamp(value["Initiated"] // 1000, UTC),

@@ -1,4 +1,4 @@
-"""ListObjectVersions: every version of a bucket's keys, newest first."""
+"""Answers ListObjectVersions, which lists all versions of a bucket's keys, the newest of each key first."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
-from nightbus.services.s3.history import history_of
-from nightbus.services.s3.listing import after_marker, refuse_attributes, shown, text_encoder
-from nightbus.services.s3.records import Version, find_bucket, object_kind, owner_of
-from nightbus.services.s3.walking import LARGEST_PAGE, CommonPrefix, page_size, walk
+from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
+from nightbus.services.s3.key_versions import versions_of
+from nightbus.services.s3.listing import after_marker, object_entry, refuse_attributes, text_encoder
+from nightbus.services.s3.records import ObjectVersion, find_bucket, object_kind, owner_of
 from nightbus.store.interface import Record
 
-Listed = CommonPrefix | tuple[Version, bool]  # a version, and whether it is the current one
+Listed = CommonPrefix | tuple[ObjectVersion, bool]  # a version, and whether it is the current one
 
 
 async def list_object_versions(
@@ -36,20 +36,25 @@ async def list_object_versions(
         text = "A version-id marker cannot be specified without a key marker."
         raise invalid_argument(text, "version-id-marker", version_id_marker)
     limit = page_size(max_keys, "max-keys")
-    found: list[Listed] = []
+    page: list[Listed] = []
     more = False
-    walking = _walk(ctx, record, prefix, delimiter, key_marker, version_id_marker)
-    async with aclosing(walking) as listed:
+    ordered = _versions_in_order(ctx, record, prefix, delimiter, key_marker, version_id_marker)
+    async with aclosing(ordered) as listed:
         async for one in listed:
-            if len(found) >= limit:
+            if len(page) >= limit:
                 more = limit > 0
                 break
-            found.append(one)
+            page.append(one)
     encode = text_encoder(encoding_type)
     owner = owner_of(record.value["Account"])
     versions = [
-        {**shown(version, encode), "VersionId": version.version_id, "IsLatest": current, "Owner": owner}
-        for version, current in _versions(found)
+        {
+            **object_entry(version, encode),
+            "VersionId": version.version_id,
+            "IsLatest": current,
+            "Owner": owner,
+        }
+        for version, current in _versions(page)
         if not version.delete_marker
     ]
     markers = [
@@ -60,10 +65,10 @@ async def list_object_versions(
             "LastModified": version.last_modified,
             "Owner": owner,
         }
-        for version, current in _versions(found)
+        for version, current in _versions(page)
         if version.delete_marker
     ]
-    last = found[-1] if more else None
+    last = page[-1] if more else None
     next_key = last.prefix if isinstance(last, CommonPrefix) else last[0].key if last else None
     return {
         "Name": bucket,
@@ -78,15 +83,15 @@ async def list_object_versions(
         "NextVersionIdMarker": last[0].version_id if isinstance(last, tuple) else None,
         "Versions": versions,
         "DeleteMarkers": markers,
-        "CommonPrefixes": [{"Prefix": encode(one.prefix)} for one in found if isinstance(one, CommonPrefix)],
+        "CommonPrefixes": [{"Prefix": encode(one.prefix)} for one in page if isinstance(one, CommonPrefix)],
     }
 
 
-def _versions(found: list[Listed]) -> list[tuple[Version, bool]]:
-    return [one for one in found if isinstance(one, tuple)]
+def _versions(page: list[Listed]) -> list[tuple[ObjectVersion, bool]]:
+    return [one for one in page if isinstance(one, tuple)]
 
 
-async def _walk(
+async def _versions_in_order(
     ctx: Context, bucket: Record, prefix: str, delimiter: str, key_marker: str, version_marker: str | None
 ) -> AsyncGenerator[Listed, None]:
     if version_marker:
@@ -96,8 +101,8 @@ async def _walk(
                 yield one
             passed = passed or one[0].version_id == version_marker
     after = after_marker(key_marker, prefix, delimiter)
-    async with aclosing(walk(ctx, object_kind(bucket.key), prefix, delimiter, after)) as found:
-        async for record in found:
+    async with aclosing(list_in_order(ctx, object_kind(bucket.key), prefix, delimiter, after)) as records:
+        async for record in records:
             if isinstance(record, CommonPrefix):
                 yield record
                 continue
@@ -105,6 +110,6 @@ async def _walk(
                 yield one
 
 
-async def _all_of(ctx: Context, bucket: Record, key: str) -> list[tuple[Version, bool]]:
-    history = await history_of(ctx, bucket, key)
+async def _all_of(ctx: Context, bucket: Record, key: str) -> list[tuple[ObjectVersion, bool]]:
+    history = await versions_of(ctx, bucket, key)
     return [(version, version is history.current) for version in history]

@@ -1,4 +1,4 @@
-"""Amazon SNS: topics, subscriptions, and what is published to them."""
+"""Registers the operations of Amazon SNS, and the worker that delivers notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tells signed requests from visits of the links in notifications, which have no credentials and may do less."""
+"""Tells signed requests from visits to the links in notifications, which have no credentials and fewer rights."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from nightbus.aws.calls import Caller
 
 
 def is_signed(caller: Caller) -> bool:
-    """Whether the request had credentials, or came from inside."""
+    """Return whether the request has credentials, or comes from the node itself."""
     return not caller.is_anonymous

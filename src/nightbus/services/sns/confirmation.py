@@ -1,4 +1,4 @@
-"""ConfirmSubscription: the endpoint's owner says yes, by the token that only he was sent."""
+"""Answers ConfirmSubscription, by which an endpoint's owner confirms with the token that only the endpoint got."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nightbus.aws.calls import Scope
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, subscription_arn, subscription_key
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
-from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.questions import VALID_MS
 from nightbus.services.sns.records import topic_record
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
@@ -18,11 +18,11 @@ from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 async def confirm_subscription(
     ctx: Context, *, topic_arn: str, token: str, authenticate_on_unsubscribe: str | None = None
 ) -> dict[str, Any]:
-    """Confirms a subscription, or restores one that was ended by an unsigned Unsubscribe."""
+    """Confirm a subscription, or restore one that an unsigned Unsubscribe has ended."""
     scope, topic = await topic_record(ctx, topic_arn)
     signed = is_signed(ctx.caller)
     guarded = signed and (authenticate_on_unsubscribe or "").lower() == "true"
-    kind, record = await _found(ctx, scope, topic.key, token)
+    kind, record = await _find_by_token(ctx, scope, topic.key, token)
     if not (kind == SUBSCRIPTION and record.value["confirmed"]):
         value = {**record.value, "confirmed": True, "authenticated": signed, "guarded": guarded}
         await ctx.store.commit(*_changes(scope, kind, record, value))
@@ -38,15 +38,15 @@ def _changes(scope: Scope, kind: str, record: Record, value: dict[str, Any]) -> 
     ]
 
 
-async def _found(ctx: Context, scope: Scope, topic: str, token: str) -> tuple[str, Record]:
+async def _find_by_token(ctx: Context, scope: Scope, topic: str, token: str) -> tuple[str, Record]:
     oldest = ctx.now_ms() - VALID_MS
     for kind in (SUBSCRIPTION, ENDED):
         for record in await ctx.store.list(scope, kind, prefix=subscription_key(topic)):
-            known = record.value["token"]
+            stored_token = record.value["token"]
             if (
-                known
-                and hmac.compare_digest(known.encode(), token.encode())
+                stored_token
+                and hmac.compare_digest(stored_token.encode(), token.encode())
                 and record.value["asked"] > oldest
             ):
                 return kind, record
-    raise invalid("Token")
+    raise bad_parameter("Token")

@@ -1,4 +1,4 @@
-"""Checks the delivery policy of a topic or of a subscription by HTTP(S).
+"""Validates the delivery policies of topics and of HTTP(S) subscriptions.
 
 https://docs.aws.amazon.com/sns/latest/dg/creating-delivery-policy.html
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import not_supported
-from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.retries import HttpPolicy
 
 _LONGEST_TOTAL = 3600
@@ -32,13 +32,13 @@ _CONTENT_TYPES = frozenset(
 
 
 def check_topic_policy(policy: Mapping[str, Any]) -> None:
-    """Raises AwsError InvalidParameter."""
-    _known(policy, {"http", "sqs", "lambda", "firehose", "application"})
+    """Raise AwsError InvalidParameter unless the policy is valid for a topic."""
+    _check_names(policy, {"http", "sqs", "lambda", "firehose", "application"})
     for protocol in policy:
         if protocol != "http":
             raise not_supported("sns", "SetTopicAttributes", f"a DeliveryPolicy for {protocol}")
     http = _part(policy, "http")
-    _known(
+    _check_names(
         http,
         {
             "defaultHealthyRetryPolicy",
@@ -50,15 +50,15 @@ def check_topic_policy(policy: Mapping[str, Any]) -> None:
     )
     _refuse_sickly(http.get("defaultSicklyRetryPolicy"))
     if not isinstance(http.get("disableSubscriptionOverrides", False), bool):
-        raise invalid("DeliveryPolicy: http.disableSubscriptionOverrides must be a boolean")
+        raise bad_parameter("DeliveryPolicy: http.disableSubscriptionOverrides must be a boolean")
     _check_retries(_part(http, "defaultHealthyRetryPolicy"))
     _check_throttle(_part(http, "defaultThrottlePolicy"))
     _check_request(_part(http, "defaultRequestPolicy"))
 
 
 def check_subscription_policy(policy: Mapping[str, Any]) -> None:
-    """Raises AwsError InvalidParameter."""
-    _known(
+    """Raise AwsError InvalidParameter unless the policy is valid for a subscription."""
+    _check_names(
         policy, {"healthyRetryPolicy", "sicklyRetryPolicy", "throttlePolicy", "requestPolicy", "guaranteed"}
     )
     _refuse_sickly(policy.get("sicklyRetryPolicy"))
@@ -72,14 +72,14 @@ def _part(policy: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise invalid(f"DeliveryPolicy: {name} must be an object")
+        raise bad_parameter(f"DeliveryPolicy: {name} must be an object")
     return value
 
 
-def _known(policy: Mapping[str, Any], names: set[str]) -> None:
+def _check_names(policy: Mapping[str, Any], names: set[str]) -> None:
     unknown = sorted(set(policy) - names)
     if unknown:
-        raise invalid(f"DeliveryPolicy: unexpected JSON member: {unknown[0]}")
+        raise bad_parameter(f"DeliveryPolicy: unexpected JSON member: {unknown[0]}")
 
 
 def _refuse_sickly(policy: Any) -> None:
@@ -88,32 +88,38 @@ def _refuse_sickly(policy: Any) -> None:
 
 
 def _check_retries(policy: Mapping[str, Any]) -> None:
-    _known(policy, {*_RANGES, "backoffFunction"})
+    _check_names(policy, {*_RANGES, "backoffFunction"})
     if policy.get("backoffFunction", "linear") not in _BACKOFF:
-        raise invalid(f"DeliveryPolicy: backoffFunction must be one of {', '.join(_BACKOFF)}")
+        raise bad_parameter(f"DeliveryPolicy: backoffFunction must be one of {', '.join(_BACKOFF)}")
     for name, (least, most) in _RANGES.items():
         value = policy.get(name, least)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            raise invalid(f"DeliveryPolicy: {name} must be an integer between {least} and {most}")
+            raise bad_parameter(f"DeliveryPolicy: {name} must be an integer between {least} and {most}")
     retries = HttpPolicy(**policy)
     if retries.minDelayTarget > retries.maxDelayTarget:
-        raise invalid("DeliveryPolicy: minDelayTarget must be less than or equal to maxDelayTarget")
+        raise bad_parameter("DeliveryPolicy: minDelayTarget must be less than or equal to maxDelayTarget")
     phases = retries.numNoDelayRetries + retries.numMinDelayRetries + retries.numMaxDelayRetries
     if phases > retries.numRetries:
-        raise invalid("DeliveryPolicy: numRetries must be at least the retries of all its phases together")
+        raise bad_parameter(
+            "DeliveryPolicy: numRetries must be at least the retries of all its phases together"
+        )
     if retries.total_seconds() > _LONGEST_TOTAL:
-        raise invalid(f"DeliveryPolicy: the total retry time must not be above {_LONGEST_TOTAL} seconds")
+        raise bad_parameter(
+            f"DeliveryPolicy: the total retry time must not be above {_LONGEST_TOTAL} seconds"
+        )
 
 
 def _check_throttle(policy: Mapping[str, Any]) -> None:
-    _known(policy, {"maxReceivesPerSecond"})
+    _check_names(policy, {"maxReceivesPerSecond"})
     value = policy.get("maxReceivesPerSecond")
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise invalid("DeliveryPolicy: maxReceivesPerSecond must be an integer of at least 1")
+        raise bad_parameter("DeliveryPolicy: maxReceivesPerSecond must be an integer of at least 1")
 
 
 def _check_request(policy: Mapping[str, Any]) -> None:
-    _known(policy, {"headerContentType"})
+    _check_names(policy, {"headerContentType"})
     value = policy.get("headerContentType")
     if value is not None and str(value).partition(";")[0].strip() not in _CONTENT_TYPES:
-        raise invalid(f"DeliveryPolicy: headerContentType must be one of {', '.join(sorted(_CONTENT_TYPES))}")
+        raise bad_parameter(
+            f"DeliveryPolicy: headerContentType must be one of {', '.join(sorted(_CONTENT_TYPES))}"
+        )

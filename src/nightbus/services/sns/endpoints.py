@@ -1,4 +1,4 @@
-"""Checks whether a protocol and endpoint may subscribe to a topic.
+"""Checks whether an endpoint may subscribe to a topic by a protocol.
 
 https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
 """
@@ -13,7 +13,7 @@ from nightbus.aws.errors import not_supported
 from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
 from nightbus.services.sns.deliveries import HTTP, MAIL
-from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.errors import bad_parameter
 
 CONFIRMED_AT_ONCE = ("sqs", "lambda")
 _LARGE = 262_144
@@ -22,40 +22,40 @@ _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 
 
 def check_endpoint(topic: str, protocol: str, endpoint: str) -> None:
-    """Raises AwsError."""
+    """Raise AwsError unless the endpoint is valid for the protocol and may subscribe to the topic."""
     if protocol in SNS_PROTOCOLS_ELSEWHERE:
         raise not_supported("sns", "Subscribe", f"protocol {protocol}")
     if protocol not in (*CONFIRMED_AT_ONCE, *HTTP, *MAIL):
-        raise invalid(f"Amazon SNS: Does not support this protocol string: {protocol}")
+        raise bad_parameter(f"Amazon SNS: Does not support this protocol string: {protocol}")
     fifo = topic.endswith(FIFO_SUFFIX)
     if protocol == "sqs":
         _check_queue(endpoint, fifo)
     elif fifo:
-        raise invalid(f"Invalid protocol type: {protocol}")
+        raise bad_parameter(f"Invalid protocol type: {protocol}")
     elif protocol == "lambda":
         if not _is_function(endpoint):
-            raise invalid("Lambda endpoint ARN")
+            raise bad_parameter("Lambda endpoint ARN")
     elif protocol in HTTP:
         _check_url(protocol, endpoint)
     elif not _ADDRESS.fullmatch(endpoint) or not endpoint.isprintable():
-        raise invalid("Email address")
+        raise bad_parameter("Email address")
 
 
-def check_size(protocol: str, largest: int) -> None:
-    """Messages above 256 KiB reach queues and functions only."""
+def check_largest_message(protocol: str, largest: int) -> None:
+    """Raise AwsError if the topic accepts messages above 256 KiB and the protocol does not."""
     if largest > _LARGE and protocol not in _TAKE_LARGE:
-        raise invalid(
+        raise bad_parameter(
             f"MaximumMessageSize: a topic with a value above {_LARGE} can have only Amazon SQS, AWS Lambda and"
             f" Amazon Data Firehose subscriptions, not {protocol}"
         )
 
 
 def _check_queue(endpoint: str, fifo: bool) -> None:
-    place = queue_place(endpoint)
-    if place is None:
-        raise invalid("SQS endpoint ARN")
-    if place[1].endswith(FIFO_SUFFIX) and not fifo:
-        raise invalid(
+    scope_and_name = queue_place(endpoint)
+    if scope_and_name is None:
+        raise bad_parameter("SQS endpoint ARN")
+    if scope_and_name[1].endswith(FIFO_SUFFIX) and not fifo:
+        raise bad_parameter(
             "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics"
         )
 
@@ -70,11 +70,11 @@ def _is_function(text: str) -> bool:
 
 def _check_url(protocol: str, endpoint: str) -> None:
     if not endpoint.startswith(f"{protocol}://"):
-        raise invalid("Endpoint must match the specified protocol")
+        raise bad_parameter("Endpoint must match the specified protocol")
     try:
         parts = urlsplit(endpoint)
-        named = parts.hostname and parts.port != 0
+        has_host = parts.hostname and parts.port != 0
     except ValueError:
-        named = False
-    if not named or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
-        raise invalid("Endpoint Reason: invalid URL")
+        has_host = False
+    if not has_host or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        raise bad_parameter("Endpoint Reason: invalid URL")

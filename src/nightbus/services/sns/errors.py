@@ -1,4 +1,4 @@
-"""The errors of SNS, in its own words. Codes are those on the wire; statuses are the model's."""
+"""Makes the errors that SNS raises, with its messages. Codes are those on the wire; statuses are those of the model."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from nightbus.aws.errors import AwsError
 _PREFIX = "Invalid parameter: "
 
 
-def invalid(text: str) -> AwsError:
+def bad_parameter(text: str) -> AwsError:
     return AwsError("InvalidParameter", f"{_PREFIX}{text}")
 
 
 @contextlib.contextmanager
-def attributes_named() -> Iterator[None]:
-    """Where attributes are given all at once, what is wrong with one of them is said of `Attributes`."""
+def errors_name_attributes() -> Iterator[None]:
+    """Make errors name the parameter `Attributes`, for calls that have all attributes in one parameter."""
     try:
         yield
     except AwsError as error:
         if error.code != "InvalidParameter":
             raise
-        raise invalid(f"Attributes Reason: {error.message.removeprefix(_PREFIX)}") from None
+        raise bad_parameter(f"Attributes Reason: {error.message.removeprefix(_PREFIX)}") from None
 
 
-def not_authorized(why: str) -> AwsError:
-    return AwsError("AuthorizationError", why, 403)
+def not_authorized(message: str) -> AwsError:
+    return AwsError("AuthorizationError", message, 403)
 
 
 def no_topic() -> AwsError:
@@ -37,5 +37,5 @@ def no_subscription() -> AwsError:
     return AwsError("NotFound", "Subscription does not exist", 404)
 
 
-def invalid_token() -> AwsError:
-    return invalid("NextToken Reason: invalid value")
+def invalid_next_token() -> AwsError:
+    return bad_parameter("NextToken Reason: invalid value")

@@ -1,4 +1,4 @@
-"""Writes the mails that subscribers by e-mail read.
+"""Composes the mails to subscribers by e-mail.
 
 A subscriber by `email` gets the text, one by `email-json` the JSON that an HTTP endpoint would get.
 """

@@ -1,4 +1,4 @@
-"""AddPermission and RemovePermission: statements of a topic's policy, made the short way."""
+"""Answers AddPermission and RemovePermission, which add and remove statements of a topic's policy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.arn import arn
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.records import change_topic, topic_record
 from nightbus.services.sns.topics import default_policy
 from nightbus.store.interface import Record
@@ -30,13 +30,13 @@ async def add_permission(
 ) -> None:
     for action in action_name:
         if action not in _ACTIONS:
-            raise invalid("Policy statement action out of service scope!")
+            raise bad_parameter("Policy statement action out of service scope!")
     scope, _ = await topic_record(ctx, topic_arn, "SNS:AddPermission")
 
     def changed(record: Record) -> dict[str, Any]:
         policy = _policy(record, topic_arn, scope.account)
         if any(statement.get("Sid") == label for statement in policy["Statement"]):
-            raise invalid("Statement already exists")
+            raise bad_parameter("Statement already exists")
         policy["Statement"].append(
             {
                 "Sid": label,
@@ -52,13 +52,13 @@ async def add_permission(
 
 
 async def remove_permission(ctx: Context, *, topic_arn: str, label: str) -> None:
-    """A label that is not there is removed as well, as on AWS."""
+    """Remove the label's statement. Succeeds without such a statement too, as on AWS."""
     scope, _ = await topic_record(ctx, topic_arn, "SNS:RemovePermission")
 
     def changed(record: Record) -> dict[str, Any]:
         policy = _policy(record, topic_arn, scope.account)
-        kept = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
-        return _with_policy(record, {**policy, "Statement": kept})
+        remaining = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
+        return _with_policy(record, {**policy, "Statement": remaining})
 
     await change_topic(ctx, topic_arn, changed)
 

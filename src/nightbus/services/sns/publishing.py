@@ -1,4 +1,4 @@
-"""Publish, one or a batch: committed with what subscribing queues receive, then acknowledged."""
+"""Publishes messages: Publish and PublishBatch answer after one commit with the messages to all subscribed queues."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_place
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import invalid, no_topic, not_authorized
+from nightbus.services.sns.errors import bad_parameter, no_topic, not_authorized
 
 _MOST_ENTRIES = 10
 _LONGEST_SUBJECT = 100
@@ -54,7 +54,7 @@ async def publish(
     }
     notification = _notification(ctx, topic, entry)
     if _size(message, notification) > topic.largest:
-        raise invalid("Message too long")
+        raise bad_parameter("Message too long")
     (accepted,) = await _send(ctx, topic, [notification])
     return {"MessageId": accepted.message_id, "SequenceNumber": accepted.sequence or None}
 
@@ -88,7 +88,7 @@ async def publish_batch(
 
 
 async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -> list[Accepted]:
-    """In one commit, and in their order."""
+    """Publish the notifications in one commit, in their order."""
     topics, writes = ctx.platform.topics, ctx.platform.queues.writes()
     signatures = await asyncio.gather(*(topics.prepare(topic, one) for one in notifications))
     try:
@@ -106,15 +106,15 @@ async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -
 
 async def _topic(ctx: Context, arn: str | None) -> Topic:
     if not arn:
-        raise invalid("TopicArn or TargetArn Reason: no value for required parameter")
+        raise bad_parameter("TopicArn or TargetArn Reason: no value for required parameter")
     if topic_place(arn) is None:
-        raise invalid("TopicArn")
+        raise bad_parameter("TopicArn")
     topic = await ctx.platform.topics.find_arn(arn)
     if topic is None:
         raise no_topic()
-    why = topic.access.refusal(ctx.caller, PUBLISH)
-    if why:
-        raise not_authorized(why)
+    refusal = topic.access.refusal(ctx.caller, PUBLISH)
+    if refusal:
+        raise not_authorized(refusal)
     return topic
 
 
@@ -138,7 +138,7 @@ def _check_entries(entries: list[dict[str, Any]]) -> None:
 def _notification(ctx: Context, topic: Topic, entry: Mapping[str, Any]) -> Notification:
     message = entry["Message"]
     if not message:
-        raise invalid("Empty message")
+        raise bad_parameter("Empty message")
     group = entry.get("MessageGroupId") or ""
     deduplication = entry.get("MessageDeduplicationId") or ""
     _check_tokens(topic, group, deduplication)
@@ -161,19 +161,19 @@ def _notification(ctx: Context, topic: Topic, entry: Mapping[str, Any]) -> Notif
 def _check_tokens(topic: Topic, group: str, deduplication: str) -> None:
     for name, value in (("MessageGroupId", group), ("MessageDeduplicationId", deduplication)):
         if value and not _TOKEN.fullmatch(value):
-            raise invalid(
+            raise bad_parameter(
                 f"{name} Reason: can only include alphanumeric and punctuation characters. 1 to 128 in length"
             )
     if topic.fifo:
         if not group:
-            raise invalid("The MessageGroupId parameter is required for FIFO topics")
+            raise bad_parameter("The MessageGroupId parameter is required for FIFO topics")
         if not deduplication and not topic.content_based:
-            raise invalid(
+            raise bad_parameter(
                 "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId"
                 " provided explicitly"
             )
     elif deduplication:
-        raise invalid(
+        raise bad_parameter(
             "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not"
             " valid for this topic type"
         )
@@ -183,24 +183,24 @@ def _bodies(message: str, structure: str | None) -> dict[str, str]:
     if structure is None:
         return {"default": message}
     if structure != "json":
-        raise invalid("MessageStructure")
+        raise bad_parameter("MessageStructure")
     try:
         value = parse_json(message)
         _refuse_twice_named(message)
     except ValueError:
-        raise invalid("Message Structure - JSON message body failed to parse") from None
+        raise bad_parameter("Message Structure - JSON message body failed to parse") from None
     if not isinstance(value, dict) or not isinstance(value.get("default"), str):
-        raise invalid("Message Structure - No default entry in JSON message body")
+        raise bad_parameter("Message Structure - No default entry in JSON message body")
     bodies = {protocol: body for protocol, body in value.items() if isinstance(body, str)}
     try:
         "".join(bodies.values()).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape
-        raise invalid("Message Structure - JSON message body failed to parse") from None
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can escape
+        raise bad_parameter("Message Structure - JSON message body failed to parse") from None
     return bodies
 
 
 def _refuse_twice_named(message: str) -> None:
-    """A protocol may have one body only. Raises ValueError."""
+    """Raise ValueError if a protocol occurs twice in the message structure."""
     names = [name for name, _ in json.loads(message, object_pairs_hook=list)]
     if len(set(names)) < len(names):
         raise ValueError("a name is there twice")
@@ -210,12 +210,12 @@ def _subject(subject: str | None) -> str:
     if subject is None:
         return ""
     if not subject or len(subject) > _LONGEST_SUBJECT or not subject.isprintable():
-        raise invalid("Subject")
+        raise bad_parameter("Subject")
     return subject
 
 
-def _attributes(given: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    return {name: _attribute(name, value) for name, value in given.items()}
+def _attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    return {name: _attribute(name, value) for name, value in attributes.items()}
 
 
 def _attribute(name: str, value: Mapping[str, Any]) -> dict[str, str]:
@@ -250,7 +250,7 @@ def _bad_attribute(text: str) -> AwsError:
 
 
 def _size(message: str, notification: Notification) -> int:
-    """Of the message as it was given and of its attributes, in bytes."""
+    """Return the size in bytes of the message, as the request has it, and of its attributes."""
     total = len(message.encode())
     for name, value in notification.attributes.items():
         binary = value.get("BinaryValue")

@@ -1,4 +1,4 @@
-"""Makes the questions that an endpoint is sent: to confirm its subscription, or that it is unsubscribed.
+"""Makes the messages that ask an endpoint to confirm: its subscription, or that it was unsubscribed.
 
 https://docs.aws.amazon.com/sns/latest/dg/http-subscription-confirmation-json.html
 https://docs.aws.amazon.com/sns/latest/dg/http-unsubscribe-confirmation-json.html
@@ -19,13 +19,13 @@ from nightbus.store.interface import SYSTEM, Change, Enqueue
 
 SUBSCRIBE = "SubscriptionConfirmation"
 RESTORE = "UnsubscribeConfirmation"
-EXPIRIES = "sns/expiries"  # the queue of what ends the waiting for an answer
-VALID_MS = 48 * 3600 * 1000  # of a token, and of a subscription that nobody confirms
+EXPIRIES = "sns/expiries"  # the queue of what ends the wait for an answer
+VALID_MS = 48 * 3600 * 1000  # how long a token is valid, and an unconfirmed subscription is kept
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`kind` is SUBSCRIBE or RESTORE, `id` the message's, `time` UTC ms."""
+    """A request for confirmation. `kind` is SUBSCRIBE or RESTORE, `id` the message's id, `time` UTC ms."""
 
     kind: str
     id: str
@@ -35,7 +35,7 @@ class Question:
     time: int
 
     def url(self, endpoint: str) -> str:
-        """What the one who is asked visits to say yes."""
+        """Return the URL that the endpoint's owner visits to confirm. `endpoint` is the node's base URL."""
         return (
             f"{endpoint}/?Action=ConfirmSubscription&Version=2010-03-31"
             f"&TopicArn={self.topic_arn}&Token={self.token}"
@@ -54,7 +54,7 @@ class Question:
         )
 
     def message(self, endpoint: str) -> dict[str, Any]:
-        """Unsigned; `endpoint` is the node's base URL."""
+        """Return the message without its signature. `endpoint` is the node's base URL."""
         return {
             "Type": self.kind,
             "MessageId": self.id,
@@ -69,10 +69,10 @@ class Question:
         }
 
 
-def asking(kind: str, scope: Scope, subscription_key: str, now: int) -> list[Change]:
-    """The job that asks, and the item that ends the waiting for an answer."""
-    place = {"scope": list(scope), "subscription": subscription_key}
-    question = {**place, "attempt": 1, "question": kind, "id": new_uuid(), "time": now}
+def confirmation_request(kind: str, scope: Scope, subscription_key: str, now: int) -> list[Change]:
+    """Return the changes that queue the job that asks, and the end of the wait for its answer."""
+    reference = {"scope": list(scope), "subscription": subscription_key}
+    question = {**reference, "attempt": 1, "question": kind, "id": new_uuid(), "time": now}
     return [
         Enqueue(SYSTEM, DELIVERIES, orjson.dumps(question), now),
         expiry(kind, scope, subscription_key, now),
@@ -80,6 +80,6 @@ def asking(kind: str, scope: Scope, subscription_key: str, now: int) -> list[Cha
 
 
 def expiry(kind: str, scope: Scope, subscription_key: str, now: int) -> Enqueue:
-    """The item that ends the waiting for an answer."""
+    """Return the queued item that ends the wait for an answer, VALID_MS after `now`."""
     end = {"scope": list(scope), "subscription": subscription_key, "expires": kind}
     return Enqueue(SYSTEM, EXPIRIES, orjson.dumps(end), now + VALID_MS)

@@ -10,7 +10,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.resource_policy import Values
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_arn, topic_place
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import invalid, no_subscription, no_topic, not_authorized
+from nightbus.services.sns.errors import bad_parameter, no_subscription, no_topic, not_authorized
 from nightbus.store.interface import PutRecord, Record
 
 Value = dict[str, Any]
@@ -19,31 +19,32 @@ Value = dict[str, Any]
 async def topic_record(
     ctx: Context, arn: str, action: str = "", values: Mapping[str, Values] | None = None
 ) -> tuple[Scope, Record]:
-    """For an action that the topic's policy may allow to others, with condition keys of its own or without.
+    """Return the scope and the record of a topic, for an action that its policy may allow to other accounts.
 
-    Without an action nobody is asked. Raises AwsError InvalidParameter, NotFound, AuthorizationError.
+    `values` are the action's condition keys. Without an action no policy is evaluated. Raises AwsError
+    InvalidParameter, NotFound, AuthorizationError.
     """
-    place = topic_place(arn)
-    if place is None:
-        raise invalid("TopicArn")
-    record = await ctx.store.get(place[0], TOPIC, place[1])
+    scope_and_name = topic_place(arn)
+    if scope_and_name is None:
+        raise bad_parameter("TopicArn")
+    record = await ctx.store.get(scope_and_name[0], TOPIC, scope_and_name[1])
     if record is None:
         raise no_topic()
     if action:
-        why = Topic.of(place[0], record, ()).access.refusal(ctx.caller, action, values)
-        if why:
-            raise not_authorized(why)
-    return place[0], record
+        refusal = Topic.of(scope_and_name[0], record, ()).access.refusal(ctx.caller, action, values)
+        if refusal:
+            raise not_authorized(refusal)
+    return scope_and_name[0], record
 
 
 async def subscription_record(ctx: Context, arn: str) -> tuple[Scope, Record]:
-    """Raises AwsError InvalidParameter, NotFound."""
+    """Return the scope and the record of a subscription. Raises AwsError InvalidParameter, NotFound."""
     try:
         parsed = Arn.parse(arn)
     except ValueError:
         parsed = None
     if parsed is None or parsed.service != "sns" or ":" not in parsed.resource:
-        raise invalid("SubscriptionArn Reason: An ARN must have at least 6 elements, not 1")
+        raise bad_parameter("SubscriptionArn Reason: An ARN must have at least 6 elements, not 1")
     scope = Scope(parsed.account, parsed.region)
     record = await ctx.store.get(scope, SUBSCRIPTION, parsed.resource)
     if record is None:
@@ -52,7 +53,7 @@ async def subscription_record(ctx: Context, arn: str) -> tuple[Scope, Record]:
 
 
 def topic_of(scope: Scope, subscription_key: str) -> str:
-    """The ARN of the topic that a subscription is to."""
+    """Return the ARN of the subscription's topic."""
     return topic_arn(scope, subscription_key.partition(":")[0])
 
 

@@ -1,4 +1,4 @@
-"""Decides when a notification is tried again that its subscriber did not take.
+"""Computes when a failed notification is tried again. Pure.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
 """
@@ -18,7 +18,11 @@ PLAIN = "text/plain; charset=UTF-8"
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Retries at once, then `early`, then growing from `shortest` to `longest`, then `late` ones; in milliseconds."""
+    """The retry policy of AWS endpoints and mail, in four phases.
+
+    There are `at_once` retries without delay, `early` ones after `shortest` ms each, `growing` ones after delays that
+    grow from `shortest` to `longest` ms, and `late` ones after `longest` ms each.
+    """
 
     at_once: int
     early: int
@@ -28,7 +32,7 @@ class Phases:
     longest: int
 
     def delay(self, attempt: int) -> int | None:
-        """From failed `attempt` (1 for the first) to the next one; None when it was the last."""
+        """Return the ms between the failed `attempt` (1 is the first) and the next one; None after the last."""
         retry = attempt - self.at_once
         if retry <= 0:
             return 0
@@ -57,7 +61,10 @@ class HttpPolicy:
     backoffFunction: str = "linear"
 
     def delay(self, attempt: int) -> int | None:
-        """First without delay, then the shortest, then growing, then the longest; in milliseconds."""
+        """Return the ms between the failed `attempt` (1 is the first) and the next one; None after the last.
+
+        The delays are zero at first, then the shortest, then growing ones, then the longest.
+        """
         retry = attempt
         if retry > self.numRetries:
             return None
@@ -75,7 +82,7 @@ class HttpPolicy:
         return int(self._between(retry / growing) * 1000)
 
     def _between(self, share: float) -> float:
-        """From the shortest to the longest delay along the backoff function."""
+        """Return the delay in seconds at `share` (0 to 1) of the growing phase, by the backoff function."""
         span = self.maxDelayTarget - self.minDelayTarget
         powers = {"linear": 1.0, "arithmetic": 2.0, "geometric": 3.0}
         if self.backoffFunction == "exponential":
@@ -85,7 +92,7 @@ class HttpPolicy:
         return self.minDelayTarget + span * grown
 
     def total_seconds(self) -> float:
-        """How long all retries together wait."""
+        """Return the sum of all delays."""
         return sum((self.delay(attempt) or 0) / 1000 for attempt in range(1, self.numRetries + 1))
 
 
@@ -107,16 +114,16 @@ class SubscriberPolicy:
 
 @dataclass(frozen=True, slots=True)
 class HttpDelivery:
-    """How an HTTP endpoint is served; `per_second` 0 is as fast as it goes."""
+    """The effective delivery policy of an HTTP endpoint. `per_second` limits notifications; 0 is no limit."""
 
     retries: HttpPolicy
     content_type: str = PLAIN
     per_second: int = 0
 
     def shown(self) -> str:
-        """As EffectiveDeliveryPolicy of a subscription."""
+        """Return the JSON of a subscription's EffectiveDeliveryPolicy."""
         policy: dict[str, Any] = {
-            "healthyRetryPolicy": _as_given(self.retries),
+            "healthyRetryPolicy": _policy_members(self.retries),
             "sicklyRetryPolicy": None,
             "throttlePolicy": {"maxReceivesPerSecond": self.per_second} if self.per_second else None,
             "requestPolicy": {"headerContentType": self.content_type},
@@ -125,19 +132,22 @@ class HttpDelivery:
         return write_json(policy)
 
 
-def _as_given(policy: HttpPolicy) -> dict[str, Any]:
+def _policy_members(policy: HttpPolicy) -> dict[str, Any]:
     return {name: getattr(policy, name) for name in HttpPolicy.__dataclass_fields__}
 
 
 def http_delivery(topic_policy: str, subscription_policy: str) -> HttpDelivery:
-    """The subscription's own policy over its topic's over the default."""
+    """Return the effective policy: the subscription's members over the topic's over the defaults.
+
+    Both policies are JSON, or "" for none.
+    """
     http = (orjson.loads(topic_policy).get("http") if topic_policy else None) or {}
-    own = orjson.loads(subscription_policy) if subscription_policy else {}
+    subscription = orjson.loads(subscription_policy) if subscription_policy else {}
     if http.get("disableSubscriptionOverrides"):
-        own = {}
-    retries = (http.get("defaultHealthyRetryPolicy") or {}) | (own.get("healthyRetryPolicy") or {})
-    request = (http.get("defaultRequestPolicy") or {}) | (own.get("requestPolicy") or {})
-    throttle = (http.get("defaultThrottlePolicy") or {}) | (own.get("throttlePolicy") or {})
+        subscription = {}
+    retries = (http.get("defaultHealthyRetryPolicy") or {}) | (subscription.get("healthyRetryPolicy") or {})
+    request = (http.get("defaultRequestPolicy") or {}) | (subscription.get("requestPolicy") or {})
+    throttle = (http.get("defaultThrottlePolicy") or {}) | (subscription.get("throttlePolicy") or {})
     return HttpDelivery(
         HttpPolicy(**retries),
         request.get("headerContentType") or PLAIN,

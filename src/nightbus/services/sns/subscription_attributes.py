@@ -1,4 +1,4 @@
-"""A subscription's attributes, shown and set."""
+"""Gets and sets the attributes of subscriptions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) ->
     _check_owner(ctx, record)
     value = record.value
     authenticated = value["protocol"] in CONFIRMED_AT_ONCE or value.get("authenticated")
-    known = {
+    attributes = {
         "SubscriptionArn": subscription_arn,
         "TopicArn": topic_of(scope, record.key),
         "Owner": value["owner"],
@@ -35,13 +35,13 @@ async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) ->
         "SubscriptionPrincipal": value["principal"],
     }
     if "FilterPolicy" in value["attributes"]:
-        known["FilterPolicyScope"] = "MessageAttributes"
+        attributes["FilterPolicyScope"] = "MessageAttributes"
     if value["protocol"] in HTTP:
-        _, topic = await topic_record(ctx, known["TopicArn"])
-        own = value["attributes"].get("DeliveryPolicy", "")
-        way = http_delivery(topic.value["attributes"].get("DeliveryPolicy", ""), own)
-        known["EffectiveDeliveryPolicy"] = way.shown()
-    return {"Attributes": {**known, **value["attributes"]}}
+        _, topic = await topic_record(ctx, attributes["TopicArn"])
+        own_policy = value["attributes"].get("DeliveryPolicy", "")
+        delivery = http_delivery(topic.value["attributes"].get("DeliveryPolicy", ""), own_policy)
+        attributes["EffectiveDeliveryPolicy"] = delivery.shown()
+    return {"Attributes": {**attributes, **value["attributes"]}}
 
 
 async def set_subscription_attributes(
@@ -69,6 +69,6 @@ async def set_subscription_attributes(
 
 
 def _check_owner(ctx: Context, subscription: Record) -> None:
-    """Whose the topic is, is not asked. Raises AwsError AuthorizationError."""
+    """Raise AwsError AuthorizationError unless the caller owns the subscription. Owning the topic is not enough."""
     if ctx.caller.account != subscription.value["owner"]:
         raise not_authorized("Not authorized to access this subscription")

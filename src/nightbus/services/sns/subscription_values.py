@@ -1,4 +1,4 @@
-"""Checks the attributes of a subscription.
+"""Validates the attributes of a subscription.
 
 https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html
 """
@@ -10,7 +10,7 @@ from nightbus.aws.errors import not_supported
 from nightbus.messaging.queue import queue_place
 from nightbus.services.sns.deliveries import HTTP
 from nightbus.services.sns.delivery_policies import check_subscription_policy
-from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.filter_policies import check_filter_policy
 from nightbus.services.sns.values import json_object
 
@@ -20,14 +20,14 @@ _RAW = ("sqs", *HTTP)
 def check_subscription_attribute(
     name: str, value: str, protocol: str, by_body: bool, scope: Scope, fifo: bool
 ) -> None:
-    """`scope` and `fifo` are the topic's. Raises AwsError InvalidParameter."""
+    """Raise AwsError InvalidParameter for an invalid value. `scope` and `fifo` are the topic's."""
     if name == "RawMessageDelivery":
         _check_raw(value, protocol)
     elif name == "FilterPolicy":
         check_filter_policy(value, by_body)
     elif name == "FilterPolicyScope":
         if value not in ("MessageAttributes", "MessageBody"):
-            raise invalid(
+            raise bad_parameter(
                 f"FilterPolicyScope: Invalid value [{value}]. Please use either"
                 " MessageBody or MessageAttributes"
             )
@@ -35,32 +35,34 @@ def check_subscription_attribute(
         _check_redrive(value, scope, fifo)
     elif name == "DeliveryPolicy":
         if protocol not in HTTP:
-            raise invalid(f"DeliveryPolicy: Delivery protocol [{protocol}] does not support delivery policy.")
+            raise bad_parameter(
+                f"DeliveryPolicy: Delivery protocol [{protocol}] does not support delivery policy."
+            )
         check_subscription_policy(json_object(name, value))
     elif name in ("SubscriptionRoleArn", "ReplayPolicy", "ReplayStatus"):
         raise not_supported("sns", "SetSubscriptionAttributes", name)
     else:
-        raise invalid("AttributeName")
+        raise bad_parameter("AttributeName")
 
 
 def _check_raw(value: str, protocol: str) -> None:
     if value not in ("true", "false"):
-        raise invalid(f"RawMessageDelivery: Invalid value [{value}]. Must be true or false.")
+        raise bad_parameter(f"RawMessageDelivery: Invalid value [{value}]. Must be true or false.")
     if value == "true" and protocol not in _RAW:
-        raise invalid(
+        raise bad_parameter(
             f"RawMessageDelivery: Delivery protocol [{protocol}] does not support raw message delivery."
         )
 
 
 def _check_redrive(value: str, scope: Scope, fifo: bool) -> None:
-    """The queue is where the subscription is, and of its topic's kind."""
+    """Check that the dead-letter queue is in the subscription's scope, and FIFO if and only if the topic is."""
     target = json_object("RedrivePolicy", value).get("deadLetterTargetArn")
-    place = queue_place(target) if isinstance(target, str) else None
-    if place is None:
-        raise invalid("RedrivePolicy: deadLetterTargetArn is an invalid arn")
-    if place[0] != scope:
-        raise invalid("RedrivePolicy: deadLetterTargetArn must be in the same account and region")
-    if place[1].endswith(".fifo") and not fifo:
-        raise invalid(
+    scope_and_name = queue_place(target) if isinstance(target, str) else None
+    if scope_and_name is None:
+        raise bad_parameter("RedrivePolicy: deadLetterTargetArn is an invalid arn")
+    if scope_and_name[0] != scope:
+        raise bad_parameter("RedrivePolicy: deadLetterTargetArn must be in the same account and region")
+    if scope_and_name[1].endswith(".fifo") and not fifo:
+        raise bad_parameter(
             "RedrivePolicy: must use a standard queue as DLQ for a subscription to a standard topic"
         )

@@ -1,4 +1,4 @@
-"""Subscriptions: who gets what is published, once he has agreed."""
+"""Subscribes endpoints, unsubscribes them, and lists subscriptions."""
 
 from __future__ import annotations
 
@@ -22,9 +22,14 @@ from nightbus.messaging.topic import (
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
 from nightbus.services.sns.deliveries import MAIL
-from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_size
-from nightbus.services.sns.errors import attributes_named, invalid, invalid_token, not_authorized
-from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, asking, expiry
+from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_largest_message
+from nightbus.services.sns.errors import (
+    bad_parameter,
+    errors_name_attributes,
+    invalid_next_token,
+    not_authorized,
+)
+from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, confirmation_request, expiry
 from nightbus.services.sns.records import (
     change_subscription,
     subscription_record,
@@ -50,24 +55,24 @@ async def subscribe(
     attributes: dict[str, str] | None = None,
     return_subscription_arn: bool = False,
 ) -> dict[str, Any]:
-    asked = {"sns:protocol": protocol, "sns:endpoint": endpoint or ""}
-    scope, topic = await topic_record(ctx, topic_arn, "SNS:Subscribe", asked)
-    given = {name: value for name, value in (attributes or {}).items() if value}
+    condition_values = {"sns:protocol": protocol, "sns:endpoint": endpoint or ""}
+    scope, topic = await topic_record(ctx, topic_arn, "SNS:Subscribe", condition_values)
+    requested = {name: value for name, value in (attributes or {}).items() if value}
     check_endpoint(topic.key, protocol, endpoint or "")
-    check_size(protocol, int(topic.value["attributes"].get("MaximumMessageSize", 0)))
-    by_body, fifo = given.get("FilterPolicyScope") == BODY_SCOPE, topic.key.endswith(FIFO_SUFFIX)
-    with attributes_named():
-        for name, value in given.items():
+    check_largest_message(protocol, int(topic.value["attributes"].get("MaximumMessageSize", 0)))
+    by_body, fifo = requested.get("FilterPolicyScope") == BODY_SCOPE, topic.key.endswith(FIFO_SUFFIX)
+    with errors_name_attributes():
+        for name, value in requested.items():
             check_subscription_attribute(name, value, protocol, by_body, scope, fifo)
     standing = await _standing(ctx, scope, topic.key, protocol, endpoint or "")
     if standing is None:
-        standing = await _make(ctx, scope, topic, protocol, endpoint or "", given)
-    elif any(standing.value["attributes"].get(name) != value for name, value in given.items()):
-        raise invalid("Attributes Reason: Subscription already exists with different attributes")
+        standing = await _make(ctx, scope, topic, protocol, endpoint or "", requested)
+    elif any(standing.value["attributes"].get(name) != value for name, value in requested.items()):
+        raise bad_parameter("Attributes Reason: Subscription already exists with different attributes")
     elif not standing.value["confirmed"]:
-        await _ask_again(ctx, scope, standing)
-    shown = standing.value["confirmed"] or return_subscription_arn
-    return {"SubscriptionArn": subscription_arn(scope, standing.key) if shown else _PENDING}
+        await _repeat_request(ctx, scope, standing)
+    show_arn = standing.value["confirmed"] or return_subscription_arn
+    return {"SubscriptionArn": subscription_arn(scope, standing.key) if show_arn else _PENDING}
 
 
 async def _standing(ctx: Context, scope: Scope, topic: str, protocol: str, endpoint: str) -> Record | None:
@@ -98,27 +103,33 @@ async def _make(
         RequireRecord(scope, TOPIC, topic.key, topic.revision),
     ]
     if not confirmed:
-        changes += _question(ctx, scope, key, protocol, now)
+        changes += _request_confirmation(ctx, scope, key, protocol, now)
     await ctx.store.commit(*changes)
     return Record(key, value, 1)
 
 
 def _next_id(topic: Record, protocol: str, endpoint: str) -> str:
-    """Two who subscribe the same endpoint at the same time get the same id, and so one subscription; who does it again
-    after an unsubscription gets another one."""
+    """Return the id of a new subscription, derived from the topic, its number of deletions, and the endpoint.
+
+    Two concurrent requests for the same endpoint get the same id, and so one subscription. After an unsubscription the
+    next request gets another id.
+    """
     name = f"{topic.value['id']}|{topic.value['deleted']}|{protocol}|{endpoint}"
     return str(uuid5(NAMESPACE_URL, name))
 
 
-async def _ask_again(ctx: Context, scope: Scope, record: Record) -> None:
-    """Who is subscribed once more before he answered is sent his token once more."""
+async def _repeat_request(ctx: Context, scope: Scope, record: Record) -> None:
+    """Send the token again to an endpoint that is subscribed again before it has confirmed."""
     arn, now = subscription_arn(scope, record.key), ctx.now_ms()
     await change_subscription(ctx, arn, lambda record: {**record.value, "asked": now})
-    await ctx.store.commit(*_question(ctx, scope, record.key, record.value["protocol"], now))
+    await ctx.store.commit(*_request_confirmation(ctx, scope, record.key, record.value["protocol"], now))
 
 
-def _question(ctx: Context, scope: Scope, key: str, protocol: str, now: int) -> list[Change]:
-    """Asks the endpoint to confirm. By e-mail that takes a server: without one the subscription stays pending."""
+def _request_confirmation(ctx: Context, scope: Scope, key: str, protocol: str, now: int) -> list[Change]:
+    """Return the changes that ask the endpoint to confirm.
+
+    Without an SMTP server an e-mail subscription stays pending.
+    """
     if protocol in MAIL and ctx.platform.mail is None:
         log.warning(
             "the subscription %s stays pending: its confirmation goes by e-mail, and this node has no SMTP server."
@@ -126,11 +137,11 @@ def _question(ctx: Context, scope: Scope, key: str, protocol: str, now: int) -> 
             subscription_arn(scope, key),
         )
         return [expiry(SUBSCRIBE, scope, key, now)]
-    return asking(SUBSCRIBE, scope, key, now)
+    return confirmation_request(SUBSCRIBE, scope, key, now)
 
 
 async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:
-    """One that is not there is ended as well."""
+    """End a subscription. Succeeds if there is none."""
     try:
         scope, record = await subscription_record(ctx, subscription_arn)
     except AwsError as error:
@@ -139,25 +150,34 @@ async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:
         raise
     if not record.value["confirmed"]:
         if ctx.caller.service == _STACKS:
-            return  # as on AWS, a stack leaves what nobody confirmed to be forgotten
+            return  # as on AWS, deleting a stack leaves an unconfirmed subscription until it expires
         text = "Cannot unsubscribe a subscription that is pending confirmation"
-        raise invalid(f"SubscriptionArn Reason: {text}")
+        raise bad_parameter(f"SubscriptionArn Reason: {text}")
     _check_may_end(ctx, scope, subscription_arn, record)
-    await ctx.store.commit(*await _ending(ctx, scope, record))
+    await ctx.store.commit(*await _end_subscription(ctx, scope, record))
 
 
 def _check_may_end(ctx: Context, scope: Scope, arn: str, record: Record) -> None:
-    """Where not everybody may who knows the ARN: the subscription's owner, and the topic's."""
+    """Raise AwsError AuthorizationError unless the caller may unsubscribe.
+
+    The owners of the subscription and of the topic may. So may everyone who knows the ARN, unless the endpoint needs no
+    confirmation or the confirmation asked for AuthenticateOnUnsubscribe.
+    """
     value, signed = record.value, is_signed(ctx.caller)
     if signed and ctx.caller.account in (value["owner"], scope.account):
         return
     if value["protocol"] in CONFIRMED_AT_ONCE or value.get("guarded"):
-        who = ctx.caller.arn if signed else "anonymous"
-        raise not_authorized(f"User: {who} is not authorized to perform: SNS:Unsubscribe on resource: {arn}")
+        caller = ctx.caller.arn if signed else "anonymous"
+        raise not_authorized(
+            f"User: {caller} is not authorized to perform: SNS:Unsubscribe on resource: {arn}"
+        )
 
 
-async def _ending(ctx: Context, scope: Scope, record: Record) -> list[Change]:
-    """Who did not end it himself is told, and may take it back."""
+async def _end_subscription(ctx: Context, scope: Scope, record: Record) -> list[Change]:
+    """Return the changes that end a subscription.
+
+    If its owner did not end it, the endpoint is told and may restore it.
+    """
     changes: list[Change] = [DeleteRecord(scope, SUBSCRIPTION, record.key, record.revision)]
     topic = await ctx.store.get(scope, TOPIC, record.key.partition(":")[0])
     if topic is not None:
@@ -166,22 +186,22 @@ async def _ending(ctx: Context, scope: Scope, record: Record) -> list[Change]:
     by_owner = is_signed(ctx.caller) and ctx.account == record.value["owner"]
     if not by_owner and record.value["protocol"] not in CONFIRMED_AT_ONCE:
         now = ctx.now_ms()
-        ended = {**record.value, "confirmed": False, "token": new_hex(64), "asked": now}
-        changes.append(PutRecord(scope, ENDED, record.key, ended))
-        changes += asking(RESTORE, scope, record.key, now)
+        ended_value = {**record.value, "confirmed": False, "token": new_hex(64), "asked": now}
+        changes.append(PutRecord(scope, ENDED, record.key, ended_value))
+        changes += confirmation_request(RESTORE, scope, record.key, now)
     return changes
 
 
 async def list_subscriptions(ctx: Context, *, next_token: str | None = None) -> dict[str, Any]:
-    """The caller's own, to others' topics too; those of others to his topics are not among them."""
-    found = [
+    """List the caller's subscriptions, also those to other accounts' topics, and not those of others to its topics."""
+    subscriptions = [
         (scope, record)
         for scope in await ctx.store.scopes(SUBSCRIPTION)
         if scope.region == ctx.region
         for record in await ctx.store.list(scope, SUBSCRIPTION)
         if record.value["owner"] == ctx.account
     ]
-    return _page(sorted(found, key=lambda one: one[1].key), next_token)
+    return _page(sorted(subscriptions, key=lambda one: one[1].key), next_token)
 
 
 async def list_subscriptions_by_topic(
@@ -192,12 +212,12 @@ async def list_subscriptions_by_topic(
     return _page([(scope, record) for record in records], next_token)
 
 
-def _page(found: list[tuple[Scope, Record]], token: str | None) -> dict[str, Any]:
-    chosen, following = page(found, lambda one: one[1].key, _PAGE, token, invalid_token())
-    return {"Subscriptions": [_shown(*one) for one in chosen], "NextToken": following}
+def _page(subscriptions: list[tuple[Scope, Record]], token: str | None) -> dict[str, Any]:
+    chosen, following = page(subscriptions, lambda one: one[1].key, _PAGE, token, invalid_next_token())
+    return {"Subscriptions": [_subscription_entry(*one) for one in chosen], "NextToken": following}
 
 
-def _shown(scope: Scope, record: Record) -> dict[str, str]:
+def _subscription_entry(scope: Scope, record: Record) -> dict[str, str]:
     confirmed = record.value["confirmed"]
     return {
         "SubscriptionArn": subscription_arn(scope, record.key) if confirmed else "PendingConfirmation",

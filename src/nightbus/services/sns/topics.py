@@ -1,4 +1,4 @@
-"""Topics: made, listed, described and deleted."""
+"""Creates, lists, describes and deletes topics."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from nightbus.messaging.topic import (
     topic_arn,
 )
 from nightbus.services.context import Context
-from nightbus.services.sns.endpoints import check_size
-from nightbus.services.sns.errors import attributes_named, invalid, invalid_token
+from nightbus.services.sns.endpoints import check_largest_message
+from nightbus.services.sns.errors import bad_parameter, errors_name_attributes, invalid_next_token
 from nightbus.services.sns.records import change_topic, topic_record
-from nightbus.services.sns.tags import as_map
+from nightbus.services.sns.tags import merged_tags
 from nightbus.services.sns.values import check_topic_attribute
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, TrimLog
 
@@ -51,38 +51,45 @@ async def create_topic(
 ) -> dict[str, Any]:
     if data_protection_policy:
         raise not_supported("sns", "CreateTopic", "DataProtectionPolicy")
-    given = attributes or {}
-    fifo = given.get("FifoTopic") == "true"
+    requested = attributes or {}
+    fifo = requested.get("FifoTopic") == "true"
     plain = name.removesuffix(FIFO_SUFFIX) if fifo else name
     if not _NAME.fullmatch(plain) or (fifo and plain == name):
-        raise invalid("Topic Name")
-    with attributes_named():
-        for attribute, value in given.items():
+        raise bad_parameter("Topic Name")
+    with errors_name_attributes():
+        for attribute, value in requested.items():
             check_topic_attribute(attribute, value, fifo or attribute == "FifoTopic")
-    kept = {attribute: value for attribute, value in given.items() if attribute != "FifoTopic"}
-    made = {"id": new_hex(12), "attributes": kept, "tags": as_map(tags or []), "deleted": 0}
+    stored_attributes = {
+        attribute: value for attribute, value in requested.items() if attribute != "FifoTopic"
+    }
+    topic = {
+        "id": new_hex(12),
+        "attributes": stored_attributes,
+        "tags": merged_tags(tags or []),
+        "deleted": 0,
+    }
     arn = topic_arn(ctx.scope, name)
     if await ctx.store.get(ctx.scope, TOPIC, name) is not None:
-        await _check_same(ctx, arn, kept, as_map(tags or []), bool(tags))
+        await _check_unchanged(ctx, arn, stored_attributes, merged_tags(tags or []), bool(tags))
     else:
-        await ctx.store.commit(PutRecord(ctx.scope, TOPIC, name, made, expect=0))
+        await ctx.store.commit(PutRecord(ctx.scope, TOPIC, name, topic, expect=0))
     return {"TopicArn": arn}
 
 
-async def _check_same(
+async def _check_unchanged(
     ctx: Context, arn: str, attributes: dict[str, str], tags: dict[str, str], tagged: bool
 ) -> None:
-    """A topic may be made again as it is."""
+    """Raise AwsError if the existing topic has other attributes or tags than the request."""
     _, record = await topic_record(ctx, arn)
     standing = record.value["attributes"]
     if any(standing.get(name) != value for name, value in attributes.items()):
-        raise invalid("Attributes Reason: Topic already exists with different attributes")
+        raise bad_parameter("Attributes Reason: Topic already exists with different attributes")
     if tagged and record.value["tags"] != tags:
-        raise invalid("Tags Reason: Topic already exists with different tags")
+        raise bad_parameter("Tags Reason: Topic already exists with different tags")
 
 
 async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
-    """A topic that is not there is deleted as well; its subscriptions go with it."""
+    """Delete a topic with its subscriptions. Succeeds if there is none."""
     try:
         scope, record = await topic_record(ctx, topic_arn, "SNS:DeleteTopic")
     except AwsError as error:
@@ -105,7 +112,7 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
 
 async def list_topics(ctx: Context, *, next_token: str | None = None) -> dict[str, Any]:
     records = await ctx.store.list(ctx.scope, TOPIC)
-    chosen, token = page(records, lambda record: record.key, _PAGE, next_token, invalid_token())
+    chosen, token = page(records, lambda record: record.key, _PAGE, next_token, invalid_next_token())
     return {
         "Topics": [{"TopicArn": topic_arn(ctx.scope, record.key)} for record in chosen],
         "NextToken": token,
@@ -117,7 +124,7 @@ async def get_topic_attributes(ctx: Context, *, topic_arn: str) -> dict[str, Any
     subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(record.key))
     confirmed = sum(one.value["confirmed"] for one in subscriptions)
     fifo = record.key.endswith(FIFO_SUFFIX)
-    known = {
+    attributes = {
         "TopicArn": topic_arn,
         "Owner": scope.account,
         "DisplayName": "",
@@ -128,16 +135,20 @@ async def get_topic_attributes(ctx: Context, *, topic_arn: str) -> dict[str, Any
         "SubscriptionsDeleted": str(record.value["deleted"]),
     }
     if fifo:
-        known |= {"FifoTopic": "true", "ContentBasedDeduplication": "false", "FifoThroughputScope": "Topic"}
-    return {"Attributes": {**known, **record.value["attributes"]}}
+        attributes |= {
+            "FifoTopic": "true",
+            "ContentBasedDeduplication": "false",
+            "FifoThroughputScope": "Topic",
+        }
+    return {"Attributes": {**attributes, **record.value["attributes"]}}
 
 
 def _effective(record: Record) -> str:
-    given = record.value["attributes"].get("DeliveryPolicy")
-    if not given:
+    delivery_policy = record.value["attributes"].get("DeliveryPolicy")
+    if not delivery_policy:
         return _EFFECTIVE
     effective = json.loads(_EFFECTIVE)
-    for name, part in (json.loads(given).get("http") or {}).items():
+    for name, part in (json.loads(delivery_policy).get("http") or {}).items():
         standing = effective["http"].get(name)
         effective["http"][name] = {**standing, **part} if isinstance(standing, dict) else part
     return json.dumps(effective, separators=(",", ":"))
@@ -161,11 +172,11 @@ async def set_topic_attributes(
 ) -> None:
     def changed(record: Record) -> dict[str, Any]:
         if attribute_name == "FifoTopic":
-            raise invalid("AttributeName")
+            raise bad_parameter("AttributeName")
         check_topic_attribute(attribute_name, attribute_value, record.key.endswith(FIFO_SUFFIX))
         if attribute_name == "MaximumMessageSize":
             for subscription in subscriptions:
-                check_size(subscription.value["protocol"], int(attribute_value))
+                check_largest_message(subscription.value["protocol"], int(attribute_value))
         attributes = {**record.value["attributes"], attribute_name: attribute_value}
         if not attribute_value and attribute_name not in _SHOWN_EMPTY:
             del attributes[attribute_name]

@@ -1,4 +1,4 @@
-"""Forgets subscriptions that nobody confirmed, and ended ones that nobody restored."""
+"""Deletes subscriptions that were not confirmed in time, and ended ones that were not restored in time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def _end(platform: Platform, item: Item, expiry: dict[str, Any], _late: bo
 
 
 async def forget(platform: Platform, scope: Scope, key: str, question: str) -> None:
-    """Once the time to answer is over, unless it was asked again meanwhile."""
+    """Delete the record once the wait for an answer is over, unless a newer request was sent in between."""
     kind = SUBSCRIPTION if question == SUBSCRIBE else ENDED
     record = await platform.store.get(scope, kind, key)
     if record is None or (kind == SUBSCRIPTION and record.value["confirmed"]):
@@ -46,4 +46,4 @@ async def forget(platform: Platform, scope: Scope, key: str, question: str) -> N
     try:
         await platform.store.commit(DeleteRecord(scope, kind, key, record.revision))
     except Conflict:
-        return  # answered at the last moment
+        return  # confirmed at the last moment

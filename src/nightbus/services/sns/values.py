@@ -1,4 +1,4 @@
-"""Checks the attributes of a topic.
+"""Validates the attributes of a topic.
 
 https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
 """
@@ -13,7 +13,7 @@ from nightbus.aws.errors import not_supported
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
 from nightbus.services.sns.delivery_policies import check_topic_policy
-from nightbus.services.sns.errors import invalid
+from nightbus.services.sns.errors import bad_parameter
 
 _FEEDBACK = ("SuccessFeedbackRoleArn", "FailureFeedbackRoleArn")
 _SAMPLE_RATE = re.compile(r"(HTTP|SQS|Lambda|Firehose|Application)SuccessFeedbackSampleRate")
@@ -23,42 +23,42 @@ _SIZES = range(1024, 1_048_577)
 
 
 def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
-    """Raises AwsError InvalidParameter."""
+    """Raise AwsError InvalidParameter for an invalid value, or an attribute that a topic of this kind does not have."""
     if name == "DisplayName":
         if len(value) > _LONGEST_NAME or (value and not value.isprintable()):
-            raise invalid("DisplayName")
+            raise bad_parameter("DisplayName")
     elif name == "Policy":
         if value and not is_readable(json_object(name, value)):
-            raise invalid("Policy Error: null")
+            raise bad_parameter("Policy Error: null")
     elif name == "DeliveryPolicy":
         if value:
             check_topic_policy(json_object(name, value))
     elif name in ("ContentBasedDeduplication", "FifoTopic"):
         if not fifo or value not in ("true", "false"):
-            raise invalid(name)
+            raise bad_parameter(name)
     elif name == "FifoThroughputScope":
         if not fifo or value not in ("Topic", "MessageGroup"):
-            raise invalid(name)
+            raise bad_parameter(name)
     elif name == "MaximumMessageSize":
         if whole_number(value) not in _SIZES:
-            raise invalid(name)
+            raise bad_parameter(name)
     elif name == "SignatureVersion":
         if value not in ("1", "2"):
-            raise invalid(name)
+            raise bad_parameter(name)
     elif name == "TracingConfig":
         if value not in ("PassThrough", "Active"):
-            raise invalid(name)
+            raise bad_parameter(name)
     elif name == "KmsMasterKeyId":
         return
     elif _SAMPLE_RATE.fullmatch(name):
-        # Kept and shown: without the role of the same protocol no deliveries are logged, on AWS neither.
+        # Stored and returned. Without the role of the same protocol AWS does not log deliveries either.
         if not _PERCENT.fullmatch(value):
-            raise invalid(name)
+            raise bad_parameter(name)
     elif name == "ArchivePolicy" or name.endswith(_FEEDBACK):
         if value:
             raise not_supported("sns", "SetTopicAttributes", name)
     else:
-        raise invalid("AttributeName")
+        raise bad_parameter("AttributeName")
 
 
 def json_object(name: str, text: str) -> dict[str, Any]:
@@ -67,5 +67,5 @@ def json_object(name: str, text: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise invalid(f"{name}: failed to parse JSON.")
+        raise bad_parameter(f"{name}: failed to parse JSON.")
     return value

@@ -1,4 +1,4 @@
-"""Amazon SQS: queues, the messages in them, and what becomes of those that nobody can handle."""
+"""Registers the operations of Amazon SQS, and the background work on its queues."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nightbus.services.context import Handler, Worker
 from nightbus.services.sqs import (
     attributes,
     deleting,
-    moves,
+    move_tasks,
     permissions,
     purging,
     queues,
@@ -38,10 +38,10 @@ HANDLERS: dict[str, Handler] = {
     "ListQueueTags": tags.list_queue_tags,
     "AddPermission": permissions.add_permission,
     "RemovePermission": permissions.remove_permission,
-    "StartMessageMoveTask": moves.start_message_move_task,
-    "CancelMessageMoveTask": moves.cancel_message_move_task,
-    "ListMessageMoveTasks": moves.list_message_move_tasks,
+    "StartMessageMoveTask": move_tasks.start_message_move_task,
+    "CancelMessageMoveTask": move_tasks.cancel_message_move_task,
+    "ListMessageMoveTasks": move_tasks.list_message_move_tasks,
 }
 
-DUTIES: list[Worker] = [retention.drop_expired, moves.carry_on]
-WORKERS: list[Worker] = [retention.forget_expired]
+DUTIES: list[Worker] = [retention.delete_expired_messages, move_tasks.run_move_tasks]
+WORKERS: list[Worker] = [retention.forget_expired_messages]

@@ -1,4 +1,4 @@
-"""A queue's attributes: what it was told, and what is known about it now."""
+"""Gets and sets a queue's attributes, including those that are computed from its messages."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from nightbus.aws.calls import Scope
 from nightbus.messaging.queue import Queue, queue_arn
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import unknown_attribute
-from nightbus.services.sqs.places import queue_record, shared_record
+from nightbus.services.sqs.queue_addresses import queue_record, shared_record
 from nightbus.services.sqs.queues import defaults_of
 from nightbus.services.sqs.records import change_record
 from nightbus.services.sqs.redrive import check_redrive
-from nightbus.services.sqs.values import new_value
+from nightbus.services.sqs.values import changed_attributes
 from nightbus.store.interface import Record
 
 _SETTABLE = frozenset(
@@ -41,11 +41,17 @@ async def get_queue_attributes(
             raise unknown_attribute(name)
     if not names:
         return {}
-    known = {**defaults_of(record.key), **record.value["attributes"], **await _computed(ctx, scope, record)}
-    if known.get("KmsMasterKeyId"):
-        known["SqsManagedSseEnabled"] = "false"
-    wanted = known if "All" in names else {name: known[name] for name in names if name in known}
-    return {"Attributes": wanted}
+    attributes = {
+        **defaults_of(record.key),
+        **record.value["attributes"],
+        **await _computed(ctx, scope, record),
+    }
+    if attributes.get("KmsMasterKeyId"):
+        attributes["SqsManagedSseEnabled"] = "false"
+    selected = (
+        attributes if "All" in names else {name: attributes[name] for name in names if name in attributes}
+    )
+    return {"Attributes": selected}
 
 
 async def _computed(ctx: Context, scope: Scope, record: Record) -> dict[str, str]:
@@ -65,12 +71,12 @@ async def set_queue_attributes(ctx: Context, *, queue_url: str, attributes: dict
     for name in attributes:
         if name not in _SETTABLE:
             raise unknown_attribute(name)
-    policy = new_value(record.key, record.value["attributes"], attributes).get("RedrivePolicy")
+    policy = changed_attributes(record.key, record.value["attributes"], attributes).get("RedrivePolicy")
     if policy is not None and "RedrivePolicy" in attributes:
         await check_redrive(ctx, scope, record.key, policy)
 
     def changed(record: Record) -> dict[str, Any]:
-        values = new_value(record.key, record.value["attributes"], attributes)
+        values = changed_attributes(record.key, record.value["attributes"], attributes)
         return {**record.value, "attributes": values, "modified": ctx.now_ms() // 1000}
 
     await change_record(ctx, queue_url, "sqs:setqueueattributes", changed)

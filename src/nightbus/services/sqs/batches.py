@@ -1,4 +1,4 @@
-"""Handles what all batches have in common: ten entries at most, each with an id and an outcome of its own."""
+"""Checks batch requests and runs their entries: at most ten, each with an id and a result of its own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MOST_ENTRIES = 10
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
-def check_entries(entries: Sequence[dict[str, Any]], what: str) -> None:
-    """Raises AwsError for what fails the whole batch; `what` is the entries' name in AWS's text."""
+def check_entries(entries: Sequence[dict[str, Any]], entry_name: str) -> None:
+    """Raise AwsError for what makes the whole batch fail. `entry_name` is the entries' name in AWS's text."""
     if not entries:
-        raise AwsError("EmptyBatchRequest", f"There should be at least one {what} in the request.")
+        raise AwsError("EmptyBatchRequest", f"There should be at least one {entry_name} in the request.")
     if len(entries) > MOST_ENTRIES:
         text = f"Maximum number of entries per request are {MOST_ENTRIES}. You have sent {len(entries)}."
         raise AwsError("TooManyEntriesInBatchRequest", text)
-    seen: set[str] = set()
+    ids: set[str] = set()
     for entry in entries:
         one = entry["Id"]
         if not _ID.fullmatch(one):
@@ -28,9 +28,9 @@ def check_entries(entries: Sequence[dict[str, Any]], what: str) -> None:
                 " It can be at most 80 letters long."
             )
             raise AwsError("InvalidBatchEntryId", text)
-        if one in seen:
+        if one in ids:
             raise AwsError("BatchEntryIdsNotDistinct", f"Id {one} repeated.")
-        seen.add(one)
+        ids.add(one)
 
 
 def failed_entry(entry: dict[str, Any], error: AwsError) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Checks what a message holds and how large it is, and makes its checksums.
+"""Checks the content and the size of messages, and computes their checksums.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 """
@@ -25,7 +25,7 @@ _TYPES = ("String", "Number", "Binary")
 
 
 def check_text(text: str) -> None:
-    """Raises AwsError InvalidMessageContents."""
+    """Raise AwsError InvalidMessageContents for characters that SQS does not allow."""
     if text.isascii() and text.isprintable():
         return
     if _NOT_ALLOWED.search(text):
@@ -36,13 +36,13 @@ def check_text(text: str) -> None:
         )
 
 
-def stored_attributes(given: Mapping[str, Mapping[str, Any]]) -> Attributes:
-    """Message attributes as a message keeps them. Raises AwsError in SQS's words."""
-    if len(given) > _MOST_ATTRIBUTES:
+def stored_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> Attributes:
+    """Return message attributes in the form in which a message is stored. Raises AwsError with SQS's texts."""
+    if len(attributes) > _MOST_ATTRIBUTES:
         raise invalid_parameter(
-            f"Number of message attributes [{len(given)}] exceeds the allowed maximum [{_MOST_ATTRIBUTES}]."
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [{_MOST_ATTRIBUTES}]."
         )
-    return {name: _attribute(name, value) for name, value in given.items()}
+    return {name: _attribute(name, value) for name, value in attributes.items()}
 
 
 def _attribute(name: str, value: Mapping[str, Any]) -> dict[str, str]:
@@ -89,8 +89,8 @@ def binary(value: Mapping[str, str]) -> bytes | None:
     return None if encoded is None else base64.b64decode(encoded)
 
 
-def size(body: str, attributes: Attributes) -> int:
-    """The bytes that count against the queue's MaximumMessageSize."""
+def message_size(body: str, attributes: Attributes) -> int:
+    """Return the number of bytes that count against the queue's MaximumMessageSize."""
     total = len(body) if body.isascii() else len(body.encode())
     for name, value in attributes.items():
         content = binary(value) or value.get("StringValue", "").encode()
@@ -98,10 +98,10 @@ def size(body: str, attributes: Attributes) -> int:
     return total
 
 
-def given_size(body: str, given: Mapping[str, Mapping[str, Any]]) -> int:
-    """The same for attributes as a request has them, checked or not."""
-    total = size(body, {})
-    for name, value in given.items():
+def request_size(body: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return the same number for attributes in the form of a request, which need not have been checked."""
+    total = message_size(body, {})
+    for name, value in attributes.items():
         content = value.get("BinaryValue") or (value.get("StringValue") or "").encode("utf-8", "replace")
         total += len(name.encode()) + len((value.get("DataType") or "").encode()) + len(content)
     return total
@@ -112,7 +112,7 @@ def md5_of_body(body: str) -> str:
 
 
 def md5_of_attributes(attributes: Mapping[str, Mapping[str, str]]) -> str | None:
-    """AWS's own encoding: names in order, each part with its length before it. None for no attributes."""
+    """Return the MD5 over AWS's encoding: sorted names, each part after its length. None without attributes."""
     if not attributes:
         return None
     digest = hashlib.md5(usedforsecurity=False)

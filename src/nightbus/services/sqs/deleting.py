@@ -1,4 +1,4 @@
-"""DeleteMessage, one or a batch: gone from disk before it is answered."""
+"""Deletes messages: DeleteMessage and DeleteMessageBatch answer after the deletion is on disk."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
-from nightbus.services.sqs.handles import receipt_of
-from nightbus.services.sqs.places import find_queue
+from nightbus.services.sqs.queue_addresses import find_queue
+from nightbus.services.sqs.receipt_handles import receipt_of
 from nightbus.store.interface import Change
 
 
 async def delete_message(ctx: Context, *, queue_url: str, receipt_handle: str) -> None:
-    """An older handle of the message deletes it as well, and one of a message that is gone does no harm."""
+    """Delete a message. An older handle of the message works too, and one of a deleted message has no effect."""
     queue = await find_queue(ctx, queue_url, "sqs:deletemessage")
     receipt = await receipt_of(ctx, queue, receipt_handle)
     await ctx.store.commit(ctx.platform.queues.delete(queue, receipt.item))

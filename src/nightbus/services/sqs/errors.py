@@ -1,4 +1,4 @@
-"""The errors of SQS, in its own words."""
+"""Makes the errors that SQS raises, with SQS's codes and messages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def hidden_queue() -> AwsError:
     )
 
 
-def access_denied(why: str) -> AwsError:
-    return AwsError("AccessDenied", why, 403)
+def queue_access_denied(message: str) -> AwsError:
+    return AwsError("AccessDenied", message, 403)
 
 
 def invalid_parameter(message: str) -> AwsError:
@@ -31,7 +31,7 @@ def missing_parameter(name: str) -> AwsError:
     return AwsError("MissingParameter", f"The request must contain the parameter {name}.")
 
 
-def out_of_range(value: object, parameter: str, least: int, most: int) -> AwsError:
+def outside_range(value: object, parameter: str, least: int, most: int) -> AwsError:
     return invalid_value(value, parameter, f"Must be >= {least} and <= {most}, if provided.")
 
 
@@ -54,5 +54,5 @@ def malformed_handle(handle: str) -> AwsError:
     )
 
 
-def invalid_token() -> AwsError:
+def invalid_page_token() -> AwsError:
     return invalid_parameter("Invalid or expired next token.")

@@ -1,4 +1,4 @@
-"""AddPermission and RemovePermission: statements of a queue's policy, made the short way."""
+"""Answers AddPermission and RemovePermission, which add and remove statements of a queue's policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.messaging.queue import queue_arn
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import invalid_parameter, invalid_value, missing_parameter
-from nightbus.services.sqs.places import queue_record
+from nightbus.services.sqs.queue_addresses import queue_record
 from nightbus.services.sqs.records import change_record
 from nightbus.store.interface import Record
 
@@ -77,12 +77,12 @@ def _check(label: str, accounts: list[str], actions: list[str]) -> None:
 async def remove_permission(ctx: Context, *, queue_url: str, label: str) -> None:
     def changed(record: Record) -> dict[str, Any]:
         policy = _policy(record, "")
-        kept = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
-        if len(kept) == len(policy["Statement"]):
+        remaining = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
+        if len(remaining) == len(policy["Statement"]):
             raise invalid_parameter(
                 f"Value {label} for parameter Label is invalid. Reason: can't find label."
             )
-        return _with_policy(record, {**policy, "Statement": kept})
+        return _with_policy(record, {**policy, "Statement": remaining})
 
     await change_record(ctx, queue_url, "sqs:removepermission", changed)
 

@@ -1,11 +1,11 @@
-"""PurgeQueue: every message of a queue is deleted, in flight or not."""
+"""Answers PurgeQueue, which deletes all messages of a queue, including those in flight."""
 
 from __future__ import annotations
 
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.services.context import Context
-from nightbus.services.sqs.places import shared_record
+from nightbus.services.sqs.queue_addresses import shared_record
 from nightbus.store.interface import PutRecord, TrimQueue
 
 _EVERY_MS = 60_000

@@ -1,4 +1,4 @@
-"""Queues: made, found by name, listed and deleted."""
+"""Creates, finds, lists and deletes queues."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nightbus.aws.pagination import page
 from nightbus.messaging.deduplication import log_of
 from nightbus.messaging.queue import DEFAULTS, FIFO_SUFFIX, KIND, Queue
 from nightbus.services.context import Context
-from nightbus.services.sqs.errors import invalid_parameter, invalid_token, out_of_range
-from nightbus.services.sqs.places import check_named, find_queue, queue_record, queue_url
+from nightbus.services.sqs.errors import invalid_page_token, invalid_parameter, outside_range
+from nightbus.services.sqs.queue_addresses import check_visible, find_queue, queue_record, queue_url
 from nightbus.services.sqs.redrive import check_redrive
-from nightbus.services.sqs.tags import check_tags
-from nightbus.services.sqs.values import new_value
+from nightbus.services.sqs.tags import check_queue_tags
+from nightbus.services.sqs.values import changed_attributes
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, TrimLog, TrimQueue
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -35,10 +35,10 @@ async def create_queue(
     attributes: dict[str, str] | None = None,
     tags: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    given = attributes or {}
-    _check_name(queue_name, given)
-    check_tags(queue_name, tags or {})
-    values = new_value(queue_name, {}, given)
+    requested = attributes or {}
+    _check_name(queue_name, requested)
+    check_queue_tags(queue_name, tags or {})
+    values = changed_attributes(queue_name, {}, requested)
     if "RedrivePolicy" in values:
         await check_redrive(ctx, ctx.scope, queue_name, values["RedrivePolicy"])
     now = ctx.now_ms() // 1000
@@ -52,7 +52,7 @@ async def create_queue(
     }
     standing = await ctx.store.get(ctx.scope, KIND, queue_name)
     if standing is not None:
-        _check_same(standing, values)
+        _check_unchanged(standing, values)
     else:
         await ctx.store.commit(PutRecord(ctx.scope, KIND, queue_name, value, expect=0))
     return {"QueueUrl": queue_url(ctx, ctx.scope, queue_name)}
@@ -72,8 +72,8 @@ def _check_name(name: str, attributes: dict[str, str]) -> None:
         )
 
 
-def _check_same(record: Record, values: dict[str, str]) -> None:
-    """A queue may be made again as it is; what it was not told the second time may be anything."""
+def _check_unchanged(record: Record, values: dict[str, str]) -> None:
+    """Raise AwsError QueueNameExists if the queue has another value of an attribute that the request names."""
     standing = {**DEFAULTS, **_FIFO_DEFAULTS, **record.value["attributes"]}
     for attribute, value in values.items():
         if standing.get(attribute) != value:
@@ -98,7 +98,7 @@ async def get_queue_url(
     ctx: Context, *, queue_name: str, queue_owner_aws_account_id: str | None = None
 ) -> dict[str, Any]:
     scope = Scope(queue_owner_aws_account_id or ctx.account, ctx.region)
-    await check_named(ctx, scope, queue_name, "sqs:getqueueurl")
+    await check_visible(ctx, scope, queue_name, "sqs:getqueueurl")
     return {"QueueUrl": queue_url(ctx, scope, queue_name)}
 
 
@@ -131,19 +131,19 @@ async def list_dead_letter_source_queues(
 
 def _check_page(limit: int | None) -> None:
     if limit is not None and not 1 <= limit <= _PAGE:
-        raise out_of_range(limit, "MaxResults", 1, _PAGE)
+        raise outside_range(limit, "MaxResults", 1, _PAGE)
 
 
 def _page(
     ctx: Context, scope: Scope, records: list[Record], limit: int | None, token: str | None
 ) -> tuple[list[str], str | None]:
-    """Without a limit the first thousand, and no token: so says AWS."""
-    chosen, following = page(records, lambda record: record.key, limit or _PAGE, token, invalid_token())
+    """Return one page. Without a limit it has the first thousand and no token, as AWS documents."""
+    chosen, following = page(records, lambda record: record.key, limit or _PAGE, token, invalid_page_token())
     urls = [queue_url(ctx, scope, record.key) for record in chosen]
     return urls, following if limit is not None else None
 
 
 def defaults_of(name: str) -> dict[str, str]:
-    """What a queue of this name is like where nothing else was said."""
+    """Return the default attributes of a queue; they depend on whether its name is a FIFO queue's."""
     fifo = {"FifoQueue": "true", **_FIFO_DEFAULTS} if name.endswith(FIFO_SUFFIX) else {}
     return {**DEFAULTS, "SqsManagedSseEnabled": "true", **fifo}

@@ -1,4 +1,4 @@
-"""ReceiveMessage: what is visible now or, with a wait, what becomes visible within it."""
+"""Answers ReceiveMessage with the visible messages, or those that become visible within its wait time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nightbus.messaging.receipts import Receipt, write_receipt
 from nightbus.messaging.receive_attempts import Received
 from nightbus.services.context import Context
 from nightbus.services.sqs.content import binary, md5_of_attributes, md5_of_body
-from nightbus.services.sqs.errors import invalid_value, out_of_range, unknown_attribute
-from nightbus.services.sqs.places import find_queue
+from nightbus.services.sqs.errors import invalid_value, outside_range, unknown_attribute
+from nightbus.services.sqs.queue_addresses import find_queue
 
 _MOST_MESSAGES = 10
 _LONGEST_WAIT = 20
@@ -48,16 +48,18 @@ async def receive_message(
 ) -> dict[str, Any]:
     queue = await find_queue(ctx, queue_url, RECEIVE)
     _check(queue, max_number_of_messages, visibility_timeout, wait_time_seconds, receive_request_attempt_id)
-    wanted = _system_names([*(attribute_names or ()), *(message_system_attribute_names or ())])
+    system_names = _system_names([*(attribute_names or ()), *(message_system_attribute_names or ())])
     visibility = queue.visibility_ms if visibility_timeout is None else visibility_timeout * 1000
     wait = float(queue.wait_seconds if wait_time_seconds is None else wait_time_seconds)
-    found = await ctx.platform.queues.receive(
+    received = await ctx.platform.queues.receive(
         queue, max_number_of_messages, visibility, wait, receive_request_attempt_id
     )
-    if not found and await ctx.platform.queues.find(queue.scope, queue.name) is None:
+    if not received and await ctx.platform.queues.find(queue.scope, queue.name) is None:
         raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
     now = ctx.now_ms()
-    messages = [_shown(queue, one, now, wanted, message_attribute_names or ()) for one in found]
+    messages = [
+        _message_reply(queue, one, now, system_names, message_attribute_names or ()) for one in received
+    ]
     return {"Messages": messages or None}
 
 
@@ -67,9 +69,9 @@ def _check(
     if not 1 <= limit <= _MOST_MESSAGES:
         raise invalid_value(limit, "MaxNumberOfMessages", "Must be between 1 and 10, if provided.")
     if wait is not None and not 0 <= wait <= _LONGEST_WAIT:
-        raise out_of_range(wait, "WaitTimeSeconds", 0, _LONGEST_WAIT)
+        raise outside_range(wait, "WaitTimeSeconds", 0, _LONGEST_WAIT)
     if visibility is not None and not 0 <= visibility <= _LONGEST_VISIBILITY:
-        raise out_of_range(visibility, "VisibilityTimeout", 0, _LONGEST_VISIBILITY)
+        raise outside_range(visibility, "VisibilityTimeout", 0, _LONGEST_VISIBILITY)
     if attempt_id is not None and (not queue.fifo or not _ATTEMPT_ID.fullmatch(attempt_id)):
         reason = (
             "ReceiveRequestAttemptId can only include alphanumeric and punctuation characters. 1 to 128 in length."
@@ -86,30 +88,32 @@ def _system_names(names: Sequence[str]) -> frozenset[str]:
     return frozenset(SYSTEM_ATTRIBUTES if "All" in names else names)
 
 
-def _shown(
-    queue: Queue, received: Received, now: int, wanted: frozenset[str], names: Sequence[str]
+def _message_reply(
+    queue: Queue, received: Received, now: int, system_names: frozenset[str], names: Sequence[str]
 ) -> dict[str, Any]:
     message = received.message
     receipt = Receipt(received.item.id, received.item.token, now)
-    shown: dict[str, Any] = {
+    reply: dict[str, Any] = {
         "MessageId": message.id,
         "ReceiptHandle": write_receipt(queue.queue, receipt),
         "MD5OfBody": md5_of_body(message.body),
         "Body": message.body,
     }
-    if wanted:
-        known = _system_attributes(queue, received)
-        shown["Attributes"] = {name: value for name, value in known.items() if name in wanted}
+    if system_names:
+        system_attributes = _system_attributes(queue, received)
+        reply["Attributes"] = {
+            name: value for name, value in system_attributes.items() if name in system_names
+        }
     attributes = _selected(message, names)
     if attributes:
-        shown["MD5OfMessageAttributes"] = md5_of_attributes(attributes)
-        shown["MessageAttributes"] = {name: _decoded(value) for name, value in attributes.items()}
-    return shown
+        reply["MD5OfMessageAttributes"] = md5_of_attributes(attributes)
+        reply["MessageAttributes"] = {name: _decoded(value) for name, value in attributes.items()}
+    return reply
 
 
 def _system_attributes(queue: Queue, received: Received) -> dict[str, str]:
     message = received.message
-    known = {
+    attributes = {
         "SenderId": message.sender,
         "SentTimestamp": str(message.sent),
         "ApproximateReceiveCount": str(received.receives),
@@ -120,7 +124,7 @@ def _system_attributes(queue: Queue, received: Received) -> dict[str, str]:
         "AWSTraceHeader": message.trace,
         "DeadLetterQueueSourceArn": message.source,
     }
-    return {name: value for name, value in known.items() if value}
+    return {name: value for name, value in attributes.items() if value}
 
 
 def _selected(message: Message, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:

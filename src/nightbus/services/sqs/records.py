@@ -1,4 +1,4 @@
-"""Changes a queue's record where nobody else has changed it since it was read."""
+"""Changes a queue's record, expecting the revision that was read."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 from nightbus.messaging.queue import KIND
 from nightbus.services.context import Context
-from nightbus.services.sqs.places import queue_record
+from nightbus.services.sqs.queue_addresses import queue_record
 from nightbus.store.interface import PutRecord, Record
 
 
 async def change_record(
     ctx: Context, url: str, action: str, change: Callable[[Record], dict[str, Any]]
 ) -> None:
-    """`change` gives the record's new value. Raises Conflict."""
+    """Store the value that `change` returns for the record. Raises Conflict."""
     scope, record = await queue_record(ctx, url, action)
     await ctx.store.commit(PutRecord(scope, KIND, record.key, change(record), record.revision))

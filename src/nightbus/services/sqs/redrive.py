@@ -1,4 +1,4 @@
-"""Checks whether a queue may have another one as its dead-letter queue."""
+"""Checks whether a queue may use another queue as its dead-letter queue."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ from nightbus.services.sqs.values import may_redrive
 
 
 async def check_redrive(ctx: Context, scope: Scope, name: str, policy: str) -> None:
-    """Raises AwsError InvalidParameterValue."""
+    """Raise AwsError InvalidParameterValue unless the queue `name` may have this RedrivePolicy."""
     redrive = redrive_of(policy)
-    place = queue_place(redrive.arn) if redrive is not None else None
-    record = await ctx.store.get(place[0], KIND, place[1]) if place is not None else None
-    if place is None or record is None:
+    scope_and_name = queue_place(redrive.arn) if redrive is not None else None
+    record = (
+        await ctx.store.get(scope_and_name[0], KIND, scope_and_name[1])
+        if scope_and_name is not None
+        else None
+    )
+    if scope_and_name is None or record is None:
         raise invalid_value(policy, "RedrivePolicy", "Dead letter target does not exist.")
-    if place[0] != scope:
+    if scope_and_name[0] != scope:
         reason = "Dead-letter target must be in the same account and region as the source."
         raise invalid_value(policy, "RedrivePolicy", reason)
-    if place[1].endswith(FIFO_SUFFIX) != name.endswith(FIFO_SUFFIX):
+    if scope_and_name[1].endswith(FIFO_SUFFIX) != name.endswith(FIFO_SUFFIX):
         reason = "Dead-letter queue must be same type of queue as the source."
         raise invalid_value(policy, "RedrivePolicy", reason)
     if not may_redrive(record.value["attributes"].get("RedriveAllowPolicy"), queue_arn(scope, name)):

@@ -1,4 +1,4 @@
-"""Drops messages that nobody deleted for as long as their queue retains messages."""
+"""Deletes messages that are older than their queue's retention period."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _EVERY_SECONDS = 60.0
 _LONGEST_MS = 1_209_600 * 1000
 
 
-async def drop_expired(platform: Platform) -> None:
-    """A duty of one node. A receive passes over what has expired since the last time."""
+async def delete_expired_messages(platform: Platform) -> None:
+    """Delete expired messages from time to time, as a duty. Until then a receive skips them."""
     while True:
         await platform.clock.sleep(_EVERY_SECONDS)
         now = platform.clock.now_ms()
@@ -28,8 +28,8 @@ async def drop_expired(platform: Platform) -> None:
             await platform.store.commit(*changes)
 
 
-async def forget_expired(platform: Platform) -> None:
-    """A worker of each node: what it remembers of messages that are gone."""
+async def forget_expired_messages(platform: Platform) -> None:
+    """Drop what this node remembers in memory of messages that no longer exist, as a worker."""
     while True:
         await platform.clock.sleep(_EVERY_SECONDS)
         now = platform.clock.now_ms()

@@ -1,4 +1,4 @@
-"""SendMessage, one or a batch: checked, then in the queue and on disk before it is answered."""
+"""Sends messages: SendMessage and SendMessageBatch answer after the messages are on disk."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nightbus.services.context import Context
 from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
 from nightbus.services.sqs.content import (
     check_text,
-    given_size,
     md5_of_attributes,
     md5_of_body,
-    size,
+    message_size,
+    request_size,
     stored_attributes,
 )
 from nightbus.services.sqs.errors import invalid_parameter, invalid_value, missing_parameter
-from nightbus.services.sqs.places import find_queue
+from nightbus.services.sqs.queue_addresses import find_queue
 
 _LARGEST_BATCH = 1_048_576
 _LONGEST_DELAY = 900
@@ -57,8 +57,8 @@ async def send_message(
     incoming, now = incoming_of(queue, entry, ctx.call.trace), ctx.now_ms()
     writes = ctx.platform.queues.writes()
     accepted = await ctx.platform.queues.add(writes, queue, incoming, _sender(ctx), now)
-    noted = sent(ctx.call, queue.arn, [accepted.message_id], now)
-    await writes.commit(*noted)
+    trace_entries = sent(ctx.call, queue.arn, [accepted.message_id], now)
+    await writes.commit(*trace_entries)
     return _answer(entry, incoming, accepted.message_id, writes.sequence(accepted))
 
 
@@ -68,12 +68,12 @@ async def send_message_batch(
     queue = await find_queue(ctx, queue_url, SEND)
     check_entries(entries, "SendMessageBatchRequestEntry")
     _check_fifo(queue, entries)
-    total = sum(given_size(entry["MessageBody"], entry.get("MessageAttributes") or {}) for entry in entries)
+    total = sum(request_size(entry["MessageBody"], entry.get("MessageAttributes") or {}) for entry in entries)
     if total > _LARGEST_BATCH:
         text = f"Batch requests cannot be longer than {_LARGEST_BATCH} bytes. You have sent {total} bytes."
         raise AwsError("BatchRequestTooLong", text)
     writes, now, sender = ctx.platform.queues.writes(), ctx.now_ms(), _sender(ctx)
-    taken: list[tuple[dict[str, Any], Incoming, Accepted]] = []
+    accepted_entries: list[tuple[dict[str, Any], Incoming, Accepted]] = []
     failed: list[dict[str, Any]] = []
     try:
         for entry in entries:
@@ -83,21 +83,21 @@ async def send_message_batch(
                 failed.append(failed_entry(entry, error))
                 continue
             accepted = await ctx.platform.queues.add(writes, queue, incoming, sender, now)
-            taken.append((entry, incoming, accepted))
+            accepted_entries.append((entry, incoming, accepted))
     except BaseException:
         writes.settle(committed=False)
         raise
-    ids = [accepted.message_id for _, _, accepted in taken]
+    ids = [accepted.message_id for _, _, accepted in accepted_entries]
     await writes.commit(*sent(ctx.call, queue.arn, ids, now))
     successful = [
         {"Id": entry["Id"], **_answer(entry, incoming, accepted.message_id, writes.sequence(accepted))}
-        for entry, incoming, accepted in taken
+        for entry, incoming, accepted in accepted_entries
     ]
     return outcome(successful, failed)
 
 
 def _check_fifo(queue: Queue, entries: list[dict[str, Any]]) -> None:
-    """An entry without what a FIFO queue asks of each fails the whole batch, as on AWS."""
+    """Raise AwsError if an entry lacks a member that a FIFO queue requires; the whole batch fails, as on AWS."""
     for entry in entries if queue.fifo else ():
         if entry.get("MessageGroupId") is None:
             raise invalid_parameter("The request must contain the parameter MessageGroupId.")
@@ -110,14 +110,16 @@ def _sender(ctx: Context) -> str:
 
 
 def incoming_of(queue: Queue, entry: Mapping[str, Any], trace: str = "") -> Incoming:
-    """`trace` is the request's own header, which the entry's stands above. Raises AwsError for what this queue does
-    not take."""
+    """Return the message of an entry. Raises AwsError if the queue does not accept it.
+
+    `trace` is the X-Ray header of the request; the entry's own takes precedence.
+    """
     body = entry["MessageBody"]
     if not body:
         raise missing_parameter("MessageBody")
     check_text(body)
     attributes = stored_attributes(entry.get("MessageAttributes") or {})
-    if size(body, attributes) > queue.largest:
+    if message_size(body, attributes) > queue.largest:
         raise invalid_parameter(
             f"One or more parameters are invalid. Reason: Message must be shorter than {queue.largest} bytes."
         )
@@ -139,12 +141,12 @@ def _group(queue: Queue, group: str | None) -> str:
     return _checked_id("MessageGroupId", group)
 
 
-def _deduplication(queue: Queue, given: str | None) -> str:
-    if given is not None:
+def _deduplication(queue: Queue, requested: str | None) -> str:
+    if requested is not None:
         if not queue.fifo:
             reason = "The request includes a parameter that is not valid for this queue type."
-            raise invalid_value(given, "MessageDeduplicationId", reason)
-        return _checked_id("MessageDeduplicationId", given)
+            raise invalid_value(requested, "MessageDeduplicationId", reason)
+        return _checked_id("MessageDeduplicationId", requested)
     if queue.fifo and not queue.content_based:
         raise invalid_parameter(_NO_DEDUPLICATION)
     return ""

@@ -1,4 +1,4 @@
-"""Checks the attributes of a queue: each attribute's own rule, and those between two of them.
+"""Validates the attributes of a queue: each attribute by its own rule, and pairs of attributes.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 """
@@ -44,16 +44,16 @@ _ONE_ENCRYPTION = (
 _PERMISSIONS = ("allowAll", "denyAll", "byQueue")
 
 
-def new_value(name: str, old: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
-    """`old` attributes of the queue `name` with `given` ones. Raises AwsError in SQS's words."""
+def changed_attributes(name: str, old: Mapping[str, str], requested: Mapping[str, str]) -> dict[str, str]:
+    """Return the queue's `old` attributes changed by the `requested` ones. Raises AwsError with SQS's texts."""
     fifo = name.endswith(FIFO_SUFFIX)
     values = dict(old)
-    for attribute, value in given.items():
+    for attribute, value in requested.items():
         if value == "" and attribute in _REMOVED_WHEN_EMPTY:
             values.pop(attribute, None)
         else:
             values[attribute] = _checked(attribute, value, fifo)
-    if given.get("SqsManagedSseEnabled") == "true" and values.get("KmsMasterKeyId"):
+    if requested.get("SqsManagedSseEnabled") == "true" and values.get("KmsMasterKeyId"):
         raise AwsError("InvalidAttributeName", _ONE_ENCRYPTION)
     if (
         values.get("FifoThroughputLimit") == "perMessageGroupId"
@@ -156,7 +156,7 @@ def _object(text: str) -> dict[str, Any] | None:
 
 
 def may_redrive(allow: str | None, source_arn: str) -> bool:
-    """Whether a queue with this RedriveAllowPolicy is another one's dead-letter queue if asked to be."""
+    """Return whether a RedriveAllowPolicy lets its queue be the dead-letter queue of the queue `source_arn`."""
     if not allow:
         return True
     policy = json.loads(allow)

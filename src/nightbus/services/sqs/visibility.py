@@ -1,4 +1,4 @@
-"""ChangeMessageVisibility: a message in flight stays hidden for longer, or comes back sooner."""
+"""Changes the visibility timeouts of messages: ChangeMessageVisibility and its batch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from nightbus.messaging.queue import Queue
 from nightbus.services.context import Context
 from nightbus.services.sqs.batches import check_entries, failed_entry, outcome
 from nightbus.services.sqs.errors import invalid_value, missing_parameter
-from nightbus.services.sqs.handles import receipt_of
-from nightbus.services.sqs.places import find_queue
+from nightbus.services.sqs.queue_addresses import find_queue
+from nightbus.services.sqs.receipt_handles import receipt_of
 
 _ACTION = "sqs:changemessagevisibility"
 _LONGEST = 43_200

@@ -1,4 +1,4 @@
-"""AWS STS: who calls, and temporary credentials."""
+"""Registers the operations of AWS STS: the caller's identity, and temporary credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is calling?"""
+"""Answers GetCallerIdentity, which returns the account and the ARN of the caller."""
 
 from __future__ import annotations
 

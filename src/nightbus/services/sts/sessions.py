@@ -1,4 +1,4 @@
-"""Temporary credentials: of a role for one who may assume it, and of the caller."""
+"""Issues temporary credentials: a role's for a caller that its trust policy admits, and the caller's own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def assume_role(
     expiration = ctx.now_ms() + duration_seconds * 1000
     issued = ctx.platform.credentials.issue(role["Arn"], role["RoleId"], role_session_name, expiration)
     return {
-        "Credentials": _shown(issued),
+        "Credentials": _credentials_reply(issued),
         "AssumedRoleUser": {"AssumedRoleId": issued.user_id, "Arn": issued.arn},
     }
 
@@ -49,14 +49,14 @@ async def get_session_token(ctx: Context, *, duration_seconds: int | None = None
         raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
     is_root = ctx.caller.arn.endswith(":root")
     seconds = duration_seconds or (_HOUR if is_root else _HALF_DAY)
-    if is_root:  # longer ones are cut to an hour, as AWS documents it
+    if is_root:  # AWS documents that longer ones are cut to an hour
         seconds = min(seconds, _HOUR)
     issued = ctx.platform.credentials.issue_for(ctx.caller, ctx.now_ms() + seconds * 1000)
-    return {"Credentials": _shown(issued)}
+    return {"Credentials": _credentials_reply(issued)}
 
 
 async def _role(ctx: Context, role_arn: str) -> dict[str, Any] | None:
-    """The role's record in the account that its ARN names, None where there is no such role."""
+    """Return the role's record in the account that its ARN names, None if there is no such role."""
     try:
         arn = Arn.parse(role_arn)
     except ValueError as broken:
@@ -68,7 +68,7 @@ async def _role(ctx: Context, role_arn: str) -> dict[str, Any] | None:
     return record.value if record is not None and record.value["Arn"] == role_arn else None
 
 
-def _shown(issued: SessionCredentials) -> dict[str, Any]:
+def _credentials_reply(issued: SessionCredentials) -> dict[str, Any]:
     return {
         "AccessKeyId": issued.access_key,
         "SecretAccessKey": issued.secret_key,

@@ -1,7 +1,9 @@
-"""Does a role's trust policy let this caller assume it?
+"""Decides whether a role's trust policy lets a caller assume the role. Pure.
 
-Principals, actions and the external id are looked at; other conditions come with the identity issue, and until then
-do not keep anyone out.
+A statement applies if it names the action, the principal and, where it has a condition on it, the external id. Other
+conditions are not evaluated yet and count as met, in denials as well. Evaluation is AWS's: without an applicable
+statement the answer is no, a denial wins over any number of allowing statements, and the order does not matter. That
+is why the decision is the set of the applicable effects: it must be exactly `{"Allow"}`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,10 @@ _ID_OPERATORS = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
 
 
 def trusts(document: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
-    """A statement that denies wins over every one that allows."""
+    """Return whether the caller may assume the role: a statement allows it, and none denies it.
+
+    `external_id` is the call's ExternalId, None without one.
+    """
     statements = document.get("Statement", [])
     listed = statements if isinstance(statements, list) else [statements]
     effects = {one["Effect"] for one in listed if _applies(one, caller, external_id)}
@@ -58,7 +63,7 @@ def _is_among(principal: Any, caller: Caller) -> bool:
 
 
 def _names_of(caller: Caller) -> set[str]:
-    """All by which a trust policy may mean this caller: an account stands for everyone in it."""
+    """Return all principals by which a policy may name the caller: its ARN, its role, its account, everyone."""
     partition = caller.arn.split(":")[1] if caller.arn else "aws"
     names = {"*", caller.account, f"arn:{partition}:iam::{caller.account}:root", caller.arn}
     if ":assumed-role/" in caller.arn:
@@ -68,8 +73,8 @@ def _names_of(caller: Caller) -> set[str]:
 
 
 def _external_id_holds(condition: Mapping[str, Any], external_id: str | None) -> bool:
-    """Every condition on it must hold; the names of keys have no case."""
-    wanted = [
+    """Return whether every condition on the external id holds. The names of condition keys ignore case."""
+    conditions = [
         (operator, _listed(values))
         for operator in _ID_OPERATORS
         for key, values in condition.get(operator, {}).items()
@@ -77,16 +82,16 @@ def _external_id_holds(condition: Mapping[str, Any], external_id: str | None) ->
     ]
     return all(
         external_id is not None and any(_is_id(operator, str(one), external_id) for one in values)
-        for operator, values in wanted
+        for operator, values in conditions
     )
 
 
-def _is_id(operator: str, wanted: str, given: str) -> bool:
+def _is_id(operator: str, expected: str, external_id: str) -> bool:
     if operator == "StringEquals":
-        return wanted == given
+        return expected == external_id
     if operator == "StringEqualsIgnoreCase":
-        return wanted.lower() == given.lower()
-    return like(wanted, given)
+        return expected.lower() == external_id.lower()
+    return like(expected, external_id)
 
 
 def _listed(value: Any) -> Iterable[Any]:

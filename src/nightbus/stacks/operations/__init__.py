@@ -1,1 +1,1 @@
-"""Carries out the operation that a stack is in: phases, and what each does to one resource."""
+"""Carries out operations on stacks: the phases of a stack, and their steps on single resources."""

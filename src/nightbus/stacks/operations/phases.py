@@ -1,6 +1,6 @@
-"""Carries a stack from one state to the next until it rests: each state that is under way has a phase.
+"""Runs the phases of a stack, one for each state that is under way, until the stack is in a state of rest.
 
-What a phase does to one resource is in `provisioning`, `restoration` and `removal`; who runs the phases is in `engine`.
+`provisioning`, `restoration` and `removal` have the steps on single resources. `engine` calls `run_phases`.
 
 A stack's states
 ----------------
@@ -13,34 +13,34 @@ UPDATE_ROLLBACK_IN_PROGRESS          undo_update    UPDATE_ROLLBACK_COMPLETE_CLE
                                                     IN_PROGRESS
 UPDATE_ROLLBACK_COMPLETE_CLEANUP_    undo_cleanup   UPDATE_ROLLBACK_COMPLETE             UPDATE_ROLLBACK_COMPLETE
 IN_PROGRESS
-DELETE_IN_PROGRESS                   delete         DELETE_COMPLETE                      DELETE_FAILED
+DELETE_IN_PROGRESS                   delete_stack   DELETE_COMPLETE                      DELETE_FAILED
 
-Where `forward` fails, the next state depends on OnFailure and on whether a deployment ever succeeded:
+If `forward` fails, the next state depends on OnFailure and on whether a deployment has ever succeeded:
 DO_NOTHING    CREATE_FAILED or UPDATE_FAILED
-DELETE        DELETE_IN_PROGRESS, where none did; else as ROLLBACK
-ROLLBACK      ROLLBACK_IN_PROGRESS, where none did; else UPDATE_ROLLBACK_IN_PROGRESS
+DELETE        DELETE_IN_PROGRESS if none has; else as ROLLBACK
+ROLLBACK      ROLLBACK_IN_PROGRESS if none has; else UPDATE_ROLLBACK_IN_PROGRESS
 
-All other states are at rest; only an operation of the CloudFormation service leaves them. A cleanup has no failed
-state: what it cannot delete is reported in the stack's events and left behind, as CloudFormation does. Where the
-engine itself fails, `engine._BROKEN` says where a state goes.
+All other states are states of rest, which only an operation of the CloudFormation service leaves. A cleanup cannot
+fail: a resource that it cannot delete is reported in the stack's events and left behind, as in CloudFormation. After
+an error of the engine itself, `engine._BROKEN` gives the next state.
 
 Invariants
 ----------
-1. The store says what is under way. What `StackOperation` holds of the stack and its resources has been committed, and
+1. The store says what is under way. `StackOperation` holds only committed values of the stack and its resources, and
    a commit that fails ends the run; the next run reads the store. So after a crash the engine calls the phase of the
-   recorded state again, and each phase is written to be run again.
-2. A state changes in one commit (`StackOperation.turn`) with its event and all that changes with it: exports, outputs,
-   the deployments, the change set's execution status. No reader sees half of a transition.
+   recorded state again, and each phase may run any number of times.
+2. A state changes in one commit (`StackOperation.change_state`) with its event and all that changes with it:
+   exports, outputs, the deployments, the change set's execution status. No reader sees a part of a transition.
 3. `stack.deployment` is the last good deployment, `stack.target` the one that is under way or failed. `_reached` moves
-   target to deployment and drops the deployment before it, in the commit that leaves `forward`: until then the stack
-   can go back, and after it only on.
-4. What the way back needs is dropped only when it is not needed any more: a resource's `previous` once it stands again
-   or in `cleanup`, the failed deployment at the end of `undo_cleanup`.
+   target to deployment and drops the former deployment, in the commit that leaves `forward`. Until then the stack can
+   roll back; after it, it can only go forward.
+4. What a rollback needs is dropped only when no rollback can need it: a resource's `previous` once it is restored, or
+   in `cleanup`; the failed deployment at the end of `undo_cleanup`.
 5. One task per stack runs phases, on one node: the items of a stack in `operation_queue` are a group, of which one is
    leased at a time.
 
-What would break them: a state that is put without `turn`; a phase that trusts what another left in
-`StackOperation.tags` or `interrupted`; a phase without its line in `PHASES`, whose stack would be under way for ever.
+What would break them: a state that is stored without `change_state`; a phase that relies on what another phase left in
+`StackOperation.tags` or `interrupted`; a phase without a line in `PHASES`, whose stack would be under way for ever.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
-from nightbus.stacks.exports import export_changes, own_exports
-from nightbus.stacks.operations.graph_walk import walk
+from nightbus.stacks.exports import export_changes, exports_of
+from nightbus.stacks.operations.parallel_steps import run_steps
 from nightbus.stacks.operations.provisioning import Provisioning
 from nightbus.stacks.operations.removal import Removal, sweep
-from nightbus.stacks.operations.restoration import restore
+from nightbus.stacks.operations.restoration import restore_resources
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import (
     EXPORT,
@@ -63,7 +63,13 @@ from nightbus.stacks.records import (
     drop_deployment,
     drop_resource,
 )
-from nightbus.stacks.resolution import StackValues, conditions_held, evaluator, outputs_of, wanted
+from nightbus.stacks.resolution import (
+    StackValues,
+    chosen_resources,
+    evaluate_conditions,
+    evaluator,
+    outputs_of,
+)
 from nightbus.stacks.templates.graph import dependencies
 from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
@@ -71,14 +77,14 @@ from nightbus.store.interface import Change, DeleteRecord
 Phase = Callable[[StackOperation], Awaitable[None]]
 
 
-async def run(operation: StackOperation) -> None:
-    """Phase after phase until the stack rests."""
+async def run_phases(operation: StackOperation) -> None:
+    """Run phase after phase until the stack is in a state of rest."""
     while operation.stack.status in PHASES:
         await PHASES[operation.stack.status](operation)
 
 
 async def forward(operation: StackOperation) -> None:
-    """Bring every resource to the target."""
+    """Bring every resource to the target deployment."""
     try:
         failed = await _provision(operation, await operation.target())
     except AwsError as wrong:
@@ -89,21 +95,23 @@ async def forward(operation: StackOperation) -> None:
 
 
 async def _provision(operation: StackOperation, deployment: Deployment) -> str | None:
-    """None after success, else why not."""
+    """Bring the resources to the deployment. Returns None after success, else the reason of the failure."""
     template = Template(deployment.processed)
     exports = {name: entry["value"] for name, entry in (await operation.records.exports()).items()}
     expressions = evaluator(
         deployment, operation.scope, operation.stack, StackValues(operation.resources, exports)
     )
-    held = conditions_held(expressions)
-    chosen = wanted(template, held)
-    needs = dependencies(template.resources, chosen, held)
+    conditions = evaluate_conditions(expressions)
+    chosen = chosen_resources(template, conditions)
+    needs = dependencies(template.resources, chosen, conditions)
     retagged = await _old_tags(operation) not in (None, deployment.tags)
     steps = Provisioning(operation, deployment.id, chosen, needs, expressions, retagged)
-    walked = await walk(needs, _until_cancelled(operation, steps.step), stopped=lambda: operation.interrupted)
-    if operation.interrupted or walked.failed:
+    results = await run_steps(
+        needs, _until_cancelled(operation, steps.step), stopped=lambda: operation.interrupted
+    )
+    if operation.interrupted or results.failed:
         return reasons.summary(steps.failed)
-    await _reached(operation, deployment, outputs_of(template, expressions, held))
+    await _reached(operation, deployment, outputs_of(template, expressions, conditions))
     return None
 
 
@@ -133,8 +141,8 @@ async def _reached(operation: StackOperation, deployment: Deployment, outputs: l
         changes.append(drop_deployment(operation.scope, stack, superseded))
     created = stack.status == "CREATE_IN_PROGRESS"
     if created:
-        changes += [await operation.kept(_settled(one)) for one in operation.resources.values()]
-    await operation.turn(
+        changes += [await operation.put_of(_settled(one)) for one in operation.resources.values()]
+    await operation.change_state(
         "CREATE_COMPLETE" if created else "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
         "",
         *changes,
@@ -155,69 +163,71 @@ async def _failed(operation: StackOperation, reason: str) -> None:
     stack = operation.stack
     creating = not stack.deployment
     if stack.on_failure == "DO_NOTHING":
-        await operation.turn(
+        await operation.change_state(
             "CREATE_FAILED" if stack.status.startswith("CREATE") else "UPDATE_FAILED", reason
         )
     elif creating and stack.on_failure == "DELETE":
-        await operation.turn("DELETE_IN_PROGRESS", f"{reason} Delete requested by user.")
+        await operation.change_state("DELETE_IN_PROGRESS", f"{reason} Delete requested by user.")
     elif creating:
-        await operation.turn("ROLLBACK_IN_PROGRESS", f"{reason} {reasons.ROLLBACK_REQUESTED}".strip())
+        await operation.change_state("ROLLBACK_IN_PROGRESS", f"{reason} {reasons.ROLLBACK_REQUESTED}".strip())
     else:
-        await operation.turn("UPDATE_ROLLBACK_IN_PROGRESS", reason)
+        await operation.change_state("UPDATE_ROLLBACK_IN_PROGRESS", reason)
 
 
 async def cleanup(operation: StackOperation) -> None:
-    """After an update: remove what the new deployment has no place for."""
+    """Remove, after an update, the resources that the new deployment does not have."""
     deployment = await operation.target()
     template = Template(deployment.processed)
-    chosen = wanted(template, conditions_held(evaluator(deployment, operation.scope, operation.stack)))
-    gone = [name for name in operation.resources if name not in chosen]
-    await Removal(operation).run(gone)
+    chosen = chosen_resources(
+        template, evaluate_conditions(evaluator(deployment, operation.scope, operation.stack))
+    )
+    removed = [name for name in operation.resources if name not in chosen]
+    await Removal(operation).run(removed)
     await sweep(operation, [name for name in operation.resources if name in chosen])
     stay = [_settled(resource) for name, resource in operation.resources.items() if name in chosen]
-    changes: list[Change] = [await operation.kept(resource) for resource in stay]
-    changes += [drop_resource(operation.scope, operation.stack, name) for name in gone]
-    await operation.turn("UPDATE_COMPLETE", "", *changes)
+    changes: list[Change] = [await operation.put_of(resource) for resource in stay]
+    changes += [drop_resource(operation.scope, operation.stack, name) for name in removed]
+    await operation.change_state("UPDATE_COMPLETE", "", *changes)
 
 
 async def undo_creation(operation: StackOperation) -> None:
     await _all_deleted(operation, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", undo=True)
 
 
-async def delete(operation: StackOperation) -> None:
+async def delete_stack(operation: StackOperation) -> None:
     await _all_deleted(operation, "DELETE_COMPLETE", "DELETE_FAILED", undo=False)
 
 
 async def _all_deleted(operation: StackOperation, good: str, bad: str, *, undo: bool) -> None:
-    if operation.stack.shown_deployment:
+    if operation.stack.described_deployment:
         await operation.target()
-    walked = await Removal(operation, operation.stack.retain, undo=undo).run(list(operation.resources))
-    if walked.failed:
-        await operation.turn(bad, reasons.summary({"delete": sorted(walked.failed)}))
+    results = await Removal(operation, operation.stack.retain, undo=undo).run(list(operation.resources))
+    if results.failed:
+        await operation.change_state(bad, reasons.summary({"delete": sorted(results.failed)}))
         return
-    exports = await own_exports(operation.records, operation.stack)
+    exports = await exports_of(operation.records, operation.stack)
     changes: list[Change] = [DeleteRecord(operation.scope, EXPORT, name) for name in exports]
     if good == "DELETE_COMPLETE":
         changes.append(DeleteRecord(operation.scope, NAME, operation.stack.name))
         changes += await operation.records.loose_ends(operation.stack)
-    await operation.turn(good, "", *changes, imports=[])
+    await operation.change_state(good, "", *changes, imports=[])
 
 
 async def undo_update(operation: StackOperation) -> None:
-    """Back to the last good deployment."""
+    """Restore every resource to the last good deployment."""
     operation.interrupted = False
     operation.tags = await _old_tags(operation) or {}
-    walked = await restore(operation, operation.stack.skip)
-    if walked.failed:
-        await operation.turn(
-            "UPDATE_ROLLBACK_FAILED", reasons.summary({"update": sorted(walked.failed)}), skip=[]
+    results = await restore_resources(operation, operation.stack.skip)
+    if results.failed:
+        await operation.change_state(
+            "UPDATE_ROLLBACK_FAILED", reasons.summary({"update": sorted(results.failed)}), skip=[]
         )
         return
-    await operation.turn("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", skip=[])
+    await operation.change_state("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", skip=[])
 
 
 async def undo_cleanup(operation: StackOperation) -> None:
-    """After the rollback of an update: remove what the failed deployment had made."""
+    """Remove, after the rollback of an update, the resources that only the failed deployment has."""
     old = await operation.records.deployment(operation.stack, operation.stack.deployment)
     operation.tags = old.tags
     fresh = [name for name, resource in operation.resources.items() if resource.fresh]
@@ -226,7 +236,7 @@ async def undo_cleanup(operation: StackOperation) -> None:
     dropped: list[Change] = [drop_resource(operation.scope, operation.stack, name) for name in fresh]
     if operation.stack.target:
         dropped.append(drop_deployment(operation.scope, operation.stack, operation.stack.target))
-    await operation.turn(
+    await operation.change_state(
         "UPDATE_ROLLBACK_COMPLETE", "", *dropped, target="", imports=old.imports, cancelled=False
     )
 
@@ -238,5 +248,5 @@ PHASES: Mapping[str, Phase] = {
     "ROLLBACK_IN_PROGRESS": undo_creation,
     "UPDATE_ROLLBACK_IN_PROGRESS": undo_update,
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": undo_cleanup,
-    "DELETE_IN_PROGRESS": delete,
+    "DELETE_IN_PROGRESS": delete_stack,
 }

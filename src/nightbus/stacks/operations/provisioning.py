@@ -1,24 +1,24 @@
-"""Brings one resource to what the new template says: creates it, updates it in place, replaces it, or leaves it.
+"""Brings one resource to the new template: creates it, updates it in place, replaces it, or leaves it.
 
-The order among resources is in `graph_walk`; the way back is in `restoration`, and what is deleted afterwards in
-`removal`.
+`parallel_steps` decides the order of resources, `restoration` rolls a resource back, and `removal` deletes what is
+left over.
 
 A resource's record
 -------------------
-current   the physical resource that stands
-previous  what stood in the last good deployment, where that differs from `current`
+current   the physical resource in use
+previous  the physical resource of the last good deployment, if it differs from `current`
 pending   what a step is about to make: its properties, its name, and whether it is a new physical resource
-garbage   physical resources that are to be deleted in the cleanup
-fresh     the last good deployment had no such resource
+garbage   physical resources that the cleanup will delete
+fresh     the last good deployment has no such resource
 
-Each step commits what it is about to do, then calls the service, then commits the result:
+Each step commits its intention, calls the service, and commits the result:
     save pending, *_IN_PROGRESS  ->  create or update  ->  save current, pending None, *_COMPLETE
 
-What `step` finds, and what it does, in the first run as after a crash:
+What `step` does by the record that it finds, in the first run as after a crash:
 record                                              step
-no `current`, or it was deleted                     create, under the name in `pending` if one was decided
+no `current`, or it was deleted                     create, with the name in `pending` if there is one
 `current` is of this deployment, no `pending`       nothing: done before
-a property of `replace_on` differs                  create another one, under the name in `pending` if a crash left it
+a property of `replace_on` differs                  create another one, with the name in `pending` if a crash left it
 another property differs, or the stack's tags       update in place
 `pending` of an update                              update in place again, from the properties of `current`
 none of these                                       record the policies and dependencies, which may differ
@@ -27,19 +27,19 @@ Invariants
 ----------
 1. No orphan: a physical resource whose name Nightbus chose is in `current`, `previous`, `pending` or `garbage` from
    before its creation until after its deletion. That holds because `_decide` commits the name before `create` runs, and
-   because a name that is given up moves to `garbage` (`leftover`). It cannot hold for ids that the service chooses:
-   a crash between `create` and the commit after it leaves such a resource behind. It does not hold either where the
-   creation failed, and the next template gives the logical id another type: `_fresh` forgets the name.
-2. Only what is surely ours is deleted: a name that the template gives may belong to somebody else where the creation
-   failed, so `leftover` leaves it alone.
+   because a name that is given up moves to `garbage` (`possible_leftovers`). It cannot hold for ids that the service
+   chooses: a crash between `create` and the next commit leaves such a resource behind. Nor does it hold if the creation
+   failed and the next template gives the logical id another type: `_fresh` drops the name.
+2. Only resources that certainly belong to the stack are deleted. After a failed creation a name from the template may
+   belong to another owner, so `possible_leftovers` leaves it alone.
 3. `previous` is set at most once between two good deployments (`_take`), by the first change, and stays until the
-   cleanup. So the way back is always to `previous`, or to `current` where there is none.
-4. What is superseded within one update, and is not `previous`, is garbage at once (`_take`).
-5. A step that has begun is not cancelled by another's failure. It ends, what it made is recorded, and it counts as
-   failed (`_made`, `interrupted`), so that rollback knows of it. A node that stops does cancel it: then `pending` is
-   there, and the step runs again.
+   cleanup. So a rollback always restores `previous`, or `current` if there is none.
+4. A physical resource that is replaced within one update, and is not `previous`, is garbage at once (`_take`).
+5. A step that has begun is not cancelled by another step's failure. It runs to its end, its result is recorded, and it
+   counts as failed (`_run_to_end`, `interrupted`), so that the rollback includes it. A node that stops does cancel it:
+   then the record has `pending`, and the step runs again.
 
-They rest on the contract of `ResourceType`: `create`, `update` and `delete` may be run again after they had succeeded.
+They rest on the contract of `ResourceType`: `create`, `update` and `delete` may run again after they have succeeded.
 What would break them: a call of the service before the commit; a physical name that is not taken from `pending`;
 a second assignment to `previous`.
 """
@@ -53,13 +53,13 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
 from nightbus.stacks.interface import Resource
 from nightbus.stacks.operations.stack_operation import StackOperation
-from nightbus.stacks.records import Incarnation, Pending, StackResource, leftover
+from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.templates.intrinsics import Evaluator
 from nightbus.stacks.templates.schema_validation import check_properties
 
 
 class Provisioning:
-    """Brings resources to one deployment. `failed` collects the names by what was to be done."""
+    """Brings resources to one deployment. `failed` has the names of failed resources by "create" or "update"."""
 
     def __init__(
         self,
@@ -96,7 +96,8 @@ class Provisioning:
         return await self._bring(resource, properties, declared)
 
     def _fresh(self, name: str, kind: str, recorded: StackResource | None) -> StackResource:
-        """A name decided before a crash is used again, so that no second resource appears."""
+        """Return the record for a creation. It has the name that was decided before a crash, so that no second
+        resource is made."""
         pending = recorded.pending if recorded and recorded.type == kind else None
         garbage = recorded.garbage if recorded else []
         now = self._operation.clock.now_ms()
@@ -109,46 +110,50 @@ class Provisioning:
         check_properties(name, kind.type_name, kind.properties, properties)
         return properties
 
-    def _incarnation(self, name: str, made: Resource, properties: dict[str, Any]) -> Incarnation:
+    def _physical_resource(
+        self, name: str, resource: Resource, properties: dict[str, Any]
+    ) -> PhysicalResource:
         declared = self._resources[name]
-        return Incarnation(
-            made.physical_id,
+        return PhysicalResource(
+            resource.physical_id,
             properties,
-            dict(made.attributes),
+            dict(resource.attributes),
             sorted(self._needs[name]),
             str(declared.get("DeletionPolicy", "Delete")),
             str(declared.get("UpdateReplacePolicy", "Delete")),
         )
 
     async def _make(self, resource: StackResource, properties: dict[str, Any], *, replaces: bool) -> bool:
-        """Create, for the first time or in place of what stands."""
+        """Create the resource, for the first time or as a replacement. Returns whether it succeeded."""
         verb, began = ("UPDATE", reasons.REPLACING) if replaces else ("CREATE", "")
         kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
         try:
             await self._decide(resource, properties, verb, began)
             name = resource.pending.name if resource.pending else None
-            made = await kind.create(properties, name, ctx)
+            created = await kind.create(properties, name, ctx)
         except Exception as error:
             reason = reasons.failure(error, resource.type, ctx.call.request_id)
             return await self._fail(resource, verb.lower(), reason)
-        self._take(resource, self._incarnation(resource.logical_id, made, properties))
-        return await self._made(resource, verb, (f"{verb}_IN_PROGRESS", reasons.INITIATED))
+        self._take(resource, self._physical_resource(resource.logical_id, created, properties))
+        return await self._run_to_end(resource, verb, (f"{verb}_IN_PROGRESS", reasons.INITIATED))
 
-    async def _decide(self, resource: StackResource, properties: dict[str, Any], verb: str, why: str) -> None:
-        """Keep the name under which it will be made, unless a crash left one decided already."""
+    async def _decide(
+        self, resource: StackResource, properties: dict[str, Any], verb: str, reason: str
+    ) -> None:
+        """Store the name of the new resource, unless the record has one that was decided before a crash."""
         again = resource.pending if resource.pending and resource.pending.replaces else None
         if again is not None and resource.status.endswith("IN_PROGRESS"):
             again.properties = properties
             await self._operation.save(resource)
             return
         if resource.pending is not None:
-            resource.garbage += leftover(resource.pending)
+            resource.garbage += possible_leftovers(resource.pending)
         kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
         resource.pending = Pending(properties, kind.physical_name(properties, ctx))
-        await self._operation.save(resource, (f"{verb}_IN_PROGRESS", why), properties=properties)
+        await self._operation.save(resource, (f"{verb}_IN_PROGRESS", reason), properties=properties)
 
-    def _take(self, resource: StackResource, new: Incarnation) -> None:
-        """`new` stands from now on; what stood in the last good deployment is kept to go back to."""
+    def _take(self, resource: StackResource, new: PhysicalResource) -> None:
+        """Make `new` the current physical resource, and keep that of the last good deployment as `previous`."""
         old = resource.current
         if old is not None and resource.previous is not None and old.physical_id != new.physical_id:
             if old.physical_id != resource.previous.physical_id:
@@ -161,7 +166,7 @@ class Provisioning:
         resource.pending = None
         resource.deployment = self._deployment
 
-    async def _made(self, resource: StackResource, verb: str, *transitions: tuple[str, str]) -> bool:
+    async def _run_to_end(self, resource: StackResource, verb: str, *transitions: tuple[str, str]) -> bool:
         properties = resource.current.properties if resource.current else {}
         if self._operation.interrupted:
             cancelled = reasons.CREATION_CANCELLED if verb == "CREATE" else reasons.UPDATE_CANCELLED
@@ -174,46 +179,46 @@ class Provisioning:
     async def _bring(
         self, resource: StackResource, properties: dict[str, Any], declared: Mapping[str, Any]
     ) -> bool:
-        """What stands, to the new properties: nothing to do, in place, or by replacement."""
-        assert resource.current is not None  # `step` has looked
+        """Bring an existing resource to the new properties: leave it, update it in place, or replace it."""
+        assert resource.current is not None  # `step` has checked
         kind, old = self._operation.types[resource.type], resource.current
         changed = {
             key for key in {*old.properties, *properties} if old.properties.get(key) != properties.get(key)
         }
         retag = self._tags_changed and "Tags" in kind.properties
-        half_done = resource.pending is not None and not resource.pending.replaces
+        unfinished_update = resource.pending is not None and not resource.pending.replaces
         if changed & kind.replace_on:
             return await self._make(resource, properties, replaces=True)
-        if changed or retag or half_done:
+        if changed or retag or unfinished_update:
             return await self._update(resource, properties)
         return await self._unchanged(resource, old, declared)
 
     async def _unchanged(
-        self, resource: StackResource, old: Incarnation, declared: Mapping[str, Any]
+        self, resource: StackResource, old: PhysicalResource, declared: Mapping[str, Any]
     ) -> bool:
-        """Policies and dependencies may differ although the resource does not."""
-        made = Resource(old.physical_id, old.attributes)
-        new = self._incarnation(resource.logical_id, made, old.properties)
+        """Record the policies and dependencies, which may differ although the properties do not."""
+        unchanged = Resource(old.physical_id, old.attributes)
+        new = self._physical_resource(resource.logical_id, unchanged, old.properties)
         if new != old or resource.pending is not None:
             self._take(resource, new)
             await self._operation.save(resource)
         return True
 
     async def _update(self, resource: StackResource, properties: dict[str, Any]) -> bool:
-        assert resource.current is not None  # `step` has looked
+        assert resource.current is not None  # `step` has checked
         old = resource.current
         kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
         if resource.pending is not None and resource.pending.replaces:
-            resource.garbage += leftover(resource.pending)
+            resource.garbage += possible_leftovers(resource.pending)
         resource.pending = Pending(properties, replaces=False)
         await self._operation.save(resource, ("UPDATE_IN_PROGRESS", ""), properties=properties)
         try:
-            made = await kind.update(old.physical_id, old.properties, properties, ctx)
+            updated = await kind.update(old.physical_id, old.properties, properties, ctx)
         except Exception as error:
             reason = reasons.failure(error, resource.type, ctx.call.request_id)
             return await self._fail(resource, "update", reason)
-        self._take(resource, self._incarnation(resource.logical_id, made, properties))
-        return await self._made(resource, "UPDATE")
+        self._take(resource, self._physical_resource(resource.logical_id, updated, properties))
+        return await self._run_to_end(resource, "UPDATE")
 
     async def _fail(self, resource: StackResource, verb: str, reason: str) -> bool:
         properties = resource.pending.properties if resource.pending else None

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from nightbus.stacks import reasons
-from nightbus.stacks.operations.graph_walk import Walked, walk
+from nightbus.stacks.operations.parallel_steps import StepResults, run_steps
 from nightbus.stacks.operations.stack_operation import StackOperation
-from nightbus.stacks.records import Incarnation, StackResource, leftover
+from nightbus.stacks.records import PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.templates.graph import reverse
 
 _GONE = frozenset({"DELETE_COMPLETE", "DELETE_SKIPPED"})
 
 
 class Removal:
-    """Deletes whole resources, those that need others first. `undo`: their creation is being rolled back."""
+    """Deletes resources, dependents before what they depend on. `undo`: their creation is rolled back."""
 
     def __init__(
         self, operation: StackOperation, retain: Collection[str] = (), *, undo: bool = False
@@ -23,8 +23,8 @@ class Removal:
         self._retain = retain
         self._undo = undo
 
-    async def run(self, names: Collection[str]) -> Walked:
-        return await walk(reverse(_needs(self._operation, names)), self._step, go_on=True)
+    async def run(self, names: Collection[str]) -> StepResults:
+        return await run_steps(reverse(_needs(self._operation, names)), self._step, go_on=True)
 
     async def _step(self, name: str) -> bool:
         resource = self._operation.resources[name]
@@ -57,20 +57,20 @@ class Removal:
         return True
 
 
-def everything_of(resource: StackResource) -> list[Incarnation]:
-    """Each physical resource once, what stands last."""
+def everything_of(resource: StackResource) -> list[PhysicalResource]:
+    """Return each physical resource of the record once, the current one last."""
     incarnations = [*resource.garbage]
-    incarnations += leftover(resource.pending) if resource.pending else []
+    incarnations += possible_leftovers(resource.pending) if resource.pending else []
     incarnations += [one for one in (resource.previous, resource.current) if one is not None]
     return list({one.physical_id: one for one in incarnations}.values())
 
 
 async def sweep(operation: StackOperation, names: Collection[str]) -> None:
-    """Delete what an update or its rollback left behind of resources that stay.
+    """Delete the garbage that an update or its rollback left of resources that stay.
 
-    A failure becomes an event and changes nothing: CloudFormation leaves such a resource behind as well.
+    A failure is reported in an event and has no other effect: CloudFormation leaves such a resource behind as well.
     """
-    await walk(reverse(_needs(operation, names)), lambda name: _sweep_one(operation, name), go_on=True)
+    await run_steps(reverse(_needs(operation, names)), lambda name: _sweep_one(operation, name), go_on=True)
 
 
 async def _sweep_one(operation: StackOperation, name: str) -> bool:

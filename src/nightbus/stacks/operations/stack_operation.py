@@ -1,4 +1,4 @@
-"""Holds what the steps of a running operation share: the stack, its resources, and the commits that record them."""
+"""Holds what the steps of a running operation share: the stack, its resources, and the commits that store them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ _FAILURES = ("ROLLBACK", "FAILED")
 
 
 class StackGone(LookupError):
-    """The stack has no record any more."""
+    """The stack's record no longer exists."""
 
 
 class StackOperation:
-    """One stack while an operation runs on it. `interrupted`: a step failed, those under way count as cancelled."""
+    """One stack while an operation runs on it.
+
+    `interrupted`: a step has failed, and running steps count as cancelled.
+    """
 
     def __init__(
         self,
@@ -58,15 +61,15 @@ class StackOperation:
         self.stack: Stack
 
     async def open(self, stack_id: str) -> None:
-        kept = await self.records.stack(stack_id)
-        if kept is None:
+        stored = await self.records.stack(stack_id)
+        if stored is None:
             raise StackGone(f"there is no stack {stack_id}")
-        self.stack = kept.value
+        self.stack = stored.value
         self.resources = await self.records.resources(self.stack)
 
     async def target(self) -> Deployment:
-        """The deployment under way, or the one that stands."""
-        deployment = await self.records.deployment(self.stack, self.stack.shown_deployment)
+        """Return the deployment under way, or the last good one."""
+        deployment = await self.records.deployment(self.stack, self.stack.described_deployment)
         self.tags = deployment.tags
         return deployment
 
@@ -94,9 +97,9 @@ class StackOperation:
         physical_id: str | None = None,
         properties: dict[str, Any] | None = None,
     ) -> None:
-        """Keep the resource with its events, (status, reason) each; the last one is its state.
+        """Store the resource with its events, each a status and a reason. The last one is the resource's state.
 
-        With `physical_id` they tell of another physical resource than the one that stands, whose state stays.
+        With `physical_id` the events are about another physical resource than the current one, whose state stays.
         """
         now = self.clock.now_ms()
         if self.stack.mode == EXPRESS:
@@ -111,44 +114,47 @@ class StackOperation:
             )
             for status, reason in transitions
         ]  # fmt: skip
-        await self.store.commit(await self.kept(resource), *events)
+        await self.store.commit(await self.put_of(resource), *events)
         self.resources[resource.logical_id] = resource
 
-    async def kept(self, resource: StackResource) -> PutRecord:
+    async def put_of(self, resource: StackResource) -> PutRecord:
         return await put_resource(self.vault, self.scope, self.stack, resource)
 
     @retries_on_conflict
-    async def turn(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
-        """The stack's next state, with its event and everything that changes with it, in one commit."""
-        kept = await self.records.stack(self.stack.id)
-        if kept is None:
+    async def change_state(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
+        """Set the stack's next state, with its event and everything that changes with it, in one commit.
+
+        `also` has further changes, `fields` further members of the stack to set.
+        """
+        stored = await self.records.stack(self.stack.id)
+        if stored is None:
             raise StackGone(f"the stack {self.stack.id} is gone")
-        stack, now = kept.value, self.clock.now_ms()
+        stack, now = stored.value, self.clock.now_ms()
         stack.status, stack.status_reason = status, reason
         if stack.status == "DELETE_COMPLETE":
             stack.deleted = now
         for name, value in fields.items():
             setattr(stack, name, value)
-        changes = [put_stack(self.scope, stack, kept.revision), *also, *await self._executed(stack)]
+        changes = [put_stack(self.scope, stack, stored.revision), *also, *await self._executed(stack)]
         await self.store.commit(*changes, stack_event(self.scope, stack, now, status, reason))
         self.stack = stack
 
     async def is_cancelled(self) -> bool:
-        kept = await self.records.stack(self.stack.id)
-        return kept is not None and kept.value.cancelled
+        stored = await self.records.stack(self.stack.id)
+        return stored is not None and stored.value.cancelled
 
     async def _executed(self, stack: Stack) -> list[Change]:
-        """What the executed change set says once the stack has come to rest."""
+        """Return the change of the executed change set's status, once the stack is in a state of rest."""
         if stack.status.endswith("IN_PROGRESS") or not stack.change_set:
             return []
-        kept = await self.records.change_set(stack.change_set)
-        if kept is None or kept.value.execution_status != "EXECUTE_IN_PROGRESS":
+        stored = await self.records.change_set(stack.change_set)
+        if stored is None or stored.value.execution_status != "EXECUTE_IN_PROGRESS":
             return []
         failed = any(word in stack.status for word in _FAILURES)
-        kept.value.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
-        return [PutRecord(self.scope, CHANGE_SET, kept.value.key, asdict(kept.value))]
+        stored.value.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
+        return [PutRecord(self.scope, CHANGE_SET, stored.value.key, asdict(stored.value))]
 
 
 def _express_reason(status: str) -> str:
-    """What CloudFormation says of a resource whose configuration is applied, in express mode."""
+    """Return CloudFormation's reason, in express mode, for a resource whose configuration is applied."""
     return EXPRESS_COMPLETED if status.endswith("_COMPLETE") else ""

@@ -1,1 +1,1 @@
-"""Plans a deployment: what a template with its parameters would change in a stack, as a change set shows it."""
+"""Plans deployments: computes what a template with its parameters would change in a stack, as change sets show it."""

@@ -1,7 +1,7 @@
-"""Computes what a deployment would change, as DescribeChangeSet describes it. Pure.
+"""Computes the changes that a deployment would make, in the form of DescribeChangeSet. Pure.
 
-Every expression is evaluated against what stands; what refers to a resource that will be new is not known yet,
-and is called dynamic.
+Expressions are evaluated with the existing resources. A value that refers to a new resource is not known yet; AWS calls
+its evaluation dynamic.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.interface import JudgesValues, ResourceType
-from nightbus.stacks.planning.property_values import ShownValues
+from nightbus.stacks.planning.property_values import DisplayedValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
-from nightbus.stacks.resolution import conditions_held, evaluator, outputs_of, wanted
+from nightbus.stacks.resolution import chosen_resources, evaluate_conditions, evaluator, outputs_of
 from nightbus.stacks.secrecy import MASKED_PROPERTIES
 from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.templates.graph import dependencies, order
@@ -28,15 +28,16 @@ NO_CHANGES = (
     "The submitted information didn't contain changes. Submit different information to create a change set."
 )
 _ATTRIBUTES = ("DeletionPolicy", "Metadata", "UpdateReplacePolicy")
-# Why a resource of this type with these properties cannot be made here, or None; what is not known yet is UNKNOWN.
+# Returns the error if a resource of the type with the properties cannot be made on this node. Unknown values are
+# UNKNOWN.
 Refusal = Callable[[str, Mapping[str, Any]], AwsError | None]
-# Attributes of these endings stand as long as the physical resource does.
+# Attributes with these endings do not change as long as the physical resource stays.
 _LASTING = ("Arn", "Id", "Name")
 
 
 @dataclass(frozen=True)
-class Plan:
-    """`changes` in wire names, sorted by logical id; `imports`: the exports that the deployment uses."""
+class StackPlan:
+    """`changes` has wire names and is sorted by logical id. `imports` are the exports that the deployment uses."""
 
     changes: list[dict[str, Any]]
     imports: list[str]
@@ -45,7 +46,7 @@ class Plan:
 
 @dataclass
 class _Outlook:
-    """What Ref and Fn::GetAtt would find: the physical id where it stays, UNKNOWN where it will be new."""
+    """Answers Ref and Fn::GetAtt for a plan: with the physical id if it stays, UNKNOWN if it will be new."""
 
     resources: Mapping[str, StackResource]
     exports: Mapping[str, str]
@@ -74,7 +75,7 @@ class _Outlook:
         return self.exports[name]
 
 
-def plan(
+def plan_changes(
     scope: Scope,
     stack: Stack,
     old: Deployment | None,
@@ -83,37 +84,38 @@ def plan(
     types: Mapping[str, ResourceType],
     exports: Mapping[str, str],
     refusal: Refusal = lambda type_name, properties: None,
-) -> Plan:
-    """Raises AwsError when the deployment cannot be carried out: an unknown type, an unsupported property, …
+) -> StackPlan:
+    """Plan the changes from deployment `old` (None for none) to `new`.
 
-    `refusal`: what else the node that plans cannot do.
+    `refusal` returns the error for a resource that this node cannot make. Raises AwsError if the deployment cannot be
+    carried out: an unknown type, an unsupported property and the like.
     """
-    standing = {name: one for name, one in resources.items() if _stands(one)}
+    standing = {name: one for name, one in resources.items() if _exists(one)}
     template = Template(new.processed)
     outlook = _Outlook(standing, exports)
-    found = evaluator(new, scope, stack, outlook)
-    held = conditions_held(found)
-    chosen = wanted(template, held)
+    expressions = evaluator(new, scope, stack, outlook)
+    conditions = evaluate_conditions(expressions)
+    chosen = chosen_resources(template, conditions)
     _refuse_unsupported(chosen, types)
     _refuse_new_types(chosen, standing)
-    planner = _Planner(types, outlook, found, old, new, ShownValues(old, new), refusal)
+    planner = _Planner(types, outlook, expressions, old, new, DisplayedValues(old, new), refusal)
     changes: list[dict[str, Any]] = []
-    for name in order(dependencies(template.resources, chosen, held)):
+    for name in order(dependencies(template.resources, chosen, conditions)):
         changes += planner.change(name, chosen[name])
-    changes += [_removal(one, planner.shown) for name, one in standing.items() if name not in chosen]
-    outputs = outputs_of(template, found, held)
-    return Plan(sorted(changes, key=_logical_id), sorted(outlook.imports), outputs)
+    changes += [_removal(one, planner.displayed) for name, one in standing.items() if name not in chosen]
+    outputs = outputs_of(template, expressions, conditions)
+    return StackPlan(sorted(changes, key=_logical_id), sorted(outlook.imports), outputs)
 
 
-def is_empty(found: Plan, stack: Stack, old: Deployment | None, new: Deployment) -> bool:
-    """Whether nothing at all would change, outputs and tags included."""
-    if found.changes or old is None:
+def is_empty(changes: StackPlan, stack: Stack, old: Deployment | None, new: Deployment) -> bool:
+    """Return whether nothing would change, outputs and tags included."""
+    if changes.changes or old is None:
         return False
-    return found.outputs == stack.outputs and old.tags == new.tags
+    return changes.outputs == stack.outputs and old.tags == new.tags
 
 
 def _refuse_unsupported(chosen: Mapping[str, Mapping[str, Any]], types: Mapping[str, ResourceType]) -> None:
-    """Of the resources whose condition holds; the others may be of any type."""
+    """Raise AwsError for an unsupported type or property of the `chosen` resources, whose conditions hold."""
     unknown = sorted({str(one["Type"]) for one in chosen.values()} - set(types))
     if unknown:
         raise unsupported(f"The resource types [{', '.join(unknown)}]", "are")
@@ -122,7 +124,7 @@ def _refuse_unsupported(chosen: Mapping[str, Mapping[str, Any]], types: Mapping[
             raise unsupported(f"The attribute {member} of resource {name} ({resource['Type']})")
 
 
-def _stands(resource: StackResource) -> bool:
+def _exists(resource: StackResource) -> bool:
     return resource.current is not None and not resource.status.startswith("DELETE_COMPLETE")
 
 
@@ -145,18 +147,18 @@ class _Planner:
     evaluator: Evaluator
     old: Deployment | None
     new: Deployment
-    shown: ShownValues
+    displayed: DisplayedValues
     refusal: Refusal
 
     def change(self, name: str, declared: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """No change or one."""
+        """Return one change, or an empty list for none."""
         kind = self.types[str(declared["Type"])]
         properties = self._properties(name, declared, kind)
         standing = self.outlook.resources.get(name)
         if standing is None:
             self.outlook.new.add(name)
             added = _resource_change("Add", name, kind.type_name)
-            added["ResourceChange"]["AfterContext"] = self.shown.context(kind.type_name, properties)
+            added["ResourceChange"]["AfterContext"] = self.displayed.context(kind.type_name, properties)
             return [added]
         details = list(self._details(standing, declared, properties, kind))
         if not details:
@@ -171,8 +173,8 @@ class _Planner:
             Replacement=replacement,
             Scope=scope,
             Details=details,
-            BeforeContext=self.shown.context(kind.type_name, was),
-            AfterContext=self.shown.context(kind.type_name, properties),
+            BeforeContext=self.displayed.context(kind.type_name, was),
+            AfterContext=self.displayed.context(kind.type_name, properties),
             **policy,
         )
         return [change]
@@ -206,7 +208,7 @@ class _Planner:
                     recreation = "Conditionally"
                 target = _target(key, recreation)
                 if kind.type_name not in MASKED_PROPERTIES or MASKED_PROPERTIES[kind.type_name] != key:
-                    target |= self.shown.values(key, was, properties)
+                    target |= self.displayed.values(key, was, properties)
                 causes = self._causes(standing.logical_id, declared, key, unknown)
                 yield from ({"Target": target, **cause} for cause in causes)
         if self._retagged(kind) and "Tags" not in {*was, *properties}:
@@ -231,16 +233,16 @@ class _Planner:
         if expression != _member(self._old_resource(name) or {}, key):
             return [{"Evaluation": "Dynamic" if unknown else "Static", "ChangeSource": "DirectModification"}]
         before = self.old.parameters if self.old else {}
-        found: list[dict[str, Any]] = []
+        causes: list[dict[str, Any]] = []
         for reference in dict.fromkeys(references(expression)):
             after = self.new.parameters.get(reference.name)
             if after is not None and before.get(reference.name) != after:
-                found.append(_cause("Static", "ParameterReference", reference.name))
-                found.append({"Evaluation": "Dynamic", "ChangeSource": "DirectModification"})
+                causes.append(_cause("Static", "ParameterReference", reference.name))
+                causes.append({"Evaluation": "Dynamic", "ChangeSource": "DirectModification"})
             elif reference.name in self.outlook.new | self.outlook.modified:
                 source = "ResourceAttribute" if reference.attribute else "ResourceReference"
-                found.append(_cause("Dynamic", source, str(reference)))
-        return found or [{"Evaluation": "Static", "ChangeSource": "DirectModification"}]
+                causes.append(_cause("Dynamic", source, str(reference)))
+        return causes or [{"Evaluation": "Static", "ChangeSource": "DirectModification"}]
 
     def _old_resource(self, name: str) -> Mapping[str, Any] | None:
         return Template(self.old.processed).resources.get(name) if self.old else None
@@ -265,20 +267,22 @@ def _target(key: str, recreation: str) -> dict[str, Any]:
 
 
 def _replacement(details: list[dict[str, Any]]) -> str:
-    found = {detail["Target"]["RequiresRecreation"] for detail in details}
-    return "True" if "Always" in found else "Conditional" if "Conditionally" in found else "False"
+    recreations = {detail["Target"]["RequiresRecreation"] for detail in details}
+    return "True" if "Always" in recreations else "Conditional" if "Conditionally" in recreations else "False"
 
 
 def _replace_action(declared: Mapping[str, Any]) -> str:
     return "ReplaceAndRetain" if declared.get("UpdateReplacePolicy") == "Retain" else "ReplaceAndDelete"
 
 
-def _removal(resource: StackResource, shown: ShownValues) -> dict[str, Any]:
+def _removal(resource: StackResource, displayed: DisplayedValues) -> dict[str, Any]:
     change = _resource_change("Remove", resource.logical_id, resource.type, resource.physical_id)
-    kept = resource.current is not None and resource.current.deletion_policy != "Delete"
-    change["ResourceChange"]["PolicyAction"] = "Retain" if kept else "Delete"
+    retained = resource.current is not None and resource.current.deletion_policy != "Delete"
+    change["ResourceChange"]["PolicyAction"] = "Retain" if retained else "Delete"
     if resource.current is not None:
-        change["ResourceChange"]["BeforeContext"] = shown.context(resource.type, resource.current.properties)
+        change["ResourceChange"]["BeforeContext"] = displayed.context(
+            resource.type, resource.current.properties
+        )
     return change
 
 

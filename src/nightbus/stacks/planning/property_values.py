@@ -1,7 +1,7 @@
-"""Shows the values of properties in change sets, as DescribeChangeSet gives them with IncludePropertyValues.
+"""Formats the values of properties in change sets, as DescribeChangeSet does with IncludePropertyValues.
 
-What is known only once a resource is there is shown as CloudFormation shows it, and the values of parameters with
-NoEcho are masked wherever they stand.
+A value that is known only once a resource exists has CloudFormation's placeholder. The values of parameters with NoEcho
+are masked wherever they occur.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from nightbus.stacks.templates.template import Template
 _LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
-class ShownValues:
-    """Of one plan; `old` and `new` are the deployments whose secrets are masked."""
+class DisplayedValues:
+    """Formats the values of one plan. The secrets of the deployments `old` and `new` are masked."""
 
     def __init__(self, old: Deployment | None, new: Deployment) -> None:
-        found = {text for one in (old, new) if one is not None for text in _secrets(one)}
-        self._secrets = sorted(found, key=len, reverse=True)
+        secrets = {text for one in (old, new) if one is not None for text in _secrets(one)}
+        self._secrets = sorted(secrets, key=len, reverse=True)
 
     def context(self, type_name: str, properties: Mapping[str, Any]) -> str:
-        """BeforeContext or AfterContext: a JSON text."""
-        return json.dumps({"Properties": self._shown(masked(type_name, properties))})
+        """Return BeforeContext or AfterContext: a JSON text."""
+        return json.dumps({"Properties": self._masked(masked(type_name, properties))})
 
     def values(self, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
-        """The members of a change's target that tell of one property's values."""
+        """Return the members of a change's target for the values of one property."""
         target = {"Path": f"/Properties/{name}"}
         if name in before:
             target["BeforeValue"] = self._text(before[name])
@@ -43,16 +43,16 @@ class ShownValues:
         return target
 
     def _text(self, value: Any) -> str:
-        shown = self._shown(value)
-        return shown if isinstance(shown, str) else json.dumps(shown)
+        masked = self._masked(value)
+        return masked if isinstance(masked, str) else json.dumps(masked)
 
-    def _shown(self, value: Any) -> Any:
+    def _masked(self, value: Any) -> Any:
         if value is UNKNOWN:
             return _LATER
         if isinstance(value, Mapping):
-            return {key: self._shown(child) for key, child in value.items() if child is not NO_VALUE}
+            return {key: self._masked(child) for key, child in value.items() if child is not NO_VALUE}
         if isinstance(value, list | tuple):
-            return [self._shown(child) for child in value if child is not NO_VALUE]
+            return [self._masked(child) for child in value if child is not NO_VALUE]
         if not isinstance(value, str):
             return value if isinstance(value, bool | int | float) or value is None else str(value)
         for secret in self._secrets:

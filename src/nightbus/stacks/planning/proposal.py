@@ -1,4 +1,4 @@
-"""Makes a `Deployment` of a template's text, parameters and tags."""
+"""Makes a `Deployment` from a template's text, parameters and tags."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_TAGS = 50
 
 @dataclass(frozen=True)
 class Proposal:
-    """The template as sent with its values, before any transform."""
+    """The template of a request with its parameter values, before any transform."""
 
     text: str
     template: Template
@@ -38,32 +38,34 @@ class Proposal:
 
 def propose(
     text: str,
-    given: Sequence[Mapping[str, Any]],
+    parameters: Sequence[Mapping[str, Any]],
     previous: Mapping[str, str],
     tags: Mapping[str, str],
     acknowledged: Sequence[str],
     role_arn: str = "",
 ) -> Proposal:
-    """What CloudFormation answers at once: syntax, structure, parameters and, without a transform, the rest.
+    """Check what CloudFormation checks before it answers: syntax, structure and parameters.
+
+    A template without a transform is checked completely.
 
     Raises AwsError.
     """
     template = read_template(text)
-    values = resolve(template.parameters, given, previous)
-    found = Proposal(text, template, values, dict(tags), acknowledged, role_arn)
-    if not found.is_serverless:
+    values = resolve(template.parameters, parameters, previous)
+    proposal = Proposal(text, template, values, dict(tags), acknowledged, role_arn)
+    if not proposal.is_serverless:
         check_template(template)
-        capabilities.check(template, acknowledged)
-    return found
+        capabilities.check_capabilities(template, acknowledged)
+    return proposal
 
 
 async def process(proposal: Proposal, scope: Scope, stack: Stack) -> Deployment:
-    """The rest: transform, then the checks of its result. Raises AwsError."""
+    """Transform the template and check the result. Raises AwsError."""
     template = proposal.template
     if proposal.is_serverless:
         template = await expand(template, proposal.values, scope)
         check_template(template)
-        capabilities.check(template, proposal.capabilities)
+        capabilities.check_capabilities(template, proposal.capabilities)
     deployment = Deployment(
         new_uuid(),
         proposal.text,
@@ -78,23 +80,24 @@ async def process(proposal: Proposal, scope: Scope, stack: Stack) -> Deployment:
 
 
 async def expand(template: Template, values: Mapping[str, str], scope: Scope) -> Template:
-    """Without SAM resources. AWS::LanguageExtensions stays named, since its functions are evaluated later."""
+    """Return the template without SAM resources. The transform AWS::LanguageExtensions stays in its list, since its
+    functions are evaluated later."""
     document = await transform_sam(template.document, typed(template.parameters, values), scope.region)
     if EXTENSIONS in template.transforms:
         document["Transform"] = EXTENSIONS
     return Template(document)
 
 
-def tags_of(given: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """The stack's tags by key. Raises AwsError ValidationError."""
-    if len(given) > MAX_TAGS:
+def stack_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the stack's tags by key. Raises AwsError ValidationError."""
+    if len(tags) > MAX_TAGS:
         raise AwsError("ValidationError", f"Stack tags must not exceed {MAX_TAGS}")
-    found: dict[str, str] = {}
-    for tag in given:
+    by_key: dict[str, str] = {}
+    for tag in tags:
         key = tag["Key"]
         if key.startswith("aws:"):
             raise AwsError("ValidationError", "aws: prefixed tag key names are not allowed for external use.")
-        if key in found:
+        if key in by_key:
             raise AwsError("ValidationError", f"Duplicate tag key {key}")
-        found[key] = tag["Value"]
-    return found
+        by_key[key] = tag["Value"]
+    return by_key

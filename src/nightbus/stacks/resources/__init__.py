@@ -1,4 +1,4 @@
-"""Lists the resource types that a stack can have: one file each in this folder, one line each in `RESOURCE_TYPES`."""
+"""Lists the resource types of CloudFormation: each has a file in this folder and a line in `RESOURCE_TYPES`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""AWS::CDK::Metadata: what the CDK writes into every template to tell AWS which constructs are used. It has no effect,
-on AWS neither: `Analytics` is kept with the stack's template and goes nowhere.
+"""Implements AWS::CDK::Metadata, which the CDK writes into every template to tell AWS which constructs are in use.
+
+It has no effect, as on AWS: `Analytics` stays in the stack's template and is sent nowhere.
 """
 
 from __future__ import annotations
@@ -29,4 +30,4 @@ class CdkMetadata:
         return Resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        """There is nothing behind the id."""
+        """Do nothing, because there is nothing but the id."""

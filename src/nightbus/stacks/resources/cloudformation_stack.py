@@ -1,4 +1,4 @@
-"""AWS::CloudFormation::Stack: a stack inside a stack."""
+"""Implements AWS::CloudFormation::Stack: a nested stack."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class CloudFormationStack:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        await _settled(physical_id, ctx)  # an update that a crash of ours cut off from us goes on by itself
+        await _settled(physical_id, ctx)  # an update that was started before a crash continues by itself
         request = await _request(new, ctx)
         try:
             await ctx.operation("cloudformation", "UpdateStack", StackName=physical_id, **request)
@@ -62,15 +62,15 @@ class CloudFormationStack:
 
 async def _request(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, Any]:
     parent = await _find(ctx.stack_id, ctx) or {}
-    own = {tag["Key"]: text(tag["Value"]) for tag in properties.get("Tags") or ()}
-    kept = {key: value for key, value in ctx.tags.items() if not key.startswith("aws:")}
+    own_tags = {tag["Key"]: text(tag["Value"]) for tag in properties.get("Tags") or ()}
+    inherited = {key: value for key, value in ctx.tags.items() if not key.startswith("aws:")}
     return {
         "TemplateURL": properties["TemplateURL"],
         "Parameters": [
             {"ParameterKey": key, "ParameterValue": _list_or_text(value)}
             for key, value in (properties.get("Parameters") or {}).items()
         ],
-        "Tags": as_list({**kept, **own}),
+        "Tags": as_list({**inherited, **own_tags}),
         "Capabilities": parent.get("Capabilities") or [],
     }
 
@@ -83,17 +83,17 @@ def _list_or_text(value: Any) -> str:
 
 async def _find(name: str, ctx: ResourceContext) -> dict[str, Any] | None:
     try:
-        found = await ctx.operation("cloudformation", "DescribeStacks", StackName=name)
+        reply = await ctx.operation("cloudformation", "DescribeStacks", StackName=name)
     except AwsError as error:
         if "does not exist" in error.message:
             return None
         raise
-    stack: dict[str, Any] = found["Stacks"][0]
+    stack: dict[str, Any] = reply["Stacks"][0]
     return stack
 
 
 async def _settled(stack_id: str, ctx: ResourceContext) -> dict[str, Any]:
-    """The nested stack, once nothing is under way in it."""
+    """Return the nested stack once no operation runs on it."""
     while True:
         stack = await _find(stack_id, ctx)
         if stack is None:

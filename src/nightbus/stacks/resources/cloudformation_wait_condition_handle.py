@@ -1,6 +1,6 @@
-"""AWS::CloudFormation::WaitConditionHandle: a URL, and a resource that costs nothing to have or to replace.
+"""Implements AWS::CloudFormation::WaitConditionHandle: a URL without anything behind it.
 
-Nothing waits for it: AWS::CloudFormation::WaitCondition is not supported, and fails the change by its name.
+AWS::CloudFormation::WaitCondition, which would wait for a call of the URL, is refused as not supported.
 """
 
 from __future__ import annotations
@@ -33,4 +33,4 @@ class CloudFormationWaitConditionHandle:
         return Resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        """There is nothing behind the URL."""
+        """Do nothing, because there is nothing but the URL."""

@@ -1,4 +1,4 @@
-"""AWS::Events::ApiDestination"""
+"""Implements AWS::Events::ApiDestination."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
-from nightbus.stacks.resources.values import chosen, whole_number
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
+from nightbus.stacks.resources.values import chosen, integer_value
 
 _LONGEST_NAME = 64
 _REQUIRED = ("ConnectionArn", "HttpMethod", "InvocationEndpoint")
@@ -24,15 +24,19 @@ class EventsApiDestination:
     replace_on = frozenset({"Name"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("Name")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("Name")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = _request(properties)
         try:
             await ctx.operation("events", "CreateApiDestination", Name=name, **request)
         except AwsError as error:
-            if not is_there_already(error) or not await _is_this(str(name), request, ctx):
+            if not is_there_already(error) or not await _is_identical(str(name), request, ctx):
                 raise
         return await _described(str(name), ctx)
 
@@ -45,22 +49,25 @@ class EventsApiDestination:
         return await _described(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("events", "DeleteApiDestination", Name=physical_id)
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return chosen(properties, *_SETTINGS, kinds={"InvocationRateLimitPerSecond": whole_number})
+    return chosen(properties, *_SETTINGS, kinds={"InvocationRateLimitPerSecond": integer_value})
 
 
-async def _is_this(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
-    """An API destination has no tags; one that is exactly this one was made before a crash."""
-    found = await ctx.operation("events", "DescribeApiDestination", Name=name)
-    wanted = {**_WITHOUT, **request}
-    return all((found.get(key) or None) == (wanted.get(key) or None) for key in _SETTINGS)
+async def _is_identical(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
+    """Return whether the existing API destination has these settings, so that it was made before a crash.
+
+    API destinations have no tags by which the stack could recognize its own.
+    """
+    existing = await ctx.operation("events", "DescribeApiDestination", Name=name)
+    desired = {**_WITHOUT, **request}
+    return all((existing.get(key) or None) == (desired.get(key) or None) for key in _SETTINGS)
 
 
 async def _described(name: str, ctx: ResourceContext) -> Resource:
-    found = await ctx.operation("events", "DescribeApiDestination", Name=name)
-    arn = found["ApiDestinationArn"]
+    reply = await ctx.operation("events", "DescribeApiDestination", Name=name)
+    arn = reply["ApiDestinationArn"]
     return Resource(name, {"Arn": arn, "ArnForPolicy": arn.rpartition("/")[0]})

@@ -1,4 +1,4 @@
-"""AWS::Events::Archive"""
+"""Implements AWS::Events::Archive."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
-from nightbus.stacks.resources.values import chosen, document, whole_number
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
+from nightbus.stacks.resources.values import chosen, document_text, integer_value
 
 _LONGEST_NAME = 48
 _SETTINGS = ("Description", "EventPattern", "KmsKeyIdentifier", "RetentionDays")
-_KINDS = {"EventPattern": document, "RetentionDays": whole_number}
+_KINDS = {"EventPattern": document_text, "RetentionDays": integer_value}
 
 
 class EventsArchive:
@@ -23,8 +23,12 @@ class EventsArchive:
     replace_on = frozenset({"ArchiveName", "SourceArn"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("ArchiveName")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("ArchiveName")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {
@@ -34,30 +38,33 @@ class EventsArchive:
         try:
             await ctx.operation("events", "CreateArchive", ArchiveName=name, **request)
         except AwsError as error:
-            if not is_there_already(error) or not await _is_this(str(name), request, ctx):
+            if not is_there_already(error) or not await _is_identical(str(name), request, ctx):
                 raise
         return await _described(str(name), ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        # What the template leaves out now goes back to its default; UpdateArchive would keep it.
+        # A property that the template no longer has is set to its default, because UpdateArchive would keep its value.
         request = {"Description": "", "EventPattern": "", "KmsKeyIdentifier": "", "RetentionDays": 0}
         request |= chosen(new, *_SETTINGS, kinds=_KINDS)
         await ctx.operation("events", "UpdateArchive", ArchiveName=physical_id, **request)
         return await _described(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("events", "DeleteArchive", ArchiveName=physical_id)
 
 
-async def _is_this(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
-    """An archive has no tags; one that is exactly this one was made before a crash."""
-    found = await ctx.operation("events", "DescribeArchive", ArchiveName=name)
-    return all((found.get(key) or None) == (value or None) for key, value in request.items())
+async def _is_identical(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
+    """Return whether the existing archive has these settings, so that it was made before a crash.
+
+    Archives have no tags by which the stack could recognize its own.
+    """
+    existing = await ctx.operation("events", "DescribeArchive", ArchiveName=name)
+    return all((existing.get(key) or None) == (value or None) for key, value in request.items())
 
 
 async def _described(name: str, ctx: ResourceContext) -> Resource:
-    found = await ctx.operation("events", "DescribeArchive", ArchiveName=name)
-    return Resource(name, {"Arn": found["ArchiveArn"], "ArchiveName": name})
+    reply = await ctx.operation("events", "DescribeArchive", ArchiveName=name)
+    return Resource(name, {"Arn": reply["ArchiveArn"], "ArchiveName": name})

@@ -1,4 +1,4 @@
-"""AWS::Events::Endpoint"""
+"""Implements AWS::Events::Endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
 from nightbus.stacks.resources.values import chosen
 
 _LONGEST_NAME = 64
@@ -25,38 +25,45 @@ class EventsEndpoint:
     replace_on = frozenset({"Name"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("Name")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("Name")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = chosen(properties, *_SETTINGS)
         try:
             await ctx.operation("events", "CreateEndpoint", Name=name, **request)
         except AwsError as error:
-            if not is_there_already(error) or not await _is_this(str(name), request, ctx):
+            if not is_there_already(error) or not await _is_identical(str(name), request, ctx):
                 raise
         return await _described(str(name), ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        # What the template leaves out now goes back to its default; UpdateEndpoint would keep it.
+        # A property that the template no longer has is set to its default, because UpdateEndpoint would keep its value.
         request = {**_WITHOUT, **chosen(new, *_SETTINGS)}
         await ctx.operation("events", "UpdateEndpoint", Name=physical_id, **request)
         return await _described(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("events", "DeleteEndpoint", Name=physical_id)
 
 
-async def _is_this(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
-    """An endpoint has no tags; one that is exactly this one was made before a crash."""
-    found = await ctx.operation("events", "DescribeEndpoint", Name=name)
-    wanted = {**_WITHOUT, **request}
-    return all((found.get(key) or None) == (wanted.get(key) or None) for key in _SETTINGS)
+async def _is_identical(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
+    """Return whether the existing endpoint has these settings, so that it was made before a crash.
+
+    Endpoints have no tags by which the stack could recognize its own.
+    """
+    existing = await ctx.operation("events", "DescribeEndpoint", Name=name)
+    desired = {**_WITHOUT, **request}
+    return all((existing.get(key) or None) == (desired.get(key) or None) for key in _SETTINGS)
 
 
 async def _described(name: str, ctx: ResourceContext) -> Resource:
-    found = await ctx.operation("events", "DescribeEndpoint", Name=name)
-    return Resource(name, {**{one: found[one] for one in _ATTRIBUTES}, "StateReason": ""})
+    reply = await ctx.operation("events", "DescribeEndpoint", Name=name)
+    return Resource(name, {**{one: reply[one] for one in _ATTRIBUTES}, "StateReason": ""})

@@ -1,4 +1,4 @@
-"""AWS::Events::EventBus"""
+"""Implements AWS::Events::EventBus."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
-from nightbus.stacks.resources.values import chosen, document
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
+from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.values import chosen, document_text
 
 _SETTINGS = ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig")
 
@@ -39,18 +39,20 @@ class EventsEventBus:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        # What the template no longer says is taken back.
+        # Settings that the template no longer has are removed.
         settings = {"Description": "", "DeadLetterConfig": {}, "LogConfig": {"Level": "OFF"}}
         settings |= chosen(new, *_SETTINGS)
         await ctx.operation("events", "UpdateEventBus", Name=physical_id, **settings)
         described = await _described(physical_id, ctx)
         arn = described.attributes["Arn"]
-        standing = as_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
-        wanted = all_tags(new, ctx)
-        surplus = sorted(set(standing) - set(wanted))
+        standing = tags_by_key(
+            (await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"]
+        )
+        tags = all_tags(new, ctx)
+        surplus = sorted(set(standing) - set(tags))
         if surplus:
             await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)
-        await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(wanted))
+        await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(tags))
         if new.get("Policy") is None and old.get("Policy") is not None:
             await ctx.operation(
                 "events", "RemovePermission", EventBusName=physical_id, RemoveAllPermissions=True
@@ -59,22 +61,22 @@ class EventsEventBus:
         return await _described(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("events", "DeleteEventBus", Name=physical_id)
 
 
 async def _set_policy(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
     policy = properties.get("Policy")
     if policy is not None:
-        await ctx.operation("events", "PutPermission", EventBusName=name, Policy=document(policy))
+        await ctx.operation("events", "PutPermission", EventBusName=name, Policy=document_text(policy))
 
 
 async def _is_ours(name: str, ctx: ResourceContext) -> bool:
     described = await ctx.operation("events", "DescribeEventBus", Name=name)
     tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=described["Arn"])
-    return is_ours(as_map(tags["Tags"]), ctx)
+    return is_ours(tags_by_key(tags["Tags"]), ctx)
 
 
 async def _described(name: str, ctx: ResourceContext) -> Resource:
-    found = await ctx.operation("events", "DescribeEventBus", Name=name)
-    return Resource(name, {"Arn": found["Arn"], "Name": name, "Policy": found.get("Policy") or ""})
+    reply = await ctx.operation("events", "DescribeEventBus", Name=name)
+    return Resource(name, {"Arn": reply["Arn"], "Name": name, "Policy": reply.get("Policy") or ""})

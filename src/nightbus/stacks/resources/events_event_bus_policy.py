@@ -1,4 +1,4 @@
-"""AWS::Events::EventBusPolicy"""
+"""Implements AWS::Events::EventBusPolicy."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import chosen
 
 _ALL = ("Action", "Condition", "EventBusName", "Principal", "Statement", "StatementId")
 
 
 class EventsEventBusPolicy:
-    """A whole statement can only be put together with all others, so those who do it take turns: its only state."""
+    """Puts one statement into a bus's policy.
+
+    PutPermission can only put a whole policy, so a lock per event loop keeps two concurrent changes from losing one.
+    The locks are the only state of a resource type.
+    """
 
     type_name = "AWS::Events::EventBusPolicy"
     properties = frozenset(_ALL)
@@ -24,7 +28,7 @@ class EventsEventBusPolicy:
     replace_on = frozenset({"EventBusName", "StatementId"})
 
     def __init__(self) -> None:
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return None
@@ -36,7 +40,7 @@ class EventsEventBusPolicy:
             request = chosen(properties, "Action", "Condition", "Principal", kinds={"Principal": str})
             await ctx.operation("events", "PutPermission", EventBusName=bus, StatementId=sid, **request)
         else:
-            async with self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+            async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
                 policy = await _with_statement(bus, {**statement, "Sid": sid}, ctx)
                 await ctx.operation("events", "PutPermission", EventBusName=bus, Policy=policy)
         return Resource(f"{bus}|{sid}")
@@ -48,15 +52,15 @@ class EventsEventBusPolicy:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         bus, sid = physical_id.rsplit("|", 1)
-        turn = self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
-        async with turn:
-            with gone_is_fine():
+        lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with lock:
+            with ignore_missing():
                 await ctx.operation("events", "RemovePermission", EventBusName=bus, StatementId=sid)
 
 
 async def _with_statement(bus: str, statement: Mapping[str, Any], ctx: ResourceContext) -> str:
-    """The bus's policy with this statement in place of the one that has its Sid."""
+    """Return the bus's policy with the statement, which replaces one with the same Sid."""
     described = await ctx.operation("events", "DescribeEventBus", Name=bus)
     policy = json.loads(described.get("Policy") or '{"Version": "2012-10-17", "Statement": []}')
-    others = [one for one in policy["Statement"] if one.get("Sid") != statement["Sid"]]
-    return json.dumps({**policy, "Statement": [*others, statement]})
+    other_statements = [one for one in policy["Statement"] if one.get("Sid") != statement["Sid"]]
+    return json.dumps({**policy, "Statement": [*other_statements, statement]})

@@ -1,15 +1,15 @@
-"""Converts a target of a template into one of PutTargets: they differ in numbers and in some of the names of ECS."""
+"""Converts targets of a template to PutTargets's form, which differs in numbers and in some names of ECS."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nightbus.stacks.resources.values import boolean, converted, whole_number
+from nightbus.stacks.resources.values import boolean, converted, integer_value
 
 _KINDS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "TaskCount"), whole_number),
-    **dict.fromkeys(("Size", "Attempts", "Weight", "Base"), whole_number),
+    **dict.fromkeys(("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "TaskCount"), integer_value),
+    **dict.fromkeys(("Size", "Attempts", "Weight", "Base"), integer_value),
     **dict.fromkeys(("EnableECSManagedTags", "EnableExecuteCommand", "WithEvent"), boolean),
 }
 _TYPED = ("RetryPolicy", "EcsParameters", "BatchParameters", "RedshiftDataParameters")
@@ -18,13 +18,13 @@ _LOWER_INSIDE = ("CapacityProviderStrategy", "PlacementConstraints", "PlacementS
 
 
 def api_target(target: Mapping[str, Any]) -> dict[str, Any]:
-    made = {name: _typed(value) if name in _TYPED else value for name, value in target.items()}
-    if made.get("EcsParameters"):
-        made["EcsParameters"] = {
+    converted = {name: _typed(value) if name in _TYPED else value for name, value in target.items()}
+    if converted.get("EcsParameters"):
+        converted["EcsParameters"] = {
             _OTHER_NAMES.get(name, name): _ecs_value(name, value)
-            for name, value in made["EcsParameters"].items()
+            for name, value in converted["EcsParameters"].items()
         }
-    return made
+    return converted
 
 
 def _typed(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""AWS::IAM::ManagedPolicy"""
+"""Implements AWS::IAM::ManagedPolicy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from nightbus.aws.arn import arn, is_arn
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
-from nightbus.stacks.resources.values import changed, chosen, document, text, written_time
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
+from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.values import changed, chosen, document_text, text, written_time
 
 _LONGEST_NAME = 128
 _MOST_VERSIONS = 5
@@ -24,21 +24,25 @@ class IamManagedPolicy:
     replace_on = frozenset({"Description", "ManagedPolicyName", "Path"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("ManagedPolicyName")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("ManagedPolicyName")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         policy_arn = _arn(str(name), properties, ctx)
         try:
             await ctx.operation(
-                "iam", "CreatePolicy", PolicyName=name, PolicyDocument=document(properties["PolicyDocument"]),
+                "iam", "CreatePolicy", PolicyName=name, PolicyDocument=document_text(properties["PolicyDocument"]),
                 Tags=as_list(all_tags({}, ctx)), **chosen(properties, "Description", "Path"),
             )  # fmt: skip
         except AwsError as error:
             if not is_there_already(error):
                 raise
-            found = await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn)
-            if not is_ours(as_map(found["Policy"].get("Tags") or []), ctx):
+            existing = await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn)
+            if not is_ours(tags_by_key(existing["Policy"].get("Tags") or []), ctx):
                 raise
         async with undone_on_failure(self.delete(policy_arn, properties, ctx)):
             for role in properties.get("Roles") or ():
@@ -52,12 +56,12 @@ class IamManagedPolicy:
             await _drop_oldest_version(physical_id, ctx)
             await ctx.operation(
                 "iam", "CreatePolicyVersion", PolicyArn=physical_id, SetAsDefault=True,
-                PolicyDocument=document(new["PolicyDocument"]),
+                PolicyDocument=document_text(new["PolicyDocument"]),
             )  # fmt: skip
         before, after = old.get("Roles") or [], new.get("Roles") or []
         for role in before:
             if role not in after:
-                with gone_is_fine():
+                with ignore_missing():
                     await ctx.operation("iam", "DetachRolePolicy", RoleName=role, PolicyArn=physical_id)
         for role in after:
             if role not in before:
@@ -66,7 +70,7 @@ class IamManagedPolicy:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         policy_arn = physical_id if is_arn(physical_id) else _arn(physical_id, properties, ctx)
-        with gone_is_fine():
+        with ignore_missing():
             holders = await ctx.operation("iam", "ListEntitiesForPolicy", PolicyArn=policy_arn)
             for role in holders["PolicyRoles"]:
                 await ctx.operation(
@@ -78,13 +82,13 @@ class IamManagedPolicy:
 
 
 def _arn(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> str:
-    """Known before the policy is there: what a creation cut off half way left behind has only its name."""
+    """Return the policy's ARN from its name, which is all that is known after an interrupted creation."""
     path = properties.get("Path") or "/"
     return arn("iam", "", ctx.call.scope.account, f"policy{path}{name}")
 
 
 async def _spare_versions(policy_arn: str, ctx: ResourceContext) -> list[str]:
-    """Versions that are not the default one, oldest first."""
+    """Return the ids of the versions that are not the default, the oldest first."""
     listed = await ctx.operation("iam", "ListPolicyVersions", PolicyArn=policy_arn)
     spare = [version["VersionId"] for version in listed["Versions"] if not version["IsDefaultVersion"]]
     return sorted(spare, key=lambda version: int(version[1:]))

@@ -1,4 +1,4 @@
-"""AWS::IAM::Policy: one inline policy, in each of the roles that it names."""
+"""Implements AWS::IAM::Policy: one inline policy in each of the listed roles."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine
-from nightbus.stacks.resources.values import document
+from nightbus.stacks.resources.outcomes import ignore_missing
+from nightbus.stacks.resources.values import document_text
 
 _LONGEST_NAME = 128
 
@@ -26,7 +26,7 @@ class IamPolicy:
         for role in properties["Roles"]:
             await ctx.operation(
                 "iam", "PutRolePolicy", RoleName=role, PolicyName=properties["PolicyName"],
-                PolicyDocument=document(properties["PolicyDocument"]),
+                PolicyDocument=document_text(properties["PolicyDocument"]),
             )  # fmt: skip
         return Resource(str(name), {"Id": name})
 
@@ -39,7 +39,7 @@ class IamPolicy:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         for role in properties["Roles"]:
-            with gone_is_fine():
+            with ignore_missing():
                 await ctx.operation(
                     "iam", "DeleteRolePolicy", RoleName=role, PolicyName=properties["PolicyName"]
                 )

@@ -1,4 +1,4 @@
-"""AWS::IAM::Role"""
+"""Implements AWS::IAM::Role."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
-from nightbus.stacks.resources.values import changed, chosen, document, whole_number
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
+from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.values import changed, chosen, document_text, integer_value
 
 _LONGEST_NAME = 64
 _DEFAULT_SESSION = 3600
@@ -28,28 +28,32 @@ class IamRole:
     replace_on = frozenset({"Path", "RoleName"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("RoleName")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("RoleName")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = chosen(
             properties, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary",
-            kinds={"MaxSessionDuration": whole_number},
+            kinds={"MaxSessionDuration": integer_value},
         )  # fmt: skip
-        request["AssumeRolePolicyDocument"] = document(properties["AssumeRolePolicyDocument"])
+        request["AssumeRolePolicyDocument"] = document_text(properties["AssumeRolePolicyDocument"])
         try:
-            made = await ctx.operation(
+            reply = await ctx.operation(
                 "iam", "CreateRole", RoleName=name, Tags=as_list(all_tags(properties, ctx)), **request
             )
         except AwsError as error:
             if not is_there_already(error):
                 raise
-            made = await ctx.operation("iam", "GetRole", RoleName=name)
-            if not is_ours(as_map(made["Role"].get("Tags") or []), ctx):
+            reply = await ctx.operation("iam", "GetRole", RoleName=name)
+            if not is_ours(tags_by_key(reply["Role"].get("Tags") or []), ctx):
                 raise
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await _set_policies(str(name), {}, properties, ctx)
-        return _resource(made["Role"])
+        return _resource(reply["Role"])
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
@@ -57,10 +61,10 @@ class IamRole:
         if changed(old, new, "AssumeRolePolicyDocument"):
             await ctx.operation(
                 "iam", "UpdateAssumeRolePolicy", RoleName=physical_id,
-                PolicyDocument=document(new["AssumeRolePolicyDocument"]),
+                PolicyDocument=document_text(new["AssumeRolePolicyDocument"]),
             )  # fmt: skip
         if changed(old, new, "Description", "MaxSessionDuration"):
-            duration = whole_number(new.get("MaxSessionDuration") or _DEFAULT_SESSION)
+            duration = integer_value(new.get("MaxSessionDuration") or _DEFAULT_SESSION)
             await ctx.operation(
                 "iam", "UpdateRole", RoleName=physical_id, Description=new.get("Description") or "",
                 MaxSessionDuration=duration,
@@ -73,7 +77,7 @@ class IamRole:
         return _resource(role)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             attached = await ctx.operation("iam", "ListAttachedRolePolicies", RoleName=physical_id)
             for policy in attached["AttachedPolicies"]:
                 await ctx.operation(
@@ -88,22 +92,22 @@ class IamRole:
 async def _set_policies(
     role: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
 ) -> None:
-    """Inline and attached policies of the template; others that the role has are not the template's business."""
+    """Set the inline and attached policies of the template. Other policies of the role stay."""
     before = {policy["PolicyName"]: policy["PolicyDocument"] for policy in old.get("Policies") or ()}
     after = {policy["PolicyName"]: policy["PolicyDocument"] for policy in new.get("Policies") or ()}
     for name in before.keys() - after.keys():
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("iam", "DeleteRolePolicy", RoleName=role, PolicyName=name)
     for name, policy in after.items():
         if before.get(name) != policy:
             await ctx.operation(
-                "iam", "PutRolePolicy", RoleName=role, PolicyName=name, PolicyDocument=document(policy)
+                "iam", "PutRolePolicy", RoleName=role, PolicyName=name, PolicyDocument=document_text(policy)
             )
-    attached, wanted = old.get("ManagedPolicyArns") or [], new.get("ManagedPolicyArns") or []
-    for arn in set(attached) - set(wanted):
-        with gone_is_fine():
+    attached, desired = old.get("ManagedPolicyArns") or [], new.get("ManagedPolicyArns") or []
+    for arn in set(attached) - set(desired):
+        with ignore_missing():
             await ctx.operation("iam", "DetachRolePolicy", RoleName=role, PolicyArn=arn)
-    for arn in dict.fromkeys(wanted):
+    for arn in dict.fromkeys(desired):
         if arn not in attached:
             await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=arn)
 
@@ -115,13 +119,13 @@ async def _set_boundary(role: str, arn: str | None, ctx: ResourceContext) -> Non
         await ctx.operation("iam", "PutRolePermissionsBoundary", RoleName=role, PermissionsBoundary=arn)
 
 
-async def _retag(role: Mapping[str, Any], wanted: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = as_map(role.get("Tags") or [])
-    surplus = sorted(set(standing) - set(wanted))
+async def _retag(role: Mapping[str, Any], tags: Mapping[str, str], ctx: ResourceContext) -> None:
+    standing = tags_by_key(role.get("Tags") or [])
+    surplus = sorted(set(standing) - set(tags))
     if surplus:
         await ctx.operation("iam", "UntagRole", RoleName=role["RoleName"], TagKeys=surplus)
-    if standing != dict(wanted):
-        await ctx.operation("iam", "TagRole", RoleName=role["RoleName"], Tags=as_list(wanted))
+    if standing != dict(tags):
+        await ctx.operation("iam", "TagRole", RoleName=role["RoleName"], Tags=as_list(tags))
 
 
 def _resource(role: Mapping[str, Any]) -> Resource:

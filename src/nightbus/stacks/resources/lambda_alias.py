@@ -1,4 +1,4 @@
-"""AWS::Lambda::Alias"""
+"""Implements AWS::Lambda::Alias."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
 from nightbus.stacks.resources.values import chosen
 
 _ALL = ("Description", "FunctionName", "FunctionVersion", "Name", "RoutingConfig")
@@ -25,17 +25,17 @@ class LambdaAlias:
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = _request(properties)
         try:
-            made = await ctx.operation("lambda", "CreateAlias", **request)
+            alias = await ctx.operation("lambda", "CreateAlias", **request)
         except AwsError as error:
             if not is_there_already(error):
                 raise
-            # An alias has no tags; one that is exactly what this template wants was made before a crash.
-            made = await ctx.operation(
+            # Aliases have no tags. One that is exactly as in the template was made before a crash.
+            alias = await ctx.operation(
                 "lambda", "GetAlias", FunctionName=request["FunctionName"], Name=request["Name"]
             )
-            if made["FunctionVersion"] != request["FunctionVersion"]:
+            if alias["FunctionVersion"] != request["FunctionVersion"]:
                 raise
-        return _resource(made)
+        return _resource(alias)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
@@ -45,7 +45,7 @@ class LambdaAlias:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         function, alias = physical_id.rsplit(":", 1)
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("lambda", "DeleteAlias", FunctionName=function, Name=alias)
 
 
@@ -61,5 +61,5 @@ def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
     return request
 
 
-def _resource(made: Mapping[str, Any]) -> Resource:
-    return Resource(made["AliasArn"], {"AliasArn": made["AliasArn"]})
+def _resource(alias: Mapping[str, Any]) -> Resource:
+    return Resource(alias["AliasArn"], {"AliasArn": alias["AliasArn"]})

@@ -1,4 +1,4 @@
-"""AWS::Lambda::EventInvokeConfig"""
+"""Implements AWS::Lambda::EventInvokeConfig."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError
 from nightbus.aws.support import takes_invocation_records
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
-from nightbus.stacks.resources.values import chosen, whole_number
+from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone
+from nightbus.stacks.resources.values import chosen, integer_value
 
 _SETTINGS = ("DestinationConfig", "MaximumEventAgeInSeconds", "MaximumRetryAttempts")
-_NUMBERS = {"MaximumEventAgeInSeconds": whole_number, "MaximumRetryAttempts": whole_number}
+_NUMBERS = {"MaximumEventAgeInSeconds": integer_value, "MaximumRetryAttempts": integer_value}
 
 
 class LambdaEventInvokeConfig:
@@ -24,8 +24,8 @@ class LambdaEventInvokeConfig:
 
     def unsupported(self, properties: Mapping[str, Any]) -> str | None:
         config = properties.get("DestinationConfig")
-        for outcome, given in config.items() if isinstance(config, Mapping) else ():
-            destination = given.get("Destination") if isinstance(given, Mapping) else None
+        for outcome, setting in config.items() if isinstance(config, Mapping) else ():
+            destination = setting.get("Destination") if isinstance(setting, Mapping) else None
             if isinstance(destination, str) and _is_elsewhere(destination):
                 return f"the {outcome} destination {destination}"
         return None
@@ -35,7 +35,7 @@ class LambdaEventInvokeConfig:
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = _request(properties)
-        await _refuse_taken(request, ctx)
+        await _refuse_foreign_config(request, ctx)
         return await _put(request, ctx)
 
     async def update(
@@ -45,7 +45,7 @@ class LambdaEventInvokeConfig:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         function, qualifier = physical_id.rsplit("|", 1)
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation(
                 "lambda", "DeleteFunctionEventInvokeConfig", FunctionName=function, Qualifier=qualifier
             )
@@ -55,16 +55,19 @@ def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
     return chosen(properties, *_SETTINGS, "FunctionName", "Qualifier", kinds=_NUMBERS)
 
 
-async def _refuse_taken(request: Mapping[str, Any], ctx: ResourceContext) -> None:
-    """Put writes over what is there. It has no tags; one that is exactly this one was made before a crash."""
-    where = {name: request[name] for name in ("FunctionName", "Qualifier")}
+async def _refuse_foreign_config(request: Mapping[str, Any], ctx: ResourceContext) -> None:
+    """Raise AwsError if there is another configuration, which Put would overwrite.
+
+    Configurations have no tags; one with the same settings was made before a crash.
+    """
+    reference = {name: request[name] for name in ("FunctionName", "Qualifier")}
     try:
-        found = await ctx.operation("lambda", "GetFunctionEventInvokeConfig", **where)
+        existing = await ctx.operation("lambda", "GetFunctionEventInvokeConfig", **reference)
     except AwsError as error:
         if is_gone(error):
             return
         raise
-    if any(found.get(name) != value for name, value in request.items() if name in _SETTINGS):
+    if any(existing.get(name) != value for name, value in request.items() if name in _SETTINGS):
         raise exists_elsewhere(_physical_id(request))
 
 
@@ -78,7 +81,8 @@ def _physical_id(request: Mapping[str, Any]) -> str:
 
 
 def _is_elsewhere(destination: str) -> bool:
-    """What is no ARN is not judged here: the service has AWS's words for it."""
+    """Return whether the destination is of a service outside Nightbus. A text that is not an ARN is left to the
+    service, which refuses it with AWS's text."""
     try:
         return not takes_invocation_records(Arn.parse(destination))
     except ValueError:

@@ -1,4 +1,4 @@
-"""AWS::Lambda::EventSourceMapping"""
+"""Implements AWS::Lambda::EventSourceMapping."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.aws.support import EVENT_SOURCES
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
 from nightbus.stacks.resources.tags import all_tags, is_ours
-from nightbus.stacks.resources.values import boolean, chosen, converted, whole_number
+from nightbus.stacks.resources.values import boolean, chosen, converted, integer_value
 
 _NUMBERS = ("BatchSize", "MaximumBatchingWindowInSeconds")
-_WITHOUT: dict[str, Any] = {  # what a setting is once the template says nothing of it
+_WITHOUT: dict[str, Any] = {  # the values of settings that the template does not have
     "BatchSize": 10,
     "Enabled": True,
     "FilterCriteria": {},
@@ -41,56 +41,56 @@ class LambdaEventSourceMapping:
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {"EventSourceArn": properties["EventSourceArn"], **_request(properties)}
         try:
-            made = await ctx.operation(
+            reply = await ctx.operation(
                 "lambda", "CreateEventSourceMapping", **request, Tags=all_tags(properties, ctx)
             )
         except AwsError as error:
             standing = await _ours(request, ctx) if is_there_already(error) else None
             if standing is None:
                 raise
-            made = standing
-        return _resource(made)
+            reply = standing
+        return _resource(reply)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        wanted = {**_WITHOUT, **_request(new)}
-        made = await ctx.operation("lambda", "UpdateEventSourceMapping", UUID=physical_id, **wanted)
-        await _retag(made["EventSourceMappingArn"], all_tags(new, ctx), ctx)
-        return _resource(made)
+        settings = {**_WITHOUT, **_request(new)}
+        reply = await ctx.operation("lambda", "UpdateEventSourceMapping", UUID=physical_id, **settings)
+        await _retag(reply["EventSourceMappingArn"], all_tags(new, ctx), ctx)
+        return _resource(reply)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("lambda", "DeleteEventSourceMapping", UUID=physical_id)
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = {**dict.fromkeys(_NUMBERS, whole_number), "Enabled": boolean, "ScalingConfig": _scaling}
+    kinds = {**dict.fromkeys(_NUMBERS, integer_value), "Enabled": boolean, "ScalingConfig": _scaling}
     return chosen(properties, *_WITHOUT, "FunctionName", kinds=kinds)
 
 
 def _scaling(value: Mapping[str, Any]) -> dict[str, int]:
-    return {name: converted(name, number, whole_number) for name, number in value.items()}
+    return {name: converted(name, number, integer_value) for name, number in value.items()}
 
 
 async def _ours(request: Mapping[str, Any], ctx: ResourceContext) -> dict[str, Any] | None:
-    """The mapping that this very resource made before a crash."""
-    where = {name: request[name] for name in ("EventSourceArn", "FunctionName")}
-    listed = await ctx.operation("lambda", "ListEventSourceMappings", **where)
+    """Return the mapping that this resource made before a crash, None if there is none."""
+    reference = {name: request[name] for name in ("EventSourceArn", "FunctionName")}
+    listed = await ctx.operation("lambda", "ListEventSourceMappings", **reference)
     for mapping in listed["EventSourceMappings"]:
-        found: dict[str, Any] = mapping
-        tags = await ctx.operation("lambda", "ListTags", Resource=found["EventSourceMappingArn"])
+        candidate: dict[str, Any] = mapping
+        tags = await ctx.operation("lambda", "ListTags", Resource=candidate["EventSourceMappingArn"])
         if is_ours(tags["Tags"], ctx):
-            return found
+            return candidate
     return None
 
 
-async def _retag(arn: str, wanted: Mapping[str, str], ctx: ResourceContext) -> None:
+async def _retag(arn: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
     standing = (await ctx.operation("lambda", "ListTags", Resource=arn))["Tags"]
-    surplus = sorted(set(standing) - set(wanted))
+    surplus = sorted(set(standing) - set(tags))
     if surplus:
         await ctx.operation("lambda", "UntagResource", Resource=arn, TagKeys=surplus)
-    await ctx.operation("lambda", "TagResource", Resource=arn, Tags=dict(wanted))
+    await ctx.operation("lambda", "TagResource", Resource=arn, Tags=dict(tags))
 
 
 def _resource(mapping: Mapping[str, Any]) -> Resource:

@@ -1,4 +1,4 @@
-"""AWS::Lambda::Function"""
+"""Implements AWS::Lambda::Function."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
-from nightbus.aws.support import runs
+from nightbus.aws.support import is_supported_runtime
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, is_ours
-from nightbus.stacks.resources.values import changed, chosen, converted, text, whole_number
+from nightbus.stacks.resources.values import changed, chosen, converted, integer_value, text
 
 _LONGEST_NAME = 64
 _CONFIGURATION = (
@@ -21,7 +21,7 @@ _CONFIGURATION = (
     "Runtime", "Timeout", "TracingConfig", "DeadLetterConfig",
 )  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
-    # what a property becomes that was taken out of the template
+    # the values of properties that the template no longer has
     "Description": "",
     "Environment": {"Variables": {}},
     "EphemeralStorage": {"Size": 512},
@@ -31,7 +31,7 @@ _DEFAULTS: dict[str, Any] = {
     "TracingConfig": {"Mode": "PassThrough"},
     "DeadLetterConfig": {"TargetArn": ""},
 }
-_NUMBERS = {"MemorySize": whole_number, "Timeout": whole_number}
+_NUMBERS = {"MemorySize": integer_value, "Timeout": integer_value}
 
 
 class LambdaFunction:
@@ -54,15 +54,19 @@ class LambdaFunction:
         runtime, package = properties.get("Runtime"), properties.get("PackageType", "Zip")
         if package == "Image":
             return "PackageType Image"
-        if isinstance(runtime, str) and not runs(runtime):
+        if isinstance(runtime, str) and not is_supported_runtime(runtime):
             return f"Runtime {runtime}"
         return _unsupported_code(properties.get("Code")) or _unsupported_logging(
             properties.get("LoggingConfig")
         )
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("FunctionName")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("FunctionName")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {
@@ -73,17 +77,17 @@ class LambdaFunction:
             "Tags": all_tags(properties, ctx),
         }
         try:
-            made = await ctx.operation("lambda", "CreateFunction", **request)
+            reply = await ctx.operation("lambda", "CreateFunction", **request)
         except AwsError as error:
             if not is_there_already(error):
                 raise
-            found = await ctx.operation("lambda", "GetFunction", FunctionName=name)
-            if not is_ours(found.get("Tags") or {}, ctx):
+            existing = await ctx.operation("lambda", "GetFunction", FunctionName=name)
+            if not is_ours(existing.get("Tags") or {}, ctx):
                 raise
-            made = found["Configuration"]
+            reply = existing["Configuration"]
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await _set_concurrency(str(name), properties, ctx)
-        return _resource(made)
+        return _resource(reply)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
@@ -97,38 +101,38 @@ class LambdaFunction:
             await ctx.operation("lambda", "UpdateFunctionConfiguration", FunctionName=physical_id, **settings)
         if changed(old, new, "ReservedConcurrentExecutions"):
             await _set_concurrency(physical_id, new, ctx)
-        found = await ctx.operation("lambda", "GetFunction", FunctionName=physical_id)
-        await _retag(found, all_tags(new, ctx), ctx)
-        return _resource(found["Configuration"])
+        existing = await ctx.operation("lambda", "GetFunction", FunctionName=physical_id)
+        await _retag(existing, all_tags(new, ctx), ctx)
+        return _resource(existing["Configuration"])
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("lambda", "DeleteFunction", FunctionName=physical_id)
 
 
 def _unsupported_code(code: Any) -> str | None:
-    given = code if isinstance(code, Mapping) else {}
-    return next((f"Code.{name}" for name in ("ImageUri", "SourceKMSKeyArn") if given.get(name)), None)
+    members = code if isinstance(code, Mapping) else {}
+    return next((f"Code.{name}" for name in ("ImageUri", "SourceKMSKeyArn") if members.get(name)), None)
 
 
 def _unsupported_logging(logging: Any) -> str | None:
-    given = logging if isinstance(logging, Mapping) else {}
-    if given.get("LogFormat") == "JSON":
+    members = logging if isinstance(logging, Mapping) else {}
+    if members.get("LogFormat") == "JSON":
         return "LoggingConfig.LogFormat JSON"
     levels = ("ApplicationLogLevel", "SystemLogLevel")
-    return next((f"LoggingConfig.{name}" for name in levels if given.get(name) is not None), None)
+    return next((f"LoggingConfig.{name}" for name in levels if members.get(name) is not None), None)
 
 
 def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
-    found = chosen(properties, *_CONFIGURATION, kinds=_NUMBERS)
-    if "Environment" in found:
-        given = found["Environment"].get("Variables") or {}
-        found["Environment"] = {"Variables": {str(key): text(value) for key, value in given.items()}}
-    if "EphemeralStorage" in found:
-        found["EphemeralStorage"] = {
-            "Size": converted("Size", found["EphemeralStorage"]["Size"], whole_number)
+    request = chosen(properties, *_CONFIGURATION, kinds=_NUMBERS)
+    if "Environment" in request:
+        variables = request["Environment"].get("Variables") or {}
+        request["Environment"] = {"Variables": {str(key): text(value) for key, value in variables.items()}}
+    if "EphemeralStorage" in request:
+        request["EphemeralStorage"] = {
+            "Size": converted("Size", request["EphemeralStorage"]["Size"], integer_value)
         }
-    return found
+    return request
 
 
 def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,7 +146,7 @@ def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inline_package(source: str) -> bytes:
-    """A template's inline code is a file named index.py; the same text gives the same bytes."""
+    """Return the zip of a template's inline code, in a file index.py. The same text gives the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
         entry = zipfile.ZipInfo("index.py", (1980, 1, 1, 0, 0, 0))
@@ -152,24 +156,24 @@ def inline_package(source: str) -> bytes:
 
 
 async def _set_concurrency(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-    given = properties.get("ReservedConcurrentExecutions")
-    if given is None:
-        with gone_is_fine():
+    concurrency = properties.get("ReservedConcurrentExecutions")
+    if concurrency is None:
+        with ignore_missing():
             await ctx.operation("lambda", "DeleteFunctionConcurrency", FunctionName=name)
         return
-    reserved = converted("ReservedConcurrentExecutions", given, whole_number)
+    reserved = converted("ReservedConcurrentExecutions", concurrency, integer_value)
     await ctx.operation(
         "lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=reserved
     )
 
 
-async def _retag(found: Mapping[str, Any], wanted: Mapping[str, str], ctx: ResourceContext) -> None:
-    arn, standing = found["Configuration"]["FunctionArn"], found.get("Tags") or {}
-    surplus = sorted(set(standing) - set(wanted))
+async def _retag(function: Mapping[str, Any], tags: Mapping[str, str], ctx: ResourceContext) -> None:
+    arn, standing = function["Configuration"]["FunctionArn"], function.get("Tags") or {}
+    surplus = sorted(set(standing) - set(tags))
     if surplus:
         await ctx.operation("lambda", "UntagResource", Resource=arn, TagKeys=surplus)
-    if dict(standing) != dict(wanted):
-        await ctx.operation("lambda", "TagResource", Resource=arn, Tags=dict(wanted))
+    if dict(standing) != dict(tags):
+        await ctx.operation("lambda", "TagResource", Resource=arn, Tags=dict(tags))
 
 
 def _resource(configuration: Mapping[str, Any]) -> Resource:

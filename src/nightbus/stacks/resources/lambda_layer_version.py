@@ -1,4 +1,4 @@
-"""AWS::Lambda::LayerVersion"""
+"""Implements AWS::Lambda::LayerVersion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.arn import is_arn
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import chosen
 
 _ALL = ("CompatibleArchitectures", "CompatibleRuntimes", "Content", "Description", "LayerName", "LicenseInfo")
@@ -22,14 +22,18 @@ class LambdaLayerVersion:
     replace_on = frozenset(_ALL)
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("LayerName")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("LayerName")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {**chosen(properties, *_ALL), "LayerName": name}
         request["Content"] = chosen(request["Content"], "S3Bucket", "S3Key", "S3ObjectVersion")
-        made = await ctx.operation("lambda", "PublishLayerVersion", **request)
-        return _resource(made["LayerVersionArn"])
+        reply = await ctx.operation("lambda", "PublishLayerVersion", **request)
+        return _resource(reply["LayerVersionArn"])
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
@@ -38,16 +42,19 @@ class LambdaLayerVersion:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         if not is_arn(physical_id):
-            if not properties.get("LayerName"):  # a name of the template's own may have versions of others
+            if not properties.get(
+                "LayerName"
+            ):  # a layer named in the template may have versions of other owners
                 await _delete_all_versions(physical_id, ctx)
             return
         layer, version = physical_id.rsplit(":", 1)
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("lambda", "DeleteLayerVersion", LayerName=layer, VersionNumber=int(version))
 
 
 async def _delete_all_versions(layer: str, ctx: ResourceContext) -> None:
-    """Of a layer with a name of our making, whose creation was cut off before its version was known."""
+    """Delete all versions of a layer with a generated name, whose creation was interrupted before the version was
+    known."""
     listed = await ctx.operation("lambda", "ListLayerVersions", LayerName=layer)
     for one in listed["LayerVersions"]:
         await ctx.operation("lambda", "DeleteLayerVersion", LayerName=layer, VersionNumber=one["Version"])

@@ -1,4 +1,4 @@
-"""AWS::Lambda::Permission"""
+"""Implements AWS::Lambda::Permission."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
 from nightbus.stacks.resources.values import chosen
 
 _ALL = (
@@ -39,7 +39,7 @@ class LambdaPermission:
         try:
             await ctx.operation("lambda", "AddPermission", StatementId=name, **request)
         except AwsError as error:
-            # The name is ours alone, so a statement that has it was made before a crash.
+            # The name is generated for this resource, so an existing statement with it was made before a crash.
             if not (is_there_already(error) and "already exists" in error.message):
                 raise
         return Resource(str(name), {"Id": name})
@@ -50,7 +50,7 @@ class LambdaPermission:
         return Resource(physical_id, {"Id": physical_id})
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation(
                 "lambda", "RemovePermission", FunctionName=properties["FunctionName"], StatementId=physical_id
             )

@@ -1,4 +1,4 @@
-"""AWS::Lambda::Version"""
+"""Implements AWS::Lambda::Version."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import chosen
 
 _ALL = ("CodeSha256", "Description", "FunctionName")
@@ -22,9 +22,10 @@ class LambdaVersion:
         return None
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        """Publishing the same code again gives the same version, so that a crash leaves no second one."""
-        made = await ctx.operation("lambda", "PublishVersion", **chosen(properties, *_ALL))
-        arn, version = str(made["FunctionArn"]), str(made["Version"])
+        """Publish a version. Publishing the same code again returns the same version, so a crash leaves no second
+        one."""
+        reply = await ctx.operation("lambda", "PublishVersion", **chosen(properties, *_ALL))
+        arn, version = str(reply["FunctionArn"]), str(reply["Version"])
         if not arn.endswith(f":{version}"):
             arn = f"{arn}:{version}"
         return Resource(arn, {"Version": version, "FunctionArn": arn})
@@ -36,5 +37,5 @@ class LambdaVersion:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         function, version = physical_id.rsplit(":", 1)
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("lambda", "DeleteFunction", FunctionName=function, Qualifier=version)

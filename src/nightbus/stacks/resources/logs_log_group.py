@@ -1,4 +1,4 @@
-"""AWS::Logs::LogGroup"""
+"""Implements AWS::Logs::LogGroup."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.support import LOG_GROUP_CLASS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import gone_is_fine, is_there_already, undone_on_failure
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, is_ours
-from nightbus.stacks.resources.values import changed, chosen, converted, whole_number
+from nightbus.stacks.resources.values import changed, chosen, converted, integer_value
 
 _LONGEST_NAME = 512
 
@@ -28,14 +28,18 @@ class LogsLogGroup:
         return f"LogGroupClass {kind}" if isinstance(kind, str) and kind != LOG_GROUP_CLASS else None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("LogGroupName")
-        return str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        template_name = properties.get("LogGroupName")
+        return (
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {"logGroupName": name, "tags": all_tags(properties, ctx)}
-        given = chosen(properties, "LogGroupClass")
-        if given:
-            request["logGroupClass"] = given["LogGroupClass"]
+        group_class = chosen(properties, "LogGroupClass")
+        if group_class:
+            request["logGroupClass"] = group_class["LogGroupClass"]
         try:
             await ctx.operation("logs", "CreateLogGroup", **request)
         except AwsError as error:
@@ -53,16 +57,16 @@ class LogsLogGroup:
     ) -> Resource:
         if changed(old, new, "RetentionInDays"):
             await _set_retention(physical_id, new, ctx)
-        resource_arn, wanted = _arn(physical_id, ctx), all_tags(new, ctx)
+        resource_arn, desired_tags = _arn(physical_id, ctx), all_tags(new, ctx)
         standing = (await ctx.operation("logs", "ListTagsForResource", resourceArn=resource_arn))["tags"]
-        surplus = sorted(set(standing) - set(wanted))
+        surplus = sorted(set(standing) - set(desired_tags))
         if surplus:
             await ctx.operation("logs", "UntagResource", resourceArn=resource_arn, tagKeys=surplus)
-        await ctx.operation("logs", "TagResource", resourceArn=resource_arn, tags=wanted)
+        await ctx.operation("logs", "TagResource", resourceArn=resource_arn, tags=desired_tags)
         return _resource(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("logs", "DeleteLogGroup", logGroupName=physical_id)
 
 
@@ -71,8 +75,8 @@ async def _set_retention(name: str, properties: Mapping[str, Any], ctx: Resource
     if days is None:
         await ctx.operation("logs", "DeleteRetentionPolicy", logGroupName=name)
     else:
-        wanted = converted("RetentionInDays", days, whole_number)
-        await ctx.operation("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=wanted)
+        retention = converted("RetentionInDays", days, integer_value)
+        await ctx.operation("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=retention)
 
 
 def _arn(name: str, ctx: ResourceContext) -> str:

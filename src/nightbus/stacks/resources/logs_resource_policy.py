@@ -1,4 +1,4 @@
-"""AWS::Logs::ResourcePolicy"""
+"""Implements AWS::Logs::ResourcePolicy."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine
-from nightbus.stacks.resources.values import document
+from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing
+from nightbus.stacks.resources.values import document_text
 
 
 class LogsResourcePolicy:
@@ -20,7 +20,7 @@ class LogsResourcePolicy:
         return str(properties["PolicyName"])
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        await _refuse_taken(str(name), properties, ctx)
+        await _refuse_foreign_policy(str(name), properties, ctx)
         return await _put(str(name), properties, ctx)
 
     async def update(
@@ -29,19 +29,22 @@ class LogsResourcePolicy:
         return await _put(physical_id, new, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("logs", "DeleteResourcePolicy", policyName=physical_id)
 
 
-async def _refuse_taken(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-    """Put writes over what is there. It has no tags; one that is exactly this one was made before a crash."""
+async def _refuse_foreign_policy(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+    """Raise AwsError if there is another policy of the name, which Put would overwrite.
+
+    Policies have no tags; an equal one was made before a crash.
+    """
     standing = (await ctx.operation("logs", "DescribeResourcePolicies"))["resourcePolicies"]
-    wanted = document(properties["PolicyDocument"])
-    if any(one["policyName"] == name and one["policyDocument"] != wanted for one in standing):
+    policy = document_text(properties["PolicyDocument"])
+    if any(one["policyName"] == name and one["policyDocument"] != policy for one in standing):
         raise exists_elsewhere(f"The resource policy {name}")
 
 
 async def _put(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> Resource:
-    policy = document(properties["PolicyDocument"])
+    policy = document_text(properties["PolicyDocument"])
     await ctx.operation("logs", "PutResourcePolicy", policyName=name, policyDocument=policy)
     return Resource(name)

@@ -1,4 +1,4 @@
-"""Names what a template leaves unnamed, as CloudFormation does: `<stack>-<logical id>-<12 characters>`."""
+"""Generates names for resources without one in the template, as CloudFormation does: `<stack>-<id>-<12 characters>`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _SUFFIX = 12
 
 
 def generated_name(stack_name: str, logical_id: str, longest: int, *, lower: bool = False) -> str:
-    """At most `longest` characters; where the whole is too long, the longer one of stack and logical id gives way."""
+    """Return a name of at most `longest` characters. If it is too long, the longer of stack and logical id is cut."""
     suffix = new_lower_suffix(_SUFFIX) if lower else new_physical_suffix(_SUFFIX)
     stack, logical = fitted(stack_name, logical_id, longest - _SUFFIX - 2)
     name = f"{stack}-{logical}-{suffix}"
@@ -16,7 +16,7 @@ def generated_name(stack_name: str, logical_id: str, longest: int, *, lower: boo
 
 
 def fitted(stack_name: str, logical_id: str, room: int) -> tuple[str, str]:
-    """Both cut so that together they have at most `room` characters."""
+    """Return both texts, cut so that together they have at most `room` characters."""
     half = room // 2
     if len(stack_name) + len(logical_id) <= room:
         return stack_name, logical_id

@@ -1,4 +1,4 @@
-"""Judges errors of services: whether a resource is gone already, or there already."""
+"""Classifies errors of services: whether a resource does not exist, or exists already."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _THERE = frozenset(
 
 
 @contextmanager
-def gone_is_fine() -> Iterator[None]:
-    """Deleting what is not there succeeds."""
+def ignore_missing() -> Iterator[None]:
+    """Ignore the error that a resource does not exist, for deletions."""
     try:
         yield
     except AwsError as error:
@@ -46,7 +46,7 @@ def exists_elsewhere(name: str) -> AwsError:
 
 @asynccontextmanager
 async def undone_on_failure(undo: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """For the further steps of a creation: when one fails, what the first step made goes again."""
+    """Undo the first step of a creation if a further step fails."""
     try:
         yield
     except AwsError:

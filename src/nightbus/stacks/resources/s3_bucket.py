@@ -1,4 +1,4 @@
-"""AWS::S3::Bucket"""
+"""Implements AWS::S3::Bucket."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
+from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
 from nightbus.stacks.resources.values import boolean, changed
 
 _LONGEST_NAME = 63
@@ -43,19 +43,21 @@ class S3Bucket:
         return None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("BucketName")
+        template_name = properties.get("BucketName")
         return (
-            str(given) if given else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME, lower=True)
+            str(template_name)
+            if template_name
+            else generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME, lower=True)
         )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         bucket = str(name)
-        if not await _is_there(bucket, ctx):
+        if not await _exists_already(bucket, ctx):
             region = ctx.call.scope.region
-            where: dict[str, Any] = {"Tags": as_list(all_tags(properties, ctx))}
+            configuration: dict[str, Any] = {"Tags": as_list(all_tags(properties, ctx))}
             if region != _HOME:
-                where["LocationConstraint"] = region
-            await ctx.operation("s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=where)
+                configuration["LocationConstraint"] = region
+            await ctx.operation("s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=configuration)
         async with undone_on_failure(self.delete(bucket, properties, ctx)):
             await _configure(bucket, {}, properties, ctx)
         return _resource(bucket, ctx)
@@ -70,15 +72,18 @@ class S3Bucket:
         return _resource(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("s3", "DeleteBucket", Bucket=physical_id)
 
 
-async def _is_there(bucket: str, ctx: ResourceContext) -> bool:
-    """Ours from before a crash. Raises for somebody else's: CreateBucket alone would take one's own bucket over."""
+async def _exists_already(bucket: str, ctx: ResourceContext) -> bool:
+    """Return whether the bucket was made by this resource before a crash. Raises AwsError if it is another one.
+
+    CreateBucket by itself would accept any bucket of the same account.
+    """
     try:
         await ctx.operation("s3", "HeadBucket", Bucket=bucket)
-        tags = as_map((await ctx.operation("s3", "GetBucketTagging", Bucket=bucket))["TagSet"])
+        tags = tags_by_key((await ctx.operation("s3", "GetBucketTagging", Bucket=bucket))["TagSet"])
     except AwsError as error:
         if error.code == "NoSuchTagSet":
             raise exists_elsewhere(bucket) from error
@@ -105,9 +110,9 @@ async def _configure(
         if block is None:
             await ctx.operation("s3", "DeletePublicAccessBlock", Bucket=bucket)
         else:
-            wanted = {name: boolean(value) for name, value in block.items()}
+            public_access = {name: boolean(value) for name, value in block.items()}
             await ctx.operation(
-                "s3", "PutPublicAccessBlock", Bucket=bucket, PublicAccessBlockConfiguration=wanted
+                "s3", "PutPublicAccessBlock", Bucket=bucket, PublicAccessBlockConfiguration=public_access
             )
     if changed(old, new, "OwnershipControls"):
         controls = new.get("OwnershipControls")
@@ -128,9 +133,12 @@ async def _set_encryption(bucket: str, encryption: Mapping[str, Any] | None, ctx
         }
         for rule in encryption["ServerSideEncryptionConfiguration"]
     ]
-    wanted = [{name: value for name, value in rule.items() if value is not None} for rule in rules]
+    encryption_rules = [{name: value for name, value in rule.items() if value is not None} for rule in rules]
     await ctx.operation(
-        "s3", "PutBucketEncryption", Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": wanted}
+        "s3",
+        "PutBucketEncryption",
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={"Rules": encryption_rules},
     )
 
 

@@ -1,4 +1,4 @@
-"""AWS::S3::BucketPolicy"""
+"""Implements AWS::S3::BucketPolicy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
-from nightbus.stacks.resources.values import document
+from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone
+from nightbus.stacks.resources.values import document_text
 
 
 class S3BucketPolicy:
@@ -21,7 +21,7 @@ class S3BucketPolicy:
         return str(properties["Bucket"])
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        await _refuse_taken(properties, ctx)
+        await _refuse_foreign_policy(properties, ctx)
         return await _put(properties, ctx)
 
     async def update(
@@ -30,24 +30,25 @@ class S3BucketPolicy:
         return await _put(new, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("s3", "DeleteBucketPolicy", Bucket=physical_id)
 
 
-async def _refuse_taken(properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-    """Put writes over what is there. It has no tags; one that is exactly this one was made before a crash."""
-    bucket, wanted = str(properties["Bucket"]), document(properties["PolicyDocument"])
+async def _refuse_foreign_policy(properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+    """Raise AwsError if the bucket has another policy, which Put would overwrite. An equal one was made before a
+    crash."""
+    bucket, policy = str(properties["Bucket"]), document_text(properties["PolicyDocument"])
     try:
-        found = await ctx.operation("s3", "GetBucketPolicy", Bucket=bucket)
+        existing = await ctx.operation("s3", "GetBucketPolicy", Bucket=bucket)
     except AwsError as error:
         if is_gone(error):
             return
         raise
-    if found["Policy"] != wanted:
+    if existing["Policy"] != policy:
         raise exists_elsewhere(f"The bucket policy of {bucket}")
 
 
 async def _put(properties: Mapping[str, Any], ctx: ResourceContext) -> Resource:
-    bucket, policy = str(properties["Bucket"]), document(properties["PolicyDocument"])
+    bucket, policy = str(properties["Bucket"]), document_text(properties["PolicyDocument"])
     await ctx.operation("s3", "PutBucketPolicy", Bucket=bucket, Policy=policy)
     return Resource(bucket)

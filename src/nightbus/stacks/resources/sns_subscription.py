@@ -1,4 +1,4 @@
-"""AWS::SNS::Subscription"""
+"""Implements AWS::SNS::Subscription."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import gone_is_fine
+from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import attributes, chosen
 
-_WITHOUT = {  # what an attribute is once the template says nothing of it; the scope comes before its policy
+_WITHOUT = {  # the values of attributes that the template does not have; the scope must be set before its policy
     "FilterPolicyScope": "MessageAttributes",
     "DeliveryPolicy": "",
     "FilterPolicy": "",
@@ -33,21 +33,21 @@ class SnsSubscription:
         return None
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        made = await ctx.operation(
+        reply = await ctx.operation(
             "sns",
             "Subscribe",
             **chosen(properties, "TopicArn", "Protocol", "Endpoint"),
             Attributes=attributes(properties, *_WITHOUT),
             ReturnSubscriptionArn=True,
         )
-        return _resource(made["SubscriptionArn"])
+        return _resource(reply["SubscriptionArn"])
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        before, wanted = attributes(old, *_WITHOUT), attributes(new, *_WITHOUT)
+        before, desired = attributes(old, *_WITHOUT), attributes(new, *_WITHOUT)
         for name, without in _WITHOUT.items():
-            value = wanted.get(name, without)
+            value = desired.get(name, without)
             if before.get(name, without) != value:
                 request = {"AttributeName": name, "AttributeValue": value}
                 await ctx.operation(
@@ -56,7 +56,7 @@ class SnsSubscription:
         return _resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("sns", "Unsubscribe", SubscriptionArn=physical_id)
 
 

@@ -1,4 +1,4 @@
-"""AWS::SNS::Topic"""
+"""Implements AWS::SNS::Topic."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import (
     exists_elsewhere,
-    gone_is_fine,
+    ignore_missing,
     is_gone,
     undone_on_failure,
 )
-from nightbus.stacks.resources.tags import all_tags, as_list, as_map, is_ours
+from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
 from nightbus.stacks.resources.values import attributes, text
 
 _LONGEST_NAME = 256
 _FIFO = ".fifo"
-_WITHOUT = {  # what an attribute is once the template says nothing of it
+_WITHOUT = {  # the values of attributes that the template does not have
     "ContentBasedDeduplication": "false",
     "DisplayName": "",
     "FifoThroughputScope": "Topic",
@@ -46,20 +46,20 @@ class SnsTopic:
         return None
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("TopicName")
-        if given:
-            return str(given)
+        template_name = properties.get("TopicName")
+        if template_name:
+            return str(template_name)
         suffix = _FIFO if _is_fifo(properties) else ""
         return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME - len(suffix)) + suffix
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         topic = _topic_arn(str(name), ctx)
-        await _refuse_taken(topic, ctx)
-        given = attributes(properties, *_WITHOUT)
+        await _refuse_foreign_topic(topic, ctx)
+        topic_attributes = attributes(properties, *_WITHOUT)
         if _is_fifo(properties):
-            given["FifoTopic"] = "true"
+            topic_attributes["FifoTopic"] = "true"
         tags = as_list(all_tags(properties, ctx))
-        await ctx.operation("sns", "CreateTopic", Name=name, Attributes=given, Tags=tags)
+        await ctx.operation("sns", "CreateTopic", Name=name, Attributes=topic_attributes, Tags=tags)
         async with undone_on_failure(self.delete(topic, properties, ctx)):
             for protocol, endpoint in _subscriptions(properties):
                 await _subscribe(topic, protocol, endpoint, ctx)
@@ -68,9 +68,9 @@ class SnsTopic:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        before, wanted = attributes(old, *_WITHOUT), attributes(new, *_WITHOUT)
-        for name in sorted(set(before) | set(wanted)):
-            value = wanted.get(name, _WITHOUT[name])
+        before, desired = attributes(old, *_WITHOUT), attributes(new, *_WITHOUT)
+        for name in sorted(set(before) | set(desired)):
+            value = desired.get(name, _WITHOUT[name])
             if before.get(name) != value:
                 request = {"AttributeName": name, "AttributeValue": value}
                 await ctx.operation("sns", "SetTopicAttributes", TopicArn=physical_id, **request)
@@ -79,9 +79,9 @@ class SnsTopic:
         return _resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        # The name alone is that of one whose creation failed.
+        # After a failed creation the physical id is only the name.
         topic = physical_id if physical_id.startswith("arn:") else _topic_arn(physical_id, ctx)
-        with gone_is_fine():
+        with ignore_missing():
             await ctx.operation("sns", "DeleteTopic", TopicArn=topic)
 
 
@@ -97,15 +97,18 @@ def _subscriptions(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(one["Protocol"]), str(one["Endpoint"])) for one in properties.get("Subscription") or ()]
 
 
-async def _refuse_taken(topic: str, ctx: ResourceContext) -> None:
-    """CreateTopic answers with a topic of somebody else that is just like this one."""
+async def _refuse_foreign_topic(topic: str, ctx: ResourceContext) -> None:
+    """Raise AwsError if the topic exists and is not the stack's own.
+
+    CreateTopic would return an equal one of others.
+    """
     try:
         tags = await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic)
     except AwsError as error:
         if is_gone(error):
             return
         raise
-    if not is_ours(as_map(tags["Tags"]), ctx):
+    if not is_ours(tags_by_key(tags["Tags"]), ctx):
         raise exists_elsewhere(topic.rpartition(":")[2])
 
 
@@ -131,13 +134,13 @@ async def _resubscribe(
             await _subscribe(topic, protocol, endpoint, ctx)
 
 
-async def _retag(topic: str, wanted: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = as_map((await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic))["Tags"])
-    surplus = sorted(set(standing) - set(wanted))
+async def _retag(topic: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
+    standing = tags_by_key((await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic))["Tags"])
+    surplus = sorted(set(standing) - set(tags))
     if surplus:
         await ctx.operation("sns", "UntagResource", ResourceArn=topic, TagKeys=surplus)
-    if standing != dict(wanted):
-        await ctx.operation("sns", "TagResource", ResourceArn=topic, Tags=as_list(wanted))
+    if standing != dict(tags):
+        await ctx.operation("sns", "TagResource", ResourceArn=topic, Tags=as_list(tags))
 
 
 def _resource(topic: str) -> Resource:

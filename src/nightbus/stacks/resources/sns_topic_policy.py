@@ -1,4 +1,4 @@
-"""AWS::SNS::TopicPolicy and AWS::SNS::TopicInlinePolicy"""
+"""Implements AWS::SNS::TopicPolicy and AWS::SNS::TopicInlinePolicy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from nightbus.stacks.resources.attached_policies import PolicyOfMany, PolicyOfOn
 
 
 async def _set(topic: str, policy: str, ctx: ResourceContext) -> None:
-    """Without a policy of its own a topic has the default one."""
+    """Set the topic's policy, or the default one for no policy."""
     request = {"AttributeName": "Policy", "AttributeValue": policy}
     await ctx.operation("sns", "SetTopicAttributes", TopicArn=topic, **request)
 

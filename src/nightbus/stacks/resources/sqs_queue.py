@@ -1,4 +1,4 @@
-"""AWS::SQS::Queue"""
+"""Implements AWS::SQS::Queue."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.outcomes import exists_elsewhere, gone_is_fine, is_gone
+from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone
 from nightbus.stacks.resources.tags import all_tags, is_ours
 from nightbus.stacks.resources.values import attributes, text
 
 _LONGEST_NAME = 80
 _FIFO = ".fifo"
-_WITHOUT = {  # what an attribute is once the template says nothing of it
+_WITHOUT = {  # the values of attributes that the template does not have
     "ContentBasedDeduplication": "false",
     "DeduplicationScope": "queue",
     "DelaySeconds": "0",
@@ -38,37 +38,37 @@ class SqsQueue:
     replace_on = frozenset({"FifoQueue", "QueueName"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        given = properties.get("QueueName")
-        if given:
-            return str(given)
+        template_name = properties.get("QueueName")
+        if template_name:
+            return str(template_name)
         suffix = _FIFO if _is_fifo(properties) else ""
         return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME - len(suffix)) + suffix
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        await _refuse_taken(str(name), ctx)
-        given = attributes(properties, *_WITHOUT)
+        await _refuse_foreign_queue(str(name), ctx)
+        queue_attributes = attributes(properties, *_WITHOUT)
         if _is_fifo(properties):
-            given["FifoQueue"] = "true"
-        made = await ctx.operation(
-            "sqs", "CreateQueue", QueueName=name, Attributes=given, tags=all_tags(properties, ctx)
+            queue_attributes["FifoQueue"] = "true"
+        reply = await ctx.operation(
+            "sqs", "CreateQueue", QueueName=name, Attributes=queue_attributes, tags=all_tags(properties, ctx)
         )
-        return await _resource(made["QueueUrl"], ctx)
+        return await _resource(reply["QueueUrl"], ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        wanted = attributes(new, *_WITHOUT)
+        desired = attributes(new, *_WITHOUT)
         for name in attributes(old, *_WITHOUT):
-            wanted.setdefault(name, _WITHOUT[name])
-        if wanted:
-            await ctx.operation("sqs", "SetQueueAttributes", QueueUrl=physical_id, Attributes=wanted)
+            desired.setdefault(name, _WITHOUT[name])
+        if desired:
+            await ctx.operation("sqs", "SetQueueAttributes", QueueUrl=physical_id, Attributes=desired)
         await _retag(physical_id, all_tags(new, ctx), ctx)
         return await _resource(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        with gone_is_fine():
+        with ignore_missing():
             url = physical_id
-            if "/" not in url:  # the name of one whose creation failed
+            if "/" not in url:  # after a failed creation it is only the name
                 url = (await ctx.operation("sqs", "GetQueueUrl", QueueName=url))["QueueUrl"]
             await ctx.operation("sqs", "DeleteQueue", QueueUrl=url)
 
@@ -77,8 +77,11 @@ def _is_fifo(properties: Mapping[str, Any]) -> bool:
     return text(properties.get("FifoQueue", False)).lower() == "true"
 
 
-async def _refuse_taken(name: str, ctx: ResourceContext) -> None:
-    """CreateQueue answers with a queue of somebody else that is just like this one."""
+async def _refuse_foreign_queue(name: str, ctx: ResourceContext) -> None:
+    """Raise AwsError if the queue exists and is not the stack's own.
+
+    CreateQueue would return an equal one of others.
+    """
     try:
         url = (await ctx.operation("sqs", "GetQueueUrl", QueueName=name))["QueueUrl"]
         tags = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
@@ -90,16 +93,16 @@ async def _refuse_taken(name: str, ctx: ResourceContext) -> None:
         raise exists_elsewhere(name)
 
 
-async def _retag(url: str, wanted: Mapping[str, str], ctx: ResourceContext) -> None:
+async def _retag(url: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
     standing = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
-    surplus = sorted(set(standing) - set(wanted))
+    surplus = sorted(set(standing) - set(tags))
     if surplus:
         await ctx.operation("sqs", "UntagQueue", QueueUrl=url, TagKeys=surplus)
-    if standing != dict(wanted):
-        await ctx.operation("sqs", "TagQueue", QueueUrl=url, Tags=dict(wanted))
+    if standing != dict(tags):
+        await ctx.operation("sqs", "TagQueue", QueueUrl=url, Tags=dict(tags))
 
 
 async def _resource(url: str, ctx: ResourceContext) -> Resource:
-    known = await ctx.operation("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])
-    arn = known["Attributes"]["QueueArn"]
+    reply = await ctx.operation("sqs", "GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])
+    arn = reply["Attributes"]["QueueArn"]
     return Resource(url, {"Arn": arn, "QueueName": arn.rpartition(":")[2], "QueueUrl": url})

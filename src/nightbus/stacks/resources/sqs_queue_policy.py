@@ -1,4 +1,4 @@
-"""AWS::SQS::QueuePolicy and AWS::SQS::QueueInlinePolicy"""
+"""Implements AWS::SQS::QueuePolicy and AWS::SQS::QueueInlinePolicy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes a resource's tags, and tells by its tags whether a resource belongs to this stack."""
+"""Makes a resource's tags, and recognizes by its tags a resource that belongs to the stack."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _LOGICAL_ID = "aws:cloudformation:logical-id"
 
 
 def all_tags(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, str]:
-    """The stack's, and over them the resource's own (a list of Key and Value, or a map)."""
-    own = properties.get("Tags") or {}
-    given = own if isinstance(own, Mapping) else {tag["Key"]: tag["Value"] for tag in own}
+    """Return the stack's tags, overwritten by the resource's own (a list of Key and Value, or a map)."""
+    declared = properties.get("Tags") or {}
+    by_key = declared if isinstance(declared, Mapping) else {tag["Key"]: tag["Value"] for tag in declared}
     ours = {
         "aws:cloudformation:stack-name": ctx.stack_name,
         _STACK_ID: ctx.stack_id,
         _LOGICAL_ID: ctx.logical_id,
     }
-    return {**ctx.tags, **{str(key): text(value) for key, value in given.items()}, **ours}
+    return {**ctx.tags, **{str(key): text(value) for key, value in by_key.items()}, **ours}
 
 
 def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -29,9 +29,9 @@ def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def is_ours(tags: Mapping[str, str], ctx: ResourceContext) -> bool:
-    """Made by this very resource of this stack, so that a second `create` after a crash may go on with it."""
+    """Return whether the tags are those of this resource of this stack, so that `create` after a crash may use it."""
     return tags.get(_STACK_ID) == ctx.stack_id and tags.get(_LOGICAL_ID) == ctx.logical_id
 
 
-def as_map(tags: list[dict[str, str]]) -> dict[str, str]:
+def tags_by_key(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}

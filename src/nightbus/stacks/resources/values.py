@@ -1,4 +1,4 @@
-"""Converts a template's values into an API's: templates write numbers and booleans as text as often as not."""
+"""Converts the values of a template to those of an API. Templates may have numbers and booleans as text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nightbus.aws.errors import AwsError
 def chosen(
     properties: Mapping[str, Any], *names: str, kinds: Mapping[str, Callable[[Any], Any]] | None = None
 ) -> dict[str, Any]:
-    """Those of the properties that are there, made what the API takes."""
-    found = {name: properties[name] for name in names if properties.get(name) is not None}
+    """Return the named properties that the template has, each converted by its function in `kinds`."""
+    values = {name: properties[name] for name in names if properties.get(name) is not None}
     for name, kind in (kinds or {}).items():
-        if name in found:
-            found[name] = converted(name, found[name], kind)
-    return found
+        if name in values:
+            values[name] = converted(name, values[name], kind)
+    return values
 
 
 def converted(name: str, value: Any, kind: Callable[[Any], Any]) -> Any:
@@ -30,7 +30,7 @@ def converted(name: str, value: Any, kind: Callable[[Any], Any]) -> Any:
         ) from wrong
 
 
-def whole_number(value: Any) -> int:
+def integer_value(value: Any) -> int:
     if isinstance(value, bool):
         raise ValueError(value)
     number = float(value)
@@ -48,12 +48,12 @@ def boolean(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """As CloudFormation writes a value where a text is wanted: `true`, `7`, JSON for what has parts."""
+    """Return a value as text, as CloudFormation writes it: `true`, `7`, JSON for lists and maps."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def attributes(properties: Mapping[str, Any], *names: str) -> dict[str, str]:
-    """Those of the properties that are there, as the text that queues and topics keep their attributes in."""
+    """Return the named properties that the template has, as text, the form of attributes of queues and topics."""
     return {
         name: text(value).lower() if isinstance(value, bool) else text(value)
         for name, value in chosen(properties, *names).items()
@@ -61,13 +61,13 @@ def attributes(properties: Mapping[str, Any], *names: str) -> dict[str, str]:
 
 
 def written_time(value: datetime | float) -> str:
-    """As an attribute shows it; operations answer a time or epoch seconds."""
+    """Return the time as an attribute's text. Operations reply with a datetime or epoch seconds."""
     when = value if isinstance(value, datetime) else datetime.fromtimestamp(value, UTC)
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def document(value: Any) -> str:
-    """A policy or a pattern as text; some templates already write it so."""
+def document_text(value: Any) -> str:
+    """Return a policy or a pattern as JSON text; a template may have it as text already."""
     return text(value)
 
 

@@ -1,1 +1,1 @@
-"""Reads templates: their text, structure, parameters and intrinsic functions, and the order of their resources."""
+"""Reads templates: text, structure, parameters, intrinsic functions, and the order of resources."""

@@ -1,4 +1,4 @@
-"""Finds the capabilities that a caller must have acknowledged before a template may run. Pure."""
+"""Finds the capabilities that a caller must acknowledge for a template. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IAM = "CAPABILITY_IAM"
 NAMED_IAM = "CAPABILITY_NAMED_IAM"
 AUTO_EXPAND = "CAPABILITY_AUTO_EXPAND"
 
-# A type that asks for a capability, and the property that gives it a name of its own.
+# The types that require a capability, each with the property for a custom name.
 _IAM_TYPES: dict[str, str] = {
     "AWS::IAM::AccessKey": "",
     "AWS::IAM::Group": "GroupName",
@@ -24,14 +24,14 @@ _IAM_TYPES: dict[str, str] = {
 }
 
 
-def needed(template: Template) -> tuple[list[str], str]:
-    """The capability of the template's IAM resources, if any, and the reason as GetTemplateSummary gives it."""
-    found = [resource for resource in template.resources.values() if resource["Type"] in _IAM_TYPES]
-    if not found:
+def required_capabilities(template: Template) -> tuple[list[str], str]:
+    """Return the capability that the template's IAM resources require, if any, and GetTemplateSummary's reason."""
+    resources = [resource for resource in template.resources.values() if resource["Type"] in _IAM_TYPES]
+    if not resources:
         return [], ""
-    named = any(_is_named(resource["Type"], resource.get("Properties") or {}) for resource in found)
-    types = ", ".join(sorted({str(resource["Type"]) for resource in found}))
-    return [NAMED_IAM if named else IAM], f"The following resource(s) require capabilities: [{types}]"
+    has_names = any(_is_named(resource["Type"], resource.get("Properties") or {}) for resource in resources)
+    types = ", ".join(sorted({str(resource["Type"]) for resource in resources}))
+    return [NAMED_IAM if has_names else IAM], f"The following resource(s) require capabilities: [{types}]"
 
 
 def _is_named(kind: str, properties: object) -> bool:
@@ -39,11 +39,14 @@ def _is_named(kind: str, properties: object) -> bool:
     return bool(member) and isinstance(properties, dict) and member in properties
 
 
-def check(template: Template, acknowledged: Collection[str]) -> None:
-    """Raises AwsError InsufficientCapabilitiesException. CAPABILITY_NAMED_IAM includes CAPABILITY_IAM."""
+def check_capabilities(template: Template, acknowledged: Collection[str]) -> None:
+    """Raise AwsError InsufficientCapabilitiesException if a required capability is not acknowledged.
+
+    CAPABILITY_NAMED_IAM includes CAPABILITY_IAM.
+    """
     missing = [
         name
-        for name in needed(template)[0]
+        for name in required_capabilities(template)[0]
         if name not in acknowledged and not (name == IAM and NAMED_IAM in acknowledged)
     ]
     if missing:

@@ -1,7 +1,7 @@
 """Parses the text of a template into plain values: YAML with CloudFormation's short forms, or JSON.
 
-Only syntax: what the values mean is `template.py`'s question. Aliases are refused as CloudFormation refuses them,
-which also bounds what a small text can unfold to.
+It checks the syntax only; `template.py` checks what the values mean. Aliases are refused, as by CloudFormation, which
+also limits the size of the values that a small text can stand for.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ _SHORT_NAMES = {"Ref": "Ref", "Condition": "Condition"}
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)$")
 _FLOAT = re.compile(r"[-+]?[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?$")
 _TRUE = frozenset({"true", "yes", "on"})
-_LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"  # from 0.2.6 on, its scanner counts before our own look
+_LIBYAML_TOO_DEEP = (
+    "exceeded maximum nesting depth"  # from 0.2.6 on, its scanner counts before this module's check
+)
 _NAMESPACE = "tag:yaml.org,2002:"
-_MOST_DIGITS = 4300  # as many as `int` and `json` read
-_LEAST, _MOST = -(2**63), 2**64 - 1  # what the store keeps as a number
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # the escape of one half of a character
+_MOST_DIGITS = 4300  # the most that `int` and `json` read
+_LEAST, _MOST = -(2**63), 2**64 - 1  # the range of numbers that the store keeps
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")  # the escape of half a surrogate pair
 
 
 def format_error(message: str) -> AwsError:
     return AwsError("ValidationError", f"Template format error: {message}")
 
 
-def read_document(text: str) -> dict[str, Any]:
-    """Raises AwsError ValidationError with CloudFormation's words."""
+def parse_template_text(text: str) -> dict[str, Any]:
+    """Parse a template's text. Raises AwsError ValidationError with CloudFormation's texts."""
     value = _read_json(text) if text.lstrip().startswith(("{", "[")) else _read_yaml(text)
     if not isinstance(value, dict):
         raise format_error("unsupported structure.")
@@ -61,7 +63,7 @@ def _read_json(text: str) -> Any:
 
 
 def _integer(text: str) -> int | str:
-    """A number that cannot be kept stays what was written, as a template may write every number as a string."""
+    """Return the number, or the text if the store could not keep the number: templates may have numbers as text."""
     number = int(text)
     return number if _LEAST <= number <= _MOST else text
 
@@ -79,12 +81,12 @@ def _refuse_halves(value: Any) -> None:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise format_error(f"JSON not well-formed. The key {twice!r} is there twice.")
-    return found
+    return members
 
 
 def _no_constant(name: str) -> Any:
@@ -108,15 +110,15 @@ def _read_yaml(text: str) -> Any:
         if broken.problem == _LIBYAML_TOO_DEEP:
             raise format_error("YAML not well-formed. It is nested too deeply.") from broken
         mark = broken.problem_mark or broken.context_mark
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise format_error(f"YAML not well-formed.{where}") from broken
+        position = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise format_error(f"YAML not well-formed.{position}") from broken
     except yaml.YAMLError as broken:
         raise format_error("YAML not well-formed.") from broken
     return None if node is None else _value(node)
 
 
 def _refuse_deep_or_aliased(text: str) -> None:
-    """Looks at the stream of events, before anything is built from it."""
+    """Raise AwsError for aliases and deep nesting. It reads the parser's events, before any value is built."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         if isinstance(event, yaml.AliasEvent):
@@ -146,19 +148,19 @@ def _plain(node: yaml.Node) -> Any:
 
 
 def _mapping(node: yaml.MappingNode) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise format_error(f"YAML not well-formed. (line {key_node.start_mark.line + 1}, column 1)")
         key = str(key_node.value)
-        if key in found:
+        if key in members:
             mark = key_node.start_mark
             raise format_error(
                 f"YAML not well-formed. The key {key!r} is there twice. "
                 f"(line {mark.line + 1}, column {mark.column + 1})"
             )
-        found[key] = _value(value_node)
-    return found
+        members[key] = _value(value_node)
+    return members
 
 
 def _scalar(node: yaml.Node) -> Any:
@@ -174,7 +176,7 @@ def _scalar(node: yaml.Node) -> Any:
         return _integer(text)
     if kind == "float" and _FLOAT.match(text):
         return _decimal(text)
-    return text  # dates, octal and sexagesimal numbers stay what was written
+    return text  # dates, octal and sexagesimal numbers stay text
 
 
 def _short_form(node: yaml.Node) -> dict[str, Any]:
@@ -187,5 +189,8 @@ def _short_form(node: yaml.Node) -> dict[str, Any]:
 
 
 def _plain_of_tagged(node: yaml.Node) -> Any:
-    """A tagged scalar is a string; an untagged one inside a tagged list keeps its kind."""
+    """Return the value of a tagged node.
+
+    A tagged scalar is a string; an untagged one in a tagged list keeps its type.
+    """
     return str(node.value) if isinstance(node, yaml.ScalarNode) else _plain(node)

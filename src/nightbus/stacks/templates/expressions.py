@@ -1,4 +1,4 @@
-"""Parses the forms of functions and their arguments in a template, without values. Pure."""
+"""Parses the syntax of functions and their arguments in a template, without evaluating them. Pure."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def template_error(message: str) -> AwsError:
 
 
 def function_of(value: Mapping[str, Any]) -> str | None:
-    """The name of the function that this object calls, or None when it is a plain object.
+    """Return the name of the function that the object calls, or None for a plain object.
 
-    `Condition` is none: it means a condition only inside of conditions, elsewhere it is a member like any other.
+    `Condition` does not count: it refers to a condition only inside conditions, elsewhere it is an ordinary member.
     """
     if len(value) != 1:
         return None
@@ -45,7 +45,7 @@ def function_of(value: Mapping[str, Any]) -> str | None:
 
 
 def attribute_parts(argument: Any) -> tuple[str, Any]:
-    """The resource and the attribute (which may be an expression) of an Fn::GetAtt."""
+    """Return the resource and the attribute (which may be an expression) of an Fn::GetAtt."""
     if isinstance(argument, str) and "." in argument:
         resource, _, attribute = argument.partition(".")
         return resource, attribute
@@ -88,7 +88,7 @@ def has_unknown(value: Any) -> bool:
 
 
 def text_of(value: Any, function: str) -> str:
-    """A scalar as CloudFormation writes it into a string."""
+    """Return a scalar as text, as CloudFormation inserts it into a string. Raises AwsError for a list or a map."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

@@ -1,4 +1,4 @@
-"""Orders resources by their references and DependsOn; a circle is refused by name. Pure."""
+"""Orders resources by their references and DependsOn, and refuses circular ones. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Graph = Mapping[str, frozenset[str]]
 
 def dependencies(
     resources: Mapping[str, Mapping[str, Any]],
-    wanted: Collection[str] | None = None,
+    included: Collection[str] | None = None,
     conditions: Mapping[str, bool] | None = None,
 ) -> dict[str, frozenset[str]]:
-    """For each resource those that come before it. A resource left out by its condition binds nobody."""
-    chosen = set(resources if wanted is None else wanted)
+    """Return for each resource those that it needs. Resources outside `included` (None: all) are left out."""
+    chosen = set(resources if included is None else included)
     return {
         name: frozenset(_needs(resources[name], conditions) & chosen - {name})
         | _self_reference(name, resources[name], conditions)
@@ -28,8 +28,8 @@ def dependencies(
 
 def _needs(resource: Mapping[str, Any], conditions: Mapping[str, bool] | None) -> set[str]:
     listed = resource.get("DependsOn", [])
-    named = {listed} if isinstance(listed, str) else set(listed)
-    return named | {reference.name for reference in references(resource.get("Properties", {}), conditions)}
+    declared = {listed} if isinstance(listed, str) else set(listed)
+    return declared | {reference.name for reference in references(resource.get("Properties", {}), conditions)}
 
 
 def _self_reference(
@@ -39,42 +39,42 @@ def _self_reference(
 
 
 def order(graph: Graph) -> list[str]:
-    """A topological order, in the template's order where it is free. Raises AwsError on a cycle."""
-    done: list[str] = []
-    placed: set[str] = set()
+    """Return a topological order, which follows the template's order where it can. Raises AwsError on a cycle."""
+    ordered: list[str] = []
+    preceding: set[str] = set()
     waiting = list(graph)
     while waiting:
-        ready = [name for name in waiting if graph[name] <= placed]
+        ready = [name for name in waiting if graph[name] <= preceding]
         if not ready:
             names = ", ".join(in_cycle(graph, waiting))
             raise AwsError("ValidationError", f"Circular dependency between resources: [{names}]")
-        done += ready
-        placed.update(ready)
-        waiting = [name for name in waiting if name not in placed]
-    return done
+        ordered += ready
+        preceding.update(ready)
+        waiting = [name for name in waiting if name not in preceding]
+    return ordered
 
 
 def in_cycle(graph: Graph, candidates: Collection[str]) -> list[str]:
-    """Those of `candidates` that reach themselves, in the order given."""
+    """Return the `candidates` that depend on themselves, in their order."""
     return [name for name in candidates if name in _reached(graph, name)]
 
 
 def _reached(graph: Graph, start: str) -> set[str]:
-    seen: set[str] = set()
+    reached: set[str] = set()
     todo = list(graph[start])
     while todo:
         name = todo.pop()
-        if name not in seen:
-            seen.add(name)
+        if name not in reached:
+            reached.add(name)
             todo += graph.get(name, frozenset())
-    return seen
+    return reached
 
 
 def reverse(graph: Graph) -> dict[str, frozenset[str]]:
-    """Who needs it instead of what it needs: the order of deletion."""
+    """Return for each resource those that need it, for the order of deletion."""
     users: dict[str, set[str]] = {name: set() for name in graph}
     for name, needs in graph.items():
         for need in needs:
             if need in users:
                 users[need].add(name)
-    return {name: frozenset(found) for name, found in users.items()}
+    return {name: frozenset(dependents) for name, dependents in users.items()}

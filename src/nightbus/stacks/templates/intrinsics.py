@@ -1,6 +1,6 @@
-"""Evaluates the expressions of a template, by parameters, conditions and what was provisioned.
+"""Evaluates the expressions of a template with parameters, conditions and provisioned resources.
 
-Pure. Where a value is not known yet (a plan asks before anything exists), the answer is `UNKNOWN`.
+Pure. A value that is not known yet, because a plan evaluates before anything exists, is `UNKNOWN`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from nightbus.stacks.templates.expressions import (
     text_of,
 )
 
-MAX_COST = 16_000_000  # characters that functions may produce; every value looked at costs some as well
+MAX_COST = 16_000_000  # characters that functions may produce; every evaluated value costs some as well
 _NODE_COST = 16
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):")
 
 
 class Provisioned(Protocol):
-    """What Ref, Fn::GetAtt and Fn::ImportValue find."""
+    """The source of values for Ref, Fn::GetAtt and Fn::ImportValue."""
 
     def reference(self, logical_id: str) -> Any: ...
     def attribute(self, logical_id: str, name: str) -> Any: ...
@@ -40,7 +40,7 @@ class Provisioned(Protocol):
 
 
 class Nothing:
-    """Nothing is provisioned: every reference is unknown."""
+    """A source in which nothing is provisioned, so that every reference is unknown."""
 
     def reference(self, logical_id: str) -> Any:
         return UNKNOWN
@@ -54,19 +54,20 @@ class Nothing:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """`values` holds parameters and pseudo parameters; `extended`: AWS::LanguageExtensions was declared."""
+    """Evaluates expressions. `values` are parameters and pseudo parameters; `extended`: the template declares
+    AWS::LanguageExtensions."""
 
     values: Mapping[str, Any]
     mappings: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, Any] = field(default_factory=dict)
     provisioned: Provisioned = field(default_factory=Nothing)
     extended: bool = False
-    _held: dict[str, bool] = field(default_factory=dict)
+    _conditions_held: dict[str, bool] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _spent: list[int] = field(default_factory=lambda: [0])
 
     def evaluate(self, value: Any) -> Any:
-        """NO_VALUE at the top means that the whole value goes away."""
+        """Return the value of an expression. NO_VALUE means that the member itself is left out."""
         self._spend(_NODE_COST)
         if isinstance(value, dict):
             name = function_of(value)
@@ -80,23 +81,23 @@ class Evaluator:
         return value
 
     def holds(self, name: str) -> bool:
-        """Whether the condition of that name is true."""
+        """Return whether the condition is true."""
         if name not in self.conditions:
             raise AwsError(
                 "ValidationError",
                 f"Template format error: Unresolved condition dependency {name} in the Resources block "
                 "of the template",
             )
-        if name not in self._held:
+        if name not in self._conditions_held:
             if name in self._open:
                 raise AwsError("ValidationError", f"Circular dependency between conditions: [{name}]")
             self._open.add(name)
-            self._held[name] = self._truth(self.conditions[name])
+            self._conditions_held[name] = self._truth(self.conditions[name])
             self._open.discard(name)
-        return self._held[name]
+        return self._conditions_held[name]
 
     def _spend(self, cost: int) -> None:
-        """A short template must not unfold to a value that fills the memory."""
+        """Add to the cost. Raises AwsError above MAX_COST, so that a short template cannot fill the memory."""
         self._spent[0] += cost
         if self._spent[0] > MAX_COST:
             raise template_error("the values of the template are too large.")
@@ -134,8 +135,8 @@ class Evaluator:
         return self.provisioned.attribute(resource, str(attribute))
 
     def _sub(self, argument: Any) -> Any:
-        text, given = sub_parts(argument)
-        variables = {name: self.evaluate(value) for name, value in given.items()}
+        text, own_variables = sub_parts(argument)
+        variables = {name: self.evaluate(value) for name, value in own_variables.items()}
         parts: list[str] = []
         at = 0
         for match in VARIABLE.finditer(text):
@@ -222,9 +223,9 @@ class Evaluator:
         if any(isinstance(key, dict | list) for key in keys):
             raise template_error(_FIND_IN_MAP)
         name, first, second = (text_of(key, "Fn::FindInMap") for key in keys)
-        found = self.mappings.get(name, {}).get(first, {})
-        if second in found:
-            return self.evaluate(found[second])
+        entries = self.mappings.get(name, {}).get(first, {})
+        if second in entries:
+            return self.evaluate(entries[second])
         if default is not NO_VALUE:
             return self.evaluate(default)
         if name not in self.mappings:
@@ -362,8 +363,8 @@ def _subnets(parts: list[Any]) -> list[str]:
     except (TypeError, ValueError, OverflowError) as broken:
         raise template_error(_CIDR) from broken
     prefix = network.max_prefixlen - bits
-    fits = bits >= 1 and prefix >= network.prefixlen
-    if not 1 <= count <= 256 or not fits or 2 ** (prefix - network.prefixlen) < count:
+    size_fits = bits >= 1 and prefix >= network.prefixlen
+    if not 1 <= count <= 256 or not size_fits or 2 ** (prefix - network.prefixlen) < count:
         raise template_error(f"Fn::Cidr cannot make {count} blocks of {bits} bits out of {network}.")
     step = 1 << bits
     first = int(network.network_address)

@@ -1,8 +1,8 @@
-"""Matches texts with a template's regular expressions, which are Java's, in bounded time.
+"""Matches texts with a template's regular expressions, which have Java's syntax, in bounded time.
 
-Java's expressions have lookaround, backreferences and possessive quantifiers, so that no engine of linear time reads
-them; the package `regex` does, and stops after a given time. It writes out repetitions within repetitions when it
-compiles, so these have a limit as well.
+Java's expressions have lookaround, backreferences and possessive quantifiers, which engines of linear time do not
+support. The package `regex` supports them and stops after a timeout. It expands repetitions within repetitions when it
+compiles, so their number has a limit as well.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-regexes.html
 """
 
@@ -36,22 +36,22 @@ _TOKEN = re.compile(r"\\.|\[\^?\]?|\]|\(|\)|\{(?P<least>\d+)(?:,(?P<most>\d*))?\
 
 
 class NotAPattern(Exception):
-    """Java could not read the expression, or it is larger than is read here."""
+    """The expression is invalid in Java, or larger than this module's limit."""
 
 
 class TimeSpent(Exception):
-    """The expressions of a request did not come to an end in their time."""
+    """The expressions of a request took longer than their common time."""
 
 
 class MatchingTime:
-    """The time in seconds that all matches of one request share."""
+    """The time, in seconds, that all matches of one request share."""
 
     def __init__(self, seconds: float = 0.05) -> None:
         self._left = seconds
 
     def matches(self, pattern: str, text: str) -> bool:
-        """Whether all of `text` fits. Raises NotAPattern and TimeSpent."""
-        expression, began = compiled(pattern), time.perf_counter()
+        """Return whether the whole text matches. Raises NotAPattern and TimeSpent."""
+        expression, began = compile_java_pattern(pattern), time.perf_counter()
         try:
             return expression.fullmatch(text, timeout=max(self._left, 0.001)) is not None
         except TimeoutError:
@@ -60,21 +60,24 @@ class MatchingTime:
             self._left -= time.perf_counter() - began
 
 
-def compiled(pattern: str) -> regex.Pattern[str]:
-    """Raises NotAPattern. `regex` keeps what it has compiled last; it is imported with the first pattern (20 ms)."""
+def compile_java_pattern(pattern: str) -> regex.Pattern[str]:
+    """Compile an expression. Raises NotAPattern.
+
+    `regex` caches the expressions compiled last. It is imported with the first one, which takes 20 ms.
+    """
     import regex
 
     if len(pattern) > LONGEST_PATTERN or _copies(pattern) > _MOST_COPIES:
         raise NotAPattern(pattern)
     try:
-        # Version 1 has classes within classes and their intersections, as Java does.
+        # Version 1 has nested classes and intersections of classes, as Java does.
         return regex.compile(_ESCAPE.sub(_translated, pattern), regex.V1)
     except (regex.error, ValueError, OverflowError, RecursionError) as broken:
         raise NotAPattern(pattern) from broken
 
 
 def _translated(escape: re.Match[str]) -> str:
-    """Java's `\\w`, `\\d`, `\\s` and POSIX classes know ASCII only."""
+    """Return the ASCII form of `\\w`, `\\d`, `\\s` or a POSIX class, which in Java match ASCII only."""
     if escape["quoted"] is not None:
         return re.escape(escape["quoted"])
     if escape["class"] is not None:
@@ -90,9 +93,9 @@ def _translated(escape: re.Match[str]) -> str:
 
 
 def _copies(pattern: str) -> int:
-    """How often the innermost part of the expression is repeated by counted repetitions that stand within another."""
+    """Return how often nested counted repetitions repeat the innermost part of the expression."""
     most, within = 1, 0
-    groups, last = [1], 1  # the largest number in each open group; that of the part just read
+    groups, last = [1], 1  # the largest number in each open group; the number of the part read last
     for token in _TOKEN.finditer(pattern):
         text = token[0]
         if within:

@@ -1,4 +1,4 @@
-"""Resolves the value of each parameter, and refuses those that it may not have. Pure."""
+"""Resolves and validates the values of parameters. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.templates.documents import format_error
 from nightbus.stacks.templates.expressions import text_of
-from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compiled
+from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compile_java_pattern
 
 MASK = "****"
 MAX_VALUE = 4096
@@ -34,7 +34,7 @@ _NAME = re.compile(r"[A-Za-z0-9]{1,255}$")
 
 
 def check_declaration(name: str, declaration: Any) -> None:
-    """Raises AwsError ValidationError when the parameter is declared wrongly, or in a way that has no effect yet."""
+    """Raise AwsError ValidationError if the declaration is invalid, or has a form that has no effect yet."""
     if not _NAME.match(name):
         raise format_error(f"Parameter name {name} is non alphanumeric.")
     if not isinstance(declaration, dict):
@@ -54,7 +54,7 @@ def check_declaration(name: str, declaration: Any) -> None:
     if isinstance(declaration.get("Default"), dict | list):
         raise format_error(f"Every Default member must be a string; that of {name} is none.")
     try:
-        compiled(str(declaration.get("AllowedPattern", "")))
+        compile_java_pattern(str(declaration.get("AllowedPattern", "")))
     except NotAPattern as broken:
         raise format_error(
             f"AllowedPattern of parameter {name} is not a valid regular expression."
@@ -63,13 +63,16 @@ def check_declaration(name: str, declaration: Any) -> None:
 
 def resolve(
     declarations: Mapping[str, Mapping[str, Any]],
-    given: Sequence[Mapping[str, Any]],
+    entries: Sequence[Mapping[str, Any]],
     previous: Mapping[str, str],
 ) -> dict[str, str]:
-    """The text of every parameter: given, previous (`UsePreviousValue`) or default. Raises AwsError."""
+    """Return the text of every parameter: the request's, the previous one (`UsePreviousValue`), or the default.
+
+    Raises AwsError ValidationError for a missing or an invalid value.
+    """
     values: dict[str, str] = {}
     unknown: list[str] = []
-    for entry in given:
+    for entry in entries:
         name = str(entry.get("ParameterKey", ""))
         if name not in declarations:
             unknown.append(name)
@@ -105,7 +108,7 @@ def resolve(
 
 
 def typed(declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> dict[str, Any]:
-    """What Ref gives: a list for the list types, the text otherwise."""
+    """Return the values that Ref evaluates to: lists for the list types, texts for the others."""
     return {
         name: _items(text) if _is_list(declarations[name]) else text
         for name, text in texts.items()
@@ -113,8 +116,10 @@ def typed(declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str
     }
 
 
-def shown(declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> list[dict[str, str]]:
-    """As the API shows them, secrets masked."""
+def parameters_reply(
+    declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """Return the parameters for replies, with secrets masked."""
     return [
         {
             "ParameterKey": name,
@@ -174,18 +179,20 @@ def _problem(name: str, declaration: Mapping[str, Any], text: str, matching: Mat
 
 def _range_problem(name: str, declaration: Mapping[str, Any], text: str, number: bool) -> str | None:
     size = _number(text) if number else float(len(text))
-    low, high, what = ("MinValue", "MaxValue", "a value") if number else ("MinLength", "MaxLength", "length")
+    low, high, quantity = (
+        ("MinValue", "MaxValue", "a value") if number else ("MinLength", "MaxLength", "length")
+    )
     least, most = _number(declaration.get(low)), _number(declaration.get(high))
     if size is None:
         return None
     if least is not None and size < least:
         words = "not less than" if number else "at least"
-        return f"Parameter '{name}' must have {what} {words} {declaration[low]}".replace(
+        return f"Parameter '{name}' must have {quantity} {words} {declaration[low]}".replace(
             "a value ", "a number "
         )
     if most is not None and size > most:
         words = "not greater than" if number else "at most"
-        return f"Parameter '{name}' must have {what} {words} {declaration[high]}".replace(
+        return f"Parameter '{name}' must have {quantity} {words} {declaration[high]}".replace(
             "a value ", "a number "
         )
     return None

@@ -1,4 +1,4 @@
-"""Collects the names to which a part of a template refers, without evaluating anything. Pure."""
+"""Collects the names that a part of a template refers to, without evaluating it. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nightbus.stacks.templates.expressions import attribute_parts, function_of, 
 
 
 class Reference(NamedTuple):
-    """`attribute` is empty for Ref; `function` is what wrote the reference."""
+    """A reference to a name. `attribute` is empty for Ref; `function` is the function that has the reference."""
 
     name: str
     attribute: str
@@ -20,7 +20,7 @@ class Reference(NamedTuple):
 
 
 def references(value: Any, conditions: Mapping[str, bool] | None = None) -> Iterator[Reference]:
-    """Everything that `value` refers to; with `conditions`, only in the branches of Fn::If that are taken."""
+    """Yield all references of `value`. With `conditions`, those in branches of Fn::If that do not apply are skipped."""
     if isinstance(value, list):
         for child in value:
             yield from references(child, conditions)
@@ -53,25 +53,25 @@ def _is_choice(argument: Any) -> bool:
 
 
 def _of_sub(argument: Any, conditions: Mapping[str, bool] | None) -> Iterator[Reference]:
-    text, given = sub_parts(argument)
+    text, own_variables = sub_parts(argument)
     for variable in sub_variables(text):
-        if variable in given:
+        if variable in own_variables:
             continue
         resource, _, attribute = variable.partition(".")
         if variable.startswith("AWS::"):
             resource, attribute = variable, ""
         yield Reference(resource, attribute, "Fn::Sub")
-    yield from references(list(given.values()), conditions)
+    yield from references(list(own_variables.values()), conditions)
 
 
-def conditions_named(value: Any) -> Iterator[str]:
-    """The conditions that Fn::If names anywhere in `value`."""
+def condition_names(value: Any) -> Iterator[str]:
+    """Yield the names of the conditions of all Fn::If in `value`."""
     if isinstance(value, list):
         for child in value:
-            yield from conditions_named(child)
+            yield from condition_names(child)
     elif isinstance(value, dict):
         argument = value.get("Fn::If") if len(value) == 1 else None
         if isinstance(argument, list) and argument and isinstance(argument[0], str):
             yield argument[0]
         for child in value.values():
-            yield from conditions_named(child)
+            yield from condition_names(child)

@@ -2,7 +2,7 @@
 
 Expressions work with and without the transform AWS::LanguageExtensions, as on AWS:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
-They are resolved once, when a template is processed: whoever reads the processed template finds a plain value.
+They are resolved once, when a template is processed, so the processed template has plain values.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NOT_HERE = frozenset({"Fn::GetAtt", "Fn::GetAZs", "Fn::ImportValue"})
 
 
 def check_policies(name: str, resource: Mapping[str, Any], parameters: Collection[str]) -> None:
-    """`parameters`: what a policy may refer to, pseudo parameters included. Raises AwsError."""
+    """Raise AwsError for an invalid policy. `parameters` are the names it may refer to, with pseudo parameters."""
     for member, value in _policies(resource):
         if not isinstance(value, dict) or function_of(value) is None:
             _check_value(name, resource, member, value)
@@ -47,7 +47,7 @@ def check_policies(name: str, resource: Mapping[str, Any], parameters: Collectio
 
 
 def with_policies(document: Mapping[str, Any], evaluator: Evaluator) -> dict[str, Any]:
-    """The template with every policy a plain value. Raises AwsError where an expression gives none that is allowed."""
+    """Return the template with plain values as policies. Raises AwsError if an expression has an invalid value."""
     resources = document.get("Resources") or {}
     return {
         **document,
@@ -56,17 +56,17 @@ def with_policies(document: Mapping[str, Any], evaluator: Evaluator) -> dict[str
 
 
 def _resolved(name: str, resource: Mapping[str, Any], evaluator: Evaluator) -> dict[str, Any]:
-    found = dict(resource)
+    result = dict(resource)
     for member, value in _policies(resource):
         if not isinstance(value, dict):
             continue
-        known = evaluator.evaluate(value)
-        if known is NO_VALUE:
-            del found[member]
+        policy = evaluator.evaluate(value)
+        if policy is NO_VALUE:
+            del result[member]
             continue
-        _check_value(name, resource, member, known)
-        found[member] = known
-    return found
+        _check_value(name, resource, member, policy)
+        result[member] = policy
+    return result
 
 
 def _policies(resource: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -83,11 +83,11 @@ def _check_value(name: str, resource: Mapping[str, Any], member: str, value: Any
 
 
 def _functions(value: Any) -> Iterator[str]:
-    """The functions that a value calls, at any depth."""
+    """Yield the functions that a value calls at any depth."""
     if isinstance(value, dict):
-        called = function_of(value)
-        if called is not None:
-            yield called
+        function = function_of(value)
+        if function is not None:
+            yield function
         value = list(value.values())
     if isinstance(value, list):
         for child in value:

@@ -21,7 +21,7 @@ def transform_failed(reason: str) -> AwsError:
 async def transform_sam(
     document: Mapping[str, Any], parameters: Mapping[str, Any], region: str
 ) -> dict[str, Any]:
-    """The template without its SAM resources. Raises AwsError in CloudFormation's words."""
+    """Return the template with its SAM resources transformed. Raises AwsError with CloudFormation's texts."""
     request = json.dumps({"template": document, "parameters": parameters, "region": region}).encode()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -55,10 +55,10 @@ def _answer(code: int | None, output: bytes, complaint: bytes) -> dict[str, Any]
 
 
 def _environment(region: str) -> dict[str, str]:
-    """The translator asks botocore for a region; it has no reason to reach anything outside."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """Return the worker's environment: with a region, which the translator reads by botocore, and no credentials."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {
-        **kept,
+        **inherited,
         "AWS_DEFAULT_REGION": region,
         "AWS_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",

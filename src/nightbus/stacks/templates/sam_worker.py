@@ -1,7 +1,8 @@
-"""Translates a SAM template into CloudFormation. Runs alone: `python -m nightbus.stacks.templates.sam_worker`.
+"""Translates a SAM template to CloudFormation, in a process of its own: `python -m
+nightbus.stacks.templates.sam_worker`.
 
-Takes JSON on standard input (`template`, `parameters`, `region`) and answers JSON on standard output: `template`,
-or `error` in CloudFormation's words. A process of its own, since the translator needs 45 MB and blocks.
+It reads JSON from standard input (`template`, `parameters`, `region`) and writes JSON to standard output: `template`,
+or `error` with CloudFormation's text. It is a process of its own because the translator needs 45 MB and blocks.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _translate(request: dict[str, Any]) -> dict[str, Any]:
 
 
 class _BundledPolicies:
-    """Names of AWS's managed policies to their ARNs, from the translator's own list instead of a call to IAM."""
+    """Maps the names of AWS's managed policies to their ARNs by the translator's list, without a call to IAM."""
 
     def __init__(self, region: str) -> None:
         self._region = region

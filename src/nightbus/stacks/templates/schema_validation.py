@@ -1,9 +1,9 @@
-"""Judges the properties of a resource by its published schema, in CloudFormation's words.
+"""Validates the properties of a resource by its published schema, with CloudFormation's texts.
 
-CloudFormation reads values more generously than JSON Schema: `"30"` is a number and `"true"` a boolean where one is
-wanted, and numbers and booleans are texts. What depends on a resource that is not there yet (`UNKNOWN`) is judged once
-it is known. Before anything is created only the structure is judged: names, required keys and types. A value that is
-out of its range fails the resource when it is made, as on AWS.
+CloudFormation is more lenient than JSON Schema: where a number or a boolean is expected, `"30"` and `"true"` are valid,
+and numbers and booleans are valid as texts. A value that depends on a resource that does not exist yet (`UNKNOWN`) is
+checked once it is known. Before anything is created only the structure is checked: names, required keys and types. A
+value out of its range makes the resource fail when it is created, as on AWS.
 The texts are those of the validator in AWS's resource handlers (the Java library everit json-schema).
 """
 
@@ -42,32 +42,32 @@ def check_properties(
     *,
     structure_only: bool = False,
 ) -> None:
-    """Raises AwsError: ValidationError for what the type's schema does not permit, NotImplementedException for a
-    property that it has and Nightbus has not.
+    """Raise AwsError ValidationError for what the type's schema does not allow, and NotImplementedException for a
+    property that the schema has and Nightbus does not support.
     """
     schema = resource_schemas().get(type_name) or _of_names(supported)
     for name in sorted(set(properties) - supported):
         if name in schema.get("properties", {}):
             raise unsupported(f"Property {name} of resource {logical_id} ({type_name})")
-    found = violations(schema, properties, structure_only=structure_only)
-    if found:
+    messages = violations(schema, properties, structure_only=structure_only)
+    if messages:
         text = f"Properties validation failed for resource {logical_id} with message: "
-        raise AwsError("ValidationError", text + "\n".join(found))
+        raise AwsError("ValidationError", text + "\n".join(messages))
 
 
 def _of_names(supported: frozenset[str]) -> Schema:
-    """For a type without a published schema."""
+    """Return the schema of a type that has no published one."""
     return {"properties": {name: {} for name in supported}, "additionalProperties": False}
 
 
 def violations(schema: Schema, properties: Mapping[str, Any], *, structure_only: bool = False) -> list[str]:
-    """`#/RetryPolicy: extraneous key [MaximumEventAge] is not permitted`, and the like; none where all is well."""
-    found = []
+    """Return messages like `#/RetryPolicy: extraneous key [MaximumEventAge] is not permitted`; none if valid."""
+    messages = []
     for violation in _Validator(schema, structure_only).check(schema, properties, "#"):
-        found.append(violation)
-        if len(found) == _MOST_VIOLATIONS:
+        messages.append(violation)
+        if len(messages) == _MOST_VIOLATIONS:
             break
-    return found
+    return messages
 
 
 class _Validator:
@@ -81,7 +81,7 @@ class _Validator:
         schema = self._resolved(schema)
         kind = _kind(schema, value)
         if kind is None:
-            yield f"{path}: expected type: {_wanted(schema)}, found: {_JAVA_NAMES[_kind_of(value)]}"
+            yield f"{path}: expected type: {_expected_types(schema)}, found: {_JAVA_NAMES[_kind_of(value)]}"
             return
         if kind == "object":
             yield from self._object(schema, value, path)
@@ -93,7 +93,7 @@ class _Validator:
     def _value(self, schema: Schema, kind: str, value: Any, path: str) -> Iterator[str]:
         allowed = schema.get("enum") or ([schema["const"]] if "const" in schema else None)
         if allowed is not None and not _is_one_of(value, allowed):
-            yield f"{path}: {_shown(value)} is not a valid enum value"
+            yield f"{path}: {_abbreviated(value)} is not a valid enum value"
         if kind in _JUDGES:
             yield from _JUDGES[kind](schema, value, path)
         yield from self._combined(schema, value, path)
@@ -103,10 +103,10 @@ class _Validator:
             reference = schema.get("$ref")
             if reference is None:
                 return schema
-            found: Any = self._root
+            referenced: Any = self._root
             for part in str(reference).removeprefix("#/").split("/"):
-                found = found[part]
-            schema = found
+                referenced = referenced[part]
+            schema = referenced
         return schema
 
     def _object(self, schema: Schema, value: Mapping[str, Any], path: str) -> Iterator[str]:
@@ -168,7 +168,7 @@ def _items(schema: Schema, value: list[Any], path: str) -> Iterator[str]:
 
 
 def _text(schema: Schema, value: Any, path: str) -> Iterator[str]:
-    text = _shown(value)
+    text = _abbreviated(value)
     if len(text) < schema.get("minLength", 0):
         yield f"{path}: expected minLength: {schema['minLength']}, actual: {len(text)}"
     if len(text) > schema.get("maxLength", len(text)):
@@ -180,9 +180,9 @@ def _text(schema: Schema, value: Any, path: str) -> Iterator[str]:
 def _number(schema: Schema, value: Any, path: str) -> Iterator[str]:
     number = float(value)
     if number < schema.get("minimum", number):
-        yield f"{path}: {_shown(value)} is not greater or equal to {schema['minimum']}"
+        yield f"{path}: {_abbreviated(value)} is not greater or equal to {schema['minimum']}"
     if number > schema.get("maximum", number):
-        yield f"{path}: {_shown(value)} is not less or equal to {schema['maximum']}"
+        yield f"{path}: {_abbreviated(value)} is not less or equal to {schema['maximum']}"
 
 
 _JUDGES: Mapping[str, Callable[[Schema, Any, str], Iterator[str]]] = {
@@ -194,12 +194,12 @@ _JUDGES: Mapping[str, Callable[[Schema, Any, str], Iterator[str]]] = {
 
 
 def _kind(schema: Schema, value: Any) -> str | None:
-    """As what the value is read: the first type of the schema that it can be; None for none. Numbers are one kind."""
-    wanted = schema.get("type")
-    if wanted is None:
-        found = _kind_of(value)
-        return "number" if found == "integer" else found
-    for one in wanted if isinstance(wanted, list) else [wanted]:
+    """Return the first type of the schema that the value can have, None if there is none. All numbers are one kind."""
+    expected = schema.get("type")
+    if expected is None:
+        kind = _kind_of(value)
+        return "number" if kind == "integer" else kind
+    for one in expected if isinstance(expected, list) else [expected]:
         if _READABLE[one](value):
             return "number" if one == "integer" else str(one)
     return None
@@ -228,7 +228,7 @@ def _is_integer(value: Any) -> bool:
         return False
     if isinstance(value, int):
         return True
-    return value.is_integer() if isinstance(value, float) else bool(_INTEGER.fullmatch(_shown(value)))
+    return value.is_integer() if isinstance(value, float) else bool(_INTEGER.fullmatch(_abbreviated(value)))
 
 
 def _is_number(value: Any) -> bool:
@@ -248,17 +248,17 @@ _READABLE: Mapping[str, Callable[[Any], bool]] = {
 }
 
 
-def _wanted(schema: Schema) -> str:
-    wanted = schema["type"]
-    return " or ".join(_JAVA_NAMES[one] for one in (wanted if isinstance(wanted, list) else [wanted]))
+def _expected_types(schema: Schema) -> str:
+    types = schema["type"]
+    return " or ".join(_JAVA_NAMES[one] for one in (types if isinstance(types, list) else [types]))
 
 
-def _shown(value: Any) -> str:
+def _abbreviated(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_one_of(value: Any, allowed: list[Any]) -> bool:
-    return value in allowed or (_is_scalar(value) and _shown(value) in map(_shown, allowed))
+    return value in allowed or (_is_scalar(value) and _abbreviated(value) in map(_abbreviated, allowed))
 
 
 def _has_doubles(items: list[Any]) -> bool:
@@ -266,12 +266,13 @@ def _has_doubles(items: list[Any]) -> bool:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """A pattern that cannot be read, or takes too long, is no objection: the service judges the value itself."""
-    found = _compiled(pattern)
-    if found is None:
+    """Return whether the text matches. A pattern that is invalid or takes too long counts as matched, because the
+    service checks the value itself."""
+    compiled = _compiled(pattern)
+    if compiled is None:
         return True
     try:
-        return found.search(text, timeout=_SECONDS) is not None
+        return compiled.search(text, timeout=_SECONDS) is not None
     except TimeoutError:
         return True
 

@@ -1,4 +1,7 @@
-"""Checks the structure of a CloudFormation template, and reads what it declares; `intrinsics` has the values. Pure."""
+"""Checks the structure of a CloudFormation template, and reads its declarations.
+
+Pure. `intrinsics` evaluates values.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.templates.documents import format_error, read_document
+from nightbus.stacks.templates.documents import format_error, parse_template_text
 from nightbus.stacks.templates.expressions import PSEUDO_PARAMETERS, template_error
 from nightbus.stacks.templates.graph import dependencies, order
 from nightbus.stacks.templates.parameters import check_declaration
-from nightbus.stacks.templates.references import conditions_named, references
+from nightbus.stacks.templates.references import condition_names, references
 from nightbus.stacks.templates.removal_policies import check_policies
 
 INLINE_LIMIT = 51_200
@@ -63,7 +66,7 @@ _LOGICAL_ID = re.compile(r"[A-Za-z0-9]{1,255}$")
 
 @dataclass(frozen=True)
 class Template:
-    """A template with every section there, as plain values; `transforms` in the order given."""
+    """A template as plain values, with all sections. `transforms` has the template's order."""
 
     document: Mapping[str, Any]
 
@@ -92,13 +95,16 @@ class Template:
         return [declared] if isinstance(declared, str) else list(declared)
 
     def types(self) -> list[str]:
-        """The resource types, each once, sorted."""
+        """Return the resource types, sorted and without duplicates."""
         return sorted({str(resource["Type"]) for resource in self.resources.values()})
 
 
 def read_template(text: str) -> Template:
-    """Syntax, sections and declarations; what a transform may still change is checked by `check_references`."""
-    document = read_document(text)
+    """Parse a template and check its syntax, sections and declarations. Raises AwsError ValidationError.
+
+    `check_template` checks what a transform may still change.
+    """
+    document = parse_template_text(text)
     _check_sections(document)
     template = Template(document)
     for name in template.transforms:
@@ -114,7 +120,7 @@ def read_template(text: str) -> Template:
 
 
 def check_template(template: Template) -> None:
-    """The whole check of a template that needs no transform any more. Raises AwsError ValidationError."""
+    """Check all of a template that needs no transform any more. Raises AwsError ValidationError."""
     for section, limit in LIMITS.items():
         count = len(template.section(section))
         if count > limit:
@@ -194,7 +200,8 @@ def _check_resource(name: str, resource: Any) -> None:
 
 
 def _check_types(template: Template) -> None:
-    """A type that AWS may have passes: whether Nightbus has it matters only where its condition holds."""
+    """Raise AwsError for what is not the name of a type. A type that Nightbus does not have is refused only if its
+    resource's condition holds."""
     wrong = [
         kind
         for kind in template.types()
@@ -240,26 +247,26 @@ def _check_output(name: str, output: Any) -> None:
 
 def _check_references(template: Template) -> None:
     parameters = set(template.parameters) | PSEUDO_PARAMETERS
-    known = parameters | set(template.resources)
+    names = parameters | set(template.resources)
     resources = {name: resource.get("Properties", {}) for name, resource in template.resources.items()}
-    _check_block("Resources", resources, template, known)
+    _check_block("Resources", resources, template, names)
     outputs = {
         name: [output["Value"], (output.get("Export") or {}).get("Name", "")]
         for name, output in template.outputs.items()
     }
-    _check_block("Outputs", outputs, template, known)
+    _check_block("Outputs", outputs, template, names)
     _check_depends_on(template)
     _check_conditions(template, parameters)
 
 
-def _check_block(block: str, values: Mapping[str, Any], template: Template, known: set[str]) -> None:
+def _check_block(block: str, values: Mapping[str, Any], template: Template, names: set[str]) -> None:
     unresolved: dict[str, None] = {}
     for value in values.values():
         for reference in references(value):
             is_get_att = reference.function == "Fn::GetAtt"
             if is_get_att and reference.name not in template.resources:
                 raise template_error(f"instance of Fn::GetAtt references undefined resource {reference.name}")
-            if reference.name not in known or (
+            if reference.name not in names or (
                 reference.attribute and reference.name not in template.resources
             ):
                 unresolved[reference.name] = None
@@ -297,8 +304,8 @@ def _check_conditions(template: Template, parameters: set[str]) -> None:
     }
     for block, members in blocks.items():
         for member in members().values():
-            named = [*conditions_named(member), *([member["Condition"]] if "Condition" in member else [])]
-            missing = [name for name in named if name not in declared]
+            used = [*condition_names(member), *([member["Condition"]] if "Condition" in member else [])]
+            missing = [name for name in used if name not in declared]
             if missing:
                 raise format_error(
                     f"Unresolved condition dependency {missing[0]} in the {block} block of the template"

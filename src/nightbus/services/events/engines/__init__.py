@@ -1,1 +1,1 @@
-"""Does what goes on between the calls of the events service: schedules, replays, trimming, first authorizations."""
+"""The background work of the events service: schedules, replays, trimming, first authorizations."""

@@ -1,6 +1,7 @@
-"""Counts how large archives are, and trims what they have kept long enough.
+"""Counts the sizes of archives, and deletes what has passed an archive's retention.
 
-Its size is counted up from the entry at which the last count ended, and down by what is dropped: no event pays for it.
+A count continues at the entry where the last one ended, and subtracts what is deleted. So archiving an event need not
+update a size.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ _AT_ONCE = 1000
 
 
 class Size(NamedTuple):
-    """`counted`: the offset of the last entry that is in the figures."""
+    """The counted size of an archive. `counted` is the offset of the last entry that it includes."""
 
     counted: int = 0
     events: int = 0
     bytes: int = 0
-    revision: int = 0  # of the record that says so
+    revision: int = 0  # of the record with this size
 
     def plus(self, entries: Sequence[Entry], sign: int = 1) -> Size:
         events = bytes_ = 0
@@ -44,22 +45,22 @@ class Size(NamedTuple):
 
 @retries_on_conflict
 async def size_of(store: Store, scope: Scope, archive: Archive) -> Size:
-    size = await _known(store, scope, archive.log)
+    size = await _stored_size(store, scope, archive.log)
     before = size.counted
-    while found := await store.read(scope, archive.log, after=size.counted, limit=_AT_ONCE):
-        size = size.plus(found)._replace(counted=found[-1].offset)
+    while entries := await store.read(scope, archive.log, after=size.counted, limit=_AT_ONCE):
+        size = size.plus(entries)._replace(counted=entries[-1].offset)
     if size.counted != before:
         await store.commit(size.put(scope, archive.log))
     return size
 
 
-async def _known(store: Store, scope: Scope, log: str) -> Size:
+async def _stored_size(store: Store, scope: Scope, log: str) -> Size:
     record = await store.get(scope, SIZE, log)
     return Size() if record is None else Size(**record.value, revision=record.revision)
 
 
 async def trim_archives(platform: Platform) -> None:
-    """A duty of one node: every ten minutes, drops what was kept long enough, and what is left of deleted archives."""
+    """Delete expired entries and the logs of deleted archives every ten minutes, as a duty."""
     while True:
         for scope in await platform.store.log_scopes():
             with one_of_many("trimming the archives of", scope):
@@ -69,14 +70,15 @@ async def trim_archives(platform: Platform) -> None:
 
 async def _trim_scope(platform: Platform, scope: Scope) -> None:
     store = platform.store
-    there = {
+    stored_logs = {
         *await store.logs(scope, archive_log()),
         *(record.key for record in await store.list(scope, SIZE)),
     }
-    # After these, so that nothing of a new archive is taken for a deleted one's.
-    # One that cannot be read ends the work on its scope: its log must not be taken for a deleted one's.
+    # The records are read after the logs, so that a new archive's log does not look like that of a deleted one.
+    # A record that cannot be read ends the work on its scope, because its log would look like that of a deleted
+    # archive.
     records = {Archive.of(record).log: record for record in await store.list(scope, ARCHIVE)}
-    for log in there - records.keys():
+    for log in stored_logs - records.keys():
         await store.commit(TrimLog(scope, log, ended=True), DeleteRecord(scope, SIZE, log))
     for record in records.values():
         with one_of_many("trimming archive", record.key):
@@ -86,19 +88,19 @@ async def _trim_scope(platform: Platform, scope: Scope) -> None:
 
 
 async def _trim(store: Store, scope: Scope, archive: Archive, before: int) -> None:
-    """Drop the entries from before that moment, some at a time, and take them out of the figures."""
+    """Delete the entries before the time `before` (UTC ms) in several commits, and subtract them from the size."""
     limit = _AT_ONCE
-    while found := await store.read(scope, [archive.log], until=before, limit=limit):
+    while entries := await store.read(scope, [archive.log], until=before, limit=limit):
         edge = before
-        if len(found) == limit:  # there may be more of the last one's time
-            edge = found[-1].time
-            found = [entry for entry in found if entry.time < edge]
-            if not found:
+        if len(entries) == limit:  # there may be more entries of the last one's time
+            edge = entries[-1].time
+            entries = [entry for entry in entries if entry.time < edge]
+            if not entries:
                 limit *= 2
                 continue
         size = await size_of(store, scope, archive)
-        left = size.plus([entry for entry in found if entry.offset <= size.counted], sign=-1)
+        left = size.plus([entry for entry in entries if entry.offset <= size.counted], sign=-1)
         try:
             await store.commit(TrimLog(scope, archive.log, edge), left.put(scope, archive.log))
-        except Conflict:  # counted meanwhile
+        except Conflict:  # a count has changed the size in between
             continue

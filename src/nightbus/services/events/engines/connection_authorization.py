@@ -1,7 +1,7 @@
 """Fetches the first token of a connection with OAuth, so that CreateConnection need not wait for it.
 
-What is to be authorised is an item of one queue, put there by the commit that writes the connection; a restart finds
-it there. An item whose authorisation is not the record's any more was overtaken by a later change.
+The commit that writes the connection queues an item with the id of the authorization, which survives a restart. If the
+connection's record has another id by then, a later change has replaced the authorization and the item is dropped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,11 @@ QUEUE = "events/connection-authorizations"
 _AT_ONCE = 64
 _AT_ONCE_OF_ONE = 2
 _LEASE_MS = 60_000
-_PAUSES_MS = (1_000, 4_000, 15_000)  # while the authorization endpoint is out of reach or in trouble
+_PAUSES_MS = (
+    1_000,
+    4_000,
+    15_000,
+)  # between attempts, while the authorization endpoint cannot be reached or fails
 _LONGEST_REASON = 512
 
 
@@ -45,7 +49,7 @@ def to_authorize(ctx: Context, name: str, authorization: str) -> Enqueue:
 
 
 async def authorize_connections(platform: Platform) -> None:
-    """A worker. Endpoints that are slow hold up nobody else's: each connection has its share."""
+    """Fetch the tokens, as a worker. Each connection has its share, so a slow endpoint does not delay the others."""
     shares = Shares[ItemName](_AT_ONCE, _AT_ONCE_OF_ONE)
     worker = FairWorker(platform.store, platform.clock, _LEASE_MS, shares)
     worker.add(QUEUE, partial(_work_of, platform))
@@ -53,10 +57,12 @@ async def authorize_connections(platform: Platform) -> None:
 
 
 def _work_of(platform: Platform, item: Item) -> Work:
-    """Raises ValueError and the like for what cannot be read."""
-    place, name, authorization = orjson.loads(item.data)
-    scope = Scope(*place)
-    return Work("|".join((*place, name)), partial(_authorize, platform, item, scope, name, authorization))
+    """Return the item's work. Raises ValueError or TypeError for an item that cannot be read."""
+    account_and_region, name, authorization = orjson.loads(item.data)
+    scope = Scope(*account_and_region)
+    return Work(
+        "|".join((*account_and_region, name)), partial(_authorize, platform, item, scope, name, authorization)
+    )
 
 
 async def _authorize(
@@ -68,12 +74,12 @@ async def _authorize(
         return
     try:
         await _attempt(platform, scope, record, item)
-    except Conflict:  # changed meanwhile, be it only its description
+    except Conflict:  # the connection was changed in between, perhaps only its description
         await platform.store.change_lease(*item.queue, item.id, platform.clock.now_ms(), item.token)
 
 
 async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item) -> None:
-    """Raises Conflict."""
+    """Make one attempt and store its result. Raises Conflict."""
     now = platform.clock.now_ms()
     try:
         connection = await opened(platform.vault, scope, record)
@@ -86,22 +92,22 @@ async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item)
     except NoToken as refused:
         if refused.passing and item.attempt <= len(_PAUSES_MS):
             return await platform.store.commit(item.give_back(now + _PAUSES_MS[item.attempt - 1]))
-        told = _told(refused, connection)
-        log.warning("connection %s is not authorized: %s", connection.arn, told)
-        return await _end(platform, scope, record, item, State=DEAUTHORIZED, StateReason=told)
+        reason = _without_repeated_secrets(refused, connection)
+        log.warning("connection %s is not authorized: %s", connection.arn, reason)
+        return await _end(platform, scope, record, item, State=DEAUTHORIZED, StateReason=reason)
     await _end(platform, scope, record, item, State=AUTHORIZED, LastAuthorizedTime=now)
 
 
-def _told(reason: NoToken, connection: Connection) -> str:
-    """Some servers repeat in their refusals what they were sent."""
+def _without_repeated_secrets(reason: NoToken, connection: Connection) -> str:
+    """Return the reason without the secrets, because some servers repeat in their errors what they were sent."""
     secret = connection.auth["OAuthParameters"]["ClientParameters"]["ClientSecret"]
     return f"No access token: {reason}".replace(secret, "***")[:_LONGEST_REASON]
 
 
-async def _end(platform: Platform, scope: Scope, record: Record, item: Item, **found: Any) -> None:
-    value = {**record.value, **found}
+async def _end(platform: Platform, scope: Scope, record: Record, item: Item, **members: Any) -> None:
+    value = {**record.value, **members}
     del value["Authorization"]
-    told = StateEvents(platform, scope)
-    await told.connection("", record, Record(record.key, value, record.revision))
+    state_events = StateEvents(platform, scope)
+    await state_events.connection("", record, Record(record.key, value, record.revision))
     put = PutRecord(scope, CONNECTION, record.key, value, expect=record.revision)
-    await told.commit(put, item.acknowledge())
+    await state_events.commit(put, item.acknowledge())

@@ -1,7 +1,7 @@
-"""Trims the history of buses to so many hours, and so many megabytes of all buses together.
+"""Trims the history of buses to a number of hours, and all histories together to a number of megabytes.
 
-Beside the history of what buses accepted these are the outcomes of deliveries, and what led to what. What goes over
-is the oldest, in steps of a minute: each is a small commit, that nobody waits for.
+It trims the outcomes of deliveries and the logs of traces with them. It deletes the oldest entries in steps of a minute
+of their time, so that each commit is small and delays no request.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _EVERY_SECONDS = 300.0
 
 
 async def trim_history(platform: Platform) -> None:
-    """A duty of one node: drops what is too old or too much, every five minutes."""
+    """Delete what exceeds the limits every five minutes, as a duty."""
     while True:
         await platform.clock.sleep(_EVERY_SECONDS)
         await trim(platform.store, platform.retention, platform.clock.now_ms())
@@ -34,10 +34,10 @@ async def trim(store: Store, retention: Retention, now_ms: int) -> None:
 
 
 async def _logs(store: Store) -> list[tuple[Scope, str]]:
-    found = [
+    bus_logs = [
         (scope, name)
         for scope in await store.log_scopes()
         for prefix in (history_log(""), outcome_log(""))
         for name in await store.logs(scope, prefix)
     ]
-    return [*found, *((SYSTEM, name) for name in LOGS)]
+    return [*bus_logs, *((SYSTEM, name) for name in LOGS)]

@@ -1,7 +1,16 @@
-"""Carries out replays: some entries of the archive's log at a time, in the order of their events' times.
+"""Carries out replays: puts the entries of an archive's log on the bus in the order of their events' times.
 
-A replay is a record and an item of one queue. What a step puts onto the bus and how far the replay has come are one
-commit, so that after a crash it goes on exactly where it was; replays under way take turns.
+A replay is a record and an item of one queue. Each step is one commit with up to 100 entries' events and the replay's
+new position, so after a crash the replay continues exactly there. An item goes back to the queue after its step, so
+concurrent replays alternate.
+
+| state      | becomes    | when                                          |
+|------------|------------|-----------------------------------------------|
+| STARTING   | RUNNING    | the first step is committed                   |
+| RUNNING    | COMPLETED  | there are no further entries                  |
+| any above  | FAILED     | the archive was deleted                       |
+| any above  | CANCELLING | CancelReplay                                  |
+| CANCELLING | CANCELLED  | the worker reads the replay's record again    |
 """
 
 from __future__ import annotations
@@ -37,7 +46,7 @@ QUEUE = "events/replays"
 _AT_ONCE = 100  # entries
 _MOST_BYTES = 4 * 1024 * 1024
 _LEASE_MS = 60_000
-_AGAIN_MS = 1_000  # when too much work waits
+_AGAIN_MS = 1_000  # while the backlog is full
 _AFTER_TROUBLE_MS = 5_000
 _WAIT_SECONDS = 60.0
 _KEPT_MS = 90 * 24 * 3600 * 1000
@@ -45,35 +54,35 @@ _EVERY_SECONDS = 3600.0
 
 
 async def run_replays(platform: Platform) -> None:
-    """A worker: one step of each replay after the other."""
+    """Make one step of each replay in turn, as a worker."""
     while True:
         for item in await platform.store.lease(SYSTEM, QUEUE, 1, _LEASE_MS, _WAIT_SECONDS):
             try:
                 await _step(platform, item)
             except Overloaded:
-                await _offer(platform, item, _AGAIN_MS)
+                await _give_back(platform, item, _AGAIN_MS)
             except StaleLease as stale:
                 log.info("a step of a replay is not counted: %s", stale)
-            except Conflict:  # cancelled meanwhile
-                await _offer(platform, item, 0)
+            except Conflict:  # the replay was cancelled in between
+                await _give_back(platform, item, 0)
             except Exception:
                 log.exception("a step of replay %d failed; it is tried again", item.id)
-                await _offer(platform, item, _AFTER_TROUBLE_MS)
+                await _give_back(platform, item, _AFTER_TROUBLE_MS)
 
 
-async def _offer(platform: Platform, item: Item, in_ms: int) -> None:
+async def _give_back(platform: Platform, item: Item, in_ms: int) -> None:
     now = platform.clock.now_ms()
     await platform.store.change_lease(*item.queue, item.id, now + in_ms, item.token)
 
 
 async def _step(platform: Platform, item: Item) -> None:
     try:
-        place, name = orjson.loads(item.data)
+        account_and_region, name = orjson.loads(item.data)
     except (ValueError, TypeError):
         log.exception("item %d of the replays is dropped, it cannot be read", item.id)
         await platform.store.commit(item.acknowledge())
         return
-    scope = Scope(*place)
+    scope = Scope(*account_and_region)
     record = await platform.store.get(scope, REPLAY, name)
     if record is None:
         await platform.store.commit(item.acknowledge())
@@ -85,11 +94,11 @@ async def _step(platform: Platform, item: Item) -> None:
         reason = f"Archive {record.value['Archive']} was deleted."
         await _end(platform, scope, record, item, {"State": "FAILED", "StateReason": reason})
     else:
-        await _go_on(platform, scope, record, item)
+        await _replay_entries(platform, scope, record, item)
 
 
-async def _end(platform: Platform, scope: Scope, record: Record, item: Item, how: dict[str, Any]) -> None:
-    value = {**record.value, **how, "ReplayEndTime": platform.clock.now_ms()}
+async def _end(platform: Platform, scope: Scope, record: Record, item: Item, members: dict[str, Any]) -> None:
+    value = {**record.value, **members, "ReplayEndTime": platform.clock.now_ms()}
     await platform.store.commit(_put(scope, record, value), item.acknowledge())
 
 
@@ -97,21 +106,21 @@ def _put(scope: Scope, record: Record, value: dict[str, Any]) -> PutRecord:
     return PutRecord(scope, REPLAY, record.key, value, expect=record.revision)
 
 
-async def _go_on(platform: Platform, scope: Scope, record: Record, item: Item) -> None:
+async def _replay_entries(platform: Platform, scope: Scope, record: Record, item: Item) -> None:
     entries = await _next_entries(platform, scope, record.value)
     if not entries:
         await _end(platform, scope, record, item, {"State": "COMPLETED"})
         return
     now = platform.clock.now_ms()
     last = entries[-1]
-    wanted = [entry for entry in entries if entry.offset <= record.value["Until"]]
+    due = [entry for entry in entries if entry.offset <= record.value["Until"]]
     value = {**record.value, "State": "RUNNING", "At": [last.time, last.offset]}
-    if wanted:
-        value["EventLastReplayedTime"] = wanted[-1].time
+    if due:
+        value["EventLastReplayedTime"] = due[-1].time
     also: list[Change] = [_put(scope, record, value), item.give_back(now)]
     events = [
         Event(id_of(text), replayed(text, record.key))
-        for entry in wanted
+        for entry in due
         for text in archived_events(entry.data)
     ]
     batch = Batch(scope, record.value["EventBusName"], events, now, audience=_audience(record.value))
@@ -119,24 +128,24 @@ async def _go_on(platform: Platform, scope: Scope, record: Record, item: Item) -
 
 
 async def _next_entries(platform: Platform, scope: Scope, replay: dict[str, Any]) -> Sequence[Entry]:
-    """The following entries in order of (time, offset), as many as are good for one commit."""
+    """Return the next entries in the order of (time, offset), as many as one commit should have."""
     logs, end = [replay["Log"]], replay["EventEndTime"]
     time, offset = replay.get("At", (replay["EventStartTime"] - 1, 0))
-    found: list[Entry] = []
-    if offset:  # the others of the time that was reached
-        found = await platform.store.read(
+    entries: list[Entry] = []
+    if offset:  # the remaining entries of the last time
+        entries = await platform.store.read(
             scope, logs, after=offset, since=time, until=min(time + 1, end), limit=_AT_ONCE
         )
-    if len(found) < _AT_ONCE:
-        found += await platform.store.read(
-            scope, logs, since=time + 1, until=end, limit=_AT_ONCE - len(found)
+    if len(entries) < _AT_ONCE:
+        entries += await platform.store.read(
+            scope, logs, since=time + 1, until=end, limit=_AT_ONCE - len(entries)
         )
     size = 0
-    for number, entry in enumerate(found, 1):
+    for number, entry in enumerate(entries, 1):
         size += len(entry.data)
         if size > _MOST_BYTES:
-            return found[:number]
-    return found
+            return entries[:number]
+    return entries
 
 
 def _audience(replay: dict[str, Any]) -> Audience | None:
@@ -144,8 +153,8 @@ def _audience(replay: dict[str, Any]) -> Audience | None:
     return Audience(frozenset(arn.rpartition("/")[2] for arn in arns), asked=True) if arns else None
 
 
-async def forget_replays(platform: Platform) -> None:
-    """A duty of one node: what ended 90 days ago is shown no longer, as on AWS."""
+async def delete_old_replays(platform: Platform) -> None:
+    """Delete the records of replays that ended 90 days ago, as AWS does. A duty."""
     while True:
         before = platform.clock.now_ms() - _KEPT_MS
         for scope in await platform.store.scopes(REPLAY):

@@ -1,9 +1,9 @@
-"""Triggers scheduled rules: keeps their next due times, and puts their events.
+"""Triggers scheduled rules: keeps their next due times, and puts their events on the bus.
 
-The next due time of each rule is an item of one queue, so the worker sleeps until the first of them, wakes when a rule
-is put, and looks at no rule that is not due. A rule's item and its record name the same id while they belong together;
-an item of a rule that was changed, disabled or deleted is dropped when it comes due. The event, its deliveries and the
-next due time are one commit.
+The next due time of each rule is an item of one queue. So the worker sleeps until the first one, wakes when a rule is
+put, and reads no rule that is not due. An item and its rule's record have the same schedule id. An item whose rule was
+changed, disabled or deleted has an id that no record has, and is dropped when it is due. The event, its deliveries and
+the next due time are one commit, so a crash neither skips a due time nor triggers it twice.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ log = logging.getLogger("nightbus.events")
 QUEUE = "events/schedules"
 _AT_ONCE = 50
 _LEASE_MS = 60_000
-_AGAIN_MS = 5_000  # when too much work waits, or the store takes nothing
-_LATE_MS = 5 * 60_000  # what is later was missed, as when the machine slept
+_AGAIN_MS = 5_000  # while the backlog is full, or the store refuses commits
+_LATE_MS = 5 * 60_000  # a due time that is longer past was missed, for example while the machine slept
 _WAIT_SECONDS = 60.0
 
 
 class _Due(NamedTuple):
-    """What an item stands for: the rule's key, the id of its schedule, and the due time in UTC ms.
+    """The content of an item: the rule's scope and key, the id of its schedule, and the due time in UTC ms.
 
-    The store may move an item's own due time when the wall clock is set back.
+    The due time is repeated in the content, because the store may move an item's due time if the clock is set back.
     """
 
     scope: Scope
@@ -55,22 +55,23 @@ class _Due(NamedTuple):
 
     @classmethod
     def of(cls, item: Item) -> _Due:
-        scope, *rest = orjson.loads(item.data)
-        return cls(Scope(*scope), *rest)
+        scope, *fields = orjson.loads(item.data)
+        return cls(Scope(*scope), *fields)
 
 
 def check_schedule(text: str) -> None:
-    """Raises AwsError ValidationException in AWS's words."""
+    """Raise AwsError ValidationException, with AWS's text, unless the text is a schedule expression."""
     try:
         parse_schedule(text)
     except InvalidSchedule as wrong:
         raise validation_error("Parameter ScheduleExpression is not valid.") from wrong
 
 
-def set_going(ctx: Context, key: str, value: dict[str, Any], old: dict[str, Any]) -> list[Change]:
-    """What a rule that is put as `value` over `old` also changes; notes in `value` which schedule runs, and since when.
+def schedule_changes(ctx: Context, key: str, value: dict[str, Any], old: dict[str, Any]) -> list[Change]:
+    """Return the further changes of a commit that puts a rule as `value` in place of `old`.
 
-    A schedule that stays as it is runs on; one that is new, or enabled again, begins now.
+    It sets in `value` the id of the running schedule and its start. A schedule that does not change continues; one that
+    is new or enabled again starts now.
     """
     expression = value.get("ScheduleExpression")
     value.pop("Schedule", None)
@@ -87,7 +88,7 @@ def set_going(ctx: Context, key: str, value: dict[str, Any], old: dict[str, Any]
 
 
 async def run_schedules(platform: Platform) -> None:
-    """A worker: puts the events of the rules that are due."""
+    """Put the events of the rules that are due, as a worker."""
     since = platform.clock.now_ms()
     while True:
         items = await platform.store.lease(SYSTEM, QUEUE, _AT_ONCE, _LEASE_MS, _WAIT_SECONDS)
@@ -96,7 +97,7 @@ async def run_schedules(platform: Platform) -> None:
 
 
 async def _trigger(platform: Platform, items: list[Item], since: int) -> None:
-    """In one commit; where that fails each alone, so that one that cannot be triggered stops no other."""
+    """Trigger all items in one commit. If that fails, trigger each alone, so that one that fails stops no other."""
     try:
         await _put(platform, items, since)
     except Exception as failure:
@@ -127,7 +128,7 @@ async def _put(platform: Platform, items: list[Item], since: int) -> None:
 
 
 async def _triggered(platform: Platform, item: Item, now: int, since: int) -> tuple[Batch | None, Change]:
-    """The event that is due, if any, and what becomes of the item."""
+    """Return the event that is due, None if there is none, and the change that settles the item."""
     try:
         due = _Due.of(item)
     except (ValueError, TypeError):
@@ -139,7 +140,7 @@ async def _triggered(platform: Platform, item: Item, now: int, since: int) -> tu
         return None, item.acknowledge()
     schedule, start = parse_schedule(record.value["ScheduleExpression"]), running["Start"]
     if due.time < since or now - due.time > _LATE_MS:
-        # Of the times that passed while the node was down or asleep, only the latest counts.
+        # Of several due times that passed while the node was down or asleep, only the latest triggers the rule.
         due = due._replace(time=latest_due(schedule, due.time, now, start))
     following = next_due(schedule, due.time, start)
     change = item.acknowledge() if following is None else due._replace(time=following).again(item)

@@ -1,4 +1,4 @@
-"""In which order are the keys of a bucket listed, and which of them roll up into a common prefix?"""
+"""Lists records in the order of their keys, and rolls keys up into common prefixes."""
 
 from __future__ import annotations
 
@@ -16,40 +16,43 @@ _BATCH = 250
 
 @dataclass(frozen=True, slots=True)
 class CommonPrefix:
-    """All keys that go on alike as far as the delimiter."""
+    """Stands for all keys that begin with `prefix`, which ends with the delimiter."""
 
     prefix: str
 
     @property
     def end(self) -> str:
-        """Where the keys under it are over."""
+        """A key that sorts after all keys under the prefix."""
         return self.prefix + _LAST
 
 
 def roll_up(key: str, prefix: str, delimiter: str) -> str | None:
-    """The common prefix that `key` belongs to."""
+    """Return the common prefix of `key`: its text up to the first delimiter after `prefix`. None if it has none."""
     if not delimiter:
         return None
     at = key.find(delimiter, len(prefix))
     return key[: at + len(delimiter)] if at >= 0 else None
 
 
-async def walk(
+async def list_in_order(
     ctx: Context,
     kind: str,
     prefix: str,
     delimiter: str,
     after: str,
-    shown: Callable[[Record], bool] = lambda record: True,
+    included: Callable[[Record], bool] = lambda record: True,
     key_of: Callable[[Record], str] = lambda record: record.key,
 ) -> AsyncGenerator[Record | CommonPrefix, None]:
-    """The records of one kind in the order of their keys, each common prefix once in place of what is under it."""
+    """List the records of one kind in the order of their keys, and each common prefix once in place of its keys.
+
+    The listing begins after the key `after`. `included` leaves records out; `key_of` gives a record's object key.
+    """
     last = ""
     while True:
         batch = await ctx.store.list(SYSTEM, kind, prefix=prefix, after=after, limit=_BATCH)
         for record in batch:
             after = record.key
-            if not shown(record):
+            if not included(record):
                 continue
             common = roll_up(key_of(record), prefix, delimiter)
             if common is None:
@@ -64,8 +67,8 @@ async def walk(
                 return
 
 
-def page_size(asked: int, name: str) -> int:
-    if asked < 0:
+def page_size(requested: int, name: str) -> int:
+    if requested < 0:
         text = f"Argument {name} must be an integer between 0 and 2147483647"
-        raise invalid_argument(text, name, asked)
-    return min(asked, LARGEST_PAGE)
+        raise invalid_argument(text, name, requested)
+    return min(requested, LARGEST_PAGE)

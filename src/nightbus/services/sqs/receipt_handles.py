@@ -1,4 +1,4 @@
-"""Finds the message that a receipt handle stands for, and checks that it still does."""
+"""Decodes receipt handles, and checks that they are still valid."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from nightbus.services.sqs.errors import invalid_handle, malformed_handle
 
 
 async def receipt_of(ctx: Context, queue: Queue, handle: str) -> Receipt:
-    """Raises AwsError for what is no handle, or for a FIFO queue's that has expired."""
+    """Decode a handle. Raises AwsError for what is not a handle, and for an expired handle of a FIFO queue."""
     receipt = read_receipt(queue.queue, handle)
     if receipt is None:
         raise malformed_handle(handle)
     queues = ctx.platform.queues
-    taken_again = await queues.lease_token(queue, receipt.item) not in (0, receipt.token)
-    if queue.fifo and (taken_again or queues.is_back(receipt.item)):
+    leased_again = await queues.lease_token(queue, receipt.item) not in (0, receipt.token)
+    if queue.fifo and (leased_again or queues.is_back(receipt.item)):
         raise invalid_handle(handle, "The receipt handle has expired.")
     return receipt

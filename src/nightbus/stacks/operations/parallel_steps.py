@@ -1,4 +1,4 @@
-"""Carries out many steps at once, each after those that it needs; a failure stops what has not begun."""
+"""Runs the steps of a graph concurrently, each after the steps that it needs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ Step = Callable[[str], Awaitable[bool]]
 
 
 @dataclass
-class Walked:
-    """`untouched` were never begun, because something before them failed or the walk was told to stop."""
+class StepResults:
+    """The names of failed steps, and of `untouched` ones that never began, after a failure or because of `stopped`."""
 
     failed: list[str] = field(default_factory=list)
     untouched: list[str] = field(default_factory=list)
 
 
-async def walk(
+async def run_steps(
     graph: Graph, step: Step, *, stopped: Callable[[], bool] = lambda: False, go_on: bool = False
-) -> Walked:
-    """Run `step` (True: done) for every name. `go_on`: a failure only holds up those that need the failed one.
+) -> StepResults:
+    """Run `step`, which returns whether it succeeded, for every name of the graph; at most MOST_AT_ONCE at a time.
 
-    Steps that have begun are always waited for; none is cancelled unless the walk itself is.
+    After a failure no further step begins; with `go_on` only those that need the failed one do not. No step begins once
+    `stopped` returns True. Steps that have begun are waited for, and cancelled only if the caller is.
     """
-    result = Walked(untouched=list(graph))
+    result = StepResults(untouched=list(graph))
     done: set[str] = set()
     running: dict[asyncio.Task[bool], str] = {}
     try:
@@ -46,7 +47,7 @@ async def walk(
 
 
 def _begin(
-    graph: Graph, step: Step, done: set[str], result: Walked, running: dict[asyncio.Task[bool], str]
+    graph: Graph, step: Step, done: set[str], result: StepResults, running: dict[asyncio.Task[bool], str]
 ) -> None:
     ready = [name for name in result.untouched if graph[name] <= done]
     for name in ready[: MOST_AT_ONCE - len(running)]:

@@ -1,6 +1,14 @@
-"""Message move tasks: what was given up goes back to where it came from, or elsewhere, while others go on working.
+"""Starts, cancels, lists and runs message move tasks, which move messages from a dead-letter queue to another queue.
 
-A task is a record; the worker that carries it out finds it there again after a restart.
+A task is a record, so a restart does not end it: `run_move_tasks` reads the records and continues. Each step commits
+the moved messages together with the task's count of them, so a crash neither loses a message nor counts it twice.
+
+| status     | becomes    | when                                                           |
+|------------|------------|----------------------------------------------------------------|
+| RUNNING    | COMPLETED  | the source has no message that could be moved                  |
+| RUNNING    | FAILED     | a queue does not exist, or a message does not name its source  |
+| RUNNING    | CANCELLING | CancelMessageMoveTask                                          |
+| CANCELLING | CANCELLED  | the next round of `run_move_tasks`                             |
 """
 
 from __future__ import annotations
@@ -22,7 +30,7 @@ from nightbus.messaging.message import Message, decode
 from nightbus.messaging.queue import KIND, SEND, Queue
 from nightbus.messaging.queues import moved_to
 from nightbus.services.context import Context, Platform
-from nightbus.services.sqs.errors import access_denied, invalid_parameter, out_of_range
+from nightbus.services.sqs.errors import invalid_parameter, outside_range, queue_access_denied
 from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record, StaleLease
 from nightbus.store.upkeep import one_of_many
 
@@ -45,7 +53,7 @@ async def start_message_move_task(
 ) -> dict[str, Any]:
     rate = max_number_of_messages_per_second
     if rate is not None and not 1 <= rate <= _FASTEST:
-        raise out_of_range(rate, "MaxNumberOfMessagesPerSecond", 1, _FASTEST)
+        raise outside_range(rate, "MaxNumberOfMessagesPerSecond", 1, _FASTEST)
     source = await _queue(ctx, source_arn, "SourceArn", "sqs:startmessagemovetask")
     if not await _is_dead_letter_queue(ctx, source):
         raise invalid_parameter("Source queue must be configured as a Dead Letter Queue.")
@@ -84,9 +92,9 @@ async def _queue(ctx: Context, arn: str, parameter: str, action: str) -> Queue:
 
 
 def _check_may(ctx: Context, queue: Queue, action: str) -> None:
-    why = queue.access.refusal(ctx.caller, action)
-    if why:
-        raise access_denied(why)
+    refusal = queue.access.refusal(ctx.caller, action)
+    if refusal:
+        raise queue_access_denied(refusal)
 
 
 async def _is_dead_letter_queue(ctx: Context, queue: Queue) -> bool:
@@ -130,13 +138,13 @@ def _task_key(handle: str) -> str:
 
 async def list_message_move_tasks(ctx: Context, *, source_arn: str, max_results: int = 1) -> dict[str, Any]:
     if not 1 <= max_results <= _MOST_SHOWN:
-        raise out_of_range(max_results, "MaxResults", 1, _MOST_SHOWN)
+        raise outside_range(max_results, "MaxResults", 1, _MOST_SHOWN)
     await _queue(ctx, source_arn, "SourceArn", "sqs:listmessagemovetasks")
     tasks = await ctx.store.list(ctx.scope, TASK, prefix=f"{source_arn}|")
-    return {"Results": [_shown(task) for task in reversed(tasks)][:max_results]}
+    return {"Results": [_task_reply(task) for task in reversed(tasks)][:max_results]}
 
 
-def _shown(record: Record) -> dict[str, Any]:
+def _task_reply(record: Record) -> dict[str, Any]:
     value = record.value
     return {
         "TaskHandle": _handle(record.key) if value["status"] == "RUNNING" else None,
@@ -151,37 +159,40 @@ def _shown(record: Record) -> dict[str, Any]:
     }
 
 
-async def carry_on(platform: Platform) -> None:
-    """A duty of one node: every task that is not over gets a share of the time, and rests as its rate asks for."""
-    rested_at: dict[str, float] = {}
+async def run_move_tasks(platform: Platform) -> None:
+    """Move the messages of all running tasks, as a duty.
+
+    Each round makes one step of every task that is due. A task with a rate is due again when the rate allows more.
+    """
+    due_at: dict[str, float] = {}
     while True:
-        pause = _LOOK_AGAIN_SECONDS
+        pause_seconds = _LOOK_AGAIN_SECONDS
         for scope in await platform.store.scopes(TASK):
             for record in await platform.store.list(scope, TASK):
                 with one_of_many("the move task", record.key):
-                    rest = await _go_on(platform, scope, record, rested_at)
-                    pause = min(pause, rest)
-        await (asyncio.sleep(0) if pause <= 0 else platform.clock.sleep(pause))
+                    seconds = await _advance(platform, scope, record, due_at)
+                    pause_seconds = min(pause_seconds, seconds)
+        await (asyncio.sleep(0) if pause_seconds <= 0 else platform.clock.sleep(pause_seconds))
 
 
-async def _go_on(platform: Platform, scope: Scope, record: Record, rested_at: dict[str, float]) -> float:
-    """After how many seconds there may be more to do for the task."""
+async def _advance(platform: Platform, scope: Scope, record: Record, due_at: dict[str, float]) -> float:
+    """Make the task's next step if it is due. Returns the number of seconds until the task is due again."""
     status, now = record.value["status"], platform.clock.monotonic()
     if status == "CANCELLING":
         await _end(platform, scope, record, "CANCELLED")
     if status != "RUNNING":
-        rested_at.pop(record.key, None)
+        due_at.pop(record.key, None)
         return _LOOK_AGAIN_SECONDS
-    rest = rested_at.get(record.key, 0.0) - now
-    if rest <= 0:
-        rested_at[record.key] = now + _LOOK_AGAIN_SECONDS  # where the step fails
-        rest = await _step(platform, scope, record)
-        rested_at[record.key] = platform.clock.monotonic() + rest
-    return rest
+    seconds = due_at.get(record.key, 0.0) - now
+    if seconds <= 0:
+        due_at[record.key] = now + _LOOK_AGAIN_SECONDS  # stays if the step raises
+        seconds = await _move_some(platform, scope, record)
+        due_at[record.key] = platform.clock.monotonic() + seconds
+    return seconds
 
 
-async def _step(platform: Platform, scope: Scope, record: Record) -> float:
-    """Move some messages, or end the task. After how many seconds there may be more to do."""
+async def _move_some(platform: Platform, scope: Scope, record: Record) -> float:
+    """Move some messages, or end the task. Returns the number of seconds until the task is due again."""
     task = record.value
     source = await platform.queues.find_arn(task["source"])
     if source is None:
@@ -195,7 +206,7 @@ async def _step(platform: Platform, scope: Scope, record: Record) -> float:
         return 0.0
     try:
         return await _move(platform, scope, record, source, items)
-    except BaseException:  # else they would be nobody's while the lease lasts, and the task seem to be over
+    except BaseException:  # else the messages stay leased, the queue looks empty and the task complete
         await _give_back(platform, items)
         raise
 
@@ -217,7 +228,7 @@ async def _move(platform: Platform, scope: Scope, record: Record, source: Queue,
     value = {**task, "moved": task["moved"] + len(items)}
     try:
         await platform.store.commit(PutRecord(scope, TASK, record.key, value, record.revision), *changes)
-    except (Conflict, StaleLease):  # cancelled meanwhile, or others have them
+    except (Conflict, StaleLease):  # the task was cancelled, or another worker has the messages
         await _give_back(platform, items)
         return 0.0
     if reason is not None:
@@ -228,7 +239,7 @@ async def _move(platform: Platform, scope: Scope, record: Record, source: Queue,
 
 
 async def _target(platform: Platform, task: dict[str, Any], message: Message, source: Queue) -> Queue | str:
-    """Where the message goes, or the reason why the task fails."""
+    """Return the queue that the message goes to, or the reason why the task fails."""
     arn = task["destination"] or message.source
     target = await platform.queues.find_arn(arn) if arn else None
     if target is not None and target.fifo == source.fifo:
@@ -247,5 +258,5 @@ async def _end(
     if reason:
         log.warning("the move task from %s failed: %s", record.value["source"], reason)
     value = {**record.value, "status": status, "reason": reason}
-    with contextlib.suppress(Conflict):  # cancelled in this moment: the next look at the task ends it
+    with contextlib.suppress(Conflict):  # the task was cancelled in between, and the next round ends it
         await platform.store.commit(PutRecord(scope, TASK, record.key, value, record.revision))

@@ -11,14 +11,14 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.queue import KIND, Queue, url_path
 from nightbus.services.context import Context
-from nightbus.services.sqs.errors import access_denied, hidden_queue, no_such_queue
+from nightbus.services.sqs.errors import hidden_queue, no_such_queue, queue_access_denied
 from nightbus.store.interface import Record
 
 _ACCOUNT_DIGITS = 12
 
 
-def place_of(ctx: Context, url: str) -> tuple[Scope, str]:
-    """Raises AwsError InvalidAddress for what is no queue's URL."""
+def queue_of_url(ctx: Context, url: str) -> tuple[Scope, str]:
+    """Return the scope and the name of the queue. Raises AwsError InvalidAddress for what is not a queue's URL."""
     account, _, name = unquote(urlsplit(url).path).strip("/").rpartition("/")
     account = account.rpartition("/")[2]
     if not name or len(account) != _ACCOUNT_DIGITS or not account.isdigit():
@@ -31,53 +31,53 @@ def queue_url(ctx: Context, scope: Scope, name: str) -> str:
 
 
 async def find_queue(ctx: Context, url: str, action: str) -> Queue:
-    """For an action that a queue's policy may allow to others.
+    """Find the queue for an action that its policy may allow to other accounts.
 
     Raises AwsError QueueDoesNotExist, InvalidAddress, AccessDenied.
     """
-    queue = await ctx.platform.queues.find(*place_of(ctx, url))
+    queue = await ctx.platform.queues.find(*queue_of_url(ctx, url))
     if queue is None:
         raise no_such_queue()
-    why = queue.access.refusal(ctx.caller, action)
-    if why:
-        raise access_denied(why)
+    refusal = queue.access.refusal(ctx.caller, action)
+    if refusal:
+        raise queue_access_denied(refusal)
     return queue
 
 
-async def check_named(ctx: Context, scope: Scope, name: str, action: str) -> None:
-    """May the caller know of this queue? Of another account's he learns no more than that he may not.
+async def check_visible(ctx: Context, scope: Scope, name: str, action: str) -> None:
+    """Check that the caller may know that the queue exists. For another account's queue the error does not tell.
 
     Raises AwsError QueueDoesNotExist, AccessDenied.
     """
     queue = await ctx.platform.queues.find(scope, name)
-    others = scope.account != ctx.caller.account
+    foreign = scope.account != ctx.caller.account
     if queue is None:
-        raise hidden_queue() if others else no_such_queue()
-    why = queue.access.refusal(ctx.caller, action)
-    if why:
-        raise hidden_queue() if others else access_denied(why)
+        raise hidden_queue() if foreign else no_such_queue()
+    refusal = queue.access.refusal(ctx.caller, action)
+    if refusal:
+        raise hidden_queue() if foreign else queue_access_denied(refusal)
 
 
 async def queue_record(ctx: Context, url: str, action: str) -> tuple[Scope, Record]:
-    """The record, for an action that is its owner's alone. Raises AwsError as `find_queue`."""
+    """Return the record, for an action of the owner's account only. Raises AwsError as `find_queue` does."""
     scope, record = await _record(ctx, url)
-    why = Queue.of(scope, record).access.refusal_but_to_owner(ctx.caller, action)
-    if why:
-        raise access_denied(why)
+    refusal = Queue.of(scope, record).access.refusal_but_to_owner(ctx.caller, action)
+    if refusal:
+        raise queue_access_denied(refusal)
     return scope, record
 
 
 async def shared_record(ctx: Context, url: str, action: str) -> tuple[Scope, Record]:
-    """The record, for an action that a queue's policy may allow to others. Raises AwsError as `find_queue`."""
+    """Return the record, for an action that its policy may allow to other accounts. Raises as `find_queue` does."""
     scope, record = await _record(ctx, url)
-    why = Queue.of(scope, record).access.refusal(ctx.caller, action)
-    if why:
-        raise access_denied(why)
+    refusal = Queue.of(scope, record).access.refusal(ctx.caller, action)
+    if refusal:
+        raise queue_access_denied(refusal)
     return scope, record
 
 
 async def _record(ctx: Context, url: str) -> tuple[Scope, Record]:
-    scope, name = place_of(ctx, url)
+    scope, name = queue_of_url(ctx, url)
     record = await ctx.store.get(scope, KIND, name)
     if record is None:
         raise no_such_queue()
