@@ -18,16 +18,19 @@ from dataclasses import dataclass
 
 import orjson
 
+from nightbus.store.append_checks import AppendChecks
 from nightbus.store.blobs import BlobFolder
 from nightbus.store.forms import newest
 from nightbus.store.interface import (
     Acknowledge,
     Append,
+    AppendOnce,
     Change,
     Conflict,
     DeleteRecord,
     Enqueue,
     EnqueueMany,
+    EntryRefused,
     GiveBack,
     KeepBlob,
     PutRecord,
@@ -43,7 +46,7 @@ from nightbus.store.schema import CLOCK
 log = logging.getLogger("nightbus.store")
 _MOST_TOGETHER = 512
 
-_COLLECTED = frozenset({Append, Enqueue, EnqueueMany, Acknowledge})
+_COLLECTED = frozenset({Append, AppendOnce, Enqueue, EnqueueMany, Acknowledge})
 
 Settle = Callable[[Sequence[Change], int], None]
 
@@ -54,7 +57,8 @@ class _Batch:
     settle: Settle
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
-    collected: bool  # nothing but what cannot conflict
+    collected: bool  # nothing but new rows, and rows that go
+    once: bool  # it has an AppendOnce
     first_item: int = 0  # the id of the first item that it enqueues; the others follow
 
 
@@ -93,6 +97,7 @@ class Writer:
         self._turns: dict[asyncio.AbstractEventLoop, list[_Batch]] = {}
         self._counters: dict[str, int] = dict(connection.execute("SELECT name, value FROM counter"))
         self._rows = NewRows(connection)
+        self._checks = AppendChecks(connection, names)
         self._data = 0  # bytes that the group writes
         self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
         self._thread.start()
@@ -100,8 +105,8 @@ class Writer:
     async def submit(self, changes: Sequence[Change], settle: Settle) -> None:
         """Handed over at the end of the loop's turn, since each hand-over wakes a thread."""
         loop = asyncio.get_running_loop()
-        collected = all(type(change) in _COLLECTED for change in changes)
-        batch = _Batch(changes, settle, loop, loop.create_future(), collected)
+        kinds = set(map(type, changes))
+        batch = _Batch(changes, settle, loop, loop.create_future(), kinds <= _COLLECTED, AppendOnce in kinds)
         with self._gate:
             if self._closed:
                 raise StoreClosed("the store is closed")
@@ -180,6 +185,7 @@ class Writer:
         execute = self._connection.execute
         counters = dict(self._counters)
         execute("BEGIN IMMEDIATE")
+        self._checks.clear()
         try:
             outcomes = [self._apply_batch(batch) for batch in batches]
             self._rows.flush()
@@ -202,6 +208,8 @@ class Writer:
     def _apply_batch(self, batch: _Batch) -> Exception | None:
         batch.first_item = self._counters["item"] + 1
         if batch.collected:
+            if batch.once and (refusal := self._refusal(batch.changes)) is not None:
+                return refusal
             for change in batch.changes:
                 self._collect(change)
             return None
@@ -214,6 +222,8 @@ class Writer:
         execute("SAVEPOINT batch")
         try:
             for change in changes:
+                if type(change) is AppendOnce:
+                    self._checks.check(change)
                 if type(change) in _COLLECTED:
                     self._collect(change)
                 else:
@@ -228,8 +238,21 @@ class Writer:
             execute("RELEASE batch")
             self._names.forget_new()
             self._names.back_to(ending)
+            self._checks.clear()
             return failure
         execute("RELEASE batch")
+        self._checks.clear()
+        return None
+
+    def _refusal(self, changes: Sequence[Change]) -> EntryRefused | None:
+        try:
+            for change in changes:
+                if type(change) is AppendOnce:
+                    self._checks.check(change)
+        except EntryRefused as refusal:
+            self._rows.flush()
+            self._checks.clear()
+            return refusal
         return None
 
     def _collect(self, change: Change) -> None:
@@ -251,6 +274,10 @@ class Writer:
             self._data += sum(map(len, change.data))
         elif isinstance(change, Acknowledge):
             self._rows.gone(change.item)
+        elif isinstance(change, AppendOnce):
+            scope, log, time, data, key, offset, _ = change
+            self._rows.entry(self._names.id(scope, "log", log), offset, time, key, data)
+            self._data += len(data)
 
     def _apply(self, change: Change) -> None:
         execute = self._connection.execute
@@ -290,6 +317,7 @@ class Writer:
                 return
         elif number is not None:
             execute("DELETE FROM entry WHERE log = ?", (number,))
+        self._checks.clear()
         if number is not None or change.ended:
             self._names.drop(change.scope, "log", change.log, ended=change.ended)
 
