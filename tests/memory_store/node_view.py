@@ -78,8 +78,9 @@ class MemoryStore:
             while self._news:
                 self._tell(self._news.popleft())
             self._caught_up.set()
-        elif not self._telling:
-            self._caught_up.clear()
+            return None
+        self._caught_up.clear()
+        if not self._telling:
             self._telling = True
             asyncio.get_running_loop().call_later(random.random() * _LATEST_NEWS_SECONDS, self._tell_all)
         return None
