@@ -39,7 +39,7 @@ from nightbus.store.interface import (
 
 K = TypeVar("K")
 V = TypeVar("V")
-RecordKey = tuple[Scope, str, str]
+Kind = tuple[Scope, str]
 LogKey = tuple[Scope, str]
 
 
@@ -53,7 +53,7 @@ class Member(Protocol):
 
 class MemoryCluster:
     def __init__(self) -> None:
-        self.records: dict[RecordKey, tuple[bytes, int]] = {}
+        self.records: dict[Kind, dict[str, tuple[bytes, int]]] = {}
         self.logs: dict[LogKey, list[Entry]] = {}
         self.log_scopes: dict[Scope, None] = {}
         self.queues: dict[QueueName, MemoryQueue] = {}
@@ -128,20 +128,24 @@ class MemoryCluster:
                 self._set(self.owners, digest, self.owners.get(digest, set()) - {owner})
 
     def _apply_record(self, change: PutRecord | DeleteRecord | RequireRecord) -> None:
-        name = (change.scope, change.kind, change.key)
-        revision = self.records.get(name, (b"", 0))[1]
+        of_kind = self.records.setdefault((change.scope, change.kind), {})
+        revision = of_kind.get(change.key, (b"", 0))[1]
         if change.expect is not None and change.expect != revision:
             raise Conflict(change.kind, change.key)
         if isinstance(change, PutRecord):
-            self._set(self.records, name, (orjson.dumps(change.value), revision + 1))
+            self._set(of_kind, change.key, (orjson.dumps(change.value), revision + 1))
         elif isinstance(change, DeleteRecord):
-            self._set(self.records, name, None)
+            self._set(of_kind, change.key, None)
 
     def _append(self, scope: Scope, entry: Entry) -> None:
         if (scope, entry.log) in self._ended:
             raise Ended("log", entry.log)
         self.log_scopes[scope] = None
-        self._set(self.logs, (scope, entry.log), [*self.logs.get((scope, entry.log), []), entry])
+        if (scope, entry.log) not in self.logs:
+            self._set(self.logs, (scope, entry.log), [])
+        entries = self.logs[scope, entry.log]
+        entries.append(entry)
+        self._undo.append(entries.pop)
 
     def _enqueue(self, name: QueueName, data: bytes, due: int, group: str) -> None:
         if name in self._ended:

@@ -138,7 +138,7 @@ class MemoryStore:
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
         await _let_others_go_on()
-        found = self._cluster.records.get((scope, kind, key))
+        found = self._cluster.records.get((scope, kind), {}).get(key)
         await _let_others_go_on()
         return None if found is None else Record(key, orjson.loads(found[0]), found[1])
 
@@ -148,17 +148,17 @@ class MemoryStore:
         await _let_others_go_on()
         found = [
             Record(key, orjson.loads(value), revision)
-            for (of_scope, of_kind, key), (value, revision) in self._cluster.records.items()
-            if (of_scope, of_kind) == (scope, kind)
-            and key.startswith(prefix)
-            and (not after or key.encode() > after.encode())
+            for key, (value, revision) in self._cluster.records.get((scope, kind), {}).items()
+            if key.startswith(prefix) and (not after or key.encode() > after.encode())
         ]
         await _let_others_go_on()
         return sorted(found, key=lambda record: record.key.encode())[:limit]
 
     async def scopes(self, kind: str) -> builtins.list[Scope]:
         await _let_others_go_on()
-        return list({scope for scope, of_kind, _ in self._cluster.records if of_kind == kind})
+        return [
+            scope for (scope, of_kind), found in self._cluster.records.items() if of_kind == kind and found
+        ]
 
     async def read(
         self,
@@ -279,7 +279,9 @@ class MemoryStore:
 
     async def rows(self) -> dict[str, int]:
         await _let_others_go_on()
-        counts = Counter(f"record {kind}" for _, kind, _ in self._cluster.records)
+        counts: Counter[str] = Counter()
+        for (_, kind), records in self._cluster.records.items():
+            counts[f"record {kind}"] += len(records)
         counts["name log"] = len(self._cluster.logs)
         counts["name queue"] = len(self._cluster.queues)
         counts["entry"] = sum(map(len, self._cluster.logs.values()))
