@@ -32,7 +32,6 @@ GONE = (
     "memory: environments idle",
     "memory: items counted",
     "memory: items leased",
-    "memory: messages received",
     "memory: receive attempts",
     "rows: blob_owner",
     "rows: item",

@@ -63,6 +63,11 @@ class VirtualClock:
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), woken))
         return woken
 
+    def next_wake(self) -> float | None:
+        """In how many seconds the next sleeper wakes; None while nobody sleeps."""
+        times = [due for due, _, woken in self._sleepers if not woken.done()]
+        return min(times) - self._elapsed if times else None
+
     async def advance(self, seconds: float) -> None:
         """Let that much time pass, stopping at each sleeper on the way so that it can act and sleep again."""
         end = self._elapsed + seconds

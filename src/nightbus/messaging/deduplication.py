@@ -1,7 +1,15 @@
-"""Remembers the messages that were sent to a FIFO queue in the last five minutes.
+"""Remembers the messages that were sent to a FIFO queue or topic in the last five minutes, and its sequence numbers.
 
-The log of a queue's deduplication ids is written in the commit of the messages, so a crash forgets none; what is in
-memory is that log's last five minutes, and what is being committed right now.
+Each queue or topic has a log with an entry for each message, which the message's own commit appends (`AppendOnce`).
+The entry's key is the deduplication id, and its offset gives the sequence number. So the store decides which of two
+messages is the first with an id, and sees to it that sequence numbers grow in the order of the commits, whichever nodes
+send.
+
+In memory is what this node knows of the log: its last five minutes when they were read, what this node sent since, and
+what it is committing right now. So a node that is alone finds every duplicate here, and waits here for the outcome of a
+commit that has reserved an id. What another node sent is learned from the refusal of a commit (`learn`).
+
+Entries of Nightbus 0.1 have no key, and an offset from the store; they count for as long as `load` finds them.
 """
 
 from __future__ import annotations
@@ -14,9 +22,11 @@ from typing import NamedTuple
 import orjson
 
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import Append, Store
+from nightbus.store.interface import AppendOnce, Store
 
 WINDOW_MS = 5 * 60 * 1000
+_OFFSETS_PER_MS = 20  # bits
+_NUMBERS_PER_OFFSET = 2  # bits
 
 
 class WaitsInCircle(Exception):
@@ -25,6 +35,25 @@ class WaitsInCircle(Exception):
     def __init__(self, other: Reserving) -> None:
         super().__init__("two commits wait for each other's deduplication ids")
         self.other = other
+
+
+class SequenceNumbers:
+    """The offsets of a node's next messages in their logs, which grow with the time, and so over a restart as well."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self.given = 0  # how many, ever
+
+    def next(self, now: int, newest: int) -> int:
+        """Above `newest`, which the log has, and above all that were given before. `now` is UTC ms."""
+        self.given += 1
+        self._last = max(self._last + 1, newest + 1, now << _OFFSETS_PER_MS)
+        return self._last
+
+
+def sequence_number(offset: int) -> str:
+    """Twenty digits that grow with the offset, and are not consecutive, as AWS's."""
+    return f"{offset << _NUMBERS_PER_OFFSET:020d}"
 
 
 class Reserving:
@@ -70,18 +99,19 @@ def log_of(queue: str) -> str:
 
 
 class Deduplication:
-    """Of one queue or topic; `load` first."""
+    """Of one queue or topic; `load` first. `newest_offset` is that of its log that was read."""
 
     def __init__(self, scope: Scope, queue: str) -> None:
         self._scope = scope
         self._log = log_of(queue)
         self._sent: dict[str, Sent] = {}
         self._order: deque[tuple[int, str]] = deque()
+        self.newest_offset = 0
 
     async def load(self, store: Store, now: int) -> None:
         after = 0
         while entries := await store.read(self._scope, self._log, after=after, limit=1000):
-            after = entries[-1].offset
+            self.newest_offset = after = entries[-1].offset
             for entry in entries:
                 key, message_id, sequence = orjson.loads(entry.data)
                 if entry.time > now - WINDOW_MS:
@@ -106,19 +136,30 @@ class Deduplication:
         """The one that has the key, on disk or not."""
         return self._sent[key]
 
-    def reserve(self, key: str, message_id: str, sequence: str, now: int, by: Reserving) -> Append:
+    def reserve(self, key: str, message_id: str, offset: int, now: int, by: Reserving) -> AppendOnce:
         """The change that belongs into the message's commit; then `settle`."""
-        sent = Sent(message_id, sequence, now, by)
+        sent = Sent(message_id, sequence_number(offset), now, by)
         self._note(key, sent)
-        return self._entry(key, sent)
+        return self._entry(key, sent, offset)
 
-    def number(self, key: str, sequence: str) -> Append:
+    def number(self, key: str, offset: int) -> AppendOnce:
         """The change for a reserved key in place of the one before: its message gets another number."""
-        sent = self._sent[key] = self._sent[key]._replace(sequence=sequence)
-        return self._entry(key, sent)
+        sent = self._sent[key] = self._sent[key]._replace(sequence=sequence_number(offset))
+        return self._entry(key, sent, offset)
 
-    def _entry(self, key: str, sent: Sent) -> Append:
-        return Append(self._scope, self._log, sent.time, orjson.dumps([key, sent.message_id, sent.sequence]))
+    def _entry(self, key: str, sent: Sent, offset: int) -> AppendOnce:
+        data = orjson.dumps([key, sent.message_id, sent.sequence])
+        return AppendOnce(self._scope, self._log, sent.time, data, key, offset, sent.time - WINDOW_MS)
+
+    async def learn(self, store: Store, key: str, now: int) -> None:
+        """Read which message has the key, where another node sent it, and the newest offset."""
+        since = now - WINDOW_MS + 1
+        for entry in await store.read(self._scope, self._log, key=key, since=since, limit=1, backwards=True):
+            _, message_id, sequence = orjson.loads(entry.data)
+            if key not in self._sent:
+                self._note(key, Sent(message_id, sequence, entry.time))
+        for newest in await store.read(self._scope, self._log, limit=1, backwards=True):
+            self.newest_offset = newest.offset
 
     def settle(self, key: str, committed: bool) -> None:
         """Then settle its commit."""

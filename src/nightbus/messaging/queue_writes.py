@@ -1,7 +1,9 @@
 """Collects what one commit sends to queues: the messages, their deduplication ids and their FIFO sequence numbers.
 
 A FIFO queue's numbers grow in the order in which its messages are committed, although messages of several commits are
-prepared at the same time: `QueueWrites.commit` gives them anew where others got numbers since.
+prepared at the same time: `QueueWrites.commit` gives them anew where others got numbers since. The store refuses a
+commit that another node's came before (EntryRefused); `commit` reads then what that node sent, so that the caller,
+which begins again, finds the duplicate or gets a higher number.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ from typing import NamedTuple
 
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
-from nightbus.messaging.deduplication import Deduplication, Reserving, WaitsInCircle
+from nightbus.messaging.deduplication import (
+    Deduplication,
+    Reserving,
+    SequenceNumbers,
+    WaitsInCircle,
+    sequence_number,
+)
 from nightbus.messaging.message import Message, PlainMessages, encode
 from nightbus.messaging.queue import Queue
-from nightbus.store.interface import Change, Conflict, Enqueue, Store
-
-_SEQUENCE_STEP = 1 << 22
+from nightbus.store.interface import Change, Conflict, Enqueue, EntryRefused, Store
 
 
 class Incoming(NamedTuple):
@@ -38,20 +44,6 @@ class Numbered(NamedTuple):
     message: Message
     window: Deduplication
     key: str
-
-
-class SequenceNumbers:
-    """Twenty digits that grow, as AWS's do; the time in them lets them grow over a restart as well."""
-
-    def __init__(self) -> None:
-        self._last = 0
-        self.given = 0  # how many, ever
-
-    def next(self, now: int) -> str:
-        """`now` is UTC ms."""
-        self.given += 1
-        self._last = max(self._last + 1, now * _SEQUENCE_STEP)
-        return f"{self._last:020d}"
 
 
 class QueueWrites:
@@ -93,10 +85,10 @@ class QueueWrites:
         if not self._taken:
             self._given_before = self._numbers.given
         self._taken += 1
-        sequence = self._numbers.next(now)
-        self.changes.append(window.reserve(key, message_id, sequence, now, self._reserving))
+        offset = self._numbers.next(now, window.newest_offset)
+        self.changes.append(window.reserve(key, message_id, offset, now, self._reserving))
         self._reserved.append((window, key))
-        return sequence
+        return sequence_number(offset)
 
     def add_numbered(self, message: Message, window: Deduplication, key: str, enqueue: Enqueue) -> None:
         """The message of a FIFO queue whose key was reserved just now."""
@@ -111,13 +103,24 @@ class QueueWrites:
     async def commit(self, *further: Change) -> None:
         """One commit of `changes` and `further`. Raises what the store raises, and has settled then too."""
         committed = False
+        reserved = self._reserved
         try:
             if self._numbered:
                 self._number_anew()
             await self._store.commit(*self.changes, *further)
             committed = True
+        except EntryRefused:
+            self.settle(committed=False)
+            await self._learn(reserved)
+            raise
         finally:
             self.settle(committed=committed)
+
+    async def _learn(self, reserved: Sequence[tuple[Deduplication, str]]) -> None:
+        """Another node sent to one of these queues or topics meanwhile."""
+        now = self._clock.now_ms()
+        for window, key in reserved:
+            await window.learn(self._store, key, now)
 
     def settle(self, *, committed: bool) -> None:
         """Let those go on who wait to hear whether a deduplication id is taken. What is settled stays so."""
@@ -133,11 +136,12 @@ class QueueWrites:
             return
         now = self._clock.now_ms()
         for index, (at, message, window, key) in enumerate(self._numbered):
-            message = replace(message, sequence=self._numbers.next(now))
+            offset = self._numbers.next(now, window.newest_offset)
+            message = replace(message, sequence=sequence_number(offset))
             self._numbered[index] = Numbered(at, message, window, key)
             enqueue = self.changes[at]
             assert isinstance(enqueue, Enqueue)
-            self.changes[at - 1] = window.number(key, message.sequence)
+            self.changes[at - 1] = window.number(key, offset)
             self.changes[at] = enqueue._replace(data=encode(message))
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
-from nightbus.messaging.deduplication import Deduplication, Windows, content_key
+from nightbus.messaging.deduplication import Deduplication, SequenceNumbers, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_place
-from nightbus.messaging.queue_writes import Accepted, Incoming, QueueAppender, QueueWrites, SequenceNumbers
-from nightbus.messaging.receive_attempts import ReceiveAttempts, Received, Seen
-from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Store
+from nightbus.messaging.queue_writes import Accepted, Incoming, QueueAppender, QueueWrites
+from nightbus.messaging.receive_attempts import ReceiveAttempts, Received
+from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Lease, Store
 from nightbus.store.record_cache import RecordCache
 
 _MOST_KNOWN = 10_000
@@ -29,7 +29,6 @@ class Queues:
             store, _MOST_KNOWN, [KIND], lambda record: (record.scope, record.key), self._load
         )
         self._windows = Windows(store)
-        self._seen: dict[int, Seen] = {}
         self._attempts = ReceiveAttempts()
         self._numbers = SequenceNumbers()
 
@@ -125,27 +124,10 @@ class Queues:
                 queue.scope, queue.queue, limit, visibility_ms, rest, by_group=queue.fifo
             )
             now = self._clock.now_ms()
-            kept, gone = self._look_at(queue, items, now, now + visibility_ms)
+            kept, gone = _sorted_out(queue, items, now)
             left = len(gone) - await self._give_up(queue, gone, now) if gone else 0
             if kept or not items or left or not await self._is_there(queue):
                 return kept
-
-    def _look_at(
-        self, queue: Queue, items: Sequence[Item], now: int, ends: int
-    ) -> tuple[list[Received], list[Received]]:
-        """Those to hand out, and those whose time or count is over."""
-        kept: list[Received] = []
-        gone: list[Received] = []
-        for item in items:
-            message = decode(item.data)
-            earlier = self._seen.get(item.id)
-            first = now if earlier is None else earlier.first
-            self._seen[item.id] = Seen(first, ends, queue.queue)
-            received = Received(item, message, message.received + item.attempt, first)
-            expired = message.sent + queue.retention_ms <= now
-            too_often = queue.redrive is not None and item.attempt > queue.redrive.limit
-            (gone if expired or too_often else kept).append(received)
-        return kept, gone
 
     async def _give_up(self, queue: Queue, gone: Sequence[Received], now: int) -> int:
         """To the dead-letter queue in one commit with leaving this one; what is too old is dropped. How many left.
@@ -170,7 +152,8 @@ class Queues:
     async def _are_leased(self, queue: Queue, received: Sequence[Received]) -> bool:
         """Whether all of them are still in flight, by the same receive."""
         for one in received:
-            if await self.lease_token(queue, one.item.id) != one.item.token:
+            lease = await self.newest_lease(queue, one.item.id)
+            if lease is None or lease.token != one.item.token or not lease.ends:
                 return False
         return True
 
@@ -180,12 +163,11 @@ class Queues:
 
     def delete(self, queue: Queue, item: int, token: int | None = None) -> Acknowledge:
         """The change that deletes a message. `token`: by whose lease only, None for whoever has it."""
-        self._seen.pop(item, None)
         return Acknowledge(queue.scope, queue.queue, item, token)
 
-    async def lease_token(self, queue: Queue, item: int) -> int:
-        """Of the lease by which somebody has the message, 0 where nobody does."""
-        return await self._store.held(queue.scope, queue.queue, item)
+    async def newest_lease(self, queue: Queue, item: int) -> Lease | None:
+        """By which somebody has the message or had it last; None for one that was not received, or is gone."""
+        return await self._store.newest_lease(queue.scope, queue.queue, item)
 
     def ended(self, queue: Queue) -> None:
         """The queue was deleted."""
@@ -194,48 +176,38 @@ class Queues:
 
     def emptied(self, queue: Queue) -> None:
         """All its messages are gone."""
-        for item in [item for item, seen in self._seen.items() if seen.queue == queue.queue]:
-            del self._seen[item]
         self._attempts.emptied(queue)
 
     def in_memory(self) -> dict[str, int]:
         return {
             "queues": len(self._queues),
             "deduplication of queues": len(self._windows),
-            "messages received": len(self._seen),
             "receive attempts": len(self._attempts),
         }
 
-    def forget_before(self, time: int) -> None:
-        """What was received first before `time` (UTC ms): no queue retains anything that long."""
-        now = self._clock.now_ms()
+    def forget(self, now: int) -> None:
+        """What is too old to matter."""
         self._windows.forget(now)
         self._attempts.forget(now)
-        old = []
-        for item, seen in self._seen.items():  # in the order of their first receives
-            if seen.first >= time:
-                break
-            old.append(item)
-        for item in old:
-            del self._seen[item]
-
-    def is_there(self, item: int) -> bool:
-        """Whether the item was received since the node's start and not deleted."""
-        return item in self._seen
-
-    def is_back(self, item: int) -> bool:
-        """Whether the item was received, and the time of its receiver is over."""
-        seen = self._seen.get(item)
-        return seen is not None and seen.ends <= self._clock.now_ms()
 
     async def change_visibility(self, queue: Queue, item: int, ends: int) -> bool:
-        changed = await self._store.change_lease(queue.scope, queue.queue, item, ends)
-        if changed and item in self._seen:
-            self._seen[item] = self._seen[item]._replace(ends=ends)
-        return changed
+        return await self._store.change_lease(queue.scope, queue.queue, item, ends)
 
     async def count(self, queue: Queue) -> Counts:
         return await self._store.count(queue.scope, queue.queue)
+
+
+def _sorted_out(queue: Queue, items: Sequence[Item], now: int) -> tuple[list[Received], list[Received]]:
+    """Those to hand out, and those whose time or count is over."""
+    kept: list[Received] = []
+    gone: list[Received] = []
+    for item in items:
+        message = decode(item.data)
+        received = Received(item, message, message.received + item.attempt, item.first)
+        expired = message.sent + queue.retention_ms <= now
+        too_often = queue.redrive is not None and item.attempt > queue.redrive.limit
+        (gone if expired or too_often else kept).append(received)
+    return kept, gone
 
 
 def moved_to(queue: Queue, message: Message, now: int) -> Enqueue:

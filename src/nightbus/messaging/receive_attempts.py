@@ -1,4 +1,4 @@
-"""Holds what is remembered of received messages: when each was received first, and under which attempt id."""
+"""Remembers which messages this node gave under which ReceiveRequestAttemptId."""
 
 from __future__ import annotations
 
@@ -17,14 +17,6 @@ class Received(NamedTuple):
     message: Message
     receives: int
     first: int
-
-
-class Seen(NamedTuple):
-    """When an item was received first, and until when its last receiver has it, UTC ms."""
-
-    first: int
-    ends: int
-    queue: str
 
 
 class ReceiveAttempts:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nightbus.store.backup import LINKS
 from nightbus.store.blobs import digest_path
+from nightbus.store.changes import FIRST_CHOSEN_OFFSET
 from nightbus.store.checkpoints import TOO_LARGE
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.forms import UnreadableRecord, newest, value_of
@@ -138,7 +139,7 @@ def _log(patient: Patient) -> Iterator[Finding]:
 
 def _counters(patient: Patient) -> Iterator[Finding]:
     for name, query in (
-        ("position", "SELECT max(position) FROM entry"),
+        ("position", f"SELECT max(position) FROM entry WHERE position < {FIRST_CHOSEN_OFFSET}"),  # noqa: S608
         ("item", "SELECT max(id) FROM item"),
     ):
         used = patient.number(query)  # read first: a running node only counts on

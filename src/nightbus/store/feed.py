@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from nightbus.store.interface import (
     Acknowledge,
     Append,
+    AppendOnce,
     Change,
     DeleteRecord,
     Enqueue,
@@ -95,7 +96,7 @@ class Feed:
             if isinstance(change, PutRecord | DeleteRecord):
                 if change.kind in self._kinds:
                     records[RecordName(change.scope, change.kind, change.key)] = None
-            elif isinstance(change, Append | TrimLog):
+            elif isinstance(change, Append | AppendOnce | TrimLog):
                 if self._logs:
                     logs[LogName(change.scope, change.log)] = None
             elif (

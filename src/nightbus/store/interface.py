@@ -3,273 +3,104 @@
 Four primitives, each keyed by account and region: records (documents with a revision), logs (append-only),
 queues (work with a due time) and blobs (bytes by content hash). All writes go through `Store.commit`: the changes
 of one call are durable together or not at all, and the call returns after they are. A backend is one module
-beside this one; services know only this file.
+beside this one; services know only this file, which also names what `values` and `changes` define.
+
+Several nodes may share one store. So what a decision depends on is in the store, and the commit checks it: the revision
+of a record, the lease of an item, the place of an entry (`AppendOnce`). What may be in a node's memory all the same:
+
+- Copies of what was read. The feed says when they are old, and a commit that goes by an old one is a Conflict.
+- Leases with `Item.attempt` and `Item.first`, in a backend that one node has to itself (SQLite): a write for each lease
+  would halve the rate of ReceiveMessage. After a restart every item that was not settled is offered again, and counted
+  from 1; delivery is at least once in any case. A backend that nodes share keeps the leases for all of them.
+- `untaken`, which every PutEvents asks for. After a restart it is counted anew.
+- The deduplication ids of the last five minutes of a FIFO queue or topic, with the newest sequence number
+  (`messaging/deduplication.py`): a copy that saves a read for every message. AppendOnce refuses what this copy does not
+  know of; then the node reads it, and the handler begins again.
+- The receives that had a ReceiveRequestAttemptId: a commit for each of them would pay for a repetition that hardly
+  happens. A receive that is repeated at another node, or after a restart, gets the messages when their visibility
+  timeout ends, and not at once.
+- The invocations of a function that are under way, and the rates of API destinations and subscriptions, which change
+  with each call. Each of several nodes grants the whole limit.
 """
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
-from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, Protocol
 
 from nightbus.aws.calls import Scope
-
-SYSTEM = Scope("", "")  # for what belongs to the node itself, such as its work queues
-
-
-class RecordName(NamedTuple):
-    scope: Scope
-    kind: str
-    key: str
-
-
-class QueueName(NamedTuple):
-    scope: Scope
-    queue: str
-
-
-class LogName(NamedTuple):
-    scope: Scope
-    log: str
-
-
-class Touched(NamedTuple):
-    """What one commit changed, of what a listener watches. Who wants a value reads it: it may be newer already."""
-
-    records: Sequence[RecordName] = ()
-    queues: Sequence[QueueName] = ()  # that an item was put into, given back to, or left
-    logs: Sequence[LogName] = ()  # that an entry was appended to, or trimmed from
-
-
-Listener = Callable[[Touched | None], None]
-"""None: anything may have changed, since commits of another node were missed."""
-
-
-class Conflict(Exception):
-    """A record was not at the revision that its change expected; nothing of the commit was written."""
-
-    def __init__(self, kind: str, key: str) -> None:
-        super().__init__(f"{kind} {key!r} was changed meanwhile")
-        self.kind = kind
-        self.key = key
-
-
-class StaleLease(Exception):
-    """The commit settles an item whose lease does not stand any more: somebody else has it, or it is gone.
-
-    Nothing of the commit was written. What belongs to the item is for whoever has it now.
-    """
-
-    def __init__(self, queue: QueueName, item: int) -> None:
-        super().__init__(f"item {item} of {queue.queue} was leased again, or is gone")
-        self.queue = queue
-        self.item = item
-
-
-class Ended(Conflict):
-    """The commit adds to a queue or a log that has ended meanwhile; nothing of it was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """`value` belongs to the reader: changing it changes nothing that is kept. Revisions start at 1."""
-
-    key: str
-    value: dict[str, Any]
-    revision: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a log. Offsets grow within a log and are never used twice. `time` is UTC milliseconds."""
-
-    log: str
-    offset: int
-    time: int
-    data: bytes
-    key: str
-
-
-class Item(NamedTuple):
-    """One piece of work, leased. `attempt` counts the leases so far, this one included (lost at a restart).
-
-    `token` stands for this lease and for no other one. It is stale once the item was leased again, or is gone.
-    """
-
-    id: int
-    data: bytes
-    due: int
-    attempt: int
-    queue: QueueName
-    token: int
-
-    def acknowledge(self) -> Acknowledge:
-        return Acknowledge(self.queue.scope, self.queue.queue, self.id, self.token)
-
-    def give_back(self, due: int, data: bytes | None = None) -> GiveBack:
-        """`due` is UTC ms."""
-        return GiveBack(self.queue.scope, self.queue.queue, self.id, due, data, self.token)
-
-
-class Counts(NamedTuple):
-    """A queue's items: free to be leased, leased, and not due yet."""
-
-    free: int
-    leased: int
-    delayed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """`digest` is the lower-case hex SHA-256 of the bytes, `md5` their hex MD5."""
-
-    digest: str
-    size: int
-    md5: str
-
-
-# The changes that a commit is made of.
-
-
-@dataclass(frozen=True, slots=True)
-class PutRecord:
-    """`value` must be JSON. `expect`: the revision that stands now, 0 for "not there"; None writes over anything."""
-
-    scope: Scope
-    kind: str
-    key: str
-    value: dict[str, Any]
-    expect: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteRecord:
-    scope: Scope
-    kind: str
-    key: str
-    expect: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RequireRecord:
-    """Changes nothing: the commit is a Conflict unless the record stands at `expect` (0 for "not there")."""
-
-    scope: Scope
-    kind: str
-    key: str
-    expect: int
-
-
-# Those that a busy node makes by the ten thousand a second are tuples, which cost a third of a dataclass to make.
-
-
-class Append(NamedTuple):
-    """`key` makes the entry findable by name as well as by time (an event id, say)."""
-
-    scope: Scope
-    log: str
-    time: int
-    data: bytes
-    key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TrimLog:
-    """Drop the entries with a time before `before` (UTC ms), or the whole log when None.
-
-    `ended`: the log's name is never used again, and what a commit planned earlier adds to it is refused as Ended.
-    """
-
-    scope: Scope
-    log: str
-    before: int | None = None
-    ended: bool = False
-
-
-class Enqueue(NamedTuple):
-    """`due` is the UTC millisecond before which nobody gets the item; `group` is for queues leased by group."""
-
-    scope: Scope
-    queue: str
-    data: bytes
-    due: int
-    group: str = ""
-
-
-class EnqueueMany(NamedTuple):
-    """An item for each of `data`, in this order, as so many `Enqueue` would put them."""
-
-    scope: Scope
-    queue: str
-    data: Sequence[bytes]
-    due: int
-
-
-class Acknowledge(NamedTuple):
-    """The item is done and gone. `token`: of the lease that must stand (raises StaleLease); None: whoever has it."""
-
-    scope: Scope
-    queue: str
-    item: int
-    token: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TrimQueue:
-    """Drop the items that were due before `before` (UTC ms), leased or not, or all of them when None.
-
-    `ended`: the queue's name is never used again, and what a commit planned earlier puts into it is refused as Ended.
-    """
-
-    scope: Scope
-    queue: str
-    before: int | None = None
-    ended: bool = False
-
-
-class GiveBack(NamedTuple):
-    """The item is offered again at `due` (UTC ms), with `data` in place of what it held unless that is None.
-
-    `token`: of the lease that must stand (raises StaleLease); None: whoever has it.
-    """
-
-    scope: Scope
-    queue: str
-    item: int
-    due: int
-    data: bytes | None = None
-    token: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeepBlob:
-    """The blob stays as long as any owner keeps it; an owner is a name such as `code/<function arn>/$LATEST`."""
-
-    digest: str
-    owner: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseBlob:
-    digest: str
-    owner: str
-
-
-Change = (
-    PutRecord
-    | DeleteRecord
-    | RequireRecord
-    | Append
-    | TrimLog
-    | Enqueue
-    | EnqueueMany
-    | Acknowledge
-    | GiveBack
-    | TrimQueue
-    | KeepBlob
-    | ReleaseBlob
+from nightbus.store.changes import (
+    FIRST_CHOSEN_OFFSET,
+    Acknowledge,
+    Append,
+    AppendOnce,
+    Change,
+    Conflict,
+    DeleteRecord,
+    Ended,
+    Enqueue,
+    EnqueueMany,
+    EntryRefused,
+    GiveBack,
+    Item,
+    KeepBlob,
+    PutRecord,
+    ReleaseBlob,
+    RequireRecord,
+    StaleLease,
+    TrimLog,
+    TrimQueue,
 )
+from nightbus.store.values import (
+    SYSTEM,
+    Blob,
+    Counts,
+    Entry,
+    Lease,
+    Listener,
+    LogName,
+    QueueName,
+    Record,
+    RecordName,
+    Touched,
+)
+
+__all__ = [
+    "FIRST_CHOSEN_OFFSET",
+    "SYSTEM",
+    "Acknowledge",
+    "Append",
+    "AppendOnce",
+    "Blob",
+    "Change",
+    "Conflict",
+    "Counts",
+    "DeleteRecord",
+    "Ended",
+    "Enqueue",
+    "EnqueueMany",
+    "Entry",
+    "EntryRefused",
+    "GiveBack",
+    "Item",
+    "KeepBlob",
+    "Lease",
+    "Listener",
+    "LogName",
+    "PutRecord",
+    "QueueName",
+    "Record",
+    "RecordName",
+    "RecordReader",
+    "ReleaseBlob",
+    "RequireRecord",
+    "StaleLease",
+    "Store",
+    "Touched",
+    "TrimLog",
+    "TrimQueue",
+]
 
 
 class RecordReader(Protocol):
@@ -291,7 +122,10 @@ class Store(Protocol):
         ...
 
     async def commit(self, *changes: Change) -> None:
-        """All or nothing, durable on return. Raises Conflict and StaleLease; changes apply in the order given."""
+        """All or nothing, durable on return; changes apply in the order given.
+
+        Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then.
+        """
         ...
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
@@ -360,8 +194,8 @@ class Store(Protocol):
         by another lease than that of `token`."""
         ...
 
-    async def held(self, scope: Scope, queue: str, item: int) -> int:
-        """The token of the lease that stands on the item, 0 for none."""
+    async def newest_lease(self, scope: Scope, queue: str, item: int) -> Lease | None:
+        """Whether it stands or has ended; None for an item that was never leased, or is gone."""
         ...
 
     async def count(self, scope: Scope, queue: str) -> Counts:

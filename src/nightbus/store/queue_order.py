@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from nightbus.store.interface import Item, QueueName
+from nightbus.store.interface import Item, Lease, QueueName
 
 Place = tuple[int, int]  # (due, id)
 FIRST: Place = (-(2**63), -1)
@@ -60,15 +60,19 @@ class Leases:
         self._queue = queue
         self._first_token = first_token
         self.held: dict[int, Held] = {}
-        self._attempts: dict[int, int] = {}
+        self._taken: dict[
+            int, tuple[int, int]
+        ] = {}  # how often each item was leased, and when first (UTC ms)
         self._ends: list[
             tuple[int, int]
         ] = []  # a heap of (ends, id); entries that no longer hold are passed over
 
-    def take(self, row: Row, group: str, ends: int) -> Item:
-        attempt = self._attempts[row.id] = self._attempts.get(row.id, 0) + 1
-        self.hold(row.id, Held(ends, row.due, group))
-        return Item(row.id, row.data, row.due, attempt, self._queue, self._first_token + attempt)
+    def take(self, row: Row, group: str, now: int, lease_ms: int) -> Item:
+        earlier, first = self._taken.get(row.id, (0, now))
+        attempt = earlier + 1
+        self._taken[row.id] = (attempt, first)
+        self.hold(row.id, Held(now + lease_ms, row.due, group))
+        return Item(row.id, row.data, row.due, attempt, self._queue, self._first_token + attempt, first)
 
     def hold(self, item: int, held: Held) -> None:
         self.held[item] = held
@@ -78,7 +82,7 @@ class Leases:
         return self.held.pop(item, None)
 
     def forget(self, item: int) -> Held | None:
-        self._attempts.pop(item, None)
+        self._taken.pop(item, None)
         return self.held.pop(item, None)
 
     def change(self, item: int, ends: int, token: int | None) -> bool:
@@ -89,19 +93,24 @@ class Leases:
         self.hold(item, held._replace(ends=ends))
         return True
 
-    def token(self, item: int) -> int:
-        """Of the lease of the item that stands, 0 for none."""
-        return self.newest_token(item) if item in self.held else 0
+    def newest(self, item: int) -> Lease | None:
+        """The newest lease of the item, whether it has ended or not; None for none."""
+        taken = self._taken.get(item)
+        if taken is None:
+            return None
+        attempt, first = taken
+        held = self.held.get(item)
+        return Lease(self._first_token + attempt, 0 if held is None else held.ends, first)
 
     def newest_token(self, item: int) -> int:
-        """Of the newest lease of the item, whether it has ended or not; 0 for none."""
-        attempt = self._attempts.get(item)
-        return 0 if attempt is None else self._first_token + attempt
+        """0 for an item that was not leased."""
+        taken = self._taken.get(item)
+        return 0 if taken is None else self._first_token + taken[0]
 
     @property
     def counted(self) -> int:
         """Of how many items the attempts are known."""
-        return len(self._attempts)
+        return len(self._taken)
 
     def due_before(self, due: int) -> list[int]:
         """The items that somebody has and that were due before."""
@@ -150,7 +159,7 @@ class ByDue:
                 self.leases.forget(item)
                 continue
             if row.due == due:
-                taken.append(self.leases.take(row, "", now + lease_ms))
+                taken.append(self.leases.take(row, "", now, lease_ms))
             elif (row.due, item) <= self._cursor:  # given back after its lease had ended
                 heapq.heappush(self._back, (row.due, item))
         while len(taken) < limit:
@@ -159,7 +168,7 @@ class ByDue:
             for row in rows:
                 self._cursor = (row.due, row.id)
                 if row.id not in self.leases.held:
-                    taken.append(self.leases.take(row, "", now + lease_ms))
+                    taken.append(self.leases.take(row, "", now, lease_ms))
             if len(rows) < wanted:
                 break
         return taken
@@ -247,8 +256,10 @@ class ByGroup:
         while free and len(taken) < limit and free[0][1] <= now:
             item, _ = heapq.heappop(free)
             row = self._rows.find(item)
-            if row is not None:
-                taken.append(self.leases.take(row, group, now + lease_ms))
+            if row is None:
+                self.leases.forget(item)
+            else:
+                taken.append(self.leases.take(row, group, now, lease_ms))
                 self._leased[group] = self._leased.get(group, 0) + 1
         if group not in self._leased:
             self._offer(group)

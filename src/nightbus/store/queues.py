@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 from nightbus.store.interface import (
     Acknowledge,
     Append,
+    AppendOnce,
     Change,
     Enqueue,
     EnqueueMany,
     GiveBack,
     Item,
+    Lease,
     QueueName,
     StaleLease,
     TrimQueue,
@@ -174,9 +176,9 @@ class Queues:
             self._wake(name)  # who waits learns when it may be offered
         return changed
 
-    def held(self, name: QueueName, item: int) -> int:
+    def newest_lease(self, name: QueueName, item: int) -> Lease | None:
         order = self._orders.get(name)
-        return order.leases.token(item) if order is not None else 0
+        return order.leases.newest(item) if order is not None else None
 
     def leased(self, name: QueueName, now: int) -> int:
         order = self._orders.get(name)
@@ -215,7 +217,7 @@ class Queues:
             elif isinstance(change, EnqueueMany):
                 self._enqueued_many(change, enqueued)
                 enqueued += len(change.data)
-            elif isinstance(change, Append):
+            elif isinstance(change, Append | AppendOnce):
                 continue
             elif isinstance(change, Acknowledge):
                 self._done(change)

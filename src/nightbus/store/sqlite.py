@@ -31,6 +31,7 @@ from nightbus.store.interface import (
     Entry,
     Item,
     KeepBlob,
+    Lease,
     Listener,
     QueueName,
     Record,
@@ -200,8 +201,8 @@ class SqliteStore:
     ) -> bool:
         return self._queues.change_lease(QueueName(scope, queue), item, ends, token)
 
-    async def held(self, scope: Scope, queue: str, item: int) -> int:
-        return self._queues.held(QueueName(scope, queue), item)
+    async def newest_lease(self, scope: Scope, queue: str, item: int) -> Lease | None:
+        return self._queues.newest_lease(QueueName(scope, queue), item)
 
     async def count(self, scope: Scope, queue: str) -> Counts:
         now = self._clock.now_ms()

@@ -7,25 +7,37 @@ from pathlib import Path
 
 import pytest
 
+from memory_store import MemoryCluster, MemoryStore
 from nightbus.clock import Clock, SystemClock, VirtualClock
 from nightbus.store.interface import Store
 from nightbus.store.sqlite import SqliteStore
 
-BACKENDS: dict[str, Callable[[Path, Clock], Store]] = {
-    "sqlite": lambda folder, clock: SqliteStore.open(folder, clock, durable=False),
-}
+Open = Callable[[Clock], Store]
+
+
+def _sqlite(folder: Path) -> Open:
+    return lambda clock: SqliteStore.open(folder, clock, durable=False)
+
+
+def _memory(folder: Path) -> Open:
+    cluster = MemoryCluster()
+    return lambda clock: MemoryStore(cluster, clock)
+
+
+BACKENDS: dict[str, Callable[[Path], Open]] = {"sqlite": _sqlite, "memory": _memory}
+LEASES_LAST = {"memory"}  # where the leases outlive a node
 
 
 class Opener:
-    """Opens stores on one folder and closes what the test left open."""
+    """Opens stores on one folder, one after the other, and closes what the test left open."""
 
     def __init__(self, backend: str, folder: Path) -> None:
-        self._backend = BACKENDS[backend]
-        self._folder = folder
+        self.forgets_leases = backend not in LEASES_LAST
+        self._backend = BACKENDS[backend](folder)
         self._open: list[Store] = []
 
     def __call__(self, clock: Clock | None = None) -> Store:
-        self._open.append(self._backend(self._folder, clock or SystemClock()))
+        self._open.append(self._backend(clock or SystemClock()))
         return self._open[-1]
 
     async def close(self) -> None:

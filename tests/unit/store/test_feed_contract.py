@@ -35,10 +35,15 @@ class TestWatch:
         told: list[Touched | None] = []
         store.watch(told.append, ["rule"])
         await asyncio.gather(
-            *(store.commit(PutRecord(HERE, kind, str(n), {})) for n in range(20) for kind in ("rule", "bus"))
+            *(
+                store.commit(PutRecord(HERE, kind, str(n), {}), Append(HERE, kind, 1, str(n).encode()))
+                for n in range(20)
+                for kind in ("rule", "bus")
+            )
         )
         await store.commit(DeleteRecord(HERE, "rule", "0"))
-        expected = [RecordName(HERE, "rule", str(n)) for n in [*range(20), 0]]
+        in_order = [entry.data.decode() for entry in await store.read(HERE, "rule")]
+        expected = [RecordName(HERE, "rule", key) for key in [*in_order, "0"]]
         assert [record for one in told if one for record in one.records] == expected
 
     async def test_whoever_was_answered_was_heard_of_before(self, store: Store) -> None:

@@ -58,11 +58,12 @@ async def test_nothing_is_added_to_a_queue_or_a_log_that_has_ended(store: Store)
     ]
     outcomes = await asyncio.gather(
         store.commit(*ending),
-        *(store.commit(*changes) for changes in late),  # planned before, committed in the same group
+        *(store.commit(*changes) for changes in late),  # planned before, committed before or after
         store.commit(Enqueue(HERE, "other", b"z", 0)),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes] == [type(None), Ended, Ended, Ended, type(None)]
+    assert {type(outcome) for outcome in outcomes} <= {type(None), Ended}
+    assert outcomes[0] is outcomes[-1] is None
     for changes in late:
         with pytest.raises(Ended):
             await store.commit(*changes)

@@ -18,7 +18,16 @@ from blob_files import blob_file, read_blob
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock, VirtualClock
 from nightbus.store import checkpoints
-from nightbus.store.interface import Append, Conflict, Enqueue, KeepBlob, PutRecord, ReleaseBlob
+from nightbus.store.interface import (
+    Append,
+    Conflict,
+    Ended,
+    Enqueue,
+    KeepBlob,
+    PutRecord,
+    ReleaseBlob,
+    TrimQueue,
+)
 from nightbus.store.schema import FILE_NAME, connect
 from nightbus.store.sqlite import FolderInUse, NewerSchema, SqliteStore, StoreClosed
 
@@ -209,3 +218,14 @@ async def test_who_commits_is_answered_although_what_follows_fails(
     commits = (store.commit(PutRecord(HERE, "k", str(n), {})) for n in range(3))
     await asyncio.wait_for(asyncio.gather(*commits), 10)
     assert len(await store.list(HERE, "k")) == 3
+
+
+async def test_a_commit_of_the_group_in_which_its_queue_ends_is_refused(store: SqliteStore) -> None:
+    await store.commit(Enqueue(HERE, "q", b"x", 0))
+    ending, late = await asyncio.gather(
+        store.commit(TrimQueue(HERE, "q", ended=True)),
+        store.commit(Enqueue(HERE, "q", b"y", 0)),
+        return_exceptions=True,
+    )
+    assert ending is None
+    assert isinstance(late, Ended)

@@ -91,7 +91,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(data=st.binary(max_size=3), delay=st.integers(-3, 3))
     def enqueue(self, data: bytes, delay: int) -> None:
         self.run(self.store.commit(Enqueue(Scope("1", "a"), "q", data, self.clock.now_ms() + delay * 1000)))
-        newest = max([*self.items, *self.leased, self.store._writer._counters["item"]])
+        newest = max([*self.items, *self.leased, self.store._writer._changes.counters["item"]])
         self.items[newest] = (data, self.clock.now_ms() + delay * 1000)
 
     @rule(limit=st.integers(1, 3))

@@ -15,7 +15,8 @@ async def send_code(request: AdminRequest) -> None:
     """Streams the zip file in chunks. Raises AwsError where the token is wrong or has run out."""
     token = request.name.partition("/")[2]
     with await resolve_link(request.node.store, request.node.clock, token) as file:
-        size = os.fstat(file.fileno()).st_size
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
         headers = [(b"content-type", b"application/zip"), (b"content-length", str(size).encode())]
         await request.send({"type": "http.response.start", "status": 200, "headers": headers})
         while request.method != "HEAD" and (chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES)):

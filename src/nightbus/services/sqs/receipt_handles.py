@@ -13,8 +13,8 @@ async def receipt_of(ctx: Context, queue: Queue, handle: str) -> Receipt:
     receipt = read_receipt(queue.queue, handle)
     if receipt is None:
         raise malformed_handle(handle)
-    queues = ctx.platform.queues
-    leased_again = await queues.lease_token(queue, receipt.item) not in (0, receipt.token)
-    if queue.fifo and (leased_again or queues.is_back(receipt.item)):
-        raise invalid_handle(handle, "The receipt handle has expired.")
+    if queue.fifo:
+        lease = await ctx.platform.queues.newest_lease(queue, receipt.item)
+        if lease is not None and (lease.token != receipt.token or lease.ends <= ctx.now_ms()):
+            raise invalid_handle(handle, "The receipt handle has expired.")
     return receipt

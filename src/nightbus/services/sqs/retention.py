@@ -9,7 +9,6 @@ from nightbus.store.interface import Change, TrimLog, TrimQueue
 from nightbus.store.upkeep import one_of_many
 
 _EVERY_SECONDS = 60.0
-_LONGEST_MS = 1_209_600 * 1000
 
 
 async def delete_expired_messages(platform: Platform) -> None:
@@ -33,5 +32,5 @@ async def forget_expired_messages(platform: Platform) -> None:
     while True:
         await platform.clock.sleep(_EVERY_SECONDS)
         now = platform.clock.now_ms()
-        platform.queues.forget_before(now - _LONGEST_MS)
+        platform.queues.forget(now)
         platform.topics.forget(now)

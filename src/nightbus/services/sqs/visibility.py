@@ -49,10 +49,10 @@ async def _change(ctx: Context, queue: Queue, handle: str, seconds: int | None) 
     if now + seconds * 1000 > receipt.received + _LONGEST * 1000:
         reason = "Total VisibilityTimeout for the message is beyond the limit [43200 seconds]"
         raise invalid_value(seconds, "VisibilityTimeout", reason)
-    token = await ctx.platform.queues.lease_token(queue, receipt.item)
-    if not token and not ctx.platform.queues.is_there(receipt.item):
+    lease = await ctx.platform.queues.newest_lease(queue, receipt.item)
+    if lease is None:
         reason = "Message does not exist or is not available for visibility timeout change."
         raise invalid_value(handle, "ReceiptHandle", reason)
-    if token != receipt.token:
+    if lease.token != receipt.token or not lease.ends:
         raise AwsError("MessageNotInflight", "The specified message isn't in flight.")
     await ctx.platform.queues.change_visibility(queue, receipt.item, now + seconds * 1000)
