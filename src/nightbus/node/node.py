@@ -153,6 +153,8 @@ class Node:
             invoker,
             self.stacks,
             self.functions,
+            log_sink,
+            invocables,
         )
         self.gateway = Gateway(operations, credentials, self.clock)
 
