@@ -52,7 +52,8 @@ def circle_findings(trees: Mapping[str, ast.Module]) -> Iterator[str]:
     try:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
-        yield "modules import each other in a circle: " + " <- ".join(error.args[1])
+        circle = " <- ".join(error.args[1])
+        yield f"modules import each other in a circle (what two of them need belongs into one below both): {circle}"
 
 
 def imported_modules(name: str, tree: ast.Module, known: Mapping[str, ast.Module]) -> Iterator[str]:

@@ -23,7 +23,7 @@ def test_every_operation_is_listed_and_only_those() -> None:
         name for line in re.findall(r"\*\*: (.+)\.$", section, re.MULTILINE) for name in line.split(", ")
     }
     handled = {name for package in SERVICES.values() for name in importlib.import_module(package).HANDLERS}
-    assert listed == handled
+    assert listed == handled, "the list of operations in docs/support.md"
 
 
 def test_every_resource_type_is_listed_with_its_properties() -> None:
@@ -52,6 +52,13 @@ def test_the_readme_names_every_setting_and_no_other() -> None:
     assert sorted(names) == sorted(settings._KNOWN)
     variables = [name for _, row in rows for name in re.findall(r"`(\w+)`", row)]
     assert variables == [f"NIGHTBUS_{name.upper()}" for name in names]
+
+
+def test_files_that_the_pages_for_developers_name_are_there() -> None:
+    for page in ("architecture.md", "extending.md", "glossary.md"):
+        for name in re.findall(r"`((?:\w+/)+\w+\.py)`", (ROOT / "docs" / page).read_text()):
+            places = (ROOT / name, ROOT / "src" / "nightbus" / name)
+            assert any(place.exists() for place in places), f"docs/{page}: {name}"
 
 
 def test_links_of_the_documentation_lead_somewhere() -> None:

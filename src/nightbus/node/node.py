@@ -164,6 +164,8 @@ class Node:
             self.dispatcher,
             self.stacks,
             self.functions,
+            log_sink,
+            invocables,
         )
         self.gateway = Gateway(operations, credentials, self.clock)
 

@@ -26,7 +26,10 @@ from nightbus.store.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The parts of one running node that services may use."""
+    """The parts of one running node that services may use.
+
+    Every service imports this module, so the class of a part lies below the services (docs/extending.md).
+    """
 
     store: Store
     clock: Clock

@@ -45,5 +45,6 @@ class KnownRecords:
             for record in touched.records:
                 self._known.pop(record, None)
 
-    def __len__(self) -> int:
-        return len(self._known)
+    def in_memory(self) -> dict[str, int]:
+        services = sorted({kind.partition("/")[0] for kind in self._kinds})
+        return {f"known records of {', '.join(services)}": len(self._known)}

@@ -28,6 +28,9 @@ class LogWriter:
         self._streams = KnownRecords(store, [STREAM])
         self._clock = clock
 
+    def in_memory(self) -> dict[str, int]:
+        return self._streams.in_memory()
+
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
         if part.lines:
             await self._append(scope, part, also)
