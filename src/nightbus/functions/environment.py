@@ -57,10 +57,8 @@ import os
 import signal
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
@@ -135,7 +133,8 @@ class Environment:
         self._output = Output(clock, write)
         self._api = RuntimeApi(self._on_ready, self._on_answer)
         self._ready = asyncio.Event()
-        self._answer: asyncio.Future[Answer] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Answer | None] | None = None
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._init_error: Answer | None = None
         self._init_ms: float | None = None
@@ -188,7 +187,12 @@ class Environment:
         if not answer.request_id:
             self._init_error = answer
             self._ready.set()
-        elif self._answer is not None and not self._answer.done():
+        else:
+            self._run_ends(answer)
+
+    def _run_ends(self, answer: Answer | None) -> None:
+        """The invocation that runs has its answer, or gets none."""
+        if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
     def _on_exit(self, status: int) -> None:
@@ -198,6 +202,7 @@ class Environment:
                 os.killpg(self._pid, signal.SIGKILL)
         if not self._exit.done():
             self._exit.set_result(status)
+        self._loop.call_soon(self._run_ends, None)  # an answer in the same turn of the loop counts
         self._ready.set()
 
     async def invoke(
@@ -228,7 +233,7 @@ class Environment:
                     await self._initialised(request_id)
                     began = self._clock.monotonic()
             finally:
-                await self._output.drain()
+                await self._output.drain(seen=True)
                 self._output.say(start_line(request_id, self.spec.version))
             answer = await self._run(payload, request_id, invoked_arn, client_context, trace)
         except _Ended as ended:
@@ -237,12 +242,15 @@ class Environment:
             self.kill()
             raise
         elapsed = (self._clock.monotonic() - began) * 1000
-        result = await self._result(answer, failure, request_id, elapsed, cold)
+        response, error = self._payload(answer, failure, request_id)
+        await self._report(failure, request_id, elapsed, cold)
+        tail, unwritten = self._output.tail(), None
+        self.idle_since = self._clock.monotonic()
         if log_with_result:
-            lines = await self._output.take_pending()
-            return replace(result, unwritten=LogPart(self._log_group, self.stream, lines))
-        await self._output.flushed()
-        return result
+            unwritten = LogPart(self._log_group, self.stream, await self._output.take_pending())
+        else:
+            await self._output.flushed()
+        return InvokeResult(response, error, tail, elapsed, self.stream, unwritten)
 
     async def settled(self) -> bool:
         """Whether a warm environment can take an invocation: it asks for the next one right after the one before, or
@@ -272,31 +280,27 @@ class Environment:
     async def _run(
         self, payload: bytes, request_id: str, invoked_arn: str, client_context: str, trace: str
     ) -> Answer:
-        loop = asyncio.get_running_loop()
         if self._exit.done():
             raise await self._exited(request_id, self._exit.result())
-        self._answer = loop.create_future()
-        deadline = self._clock.now_ms() + self.spec.timeout * 1000
+        self._answer = self._loop.create_future()
+        now, seconds = self._clock.now_ms(), self.spec.timeout
         headers = {
-            "Lambda-Runtime-Deadline-Ms": str(deadline),
+            "Lambda-Runtime-Deadline-Ms": str(now + seconds * 1000),
             "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
-            "Lambda-Runtime-Trace-Id": trace
-            or f"Root=1-{self._clock.now_ms() // 1000:08x}-{new_hex(24)};Sampled=0",
+            "Lambda-Runtime-Trace-Id": trace or f"Root=1-{now // 1000:08x}-{new_hex(24)};Sampled=0",
         }
         if client_context:
             headers["Lambda-Runtime-Client-Context"] = client_context
-        watch = loop.call_later(_SAMPLE_SECONDS, self._watch_memory)
-        self._watching = watch
-        ends = self._clock.monotonic() + self.spec.timeout
+        ends = self._clock.monotonic() + seconds
+        self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._watch, ends)
+        answer = None
         try:
             if await self._gives(Invocation(request_id, payload, headers), ends):
-                first: set[asyncio.Future[Any]] = {self._answer, self._exit}
-                rest = max(0.0, ends - self._clock.monotonic())
-                await asyncio.wait(first, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
+                answer = await self._answer
         finally:
             self._watching.cancel()
-        if self._answer.done():
-            return self._answer.result()
+        if answer is not None:
+            return answer
         if self._exit.done():
             raise await self._exited(request_id, self._exit.result())
         self._peak.measure(self._pid)
@@ -319,15 +323,18 @@ class Environment:
         self._api.give(invocation)
         return True
 
-    def _watch_memory(self) -> None:
+    def _watch(self, ends: float) -> None:
+        """Look at the time and at the memory, ten times a second while an invocation runs. `ends`: its time limit."""
+        rest = ends - self._clock.monotonic()
+        if rest <= 0:
+            return self._run_ends(None)
         limit = self.spec.memory * _MEGABYTE
         used = self._processes.used_bytes(self._pid, limit)
         self._peak.was_at_least(used // _MEGABYTE)
         if used > limit:
             self._over_memory = True
             self.kill()
-            return
-        self._watching = asyncio.get_running_loop().call_later(_SAMPLE_SECONDS, self._watch_memory)
+        self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._watch, ends)
 
     async def _timed_out(self, request_id: str) -> _Ended:
         await self._output.drain()
@@ -342,14 +349,12 @@ class Environment:
         kind = "Runtime.OutOfMemory" if self._over_memory else "Runtime.ExitError"
         return _Ended(kind, f"RequestId: {request_id} Error: {reason}")
 
-    async def _result(
-        self, answer: Answer | None, failure: _Ended | None, request_id: str, elapsed: float, cold: bool
-    ) -> InvokeResult:
-        payload, error = self._payload(answer, failure, request_id)
+    async def _report(self, failure: _Ended | None, request_id: str, elapsed: float, cold: bool) -> None:
+        """Logs the rest of what the function said, END and REPORT."""
         status = failure.status if failure is not None else ""
         if failure is not None and status == "error":
             status += f"\tError Type: {failure.error_type}"
-        await self._output.drain()
+        await self._output.drain(seen=failure is None)
         if self.usable:
             self._peak.measure_seldom(self._pid)
         self._output.say(end_line(request_id))
@@ -362,9 +367,6 @@ class Environment:
             status=status,
         )
         self._output.say(report)
-        tail = self._output.tail()
-        self.idle_since = self._clock.monotonic()
-        return InvokeResult(payload, error, tail, elapsed, self.stream)
 
     def _payload(
         self, answer: Answer | None, failure: _Ended | None, request_id: str
