@@ -37,6 +37,7 @@ from nightbus.store.interface import (
     TrimQueue,
 )
 from nightbus.store.names import Names, scope_text
+from nightbus.store.requirements import standing_first
 from nightbus.store.rows import NewRows
 from nightbus.store.schema import CLOCK
 
@@ -213,7 +214,7 @@ class Writer:
         execute, ending = self._connection.execute, self._names.ending()
         execute("SAVEPOINT batch")
         try:
-            for change in changes:
+            for change in changes[standing_first(self._connection, changes) :]:
                 if type(change) in _COLLECTED:
                     self._collect(change)
                 else:
