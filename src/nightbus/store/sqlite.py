@@ -159,17 +159,19 @@ class SqliteStore:
             return found
         deadline = self._clock.monotonic() + wait
         while not self._closed:
-            woken = self._queues.wait(name)
+            rest = deadline - self._clock.monotonic()
+            if rest <= 0:
+                break
+            if next_time is not None:
+                rest = min(rest, max(0.001, (next_time - self._clock.now_ms()) / 1000))
+            woken = self._queues.wait(name)  # nothing was awaited since the queue was looked at
             try:
-                found, next_time = self._take(name, limit, lease_ms, by_group)
-                rest = deadline - self._clock.monotonic()
-                if found or rest <= 0:
-                    return found
-                if next_time is not None:
-                    rest = min(rest, max(0.001, (next_time - self._clock.now_ms()) / 1000))
                 await self._woken_within(woken, rest)
             finally:
                 woken.cancel()
+            found, next_time = self._take(name, limit, lease_ms, by_group)
+            if found:
+                return found
         return []
 
     async def _order_by_group(self, name: QueueName) -> None:
