@@ -63,9 +63,11 @@ class Output:
         self.write_end = -1
         self._resume()
 
-    def say(self, message: str) -> None:
-        """A line of the platform's own (START, END, REPORT …)."""
-        self._keep(message + "\n", self._clock.now_ms())
+    def say(self, *messages: str) -> None:
+        """Lines of the platform's own (START, END, REPORT …)."""
+        now = self._clock.now_ms()
+        for message in messages:
+            self._keep(message + "\n", now)
 
     def begin(self) -> None:
         """A new invocation: its log tail starts here."""
@@ -88,9 +90,10 @@ class Output:
             room -= taken
             if self._is_behind:
                 await self.flushed()
-        self._text(bytes(self._frames))  # a frame that was cut off by the end of its process
-        self._frames.clear()
         self._skip = 0
+        if self._frames:  # one that was cut off by the end of its process
+            self._text(bytes(self._frames))
+            self._frames.clear()
         self._end_line()
 
     def tail(self) -> bytes:

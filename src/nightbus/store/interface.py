@@ -42,8 +42,7 @@ class Touched(NamedTuple):
     logs: Sequence[LogName] = ()  # that an entry was appended to, or trimmed from
 
 
-Listener = Callable[[Touched | None], None]
-"""None: anything may have changed, since commits of another node were missed."""
+Listener = Callable[[Touched | None], None]  # None: anything may have changed, since commits were missed
 
 
 class Conflict(Exception):
@@ -290,8 +289,9 @@ class Store(Protocol):
         """
         ...
 
-    async def commit(self, *changes: Change) -> None:
-        """All or nothing, durable on return. Raises Conflict and StaleLease; changes apply in the order given."""
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
+        """All or nothing, durable on return. Raises Conflict and StaleLease; changes apply in the order given.
+        `patience`: for how many seconds they may wait for another commit, to share its sync; by default 0."""
         ...
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:

@@ -103,11 +103,11 @@ class SqliteStore:
     ) -> Callable[[], None]:
         return self._feed.watch(listener, kinds, queues=queues, logs=logs)
 
-    async def commit(self, *changes: Change) -> None:
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
         """Also raises KeyError for a KeepBlob of bytes that are not there, StoreClosed, sqlite3.Error (disk full)."""
         if changes:
             self._queues.check_leases(changes)
-            await self._writer.submit(changes, self._settle)
+            await self._writer.submit(changes, self._settle, patience)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
         return reads.get(self._loop_reader, scope, kind, key)
@@ -216,8 +216,9 @@ class SqliteStore:
 
     async def _woken_within(self, woken: asyncio.Future[None], seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        sleeping.add_done_callback(lambda _: None if woken.done() else woken.set_result(None))
         try:
-            await asyncio.wait({woken, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+            await woken
         finally:
             sleeping.cancel()
 

@@ -1,7 +1,8 @@
 """Brings the platform's own lines (a function's output) into CloudWatch Logs.
 
 Group and stream appear by themselves, as on AWS. What is written while a commit is under way goes together into the
-next one: each further commit costs the store's writer some statements and the event loop some turns.
+next one: each further commit costs the store's writer some statements and the event loop some turns. What ends an
+asynchronous invocation waits some milliseconds for the commit of somebody else, since no client waits for it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from nightbus.store.interface import Change, RequireRecord, Store
 from nightbus.store.known_records import KnownRecords
 
 _MOST_TOGETHER = 64
+_PATIENCE_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class LogWriter:
             try:
                 changes = await self._changes_of(writes)
                 if changes is not None:
-                    await self._store.commit(*changes)
+                    await self._store.commit(*changes, patience=_patience(writes))
             except Exception:  # each hears for itself what is wrong
                 changes = None
             if changes is not None:
@@ -87,7 +89,7 @@ class LogWriter:
 
     async def _write_alone(self, one: _Write) -> None:
         try:
-            await self._append(one.scope, one.part, one.also)
+            await self._append(one.scope, one.part, one.also, _patience([one]))
         except Exception as failure:
             if not one.done.done():
                 one.done.set_exception(failure)
@@ -111,21 +113,25 @@ class LogWriter:
         return [*required, *rest]
 
     @retries_on_conflict
-    async def _append(self, scope: Scope, part: LogPart, also: Sequence[Change]) -> None:
+    async def _append(self, scope: Scope, part: LogPart, also: Sequence[Change], patience: float) -> None:
         """Where another writer was the first to create the stream, it is there the next time."""
         now = self._clock.now_ms()
         new = await self._creation(scope, part.group, part.stream, now)
-        await self._store.commit(*new, *self._events(scope, part, now), *also)
+        await self._store.commit(*new, *self._events(scope, part, now), *also, patience=patience)
 
     def _events(self, scope: Scope, part: LogPart, now: int) -> list[Change]:
-        events = [(line.time, line.message) for line in part.lines]
-        return list(appends(scope, part.group, part.stream, events, now, _key))
+        return list(appends(scope, part.group, part.stream, part.lines, now, _key))
 
     async def _creation(self, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
         required = await required_stream(self._streams, scope, group, stream)
         if required is not None:
             return [required]
         return await creation(self._store, scope, group, stream, now)
+
+
+def _patience(writes: Sequence[_Write]) -> float:
+    """What is written with something else ends an asynchronous invocation."""
+    return _PATIENCE_SECONDS if all(one.also for one in writes) else 0.0
 
 
 def _key(message: str) -> str:
