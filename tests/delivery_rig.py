@@ -38,8 +38,8 @@ class Watched:
         self._store = store
         self.commits: list[tuple[Change, ...]] = []
 
-    async def commit(self, *changes: Change) -> None:
-        await self._store.commit(*changes)
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
+        await self._store.commit(*changes, patience=patience)
         self.commits.append(changes)
 
     def __getattr__(self, name: str) -> Any:

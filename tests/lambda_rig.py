@@ -135,8 +135,8 @@ class NotingStore(SqliteStore):
 
     committed: list[Change]
 
-    async def commit(self, *changes: Change) -> None:
-        await super().commit(*changes)
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
+        await super().commit(*changes, patience=patience)
         self.committed += changes
 
 

@@ -105,12 +105,12 @@ class FrozenStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def commit(self, *changes: Change) -> None:
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
         self._left -= 1
         if self._left < 0:
             self.frozen.set()
             await asyncio.Event().wait()
-        await self._store.commit(*changes)
+        await self._store.commit(*changes, patience=patience)
 
 
 class FailingStore:
@@ -125,12 +125,12 @@ class FailingStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def commit(self, *changes: Change) -> None:
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
         self._until -= 1
         if self._until < 0 and self.refused < self.count:
             self.refused += 1
             raise sqlite3.OperationalError("database or disk is full")
-        await self._store.commit(*changes)
+        await self._store.commit(*changes, patience=patience)
 
 
 class Rig:

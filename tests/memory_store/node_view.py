@@ -121,7 +121,7 @@ class MemoryStore:
     ) -> Callable[[], None]:
         return self._feed.watch(listener, kinds, queues=queues, logs=logs)
 
-    async def commit(self, *changes: Change) -> None:
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
         if self._closed:
             raise StoreClosed
         if not changes:

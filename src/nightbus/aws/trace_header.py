@@ -49,7 +49,7 @@ def parent_in(header: str) -> str:
 
 def for_invocation(header: str, request_id: str, now_ms: int) -> str:
     """Return the header that an invocation passes on, if its own request had `header`, or "" for none."""
-    fields = _fields(header)
+    fields = _fields(header) if header else {}
     root = fields.get("Root") or f"1-{now_ms // 1000:08x}-{new_hex(24)}"
     return f"Root={root};Parent={segment_of(request_id)};Sampled={fields.get('Sampled') or '0'}"
 

@@ -145,7 +145,9 @@ def _invalid(name: str, reason: str) -> Problem:
 
 
 def event_time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="seconds")[:-6] + "Z"
 
 
 def _json(value: Any) -> bytes:

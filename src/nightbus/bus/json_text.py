@@ -78,13 +78,17 @@ def compact_object(text: str) -> bytes | None:
         return None
 
 
-def _has_only_short_numbers(value: Any) -> bool:
-    kind = type(value)
-    if kind is dict:
-        return all(map(_has_only_short_numbers, value.values()))
-    if kind is list:
-        return all(map(_has_only_short_numbers, value))
-    return kind is not float
+def _has_only_short_numbers(value: dict[str, Any]) -> bool:
+    rest: list[Any] = [value]
+    while rest:
+        item = rest.pop()
+        for inner in item.values() if type(item) is dict else item:
+            kind = type(inner)
+            if kind is float:
+                return False
+            if kind is dict or kind is list:
+                rest.append(inner)
+    return True
 
 
 def _write(value: Any, *, ascii_only: bool) -> str:

@@ -156,7 +156,7 @@ class FairWorker:
             await self._offer(name, item.token, parked if work.ends is None else min(parked, work.ends))
 
     def _spawn(self, item: Item, work: Work, late: bool, key: str = "") -> None:
-        task = asyncio.create_task(self._carry_out(item, work, late, key))
+        task = asyncio.get_running_loop().create_task(self._carry_out(item, work, late, key))
         tasks = self._shared if key else self._local[item.queue.queue]
         tasks[task] = item
         task.add_done_callback(tasks.pop)

@@ -6,8 +6,6 @@ One object per node owns the counts; they are not kept, since nothing runs when 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from nightbus.aws.calls import Scope
 
@@ -20,16 +18,17 @@ class RunningInvocations:
     def __init__(self) -> None:
         self._running: Counter[tuple[Scope, str]] = Counter()
 
-    @contextmanager
-    def one_more(self, scope: Scope, name: str, most: int | None) -> Iterator[None]:
-        """Raises NoRoom when `most` of this function run already; None means that nothing is reserved for it."""
+    def begin(self, scope: Scope, name: str, most: int | None) -> None:
+        """One more, until `end`. Raises NoRoom when `most` of this function run already; None means that nothing is
+        reserved for it."""
         key = (scope, name)
         if most is not None and self._running[key] >= most:
             raise NoRoom
         self._running[key] += 1
-        try:
-            yield
-        finally:
-            self._running[key] -= 1
-            if not self._running[key]:
-                del self._running[key]
+
+    def end(self, scope: Scope, name: str) -> None:
+        """Once for each `begin` that raised nothing."""
+        key = (scope, name)
+        self._running[key] -= 1
+        if not self._running[key]:
+            del self._running[key]

@@ -32,7 +32,7 @@ Invariants
    so that nobody waits for a process that is gone. Every wait for the process has a bound beside it: the time limits,
    1 s while it settles, 1 s after an init error, 2 s while it closes.
 3. `_ready` means that there is nothing to wait for: the runtime asked, or reported an init error, or exited. Only
-   `RuntimeApi.is_asked` means that it can be given work; `_gives` looks at it again after each wait, and there is no
+   `RuntimeApi.is_asked` means that it can be given work; `_run` looks at it again after each wait, and there is no
    `await` between the last look and `give`.
 4. An answer belongs to the invocation that runs. The Runtime API takes one only for the request id that it gave last,
    and once; a process that has run out of time is killed, so that it has no next invocation to confuse with this one.
@@ -57,10 +57,8 @@ import os
 import signal
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
@@ -135,7 +133,8 @@ class Environment:
         self._output = Output(clock, write)
         self._api = RuntimeApi(self._on_ready, self._on_answer)
         self._ready = asyncio.Event()
-        self._answer: asyncio.Future[Answer] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._answer: asyncio.Future[Answer | None] | None = None
         self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._init_error: Answer | None = None
         self._init_ms: float | None = None
@@ -188,7 +187,12 @@ class Environment:
         if not answer.request_id:
             self._init_error = answer
             self._ready.set()
-        elif self._answer is not None and not self._answer.done():
+        else:
+            self._run_ends(answer)
+
+    def _run_ends(self, answer: Answer | None) -> None:
+        """The invocation that runs has its answer, or gets none."""
+        if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
     def _on_exit(self, status: int) -> None:
@@ -198,6 +202,7 @@ class Environment:
                 os.killpg(self._pid, signal.SIGKILL)
         if not self._exit.done():
             self._exit.set_result(status)
+        self._loop.call_soon(self._run_ends, None)  # an answer in the same turn of the loop counts
         self._ready.set()
 
     async def invoke(
@@ -228,7 +233,7 @@ class Environment:
                     await self._initialised(request_id)
                     began = self._clock.monotonic()
             finally:
-                await self._output.drain()
+                await self._output.drain(seen=True)
                 self._output.say(start_line(request_id, self.spec.version))
             answer = await self._run(payload, request_id, invoked_arn, client_context, trace)
         except _Ended as ended:
@@ -237,19 +242,27 @@ class Environment:
             self.kill()
             raise
         elapsed = (self._clock.monotonic() - began) * 1000
-        result = await self._result(answer, failure, request_id, elapsed, cold)
+        response, error = self._payload(answer, failure, request_id)
+        if answer is not None and answer.peak:
+            self._peak.was_at_least(-(-answer.peak // 1024))
+        elif self.usable:
+            self._peak.measure_seldom(self._pid)
+        await self._report(failure, request_id, elapsed, cold)
+        tail, unwritten = self._output.tail(), None
+        self.idle_since = self._clock.monotonic()
         if log_with_result:
-            lines = await self._output.take_pending()
-            return replace(result, unwritten=LogPart(self._log_group, self.stream, lines))
-        await self._output.flushed()
-        return result
+            unwritten = LogPart(self._log_group, self.stream, await self._output.take_pending())
+        else:
+            await self._output.flushed()
+        return InvokeResult(response, error, tail, elapsed, self.stream, unwritten)
 
     async def settled(self) -> bool:
         """Whether a warm environment can take an invocation: it asks for the next one right after the one before, or
         it came to an end."""
+        if self._ready.is_set():
+            return self.usable
         with contextlib.suppress(TimeoutError):
-            if not self._ready.is_set():
-                await asyncio.wait_for(self._ready.wait(), _SETTLE_SECONDS)
+            await asyncio.wait_for(self._ready.wait(), _SETTLE_SECONDS)
             return self.usable
         return False
 
@@ -272,42 +285,39 @@ class Environment:
     async def _run(
         self, payload: bytes, request_id: str, invoked_arn: str, client_context: str, trace: str
     ) -> Answer:
-        loop = asyncio.get_running_loop()
         if self._exit.done():
             raise await self._exited(request_id, self._exit.result())
-        self._answer = loop.create_future()
-        deadline = self._clock.now_ms() + self.spec.timeout * 1000
+        self._answer = self._loop.create_future()
+        now, seconds = self._clock.now_ms(), self.spec.timeout
         headers = {
-            "Lambda-Runtime-Deadline-Ms": str(deadline),
+            "Lambda-Runtime-Deadline-Ms": str(now + seconds * 1000),
             "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
-            "Lambda-Runtime-Trace-Id": trace
-            or f"Root=1-{self._clock.now_ms() // 1000:08x}-{new_hex(24)};Sampled=0",
+            "Lambda-Runtime-Trace-Id": trace or f"Root=1-{now // 1000:08x}-{new_hex(24)};Sampled=0",
         }
         if client_context:
             headers["Lambda-Runtime-Client-Context"] = client_context
-        watch = loop.call_later(_SAMPLE_SECONDS, self._watch_memory)
-        self._watching = watch
-        ends = self._clock.monotonic() + self.spec.timeout
+        ends = self._clock.monotonic() + seconds
+        self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._watch, ends)
+        answer = None
         try:
-            if await self._gives(Invocation(request_id, payload, headers), ends):
-                first: set[asyncio.Future[Any]] = {self._answer, self._exit}
-                rest = max(0.0, ends - self._clock.monotonic())
-                await asyncio.wait(first, timeout=rest, return_when=asyncio.FIRST_COMPLETED)
+            invocation = Invocation(request_id, payload, headers)
+            if self._api.is_asked or await self._asks_again(ends):
+                self._ready.clear()
+                self._api.give(invocation)
+                answer = await self._answer
         finally:
             self._watching.cancel()
-        if self._answer.done():
-            return self._answer.result()
+        if answer is not None:
+            return answer
         if self._exit.done():
             raise await self._exited(request_id, self._exit.result())
         self._peak.measure(self._pid)
         self.kill()
         raise await self._timed_out(request_id)
 
-    async def _gives(self, invocation: Invocation, ends: float) -> bool:
-        """Hand the invocation over. Where the runtime's connection was lost while it asked, wait until it asks again.
-
-        False where it did not by `ends`, or exited.
-        """
+    async def _asks_again(self, ends: float) -> bool:
+        """Wait for the runtime, whose connection was lost while it asked. False where it did not by `ends`, or
+        exited."""
         while not self._api.is_asked:
             self._ready.clear()
             rest = ends - self._clock.monotonic()
@@ -315,19 +325,20 @@ class Environment:
                 return False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), rest)
-        self._ready.clear()
-        self._api.give(invocation)
         return True
 
-    def _watch_memory(self) -> None:
+    def _watch(self, ends: float) -> None:
+        """Look at the time and at the memory, ten times a second while an invocation runs. `ends`: its time limit."""
+        rest = ends - self._clock.monotonic()
+        if rest <= 0:
+            return self._run_ends(None)
         limit = self.spec.memory * _MEGABYTE
         used = self._processes.used_bytes(self._pid, limit)
         self._peak.was_at_least(used // _MEGABYTE)
         if used > limit:
             self._over_memory = True
             self.kill()
-            return
-        self._watching = asyncio.get_running_loop().call_later(_SAMPLE_SECONDS, self._watch_memory)
+        self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._watch, ends)
 
     async def _timed_out(self, request_id: str) -> _Ended:
         await self._output.drain()
@@ -342,17 +353,12 @@ class Environment:
         kind = "Runtime.OutOfMemory" if self._over_memory else "Runtime.ExitError"
         return _Ended(kind, f"RequestId: {request_id} Error: {reason}")
 
-    async def _result(
-        self, answer: Answer | None, failure: _Ended | None, request_id: str, elapsed: float, cold: bool
-    ) -> InvokeResult:
-        payload, error = self._payload(answer, failure, request_id)
+    async def _report(self, failure: _Ended | None, request_id: str, elapsed: float, cold: bool) -> None:
+        """Logs the rest of what the function said, END and REPORT."""
         status = failure.status if failure is not None else ""
         if failure is not None and status == "error":
             status += f"\tError Type: {failure.error_type}"
-        await self._output.drain()
-        if self.usable:
-            self._peak.measure_seldom(self._pid)
-        self._output.say(end_line(request_id))
+        await self._output.drain(seen=failure is None)
         report = report_line(
             request_id,
             elapsed_ms=elapsed,
@@ -361,10 +367,7 @@ class Environment:
             used=self._peak.megabytes,
             status=status,
         )
-        self._output.say(report)
-        tail = self._output.tail()
-        self.idle_since = self._clock.monotonic()
-        return InvokeResult(payload, error, tail, elapsed, self.stream)
+        self._output.say(end_line(request_id), report)
 
     def _payload(
         self, answer: Answer | None, failure: _Ended | None, request_id: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from nightbus.aws.calls import Scope
 from nightbus.store.interface import Change
@@ -36,8 +36,7 @@ class FunctionSpec:
     tracing: str = "PassThrough"
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(NamedTuple):
     """`time` is UTC milliseconds."""
 
     time: int

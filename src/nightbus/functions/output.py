@@ -54,6 +54,7 @@ class Output:
         self._flushing: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._reading = False
+        self._more = False  # the last read took as much as it may
         self._closed = False
 
     def start(self) -> None:
@@ -62,9 +63,11 @@ class Output:
         self.write_end = -1
         self._resume()
 
-    def say(self, message: str) -> None:
-        """A line of the platform's own (START, END, REPORT …)."""
-        self._keep(message + "\n", self._clock.now_ms())
+    def say(self, *messages: str) -> None:
+        """Lines of the platform's own (START, END, REPORT …)."""
+        now = self._clock.now_ms()
+        for message in messages:
+            self._keep(message + "\n", now)
 
     def begin(self) -> None:
         """A new invocation: its log tail starts here."""
@@ -72,20 +75,25 @@ class Output:
         self._tail_bytes = 0
         self._logged = 0
 
-    async def drain(self) -> None:
+    async def drain(self, *, seen: bool = False) -> None:
         """Take everything that is in the pipe now, with the last line even if it has no end.
+
+        `seen`: what is wanted was written before something that the event loop has read and acted on in a later turn.
+        The loop sees the pipe no later than that, so that nothing is left but the rest of what it saw. By default
+        False. A read of an empty pipe takes microseconds, but gives up Python's lock to the thread that writes.
 
         Not what is written meanwhile: something that the function left running may do so for ever. The pipe may hold
         more lines than are taken without letting others run.
         """
-        room = _PIPE_HOLDS
+        room = 0 if seen and self._reading and not self._more else _PIPE_HOLDS
         while room > 0 and (taken := self._take()):
             room -= taken
             if self._is_behind:
                 await self.flushed()
-        self._text(bytes(self._frames))  # a frame that was cut off by the end of its process
-        self._frames.clear()
         self._skip = 0
+        if self._frames:  # one that was cut off by the end of its process
+            self._text(bytes(self._frames))
+            self._frames.clear()
         self._end_line()
 
     def tail(self) -> bytes:
@@ -163,7 +171,9 @@ class Output:
         try:
             data = os.read(self._read_end, _READ)
         except BlockingIOError:
+            self._more = False
             return 0
+        self._more = len(data) == _READ
         if not data:
             self._pause()
             os.close(self._read_end)

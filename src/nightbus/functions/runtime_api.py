@@ -27,9 +27,22 @@ _MOST_CONNECTIONS = 16  # of one environment; a runtime has one
 _MOST_KEPT = 2 * LARGEST_RESPONSE  # bytes of unfinished messages of all these
 _MOST_BESIDES_BODY = 2 * 1024 * 1024  # of one message; the runtime sends a megabyte for X-Ray in a header
 _LONGEST_ERROR_TYPE = 1024
+_MOST_DIGITS = 12
+_NEXT = (
+    b"nightbus-next"  # a response with this header asks for the next invocation; its value is `Answer.peak`
+)
+_THEN_SIZE = b"\r\nContent-Length: "
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f]"
 )  # what could end a header, and begin what the function takes for its payload
+
+
+def _is_number(text: bytes) -> bool:
+    return len(text) <= _MOST_DIGITS and text.isdigit()
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 def _reply(status: str, body: str) -> bytes:
@@ -65,6 +78,9 @@ class Answer:
     payload: bytes
     error_type: str | None  # None for a response, else the type of the error
     too_large: bool = False  # the payload is more than a response may be, and not kept
+    peak: int = (
+        0  # the most memory that the process ever had resident, as it says: kilobytes; 0 where it does not
+    )
 
 
 class RuntimeApi:
@@ -103,7 +119,7 @@ class RuntimeApi:
         self._asking = connection
         self._ready()
 
-    def take(self, path: bytes, error_type: str | None, body: bytes | None) -> bool:
+    def take(self, path: bytes, error_type: str | None, body: bytes | None, peak: int) -> bool:
         """False for what the Runtime API does not have, or for an invocation that is not the current one."""
         if path == b"init/error":
             self._answered(Answer("", body or b"", error_type or "Unknown"))
@@ -115,8 +131,21 @@ class RuntimeApi:
             return False
         failed = (error_type or "Unhandled") if parts[2] == b"error" else None
         request_id, self._current = self._current, ""
-        self._answered(Answer(request_id, body or b"", failed, too_large=body is None))
+        self._answered(Answer(request_id, body or b"", failed, too_large=body is None, peak=peak))
         return True
+
+    def take_response(self, request_id: str, body: bytes, peak: int) -> bool:
+        """False for an invocation that is not the current one."""
+        if request_id != self._current:
+            return False
+        self._current = ""
+        self._answered(Answer(request_id, body, None, peak=peak))
+        return True
+
+    def expected_head(self, request_id: str) -> bytes:
+        """What a response from `runtime_client` begins with, up to its peak and its size."""
+        line = f"POST {_PREFIX.decode()}invocation/{request_id}/response HTTP/1.1"
+        return f"{line}\r\nHost: {self.address}\r\nNightbus-Next: ".encode()
 
     def connected(self, connection: _Connection) -> bool:
         """False where there are too many."""
@@ -161,6 +190,11 @@ class _Connection(asyncio.Protocol):
         self._hosts: list[bytes] = []
         self._of_browser = False
         self._headers = 0
+        self._in_message = False
+        self._asks_next = False
+        self._peak = 0
+        self._given = ""  # the id of the invocation that it got last
+        self._expected = b"-"  # what the response to that begins with, where nothing unusual is in it
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio's without being one.
@@ -182,6 +216,8 @@ class _Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
+        if not self._in_message and data.startswith(self._expected) and self._take_whole(data):
+            return
         self._besides += len(data)
         try:
             self._parser.feed_data(data)
@@ -190,9 +226,24 @@ class _Connection(asyncio.Protocol):
         if self._besides > _MOST_BESIDES_BODY:
             self.close()
 
+    def _take_whole(self, data: bytes) -> bool:
+        """Take the response that is expected, where `data` is all of it and nothing else. False where it is not."""
+        began = len(self._expected)
+        end = data.find(b"\r\n\r\n", began)
+        peak, _, size = data[began:end].partition(_THEN_SIZE)
+        if end < 0 or not (_is_number(peak) and _is_number(size)) or len(data) - end - 4 != int(size):
+            return False
+        body = data[end + 4 :]
+        if len(body) > LARGEST_RESPONSE or not self._api.take_response(self._given, body, int(peak)):
+            return False
+        self._api.runtime_asks(self)
+        return True
+
     def on_message_begin(self) -> None:
+        self._in_message = True
         self._url, self._error_type, self._size = b"", None, 0
-        self._expects = self._of_browser = False
+        self._expects = self._of_browser = self._asks_next = False
+        self._peak = 0
         self._hosts = []
         self._headers = 0
 
@@ -210,6 +261,8 @@ class _Connection(asyncio.Protocol):
             self._expects = value.lower() == b"100-continue"
         elif name == b"host":
             self._hosts.append(value)
+        elif name == _NEXT:
+            self._asks_next, self._peak = True, int(value) if _is_number(value) else 0
         elif name in _OF_BROWSERS:
             self._of_browser = True
 
@@ -239,10 +292,16 @@ class _Connection(asyncio.Protocol):
             self._write(_OF_A_PAGE)
         elif method == b"GET" and path == b"invocation/next":
             self._api.runtime_asks(self)
-        elif method == b"POST" and self._api.take(path, self._error_type, self._whole_body()):
-            self._write(_ACCEPTED if self._size <= LARGEST_RESPONSE else _TOO_LARGE)
+        elif method == b"POST" and self._api.take(path, self._error_type, self._whole_body(), self._peak):
+            if self._size > LARGEST_RESPONSE:
+                self._write(_TOO_LARGE)
+            elif self._asks_next:
+                self._api.runtime_asks(self)
+            else:
+                self._write(_ACCEPTED)
         else:
             self._write(_FOREIGN)
+        self._in_message = False
         self._forget_body()
         self._besides = 0
 
@@ -250,14 +309,14 @@ class _Connection(asyncio.Protocol):
         return b"".join(self._body) if self._size <= LARGEST_RESPONSE else None
 
     def send_invocation(self, invocation: Invocation) -> None:
-        lines = [
-            "HTTP/1.1 200 OK",
-            "Content-Type: application/json",
-            f"Content-Length: {len(invocation.payload)}",
-            f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}",
-            *(f"{name}: {_CONTROL.sub(' ', value)}" for name, value in invocation.headers.items()),
-        ]
-        self._write("\r\n".join(lines).encode() + b"\r\n\r\n" + invocation.payload)
+        given = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in invocation.headers.items()])
+        head = (
+            f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(invocation.payload)}\r\n"
+            f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n{given}\r\n"
+        )
+        self._given = invocation.request_id
+        self._expected = self._api.expected_head(invocation.request_id)
+        self._write(head.encode() + invocation.payload)
 
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():

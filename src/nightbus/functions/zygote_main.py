@@ -1,9 +1,9 @@
 """Runs inside a zygote: a Python process that has imported what functions use and forks an environment per request.
 
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
-for `sandbox.py` as well. It reads requests (one JSON object each, with the descriptor of the output pipe beside it)
-from the socket that it is given, answers each with the pid of the new process, and tells of every process that ended.
-When the socket closes, it and all that it forked end.
+for `sandbox.py` and `runtime_client.py` as well. It reads requests (one JSON object each, with the descriptor of the
+output pipe beside it) from the socket that it is given, answers each with the pid of the new process, and tells of
+every process that ended. When the socket closes, it and all that it forked end.
 """
 
 import ctypes
@@ -58,6 +58,7 @@ def neighbour(name):
 
 
 sandbox = neighbour("sandbox")
+runtime_client = neighbour("runtime_client")
 
 
 def main():
@@ -260,8 +261,10 @@ def become_environment(request, output):
     for line in place["notes"]:
         print(line)
     sys.argv = ["bootstrap", environment["_HANDLER"]]
+    sys.modules["runtime_client"] = runtime_client.RuntimeClient(environment["AWS_LAMBDA_RUNTIME_API"])
     from awslambdaric.__main__ import main as run_bootstrap
 
+    del sys.modules["runtime_client"]  # the function may have a module of that name
     run_bootstrap(sys.argv)
 
 

@@ -31,7 +31,7 @@ from nightbus.gateway.models import ServiceModel
 from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
 from nightbus.gateway.request import Credential, WireRequest, parse_query
-from nightbus.gateway.response import WireResponse
+from nightbus.gateway.response import WireResponse, header_name, sent_whole
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
 from nightbus.gateway.uploads import upload
 from nightbus.gateway.validation import checked
@@ -96,6 +96,8 @@ class Gateway:
         except ClientGone:
             return
         head_only = scope["method"] == "HEAD"
+        if body.finished and not head_only and sent_whole(scope, response):
+            return
         if isinstance(response.body, bytes) or head_only or not body.finished:
             await _send(send, response, head_only, close=not body.finished)
         else:
@@ -302,7 +304,7 @@ def _error(protocol: str, service: ServiceModel | None, error: AwsError, request
 
 
 async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> None:
-    headers = {_header_name(name): _header_value(value) for name, value in response.headers.items()}
+    headers = {header_name(name): _header_value(value) for name, value in response.headers.items()}
     body = response.body
     length = len(body) if isinstance(body, bytes) else response.length
     if length is not None and not (head and b"content-length" in headers):
@@ -339,11 +341,6 @@ async def _send_while_client_reads(send: Send, response: WireResponse, body: _Bo
         close = getattr(source, "aclose", None)
         if close is not None:
             await close()
-
-
-@functools.lru_cache(maxsize=1024)
-def _header_name(name: str) -> bytes:
-    return name.lower().encode("latin-1")
 
 
 def _header_value(value: str) -> bytes:

@@ -42,9 +42,14 @@ def appends(
     """The changes that add `events` (UTC milliseconds, message) to the stream; `key_of` a message it can be found."""
     log = log_name(group, stream)
     for time, message in events:
-        # A lone surrogate, which a client can put into a message as an escape, cannot be kept as UTF-8.
-        text = message.encode("utf-8", "replace").decode()
-        yield Append(scope, log, time, orjson.dumps([ingested, text]), key_of(text))
+        try:
+            data = orjson.dumps([ingested, message])
+        except (
+            TypeError
+        ):  # a lone surrogate, which a client can put into it as an escape, cannot be kept as UTF-8
+            message = message.encode("utf-8", "replace").decode()
+            data = orjson.dumps([ingested, message])
+        yield Append(scope, log, time, data, key_of(message))
 
 
 def create_group(

@@ -1,18 +1,23 @@
 """Speaks HTTP/1.1 with clients: uvicorn's protocol, with writes joined and requests limited.
 
 A response's head and body leave in one write, since each write costs a system call. uvicorn writes them one after the
-other; it is handed a transport that waits for the second. uvicorn limits neither the head of a request nor how many
-requests a client sends ahead of their answers, and parses both on the event loop, before the gate sees a request.
+other; it is handed a transport that waits for the second. What is whole from the beginning, as nearly every response,
+is written by `HttpProtocol._respond`, which spares the two messages of ASGI and what uvicorn looks for in them.
+uvicorn limits neither the head of a request nor how many requests a client sends ahead of their answers, and parses
+both on the event loop, before the gate sees a request.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from nightbus.aws.http_heads import MOST_HEADERS, HeadLimit, TooManyHeaders
+from nightbus.gateway.response import RESPOND
 
 _MOST_PIPELINED = 100
 
@@ -32,6 +37,11 @@ class _JoiningTransport:
         else:
             held, self._held = self._held, None
             self._transport.write(held + data)
+
+    def write_whole(self, data: bytes) -> None:
+        """What nothing follows soon."""
+        self._flush()
+        self._transport.write(data)
 
     def close(self) -> None:
         self._flush()
@@ -58,7 +68,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._limit = HeadLimit()
-        super().connection_made(_JoiningTransport(transport, self.loop))  # type: ignore[arg-type]
+        self._joining = _JoiningTransport(transport, self.loop)
+        super().connection_made(self._joining)  # type: ignore[arg-type]
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -70,7 +81,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.send_400_response("The header section of the request is too large.")
 
     def on_message_begin(self) -> None:
-        self._limit.began()
+        self._limit.counted = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -80,9 +91,25 @@ class HttpProtocol(HttpToolsProtocol):
             raise TooManyHeaders
         if len(self.pipeline) >= _MOST_PIPELINED:
             raise TooManyRequests
-        self._limit.progressed()
+        self._limit.counted = 0
         super().on_headers_complete()
+        self.scope["extensions"] = {RESPOND: partial(self._respond, self.cycle)}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
-        self._limit.progressed()
+        self._limit.counted = 0
         super().on_body(body)
+
+    def _respond(
+        self, cycle: RequestResponseCycle, status: int, headers: Mapping[bytes, bytes], body: bytes
+    ) -> bool:
+        """The response as a whole; its headers are checked and have the body's length. False where the connection is to
+        be closed after it, or takes nothing now: then it is to be sent by ASGI's messages."""
+        if cycle.response_started or cycle.disconnected or not cycle.keep_alive or cycle.flow.write_paused:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        lines = [b"%b: %b\r\n" % header for header in (*cycle.default_headers, *headers.items())]
+        self._joining.write_whole(b"%b%b\r\n%b" % (STATUS_LINE[status], b"".join(lines), body))
+        cycle.message_event.set()
+        cycle.on_response()
+        return True

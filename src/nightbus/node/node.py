@@ -105,7 +105,7 @@ class Node:
         self.store: Store = store
         credentials = CredentialIssuer(await _node_secret(store), self.clock)
         operations = OperationRegistry()
-        log_sink = LogWriter(store, self.clock)
+        log_sink = self._log_writer = LogWriter(store, self.clock)
         self.functions = Runner(
             self.folder / "functions", self.clock, log_sink, credentials, self.endpoint, store.open_blob
         )
@@ -222,7 +222,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await _in_time(self.functions.close, self.forwarding.close)
+        await _in_time(self.functions.close, self.forwarding.close, self._log_writer.close)
         if self._mailer is not None:
             self._mailer.close()
         await self.store.close()

@@ -121,10 +121,11 @@ class Store(Protocol):
         """
         ...
 
-    async def commit(self, *changes: Change) -> None:
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
         """All or nothing, durable on return; changes apply in the order given.
 
-        Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then.
+        Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then. `patience`: for how
+        many seconds the changes may wait for another commit, to share its sync; by default 0.
         """
         ...
 

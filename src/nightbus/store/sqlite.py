@@ -104,11 +104,11 @@ class SqliteStore:
     ) -> Callable[[], None]:
         return self._feed.watch(listener, kinds, queues=queues, logs=logs)
 
-    async def commit(self, *changes: Change) -> None:
+    async def commit(self, *changes: Change, patience: float = 0.0) -> None:
         """Also raises KeyError for a KeepBlob of bytes that are not there, StoreClosed, sqlite3.Error (disk full)."""
         if changes:
             self._queues.check_leases(changes)
-            await self._writer.submit(changes, self._settle)
+            await self._writer.submit(changes, self._settle, patience)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
         return reads.get(self._loop_reader, scope, kind, key)
@@ -160,17 +160,19 @@ class SqliteStore:
             return found
         deadline = self._clock.monotonic() + wait
         while not self._closed:
-            woken = self._queues.wait(name)
+            rest = deadline - self._clock.monotonic()
+            if rest <= 0:
+                break
+            if next_time is not None:
+                rest = min(rest, max(0.001, (next_time - self._clock.now_ms()) / 1000))
+            woken = self._queues.wait(name)  # nothing was awaited since the queue was looked at
             try:
-                found, next_time = self._take(name, limit, lease_ms, by_group)
-                rest = deadline - self._clock.monotonic()
-                if found or rest <= 0:
-                    return found
-                if next_time is not None:
-                    rest = min(rest, max(0.001, (next_time - self._clock.now_ms()) / 1000))
                 await self._woken_within(woken, rest)
             finally:
                 woken.cancel()
+            found, next_time = self._take(name, limit, lease_ms, by_group)
+            if found:
+                return found
         return []
 
     async def _order_by_group(self, name: QueueName) -> None:
@@ -215,8 +217,9 @@ class SqliteStore:
 
     async def _woken_within(self, woken: asyncio.Future[None], seconds: float) -> None:
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        sleeping.add_done_callback(lambda _: None if woken.done() else woken.set_result(None))
         try:
-            await asyncio.wait({woken, sleeping}, return_when=asyncio.FIRST_COMPLETED)
+            await woken
         finally:
             sleeping.cancel()
 

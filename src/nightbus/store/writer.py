@@ -53,6 +53,7 @@ from dataclasses import dataclass
 from nightbus.store.blobs import BlobFolder
 from nightbus.store.interface import AppendOnce, Change, EntryRefused
 from nightbus.store.names import Names
+from nightbus.store.requirements import standing_first
 from nightbus.store.row_changes import COLLECTED, RowChanges
 from nightbus.store.schema import CLOCK
 
@@ -106,12 +107,14 @@ class Writer:
         self._closed = False
         self._gate = threading.Lock()  # nothing is put after the None that ends the thread
         self._turns: dict[asyncio.AbstractEventLoop, list[_Batch]] = {}
+        self._timers: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}  # of turns that only wait
         self._changes = RowChanges(connection, names, blobs)
         self._thread = threading.Thread(target=self._run, name="nightbus-store-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, changes: Sequence[Change], settle: Settle) -> None:
-        """Handed over at the end of the loop's turn, since each hand-over wakes a thread."""
+    async def submit(self, changes: Sequence[Change], settle: Settle, patience: float = 0.0) -> None:
+        """Handed over at the end of the loop's turn, since each hand-over wakes a thread; with `patience` after so many
+        seconds, or with the next one that has none."""
         loop = asyncio.get_running_loop()
         kinds = set(map(type, changes))
         batch = _Batch(changes, settle, loop, loop.create_future(), kinds <= COLLECTED, AppendOnce in kinds)
@@ -119,15 +122,22 @@ class Writer:
             if self._closed:
                 raise StoreClosed("the store is closed")
             turn = self._turns.get(loop)
-            if turn is None:
-                self._turns[loop] = [batch]
-                loop.call_soon(self._hand_over, loop)
-            else:
+            if turn is not None:
                 turn.append(batch)
+            else:
+                self._turns[loop] = [batch]
+            if patience and turn is None:
+                self._timers[loop] = loop.call_later(patience, self._hand_over, loop)
+            elif not patience and (turn is None or loop in self._timers):
+                timer = self._timers.pop(loop, None)
+                if timer is not None:
+                    timer.cancel()
+                loop.call_soon(self._hand_over, loop)
         await batch.done  # whoever waits may be cancelled; the batch is written all the same
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._gate:
+            self._timers.pop(loop, None)
             batches = self._turns.pop(loop, None)
             if batches:
                 self._waiting.put(batches)
@@ -230,7 +240,7 @@ class Writer:
         execute, ending = self._connection.execute, self._names.ending()
         execute("SAVEPOINT batch")
         try:
-            for change in changes:
+            for change in changes[standing_first(self._connection, changes) :]:
                 if type(change) is AppendOnce:
                     self._changes.checks.check(change)
                 if type(change) in COLLECTED:

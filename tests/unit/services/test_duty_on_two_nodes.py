@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bus_rig import SCOPE, Rig, rig
-from nightbus.services.events.engines.replaying import REPLAY, forget_replays
+from nightbus.services.events.engines.replaying import REPLAY, delete_old_replays
 from nightbus.store.duties import LEASE_SECONDS, on_duty
 from nightbus.store.interface import SYSTEM, PutRecord
 
@@ -34,7 +34,7 @@ class Nodes:
 
     def start(self) -> None:
         events = self._events
-        work = functools.partial(forget_replays, events.platform)
+        work = functools.partial(delete_old_replays, events.platform)
         self._tasks.append(asyncio.create_task(on_duty(events.store, events.clock, NAME, work)))
 
     async def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -38,6 +39,7 @@ class FunctionRef:
         return self.qualifier or LATEST
 
 
+@functools.lru_cache(maxsize=4096)
 def function_arn(scope: Scope, name: str) -> str:
     return arn("lambda", scope.region, scope.account, f"function:{name}")
 

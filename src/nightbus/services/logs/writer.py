@@ -1,11 +1,16 @@
 """Writes the output of functions to CloudWatch Logs.
 
-It creates the group and the stream if they do not exist, as AWS does.
+It creates the group and the stream if they do not exist, as AWS does. Lines that come while a commit is under way share
+the next commit: each further commit costs the store's writer some statements and the event loop some turns. The end of
+an asynchronous invocation waits some milliseconds for another commit, since no client waits for it.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
@@ -13,8 +18,19 @@ from nightbus.clock import Clock
 from nightbus.functions.interface import LogPart
 from nightbus.messaging.log_streams import STREAM, appends, creation, required_stream
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import Change, Store
+from nightbus.store.interface import Change, RequireRecord, Store
 from nightbus.store.known_records import KnownRecords
+
+_MOST_TOGETHER = 64
+_PATIENCE_SECONDS = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    scope: Scope
+    part: LogPart
+    also: Sequence[Change]
+    done: asyncio.Future[None]
 
 
 class LogWriter:
@@ -27,29 +43,98 @@ class LogWriter:
         self._store = store
         self._streams = KnownRecords(store, [STREAM])
         self._clock = clock
+        self._waiting: deque[_Write] = deque()
+        self._writing: asyncio.Task[None] | None = None
 
     def in_memory(self) -> dict[str, int]:
         return self._streams.in_memory()
 
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
-        if part.lines:
-            await self._append(scope, part, also)
-        else:
+        """Whoever waits may be cancelled; it is written all the same."""
+        if not part.lines:
             await self._store.commit(*also)
+            return
+        one = _Write(scope, part, also, asyncio.get_running_loop().create_future())
+        self._waiting.append(one)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_waiting())
+        await one.done
+
+    async def close(self) -> None:
+        """Return when everything so far is written."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def _write_waiting(self) -> None:
+        try:
+            while self._waiting:
+                few = [self._waiting.popleft() for _ in range(min(_MOST_TOGETHER, len(self._waiting)))]
+                await self._write_together(few)
+        finally:
+            self._writing = None
+
+    async def _write_together(self, writes: Sequence[_Write]) -> None:
+        """In one commit, or each in its own where one of them cannot be written."""
+        if len(writes) > 1:
+            try:
+                changes = await self._changes_of(writes)
+                if changes is not None:
+                    await self._store.commit(*changes, patience=_patience(writes))
+            except Exception:  # each hears for itself what is wrong
+                changes = None
+            if changes is not None:
+                for one in writes:
+                    if not one.done.done():
+                        one.done.set_result(None)
+                return
+        for one in writes:
+            await self._write_alone(one)
+
+    async def _write_alone(self, one: _Write) -> None:
+        try:
+            await self._append(one.scope, one.part, one.also, _patience([one]))
+        except Exception as failure:
+            if not one.done.done():
+                one.done.set_exception(failure)
+        else:
+            if not one.done.done():
+                one.done.set_result(None)
+
+    async def _changes_of(self, writes: Sequence[_Write]) -> list[Change] | None:
+        """None where a stream is to be created. What a commit depends on comes first, since each record that the
+        store's writer looks up ends a statement of many rows."""
+        required: dict[RequireRecord, None] = {}
+        rest: list[Change] = []
+        now = self._clock.now_ms()
+        for one in writes:
+            stream = await required_stream(self._streams, one.scope, one.part.group, one.part.stream)
+            if stream is None:
+                return None
+            required[stream] = None
+            rest += self._events(one.scope, one.part, now)
+            rest += one.also
+        return [*required, *rest]
 
     @retries_on_conflict
-    async def _append(self, scope: Scope, part: LogPart, also: Sequence[Change]) -> None:
+    async def _append(self, scope: Scope, part: LogPart, also: Sequence[Change], patience: float) -> None:
         """Append the lines. If another writer has created the stream in between, the commit is tried once more."""
-        group, stream = part.group, part.stream
-        now, events = self._clock.now_ms(), [(line.time, line.message) for line in part.lines]
-        new = await self._creation(scope, group, stream, now)
-        await self._store.commit(*new, *appends(scope, group, stream, events, now, _key), *also)
+        now = self._clock.now_ms()
+        new = await self._creation(scope, part.group, part.stream, now)
+        await self._store.commit(*new, *self._events(scope, part, now), *also, patience=patience)
+
+    def _events(self, scope: Scope, part: LogPart, now: int) -> list[Change]:
+        return list(appends(scope, part.group, part.stream, part.lines, now, _key))
 
     async def _creation(self, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
         required = await required_stream(self._streams, scope, group, stream)
         if required is not None:
             return [required]
         return await creation(self._store, scope, group, stream, now)
+
+
+def _patience(writes: Sequence[_Write]) -> float:
+    """What is written with something else ends an asynchronous invocation."""
+    return _PATIENCE_SECONDS if all(one.also for one in writes) else 0.0
 
 
 def _key(message: str) -> str:

@@ -6,9 +6,8 @@ same request id. The commit that ends it also queues the jobs that tell its dest
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -25,18 +24,18 @@ from nightbus.services.lambda_.invocations.destination_jobs import (
     destination,
     error_of,
 )
+from nightbus.services.lambda_.invocations.plans import Plan, Plans
 from nightbus.services.lambda_.invocations.queued import (
     QUEUE,
     Again,
     Discard,
-    Policy,
     QueuedInvocation,
     after_error,
     after_refusal,
     before_attempt,
 )
-from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
-from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
+from nightbus.services.lambda_.invocations.running import run
+from nightbus.services.lambda_.names import FunctionRef
 from nightbus.store.interface import Enqueue, Item
 
 log = logging.getLogger("nightbus.lambda")
@@ -49,55 +48,54 @@ async def invoke_asynchronously(platform: Platform) -> None:
     """The worker: each function has its share."""
     shares = Shares[ItemName](_AT_ONCE, _AT_ONCE_OF_ONE)
     worker = FairWorker(platform.store, platform.clock, _LEASE_MS, shares)
-    worker.add(QUEUE, partial(_work_of, platform))
+    worker.add(QUEUE, partial(_work_of, platform, Plans(platform.invocables)))
     await worker.run_until_cancelled()
 
 
-def _work_of(platform: Platform, item: Item) -> Work:
+def _work_of(platform: Platform, plans: Plans, item: Item) -> Work:
     """Raises ValueError and the like for what cannot be read."""
     invocation = QueuedInvocation.decoded(item.data)
-    return Work(invocation.ref.arn, partial(_run_once, platform, item, invocation))
+    ref = invocation.ref
+    return Work(ref.arn, partial(_run_once, platform, plans, item, invocation, ref))
 
 
-async def _run_once(platform: Platform, item: Item, invocation: QueuedInvocation, _late: bool) -> None:
+async def _run_once(
+    platform: Platform, plans: Plans, item: Item, invocation: QueuedInvocation, ref: FunctionRef, _late: bool
+) -> None:
     began = platform.clock.now_ms()
     try:
-        attempt = await _attempt(platform, invocation)
+        attempt = await _attempt(platform, await plans.find(ref), invocation)
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
-        log.warning("dropped an event for %s: %s", invocation.ref.qualified_arn, error.message)
+        log.warning("dropped an event for %s: %s", ref.qualified_arn, error.message)
         attempt = _Attempt(None, {"outcome": "failed", "code": error.code, "message": error.message})
     now, again = platform.clock.now_ms(), attempt.again
     after = item.acknowledge() if again is None else item.give_back(again.due, again.invocation.encoded())
     pending = {"pending": list(attempt.jobs)} if attempt.jobs else {}
-    note = ran(invocation.ref.arn, invocation.request_id, began, now, attempt.note | pending)
+    note = ran(ref.arn, invocation.request_id, began, now, attempt.note | pending)
     changes = [after, note, *attempt.jobs.values()]
     if attempt.log is None:
         await platform.store.commit(*changes)
-    else:
-        async with _log_kept(platform, invocation, attempt.log):
-            await platform.log_sink.write(invocation.ref.scope, attempt.log, changes)
-
-
-@contextlib.asynccontextmanager
-async def _log_kept(
-    platform: Platform, invocation: QueuedInvocation, part: LogPart | None
-) -> AsyncIterator[None]:
-    """The function did run: what it logged is written on its own where the rest cannot be."""
+        return
     try:
-        yield
+        await platform.log_sink.write(ref.scope, attempt.log, changes)
     except Exception:
-        if part is not None:
-            await platform.log_sink.write(invocation.ref.scope, part)
+        await _write_log(platform, ref, attempt.log)
         raise
+
+
+async def _write_log(platform: Platform, ref: FunctionRef, part: LogPart | None) -> None:
+    """The function did run: what it logged is written on its own where the rest cannot be."""
+    if part is not None:
+        await platform.log_sink.write(ref.scope, part)
 
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
     """`again` says when the next attempt is made, None when this was the last one; `note` what came of it, for those
-    who trace it; `log` what the function logged, and `jobs` tell of its end, by the ARN of their target: both
-    are written with the rest."""
+    who trace it; `log` what the function logged, and `jobs` tell of its end, by the ARN of their target: both are
+    written with the rest."""
 
     again: Again | None
     note: dict[str, Any] = field(default_factory=dict)
@@ -109,16 +107,13 @@ class _Attempt:
         return cls(again, {"outcome": "will be tried again", "next": again.due, **why}, log)
 
 
-async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt:
-    """Raises AwsError when the function is gone."""
-    policy = await _policy(platform, invocation)
-    runnable = await find_runnable(platform.invocables, invocation.ref)
+async def _attempt(platform: Platform, plan: Plan, invocation: QueuedInvocation) -> _Attempt:
+    policy, runnable = plan.policy, plan.runnable
     now = platform.clock.now_ms()
     refused = before_attempt(invocation, policy, runnable.reserved, now)
     if refused is not None:
         note = {"outcome": "failed", "code": refused.condition, "message": ""}
-        jobs = _end(platform, policy, runnable, invocation, refused.condition, None)
-        return _Attempt(None, note, jobs=jobs)
+        return _Attempt(None, note, jobs=_end(platform, plan, invocation, refused.condition, None))
     try:
         result = await run(
             platform,
@@ -127,42 +122,38 @@ async def _attempt(platform: Platform, invocation: QueuedInvocation) -> _Attempt
             request_id=invocation.request_id,
             trace=invocation.trace,
             log_with_result=True,
+            spec=plan.spec,
         )
     except Exception as error:
-        log.info("%s did not run: %s", invocation.ref.qualified_arn, error)
+        log.info("%s did not run: %s", runnable.ref.qualified_arn, error)
         why = {"code": getattr(error, "code", type(error).__name__), "message": str(error)}
         return _Attempt.tried_again(after_refusal(invocation, policy, platform.clock.now_ms()), why)
-    if result.error is None:
-        async with _log_kept(platform, invocation, result.unwritten):
-            jobs = _end(platform, policy, runnable, invocation, "Success", result)
-        return _Attempt(None, {"outcome": "succeeded"}, result.unwritten, jobs)
-    decision = after_error(invocation, policy, platform.clock.now_ms())
-    if isinstance(decision, Discard):
-        async with _log_kept(platform, invocation, result.unwritten):
-            jobs = _end(platform, policy, runnable, invocation, decision.condition, result)
-        return _Attempt(None, {"outcome": "failed", **error_of(result)}, result.unwritten, jobs)
+    try:
+        if result.error is None:
+            jobs = _end(platform, plan, invocation, "Success", result)
+            return _Attempt(None, {"outcome": "succeeded"}, result.unwritten, jobs)
+        decision = after_error(invocation, policy, platform.clock.now_ms())
+        if isinstance(decision, Discard):
+            jobs = _end(platform, plan, invocation, decision.condition, result)
+            return _Attempt(None, {"outcome": "failed", **error_of(result)}, result.unwritten, jobs)
+    except Exception:
+        await _write_log(platform, runnable.ref, result.unwritten)
+        raise
     return _Attempt.tried_again(decision, error_of(result), result.unwritten)
-
-
-async def _policy(platform: Platform, invocation: QueuedInvocation) -> Policy:
-    ref = invocation.ref
-    key = qualified_key(ref.name, ref.version_or_alias)
-    record = await platform.invocables.get(ref.scope, EVENT_INVOKE, key)
-    return Policy.of(record.value["config"] if record else {})
 
 
 def _end(
     platform: Platform,
-    policy: Policy,
-    runnable: Runnable,
+    plan: Plan,
     invocation: QueuedInvocation,
     condition: str,
     result: InvokeResult | None,
 ) -> dict[str, Enqueue]:
     """The jobs that tell the destination, and the dead-letter queue, of an invocation that ended, by ARN."""
+    policy, runnable = plan.policy, plan.runnable
     where = policy.on_success if condition == "Success" else policy.on_failure
     if condition != "Success":
-        log.warning("gave up an event for %s: %s", invocation.ref.qualified_arn, condition)
+        log.warning("gave up an event for %s: %s", runnable.ref.qualified_arn, condition)
     config = runnable.version["config"]
     dead = config.get("DeadLetterConfig", {}).get("TargetArn") if condition != "Success" else None
     if not where and not dead:

@@ -57,23 +57,27 @@ async def run(
     client_context: str = "",
     trace: str = "",
     log_with_result: bool = False,
+    spec: FunctionSpec | None = None,
 ) -> InvokeResult:
-    """Raises AwsError TooManyRequestsException when the function runs as often as it may."""
+    """`spec`: the version's own, where it is known. Raises AwsError TooManyRequestsException when the function runs as
+    often as it may."""
     ref = runnable.ref
-    spec = function_spec(ref, runnable.version)
     try:
-        with platform.running.one_more(ref.scope, ref.name, runnable.reserved):
-            return await platform.functions.invoke(
-                spec,
-                payload,
-                request_id=request_id,
-                invoked_arn=ref.qualified_arn,
-                client_context=client_context,
-                trace=for_invocation(trace, request_id, platform.clock.now_ms()),
-                log_with_result=log_with_result,
-            )
+        platform.running.begin(ref.scope, ref.name, runnable.reserved)
     except NoRoom:
         raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded") from None
+    try:
+        return await platform.functions.invoke(
+            spec or function_spec(ref, runnable.version),
+            payload,
+            request_id=request_id,
+            invoked_arn=ref.qualified_arn,
+            client_context=client_context,
+            trace=for_invocation(trace, request_id, platform.clock.now_ms()),
+            log_with_result=log_with_result,
+        )
+    finally:
+        platform.running.end(ref.scope, ref.name)
 
 
 def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:

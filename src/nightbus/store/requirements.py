@@ -1,0 +1,43 @@
+"""Looks up whether the records that a commit depends on stand, many with one statement.
+
+Each statement costs Python a call and a fight for its interpreter lock. A commit of the log lines of many invocations
+depends on as many streams.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from nightbus.store.interface import Change, RequireRecord
+from nightbus.store.names import scope_text
+
+_SIZES = (4, 16, 64)
+
+
+def _statement(size: int) -> str:
+    wanted = ",".join(["(?,?,?,?)"] * size)
+    return (
+        f"WITH wanted (scope, kind, key, revision) AS (VALUES {wanted}) SELECT count(*) FROM wanted CROSS JOIN record"  # noqa: S608
+        " USING (kind, scope, key) WHERE record.revision = wanted.revision"
+    )
+
+
+_STATEMENTS = [(size, _statement(size)) for size in _SIZES]
+
+
+def standing_first(connection: sqlite3.Connection, changes: Sequence[Change]) -> int:
+    """How many of `changes`, from the first on, are requirements that are known to hold; the others are to be looked
+    up one by one."""
+    first: list[RequireRecord] = []
+    for change in changes[: _SIZES[-1]]:
+        if type(change) is not RequireRecord or not change.expect:
+            break
+        first.append(change)
+    if len(first) < 2:
+        return 0
+    size, statement = next((size, text) for size, text in _STATEMENTS if size >= len(first))
+    rows = [(scope_text(one.scope), one.kind, one.key, one.expect) for one in first]
+    rows += [rows[-1]] * (size - len(rows))
+    (count,) = connection.execute(statement, [value for row in rows for value in row]).fetchone()
+    return len(first) if count == size else 0
