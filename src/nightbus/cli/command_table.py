@@ -256,9 +256,9 @@ def _declare_put(parser: argparse.ArgumentParser) -> None:
 
 
 def _put(arguments: Arguments) -> int:
-    from nightbus.cli.commands.put_events import put_events
+    from nightbus.cli.commands.put_events import put_file_events
 
-    return put_events(
+    return put_file_events(
         settings_of(arguments),
         arguments.file,
         arguments.bus,

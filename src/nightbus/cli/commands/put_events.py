@@ -19,7 +19,7 @@ from nightbus.node.settings import Settings
 _MOST_ENTRIES = 10  # entries of one PutEvents
 
 
-def put_events(
+def put_file_events(
     settings: Settings, file: Path, bus: str | None, region: str | None, as_service: bool, as_json: bool
 ) -> int:
     """Put the events. Returns the exit code: 1 if an event was refused. Raises CommandFailed."""

@@ -1,4 +1,19 @@
-"""Creates, describes, lists, executes and deletes change sets."""
+"""Creates, describes, lists, executes and deletes change sets.
+
+The states of a change set are its status and its execution status. Creation plans it before it stores it, so a stored
+change set is complete or failed:
+
+| status          | execution status    | becomes             | when                                          |
+|-----------------|---------------------|---------------------|-----------------------------------------------|
+| FAILED          | UNAVAILABLE         | –                   | –                                             |
+| CREATE_COMPLETE | AVAILABLE           | EXECUTE_IN_PROGRESS | ExecuteChangeSet, in the commit that starts   |
+|                 |                     |                     | the stack's operation                         |
+| CREATE_COMPLETE | AVAILABLE           | OBSOLETE            | another change set of the stack is executed   |
+| CREATE_COMPLETE | EXECUTE_IN_PROGRESS | EXECUTE_COMPLETE or | the stack comes to rest                       |
+|                 |                     | EXECUTE_FAILED      |                                               |
+
+A change set whose base is no longer the stack's deployment is refused as OBSOLETE too, and keeps its state.
+"""
 
 from __future__ import annotations
 

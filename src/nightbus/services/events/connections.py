@@ -1,7 +1,16 @@
 """Creates, changes, describes and deletes connections, which authorize the node's calls to API destinations.
 
 The record has the authorization parameters twice: sealed by the node's vault, and without secrets for replies. With
-OAuth a connection is AUTHORIZING until the worker of `engines/connection_authorization.py` has fetched its first token.
+OAuth, the worker of `engines/connection_authorization.py` fetches the first token:
+
+| state            | becomes      | when                                                              |
+|------------------|--------------|-------------------------------------------------------------------|
+| – or any         | AUTHORIZED   | it is created, or its parameters change, without OAuth            |
+| – or any         | AUTHORIZING  | it is created, or its parameters change, with OAuth               |
+| AUTHORIZING      | AUTHORIZED   | the worker has got a token                                        |
+| AUTHORIZING      | DEAUTHORIZED | a token was refused or not got in four attempts, or the secrets   |
+|                  |              | cannot be unsealed                                                |
+| any              | DEAUTHORIZED | DeauthorizeConnection                                             |
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from typing import Any
 
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid_value, not_found, wrong_revision
+from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, not_found, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     ALIAS,
@@ -120,11 +120,13 @@ async def list_aliases(
 def _weights(routing: dict[str, Any] | None, version: str) -> dict[str, float]:
     weights: dict[str, float] = dict((routing or {}).get("AdditionalVersionWeights") or {})
     if len(weights) > 1:
-        raise invalid_value("Number of items in AdditionalVersionWeights cannot be greater than 1")
+        raise invalid_parameter_value("Number of items in AdditionalVersionWeights cannot be greater than 1")
     if weights and version == LATEST:
-        raise invalid_value("$LATEST is not supported for an alias pointing to more than 1 version")
+        raise invalid_parameter_value("$LATEST is not supported for an alias pointing to more than 1 version")
     if version in weights:
-        raise invalid_value(f"Invalid function version {version}. The version is already the alias's own.")
+        raise invalid_parameter_value(
+            f"Invalid function version {version}. The version is already the alias's own."
+        )
     return weights
 
 

@@ -11,7 +11,13 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.resource_policy import Request, Statement, is_allowed
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid_value, no_resource, not_found, wrong_revision
+from nightbus.services.lambda_.errors import (
+    conflict,
+    invalid_parameter_value,
+    no_resource,
+    not_found,
+    wrong_revision,
+)
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     POLICY,
@@ -43,7 +49,7 @@ async def add_permission(
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name, qualifier)
     if ref.qualifier == LATEST:
-        raise invalid_value("We currently do not support adding policies for $LATEST.")
+        raise invalid_parameter_value("We currently do not support adding policies for $LATEST.")
     await require_version(ctx, ref)
     record = await _policy(ctx, ref)
     _check_revision(record, revision_id)
@@ -171,7 +177,9 @@ def _principal(principal: str) -> Any:
     if principal.startswith("arn:"):
         return {"AWS": principal}
     if "." not in principal:
-        raise invalid_value("The provided principal was invalid. Please check the principal and try again.")
+        raise invalid_parameter_value(
+            "The provided principal was invalid. Please check the principal and try again."
+        )
     return {"Service": principal}
 
 

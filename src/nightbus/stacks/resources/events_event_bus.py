@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 from nightbus.stacks.resources.values import chosen, document_text
 
 _SETTINGS = ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig")
@@ -45,9 +45,7 @@ class EventsEventBus:
         await ctx.operation("events", "UpdateEventBus", Name=physical_id, **settings)
         described = await _described(physical_id, ctx)
         arn = described.attributes["Arn"]
-        standing = tags_by_key(
-            (await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"]
-        )
+        standing = tag_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
         tags = all_tags(new, ctx)
         surplus = sorted(set(standing) - set(tags))
         if surplus:
@@ -74,7 +72,7 @@ async def _set_policy(name: str, properties: Mapping[str, Any], ctx: ResourceCon
 async def _is_ours(name: str, ctx: ResourceContext) -> bool:
     described = await ctx.operation("events", "DescribeEventBus", Name=name)
     tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=described["Arn"])
-    return is_ours(tags_by_key(tags["Tags"]), ctx)
+    return belongs_to_resource(tag_map(tags["Tags"]), ctx)
 
 
 async def _described(name: str, ctx: ResourceContext) -> Resource:

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 from nightbus.stacks.resources.values import changed, chosen, document_text, text, written_time
 
 _LONGEST_NAME = 128
@@ -42,7 +42,7 @@ class IamManagedPolicy:
             if not is_there_already(error):
                 raise
             existing = await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn)
-            if not is_ours(tags_by_key(existing["Policy"].get("Tags") or []), ctx):
+            if not belongs_to_resource(tag_map(existing["Policy"].get("Tags") or []), ctx):
                 raise
         async with undone_on_failure(self.delete(policy_arn, properties, ctx)):
             for role in properties.get("Roles") or ():

@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.support import EVENT_SOURCES
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.tags import all_tags, is_ours
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
 from nightbus.stacks.resources.values import boolean, chosen, converted, integer_value
 
 _NUMBERS = ("BatchSize", "MaximumBatchingWindowInSeconds")
@@ -80,7 +80,7 @@ async def _ours(request: Mapping[str, Any], ctx: ResourceContext) -> dict[str, A
     for mapping in listed["EventSourceMappings"]:
         candidate: dict[str, Any] = mapping
         tags = await ctx.operation("lambda", "ListTags", Resource=candidate["EventSourceMappingArn"])
-        if is_ours(tags["Tags"], ctx):
+        if belongs_to_resource(tags["Tags"], ctx):
             return candidate
     return None
 

@@ -12,7 +12,7 @@ from nightbus.aws.support import is_supported_runtime
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, is_ours
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
 from nightbus.stacks.resources.values import changed, chosen, converted, integer_value, text
 
 _LONGEST_NAME = 64
@@ -82,7 +82,7 @@ class LambdaFunction:
             if not is_there_already(error):
                 raise
             existing = await ctx.operation("lambda", "GetFunction", FunctionName=name)
-            if not is_ours(existing.get("Tags") or {}, ctx):
+            if not belongs_to_resource(existing.get("Tags") or {}, ctx):
                 raise
             reply = existing["Configuration"]
         async with undone_on_failure(self.delete(str(name), properties, ctx)):

@@ -11,7 +11,7 @@ from nightbus.aws.support import LOG_GROUP_CLASS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, is_ours
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
 from nightbus.stacks.resources.values import changed, chosen, converted, integer_value
 
 _LONGEST_NAME = 512
@@ -46,7 +46,7 @@ class LogsLogGroup:
             if not is_there_already(error):
                 raise
             tags = await ctx.operation("logs", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
-            if not is_ours(tags["tags"], ctx):
+            if not belongs_to_resource(tags["tags"], ctx):
                 raise
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await _set_retention(str(name), properties, ctx)
