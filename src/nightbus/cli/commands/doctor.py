@@ -72,7 +72,7 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
         if not scope_and_name or not record:
             advice = f"create queue {scope_and_name[1]}" if scope_and_name else "name an SQS queue"
             if not _is_topic(patient, arn):
-                yield Finding(NOTE, f"{arn} is named as a dead-letter queue and is not there", advice)
+                yield Finding(NOTE, f"{arn} is named as a dead-letter queue and does not exist", advice)
             continue
         queue = Queue.of(scope_and_name[0], record).queue
         count = sum(reads.count_items(patient.connection, scope_and_name[0], queue, now))
