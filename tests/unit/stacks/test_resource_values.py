@@ -22,9 +22,9 @@ from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resourc
 from nightbus.stacks.resources.values import (
     boolean,
     changed,
-    chosen,
     document_text,
     integer_value,
+    selected_properties,
     text,
     written_time,
 )
@@ -46,10 +46,10 @@ def test_numbers(written: Any, meant: int) -> None:
 def test_what_is_no_number_is_refused_by_the_propertys_name(wrong: Any) -> None:
     given_one = {"Timeout": wrong}
     if wrong is None:
-        assert chosen(given_one, "Timeout", kinds={"Timeout": integer_value}) == {}
+        assert selected_properties(given_one, "Timeout", kinds={"Timeout": integer_value}) == {}
         return
     with pytest.raises(AwsError, match="Timeout"):
-        chosen(given_one, "Timeout", kinds={"Timeout": integer_value})
+        selected_properties(given_one, "Timeout", kinds={"Timeout": integer_value})
 
 
 @pytest.mark.parametrize(

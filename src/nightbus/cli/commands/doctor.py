@@ -100,12 +100,12 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
     """Yield whether the key beside the database unseals the secrets."""
     vault = Vault(patient.folder)
     for kind, (member, noun) in _SEALED.items():
-        sound, closed, reason = 0, list[str](), ""
+        readable, closed, reason = 0, list[str](), ""
         query = "SELECT key, value FROM record WHERE kind = ?"
         for name, value in patient.connection.execute(query, (kind,)):
             sealed = orjson.loads(value).get(member)
             try:
-                sound += bool(sealed and vault.open(sealed))
+                readable += bool(sealed and vault.open(sealed))
             except VaultClosed as why:
                 closed.append(name)
                 reason = str(why)
@@ -113,8 +113,8 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
             advice = "put the key file of a backup back, or give them their secrets again"
             text = f"the secrets of {len(closed)} {noun} are lost ({reason}): {_some(closed)}"
             yield Finding(WRONG, text, advice)
-        elif sound:
-            yield Finding(OK, f"{sound} {noun}, the key opens the secrets of each")
+        elif readable:
+            yield Finding(OK, f"{readable} {noun}, the key opens the secrets of each")
 
 
 def _some(names: list[str]) -> str:

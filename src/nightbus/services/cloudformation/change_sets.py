@@ -245,8 +245,10 @@ async def describe_change_set(
 async def list_change_sets(ctx: Context, *, stack_name: str, next_token: str | None = None) -> dict[str, Any]:
     stack = (await find_existing_stack(ctx, stack_name)).value
     change_sets = [stored.value for stored in await stack_records(ctx).change_sets(stack)]
-    chosen, token = page(change_sets, lambda one: f"{one.created:016d}/{one.id}", PAGE, next_token, BAD_TOKEN)
-    return {"Summaries": [change_set_summary(one) for one in chosen], "NextToken": token}
+    page_items, token = page(
+        change_sets, lambda one: f"{one.created:016d}/{one.id}", PAGE, next_token, BAD_TOKEN
+    )
+    return {"Summaries": [change_set_summary(one) for one in page_items], "NextToken": token}
 
 
 async def execute_change_set(

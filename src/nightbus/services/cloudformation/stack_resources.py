@@ -97,9 +97,9 @@ async def list_stack_resources(
     if stored is None:
         raise no_such_stack(stack_name)
     resources = await _sorted_resources(ctx, stored.value)
-    chosen, token = page(resources, lambda one: one.logical_id, PAGE, next_token, BAD_TOKEN)
+    page_items, token = page(resources, lambda one: one.logical_id, PAGE, next_token, BAD_TOKEN)
     shapes = [
         without(resource_shape(stored.value, one, "LastUpdatedTimestamp"), ("StackName", "StackId"))
-        for one in chosen
+        for one in page_items
     ]
     return {"StackResourceSummaries": shapes, "NextToken": token}

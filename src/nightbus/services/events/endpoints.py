@@ -130,8 +130,8 @@ async def list_endpoints(
     records = await ctx.store.list(ctx.scope, ENDPOINT, prefix=name_prefix)
     if home_region not in (None, ctx.region):
         records = []
-    chosen, token = page(records, lambda record: record.key, max_results, next_token, invalid_token())
-    return {"Endpoints": [_endpoint_reply(ctx, record.value) for record in chosen], "NextToken": token}
+    page_items, token = page(records, lambda record: record.key, max_results, next_token, invalid_token())
+    return {"Endpoints": [_endpoint_reply(ctx, record.value) for record in page_items], "NextToken": token}
 
 
 async def update_endpoint(

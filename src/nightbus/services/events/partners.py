@@ -86,8 +86,8 @@ async def list_partner_event_sources(
 ) -> dict[str, Any]:
     records_of_offers = await ctx.store.list(ctx.scope, OFFER, prefix=name_prefix)
     names = sorted({record.value["Name"] for record in records_of_offers})
-    chosen, token = page(names, str, limit, next_token, invalid_token())
-    sources = [{"Arn": source_arn(ctx.region, name), "Name": name} for name in chosen]
+    page_items, token = page(names, str, limit, next_token, invalid_token())
+    sources = [{"Arn": source_arn(ctx.region, name), "Name": name} for name in page_items]
     return {"PartnerEventSources": sources, "NextToken": token}
 
 
@@ -97,9 +97,9 @@ async def list_partner_event_source_accounts(
     accounts = [record.value["Account"] for record in await _offers_of(ctx, event_source_name)]
     if not accounts:
         raise no_such_source(event_source_name)
-    chosen, token = page(accounts, str, limit, next_token, invalid_token())
+    page_items, token = page(accounts, str, limit, next_token, invalid_token())
     accounts = []
-    for account in chosen:
+    for account in page_items:
         record = await source_of(ctx.store, Scope(account, ctx.region), event_source_name, ctx.now_ms())
         if record is not None:
             accounts.append({"Account": account, **state_reply(record.value)})

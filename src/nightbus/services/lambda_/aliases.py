@@ -12,9 +12,9 @@ from nightbus.services.lambda_.records import (
     ALIAS,
     EVENT_INVOKE,
     POLICY,
+    function_requirements,
     qualified_key,
     require_function,
-    standing,
     version_of,
 )
 from nightbus.services.lambda_.shapes import paged
@@ -52,7 +52,9 @@ async def create_alias(
     key = qualified_key(ref.name, name)
     if await ctx.store.get(ref.scope, ALIAS, key) is not None:
         raise conflict(f"Alias already exists: {ref.arn}:{name}")
-    await ctx.store.commit(*await standing(ctx, ref), PutRecord(ref.scope, ALIAS, key, value, expect=0))
+    await ctx.store.commit(
+        *await function_requirements(ctx, ref), PutRecord(ref.scope, ALIAS, key, value, expect=0)
+    )
     return _described(ref, name, value)
 
 
@@ -113,8 +115,8 @@ async def list_aliases(
         if function_version in (None, record.value["FunctionVersion"], *record.value["weights"]):
             name = record.key.partition(":")[2]
             aliases.append((record.key, _described(ref, name, record.value)))
-    chosen, token = paged(aliases, marker, max_items)
-    return {"Aliases": chosen, "NextMarker": token}
+    page_items, token = paged(aliases, marker, max_items)
+    return {"Aliases": page_items, "NextMarker": token}
 
 
 def _weights(routing: dict[str, Any] | None, version: str) -> dict[str, float]:

@@ -139,8 +139,8 @@ async def list_event_source_mappings(
         if event_source_arn in (None, record.value["source"])
         and (ref is None or record.value["function"] == ref.qualified_arn)
     ]
-    chosen, token = paged(mappings, marker, max_items)
-    return {"EventSourceMappings": chosen, "NextMarker": token}
+    page_items, token = paged(mappings, marker, max_items)
+    return {"EventSourceMappings": page_items, "NextMarker": token}
 
 
 async def find_mapping(ctx: Context, resource: str) -> Record:

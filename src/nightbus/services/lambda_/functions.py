@@ -161,8 +161,8 @@ async def list_functions(
     if function_version == "ALL":
         versions = await ctx.store.list(ctx.scope, VERSION)
         configurations += [(record.key, record.value["config"]) for record in versions]
-    chosen, token = paged(sorted(configurations, key=lambda item: item[0]), marker, max_items)
-    return {"Functions": chosen, "NextMarker": token}
+    page_items, token = paged(sorted(configurations, key=lambda item: item[0]), marker, max_items)
+    return {"Functions": page_items, "NextMarker": token}
 
 
 async def delete_function(

@@ -128,8 +128,8 @@ async def list_layer_versions(
         for record in reversed(records)
         if _is_compatible(record, compatible_architecture, compatible_runtime)
     ]
-    chosen, token = paged(versions, marker, max_items)
-    return {"LayerVersions": chosen, "NextMarker": token}
+    page_items, token = paged(versions, marker, max_items)
+    return {"LayerVersions": page_items, "NextMarker": token}
 
 
 async def list_layers(
@@ -155,8 +155,8 @@ async def list_layers(
         )
         for name, layer_version in sorted(latest.items())
     ]
-    chosen, token = paged(layers, marker, max_items)
-    return {"Layers": chosen, "NextMarker": token}
+    page_items, token = paged(layers, marker, max_items)
+    return {"Layers": page_items, "NextMarker": token}
 
 
 def _name_in_scope(ctx: Context, text: str) -> str:

@@ -21,10 +21,10 @@ from nightbus.services.lambda_.errors import (
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     POLICY,
+    function_requirements,
     policy_statements,
     qualified_key,
     require_version,
-    standing,
 )
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
@@ -156,7 +156,7 @@ async def _keep(
     if statements:
         value = {"statements": statements, "revision": new_uuid()}
         change = PutRecord(ref.scope, POLICY, key, value, expect=revision)
-    await ctx.store.commit(*await standing(ctx, ref), change)
+    await ctx.store.commit(*await function_requirements(ctx, ref), change)
 
 
 def _check_revision(record: Record | None, revision_id: str | None) -> None:

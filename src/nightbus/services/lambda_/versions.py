@@ -99,5 +99,5 @@ async def list_versions_by_function(
     versions = [(f"{ref.name}:", configuration(function.value["latest"], LATEST))]
     published = await ctx.store.list(ref.scope, VERSION, prefix=f"{ref.name}:")
     versions += [(record.key, record.value["config"]) for record in published]
-    chosen, token = paged(versions, marker, max_items)
-    return {"Versions": chosen, "NextMarker": token}
+    page_items, token = paged(versions, marker, max_items)
+    return {"Versions": page_items, "NextMarker": token}

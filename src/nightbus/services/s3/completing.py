@@ -73,8 +73,8 @@ async def complete_multipart_upload(
     }
 
     async def removal() -> Sequence[Change]:
-        standing = await find_upload(ctx, bucket, key, upload_id)
-        return await upload_removal(ctx, bucket, standing)
+        existing = await find_upload(ctx, bucket, key, upload_id)
+        return await upload_removal(ctx, bucket, existing)
 
     try:
         object_checksums, part_sums = _sums(algorithm, parts, full)

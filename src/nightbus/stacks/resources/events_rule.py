@@ -11,7 +11,7 @@ from nightbus.stacks.resources.events_rule_targets import api_target
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
-from nightbus.stacks.resources.values import chosen, document_text
+from nightbus.stacks.resources.values import document_text, selected_properties
 
 _LONGEST_NAME = 64
 _SETTINGS = ("Description", "EventBusName", "EventPattern", "RoleArn", "ScheduleExpression", "State")
@@ -74,7 +74,7 @@ async def _refuse_foreign_rule(name: str, properties: Mapping[str, Any], ctx: Re
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return chosen(properties, *_SETTINGS, kinds={"EventPattern": document_text})
+    return selected_properties(properties, *_SETTINGS, kinds={"EventPattern": document_text})
 
 
 async def _put_targets(name: str, properties: Mapping[str, Any], before: Any, ctx: ResourceContext) -> None:
@@ -90,11 +90,11 @@ async def _put_targets(name: str, properties: Mapping[str, Any], before: Any, ct
 
 
 async def _retag(arn: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = tag_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
-    surplus = sorted(set(standing) - set(tags))
+    existing = tag_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)
-    if standing != dict(tags):
+    if existing != dict(tags):
         await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(tags))
 
 

@@ -11,7 +11,7 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
-from nightbus.stacks.resources.values import changed, chosen, document_text, text, written_time
+from nightbus.stacks.resources.values import changed, document_text, selected_properties, text, written_time
 
 _LONGEST_NAME = 128
 _MOST_VERSIONS = 5
@@ -36,7 +36,7 @@ class IamManagedPolicy:
         try:
             await ctx.operation(
                 "iam", "CreatePolicy", PolicyName=name, PolicyDocument=document_text(properties["PolicyDocument"]),
-                Tags=as_list(all_tags({}, ctx)), **chosen(properties, "Description", "Path"),
+                Tags=as_list(all_tags({}, ctx)), **selected_properties(properties, "Description", "Path"),
             )  # fmt: skip
         except AwsError as error:
             if not is_there_already(error):

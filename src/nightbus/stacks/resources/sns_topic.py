@@ -135,11 +135,11 @@ async def _resubscribe(
 
 
 async def _retag(topic: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = tag_map((await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic))["Tags"])
-    surplus = sorted(set(standing) - set(tags))
+    existing = tag_map((await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic))["Tags"])
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("sns", "UntagResource", ResourceArn=topic, TagKeys=surplus)
-    if standing != dict(tags):
+    if existing != dict(tags):
         await ctx.operation("sns", "TagResource", ResourceArn=topic, Tags=as_list(tags))
 
 

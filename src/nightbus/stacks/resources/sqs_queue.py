@@ -94,11 +94,11 @@ async def _refuse_foreign_queue(name: str, ctx: ResourceContext) -> None:
 
 
 async def _retag(url: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
-    surplus = sorted(set(standing) - set(tags))
+    existing = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("sqs", "UntagQueue", QueueUrl=url, TagKeys=surplus)
-    if standing != dict(tags):
+    if existing != dict(tags):
         await ctx.operation("sqs", "TagQueue", QueueUrl=url, Tags=dict(tags))
 
 
