@@ -323,9 +323,9 @@ def how_to_go_on(endpoint: str, way: Way, seconds: float) -> str:
     nightbus = f"{tools}/nightbus"
     option = "" if port == "4566" else f" --port {port}"
     return (
-        f"[bold]Done in {seconds:.0f} s.[/] The node goes on at {endpoint}. Go on from here:\n"
+        f"[bold]Done in {seconds:.0f} s.[/] The node keeps running at {endpoint}. Continue from here:\n"
         f'  [bold]eval "$({nightbus} env{option})"[/]  then any of: sam, aws, cdk, boto3\n'
-        f"  [bold]{nightbus} trace{option} {way.event['event']['id']}[/]   the order's whole way\n"
+        f"  [bold]{nightbus} trace{option} {way.event['event']['id']}[/]   the order's trace\n"
         f"  [bold]{nightbus} events tail{option}[/]   what comes next, live\n"
         f"  [bold]{nightbus} run{option} -- {tools}/sam logs --stack-name {STACK} --tail[/]\n"
         f"  [bold]{nightbus} status{option}[/]   what the node holds\n"

@@ -13,7 +13,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix, new_uuid
 from nightbus.clock import Clock, SystemClock
 from nightbus.stacks.engine import Engine
-from nightbus.stacks.events import StackEvent, read_events, stack_event
+from nightbus.stacks.events import StackEvent, read_stack_events, stack_event
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.planning.plan import plan_changes
@@ -236,7 +236,7 @@ class Rig:
 
     async def events(self) -> list[StackEvent]:
         """Oldest first."""
-        found = await read_events(self.store, SCOPE, await self.stack(), 0, 1000)
+        found = await read_stack_events(self.store, SCOPE, await self.stack(), 0, 1000)
         return [event for _, event in reversed(found)]
 
     async def told(self, logical_id: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""What may long-lived objects remember? So much and no more.
+"""Provides maps, locks and log lines whose number has a limit, for objects that live as long as the node.
 
-A cache of something that can be read again is a `Bounded` map: at its limit the oldest entry goes, and is read again
-when it is asked for. `Locks` keeps a lock only while somebody holds it or waits for it. `Seldom` decides when a line of
-the log is written again that a client could cause a thousand times a second.
+A cache of what can be read again is a `Bounded` map: at its limit it drops the oldest entry. `Locks` keeps a lock only
+while a task holds it or waits for it. `Seldom` decides when to write a log line again that a client could cause a
+thousand times a second.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ V = TypeVar("V")
 
 
 class Bounded(dict[K, V]):
-    """A dict of at most `most` entries; only `map[key] = value` adds to it. Reading costs what a dict's does."""
+    """A dict of at most `most` entries. Only `map[key] = value` may add to it. A read costs as much as a dict's."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -33,7 +33,9 @@ class Locks(Generic[K]):
     """A lock for each key."""
 
     def __init__(self) -> None:
-        self._locks: dict[K, tuple[asyncio.Lock, int]] = {}  # with how many hold it or wait for it
+        self._locks: dict[
+            K, tuple[asyncio.Lock, int]
+        ] = {}  # lock, number of tasks that hold it or wait for it
 
     def __len__(self) -> int:
         return len(self._locks)
@@ -54,7 +56,7 @@ class Locks(Generic[K]):
 
 
 class Seldom(Generic[K]):
-    """Whether something is to be said again: each thing once in `every_ms`, at most `most` things in that time."""
+    """Decides whether to repeat a log line: each key once in `every_ms` ms, and at most `most` keys in that time."""
 
     def __init__(self, every_ms: int, most: int) -> None:
         self._every_ms = every_ms

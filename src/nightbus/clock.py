@@ -1,8 +1,7 @@
-"""What time is it, and when does this task go on?
+"""Defines the clock: the real one, and a virtual one for tests.
 
-Every component takes a `Clock`; none reads the time by itself. The real clock is UTC plus the monotonic
-clock; the virtual one stands still until a test advances it, so that a retry schedule of 24 hours runs in
-milliseconds.
+Every component gets a `Clock` and reads the time from no other source. The real clock is UTC plus the monotonic clock.
+The virtual clock stands still until a test advances it, so that a retry schedule of 24 hours runs in milliseconds.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from typing import Protocol
 
 class Clock(Protocol):
     def now_ms(self) -> int:
-        """UTC, whole milliseconds since 1970."""
+        """Return UTC in whole milliseconds since 1970."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back; only differences mean something."""
+        """Return seconds that never decrease. Only differences have a meaning."""
         ...
 
     def sleep(self, seconds: float) -> Awaitable[None]:
-        """Done when that many seconds of this clock have passed since the call."""
+        """Return an awaitable that is done when `seconds` of this clock have passed since the call."""
         ...
 
 
@@ -41,7 +40,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """Stands still until `advance` is called; sleepers wake in the order of their times."""
+    """A clock that stands still until `advance` is called. Sleepers wake in the order of their times."""
 
     def __init__(self, start_ms: int = 1_767_225_600_000) -> None:
         self._start_ms = start_ms
@@ -50,7 +49,7 @@ class VirtualClock:
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
     def now_ms(self) -> int:
-        # A sum of seconds may lie a hair below the millisecond that it means.
+        # A sum of seconds may be slightly less than the millisecond that it stands for.
         return self._start_ms + int(self._elapsed * 1000 + 1e-6)
 
     def monotonic(self) -> float:
@@ -69,7 +68,7 @@ class VirtualClock:
         return min(times) - self._elapsed if times else None
 
     async def advance(self, seconds: float) -> None:
-        """Let that much time pass, stopping at each sleeper on the way so that it can act and sleep again."""
+        """Let `seconds` pass, and stop at each sleeper, so that it can act and sleep again."""
         end = self._elapsed + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
             due, _, woken = heapq.heappop(self._sleepers)

@@ -168,7 +168,7 @@ def test_trace_fails_where_something_failed(node: RunningNode) -> None:
     rule(node, "broken", gone, DeadLetterConfig={"Arn": queue(node, "dead")})
     event_id = put(node, "broken")
     done = nightbus("trace", event_id, "--wait", "30", "--port", str(node.port))
-    assert (done.returncode, done.stderr.strip()) == (1, "nightbus: not everything went well")
+    assert (done.returncode, done.stderr.strip()) == (1, "nightbus: a delivery or a function failed")
     assert "target it  lambda function:gone  failed" in done.stdout
     assert "ResourceNotFoundException" in done.stdout
     assert done.stdout.rstrip().endswith("; now in sqs dead")

@@ -99,7 +99,7 @@ def test_an_entry_for_another_bus_is_refused(events: Any, name: str) -> None:
     endpoint = made(events, name)["EndpointId"]
     for bus in ({}, {"EventBusName": "other"}, {"EventBusName": arn(name, "eu-west-1")}):
         refused = refusal(events.put_events, EndpointId=endpoint, Entries=[{**GOOD, **bus}])
-        assert refused[0] == "ValidationException" and "is none of endpoint" in refused[2]
+        assert refused[0] == "ValidationException" and "is not a bus of endpoint" in refused[2]
 
 
 @pytest.mark.parametrize(

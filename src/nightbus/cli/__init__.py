@@ -1,1 +1,1 @@
-"""The command line: a table of commands, its parser, and a module per command, which is imported when it is called."""
+"""Implements the command line: a table of commands, its parser, and a module per command, imported at its call."""

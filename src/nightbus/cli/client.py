@@ -55,9 +55,9 @@ def _answer(settings: Settings, request: urllib.request.Request, timeout: float)
     except (urllib.error.URLError, OSError) as error:
         raise no_node_at(settings.endpoint) from error
     except (ValueError, http.client.HTTPException) as error:
-        raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus") from error
+        raise CommandFailed(f"the server at {settings.endpoint} is not a Nightbus node") from error
     if not isinstance(answer, dict):
-        raise CommandFailed(f"what answers at {settings.endpoint} is not a Nightbus")
+        raise CommandFailed(f"the server at {settings.endpoint} is not a Nightbus node")
     return answer
 
 

@@ -12,7 +12,7 @@ from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
 Arguments = argparse.Namespace
-_EVENT_ID = "The EventId that PutEvents answered."
+_EVENT_ID = "The EventId that PutEvents returned."
 _SHELLS = ("bash", "zsh", "fish")
 
 
@@ -57,7 +57,7 @@ def _run(arguments: Arguments) -> int:
 
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
-        raise CommandFailed("run what? Write the command after --: nightbus run -- pytest", WRONG_USAGE)
+        raise CommandFailed("run needs a command after --, for example: nightbus run -- pytest", WRONG_USAGE)
     return run_command(command, settings_of(arguments), arguments.region)
 
 
@@ -106,7 +106,7 @@ def _declare_deploy(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         type=Path,
         metavar="TEMPLATE",
-        help="SAM or CloudFormation template; else what sam build made, or ./template.yaml (.yml, .json).",
+        help="SAM or CloudFormation template; default: the output of sam build, else ./template.yaml (.yml, .json).",
     )
     parser.add_argument("--stack-name", required=True, metavar="NAME", help="The stack to create or update.")
     parser.add_argument(
@@ -114,7 +114,7 @@ def _declare_deploy(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="A parameter's value; may be repeated.",
+        help="The value of a parameter; may be repeated.",
     )
     options.add_node(parser)
     options.add_region(parser)
@@ -138,7 +138,7 @@ def _declare_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("event_id", nargs="?", metavar="EVENT_ID", help=_EVENT_ID)
     parser.add_argument("--rule", metavar="NAME", help="Only this rule.")
     parser.add_argument(
-        "--all", action="store_true", help="Every rule that did not match, not the nearest five."
+        "--all", action="store_true", help="Show every rule that did not match, not only the nearest five."
     )
     parser.add_argument(
         "--event",
@@ -150,7 +150,7 @@ def _declare_explain(parser: argparse.ArgumentParser) -> None:
         "--pattern", type=Path, metavar="FILE", help="An event pattern to try on --event, without a node."
     )
     parser.add_argument(
-        "--bus", metavar="NAME", help="Whose rules to try on --event; else the default bus's."
+        "--bus", metavar="NAME", help="The bus whose rules to try on --event; default: the default bus."
     )
     options.add_node(parser)
     options.add_region(parser)
@@ -161,7 +161,7 @@ def _explain(arguments: Arguments) -> int:
     from nightbus.cli.commands import explain
 
     if (arguments.event_id is None) == (arguments.event is None):
-        raise CommandFailed("explain what? Give an event's id, or a file with --event", WRONG_USAGE)
+        raise CommandFailed("explain needs an event's id, or a file with --event", WRONG_USAGE)
     if arguments.pattern is not None and arguments.event is None:
         raise CommandFailed(
             "--pattern goes with --event; an event that was put is explained by its rules", WRONG_USAGE
@@ -188,7 +188,7 @@ def _declare_trace(parser: argparse.ArgumentParser) -> None:
         "--wait",
         type=float,
         metavar="SECONDS",
-        help="Wait until everything has ended; exit code 1 where something failed.",
+        help="Wait until everything has ended; exit code 1 if something failed.",
     )
     parser.add_argument(
         "--follow",
@@ -196,7 +196,7 @@ def _declare_trace(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         dest="wait",
         const=float("inf"),
-        help="The same, for as long as it takes.",
+        help="Wait in the same way, without a limit.",
     )
     options.add_node(parser)
     options.add_region(parser)
@@ -218,7 +218,9 @@ def _trace(arguments: Arguments) -> None:
 def _declare_tail(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bus", metavar="NAME", help="Only this bus.")
     parser.add_argument("--pattern", metavar="JSON|@FILE", help="Only events that match this event pattern.")
-    parser.add_argument("--since", metavar="TIME", help="Begin with those of the last 30s, 10m, 2h or 1d.")
+    parser.add_argument(
+        "--since", metavar="TIME", help="Begin with the events of the last 30s, 10m, 2h or 1d."
+    )
     options.add_node(parser)
     options.add_region(parser)
     options.add_json(parser, "Print JSON, a line each.")
@@ -244,11 +246,13 @@ def _declare_put(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="Envelopes, or entries of PutEvents: one, a list, or the whole input; - is standard input.",
     )
-    parser.add_argument("--bus", metavar="NAME", help="For events that name no bus; else the default bus.")
+    parser.add_argument(
+        "--bus", metavar="NAME", help="The bus of events that name none; default: the default bus."
+    )
     parser.add_argument(
         "--as-service",
         action="store_true",
-        help="As the AWS service puts them that is their source (aws.s3 ...); for whoever runs the node.",
+        help="Put events whose source is an AWS service (aws.s3 ...); only for the user who runs the node.",
     )
     options.add_node(parser)
     options.add_region(parser)
@@ -256,9 +260,9 @@ def _declare_put(parser: argparse.ArgumentParser) -> None:
 
 
 def _put(arguments: Arguments) -> int:
-    from nightbus.cli.commands.put_events import put_events
+    from nightbus.cli.commands.put_events import put_file_events
 
-    return put_events(
+    return put_file_events(
         settings_of(arguments),
         arguments.file,
         arguments.bus,
@@ -275,7 +279,9 @@ def _doctor(arguments: Arguments) -> int:
 
 
 def _declare_backup(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="Where to write it; replaced if there.")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="The file to write; an existing one is replaced."
+    )
     options.add_data(parser)
 
 
@@ -286,7 +292,7 @@ def _backup(arguments: Arguments) -> int:
 
 
 def _declare_restore(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="What nightbus backup wrote.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="A file that nightbus backup has written.")
     options.add_data(parser)
 
 
@@ -309,12 +315,10 @@ def _completion(arguments: Arguments) -> None:
 GROUPS = {"events": "The events on the buses."}
 
 COMMANDS = (
-    Command(
-        "start", "Start a node and stay in the foreground; Ctrl-C stops it in order.", _declare_start, _start
-    ),
+    Command("start", "Start a node in the foreground; Ctrl-C stops it.", _declare_start, _start),
     Command(
         "run",
-        "Run a command with the AWS variables pointing at the node; starts one for it if none is up.",
+        "Run a command with the AWS variables of the node; starts a node for it if none runs.",
         _declare_run,
         _run,
         "-- COMMAND ...",
@@ -326,8 +330,8 @@ COMMANDS = (
         _declare_env,
         _configure,
     ),
-    Command("status", "Show whether a node runs, and what it holds.", _declare_status, _status),
-    Command("stop", "Stop the node in order; its data stays.", _declare_stop, _stop),
+    Command("status", "Show whether a node runs, and its resources.", _declare_status, _status),
+    Command("stop", "Stop the node; its data stays.", _declare_stop, _stop),
     Command(
         "deploy",
         "Package and deploy a template without the SAM CLI.",
@@ -337,34 +341,34 @@ COMMANDS = (
     ),
     Command(
         "explain",
-        "Say which rules an event matches, which not and why, and what became of it; 1 where --event matches none.",
+        "Show which rules an event matches, why others do not, and what was delivered; 1 if --event matches none.",
         _declare_explain,
         _explain,
         "[EVENT_ID]",
     ),
     Command(
         "trace",
-        "Show an event's whole way: rules, inputs, attempts, log lines, and what functions published in turn.",
+        "Show an event's trace: rules, inputs, attempts, log lines, and the events that functions published.",
         _declare_trace,
         _trace,
         "EVENT_ID",
     ),
     Command(
         "events tail",
-        "Show events as they come, which rules they match and what becomes of them; Ctrl-C ends it.",
+        "Show events as they come, the rules that they match, and the outcomes; Ctrl-C ends it.",
         _declare_tail,
         _tail,
     ),
     Command(
         "events put",
-        "Put the events of a file on their buses; 1 where one is refused.",
+        "Put the events of a file on their buses; 1 if one is refused.",
         _declare_put,
         _put,
         "FILE",
     ),
     Command(
         "doctor",
-        "Check a data folder, in use or not, and say what was found; fails where something is wrong.",
+        "Check a data folder, in use or not, and print the findings; 1 if something is wrong.",
         options.add_data,
         _doctor,
     ),

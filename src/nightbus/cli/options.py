@@ -52,7 +52,7 @@ def add_listening(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=port_number,
         metavar="NUMBER",
-        help="Port to listen on, 4566 by default; 0 takes a free one. [NIGHTBUS_PORT]",
+        help="Port to listen on, 4566 by default; 0 chooses a free one. [NIGHTBUS_PORT]",
     )
 
 
@@ -81,13 +81,13 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         "--forward",
         action="append",
         metavar="SERVICE=URL",
-        help="Where rules' targets of a service go that is not part of Nightbus (states, kinesis, ecs ...): a URL, "
-        "or aws for AWS itself; may be repeated. [NIGHTBUS_FORWARD]",
+        help="The endpoint for targets of a service outside Nightbus (states, kinesis, ecs ...): a URL, or aws for AWS "
+        "itself; may be repeated. [NIGHTBUS_FORWARD]",
     )
     parser.add_argument(
         "--quotas",
         action=argparse.BooleanOptionalAction,
-        help="Keep to AWS's quotas (300 rules a bus ...), as is the default. [NIGHTBUS_QUOTAS]",
+        help="Enforce AWS's quotas (300 rules per bus ...), which is the default. [NIGHTBUS_QUOTAS]",
     )
     parser.add_argument(
         "--allowed-host",
@@ -108,7 +108,7 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--service-events",
         action=argparse.BooleanOptionalAction,
-        help="Let PutEvents put events whose source begins with aws. as AWS's services do; only on loopback. "
+        help="Let PutEvents accept sources that begin with aws., as of AWS's services; only on loopback. "
         "[NIGHTBUS_SERVICE_EVENTS]",
     )
 

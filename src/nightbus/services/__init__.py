@@ -1,4 +1,4 @@
-"""The AWS services that Nightbus has: one package each, with handlers named after the operations.
+"""Lists the AWS services of Nightbus. Each has a package with handlers that are named after its operations.
 
 A package's `HANDLERS` maps operation names to handlers (`async def put_rule(ctx, *, name, event_pattern=None)`):
 the keyword parameters are the operation's members in snake case, so a member that a handler does not name is

@@ -1,7 +1,7 @@
-"""Makes the error for a caller whose change came to nothing because others kept changing the same thing.
+"""Makes the error for a caller whose change failed because others kept changing the same record.
 
-A change is tried again inside the node (`nightbus.store.conflicts`), so only hundreds of callers at once see this. The
-error is the one that the service's own model has for it, else one that every SDK tries again.
+The node itself repeats a change after a conflict (`nightbus.store.conflicts`), so the error needs hundreds of
+concurrent callers. It is the one that the service's model has for this case, else one after which every SDK retries.
 """
 
 from __future__ import annotations
@@ -21,6 +21,6 @@ _CODES = {
 
 
 def conflict_error(service: str, key: str) -> AwsError:
-    """`key` names the record that was changed."""
+    """Return the error of the service. `key` names the record that was changed."""
     code, status = _CODES.get(service, _THROTTLED)
     return AwsError(code, f"{key} is being changed by other requests. Please try again.", status)

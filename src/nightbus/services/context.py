@@ -1,4 +1,4 @@
-"""Defines what an operation handler gets besides its parameters: the call, and the node's parts."""
+"""Defines what an operation handler gets besides its parameters: the call, and the parts of the node."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from nightbus.store.vault import Vault
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """The parts of one running node that services may use.
+    """The parts of a running node that services may use.
 
     Every service imports this module, so the class of a part lies below the services (docs/extending.md).
     """
@@ -41,14 +41,14 @@ class Platform:
     queues: Queues
     topics: Topics
     log_sink: LogSink
-    endpoint: str  # the node's own base URL
+    endpoint: str  # the node's base URL
     vault: Vault
-    invocables: RecordReader  # the records that an invocation reads, kept in memory
+    invocables: RecordReader  # the records that an invocation reads, cached in memory
     http: HttpClient = field(default_factory=HttpClient)
     mail: MailServer | None = None
-    forwards: Mapping[str, str] = field(default_factory=dict)  # endpoints of services that are elsewhere
-    service_events: bool = False  # whether PutEvents takes sources that begin with aws., from everybody
-    quotas: bool = True  # AWS's own, those that an account may ask to be raised
+    forwards: Mapping[str, str] = field(default_factory=dict)  # the endpoints of services outside Nightbus
+    service_events: bool = False  # whether PutEvents accepts sources that begin with aws. from everybody
+    quotas: bool = True  # whether AWS's quotas, those that an account may ask to raise, are enforced
     retention: Retention = field(default_factory=Retention)
     running: RunningInvocations = field(default_factory=RunningInvocations)
 
@@ -64,7 +64,7 @@ class Context:
 
     @property
     def global_scope(self) -> Scope:
-        """For what is kept once per account, whatever the region (IAM, the names of buckets)."""
+        """The account's scope without a region, for the records of global services such as IAM."""
         return Scope(self.call.scope.account, "")
 
     @property
@@ -87,11 +87,11 @@ class Context:
         return self.platform.clock.now_ms()
 
     def arn(self, service: str, resource: str) -> str:
-        """An ARN in this call's account and region."""
+        """Return an ARN in the call's account and region."""
         return arn(service, self.region, self.account, resource)
 
     async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
-        """Call another service's operation under the same circumstances; `params` in wire names."""
+        """Call another service's operation in the same circumstances. `params` have wire names. Raises AwsError."""
         return await self.platform.operations.call(service, name, params, self.call)
 
 

@@ -1,9 +1,9 @@
-"""Names the members of requests that may be given although nothing comes of them, with the values for which that holds.
+"""Lists the members of requests that are accepted although no handler uses them, with the values for which that holds.
 
-The operation registry refuses each member that a handler does not name, since nothing that a client asks for is
-ignored. Newer tools send members with their documented default, or with a value that asks for something only where
-there is something that Nightbus does not have (an object lock, say). Such a value asks for nothing, and is let pass
-here, one line and one source each. Any other value of these members is refused by name as before.
+The operation registry refuses each member that a handler does not name, so that no request is silently ignored. Newer
+tools send members with their documented default, or with a value that has an effect only with something that Nightbus
+does not have, such as an object lock. Such a value requests nothing and is accepted, with one line and one source each.
+Any other value of these members is refused by name.
 
 `tests/unit/services/test_inert_members.py` lists the members of the newest models that are neither here nor handled.
 """
@@ -17,19 +17,19 @@ Asks = Callable[[Any], bool]
 
 
 def _only(*values: Any) -> Asks:
-    """These values ask for nothing."""
+    """Return the check that accepts these values."""
     return lambda value: value in values
 
 
 def _empty(value: Any) -> bool:
-    """An empty list, text or structure; a structure of nothing but such."""
+    """Accept an empty list, text or structure, and a structure of these only."""
     if isinstance(value, Mapping):
         return all(map(_empty, value.values()))
     return value in (None, "", [], ())
 
 
 def _anything(value: Any) -> bool:
-    """Whatever it says is about something that is not there."""
+    """Accept any value, because it is about something that Nightbus does not have."""
     return True
 
 
@@ -37,13 +37,13 @@ def _no_triggers(value: Any) -> bool:
     return not value.get("RollbackTriggers") and not value.get("MonitoringTimeInMinutes")
 
 
-# By service, then by member, for every operation whose handler does not name it: the values, and where it says so.
-# "Default" stands for the member's own documentation in botocore's model of the service.
+# By service and member, for every operation whose handler does not name the member: the values, and their source.
+# "default" stands for the member's documentation in botocore's model of the service.
 _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
     "cloudformation": {
         "CallAs": _only("SELF"),  # default
         "DeletionMode": _only("STANDARD"),  # "the same as not specifying this parameter"
-        "DisableValidation": _anything,  # there is no validation that could be left out: what is wrong never deploys
+        "DisableValidation": _anything,  # nothing to skip: an invalid template is never deployed
         "ForceRollback": _only(False),  # default
         "ResourceTypes": _only([], ["*"], ["AWS::*"]),  # default: permissions to all resource types
         "RetainExceptOnCreate": _only(False),  # default
@@ -97,11 +97,11 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
 
 
 def asks_for_nothing(service: str, member: str, value: Any) -> bool:
-    """Whether a member that the operation's handler does not name may be given with this value."""
+    """Return whether a member that the handler does not name is accepted with this value."""
     fits = _MEMBERS.get(service, {}).get(member)
     return fits is not None and fits(value)
 
 
 def listed() -> set[tuple[str, str]]:
-    """(service, member) of everything above."""
+    """Return (service, member) of all lines above."""
     return {(service, member) for service, members in _MEMBERS.items() for member in members}

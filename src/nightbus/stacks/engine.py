@@ -85,7 +85,7 @@ class Engine:
                 with one_of_many("the recovery of stack", record.key):
                     stack = Stack(**record.value)
                     if stack.status in PHASES:
-                        log.info("the operation on stack %s goes on (%s)", stack.name, stack.status)
+                        log.info("the operation on stack %s continues (%s)", stack.name, stack.status)
                         await self._store.commit(operation_item(scope, stack.id, self._clock.now_ms()))
 
     async def forget_deleted_stacks(self) -> None:
@@ -177,14 +177,14 @@ class Engine:
             except Exception as failure:
                 if is_passing(failure):
                     raise
-                log.exception("the operation on stack %s broke off", stack_id)
+                log.exception("the operation on stack %s failed in the engine", stack_id)
                 await self._break_off(operation)
         except StackGone:
-            log.info("stack %s is gone", stack_id)
+            log.info("stack %s no longer exists", stack_id)
         except Exception as failure:
             if not is_passing(failure):
                 raise
-            log.warning("the operation on stack %s is interrupted and goes on: %s", stack_id, failure)
+            log.warning("the operation on stack %s is interrupted and continues: %s", stack_id, failure)
             return False
         return True
 

@@ -31,7 +31,7 @@ class StackEvent:
     token: str = ""
 
 
-def log_name(stack: Stack) -> str:
+def stack_log(stack: Stack) -> str:
     return f"cloudformation/{stack.key}"
 
 
@@ -71,12 +71,12 @@ def resource_event(
 
 
 def _append(scope: Scope, stack: Stack, event: StackEvent) -> Append:
-    return Append(scope, log_name(stack), event.time, json.dumps(asdict(event)).encode(), event.id)
+    return Append(scope, stack_log(stack), event.time, json.dumps(asdict(event)).encode(), event.id)
 
 
-async def read_events(
+async def read_stack_events(
     store: Store, scope: Scope, stack: Stack, before: int, limit: int
 ) -> list[tuple[int, StackEvent]]:
     """Return events with their offsets, the newest first. `before` limits them to lower offsets; 0 is no limit."""
-    entries = await store.read(scope, log_name(stack), after=before, limit=limit, backwards=True)
+    entries = await store.read(scope, stack_log(stack), after=before, limit=limit, backwards=True)
     return [(entry.offset, StackEvent(**json.loads(entry.data))) for entry in entries]

@@ -17,15 +17,15 @@ async def export_changes(
 
     Raises AwsError if another stack exports the name, or if a removed or changed export is in use.
     """
-    standing = await records.exports()
+    existing = await records.exports()
     new = _values_by_name(outputs)
     for name in new:
-        owner = standing.get(name, {}).get("stack_id", stack.id)
+        owner = existing.get(name, {}).get("stack_id", stack.id)
         if owner != stack.id:
             raise AwsError(
                 "ValidationError", f"Export with name {name} is already exported by stack {owner}."
             )
-    exported = {name: entry["value"] for name, entry in standing.items() if entry["stack_id"] == stack.id}
+    exported = {name: entry["value"] for name, entry in existing.items() if entry["stack_id"] == stack.id}
     for name, value in exported.items():
         if new.get(name) != value:
             await refuse_in_use(records, name, "updated" if name in new else "deleted")

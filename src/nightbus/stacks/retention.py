@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightbus.aws.calls import Scope
-from nightbus.stacks.events import log_name
+from nightbus.stacks.events import stack_log
 from nightbus.stacks.records import DEPLOYMENT, RESOURCE, STACK, Stack
 from nightbus.store.interface import DeleteRecord, Store, TrimLog
 
@@ -21,4 +21,4 @@ async def delete_stack_records(store: Store, scope: Scope, stack: Stack) -> None
         for kind in (RESOURCE, DEPLOYMENT)
         for record in await store.list(scope, kind, prefix=f"{stack.key}/")
     ]
-    await store.commit(*changes, DeleteRecord(scope, STACK, stack.key), TrimLog(scope, log_name(stack)))
+    await store.commit(*changes, DeleteRecord(scope, STACK, stack.key), TrimLog(scope, stack_log(stack)))

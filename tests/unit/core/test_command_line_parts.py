@@ -59,7 +59,7 @@ def test_local_paths_are_found_and_replaced(tmp_path: Path) -> None:
     assert template["Resources"]["Sam"]["Properties"]["CodeUri"] == "s3://bucket/key"
     assert template["Resources"]["Plain"]["Properties"]["Code"] == {"S3Bucket": "bucket", "S3Key": "key"}
     template["Resources"]["Sam"]["Properties"]["CodeUri"] = "gone/"
-    with pytest.raises(CommandFailed, match="Sam: CodeUri gone/ is not there"):
+    with pytest.raises(CommandFailed, match="Sam: CodeUri gone/ does not exist"):
         list(local_artefacts(template, tmp_path))
 
 

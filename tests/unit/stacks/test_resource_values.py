@@ -18,13 +18,13 @@ from nightbus.node.operations import OperationRegistry
 from nightbus.stacks.contention import is_contended, pauses
 from nightbus.stacks.interface import ResourceContext
 from nightbus.stacks.resources.lambda_function import inline_package
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 from nightbus.stacks.resources.values import (
     boolean,
     changed,
-    chosen,
     document_text,
     integer_value,
+    selected_properties,
     text,
     written_time,
 )
@@ -46,10 +46,10 @@ def test_numbers(written: Any, meant: int) -> None:
 def test_what_is_no_number_is_refused_by_the_propertys_name(wrong: Any) -> None:
     given_one = {"Timeout": wrong}
     if wrong is None:
-        assert chosen(given_one, "Timeout", kinds={"Timeout": integer_value}) == {}
+        assert selected_properties(given_one, "Timeout", kinds={"Timeout": integer_value}) == {}
         return
     with pytest.raises(AwsError, match="Timeout"):
-        chosen(given_one, "Timeout", kinds={"Timeout": integer_value})
+        selected_properties(given_one, "Timeout", kinds={"Timeout": integer_value})
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ def test_tags_of_the_resource_go_over_those_of_the_stack_and_ours_over_all() -> 
     }
     assert all_tags({"Tags": own}, ctx) == wanted
     assert all_tags({"Tags": {"team": "own", "n": True}}, ctx) == wanted
-    assert is_ours(wanted, ctx)
-    assert not is_ours({**wanted, "aws:cloudformation:logical-id": "Other"}, ctx)
-    assert not is_ours({}, ctx)
+    assert belongs_to_resource(wanted, ctx)
+    assert not belongs_to_resource({**wanted, "aws:cloudformation:logical-id": "Other"}, ctx)
+    assert not belongs_to_resource({}, ctx)
 
 
 @given(st.dictionaries(st.text(), st.text()))
 def test_tags_as_list_and_back(tags: dict[str, str]) -> None:
-    assert tags_by_key(as_list(tags)) == tags
+    assert tag_map(as_list(tags)) == tags
 
 
 @given(st.text(st.characters(codec="utf-8")))

@@ -67,7 +67,7 @@ def local_artefacts(template: dict[str, Any], folder: Path) -> Iterator[Artefact
 def _existing(folder: Path, value: str, logical_id: str, name: str) -> Path:
     path = (folder / value).resolve()
     if not path.exists():
-        raise CommandFailed(f"{logical_id}: {name} {value} is not there ({path})")
+        raise CommandFailed(f"{logical_id}: {name} {value} does not exist ({path})")
     return path
 
 
@@ -133,9 +133,9 @@ def _install(requirements: Path, target: Path) -> None:
             return
         if "No module named" not in finished.stderr:
             raise CommandFailed(
-                f"{requirements}: what it names cannot be installed\n{finished.stderr.strip()}"
+                f"{requirements}: its packages cannot be installed\n{finished.stderr.strip()}"
             )
-    raise CommandFailed(f"{requirements}: neither uv nor pip is there to install what it names")
+    raise CommandFailed(f"{requirements}: neither uv nor pip is there to install its packages")
 
 
 def _installers() -> Iterator[list[str]]:

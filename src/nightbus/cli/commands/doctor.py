@@ -74,7 +74,7 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
         if not scope_and_name or not record:
             advice = f"create queue {scope_and_name[1]}" if scope_and_name else "name an SQS queue"
             if not _is_topic(patient, arn):
-                yield Finding(NOTE, f"{arn} is named as a dead-letter queue and is not there", advice)
+                yield Finding(NOTE, f"{arn} is named as a dead-letter queue and does not exist", advice)
             continue
         queue = Queue.of(scope_and_name[0], record).queue
         count = sum(reads.count_items(patient.connection, scope_and_name[0], queue, now))
@@ -102,12 +102,12 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
     """Yield whether the key beside the database unseals the secrets."""
     vault = Vault(patient.folder)
     for kind, (member, noun) in _SEALED.items():
-        sound, closed, reason = 0, list[str](), ""
+        readable, closed, reason = 0, list[str](), ""
         query = "SELECT key, value FROM record WHERE kind = ?"
         for name, value in patient.connection.execute(query, (kind,)):
             sealed = orjson.loads(value).get(member)
             try:
-                sound += bool(sealed and vault.open(sealed))
+                readable += bool(sealed and vault.open(sealed))
             except VaultClosed as why:
                 closed.append(name)
                 reason = str(why)
@@ -115,8 +115,8 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
             advice = "put the key file of a backup back, or give them their secrets again"
             text = f"the secrets of {len(closed)} {noun} are lost ({reason}): {_some(closed)}"
             yield Finding(WRONG, text, advice)
-        elif sound:
-            yield Finding(OK, f"{sound} {noun}, the key opens the secrets of each")
+        elif readable:
+            yield Finding(OK, f"{readable} {noun}, the key opens the secrets of each")
 
 
 def _some(names: list[str]) -> str:

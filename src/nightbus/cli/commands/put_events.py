@@ -19,7 +19,7 @@ from nightbus.node.settings import Settings
 _MOST_ENTRIES = 10  # entries of one PutEvents
 
 
-def put_events(
+def put_file_events(
     settings: Settings, file: Path, bus: str | None, region: str | None, as_service: bool, as_json: bool
 ) -> int:
     """Put the events. Returns the exit code: 1 if an event was refused. Raises CommandFailed."""
@@ -49,12 +49,12 @@ def _put(settings: Settings, region: str | None, entries: Sequence[dict[str, Any
         raise no_node_at(settings.endpoint)
     try:
         client = NodeClients(settings, region).make("events")
-        answered: list[dict[str, str]] = client.put_events(Entries=entries)["Entries"]
+        results: list[dict[str, str]] = client.put_events(Entries=entries)["Entries"]
     except (ClientError, BotoCoreError) as failure:
         raise CommandFailed(
             " ".join(str(failure).split())
         ) from failure  # botocore's message has a line for each mistake
-    return answered
+    return results
 
 
 def _put_as_service(
@@ -69,7 +69,7 @@ def _put_as_service(
             f"the key of the node's operator in {folder} cannot be read: {failure.strerror}"
         ) from None
     scope = {"account": chosen_account(), "region": chosen_region(region)}
-    answered: list[dict[str, str]] = post_json(
-        settings, "events/put", {**scope, "entries": entries}, headers
-    )["Entries"]
-    return answered
+    results: list[dict[str, str]] = post_json(settings, "events/put", {**scope, "entries": entries}, headers)[
+        "Entries"
+    ]
+    return results

@@ -33,7 +33,7 @@ def _stop(folder: Path, holder: FolderHolder) -> None:
     deadline = time.monotonic() + _SECONDS
     while folder_holder(folder) == holder:
         if time.monotonic() > deadline:
-            raise CommandFailed(f"process {holder.pid} was told to stop and has not after {_SECONDS:.0f} s")
+            raise CommandFailed(f"process {holder.pid} has not stopped {_SECONDS:.0f} s after the signal")
         time.sleep(0.05)
 
 

@@ -58,7 +58,9 @@ def _seconds(text: str) -> float:
     try:
         return float(text[:-1]) * _UNITS[text[-1:]]
     except (ValueError, KeyError):
-        raise CommandFailed(f"--since: {text!r} is no time; write 30s, 10m, 2h or 1d", WRONG_USAGE) from None
+        raise CommandFailed(
+            f"--since: {text!r} is not a time; write 30s, 10m, 2h or 1d", WRONG_USAGE
+        ) from None
 
 
 def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -37,7 +37,7 @@ def print_trace(
         trace = _wait_for_end(settings, query, trace, wait)
     print(json.dumps(trace, indent=2)) if as_json else _print(trace)
     if wait is not None and any(state not in _WELL for state in _states(trace)):
-        raise CommandFailed("not everything went well")
+        raise CommandFailed("a delivery or a function failed")
 
 
 def _wait_for_end(

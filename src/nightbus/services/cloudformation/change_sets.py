@@ -1,4 +1,19 @@
-"""Creates, describes, lists, executes and deletes change sets."""
+"""Creates, describes, lists, executes and deletes change sets.
+
+The states of a change set are its status and its execution status. Creation plans it before it stores it, so a stored
+change set is complete or failed:
+
+| status          | execution status    | becomes             | when                                          |
+|-----------------|---------------------|---------------------|-----------------------------------------------|
+| FAILED          | UNAVAILABLE         | –                   | –                                             |
+| CREATE_COMPLETE | AVAILABLE           | EXECUTE_IN_PROGRESS | ExecuteChangeSet, in the commit that starts   |
+|                 |                     |                     | the stack's operation                         |
+| CREATE_COMPLETE | AVAILABLE           | OBSOLETE            | another change set of the stack is executed   |
+| CREATE_COMPLETE | EXECUTE_IN_PROGRESS | EXECUTE_COMPLETE or | the stack comes to rest                       |
+|                 |                     | EXECUTE_FAILED      |                                               |
+
+A change set whose base is no longer the stack's deployment is refused as OBSOLETE too, and keeps its state.
+"""
 
 from __future__ import annotations
 
@@ -230,8 +245,10 @@ async def describe_change_set(
 async def list_change_sets(ctx: Context, *, stack_name: str, next_token: str | None = None) -> dict[str, Any]:
     stack = (await find_existing_stack(ctx, stack_name)).value
     change_sets = [stored.value for stored in await stack_records(ctx).change_sets(stack)]
-    chosen, token = page(change_sets, lambda one: f"{one.created:016d}/{one.id}", PAGE, next_token, BAD_TOKEN)
-    return {"Summaries": [change_set_summary(one) for one in chosen], "NextToken": token}
+    page_items, token = page(
+        change_sets, lambda one: f"{one.created:016d}/{one.id}", PAGE, next_token, BAD_TOKEN
+    )
+    return {"Summaries": [change_set_summary(one) for one in page_items], "NextToken": token}
 
 
 async def execute_change_set(

@@ -15,10 +15,10 @@ PAGE = 100
 
 async def list_exports(ctx: Context, *, next_token: str | None = None) -> dict[str, Any]:
     by_name = sorted((await stack_records(ctx).exports()).items())
-    chosen, token = page(by_name, lambda one: one[0], PAGE, next_token, BAD_TOKEN)
+    page_items, token = page(by_name, lambda one: one[0], PAGE, next_token, BAD_TOKEN)
     exports = [
         {"ExportingStackId": entry["stack_id"], "Name": name, "Value": entry["value"]}
-        for name, entry in chosen
+        for name, entry in page_items
     ]
     return {"Exports": exports, "NextToken": token}
 
@@ -29,5 +29,5 @@ async def list_imports(ctx: Context, *, export_name: str, next_token: str | None
     importers = await stack_records(ctx).importers(export_name)
     if not importers:
         raise AwsError("ValidationError", f"Export '{export_name}' is not imported by any stack.")
-    chosen, token = page(importers, lambda name: name, PAGE, next_token, BAD_TOKEN)
-    return {"Imports": chosen, "NextToken": token}
+    page_items, token = page(importers, lambda name: name, PAGE, next_token, BAD_TOKEN)
+    return {"Imports": page_items, "NextToken": token}

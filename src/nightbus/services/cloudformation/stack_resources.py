@@ -12,7 +12,7 @@ from nightbus.services.cloudformation.operation_start import find_stack, no_such
 from nightbus.services.cloudformation.planning import described_deployment
 from nightbus.services.cloudformation.shapes import BAD_TOKEN, event_shape, resource_shape, without
 from nightbus.services.context import Context
-from nightbus.stacks.events import read_events
+from nightbus.stacks.events import read_stack_events
 from nightbus.stacks.records import Stack, StackResource
 from nightbus.stacks.templates.template import Template
 
@@ -29,7 +29,7 @@ async def describe_stack_events(
     before = whole_number(decode_token(next_token, BAD_TOKEN)) if next_token else 0
     if before is None:
         raise BAD_TOKEN
-    events = await read_events(ctx.store, ctx.scope, stored.value, before, PAGE + 1)
+    events = await read_stack_events(ctx.store, ctx.scope, stored.value, before, PAGE + 1)
     page_events = events[:PAGE]
     token = encode_token(str(page_events[-1][0])) if len(events) > PAGE else None
     return {"StackEvents": [event_shape(event) for _, event in page_events], "NextToken": token}
@@ -97,9 +97,9 @@ async def list_stack_resources(
     if stored is None:
         raise no_such_stack(stack_name)
     resources = await _sorted_resources(ctx, stored.value)
-    chosen, token = page(resources, lambda one: one.logical_id, PAGE, next_token, BAD_TOKEN)
+    page_items, token = page(resources, lambda one: one.logical_id, PAGE, next_token, BAD_TOKEN)
     shapes = [
         without(resource_shape(stored.value, one, "LastUpdatedTimestamp"), ("StackName", "StackId"))
-        for one in chosen
+        for one in page_items
     ]
     return {"StackResourceSummaries": shapes, "NextToken": token}

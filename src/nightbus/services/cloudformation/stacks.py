@@ -272,8 +272,8 @@ async def describe_stacks(
         stack = (await find_stack(ctx, stack_name)).value
         return {"Stacks": [stack_shape(stack, await described_deployment(ctx, stack))]}
     existing = [stack for stack in await stack_records(ctx).stacks() if stack.status != "DELETE_COMPLETE"]
-    chosen, token = page(existing, newest_first, PAGE, next_token, BAD_TOKEN)
-    shapes = [stack_shape(stack, await described_deployment(ctx, stack)) for stack in chosen]
+    page_items, token = page(existing, newest_first, PAGE, next_token, BAD_TOKEN)
+    shapes = [stack_shape(stack, await described_deployment(ctx, stack)) for stack in page_items]
     return {"Stacks": shapes, "NextToken": token}
 
 
@@ -285,8 +285,8 @@ async def list_stacks(
         for stack in await stack_records(ctx).stacks()
         if not stack_status_filter or stack.status in stack_status_filter
     ]
-    chosen, token = page(stacks, newest_first, PAGE, next_token, BAD_TOKEN)
-    return {"StackSummaries": [stack_summary(stack) for stack in chosen], "NextToken": token}
+    page_items, token = page(stacks, newest_first, PAGE, next_token, BAD_TOKEN)
+    return {"StackSummaries": [stack_summary(stack) for stack in page_items], "NextToken": token}
 
 
 async def get_stack_policy(ctx: Context, *, stack_name: str) -> dict[str, Any]:

@@ -131,8 +131,8 @@ async def list_api_destinations(
     records = await ctx.store.list(ctx.scope, API_DESTINATION, prefix=name_prefix)
     if connection_arn is not None:
         records = [record for record in records if record.value["ConnectionArn"] == connection_arn]
-    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
-    return {"ApiDestinations": [await _listed(ctx, record) for record in chosen], "NextToken": token}
+    page_items, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
+    return {"ApiDestinations": [await _listed(ctx, record) for record in page_items], "NextToken": token}
 
 
 async def update_api_destination(

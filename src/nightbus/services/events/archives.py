@@ -162,8 +162,8 @@ async def list_archives(
         ]
     if state not in (None, "ENABLED"):
         records = []
-    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
-    return {"Archives": [await _listed(ctx, record) for record in chosen], "NextToken": token}
+    page_items, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
+    return {"Archives": [await _listed(ctx, record) for record in page_items], "NextToken": token}
 
 
 async def delete_archive(ctx: Context, *, archive_name: str) -> None:

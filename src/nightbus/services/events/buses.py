@@ -131,8 +131,8 @@ async def list_event_buses(
         records = [*records, Record(DEFAULT_BUS, {"Name": DEFAULT_BUS}, 0)]
     # The default bus comes first, as on AWS; the others by name.
     buses = sorted((r for r in records if r.key.startswith(name_prefix)), key=_bus_order)
-    chosen, token = page(buses, _bus_order, limit, next_token, invalid_token())
-    return {"EventBuses": [_listed(ctx, record) for record in chosen], "NextToken": token}
+    page_items, token = page(buses, _bus_order, limit, next_token, invalid_token())
+    return {"EventBuses": [_listed(ctx, record) for record in page_items], "NextToken": token}
 
 
 def _listed(ctx: Context, record: Record) -> dict[str, Any]:

@@ -1,7 +1,16 @@
 """Creates, changes, describes and deletes connections, which authorize the node's calls to API destinations.
 
 The record has the authorization parameters twice: sealed by the node's vault, and without secrets for replies. With
-OAuth a connection is AUTHORIZING until the worker of `engines/connection_authorization.py` has fetched its first token.
+OAuth, the worker of `engines/connection_authorization.py` fetches the first token:
+
+| state            | becomes      | when                                                              |
+|------------------|--------------|-------------------------------------------------------------------|
+| – or any         | AUTHORIZED   | it is created, or its parameters change, without OAuth            |
+| – or any         | AUTHORIZING  | it is created, or its parameters change, with OAuth               |
+| AUTHORIZING      | AUTHORIZED   | the worker has got a token                                        |
+| AUTHORIZING      | DEAUTHORIZED | a token was refused or not got in four attempts, or the secrets   |
+|                  |              | cannot be unsealed                                                |
+| any              | DEAUTHORIZED | DeauthorizeConnection                                             |
 """
 
 from __future__ import annotations
@@ -87,8 +96,8 @@ async def _save(ctx: Context, began: str, before: Record | None, after: Record) 
     A new authorization is queued in the same commit.
     """
     authorization = after.value.get("Authorization")
-    had = before.value.get("Authorization") if before is not None else None
-    work = [to_authorize(ctx, after.key, authorization)] if authorization and authorization != had else []
+    former = before.value.get("Authorization") if before is not None else None
+    work = [to_authorize(ctx, after.key, authorization)] if authorization and authorization != former else []
     state_events = StateEvents(ctx.platform, ctx.scope)
     await state_events.connection(began, before, after)
     put = PutRecord(ctx.scope, CONNECTION, after.key, after.value, expect=after.revision)
@@ -153,8 +162,8 @@ async def list_connections(
     records = await ctx.store.list(ctx.scope, CONNECTION, prefix=name_prefix)
     if connection_state is not None:
         records = [record for record in records if record.value["State"] == connection_state]
-    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
-    return {"Connections": [_listed(ctx, record) for record in chosen], "NextToken": token}
+    page_items, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
+    return {"Connections": [_listed(ctx, record) for record in page_items], "NextToken": token}
 
 
 async def update_connection(

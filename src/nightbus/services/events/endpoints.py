@@ -130,8 +130,8 @@ async def list_endpoints(
     records = await ctx.store.list(ctx.scope, ENDPOINT, prefix=name_prefix)
     if home_region not in (None, ctx.region):
         records = []
-    chosen, token = page(records, lambda record: record.key, max_results, next_token, invalid_token())
-    return {"Endpoints": [_endpoint_reply(ctx, record.value) for record in chosen], "NextToken": token}
+    page_items, token = page(records, lambda record: record.key, max_results, next_token, invalid_token())
+    return {"Endpoints": [_endpoint_reply(ctx, record.value) for record in page_items], "NextToken": token}
 
 
 async def update_endpoint(
@@ -167,7 +167,8 @@ async def delete_endpoint(ctx: Context, *, name: str) -> None:
 async def resolve_endpoint(
     ctx: Context, endpoint_id: str, entries: list[dict[str, Any]]
 ) -> tuple[Context, list[dict[str, Any]], Scope | None]:
-    """Return the call in the primary region, the entries for its bus, and the scopes that get copies of the events.
+    """Return the call in the primary region, the entries for its bus, and the scope that gets copies of the events
+    (None without replication).
 
     Raises AwsError for an endpoint that does not exist, and for an entry that names another bus.
     """
@@ -185,7 +186,7 @@ async def resolve_endpoint(
     for entry in entries:
         if entry.get("EventBusName", DEFAULT_BUS) not in (bus, *arns):
             raise validation_error(
-                f"Event bus {entry.get('EventBusName', DEFAULT_BUS)} is none of endpoint {endpoint_id}."
+                f"Event bus {entry.get('EventBusName', DEFAULT_BUS)} is not a bus of endpoint {endpoint_id}."
             )
     secondary = record.value["RoutingConfig"]["FailoverConfig"]["Secondary"]["Route"]
     replicated = record.value["ReplicationConfig"]["State"] == "ENABLED"

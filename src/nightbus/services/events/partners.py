@@ -84,10 +84,10 @@ async def describe_partner_event_source(ctx: Context, *, name: str) -> dict[str,
 async def list_partner_event_sources(
     ctx: Context, *, name_prefix: str, next_token: str | None = None, limit: int = _PAGE
 ) -> dict[str, Any]:
-    offers = await ctx.store.list(ctx.scope, OFFER, prefix=name_prefix)
-    names = sorted({record.value["Name"] for record in offers})
-    chosen, token = page(names, str, limit, next_token, invalid_token())
-    sources = [{"Arn": source_arn(ctx.region, name), "Name": name} for name in chosen]
+    records_of_offers = await ctx.store.list(ctx.scope, OFFER, prefix=name_prefix)
+    names = sorted({record.value["Name"] for record in records_of_offers})
+    page_items, token = page(names, str, limit, next_token, invalid_token())
+    sources = [{"Arn": source_arn(ctx.region, name), "Name": name} for name in page_items]
     return {"PartnerEventSources": sources, "NextToken": token}
 
 
@@ -97,9 +97,9 @@ async def list_partner_event_source_accounts(
     accounts = [record.value["Account"] for record in await _offers_of(ctx, event_source_name)]
     if not accounts:
         raise no_such_source(event_source_name)
-    chosen, token = page(accounts, str, limit, next_token, invalid_token())
+    page_items, token = page(accounts, str, limit, next_token, invalid_token())
     accounts = []
-    for account in chosen:
+    for account in page_items:
         record = await source_of(ctx.store, Scope(account, ctx.region), event_source_name, ctx.now_ms())
         if record is not None:
             accounts.append({"Account": account, **state_reply(record.value)})
@@ -114,9 +114,9 @@ async def put_partner_events(ctx: Context, *, entries: list[dict[str, Any]]) -> 
     size = 0
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
         name = entry.get("Source", "")
-        offers = await _offers_of(ctx, name) if name else []
-        problem = None if offers or not name else _UNKNOWN
-        for account in [offer.value["Account"] for offer in offers] or [ctx.account]:
+        records_of_offers = await _offers_of(ctx, name) if name else []
+        problem = None if records_of_offers or not name else _UNKNOWN
+        for account in [offer.value["Account"] for offer in records_of_offers] or [ctx.account]:
             scope = Scope(account, ctx.region)
             writer = EnvelopeWriter(*scope, datetime.fromtimestamp(now / 1000, UTC), any_source=True)
             text = problem or writer.write(entry, event_id)

@@ -165,8 +165,8 @@ async def list_replays(
         if state in (None, record.value["State"])
         and event_source_arn in (None, archive_arn(ctx.scope, record.value["Archive"]))
     ]
-    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
-    return {"Replays": [_listed(ctx, record) for record in chosen], "NextToken": token}
+    page_items, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
+    return {"Replays": [_listed(ctx, record) for record in page_items], "NextToken": token}
 
 
 async def cancel_replay(ctx: Context, *, replay_name: str) -> dict[str, Any]:

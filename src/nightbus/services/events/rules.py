@@ -180,8 +180,8 @@ async def list_rules(
     bus = bus_name(ctx, event_bus_name)
     await find_bus(ctx, bus)
     records = await all_rules(ctx, bus, name_prefix)
-    chosen, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
-    return {"Rules": [_rule_reply(ctx, record) for record in chosen], "NextToken": token}
+    page_items, token = page(records, lambda record: record.key, limit, next_token, invalid_token())
+    return {"Rules": [_rule_reply(ctx, record) for record in page_items], "NextToken": token}
 
 
 async def all_rules(ctx: Context, bus: str, prefix: str = "") -> list[Record]:

@@ -107,8 +107,8 @@ async def list_event_sources(
     now = ctx.now_ms()
     records = await ctx.store.list(ctx.scope, SOURCE, prefix=name_prefix)
     current = [record for record in records if not _has_expired(record.value, now)]
-    chosen, token = page(current, lambda record: record.key, limit, next_token, invalid_token())
-    return {"EventSources": [_source_reply(ctx, record.value) for record in chosen], "NextToken": token}
+    page_items, token = page(current, lambda record: record.key, limit, next_token, invalid_token())
+    return {"EventSources": [_source_reply(ctx, record.value) for record in page_items], "NextToken": token}
 
 
 async def activate_event_source(ctx: Context, *, name: str) -> None:

@@ -85,5 +85,5 @@ class StateEvents:
                 batch = Batch(self._scope, DEFAULT_BUS, self._events, self._now)
                 return await self._platform.router.put([batch], changes)
             except Overloaded:
-                log.warning("too much waits for the events of a connection's state to be put")
+                log.warning("the events of a connection's change are not put, because the backlog is full")
         await self._platform.store.commit(*changes)

@@ -167,8 +167,8 @@ async def list_targets_by_rule(
 ) -> dict[str, Any]:
     record = (await find_rule_on_bus(ctx, "ListTargetsByRule", rule, event_bus_name)).existing(rule)
     targets = sorted(record.value.get("Targets", []), key=lambda target: str(target["Id"]))
-    chosen, token = page(targets, lambda target: str(target["Id"]), limit, next_token, invalid_token())
-    return {"Targets": chosen, "NextToken": token}
+    page_items, token = page(targets, lambda target: str(target["Id"]), limit, next_token, invalid_token())
+    return {"Targets": page_items, "NextToken": token}
 
 
 async def list_rule_names_by_target(
@@ -186,5 +186,5 @@ async def list_rule_names_by_target(
         for record in await all_rules(ctx, bus)
         if any(target["Arn"] == target_arn for target in record.value.get("Targets", []))
     ]
-    chosen, token = page(names, str, limit, next_token, invalid_token())
-    return {"RuleNames": chosen, "NextToken": token}
+    page_items, token = page(names, str, limit, next_token, invalid_token())
+    return {"RuleNames": page_items, "NextToken": token}

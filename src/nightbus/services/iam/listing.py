@@ -20,8 +20,8 @@ def listing(
     `member` is the output's member for the items, `limit` the largest number of items of a page.
     """
     wrong = AwsError("ValidationError", "Invalid Marker.")
-    chosen, following = page(sorted(items, key=key), key, limit, marker, wrong)
-    return {member: chosen, "IsTruncated": following is not None, "Marker": following}
+    page_items, following = page(sorted(items, key=key), key, limit, marker, wrong)
+    return {member: page_items, "IsTruncated": following is not None, "Marker": following}
 
 
 def itself(text: str) -> str:

@@ -31,7 +31,7 @@ def time_of(ms: int) -> datetime:
 
 
 async def find_role(ctx: Context, name: str) -> Record:
-    """Raises AwsError NoSuchEntity."""
+    """Return the role's record. Raises AwsError NoSuchEntity."""
     record = await ctx.store.get(ctx.global_scope, ROLE, name.lower())
     if record is None or record.value["RoleName"] != name:
         raise no_such_role(name)

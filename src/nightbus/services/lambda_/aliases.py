@@ -6,15 +6,15 @@ from typing import Any
 
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid_value, not_found, wrong_revision
+from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, not_found, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     ALIAS,
     EVENT_INVOKE,
     POLICY,
+    function_requirements,
     qualified_key,
     require_function,
-    standing,
     version_of,
 )
 from nightbus.services.lambda_.shapes import paged
@@ -52,7 +52,9 @@ async def create_alias(
     key = qualified_key(ref.name, name)
     if await ctx.store.get(ref.scope, ALIAS, key) is not None:
         raise conflict(f"Alias already exists: {ref.arn}:{name}")
-    await ctx.store.commit(*await standing(ctx, ref), PutRecord(ref.scope, ALIAS, key, value, expect=0))
+    await ctx.store.commit(
+        *await function_requirements(ctx, ref), PutRecord(ref.scope, ALIAS, key, value, expect=0)
+    )
     return _described(ref, name, value)
 
 
@@ -113,18 +115,20 @@ async def list_aliases(
         if function_version in (None, record.value["FunctionVersion"], *record.value["weights"]):
             name = record.key.partition(":")[2]
             aliases.append((record.key, _described(ref, name, record.value)))
-    chosen, token = paged(aliases, marker, max_items)
-    return {"Aliases": chosen, "NextMarker": token}
+    page_items, token = paged(aliases, marker, max_items)
+    return {"Aliases": page_items, "NextMarker": token}
 
 
 def _weights(routing: dict[str, Any] | None, version: str) -> dict[str, float]:
     weights: dict[str, float] = dict((routing or {}).get("AdditionalVersionWeights") or {})
     if len(weights) > 1:
-        raise invalid_value("Number of items in AdditionalVersionWeights cannot be greater than 1")
+        raise invalid_parameter_value("Number of items in AdditionalVersionWeights cannot be greater than 1")
     if weights and version == LATEST:
-        raise invalid_value("$LATEST is not supported for an alias pointing to more than 1 version")
+        raise invalid_parameter_value("$LATEST is not supported for an alias pointing to more than 1 version")
     if version in weights:
-        raise invalid_value(f"Invalid function version {version}. The version is already the alias's own.")
+        raise invalid_parameter_value(
+            f"Invalid function version {version}. The version is already the alias's own."
+        )
     return weights
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid_value
+from nightbus.services.lambda_.errors import invalid_parameter_value
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_function
 from nightbus.store.interface import PutRecord
@@ -55,7 +55,7 @@ async def _set(ctx: Context, ref: FunctionRef, reserved: int | None) -> None:
         if other.key != ref.name
     )
     if reserved is not None and ACCOUNT_LIMIT - reserved_by_others - reserved < _UNRESERVED_LEAST:
-        raise invalid_value(
+        raise invalid_parameter_value(
             "Specified ReservedConcurrentExecutions for function decreases account's "
             f"UnreservedConcurrentExecution below its minimum value of [{_UNRESERVED_LEAST}]."
         )

@@ -7,7 +7,7 @@ from nightbus.aws.errors import AwsError
 _USER = {"Type": "User"}
 
 
-def invalid_value(message: str) -> AwsError:
+def invalid_parameter_value(message: str) -> AwsError:
     return AwsError("InvalidParameterValueException", message, 400, fields=_USER)
 
 
@@ -58,4 +58,4 @@ def unreadable_payload(message: str) -> AwsError:
 
 
 def bad_marker() -> AwsError:
-    return invalid_value("The provided marker is not valid.")
+    return invalid_parameter_value("The provided marker is not valid.")

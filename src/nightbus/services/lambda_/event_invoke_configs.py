@@ -12,9 +12,9 @@ from nightbus.services.lambda_.errors import not_found
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     EVENT_INVOKE,
+    function_requirements,
     qualified_key,
     require_version,
-    standing,
 )
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
@@ -78,8 +78,8 @@ async def list_function_event_invoke_configs(
     await require_version(ctx, ref)
     records = await ctx.store.list(ref.scope, EVENT_INVOKE, prefix=f"{ref.name}:")
     configs = [(record.key, _described(ref, record.value)) for record in records]
-    chosen, token = paged(configs, marker, max_items)
-    return {"FunctionEventInvokeConfigs": chosen, "NextMarker": token}
+    page_items, token = paged(configs, marker, max_items)
+    return {"FunctionEventInvokeConfigs": page_items, "NextMarker": token}
 
 
 def _requested_settings(
@@ -113,7 +113,7 @@ async def _store(
     value = {"qualifier": ref.version_or_alias, "config": config, "modified": ctx.now_ms()}
     key = qualified_key(ref.name, ref.version_or_alias)
     await ctx.store.commit(
-        *await standing(ctx, ref), PutRecord(ref.scope, EVENT_INVOKE, key, value, expect=expect)
+        *await function_requirements(ctx, ref), PutRecord(ref.scope, EVENT_INVOKE, key, value, expect=expect)
     )
     return _described(ref, value)
 

@@ -11,7 +11,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.bus.patterns import InvalidPattern, Pattern, parse_pattern
 from nightbus.messaging.queue import Queue
-from nightbus.services.lambda_.errors import invalid_value
+from nightbus.services.lambda_.errors import invalid_parameter_value
 
 EVENT_SOURCE = "lambda/event-source"
 CHANGES = "lambda/event-source-changes"  # the queue that tells the worker of changed mappings
@@ -39,7 +39,7 @@ def merged_settings(old: Mapping[str, Any], requested: Mapping[str, Any]) -> dic
 def _filters(criteria: Mapping[str, Any]) -> list[dict[str, str]]:
     filters: list[dict[str, str]] = [{"Pattern": one.get("Pattern", "")} for one in criteria["Filters"]]
     if len(filters) > MOST_FILTERS:
-        raise invalid_value(f"FilterCriteria may have at most {MOST_FILTERS} filters.")
+        raise invalid_parameter_value(f"FilterCriteria may have at most {MOST_FILTERS} filters.")
     patterns(filters)
     return filters
 
@@ -51,7 +51,7 @@ def patterns(filters: Sequence[Mapping[str, str]]) -> list[Pattern]:
         try:
             parsed.append(parse_pattern(one["Pattern"]))
         except InvalidPattern as wrong:
-            raise invalid_value(f"Invalid filter pattern definition. {wrong}") from None
+            raise invalid_parameter_value(f"Invalid filter pattern definition. {wrong}") from None
     return parsed
 
 
@@ -59,22 +59,22 @@ def check_mapping(config: Mapping[str, Any], queue: Queue, timeout: int) -> None
     """Raise AwsError unless a queue can be the source, by this mapping, of a function with `timeout` seconds."""
     size, window = config["BatchSize"], config["MaximumBatchingWindowInSeconds"]
     if queue.fifo and window:
-        raise invalid_value("Batching window is not supported for FIFO queues.")
+        raise invalid_parameter_value("Batching window is not supported for FIFO queues.")
     if queue.fifo and size > _PLAIN_BATCH:
-        raise invalid_value(f"Batch size must be between 1 and {_PLAIN_BATCH} for FIFO queues.")
+        raise invalid_parameter_value(f"Batch size must be between 1 and {_PLAIN_BATCH} for FIFO queues.")
     if size > _PLAIN_BATCH and not window:
         text = (
             "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
         )
-        raise invalid_value(text)
+        raise invalid_parameter_value(text)
     if queue.visibility_ms < timeout * 1000:
-        raise invalid_value(
+        raise invalid_parameter_value(
             f"Queue visibility timeout: {queue.visibility_ms // 1000} seconds"
             f" is less than Function timeout: {timeout} seconds"
         )
 
 
 def no_such_event_source(code: str, message: str) -> AwsError:
-    return invalid_value(
+    return invalid_parameter_value(
         f"Error occurred while ReceiveMessage. SQS Error Code: {code}. SQS Error Message: {message}"
     )

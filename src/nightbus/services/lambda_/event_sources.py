@@ -13,7 +13,7 @@ from nightbus.aws.ids import new_uuid
 from nightbus.aws.support import EVENT_SOURCES
 from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid_value, no_function, no_resource
+from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, no_function, no_resource
 from nightbus.services.lambda_.event_source_settings import (
     CHANGES,
     DEFAULTS,
@@ -139,8 +139,8 @@ async def list_event_source_mappings(
         if event_source_arn in (None, record.value["source"])
         and (ref is None or record.value["function"] == ref.qualified_arn)
     ]
-    chosen, token = paged(mappings, marker, max_items)
-    return {"EventSourceMappings": chosen, "NextMarker": token}
+    page_items, token = paged(mappings, marker, max_items)
+    return {"EventSourceMappings": page_items, "NextMarker": token}
 
 
 async def find_mapping(ctx: Context, resource: str) -> Record:
@@ -170,7 +170,7 @@ async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str,
     _, version = await require_version(ctx, ref)
     role = role_session(ctx.account, version["config"]["Role"], ref.name)
     if queue.access.refusal(role, RECEIVE):
-        raise invalid_value(
+        raise invalid_parameter_value(
             "The provided execution role does not have permissions to call ReceiveMessage on SQS"
         )
     check_mapping(config, queue, version["config"]["Timeout"])

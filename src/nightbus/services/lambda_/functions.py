@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
-from nightbus.services.lambda_.errors import conflict, invalid_value, no_resource
+from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, no_resource
 from nightbus.services.lambda_.layers import layers_in_use
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.packages import check_total, take_package
@@ -85,7 +85,7 @@ async def create_function(
     }
     config = configured(defaults(ref.name, ref.arn), changes, _OPERATION)
     if runtime is None or handler is None:
-        raise invalid_value(
+        raise invalid_parameter_value(
             "Runtime and Handler are mandatory parameters for functions created with deployment packages."
         )
     if await ctx.store.get(ref.scope, FUNCTION, ref.name) is not None:
@@ -161,8 +161,8 @@ async def list_functions(
     if function_version == "ALL":
         versions = await ctx.store.list(ctx.scope, VERSION)
         configurations += [(record.key, record.value["config"]) for record in versions]
-    chosen, token = paged(sorted(configurations, key=lambda item: item[0]), marker, max_items)
-    return {"Functions": chosen, "NextMarker": token}
+    page_items, token = paged(sorted(configurations, key=lambda item: item[0]), marker, max_items)
+    return {"Functions": page_items, "NextMarker": token}
 
 
 async def delete_function(
@@ -192,7 +192,7 @@ async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
 
 async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
     if ref.qualifier == LATEST:
-        raise invalid_value("$LATEST version cannot be deleted without deleting the function.")
+        raise invalid_parameter_value("$LATEST version cannot be deleted without deleting the function.")
     if not ref.qualifier.isdigit():
         raise not_supported("lambda", "DeleteFunction", f"Qualifier {ref.qualifier}")
     await require_function(ctx, ref)

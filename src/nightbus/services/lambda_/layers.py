@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
-from nightbus.services.lambda_.errors import invalid_value, no_resource
+from nightbus.services.lambda_.errors import invalid_parameter_value, no_resource
 from nightbus.services.lambda_.packages import take_package
 from nightbus.services.lambda_.records import LAYER, LAYER_VERSION, LayerUse, qualified_key
 from nightbus.services.lambda_.shapes import last_modified_text, paged
@@ -21,14 +21,14 @@ _ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_
 async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
     """Return what a function's record has of its layer versions. Raises AwsError if one does not exist."""
     if len(arns) > _MOST_LAYERS:
-        raise invalid_value(f"You cannot reference more than {_MOST_LAYERS} layers.")
+        raise invalid_parameter_value(f"You cannot reference more than {_MOST_LAYERS} layers.")
     used: list[LayerUse] = []
     for text in arns:
         name, _, number = Arn.parse(text).resource.removeprefix("layer:").partition(":")
         base = text.removesuffix(f":{number}")
         other_versions = [one["arn"] for one in used if one["arn"].rpartition(":")[0] == base]
         if other_versions:
-            raise invalid_value(
+            raise invalid_parameter_value(
                 "Two different versions of the same layer are not allowed to be referenced in the same function. "
                 f"{other_versions[0]} and {text} are versions of the same layer."
             )
@@ -36,7 +36,7 @@ async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
         if ctx.arn("lambda", f"layer:{name}") == base:
             record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, number))
         if record is None:
-            raise invalid_value(f"Layer version {text} does not exist.")
+            raise invalid_parameter_value(f"Layer version {text} does not exist.")
         layer = record.value
         used.append(
             LayerUse(arn=text, size=layer["size"], unzipped=layer["unzipped"], digest=layer["digest"])
@@ -95,7 +95,7 @@ async def get_layer_version(ctx: Context, *, layer_name: str, version_number: in
 async def get_layer_version_by_arn(ctx: Context, *, arn: str) -> dict[str, Any]:
     match = _ARN.fullmatch(arn)
     if match is None or match[4] is None:
-        raise invalid_value(f"Invalid layer version ARN: {arn}")
+        raise invalid_parameter_value(f"Invalid layer version ARN: {arn}")
     return await get_layer_version(ctx, layer_name=arn.rpartition(":")[0], version_number=int(match[4]))
 
 
@@ -128,8 +128,8 @@ async def list_layer_versions(
         for record in reversed(records)
         if _is_compatible(record, compatible_architecture, compatible_runtime)
     ]
-    chosen, token = paged(versions, marker, max_items)
-    return {"LayerVersions": chosen, "NextMarker": token}
+    page_items, token = paged(versions, marker, max_items)
+    return {"LayerVersions": page_items, "NextMarker": token}
 
 
 async def list_layers(
@@ -155,8 +155,8 @@ async def list_layers(
         )
         for name, layer_version in sorted(latest.items())
     ]
-    chosen, token = paged(layers, marker, max_items)
-    return {"Layers": chosen, "NextMarker": token}
+    page_items, token = paged(layers, marker, max_items)
+    return {"Layers": page_items, "NextMarker": token}
 
 
 def _name_in_scope(ctx: Context, text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
-from nightbus.services.lambda_.errors import beyond_limit, invalid_value, no_function, not_found
+from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_value, no_function, not_found
 
 LATEST = "$LATEST"
 _LONGEST = 64
@@ -48,13 +48,13 @@ def function_ref(scope: Scope, text: str, qualifier: str | None = None) -> Funct
     """Parse the text. Raises AwsError for an invalid name, two qualifiers, or another account's or region's ARN."""
     match = _NAME.fullmatch(text)
     if match is None:
-        raise invalid_value(f"Invalid function name: {text}")
+        raise invalid_parameter_value(f"Invalid function name: {text}")
     name, own_qualifier = match["name"], match["qualifier"] or ""
     if len(name) > _LONGEST:
         constraint = f"Member must have length less than or equal to {_LONGEST}"
         raise beyond_limit("functionName", name, constraint)
     if own_qualifier and qualifier and own_qualifier != qualifier:
-        raise invalid_value(
+        raise invalid_parameter_value(
             "The derived qualifier from the function name does not match the specified qualifier."
         )
     region, account = match["region"] or scope.region, match["account"] or scope.account

@@ -11,7 +11,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.functions.packages import LARGEST_UNZIPPED, check_package
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid_value
+from nightbus.services.lambda_.errors import invalid_parameter_value
 from nightbus.services.lambda_.records import LayerUse
 from nightbus.store.interface import Blob
 
@@ -42,13 +42,15 @@ async def take_package(ctx: Context, source: Mapping[str, Any], operation: str) 
         raise not_supported("lambda", operation, f"S3ObjectStorageMode {source['S3ObjectStorageMode']}")
     zipped, bucket = source.get("ZipFile"), source.get("S3Bucket")
     if zipped is not None and bucket is not None:
-        raise invalid_value("Please do not provide other FunctionCode parameters when providing a ZipFile.")
+        raise invalid_parameter_value(
+            "Please do not provide other FunctionCode parameters when providing a ZipFile."
+        )
     if zipped is not None:
         blob = await ctx.store.put_blob(_bytes(zipped))
     elif bucket is not None and source.get("S3Key") is not None:
         blob = await _from_s3(ctx, bucket, source["S3Key"], source.get("S3ObjectVersion"))
     else:
-        raise invalid_value("Please provide a source for function code.")
+        raise invalid_parameter_value("Please provide a source for function code.")
     with await ctx.store.open_blob(blob.digest) as package:
         unzipped = await asyncio.to_thread(check_package, package)
     return Package(blob.digest, blob.size, unzipped)
@@ -58,7 +60,7 @@ def check_total(unzipped: int, layers: Sequence[LayerUse]) -> None:
     """Raise AwsError if the code (`unzipped` bytes) and its layers exceed Lambda's limit for an environment."""
     total = unzipped + sum(layer["unzipped"] for layer in layers)
     if total > LARGEST_UNZIPPED:
-        raise invalid_value(
+        raise invalid_parameter_value(
             f"Function code combined with layers exceeds the maximum allowed size of {LARGEST_UNZIPPED} bytes. "
             f"The actual size is {total} bytes."
         )
@@ -75,7 +77,7 @@ async def _from_s3(ctx: Context, bucket: str, key: str, version: str | None) -> 
     except AwsError as error:
         if error.status >= 500:
             raise
-        raise invalid_value(
+        raise invalid_parameter_value(
             f"Error occurred while GetObject. S3 Error Code: {error.code}. S3 Error Message: {error.message}"
         ) from None
     return await ctx.store.put_blob(reply["Body"].chunks)

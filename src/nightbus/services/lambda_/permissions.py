@@ -11,14 +11,20 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.resource_policy import Request, Statement, is_allowed
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid_value, no_resource, not_found, wrong_revision
+from nightbus.services.lambda_.errors import (
+    conflict,
+    invalid_parameter_value,
+    no_resource,
+    not_found,
+    wrong_revision,
+)
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     POLICY,
+    function_requirements,
     policy_statements,
     qualified_key,
     require_version,
-    standing,
 )
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
@@ -43,7 +49,7 @@ async def add_permission(
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name, qualifier)
     if ref.qualifier == LATEST:
-        raise invalid_value("We currently do not support adding policies for $LATEST.")
+        raise invalid_parameter_value("We currently do not support adding policies for $LATEST.")
     await require_version(ctx, ref)
     record = await _policy(ctx, ref)
     _check_revision(record, revision_id)
@@ -150,7 +156,7 @@ async def _keep(
     if statements:
         value = {"statements": statements, "revision": new_uuid()}
         change = PutRecord(ref.scope, POLICY, key, value, expect=revision)
-    await ctx.store.commit(*await standing(ctx, ref), change)
+    await ctx.store.commit(*await function_requirements(ctx, ref), change)
 
 
 def _check_revision(record: Record | None, revision_id: str | None) -> None:
@@ -171,7 +177,9 @@ def _principal(principal: str) -> Any:
     if principal.startswith("arn:"):
         return {"AWS": principal}
     if "." not in principal:
-        raise invalid_value("The provided principal was invalid. Please check the principal and try again.")
+        raise invalid_parameter_value(
+            "The provided principal was invalid. Please check the principal and try again."
+        )
     return {"Service": principal}
 
 

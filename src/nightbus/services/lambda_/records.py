@@ -73,7 +73,7 @@ async def require_function(ctx: Context, ref: FunctionRef) -> Record:
     return record
 
 
-async def standing(ctx: Context, ref: FunctionRef) -> list[RequireRecord]:
+async def function_requirements(ctx: Context, ref: FunctionRef) -> list[RequireRecord]:
     """Return changes by which a commit requires the function, and the qualifier's version or alias, as they are now."""
     function = await require_function(ctx, ref)
     requirements = [RequireRecord(ref.scope, FUNCTION, ref.name, function.revision)]

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid_value
+from nightbus.services.lambda_.errors import invalid_parameter_value
 
 _PRINCIPAL = "lambda.amazonaws.com"
 _ACTIONS = frozenset({"sts:assumerole", "sts:*", "*"})
@@ -59,4 +59,4 @@ def _listed(value: Any) -> Iterable[Any]:
 
 
 def _cannot_be_assumed() -> AwsError:
-    return invalid_value("The role defined for the function cannot be assumed by Lambda.")
+    return invalid_parameter_value("The role defined for the function cannot be assumed by Lambda.")

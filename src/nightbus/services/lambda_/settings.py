@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import is_supported_runtime
-from nightbus.services.lambda_.errors import beyond_limit, invalid_value
+from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_value
 
 _LONGEST_TIMEOUT = 900
 _MOST_MEMORY = 10_240
@@ -71,7 +71,7 @@ def _set_dead_letters(config: dict[str, Any], target: str) -> None:
     config.pop("DeadLetterConfig", None)
     if target:
         if not target.startswith(("arn:aws:sqs:", "arn:aws:sns:")):
-            raise invalid_value(
+            raise invalid_parameter_value(
                 f"The provided target ARN {target} is not supported: a queue or a topic is wanted."
             )
         config["DeadLetterConfig"] = {"TargetArn": target}
@@ -100,7 +100,7 @@ def _runtime(runtime: str, operation: str) -> str:
     if not is_supported_runtime(runtime):
         raise not_supported("lambda", operation, f"Runtime {runtime}")
     if runtime in _RETIRED_RUNTIMES:
-        raise invalid_value(
+        raise invalid_parameter_value(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
             "functions. We recommend you use a supported runtime while creating or updating functions."
         )
@@ -121,13 +121,13 @@ def _set_environment(config: dict[str, Any], variables: Mapping[str, str]) -> No
     )
     reserved = [key for key in variables if key in _RESERVED_VARIABLES]
     if reserved:
-        raise invalid_value(
+        raise invalid_parameter_value(
             f"{unable} contains reserved keys that are currently not supported for modification. "
             f"Reserved keys used in this request: {', '.join(reserved)}"
         )
     measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
     if len(measured.encode("utf-8", "replace")) > _MOST_ENVIRONMENT:
-        raise invalid_value(f"{unable} exceeded the 4KB limit. String measured: {measured}")
+        raise invalid_parameter_value(f"{unable} exceeded the 4KB limit. String measured: {measured}")
     config.pop("Environment", None)
     if variables:
         config["Environment"] = {"Variables": dict(variables)}

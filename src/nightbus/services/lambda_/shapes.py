@@ -40,5 +40,5 @@ def layer_list(layers: Sequence[LayerUse]) -> list[dict[str, Any]]:
 def paged(items: list[tuple[str, Any]], marker: str | None, most: int | None) -> tuple[list[Any], str | None]:
     """Return one page of the values of (key, value) pairs, sorted by key, and the marker of the next page."""
     limit = min(most or PAGE, PAGE)
-    chosen, token = page(items, lambda item: item[0], limit, marker or None, bad_marker())
-    return [value for _, value in chosen], token
+    page_items, token = page(items, lambda item: item[0], limit, marker or None, bad_marker())
+    return [value for _, value in page_items], token

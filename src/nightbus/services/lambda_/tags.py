@@ -6,7 +6,7 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid_value
+from nightbus.services.lambda_.errors import invalid_parameter_value
 from nightbus.services.lambda_.event_source_settings import EVENT_SOURCE
 from nightbus.services.lambda_.event_sources import find_mapping
 from nightbus.services.lambda_.names import function_ref
@@ -40,7 +40,7 @@ async def _find(ctx: Context, resource: str, operation: str) -> tuple[str, Recor
         raise not_supported("lambda", operation, f"the resource {resource}")
     ref = function_ref(ctx.scope, resource)
     if ref.qualifier:
-        raise invalid_value(
+        raise invalid_parameter_value(
             "Tags on function aliases and versions are not supported. Please specify a function ARN."
         )
     return FUNCTION, await require_function(ctx, ref)
@@ -48,6 +48,6 @@ async def _find(ctx: Context, resource: str, operation: str) -> tuple[str, Recor
 
 async def _set(ctx: Context, kind: str, record: Record, tags: dict[str, str]) -> None:
     if len(tags) > _MOST:
-        raise invalid_value(f"The total number of tags exceeds the limit of {_MOST}.")
+        raise invalid_parameter_value(f"The total number of tags exceeds the limit of {_MOST}.")
     value = record.value | {"tags": tags}
     await ctx.store.commit(PutRecord(ctx.scope, kind, record.key, value, expect=record.revision))

@@ -6,7 +6,7 @@ from typing import Any
 
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import invalid_value, wrong_revision
+from nightbus.services.lambda_.errors import invalid_parameter_value, wrong_revision
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     FUNCTION,
@@ -70,7 +70,7 @@ async def publish_version(
     if revision_id and revision_id != latest["config"]["RevisionId"]:
         raise wrong_revision()
     if code_sha256 and code_sha256 != current:
-        raise invalid_value(
+        raise invalid_parameter_value(
             f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST ({current}). "
             "Please try again with the CodeSHA256 in $LATEST."
         )
@@ -96,8 +96,8 @@ async def list_versions_by_function(
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name)
     function = await require_function(ctx, ref)
-    found = [(f"{ref.name}:", configuration(function.value["latest"], LATEST))]
+    versions = [(f"{ref.name}:", configuration(function.value["latest"], LATEST))]
     published = await ctx.store.list(ref.scope, VERSION, prefix=f"{ref.name}:")
-    found += [(record.key, record.value["config"]) for record in published]
-    chosen, token = paged(found, marker, max_items)
-    return {"Versions": chosen, "NextMarker": token}
+    versions += [(record.key, record.value["config"]) for record in published]
+    page_items, token = paged(versions, marker, max_items)
+    return {"Versions": page_items, "NextMarker": token}

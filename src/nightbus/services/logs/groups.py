@@ -98,8 +98,8 @@ async def describe_log_groups(
         records = [record for record in records if record.key in names]
     if log_group_class:
         records = [record for record in records if record.value["class"] == log_group_class]
-    chosen, token = page(records, lambda record: record.key, limit, next_token, bad_token())
-    return {"logGroups": [_described(ctx, record) for record in chosen], "nextToken": token}
+    page_items, token = page(records, lambda record: record.key, limit, next_token, bad_token())
+    return {"logGroups": [_described(ctx, record) for record in page_items], "nextToken": token}
 
 
 async def list_log_groups(
@@ -112,14 +112,14 @@ async def list_log_groups(
     records = await ctx.store.list(ctx.scope, GROUP)
     if log_group_class:
         records = [record for record in records if record.value["class"] == log_group_class]
-    chosen, token = page(records, lambda record: record.key, limit, next_token, bad_token())
+    page_items, token = page(records, lambda record: record.key, limit, next_token, bad_token())
     summaries = [
         {
             "logGroupName": record.key,
             "logGroupArn": group_arn(ctx, record.key),
             "logGroupClass": record.value["class"],
         }
-        for record in chosen
+        for record in page_items
     ]
     return {"logGroups": summaries, "nextToken": token}
 

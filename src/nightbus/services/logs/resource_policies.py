@@ -41,8 +41,8 @@ async def describe_resource_policies(
     if policy_scope != _ACCOUNT:
         raise not_supported("logs", "DescribeResourcePolicies", f"policyScope {policy_scope}")
     records = await ctx.store.list(ctx.scope, POLICY)
-    chosen, token = page(records, lambda record: record.key, limit, next_token, bad_token())
-    return {"resourcePolicies": [_policy_reply(one.key, one.value) for one in chosen], "nextToken": token}
+    page_items, token = page(records, lambda record: record.key, limit, next_token, bad_token())
+    return {"resourcePolicies": [_policy_reply(one.key, one.value) for one in page_items], "nextToken": token}
 
 
 async def delete_resource_policy(ctx: Context, *, policy_name: str | None = None) -> None:

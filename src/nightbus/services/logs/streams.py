@@ -107,8 +107,8 @@ async def describe_log_streams(
     if descending:
         records.reverse()
     ranks = {record.key: f"{rank:012d}" for rank, record in enumerate(records)}
-    chosen, token = page(records, lambda record: ranks[record.key], limit, next_token, bad_token())
-    streams = [_described(ctx, group, await _extent(ctx, group, record)) for record in chosen]
+    page_items, token = page(records, lambda record: ranks[record.key], limit, next_token, bad_token())
+    streams = [_described(ctx, group, await _extent(ctx, group, record)) for record in page_items]
     return {"logStreams": streams, "nextToken": token}
 
 

@@ -169,7 +169,7 @@ async def list_buckets(
         if record.value["Account"] == ctx.account and bucket_region in (None, record.value["Region"])
     ]
     wrong = invalid_argument("The continuation token provided is incorrect", "continuation-token", "")
-    chosen, token = page(buckets, lambda record: record.key, max_buckets, continuation_token, wrong)
+    page_items, token = page(buckets, lambda record: record.key, max_buckets, continuation_token, wrong)
     return {
         "Buckets": [
             {
@@ -177,7 +177,7 @@ async def list_buckets(
                 "CreationDate": datetime.fromtimestamp(record.value["Created"] / 1000, UTC),
                 "BucketRegion": record.value["Region"],
             }
-            for record in chosen
+            for record in page_items
         ],
         "Owner": owner_of(ctx.account),
         "ContinuationToken": token,

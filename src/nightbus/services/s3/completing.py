@@ -18,7 +18,7 @@ from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.errors import invalid_request, malformed_xml, no_such_upload
-from nightbus.services.s3.key_versions import versions_of
+from nightbus.services.s3.key_versions import versions_of_key
 from nightbus.services.s3.parts import Part, parts_of
 from nightbus.services.s3.putting import discard_blob, new_blob_owner, write_reply
 from nightbus.services.s3.records import ObjectVersion, find_bucket
@@ -58,7 +58,7 @@ async def complete_multipart_upload(
         text = "The provided 'x-amz-mp-object-size' header value does not match what was computed"
         raise invalid_request(f"{text}: {size}")
     record = await find_bucket(ctx, bucket)
-    check_write((await versions_of(ctx, record, key)).current, key, if_match, if_none_match)
+    check_write((await versions_of_key(ctx, record, key)).current, key, if_match, if_none_match)
     full = checksums.digest_for("CompleteMultipartUpload", algorithm) if kind == checksums.FULL else None
     try:
         blob = await ctx.store.put_blob(_joined(ctx, parts, full))
@@ -73,8 +73,8 @@ async def complete_multipart_upload(
     }
 
     async def removal() -> Sequence[Change]:
-        standing = await find_upload(ctx, bucket, key, upload_id)
-        return await upload_removal(ctx, bucket, standing)
+        existing = await find_upload(ctx, bucket, key, upload_id)
+        return await upload_removal(ctx, bucket, existing)
 
     try:
         object_checksums, part_sums = _sums(algorithm, parts, full)

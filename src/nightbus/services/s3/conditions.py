@@ -14,17 +14,17 @@ def check_write(
     current: ObjectVersion | None, key: str, if_match: str | None, if_none_match: str | None
 ) -> None:
     """Raise AwsError PreconditionFailed, or NoSuchKey for an If-Match where there is no object."""
-    standing = None if current is None or current.delete_marker else current
+    existing = None if current is None or current.delete_marker else current
     if if_none_match is not None:
         if if_none_match != "*":
             text = "A header you provided implies functionality that is not implemented"
             raise AwsError("NotImplemented", text, 501, fields={"Header": "If-None-Match"})
-        if standing is not None:
+        if existing is not None:
             raise precondition_failed("If-None-Match")
     if if_match is not None:
-        if standing is None:
+        if existing is None:
             raise no_such_key(key)
-        if not _names(if_match, standing):
+        if not _names(if_match, existing):
             raise precondition_failed("If-Match")
 
 

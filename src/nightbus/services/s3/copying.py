@@ -151,9 +151,11 @@ class _Change:
 
     async def _checksums(self, ctx: Context, source: ObjectVersion) -> dict[str, str]:
         """Return the source's checksums, unless they are composed of parts or the request names another algorithm."""
-        had = next((name for name, member in checksums.MEMBERS.items() if member in source.checksums), None)
-        algorithm = self.algorithm or had
-        if algorithm is None or (algorithm == had and source.checksum_type == checksums.FULL):
+        source_algorithm = next(
+            (name for name, member in checksums.MEMBERS.items() if member in source.checksums), None
+        )
+        algorithm = self.algorithm or source_algorithm
+        if algorithm is None or (algorithm == source_algorithm and source.checksum_type == checksums.FULL):
             return source.checksums
         with contextlib.suppress(KeyError):
             content = await ctx.store.open_blob(source.digest)

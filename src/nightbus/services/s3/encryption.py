@@ -33,13 +33,13 @@ def encryption_of(
     """
     rule = _rule(bucket)
     default = rule.get("ApplyServerSideEncryptionByDefault", {})
-    standing = default.get("SSEAlgorithm", AES)
+    existing = default.get("SSEAlgorithm", AES)
     if key is not None and algorithm != KMS:
         text = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption"
         raise invalid_argument(f"{text} : aws:kms", "x-amz-server-side-encryption", algorithm)
-    if algorithm not in (None, AES) and algorithm != standing:
+    if algorithm not in (None, AES) and algorithm != existing:
         raise not_supported("s3", operation, f"ServerSideEncryption {algorithm}")
-    if (algorithm or standing) != KMS:
+    if (algorithm or existing) != KMS:
         return {"ServerSideEncryption": AES}
     bucket_key_id = default.get("KMSMasterKeyID")
     if key is not None and _key_arn(bucket, key) != _key_arn(bucket, bucket_key_id):

@@ -43,7 +43,7 @@ class KeyVersions:
         return next(revision for older, revision in self.older if older.order == version.order)
 
 
-async def versions_of(ctx: Context, bucket: Record, key: str) -> KeyVersions:
+async def versions_of_key(ctx: Context, bucket: Record, key: str) -> KeyVersions:
     """Return a consistent view of the key's versions.
 
     A write moves a version from one kind of record to the other, so the current version is read again after the older
@@ -82,7 +82,7 @@ async def find_version(
             headers = {"x-amz-delete-marker": "true", "x-amz-version-id": current.version_id}
             raise no_such_key(key, headers)
         return record, current
-    version = (await versions_of(ctx, record, key)).find(version_id)
+    version = (await versions_of_key(ctx, record, key)).find(version_id)
     if version is None:
         raise no_such_object_version(key, version_id)
     if version.delete_marker:

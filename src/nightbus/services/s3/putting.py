@@ -12,7 +12,7 @@ from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import chunks_of
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.encryption import encryption_members, encryption_of
-from nightbus.services.s3.key_versions import versions_of
+from nightbus.services.s3.key_versions import versions_of_key
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
@@ -74,7 +74,7 @@ async def put_object(
     )
     user_metadata, tags = checked_metadata(metadata), tags_of_header(tagging)
     if if_match is not None or if_none_match is not None:
-        check_write((await versions_of(ctx, record, key)).current, key, if_match, if_none_match)
+        check_write((await versions_of_key(ctx, record, key)).current, key, if_match, if_none_match)
     blob = await ctx.store.put_blob(chunks_of(body))
     claimed = {
         "ChecksumCRC32": checksum_crc32,

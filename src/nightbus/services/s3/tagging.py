@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
-from nightbus.services.s3.key_versions import find_version, versions_of
+from nightbus.services.s3.key_versions import find_version, versions_of_key
 from nightbus.services.s3.properties import checked_object_tags, tag_set
 from nightbus.services.s3.records import object_kind, version_id_in_reply
 from nightbus.services.s3.version_writes import plan_change
@@ -61,7 +61,7 @@ async def _set(
     expected_owner: str | None,
 ) -> str | None:
     record, version = await find_version(ctx, bucket, key, version_id, expected_owner)
-    history = await versions_of(ctx, record, key)
+    history = await versions_of_key(ctx, record, key)
     if history.find(version.version_id) != version:
         raise Conflict(object_kind(bucket), key)  # another request changed the version between the two reads
     await ctx.store.commit(*plan_change(bucket, replace(version, tags=tags), history))

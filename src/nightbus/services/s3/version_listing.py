@@ -9,7 +9,7 @@ from typing import Any
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
 from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
-from nightbus.services.s3.key_versions import versions_of
+from nightbus.services.s3.key_versions import versions_of_key
 from nightbus.services.s3.listing import after_marker, object_entry, refuse_attributes, text_encoder
 from nightbus.services.s3.records import ObjectVersion, find_bucket, object_kind, owner_of
 from nightbus.store.interface import Record
@@ -111,5 +111,5 @@ async def _versions_in_order(
 
 
 async def _all_of(ctx: Context, bucket: Record, key: str) -> list[tuple[ObjectVersion, bool]]:
-    history = await versions_of(ctx, bucket, key)
+    history = await versions_of_key(ctx, bucket, key)
     return [(version, version is history.current) for version in history]

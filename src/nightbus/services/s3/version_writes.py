@@ -26,7 +26,7 @@ from dataclasses import replace
 
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import no_such_bucket
-from nightbus.services.s3.key_versions import KeyVersions, versions_of
+from nightbus.services.s3.key_versions import KeyVersions, versions_of_key
 from nightbus.services.s3.records import (
     BUCKET,
     NULL_VERSION,
@@ -64,7 +64,7 @@ async def write_version(
     commit. Both are called again for each attempt after a conflict.
     """
     record = await open_bucket(ctx, bucket)
-    history = await versions_of(ctx, record, version.key)
+    history = await versions_of_key(ctx, record, version.key)
     check(history.current)
     new = next_version(record, history, version)
     changes = [require_open_bucket(record), *plan_write(bucket, new, history)]
@@ -83,7 +83,7 @@ async def delete_version(
     Returns the bucket's record and the deleted version, the new delete marker, or None if there was nothing to delete.
     """
     record = await open_bucket(ctx, bucket)
-    history = await versions_of(ctx, record, key)
+    history = await versions_of_key(ctx, record, key)
     affected = history.find(version_id) if version_id is not None else history.current
     check(affected)
     if version_id is None and was_ever_versioned(record):

@@ -47,8 +47,8 @@ async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) ->
 async def set_subscription_attributes(
     ctx: Context, *, subscription_arn: str, attribute_name: str, attribute_value: str = ""
 ) -> None:
-    scope, standing = await subscription_record(ctx, subscription_arn)
-    _check_owner(ctx, standing)
+    scope, existing = await subscription_record(ctx, subscription_arn)
+    _check_owner(ctx, existing)
 
     def changed(record: Record) -> dict[str, Any]:
         attributes: dict[str, str] = dict(record.value["attributes"])

@@ -64,15 +64,15 @@ async def subscribe(
     with errors_name_attributes():
         for name, value in requested.items():
             check_subscription_attribute(name, value, protocol, by_body, scope, fifo)
-    standing = await _standing(ctx, scope, topic.key, protocol, endpoint or "")
-    if standing is None:
-        standing = await _make(ctx, scope, topic, protocol, endpoint or "", requested)
-    elif any(standing.value["attributes"].get(name) != value for name, value in requested.items()):
+    existing = await _standing(ctx, scope, topic.key, protocol, endpoint or "")
+    if existing is None:
+        existing = await _make(ctx, scope, topic, protocol, endpoint or "", requested)
+    elif any(existing.value["attributes"].get(name) != value for name, value in requested.items()):
         raise bad_parameter("Attributes Reason: Subscription already exists with different attributes")
-    elif not standing.value["confirmed"]:
-        await _repeat_request(ctx, scope, standing)
-    show_arn = standing.value["confirmed"] or return_subscription_arn
-    return {"SubscriptionArn": subscription_arn(scope, standing.key) if show_arn else _PENDING}
+    elif not existing.value["confirmed"]:
+        await _repeat_request(ctx, scope, existing)
+    show_arn = existing.value["confirmed"] or return_subscription_arn
+    return {"SubscriptionArn": subscription_arn(scope, existing.key) if show_arn else _PENDING}
 
 
 async def _standing(ctx: Context, scope: Scope, topic: str, protocol: str, endpoint: str) -> Record | None:
@@ -213,8 +213,8 @@ async def list_subscriptions_by_topic(
 
 
 def _page(subscriptions: list[tuple[Scope, Record]], token: str | None) -> dict[str, Any]:
-    chosen, following = page(subscriptions, lambda one: one[1].key, _PAGE, token, invalid_next_token())
-    return {"Subscriptions": [_subscription_entry(*one) for one in chosen], "NextToken": following}
+    page_items, following = page(subscriptions, lambda one: one[1].key, _PAGE, token, invalid_next_token())
+    return {"Subscriptions": [_subscription_entry(*one) for one in page_items], "NextToken": following}
 
 
 def _subscription_entry(scope: Scope, record: Record) -> dict[str, str]:

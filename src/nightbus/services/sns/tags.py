@@ -15,12 +15,12 @@ _MOST_TAGS = 50
 _SHARED = "SNS:ListTagsForResource"  # the only one that a policy may allow to other accounts
 
 
-def merged_tags(tags: list[dict[str, str]], standing: dict[str, str] | None = None) -> dict[str, str]:
-    """Return `standing` tags overwritten by `tags`. Raises AwsError for a duplicate key or too many tags."""
+def merged_tags(tags: list[dict[str, str]], existing: dict[str, str] | None = None) -> dict[str, str]:
+    """Return `existing` tags overwritten by `tags`. Raises AwsError for a duplicate key or too many tags."""
     added = {tag["Key"]: tag["Value"] for tag in tags}
     if len(added) < len(tags):
         raise bad_parameter("Duplicated keys are not allowed.")
-    merged = {**(standing or {}), **added}
+    merged = {**(existing or {}), **added}
     if len(merged) > _MOST_TAGS:
         raise AwsError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
     return merged

@@ -81,8 +81,8 @@ async def _check_unchanged(
 ) -> None:
     """Raise AwsError if the existing topic has other attributes or tags than the request."""
     _, record = await topic_record(ctx, arn)
-    standing = record.value["attributes"]
-    if any(standing.get(name) != value for name, value in attributes.items()):
+    existing = record.value["attributes"]
+    if any(existing.get(name) != value for name, value in attributes.items()):
         raise bad_parameter("Attributes Reason: Topic already exists with different attributes")
     if tagged and record.value["tags"] != tags:
         raise bad_parameter("Tags Reason: Topic already exists with different tags")
@@ -112,9 +112,9 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
 
 async def list_topics(ctx: Context, *, next_token: str | None = None) -> dict[str, Any]:
     records = await ctx.store.list(ctx.scope, TOPIC)
-    chosen, token = page(records, lambda record: record.key, _PAGE, next_token, invalid_next_token())
+    page_items, token = page(records, lambda record: record.key, _PAGE, next_token, invalid_next_token())
     return {
-        "Topics": [{"TopicArn": topic_arn(ctx.scope, record.key)} for record in chosen],
+        "Topics": [{"TopicArn": topic_arn(ctx.scope, record.key)} for record in page_items],
         "NextToken": token,
     }
 
@@ -149,8 +149,8 @@ def _effective(record: Record) -> str:
         return _EFFECTIVE
     effective = json.loads(_EFFECTIVE)
     for name, part in (json.loads(delivery_policy).get("http") or {}).items():
-        standing = effective["http"].get(name)
-        effective["http"][name] = {**standing, **part} if isinstance(standing, dict) else part
+        existing = effective["http"].get(name)
+        effective["http"][name] = {**existing, **part} if isinstance(existing, dict) else part
     return json.dumps(effective, separators=(",", ":"))
 
 

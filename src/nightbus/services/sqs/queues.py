@@ -50,9 +50,9 @@ async def create_queue(
         "modified": now,
         "purged": 0,
     }
-    standing = await ctx.store.get(ctx.scope, KIND, queue_name)
-    if standing is not None:
-        _check_unchanged(standing, values)
+    existing = await ctx.store.get(ctx.scope, KIND, queue_name)
+    if existing is not None:
+        _check_unchanged(existing, values)
     else:
         await ctx.store.commit(PutRecord(ctx.scope, KIND, queue_name, value, expect=0))
     return {"QueueUrl": queue_url(ctx, ctx.scope, queue_name)}
@@ -74,9 +74,9 @@ def _check_name(name: str, attributes: dict[str, str]) -> None:
 
 def _check_unchanged(record: Record, values: dict[str, str]) -> None:
     """Raise AwsError QueueNameExists if the queue has another value of an attribute that the request names."""
-    standing = {**DEFAULTS, **_FIFO_DEFAULTS, **record.value["attributes"]}
+    existing = {**DEFAULTS, **_FIFO_DEFAULTS, **record.value["attributes"]}
     for attribute, value in values.items():
-        if standing.get(attribute) != value:
+        if existing.get(attribute) != value:
             raise AwsError(
                 "QueueNameExists",
                 f"A queue already exists with the same name and a different value for attribute {attribute}",
@@ -138,8 +138,10 @@ def _page(
     ctx: Context, scope: Scope, records: list[Record], limit: int | None, token: str | None
 ) -> tuple[list[str], str | None]:
     """Return one page. Without a limit it has the first thousand and no token, as AWS documents."""
-    chosen, following = page(records, lambda record: record.key, limit or _PAGE, token, invalid_page_token())
-    urls = [queue_url(ctx, scope, record.key) for record in chosen]
+    page_items, following = page(
+        records, lambda record: record.key, limit or _PAGE, token, invalid_page_token()
+    )
+    urls = [queue_url(ctx, scope, record.key) for record in page_items]
     return urls, following if limit is not None else None
 
 

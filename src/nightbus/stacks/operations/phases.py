@@ -13,7 +13,7 @@ UPDATE_ROLLBACK_IN_PROGRESS          undo_update    UPDATE_ROLLBACK_COMPLETE_CLE
                                                     IN_PROGRESS
 UPDATE_ROLLBACK_COMPLETE_CLEANUP_    undo_cleanup   UPDATE_ROLLBACK_COMPLETE             UPDATE_ROLLBACK_COMPLETE
 IN_PROGRESS
-DELETE_IN_PROGRESS                   delete_stack   DELETE_COMPLETE                      DELETE_FAILED
+DELETE_IN_PROGRESS                   delete_all     DELETE_COMPLETE                      DELETE_FAILED
 
 If `forward` fails, the next state depends on OnFailure and on whether a deployment has ever succeeded:
 DO_NOTHING    CREATE_FAILED or UPDATE_FAILED
@@ -194,7 +194,7 @@ async def undo_creation(operation: StackOperation) -> None:
     await _all_deleted(operation, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", undo=True)
 
 
-async def delete_stack(operation: StackOperation) -> None:
+async def delete_all(operation: StackOperation) -> None:
     await _all_deleted(operation, "DELETE_COMPLETE", "DELETE_FAILED", undo=False)
 
 
@@ -248,5 +248,5 @@ PHASES: Mapping[str, Phase] = {
     "ROLLBACK_IN_PROGRESS": undo_creation,
     "UPDATE_ROLLBACK_IN_PROGRESS": undo_update,
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": undo_cleanup,
-    "DELETE_IN_PROGRESS": delete_stack,
+    "DELETE_IN_PROGRESS": delete_all,
 }

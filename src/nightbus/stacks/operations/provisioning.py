@@ -80,18 +80,18 @@ class Provisioning:
 
     async def step(self, name: str) -> bool:
         recorded = self._operation.resources.get(name)
-        standing = (
+        existing = (
             recorded is not None and recorded.current is not None and not recorded.status.startswith("DELETE")
         )
-        if recorded and standing and recorded.deployment == self._deployment and recorded.pending is None:
+        if recorded and existing and recorded.deployment == self._deployment and recorded.pending is None:
             return True
         declared = self._resources[name]
-        resource = recorded if recorded and standing else self._fresh(name, str(declared["Type"]), recorded)
+        resource = recorded if recorded and existing else self._fresh(name, str(declared["Type"]), recorded)
         try:
             properties = self._properties(name, declared)
         except AwsError as wrong:
-            return await self._fail(resource, "update" if standing else "create", wrong.message)
-        if not standing:
+            return await self._fail(resource, "update" if existing else "create", wrong.message)
+        if not existing:
             return await self._make(resource, properties, replaces=False)
         return await self._bring(resource, properties, declared)
 

@@ -76,10 +76,10 @@ async def sweep(operation: StackOperation, names: Collection[str]) -> None:
 async def _sweep_one(operation: StackOperation, name: str) -> bool:
     resource = operation.resources[name]
     assert resource.current is not None
-    standing = resource.current.physical_id
-    left = [one for one in resource.garbage if one.physical_id != standing]
+    existing = resource.current.physical_id
+    left = [one for one in resource.garbage if one.physical_id != existing]
     old = resource.previous
-    if old is not None and old.physical_id != standing and old.replace_policy != "Retain":
+    if old is not None and old.physical_id != existing and old.replace_policy != "Retain":
         left.append(old)
     for one in left:
         ctx = operation.context(name)

@@ -90,19 +90,19 @@ def plan_changes(
     `refusal` returns the error for a resource that this node cannot make. Raises AwsError if the deployment cannot be
     carried out: an unknown type, an unsupported property and the like.
     """
-    standing = {name: one for name, one in resources.items() if _exists(one)}
+    existing = {name: one for name, one in resources.items() if _exists(one)}
     template = Template(new.processed)
-    outlook = _Outlook(standing, exports)
+    outlook = _Outlook(existing, exports)
     expressions = evaluator(new, scope, stack, outlook)
     conditions = evaluate_conditions(expressions)
     chosen = chosen_resources(template, conditions)
     _refuse_unsupported(chosen, types)
-    _refuse_new_types(chosen, standing)
+    _refuse_new_types(chosen, existing)
     planner = _Planner(types, outlook, expressions, old, new, DisplayedValues(old, new), refusal)
     changes: list[dict[str, Any]] = []
     for name in order(dependencies(template.resources, chosen, conditions)):
         changes += planner.change(name, chosen[name])
-    changes += [_removal(one, planner.displayed) for name, one in standing.items() if name not in chosen]
+    changes += [_removal(one, planner.displayed) for name, one in existing.items() if name not in chosen]
     outputs = outputs_of(template, expressions, conditions)
     return StackPlan(sorted(changes, key=_logical_id), sorted(outlook.imports), outputs)
 
@@ -128,9 +128,9 @@ def _exists(resource: StackResource) -> bool:
     return resource.current is not None and not resource.status.startswith("DELETE_COMPLETE")
 
 
-def _refuse_new_types(chosen: Mapping[str, Mapping[str, Any]], standing: Mapping[str, StackResource]) -> None:
+def _refuse_new_types(chosen: Mapping[str, Mapping[str, Any]], existing: Mapping[str, StackResource]) -> None:
     changed = sorted(
-        name for name, one in chosen.items() if name in standing and standing[name].type != one["Type"]
+        name for name, one in chosen.items() if name in existing and existing[name].type != one["Type"]
     )
     if changed:
         raise AwsError(
@@ -154,21 +154,21 @@ class _Planner:
         """Return one change, or an empty list for none."""
         kind = self.types[str(declared["Type"])]
         properties = self._properties(name, declared, kind)
-        standing = self.outlook.resources.get(name)
-        if standing is None:
+        existing = self.outlook.resources.get(name)
+        if existing is None:
             self.outlook.new.add(name)
             added = _resource_change("Add", name, kind.type_name)
             added["ResourceChange"]["AfterContext"] = self.displayed.context(kind.type_name, properties)
             return [added]
-        details = list(self._details(standing, declared, properties, kind))
+        details = list(self._details(existing, declared, properties, kind))
         if not details:
             return []
         replacement = _replacement(details)
         (self.outlook.modified if replacement == "False" else self.outlook.new).add(name)
-        change = _resource_change("Modify", name, kind.type_name, standing.physical_id)
+        change = _resource_change("Modify", name, kind.type_name, existing.physical_id)
         scope = sorted({str(detail["Target"]["Attribute"]) for detail in details})
         policy = {"PolicyAction": _replace_action(declared)} if replacement == "True" else {}
-        was = standing.current.properties if standing.current else {}
+        was = existing.current.properties if existing.current else {}
         change["ResourceChange"].update(
             Replacement=replacement,
             Scope=scope,
@@ -194,12 +194,12 @@ class _Planner:
 
     def _details(
         self,
-        standing: StackResource,
+        existing: StackResource,
         declared: Mapping[str, Any],
         properties: Mapping[str, Any],
         kind: ResourceType,
     ) -> Iterator[dict[str, Any]]:
-        was = standing.current.properties if standing.current else {}
+        was = existing.current.properties if existing.current else {}
         for key in sorted({*was, *properties}):
             unknown = has_unknown(properties.get(key))
             if unknown or was.get(key) != properties.get(key):
@@ -209,7 +209,7 @@ class _Planner:
                 target = _target(key, recreation)
                 if kind.type_name not in MASKED_PROPERTIES or MASKED_PROPERTIES[kind.type_name] != key:
                     target |= self.displayed.values(key, was, properties)
-                causes = self._causes(standing.logical_id, declared, key, unknown)
+                causes = self._causes(existing.logical_id, declared, key, unknown)
                 yield from ({"Target": target, **cause} for cause in causes)
         if self._retagged(kind) and "Tags" not in {*was, *properties}:
             yield {
@@ -217,7 +217,7 @@ class _Planner:
                 "Evaluation": "Static",
                 "ChangeSource": "DirectModification",
             }
-        yield from self._attribute_details(standing.logical_id, declared)
+        yield from self._attribute_details(existing.logical_id, declared)
 
     def _attribute_details(self, name: str, declared: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         before = self._old_resource(name)

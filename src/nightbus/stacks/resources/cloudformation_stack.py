@@ -25,11 +25,11 @@ class CloudFormationStack:
         return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        standing = await _find(str(name), ctx)
-        if standing is None:
+        existing = await _find(str(name), ctx)
+        if existing is None:
             request = await _request(properties, ctx)
-            standing = await ctx.operation("cloudformation", "CreateStack", StackName=name, **request)
-        stack = await _settled(str(standing["StackId"]), ctx)
+            existing = await ctx.operation("cloudformation", "CreateStack", StackName=name, **request)
+        stack = await _settled(str(existing["StackId"]), ctx)
         if stack["StackStatus"] != "CREATE_COMPLETE":
             raise _failure(stack, "created")
         return _resource(stack)
@@ -51,11 +51,11 @@ class CloudFormationStack:
         return _resource(stack)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        standing = await _find(physical_id, ctx)
-        if standing is None or standing["StackStatus"] == "DELETE_COMPLETE":
+        existing = await _find(physical_id, ctx)
+        if existing is None or existing["StackStatus"] == "DELETE_COMPLETE":
             return
-        await ctx.operation("cloudformation", "DeleteStack", StackName=standing["StackId"])
-        stack = await _settled(str(standing["StackId"]), ctx)
+        await ctx.operation("cloudformation", "DeleteStack", StackName=existing["StackId"])
+        stack = await _settled(str(existing["StackId"]), ctx)
         if stack["StackStatus"] != "DELETE_COMPLETE":
             raise _failure(stack, "deleted")
 

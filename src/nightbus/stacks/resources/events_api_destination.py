@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import chosen, integer_value
+from nightbus.stacks.resources.values import integer_value, selected_properties
 
 _LONGEST_NAME = 64
 _REQUIRED = ("ConnectionArn", "HttpMethod", "InvocationEndpoint")
@@ -54,7 +54,7 @@ class EventsApiDestination:
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return chosen(properties, *_SETTINGS, kinds={"InvocationRateLimitPerSecond": integer_value})
+    return selected_properties(properties, *_SETTINGS, kinds={"InvocationRateLimitPerSecond": integer_value})
 
 
 async def _is_identical(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:

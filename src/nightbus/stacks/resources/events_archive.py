@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import chosen, document_text, integer_value
+from nightbus.stacks.resources.values import document_text, integer_value, selected_properties
 
 _LONGEST_NAME = 48
 _SETTINGS = ("Description", "EventPattern", "KmsKeyIdentifier", "RetentionDays")
@@ -33,7 +33,7 @@ class EventsArchive:
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {
             "EventSourceArn": properties["SourceArn"],
-            **chosen(properties, *_SETTINGS, kinds=_KINDS),
+            **selected_properties(properties, *_SETTINGS, kinds=_KINDS),
         }
         try:
             await ctx.operation("events", "CreateArchive", ArchiveName=name, **request)
@@ -47,7 +47,7 @@ class EventsArchive:
     ) -> Resource:
         # A property that the template no longer has is set to its default, because UpdateArchive would keep its value.
         request = {"Description": "", "EventPattern": "", "KmsKeyIdentifier": "", "RetentionDays": 0}
-        request |= chosen(new, *_SETTINGS, kinds=_KINDS)
+        request |= selected_properties(new, *_SETTINGS, kinds=_KINDS)
         await ctx.operation("events", "UpdateArchive", ArchiveName=physical_id, **request)
         return await _described(physical_id, ctx)
 

@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import boolean, changed, chosen, text
+from nightbus.stacks.resources.values import boolean, changed, selected_properties, text
 
 _LONGEST_NAME = 64
 _SETTINGS = ("Description", "KmsKeyIdentifier")
@@ -65,7 +65,7 @@ class EventsConnection:
 
 
 def _request(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return chosen(properties, *names, kinds={"AuthParameters": _parameters})
+    return selected_properties(properties, *names, kinds={"AuthParameters": _parameters})
 
 
 def _parameters(value: Any) -> Any:

@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import chosen
+from nightbus.stacks.resources.values import selected_properties
 
 _LONGEST_NAME = 64
 _REQUIRED = ("EventBuses", "RoutingConfig")
@@ -33,7 +33,7 @@ class EventsEndpoint:
         )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = chosen(properties, *_SETTINGS)
+        request = selected_properties(properties, *_SETTINGS)
         try:
             await ctx.operation("events", "CreateEndpoint", Name=name, **request)
         except AwsError as error:
@@ -45,7 +45,7 @@ class EventsEndpoint:
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
         # A property that the template no longer has is set to its default, because UpdateEndpoint would keep its value.
-        request = {**_WITHOUT, **chosen(new, *_SETTINGS)}
+        request = {**_WITHOUT, **selected_properties(new, *_SETTINGS)}
         await ctx.operation("events", "UpdateEndpoint", Name=physical_id, **request)
         return await _described(physical_id, ctx)
 

@@ -8,8 +8,8 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
-from nightbus.stacks.resources.values import chosen, document_text
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.values import document_text, selected_properties
 
 _SETTINGS = ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig")
 
@@ -24,7 +24,7 @@ class EventsEventBus:
         return str(properties["Name"])
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = chosen(properties, *_SETTINGS, "EventSourceName")
+        request = selected_properties(properties, *_SETTINGS, "EventSourceName")
         try:
             await ctx.operation(
                 "events", "CreateEventBus", Name=name, Tags=as_list(all_tags(properties, ctx)), **request
@@ -41,15 +41,13 @@ class EventsEventBus:
     ) -> Resource:
         # Settings that the template no longer has are removed.
         settings = {"Description": "", "DeadLetterConfig": {}, "LogConfig": {"Level": "OFF"}}
-        settings |= chosen(new, *_SETTINGS)
+        settings |= selected_properties(new, *_SETTINGS)
         await ctx.operation("events", "UpdateEventBus", Name=physical_id, **settings)
         described = await _described(physical_id, ctx)
         arn = described.attributes["Arn"]
-        standing = tags_by_key(
-            (await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"]
-        )
+        existing = tag_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
         tags = all_tags(new, ctx)
-        surplus = sorted(set(standing) - set(tags))
+        surplus = sorted(set(existing) - set(tags))
         if surplus:
             await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)
         await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(tags))
@@ -74,7 +72,7 @@ async def _set_policy(name: str, properties: Mapping[str, Any], ctx: ResourceCon
 async def _is_ours(name: str, ctx: ResourceContext) -> bool:
     described = await ctx.operation("events", "DescribeEventBus", Name=name)
     tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=described["Arn"])
-    return is_ours(tags_by_key(tags["Tags"]), ctx)
+    return belongs_to_resource(tag_map(tags["Tags"]), ctx)
 
 
 async def _described(name: str, ctx: ResourceContext) -> Resource:

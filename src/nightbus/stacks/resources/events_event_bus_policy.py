@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
-from nightbus.stacks.resources.values import chosen
+from nightbus.stacks.resources.values import selected_properties
 
 _ALL = ("Action", "Condition", "EventBusName", "Principal", "Statement", "StatementId")
 
@@ -37,7 +37,9 @@ class EventsEventBusPolicy:
         bus, sid = properties.get("EventBusName") or "default", str(properties["StatementId"])
         statement = properties.get("Statement")
         if statement is None:
-            request = chosen(properties, "Action", "Condition", "Principal", kinds={"Principal": str})
+            request = selected_properties(
+                properties, "Action", "Condition", "Principal", kinds={"Principal": str}
+            )
             await ctx.operation("events", "PutPermission", EventBusName=bus, StatementId=sid, **request)
         else:
             async with self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock()):

@@ -10,8 +10,8 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.events_rule_targets import api_target
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
-from nightbus.stacks.resources.values import chosen, document_text
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.values import document_text, selected_properties
 
 _LONGEST_NAME = 64
 _SETTINGS = ("Description", "EventBusName", "EventPattern", "RoleArn", "ScheduleExpression", "State")
@@ -69,12 +69,12 @@ async def _refuse_foreign_rule(name: str, properties: Mapping[str, Any], ctx: Re
             return
         raise
     tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=existing["Arn"])
-    if not is_ours(tags_by_key(tags["Tags"]), ctx):
+    if not belongs_to_resource(tag_map(tags["Tags"]), ctx):
         raise exists_elsewhere(name)
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return chosen(properties, *_SETTINGS, kinds={"EventPattern": document_text})
+    return selected_properties(properties, *_SETTINGS, kinds={"EventPattern": document_text})
 
 
 async def _put_targets(name: str, properties: Mapping[str, Any], before: Any, ctx: ResourceContext) -> None:
@@ -90,11 +90,11 @@ async def _put_targets(name: str, properties: Mapping[str, Any], before: Any, ct
 
 
 async def _retag(arn: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = tags_by_key((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
-    surplus = sorted(set(standing) - set(tags))
+    existing = tag_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)
-    if standing != dict(tags):
+    if existing != dict(tags):
         await ctx.operation("events", "TagResource", ResourceARN=arn, Tags=as_list(tags))
 
 

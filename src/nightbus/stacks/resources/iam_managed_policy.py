@@ -10,8 +10,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
-from nightbus.stacks.resources.values import changed, chosen, document_text, text, written_time
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.values import changed, document_text, selected_properties, text, written_time
 
 _LONGEST_NAME = 128
 _MOST_VERSIONS = 5
@@ -36,13 +36,13 @@ class IamManagedPolicy:
         try:
             await ctx.operation(
                 "iam", "CreatePolicy", PolicyName=name, PolicyDocument=document_text(properties["PolicyDocument"]),
-                Tags=as_list(all_tags({}, ctx)), **chosen(properties, "Description", "Path"),
+                Tags=as_list(all_tags({}, ctx)), **selected_properties(properties, "Description", "Path"),
             )  # fmt: skip
         except AwsError as error:
             if not is_there_already(error):
                 raise
             existing = await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn)
-            if not is_ours(tags_by_key(existing["Policy"].get("Tags") or []), ctx):
+            if not belongs_to_resource(tag_map(existing["Policy"].get("Tags") or []), ctx):
                 raise
         async with undone_on_failure(self.delete(policy_arn, properties, ctx)):
             for role in properties.get("Roles") or ():

@@ -9,8 +9,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
-from nightbus.stacks.resources.values import changed, chosen, document_text, integer_value
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.values import changed, document_text, integer_value, selected_properties
 
 _LONGEST_NAME = 64
 _DEFAULT_SESSION = 3600
@@ -36,7 +36,7 @@ class IamRole:
         )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = chosen(
+        request = selected_properties(
             properties, "Description", "MaxSessionDuration", "Path", "PermissionsBoundary",
             kinds={"MaxSessionDuration": integer_value},
         )  # fmt: skip
@@ -49,7 +49,7 @@ class IamRole:
             if not is_there_already(error):
                 raise
             reply = await ctx.operation("iam", "GetRole", RoleName=name)
-            if not is_ours(tags_by_key(reply["Role"].get("Tags") or []), ctx):
+            if not belongs_to_resource(tag_map(reply["Role"].get("Tags") or []), ctx):
                 raise
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await _set_policies(str(name), {}, properties, ctx)
@@ -120,11 +120,11 @@ async def _set_boundary(role: str, arn: str | None, ctx: ResourceContext) -> Non
 
 
 async def _retag(role: Mapping[str, Any], tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = tags_by_key(role.get("Tags") or [])
-    surplus = sorted(set(standing) - set(tags))
+    existing = tag_map(role.get("Tags") or [])
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("iam", "UntagRole", RoleName=role["RoleName"], TagKeys=surplus)
-    if standing != dict(tags):
+    if existing != dict(tags):
         await ctx.operation("iam", "TagRole", RoleName=role["RoleName"], Tags=as_list(tags))
 
 

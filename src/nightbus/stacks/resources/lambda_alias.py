@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import chosen
+from nightbus.stacks.resources.values import selected_properties
 
 _ALL = ("Description", "FunctionName", "FunctionVersion", "Name", "RoutingConfig")
 
@@ -50,7 +50,7 @@ class LambdaAlias:
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
-    request = chosen(properties, *_ALL, kinds={"FunctionVersion": str})
+    request = selected_properties(properties, *_ALL, kinds={"FunctionVersion": str})
     if "RoutingConfig" in request:
         weights = request["RoutingConfig"].get("AdditionalVersionWeights", [])
         request["RoutingConfig"] = {

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.support import takes_invocation_records
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone
-from nightbus.stacks.resources.values import chosen, integer_value
+from nightbus.stacks.resources.values import integer_value, selected_properties
 
 _SETTINGS = ("DestinationConfig", "MaximumEventAgeInSeconds", "MaximumRetryAttempts")
 _NUMBERS = {"MaximumEventAgeInSeconds": integer_value, "MaximumRetryAttempts": integer_value}
@@ -52,7 +52,7 @@ class LambdaEventInvokeConfig:
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return chosen(properties, *_SETTINGS, "FunctionName", "Qualifier", kinds=_NUMBERS)
+    return selected_properties(properties, *_SETTINGS, "FunctionName", "Qualifier", kinds=_NUMBERS)
 
 
 async def _refuse_foreign_config(request: Mapping[str, Any], ctx: ResourceContext) -> None:

@@ -9,8 +9,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.support import EVENT_SOURCES
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.tags import all_tags, is_ours
-from nightbus.stacks.resources.values import boolean, chosen, converted, integer_value
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
+from nightbus.stacks.resources.values import boolean, converted, integer_value, selected_properties
 
 _NUMBERS = ("BatchSize", "MaximumBatchingWindowInSeconds")
 _WITHOUT: dict[str, Any] = {  # the values of settings that the template does not have
@@ -45,10 +45,10 @@ class LambdaEventSourceMapping:
                 "lambda", "CreateEventSourceMapping", **request, Tags=all_tags(properties, ctx)
             )
         except AwsError as error:
-            standing = await _ours(request, ctx) if is_there_already(error) else None
-            if standing is None:
+            existing = await _ours(request, ctx) if is_there_already(error) else None
+            if existing is None:
                 raise
-            reply = standing
+            reply = existing
         return _resource(reply)
 
     async def update(
@@ -66,7 +66,7 @@ class LambdaEventSourceMapping:
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {**dict.fromkeys(_NUMBERS, integer_value), "Enabled": boolean, "ScalingConfig": _scaling}
-    return chosen(properties, *_WITHOUT, "FunctionName", kinds=kinds)
+    return selected_properties(properties, *_WITHOUT, "FunctionName", kinds=kinds)
 
 
 def _scaling(value: Mapping[str, Any]) -> dict[str, int]:
@@ -80,14 +80,14 @@ async def _ours(request: Mapping[str, Any], ctx: ResourceContext) -> dict[str, A
     for mapping in listed["EventSourceMappings"]:
         candidate: dict[str, Any] = mapping
         tags = await ctx.operation("lambda", "ListTags", Resource=candidate["EventSourceMappingArn"])
-        if is_ours(tags["Tags"], ctx):
+        if belongs_to_resource(tags["Tags"], ctx):
             return candidate
     return None
 
 
 async def _retag(arn: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = (await ctx.operation("lambda", "ListTags", Resource=arn))["Tags"]
-    surplus = sorted(set(standing) - set(tags))
+    existing = (await ctx.operation("lambda", "ListTags", Resource=arn))["Tags"]
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("lambda", "UntagResource", Resource=arn, TagKeys=surplus)
     await ctx.operation("lambda", "TagResource", Resource=arn, Tags=dict(tags))

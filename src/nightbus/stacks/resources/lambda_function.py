@@ -12,8 +12,8 @@ from nightbus.aws.support import is_supported_runtime
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, is_ours
-from nightbus.stacks.resources.values import changed, chosen, converted, integer_value, text
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
+from nightbus.stacks.resources.values import changed, converted, integer_value, selected_properties, text
 
 _LONGEST_NAME = 64
 _CONFIGURATION = (
@@ -71,7 +71,7 @@ class LambdaFunction:
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {
             **_configuration(properties),
-            **chosen(properties, "Architectures", "PackageType"),
+            **selected_properties(properties, "Architectures", "PackageType"),
             "FunctionName": name,
             "Code": _code(properties),
             "Tags": all_tags(properties, ctx),
@@ -82,7 +82,7 @@ class LambdaFunction:
             if not is_there_already(error):
                 raise
             existing = await ctx.operation("lambda", "GetFunction", FunctionName=name)
-            if not is_ours(existing.get("Tags") or {}, ctx):
+            if not belongs_to_resource(existing.get("Tags") or {}, ctx):
                 raise
             reply = existing["Configuration"]
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
@@ -93,7 +93,7 @@ class LambdaFunction:
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
         if changed(old, new, "Code", "Architectures"):
-            code = {**_code(new), **chosen(new, "Architectures")}
+            code = {**_code(new), **selected_properties(new, "Architectures")}
             await ctx.operation("lambda", "UpdateFunctionCode", FunctionName=physical_id, **code)
         if changed(old, new, *_CONFIGURATION):
             reset = {name: value for name, value in _DEFAULTS.items() if name in old and name not in new}
@@ -124,7 +124,7 @@ def _unsupported_logging(logging: Any) -> str | None:
 
 
 def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
-    request = chosen(properties, *_CONFIGURATION, kinds=_NUMBERS)
+    request = selected_properties(properties, *_CONFIGURATION, kinds=_NUMBERS)
     if "Environment" in request:
         variables = request["Environment"].get("Variables") or {}
         request["Environment"] = {"Variables": {str(key): text(value) for key, value in variables.items()}}
@@ -142,7 +142,7 @@ def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(code) - {"S3Bucket", "S3Key", "S3ObjectVersion"})
     if unknown:
         raise not_supported("cloudformation", "AWS::Lambda::Function", f"Code.{unknown[0]}")
-    return chosen(code, "S3Bucket", "S3Key", "S3ObjectVersion")
+    return selected_properties(code, "S3Bucket", "S3Key", "S3ObjectVersion")
 
 
 def inline_package(source: str) -> bytes:
@@ -168,11 +168,11 @@ async def _set_concurrency(name: str, properties: Mapping[str, Any], ctx: Resour
 
 
 async def _retag(function: Mapping[str, Any], tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    arn, standing = function["Configuration"]["FunctionArn"], function.get("Tags") or {}
-    surplus = sorted(set(standing) - set(tags))
+    arn, existing = function["Configuration"]["FunctionArn"], function.get("Tags") or {}
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("lambda", "UntagResource", Resource=arn, TagKeys=surplus)
-    if dict(standing) != dict(tags):
+    if dict(existing) != dict(tags):
         await ctx.operation("lambda", "TagResource", Resource=arn, Tags=dict(tags))
 
 

@@ -9,7 +9,7 @@ from nightbus.aws.arn import is_arn
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing
-from nightbus.stacks.resources.values import chosen
+from nightbus.stacks.resources.values import selected_properties
 
 _ALL = ("CompatibleArchitectures", "CompatibleRuntimes", "Content", "Description", "LayerName", "LicenseInfo")
 _LONGEST_NAME = 64
@@ -30,8 +30,8 @@ class LambdaLayerVersion:
         )
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = {**chosen(properties, *_ALL), "LayerName": name}
-        request["Content"] = chosen(request["Content"], "S3Bucket", "S3Key", "S3ObjectVersion")
+        request = {**selected_properties(properties, *_ALL), "LayerName": name}
+        request["Content"] = selected_properties(request["Content"], "S3Bucket", "S3Key", "S3ObjectVersion")
         reply = await ctx.operation("lambda", "PublishLayerVersion", **request)
         return _resource(reply["LayerVersionArn"])
 

@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import chosen
+from nightbus.stacks.resources.values import selected_properties
 
 _ALL = (
     "Action",
@@ -33,7 +33,7 @@ class LambdaPermission:
         return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = chosen(properties, *_ALL)
+        request = selected_properties(properties, *_ALL)
         if isinstance(request.get("SourceAccount"), int):
             request["SourceAccount"] = f"{request['SourceAccount']:012d}"
         try:

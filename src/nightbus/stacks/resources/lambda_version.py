@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
-from nightbus.stacks.resources.values import chosen
+from nightbus.stacks.resources.values import selected_properties
 
 _ALL = ("CodeSha256", "Description", "FunctionName")
 
@@ -24,7 +24,7 @@ class LambdaVersion:
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         """Publish a version. Publishing the same code again returns the same version, so a crash leaves no second
         one."""
-        reply = await ctx.operation("lambda", "PublishVersion", **chosen(properties, *_ALL))
+        reply = await ctx.operation("lambda", "PublishVersion", **selected_properties(properties, *_ALL))
         arn, version = str(reply["FunctionArn"]), str(reply["Version"])
         if not arn.endswith(f":{version}"):
             arn = f"{arn}:{version}"

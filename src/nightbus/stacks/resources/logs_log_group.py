@@ -11,8 +11,8 @@ from nightbus.aws.support import LOG_GROUP_CLASS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, is_ours
-from nightbus.stacks.resources.values import changed, chosen, converted, integer_value
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
+from nightbus.stacks.resources.values import changed, converted, integer_value, selected_properties
 
 _LONGEST_NAME = 512
 
@@ -37,7 +37,7 @@ class LogsLogGroup:
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {"logGroupName": name, "tags": all_tags(properties, ctx)}
-        group_class = chosen(properties, "LogGroupClass")
+        group_class = selected_properties(properties, "LogGroupClass")
         if group_class:
             request["logGroupClass"] = group_class["LogGroupClass"]
         try:
@@ -46,7 +46,7 @@ class LogsLogGroup:
             if not is_there_already(error):
                 raise
             tags = await ctx.operation("logs", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
-            if not is_ours(tags["tags"], ctx):
+            if not belongs_to_resource(tags["tags"], ctx):
                 raise
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await _set_retention(str(name), properties, ctx)
@@ -58,8 +58,8 @@ class LogsLogGroup:
         if changed(old, new, "RetentionInDays"):
             await _set_retention(physical_id, new, ctx)
         resource_arn, desired_tags = _arn(physical_id, ctx), all_tags(new, ctx)
-        standing = (await ctx.operation("logs", "ListTagsForResource", resourceArn=resource_arn))["tags"]
-        surplus = sorted(set(standing) - set(desired_tags))
+        existing = (await ctx.operation("logs", "ListTagsForResource", resourceArn=resource_arn))["tags"]
+        surplus = sorted(set(existing) - set(desired_tags))
         if surplus:
             await ctx.operation("logs", "UntagResource", resourceArn=resource_arn, tagKeys=surplus)
         await ctx.operation("logs", "TagResource", resourceArn=resource_arn, tags=desired_tags)

@@ -38,9 +38,9 @@ async def _refuse_foreign_policy(name: str, properties: Mapping[str, Any], ctx: 
 
     Policies have no tags; an equal one was made before a crash.
     """
-    standing = (await ctx.operation("logs", "DescribeResourcePolicies"))["resourcePolicies"]
+    existing = (await ctx.operation("logs", "DescribeResourcePolicies"))["resourcePolicies"]
     policy = document_text(properties["PolicyDocument"])
-    if any(one["policyName"] == name and one["policyDocument"] != policy for one in standing):
+    if any(one["policyName"] == name and one["policyDocument"] != policy for one in existing):
         raise exists_elsewhere(f"The resource policy {name}")
 
 

@@ -11,7 +11,7 @@ from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 from nightbus.stacks.resources.values import boolean, changed
 
 _LONGEST_NAME = 63
@@ -83,14 +83,14 @@ async def _exists_already(bucket: str, ctx: ResourceContext) -> bool:
     """
     try:
         await ctx.operation("s3", "HeadBucket", Bucket=bucket)
-        tags = tags_by_key((await ctx.operation("s3", "GetBucketTagging", Bucket=bucket))["TagSet"])
+        tags = tag_map((await ctx.operation("s3", "GetBucketTagging", Bucket=bucket))["TagSet"])
     except AwsError as error:
         if error.code == "NoSuchTagSet":
             raise exists_elsewhere(bucket) from error
         if is_gone(error) or error.status == _NOT_FOUND:
             return False
         raise
-    if not is_ours(tags, ctx):
+    if not belongs_to_resource(tags, ctx):
         raise exists_elsewhere(bucket)
     return True
 

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
-from nightbus.stacks.resources.values import attributes, chosen
+from nightbus.stacks.resources.values import attributes, selected_properties
 
 _WITHOUT = {  # the values of attributes that the template does not have; the scope must be set before its policy
     "FilterPolicyScope": "MessageAttributes",
@@ -36,7 +36,7 @@ class SnsSubscription:
         reply = await ctx.operation(
             "sns",
             "Subscribe",
-            **chosen(properties, "TopicArn", "Protocol", "Endpoint"),
+            **selected_properties(properties, "TopicArn", "Protocol", "Endpoint"),
             Attributes=attributes(properties, *_WITHOUT),
             ReturnSubscriptionArn=True,
         )

@@ -16,7 +16,7 @@ from nightbus.stacks.resources.outcomes import (
     is_gone,
     undone_on_failure,
 )
-from nightbus.stacks.resources.tags import all_tags, as_list, is_ours, tags_by_key
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 from nightbus.stacks.resources.values import attributes, text
 
 _LONGEST_NAME = 256
@@ -108,7 +108,7 @@ async def _refuse_foreign_topic(topic: str, ctx: ResourceContext) -> None:
         if is_gone(error):
             return
         raise
-    if not is_ours(tags_by_key(tags["Tags"]), ctx):
+    if not belongs_to_resource(tag_map(tags["Tags"]), ctx):
         raise exists_elsewhere(topic.rpartition(":")[2])
 
 
@@ -135,11 +135,11 @@ async def _resubscribe(
 
 
 async def _retag(topic: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = tags_by_key((await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic))["Tags"])
-    surplus = sorted(set(standing) - set(tags))
+    existing = tag_map((await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic))["Tags"])
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("sns", "UntagResource", ResourceArn=topic, TagKeys=surplus)
-    if standing != dict(tags):
+    if existing != dict(tags):
         await ctx.operation("sns", "TagResource", ResourceArn=topic, Tags=as_list(tags))
 
 

@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone
-from nightbus.stacks.resources.tags import all_tags, is_ours
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
 from nightbus.stacks.resources.values import attributes, text
 
 _LONGEST_NAME = 80
@@ -89,16 +89,16 @@ async def _refuse_foreign_queue(name: str, ctx: ResourceContext) -> None:
         if is_gone(error):
             return
         raise
-    if not is_ours(tags, ctx):
+    if not belongs_to_resource(tags, ctx):
         raise exists_elsewhere(name)
 
 
 async def _retag(url: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    standing = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
-    surplus = sorted(set(standing) - set(tags))
+    existing = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=url)).get("Tags") or {}
+    surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("sqs", "UntagQueue", QueueUrl=url, TagKeys=surplus)
-    if standing != dict(tags):
+    if existing != dict(tags):
         await ctx.operation("sqs", "TagQueue", QueueUrl=url, Tags=dict(tags))
 
 

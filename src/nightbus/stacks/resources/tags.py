@@ -28,10 +28,10 @@ def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def is_ours(tags: Mapping[str, str], ctx: ResourceContext) -> bool:
+def belongs_to_resource(tags: Mapping[str, str], ctx: ResourceContext) -> bool:
     """Return whether the tags are those of this resource of this stack, so that `create` after a crash may use it."""
     return tags.get(_STACK_ID) == ctx.stack_id and tags.get(_LOGICAL_ID) == ctx.logical_id
 
 
-def tags_by_key(tags: list[dict[str, str]]) -> dict[str, str]:
+def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}

@@ -10,7 +10,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 
 
-def chosen(
+def selected_properties(
     properties: Mapping[str, Any], *names: str, kinds: Mapping[str, Callable[[Any], Any]] | None = None
 ) -> dict[str, Any]:
     """Return the named properties that the template has, each converted by its function in `kinds`."""
@@ -56,7 +56,7 @@ def attributes(properties: Mapping[str, Any], *names: str) -> dict[str, str]:
     """Return the named properties that the template has, as text, the form of attributes of queues and topics."""
     return {
         name: text(value).lower() if isinstance(value, bool) else text(value)
-        for name, value in chosen(properties, *names).items()
+        for name, value in selected_properties(properties, *names).items()
     }
 
 

@@ -1,1 +1,1 @@
-"""The background work of the events service: schedules, replays, trimming, first authorizations."""
+"""Does the background work of the events service: schedules, replays, trimming, first authorizations."""

@@ -62,7 +62,7 @@ async def run_replays(platform: Platform) -> None:
             except Overloaded:
                 await _give_back(platform, item, _AGAIN_MS)
             except StaleLease as stale:
-                log.info("a step of a replay is not counted: %s", stale)
+                log.info("a step of a replay is discarded: %s", stale)
             except Conflict:  # the replay was cancelled in between
                 await _give_back(platform, item, 0)
             except Exception:

@@ -106,7 +106,7 @@ async def _trigger(platform: Platform, items: list[Item], since: int) -> None:
                 await _trigger(platform, [item], since)
             return
         if isinstance(failure, StaleLease):
-            log.info("a schedule is triggered by somebody else: %s", failure)
+            log.info("a schedule was triggered by another worker: %s", failure)
             return
         if not isinstance(failure, Overloaded):
             log.exception("the schedule of item %d did not trigger; it is tried again", items[0].id)
