@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from nightbus.store.fresh_rows import FreshRows
 from nightbus.store.interface import (
     Acknowledge,
     Append,
@@ -100,6 +101,7 @@ class Queues:
         self._untaken: dict[QueueName, _Untaken] = {}
         self._ahead: dict[QueueName, list[tuple[int, int, str]]] = {}  # of queues whose order is being read
         self._orders: dict[QueueName, Order] = {}
+        self._fresh: dict[QueueName, FreshRows] = {}  # of those that are ordered by due time
         self._first_token = secrets.randbits(40) << 20
         self._waiting: dict[QueueName, _Waiting] = {}
 
@@ -113,7 +115,11 @@ class Queues:
             if number is None:
                 return [], None
             rows = QueueRows(self._connection, number)
-            order = self._orders[name] = (ByGroup if by_group else ByDue)(rows, self._leases_of(name))
+            if by_group:
+                order = self._orders[name] = ByGroup(rows, self._leases_of(name))
+            else:
+                fresh = self._fresh[name] = FreshRows(rows)
+                order = self._orders[name] = ByDue(fresh, self._leases_of(name))
         items = order.take(limit, now, lease_ms)
         untaken = self._untaken.get(name)
         if untaken is not None:
@@ -237,7 +243,9 @@ class Queues:
             order.added(item, change.due, change.group)
         elif name in self._ahead:
             self._ahead[name].append((item, change.due, change.group))
-        waiting = self._waiting.get(name)
+        waiting, fresh = self._waiting.get(name), self._fresh.get(name)
+        if fresh is not None:
+            fresh.added(item, change.due, change.data, waited_for=waiting is not None)
         if waiting is not None:
             waiting.wake()
 
@@ -251,6 +259,11 @@ class Queues:
         if order is not None:
             for item in range(first, first + len(change.data)):
                 order.added(item, change.due, "")
+        fresh = self._fresh.get(name)
+        if fresh is not None:
+            waited_for = name in self._waiting
+            for item, data in enumerate(change.data, first):
+                fresh.added(item, change.due, data, waited_for=waited_for)
         self._wake(name)
 
     def _done(self, change: Acknowledge) -> None:
@@ -258,6 +271,9 @@ class Queues:
         order = self._orders.get(name)
         if order is not None:
             order.done(change.item)
+            fresh = self._fresh.get(name)
+            if fresh is not None:
+                fresh.gone(change.item)
             if isinstance(order, ByGroup):
                 self._wake(name)  # the next of its group may be free now
 
@@ -265,13 +281,20 @@ class Queues:
         name = QueueName(change.scope, change.queue)
         if name in self._orders:
             self._orders[name].given_back(change.item, change.due)
+            fresh = self._fresh.get(name)
+            if fresh is not None:
+                fresh.given_back(change.item, change.due)
             self._wake(name)
 
     def _trimmed(self, change: TrimQueue) -> None:
         name = QueueName(change.scope, change.queue)
         self._untaken.pop(name, None)  # counted anew when it is asked about
+        fresh = self._fresh.get(name)
+        if fresh is not None:
+            fresh.forget()
         if change.before is None:
             self._orders.pop(name, None)
+            self._fresh.pop(name, None)
             self._wake(name)
         elif name in self._orders:
             self._orders[name].trimmed(change.before)
@@ -280,6 +303,7 @@ class Queues:
     def in_memory(self) -> dict[str, int]:
         return {
             "queues offered from": len(self._orders),
+            "items kept for who waits": sum(map(len, self._fresh.values())),
             "queues waited for": len(self._waiting),
             "items leased": sum(len(order.leases.held) for order in self._orders.values()),
             "items counted": sum(order.leases.counted for order in self._orders.values()),
