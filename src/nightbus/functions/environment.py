@@ -32,7 +32,7 @@ Invariants
    so that nobody waits for a process that is gone. Every wait for the process has a bound beside it: the time limits,
    1 s while it settles, 1 s after an init error, 2 s while it closes.
 3. `_ready` means that there is nothing to wait for: the runtime asked, or reported an init error, or exited. Only
-   `RuntimeApi.is_asked` means that it can be given work; `_gives` looks at it again after each wait, and there is no
+   `RuntimeApi.is_asked` means that it can be given work; `_run` looks at it again after each wait, and there is no
    `await` between the last look and `give`.
 4. An answer belongs to the invocation that runs. The Runtime API takes one only for the request id that it gave last,
    and once; a process that has run out of time is killed, so that it has no next invocation to confuse with this one.
@@ -243,6 +243,10 @@ class Environment:
             raise
         elapsed = (self._clock.monotonic() - began) * 1000
         response, error = self._payload(answer, failure, request_id)
+        if answer is not None and answer.peak:
+            self._peak.was_at_least(-(-answer.peak // 1024))
+        elif self.usable:
+            self._peak.measure_seldom(self._pid)
         await self._report(failure, request_id, elapsed, cold)
         tail, unwritten = self._output.tail(), None
         self.idle_since = self._clock.monotonic()
@@ -255,9 +259,10 @@ class Environment:
     async def settled(self) -> bool:
         """Whether a warm environment can take an invocation: it asks for the next one right after the one before, or
         it came to an end."""
+        if self._ready.is_set():
+            return self.usable
         with contextlib.suppress(TimeoutError):
-            if not self._ready.is_set():
-                await asyncio.wait_for(self._ready.wait(), _SETTLE_SECONDS)
+            await asyncio.wait_for(self._ready.wait(), _SETTLE_SECONDS)
             return self.usable
         return False
 
@@ -295,7 +300,10 @@ class Environment:
         self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._watch, ends)
         answer = None
         try:
-            if await self._gives(Invocation(request_id, payload, headers), ends):
+            invocation = Invocation(request_id, payload, headers)
+            if self._api.is_asked or await self._asks_again(ends):
+                self._ready.clear()
+                self._api.give(invocation)
                 answer = await self._answer
         finally:
             self._watching.cancel()
@@ -307,11 +315,9 @@ class Environment:
         self.kill()
         raise await self._timed_out(request_id)
 
-    async def _gives(self, invocation: Invocation, ends: float) -> bool:
-        """Hand the invocation over. Where the runtime's connection was lost while it asked, wait until it asks again.
-
-        False where it did not by `ends`, or exited.
-        """
+    async def _asks_again(self, ends: float) -> bool:
+        """Wait for the runtime, whose connection was lost while it asked. False where it did not by `ends`, or
+        exited."""
         while not self._api.is_asked:
             self._ready.clear()
             rest = ends - self._clock.monotonic()
@@ -319,8 +325,6 @@ class Environment:
                 return False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), rest)
-        self._ready.clear()
-        self._api.give(invocation)
         return True
 
     def _watch(self, ends: float) -> None:
@@ -355,9 +359,6 @@ class Environment:
         if failure is not None and status == "error":
             status += f"\tError Type: {failure.error_type}"
         await self._output.drain(seen=failure is None)
-        if self.usable:
-            self._peak.measure_seldom(self._pid)
-        self._output.say(end_line(request_id))
         report = report_line(
             request_id,
             elapsed_ms=elapsed,
@@ -366,7 +367,7 @@ class Environment:
             used=self._peak.megabytes,
             status=status,
         )
-        self._output.say(report)
+        self._output.say(end_line(request_id), report)
 
     def _payload(
         self, answer: Answer | None, failure: _Ended | None, request_id: str

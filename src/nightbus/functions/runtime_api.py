@@ -27,11 +27,22 @@ _MOST_CONNECTIONS = 16  # of one environment; a runtime has one
 _MOST_KEPT = 2 * LARGEST_RESPONSE  # bytes of unfinished messages of all these
 _MOST_BESIDES_BODY = 2 * 1024 * 1024  # of one message; the runtime sends a megabyte for X-Ray in a header
 _LONGEST_ERROR_TYPE = 1024
-_MOST_DIGITS = len(str(LARGEST_RESPONSE))
-_NEXT = b"nightbus-next"  # a response with this header is a question for the next invocation as well
+_MOST_DIGITS = 12
+_NEXT = (
+    b"nightbus-next"  # a response with this header asks for the next invocation; its value is `Answer.peak`
+)
+_THEN_SIZE = b"\r\nContent-Length: "
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f]"
 )  # what could end a header, and begin what the function takes for its payload
+
+
+def _is_number(text: bytes) -> bool:
+    return len(text) <= _MOST_DIGITS and text.isdigit()
+
+
+def _one_line(text: str) -> str:
+    return text if text.isprintable() else _CONTROL.sub(" ", text)
 
 
 def _reply(status: str, body: str) -> bytes:
@@ -67,6 +78,9 @@ class Answer:
     payload: bytes
     error_type: str | None  # None for a response, else the type of the error
     too_large: bool = False  # the payload is more than a response may be, and not kept
+    peak: int = (
+        0  # the most memory that the process ever had resident, as it says: kilobytes; 0 where it does not
+    )
 
 
 class RuntimeApi:
@@ -105,7 +119,7 @@ class RuntimeApi:
         self._asking = connection
         self._ready()
 
-    def take(self, path: bytes, error_type: str | None, body: bytes | None) -> bool:
+    def take(self, path: bytes, error_type: str | None, body: bytes | None, peak: int) -> bool:
         """False for what the Runtime API does not have, or for an invocation that is not the current one."""
         if path == b"init/error":
             self._answered(Answer("", body or b"", error_type or "Unknown"))
@@ -117,21 +131,21 @@ class RuntimeApi:
             return False
         failed = (error_type or "Unhandled") if parts[2] == b"error" else None
         request_id, self._current = self._current, ""
-        self._answered(Answer(request_id, body or b"", failed, too_large=body is None))
+        self._answered(Answer(request_id, body or b"", failed, too_large=body is None, peak=peak))
         return True
 
-    def take_response(self, request_id: str, body: bytes) -> bool:
+    def take_response(self, request_id: str, body: bytes, peak: int) -> bool:
         """False for an invocation that is not the current one."""
         if request_id != self._current:
             return False
         self._current = ""
-        self._answered(Answer(request_id, body, None))
+        self._answered(Answer(request_id, body, None, peak=peak))
         return True
 
     def expected_head(self, request_id: str) -> bytes:
-        """What a response from `runtime_client` begins with, up to its size."""
+        """What a response from `runtime_client` begins with, up to its peak and its size."""
         line = f"POST {_PREFIX.decode()}invocation/{request_id}/response HTTP/1.1"
-        return f"{line}\r\nHost: {self.address}\r\nNightbus-Next: 1\r\nContent-Length: ".encode()
+        return f"{line}\r\nHost: {self.address}\r\nNightbus-Next: ".encode()
 
     def connected(self, connection: _Connection) -> bool:
         """False where there are too many."""
@@ -178,6 +192,7 @@ class _Connection(asyncio.Protocol):
         self._headers = 0
         self._in_message = False
         self._asks_next = False
+        self._peak = 0
         self._given = ""  # the id of the invocation that it got last
         self._expected = b"-"  # what the response to that begins with, where nothing unusual is in it
 
@@ -215,10 +230,11 @@ class _Connection(asyncio.Protocol):
         """Take the response that is expected, where `data` is all of it and nothing else. False where it is not."""
         began = len(self._expected)
         end = data.find(b"\r\n\r\n", began)
-        size = data[began:end]
-        if end < 0 or len(size) > _MOST_DIGITS or not size.isdigit() or len(data) - end - 4 != int(size):
+        peak, _, size = data[began:end].partition(_THEN_SIZE)
+        if end < 0 or not (_is_number(peak) and _is_number(size)) or len(data) - end - 4 != int(size):
             return False
-        if int(size) > LARGEST_RESPONSE or not self._api.take_response(self._given, data[end + 4 :]):
+        body = data[end + 4 :]
+        if len(body) > LARGEST_RESPONSE or not self._api.take_response(self._given, body, int(peak)):
             return False
         self._api.runtime_asks(self)
         return True
@@ -227,6 +243,7 @@ class _Connection(asyncio.Protocol):
         self._in_message = True
         self._url, self._error_type, self._size = b"", None, 0
         self._expects = self._of_browser = self._asks_next = False
+        self._peak = 0
         self._hosts = []
         self._headers = 0
 
@@ -245,7 +262,7 @@ class _Connection(asyncio.Protocol):
         elif name == b"host":
             self._hosts.append(value)
         elif name == _NEXT:
-            self._asks_next = True
+            self._asks_next, self._peak = True, int(value) if _is_number(value) else 0
         elif name in _OF_BROWSERS:
             self._of_browser = True
 
@@ -275,7 +292,7 @@ class _Connection(asyncio.Protocol):
             self._write(_OF_A_PAGE)
         elif method == b"GET" and path == b"invocation/next":
             self._api.runtime_asks(self)
-        elif method == b"POST" and self._api.take(path, self._error_type, self._whole_body()):
+        elif method == b"POST" and self._api.take(path, self._error_type, self._whole_body(), self._peak):
             if self._size > LARGEST_RESPONSE:
                 self._write(_TOO_LARGE)
             elif self._asks_next:
@@ -292,9 +309,7 @@ class _Connection(asyncio.Protocol):
         return b"".join(self._body) if self._size <= LARGEST_RESPONSE else None
 
     def send_invocation(self, invocation: Invocation) -> None:
-        given = "".join(
-            [f"{name}: {_CONTROL.sub(' ', value)}\r\n" for name, value in invocation.headers.items()]
-        )
+        given = "".join([f"{name}: {_one_line(value)}\r\n" for name, value in invocation.headers.items()])
         head = (
             f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(invocation.payload)}\r\n"
             f"Lambda-Runtime-Aws-Request-Id: {invocation.request_id}\r\n{given}\r\n"

@@ -3,14 +3,17 @@
 awslambdaric imports a module named `runtime_client` and calls four functions of it. `RuntimeClient` has these, with the
 native client's results and errors. A result goes to the node with the question for the next invocation in one request,
 so that an invocation costs one write and one read; with libcurl it was two requests, and most of what a short
-invocation took.
+invocation took. The same header says how much memory the process had at most, which the node would else read in /proc.
 This file is loaded by a zygote, by any Python from 3.8 on, without Nightbus importable: standard library only.
 """
 
+import sys
+from resource import RUSAGE_SELF, getrusage
 from socket import AF_INET, IPPROTO_TCP, SOCK_STREAM, TCP_NODELAY, socket
 
 INVOCATION = "/2018-06-01/runtime/invocation/"
 READ = 65536
+KILOBYTE = 1024 if sys.platform == "darwin" else 1  # in the units of ru_maxrss
 LONGEST_HEAD = 1048576
 NO_NEXT = "Failed to get next"
 HEADERS = (
@@ -61,7 +64,8 @@ class RuntimeClient:
 
     def post(self, invoke_id, kind, data, failure):
         line = f"POST {INVOCATION}{invoke_id}/{kind} HTTP/1.1\r\nHost: {self.address}\r\n"
-        request = f"{line}Nightbus-Next: 1\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+        peak = getrusage(RUSAGE_SELF).ru_maxrss // KILOBYTE
+        request = f"{line}Nightbus-Next: {peak}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
         self.send(request, failure)
         self.asked = request
 
