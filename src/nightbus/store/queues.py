@@ -167,7 +167,7 @@ class Queues:
         """Raises StaleLease. Until the commit is done an item may be offered to somebody else all the same, where its
         lease ends in this very moment: it is delivered twice then, as after a crash."""
         for change in changes:
-            if isinstance(change, Acknowledge | GiveBack) and change.token is not None:
+            if (type(change) is Acknowledge or type(change) is GiveBack) and change.token is not None:
                 name = QueueName(change.scope, change.queue)
                 order = self._orders.get(name)
                 if order is None or order.leases.newest_token(change.item) != change.token:

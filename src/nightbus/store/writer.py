@@ -194,9 +194,10 @@ class Writer:
             outcomes = [self._apply_batch(batch) for batch in batches]
             self._rows.flush()
             self._counters[CLOCK] = -(-self._now_ms() // 1000) * 1000  # to the second: seldom another one
-            for name, value in self._counters.items():
-                if counters.get(name) != value:
-                    execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (name, value))
+            changed = [value for pair in self._counters.items() - counters.items() for value in pair]
+            if changed:
+                rows = ",".join(["(?, ?)"] * (len(changed) // 2))
+                execute(f"INSERT OR REPLACE INTO counter VALUES {rows}", changed)  # noqa: S608
             execute("COMMIT")
         except BaseException:
             self._counters = counters
