@@ -6,6 +6,7 @@ Parent is the segment of the caller. https://docs.aws.amazon.com/xray/latest/dev
 
 from __future__ import annotations
 
+import functools
 import re
 
 from nightbus.aws.ids import new_hex
@@ -37,6 +38,7 @@ def trace_header_or_none(text: str) -> str:
     return text if text and is_trace_header(text) else ""
 
 
+@functools.lru_cache(maxsize=1024)  # asked several times in an invocation's life
 def segment_of(request_id: str) -> str:
     """Return the segment of an invocation, which is the beginning of its request id."""
     return request_id.replace("-", "")[:_SEGMENT_DIGITS].lower()

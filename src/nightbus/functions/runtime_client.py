@@ -16,7 +16,7 @@ READ = 65536
 KILOBYTE = 1024 if sys.platform == "darwin" else 1  # in the units of ru_maxrss
 LONGEST_HEAD = 1048576
 NO_NEXT = "Failed to get next"
-HEADERS = (
+NAMES = (
     "Lambda-Runtime-Aws-Request-Id",
     "Lambda-Runtime-Trace-Id",
     "Lambda-Runtime-Invoked-Function-Arn",
@@ -27,6 +27,7 @@ HEADERS = (
     "Lambda-Runtime-Invocation-Id",
     "Content-Type",
 )
+HEADERS = [(name, name.lower()) for name in NAMES]
 
 
 class RuntimeClient:
@@ -50,7 +51,7 @@ class RuntimeClient:
         status, headers, payload = self.answer(request)
         if status != "200":
             raise RuntimeError("Failed to post invocation response" if request[:4] == b"POST" else NO_NEXT)
-        given = {name: headers.get(name.lower()) for name in HEADERS}
+        given = {name: headers.get(key) for name, key in HEADERS}
         given["Lambda-Runtime-Deadline-Ms"] = int(headers["lambda-runtime-deadline-ms"])
         return payload, given
 

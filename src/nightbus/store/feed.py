@@ -30,6 +30,7 @@ from nightbus.store.interface import (
 )
 
 log = logging.getLogger("nightbus.store")
+_OF_RECORDS = frozenset({PutRecord, DeleteRecord})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +74,8 @@ class Feed:
         """Tell the listeners of one commit. `collected`: it touches no record, as nearly all commits of a busy node."""
         if collected and not (self._queues or self._logs):
             return
+        if not (self._queues or self._logs):
+            changes = [change for change in changes if type(change) in _OF_RECORDS]
         touched = self._touched(changes)
         if not any(touched):
             return

@@ -8,7 +8,7 @@ Each commit since then told of its rows, on the event loop (`added`). A row that
 told of makes no difference: it is due at `_later` at the earliest, for which the database is asked again; and when it
 is told of, the reader is beyond it, or gets it from here.
 
-What would break it: a row that is changed or goes without `gone` or `forget`.
+What would break it: a row that goes or changes without `gone`, `given_back` or `forget`.
 """
 
 from __future__ import annotations
@@ -73,9 +73,14 @@ class FreshRows:
             self._bytes += len(data)
 
     def gone(self, item: int) -> None:
-        """It was done, or given back: another row than it was."""
         if item in self._ids:
             self.forget()
+
+    def given_back(self, item: int, due: int) -> None:
+        """Its row may lie beyond the reader again, where the database has it."""
+        self.gone(item)
+        if self._from is not None:
+            self._later = due if self._later is None else min(due, self._later)
 
     def forget(self) -> None:
         self._from = None

@@ -169,7 +169,7 @@ class Queues:
         """Raises StaleLease. Until the commit is done an item may be offered to somebody else all the same, where its
         lease ends in this very moment: it is delivered twice then, as after a crash."""
         for change in changes:
-            if isinstance(change, Acknowledge | GiveBack) and change.token is not None:
+            if (type(change) is Acknowledge or type(change) is GiveBack) and change.token is not None:
                 name = QueueName(change.scope, change.queue)
                 order = self._orders.get(name)
                 if order is None or order.leases.newest_token(change.item) != change.token:
@@ -273,7 +273,9 @@ class Queues:
         order = self._orders.get(name)
         if order is not None:
             order.done(change.item)
-            self._row_is_gone(name, change.item)
+            fresh = self._fresh.get(name)
+            if fresh is not None:
+                fresh.gone(change.item)
             if isinstance(order, ByGroup):
                 self._wake(name)  # the next of its group may be free now
 
@@ -281,7 +283,9 @@ class Queues:
         name = QueueName(change.scope, change.queue)
         if name in self._orders:
             self._orders[name].given_back(change.item, change.due)
-            self._row_is_gone(name, change.item)
+            fresh = self._fresh.get(name)
+            if fresh is not None:
+                fresh.given_back(change.item, change.due)
             self._wake(name)
 
     def _trimmed(self, change: TrimQueue) -> None:
@@ -297,11 +301,6 @@ class Queues:
         elif name in self._orders:
             self._orders[name].trimmed(change.before)
             self._wake(name)  # the next of a group may be free now
-
-    def _row_is_gone(self, name: QueueName, item: int) -> None:
-        fresh = self._fresh.get(name)
-        if fresh is not None:
-            fresh.gone(item)
 
     def in_memory(self) -> dict[str, int]:
         return {

@@ -209,9 +209,10 @@ class Writer:
             self._changes.rows.flush()
             # To the second, so that it is seldom another one.
             self._changes.counters[CLOCK] = -(-self._now_ms() // 1000) * 1000
-            for name, value in self._changes.counters.items():
-                if counters.get(name) != value:
-                    execute("INSERT OR REPLACE INTO counter VALUES (?, ?)", (name, value))
+            changed = [value for pair in self._changes.counters.items() - counters.items() for value in pair]
+            if changed:
+                rows = ",".join(["(?, ?)"] * (len(changed) // 2))
+                execute(f"INSERT OR REPLACE INTO counter VALUES {rows}", changed)  # noqa: S608
             execute("COMMIT")
         except BaseException:
             self._changes.counters = counters
@@ -283,15 +284,22 @@ class Writer:
                 loop.call_soon_threadsafe(self._resolve, results)
 
     def _resolve(self, results: list[tuple[_Batch, Exception | None]]) -> None:
+        """Who waits for an item goes on a turn of the loop before who waits for the commit: a function is given its
+        event before the client is answered, which takes longer."""
         for batch, failure in results:
             if failure is None:
                 try:
                     batch.settle(batch.changes, batch.first_item)
                 except Exception:  # the commit is durable; its caller and the others hear so
                     log.exception("what is kept in memory of the queues may be behind the store")
-            if batch.done.cancelled():
-                continue
-            if failure is None:
-                batch.done.set_result(None)
-            else:
-                batch.done.set_exception(failure)
+        asyncio.get_running_loop().call_soon(_answer, results)
+
+
+def _answer(results: list[tuple[_Batch, Exception | None]]) -> None:
+    for batch, failure in results:
+        if batch.done.cancelled():
+            continue
+        if failure is None:
+            batch.done.set_result(None)
+        else:
+            batch.done.set_exception(failure)

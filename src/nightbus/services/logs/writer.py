@@ -22,7 +22,7 @@ from nightbus.store.interface import Change, RequireRecord, Store
 from nightbus.store.known_records import KnownRecords
 
 _MOST_TOGETHER = 64
-_PATIENCE_SECONDS = 0.005
+_PATIENCE_SECONDS = 0.01
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""What is logged at the same time shares a commit, and nobody's trouble is another one's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lambda_rig import SCOPE, Rig, rig
+from nightbus.functions.interface import LogLine, LogPart
+from nightbus.messaging.log_streams import log_name
+from nightbus.services.logs.writer import LogWriter
+from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, StaleLease
+
+GROUP = "/aws/lambda/worker"
+STREAMS = [f"stream {number}" for number in range(20)]
+
+
+@pytest.fixture
+async def logs(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def writer(logs: Rig) -> LogWriter:
+    return LogWriter(logs.store, logs.clock)
+
+
+def part(stream: str, *messages: str) -> LogPart:
+    return LogPart(GROUP, stream, [LogLine(1, message) for message in messages])
+
+
+async def write_all(writer: LogWriter, message: str, *also: Change) -> None:
+    await asyncio.gather(*(writer.write(SCOPE, part(stream, message), also) for stream in STREAMS))
+
+
+async def lines_of(logs: Rig, stream: str) -> list[bytes]:
+    return [entry.data for entry in await logs.store.read(SCOPE, log_name(GROUP, stream))]
+
+
+async def test_streams_that_are_there_share_a_commit(logs: Rig, writer: LogWriter) -> None:
+    await write_all(writer, "first")
+    commits = 0
+    commit = logs.store.commit
+
+    async def counted(*changes: Change, patience: float = 0.0) -> None:
+        nonlocal commits
+        commits += 1
+        await commit(*changes, patience=patience)
+
+    logs.store.commit = counted  # type: ignore[method-assign]
+    await write_all(writer, "second", Append(SYSTEM, "beside", 1, b"x"))
+    assert commits == 1
+    for stream in STREAMS:
+        assert len(await lines_of(logs, stream)) == 2
+    assert len(await logs.store.read(SYSTEM, "beside")) == len(STREAMS)
+
+
+async def test_a_lease_that_is_stale_is_trouble_of_its_own_only(logs: Rig, writer: LogWriter) -> None:
+    await write_all(writer, "first")
+    await logs.store.commit(*(Enqueue(SYSTEM, "work", b"", 0) for _ in STREAMS))
+    items = await logs.store.lease(SYSTEM, "work", len(STREAMS), 60_000)
+    stale = items[7]
+    await logs.store.change_lease(SYSTEM, "work", stale.id, 0)
+    await logs.store.lease(SYSTEM, "work", 1, 60_000)
+    outcomes = await asyncio.gather(
+        *(
+            writer.write(SCOPE, part(stream, "second"), [item.acknowledge()])
+            for stream, item in zip(STREAMS, items, strict=True)
+        ),
+        return_exceptions=True,
+    )
+    assert [type(one) for one in outcomes] == [StaleLease if item is stale else type(None) for item in items]
+    for stream, item in zip(STREAMS, items, strict=True):
+        assert len(await lines_of(logs, stream)) == (1 if item is stale else 2)
+
+
+async def test_a_stream_that_is_deleted_meanwhile_is_made_anew(logs: Rig, writer: LogWriter) -> None:
+    await write_all(writer, "first")
+    await logs("logs", "DeleteLogStream", logGroupName=GROUP, logStreamName=STREAMS[3])
+    await write_all(writer, "second")
+    assert [len(await lines_of(logs, stream)) for stream in STREAMS[2:5]] == [2, 1, 2]
+
+
+async def test_what_waits_is_written_before_it_closes(logs: Rig, writer: LogWriter) -> None:
+    await write_all(writer, "first")
+    waiting = [
+        asyncio.create_task(writer.write(SCOPE, part(stream, "second"), [Append(SYSTEM, "x", 1, b"")]))
+        for stream in STREAMS
+    ]
+    await asyncio.sleep(0)
+    for one in waiting:
+        one.cancel()  # as a worker's tasks are when the node stops
+    await writer.close()
+    for stream in STREAMS:
+        assert len(await lines_of(logs, stream)) == 2
