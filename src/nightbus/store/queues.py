@@ -31,6 +31,8 @@ from nightbus.store.names import look_up
 from nightbus.store.queue_order import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
 from nightbus.store.reads import count_due
 
+_ENTRIES = (Append, AppendOnce)
+
 
 class QueueRows:
     """Implements `nightbus.store.queue_order.Rows` over one reading connection."""
@@ -217,7 +219,7 @@ class Queues:
             elif isinstance(change, EnqueueMany):
                 self._enqueued_many(change, enqueued)
                 enqueued += len(change.data)
-            elif isinstance(change, Append | AppendOnce):
+            elif isinstance(change, _ENTRIES):
                 continue
             elif isinstance(change, Acknowledge):
                 self._done(change)
