@@ -26,6 +26,8 @@ soak:
 	@scripts/install test
 	NIGHTBUS_INDEX_CASES=1000000 $(BIN)/python -m pytest --timeout 0 tests/unit/bus/test_rule_index_flat.py
 	NIGHTBUS_BACKLOG_EVENTS=100000 $(BIN)/python -m pytest --timeout 0 tests/unit/delivery/test_backlog.py
+	NIGHTBUS_TEST_TWO_NODES=1 $(BIN)/python -m pytest tests/service/test_sqs_*.py tests/service/test_sns_*.py \
+		tests/service/test_event*.py tests/service/test_lambda_*.py tests/service/test_parallel_changes.py
 	NIGHTBUS_CRASH_ROUNDS=1000 $(BIN)/python -m pytest --timeout 0 -s tests/e2e/crash/test_kills.py
 	NIGHTBUS_SOAK_MINUTES=$${NIGHTBUS_SOAK_MINUTES:-60} $(BIN)/python -m pytest --timeout 0 -s tests/e2e/test_soak.py
 

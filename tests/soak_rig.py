@@ -32,6 +32,7 @@ GONE = (
     "memory: environments idle",
     "memory: items counted",
     "memory: items leased",
+    "memory: keys that come once",
     "memory: receive attempts",
     "rows: blob_owner",
     "rows: item",

@@ -20,6 +20,7 @@ from nightbus.node import server
 from nightbus.node.application import Application
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
+from nightbus.store.folder import FolderLock
 from nightbus.store.vault import Vault
 
 
@@ -62,12 +63,17 @@ class ByChance:
 def main() -> None:
     from nightbus.cli.main import main as run
 
-    cluster, vault = MemoryCluster(), Vault(None)
+    cluster, vault, locks = MemoryCluster(), Vault(None), list[FolderLock]()
 
-    class Shared:
-        @staticmethod
-        def open(folder: Path, clock: Clock, durable: bool = True) -> MemoryStore:
-            return MemoryStore(cluster, clock)
+    class Shared(MemoryStore):
+        @classmethod
+        def open(cls, folder: Path, clock: Clock, durable: bool = True) -> MemoryStore:
+            locks.append(FolderLock.acquire(folder))
+            return cls(cluster, clock)
+
+        def announce(self, port: int) -> None:
+            if len(locks) == 1:  # the first node's folder has the operator key that counts
+                locks[0].announce(port)
 
     node_module.__dict__["SqliteStore"] = Shared
     node_module.__dict__["Vault"] = lambda folder: vault

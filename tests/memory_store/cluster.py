@@ -55,6 +55,7 @@ class MemoryCluster:
     def __init__(self) -> None:
         self.records: dict[Kind, dict[str, tuple[bytes, int]]] = {}
         self.logs: dict[LogKey, list[Entry]] = {}
+        self.keys: dict[tuple[Scope, str, str], Entry] = {}  # what was appended once, by key
         self.log_scopes: dict[Scope, None] = {}
         self.queues: dict[QueueName, MemoryQueue] = {}
         self.owners: dict[str, set[str]] = {}
@@ -95,12 +96,8 @@ class MemoryCluster:
             case Append(scope, log, time, data, key):
                 self._last_offset += 1
                 self._append(scope, Entry(log, self._last_offset, time, data, key))
-            case AppendOnce(scope, log, time, data, key, offset, since):
-                assert offset >= FIRST_CHOSEN_OFFSET
-                entries = self.logs.get((scope, log), [])
-                if any(one.offset >= offset or (one.key == key and one.time > since) for one in entries):
-                    raise EntryRefused("log", log)
-                self._append(scope, Entry(log, offset, time, data, key))
+            case AppendOnce():
+                self._append_once(change)
             case TrimLog(scope, log, before, ended):
                 kept = [
                     one
@@ -136,6 +133,20 @@ class MemoryCluster:
             self._set(of_kind, change.key, (orjson.dumps(change.value), revision + 1))
         elif isinstance(change, DeleteRecord):
             self._set(of_kind, change.key, None)
+
+    def _append_once(self, change: AppendOnce) -> None:
+        assert change.offset >= FIRST_CHOSEN_OFFSET
+        entries = self.logs.get((change.scope, change.log), [])
+        newest = entries[-1].offset if entries else 0
+        name = (change.scope, change.log, change.key)
+        standing = self.keys.get(name)
+        if standing is not None and (standing.time <= change.since or standing not in entries):
+            standing = None
+        if standing is not None or newest >= change.offset:
+            raise EntryRefused(change.log, newest, standing)
+        entry = Entry(change.log, change.offset, change.time, change.data, "")
+        self._append(change.scope, entry)
+        self._set(self.keys, name, entry)
 
     def _append(self, scope: Scope, entry: Entry) -> None:
         if (scope, entry.log) in self._ended:

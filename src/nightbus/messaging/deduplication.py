@@ -1,7 +1,7 @@
 """Remembers the messages that were sent to a FIFO queue or topic in the last five minutes, and its sequence numbers.
 
 Each queue or topic has a log with an entry for each message, which the message's own commit appends (`AppendOnce`).
-The entry's key is the deduplication id, and its offset gives the sequence number. So the store decides which of two
+Its key is the deduplication id, and its offset gives the sequence number. So the store decides which of two
 messages is the first with an id, and sees to it that sequence numbers grow in the order of the commits, whichever nodes
 send.
 
@@ -9,7 +9,7 @@ In memory is what this node knows of the log: its last five minutes when they we
 what it is committing right now. So a node that is alone finds every duplicate here, and waits here for the outcome of a
 commit that has reserved an id. What another node sent is learned from the refusal of a commit (`learn`).
 
-Entries of Nightbus 0.1 have no key, and an offset from the store; they count for as long as `load` finds them.
+Entries of Nightbus 0.1 have an offset from the store; they count like the others once `load` has found them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NamedTuple
 import orjson
 
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import AppendOnce, Store
+from nightbus.store.interface import AppendOnce, EntryRefused, Store
 
 WINDOW_MS = 5 * 60 * 1000
 _OFFSETS_PER_MS = 20  # bits
@@ -151,15 +151,13 @@ class Deduplication:
         data = orjson.dumps([key, sent.message_id, sent.sequence])
         return AppendOnce(self._scope, self._log, sent.time, data, key, offset, sent.time - WINDOW_MS)
 
-    async def learn(self, store: Store, key: str, now: int) -> None:
-        """Read which message has the key, where another node sent it, and the newest offset."""
-        since = now - WINDOW_MS + 1
-        for entry in await store.read(self._scope, self._log, key=key, since=since, limit=1, backwards=True):
-            _, message_id, sequence = orjson.loads(entry.data)
-            if key not in self._sent:
-                self._note(key, Sent(message_id, sequence, entry.time))
-        for newest in await store.read(self._scope, self._log, limit=1, backwards=True):
-            self.newest_offset = newest.offset
+    def learn(self, refused: EntryRefused) -> None:
+        """Another node's message has the key, or a higher number: keep that in mind for the next attempt."""
+        if refused.log == self._log:
+            self.newest_offset = max(self.newest_offset, refused.newest)
+            if refused.entry is not None:
+                key, message_id, sequence = orjson.loads(refused.entry.data)
+                self._note(key, Sent(message_id, sequence, refused.entry.time))
 
     def settle(self, key: str, committed: bool) -> None:
         """Then settle its commit."""

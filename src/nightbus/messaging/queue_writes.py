@@ -2,8 +2,8 @@
 
 A FIFO queue's numbers grow in the order in which its messages are committed, although messages of several commits are
 prepared at the same time: `QueueWrites.commit` gives them anew where others got numbers since. The store refuses a
-commit that another node's came before (EntryRefused); `commit` reads then what that node sent, so that the caller,
-which begins again, finds the duplicate or gets a higher number.
+commit that another node's came before (EntryRefused), and says what stands there; so the caller, which begins again,
+finds the duplicate or gets a higher number.
 """
 
 from __future__ import annotations
@@ -109,18 +109,13 @@ class QueueWrites:
                 self._number_anew()
             await self._store.commit(*self.changes, *further)
             committed = True
-        except EntryRefused:
+        except EntryRefused as refused:
             self.settle(committed=False)
-            await self._learn(reserved)
+            for window, _ in reserved:
+                window.learn(refused)
             raise
         finally:
             self.settle(committed=committed)
-
-    async def _learn(self, reserved: Sequence[tuple[Deduplication, str]]) -> None:
-        """Another node sent to one of these queues or topics meanwhile."""
-        now = self._clock.now_ms()
-        for window, key in reserved:
-            await window.learn(self._store, key, now)
 
     def settle(self, *, committed: bool) -> None:
         """Let those go on who wait to hear whether a deduplication id is taken. What is settled stays so."""

@@ -1,47 +1,101 @@
-"""Refuses an AppendOnce that is not the first under its key, or not the newest of its log.
+"""Refuses an AppendOnce that is not the first with its key, or not the newest of its log.
 
-Belongs to the writer. What its transaction has collected and not yet written is in memory here; all else is in the
-database, where an index finds it.
+Belongs to the writer, within its transactions. What is in memory here lets an entry pass without a question to the
+database, which is how nearly all pass: the newest offset of each log, and the offsets of the keys that came since the
+store was opened. It may know too much, after a rollback, and never knows too little; so what it would refuse is looked
+up in the database first.
+
+The keys have no column: an index over them costs 25 µs of the 420 that a FIFO message takes. Those from before the
+store was opened are not known here. They need not be: one node has the store to itself, and reads the log before it
+appends.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from nightbus.store.interface import AppendOnce, EntryRefused
+from nightbus.aws.calls import Scope
+from nightbus.store.interface import AppendOnce, Change, Entry, EntryRefused
 from nightbus.store.names import Names
+from nightbus.store.rows import NewRows
 
-_QUERY = (
-    "SELECT (SELECT max(position) FROM entry WHERE log = ?1), EXISTS (SELECT 1 FROM entry INDEXED BY entry_by_key"
-    " WHERE log = ?1 AND key = ?2 AND key <> '' AND time > ?3)"
-)
+
+@dataclass(slots=True)
+class _Known:
+    newest: int
+    offsets: dict[str, int] = field(default_factory=dict)  # by key, in the order of the offsets
 
 
 class AppendChecks:
-    """Of one transaction, until `clear`."""
-
-    def __init__(self, connection: sqlite3.Connection, names: Names) -> None:
+    def __init__(self, connection: sqlite3.Connection, names: Names, rows: NewRows) -> None:
         self._execute = connection.execute
         self._names = names
-        self._newest: dict[tuple[object, str], int] = {}
-        self._times: dict[tuple[object, str, str], int] = {}
+        self._rows = rows
+        self._logs: dict[tuple[Scope, str], _Known] = {}
+
+    def pass_at_once(self, changes: Sequence[Change]) -> bool:
+        """Whether all of them pass by what is in memory; they are to be collected then, else to be checked."""
+        return all(type(change) is not AppendOnce or self._passes(change) for change in changes)
 
     def check(self, change: AppendOnce) -> None:
-        """Raises EntryRefused. An entry that is not refused is to be collected, or `clear` called."""
-        scope, log, time, _, key, offset, since = change
-        newest = self._newest.get((scope, log), 0)
-        if newest >= offset or self._times.get((scope, log, key), since) > since:
-            raise EntryRefused("log", log)
-        number = self._names.find(scope, "log", log)
-        if number is not None:
-            written, repeated = self._execute(_QUERY, (number, key, since)).fetchone()
-            if repeated or (written or 0) >= offset:
-                raise EntryRefused("log", log)
-        self._newest[scope, log] = offset
-        self._times[scope, log, key] = time
+        """Raises EntryRefused. An entry that passes is to be collected before the next one is checked."""
+        if not self._passes(change):
+            self._look_up(change)
 
-    def clear(self) -> None:
-        """What was collected is in the database now, or is given up."""
-        if self._newest:
-            self._newest.clear()
-            self._times.clear()
+    def _passes(self, change: AppendOnce) -> bool:
+        scope, log, _, _, key, offset, _ = change
+        known = self._logs.get((scope, log))
+        if known is None:
+            known = self._logs[scope, log] = _Known(self._newest(scope, log))
+        if offset <= known.newest or key in known.offsets:
+            return False
+        known.newest = offset
+        known.offsets[key] = offset
+        return True
+
+    def _look_up(self, change: AppendOnce) -> None:
+        self._rows.flush()
+        known = self._logs[change.scope, change.log]
+        newest = self._newest(change.scope, change.log)
+        at = known.offsets.pop(change.key, 0)
+        entry = self._entry(change, at) if at else None
+        if entry is not None:
+            known.offsets[change.key] = at
+        if entry is not None or newest >= change.offset:
+            raise EntryRefused(change.log, newest, entry)
+        known.newest = known.offsets[change.key] = change.offset
+
+    def _newest(self, scope: Scope, log: str) -> int:
+        number = self._names.find(scope, "log", log)
+        if number is None:
+            return 0
+        (newest,) = self._execute("SELECT max(position) FROM entry WHERE log = ?", (number,)).fetchone()
+        return newest or 0
+
+    def _entry(self, change: AppendOnce, offset: int) -> Entry | None:
+        """The one at the offset, where it is there and of the period in which the key may come once."""
+        number = self._names.find(change.scope, "log", change.log)
+        row = self._execute(
+            "SELECT position, time, data, key FROM entry WHERE log = ? AND position = ? AND time > ?",
+            (number, offset, change.since),
+        ).fetchone()
+        return None if row is None else Entry(change.log, *row)
+
+    def trimmed(self, scope: Scope, log: str, number: int | None) -> None:
+        """Entries of the log are gone, or all of them where `number` is None."""
+        known = self._logs.get((scope, log))
+        if known is None:
+            return
+        if number is None:
+            del self._logs[scope, log]
+            return
+        (oldest,) = self._execute("SELECT min(position) FROM entry WHERE log = ?", (number,)).fetchone()
+        for key, offset in list(known.offsets.items()):
+            if offset >= oldest:
+                break
+            del known.offsets[key]
+
+    def in_memory(self) -> dict[str, int]:
+        return {"keys that come once": sum(len(known.offsets) for known in self._logs.values())}

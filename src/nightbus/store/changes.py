@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from nightbus.aws.calls import Scope
-from nightbus.store.values import QueueName
+from nightbus.store.values import Entry, QueueName
 
 FIRST_CHOSEN_OFFSET = 1 << 48  # those that a store gives by itself are below, those of AppendOnce are not
 
@@ -60,9 +60,12 @@ class Append(NamedTuple):
 class AppendOnce(NamedTuple):
     """Append at an offset of the caller's choice, unless others were faster: of whichever node.
 
-    The commit is refused (EntryRefused) where the log has an entry under `key` with a time after `since` (UTC ms), or
-    one at `offset` or beyond it. So offsets grow in the order of the commits, and a key comes once in a period. A log
-    gets all its entries in this way, or none. `offset` is at least FIRST_CHOSEN_OFFSET.
+    The commit is refused (EntryRefused) where the log has an entry that was appended with the same `key` and has a time
+    after `since` (UTC ms), or an entry at `offset` or beyond it. So offsets grow in the order of the commits, and a key
+    comes once in a period. `offset` is at least FIRST_CHOSEN_OFFSET. A log gets all its entries in this way, or none.
+
+    The key is for this check alone: the entry is not found by it. A backend that one node has to itself may forget the
+    keys at a restart, since that node reads the log before it appends to it.
     """
 
     scope: Scope
@@ -222,4 +225,13 @@ class Ended(Conflict):
 
 
 class EntryRefused(Conflict):
-    """An AppendOnce was not the first under its key, or not the newest by its offset; nothing was written."""
+    """An AppendOnce was not the first with its key, or not the newest of its log; nothing was written.
+
+    `newest` is the newest offset of the log, `entry` the one that has the key, None where the key is not the reason.
+    """
+
+    def __init__(self, log: str, newest: int, entry: Entry | None) -> None:
+        super().__init__("log", log)
+        self.log = log
+        self.newest = newest
+        self.entry = entry

@@ -13,9 +13,11 @@ of a record, the lease of an item, the place of an entry (`AppendOnce`). What ma
   would halve the rate of ReceiveMessage. After a restart every item that was not settled is offered again, and counted
   from 1; delivery is at least once in any case. A backend that nodes share keeps the leases for all of them.
 - `untaken`, which every PutEvents asks for. After a restart it is counted anew.
+- The keys of AppendOnce since the store was opened, in a backend that one node has to itself: an index over them would
+  make a FIFO message 6 % dearer. That node has read the log before.
 - The deduplication ids of the last five minutes of a FIFO queue or topic, with the newest sequence number
   (`messaging/deduplication.py`): a copy that saves a read for every message. AppendOnce refuses what this copy does not
-  know of; then the node reads it, and the handler begins again.
+  know of, and says what stands there; then the handler begins again.
 - The receives that had a ReceiveRequestAttemptId: a commit for each of them would pay for a repetition that hardly
   happens. A receive that is repeated at another node, or after a restart, gets the messages when their visibility
   timeout ends, and not at once.

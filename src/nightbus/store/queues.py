@@ -1,7 +1,37 @@
 """Offers the items of queues, wakes those who wait for them, and keeps the leases.
 
-On the event loop, like the connection that it reads with; nothing here awaits, so what it finds is nobody else's
-meanwhile. A queue has state from its first lease on, and only then is told what happens to its items.
+A lease gives one caller an item until a time, `lease_ms` from now. Nobody else gets the item before. Its states:
+
+    state     in memory                         in the rows   next
+    free      at most the place in the order    a row         leased, by `take`
+    leased    held until `ends`, with a token   a row         gone (Acknowledge), free at a due time (GiveBack), over
+    over      held, and `ends` lies behind      a row         free, at the next `take`; leased for longer, by
+                                                              `change_lease`; gone or given back, by its late holder
+    gone      nothing                           no row
+
+What holds, and by what:
+
+1. Of one item there is one lease at a time. Everything here is done on the event loop without an `await`, so a `take`
+   sees all leases there are, and no second one comes in between. The folder's lock keeps other processes away.
+2. A late holder settles nothing that is somebody else's. Each lease has a token of its own: the count of the item's
+   leases, from a start that is drawn at random when the store is opened. `check_leases` compares it with the newest
+   lease of the item as a commit is submitted. As long as nobody else got the item the late one may still settle it.
+3. What is offered is committed. Rows are read from the database, where a commit that is under way does not show; and
+   `settle`, which the writer calls when a commit is durable, takes it up before the committing caller goes on.
+4. Whoever waits misses nothing. `wait` makes the future before the last look, and each change that can free an item
+   (settle, change_lease) wakes all who wait for that queue; what becomes free by time alone is in `next_time`.
+5. Of one group nobody gets an item while somebody has another one, and they come in their order: `ByGroup` locks a
+   group by its leased items.
+6. A queue has state from its first lease on, and costs nothing before.
+
+Leases are not written: a write for each would halve the rate of ReceiveMessage, and what it would save is a repetition
+that delivery at least once allows. So a restart ends all leases: every item that was not settled is free, is counted
+from its first lease again, and refuses the tokens of before. What depends on a lease that outlives its node (the duty
+of one node of several) holds in a store that nodes share, which keeps the leases for all of them.
+
+What would break them: an `await` in `take`, `settle` or `check_leases` (1, 2, 3); a settlement without its token by
+somebody who may be late (2); a row that is changed by another path than the writer (3); a change that frees an item and
+wakes nobody (4).
 """
 
 from __future__ import annotations
@@ -31,6 +61,8 @@ from nightbus.store.interface import (
 from nightbus.store.names import look_up
 from nightbus.store.queue_order import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
 from nightbus.store.reads import count_due
+
+_ENTRIES = (Append, AppendOnce)
 
 
 class QueueRows:
@@ -223,7 +255,7 @@ class Queues:
             elif isinstance(change, EnqueueMany):
                 self._enqueued_many(change, enqueued)
                 enqueued += len(change.data)
-            elif isinstance(change, Append | AppendOnce):
+            elif isinstance(change, _ENTRIES):
                 continue
             elif isinstance(change, Acknowledge):
                 self._done(change)

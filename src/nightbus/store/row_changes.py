@@ -44,7 +44,7 @@ class RowChanges:
         self._names = names
         self._blobs = blobs
         self.rows = NewRows(connection)
-        self.checks = AppendChecks(connection, names)
+        self.checks = AppendChecks(connection, names, self.rows)
         self.counters: dict[str, int] = dict(connection.execute("SELECT name, value FROM counter"))
         self.written_bytes = 0
 
@@ -69,8 +69,8 @@ class RowChanges:
         elif isinstance(change, Acknowledge):
             self.rows.gone(change.item)
         elif isinstance(change, AppendOnce):
-            scope, log, time, data, key, offset, _ = change
-            self.rows.entry(self._names.id(scope, "log", log), offset, time, key, data)
+            scope, log, time, data, _, offset, _ = change
+            self.rows.entry(self._names.id(scope, "log", log), offset, time, "", data)
             self.written_bytes += len(data)
 
     def apply(self, change: Change) -> None:
@@ -109,12 +109,13 @@ class RowChanges:
         if number is not None and change.before is not None:
             execute("DELETE FROM entry WHERE log = ? AND time < ?", (number, change.before))
             if execute("SELECT 1 FROM entry WHERE log = ? LIMIT 1", (number,)).fetchone() is not None:
-                return
+                return self.checks.trimmed(change.scope, change.log, number)
         elif number is not None:
             execute("DELETE FROM entry WHERE log = ?", (number,))
-        self.checks.clear()
+        self.checks.trimmed(change.scope, change.log, None)
         if number is not None or change.ended:
             self._names.drop(change.scope, "log", change.log, ended=change.ended)
+        return None
 
     def _trim_queue(self, change: TrimQueue) -> None:
         """An empty queue keeps its number, which whoever receives from it knows, until all of it goes."""

@@ -235,6 +235,7 @@ class SqliteStore:
     def in_memory(self) -> dict[str, int]:
         return {
             **self._names.in_memory(),
+            **self._writer.in_memory(),
             **self._queues.in_memory(),
             "blobs not kept yet": self._blobs.pinned,
         }

@@ -16,8 +16,8 @@ What holds, and by what:
 
 1. A caller goes on after its changes are on disk. A report follows the COMMIT, which `synchronous=FULL` makes a sync.
 2. A batch is written as a whole or not at all. One that consists of new rows and of rows that go (`COLLECTED`) cannot
-   fail halfway: an AppendOnce, which may be refused, is checked before any row of its batch is collected. Every other
-   batch has a savepoint of its own.
+   be refused halfway; one with an AppendOnce that may be refused is none of these. Every other batch has a savepoint of
+   its own.
 3. A batch that is refused harms no other one. Where the database itself fails, or a collected batch adds to a name
    that has ended, the group is rolled back, and each batch is tried again in a transaction of its own.
 4. Batches of one event loop are written in the order in which they were submitted, and settled in that order: turns,
@@ -26,13 +26,13 @@ What holds, and by what:
 5. What is in memory (leases, wake-ups, caches) changes in `settle`, on the event loop and before the caller goes on.
    So nothing in memory is ahead of the disk, and whoever was answered finds its own change.
 6. A change of a batch sees what the batches before it did. Collected rows are not in the database yet: they are flushed
-   before anything reads or removes rows. `AppendChecks` knows those that it needs without a flush; `Names` and the
-   counters keep what the transaction made apart until COMMIT, and drop it with a ROLLBACK.
+   before anything reads or removes rows. `Names` and the counters keep what the transaction made apart until COMMIT,
+   and drop it with a ROLLBACK; `AppendChecks` believes the database rather than itself where it would refuse.
 7. Whoever waits may be cancelled; the batch is written all the same, and settled.
 
 What would break them: a second writing connection (4, 6); a change in `COLLECTED` that reads rows (6), or that may be
-refused and is not checked beforehand (2); an `await` in `settle` (5), or between the numbering of a FIFO message and
-`submit` (4); an outcome that is reported before COMMIT returned (1).
+refused and is not asked about beforehand (2); an `await` in `settle` (5), or between the numbering of a FIFO message
+and `submit` (4); an outcome that is reported before COMMIT returned (1).
 
 Why a group: a commit costs a sync (0.2 ms where the log is overwritten) and wakes a thread, whatever it holds. 1,900
 commits a second with one caller become 15,000 with sixteen. Nobody waits for a group to fill: it is what came while the
@@ -51,7 +51,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nightbus.store.blobs import BlobFolder
-from nightbus.store.interface import AppendOnce, Change, EntryRefused
+from nightbus.store.interface import AppendOnce, Change
 from nightbus.store.names import Names
 from nightbus.store.requirements import standing_first
 from nightbus.store.row_changes import COLLECTED, RowChanges
@@ -203,7 +203,6 @@ class Writer:
         execute = self._connection.execute
         counters = dict(self._changes.counters)
         execute("BEGIN IMMEDIATE")
-        self._changes.checks.clear()
         try:
             outcomes = [self._apply_batch(batch) for batch in batches]
             self._changes.rows.flush()
@@ -227,9 +226,7 @@ class Writer:
 
     def _apply_batch(self, batch: _Batch) -> Exception | None:
         batch.first_item = self._changes.counters["item"] + 1
-        if batch.collected:
-            if batch.once and (refusal := self._refusal(batch.changes)) is not None:
-                return refusal
+        if batch.collected and (not batch.once or self._changes.checks.pass_at_once(batch.changes)):
             for change in batch.changes:
                 self._changes.collect(change)
             return None
@@ -258,22 +255,12 @@ class Writer:
             execute("RELEASE batch")
             self._names.forget_new()
             self._names.back_to(ending)
-            self._changes.checks.clear()
             return failure
         execute("RELEASE batch")
-        self._changes.checks.clear()
         return None
 
-    def _refusal(self, changes: Sequence[Change]) -> EntryRefused | None:
-        try:
-            for change in changes:
-                if type(change) is AppendOnce:
-                    self._changes.checks.check(change)
-        except EntryRefused as refusal:
-            self._changes.rows.flush()
-            self._changes.checks.clear()
-            return refusal
-        return None
+    def in_memory(self) -> dict[str, int]:
+        return self._changes.checks.in_memory()
 
     def _report(self, batches: list[_Batch], outcomes: list[Exception | None]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Batch, Exception | None]]] = {}

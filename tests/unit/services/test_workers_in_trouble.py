@@ -16,6 +16,7 @@ from bus_rig import BUS, SCOPE, Rig, rig
 from nightbus.clock import VirtualClock
 from nightbus.delivery.rules import RULE, rule_key
 from nightbus.messaging.queue import KIND
+from nightbus.messaging.topic import TOPIC
 from nightbus.services.events import replaying, schedules
 from nightbus.services.logs.retention import trim_expired_events
 from nightbus.services.sqs.move_tasks import TASK, run_move_tasks
@@ -160,5 +161,22 @@ async def test_what_expired_is_dropped_beside_a_queue_and_a_group_that_cannot_be
         ]
         left = await events.store.read(SCOPE, "logs/z:s")
         return counts["ApproximateNumberOfMessages"] == "0" and not left
+
+    await in_time(events, dropped)
+
+
+async def test_deduplication_ids_are_dropped_beside_a_topic_that_cannot_be_read(events: Rig) -> None:
+    attributes = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    arn = (await events("CreateTopic", "sns", Name="t.fifo", Attributes=attributes))["TopicArn"]
+    await events("Publish", "sns", TopicArn=arn, Message="old", MessageGroupId="g")
+    await events.store.commit(PutRecord(SCOPE, TOPIC, "!broken", {"of": "another version"}))
+    (log,) = await events.store.logs(SCOPE, "deduplication/sns/")
+    await events.clock.advance(250)
+    await events("Publish", "sns", TopicArn=arn, Message="new", MessageGroupId="g")
+    assert len(await events.store.read(SCOPE, log)) == 2
+    await events.work(drop_expired)
+
+    async def dropped() -> bool:
+        return len(await events.store.read(SCOPE, log)) == 1
 
     await in_time(events, dropped)
