@@ -174,7 +174,7 @@ async def test_deduplication_ids_are_dropped_beside_a_topic_that_cannot_be_read(
     await events.clock.advance(250)
     await events("Publish", "sns", TopicArn=arn, Message="new", MessageGroupId="g")
     assert len(await events.store.read(SCOPE, log)) == 2
-    await events.work(drop_expired)
+    await events.work(delete_expired_messages)
 
     async def dropped() -> bool:
         return len(await events.store.read(SCOPE, log)) == 1
