@@ -73,8 +73,9 @@ def _entries(package: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
         raise _too_large()
     files = {_plain(entry) for entry in entries if not entry.is_dir()}
     folders = {"."}
-    for path in files | {_plain(entry) for entry in entries if entry.is_dir()}:
-        parent = path if path not in files else posixpath.dirname(path)
+    for parent in {posixpath.dirname(path) for path in files} | {
+        _plain(entry) for entry in entries if entry.is_dir()
+    }:
         while parent and parent not in folders:
             folders.add(parent)
             parent = posixpath.dirname(parent)

@@ -26,8 +26,8 @@ async def test_event_to_function(monkeypatch: Any) -> None:
     commit, commits = node.store.commit, list[tuple[Change, ...]]()
     done = asyncio.Event()
 
-    async def counted(*changes: Change) -> None:
-        await commit(*changes)
+    async def counted(*changes: Change, patience: float = 0.0) -> None:
+        await commit(*changes, patience=patience)
         commits.append(changes)
         if any(isinstance(one, Acknowledge) and one.queue == QUEUE for one in changes):
             done.set()

@@ -210,6 +210,12 @@ def test_nothing_is_ever_written_or_linked_outside(
     assert {path.name for path in base.iterdir()} <= {"packages", folder.name + ".zip"}
 
 
+def test_a_file_and_a_folder_of_one_name_are_refused(tmp_path: Path) -> None:
+    for entries in ([("a/", ""), ("a", "x")], [("a", "x"), ("a/", "")], [("a", "x"), ("a/b", "x")]):
+        with pytest.raises(AwsError, match="Could not unzip"):
+            check_package(BytesIO(packed(*entries)))
+
+
 def test_packages_from_before_the_machine_started_are_unpacked_again(tmp_path: Path) -> None:
     Functions(tmp_path)
     packages = tmp_path / "data" / "functions" / "packages"
