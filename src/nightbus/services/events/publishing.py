@@ -31,7 +31,7 @@ async def put_events(
     if endpoint_id is not None:
         ctx, entries, copies = await at_endpoint(ctx, endpoint_id, entries)
     buses = {name: await _bus(ctx, name) for name in {entry.get("EventBusName") for entry in entries}}
-    size = sum(len(entry.get("Detail") or "") for entry in entries)
+    size = sum([len(entry.get("Detail") or "") for entry in entries])
     results, batches = await aside(size, _accept, ctx, entries, buses)
     if copies is not None:
         batches += [_copy(batch, copies) for batch in batches]
@@ -65,7 +65,7 @@ async def commit(ctx: Context, results: list[dict[str, str]], batches: list[Batc
         except Overloaded:
             throttled = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"}
             results = [one if "ErrorCode" in one else throttled for one in results]
-    failed = sum("ErrorCode" in result for result in results)
+    failed = sum(["ErrorCode" in result for result in results])
     return {"FailedEntryCount": failed, "Entries": results}
 
 
@@ -82,13 +82,14 @@ def _accept(
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
         text = writer.write(entry, event_id)
         name = entry.get("EventBusName")
-        if name in asked and not isinstance(text, Problem):
+        if asked and name in asked and not isinstance(text, Problem):
             refusal = asked[name].refusal(caller, entry["Source"], entry["DetailType"])
             text = Problem("AccessDeniedException", refusal) if refusal else text
         if isinstance(text, Problem):
             results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue
-        place = (name, trace_header_or_none(entry.get("TraceHeader") or "") or own_trace)
+        header = entry.get("TraceHeader")
+        place = (name, (header and trace_header_or_none(header)) or own_trace)
         events.setdefault(place, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
     if writer.size > LARGEST_REQUEST:
