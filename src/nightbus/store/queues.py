@@ -138,6 +138,7 @@ class Queues:
         self._fresh: dict[QueueName, FreshRows] = {}  # of those that are ordered by due time
         self._first_token = secrets.randbits(40) << 20
         self._waiting: dict[QueueName, _Waiting] = {}
+        self.has_woken = False  # whether the last `settle` did
 
     def take(
         self, name: QueueName, limit: int, now: int, lease_ms: int, by_group: bool
@@ -247,6 +248,7 @@ class Queues:
         Those of the changes that are no business of queues.
         """
         enqueued = first_item
+        self.has_woken = False
         rest: list[Change] = []
         for change in changes:
             if isinstance(change, Enqueue):
@@ -281,6 +283,7 @@ class Queues:
         if fresh is not None:
             fresh.added(item, change.due, change.data, waited_for=waiting is not None)
         if waiting is not None:
+            self.has_woken = True
             waiting.wake()
 
     def _enqueued_many(self, change: EnqueueMany, first: int) -> None:
@@ -346,4 +349,5 @@ class Queues:
     def _wake(self, name: QueueName) -> None:
         waiting = self._waiting.get(name)
         if waiting is not None:
+            self.has_woken = True
             waiting.wake()

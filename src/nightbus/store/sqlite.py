@@ -283,13 +283,14 @@ class SqliteStore:
             elif type(change) is KeepBlob:
                 self._background.submit(self._blobs.drop_forgotten, self._is_owned)
 
-    def _settle(self, changes: Sequence[Change], first_item: int) -> None:
-        """On the event loop, before the caller of the commit goes on."""
+    def _settle(self, changes: Sequence[Change], first_item: int) -> bool:
+        """On the event loop, before the caller of the commit goes on. Whether it woke who waits for an item."""
         rest = self._queues.settle(changes, first_item)
         for change in rest:
             if type(change) is KeepBlob:
                 self._blobs.kept(change.digest)
         self._feed.committed(changes, collected=not rest)
+        return self._queues.has_woken
 
     def _is_owned(self, digest: str) -> bool:
         with self._side_lock:

@@ -60,7 +60,7 @@ from nightbus.store.schema import CLOCK
 log = logging.getLogger("nightbus.store")
 _MOST_TOGETHER = 512
 
-Settle = Callable[[Sequence[Change], int], None]
+Settle = Callable[[Sequence[Change], int], bool]
 
 
 @dataclass(slots=True)
@@ -80,9 +80,9 @@ class StoreClosed(Exception):
 
 class Writer:
     """Each with the changes of a batch: `written` is called on the writer's thread after the commit, a batch's
-    `settle` (also with the id of its first enqueued item) on its event loop before the caller goes on. `after_group` is
-    the time to look at the size of the write-ahead log; `make_room` is called before a failed group is tried again, for
-    where the disk is full that log may be in the way.
+    `settle` on its event loop before the caller goes on, also with the id of its first enqueued item; it says whether
+    it woke somebody. `after_group` is the time to look at the size of the write-ahead log; `make_room` is called before
+    a failed group is tried again, for where the disk is full that log may be in the way.
     """
 
     def __init__(
@@ -273,13 +273,17 @@ class Writer:
     def _resolve(self, results: list[tuple[_Batch, Exception | None]]) -> None:
         """Who waits for an item goes on a turn of the loop before who waits for the commit: a function is given its
         event before the client is answered, which takes longer."""
+        woken = False
         for batch, failure in results:
             if failure is None:
                 try:
-                    batch.settle(batch.changes, batch.first_item)
+                    woken |= batch.settle(batch.changes, batch.first_item)
                 except Exception:  # the commit is durable; its caller and the others hear so
                     log.exception("what is kept in memory of the queues may be behind the store")
-        asyncio.get_running_loop().call_soon(_answer, results)
+        if woken:
+            asyncio.get_running_loop().call_soon(_answer, results)
+        else:
+            _answer(results)
 
 
 def _answer(results: list[tuple[_Batch, Exception | None]]) -> None:

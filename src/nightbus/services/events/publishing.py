@@ -31,7 +31,7 @@ async def put_events(
     if endpoint_id is not None:
         ctx, entries, copies = await resolve_endpoint(ctx, endpoint_id, entries)
     buses = {name: await _bus(ctx, name) for name in {entry.get("EventBusName") for entry in entries}}
-    size = sum(len(entry.get("Detail") or "") for entry in entries)
+    size = sum([len(entry.get("Detail") or "") for entry in entries])
     results, batches = await aside(size, _accept, ctx, entries, buses)
     if copies is not None:
         batches += [_copy(batch, copies) for batch in batches]
@@ -65,7 +65,7 @@ async def commit(ctx: Context, results: list[dict[str, str]], batches: list[Batc
         except Overloaded:
             throttled = {"ErrorCode": "ThrottlingException", "ErrorMessage": "Rate exceeded"}
             results = [one if "ErrorCode" in one else throttled for one in results]
-    failed = sum("ErrorCode" in result for result in results)
+    failed = sum(["ErrorCode" in result for result in results])
     return {"FailedEntryCount": failed, "Entries": results}
 
 
@@ -82,13 +82,14 @@ def _accept(
     for entry, event_id in zip(entries, new_event_ids(len(entries), now), strict=True):
         text = writer.write(entry, event_id)
         name = entry.get("EventBusName")
-        if name in guarded and not isinstance(text, Problem):
+        if guarded and name in guarded and not isinstance(text, Problem):
             refusal = guarded[name].refusal(caller, entry["Source"], entry["DetailType"])
             text = Problem("AccessDeniedException", refusal) if refusal else text
         if isinstance(text, Problem):
             results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue
-        bus_and_trace = (name, trace_header_or_none(entry.get("TraceHeader") or "") or request_trace)
+        header = entry.get("TraceHeader")
+        bus_and_trace = (name, (header and trace_header_or_none(header)) or request_trace)
         events.setdefault(bus_and_trace, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
     if writer.size > LARGEST_REQUEST:
