@@ -12,7 +12,16 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from nightbus.clock import Clock
-from nightbus.store.interface import SYSTEM, Conflict, Enqueue, Item, PutRecord, Store
+from nightbus.store.interface import (
+    SYSTEM,
+    Conflict,
+    DeleteRecord,
+    Enqueue,
+    Item,
+    PutRecord,
+    Store,
+    TrimQueue,
+)
 
 KIND = "node/duty"
 LEASE_SECONDS = 60.0
@@ -40,6 +49,11 @@ async def _make_known(store: Store, name: str) -> None:
     if await store.get(SYSTEM, KIND, name) is None:
         with contextlib.suppress(Conflict):  # another node was faster
             await store.commit(PutRecord(SYSTEM, KIND, name, {}, 0), Enqueue(SYSTEM, _queue(name), b"", 0))
+
+
+async def end_duty(store: Store, name: str) -> None:
+    """Nobody is to have the duty `name` any more: what is kept of it goes."""
+    await store.commit(DeleteRecord(SYSTEM, KIND, name), TrimQueue(SYSTEM, _queue(name)))
 
 
 def _queue(name: str) -> str:

@@ -14,7 +14,6 @@ from nightbus.messaging.queue import Queue
 from nightbus.services.lambda_.errors import invalid_parameter_value
 
 EVENT_SOURCE = "lambda/event-source"
-CHANGES = "lambda/event-source-changes"  # the queue that tells the worker of changed mappings
 MOST_FILTERS = 5
 _PLAIN_BATCH = 10  # the most messages of one ReceiveMessage
 

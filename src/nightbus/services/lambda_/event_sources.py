@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
@@ -15,7 +13,6 @@ from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, no_function, no_resource
 from nightbus.services.lambda_.event_source_settings import (
-    CHANGES,
     DEFAULTS,
     EVENT_SOURCE,
     check_mapping,
@@ -26,7 +23,7 @@ from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_version
 from nightbus.services.lambda_.role_session import role_session
 from nightbus.services.lambda_.shapes import paged
-from nightbus.store.interface import SYSTEM, Change, DeleteRecord, Enqueue, PutRecord, Record
+from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
 _BY_USER = "USER_INITIATED"
 
@@ -70,7 +67,7 @@ async def create_event_source_mapping(
         "modified": ctx.now_ms(),
     }
     uuid = new_uuid()
-    await _commit(ctx, uuid, PutRecord(ctx.scope, EVENT_SOURCE, uuid, value, expect=0))
+    await ctx.store.commit(PutRecord(ctx.scope, EVENT_SOURCE, uuid, value, expect=0))
     return _described(ctx.scope, uuid, value, "Creating")
 
 
@@ -105,7 +102,7 @@ async def update_event_source_mapping(
         "config": config,
         "modified": ctx.now_ms(),
     }
-    await _commit(ctx, uuid, PutRecord(ctx.scope, EVENT_SOURCE, uuid, value, expect=record.revision))
+    await ctx.store.commit(PutRecord(ctx.scope, EVENT_SOURCE, uuid, value, expect=record.revision))
     return _described(ctx.scope, uuid, value, "Updating")
 
 
@@ -116,7 +113,7 @@ async def get_event_source_mapping(ctx: Context, *, uuid: str) -> dict[str, Any]
 
 async def delete_event_source_mapping(ctx: Context, *, uuid: str) -> dict[str, Any]:
     record = await _require(ctx, uuid)
-    await _commit(ctx, uuid, DeleteRecord(ctx.scope, EVENT_SOURCE, uuid, expect=record.revision))
+    await ctx.store.commit(DeleteRecord(ctx.scope, EVENT_SOURCE, uuid, expect=record.revision))
     return _described(ctx.scope, uuid, record.value, "Deleting")
 
 
@@ -174,11 +171,6 @@ async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str,
             "The provided execution role does not have permissions to call ReceiveMessage on SQS"
         )
     check_mapping(config, queue, version["config"]["Timeout"])
-
-
-async def _commit(ctx: Context, uuid: str, change: Change) -> None:
-    """Commit the change together with an item that tells the worker of it. Raises Conflict."""
-    await ctx.store.commit(change, Enqueue(SYSTEM, CHANGES, orjson.dumps([*ctx.scope, uuid]), ctx.now_ms()))
 
 
 def _described(scope: Scope, uuid: str, value: dict[str, Any], state: str = "") -> dict[str, Any]:
