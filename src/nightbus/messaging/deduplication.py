@@ -151,9 +151,13 @@ class Deduplication:
         data = orjson.dumps([key, sent.message_id, sent.sequence])
         return AppendOnce(self._scope, self._log, sent.time, data, key, offset, sent.time - WINDOW_MS)
 
+    def has(self, log: str) -> bool:
+        """Whether that is its log in the store."""
+        return log == self._log
+
     def learn(self, refused: EntryRefused) -> None:
         """Another node's message has the key, or a higher number: keep that in mind for the next attempt."""
-        if refused.log == self._log:
+        if self.has(refused.log):
             self.newest_offset = max(self.newest_offset, refused.newest)
             if refused.entry is not None:
                 key, message_id, sequence = orjson.loads(refused.entry.data)
