@@ -111,9 +111,10 @@ class Deduplication:
     async def load(self, store: Store, now: int) -> None:
         after = 0
         while entries := await store.read(self._scope, self._log, after=after, limit=1000):
-            self.newest_offset = after = entries[-1].offset
+            after = entries[-1].offset
             for entry in entries:
                 key, message_id, sequence = orjson.loads(entry.data)
+                self.newest_offset = max(self.newest_offset, int(sequence) >> _NUMBERS_PER_OFFSET)
                 if entry.time > now - WINDOW_MS:
                     self._note(key, Sent(message_id, sequence, entry.time))
 
