@@ -14,7 +14,7 @@ of a record, the lease of an item, the place of an entry (`AppendOnce`). What ma
   from 1; delivery is at least once in any case. A backend that nodes share keeps the leases for all of them.
 - `untaken`, which every PutEvents asks for. After a restart it is counted anew.
 - The keys of AppendOnce since the store was opened, in a backend that one node has to itself: an index over them would
-  make a FIFO message 6 % dearer. That node has read the log before.
+  make a FIFO message 6 % dearer. That node has read the log before it appends.
 - The deduplication ids of the last five minutes of a FIFO queue or topic, with the newest sequence number
   (`messaging/deduplication.py`): a copy that saves a read for every message. AppendOnce refuses what this copy does not
   know of, and says what stands there; then the handler begins again.
