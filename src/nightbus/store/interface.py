@@ -124,7 +124,8 @@ class Store(Protocol):
         ...
 
     async def commit(self, *changes: Change) -> None:
-        """All or nothing, durable on return; changes apply in the order given.
+        """All or nothing, durable on return; changes apply in the order given. Commits that are under way at the same
+        time may be written in any order (SQLite keeps that of the calls).
 
         Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then.
         """
