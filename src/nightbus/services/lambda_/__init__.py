@@ -69,6 +69,8 @@ HANDLERS: dict[str, Handler] = {
 WORKERS: list[Worker] = [
     asynchronous.invoke_asynchronously,
     prewarming.prewarm_runtimes,
-    polling.poll_queues,
     package_sweep.sweep_packages,
 ]
+
+# Two nodes that poll for one mapping would each wait until its own half of a batch is full.
+DUTIES: list[Worker] = [polling.poll_queues]
