@@ -111,9 +111,10 @@ class Deduplication:
     async def load(self, store: Store, now: int) -> None:
         after = 0
         while entries := await store.read(self._scope, self._log, after=after, limit=1000):
-            self.newest_offset = after = entries[-1].offset
+            after = entries[-1].offset
             for entry in entries:
                 key, message_id, sequence = orjson.loads(entry.data)
+                self.newest_offset = max(self.newest_offset, int(sequence) >> _NUMBERS_PER_OFFSET)
                 if entry.time > now - WINDOW_MS:
                     self._note(key, Sent(message_id, sequence, entry.time))
 
@@ -151,9 +152,13 @@ class Deduplication:
         data = orjson.dumps([key, sent.message_id, sent.sequence])
         return AppendOnce(self._scope, self._log, sent.time, data, key, offset, sent.time - WINDOW_MS)
 
+    def has(self, log: str) -> bool:
+        """Whether that is its log in the store."""
+        return log == self._log
+
     def learn(self, refused: EntryRefused) -> None:
         """Another node's message has the key, or a higher number: keep that in mind for the next attempt."""
-        if refused.log == self._log:
+        if self.has(refused.log):
             self.newest_offset = max(self.newest_offset, refused.newest)
             if refused.entry is not None:
                 key, message_id, sequence = orjson.loads(refused.entry.data)

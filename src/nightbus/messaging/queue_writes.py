@@ -2,8 +2,8 @@
 
 A FIFO queue's numbers grow in the order in which its messages are committed, although messages of several commits are
 prepared at the same time: `QueueWrites.commit` gives them anew where others got numbers since. The store refuses a
-commit that another node's came before (EntryRefused), and says what stands there; so the caller, which begins again,
-finds the duplicate or gets a higher number.
+commit that another node's came before (EntryRefused), and says what stands there. Where a higher number is all that is
+needed, the commit is tried again with it; else the caller begins again, and finds the duplicate.
 """
 
 from __future__ import annotations
@@ -105,10 +105,16 @@ class QueueWrites:
         committed = False
         reserved = self._reserved
         try:
-            if self._numbered:
+            if self._numbered and self._numbers.given - self._given_before != self._taken:
                 self._number_anew()
-            await self._store.commit(*self.changes, *further)
-            committed = True
+            while not committed:
+                try:
+                    await self._store.commit(*self.changes, *further)
+                    committed = True
+                except EntryRefused as refused:
+                    if not self._is_overtaken(refused):
+                        raise
+                    self._number_anew()
         except EntryRefused as refused:
             self.settle(committed=False)
             for window, _ in reserved:
@@ -116,6 +122,13 @@ class QueueWrites:
             raise
         finally:
             self.settle(committed=committed)
+
+    def _is_overtaken(self, refused: EntryRefused) -> bool:
+        """Whether nothing but a higher number is needed, since another node sent to the queue meanwhile."""
+        windows = [one.window for one in self._numbered if refused.entry is None]
+        for window in windows:
+            window.learn(refused)
+        return any(window.has(refused.log) for window in windows)
 
     def settle(self, *, committed: bool) -> None:
         """Let those go on who wait to hear whether a deduplication id is taken. What is settled stays so."""
@@ -127,8 +140,6 @@ class QueueWrites:
     def _number_anew(self) -> None:
         """Where others got numbers since: they may be committed already, and a FIFO queue's numbers grow in the order
         of its messages. Nothing waits from here to the store's queue of commits."""
-        if self._numbers.given - self._given_before == self._taken:
-            return
         now = self._clock.now_ms()
         for index, (at, message, window, key) in enumerate(self._numbered):
             offset = self._numbers.next(now, window.newest_offset)

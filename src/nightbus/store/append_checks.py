@@ -15,6 +15,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from nightbus.aws.calls import Scope
 from nightbus.store.interface import AppendOnce, Change, Entry, EntryRefused
@@ -59,12 +60,11 @@ class AppendChecks:
         self._rows.flush()
         known = self._logs[change.scope, change.log]
         newest = self._newest(change.scope, change.log)
-        at = known.offsets.pop(change.key, 0)
+        at = known.offsets.get(change.key, 0)
         entry = self._entry(change, at) if at else None
-        if entry is not None:
-            known.offsets[change.key] = at
         if entry is not None or newest >= change.offset:
             raise EntryRefused(change.log, newest, entry)
+        known.offsets.pop(change.key, None)
         known.newest = known.offsets[change.key] = change.offset
 
     def _newest(self, scope: Scope, log: str) -> int:
@@ -92,9 +92,8 @@ class AppendChecks:
             del self._logs[scope, log]
             return
         (oldest,) = self._execute("SELECT min(position) FROM entry WHERE log = ?", (number,)).fetchone()
-        for key, offset in list(known.offsets.items()):
-            if offset >= oldest:
-                break
+        gone = takewhile(lambda known_key: known_key[1] < oldest, known.offsets.items())
+        for key, _ in list(gone):
             del known.offsets[key]
 
     def in_memory(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ of a record, the lease of an item, the place of an entry (`AppendOnce`). What ma
   from 1; delivery is at least once in any case. A backend that nodes share keeps the leases for all of them.
 - `untaken`, which every PutEvents asks for. After a restart it is counted anew.
 - The keys of AppendOnce since the store was opened, in a backend that one node has to itself: an index over them would
-  make a FIFO message 6 % dearer. That node has read the log before.
+  make a FIFO message 6 % dearer. That node has read the log before it appends.
 - The deduplication ids of the last five minutes of a FIFO queue or topic, with the newest sequence number
   (`messaging/deduplication.py`): a copy that saves a read for every message. AppendOnce refuses what this copy does not
   know of, and says what stands there; then the handler begins again.
@@ -124,7 +124,8 @@ class Store(Protocol):
         ...
 
     async def commit(self, *changes: Change, patience: float = 0.0) -> None:
-        """All or nothing, durable on return; changes apply in the order given.
+        """All or nothing, durable on return; changes apply in the order given. Commits that are under way at the same
+        time may be written in any order (SQLite keeps that of the calls).
 
         Raises Conflict (also as EntryRefused or Ended) and StaleLease; nothing was written then. `patience`: for how
         many seconds the changes may wait for another commit, to share its sync; by default 0.

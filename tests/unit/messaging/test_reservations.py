@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
+from nightbus.messaging.deduplication import log_of
 from nightbus.messaging.queue import KIND, Queue
 from nightbus.messaging.queue_writes import Accepted, Incoming
 from nightbus.messaging.queues import Queues
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import PutRecord
+from nightbus.store.interface import Append, PutRecord
 from nightbus.store.sqlite import SqliteStore
 
 HERE = Scope("000000000000", "us-east-1")
@@ -89,3 +91,15 @@ async def test_what_is_given_up_twice_lets_its_ids_go_once(rig: Rig) -> None:
     (sent,) = await rig.send(queue, "a")
     given_up.settle(committed=False)
     assert await rig.send(queue, "a") == [sent]
+
+
+async def test_messages_that_an_earlier_release_sent_are_remembered_and_numbered_before(rig: Rig) -> None:
+    """Their entries have offsets that the store gave."""
+    queue, now = await rig.make(), rig.clock.now_ms()
+    old = f"{(now << 22) + 1:020d}"
+    entry = orjson.dumps(["a", "message-1", old])
+    await rig.store.commit(Append(HERE, log_of(queue.queue), now, entry))
+    again, new = await rig.send(queue, "a", "b")
+    assert again == ("message-1", old)
+    assert new.sequence > old
+    assert [one.message.body for one in await rig.queues.receive(queue, 10, 30_000, 0)] == ["b"]

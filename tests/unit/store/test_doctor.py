@@ -11,7 +11,14 @@ from blob_files import blob_file
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, examine
-from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord
+from nightbus.store.interface import (
+    FIRST_CHOSEN_OFFSET,
+    Append,
+    AppendOnce,
+    Enqueue,
+    KeepBlob,
+    PutRecord,
+)
 from nightbus.store.schema import VERSION
 from nightbus.store.sqlite import SqliteStore
 
@@ -25,6 +32,7 @@ async def blob(tmp_path: Path) -> Path:
     kept = await store.put_blob(b"kept")
     await store.commit(
         *(Append(HERE, "log", at, b"x" * 500) for at in range(200)),
+        AppendOnce(HERE, "ids", 1, b"x", "key", FIRST_CHOSEN_OFFSET + 7, 0),
         Enqueue(HERE, "queue", b"message", 0),
         PutRecord(HERE, "k", "a", {}),
         KeepBlob(kept.digest, "owner"),

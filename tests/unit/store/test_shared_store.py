@@ -164,3 +164,21 @@ class TestFifoQueue:
         first = await send(nodes[0], "a")
         assert await send(nodes[1], "a") == first
         assert await send(nodes[0], "known before") == await send(nodes[1], "known before")
+
+    async def test_who_is_overtaken_by_the_other_node_gets_a_higher_number(self) -> None:
+        stores = two()
+        nodes, queue = await self.made(stores)
+        slow, quick = nodes[0].writes(), nodes[1].writes()
+        planned = await nodes[0].add(slow, queue, Incoming("slow", {}, "g", "a"), "s", SystemClock().now_ms())
+        later = await nodes[1].add(
+            quick, queue, Incoming("quick", {}, "g", "b"), "s", SystemClock().now_ms() + 1
+        )
+        await quick.commit()
+        await slow.commit()
+        assert planned.sequence < later.sequence < slow.sequence(planned)
+        received = await nodes[1].receive(queue, 10, 60_000, 0)
+        assert [(one.message.body, one.message.sequence) for one in received] == [
+            ("quick", later.sequence),
+            ("slow", slow.sequence(planned)),
+        ]
+        assert received[1].message.id == planned.message_id
