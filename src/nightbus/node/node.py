@@ -174,10 +174,15 @@ class Node:
         if loop_holds.wanted():
             self.holds = loop_holds.LoopHolds()
             self._spawn("measurement of the loop", self.holds.run())
+        self._spawn("start of the services' work", self._start_work_of_services())
         self._spawn("stacks", self._lasting("stacks", self.stacks.run))
         self._spawn_duty("stack recovery", self.stacks.recover)
         self._spawn_duty("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
+
+    async def _start_work_of_services(self) -> None:
+        """One service after the other: importing all of them takes 0.2 s, in which first requests are answered."""
         for package in SERVICES.values():
+            await asyncio.sleep(0)
             services = importlib.import_module(package)
             for make in getattr(services, "JOB_QUEUES", ()):
                 self.dispatcher.add(make(self.platform))
