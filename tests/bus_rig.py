@@ -23,7 +23,7 @@ from nightbus.node.operations import OperationRegistry
 from nightbus.services.context import Platform, Worker
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.interface import StackEngine
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")

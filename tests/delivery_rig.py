@@ -20,7 +20,7 @@ from nightbus.delivery.rules import RULE, rule_key
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.store.interface import Change, PutRecord, Store
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("111111111111", "eu-west-1")
 FUNCTION = "arn:aws:lambda:eu-west-1:111111111111:function:f"

@@ -26,7 +26,7 @@ from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")

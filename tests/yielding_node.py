@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.clock import Clock
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 _MOST_TURNS = 5
 

@@ -39,8 +39,8 @@ from nightbus.store.interface import (
     Record,
     TrimQueue,
 )
-from nightbus.store.reads import Range
-from nightbus.store.sqlite import StoreClosed
+from nightbus.store.sqlite.reads import Range
+from nightbus.store.sqlite.store import StoreClosed
 
 _MOST_TURNS = 5
 _OFTEN_SLOW = 0.02  # of the calls

@@ -47,7 +47,7 @@ from nightbus.stacks.engine import Engine
 from nightbus.store.duties import on_duty
 from nightbus.store.interface import SYSTEM, PutRecord, Store
 from nightbus.store.known_records import KnownRecords
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 log = logging.getLogger("nightbus.node")

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightbus.store.backup import LINKS
-from nightbus.store.blobs import digest_path
 from nightbus.store.changes import FIRST_CHOSEN_OFFSET
-from nightbus.store.checkpoints import TOO_LARGE
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.forms import UnreadableRecord, newest, value_of
-from nightbus.store.schema import FILE_NAME, VERSION, is_ours, look_at
+from nightbus.store.sqlite.blobs import digest_path
+from nightbus.store.sqlite.checkpoints import TOO_LARGE
+from nightbus.store.sqlite.schema import FILE_NAME, VERSION, is_ours, look_at
 from nightbus.store.vault import KEY_FILE
 
 OK, NOTE, WRONG = "ok", "note", "wrong"

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from nightbus.store.blobs import sync_folder
+from nightbus.store.sqlite.blobs import sync_folder
 
 KEY_FILE = "vault.key"
 _KEY_BYTES = 32

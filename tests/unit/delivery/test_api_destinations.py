@@ -20,7 +20,7 @@ from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.delivery.jobs import Failed
 from nightbus.delivery.rates import Rates
 from nightbus.outbound.http_client import HttpClient
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 NOW = 1_800_000_000_000

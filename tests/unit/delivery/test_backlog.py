@@ -44,7 +44,7 @@ from nightbus.outbound.http_client import HttpClient
 from nightbus.services.context import Context
 from nightbus.services.events.publishing import put_events
 from nightbus.store.interface import SYSTEM
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 

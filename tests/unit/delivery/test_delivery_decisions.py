@@ -25,7 +25,7 @@ from nightbus.delivery.rules import RULE, outcome_log, rule_key
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 HERE = Scope("000000000000", "us-east-1")

@@ -26,7 +26,7 @@ from nightbus.delivery.rules import outcome_log
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import SYSTEM, Enqueue
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 BUSY = AwsError("TooManyRequestsException", "Rate exceeded.", 429)

@@ -13,7 +13,7 @@ from nightbus.clock import SystemClock
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Enqueue, Item
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 QUEUE = "work"
 LEASE_MS = 20 * 60_000

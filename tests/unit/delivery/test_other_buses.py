@@ -21,7 +21,7 @@ from nightbus.delivery.rules import BUS, history_log, outcome_log
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
 from nightbus.store.interface import PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 THERE = Scope("222222222222", "us-west-2")

@@ -21,7 +21,7 @@ from nightbus.messaging.queue_writes import Accepted, Incoming
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.receive_attempts import Received
 from nightbus.store.interface import Conflict, PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 T = TypeVar("T")
 

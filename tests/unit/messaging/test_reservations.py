@@ -17,7 +17,7 @@ from nightbus.messaging.queue_writes import Accepted, Incoming
 from nightbus.messaging.queues import Queues
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Append, PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("000000000000", "us-east-1")
 

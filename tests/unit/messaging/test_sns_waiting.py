@@ -24,7 +24,7 @@ from nightbus.services import sns
 from nightbus.services.context import Context, Platform
 from nightbus.services.sns import confirmation, subscriptions, topics
 from nightbus.services.sns.unconfirmed import forget_unanswered
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")

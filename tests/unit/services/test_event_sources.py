@@ -8,7 +8,7 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.services.events.sources import SOURCE, active, new_source, source_of
 from nightbus.store.interface import PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("000000000000", "us-east-1")
 NAME = "aws.partner/shop.example/a/b"

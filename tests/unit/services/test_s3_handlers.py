@@ -28,7 +28,7 @@ from nightbus.services.s3.buckets import reopen_buckets
 from nightbus.services.s3.records import BUCKET
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import SYSTEM, PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "us-east-1")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nightbus.clock import SystemClock
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from stack_rig import Rig
 
 

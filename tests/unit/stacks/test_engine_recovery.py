@@ -15,7 +15,7 @@ from nightbus.stacks.operation_queue import QUEUE
 from nightbus.stacks.records import STACK
 from nightbus.store.duties import LEASE_SECONDS
 from nightbus.store.interface import SYSTEM, PutRecord, TrimQueue
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 from stack_rig import RESTING, SCOPE, FailingStore, FrozenStore, NoOperations, Rig, att, ref, thing
 
 DAY_SECONDS = 24 * 3600

@@ -10,7 +10,7 @@ import pytest
 from memory_store import MemoryCluster, MemoryStore
 from nightbus.clock import Clock, SystemClock, VirtualClock
 from nightbus.store.interface import Store
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 Open = Callable[[Clock], Store]
 

@@ -18,8 +18,8 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.backup import BackupFailed, back_up, restore
 from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord, ReleaseBlob
-from nightbus.store.schema import connect, prepare
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.schema import connect, prepare
+from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 HERE = Scope("111111111111", "eu-west-1")

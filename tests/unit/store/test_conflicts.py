@@ -12,7 +12,7 @@ from nightbus.clock import SystemClock
 from nightbus.services.conflicts import conflict_error
 from nightbus.store.conflicts import MOST_ATTEMPTS, Contended, retries_on_conflict
 from nightbus.store.interface import Conflict, PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 SCOPE = Scope("1", "eu-west-1")
 

@@ -19,8 +19,8 @@ from nightbus.store.interface import (
     KeepBlob,
     PutRecord,
 )
-from nightbus.store.schema import VERSION
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.schema import VERSION
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("111111111111", "eu-west-1")
 

@@ -15,8 +15,8 @@ from nightbus.store import forms
 from nightbus.store.doctor import NOTE, OK, WRONG, examine
 from nightbus.store.forms import UnreadableRecord
 from nightbus.store.interface import PutRecord
-from nightbus.store.schema import FILE_NAME
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.schema import FILE_NAME
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("111111111111", "eu-west-1")
 

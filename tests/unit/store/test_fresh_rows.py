@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from nightbus.store.fresh_rows import FreshRows
-from nightbus.store.queue_order import FIRST, Place, Row
+from nightbus.store.sqlite.fresh_rows import FreshRows
+from nightbus.store.sqlite.queue_order import FIRST, Place, Row
 
 
 class Database:

@@ -10,7 +10,7 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 from nightbus.store.known_records import KnownRecords
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("111111111111", "us-east-1")
 

@@ -13,7 +13,7 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.node.garbage_collection import short_collections
 from nightbus.store.interface import Append, Enqueue, PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("000000000000", "us-east-1")
 MANY = 200_000

@@ -12,8 +12,8 @@ import pytest
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.interface import Append, Change, Conflict, PutRecord, RequireRecord
-from nightbus.store.sqlite import SqliteStore
-from nightbus.store.writer import Writer, _Batch
+from nightbus.store.sqlite.store import SqliteStore
+from nightbus.store.sqlite.writer import Writer, _Batch
 
 HERE = Scope("111111111111", "eu-west-1")
 LONG = 3600.0

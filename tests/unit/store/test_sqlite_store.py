@@ -17,7 +17,6 @@ import pytest
 from blob_files import blob_file, read_blob
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock, VirtualClock
-from nightbus.store import checkpoints
 from nightbus.store.interface import (
     Append,
     Conflict,
@@ -28,8 +27,9 @@ from nightbus.store.interface import (
     ReleaseBlob,
     TrimQueue,
 )
-from nightbus.store.schema import FILE_NAME, connect
-from nightbus.store.sqlite import FolderInUse, NewerSchema, SqliteStore, StoreClosed
+from nightbus.store.sqlite import checkpoints
+from nightbus.store.sqlite.schema import FILE_NAME, connect
+from nightbus.store.sqlite.store import FolderInUse, NewerSchema, SqliteStore, StoreClosed
 
 HERE = Scope("111111111111", "eu-west-1")
 
@@ -100,7 +100,7 @@ async def test_one_folder_one_node(store: SqliteStore, tmp_path: Path) -> None:
 async def test_another_process_is_refused_too(store: SqliteStore, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from nightbus.clock import SystemClock;"
-        "from nightbus.store.sqlite import SqliteStore; SqliteStore.open(Path(sys.argv[1]), SystemClock())"
+        "from nightbus.store.sqlite.store import SqliteStore; SqliteStore.open(Path(sys.argv[1]), SystemClock())"
     )
     other = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "data")], capture_output=True, text=True, check=False

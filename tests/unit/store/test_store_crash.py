@@ -12,7 +12,7 @@ import pytest
 from blob_files import read_blob
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("111111111111", "eu-west-1")
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from nightbus.aws.calls import Scope
 from nightbus.clock import SystemClock
 from nightbus.store.interface import Append, Enqueue, KeepBlob, PutRecord
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 HERE = Scope("111111111111", "eu-west-1")
 

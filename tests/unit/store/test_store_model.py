@@ -25,7 +25,7 @@ from nightbus.store.interface import (
     PutRecord,
     TrimLog,
 )
-from nightbus.store.sqlite import SqliteStore
+from nightbus.store.sqlite.store import SqliteStore
 
 T = TypeVar("T")
 

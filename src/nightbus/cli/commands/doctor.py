@@ -19,9 +19,9 @@ from nightbus.node.settings import Settings
 from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
 from nightbus.stacks.records import DEPLOYMENT
-from nightbus.store import reads
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, Patient, examine
 from nightbus.store.interface import SYSTEM
+from nightbus.store.sqlite import reads
 from nightbus.store.vault import Vault, VaultClosed
 
 _WORK = {

@@ -18,7 +18,7 @@ def start_node(settings: Settings, verbose: bool) -> None:
     began = time.perf_counter()
     from nightbus.node.node import Node
     from nightbus.node.server import CannotListen, bind, run
-    from nightbus.store.sqlite import FolderInUse, NewerSchema
+    from nightbus.store.sqlite.store import FolderInUse, NewerSchema
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,

@@ -16,14 +16,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from nightbus.store.queue_order import Place, Row, Rows
+from nightbus.store.sqlite.queue_order import Place, Row, Rows
 
 _MOST_ROWS = 256
 _MOST_BYTES = 256 * 1024
 
 
 class FreshRows:
-    """Implements `nightbus.store.queue_order.Rows` over those of the database, for a reader who only goes forward."""
+    """Implements `queue_order.Rows` over those of the database, for a reader who only goes forward."""
 
     def __init__(self, rows: Rows) -> None:
         self._database = rows

@@ -19,9 +19,6 @@ from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from nightbus.aws.calls import Scope
 from nightbus.clock import Clock
-from nightbus.store import reads
-from nightbus.store.blobs import BlobFolder
-from nightbus.store.checkpoints import Checkpoints, log_size
 from nightbus.store.feed import Feed
 from nightbus.store.folder import FolderInUse, FolderLock
 from nightbus.store.interface import (
@@ -37,10 +34,13 @@ from nightbus.store.interface import (
     Record,
     ReleaseBlob,
 )
-from nightbus.store.names import Names
-from nightbus.store.queues import Queues
-from nightbus.store.schema import NewerSchema, connect, keep_due, prepare
-from nightbus.store.writer import StoreClosed, Writer
+from nightbus.store.sqlite import reads
+from nightbus.store.sqlite.blobs import BlobFolder
+from nightbus.store.sqlite.checkpoints import Checkpoints, log_size
+from nightbus.store.sqlite.names import Names
+from nightbus.store.sqlite.queues import Queues
+from nightbus.store.sqlite.schema import NewerSchema, connect, keep_due, prepare
+from nightbus.store.sqlite.writer import StoreClosed, Writer
 
 __all__ = ["FolderInUse", "NewerSchema", "SqliteStore", "StoreClosed"]
 

@@ -19,8 +19,8 @@ from itertools import takewhile
 
 from nightbus.aws.calls import Scope
 from nightbus.store.interface import AppendOnce, Change, Entry, EntryRefused
-from nightbus.store.names import Names
-from nightbus.store.rows import NewRows
+from nightbus.store.sqlite.names import Names
+from nightbus.store.sqlite.rows import NewRows
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Does to the rows of the database what each change of a commit asks for.
 
-Belongs to the writer, in whose transaction all of this happens (`nightbus.store.writer`). What cannot fail for a reason
-of its own is collected, and written many rows a statement; all else is applied at once.
+Belongs to `writer`, in whose transaction all of this happens. What cannot fail for a reason of its own is collected,
+and written many rows a statement; all else is applied at once.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import sqlite3
 
 import orjson
 
-from nightbus.store.append_checks import AppendChecks
-from nightbus.store.blobs import BlobFolder
 from nightbus.store.forms import newest
 from nightbus.store.interface import (
     Acknowledge,
@@ -30,8 +28,10 @@ from nightbus.store.interface import (
     TrimLog,
     TrimQueue,
 )
-from nightbus.store.names import Names, scope_text
-from nightbus.store.rows import NewRows
+from nightbus.store.sqlite.append_checks import AppendChecks
+from nightbus.store.sqlite.blobs import BlobFolder
+from nightbus.store.sqlite.names import Names, scope_text
+from nightbus.store.sqlite.rows import NewRows
 
 COLLECTED = frozenset({Append, AppendOnce, Enqueue, EnqueueMany, Acknowledge})
 

@@ -50,12 +50,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from nightbus.store.blobs import BlobFolder
 from nightbus.store.interface import AppendOnce, Change
-from nightbus.store.names import Names
-from nightbus.store.requirements import standing_first
-from nightbus.store.row_changes import COLLECTED, RowChanges
-from nightbus.store.schema import CLOCK
+from nightbus.store.sqlite.blobs import BlobFolder
+from nightbus.store.sqlite.names import Names
+from nightbus.store.sqlite.requirements import standing_first
+from nightbus.store.sqlite.row_changes import COLLECTED, RowChanges
+from nightbus.store.sqlite.schema import CLOCK
 
 log = logging.getLogger("nightbus.store")
 _MOST_TOGETHER = 512

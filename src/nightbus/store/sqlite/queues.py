@@ -43,7 +43,6 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from nightbus.store.fresh_rows import FreshRows
 from nightbus.store.interface import (
     Acknowledge,
     Append,
@@ -58,15 +57,16 @@ from nightbus.store.interface import (
     StaleLease,
     TrimQueue,
 )
-from nightbus.store.names import look_up
-from nightbus.store.queue_order import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
-from nightbus.store.reads import count_due
+from nightbus.store.sqlite.fresh_rows import FreshRows
+from nightbus.store.sqlite.names import look_up
+from nightbus.store.sqlite.queue_order import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
+from nightbus.store.sqlite.reads import count_due
 
 _ENTRIES = (Append, AppendOnce)
 
 
 class QueueRows:
-    """Implements `nightbus.store.queue_order.Rows` over one reading connection."""
+    """Implements `nightbus.store.sqlite.queue_order.Rows` over one reading connection."""
 
     def __init__(self, connection: sqlite3.Connection, number: int) -> None:
         self._execute = connection.execute

@@ -14,7 +14,7 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.store.forms import UnreadableRecord, value_of
 from nightbus.store.interface import Entry, Record
-from nightbus.store.names import look_up, scope_of, scope_text
+from nightbus.store.sqlite.names import look_up, scope_of, scope_text
 
 log = logging.getLogger("nightbus.store")
 
