@@ -85,7 +85,7 @@ class Reserving:
             self._waits_for = None
 
 
-class Sent(NamedTuple):
+class SentMessage(NamedTuple):
     """What SendMessage answers; `pending` is the commit of the message, None where that is on disk."""
 
     message_id: str
@@ -104,7 +104,7 @@ class Deduplication:
     def __init__(self, scope: Scope, queue: str) -> None:
         self._scope = scope
         self._log = log_of(queue)
-        self._sent: dict[str, Sent] = {}
+        self._sent: dict[str, SentMessage] = {}
         self._order: deque[tuple[int, str]] = deque()
         self.newest_offset = 0
 
@@ -116,9 +116,9 @@ class Deduplication:
                 key, message_id, sequence = orjson.loads(entry.data)
                 self.newest_offset = max(self.newest_offset, int(sequence) >> _NUMBERS_PER_OFFSET)
                 if entry.time > now - WINDOW_MS:
-                    self._note(key, Sent(message_id, sequence, entry.time))
+                    self._note(key, SentMessage(message_id, sequence, entry.time))
 
-    async def find(self, key: str, now: int, by: Reserving) -> Sent | None:
+    async def find(self, key: str, now: int, by: Reserving) -> SentMessage | None:
         """The earlier message with this key, once it is on disk. Raises WaitsInCircle."""
         self._forget_before(now - WINDOW_MS)
         while (sent := self._sent.get(key)) is not None:
@@ -133,13 +133,13 @@ class Deduplication:
     def __len__(self) -> int:
         return len(self._sent)
 
-    def newest(self, key: str) -> Sent:
+    def newest(self, key: str) -> SentMessage:
         """The one that has the key, on disk or not."""
         return self._sent[key]
 
     def reserve(self, key: str, message_id: str, offset: int, now: int, by: Reserving) -> AppendOnce:
         """The change that belongs into the message's commit; then `settle`."""
-        sent = Sent(message_id, sequence_number(offset), now, by)
+        sent = SentMessage(message_id, sequence_number(offset), now, by)
         self._note(key, sent)
         return self._entry(key, sent, offset)
 
@@ -148,7 +148,7 @@ class Deduplication:
         sent = self._sent[key] = self._sent[key]._replace(sequence=sequence_number(offset))
         return self._entry(key, sent, offset)
 
-    def _entry(self, key: str, sent: Sent, offset: int) -> AppendOnce:
+    def _entry(self, key: str, sent: SentMessage, offset: int) -> AppendOnce:
         data = orjson.dumps([key, sent.message_id, sent.sequence])
         return AppendOnce(self._scope, self._log, sent.time, data, key, offset, sent.time - WINDOW_MS)
 
@@ -162,7 +162,7 @@ class Deduplication:
             self.newest_offset = max(self.newest_offset, refused.newest)
             if refused.entry is not None:
                 key, message_id, sequence = orjson.loads(refused.entry.data)
-                self._note(key, Sent(message_id, sequence, refused.entry.time))
+                self._note(key, SentMessage(message_id, sequence, refused.entry.time))
 
     def settle(self, key: str, committed: bool) -> None:
         """Then settle its commit."""
@@ -172,7 +172,7 @@ class Deduplication:
         else:
             del self._sent[key]
 
-    def _note(self, key: str, sent: Sent) -> None:
+    def _note(self, key: str, sent: SentMessage) -> None:
         self._sent[key] = sent
         self._order.append((sent.time, key))
 

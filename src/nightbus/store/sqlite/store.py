@@ -38,7 +38,7 @@ from nightbus.store.sqlite import reads
 from nightbus.store.sqlite.blobs import BlobFolder
 from nightbus.store.sqlite.checkpoints import Checkpoints, log_size
 from nightbus.store.sqlite.names import Names
-from nightbus.store.sqlite.queues import Queues
+from nightbus.store.sqlite.queues import QueueLeases
 from nightbus.store.sqlite.schema import NewerSchema, connect, keep_due, prepare
 from nightbus.store.sqlite.writer import StoreClosed, Writer
 
@@ -69,7 +69,7 @@ class SqliteStore:
         self._background = ThreadPoolExecutor(2, "nightbus-store-background")
         self._blobs = BlobFolder(folder / "blobs", durable)
         self._feed = Feed()
-        self._queues = Queues(self._loop_reader)
+        self._queues = QueueLeases(self._loop_reader)
         self._ordering: dict[QueueName, asyncio.Future[None]] = {}
         self._closed = False
         checkpoints = Checkpoints(self._writing, self._background, self._checkpoint)
