@@ -31,7 +31,7 @@ _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class PolicyRequest:
     """A request: of an AWS service (`principal`) for `source_arn` of `source_account`, of `arn` of `account`, or both.
 
     `resource` is the resource's ARN. `values` has further condition keys in lower case: "" stands for a known key that
@@ -48,7 +48,7 @@ class Request:
     values: Mapping[str, Values] = field(default_factory=lambda: _NO_VALUES)
 
 
-def refusal(statements: Sequence[Statement], request: Request, owner: str) -> str:
+def refusal(statements: Sequence[Statement], request: PolicyRequest, owner: str) -> str:
     """Return AWS's text of the refusal, "" if the request is allowed. `owner` is the account of the resource."""
     if is_denied(statements, request):
         return _refused(request, "with an explicit deny in a resource-based policy")
@@ -57,22 +57,22 @@ def refusal(statements: Sequence[Statement], request: Request, owner: str) -> st
     return not_allowed(request)
 
 
-def not_allowed(request: Request) -> str:
+def not_allowed(request: PolicyRequest) -> str:
     """Return AWS's text for a request that no statement allows."""
     return _refused(request, f"because no resource-based policy allows the {request.action} action")
 
 
-def _refused(request: Request, reason: str) -> str:
+def _refused(request: PolicyRequest, reason: str) -> str:
     principal = request.arn or request.principal
     return f"User: {principal} is not authorized to perform: {request.action} on resource: {request.resource} {reason}"
 
 
-def is_allowed(statements: Sequence[Statement], request: Request) -> bool:
+def is_allowed(statements: Sequence[Statement], request: PolicyRequest) -> bool:
     applying = [statement for statement in statements if _applies(statement, request)]
     return bool(applying) and all(statement.get("Effect") == "Allow" for statement in applying)
 
 
-def is_denied(statements: Sequence[Statement], request: Request) -> bool:
+def is_denied(statements: Sequence[Statement], request: PolicyRequest) -> bool:
     """Return whether a statement denies the request."""
     return any(one.get("Effect") != "Allow" and _applies(one, request) for one in statements)
 
@@ -94,7 +94,7 @@ def is_readable(document: Mapping[str, Any]) -> bool:
     )
 
 
-def _applies(statement: Statement, request: Request) -> bool:
+def _applies(statement: Statement, request: PolicyRequest) -> bool:
     def named(element: str, fits: Callable[[Any], bool]) -> bool:
         """Return whether the element matches, or its opposite (`NotAction`) does not."""
         if f"Not{element}" in statement:
@@ -115,7 +115,7 @@ def _any_like(patterns: Any, text: str, change: Callable[[str], str]) -> bool:
     return any(like(change(str(one)), change(text)) for one in _listed(patterns))
 
 
-def _names(principal: Any, request: Request) -> bool:
+def _names(principal: Any, request: PolicyRequest) -> bool:
     if isinstance(principal, Mapping):
         return request.principal in _listed(principal.get("Service")) or any(
             _is_caller(str(one), request) for one in _listed(principal.get("AWS"))
@@ -123,7 +123,7 @@ def _names(principal: Any, request: Request) -> bool:
     return bool(principal == "*")
 
 
-def _is_caller(principal: str, request: Request) -> bool:
+def _is_caller(principal: str, request: PolicyRequest) -> bool:
     """Return whether the principal (`*`, an account, its root, a user, a role) names the caller. A role names its
     sessions too."""
     if principal == "*":
@@ -143,7 +143,9 @@ def _role_of(arn: str) -> str:
     return f"{match[1]}/{match[2]}" if match else ""
 
 
-def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], request: Request, *, unknown: bool) -> bool:
+def _conditions_hold(
+    conditions: Mapping[str, Mapping[str, Any]], request: PolicyRequest, *, unknown: bool
+) -> bool:
     values: dict[str, Values] = {
         "aws:sourcearn": request.source_arn,
         "aws:sourceaccount": request.source_account,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
-from nightbus.aws.resource_policy import Request, Statement, Values, refusal
+from nightbus.aws.resource_policy import PolicyRequest, Statement, Values, refusal
 from nightbus.bounded import Seldom
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
 from nightbus.store.interface import Record, Store
@@ -61,7 +61,7 @@ class Bus:
 
     def refusal(self, caller: Caller, source: str, detail_type: str) -> str:
         """Why the caller may not put such an event onto it; "" if he may. His own bus only a Deny closes to him."""
-        request = Request(
+        request = PolicyRequest(
             principal=caller.service,
             action="events:PutEvents",
             resource=self.arn,
@@ -81,7 +81,7 @@ class Bus:
         """Why the caller may not do that with the rule, given by its ARN; "" if he may."""
         if self.is_open_to(caller):
             return ""
-        request = Request(
+        request = PolicyRequest(
             principal=caller.service,
             action=f"events:{action}",
             resource=rule,

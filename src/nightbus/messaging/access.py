@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nightbus.aws.calls import Caller
-from nightbus.aws.resource_policy import Request, Values, not_allowed, refusal, statements_of
+from nightbus.aws.resource_policy import PolicyRequest, Values, not_allowed, refusal, statements_of
 
 _MOST_REMEMBERED = 1000
 _NONE: Mapping[str, Values] = {}
@@ -59,7 +59,9 @@ class Access:
         """The same for an action that no policy can give to others."""
         if caller.arn and caller.account == self._owner:
             return self.refusal(caller, action)
-        return not_allowed(Request(caller.service, action, self._arn, account=caller.account, arn=caller.arn))
+        return not_allowed(
+            PolicyRequest(caller.service, action, self._arn, account=caller.account, arn=caller.arn)
+        )
 
     def _answer(self, action: str, service: str, source_arn: str, account: str, arn: str) -> str:
         asked = (action, service, source_arn, account, arn)
@@ -77,5 +79,5 @@ class Access:
         if action in _MENDING and arn == f"arn:aws:iam::{self._owner}:root":
             return ""
         source_account = source_arn.split(":")[4] if source_arn.count(":") > 4 else ""
-        request = Request(service, action, self._arn, source_arn, source_account, account, arn, values)
+        request = PolicyRequest(service, action, self._arn, source_arn, source_account, account, arn, values)
         return refusal(self._statements, request, self._owner)

@@ -46,7 +46,7 @@ class Unreachable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """`headers` without Host, Connection and Content-Length, which are added.
 
     With `encrypted_unless_nearby` an `http` URL reaches loopback and private addresses only.
@@ -60,7 +60,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class HttpReply:
     """The names of the `headers` are in lower case; of a long body only the beginning is there."""
 
     status: int
@@ -72,7 +72,7 @@ class HttpClient:
     def __init__(self) -> None:
         self._tls: ssl.SSLContext | None = None
 
-    async def send(self, request: Request, seconds: float) -> Reply:
+    async def send(self, request: HttpRequest, seconds: float) -> HttpReply:
         """Raises Unreachable; whatever the endpoint answers is a Reply."""
         try:
             async with asyncio.timeout(seconds):
@@ -85,7 +85,7 @@ class HttpClient:
             )
             raise Unreachable(f"{type(broken).__name__}: {broken}", unknown=unknown) from broken
 
-    async def _exchange(self, request: Request, url: SplitResult) -> Reply:
+    async def _exchange(self, request: HttpRequest, url: SplitResult) -> HttpReply:
         if url.scheme not in _PORTS or not url.hostname:
             raise ValueError("its address is no HTTP URL")
         if url.scheme == "https" and self._tls is None:
@@ -130,7 +130,7 @@ async def _connect(
     raise failure or OSError(f"{host} has no address")
 
 
-def _head(request: Request, url: SplitResult) -> bytes:
+def _head(request: HttpRequest, url: SplitResult) -> bytes:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     lines = {
         "Host": url.netloc.rpartition("@")[2],
@@ -179,7 +179,7 @@ class _Answer:
         self.done = self.status >= 200
 
 
-async def _read(reader: asyncio.StreamReader, head_only: bool) -> Reply:
+async def _read(reader: asyncio.StreamReader, head_only: bool) -> HttpReply:
     answer, taken = _Answer(), 0
     while not answer.done and not (head_only and answer.headers_done) and len(answer.body) < _MOST_BODY:
         data = await reader.read(_CHUNK)
@@ -191,4 +191,4 @@ async def _read(reader: asyncio.StreamReader, head_only: bool) -> Reply:
         if not answer.headers_done and taken > _MOST_HEAD:
             raise ValueError("the answer's head is too long")
         answer.parser.feed_data(data)
-    return Reply(answer.status, answer.headers, bytes(answer.body))
+    return HttpReply(answer.status, answer.headers, bytes(answer.body))

@@ -129,7 +129,7 @@ class _Untaken:
             self.count -= 1
 
 
-class Queues:
+class QueueLeases:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._untaken: dict[QueueName, _Untaken] = {}

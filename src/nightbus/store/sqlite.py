@@ -38,7 +38,7 @@ from nightbus.store.interface import (
     ReleaseBlob,
 )
 from nightbus.store.names import Names
-from nightbus.store.queues import Queues
+from nightbus.store.queues import QueueLeases
 from nightbus.store.schema import NewerSchema, connect, keep_due, prepare
 from nightbus.store.writer import StoreClosed, Writer
 
@@ -69,7 +69,7 @@ class SqliteStore:
         self._background = ThreadPoolExecutor(2, "nightbus-store-background")
         self._blobs = BlobFolder(folder / "blobs", durable)
         self._feed = Feed()
-        self._queues = Queues(self._loop_reader)
+        self._queues = QueueLeases(self._loop_reader)
         self._ordering: dict[QueueName, asyncio.Future[None]] = {}
         self._closed = False
         checkpoints = Checkpoints(self._writing, self._background, self._checkpoint)

@@ -17,7 +17,7 @@ from nightbus.bus.patterns import parse_pattern
 from nightbus.clock import SystemClock, VirtualClock
 from nightbus.delivery.polling.poller import Poller, PollerSettings
 from nightbus.delivery.polling.queue_source import record_of
-from nightbus.delivery.polling.records import Record, batches
+from nightbus.delivery.polling.records import SourceRecord, batches
 from nightbus.node.loop_holds import LoopHolds
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
@@ -25,7 +25,7 @@ MANY = 10_000  # the largest batch size
 ODD = parse_pattern('{"body": {"odd": [true]}}')
 
 
-def record(number: int, size: int = 0) -> Record:
+def record(number: int, size: int = 0) -> SourceRecord:
     message = {
         "MessageId": f"m{number}",
         "ReceiptHandle": f"r{number}",
@@ -41,14 +41,14 @@ class Shelf:
 
     name = "shelf"
 
-    def __init__(self, records: Sequence[Record], per_call: int = MANY) -> None:
+    def __init__(self, records: Sequence[SourceRecord], per_call: int = MANY) -> None:
         self.ready = list(records)
         self.finished: list[str] = []
         self.returned: list[str] = []
         self.troubles: list[Exception] = []
         self._per_call = per_call
 
-    async def receive(self, limit: int, wait: int) -> list[Record]:
+    async def receive(self, limit: int, wait: int) -> list[SourceRecord]:
         if self.troubles:
             raise self.troubles.pop(0)
         most = min(limit, self._per_call)
@@ -57,10 +57,10 @@ class Shelf:
             await asyncio.Event().wait()
         return taken
 
-    async def finish(self, records: Sequence[Record]) -> None:
+    async def finish(self, records: Sequence[SourceRecord]) -> None:
         self.finished += [one["messageId"] for one in records]
 
-    async def give_back(self, records: Sequence[Record]) -> None:
+    async def give_back(self, records: Sequence[SourceRecord]) -> None:
         self.returned += [one["messageId"] for one in records]
 
 
@@ -75,7 +75,7 @@ class Eater:
         self._leaves = leaves
         self._troubles = list(troubles)
 
-    async def send(self, records: Sequence[Record]) -> Sequence[Record]:
+    async def send(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
         self.batches.append([one["messageId"] for one in records])
         if self._troubles:
             raise self._troubles.pop(0)

@@ -133,7 +133,7 @@ def test_a_question_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[str] = []
     applies = resource_policy._applies
 
-    def noting(statement: resource_policy.Statement, request: resource_policy.Request) -> bool:
+    def noting(statement: resource_policy.Statement, request: resource_policy.PolicyRequest) -> bool:
         judged.append(request.action)
         return applies(statement, request)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nightbus.outbound.addresses import is_forbidden, is_nearby
-from nightbus.outbound.http_client import HttpClient, Request, Unreachable
+from nightbus.outbound.http_client import HttpClient, HttpRequest, Unreachable
 
 METADATA = "169.254.169.254"
 
@@ -77,14 +77,14 @@ def answering(monkeypatch: pytest.MonkeyPatch, **names: str) -> list[str]:
 async def test_a_name_is_judged_by_what_it_resolves_to(monkeypatch: pytest.MonkeyPatch) -> None:
     connected = answering(monkeypatch, metadata=METADATA, near="10.0.0.1", far="192.0.2.7", public="8.8.8.8")
     with pytest.raises(Unreachable, match="link-local or a cloud's metadata service") as refused:
-        await HttpClient().send(Request("GET", "http://metadata.google.internal/"), 5)
+        await HttpClient().send(HttpRequest("GET", "http://metadata.google.internal/"), 5)
     assert refused.value.unknown
     with pytest.raises(Unreachable, match="by https only"):
-        await HttpClient().send(Request("GET", "http://public.local/", encrypted_unless_nearby=True), 5)
+        await HttpClient().send(HttpRequest("GET", "http://public.local/", encrypted_unless_nearby=True), 5)
     assert connected == []
     for name in ("near", "public"):
         with pytest.raises(Unreachable, match="not in this test"):
-            await HttpClient().send(Request("GET", f"http://{name}.test/"), 5)
+            await HttpClient().send(HttpRequest("GET", f"http://{name}.test/"), 5)
     assert connected == ["10.0.0.1", "8.8.8.8"]
 
 
@@ -93,7 +93,7 @@ async def test_a_name_is_judged_by_what_it_resolves_to(monkeypatch: pytest.Monke
 )
 async def test_every_spelling_of_the_metadata_address_is_refused(host: str) -> None:
     with pytest.raises(Unreachable, match="metadata service"):
-        await HttpClient().send(Request("GET", f"http://{host}/latest/meta-data/"), 5)
+        await HttpClient().send(HttpRequest("GET", f"http://{host}/latest/meta-data/"), 5)
 
 
 @pytest.mark.parametrize(
@@ -101,4 +101,4 @@ async def test_every_spelling_of_the_metadata_address_is_refused(host: str) -> N
 )
 async def test_no_header_begins_another(headers: dict[str, str]) -> None:
     with pytest.raises(Unreachable, match="no token, or its value holds a control character"):
-        await HttpClient().send(Request("GET", "http://127.0.0.1:9/", headers), 5)
+        await HttpClient().send(HttpRequest("GET", "http://127.0.0.1:9/", headers), 5)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lambda_rig import SCOPE, trust
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import Request, arn_like, is_allowed
+from nightbus.aws.resource_policy import PolicyRequest, arn_like, is_allowed
 from nightbus.aws.wildcards import like
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.invocations.queued import (
@@ -57,7 +57,7 @@ def statement(**changes: Any) -> dict[str, Any]:
     }
 
 
-ORDER = Request("events.amazonaws.com", "lambda:InvokeFunction", ARN, RULE, "123456789012")
+ORDER = PolicyRequest("events.amazonaws.com", "lambda:InvokeFunction", ARN, RULE, "123456789012")
 
 
 @pytest.mark.parametrize(

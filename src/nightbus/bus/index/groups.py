@@ -35,7 +35,7 @@ PlainValues = Sequence[Any]  # by slot
 ValueLists = Mapping[Slot, Sequence[Any]]  # only of paths that have values
 
 
-class Entry:
+class GroupEntry:
     """One branch of a rule. `order` is the number of its rule among all rules."""
 
     __slots__ = ("branch", "checks", "order")
@@ -62,14 +62,14 @@ class Bucket:
     __slots__ = ("absent", "entries", "fields")
 
     def __init__(self) -> None:
-        self.entries: set[Entry] = set()
-        self.fields: dict[Slot, FieldIndex[Entry]] | None = None
-        self.absent: dict[Slot, set[Entry]] | None = None
+        self.entries: set[GroupEntry] = set()
+        self.fields: dict[Slot, FieldIndex[GroupEntry]] | None = None
+        self.absent: dict[Slot, set[GroupEntry]] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.entries or self.fields or self.absent)
 
-    def add(self, entry: Entry, slot: Slot, field: Field | None) -> None:
+    def add(self, entry: GroupEntry, slot: Slot, field: Field | None) -> None:
         if field is None:
             self.entries.add(entry)
             return
@@ -86,7 +86,7 @@ class Bucket:
                 self.absent = {}
             put(self.absent, slot, entry)
 
-    def remove(self, entry: Entry, slot: Slot, field: Field | None) -> None:
+    def remove(self, entry: GroupEntry, slot: Slot, field: Field | None) -> None:
         if field is None:
             self.entries.discard(entry)
             return
@@ -97,7 +97,7 @@ class Bucket:
         if self.absent and field.may_be_absent:
             drop(self.absent, slot, entry)
 
-    def find(self, values: PlainValues, candidates: set[Entry]) -> None:
+    def find(self, values: PlainValues, candidates: set[GroupEntry]) -> None:
         candidates |= self.entries
         if self.fields:
             for slot, index in self.fields.items():
@@ -109,7 +109,7 @@ class Bucket:
                 if values[slot] is MISSING:
                     candidates |= entries
 
-    def find_any(self, lists: ValueLists, candidates: set[Entry]) -> None:
+    def find_any(self, lists: ValueLists, candidates: set[GroupEntry]) -> None:
         candidates |= self.entries
         if self.fields:
             for slot in self.fields.keys() & lists.keys():
@@ -137,14 +137,14 @@ class Group:
     def __bool__(self) -> bool:
         return bool(self.buckets)
 
-    def add(self, key: tuple[Any, ...], entry: Entry, slot: Slot, field: Field | None) -> None:
+    def add(self, key: tuple[Any, ...], entry: GroupEntry, slot: Slot, field: Field | None) -> None:
         place = key if len(key) > 1 else key[0]
         bucket = self.buckets.get(place)
         if bucket is None:
             bucket = self.buckets[place] = Bucket()
         bucket.add(entry, slot, field)
 
-    def remove(self, key: tuple[Any, ...], entry: Entry, slot: Slot, field: Field | None) -> None:
+    def remove(self, key: tuple[Any, ...], entry: GroupEntry, slot: Slot, field: Field | None) -> None:
         place = key if len(key) > 1 else key[0]
         bucket = self.buckets.get(place)
         if bucket is not None:
@@ -152,7 +152,7 @@ class Group:
             if not bucket:
                 del self.buckets[place]
 
-    def find_any(self, lists: ValueLists, candidates: set[Entry]) -> None:
+    def find_any(self, lists: ValueLists, candidates: set[GroupEntry]) -> None:
         if any(slot not in lists for slot in self.slots):
             return
         for bucket in self._buckets_of([lists[slot] for slot in self.slots]):

@@ -45,7 +45,7 @@ from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
-from nightbus.bus.index.groups import MISSING, Bucket, Entry, Group, PlainValues, ValueLists
+from nightbus.bus.index.groups import MISSING, Bucket, Group, GroupEntry, PlainValues, ValueLists
 from nightbus.bus.index.paths import Paths
 from nightbus.bus.index.plan import Plan, plan
 from nightbus.bus.index.reader import Read, few_reader, whole_reader
@@ -60,7 +60,7 @@ class RuleIndex:
     """The index over all rules of a bus. Its results equal those of `matches` for each rule, in the order of adding."""
 
     def __init__(self) -> None:
-        self._rules: dict[str, tuple[int, list[tuple[Entry, Plan]]]] = {}
+        self._rules: dict[str, tuple[int, list[tuple[GroupEntry, Plan]]]] = {}
         self._names: dict[int, str] = {}  # by the rules' numbers
         self._added = 0
         self._paths = Paths()
@@ -114,7 +114,7 @@ class RuleIndex:
         return self.match(self._read_whole(data))
 
     def _match_plain(self, values: PlainValues) -> list[str]:
-        candidates: set[Entry] = set()
+        candidates: set[GroupEntry] = set()
         for slot, groups in self._groups.items():
             if values[slot] is not MISSING:
                 for group in groups.values():
@@ -132,7 +132,7 @@ class RuleIndex:
 
     def _match_leaves(self, leaves: Leaves) -> list[str]:
         lists = self._value_lists(leaves)
-        candidates: set[Entry] = set()
+        candidates: set[GroupEntry] = set()
         for slot in self._groups.keys() & lists.keys():
             for group in self._groups[slot].values():
                 group.find_any(lists, candidates)
@@ -153,7 +153,7 @@ class RuleIndex:
         there = [(path, values[slot]) for path, slot in self._paths.slots.items()]
         return leaves_at([pair for pair in there if pair[1] is not MISSING], self._paths.prefixes)
 
-    def _in_order(self, matched: list[Entry]) -> list[str]:
+    def _in_order(self, matched: list[GroupEntry]) -> list[str]:
         # Branches of one rule have the same number.
         return [self._names[order] for order in sorted(set(map(_order, matched)))]
 
@@ -166,11 +166,11 @@ class RuleIndex:
         self._read_few = few_reader(self._paths.slots)
         self._paths.changed = False
 
-    def _put_in(self, order: int, branch: Branch) -> tuple[Entry, Plan]:
+    def _put_in(self, order: int, branch: Branch) -> tuple[GroupEntry, Plan]:
         planned = plan(branch)
         slot_of = self._paths.take(branch)
         checks = tuple((slot_of[field.path], field) for field in planned.checked)
-        entry = Entry(order, branch, checks)
+        entry = GroupEntry(order, branch, checks)
         found_by = planned.found_by
         slot = slot_of[found_by.path] if found_by is not None else 0
         if not planned.exact:
@@ -182,7 +182,7 @@ class RuleIndex:
             group.add(key, entry, slot, found_by)
         return entry, planned
 
-    def _take_out(self, entries: list[tuple[Entry, Plan]]) -> None:
+    def _take_out(self, entries: list[tuple[GroupEntry, Plan]]) -> None:
         for entry, planned in entries:
             found_by = planned.found_by
             slot = self._paths.slots[found_by.path] if found_by is not None else 0

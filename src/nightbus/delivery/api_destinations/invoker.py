@@ -21,12 +21,12 @@ from nightbus.delivery.api_destinations.connections import (
     api_destination_of,
     connection_of,
 )
-from nightbus.delivery.api_destinations.oauth import NoToken, Token, Tokens
+from nightbus.delivery.api_destinations.oauth import AccessToken, AccessTokens, NoToken
 from nightbus.delivery.api_destinations.parameters import OAUTH, put_headers, request_for
 from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.delivery.jobs import Delivered, Failed, Outcome, Postponed
 from nightbus.delivery.rates import Rates
-from nightbus.outbound.http_client import HttpClient, Reply, Request, Unreachable
+from nightbus.outbound.http_client import HttpClient, HttpReply, HttpRequest, Unreachable
 from nightbus.store.interface import Store
 from nightbus.store.vault import Vault, VaultClosed
 
@@ -52,7 +52,7 @@ class ApiInvoker:
         self._vault = vault
         self._http = http
         self._clock = clock
-        self._tokens = Tokens(http, clock)
+        self._tokens = AccessTokens(http, clock)
         self._rates = Rates()
 
     def in_memory(self) -> dict[str, int]:
@@ -82,8 +82,8 @@ class ApiInvoker:
             return Failed("InvalidInput", str(reason), permanent=True)
         return await self._send(request, connection)
 
-    async def _send(self, request: Request, connection: Connection) -> Outcome:
-        token: Token | None = None
+    async def _send(self, request: HttpRequest, connection: Connection) -> Outcome:
+        token: AccessToken | None = None
         try:
             if connection.authorization_type == OAUTH:
                 token = await self._tokens.token(connection)
@@ -101,7 +101,7 @@ class ApiInvoker:
             self._tokens.refused(connection, token)
         return self._outcome(reply)
 
-    def _outcome(self, reply: Reply) -> Outcome:
+    def _outcome(self, reply: HttpReply) -> Outcome:
         status = reply.status
         if 200 <= status < 300:
             return Delivered()

@@ -16,7 +16,7 @@ from nightbus.bounded import Bounded, Locks
 from nightbus.clock import Clock
 from nightbus.delivery.api_destinations.connections import Connection
 from nightbus.delivery.api_destinations.parameters import headers_of, pairs_of, with_query
-from nightbus.outbound.http_client import HttpClient, Reply, Request, Unreachable
+from nightbus.outbound.http_client import HttpClient, HttpReply, HttpRequest, Unreachable
 
 _SECONDS = 5.0
 _EARLIER_MS = 30_000  # a token that ends within this is fetched anew
@@ -37,7 +37,7 @@ class NoToken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class AccessToken:
     """`ends` in UTC ms."""
 
     value: str
@@ -49,7 +49,7 @@ class Token:
         return f"{self.kind} {self.value}"
 
 
-async def fetch_token(connection: Connection, http: HttpClient, now_ms: int) -> Token:
+async def fetch_token(connection: Connection, http: HttpClient, now_ms: int) -> AccessToken:
     """Raises NoToken."""
     try:
         reply = await http.send(_request(connection.auth["OAuthParameters"]), _SECONDS)
@@ -58,7 +58,7 @@ async def fetch_token(connection: Connection, http: HttpClient, now_ms: int) -> 
     return _token(reply, now_ms)
 
 
-def _request(oauth: Mapping[str, Any]) -> Request:
+def _request(oauth: Mapping[str, Any]) -> HttpRequest:
     client, further = oauth["ClientParameters"], oauth.get("OAuthHttpParameters") or {}
     query = pairs_of(further, "QueryStringParameters")
     given = {
@@ -75,10 +75,10 @@ def _request(oauth: Mapping[str, Any]) -> Request:
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
         body = urlencode(given).encode()
     url = with_query(oauth["AuthorizationEndpoint"], query)
-    return Request(method, url, headers, body, encrypted_unless_nearby=True)
+    return HttpRequest(method, url, headers, body, encrypted_unless_nearby=True)
 
 
-def _token(reply: Reply, now_ms: int) -> Token:
+def _token(reply: HttpReply, now_ms: int) -> AccessToken:
     try:
         answer = orjson.loads(reply.body)
     except ValueError:
@@ -97,26 +97,28 @@ def _token(reply: Reply, now_ms: int) -> Token:
         lasts = 0
     kind = str(answer.get("token_type") or "Bearer")
     # RFC 6749, 7.1: the type's name is not case-sensitive, and some servers that say "bearer" want "Bearer".
-    return Token(value, "Bearer" if kind.lower() == "bearer" else kind, now_ms + (lasts or _WITHOUT_END_MS))
+    return AccessToken(
+        value, "Bearer" if kind.lower() == "bearer" else kind, now_ms + (lasts or _WITHOUT_END_MS)
+    )
 
 
 def _is_passing(status: int) -> bool:
     return status == 429 or status >= 500
 
 
-class Tokens:
+class AccessTokens:
     """The tokens of all connections: one is fetched when it is needed, and once for all who need it then."""
 
     def __init__(self, http: HttpClient, clock: Clock) -> None:
         self._http = http
         self._clock = clock
-        self._tokens: Bounded[str, tuple[int, Token]] = Bounded(_MOST_TOKENS)
+        self._tokens: Bounded[str, tuple[int, AccessToken]] = Bounded(_MOST_TOKENS)
         self._locks: Locks[str] = Locks()
 
     def __len__(self) -> int:
         return len(self._tokens)
 
-    async def token(self, connection: Connection) -> Token:
+    async def token(self, connection: Connection) -> AccessToken:
         """Raises NoToken."""
         async with self._locks.holding(connection.arn):
             revision, token = self._tokens.get(connection.arn, (0, None))
@@ -125,10 +127,10 @@ class Tokens:
                 self._tokens[connection.arn] = (connection.revision, token)
             return token
 
-    def _is_ending(self, token: Token) -> bool:
+    def _is_ending(self, token: AccessToken) -> bool:
         return token.ends - self._clock.now_ms() < _EARLIER_MS
 
-    def refused(self, connection: Connection, token: Token) -> None:
+    def refused(self, connection: Connection, token: AccessToken) -> None:
         """An endpoint does not take it: the next one is fetched."""
         if self._tokens.get(connection.arn, (0, None))[1] == token:
             del self._tokens[connection.arn]

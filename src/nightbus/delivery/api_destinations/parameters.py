@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.delivery.api_destinations.connections import ApiDestination, Connection
 from nightbus.delivery.forwarding.interface import Unforwardable
-from nightbus.outbound.http_client import Request
+from nightbus.outbound.http_client import HttpRequest
 
 API_KEY, BASIC, OAUTH = "API_KEY", "BASIC", "OAUTH_CLIENT_CREDENTIALS"
 _OWN = {
@@ -81,7 +81,7 @@ def with_query(url: str, pairs: Mapping[str, str]) -> str:
 
 def request_for(
     destination: ApiDestination, connection: Connection, given: Mapping[str, Any], input_text: str
-) -> Request:
+) -> HttpRequest:
     """`given` are the target's HttpParameters, filled from the event. Of the same name, the connection's value wins.
 
     What an OAuth token authorizes gets its header later. Raises Unforwardable.
@@ -93,7 +93,7 @@ def request_for(
     for further in (given.get("HeaderParameters") or {}, headers_of(own), _authorization(connection), _OWN):
         put_headers(headers, further)
     body = _body(input_text, pairs_of(own, "BodyParameters"))
-    return Request(destination.method, url, headers, body, encrypted_unless_nearby=True)
+    return HttpRequest(destination.method, url, headers, body, encrypted_unless_nearby=True)
 
 
 def put_headers(headers: dict[str, str], further: Mapping[str, str]) -> None:

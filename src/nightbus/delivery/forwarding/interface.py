@@ -38,7 +38,7 @@ class HttpCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ForwardAnswer:
     """`name` is what the service calls that which it began. With a `code` it refused.
 
     `answered`: the status is the service's own.
@@ -57,6 +57,8 @@ class Forwarder(Protocol):
         """By the setting's name of a service: a URL, or `aws`."""
         ...
 
-    async def call(self, setting: str, call: ServiceCall | HttpCall, account: str, region: str) -> Answer:
+    async def call(
+        self, setting: str, call: ServiceCall | HttpCall, account: str, region: str
+    ) -> ForwardAnswer:
         """Carries it out where the setting says. Never raises for what the service or the way to it does."""
         ...

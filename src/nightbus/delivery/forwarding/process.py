@@ -12,15 +12,15 @@ from typing import Any
 
 import orjson
 
-from nightbus.delivery.forwarding.interface import AWS, Answer, HttpCall, ServiceCall
+from nightbus.delivery.forwarding.interface import AWS, ForwardAnswer, HttpCall, ServiceCall
 
 log = logging.getLogger("nightbus.delivery")
 
 _TIME_LIMIT = 60.0
 _IDLE_SECONDS = 60.0
 _LONGEST_LINE = 1 << 20
-_LOST = Answer(code="ConnectionFailure", message="The process that forwards events ended.", status=503)
-_LATE = Answer(code="Timeout", message=f"No answer within {_TIME_LIMIT:.0f} seconds.", status=503)
+_LOST = ForwardAnswer(code="ConnectionFailure", message="The process that forwards events ended.", status=503)
+_LATE = ForwardAnswer(code="Timeout", message=f"No answer within {_TIME_LIMIT:.0f} seconds.", status=503)
 
 
 class ForwardingProcess:
@@ -32,11 +32,13 @@ class ForwardingProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._waiting: dict[int, asyncio.Future[ForwardAnswer]] = {}
         self._last = 0
         self._rest: asyncio.TimerHandle | None = None
 
-    async def call(self, setting: str, call: ServiceCall | HttpCall, account: str, region: str) -> Answer:
+    async def call(
+        self, setting: str, call: ServiceCall | HttpCall, account: str, region: str
+    ) -> ForwardAnswer:
         endpoint = self.endpoints[setting]
         self._last += 1
         request = {
@@ -48,7 +50,7 @@ class ForwardingProcess:
         }
         return await self._ask(self._last, request)
 
-    async def _ask(self, number: int, request: dict[str, Any]) -> Answer:
+    async def _ask(self, number: int, request: dict[str, Any]) -> ForwardAnswer:
         if self._rest is not None:
             self._rest.cancel()
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -102,7 +104,7 @@ class ForwardingProcess:
             told = orjson.loads(line)
             waiting = self._waiting.get(told.pop("id"))
             if waiting is not None and not waiting.done():
-                waiting.set_result(Answer(**told))
+                waiting.set_result(ForwardAnswer(**told))
 
     def _end(self) -> None:
         """Its input ends, and so it does."""

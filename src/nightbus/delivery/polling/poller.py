@@ -21,7 +21,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.threads import aside
 from nightbus.bus.patterns import Pattern
 from nightbus.clock import Clock
-from nightbus.delivery.polling.records import Record, batches, wanted_and_others
+from nightbus.delivery.polling.records import SourceRecord, batches, wanted_and_others
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -39,16 +39,16 @@ class Source(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def receive(self, limit: int, wait: int) -> list[Record]:
+    async def receive(self, limit: int, wait: int) -> list[SourceRecord]:
         """At most `limit` records, fewer where the source gives fewer at once, waiting up to `wait` seconds for the
         first one. Raises AwsError."""
         ...
 
-    async def finish(self, records: Sequence[Record]) -> None:
+    async def finish(self, records: Sequence[SourceRecord]) -> None:
         """The records are dealt with, and do not come again. Raises AwsError."""
         ...
 
-    async def give_back(self, records: Sequence[Record]) -> None:
+    async def give_back(self, records: Sequence[SourceRecord]) -> None:
         """Nobody has begun with the records: others may have them at once. Raises AwsError."""
         ...
 
@@ -62,7 +62,7 @@ class Sink(Protocol):
     @property
     def largest(self) -> int: ...
 
-    async def send(self, records: Sequence[Record]) -> Sequence[Record]:
+    async def send(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
         """Those that are dealt with; the others come again. Raises AwsError where none is."""
         ...
 
@@ -124,7 +124,7 @@ class Poller:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    async def _gather(self) -> list[Record]:
+    async def _gather(self) -> list[SourceRecord]:
         """What is there, or with a window what comes until it closes. Raises AwsError."""
         size, window_ms = self._settings.batch_size, self._settings.window_ms
         records = await self._source.receive(size, _WAIT_SECONDS)
@@ -150,13 +150,13 @@ class Poller:
         task.add_done_callback(self._carrying.discard)
         return task
 
-    async def _give_back(self, records: Sequence[Record]) -> None:
+    async def _give_back(self, records: Sequence[SourceRecord]) -> None:
         try:
             await self._source.give_back(records)
         except AwsError as error:
             log.warning("%s: records for %s come again later: %s", self._source.name, self._sink.name, error)
 
-    async def _carry(self, records: Sequence[Record]) -> None:
+    async def _carry(self, records: Sequence[SourceRecord]) -> None:
         """One batch: filter, sink, and back to the source what is dealt with."""
         try:
             wanted, finished = await self._sort(records)
@@ -167,7 +167,7 @@ class Poller:
         except Exception as error:
             log.warning("%s: a batch for %s comes again: %s", self._source.name, self._sink.name, error)
 
-    async def _sort(self, records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    async def _sort(self, records: Sequence[SourceRecord]) -> tuple[list[SourceRecord], list[SourceRecord]]:
         """Those that the filters want, and the rest. In a thread where there are many, or long ones."""
         patterns = self._settings.patterns
         if not patterns:

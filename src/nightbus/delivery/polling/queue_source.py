@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.calls import Call, Caller, Operations, Scope
-from nightbus.delivery.polling.records import Record
+from nightbus.delivery.polling.records import SourceRecord
 from nightbus.messaging.queue import queue_place, url_path
 
 _PER_CALL = 10  # messages: the most that one call of SQS takes
@@ -41,7 +41,7 @@ class QueueSource:
         self._endpoint = endpoint
         self._role = role
 
-    async def receive(self, limit: int, wait: int) -> list[Record]:
+    async def receive(self, limit: int, wait: int) -> list[SourceRecord]:
         """At most ten, waiting up to `wait` seconds for the first one. Raises AwsError."""
         request = {
             "MaxNumberOfMessages": min(limit, _PER_CALL),
@@ -52,7 +52,7 @@ class QueueSource:
         reply = await self._call("ReceiveMessage", request)
         return [record_of(message, self.name) for message in reply.get("Messages") or ()]
 
-    async def finish(self, records: Sequence[Record]) -> None:
+    async def finish(self, records: Sequence[SourceRecord]) -> None:
         """The messages are deleted. Raises AwsError."""
         for start in range(0, len(records), _PER_CALL):
             entries = [
@@ -61,7 +61,7 @@ class QueueSource:
             ]
             await self._call("DeleteMessageBatch", {"Entries": entries})
 
-    async def give_back(self, records: Sequence[Record]) -> None:
+    async def give_back(self, records: Sequence[SourceRecord]) -> None:
         """The messages are visible to others at once. Raises AwsError."""
         for start in range(0, len(records), _PER_CALL):
             entries = [
@@ -75,7 +75,7 @@ class QueueSource:
         return await self._operations.call("sqs", operation, {"QueueUrl": self._url, **request}, call)
 
 
-def record_of(message: Mapping[str, Any], queue_arn: str) -> Record:
+def record_of(message: Mapping[str, Any], queue_arn: str) -> SourceRecord:
     """A Message of ReceiveMessage as functions see it."""
     record = {
         "messageId": message["MessageId"],

@@ -12,11 +12,11 @@ import orjson
 
 from nightbus.bus.patterns import Pattern, matches
 
-Record = Mapping[str, Any]
+SourceRecord = Mapping[str, Any]
 _ROOM_FOR_ESCAPES = 1024
 
 
-def is_wanted(record: Record, patterns: Sequence[Pattern]) -> bool:
+def is_wanted(record: SourceRecord, patterns: Sequence[Pattern]) -> bool:
     """Whether any of the filters lets the record through; without filters every record is wanted.
 
     A body that is a JSON object is compared as one, any other as text: a filter for the other kind drops it.
@@ -29,19 +29,19 @@ def is_wanted(record: Record, patterns: Sequence[Pattern]) -> bool:
 
 
 def wanted_and_others(
-    records: Sequence[Record], patterns: Sequence[Pattern]
-) -> tuple[list[Record], list[Record]]:
+    records: Sequence[SourceRecord], patterns: Sequence[Pattern]
+) -> tuple[list[SourceRecord], list[SourceRecord]]:
     """Those that the filters let through, and the rest."""
-    wanted: list[Record] = []
-    others: list[Record] = []
+    wanted: list[SourceRecord] = []
+    others: list[SourceRecord] = []
     for record in records:
         (wanted if is_wanted(record, patterns) else others).append(record)
     return wanted, others
 
 
-def batches(records: Sequence[Record], largest: int) -> Iterator[list[Record]]:
+def batches(records: Sequence[SourceRecord], largest: int) -> Iterator[list[SourceRecord]]:
     """As few as fit into `largest` bytes of JSON each; a record that is longer by itself has a batch of its own."""
-    batch: list[Record] = []
+    batch: list[SourceRecord] = []
     size = 0
     for record in records:
         needed = len(orjson.dumps(record)) + 1

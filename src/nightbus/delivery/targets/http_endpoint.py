@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, Postponed, TargetContext
-from nightbus.outbound.http_client import Request, Unreachable
+from nightbus.outbound.http_client import HttpRequest, Unreachable
 
 TIMEOUT_SECONDS = 15.0
 _TOO_MANY, _SERVER_ERROR = 429, 500
@@ -25,7 +25,7 @@ async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome | Postponed:
         until = ctx.rates.wait_until(job.share, per_second, who, ctx.clock.now_ms())
         if until is not None:
             return Postponed(until)
-    request = Request("POST", url, {**_authorization(url), **job.target["Headers"]}, job.input)
+    request = HttpRequest("POST", url, {**_authorization(url), **job.target["Headers"]}, job.input)
     try:
         reply = await ctx.http.send(request, TIMEOUT_SECONDS)
     except Unreachable as broken:

@@ -19,7 +19,7 @@ Download = Callable[[AdminRequest], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class AdminRoute:
     """`read` answers GET and HEAD, `write` answers POST; None where the path does not have that method."""
 
     read: JsonHandler | None = None
@@ -27,13 +27,13 @@ class Route:
 
 
 ROUTES = {
-    "health": Route(read=status.health),
-    "status": Route(read=status.status),
-    "sizes": Route(read=status.memory_and_disk),
-    "holds": Route(read=status.loop_holds),
-    "explain": Route(read=explanations.explain_put_event, write=explanations.explain_event_of_body),
-    "trace": Route(read=explanations.trace),
-    "events/put": Route(write=service_events.put_as_service),
+    "health": AdminRoute(read=status.health),
+    "status": AdminRoute(read=status.status),
+    "sizes": AdminRoute(read=status.memory_and_disk),
+    "holds": AdminRoute(read=status.loop_holds),
+    "explain": AdminRoute(read=explanations.explain_put_event, write=explanations.explain_event_of_body),
+    "trace": AdminRoute(read=explanations.trace),
+    "events/put": AdminRoute(write=service_events.put_as_service),
 }
 
 DOWNLOADS: dict[str, Download] = {
@@ -64,7 +64,7 @@ def _download(name: str) -> Download | None:
 
 def _handler(request: AdminRequest) -> JsonHandler:
     """Raises AwsError: 404 where there is no such path, 405 where it has no such method."""
-    route = ROUTES.get(request.name, Route())
+    route = ROUTES.get(request.name, AdminRoute())
     if request.method == "POST" and route.write is not None:
         return route.write
     if route.read is None:

@@ -9,7 +9,7 @@ from typing import Any
 from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
-from nightbus.aws.resource_policy import Request, Statement, is_allowed
+from nightbus.aws.resource_policy import PolicyRequest, Statement, is_allowed
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import (
     conflict,
@@ -129,7 +129,7 @@ async def authorize(ctx: Context, ref: FunctionRef) -> None:
 
 def admits(statements: Sequence[Statement], ref: FunctionRef, caller: Caller) -> bool:
     """Return whether the caller may invoke the function: an AWS service needs the policy, other callers do not."""
-    request = Request(
+    request = PolicyRequest(
         caller.service, "lambda:InvokeFunction", ref.qualified_arn, caller.source_arn, caller.account
     )
     return not caller.service or is_allowed(statements, request)

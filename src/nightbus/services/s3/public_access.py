@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-blo
 from __future__ import annotations
 
 from nightbus.aws.calls import Caller
-from nightbus.aws.resource_policy import Request, is_allowed, statements_of
+from nightbus.aws.resource_policy import PolicyRequest, is_allowed, statements_of
 from nightbus.services.s3.errors import access_denied
 from nightbus.store.interface import Record
 
@@ -35,7 +35,7 @@ def check_anonymous(caller: Caller, bucket: Record, key: str, version_id: str | 
         return
     blocked = bucket.value.get("PublicAccessBlock", {}).get("RestrictPublicBuckets")
     action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
-    request = Request("", action, f"arn:aws:s3:::{bucket.key}/{key}")
+    request = PolicyRequest("", action, f"arn:aws:s3:::{bucket.key}/{key}")
     if blocked or not is_allowed(statements_of(bucket.value.get("Policy")), request):
         raise access_denied()
 

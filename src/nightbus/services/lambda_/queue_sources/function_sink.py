@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from nightbus.aws.errors import AwsError
-from nightbus.delivery.polling.records import Record
+from nightbus.delivery.polling.records import SourceRecord
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.destination_jobs import error_of
 from nightbus.services.lambda_.invocations.running import find_runnable, run
@@ -37,7 +37,7 @@ class FunctionSink:
         self._source_arn = source_arn
         self._reports_failures = reports_failures
 
-    async def send(self, records: Sequence[Record]) -> Sequence[Record]:
+    async def send(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
         runnable = await find_runnable(self._platform.invocables, self._ref)
         notes = QueueNotes(self._platform, self._ref.arn, self._source_arn, records)
         first_note = asyncio.create_task(notes.began())
@@ -64,7 +64,7 @@ class FunctionSink:
         return finished
 
 
-def done(sent: Sequence[Record], answer: bytes, reports_failures: bool) -> Sequence[Record]:
+def done(sent: Sequence[SourceRecord], answer: bytes, reports_failures: bool) -> Sequence[SourceRecord]:
     """The records that a function that ended well has dealt with: all but the `batchItemFailures` it reports.
 
     An answer that reports failures in another form counts as a failure of the whole batch.
