@@ -44,7 +44,7 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentEvent:
     """What somebody sent to the queue, topic or function `to`, an ARN: messages or a request, by `ids`."""
 
     time: int
@@ -155,20 +155,20 @@ async def published_in(store: Store, segment: str) -> list[Publication]:
     return [_publication(entry.time, entry.key, entry.data) for entry in entries]
 
 
-async def sent_in(store: Store, segment: str) -> list[Sent]:
+async def sent_in(store: Store, segment: str) -> list[SentEvent]:
     """By the invocation with this segment, in order."""
     found = []
     for entry in await store.read(SYSTEM, SENT, key=segment, limit=_MOST):
         to, ids, by = orjson.loads(entry.data)
-        found.append(Sent(entry.time, to, tuple(ids), by, segment))
+        found.append(SentEvent(entry.time, to, tuple(ids), by, segment))
     return found
 
 
-async def sender_of(store: Store, name: str) -> Sent | None:
+async def sender_of(store: Store, name: str) -> SentEvent | None:
     """Who sent the message, or asked for the invocation, of that id."""
     for entry in await store.read(SYSTEM, SENDER, key=name, limit=1):
         to, by, segment = orjson.loads(entry.data)
-        return Sent(entry.time, to, (name,), by, segment)
+        return SentEvent(entry.time, to, (name,), by, segment)
     return None
 
 

@@ -14,7 +14,7 @@ from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import render_input
 from nightbus.delivery.history import DeliveryNote, Found, find_event, made_by
 from nightbus.delivery.rules import RULE, Rule, rule_arn, rule_key
-from nightbus.delivery.trace_log import Publication, Sent
+from nightbus.delivery.trace_log import Publication, SentEvent
 from nightbus.store.interface import Store
 from nightbus.tracing.explanation import find_accepted, outcomes_of
 from nightbus.tracing.invocations import Done, LoggedBy, invocations_of
@@ -125,13 +125,13 @@ class _Tree:
                 for name in act.ids:
                     if self._full or depth > _DEEPEST:
                         run["cut"] = _CUT
-                    elif isinstance(act, Sent):
+                    elif isinstance(act, SentEvent):
                         run["sent"].append(await self._sent(act, name, depth))
                     else:
                         run["events"] += await self._published(act, name, depth)
         return invocation
 
-    async def _sent(self, act: Sent, name: str, depth: int) -> dict[str, Any]:
+    async def _sent(self, act: SentEvent, name: str, depth: int) -> dict[str, Any]:
         invocations = await self._invocations_of(act.to, name, depth + 1)
         return {"to": act.to, "id": name, "time": act.time, "invocations": invocations}
 

@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nightbus.aws.trace_header import segment_of
-from nightbus.delivery.trace_log import Publication, Sent, carried_of, published_in, runs_noted, sent_in
+from nightbus.delivery.trace_log import Publication, SentEvent, carried_of, published_in, runs_noted, sent_in
 from nightbus.store.interface import Store
 from nightbus.tracing.function_runs import run_of, runs_told, state_of
 
 # A function's ARN and an invocation's segment → what it logged each time it ran: `request_id` and `log`, lines of
 # `time` and `message`. None where there is no such function.
 LoggedBy = Callable[[str, str], Awaitable[list[dict[str, Any]] | None]]
-Done = list[list[Publication | Sent]]  # by run, what it published and sent
+Done = list[list[Publication | SentEvent]]  # by run, what it published and sent
 
 
 async def invocations_of(
@@ -34,7 +34,10 @@ async def invocation_of(
 ) -> tuple[dict[str, Any], Done]:
     """With what was done in each of its runs."""
     segment = segment_of(request_id)
-    done: list[Publication | Sent] = [*await published_in(store, segment), *await sent_in(store, segment)]
+    done: list[Publication | SentEvent] = [
+        *await published_in(store, segment),
+        *await sent_in(store, segment),
+    ]
     noted = [one for one in await runs_noted(store, segment) if one["request_id"] == request_id]
     logged = [one for one in await logged_by(function, segment) or () if one["request_id"] == request_id]
     runs = runs_told(noted, logged, [one.time for one in done])

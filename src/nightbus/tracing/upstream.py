@@ -17,7 +17,7 @@ from nightbus.delivery.trace_log import (
     Brought,
     Origin,
     Publication,
-    Sent,
+    SentEvent,
     brought_to,
     origin_of,
     publication_of,
@@ -38,7 +38,7 @@ async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int)
     """The nearest first."""
     found: list[dict[str, Any]] = []
     seen = {event_id}
-    act: Publication | Sent | None = await publication_of(store, event_id, time)
+    act: Publication | SentEvent | None = await publication_of(store, event_id, time)
     while len(found) < MOST_CAUSES:
         if act is not None:
             cause, before = await _done(store, logged_by, act)
@@ -52,7 +52,7 @@ async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int)
         if before is None or name in seen:
             break
         seen.add(name)
-        if isinstance(before, Sent):
+        if isinstance(before, SentEvent):
             act = before
         else:
             cause |= {"event_id": before.event_id, "bus": before.bus, "rule": before.rule}
@@ -62,11 +62,11 @@ async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int)
 
 
 async def _done(
-    store: Store, logged_by: LoggedBy, act: Publication | Sent
-) -> tuple[dict[str, Any], Origin | Sent | None]:
+    store: Store, logged_by: LoggedBy, act: Publication | SentEvent
+) -> tuple[dict[str, Any], Origin | SentEvent | None]:
     """Who did it, and what he was called for: an event, or what somebody sent."""
     cause: dict[str, Any] = {"by": act.by}
-    if isinstance(act, Sent):
+    if isinstance(act, SentEvent):
         cause |= {"to": act.to, "sent": act.ids[0]}
     segment = act.segment
     cause |= await _function(store, logged_by, act)
@@ -84,7 +84,7 @@ async def _done(
     return cause, origins[0] if origins else await _sender(store, batch)
 
 
-async def _sender(store: Store, batch: Brought) -> Sent | None:
+async def _sender(store: Store, batch: Brought) -> SentEvent | None:
     """Of the messages, the first whose sender is known."""
     for key, _ in batch.messages[:MOST_CAUSES]:
         found = await sender_of(store, key)
@@ -93,14 +93,14 @@ async def _sender(store: Store, batch: Brought) -> Sent | None:
     return None
 
 
-async def _function(store: Store, logged_by: LoggedBy, act: Publication | Sent) -> dict[str, Any]:
+async def _function(store: Store, logged_by: LoggedBy, act: Publication | SentEvent) -> dict[str, Any]:
     """Within a function the session is called as the function is."""
     by, segment = Arn.parse(act.by) if act.by else None, act.segment
     if by is None or _SESSION not in act.by:
         return {}
     name = act.by.rpartition("/")[2]
     noted = await runs_noted(store, segment)
-    region = Arn.parse(act.to).region if isinstance(act, Sent) else act.scope.region
+    region = Arn.parse(act.to).region if isinstance(act, SentEvent) else act.scope.region
     here = f"arn:{by.partition}:lambda:{region}:{by.account}:function:{name}"
     arn = noted[0]["function"] if noted else here
     logged = await logged_by(arn, segment)

@@ -26,7 +26,7 @@ _NAMES = (
 )  # fmt: skip
 
 
-class ServiceCaller:
+class ForwardCaller:
     """Clients are made once for each service, place and account, and shared by the threads."""
 
     def __init__(self) -> None:
@@ -165,7 +165,7 @@ def _failed(code: str, message: str, status: int, answered: bool = False) -> dic
 
 
 def main() -> None:
-    caller, out = ServiceCaller(), threading.Lock()
+    caller, out = ForwardCaller(), threading.Lock()
 
     def carry_out(request: dict[str, Any]) -> None:
         try:

@@ -18,8 +18,8 @@ from nightbus.services.s3.errors import malformed_xml
 from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.properties import check_acl, tags_by_key
 from nightbus.services.s3.records import BUCKET, canonical_id, find_bucket
-from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import SYSTEM, PutRecord
+from nightbus.store.changing import change
+from nightbus.store.interface import SYSTEM
 
 Check = Callable[[Any], None]
 _MOST_TAGS = 50
@@ -39,12 +39,13 @@ def _handler(operation: Callable[..., Any], *names: str) -> Handler:
     return handler
 
 
-@retries_on_conflict
 async def save(ctx: Context, bucket: str, owner: str | None, changes: Mapping[str, Any]) -> None:
     """Set members of the bucket's record. A value of None removes the member."""
-    record = await find_bucket(ctx, bucket, owner)
-    value = {name: one for name, one in {**record.value, **changes}.items() if one is not None}
-    await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=record.revision))
+
+    def edit(value: dict[str, Any]) -> dict[str, Any]:
+        return {name: one for name, one in {**value, **changes}.items() if one is not None}
+
+    await change(ctx.store, SYSTEM, BUCKET, lambda: find_bucket(ctx, bucket, owner), edit)
 
 
 def putter(parameter: str, member: str, check: Check | None = None, status: int | None = None) -> Handler:
