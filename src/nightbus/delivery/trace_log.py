@@ -200,7 +200,7 @@ async def brought_to(store: Store, segment: str) -> Brought | None:
     return None
 
 
-async def runs_noted(store: Store, segment: str) -> Sequence[dict[str, Any]]:
+async def recorded_runs(store: Store, segment: str) -> Sequence[dict[str, Any]]:
     """As `ran` was told, with the `time` of the end, in order; what `record_sent` says is with the run before it."""
     runs: list[dict[str, Any]] = []
     for entry in await store.read(SYSTEM, RAN, key=segment, limit=_MOST):

@@ -91,7 +91,7 @@ def queue_arn(scope: Scope, name: str) -> str:
 
 
 @lru_cache(10_000)
-def queue_place(text: str) -> tuple[Scope, str] | None:
+def queue_address(text: str) -> tuple[Scope, str] | None:
     """Account, region and name of the queue that an ARN names."""
     try:
         parsed = Arn.parse(text)

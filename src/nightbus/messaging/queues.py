@@ -10,7 +10,7 @@ from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
 from nightbus.messaging.deduplication import Deduplication, SequenceNumbers, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
-from nightbus.messaging.queue import KIND, Queue, queue_place
+from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.queue_writes import Accepted, Incoming, QueueAppender, QueueWrites
 from nightbus.messaging.receive_attempts import ReceiveAttempts, Received
 from nightbus.store.interface import Acknowledge, Change, Counts, Enqueue, EnqueueMany, Item, Lease, Store
@@ -37,11 +37,11 @@ class Queues:
 
     def known(self, arn: str) -> Queue | None:
         """The queue, where it was found before and did not change since."""
-        place = queue_place(arn)
+        place = queue_address(arn)
         return None if place is None else self._queues.peek(place)
 
     async def find_arn(self, arn: str) -> Queue | None:
-        place = queue_place(arn)
+        place = queue_address(arn)
         return None if place is None else await self._queues.find(place)
 
     async def _load(self, place: tuple[Scope, str]) -> Queue | None:

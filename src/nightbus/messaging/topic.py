@@ -129,7 +129,7 @@ def topic_arn(scope: Scope, name: str) -> str:
 
 
 @lru_cache(10_000)
-def topic_place(text: str) -> tuple[Scope, str] | None:
+def topic_address(text: str) -> tuple[Scope, str] | None:
     """Account, region and name of the topic that an ARN names."""
     try:
         parsed = Arn.parse(text)

@@ -32,7 +32,7 @@ from nightbus.messaging.topic import (
     Topic,
     body_fits,
     subscription_key,
-    topic_place,
+    topic_address,
 )
 from nightbus.store.interface import SYSTEM, Enqueue, RecordName, Store
 from nightbus.store.record_cache import RecordCache
@@ -54,7 +54,7 @@ class Topics:
         self._windows = Windows(store)
 
     async def find_arn(self, arn: str) -> Topic | None:
-        place = topic_place(arn)
+        place = topic_address(arn)
         return None if place is None else await self._topics.find(place)
 
     async def _load(self, place: tuple[Scope, str]) -> Topic | None:

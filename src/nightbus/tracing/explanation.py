@@ -15,7 +15,7 @@ from nightbus.bus.envelope import is_scheduled
 from nightbus.bus.errors import InvalidPattern
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import matches, parse_pattern
-from nightbus.bus.patterns.explanation import explain, reason_told
+from nightbus.bus.patterns.explanation import explain, reason_fields
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.history import DeliveryNote, Found, find_event
 from nightbus.delivery.rules import BUS, RULE, Rule, history_log, outcome_log, rule_arn, rules_of
@@ -99,7 +99,7 @@ def explain_pattern(pattern: Any, event: dict[str, Any]) -> dict[str, Any]:
     except InvalidPattern as broken:
         raise AwsError("InvalidEventPatternException", str(broken)) from broken
     reason = explain(parsed, event)
-    return {"event": event, **({"matched": True} if reason is None else reason_told(reason))}
+    return {"event": event, **({"matched": True} if reason is None else reason_fields(reason))}
 
 
 def _in_order(judged: Iterable[tuple[str, _Verdict]]) -> list[dict[str, Any]]:
@@ -193,7 +193,7 @@ def _judge(
     except InvalidPattern as broken:
         return _Verdict({"matched": False, "why": str(broken)}, _FARTHEST)
     if reason is not None:
-        return _Verdict(reason_told(reason), reason.distance)
+        return _Verdict(reason_fields(reason), reason.distance)
     note = {} if rule.targets else {"note": "the rule has no targets"}
     return _Verdict({"matched": True, "deliveries": [], **note}, _MATCHED)
 

@@ -16,7 +16,7 @@ AGAIN = "will be tried again"
 _TOLD = ("outcome", "code", "message", "next", "pending", "sent_to", "not_sent", "again")
 
 
-def runs_told(
+def describe_runs(
     noted: Sequence[Mapping[str, Any]], logged: Iterable[Mapping[str, Any]], done: Iterable[int] = ()
 ) -> list[dict[str, Any]]:
     """In order. `noted` are the ends that were written down, `logged` what the function's log has of each run, and

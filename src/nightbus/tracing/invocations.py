@@ -6,9 +6,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nightbus.aws.trace_header import segment_of
-from nightbus.delivery.trace_log import Publication, SentEvent, carried_of, published_in, runs_noted, sent_in
+from nightbus.delivery.trace_log import (
+    Publication,
+    SentEvent,
+    carried_of,
+    published_in,
+    recorded_runs,
+    sent_in,
+)
 from nightbus.store.interface import Store
-from nightbus.tracing.function_runs import run_of, runs_told, state_of
+from nightbus.tracing.function_runs import describe_runs, run_of, state_of
 
 # A function's ARN and an invocation's segment → what it logged each time it ran: `request_id` and `log`, lines of
 # `time` and `message`. None where there is no such function.
@@ -38,9 +45,9 @@ async def invocation_of(
         *await published_in(store, segment),
         *await sent_in(store, segment),
     ]
-    noted = [one for one in await runs_noted(store, segment) if one["request_id"] == request_id]
+    noted = [one for one in await recorded_runs(store, segment) if one["request_id"] == request_id]
     logged = [one for one in await logged_by(function, segment) or () if one["request_id"] == request_id]
-    runs = runs_told(noted, logged, [one.time for one in done])
+    runs = describe_runs(noted, logged, [one.time for one in done])
     by_run: Done = [[] for _ in runs]
     for one in done:
         by_run[run_of(runs, one.time)].append(one)

@@ -21,7 +21,7 @@ from nightbus.delivery.trace_log import (
     brought_to,
     origin_of,
     publication_of,
-    runs_noted,
+    recorded_runs,
     sender_of,
 )
 from nightbus.store.interface import Store
@@ -99,7 +99,7 @@ async def _function(store: Store, logged_by: LoggedBy, act: Publication | SentEv
     if by is None or _SESSION not in act.by:
         return {}
     name = act.by.rpartition("/")[2]
-    noted = await runs_noted(store, segment)
+    noted = await recorded_runs(store, segment)
     region = Arn.parse(act.to).region if isinstance(act, SentEvent) else act.scope.region
     here = f"arn:{by.partition}:lambda:{region}:{by.account}:function:{name}"
     arn = noted[0]["function"] if noted else here

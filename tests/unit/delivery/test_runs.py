@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightbus.tracing.function_runs import run_of, runs_told, state_of
+from nightbus.tracing.function_runs import describe_runs, run_of, state_of
 
 
 def ended(began: int, time: int, outcome: str = "succeeded", **more: Any) -> dict[str, Any]:
@@ -23,7 +23,7 @@ AGAIN = ended(10, 20, "will be tried again", code="E", message="no", next=80)
 
 
 def test_each_end_finds_its_log() -> None:
-    first, second = runs_told([AGAIN, ended(80, 95)], [logged(11, 19), logged(80, 94)])
+    first, second = describe_runs([AGAIN, ended(80, 95)], [logged(11, 19), logged(80, 94)])
     assert (first["run"], first["outcome"], first["code"], first["next"], first["duration"]) == (
         1,
         "will be tried again",
@@ -58,18 +58,18 @@ def test_each_end_finds_its_log() -> None:
 def test_what_is_not_noted_is_concluded(
     noted: list[Any], lines: list[Any], published: list[int], outcomes: list[str]
 ) -> None:
-    runs = runs_told(noted, lines, published)
+    runs = describe_runs(noted, lines, published)
     assert [run["outcome"] for run in runs] == outcomes
     assert [run["run"] for run in runs] == list(range(1, len(runs) + 1))
 
 
 def test_an_event_belongs_to_the_run_that_was_on() -> None:
-    runs = runs_told([AGAIN, ended(80, 95)], [])
+    runs = describe_runs([AGAIN, ended(80, 95)], [])
     assert [run_of(runs, time) for time in (5, 10, 20, 79, 80, 99)] == [0, 0, 0, 0, 1, 1]
 
 
 def test_a_message_that_its_function_reports_has_failed_though_the_others_have_not() -> None:
-    runs = runs_told([ended(10, 20, again=["m2"])], [])
+    runs = describe_runs([ended(10, 20, again=["m2"])], [])
     assert (state_of(runs, "m1"), state_of(runs, "m2"), state_of([])) == ("succeeded", "failed", "under way")
 
 
@@ -85,7 +85,7 @@ def test_every_event_has_a_run_that_had_begun(
     for gap in gaps:
         noted.append(ended(time + gap, time + 2 * gap, "will be tried again", next=0))
         time += 3 * gap
-    runs = runs_told(noted, [logged(start) for start in sorted(starts)], published)
+    runs = describe_runs(noted, [logged(start) for start in sorted(starts)], published)
     assert [run["began"] for run in runs] == sorted(run["began"] for run in runs)
     assert sum(bool(run["log"]) for run in runs) == len(starts)
     for moment in published:

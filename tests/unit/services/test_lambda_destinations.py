@@ -15,7 +15,7 @@ from lambda_rig import Invocation, Rig, rig
 from nightbus.aws.calls import Call
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
-from nightbus.delivery.trace_log import runs_noted
+from nightbus.delivery.trace_log import recorded_runs
 from nightbus.functions.interface import InvokeResult
 from nightbus.services import lambda_
 from nightbus.services.lambda_.invocations.asynchronous import invoke_asynchronously
@@ -73,7 +73,7 @@ async def test_a_destination_that_is_busy_is_tried_again(
     call = aws.call()
     await aws.by(call, "lambda", "Invoke", FunctionName="worker", InvocationType="Event", Payload=b"{}")
     await until(lambda: tries == 1)
-    (run,) = await runs_noted(aws.store, segment_of(call.request_id))
+    (run,) = await recorded_runs(aws.store, segment_of(call.request_id))
     assert (run["outcome"], run["pending"]) == ("succeeded", [bus])
     while tries < 3:
         await aws.clock.advance(1)
@@ -81,7 +81,7 @@ async def test_a_destination_that_is_busy_is_tried_again(
     async with asyncio.timeout(5):
         while "pending" in run:
             await asyncio.sleep(0.005)
-            (run,) = await runs_noted(aws.store, segment_of(call.request_id))
+            (run,) = await recorded_runs(aws.store, segment_of(call.request_id))
     assert run["sent_to"] == [bus]
     assert len(aws.operations.events) == 1
 

@@ -18,7 +18,7 @@ from lambda_rig import SCOPE, Invocation, Rig, code, echo, rig, tail
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
-from nightbus.delivery.trace_log import runs_noted
+from nightbus.delivery.trace_log import recorded_runs
 from nightbus.functions.interface import InvokeResult, LogLine, LogPart
 from nightbus.services import lambda_
 from nightbus.services.lambda_.invocations import asynchronous
@@ -247,7 +247,7 @@ async def test_each_attempt_is_noted_for_who_traces_it(working: Rig) -> None:
         await aws.clock.advance(pause)
         await until(lambda wanted=attempt: len(aws.runner.invocations) == wanted)  # type: ignore[misc]
     await until(lambda: aws.queued == 0)
-    first, second = await runs_noted(aws.store, segment_of(call.request_id))
+    first, second = await recorded_runs(aws.store, segment_of(call.request_id))
     assert (first["outcome"], first["code"], first["message"]) == ("will be tried again", "E", "no")
     assert (second["outcome"], second["began"]) == ("succeeded", first["next"])
     assert (first["function"], first["request_id"]) == (ARN, call.request_id)

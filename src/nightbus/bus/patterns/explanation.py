@@ -59,7 +59,7 @@ def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
     )
 
 
-def reason_told(reason: Explanation) -> dict[str, Any]:
+def reason_fields(reason: Explanation) -> dict[str, Any]:
     """Return the explanation as JSON. `why` has all of it in a sentence."""
     wanted = ", ".join(reason.wanted)
     had = ", ".join(write_json(value) for value in reason.actual) or "nothing"

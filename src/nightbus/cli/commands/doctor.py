@@ -12,7 +12,7 @@ from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
-from nightbus.messaging.queue import KIND, Queue, queue_place
+from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import Settings
@@ -71,7 +71,7 @@ def _dead_letters(patient: Patient) -> Iterator[Finding]:
         arns.update(_dead_letter_arns(orjson.loads(value)))
     dead = 0
     for arn in sorted(arns):
-        scope_and_name = queue_place(arn)
+        scope_and_name = queue_address(arn)
         record = scope_and_name and reads.get(patient.connection, scope_and_name[0], KIND, scope_and_name[1])
         if not scope_and_name or not record:
             advice = f"create queue {scope_and_name[1]}" if scope_and_name else "name an SQS queue"

@@ -44,14 +44,14 @@ def print_file_explanation(event: Path, pattern: Path, output: OutputOptions) ->
     from nightbus.bus.errors import InvalidPattern
     from nightbus.bus.event_files import read_pattern
     from nightbus.bus.patterns import parse_pattern
-    from nightbus.bus.patterns.explanation import explain, reason_told
+    from nightbus.bus.patterns.explanation import explain, reason_fields
 
     try:
         parsed = parse_pattern(read_pattern(read_text(pattern)))
     except InvalidPattern as broken:
         raise CommandFailed(f"{pattern}: {broken}", WRONG_USAGE) from None
     reasons = [explain(parsed, one) for one in _events(event)]
-    answers = [{"matched": True} if one is None else reason_told(one) for one in reasons]
+    answers = [{"matched": True} if one is None else reason_fields(one) for one in reasons]
     if output.as_json:
         print(json.dumps(answers if len(answers) > 1 else answers[0], indent=2))
     else:

@@ -11,7 +11,7 @@ from typing import Any
 
 from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.delivery.polling.records import SourceRecord
-from nightbus.messaging.queue import queue_place, url_path
+from nightbus.messaging.queue import queue_address, url_path
 
 _PER_CALL = 10  # messages: the most that one call of SQS takes
 MOST_AT_ONCE = _PER_CALL
@@ -32,7 +32,7 @@ class QueueSource:
         endpoint: str,
         role: Callable[[], Awaitable[Caller]],
     ) -> None:
-        place = queue_place(queue_arn)
+        place = queue_address(queue_arn)
         assert place is not None
         self.name = queue_arn
         self._operations = operations

@@ -18,7 +18,7 @@ from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContex
 from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may
-from nightbus.messaging.queue import SEND, queue_place, url_path
+from nightbus.messaging.queue import SEND, queue_address, url_path
 from nightbus.messaging.queue_writes import Incoming, QueueAppender
 
 _TRACE = "AWSTraceHeader"
@@ -81,7 +81,7 @@ def _group_for(matched: Matched) -> str | None:
 
 
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
-    place = queue_place(job.address)
+    place = queue_address(job.address)
     path = url_path(*place) if place is not None else f"/{job.target['Arn']}"
     request: dict[str, Any] = {
         "QueueUrl": f"{ctx.call.endpoint}{path}",

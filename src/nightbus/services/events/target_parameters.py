@@ -14,7 +14,7 @@ from nightbus.aws.errors import AwsError, validation_error
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.template import sample_of
 from nightbus.delivery.forwarding.kinds import kind_of
-from nightbus.messaging.queue import queue_place
+from nightbus.messaging.queue import queue_address
 
 # The services whose targets may have a block of parameters. Every target may have SqsParameters.
 _SERVICES = {
@@ -102,7 +102,7 @@ def check_dead_letter_queue(arn: str, scope: Scope) -> None:
         raise _bad_dead_letters(f"Invalid ARN {arn}.") from None
     if service != "sqs":
         raise validation_error(f"{service} is not supported as a dead letter resource")
-    scope_and_name = queue_place(arn)
+    scope_and_name = queue_address(arn)
     if scope_and_name is None:
         raise _bad_dead_letters(f"Invalid ARN {arn}.")
     if scope_and_name[1].endswith(".fifo"):

@@ -16,7 +16,7 @@ from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import too_large, unreadable_payload
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
-from nightbus.services.lambda_.invocations.trace_notes import asked_for, noted
+from nightbus.services.lambda_.invocations.trace_notes import request_notes, with_run_notes
 from nightbus.services.lambda_.names import function_ref
 from nightbus.services.lambda_.permissions import authorize
 
@@ -45,9 +45,9 @@ async def invoke(
         return Reply({"StatusCode": 204, "Payload": b""}, 204)
     if invocation_type == "Event":
         accepted = QueuedInvocation.taken(ref, ctx.call.request_id, event, ctx.now_ms(), ctx.call.trace)
-        await ctx.store.commit(enqueue(accepted), *asked_for(ctx, ref))
+        await ctx.store.commit(enqueue(accepted), *request_notes(ctx, ref))
         return Reply({"StatusCode": 202, "Payload": b""}, 202)
-    result = await noted(ctx, ref, _run(ctx, runnable, event, context))
+    result = await with_run_notes(ctx, ref, _run(ctx, runnable, event, context))
     return _answer(runnable, result, with_log=log_type == "Tail")
 
 

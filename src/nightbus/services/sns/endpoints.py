@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
-from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
+from nightbus.messaging.queue import FIFO_SUFFIX, queue_address
 from nightbus.services.sns.deliveries import HTTP, MAIL
 from nightbus.services.sns.errors import bad_parameter
 
@@ -51,7 +51,7 @@ def check_largest_message(protocol: str, largest: int) -> None:
 
 
 def _check_queue(endpoint: str, fifo: bool) -> None:
-    scope_and_name = queue_place(endpoint)
+    scope_and_name = queue_address(endpoint)
     if scope_and_name is None:
         raise bad_parameter("SQS endpoint ARN")
     if scope_and_name[1].endswith(FIFO_SUFFIX) and not fifo:

@@ -16,7 +16,7 @@ from nightbus.bus.json_text import parse_json
 from nightbus.delivery.trace_log import sent
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
-from nightbus.messaging.topic import PUBLISH, Topic, topic_place
+from nightbus.messaging.topic import PUBLISH, Topic, topic_address
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import bad_parameter, no_topic, not_authorized
 
@@ -107,7 +107,7 @@ async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -
 async def _topic(ctx: Context, arn: str | None) -> Topic:
     if not arn:
         raise bad_parameter("TopicArn or TargetArn Reason: no value for required parameter")
-    if topic_place(arn) is None:
+    if topic_address(arn) is None:
         raise bad_parameter("TopicArn")
     topic = await ctx.platform.topics.find_arn(arn)
     if topic is None:

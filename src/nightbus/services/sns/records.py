@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.resource_policy import Values
-from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_arn, topic_place
+from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_address, topic_arn
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import bad_parameter, no_subscription, no_topic, not_authorized
 from nightbus.store.interface import PutRecord, Record
@@ -24,7 +24,7 @@ async def topic_record(
     `values` are the action's condition keys. Without an action no policy is evaluated. Raises AwsError
     InvalidParameter, NotFound, AuthorizationError.
     """
-    scope_and_name = topic_place(arn)
+    scope_and_name = topic_address(arn)
     if scope_and_name is None:
         raise bad_parameter("TopicArn")
     record = await ctx.store.get(scope_and_name[0], TOPIC, scope_and_name[1])

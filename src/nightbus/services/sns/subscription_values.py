@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
-from nightbus.messaging.queue import queue_place
+from nightbus.messaging.queue import queue_address
 from nightbus.services.sns.deliveries import HTTP
 from nightbus.services.sns.delivery_policies import check_subscription_policy
 from nightbus.services.sns.errors import bad_parameter
@@ -57,7 +57,7 @@ def _check_raw(value: str, protocol: str) -> None:
 def _check_redrive(value: str, scope: Scope, fifo: bool) -> None:
     """Check that the dead-letter queue is in the subscription's scope, and FIFO if and only if the topic is."""
     target = json_object("RedrivePolicy", value).get("deadLetterTargetArn")
-    scope_and_name = queue_place(target) if isinstance(target, str) else None
+    scope_and_name = queue_address(target) if isinstance(target, str) else None
     if scope_and_name is None:
         raise bad_parameter("RedrivePolicy: deadLetterTargetArn is an invalid arn")
     if scope_and_name[0] != scope:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.messaging.topic import TOPIC, Topic, topic_place
+from nightbus.messaging.topic import TOPIC, Topic, topic_address
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import bad_parameter, not_authorized
 from nightbus.services.sns.records import change_topic
@@ -51,7 +51,7 @@ async def untag_resource(ctx: Context, *, resource_arn: str, tag_keys: list[str]
 
 
 async def _record(ctx: Context, arn: str, action: str) -> Record:
-    scope_and_name = topic_place(arn)
+    scope_and_name = topic_address(arn)
     record = (
         await ctx.store.get(scope_and_name[0], TOPIC, scope_and_name[1])
         if scope_and_name is not None

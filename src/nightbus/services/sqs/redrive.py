@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nightbus.aws.calls import Scope
-from nightbus.messaging.queue import FIFO_SUFFIX, KIND, queue_arn, queue_place, redrive_of
+from nightbus.messaging.queue import FIFO_SUFFIX, KIND, queue_address, queue_arn, redrive_of
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import invalid_value
 from nightbus.services.sqs.values import may_redrive
@@ -12,7 +12,7 @@ from nightbus.services.sqs.values import may_redrive
 async def check_redrive(ctx: Context, scope: Scope, name: str, policy: str) -> None:
     """Raise AwsError InvalidParameterValue unless the queue `name` may have this RedrivePolicy."""
     redrive = redrive_of(policy)
-    scope_and_name = queue_place(redrive.arn) if redrive is not None else None
+    scope_and_name = queue_address(redrive.arn) if redrive is not None else None
     record = (
         await ctx.store.get(scope_and_name[0], KIND, scope_and_name[1])
         if scope_and_name is not None

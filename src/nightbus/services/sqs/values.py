@@ -13,7 +13,7 @@ from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
-from nightbus.messaging.queue import FIFO_SUFFIX, queue_place
+from nightbus.messaging.queue import FIFO_SUFFIX, queue_address
 from nightbus.services.sqs.errors import (
     invalid_attribute,
     invalid_parameter,
@@ -128,7 +128,7 @@ def _redrive(text: str) -> dict[str, Any]:
         )
         raise invalid_value(text, "RedrivePolicy", reason)
     dead = value["deadLetterTargetArn"]
-    if not isinstance(dead, str) or queue_place(dead) is None:
+    if not isinstance(dead, str) or queue_address(dead) is None:
         raise invalid_value(text, "RedrivePolicy", "Invalid value for deadLetterTargetArn.")
     return {"deadLetterTargetArn": dead, "maxReceiveCount": count}
 

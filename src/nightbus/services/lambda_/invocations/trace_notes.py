@@ -16,30 +16,32 @@ from nightbus.store.interface import Append
 log = logging.getLogger("nightbus.lambda")
 
 
-async def keep(platform: Platform, function: str, *entries: Append) -> None:
+async def write_notes(platform: Platform, function: str, *entries: Append) -> None:
     try:
         await platform.store.commit(*entries)
     except Exception as error:  # as with a full disk
         log.warning("what %s was called for is not noted: %s", function, error)
 
 
-def asked_for(ctx: Context, ref: FunctionRef) -> list[Append]:
+def request_notes(ctx: Context, ref: FunctionRef) -> list[Append]:
     """That the caller, if he is a function himself, asked for this invocation."""
     return sent(ctx.call, ref.arn, [ctx.call.request_id], ctx.now_ms())
 
 
-async def noted(ctx: Context, ref: FunctionRef, running: Awaitable[InvokeResult]) -> InvokeResult:
+async def with_run_notes(ctx: Context, ref: FunctionRef, running: Awaitable[InvokeResult]) -> InvokeResult:
     """The result, for a caller who waits for it; if he is a function himself, with notes of how it began and ended."""
-    asked, began = asked_for(ctx, ref), ctx.now_ms()
+    asked, began = request_notes(ctx, ref), ctx.now_ms()
     if not asked:
         return await running
-    await keep(ctx.platform, ref.arn, *asked)
+    await write_notes(ctx.platform, ref.arn, *asked)
     try:
         result = await running
     except AwsError as error:
         refused = {"outcome": "failed", "code": error.code, "message": error.message}
-        await keep(ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), refused))
+        await write_notes(
+            ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), refused)
+        )
         raise
     told = {"outcome": "succeeded"} if result.error is None else {"outcome": "failed", **error_of(result)}
-    await keep(ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), told))
+    await write_notes(ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), told))
     return result

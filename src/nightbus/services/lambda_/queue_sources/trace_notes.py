@@ -12,7 +12,7 @@ from typing import Any
 from nightbus.aws.ids import new_uuid
 from nightbus.delivery.trace_log import brought, ran
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.invocations.trace_notes import keep
+from nightbus.services.lambda_.invocations.trace_notes import write_notes
 
 _NOTIFICATION = '{"Type":"Notification","MessageId":"'
 
@@ -32,7 +32,7 @@ class QueueNotes:
 
     async def began(self) -> None:
         messages = messages_in(self._records)
-        await keep(
+        await write_notes(
             self._platform,
             self._function,
             *brought(self._function, self.request_id, self._queue, messages, self._began),
@@ -42,7 +42,7 @@ class QueueNotes:
         """After the first note, which `noting` is."""
         await noting
         now = self._platform.clock.now_ms()
-        await keep(
+        await write_notes(
             self._platform, self._function, ran(self._function, self.request_id, self._began, now, outcome)
         )
 
