@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -215,3 +216,13 @@ def layer() -> bytes:
 
 def tail(reply: Mapping[str, Any]) -> str:
     return base64.b64decode(reply["LogResult"]).decode()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def failing(invocation: Invocation) -> InvokeResult:
+    return InvokeResult(b'{"errorMessage": "no", "errorType": "E"}', "Unhandled", b"", 1.0, "stream")

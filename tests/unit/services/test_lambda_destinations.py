@@ -4,53 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from job_rig import delivering
-from lambda_rig import Invocation, Rig, rig
+from lambda_rig import Rig, failing, until
 from nightbus.aws.calls import Call
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
 from nightbus.delivery.trace_log import recorded_runs
-from nightbus.functions.interface import InvokeResult
-from nightbus.services import lambda_
 from nightbus.services.lambda_.invocations.asynchronous import invoke_asynchronously
 from nightbus.services.lambda_.invocations.destination_jobs import DestinationJobs
 from nightbus.store.interface import SYSTEM
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/orders"
-
-
-@pytest.fixture
-async def aws(tmp_path: Path) -> AsyncIterator[Rig]:
-    async with rig(tmp_path) as made:
-        await made.create()
-        yield made
-
-
-@pytest.fixture
-async def working(aws: Rig) -> AsyncIterator[Rig]:
-    """With the worker of asynchronous invocations running."""
-    worker = asyncio.create_task(invoke_asynchronously(aws.platform))
-    async with delivering(aws.platform, lambda_.JOB_QUEUES):
-        yield aws
-    worker.cancel()
-    await asyncio.gather(worker, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-async def failing(invocation: Invocation) -> InvokeResult:
-    return InvokeResult(b'{"errorMessage": "no", "errorType": "E"}', "Unhandled", b"", 1.0, "stream")
 
 
 async def test_a_destination_that_is_busy_is_tried_again(
