@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 import pytest
 from cryptography.x509 import load_pem_x509_certificate
 
@@ -19,11 +20,14 @@ from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.signing import Signer
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION
-from nightbus.messaging.topics import Topics
+from nightbus.messaging.topics import DELIVERIES, Topics
 from nightbus.services import sns
 from nightbus.services.context import Context, Platform
 from nightbus.services.sns import confirmation, subscriptions, topics
+from nightbus.services.sns.notification_jobs import NotificationJobs
+from nightbus.services.sns.questions import EXPIRIES
 from nightbus.services.sns.unconfirmed import forget_unanswered
+from nightbus.store.interface import SYSTEM, Enqueue, TrimQueue
 from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
@@ -142,3 +146,34 @@ async def test_all_that_sign_at_once_sign_with_one_key(tmp_path: Path) -> None:
     assert certificate == await one.certificate() == await other.certificate()
     assert load_pem_x509_certificate(certificate).not_valid_after_utc.year == 9999
     await store.close()
+
+
+async def test_items_of_an_earlier_release_are_delivered(rig: Rig) -> None:
+    """They had a `slot` where the endpoint was throttled, and the end of the wait for an answer among them."""
+    jobs = NotificationJobs(rig.platform)
+    notification = {
+        "id": "n",
+        "topic_arn": "arn:aws:sns:eu-west-1:123456789012:t",
+        "bodies": {"default": "m"},
+    }
+    reference = {"scope": list(SCOPE), "subscription": "t:1"}
+    throttled = {
+        **reference,
+        "attempt": 3,
+        "slot": 5,
+        "notification": {**notification, "time": 7, "sender": "1"},
+    }
+    job = jobs.decode(orjson.dumps(throttled))
+    assert (job.attempt, job.accepted, job.origin.id) == (3, 7, "n")
+    assert jobs.decode(jobs.encode(job)) == job
+    question = {**reference, "attempt": 1, "question": "SubscriptionConfirmation", "id": "q", "time": 9}
+    asked = jobs.decode(orjson.dumps(question))
+    assert orjson.loads(jobs.encode(asked)) == question
+    await rig.subscribe()
+    (record,) = await rig.platform.store.list(SCOPE, SUBSCRIPTION)
+    await rig.platform.store.commit(TrimQueue(SYSTEM, EXPIRIES))
+    expiry = {"scope": list(SCOPE), "subscription": record.key, "expires": "SubscriptionConfirmation"}
+    due = rig.clock.now_ms() + 2 * DAY_SECONDS * 1000
+    await rig.platform.store.commit(Enqueue(SYSTEM, DELIVERIES, orjson.dumps(expiry), due))
+    await rig.clock.advance(2 * DAY_SECONDS)
+    await rig.until_none(SUBSCRIPTION)
