@@ -171,19 +171,20 @@ class Dispatcher:
         now = self._clock.now_ms()
         decision = decide(job, outcome, now, random.random())  # noqa: S311 - jitter, no secret
         writes = self._queues.writes()
-        letter: Buried | Lost | None = None
-        if decision.again_ms is not None:
-            writes.changes.append(item.give_back(decision.again_ms, jobs.encode(job.next_try())))
-        else:
-            writes.changes.append(item.acknowledge())
-            if isinstance(outcome, Failed):
-                dead_letter = await jobs.dead_letter(job, outcome)
+        try:
+            letter: Buried | Lost | None = None
+            if decision.again_ms is not None:
+                writes.changes.append(item.give_back(decision.again_ms, jobs.encode(job.next_try())))
+            else:
+                writes.changes.append(item.acknowledge())
+                dead_letter = None
+                if isinstance(outcome, Failed):
+                    dead_letter = await jobs.dead_letter(job, outcome)
                 if dead_letter is not None:
                     letter = await self._bury(writes, dead_letter, now)
-        attempt = Attempt(outcome, decision.again_ms, began, now, letter)
-        if isinstance(outcome, Failed):
-            jobs.log(job, attempt)
-        try:
+            attempt = Attempt(outcome, decision.again_ms, began, now, letter)
+            if isinstance(outcome, Failed):
+                jobs.log(job, attempt)
             writes.changes += await jobs.records(job, attempt)
         except BaseException:
             writes.settle(committed=False)

@@ -14,25 +14,28 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)  # the name of an item
+CALLED_MS = 5_000  # how long a slot is kept for an item that was called
 
 
 class Shares(Generic[T]):
-    """`total` slots for all keys together, at most `of_one` for one of them."""
+    """`total` slots for all keys together, at most `of_one` for one of them. Times are UTC ms."""
 
     def __init__(self, total: int, of_one: int) -> None:
         self._free = total
         self._of_one = of_one
-        self._running = Counter[str]()
+        self._running = Counter[str]()  # those that were called, too
         self._waiting: dict[str, dict[T, None]] = {}  # keys in the order of their turns
-        self._called: set[T] = set()
+        self._called: dict[T, tuple[str, int]] = {}  # the keys of items that have their slot, and until when
 
-    def begin(self, key: str, item: T) -> bool:
+    def begin(self, key: str, item: T, now: int = 0) -> bool:
         """Whether the item may begin, after which `end` is to follow; else it waits, and an `end` calls it."""
-        if item in self._called:
-            self._called.discard(item)
+        self._take_back(now)
+        if self._called.pop(item, None) is not None:
             return True
         waiting = self._waiting.get(key)
-        if (waiting is None or next(iter(waiting)) == item) and self._has_room(key):
+        first = waiting is None or next(iter(waiting)) == item
+        # Where nothing of the key runs, nothing would call those that wait; another node may have them.
+        if (first or not self._running[key]) and self._has_room(key):
             self.leave(key, item)
             self._take(key)
             return True
@@ -46,19 +49,26 @@ class Shares(Generic[T]):
         if not waiting:
             self._waiting.pop(key, None)
 
-    def end(self, key: str) -> list[T]:
-        """Something of the key has ended. The items whose turn it is now: each has its slot and is to `begin`."""
-        self._free += 1
-        self._running[key] -= 1
-        if not self._running[key]:
-            del self._running[key]
-        called = []
-        for waiting_key in list(self._waiting):
-            if not self._free:
-                break
-            if self._has_room(waiting_key):
-                called.append(self._call(waiting_key))
-        return called
+    def end(self, key: str, now: int = 0) -> list[T]:
+        """Something of the key has ended. The items whose turn it is now: each has its slot for some seconds, and is to
+        `begin`."""
+        self._release(key)
+        return self.call(now)
+
+    def call(self, now: int = 0) -> list[T]:
+        """The items whose turn it is now, those in place of called ones that did not come among them."""
+        self._take_back(now)
+        return [self._call(key, now) for key in list(self._waiting) if self._has_room(key)]
+
+    @property
+    def has_called(self) -> bool:
+        """Whether items were called that did not begin yet."""
+        return bool(self._called)
+
+    def gone(self, item: T, now: int = 0) -> list[T]:
+        """An item that was called is somebody else's. The items whose turn it is instead."""
+        key, _ = self._called.pop(item)
+        return self.end(key, now)
 
     def _has_room(self, key: str) -> bool:
         return self._running[key] < min(self._of_one, self._free)
@@ -67,7 +77,13 @@ class Shares(Generic[T]):
         self._free -= 1
         self._running[key] += 1
 
-    def _call(self, key: str) -> T:
+    def _release(self, key: str) -> None:
+        self._free += 1
+        self._running[key] -= 1
+        if not self._running[key]:
+            del self._running[key]
+
+    def _call(self, key: str, now: int) -> T:
         """The first that waits for the key, which then comes last among the keys."""
         waiting = self._waiting.pop(key)
         item = next(iter(waiting))
@@ -75,5 +91,14 @@ class Shares(Generic[T]):
         if waiting:
             self._waiting[key] = waiting
         self._take(key)
-        self._called.add(item)
+        self._called[item] = (key, now + CALLED_MS)
         return item
+
+    def _take_back(self, now: int) -> None:
+        """The slots of items that were called and did not come: another node leased them first."""
+        while self._called:
+            item, (key, until) = next(iter(self._called.items()))
+            if until > now:
+                return
+            del self._called[item]
+            self._release(key)

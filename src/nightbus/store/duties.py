@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Awaitable, Callable
 
 from nightbus.clock import Clock
@@ -23,6 +24,7 @@ from nightbus.store.interface import (
     TrimQueue,
 )
 
+log = logging.getLogger("nightbus.store")
 KIND = "node/duty"
 LEASE_SECONDS = 60.0
 LEASE_MS = int(LEASE_SECONDS * 1000)
@@ -86,5 +88,8 @@ async def _renew(store: Store, clock: Clock, item: Item) -> None:
     """Returns when the lease is somebody else's."""
     while True:
         await clock.sleep(_RENEWAL_SECONDS)
-        if not await store.change_lease(*item.queue, item.id, clock.now_ms() + LEASE_MS, item.token):
-            return
+        try:
+            if not await store.change_lease(*item.queue, item.id, clock.now_ms() + LEASE_MS, item.token):
+                return
+        except Exception:  # the store's, for a moment: the lease stands until the next renewals
+            log.exception("the lease of item %d of %s is not renewed now", item.id, item.queue.queue)

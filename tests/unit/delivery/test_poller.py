@@ -127,6 +127,17 @@ async def test_a_batch_that_the_sink_does_not_take_comes_again(trouble: Exceptio
     assert source.finished == ["m1"]
 
 
+async def test_what_no_filter_wanted_is_finished_though_the_sink_fails() -> None:
+    source, sink = (
+        Shelf([record(0), record(1)]),
+        Eater(troubles=[AwsError("TooManyRequestsException", "x", 429)]),
+    )
+    async with polling(source, sink, PollerSettings(10, patterns=[ODD])) as carrying:
+        await until(lambda: len(sink.batches) == 1)
+        await until(lambda: not carrying)
+    assert source.finished == ["m0"]
+
+
 async def test_a_poller_outlives_a_source_that_fails_and_a_record_that_cannot_be_read() -> None:
     clock = VirtualClock()
     source, sink = Shelf([{"body": {1, 2}, "messageId": "odd"}, record(1)], per_call=1), Eater()

@@ -17,7 +17,6 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from nightbus.aws.errors import AwsError
 from nightbus.aws.threads import aside
 from nightbus.bus.patterns import Pattern
 from nightbus.clock import Clock
@@ -153,15 +152,16 @@ class Poller:
     async def _give_back(self, records: Sequence[SourceRecord]) -> None:
         try:
             await self._source.give_back(records)
-        except AwsError as error:
+        except Exception as error:
             log.warning("%s: records for %s come again later: %s", self._source.name, self._sink.name, error)
 
     async def _carry(self, records: Sequence[SourceRecord]) -> None:
         """One batch: filter, sink, and back to the source what is dealt with."""
         try:
-            wanted, finished = await self._sort(records)
-            if wanted:
-                finished += await self._sink.send(wanted)
+            wanted, others = await self._sort(records)
+            if others:
+                await self._source.finish(others)
+            finished = await self._sink.send(wanted) if wanted else ()
             if finished:
                 await self._source.finish(finished)
         except Exception as error:

@@ -49,9 +49,9 @@ class FunctionSink:
                 request_id=notes.request_id,
                 trace=records[0]["attributes"].get("AWSTraceHeader", ""),
             )
-        except AwsError as error:
-            outcome = {"outcome": "failed", "code": error.code, "message": error.message}
-            await notes.ended(first_note, outcome)
+        except Exception as error:
+            code = error.code if isinstance(error, AwsError) else type(error).__name__
+            await notes.ended(first_note, {"outcome": "failed", "code": code, "message": str(error)})
             raise
         if result.error is not None:
             log.info(
@@ -79,8 +79,9 @@ def done(sent: Sequence[SourceRecord], answer: bytes, reports_failures: bool) ->
         return sent
     if not isinstance(failures, list):
         return []
-    failed = {one.get("itemIdentifier") if isinstance(one, dict) else None for one in failures}
-    if not failed <= {record["messageId"] for record in sent}:
+    failed = [one.get("itemIdentifier") if isinstance(one, dict) else None for one in failures]
+    ids = {record["messageId"] for record in sent}
+    if not all(isinstance(one, str) and one in ids for one in failed):
         return []
     return [record for record in sent if record["messageId"] not in failed]
 
