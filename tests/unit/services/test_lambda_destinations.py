@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from lambda_rig import Rig, failing, until
+from lambda_rig import Invocation, Rig, failing, until
 from nightbus.aws.calls import Call
 from nightbus.aws.errors import AwsError
 from nightbus.aws.trace_header import segment_of
 from nightbus.delivery.trace_log import recorded_runs
+from nightbus.functions.interface import InvokeResult
 from nightbus.services.lambda_.invocations.asynchronous import invoke_asynchronously
 from nightbus.services.lambda_.invocations.destination_jobs import DestinationJobs
-from nightbus.store.interface import SYSTEM
+from nightbus.services.sqs.content import check_text
+from nightbus.store.interface import SYSTEM, Enqueue
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/orders"
@@ -79,6 +81,32 @@ async def test_an_invocation_and_the_records_of_its_end_are_one_commit(aws: Rig)
     assert json.loads(record.input)["requestContext"]["condition"] == "RetriesExhausted"
     assert letter.input == b'{"a": 1}'
     assert jobs.decode(jobs.encode(record)) == record
+
+
+async def test_an_error_that_no_queue_takes_as_it_is_is_in_the_dead_letter_all_the_same(aws: Rig) -> None:
+    async def fails(invocation: Invocation) -> InvokeResult:
+        return InvokeResult(b'{"errorMessage": "bad\\u0000 byte"}', "Unhandled", b"", 1.0, "stream")
+
+    aws.runner.answer = fails
+    queue = "arn:aws:sqs:eu-west-1:123456789012:dead"
+    await aws("lambda", "PutFunctionEventInvokeConfig", FunctionName="worker", MaximumRetryAttempts=0)
+    await aws(
+        "lambda", "UpdateFunctionConfiguration", FunctionName="worker", DeadLetterConfig={"TargetArn": queue}
+    )
+    await aws("lambda", "Invoke", FunctionName="worker", InvocationType="Event", Payload=b"{}")
+    worker = asyncio.create_task(invoke_asynchronously(aws.platform))
+    await until(
+        lambda: any(
+            isinstance(one, Enqueue) and one.queue == DestinationJobs.name for one in aws.store.committed
+        )
+    )
+    worker.cancel()
+    (item,) = await aws.store.lease(SYSTEM, DestinationJobs.name, 10, 60_000)
+    letter = DestinationJobs(aws.platform).decode(item.data)
+    text = letter.target["MessageAttributes"]["ErrorMessage"]["StringValue"]
+    assert "\x00" not in text
+    assert text.startswith("bad\N{REPLACEMENT CHARACTER} ")
+    check_text(text)
 
 
 async def test_success_is_told_to_a_function(working: Rig) -> None:

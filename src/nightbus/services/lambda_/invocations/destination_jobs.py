@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.htm
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from nightbus.store.interface import SYSTEM, Change, Enqueue
 log = logging.getLogger("nightbus.lambda")
 
 QUEUE = "lambda/destinations"
+# What SQS and SNS refuse in a message and a function may have in its own; the letter would be lost for it.
+_NOT_IN_MESSAGES = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _POLICY = RetryPolicy(maximum_event_age=6 * 3600)
 
 
@@ -90,7 +93,8 @@ def dead_letter(end: InvocationEnd, arn: str, now: int) -> Enqueue:
     """
     values = {"RequestID": ("String", end.invocation.request_id), "ErrorCode": ("Number", "200")}
     if end.result is not None:
-        values["ErrorMessage"] = ("String", _error_message(end.result) or end.condition)
+        text = _error_message(end.result) or end.condition
+        values["ErrorMessage"] = ("String", _NOT_IN_MESSAGES.sub("\N{REPLACEMENT CHARACTER}", text))
     attributes = {name: {"DataType": kind, "StringValue": text} for name, (kind, text) in values.items()}
     target = {"Arn": arn, "MessageAttributes": attributes}
     return _enqueue(end, target, end.invocation.payload.encode(), now)
