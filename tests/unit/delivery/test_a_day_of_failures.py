@@ -59,6 +59,7 @@ class Day:
     def __init__(self, folder: Path, clock: VirtualClock, target: Services) -> None:
         self._folder, self.clock, self.target = folder, clock, target
         self.store = open_store(folder, clock)
+        self._seen = 0  # attempts that `pass_on` returned
         self._start()
 
     def _start(self) -> None:
@@ -85,15 +86,16 @@ class Day:
         return [orjson.loads(one.data) for one in await self.store.read(HERE, outcome_log("default"))]
 
     async def pass_on(self) -> dict[str, Any]:
-        """Until the next attempt was written down."""
-        told = await self.outcomes()
-        if told:
-            await self.clock.advance((told[-1]["next"] - self.clock.now_ms()) / 1000)
+        """The next attempt, once it was written down."""
+        found = await self.outcomes()
+        if 0 < len(found) == self._seen:
+            await self.clock.advance((found[-1]["next"] - self.clock.now_ms()) / 1000)
         async with asyncio.timeout(20):
-            while len(found := await self.outcomes()) == len(told):
+            while len(found := await self.outcomes()) == self._seen:
                 await self.clock.advance(0.001)  # who sleeps until then may be a part of a millisecond late
                 await asyncio.sleep(0.001)
-        return found[-1]
+        self._seen += 1
+        return found[self._seen - 1]
 
     async def dead_letters(self) -> list[Any]:
         items = await self.store.lease(HERE, "sqs/dead/q", 10, 1000)
