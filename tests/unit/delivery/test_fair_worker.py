@@ -112,3 +112,12 @@ async def test_queues_share_their_slots_and_are_told_apart(tmp_path: Path) -> No
     await asyncio.gather(running, return_exceptions=True)
     assert sum(await store.count(SYSTEM, QUEUE)) + sum(await store.count(SYSTEM, "other")) == 0
     await store.close()
+
+
+async def test_a_queue_has_one_owner(tmp_path: Path) -> None:
+    store, clock = open_store(tmp_path, SystemClock()), SystemClock()
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](4, 2))
+    worker.add(QUEUE, Hanging().work_of)
+    with pytest.raises(ValueError, match="two have the queue work"):
+        worker.add(QUEUE, Hanging().work_of)
+    await store.close()
