@@ -1,4 +1,4 @@
-"""No handler and no background worker is written and then forgotten in its package's tables."""
+"""No handler, background worker or queue of jobs is written and then forgotten in its package's tables."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from typing import Any
 
 import pytest
 
+from nightbus.cli.commands import doctor
+from nightbus.delivery.jobs import JobQueue
+from nightbus.delivery.rule_jobs import RuleJobs
 from nightbus.gateway.models import load_service, snake_case
 from nightbus.services import SERVICES
+
+METHODS_OF_JOB_QUEUES = [name for name in vars(JobQueue) if callable(vars(JobQueue)[name]) and name[0] != "_"]
 
 
 def modules_of(package: str) -> Iterator[ModuleType]:
@@ -64,3 +69,28 @@ def test_every_handler_is_listed(service: str) -> None:
         if one.__name__ in names and next(iter(inspect.signature(one).parameters), None) == "ctx"
     }
     assert written - set(importlib.import_module(SERVICES[service]).HANDLERS) == set()
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_every_queue_of_jobs_is_listed(service: str) -> None:
+    """Remedy: a line in `JOB_QUEUES` of the package. Nobody delivers the jobs of a queue that is not listed."""
+    written = {
+        one.__qualname__
+        for module in modules_of(SERVICES[service])
+        for one in vars(module).values()
+        if is_job_queue(one) and one.__module__ == module.__name__
+    }
+    listed = getattr(importlib.import_module(SERVICES[service]), "JOB_QUEUES", ())
+    assert written == {one.__qualname__ for one in listed}
+
+
+def is_job_queue(one: object) -> bool:
+    return isinstance(one, type) and all(callable(getattr(one, name, None)) for name in METHODS_OF_JOB_QUEUES)
+
+
+def test_the_doctor_counts_every_queue_of_jobs_and_each_has_a_name_of_its_own() -> None:
+    """Remedy: a line in `_WORK` of `cli/commands/doctor.py`."""
+    packages = [importlib.import_module(package) for package in SERVICES.values()]
+    names = [one.name for package in packages for one in getattr(package, "JOB_QUEUES", ())]
+    assert sorted(set(names)) == sorted(names)
+    assert {RuleJobs.name, *names} - set(doctor._WORK) == set()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -43,7 +43,7 @@ from nightbus.delivery.jobs import (
 from nightbus.delivery.rates import Rates
 from nightbus.delivery.rule_jobs import RuleJobs
 from nightbus.delivery.shares import Shares
-from nightbus.delivery.targets import target_of
+from nightbus.delivery.targets import is_elsewhere, target_of
 from nightbus.messaging.mail_server import Mailer
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queue_writes import QueueWrites
@@ -124,6 +124,8 @@ class Dispatcher:
     def _work_of(self, jobs: JobQueue[Any], item: Item) -> Work:
         """Raises ValueError and the like for what cannot be read."""
         job = jobs.decode(item.data)
+        if not job.share and is_elsewhere(job.target):
+            job = replace(job, share=job.address)
         return Work(job.share, partial(self._deliver, jobs, item, job), job.policy.ends(job.accepted))
 
     async def _deliver(self, jobs: JobQueue[Any], item: Item, queued: Job[Any], late: bool) -> None:
@@ -184,7 +186,7 @@ class Dispatcher:
                     letter = await self._bury(writes, dead_letter, now)
             attempt = Attempt(outcome, decision.again_ms, began, now, letter)
             if isinstance(outcome, Failed):
-                jobs.log(job, attempt)
+                jobs.log_failure(job, outcome, attempt)
             writes.changes += await jobs.records(job, attempt)
         except BaseException:
             writes.settle(committed=False)
@@ -197,10 +199,6 @@ class Dispatcher:
         if queue is None:
             return Lost(letter.queue, "The queue does not exist.")
         if not queue.access.admits(letter.service, letter.source, SEND):
-            sender = _NAMES.get(letter.service, letter.service)
-            return Lost(letter.queue, f"The queue does not permit {sender} to send to it.")
+            return Lost(letter.queue, f"The queue does not permit {letter.name} to send to it.")
         accepted = await self._queues.add(writes, queue, letter.message, letter.sender, now)
         return Buried(letter.queue, accepted.message_id)
-
-
-_NAMES = {"events.amazonaws.com": "EventBridge", "sns.amazonaws.com": "the topic"}

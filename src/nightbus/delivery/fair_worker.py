@@ -68,7 +68,12 @@ class FairWorker:
         self._closing = False
 
     def add(self, queue: str, work_of: WorkOf) -> None:
-        """Before `run`. `work_of` raises ValueError and the like for an item that cannot be read, which is dropped."""
+        """Before `run`. `work_of` raises ValueError and the like for an item that cannot be read, which is dropped.
+
+        Raises ValueError for a queue that was added before.
+        """
+        if queue in self._queues:
+            raise ValueError(f"two have the queue {queue}: each would take the other's items")
         self._queues[queue] = work_of
         self._local[queue] = {}
 

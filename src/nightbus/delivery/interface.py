@@ -103,7 +103,7 @@ class EventRouter(Protocol):
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
         """Match the events and commit them, what they matched, and `also`, in one; then return.
 
-        Raises Overloaded, and Conflict of a record among `also`.
+        Raises Overloaded, Conflict of a record among `also`, and Contended.
         """
         ...
 

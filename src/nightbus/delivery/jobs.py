@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.clock import Clock
 from nightbus.delivery.forwarding.interface import Forwarder
@@ -102,8 +103,10 @@ class Job(Generic[O_co]):
     """`target` has its `Arn` and settings as PutTargets takes them, or what `nightbus.delivery.targets` says of an
     endpoint.
 
-    `accepted` is UTC ms, `attempt` 1 for the first. `share` names whose slots an attempt takes, "" for a target within
-    the node's own store, which is never slow. `trace` is the X-Ray header that goes on to the target.
+    `accepted` (UTC ms) is when the job was taken on, from which its policy counts: of a job that waits for a time, that
+    time. `attempt` is 1 for the first. `share` names whose slots an attempt takes; without a name a target elsewhere
+    has a share of its own by its ARN, and one within the node's own store, which is never slow, needs none. `trace` is
+    the X-Ray header that goes on to the target.
     """
 
     target: Mapping[str, Any]
@@ -119,6 +122,13 @@ class Job(Generic[O_co]):
     def address(self) -> str:
         """The target's ARN, or where it has none the name of its share, as logs may show it."""
         return str(self.target.get("Arn", self.share))
+
+    def place(self, home: Scope) -> Scope:
+        """Where the target lives: what its ARN leaves out, as that of a bucket does, is as in `home`."""
+        if "Arn" not in self.target:
+            return home
+        arn = Arn.parse(str(self.target["Arn"]))
+        return Scope(arn.account or home.account, arn.region or home.region)
 
     def next_try(self) -> Job[O_co]:
         return replace(self, attempt=self.attempt + 1)
@@ -157,7 +167,7 @@ class Attempt:
 class DeadLetter:
     """A message for the queue `queue` (an ARN), sent by `service` on behalf of `source`, an ARN.
 
-    `sender` is the account that the message says it is from.
+    `sender` is the account that the message says it is from. `name` is what a person calls who sends it.
     """
 
     queue: str
@@ -165,6 +175,7 @@ class DeadLetter:
     source: str
     sender: str
     message: Incoming
+    name: str
 
 
 class JobQueue(Protocol[O]):
@@ -182,23 +193,26 @@ class JobQueue(Protocol[O]):
     def encode(self, job: Job[O]) -> bytes: ...
 
     async def current(self, job: Job[O]) -> Job[O] | None:
-        """The job as it is to be delivered now; None where nobody wants it any more."""
+        """The job as it is to be delivered now; None where nobody wants it any more, and it is dropped."""
         ...
 
     def call(self, job: Job[O], endpoint: str) -> Call:
-        """As whom, and where, the target is called; `endpoint` is the node's base URL."""
+        """As whom, and where (`Job.place`), the target is called; `endpoint` is the node's base URL."""
         ...
 
     async def records(self, job: Job[O], attempt: Attempt) -> list[Change]:
-        """What is written down about an attempt, in the commit that settles it."""
+        """What is written down about an attempt, in the commit that settles it.
+
+        Changes that can never conflict: with a Conflict the whole settlement is void, and the attempt is made again.
+        """
         ...
 
     async def dead_letter(self, job: Job[O], failure: Failed) -> DeadLetter | None:
         """What is kept of a job that is given up; None where no queue was named for it."""
         ...
 
-    def log(self, job: Job[O], attempt: Attempt) -> None:
-        """Write the line, or the lines, of a failed attempt to the node's log."""
+    def log_failure(self, job: Job[O], failure: Failed, attempt: Attempt) -> None:
+        """Write the line, or the lines, of an attempt that failed to the node's log."""
         ...
 
 

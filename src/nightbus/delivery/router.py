@@ -17,6 +17,7 @@ from nightbus.delivery.interface import Batch, FunctionQueue, Overloaded
 from nightbus.delivery.rule_cache import RuleCache
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
+from nightbus.store.conflicts import MOST_ATTEMPTS, Contended
 from nightbus.store.interface import Change, Conflict, DeleteRecord, PutRecord, RequireRecord, Store
 
 
@@ -43,16 +44,21 @@ class Router:
         self._rules = RuleCache(store)
 
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
-        """What was planned for a queue, a stream or an archive that is deleted meanwhile is planned anew."""
+        """What was planned for a queue, a stream or an archive that is deleted meanwhile is planned anew.
+
+        Raises Contended where that comes to nothing however often: a target's changes contradict one another.
+        """
         callers = {
             (one.kind, one.key) for one in also if isinstance(one, PutRecord | DeleteRecord | RequireRecord)
         }
-        while True:
+        for _ in range(MOST_ATTEMPTS):
             try:
                 return await self._put(batches, also)
             except Conflict as conflict:
                 if (conflict.kind, conflict.key) in callers:
                     raise
+                lost = conflict
+        raise Contended(lost)
 
     async def _put(self, batches: Sequence[Batch], also: Sequence[Change]) -> None:
         count = sum(len(batch.events) for batch in batches)

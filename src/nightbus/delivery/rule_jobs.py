@@ -6,9 +6,8 @@ A dead letter contains the event itself, with attributes that say why it was giv
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
-from nightbus.aws.calls import Call, Scope
+from nightbus.aws.calls import Call
 from nightbus.delivery.bus_log import log_of
 from nightbus.delivery.buses import SERVICE, Buses, caller_for_rule
 from nightbus.delivery.error_codes import error_code
@@ -16,7 +15,6 @@ from nightbus.delivery.history import find_event
 from nightbus.delivery.jobs import Attempt, DeadLetter, Delivered, Failed, Lost
 from nightbus.delivery.rule_origin import QUEUE, RuleJob, decode, encode, outcome_entry, retry_policy
 from nightbus.delivery.rules import outcome_log
-from nightbus.delivery.targets import is_elsewhere
 from nightbus.delivery.trace_log import invoked_later
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.messaging.queue_writes import Incoming
@@ -35,8 +33,7 @@ class RuleJobs:
         self._buses = buses
 
     def decode(self, data: bytes) -> RuleJob:
-        job = decode(data)
-        return replace(job, share=job.address) if is_elsewhere(job.target) else job
+        return decode(data)
 
     def encode(self, job: RuleJob) -> bytes:
         return encode(job)
@@ -47,10 +44,9 @@ class RuleJobs:
 
     def call(self, job: RuleJob, endpoint: str) -> Call:
         """From EventBridge, on behalf of the rule, where the target lives."""
-        _, _, _, region, account, *_ = job.address.split(":")
         home = job.origin.scope
         caller = caller_for_rule(home.account, job.origin.arn, job.target.get("RoleArn"))
-        return Call(Scope(account or home.account, region or home.region), caller, endpoint, trace=job.trace)
+        return Call(job.place(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: RuleJob, attempt: Attempt) -> list[Change]:
         origin, outcome, now = job.origin, attempt.outcome, attempt.ended
@@ -81,11 +77,10 @@ class RuleJobs:
             deduplication=fifo_id,
             trace=job.trace,
         )
-        return DeadLetter(queue, SERVICE, origin.arn, origin.scope.account, message)
+        return DeadLetter(queue, SERVICE, origin.arn, origin.scope.account, message, "EventBridge")
 
-    def log(self, job: RuleJob, attempt: Attempt) -> None:
-        origin, failure, letter = job.origin, attempt.outcome, attempt.letter
-        assert isinstance(failure, Failed)
+    def log_failure(self, job: RuleJob, failure: Failed, attempt: Attempt) -> None:
+        origin, letter = job.origin, attempt.letter
         log.warning(
             "event %s was not delivered to target %s (%s) of rule %s: %s %s; %s",
             origin.event_id,

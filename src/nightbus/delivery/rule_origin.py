@@ -95,7 +95,7 @@ def encode(job: RuleJob) -> bytes:
 
 
 def decode(data: bytes) -> RuleJob:
-    """Raises ValueError and the like. The job has no share yet, which goes by the kind of its target."""
+    """Raises ValueError and the like."""
     value = orjson.loads(data)
     origin = RuleOrigin(
         Scope(*value["scope"]),

@@ -26,10 +26,14 @@ T = TypeVar("T")
 
 
 class Contended(Exception):
-    """`MOST_ATTEMPTS` attempts at a change came to nothing, since each time another commit was faster."""
+    """`MOST_ATTEMPTS` attempts at a change came to nothing, since each time another commit was faster, or since the
+    commit expects of a record what it never is."""
 
     def __init__(self, conflict: Conflict) -> None:
-        super().__init__(f"{conflict.kind} {conflict.key!r} is being changed by others all the time")
+        super().__init__(
+            f"{conflict.kind} {conflict.key!r} was never at the revision that {MOST_ATTEMPTS} commits expected: "
+            "others change it all the time, or the commit contradicts itself"
+        )
         self.key = conflict.key
 
 

@@ -139,3 +139,12 @@ async def test_two_workers_on_one_queue_lose_no_slots_to_each_other(tmp_path: Pa
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     await store.close()
+
+
+async def test_a_queue_has_one_owner(tmp_path: Path) -> None:
+    store, clock = open_store(tmp_path, SystemClock()), SystemClock()
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](4, 2))
+    worker.add(QUEUE, Hanging().work_of)
+    with pytest.raises(ValueError, match="two have the queue work"):
+        worker.add(QUEUE, Hanging().work_of)
+    await store.close()

@@ -16,13 +16,16 @@ from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.delivery.archives import ARCHIVE
 from nightbus.delivery.history import HistoryWriter, events_in
+from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.delivery.router import Router
 from nightbus.delivery.rule_origin import QUEUE, RuleJob, decode
 from nightbus.delivery.rules import BUS, RULE, history_log, rule_key
+from nightbus.delivery.targets import INLINE
 from nightbus.messaging.log_streams import STREAM
 from nightbus.messaging.message import decode as decode_message
 from nightbus.messaging.queue import KIND as QUEUE_KIND
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, subscription_key
+from nightbus.store.conflicts import MOST_ATTEMPTS, Contended
 from nightbus.store.interface import SYSTEM, Append, DeleteRecord, Enqueue, PutRecord, Record
 
 
@@ -286,3 +289,27 @@ async def test_a_put_that_fails_before_its_commit_lets_deduplication_ids_go(
     async with asyncio.timeout(5):
         await put_events(router, HERE, "default", [event("e2")])
     assert [change.scope for change in store.commits[-1] if isinstance(change, Enqueue)] == [HERE]
+
+
+async def test_a_target_whose_changes_never_fit_is_no_endless_loop(
+    store: Watched, router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As two changes of one commit that expect one revision, or an object that a replay makes again with `expect=0`."""
+    planned = 0
+
+    async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
+        nonlocal planned
+        planned += 1
+        commit.writes.changes.append(PutRecord(HERE, "test/thing", "thing", {}, expect=0))
+        return matched.event_id
+
+    monkeypatch.setitem(INLINE, ("lambda", "function:"), deliver_inline)
+    await put_rule(store, "r")
+    await put_events(router, HERE, "default", [event("e1")])
+    with pytest.raises(Contended, match="test/thing 'thing'"):
+        await put_events(router, HERE, "default", [event("e1")])
+    assert planned == 1 + MOST_ATTEMPTS
+    monkeypatch.undo()
+    await put_rule(store, "r")
+    await put_events(router, HERE, "default", [event("e2")])
+    assert [job.origin.event_id for job in await queued(store)] == ["e2"]

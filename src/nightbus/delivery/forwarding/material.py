@@ -61,6 +61,11 @@ class Material:
         return found[0] if isinstance(found[0], str) else write_json(found[0])
 
     @property
+    def _id(self) -> str:
+        """Of a rule's target. Other origins have one target, without an id."""
+        return str(self.target.get("Id", ""))
+
+    @property
     def chosen_input(self) -> str | None:
         """The input, where the target says which; kinds that get nothing of the event otherwise use this."""
         chosen = any(self.target.get(choice) is not None for choice in CHOICES)
@@ -75,12 +80,12 @@ class Material:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise Unforwardable(f"The input of target {self.target['Id']} must be a JSON object.")
+            raise Unforwardable(f"The input of target {self._id} must be a JSON object.")
         return value
 
     def once(self) -> str:
         """The same for every attempt of this delivery, and for nothing else."""
-        return str(uuid5(NAMESPACE_URL, f"{self.rule_arn}|{self.target['Id']}|{self.event_id}"))
+        return str(uuid5(NAMESPACE_URL, f"{self.rule_arn}|{self._id}|{self.event_id}"))
 
 
 def is_dynamic(text: str) -> bool:

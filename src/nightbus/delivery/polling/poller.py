@@ -62,7 +62,11 @@ class Sink(Protocol):
     def largest(self) -> int: ...
 
     async def send(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
-        """Those that are dealt with; the others come again. Raises AwsError where none is."""
+        """Those that are dealt with; the others come again. Raises AwsError where none is.
+
+        A batch has as many records as the poller's settings say: a sink that takes fewer at once divides it. A record
+        that can never be taken is to be left to come again, so that it gets to the dead-letter queue of its source.
+        """
         ...
 
 

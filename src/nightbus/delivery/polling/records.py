@@ -13,6 +13,8 @@ import orjson
 from nightbus.bus.patterns import Pattern, matches
 
 SourceRecord = Mapping[str, Any]
+"""A record as its receiver and the filters see it. The poller asks only for `body`, a text; what else a record has is
+between the source and the sink (`record_of` in queue_source.py: as functions get it)."""
 _ROOM_FOR_ESCAPES = 1024
 
 

@@ -55,7 +55,10 @@ async def _put(job: Job[Any], ctx: TargetContext) -> Outcome:
 
     https://docs.aws.amazon.com/eventbridge/latest/pipes-reference/API_PipeTargetEventBridgeEventBusParameters.html
     """
-    settings = job.target["EventBridgeEventBusParameters"]
+    settings = job.target.get("EventBridgeEventBusParameters") or {}
+    missing = [name for name in ("Source", "DetailType") if not settings.get(name)]
+    if missing:
+        return Failed("InvalidInput", f"The target does not say {' and '.join(missing)} of the event.", True)
     names = ("Source", "DetailType", "Resources")
     entry = {name: settings[name] for name in names if name in settings}
     entry |= {"EventBusName": job.address, "Detail": job.input.decode()}

@@ -150,12 +150,8 @@ class NotificationJobs:
     def call(self, job: SubscriberJob, endpoint: str) -> Call:
         """From SNS, on behalf of the topic, where the subscriber lives."""
         home = job.origin.scope
-        scope = home
-        if "Arn" in job.target:
-            _, _, _, region, account, *_ = job.address.split(":")
-            scope = Scope(account, region)
         caller = Caller.for_service(home.account, SERVICE, job.origin.arn)
-        return Call(scope, caller, endpoint, trace=job.trace)
+        return Call(job.place(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: SubscriberJob, attempt: Attempt) -> list[Change]:
         """For those who trace an event that was in the notification: which invocation got it."""
@@ -179,13 +175,11 @@ class NotificationJobs:
             message.deduplication,
             trace=message.trace,
         )
-        return DeadLetter(queue, SERVICE, topic.arn, message.sender, letter)
+        return DeadLetter(queue, SERVICE, topic.arn, message.sender, letter, "the topic")
 
-    def log(self, job: SubscriberJob, attempt: Attempt) -> None:
+    def log_failure(self, job: SubscriberJob, failure: Failed, attempt: Attempt) -> None:
         """One line of each attempt. Of a lost notification it is all that stays, so it names the subscription."""
         subscription, message = job.origin.reached.subscription, job.origin.message
-        failure = attempt.outcome
-        assert isinstance(failure, Failed)
         is_notification = isinstance(message, Notification)
         name = f"notification {message.id}" if is_notification else f"the {_kind(message)}"
         text = f"{failure.code} {failure.message}" if "Arn" in job.target else failure.message

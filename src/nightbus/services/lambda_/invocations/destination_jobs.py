@@ -21,7 +21,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.trace_header import for_invocation
 from nightbus.bus.retry import RetryPolicy
-from nightbus.delivery.jobs import Attempt, DeadLetter, Delivered, Failed, Job
+from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job
 from nightbus.delivery.trace_log import record_sent
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Platform
@@ -151,9 +151,10 @@ class DestinationJobs:
 
     def call(self, job: DestinationJob, endpoint: str) -> Call:
         """Under the function's role; the invocation is the parent of what follows."""
-        arn, origin = Arn.parse(job.address), job.origin
+        origin = job.origin
         caller = role_session(origin.account, origin.role, origin.function)
-        return Call(Scope(arn.account, arn.region), caller, endpoint, trace=job.trace)
+        home = Scope(origin.account, Arn.parse(origin.arn).region)
+        return Call(job.place(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: DestinationJob, attempt: Attempt) -> list[Change]:
         """A note beside that of the invocation's last run: who took the record, or why nobody did."""
@@ -169,14 +170,13 @@ class DestinationJobs:
         """As on AWS, a record that its destination does not take is dropped."""
         return None
 
-    def log(self, job: DestinationJob, attempt: Attempt) -> None:
-        assert not isinstance(attempt.outcome, Delivered)
+    def log_failure(self, job: DestinationJob, failure: Failed, attempt: Attempt) -> None:
         log.warning(
             "%s did not take a record of %s: %s %s; %s",
             job.address,
             job.origin.request_id,
-            attempt.outcome.code,
-            attempt.outcome.message,
+            failure.code,
+            failure.message,
             "given up" if attempt.again_ms is None else f"attempt {job.attempt + 1} follows",
         )
 
