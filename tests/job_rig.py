@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.dispatcher import Dispatcher
+from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.messaging.mail_server import Mailer
 from nightbus.messaging.queues import Queues
 from nightbus.services.context import JobQueueMaker, Platform
@@ -24,8 +26,8 @@ async def delivering(platform: Platform, queues: Sequence[JobQueueMaker]) -> Asy
         platform.operations,
         platform.endpoint,
         platform.queues or Queues(platform.store, platform.clock),
-        cast(Any, None),
-        cast(Any, None),
+        ForwardingProcess({}),
+        ApiInvoker(platform.store, platform.vault, platform.http, platform.clock),
         platform.router or cast(Any, SimpleNamespace(buses=None)),
         http=platform.http,
         mailer=mailer,
