@@ -123,7 +123,7 @@ class Job(Generic[O_co]):
         """The target's ARN, or where it has none the name of its share, as logs may show it."""
         return str(self.target.get("Arn", self.share))
 
-    def place(self, home: Scope) -> Scope:
+    def target_scope(self, home: Scope) -> Scope:
         """Where the target lives: what its ARN leaves out, as that of a bucket does, is as in `home`."""
         if "Arn" not in self.target:
             return home
@@ -197,7 +197,7 @@ class JobQueue(Protocol[O]):
         ...
 
     def call(self, job: Job[O], endpoint: str) -> Call:
-        """As whom, and where (`Job.place`), the target is called; `endpoint` is the node's base URL."""
+        """As whom, and where (`Job.target_scope`), the target is called; `endpoint` is the node's base URL."""
         ...
 
     async def records(self, job: Job[O], attempt: Attempt) -> list[Change]:

@@ -46,7 +46,7 @@ class RuleJobs:
         """From EventBridge, on behalf of the rule, where the target lives."""
         home = job.origin.scope
         caller = caller_for_rule(home.account, job.origin.arn, job.target.get("RoleArn"))
-        return Call(job.place(home), caller, endpoint, trace=job.trace)
+        return Call(job.target_scope(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: RuleJob, attempt: Attempt) -> list[Change]:
         origin, outcome, now = job.origin, attempt.outcome, attempt.ended

@@ -79,7 +79,9 @@ class CallsOnce:
 
     def call(self, job: CallJob, endpoint: str) -> Call:
         home = Scope(job.origin.account, job.origin.region)
-        return Call(job.place(home), Caller.for_service(home.account, SERVICE, job.origin.arn), endpoint)
+        return Call(
+            job.target_scope(home), Caller.for_service(home.account, SERVICE, job.origin.arn), endpoint
+        )
 
     async def records(self, job: CallJob, attempt: Attempt) -> list[Change]:
         code = attempt.outcome.code if isinstance(attempt.outcome, Failed) else "delivered"
@@ -195,10 +197,10 @@ async def test_a_target_that_cannot_be_called_says_why(
 
 def test_what_an_arn_leaves_out_is_as_at_home() -> None:
     job = Job({"Arn": "arn:aws:s3:::bucket"}, b"", RetryPolicy(), CallOrigin("a", "b", *HERE), 0)
-    assert job.place(HERE) == HERE
-    assert Job({"Url": "http://x"}, b"", RetryPolicy(), job.origin, 0).place(HERE) == HERE
+    assert job.target_scope(HERE) == HERE
+    assert Job({"Url": "http://x"}, b"", RetryPolicy(), job.origin, 0).target_scope(HERE) == HERE
     elsewhere = Job({"Arn": "arn:aws:sqs:us-east-1:222222222222:q"}, b"", RetryPolicy(), job.origin, 0)
-    assert elsewhere.place(HERE) == Scope("222222222222", "us-east-1")
+    assert elsewhere.target_scope(HERE) == Scope("222222222222", "us-east-1")
 
 
 @pytest.mark.parametrize(

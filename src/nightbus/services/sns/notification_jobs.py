@@ -151,7 +151,7 @@ class NotificationJobs:
         """From SNS, on behalf of the topic, where the subscriber lives."""
         home = job.origin.scope
         caller = Caller.for_service(home.account, SERVICE, job.origin.arn)
-        return Call(job.place(home), caller, endpoint, trace=job.trace)
+        return Call(job.target_scope(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: SubscriberJob, attempt: Attempt) -> list[Change]:
         """For those who trace an event that was in the notification: which invocation got it."""

@@ -154,7 +154,7 @@ class DestinationJobs:
         origin = job.origin
         caller = role_session(origin.account, origin.role, origin.function)
         home = Scope(origin.account, Arn.parse(origin.arn).region)
-        return Call(job.place(home), caller, endpoint, trace=job.trace)
+        return Call(job.target_scope(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: DestinationJob, attempt: Attempt) -> list[Change]:
         """A note beside that of the invocation's last run: who took the record, or why nobody did."""
