@@ -140,6 +140,10 @@ def test_the_effective_delivery_policy_follows(sns: Any, topic: str) -> None:
         ("DeliveryPolicy", '{"http":{"defaultHealthyRetryPolicy":{"backoffFunction":"cubic"}}}'),
         ("DeliveryPolicy", '{"http":{"defaultHealthyRetryPolicy":{"noSuch":1}}}'),
         ("DeliveryPolicy", '{"http":{"defaultRequestPolicy":{"headerContentType":"image/png"}}}'),
+        (
+            "DeliveryPolicy",
+            '{"http":{"defaultRequestPolicy":{"headerContentType":"text/plain; a=b\\r\\nX: y"}}}',
+        ),
         ("DeliveryPolicy", '{"http":{"defaultThrottlePolicy":{"maxReceivesPerSecond":0}}}'),
         ("DeliveryPolicy", '{"noSuch":{}}'),
         ("SignatureVersion", "3"),

@@ -94,12 +94,12 @@ class Origin(Protocol):
         ...
 
 
-O_co = TypeVar("O_co", bound=Origin, covariant=True)
-O = TypeVar("O", bound=Origin)  # noqa: E741 - the letter of Origin
+OriginT_co = TypeVar("OriginT_co", bound=Origin, covariant=True)
+OriginT = TypeVar("OriginT", bound=Origin)
 
 
 @dataclass(frozen=True, slots=True)
-class Job(Generic[O_co]):
+class Job(Generic[OriginT_co]):
     """`target` has its `Arn` and settings as PutTargets takes them, or what `nightbus.delivery.targets` says of an
     endpoint.
 
@@ -112,7 +112,7 @@ class Job(Generic[O_co]):
     target: Mapping[str, Any]
     input: bytes
     policy: Policy
-    origin: O_co
+    origin: OriginT_co
     accepted: int
     attempt: int = 1
     share: str = ""
@@ -130,7 +130,7 @@ class Job(Generic[O_co]):
         arn = Arn.parse(str(self.target["Arn"]))
         return Scope(arn.account or home.account, arn.region or home.region)
 
-    def next_try(self) -> Job[O_co]:
+    def next_try(self) -> Job[OriginT_co]:
         return replace(self, attempt=self.attempt + 1)
 
 
@@ -178,7 +178,7 @@ class DeadLetter:
     name: str
 
 
-class JobQueue(Protocol[O]):
+class JobQueue(Protocol[OriginT]):
     """The jobs of one kind of origin, in a queue of the store: how they are read, and what they leave behind."""
 
     @property
@@ -186,32 +186,32 @@ class JobQueue(Protocol[O]):
         """Of the queue in the store."""
         ...
 
-    def decode(self, data: bytes) -> Job[O]:
+    def decode(self, data: bytes) -> Job[OriginT]:
         """Raises ValueError and the like for what cannot be read."""
         ...
 
-    def encode(self, job: Job[O]) -> bytes: ...
+    def encode(self, job: Job[OriginT]) -> bytes: ...
 
-    async def current(self, job: Job[O]) -> Job[O] | None:
+    async def current(self, job: Job[OriginT]) -> Job[OriginT] | None:
         """The job as it is to be delivered now; None where nobody wants it any more, and it is dropped."""
         ...
 
-    def call(self, job: Job[O], endpoint: str) -> Call:
+    def call(self, job: Job[OriginT], endpoint: str) -> Call:
         """As whom, and where (`Job.target_scope`), the target is called; `endpoint` is the node's base URL."""
         ...
 
-    async def records(self, job: Job[O], attempt: Attempt) -> list[Change]:
+    async def records(self, job: Job[OriginT], attempt: Attempt) -> list[Change]:
         """What is written down about an attempt, in the commit that settles it.
 
         Changes that can never conflict: with a Conflict the whole settlement is void, and the attempt is made again.
         """
         ...
 
-    async def dead_letter(self, job: Job[O], failure: Failed) -> DeadLetter | None:
+    async def dead_letter(self, job: Job[OriginT], failure: Failed) -> DeadLetter | None:
         """What is kept of a job that is given up; None where no queue was named for it."""
         ...
 
-    def log_failure(self, job: Job[O], failure: Failed, attempt: Attempt) -> None:
+    def log_failure(self, job: Job[OriginT], failure: Failed, attempt: Attempt) -> None:
         """Write the line, or the lines, of an attempt that failed to the node's log."""
         ...
 

@@ -66,9 +66,10 @@ class Shares(Generic[T]):
         return bool(self._called)
 
     def gone(self, item: T, now: int = 0) -> list[T]:
-        """An item that was called is somebody else's. The items whose turn it is instead."""
-        key, _ = self._called.pop(item)
-        return self.end(key, now)
+        """An item that was called is somebody else's. The items whose turn it is instead; none where its slot was taken
+        back meanwhile."""
+        called = self._called.pop(item, None)
+        return [] if called is None else self.end(called[0], now)
 
     def _has_room(self, key: str) -> bool:
         return self._running[key] < min(self._of_one, self._free)

@@ -41,7 +41,9 @@ _BROKEN = {
 _DAY_SECONDS = 24 * 3600
 _PER_LEASE = 1  # a lease of more may bring several items of one stack
 _WAIT_SECONDS = 30.0
-_AGAIN_MS = 5_000
+_AGAIN_MS = 5_000  # after an error of the engine; twice as long after each further one, at most
+_MOST_AGAIN_MS = 300_000
+_UNREADABLE = (ValueError, TypeError)
 _PAUSES = (0.1, 1.0, 5.0)  # seconds between attempts, while the store refuses commits
 
 
@@ -144,6 +146,11 @@ class Engine:
         """The operation, until its stack rests; where the engine or the store fails, it is offered again later."""
         try:
             scope, stack_id = stack_of(item)
+        except _UNREADABLE:
+            log.exception("stack operation %d is dropped, it cannot be read", item.id)
+            await self._store.commit(item.acknowledge())
+            return
+        try:
             work = functools.partial(self._work, scope, stack_id)
             if await work_while_leased(self._store, self._clock, item, work):
                 await self._store.commit(item.acknowledge())
@@ -151,7 +158,7 @@ class Engine:
             log.info("another node goes on: %s", stale)
         except Exception:
             log.exception("stack operation %d broke off; it is taken up again", item.id)
-            await self._offer(item, _AGAIN_MS)
+            await self._offer(item, min(_AGAIN_MS << min(item.attempt - 1, 10), _MOST_AGAIN_MS))
 
     async def _offer(self, item: Item, later_ms: int) -> None:
         await self._store.change_lease(*item.queue, item.id, self._clock.now_ms() + later_ms, item.token)

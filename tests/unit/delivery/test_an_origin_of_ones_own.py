@@ -10,13 +10,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from delivery_rig import HERE, Services, open_store, read_json, router_over
+from delivery_rig import HERE, Services, read_json, router_over
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.bus.retry import RetryPolicy
 from nightbus.clock import VirtualClock
@@ -99,18 +98,6 @@ class CallsOnce:
 
     def log_failure(self, job: CallJob, failure: Failed, attempt: Attempt) -> None:
         logging.getLogger("test").warning("%s: %s", job.address, failure.message)
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStore]:
-    opened = open_store(tmp_path, clock)
-    yield opened
-    await opened.close()
 
 
 def dispatcher_over(store: SqliteStore, clock: VirtualClock, services: Services) -> Dispatcher:

@@ -48,18 +48,6 @@ from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStore]:
-    opened = open_store(tmp_path, clock)
-    yield opened
-    await opened.close()
-
-
 def bounded(store: SqliteStore, clock: VirtualClock, backlog: Backlog) -> Router:
     queues = Queues(store, clock)
     topics = Topics(store, queues, "http://node")

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,18 +31,6 @@ from nightbus.store.vault import Vault
 BUSY = AwsError("TooManyRequestsException", "Rate exceeded.", 429)
 GONE = AwsError("ResourceNotFoundException", "Function not found.", 404)
 GROUP = "arn:aws:logs:eu-west-1:111111111111:log-group:/events"
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStore]:
-    opened = open_store(tmp_path, clock)
-    yield opened
-    await opened.close()
 
 
 @asynccontextmanager

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from delivery_rig import HERE, Services, event, open_store, put, put_rule, router_over
+from delivery_rig import HERE, Services, event, put, put_rule, router_over
 from nightbus.aws.calls import Scope
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
@@ -31,18 +29,6 @@ BY_RULES = {
     **ALLOW, "Principal": {"Service": "events.amazonaws.com"},
     "Condition": {"StringEquals": {"aws:SourceArn": "arn:aws:events:eu-west-1:111111111111:rule/r"}},
 }  # fmt: skip
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[SqliteStore]:
-    opened = open_store(tmp_path, clock)
-    yield opened
-    await opened.close()
 
 
 async def outcome(

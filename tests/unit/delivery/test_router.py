@@ -30,11 +30,6 @@ from nightbus.store.interface import SYSTEM, Append, DeleteRecord, Enqueue, PutR
 
 
 @pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
 async def store(tmp_path: Path, clock: VirtualClock) -> AsyncIterator[Watched]:
     opened = open_store(tmp_path, clock)
     yield Watched(opened)

@@ -14,7 +14,7 @@ from nightbus.stacks.engine import Engine
 from nightbus.stacks.operation_queue import QUEUE
 from nightbus.stacks.records import STACK
 from nightbus.store.duties import LEASE_SECONDS
-from nightbus.store.interface import SYSTEM, PutRecord, TrimQueue
+from nightbus.store.interface import SYSTEM, Enqueue, PutRecord, TrimQueue
 from nightbus.store.sqlite.store import SqliteStore
 from stack_rig import RESTING, SCOPE, FailingStore, FrozenStore, NoOperations, Rig, att, ref, thing
 
@@ -235,6 +235,14 @@ async def test_an_operation_that_takes_longer_than_its_lease_stays_with_its_node
     assert rig.world.deeds.count("create A") == 1
     await rig.close()
     await store.close()
+
+
+async def test_an_operation_that_cannot_be_read_is_dropped_and_stops_none(rig: Rig) -> None:
+    await rig.store.commit(Enqueue(SYSTEM, QUEUE, b"[1]", 0), Enqueue(SYSTEM, QUEUE, b"{", 0))
+    assert await rig.create(FIRST) == "CREATE_COMPLETE"
+    async with asyncio.timeout(10):
+        while sum(await rig.store.count(SYSTEM, QUEUE)):
+            await asyncio.sleep(0.002)
 
 
 async def _until_created(rig: Rig, name: str) -> None:

@@ -1,5 +1,7 @@
-"""The targets that jobs may have, one module per kind: by what their ARN begins with after the account, or for an
-endpoint that has no ARN by the member that holds its address.
+"""Lists the targets that jobs may have, one module for each kind.
+
+The kind goes by what the ARN begins with after the account; for an endpoint without an ARN, by the member that holds
+its address.
 
 `deliver` makes one attempt at a queued job. A target that lives in the node's own store also has `deliver_inline`,
 which delivers within the event's commit; where that cannot be, a job is queued. `open_appender` is the short way for

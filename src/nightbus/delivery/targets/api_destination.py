@@ -1,4 +1,4 @@
-"""An HTTP endpoint of somebody else's: the input becomes a request to it."""
+"""Sends the input to an API destination, as a request with the authorization of its connection."""
 
 from __future__ import annotations
 

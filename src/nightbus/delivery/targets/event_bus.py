@@ -1,7 +1,8 @@
-"""Another event bus: the event is put there, with its own source, type, time and resources.
+"""Puts an event on another event bus.
 
-In the event's own commit where that bus takes it at once; what it does not is judged by `deliver`. Both put the very
-event: one of a replay keeps the replay's name, one of a schedule its source.
+The event that a rule matched keeps its source, type, time and resources: one of a replay its replay's name, one of a
+schedule its source. `deliver_inline` puts it in the event's own commit where that bus takes it at once; `deliver` says
+why a bus does not take it. An origin that is not a rule sends a detail, and names the other fields in its settings.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A target whose service is not part of Nightbus: its call is made to the endpoint that the user has named."""
+"""Calls a service that is not part of Nightbus, at the endpoint that the user has named for it."""
 
 from __future__ import annotations
 

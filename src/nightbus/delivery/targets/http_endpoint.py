@@ -1,4 +1,4 @@
-"""An HTTP endpoint that somebody subscribed: the input is sent to it with POST; any answer but 2xx is a failure.
+"""Posts the input to an HTTP endpoint that somebody subscribed; any answer but 2xx is a failure.
 
 The target has `Url`, `Headers`, and where the endpoint gets only so many requests a second `PerSecond`.
 https://docs.aws.amazon.com/sns/latest/dg/sns-http-https-endpoint-as-subscriber.html

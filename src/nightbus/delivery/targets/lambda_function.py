@@ -1,6 +1,6 @@
-"""Lambda: an asynchronous invocation, which Lambda itself keeps and retries once it has taken it.
+"""Invokes a function asynchronously; Lambda itself keeps the invocation and retries it.
 
-It is queued in the event's own commit, or asked for by Invoke where that cannot be.
+The event's own commit queues the invocation. Where that cannot be, Invoke is called.
 """
 
 from __future__ import annotations

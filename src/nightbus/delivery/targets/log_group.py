@@ -1,4 +1,4 @@
-"""A CloudWatch log group: one log event per bus event, in a stream of the rule's own.
+"""Writes one log event for each event to a CloudWatch log group, in a stream of the rule's own.
 
 What an input transformer makes must be `{"timestamp": …, "message": "…"}`: the log event itself.
 """

@@ -1,4 +1,4 @@
-"""A mail address that somebody subscribed: the input is the text of a mail to it.
+"""Mails the input to an address that somebody subscribed.
 
 The target has `Mail` (the address), `Subject` and `SenderName`. It needs the setting `smtp`.
 """

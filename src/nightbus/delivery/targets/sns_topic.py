@@ -1,4 +1,4 @@
-"""An SNS topic: the event is published to it in its own commit, or by Publish where that cannot be."""
+"""Publishes the input to an SNS topic: in the event's own commit, or by Publish where that cannot be."""
 
 from __future__ import annotations
 

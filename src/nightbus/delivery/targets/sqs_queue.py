@@ -1,4 +1,4 @@
-"""An SQS queue: the message is put into it in the event's own commit, or sent by SendMessage where that cannot be.
+"""Puts the input into an SQS queue: in the event's own commit, or by SendMessage where that cannot be.
 
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_SqsParameters.html
 """

@@ -119,7 +119,10 @@ def _check_throttle(policy: Mapping[str, Any]) -> None:
 def _check_request(policy: Mapping[str, Any]) -> None:
     _check_names(policy, {"headerContentType"})
     value = policy.get("headerContentType")
-    if value is not None and str(value).partition(";")[0].strip() not in _CONTENT_TYPES:
+    text = "" if value is None else str(value)
+    kind = text.partition(";")[0].strip()
+    # A parameter after the type goes into the request's head: it must not end the line.
+    if value is not None and (kind not in _CONTENT_TYPES or not (text.isascii() and text.isprintable())):
         raise bad_parameter(
             f"DeliveryPolicy: headerContentType must be one of {', '.join(sorted(_CONTENT_TYPES))}"
         )

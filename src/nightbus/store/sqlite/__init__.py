@@ -1,1 +1,1 @@
-"""The embedded backend: one SQLite file and a folder of blobs, which one node has to itself."""
+"""Keeps a store in one SQLite file and a folder of blobs, which one node has to itself: the embedded backend."""

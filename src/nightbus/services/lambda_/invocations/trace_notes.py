@@ -1,4 +1,7 @@
-"""What `nightbus trace` is told of invocations. No invocation depends on it: a note that cannot be kept stops none."""
+"""Writes down for `nightbus trace` who asked for an invocation, and how it ran.
+
+No invocation depends on it: a note that cannot be written is only logged.
+"""
 
 from __future__ import annotations
 
