@@ -239,6 +239,13 @@ class MemoryStore:
             if not waiting:
                 del self._waiting[name]
 
+    async def lease_again(
+        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int
+    ) -> Item | None:
+        await _let_others_go_on()
+        leased = self._cluster.queue(QueueName(scope, queue))
+        return leased.lease_again(item, token, self._clock.now_ms(), lease_ms)
+
     async def change_lease(
         self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
     ) -> bool:

@@ -60,6 +60,12 @@ class MemoryQueue:
         """When something may be offered that is not now."""
         return min((item.ends if item.held else item.due for item in self.items.values()), default=None)
 
+    def lease_again(self, item_id: int, token: int, now: int, lease_ms: int) -> Item | None:
+        item = self.items.get(item_id)
+        if item is None or not item.held or item.ends <= now or item.token != token:
+            return None
+        return self._lease(item, now, lease_ms)
+
     def change_lease(self, item_id: int, ends: int, token: int | None) -> bool:
         item = self.items.get(item_id)
         if item is None or not item.held or token not in (None, item.token):

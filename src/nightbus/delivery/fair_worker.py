@@ -3,7 +3,7 @@
 Work that is done within the node's own store is quick and takes one of a few slots. Work with a key (a target
 elsewhere, an endpoint, a function) takes a slot of the key's share. Where the share is used up, the item is parked: its
 lease is set to end later, nothing of it stays in memory but its number, and it takes nobody's slot. When its turn comes
-its lease ends at once, and the queue offers it again.
+it is read again by a new lease (`Store.lease_again`), which nobody else can get before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from nightbus.aws.threads import LONG_TEXT
 from nightbus.clock import Clock
-from nightbus.delivery.shares import CALLED_MS, Shares
+from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Item, StaleLease, Store
 
 log = logging.getLogger("nightbus.delivery")
@@ -64,7 +64,6 @@ class FairWorker:
         self._local: dict[str, dict[asyncio.Task[None], Item]] = {}  # by queue
         self._shared: dict[asyncio.Task[None], Item] = {}
         self._parked: dict[ItemName, int] = {}  # items that wait for a slot, with the tokens of their leases
-        self._calling: asyncio.Task[None] | None = None
         self._closing = False
 
     def add(self, queue: str, work_of: WorkOf) -> None:
@@ -124,8 +123,6 @@ class FairWorker:
         """Take nothing new, wait `patience` seconds for what runs; what is cut off, or is parked, is offered at once to
         whoever works through the queue then: another node, or this one's next worker where this one failed."""
         self._closing = True
-        if self._calling is not None:
-            self._calling.cancel()
         running = dict(self._shared)
         for local in self._local.values():
             running |= local
@@ -151,7 +148,7 @@ class FairWorker:
         now = self._clock.now_ms()
         if not work.key:
             self._spawn(item, work, late=False)
-        elif self._shares.begin(work.key, name, now):
+        elif self._shares.begin(work.key, name):
             self._parked.pop(name, None)
             self._spawn(item, work, late=False, key=work.key)
         elif work.ends is not None and work.ends <= now:
@@ -185,32 +182,29 @@ class FairWorker:
                 await self._ended(key)
 
     async def _ended(self, key: str) -> None:
-        await self._call(self._shares.end(key, self._clock.now_ms()))
+        called = self._shares.end(key)
+        if not self._closing:  # `close` offers what is parked
+            await self._begin_parked(called)
 
-    async def _call(self, items: Iterable[ItemName]) -> None:
-        """Offer parked items whose turn it is, so that they are leased and begin."""
-        now, called = self._clock.now_ms(), deque(items)
+    async def _begin_parked(self, items: Iterable[ItemName]) -> None:
+        """Begin parked items whose turn it is, by a new lease. One that somebody else has gives way to another."""
+        called = deque(items)
         while called:
             name = called.popleft()
-            try:
-                ours = await self._offer(name, self._parked.pop(name, None), now)
-            except Exception:  # the store's: the item comes when its lease ends
-                log.exception("item %d of %s is not offered now", name.item, name.queue)
-                continue
-            if not ours:
-                called.extend(self._shares.gone(name, now))
-        if self._shares.has_called and self._calling is None and not self._closing:
-            self._calling = asyncio.create_task(self._call_again())
+            item, token = None, self._parked.get(name)
+            if token is not None:
+                try:
+                    item = await self._store.lease_again(SYSTEM, *name, token, self._lease_ms)
+                except Exception:  # the store's: the item is offered when its lease ends
+                    log.exception("item %d of %s does not begin now", name.item, name.queue)
+                self._parked.pop(name, None)  # not before: `close` may come meanwhile
+            if item is not None:
+                await self._begin(item)
+            called.extend(self._shares.gone(name))
 
-    async def _call_again(self) -> None:
-        """Another node may lease what is offered: then others are called in its place."""
-        await self._clock.sleep(CALLED_MS / 1000 + 0.001)
-        self._calling = None
-        await self._call(self._shares.call(self._clock.now_ms()))
-
-    async def _offer(self, name: ItemName, token: int | None, at: int) -> bool:
-        """At `at` (UTC ms) to whoever leases then. False where the item is somebody else's."""
-        return await self._store.change_lease(SYSTEM, name.queue, name.item, at, token)
+    async def _offer(self, name: ItemName, token: int | None, at: int) -> None:
+        """At `at` (UTC ms) to whoever leases then."""
+        await self._store.change_lease(SYSTEM, name.queue, name.item, at, token)
 
     async def _drop(self, item: Item, _late: bool) -> None:
         await self._store.commit(item.acknowledge())

@@ -14,22 +14,20 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 T = TypeVar("T", bound=Hashable)  # the name of an item
-CALLED_MS = 5_000  # how long a slot is kept for an item that was called
 
 
 class Shares(Generic[T]):
-    """`total` slots for all keys together, at most `of_one` for one of them. Times are UTC ms."""
+    """`total` slots for all keys together, at most `of_one` for one of them."""
 
     def __init__(self, total: int, of_one: int) -> None:
         self._free = total
         self._of_one = of_one
         self._running = Counter[str]()  # those that were called, too
         self._waiting: dict[str, dict[T, None]] = {}  # keys in the order of their turns
-        self._called: dict[T, tuple[str, int]] = {}  # the keys of items that have their slot, and until when
+        self._called: dict[T, str] = {}  # items that have their slot and did not begin, with their keys
 
-    def begin(self, key: str, item: T, now: int = 0) -> bool:
+    def begin(self, key: str, item: T) -> bool:
         """Whether the item may begin, after which `end` is to follow; else it waits, and an `end` calls it."""
-        self._take_back(now)
         if self._called.pop(item, None) is not None:
             return True
         waiting = self._waiting.get(key)
@@ -49,27 +47,19 @@ class Shares(Generic[T]):
         if not waiting:
             self._waiting.pop(key, None)
 
-    def end(self, key: str, now: int = 0) -> list[T]:
-        """Something of the key has ended. The items whose turn it is now: each has its slot for some seconds, and is to
-        `begin`."""
-        self._release(key)
-        return self.call(now)
+    def end(self, key: str) -> list[T]:
+        """Something of the key has ended. The items whose turn it is now: each has its slot and is to `begin`, or to be
+        reported `gone`."""
+        self._free += 1
+        self._running[key] -= 1
+        if not self._running[key]:
+            del self._running[key]
+        return [self._call(waiting) for waiting in list(self._waiting) if self._has_room(waiting)]
 
-    def call(self, now: int = 0) -> list[T]:
-        """The items whose turn it is now, those in place of called ones that did not come among them."""
-        self._take_back(now)
-        return [self._call(key, now) for key in list(self._waiting) if self._has_room(key)]
-
-    @property
-    def has_called(self) -> bool:
-        """Whether items were called that did not begin yet."""
-        return bool(self._called)
-
-    def gone(self, item: T, now: int = 0) -> list[T]:
-        """An item that was called is somebody else's. The items whose turn it is instead; none where its slot was taken
-        back meanwhile."""
-        called = self._called.pop(item, None)
-        return [] if called is None else self.end(called[0], now)
+    def gone(self, item: T) -> list[T]:
+        """An item that was called does not begin. The items whose turn it is instead."""
+        key = self._called.pop(item, None)
+        return [] if key is None else self.end(key)
 
     def _has_room(self, key: str) -> bool:
         return self._running[key] < min(self._of_one, self._free)
@@ -78,13 +68,7 @@ class Shares(Generic[T]):
         self._free -= 1
         self._running[key] += 1
 
-    def _release(self, key: str) -> None:
-        self._free += 1
-        self._running[key] -= 1
-        if not self._running[key]:
-            del self._running[key]
-
-    def _call(self, key: str, now: int) -> T:
+    def _call(self, key: str) -> T:
         """The first that waits for the key, which then comes last among the keys."""
         waiting = self._waiting.pop(key)
         item = next(iter(waiting))
@@ -92,14 +76,5 @@ class Shares(Generic[T]):
         if waiting:
             self._waiting[key] = waiting
         self._take(key)
-        self._called[item] = (key, now + CALLED_MS)
+        self._called[item] = key
         return item
-
-    def _take_back(self, now: int) -> None:
-        """The slots of items that were called and did not come: another node leased them first."""
-        while self._called:
-            item, (key, until) = next(iter(self._called.items()))
-            if until > now:
-                return
-            del self._called[item]
-            self._release(key)

@@ -191,6 +191,12 @@ class Store(Protocol):
         """
         ...
 
+    async def lease_again(
+        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int
+    ) -> Item | None:
+        """The item, by a new lease in place of that of `token`, which stands. None where it does not stand any more."""
+        ...
+
     async def change_lease(
         self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
     ) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from delivery_rig import open_store, until
-from nightbus.clock import SystemClock, VirtualClock
+from nightbus.clock import SystemClock
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Enqueue, Item
@@ -114,30 +114,30 @@ async def test_queues_share_their_slots_and_are_told_apart(tmp_path: Path) -> No
     await store.close()
 
 
-async def test_two_workers_on_one_queue_lose_no_slots_to_each_other(tmp_path: Path) -> None:
-    """What one of them parked and calls may be leased by the other, which has no room for it either."""
-    clock = VirtualClock(0)
-    store = open_store(tmp_path, clock)
-    done: set[int] = set()
+async def test_two_workers_on_one_queue_keep_their_slots_busy(tmp_path: Path) -> None:
+    """What one of them parked is not taken by the other before it begins, and no slot is kept for what never comes."""
+    store, clock = open_store(tmp_path, SystemClock()), SystemClock()
+    done: list[int] = []
+    shares = [Shares[ItemName](4, 2) for _ in range(2)]
 
     async def run(item: Item, _late: bool) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.002)
         await store.commit(item.acknowledge())
-        done.add(item.id)
+        done.append(item.id)
 
-    workers = [FairWorker(store, clock, LEASE_MS, Shares[ItemName](4, 2)) for _ in range(2)]
+    workers = [FairWorker(store, clock, LEASE_MS, share) for share in shares]
     for worker in workers:
         worker.add(QUEUE, lambda item: Work("key", partial(run, item)))
-    await put(store, *[b"x"] * 60)
     running = [asyncio.create_task(worker.run_until_cancelled()) for worker in workers]
-    async with asyncio.timeout(60):
-        while len(done) < 60:
-            assert clock.now_ms() < LEASE_MS  # no item has to wait for the end of its lease
-            await clock.advance(1)
-            await asyncio.sleep(0.005)
+    for _ in range(10):
+        await put(store, *[b"x"] * 40)
+        await asyncio.sleep(0.02)  # so that items come while others wait
+    await until(lambda: len(done) == 400, 60)  # a lease ends after 20 minutes only
+    assert len(set(done)) == 400
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
+    assert all(share.begin(f"key {number}", ItemName("", number)) for share in shares for number in range(4))
     await store.close()
 
 

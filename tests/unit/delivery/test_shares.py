@@ -53,17 +53,17 @@ def test_who_left_is_not_called() -> None:
     assert shares.begin("a", 3)
 
 
-def test_an_item_that_another_node_has_gives_its_slot_back_once() -> None:
+def test_an_item_that_another_node_has_gives_its_slot_to_the_next_and_only_once() -> None:
     shares = Shares[int](2, 1)
     assert shares.begin("a", 1)
     assert not shares.begin("a", 2)
     assert not shares.begin("a", 3)
-    assert shares.end("a", 0) == [2]
-    assert shares.gone(2, 0) == [3]
-    assert shares.gone(2, 0) == []  # said twice, as after a slow answer of the store
-    assert shares.call(10_000) == []  # 3 did not come: nobody waits, and its slot is free again
-    assert shares.begin("b", 4, 10_000)
-    assert not shares.has_called
+    assert shares.end("a") == [2]
+    assert shares.gone(2) == [3]
+    assert shares.gone(2) == []
+    assert shares.begin("a", 3)
+    assert shares.end("a") == []
+    assert shares.begin("b", 4)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=200))

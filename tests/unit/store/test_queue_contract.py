@@ -185,6 +185,29 @@ class TestQueues:
 class TestTokens:
     """What settles an item names its lease; the token is stale once somebody else has the item."""
 
+    @pytest.mark.parametrize("by_group", [False, True])
+    async def test_who_has_an_item_gets_it_again_by_a_new_lease(
+        self, timed: Store, clock: VirtualClock, by_group: bool
+    ) -> None:
+        await timed.commit(Enqueue(HERE, "q", b"one", 0, "g"), Enqueue(HERE, "q", b"two", 0, "g"))
+        (old,) = await timed.lease(HERE, "q", 1, 1_000, by_group=by_group)
+        new = await timed.lease_again(HERE, "q", old.id, old.token, 60_000)
+        assert new is not None
+        assert (new.id, new.data, new.attempt, new.first) == (old.id, b"one", 2, old.first)
+        await clock.advance(2)
+        others = await timed.lease(HERE, "q", 10, 1_000, by_group=by_group)
+        assert [one.data for one in others] == ([] if by_group else [b"two"])
+        with pytest.raises(StaleLease):
+            await timed.commit(old.acknowledge())
+        assert await timed.lease_again(HERE, "q", old.id, old.token, 60_000) is None
+        await timed.commit(new.acknowledge())
+        assert await timed.lease_again(HERE, "q", new.id, new.token, 60_000) is None
+        await clock.advance(2)
+        (second,) = await timed.lease(HERE, "q", 10, 1_000, by_group=by_group)
+        await clock.advance(2)  # its lease is over, though nobody else has the item yet
+        assert await timed.lease_again(HERE, "q", second.id, second.token, 1_000) is None
+        assert [one.id for one in await timed.lease(HERE, "q", 10, 1_000, by_group=by_group)] == [second.id]
+
     @pytest.mark.parametrize("settle", [Item.acknowledge, lambda item: item.give_back(0)])
     async def test_who_comes_too_late_settles_nothing(
         self, timed: Store, clock: VirtualClock, settle: Callable[[Item], Change]

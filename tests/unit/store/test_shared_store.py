@@ -169,10 +169,9 @@ class TestFifoQueue:
         stores = two()
         nodes, queue = await self.made(stores)
         slow, quick = nodes[0].writes(), nodes[1].writes()
-        planned = await nodes[0].add(slow, queue, Incoming("slow", {}, "g", "a"), "s", SystemClock().now_ms())
-        later = await nodes[1].add(
-            quick, queue, Incoming("quick", {}, "g", "b"), "s", SystemClock().now_ms() + 1
-        )
+        now = SystemClock().now_ms() - 1  # both are visible when they are received
+        planned = await nodes[0].add(slow, queue, Incoming("slow", {}, "g", "a"), "s", now)
+        later = await nodes[1].add(quick, queue, Incoming("quick", {}, "g", "b"), "s", now + 1)
         await quick.commit()
         await slow.commit()
         assert planned.sequence < later.sequence < slow.sequence(planned)

@@ -141,7 +141,7 @@ class ByDue:
     """Offered by (due, id). What lies up to the cursor is leased, gone, or in `_back`; the rest is in the rows."""
 
     def __init__(self, rows: Rows, leases: Leases) -> None:
-        self._rows = rows
+        self.rows = rows
         self.leases = leases
         self._cursor = FIRST
         self._back: list[Place] = []  # a heap of what was seen and is free again
@@ -154,7 +154,7 @@ class ByDue:
             due, item = heapq.heappop(self._back)
             if item in self.leases.held:
                 continue
-            row = self._rows.find(item)
+            row = self.rows.find(item)
             if row is None:
                 self.leases.forget(item)
                 continue
@@ -164,7 +164,7 @@ class ByDue:
                 heapq.heappush(self._back, (row.due, item))
         while len(taken) < limit:
             wanted = limit - len(taken)
-            rows = self._rows.after(self._cursor, now, wanted)
+            rows = self.rows.after(self._cursor, now, wanted)
             for row in rows:
                 self._cursor = (row.due, row.id)
                 if row.id not in self.leases.held:
@@ -175,7 +175,7 @@ class ByDue:
 
     def next_time(self) -> int | None:
         """When something may be offered that is not now."""
-        times = [self.leases.next_end(), self._rows.next_due(self._cursor)]
+        times = [self.leases.next_end(), self.rows.next_due(self._cursor)]
         if self._back:
             times.append(self._back[0][0])
         return min((time for time in times if time is not None), default=None)
@@ -209,7 +209,7 @@ class ByGroup:
         self, rows: Rows, leases: Leases, groups: dict[str, list[Place]] | None = None, now: int = 0
     ) -> None:
         """`groups` is what `groups_of` gives, where it was read beforehand, in a thread; `now` is UTC ms."""
-        self._rows = rows
+        self.rows = rows
         self.leases = leases
         self._free: dict[str, list[Place]] = {}  # per group a heap of (id, due)
         self._leased: dict[str, int] = {}  # per locked group how many of it are leased
@@ -255,7 +255,7 @@ class ByGroup:
     ) -> None:
         while free and len(taken) < limit and free[0][1] <= now:
             item, _ = heapq.heappop(free)
-            row = self._rows.find(item)
+            row = self.rows.find(item)
             if row is None:
                 self.leases.forget(item)
             else:

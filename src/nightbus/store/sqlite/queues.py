@@ -208,6 +208,15 @@ class QueueLeases:
                 if order is None or order.leases.newest_token(change.item) != change.token:
                     raise StaleLease(name, change.item)
 
+    def lease_again(self, name: QueueName, item: int, token: int, now: int, lease_ms: int) -> Item | None:
+        """A group that the item locks stays locked."""
+        order = self._orders.get(name)
+        held = None if order is None else order.leases.held.get(item)
+        if order is None or held is None or held.ends <= now or order.leases.newest_token(item) != token:
+            return None
+        row = order.rows.find(item)
+        return None if row is None else order.leases.take(row, held.group, now, lease_ms)
+
     def change_lease(self, name: QueueName, item: int, ends: int, token: int | None) -> bool:
         order = self._orders.get(name)
         changed = order is not None and order.leases.change(item, ends, token)

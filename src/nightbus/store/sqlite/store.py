@@ -198,6 +198,12 @@ class SqliteStore:
             return [], None
         return self._queues.take(name, limit, self._clock.now_ms(), lease_ms, by_group)
 
+    async def lease_again(
+        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int
+    ) -> Item | None:
+        name = QueueName(scope, queue)
+        return self._queues.lease_again(name, item, token, self._clock.now_ms(), lease_ms)
+
     async def change_lease(
         self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
     ) -> bool:
