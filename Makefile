@@ -50,6 +50,7 @@ format:
 bench:
 	@scripts/install test
 	$(BIN)/python bench/node.py
+	$(BIN)/python bench/functions.py
 	$(BIN)/python bench/match.py
 	$(BIN)/python bench/plane.py
 
