@@ -72,21 +72,19 @@ from nightbus.functions.interface import (
     LogSink,
 )
 from nightbus.functions.interpreters import Interpreter
+from nightbus.functions.log_levels import level_number, line_filter
 from nightbus.functions.memory import PeakMemory, Processes
+from nightbus.functions.outcomes import EnvironmentEnded, result_of
 from nightbus.functions.output import Output
+from nightbus.functions.platform_events import InvocationEnd
+from nightbus.functions.platform_log import PlatformLog
 from nightbus.functions.removal import remove_tree
 from nightbus.functions.reports import (
-    end_line,
     exit_reason,
-    failure_payload,
-    init_start_line,
-    report_line,
-    start_line,
-    timeout_line,
+    python_runtime,
     timeout_text,
-    with_request_id,
 )
-from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer, Invocation, RuntimeApi
+from nightbus.functions.runtime_api import Answer, Invocation, RuntimeApi
 from nightbus.functions.variables import log_group, variables
 from nightbus.functions.zygotes import Zygote
 
@@ -97,15 +95,6 @@ _CREDENTIAL_SECONDS = 12 * 3600
 _SETTLE_SECONDS = 1.0
 _SAMPLE_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
-
-
-class _Ended(Exception):
-    """The environment is no more; `payload` is what the client gets."""
-
-    def __init__(self, error_type: str, message: str, status: str = "error") -> None:
-        super().__init__(message)
-        self.error_type = error_type
-        self.status = status
 
 
 class Environment:
@@ -131,6 +120,9 @@ class Environment:
             await self._write_safely(sink, LogPart(self._log_group, self.stream, lines))
 
         self._output = Output(clock, write)
+        if spec.log_format == "JSON":
+            self._output.is_written = line_filter(level_number(spec.application_log_level))
+        self._platform = PlatformLog(spec, self._output, clock, self.stream)
         self._api = RuntimeApi(self._on_ready, self._on_answer)
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -173,7 +165,7 @@ class Environment:
         self._began = self._clock.monotonic()
         self._pid = await zygote.fork(request, self._output.write_end, self._on_exit)
         interpreter = self._interpreter
-        self._output.say(init_start_line(self.spec.scope.region, interpreter.version, interpreter.note))
+        self._platform.init_started(python_runtime(interpreter.version), interpreter.note)
         if self._paths.note:
             self._output.say(self._paths.note)
         self._output.start()
@@ -225,7 +217,7 @@ class Environment:
         cold, self._used = not self._used, True
         self._output.begin()
         began = self._clock.monotonic()
-        failure: _Ended | None = None
+        failure: EnvironmentEnded | None = None
         answer: Answer | None = None
         try:
             try:
@@ -234,20 +226,20 @@ class Environment:
                     began = self._clock.monotonic()
             finally:
                 await self._output.drain(seen=True)
-                self._output.say(start_line(request_id, self.spec.version))
+                self._platform.started(request_id, trace)
             answer = await self._run(payload, request_id, invoked_arn, client_context, trace)
-        except _Ended as ended:
+        except EnvironmentEnded as ended:
             failure = ended
         except asyncio.CancelledError:
             self.kill()
             raise
         elapsed = (self._clock.monotonic() - began) * 1000
-        response, error = self._payload(answer, failure, request_id)
+        response, error = result_of(answer, failure, self._init_error, request_id)
         if answer is not None and answer.peak:
             self._peak.was_at_least(-(-answer.peak // 1024))
         elif self.usable:
             self._peak.measure_seldom(self._pid)
-        await self._report(failure, request_id, elapsed, cold)
+        await self._report(answer, failure, request_id, elapsed, cold)
         tail, unwritten = self._output.tail(), None
         self.idle_since = self._clock.monotonic()
         if log_with_result:
@@ -271,6 +263,7 @@ class Environment:
             await asyncio.wait_for(self._ready.wait(), _INIT_SECONDS + self.spec.timeout)
         except TimeoutError:
             self.kill()
+            self._platform.init_ended((self._clock.monotonic() - self._began) * 1000, "timeout")
             raise await self._timed_out(request_id) from None
         if self._init_error is not None:
             self.usable = False
@@ -278,9 +271,16 @@ class Environment:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._exit), 1.0)
             self.kill()
-            raise _Ended(self._init_error.error_type or "Unknown", "")
+            self._init_failed(self._init_error.error_type or "Unknown")
+            raise EnvironmentEnded(self._init_error.error_type or "Unknown", "")
         if self._exit.done():
+            self._init_failed("Runtime.ExitError")
             raise await self._exited(request_id, self._exit.result())
+        self._platform.init_ended(self._init_ms or 0.0)
+
+    def _init_failed(self, error_type: str) -> None:
+        elapsed = (self._clock.monotonic() - self._began) * 1000
+        self._platform.init_ended(elapsed, "error", error_type)
 
     async def _run(
         self, payload: bytes, request_id: str, invoked_arn: str, client_context: str, trace: str
@@ -340,47 +340,47 @@ class Environment:
             self.kill()
         self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._watch, ends)
 
-    async def _timed_out(self, request_id: str) -> _Ended:
+    async def _timed_out(self, request_id: str) -> EnvironmentEnded:
         await self._output.drain()
-        self._output.say(timeout_line(request_id, self.spec.timeout, self._clock.now_ms()))
+        self._platform.timed_out(request_id)
         said = f"RequestId: {request_id} Error: {timeout_text(self.spec.timeout)}"
-        return _Ended("Sandbox.Timedout", said, "timeout")
+        return EnvironmentEnded("Sandbox.Timedout", said, "timeout")
 
-    async def _exited(self, request_id: str, status: int) -> _Ended:
+    async def _exited(self, request_id: str, status: int) -> EnvironmentEnded:
         reason = exit_reason(status, killed=self._over_memory)
         await self._output.drain()
-        self._output.say(f"RequestId: {request_id} Error: {reason}")
         kind = "Runtime.OutOfMemory" if self._over_memory else "Runtime.ExitError"
-        return _Ended(kind, f"RequestId: {request_id} Error: {reason}")
+        self._platform.fault(request_id, reason, kind)
+        return EnvironmentEnded(kind, f"RequestId: {request_id} Error: {reason}")
 
-    async def _report(self, failure: _Ended | None, request_id: str, elapsed: float, cold: bool) -> None:
+    async def _report(
+        self,
+        answer: Answer | None,
+        failure: EnvironmentEnded | None,
+        request_id: str,
+        elapsed: float,
+        cold: bool,
+    ) -> None:
         """Logs the rest of what the function said, END and REPORT."""
-        status = failure.status if failure is not None else ""
-        if failure is not None and status == "error":
-            status += f"\tError Type: {failure.error_type}"
+        error_type = (answer.error_type or "") if answer is not None else ""
+        status = "error" if error_type else "success"
+        if failure is not None:
+            status, error_type = failure.status, failure.error_type
         await self._output.drain(seen=failure is None)
-        report = report_line(
-            request_id,
-            elapsed_ms=elapsed,
-            init_ms=self._init_ms if cold else None,
-            memory=self.spec.memory,
-            used=self._peak.megabytes,
-            status=status,
+        self._platform.ended(
+            InvocationEnd(
+                request_id=request_id,
+                status=status,
+                error_type=error_type,
+                is_handled=failure is None,
+                began_ms=self._clock.now_ms() - int(elapsed),
+                elapsed_ms=elapsed,
+                produced_bytes=len(answer.payload) if answer is not None else 0,
+                memory=self.spec.memory,
+                used=self._peak.megabytes,
+                init_ms=self._init_ms if cold else None,
+            )
         )
-        self._output.say(end_line(request_id), report)
-
-    def _payload(
-        self, answer: Answer | None, failure: _Ended | None, request_id: str
-    ) -> tuple[bytes, str | None]:
-        if answer is not None and answer.too_large:
-            said = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
-            return failure_payload("Function.ResponseSizeTooLarge", said), "Unhandled"
-        if answer is not None:
-            return answer.payload, None if answer.error_type is None else "Unhandled"
-        if self._init_error is not None and failure is not None and not str(failure):
-            return with_request_id(self._init_error.payload, request_id), "Unhandled"
-        error_type = failure.error_type if failure is not None else "Unknown"
-        return failure_payload(error_type, str(failure or "")), "Unhandled"
 
     def kill(self) -> None:
         """The process and everything that it forked; the zygote reports the end."""

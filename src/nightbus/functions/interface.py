@@ -34,6 +34,9 @@ class FunctionSpec:
     ephemeral_storage: int = 512  # MB
     log_group: str = ""  # "" means /aws/lambda/<name>
     tracing: str = "PassThrough"
+    log_format: str = "Text"  # or "JSON"
+    application_log_level: str = "INFO"  # of JSON only, as the next one
+    system_log_level: str = "INFO"
 
 
 class LogLine(NamedTuple):

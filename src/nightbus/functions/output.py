@@ -56,6 +56,7 @@ class Output:
         self._reading = False
         self._more = False  # the last read took as much as it may
         self._closed = False
+        self.is_written: Callable[[str], bool] | None = None  # which printed lines are; None for all
 
     def start(self) -> None:
         """The child has its end of the pipe now; ours of it is not needed any more."""
@@ -233,6 +234,8 @@ class Output:
             self._line.clear()
 
     def _pieces(self, line: bytearray) -> None:
+        if self.is_written is not None and not self.is_written(line.decode("utf-8", "replace")):
+            return
         for at in range(0, len(line), _LONGEST_LINE):
             self._add(line[at : at + _LONGEST_LINE].decode("utf-8", "replace"))
 

@@ -9,17 +9,32 @@ import os
 import signal
 from datetime import UTC, datetime
 
+from nightbus.functions.platform_events import InvocationEnd
 
-def init_start_line(region: str, version: str, note: str) -> str:
-    """Begins the log of an environment; AWS's tools skip it. `version` is Python's ("3.11.7"), `note` the node's own.
+
+def python_runtime(version: str) -> str:
+    """`version` is Python's ("3.11.7")."""
+    minor, _, patch = version.rpartition(".")
+    return f"python:{minor}.v{patch}"
+
+
+def runtime_arn(region: str, runtime: str) -> str:
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
+
+
+def init_start_line(region: str, runtime: str, note: str) -> str:
+    """Begins the log of an environment; AWS's tools skip it. `runtime` is "python:3.11.v7", `note` the node's own.
 
     https://docs.aws.amazon.com/lambda/latest/dg/runtime-management-identify.html
     """
-    minor, _, patch = version.rpartition(".")
-    runtime = f"python:{minor}.v{patch}"
-    arn = f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
-    line = f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {arn}"
+    line = f"INIT_START Runtime Version: {runtime}\tRuntime Version ARN: {runtime_arn(region, runtime)}"
     return f"{line}\tNightbus: {note}" if note else line
+
+
+def init_report_line(elapsed_ms: float, phase: str, status: str, error_type: str) -> str:
+    """Said of an init phase that failed only."""
+    line = f"INIT_REPORT Init Duration: {elapsed_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
+    return f"{line}\tError Type: {error_type}" if error_type else line
 
 
 def start_line(request_id: str, version: str) -> str:
@@ -30,21 +45,30 @@ def end_line(request_id: str) -> str:
     return f"END RequestId: {request_id}"
 
 
-def report_line(
-    request_id: str, *, elapsed_ms: float, init_ms: float | None, memory: int, used: int, status: str
-) -> str:
-    """`init_ms` on a cold start only; it is billed as well."""
+def billed_ms(end: InvocationEnd) -> int:
+    """The init phase of a cold start is billed as well."""
+    elapsed = end.elapsed_ms + (end.post_runtime_ms or 0) + (end.init_ms or 0) + (end.restore_ms or 0)
+    return max(1, math.ceil(elapsed))
+
+
+def report_line(end: InvocationEnd) -> str:
+    """An error that the runtime reports itself is not told here."""
     parts = [
-        f"REPORT RequestId: {request_id}",
-        f"Duration: {elapsed_ms:.2f} ms",
-        f"Billed Duration: {max(1, math.ceil(elapsed_ms + (init_ms or 0)))} ms",
-        f"Memory Size: {memory} MB",
-        f"Max Memory Used: {min(used, memory)} MB",
+        f"REPORT RequestId: {end.request_id}",
+        f"Duration: {end.elapsed_ms + (end.post_runtime_ms or 0):.2f} ms",
+        f"Billed Duration: {billed_ms(end)} ms",
+        f"Memory Size: {end.memory} MB",
+        f"Max Memory Used: {min(end.used, end.memory)} MB",
     ]
-    if init_ms is not None:
-        parts.append(f"Init Duration: {init_ms:.2f} ms")
-    if status:
-        parts.append(f"Status: {status}")
+    if end.init_ms is not None:
+        parts.append(f"Init Duration: {end.init_ms:.2f} ms")
+    if end.restore_ms is not None:
+        parts.append(f"Restore Duration: {end.restore_ms:.2f} ms")
+        parts.append(f"Billed Restore Duration: {math.ceil(end.restore_ms)} ms")
+    if not end.is_handled:
+        parts.append(f"Status: {end.status}")
+        if end.status == "error":
+            parts.append(f"Error Type: {end.error_type}")
     return "\t".join(parts) + "\t"
 
 

@@ -20,6 +20,7 @@ def variables(
     """The function's own first, since it cannot take away what the platform sets."""
     return {
         **spec.environment,
+        **_logging(spec),
         "_HANDLER": spec.handler,
         "AWS_REGION": spec.scope.region,
         "AWS_DEFAULT_REGION": spec.scope.region,
@@ -46,3 +47,10 @@ def variables(
         "PATH": spec.environment.get("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
         "TZ": ":UTC",
     }
+
+
+def _logging(spec: FunctionSpec) -> dict[str, str]:
+    """A runtime logs JSON, from that level on, where these are set."""
+    if spec.log_format != "JSON":
+        return {}
+    return {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": spec.application_log_level}

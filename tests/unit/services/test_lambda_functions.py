@@ -115,7 +115,11 @@ async def test_code_out_of_s3(aws: Rig) -> None:
             "a queue or a topic is wanted",
         ),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "NotImplementedException", "SnapStart"),
-        ({"LoggingConfig": {"LogFormat": "JSON"}}, "NotImplementedException", "LogFormat JSON"),
+        (
+            {"LoggingConfig": {"SystemLogLevel": "WARN"}},
+            "InvalidParameterValueException",
+            'LogLevel is not supported when LogFormat is set to "Text"',
+        ),
         ({"PackageType": "Image"}, "NotImplementedException", "PackageType Image"),
         ({"ImageConfig": {"Command": ["x"]}}, "NotImplementedException", "ImageConfig"),
     ],

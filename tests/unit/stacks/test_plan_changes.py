@@ -164,11 +164,6 @@ def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
         ("AWS::Lambda::Function", {**CODE, "PackageType": "Image"}, "PackageType Image"),
         ("AWS::Lambda::Function", {"Code": {"ImageUri": "i"}, "Role": "r"}, "Code.ImageUri"),
         (
-            "AWS::Lambda::Function",
-            {**CODE, "LoggingConfig": {"LogFormat": "JSON"}},
-            "LoggingConfig.LogFormat JSON",
-        ),
-        (
             "AWS::Lambda::EventSourceMapping",
             {"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s", "FunctionName": "f"},
             "EventSourceArn arn:aws:kinesis:us-east-1:000000000000:stream/s",

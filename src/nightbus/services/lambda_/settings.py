@@ -9,6 +9,7 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import is_supported_runtime
 from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_value
+from nightbus.services.lambda_.logging_settings import merged_logging
 
 _LONGEST_TIMEOUT = 900
 _MOST_MEMORY = 10_240
@@ -59,7 +60,7 @@ def configured(config: Mapping[str, Any], changes: Mapping[str, Any], operation:
         # As on AWS the trace header is passed on. Collecting traces is another service's task (X-Ray).
         new["TracingConfig"] = {"Mode": requested["TracingConfig"].get("Mode", "PassThrough")}
     if "LoggingConfig" in requested:
-        new["LoggingConfig"] = _logging(config["LoggingConfig"], requested["LoggingConfig"], operation)
+        new["LoggingConfig"] = merged_logging(config["LoggingConfig"], requested["LoggingConfig"])
     if "DeadLetterConfig" in requested:
         _set_dead_letters(new, requested["DeadLetterConfig"].get("TargetArn") or "")
     _refuse_what_has_no_effect(requested, operation)
@@ -131,15 +132,6 @@ def _set_environment(config: dict[str, Any], variables: Mapping[str, str]) -> No
     config.pop("Environment", None)
     if variables:
         config["Environment"] = {"Variables": dict(variables)}
-
-
-def _logging(old: Mapping[str, Any], requested: Mapping[str, Any], operation: str) -> dict[str, Any]:
-    if requested.get("LogFormat", "Text") != "Text":
-        raise not_supported("lambda", operation, f"LoggingConfig.LogFormat {requested['LogFormat']}")
-    for member in ("ApplicationLogLevel", "SystemLogLevel"):
-        if requested.get(member) is not None:
-            raise not_supported("lambda", operation, f"LoggingConfig.{member}")
-    return {"LogFormat": "Text", "LogGroup": requested.get("LogGroup", old["LogGroup"])}
 
 
 def _refuse_what_has_no_effect(requested: Mapping[str, Any], operation: str) -> None:

@@ -16,6 +16,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogPart
+from nightbus.functions.platform_events import started_request
 from nightbus.messaging.log_streams import STREAM, appends, creation, required_stream
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, RequireRecord, Store
@@ -139,4 +140,5 @@ def _patience(writes: Sequence[_Write]) -> float:
 
 def _key(message: str) -> str:
     """Return the entry's key: the X-Ray segment for the line that begins an invocation, which traces search by."""
-    return segment_of(message.split(" ", 3)[2]) if message.startswith("START RequestId: ") else ""
+    request_id = started_request(message)
+    return segment_of(request_id) if request_id else ""

@@ -56,9 +56,7 @@ class LambdaFunction:
             return "PackageType Image"
         if isinstance(runtime, str) and not is_supported_runtime(runtime):
             return f"Runtime {runtime}"
-        return _unsupported_code(properties.get("Code")) or _unsupported_logging(
-            properties.get("LoggingConfig")
-        )
+        return _unsupported_code(properties.get("Code"))
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         template_name = properties.get("FunctionName")
@@ -98,6 +96,8 @@ class LambdaFunction:
         if changed(old, new, *_CONFIGURATION):
             reset = {name: value for name, value in _DEFAULTS.items() if name in old and name not in new}
             settings = {**reset, **_configuration(new)}
+            if changed(old, new, "LoggingConfig"):
+                settings["LoggingConfig"] = _whole_logging(physical_id, new)
             await ctx.operation("lambda", "UpdateFunctionConfiguration", FunctionName=physical_id, **settings)
         if changed(old, new, "ReservedConcurrentExecutions"):
             await _set_concurrency(physical_id, new, ctx)
@@ -115,14 +115,6 @@ def _unsupported_code(code: Any) -> str | None:
     return next((f"Code.{name}" for name in ("ImageUri", "SourceKMSKeyArn") if members.get(name)), None)
 
 
-def _unsupported_logging(logging: Any) -> str | None:
-    members = logging if isinstance(logging, Mapping) else {}
-    if members.get("LogFormat") == "JSON":
-        return "LoggingConfig.LogFormat JSON"
-    levels = ("ApplicationLogLevel", "SystemLogLevel")
-    return next((f"LoggingConfig.{name}" for name in levels if members.get(name) is not None), None)
-
-
 def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
     request = selected_properties(properties, *_CONFIGURATION, kinds=_NUMBERS)
     if "Environment" in request:
@@ -133,6 +125,18 @@ def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
             "Size": converted("Size", request["EphemeralStorage"]["Size"], integer_value)
         }
     return request
+
+
+def _whole_logging(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a LoggingConfig in which a member that the template no longer has is the default again."""
+    logging = dict(properties.get("LoggingConfig") or {})
+    levels = ("ApplicationLogLevel", "SystemLogLevel") if logging.get("LogFormat") == "JSON" else ()
+    return {
+        "LogFormat": "Text",
+        "LogGroup": f"/aws/lambda/{name}",
+        **dict.fromkeys(levels, "INFO"),
+        **logging,
+    }
 
 
 def _code(properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,11 @@ import orjson
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
+from nightbus.functions.platform_events import is_report, started_request
 from nightbus.messaging.log_streams import log_name
 from nightbus.services.lambda_.records import FUNCTION
 from nightbus.store.interface import Entry, Store
 
-_START = "START RequestId: "
 _MOST_RUNS = 10
 _MOST_LINES = 500
 
@@ -34,14 +34,14 @@ async def runs_of(store: Store, function_arn: str, segment: str) -> list[dict[st
 
 
 async def _run(store: Store, scope: Scope, start: Entry) -> dict[str, Any]:
-    request_id = _message(start)[len(_START) :].partition(" ")[0]
+    request_id = started_request(_message(start))
     lines = [start]
     for entry in await store.read(scope, start.log, after=start.offset, limit=_MOST_LINES):
         message = _message(entry)
-        if message.startswith(_START):
+        if started_request(message):
             break
         lines.append(entry)
-        if message.startswith(f"REPORT RequestId: {request_id}"):
+        if is_report(message, request_id):
             break
     return {
         "request_id": request_id,

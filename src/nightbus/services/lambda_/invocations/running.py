@@ -82,6 +82,7 @@ async def run(
 
 def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:
     config = version["config"]
+    logging = config["LoggingConfig"]
     return FunctionSpec(
         scope=ref.scope,
         name=ref.name,
@@ -97,6 +98,9 @@ def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:
         environment=config.get("Environment", {}).get("Variables", {}),
         layers=tuple(layer["digest"] for layer in version["layers"]),
         ephemeral_storage=config["EphemeralStorage"]["Size"],
-        log_group=config["LoggingConfig"]["LogGroup"],
+        log_group=logging["LogGroup"],
         tracing=config["TracingConfig"]["Mode"],
+        log_format=logging["LogFormat"],
+        application_log_level=logging.get("ApplicationLogLevel", "INFO"),
+        system_log_level=logging.get("SystemLogLevel", "INFO"),
     )

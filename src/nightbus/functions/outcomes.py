@@ -1,0 +1,30 @@
+"""Makes what the client gets of how an invocation ended. Pure."""
+
+from __future__ import annotations
+
+from nightbus.functions.reports import failure_payload, with_request_id
+from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer
+
+
+class EnvironmentEnded(Exception):
+    """The environment is no more; the message is what the client gets, "" for the runtime's own init error."""
+
+    def __init__(self, error_type: str, message: str, status: str = "error") -> None:
+        super().__init__(message)
+        self.error_type = error_type
+        self.status = status
+
+
+def result_of(
+    answer: Answer | None, failure: EnvironmentEnded | None, init_error: Answer | None, request_id: str
+) -> tuple[bytes, str | None]:
+    """Return the payload, and what X-Amz-Function-Error says."""
+    if answer is not None and answer.too_large:
+        said = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
+        return failure_payload("Function.ResponseSizeTooLarge", said), "Unhandled"
+    if answer is not None:
+        return answer.payload, None if answer.error_type is None else "Unhandled"
+    if init_error is not None and failure is not None and not str(failure):
+        return with_request_id(init_error.payload, request_id), "Unhandled"
+    error_type = failure.error_type if failure is not None else "Unknown"
+    return failure_payload(error_type, str(failure or "")), "Unhandled"
