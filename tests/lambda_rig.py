@@ -24,6 +24,7 @@ from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
 from nightbus.services.context import Platform
+from nightbus.services.lambda_.lifecycle.preparation import prepare
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, PutRecord
@@ -32,6 +33,7 @@ from nightbus.store.vault import Vault
 
 SCOPE = Scope("123456789012", "eu-west-1")
 ROLE = "arn:aws:iam::123456789012:role/worker"
+RUNTIME_VERSION = f"arn:aws:lambda:eu-west-1::runtime:{'0' * 64}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,15 @@ class ScriptedRunner:
     invocations: list[Invocation] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)
     prewarmed: list[str] = field(default_factory=list)
+    unprepared: AwsError | None = None
 
     async def prewarm(self, runtime: str) -> None:
         self.prewarmed.append(runtime)
+
+    async def prepare(self, spec: FunctionSpec) -> str:
+        if self.unprepared is not None:
+            raise self.unprepared
+        return RUNTIME_VERSION
 
     async def invoke(
         self,
@@ -150,7 +158,10 @@ class Rig:
     platform: Platform
 
     async def __call__(self, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
-        return await self.operations.call(service, operation, params, self.call())
+        reply = await self.operations.call(service, operation, params, self.call())
+        if operation in ("CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration"):
+            await prepare(self.platform, SCOPE, reply["FunctionName"])  # as the worker does
+        return reply
 
     async def by(self, call: Call, service: str, operation: str, /, **params: Any) -> dict[str, Any]:
         return await self.operations.call(service, operation, params, call)

@@ -83,7 +83,6 @@ def test_changes_of_a_function(client: Client, name: str) -> None:
     assert len(policy["Statement"]) == CALLS
     at_once(lambda n: functions.tag_resource(Resource=arn, Tags={f"k{n}": "v"}))
     assert len(functions.list_tags(Resource=arn)["Tags"]) == CALLS
-    at_once(lambda n: functions.update_function_configuration(FunctionName=name, Timeout=n + 1))
     at_once(lambda n: functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=n))
     at_once(lambda n: functions.remove_permission(FunctionName=name, StatementId=f"s{n}"))
     assert refusal(functions.get_policy, FunctionName=name)[0] == "ResourceNotFoundException"

@@ -99,6 +99,13 @@ class FunctionRunner(Protocol):
         """Get ready for functions of that runtime."""
         ...
 
+    async def prepare(self, spec: FunctionSpec) -> str:
+        """Make ready what the function's environments need; the ARN of its runtime's version.
+
+        Raises AwsError where its runtime is not there or its code cannot be unpacked.
+        """
+        ...
+
     async def invoke(
         self,
         spec: FunctionSpec,

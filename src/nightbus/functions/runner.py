@@ -22,6 +22,7 @@ from nightbus.functions.memory import Processes
 from nightbus.functions.packages import PackageFolder
 from nightbus.functions.pool import Pool
 from nightbus.functions.removal import remove_tree
+from nightbus.functions.reports import python_runtime, runtime_arn
 from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")
@@ -86,6 +87,15 @@ class Runner:
     async def prewarm(self, runtime: str) -> None:
         """Start the zygote of that runtime, so that the first environment of its functions starts soon."""
         self._zygotes.of(await self._interpreter(runtime))
+
+    async def prepare(self, spec: FunctionSpec) -> str:
+        """Find the runtime, start its zygote, and unpack code and layers, so that an environment starts soon."""
+        interpreter = await self._interpreter(spec.runtime)
+        await self._unpacked(spec.code_digest)
+        layers = [await self._unpacked(digest) for digest in spec.layers]
+        await asyncio.to_thread(self._packages.merged, layers)
+        self._zygotes.of(interpreter)
+        return runtime_arn(spec.scope.region, python_runtime(interpreter.version))
 
     async def invoke(
         self,

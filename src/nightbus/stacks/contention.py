@@ -20,10 +20,10 @@ _LONGEST_PAUSE = 1.0
 def is_contended(error: AwsError) -> bool:
     """Return whether the error is a conflict with another change.
 
-    Lambda uses the same code for a name that is taken.
+    Lambda uses the same code for a name that is taken, and for a function whose creation or update is in progress.
     """
     return error.code in _CODES or (
-        error.code == "ResourceConflictException" and "update is in progress" in error.message
+        error.code == "ResourceConflictException" and "cannot be performed at this time" in error.message
     )
 
 

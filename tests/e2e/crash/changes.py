@@ -85,6 +85,7 @@ class Functions:
                 Code={"ZipFile": package}, MemorySize=128 + version,
             )  # fmt: skip
         else:
+            self._lambda.get_waiter("function_updated_v2").wait(FunctionName=name)
             self._lambda.update_function_configuration(FunctionName=name, MemorySize=128 + version)
 
     def delete(self, name: str) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from blob_files import is_there
-from lambda_rig import ROLE, SCOPE, Rig, code, rig, trust
+from lambda_rig import ROLE, RUNTIME_VERSION, SCOPE, Rig, code, rig, trust
 from nightbus.aws.errors import AwsError
 from nightbus.services.lambda_.code_links import resolve_link
 from nightbus.services.lambda_.invocations.prewarming import prewarm_runtimes
+from nightbus.services.lambda_.lifecycle.states import STATE_MEMBERS
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:worker"
 
@@ -42,11 +43,15 @@ async def test_a_new_function_as_aws_describes_it(aws: Rig) -> None:
     assert made["CodeSize"] == len(package)
     assert made["CodeSha256"] == base64.b64encode(hashlib.sha256(package).digest()).decode()
     assert made["LastModified"] == "2026-01-01T00:00:00.000+0000"
-    assert (made["State"], made["LastUpdateStatus"], made["Version"]) == ("Active", "Successful", "$LATEST")
+    assert (made["State"], made["StateReasonCode"], made["Version"]) == ("Pending", "Creating", "$LATEST")
     assert (made["Timeout"], made["MemorySize"], made["PackageType"]) == (3, 128, "Zip")
     assert made["LoggingConfig"] == {"LogFormat": "Text", "LogGroup": "/aws/lambda/worker"}
     got = await aws("lambda", "GetFunction", FunctionName=ARN)
-    assert got["Configuration"] == made
+    state = {"State", "StateReason", "StateReasonCode"}
+    ready = {"State": "Active", "LastUpdateStatus": "Successful"}
+    version = {"RuntimeVersionConfig": {"RuntimeVersionArn": RUNTIME_VERSION}}
+    before = {member: value for member, value in made.items() if member not in state}
+    assert got["Configuration"] == before | ready | version
     assert got["Tags"] == {"t": "1"}
     latest = await aws("lambda", "GetFunctionConfiguration", FunctionName="worker", Qualifier="$LATEST")
     assert latest["FunctionArn"] == f"{ARN}:$LATEST"
@@ -182,7 +187,8 @@ async def test_new_code_and_its_preconditions(aws: Rig) -> None:
     old = hashlib.sha256(code()).hexdigest()
     tried = await aws("lambda", "UpdateFunctionCode", FunctionName="worker", ZipFile=package, DryRun=True)
     assert tried["CodeSha256"] != made["CodeSha256"]
-    assert await aws("lambda", "GetFunctionConfiguration", FunctionName="worker") == made
+    kept = await aws("lambda", "GetFunctionConfiguration", FunctionName="worker")
+    assert kept["CodeSha256"] == made["CodeSha256"]
     with pytest.raises(AwsError, match="Revision Id provided does not match") as caught:
         await aws("lambda", "UpdateFunctionCode", FunctionName="worker", ZipFile=package, RevisionId="x" * 8)
     assert (caught.value.code, caught.value.status) == ("PreconditionFailedException", 412)
@@ -208,7 +214,7 @@ async def test_new_configuration_leaves_the_rest(aws: Rig) -> None:
     )
     assert new["Timeout"] == 30
     assert "Environment" not in new
-    changing = {"Timeout", "Environment", "RevisionId", "LastModified"}
+    changing = STATE_MEMBERS | {"Timeout", "Environment", "RevisionId", "LastModified"}
     assert {k: v for k, v in new.items() if k not in changing} == {
         k: v for k, v in made.items() if k not in changing
     }

@@ -18,6 +18,7 @@ from nightbus.services.lambda_ import (
     versions,
 )
 from nightbus.services.lambda_.invocations import asynchronous, destination_jobs, prewarming
+from nightbus.services.lambda_.lifecycle import preparation
 from nightbus.services.lambda_.queue_sources import mappings
 
 HANDLERS: dict[str, Handler] = {
@@ -68,6 +69,7 @@ HANDLERS: dict[str, Handler] = {
 
 WORKERS: list[Worker] = [
     asynchronous.invoke_asynchronously,
+    preparation.prepare_functions,
     prewarming.prewarm_runtimes,
     mappings.poll_queues,
     package_sweep.sweep_packages,

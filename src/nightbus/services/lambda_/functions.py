@@ -10,6 +10,8 @@ from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, no_resource
 from nightbus.services.lambda_.layers import layers_in_use
+from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
+from nightbus.services.lambda_.lifecycle.states import creating
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.packages import check_total, take_package
 from nightbus.services.lambda_.records import (
@@ -23,6 +25,8 @@ from nightbus.services.lambda_.records import (
     as_version,
     blob_changes,
     blob_owner,
+    blobs_held,
+    change_of_blobs,
     qualified_key,
     require_function,
     require_version,
@@ -35,6 +39,7 @@ from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, DeleteRecord, PutRecord
 
 _OPERATION = "CreateFunction"
+_LOOK_SECONDS = 0.25  # waiters look again after a second or five; most functions are ready sooner
 
 
 async def create_function(
@@ -102,6 +107,7 @@ async def _first_version(
     package = await take_package(ctx, code, _OPERATION)
     check_total(package.unzipped, used)
     config = touched(config | {"CodeSize": package.size, "CodeSha256": package.sha256}, ctx.now_ms())
+    config = creating(config)
     if used:
         config["Layers"] = layer_list(used)
     return Version(config=config, digest=package.digest, unzipped=package.unzipped, layers=used)
@@ -127,6 +133,7 @@ def _exists(ref: FunctionRef) -> AwsError:
 
 async def get_function(ctx: Context, *, function_name: str, qualifier: str | None = None) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name, qualifier)
+    await wait_until_prepared(ctx.platform, ref.scope, ref.name, _LOOK_SECONDS)
     function, version = await require_version(ctx, ref)
     reply: dict[str, Any] = {
         "Configuration": configuration(version, ref.qualifier),
@@ -143,6 +150,7 @@ async def get_function_configuration(
     ctx: Context, *, function_name: str, qualifier: str | None = None
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name, qualifier)
+    await wait_until_prepared(ctx.platform, ref.scope, ref.name, _LOOK_SECONDS)
     _, version = await require_version(ctx, ref)
     return configuration(version, ref.qualifier)
 
@@ -180,7 +188,7 @@ async def delete_function(
 async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
     function = await require_function(ctx, ref)
     changes: list[Change] = [DeleteRecord(ref.scope, FUNCTION, ref.name, expect=function.revision)]
-    changes += blob_changes(blob_owner(ref, LATEST), function.value["latest"], None)
+    changes += change_of_blobs(blob_owner(ref, LATEST), blobs_held(function.value), set())
     for record in await versions_of(ctx.store, ref.scope, ref.name):
         owner = blob_owner(ref, record.value["config"]["Version"])
         changes += blob_changes(owner, as_version(record.value), None)

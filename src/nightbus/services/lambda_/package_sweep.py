@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.records import FUNCTION, LAYER_VERSION, VERSION, as_version, blobs_of
+from nightbus.services.lambda_.records import (
+    FUNCTION,
+    LAYER_VERSION,
+    VERSION,
+    as_version,
+    blobs_held,
+    blobs_of,
+)
 from nightbus.store.interface import Store
 
 _EVERY_SECONDS = 60.0
@@ -21,7 +28,7 @@ async def digests_in_use(store: Store) -> set[str]:
     digests: set[str] = set()
     for scope in await store.scopes(FUNCTION):
         for record in await store.list(scope, FUNCTION):
-            digests |= blobs_of(record.value["latest"])
+            digests |= blobs_held(record.value)
     for scope in await store.scopes(VERSION):
         for record in await store.list(scope, VERSION):
             digests |= blobs_of(as_version(record.value))

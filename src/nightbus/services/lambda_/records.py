@@ -2,18 +2,21 @@
 
 `lambda/function` (key: name) holds `latest`, the highest version number so far, tags and reserved concurrency. A
 published version (`lambda/version`) is a copy of `latest`. Both are a `Version`: the configuration with the members of
-the wire, the digest of the code, and the layers with their digests. Aliases, policies and settings of asynchronous
-invocation are records of their own, keyed by name and qualifier.
+the wire, the digest of the code, and the layers with their digests. `previous` is the version before an update that is
+in progress or failed. Aliases, policies and settings of asynchronous invocation are records of their own, keyed by name
+and qualifier.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.resource_policy import Statement
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import no_function, not_found
+from nightbus.services.lambda_.lifecycle.states import update_failed
 from nightbus.services.lambda_.names import LATEST, FunctionRef, is_version
 from nightbus.store.interface import Change, KeepBlob, Record, RecordReader, ReleaseBlob, RequireRecord, Store
 
@@ -58,10 +61,28 @@ def blobs_of(version: Version) -> set[str]:
     return {version["digest"], *(layer["digest"] for layer in version["layers"])}
 
 
+def blobs_held(value: Mapping[str, Any]) -> set[str]:
+    """Return the blobs that the value of a function's record holds for $LATEST: those of what invocations run while an
+    update is in progress, or after it failed, are among them."""
+    previous = value.get("previous")
+    return blobs_of(value["latest"]) | (blobs_of(previous) if previous else set())
+
+
+def running_version(value: Mapping[str, Any]) -> Version:
+    """Return what invocations of $LATEST run, out of the value of a function's record.
+
+    Where the last update failed, that is the version before it."""
+    latest: Version = value["latest"]
+    previous: Version | None = value.get("previous")
+    return previous if previous is not None and update_failed(latest["config"]) else latest
+
+
 def blob_changes(owner: str, old: Version | None, new: Version | None) -> list[Change]:
     """Return the changes by which an owner keeps the blobs of `new` and releases those that only `old` has."""
-    before = blobs_of(old) if old else set()
-    after = blobs_of(new) if new else set()
+    return change_of_blobs(owner, blobs_of(old) if old else set(), blobs_of(new) if new else set())
+
+
+def change_of_blobs(owner: str, before: set[str], after: set[str]) -> list[Change]:
     keeps: list[Change] = [KeepBlob(digest, owner) for digest in sorted(after - before)]
     return keeps + [ReleaseBlob(digest, owner) for digest in sorted(before - after)]
 

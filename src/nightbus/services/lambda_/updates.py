@@ -8,14 +8,17 @@ from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import wrong_revision
 from nightbus.services.lambda_.layers import layers_in_use
+from nightbus.services.lambda_.lifecycle.states import require_settled, updating
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.packages import check_total, take_package
 from nightbus.services.lambda_.records import (
     FUNCTION,
     Version,
-    blob_changes,
     blob_owner,
+    blobs_held,
+    change_of_blobs,
     require_function,
+    running_version,
 )
 from nightbus.services.lambda_.roles import check_role
 from nightbus.services.lambda_.settings import configured
@@ -119,20 +122,24 @@ async def _at_revision(ctx: Context, ref: FunctionRef, revision_id: str | None) 
     record = await require_function(ctx, ref)
     if revision_id and revision_id != record.value["latest"]["config"]["RevisionId"]:
         raise wrong_revision()
+    require_settled(record.value["latest"]["config"], ref.arn)
     return record
 
 
 async def _store(
     ctx: Context, ref: FunctionRef, record: Record, new: Version, publish: bool
 ) -> dict[str, Any]:
-    old: Version = record.value["latest"]
-    value = record.value | {"latest": new}
+    value = record.value | {"latest": {**new, "config": updating(new["config"])}}
+    previous = running_version(record.value)
+    if previous["config"]["State"] == "Active":
+        value["previous"] = previous
     changes: list[Change] = []
-    version = new
+    version: Version = value["latest"]
     if publish:
         version, more = publication(ref, value)
         changes += more
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision))
-    await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), old, new))
+    changes += change_of_blobs(blob_owner(ref, LATEST), blobs_held(record.value), blobs_held(value))
+    await ctx.store.commit(*changes)
     await ctx.platform.functions.retire(ref.scope, ref.name)
     return configuration(version)

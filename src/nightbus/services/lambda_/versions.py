@@ -7,6 +7,7 @@ from typing import Any
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import invalid_parameter_value, wrong_revision
+from nightbus.services.lambda_.lifecycle.states import STATE_MEMBERS, require_settled
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     FUNCTION,
@@ -21,7 +22,7 @@ from nightbus.services.lambda_.records import (
 from nightbus.services.lambda_.shapes import configuration, paged
 from nightbus.store.interface import Change, PutRecord
 
-_OF_THE_COPY = frozenset({"FunctionArn", "Version", "RevisionId", "LastModified", "Description"})
+_OF_THE_COPY = STATE_MEMBERS | {"FunctionArn", "Version", "RevisionId", "LastModified", "Description"}
 
 
 def publication(
@@ -69,6 +70,7 @@ async def publish_version(
     current = latest["config"]["CodeSha256"]
     if revision_id and revision_id != latest["config"]["RevisionId"]:
         raise wrong_revision()
+    require_settled(latest["config"], ref.arn)
     if code_sha256 and code_sha256 != current:
         raise invalid_parameter_value(
             f"CodeSHA256 ({code_sha256}) is different from current CodeSHA256 in $LATEST ({current}). "

@@ -16,6 +16,7 @@ from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
 from nightbus.stacks.resources.values import changed, converted, integer_value, selected_properties, text
 
 _LONGEST_NAME = 64
+_LOOK_SECONDS = 0.1
 _CONFIGURATION = (
     "Description", "Environment", "EphemeralStorage", "Handler", "Layers", "LoggingConfig", "MemorySize", "Role",
     "Runtime", "Timeout", "TracingConfig", "DeadLetterConfig",
@@ -84,6 +85,7 @@ class LambdaFunction:
                 raise
             reply = existing["Configuration"]
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
+            await stabilized(str(name), ctx)
             await _set_concurrency(str(name), properties, ctx)
         return _resource(reply)
 
@@ -93,12 +95,14 @@ class LambdaFunction:
         if changed(old, new, "Code", "Architectures"):
             code = {**_code(new), **selected_properties(new, "Architectures")}
             await ctx.operation("lambda", "UpdateFunctionCode", FunctionName=physical_id, **code)
+            await stabilized(physical_id, ctx)
         if changed(old, new, *_CONFIGURATION):
             reset = {name: value for name, value in _DEFAULTS.items() if name in old and name not in new}
             settings = {**reset, **_configuration(new)}
             if changed(old, new, "LoggingConfig"):
                 settings["LoggingConfig"] = _whole_logging(physical_id, new)
             await ctx.operation("lambda", "UpdateFunctionConfiguration", FunctionName=physical_id, **settings)
+            await stabilized(physical_id, ctx)
         if changed(old, new, "ReservedConcurrentExecutions"):
             await _set_concurrency(physical_id, new, ctx)
         existing = await ctx.operation("lambda", "GetFunction", FunctionName=physical_id)
@@ -108,6 +112,22 @@ class LambdaFunction:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await ctx.operation("lambda", "DeleteFunction", FunctionName=physical_id)
+
+
+async def stabilized(function: str, ctx: ResourceContext) -> None:
+    """Return once the function, a name or an ARN, can be invoked and changed. Raises AwsError if its creation or its
+    update failed."""
+    while True:
+        config = await ctx.operation("lambda", "GetFunctionConfiguration", FunctionName=function)
+        state, update = config["State"], config.get("LastUpdateStatus")
+        if "Failed" in (state, update):
+            reason = config.get("LastUpdateStatusReason") or config.get("StateReason")
+            raise AwsError(
+                "NotStabilized", f"Lambda function {function} reached the state Failed: {reason}", 400
+            )
+        if state == "Active" and update != "InProgress":
+            return
+        await ctx.clock.sleep(_LOOK_SECONDS)
 
 
 def _unsupported_code(code: Any) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.lambda_function import stabilized
 from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import selected_properties
 
@@ -28,6 +29,7 @@ class LambdaVersion:
         arn, version = str(reply["FunctionArn"]), str(reply["Version"])
         if not arn.endswith(f":{version}"):
             arn = f"{arn}:{version}"
+        await stabilized(arn, ctx)
         return Resource(arn, {"Version": version, "FunctionArn": arn})
 
     async def update(

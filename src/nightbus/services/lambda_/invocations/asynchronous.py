@@ -48,7 +48,7 @@ async def invoke_asynchronously(platform: Platform) -> None:
     """The worker: each function has its share."""
     shares = Shares[ItemName](_AT_ONCE, _AT_ONCE_OF_ONE)
     worker = FairWorker(platform.store, platform.clock, _LEASE_MS, shares)
-    worker.add(QUEUE, partial(_work_of, platform, Plans(platform.invocables)))
+    worker.add(QUEUE, partial(_work_of, platform, Plans(platform)))
     await worker.run_until_cancelled()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.concurrency import NoRoom
@@ -11,9 +11,20 @@ from nightbus.functions.interface import FunctionSpec, InvokeResult
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.errors import no_function, not_found, throttled
-from nightbus.services.lambda_.names import FunctionRef, function_arn, is_version
-from nightbus.services.lambda_.records import ALIAS, FUNCTION, Version, qualified_key, version_of
+from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
+from nightbus.services.lambda_.lifecycle.states import is_in_progress, not_invocable
+from nightbus.services.lambda_.names import LATEST, FunctionRef, function_arn, is_version
+from nightbus.services.lambda_.records import (
+    ALIAS,
+    FUNCTION,
+    Version,
+    qualified_key,
+    running_version,
+    version_of,
+)
 from nightbus.store.interface import Record, RecordReader
+
+_PREPARATION_SECONDS = 60.0  # after them an invocation is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,26 @@ async def find_runnable(store: RecordReader, ref: FunctionRef) -> Runnable:
             raise not_found(f"Cannot find alias arn: {ref.qualified_arn}")
         qualifier = chosen_version(alias.value, secrets.randbelow(1 << 32) / (1 << 32))
     return Runnable(ref, function, await version_of(store, ref, function, qualifier))
+
+
+async def find_ready(platform: Platform, ref: FunctionRef) -> Runnable:
+    """As `find_runnable`, once the function is prepared.
+
+    AWS runs what there was while an update is in progress; here the invocation waits, so that it runs what the last
+    update asked for. Where that update failed, it runs what there was.
+    """
+    runnable = await find_runnable(platform.invocables, ref)
+    config = runnable.version["config"]
+    if config["State"] == "Active" and config.get("LastUpdateStatus", "Successful") == "Successful":
+        return runnable
+    if is_in_progress(config):
+        await wait_until_prepared(platform, ref.scope, ref.name, _PREPARATION_SECONDS)
+        runnable = await find_runnable(platform.invocables, ref)
+    if runnable.executed_version == LATEST:
+        runnable = replace(runnable, version=running_version(runnable.function.value))
+    if runnable.version["config"]["State"] != "Active":
+        raise not_invocable(runnable.version["config"])
+    return runnable
 
 
 async def run(

@@ -16,7 +16,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.delivery.polling.records import SourceRecord
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.destination_jobs import error_of
-from nightbus.services.lambda_.invocations.running import find_runnable, run
+from nightbus.services.lambda_.invocations.running import find_ready, run
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes
 
@@ -38,7 +38,7 @@ class FunctionSink:
         self._reports_failures = reports_failures
 
     async def send(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
-        runnable = await find_runnable(self._platform.invocables, self._ref)
+        runnable = await find_ready(self._platform, self._ref)
         notes = QueueNotes(self._platform, self._ref.arn, self._source_arn, records)
         first_note = asyncio.create_task(notes.began())
         try:
