@@ -67,6 +67,7 @@ class Runner:
         self._zygotes = Zygotes()
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start)
+        self._visible_folders: dict[tuple[Interpreter, bool], list[Path] | None] = {}
         self._preparing: dict[str, asyncio.Lock] = {}
         self._sweep()
 
@@ -131,7 +132,7 @@ class Runner:
         code = await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
         paths = await asyncio.to_thread(self._paths, spec, interpreter, code, layers)
-        visible = _visible_in_sandbox(interpreter, paths)
+        visible = self._visible(interpreter, paths)
         self._processes = self._processes or Processes()
         for last in (False, True):
             environment = Environment(spec, paths, self._clock, self._logs, interpreter, self._processes)
@@ -150,6 +151,13 @@ class Runner:
                 await environment.close()
                 raise
         raise AssertionError("unreachable")
+
+    def _visible(self, interpreter: Interpreter, paths: EnvironmentPaths) -> list[Path] | None:
+        """Looked up once, since it takes three milliseconds."""
+        key = (interpreter, paths.layers is not None)
+        if key not in self._visible_folders:
+            self._visible_folders[key] = _visible_in_sandbox(interpreter, paths)
+        return self._visible_folders[key]
 
     async def _unpacked(self, digest: str) -> Path:
         """The folder of a package, which is read from the store once. Raises AwsError, KeyError."""

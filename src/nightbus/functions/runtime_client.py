@@ -37,6 +37,9 @@ class RuntimeClient:
         self.address = address
         self.connection = None
         self.asked = b""  # the request whose answer brings the next invocation
+        self.before_next = (
+            None  # called before the next invocation is awaited; what it returns is called then
+        )
 
     def initialize_client(self, user_agent):
         """Nothing is to be prepared, and the node reads no user agent."""
@@ -44,6 +47,8 @@ class RuntimeClient:
     def next(self):
         """Wait for an invocation: its payload, and its headers by name, None for one that is absent."""
         request = self.asked
+        if self.before_next is not None:
+            self.before_next = self.before_next()
         if not request:
             request = f"GET {INVOCATION}next HTTP/1.1\r\nHost: {self.address}\r\n\r\n".encode()
             self.send(request, NO_NEXT)

@@ -1,9 +1,9 @@
 """Runs inside a zygote: a Python process that has imported what functions use and forks an environment per request.
 
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
-for `sandbox.py` and `runtime_client.py` as well. It reads requests (one JSON object each, with the descriptor of the
-output pipe beside it) from the socket that it is given, answers each with the pid of the new process, and tells of
-every process that ended. When the socket closes, it and all that it forked end.
+for `sandbox.py`, `runtime_client.py` and `sdk_models.py` as well. It reads requests (one JSON object each, with the
+descriptor of the output pipe beside it) from the socket that it is given, answers each with the pid of the new process,
+and tells of every process that ended. When the socket closes, it and all that it forked end.
 """
 
 import ctypes
@@ -34,14 +34,18 @@ PRELOADED = (
     "hashlib",
     "ssl",
 )
-# Not `bootstrap` nor the client: these read the environment's own variables when they are imported.
 PRELOADED_AWS = (
     "boto3",
     "botocore.httpsession",
-    "awslambdaric.lambda_config",
-    "awslambdaric.lambda_context",
-    "awslambdaric.lambda_runtime_log_utils",
-    "awslambdaric.lambda_runtime_marshaller",
+    "boto3.s3.inject",
+    "awslambdaric.lambda_literals",
+    "awslambdaric.__main__",
+)
+# What reads variables of the environment when it is imported, and these variables: imported again where one is set.
+LOG_VARIABLES = ("AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL")
+READS_LOG_VARIABLES = "awslambdaric.bootstrap"
+REPORTS = (
+    2  # the functions that make their clients in the handler have made them when they ask for the second time
 )
 AWS_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six", "simplejson")
 
@@ -59,9 +63,13 @@ def neighbour(name):
 
 sandbox = neighbour("sandbox")
 runtime_client = neighbour("runtime_client")
+sdk_models = neighbour("sdk_models")
+client = runtime_client.RuntimeClient("")  # of the environment that is forked
+models = sdk_models.SdkModels()
 
 
 def main():
+    os.environ.setdefault("HOME", "/home/sbx_user1051")  # where botocore looks for models of the user's own
     sys.path.append(sys.argv[1])
     site_builtins()
     preload()
@@ -74,17 +82,17 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     environments = set()
     try:
-        serve(control, environments, wake_read, wake_write)
+        serve(control, environments, wake_read, wake_write, *sdk_models.pipe())
     except (BrokenPipeError, ConnectionResetError):  # the node is gone
         end(environments)
 
 
-def serve(control, environments, wake_read, wake_write):
+def serve(control, environments, wake_read, wake_write, learn_read, learn_write):
     buffer, descriptors = b"", []
     way, no_sandbox = sandbox.ways([os.__file__, sys.argv[1]])
     tell(control, {"no_sandbox": no_sandbox})
     while True:
-        ready, _, _ = select.select([control, wake_read], [], [])
+        ready, _, _ = select.select([control, wake_read, learn_read], [], [])
         if wake_read in ready:
             os.read(wake_read, 4096)
             reap(control, environments)
@@ -97,7 +105,17 @@ def serve(control, environments, wake_read, wake_write):
                 line, buffer = buffer.split(b"\n", 1)
                 request = json.loads(line)
                 request["sandbox"] = way if request["sandbox"] else None
-                start(control, request, descriptors.pop(0), environments, wake_read, wake_write)
+                request["learned"] = learn_write
+                start(control, request, descriptors.pop(0), environments, wake_read, wake_write, learn_read)
+        elif learn_read in ready:
+            learn(learn_read)
+
+
+def learn(learn_read):
+    """After what there is to fork, since it takes 10 to 100 ms. A line is whole, or a function wrote nonsense."""
+    for line in os.read(learn_read, sdk_models.MOST_REPORTED).splitlines():
+        if models.learn(line):
+            settle_memory()
 
 
 def receive(control):
@@ -114,13 +132,24 @@ def receive(control):
 def preload():
     for name in PRELOADED:
         importlib.import_module(name)
+    sys.modules["runtime_client"] = client
     for name in PRELOADED_AWS:
         try:
             importlib.import_module(name)
         except Exception:  # what needs it will say so itself
             pass
+    del sys.modules["runtime_client"]  # a function may have a module of that name
+    try:
+        models.install()
+    except Exception:
+        pass
+    settle_memory()
+
+
+def settle_memory():
+    """So that a collection in an environment does not copy every page that it shares with us."""
     gc.collect()
-    gc.freeze()  # so that a collection in an environment does not copy every page that it shares with us
+    gc.freeze()
 
 
 def site_builtins():
@@ -261,11 +290,19 @@ def become_environment(request, output):
     for line in place["notes"]:
         print(line)
     sys.argv = ["bootstrap", environment["_HANDLER"]]
-    sys.modules["runtime_client"] = runtime_client.RuntimeClient(environment["AWS_LAMBDA_RUNTIME_API"])
-    from awslambdaric.__main__ import main as run_bootstrap
+    run_bootstrap(environment, request["learned"])
 
-    del sys.modules["runtime_client"]  # the function may have a module of that name
-    run_bootstrap(sys.argv)
+
+def run_bootstrap(environment, learned):
+    client.address = environment["AWS_LAMBDA_RUNTIME_API"]
+    client.before_next = models.reporter(learned)
+    if any(name in environment for name in LOG_VARIABLES) and READS_LOG_VARIABLES in sys.modules:
+        importlib.reload(sys.modules[READS_LOG_VARIABLES])
+    sys.modules["runtime_client"] = client
+    from awslambdaric.__main__ import main as bootstrap
+
+    del sys.modules["runtime_client"]
+    bootstrap(sys.argv)
 
 
 def wire_output(output):
@@ -309,7 +346,9 @@ def set_import_paths(environment, runtime, pycache):
     own = [path for path in environment["PYTHONPATH"].split(":") if path and path != runtime]
     opt = own + (opt if layers else [])
     sys.path[:] = [task] + opt + standard + [runtime]
-    sys.path_importer_cache.clear()
+    for path, finder in list(sys.path_importer_cache.items()):
+        if finder is None or path.startswith((task, "/opt")):  # not all: to free what is shared takes 2 ms
+            del sys.path_importer_cache[path]
     if pycache:
         sys.pycache_prefix = pycache
     forget_overridden([task] + opt)
