@@ -134,6 +134,38 @@ def _deploy(arguments: Arguments) -> None:
     )
 
 
+def _declare_dev(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "template",
+        nargs="?",
+        type=Path,
+        metavar="TEMPLATE",
+        help="SAM template; default: samconfig.toml's, else ./template.yaml (.yml, .json).",
+    )
+    parser.add_argument(
+        "--stack-name", metavar="NAME", help="The stack; default: samconfig.toml's, else the folder's name."
+    )
+    parser.add_argument(
+        "--parameter-overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="The value of a parameter; may be repeated.",
+    )
+    parser.add_argument("--delete", action="store_true", help="Delete the stack at the end.")
+    options.add_listening(parser)
+    options.add_keeping(parser)
+    options.add_region(parser)
+
+
+def _dev(arguments: Arguments) -> None:
+    from nightbus.cli.dev.samconfig import find_project
+    from nightbus.cli.dev.session import develop
+
+    project = find_project(arguments.template, arguments.stack_name, arguments.parameter_overrides)
+    develop(project, settings_of(arguments), arguments.region, delete=arguments.delete)
+
+
 def _declare_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("event_id", nargs="?", metavar="EVENT_ID", help=_EVENT_ID)
     parser.add_argument("--rule", metavar="NAME", help="Only this rule.")
@@ -338,6 +370,13 @@ COMMANDS = (
         _declare_deploy,
         _deploy,
         "[TEMPLATE] --stack-name NAME",
+    ),
+    Command(
+        "dev",
+        "Deploy a SAM application and keep it as its sources are; shows logs and events; starts a node if none runs.",
+        _declare_dev,
+        _dev,
+        "[TEMPLATE]",
     ),
     Command(
         "explain",

@@ -72,7 +72,7 @@ class Interpreters:
     def _find(self, runtime: str) -> Interpreter:
         wanted = runtime.removeprefix("python")
         reason = f"{runtime} is not on this machine"
-        for executable in _candidates(runtime):
+        for executable in candidates(runtime):
             try:
                 return Interpreter(executable, _version(executable), self._packages(executable, wanted))
             except CannotProvide as failure:
@@ -88,7 +88,8 @@ class Interpreters:
         return _installed_packages(executable, package_cache() / f"python{minor}")
 
 
-def _candidates(runtime: str) -> Iterator[Path]:
+def candidates(runtime: str) -> Iterator[Path]:
+    """The interpreters of this machine that have the version of `runtime` ("python3.12"), the first found first."""
     minor = runtime.removeprefix("python")
     if minor == f"{sys.version_info.major}.{sys.version_info.minor}":
         yield Path(sys.executable)

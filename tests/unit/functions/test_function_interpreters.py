@@ -17,7 +17,7 @@ OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def on_this_machine() -> list[str]:
-    return [name for name in interpreters.supported_runtimes() if any(interpreters._candidates(name))]
+    return [name for name in interpreters.supported_runtimes() if any(interpreters.candidates(name))]
 
 
 async def test_the_nodes_own_python_runs_its_own_version_without_a_word(functions: Functions) -> None:
@@ -66,7 +66,7 @@ async def test_a_shim_without_an_interpreter_behind_it_is_none(
     monkeypatch.setattr(interpreters, "_PLACES", (str(tmp_path / "{name}"),))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert shutil.which(runtime) == str(shim)
-    assert list(interpreters._candidates(runtime)) == []
+    assert list(interpreters.candidates(runtime)) == []
 
 
 async def test_packages_that_cannot_be_installed_are_said_and_leave_nothing(

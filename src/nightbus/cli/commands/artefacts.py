@@ -7,7 +7,6 @@ stack. The packages of a function's `requirements.txt` are installed into its zi
 from __future__ import annotations
 
 import hashlib
-import io
 import shutil
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.cli.errors import CommandFailed
+from nightbus.cli.zip_files import ZipWriter
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {"__pycache__", ".git", ".aws-sam", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _SEPARATE = {
     # a resource type: its property, and the members of that for bucket and key
@@ -87,21 +86,22 @@ def refer_to(template: dict[str, Any], artefact: Artefact, bucket: str, key: str
 def archive(path: Path) -> bytes:
     """Return the zip of a folder with its requirements, a zip file as it is, or the zip of another file."""
     if path.is_file():
-        return path.read_bytes() if zipfile.is_zipfile(path) else _zip([(path, path.name)])
+        return path.read_bytes() if zipfile.is_zipfile(path) else ZipWriter().write([(path, path.name)])
     if not (path / "requirements.txt").is_file() or not (path / "requirements.txt").read_text().strip():
-        return _zip(_files(path))
+        return ZipWriter().write(source_files(path))
     with tempfile.TemporaryDirectory(prefix="nightbus-package-") as temporary:
         target = Path(temporary)
-        _install(path / "requirements.txt", target)
+        install_requirements(path / "requirements.txt", target)
         shutil.copytree(path, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-        return _zip(_files(target))
+        return ZipWriter().write(source_files(target))
 
 
 def digest_key(data: bytes, suffix: str) -> str:
     return hashlib.sha256(data).hexdigest()[:32] + suffix
 
 
-def _files(folder: Path) -> list[tuple[Path, str]]:
+def source_files(folder: Path) -> list[tuple[Path, str]]:
+    """The files of a folder with their names in a zip, without what tools keep there."""
     files = [
         (file, file.relative_to(folder).as_posix())
         for file in folder.rglob("*")
@@ -110,18 +110,8 @@ def _files(folder: Path) -> list[tuple[Path, str]]:
     return sorted(files, key=lambda pair: pair[1])
 
 
-def _zip(files: list[tuple[Path, str]]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as package:
-        for file, name in files:
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.external_attr = (0o755 if file.stat().st_mode & 0o100 else 0o644) << 16
-            package.writestr(entry, file.read_bytes())
-    return buffer.getvalue()
-
-
-def _install(requirements: Path, target: Path) -> None:
+def install_requirements(requirements: Path, target: Path) -> None:
+    """Install the packages into a folder, by pip or uv. Raises CommandFailed."""
     for command in _installers():
         finished = subprocess.run(
             [*command, "--target", str(target), "--requirement", str(requirements)],

@@ -48,7 +48,7 @@ def tail_events(
     if not is_running(settings):
         raise no_node_at(settings.endpoint)
     try:
-        for line in _following(settings, query):
+        for line in following(settings, query):
             print(json.dumps(line) if as_json else _line_text(line), flush=True)
     except KeyboardInterrupt:
         pass
@@ -63,7 +63,7 @@ def _seconds(text: str) -> float:
         ) from None
 
 
-def _following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+def following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Yield the node's lines, across its restarts, each once."""
     printed: dict[str, None] = {}
     stop_reported = False

@@ -33,7 +33,10 @@ async def stream_tail(request: AdminRequest) -> None:
 
 
 def _selection(request: AdminRequest) -> Selection:
-    """Query: `account`, `region`, `bus`, `pattern`, and `since` (UTC milliseconds, by default now). Raises AwsError."""
+    """Query: `account`, `region`, `bus`, `pattern`, `since` (UTC ms, by default now), `log_groups` (by commas).
+
+    Raises AwsError.
+    """
     query = request.query
     try:
         since = int(query.get("since") or request.node.clock.now_ms())
@@ -42,7 +45,8 @@ def _selection(request: AdminRequest) -> Selection:
         raise AwsError("InvalidEventPatternException", str(broken)) from broken
     except ValueError as broken:
         raise AwsError("ValidationException", "`since` must be UTC milliseconds.") from broken
-    return Selection(request.queried_scope, query.get("bus", ""), since, pattern)
+    groups = tuple(name for name in query.get("log_groups", "").split(",") if name)
+    return Selection(request.queried_scope, query.get("bus", ""), since, pattern, groups)
 
 
 async def _send_lines(lines: AsyncIterator[dict[str, Any]], send: Send) -> None:

@@ -18,13 +18,16 @@ from nightbus.bus.json_text import parse_json
 from nightbus.bus.patterns import Pattern, matches
 from nightbus.delivery.history import events_in, notes_in
 from nightbus.delivery.rules import history_log, outcome_log
+from nightbus.messaging.log_streams import log_name
 from nightbus.services.context import Platform
+from nightbus.services.logs.events import content
 from nightbus.store.interface import Entry
 
 _POLL_SECONDS = 0.1
 _BEAT_SECONDS = 10.0  # a line that says nothing, so that either side notices when the other is gone
 _MOST_ENTRIES = 200
 _MOST_REMEMBERED = 10_000
+_LOGS = log_name("", "").rstrip(":")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,14 @@ class Selection:
     `bus`: only those of this bus; by default, "", those of every bus.
     `since`: only those accepted from then on, in UTC milliseconds; by default 0, from the logs' beginning.
     `pattern`: only those that match this event pattern; by default all.
+    `log_groups`: the log groups whose events are yielded as well; by default none.
     """
 
     scope: Scope
     bus: str = ""
     since: int = 0
     pattern: Pattern | None = None
+    log_groups: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,7 +56,8 @@ class _Position:
 
 
 async def tail(platform: Platform, selection: Selection) -> AsyncIterator[dict[str, Any]]:
-    """Lines without end: `{"event", "bus", "time", "rules"}`, `{"delivery", "bus", "event_id"}` and `{"beat"}`."""
+    """Lines without end: `{"event", "bus", "time", "rules"}`, `{"delivery", "bus", "event_id"}`, `{"log", "time"}`
+    and `{"beat"}`."""
     position = _Position(selection.since)
     yielded_ids: dict[str, None] = {}
     quiet = 0.0
@@ -78,6 +84,8 @@ async def _next(platform: Platform, selection: Selection, position: _Position) -
             names.append(prefix + selection.bus)
         else:
             names += await store.logs(selection.scope, prefix)
+    for group in selection.log_groups:
+        names += await store.logs(selection.scope, log_name(group, ""))
     entries: list[Entry] = []
     for name in names:
         after = position.after.get(name, 0)
@@ -93,6 +101,11 @@ async def _lines(
     platform: Platform, selection: Selection, entry: Entry, yielded_ids: dict[str, None]
 ) -> AsyncIterator[dict[str, Any]]:
     bus = entry.log.partition("/")[2]
+    if entry.log.startswith(_LOGS):
+        group, _, stream = entry.log.removeprefix(_LOGS).partition(":")
+        log = {"group": group, "stream": stream, "message": content(entry)[1], "offset": entry.offset}
+        yield {"log": log, "time": entry.time}
+        return
     if entry.log == outcome_log(bus):
         if selection.pattern is None or entry.key in yielded_ids:
             yield {"delivery": orjson.loads(entry.data), "bus": bus, "event_id": entry.key}
