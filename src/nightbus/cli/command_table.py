@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightbus.cli import options
+from nightbus.cli import options, project_commands
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
@@ -98,72 +98,6 @@ def _stop(arguments: Arguments) -> None:
     from nightbus.cli.commands.stop import stop_node
 
     stop_node(settings_of(arguments))
-
-
-def _declare_deploy(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "template",
-        nargs="?",
-        type=Path,
-        metavar="TEMPLATE",
-        help="SAM or CloudFormation template; default: the output of sam build, else ./template.yaml (.yml, .json).",
-    )
-    parser.add_argument("--stack-name", required=True, metavar="NAME", help="The stack to create or update.")
-    parser.add_argument(
-        "--parameter-overrides",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="The value of a parameter; may be repeated.",
-    )
-    options.add_node(parser)
-    options.add_region(parser)
-    options.add_json(parser, "Print what changed, the events and the outputs as JSON, at the end.")
-
-
-def _deploy(arguments: Arguments) -> None:
-    from nightbus.cli.commands.deploy import deploy_template
-
-    deploy_template(
-        arguments.template,
-        arguments.stack_name,
-        arguments.parameter_overrides,
-        settings_of(arguments),
-        arguments.region,
-        as_json=arguments.json,
-    )
-
-
-def _declare_dev(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "template",
-        nargs="?",
-        type=Path,
-        metavar="TEMPLATE",
-        help="SAM template; default: samconfig.toml's, else ./template.yaml (.yml, .json).",
-    )
-    parser.add_argument(
-        "--stack-name", metavar="NAME", help="The stack; default: samconfig.toml's, else the folder's name."
-    )
-    parser.add_argument(
-        "--parameter-overrides",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="The value of a parameter; may be repeated.",
-    )
-    parser.add_argument("--delete", action="store_true", help="Delete the stack at the end.")
-    options.add_listening(parser)
-    options.add_keeping(parser)
-    options.add_region(parser)
-
-
-def _dev(arguments: Arguments) -> None:
-    from nightbus.cli.dev.samconfig import find_project
-    from nightbus.cli.dev.session import develop
-
-    project = find_project(arguments.template, arguments.stack_name, arguments.parameter_overrides)
-    develop(project, settings_of(arguments), arguments.region, delete=arguments.delete)
 
 
 def _declare_explain(parser: argparse.ArgumentParser) -> None:
@@ -367,15 +301,15 @@ COMMANDS = (
     Command(
         "deploy",
         "Package and deploy a template without the SAM CLI.",
-        _declare_deploy,
-        _deploy,
+        project_commands.declare_deploy,
+        project_commands.deploy,
         "[TEMPLATE] --stack-name NAME",
     ),
     Command(
         "dev",
         "Deploy a SAM application and keep it as its sources are; shows logs and events; starts a node if none runs.",
-        _declare_dev,
-        _dev,
+        project_commands.declare_dev,
+        project_commands.dev,
         "[TEMPLATE]",
     ),
     Command(

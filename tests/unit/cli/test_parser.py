@@ -70,4 +70,4 @@ def test_clients_are_told_the_nodes_host_and_nodes_where_to_listen() -> None:
         command.declare(parser)
         told = next((line for line in parser.format_help().splitlines() if "--host NAME" in line), "")
         if told:
-            assert ("listen" in told) == (command.name in ("start", "run")), command.name
+            assert ("listen" in told) == (command.name in ("start", "run", "dev")), command.name

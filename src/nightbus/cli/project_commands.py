@@ -1,0 +1,75 @@
+"""Declares the options of the commands that work on a project's template, and calls them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from nightbus.cli import options
+from nightbus.cli.options import settings_of
+
+
+def declare_deploy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "template",
+        nargs="?",
+        type=Path,
+        metavar="TEMPLATE",
+        help="SAM or CloudFormation template; default: the output of sam build, else ./template.yaml (.yml, .json).",
+    )
+    parser.add_argument("--stack-name", required=True, metavar="NAME", help="The stack to create or update.")
+    parser.add_argument(
+        "--parameter-overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="The value of a parameter; may be repeated.",
+    )
+    options.add_node(parser)
+    options.add_region(parser)
+    options.add_json(parser, "Print what changed, the events and the outputs as JSON, at the end.")
+
+
+def deploy(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.commands.deploy import deploy_template
+
+    deploy_template(
+        arguments.template,
+        arguments.stack_name,
+        arguments.parameter_overrides,
+        settings_of(arguments),
+        arguments.region,
+        as_json=arguments.json,
+    )
+
+
+def declare_dev(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "template",
+        nargs="?",
+        type=Path,
+        metavar="TEMPLATE",
+        help="SAM template; default: samconfig.toml's, else ./template.yaml (.yml, .json).",
+    )
+    parser.add_argument(
+        "--stack-name", metavar="NAME", help="The stack; default: samconfig.toml's, else the folder's name."
+    )
+    parser.add_argument(
+        "--parameter-overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="The value of a parameter; may be repeated.",
+    )
+    parser.add_argument("--delete", action="store_true", help="Delete the stack at the end.")
+    options.add_listening(parser)
+    options.add_keeping(parser)
+    options.add_region(parser)
+
+
+def dev(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.dev.samconfig import find_project
+    from nightbus.cli.dev.session import develop
+
+    project = find_project(arguments.template, arguments.stack_name, arguments.parameter_overrides)
+    develop(project, settings_of(arguments), arguments.region, delete=arguments.delete)
