@@ -19,6 +19,7 @@ from nightbus.aws.replies import ByteStream, Reply
 from nightbus.clock import VirtualClock
 from nightbus.delivery.interface import EventRouter
 from nightbus.functions.interface import FunctionSpec, InvokeResult
+from nightbus.functions.response_stream import ResponseStream
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -81,6 +82,7 @@ class ScriptedRunner:
         client_context: str = "",
         trace: str = "",
         log_with_result: bool = False,
+        stream: ResponseStream | None = None,
     ) -> InvokeResult:
         invocation = Invocation(spec, payload, request_id, invoked_arn, client_context, trace)
         self.invocations.append(invocation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,14 @@ class ByteStream:
 
     async def read(self) -> bytes:
         return b"".join([chunk async for chunk in self.chunks])
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream:
+    """The value of an event stream member, in replies. `events` are the name of each event with its members in wire
+    names; it is closed where the client goes away."""
+
+    events: AsyncGenerator[tuple[str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,14 @@ One object per node owns the counts; they are not kept, since nothing runs when 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from nightbus.aws.calls import Scope
+
+T = TypeVar("T")
 
 
 class NoRoom(Exception):
@@ -17,6 +22,7 @@ class NoRoom(Exception):
 class RunningInvocations:
     def __init__(self) -> None:
         self._running: Counter[tuple[Scope, str]] = Counter()
+        self._detached: set[asyncio.Task[Any]] = set()
 
     def begin(self, scope: Scope, name: str, most: int | None) -> None:
         """One more, until `end`. Raises NoRoom when `most` of this function run already; None means that nothing is
@@ -32,3 +38,15 @@ class RunningInvocations:
         self._running[key] -= 1
         if not self._running[key]:
             del self._running[key]
+
+    def detached(self, invocation: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that goes on where its client does not wait any more."""
+        task = asyncio.create_task(invocation)
+        self._detached.add(task)
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._detached.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen here, for nobody may wait for it

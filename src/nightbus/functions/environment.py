@@ -84,7 +84,9 @@ from nightbus.functions.reports import (
     python_runtime,
     timeout_text,
 )
-from nightbus.functions.runtime_api import Answer, Invocation, RuntimeApi
+from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.runtime_api import Answer, RuntimeApi
+from nightbus.functions.runtime_connection import Invocation
 from nightbus.functions.variables import log_group, variables
 from nightbus.functions.zygotes import Zygote
 
@@ -206,13 +208,14 @@ class Environment:
         client_context: str,
         trace: str,
         log_with_result: bool,
+        stream: ResponseStream | None = None,
     ) -> InvokeResult:
         """Runs one invocation, and returns once its log is written. What the function does wrong is in the result.
 
         `payload`: the event, as JSON. `request_id`: the id of the invocation, by which its answer is
         known. `invoked_arn`: the function's ARN as the caller named it. `client_context`: JSON for the runtime, or
-        "". `trace`: the header X-Amzn-Trace-Id; "" makes a new one. The time limit is the function's own, in
-        seconds, and begins when its init phase has ended.
+        "". `trace`: the header X-Amzn-Trace-Id; "" makes a new one. `stream` takes a response that the function
+        streams. The time limit is the function's own, in seconds, and begins when its init phase has ended.
         """
         cold, self._used = not self._used, True
         self._output.begin()
@@ -227,7 +230,7 @@ class Environment:
             finally:
                 await self._output.drain(seen=True)
                 self._platform.started(request_id, trace)
-            answer = await self._run(payload, request_id, invoked_arn, client_context, trace)
+            answer = await self._run(payload, request_id, invoked_arn, client_context, trace, stream)
         except EnvironmentEnded as ended:
             failure = ended
         except asyncio.CancelledError:
@@ -283,7 +286,13 @@ class Environment:
         self._platform.init_ended(elapsed, "error", error_type)
 
     async def _run(
-        self, payload: bytes, request_id: str, invoked_arn: str, client_context: str, trace: str
+        self,
+        payload: bytes,
+        request_id: str,
+        invoked_arn: str,
+        client_context: str,
+        trace: str,
+        stream: ResponseStream | None,
     ) -> Answer:
         if self._exit.done():
             raise await self._exited(request_id, self._exit.result())
@@ -303,7 +312,7 @@ class Environment:
             invocation = Invocation(request_id, payload, headers)
             if self._api.is_asked or await self._asks_again(ends):
                 self._ready.clear()
-                self._api.give(invocation)
+                self._api.give(invocation, stream)
                 answer = await self._answer
         finally:
             self._watching.cancel()

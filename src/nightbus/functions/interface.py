@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from nightbus.aws.calls import Scope
+from nightbus.functions.response_stream import ResponseStream
 from nightbus.store.interface import Change
 
 
@@ -116,8 +117,12 @@ class FunctionRunner(Protocol):
         client_context: str = "",
         trace: str = "",
         log_with_result: bool = False,
+        stream: ResponseStream | None = None,
     ) -> InvokeResult:
         """Run it in a warm environment, or in a new one. Errors of the function are in the result.
+
+        Where the function streams its response and there is a `stream`, that takes the response, and the payload of the
+        result is empty or says the error.
 
         The function's log is with the sink when this returns; with `log_with_result` its last lines are in the result,
         for the caller to write with what he commits.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from nightbus.functions.reports import failure_payload, with_request_id
-from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer
+from nightbus.functions.response_stream import LARGEST_STREAM
+from nightbus.functions.runtime_api import Answer
+from nightbus.functions.runtime_connection import LARGEST_RESPONSE
 
 
 class EnvironmentEnded(Exception):
@@ -20,7 +22,8 @@ def result_of(
 ) -> tuple[bytes, str | None]:
     """Return the payload, and what X-Amz-Function-Error says."""
     if answer is not None and answer.too_large:
-        said = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
+        limit = LARGEST_STREAM if answer.streamed else LARGEST_RESPONSE
+        said = f"Response payload size exceeded maximum allowed payload size ({limit} bytes)."
         return failure_payload("Function.ResponseSizeTooLarge", said), "Unhandled"
     if answer is not None:
         return answer.payload, None if answer.error_type is None else "Unhandled"

@@ -23,6 +23,7 @@ from nightbus.functions.packages import PackageFolder
 from nightbus.functions.pool import Pool
 from nightbus.functions.removal import remove_tree
 from nightbus.functions.reports import python_runtime, runtime_arn
+from nightbus.functions.response_stream import ResponseStream
 from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")
@@ -108,6 +109,7 @@ class Runner:
         client_context: str = "",
         trace: str = "",
         log_with_result: bool = False,
+        stream: ResponseStream | None = None,
     ) -> InvokeResult:
         environment = await self._pool.take(spec)
         try:
@@ -118,6 +120,7 @@ class Runner:
                 client_context=client_context,
                 trace=trace,
                 log_with_result=log_with_result,
+                stream=stream,
             )
         finally:
             self._pool.give_back(environment)

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from nightbus.functions import runtime_api
-from nightbus.functions.runtime_api import LARGEST_RESPONSE, Answer, Invocation, RuntimeApi
+from nightbus.functions.runtime_api import Answer, RuntimeApi
+from nightbus.functions.runtime_connection import LARGEST_RESPONSE, Invocation
 
 HEADERS = {
     "Lambda-Runtime-Deadline-Ms": "1767225600000",

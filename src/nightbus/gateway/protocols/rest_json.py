@@ -8,7 +8,9 @@ from typing import Any
 import orjson
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.replies import EventStream
 from nightbus.gateway.models import OperationModel, ServiceModel
+from nightbus.gateway.protocols.event_stream import EVENT_STREAM, encoded_events
 from nightbus.gateway.protocols.json import message_member
 from nightbus.gateway.protocols.jsonbody import dump_body, load, parse_body
 from nightbus.gateway.protocols.rest import parse_locations, set_raw_body, split_output
@@ -45,6 +47,10 @@ class RestJson:
         if payload is not None and shape is not None:
             member = shape.members[payload]
             value = body.get(payload)
+            if isinstance(value, EventStream):
+                response.headers["content-type"] = EVENT_STREAM
+                response.body = encoded_events(member, value)
+                return response
             if member.type in ("blob", "string"):
                 response.headers.setdefault(
                     "content-type", "application/octet-stream" if member.streaming else "application/json"

@@ -40,7 +40,7 @@ async def invoke(
     await find_runnable(ctx.platform.invocables, ref)
     await authorize(ctx, ref)
     event = check_payload(event, invocation_type)
-    context = _client_context(client_context)
+    context = decoded_client_context(client_context)
     if invocation_type == "DryRun":
         return Reply({"StatusCode": 204, "Payload": b""}, 204)
     if invocation_type == "Event":
@@ -108,7 +108,7 @@ def check_payload(event: bytes, invocation_type: str, *, is_json: bool = False) 
     return event
 
 
-def _client_context(encoded: str | None) -> str:
+def decoded_client_context(encoded: str | None) -> str:
     """Return the client context as JSON text, the form in which an execution environment gets it."""
     if not encoded:
         return ""

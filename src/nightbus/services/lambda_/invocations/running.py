@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.concurrency import NoRoom
 from nightbus.functions.interface import FunctionSpec, InvokeResult
+from nightbus.functions.response_stream import ResponseStream
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.errors import no_function, not_found, throttled
@@ -89,9 +90,12 @@ async def run(
     trace: str = "",
     log_with_result: bool = False,
     spec: FunctionSpec | None = None,
+    stream: ResponseStream | None = None,
 ) -> InvokeResult:
-    """`spec`: the version's own, where it is known. Raises AwsError TooManyRequestsException when the function runs as
-    often as it may."""
+    """`spec`: the version's own, where it is known. `stream` takes a streamed response.
+
+    Raises AwsError TooManyRequestsException when the function runs as often as it may.
+    """
     ref = runnable.ref
     try:
         platform.running.begin(ref.scope, ref.name, runnable.reserved)
@@ -106,6 +110,7 @@ async def run(
             client_context=client_context,
             trace=for_invocation(trace, request_id, platform.clock.now_ms()),
             log_with_result=log_with_result,
+            stream=stream,
         )
     finally:
         platform.running.end(ref.scope, ref.name)

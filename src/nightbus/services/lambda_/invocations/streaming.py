@@ -1,0 +1,44 @@
+"""Begins an invocation whose response goes to the client while the function still runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from nightbus.functions.interface import InvokeResult
+from nightbus.functions.response_stream import ResponseStream
+from nightbus.services.context import Context
+from nightbus.services.lambda_.invocations.running import Runnable, run
+from nightbus.services.lambda_.invocations.trace_notes import with_run_notes
+
+
+async def begin_streaming(
+    ctx: Context, runnable: Runnable, event: bytes, stream: ResponseStream, *, client_context: str = ""
+) -> asyncio.Task[InvokeResult]:
+    """Return when the function begins to stream its response, or has ended. Raises AwsError where it could not run.
+
+    The invocation goes on where the client goes away, as on AWS.
+    """
+    invoking = ctx.platform.running.detached(_invoke(ctx, runnable, event, stream, client_context))
+    await stream.started.wait()
+    if invoking.done():
+        invoking.result()
+    return invoking
+
+
+async def _invoke(
+    ctx: Context, runnable: Runnable, event: bytes, stream: ResponseStream, client_context: str
+) -> InvokeResult:
+    call = ctx.call
+    running = run(
+        ctx.platform,
+        runnable,
+        event,
+        request_id=call.request_id,
+        client_context=client_context,
+        trace=call.trace,
+        stream=stream,
+    )
+    try:
+        return await with_run_notes(ctx, runnable.ref, running)
+    finally:
+        stream.finish()

@@ -1,0 +1,157 @@
+"""InvokeWithResponseStream by boto3: what a function sends arrives as it is sent, and the end says how it went."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lambda_rig import code, trust
+from streaming_function import Gate, streaming_code
+from waiting import wait_for
+
+Client = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def name(node: Any) -> str:
+    """A function that streams, for all tests of the module."""
+    return make(node.client, streaming_code())
+
+
+def make(client: Client, package: bytes, timeout: int = 3) -> str:
+    made = f"streaming-{uuid4().hex[:8]}"
+    document = json.dumps(trust("lambda.amazonaws.com"))
+    role = client("iam").create_role(RoleName=made, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    settings = {"Runtime": "python3.12", "Handler": "app.handler", "Timeout": timeout, "MemorySize": 256}
+    functions = client("lambda")
+    functions.create_function(FunctionName=made, Role=role, Code={"ZipFile": package}, **settings)
+    functions.get_waiter("function_active_v2").wait(
+        FunctionName=made, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    return made
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    made = Gate()
+    yield made
+    made.close()
+
+
+def begin(client: Client, name: str, event: Any, **options: Any) -> Any:
+    payload = json.dumps(event).encode()
+    return client("lambda").invoke_with_response_stream(FunctionName=name, Payload=payload, **options)
+
+
+def outcome(reply: Any) -> tuple[bytes, dict[str, Any]]:
+    """All that was streamed, and the event at the end."""
+    *chunks, last = list(reply["EventStream"])
+    return b"".join(one["PayloadChunk"]["Payload"] for one in chunks), last["InvokeComplete"]
+
+
+def test_chunks_arrive_as_they_are_sent(client: Client, name: str, gate: Gate) -> None:
+    event = {"do": "chunks", "chunks": ["first", "second"], "gate": gate.port}
+    reply = begin(client, name, event, LogType="Tail")
+    assert (reply["StatusCode"], reply["ExecutedVersion"]) == (200, "$LATEST")
+    assert reply["ResponseStreamContentType"] == "application/vnd.amazon.eventstream"
+    events = iter(reply["EventStream"])
+    assert next(events) == {"PayloadChunk": {"Payload": b"first"}}
+    gate.open()
+    assert next(events) == {"PayloadChunk": {"Payload": b"second"}}
+    gate.open()
+    complete = next(events)["InvokeComplete"]
+    assert "REPORT RequestId" in base64.b64decode(complete["LogResult"]).decode()
+    assert set(complete) == {"LogResult"}
+    assert list(events) == []
+
+
+def test_a_function_that_does_not_stream_answers_in_one_chunk(client: Client, name: str) -> None:
+    payload, complete = outcome(begin(client, name, {"do": "whole"}))
+    assert (json.loads(payload), complete) == ({"do": "whole"}, {})
+    plain = make(client, code())
+    assert outcome(begin(client, plain, [1])) == (b"[1]", {})
+
+
+@pytest.mark.parametrize(
+    ("event", "streamed", "error"),
+    [
+        ({"do": "fails"}, b"begun", ("Custom.Broken", '"in the middle"')),
+        ({"do": "hangs"}, b"begun", ("Sandbox.Timedout", "Task timed out after 3.00 seconds")),
+        ({"do": "exits"}, b"begun", ("Runtime.ExitError", "exit status 3")),
+        ({"do": "cut"}, b"begun", ("Runtime.TruncatedResponse", "truncated")),
+        ({"do": "error"}, None, ("Custom.No", '"no"')),
+    ],
+)
+def test_the_end_says_what_went_wrong(
+    client: Client, name: str, event: Any, streamed: bytes | None, error: tuple[str, str]
+) -> None:
+    payload, complete = outcome(begin(client, name, event, LogType="Tail"))
+    assert complete["ErrorCode"] == error[0]
+    assert error[1] in complete["ErrorDetails"]
+    assert payload == (complete["ErrorDetails"].encode() if streamed is None else streamed)
+    log = base64.b64decode(complete["LogResult"]).decode()
+    assert "REPORT RequestId" in log
+    assert outcome(begin(client, name, {"do": "whole"}))[1] == {}
+
+
+def test_a_streamed_response_is_whole_for_invoke(client: Client, name: str) -> None:
+    functions = client("lambda")
+
+    def invoke(event: Any) -> Any:
+        return functions.invoke(FunctionName=name, Payload=json.dumps(event).encode())
+
+    assert invoke({"do": "chunks", "chunks": ["a", "b"]})["Payload"].read() == b"ab"
+    failed = invoke({"do": "fails"})
+    assert failed["FunctionError"] == "Unhandled"
+    assert json.loads(failed["Payload"].read())["errorType"] == "Custom.Broken"
+    too_large = invoke({"do": "large", "bytes": 7 * 1024 * 1024})
+    assert json.loads(too_large["Payload"].read())["errorType"] == "Function.ResponseSizeTooLarge"
+
+
+def test_a_stream_may_be_larger_than_a_response(client: Client, name: str) -> None:
+    payload, complete = outcome(begin(client, name, {"do": "large", "bytes": 16 * 1024 * 1024}))
+    assert (len(payload), complete) == (16 * 1024 * 1024, {})
+
+
+def test_a_slow_client_slows_the_function_and_a_client_that_leaves_does_not_end_it(client: Client) -> None:
+    name = make(client, streaming_code(), timeout=60)
+    reply = begin(client, name, {"do": "large", "bytes": 64 * 1024 * 1024})
+    raw = reply["EventStream"]._raw_stream  # boto3 has no other way to read slowly
+    assert raw.read(100_000)
+    logs = client("logs")
+
+    def lines() -> list[str]:
+        try:
+            events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        except logs.exceptions.ResourceNotFoundException:  # nothing was logged yet
+            return []
+        return [one["message"].strip() for one in events]
+
+    wait_for(lambda: any(line.startswith("sent") for line in lines()))
+    assert not any(line.startswith("ended") for line in lines())
+    reply["EventStream"].close()
+    wait_for(lambda: any(line.startswith("ended with 202") for line in lines()))
+    wait_for(lambda: any(line.startswith("REPORT") for line in lines()))
+
+
+def test_refused_before_the_stream_begins(client: Client, name: str) -> None:
+    def code_of(**params: Any) -> str:
+        with pytest.raises(ClientError) as caught:
+            client("lambda").invoke_with_response_stream(**{"FunctionName": name, **params})
+        return str(caught.value.response["Error"]["Code"])
+
+    assert code_of(FunctionName="nobody") == "ResourceNotFoundException"
+    assert code_of(Payload=b"{no") == "InvalidRequestContentException"
+    client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    assert code_of() == "TooManyRequestsException"
+    client("lambda").delete_function_concurrency(FunctionName=name)
+    assert (
+        client("lambda").invoke_with_response_stream(FunctionName=name, InvocationType="DryRun")["StatusCode"]
+        == 204
+    )
