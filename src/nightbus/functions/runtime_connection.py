@@ -1,7 +1,7 @@
 """Speaks HTTP/1.1 with a runtime, on one connection to its environment's Runtime API.
 
-What a request asks for, or hands in, goes to `RuntimeApi`, which decides whether it is taken. The bounds of what is kept
-of an unfinished message are here.
+What a request asks for, or hands in, goes to `RuntimeApi`, which decides whether it is taken. The bounds of what is
+kept of an unfinished message are here.
 """
 
 from __future__ import annotations
