@@ -79,11 +79,7 @@ from nightbus.functions.output import Output
 from nightbus.functions.platform_events import InvocationEnd
 from nightbus.functions.platform_log import PlatformLog
 from nightbus.functions.removal import remove_tree
-from nightbus.functions.reports import (
-    exit_reason,
-    python_runtime,
-    timeout_text,
-)
+from nightbus.functions.reports import exit_reason, python_runtime, timeout_text
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.functions.runtime_api import Answer, RuntimeApi
 from nightbus.functions.runtime_connection import Invocation
@@ -298,18 +294,11 @@ class Environment:
             raise await self._exited(request_id, self._exit.result())
         self._answer = self._loop.create_future()
         now, seconds = self._clock.now_ms(), self.spec.timeout
-        headers = {
-            "Lambda-Runtime-Deadline-Ms": str(now + seconds * 1000),
-            "Lambda-Runtime-Invoked-Function-Arn": invoked_arn,
-            "Lambda-Runtime-Trace-Id": trace or f"Root=1-{now // 1000:08x}-{new_hex(24)};Sampled=0",
-        }
-        if client_context:
-            headers["Lambda-Runtime-Client-Context"] = client_context
         ends = self._clock.monotonic() + seconds
         self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._watch, ends)
         answer = None
         try:
-            invocation = Invocation(request_id, payload, headers)
+            invocation = Invocation.at(now, request_id, payload, seconds, invoked_arn, trace, client_context)
             if self._api.is_asked or await self._asks_again(ends):
                 self._ready.clear()
                 self._api.give(invocation, stream)

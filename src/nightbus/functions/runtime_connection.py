@@ -12,16 +12,14 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 import httptools
 
 from nightbus.aws.http_heads import MOST_HEADERS, TooManyHeaders
+from nightbus.aws.ids import new_hex
 from nightbus.functions.reports import failure_payload
 from nightbus.functions.response_stream import LARGEST_STREAM, ResponseStream
-
-if TYPE_CHECKING:
-    from nightbus.functions.runtime_api import RuntimeApi
 
 PREFIX = b"/2018-06-01/runtime/"
 LARGEST_RESPONSE = 6_291_556
@@ -74,11 +72,49 @@ class Invocation:
     payload: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def at(
+        cls,
+        now: int,
+        request_id: str,
+        payload: bytes,
+        seconds: int,
+        arn: str,
+        trace: str,
+        client_context: str,
+    ) -> Invocation:
+        """One that begins at `now` (UTC ms) and may take that many seconds. "" makes a new `trace`."""
+        headers = {
+            "Lambda-Runtime-Deadline-Ms": str(now + seconds * 1000),
+            "Lambda-Runtime-Invoked-Function-Arn": arn,
+            "Lambda-Runtime-Trace-Id": trace or f"Root=1-{now // 1000:08x}-{new_hex(24)};Sampled=0",
+        }
+        if client_context:
+            headers["Lambda-Runtime-Client-Context"] = client_context
+        return cls(request_id, payload, headers)
+
+
+class Exchange(Protocol):
+    """What a connection needs of its `RuntimeApi`, which says what each method does."""
+
+    address: str
+
+    def runtime_asks(self, connection: Connection) -> None: ...
+    def stream_of(self, path: bytes) -> ResponseStream | None: ...
+    def take_streamed(self, path: bytes, error: tuple[str, bytes] | None, *, too_large: bool) -> bool: ...
+    def stream_lost(self, path: bytes) -> None: ...
+    def take(self, path: bytes, error_type: str | None, body: bytes | None, peak: int) -> bool: ...
+    def take_response(self, request_id: str, body: bytes, peak: int) -> bool: ...
+    def expected_head(self, request_id: str) -> bytes: ...
+    def connected(self, connection: Connection) -> bool: ...
+    def keep(self, size: int) -> bool: ...
+    def lost(self, connection: Connection) -> None: ...
+
 
 class Connection(asyncio.Protocol):
     """One HTTP/1.1 connection of a runtime."""
 
-    def __init__(self, api: RuntimeApi) -> None:
+    def __init__(self, api: Exchange) -> None:
         self._api = api
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
