@@ -9,6 +9,7 @@ are under way at the same time, and all background work, meet caches that are ol
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,9 @@ class TwoNodes(Node):
         self.second.ending = self.ending
 
     async def start(self) -> None:
-        await super().start()
-        await self.second.start()
+        await asyncio.gather(
+            super().start(), self.second.start()
+        )  # what both make at first, one of them makes
         self.second.operator_key = self.operator_key
 
     def start_background_work(self) -> None:

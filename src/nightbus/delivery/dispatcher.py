@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any
 
 from nightbus.aws.calls import Operations
+from nightbus.bus.retry import RetryPolicy
 from nightbus.clock import Clock
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.forwarding.interface import Forwarder
@@ -49,7 +50,9 @@ from nightbus.messaging.queue import SEND
 from nightbus.messaging.queue_writes import QueueWrites
 from nightbus.messaging.queues import Queues
 from nightbus.outbound.http_client import HttpClient
-from nightbus.store.interface import Item, Store
+from nightbus.store.conflicts import retries_on_conflict
+from nightbus.store.interface import Item, StaleLease, Store
+from nightbus.store.upkeep import is_passing
 
 log = logging.getLogger("nightbus.delivery")
 
@@ -57,6 +60,7 @@ _AT_ONCE = 256  # to targets elsewhere: connections, and threads of the forwardi
 _AT_ONCE_TO_ONE = 16
 _LEASE_MS = 120_000
 _PATIENCE_SECONDS = 2.0
+_UNREADY = RetryPolicy()  # a day
 _TOO_LATE = Failed("Throttling", "It was not its turn before it was too old.", False)
 
 
@@ -130,7 +134,13 @@ class Dispatcher:
 
     async def _deliver(self, jobs: JobQueue[Any], item: Item, queued: Job[Any], late: bool) -> None:
         began = self._clock.now_ms()
-        job = await jobs.current(queued)
+        try:
+            job = await jobs.current(queued)
+        except Exception as fault:
+            if is_passing(fault):
+                raise
+            await self._put_off(jobs, item, queued, fault)
+            return
         if job is None:
             await self._store.commit(item.acknowledge())
             return
@@ -148,28 +158,70 @@ class Dispatcher:
         target = target_of(job.target)
         if target is None:
             return Failed("UnsupportedTarget", f"{job.address} is no target of Nightbus.", True)
-        context = TargetContext(
-            self._operations,
-            self._store,
-            self._clock,
-            jobs.call(job, self._endpoint),
-            self._forwarder,
-            self._invoker,
-            self._router,
-            self._http,
-            self._mailer,
-            self._rates,
-        )
         try:
+            context = TargetContext(
+                self._operations,
+                self._store,
+                self._clock,
+                jobs.call(job, self._endpoint),
+                self._forwarder,
+                self._invoker,
+                self._router,
+                self._http,
+                self._mailer,
+                self._rates,
+            )
             return await target(job, context)
         except Exception as failure:
             log.exception("the delivery of %s to %s failed", job.origin.id, job.address)
             return Failed("InternalFailure", str(failure) or type(failure).__name__, False)
 
+    async def _put_off(self, jobs: JobQueue[Any], item: Item, job: Job[Any], fault: Exception) -> None:
+        """A job that its queue fails to make ready counts an attempt. It is dropped after as many as `_UNREADY` allows:
+        what it was to be and to whom its dead letter belongs is not known."""
+        now = self._clock.now_ms()
+        again = _UNREADY.next_attempt(job.attempt, job.accepted, now, random.random())  # noqa: S311 - jitter
+        if again is None:
+            await self._store.commit(item.acknowledge())
+        else:
+            await self._store.commit(item.give_back(again, jobs.encode(job.next_try())))
+        what = "it is lost" if again is None else f"attempt {job.attempt + 1} follows"
+        log.error(
+            "a job of %s (%s) for %s cannot be made ready; %s",
+            jobs.name, job.origin.id, job.origin.arn, what, exc_info=fault,
+        )  # fmt: skip
+
     async def _settle(
         self, jobs: JobQueue[Any], item: Item, job: Job[Any], outcome: Outcome, began: int
     ) -> None:
-        """What an attempt came to, and what follows from it, in one commit."""
+        """Write down what an attempt came to, and what follows from it, in one commit.
+
+        Where that has a fault, the job is settled without its records: it would be delivered again and again else.
+        """
+        try:
+            attempt = await self._commit_attempt(jobs, item, job, outcome, began, recorded=True)
+        except StaleLease:
+            raise
+        except Exception as fault:
+            if is_passing(fault):
+                raise
+            log.exception("what became of %s at %s is not recorded", job.origin.id, job.address)
+            attempt = await self._commit_attempt(jobs, item, job, outcome, began, recorded=False)
+        if isinstance(outcome, Failed):
+            jobs.log_failure(job, outcome, attempt)
+
+    @retries_on_conflict
+    async def _commit_attempt(
+        self,
+        jobs: JobQueue[Any],
+        item: Item,
+        job: Job[Any],
+        outcome: Outcome,
+        began: int,
+        *,
+        recorded: bool,
+    ) -> Attempt:
+        """A Conflict, as with a dead-letter queue that is deleted meanwhile, is no reason for another delivery."""
         now = self._clock.now_ms()
         decision = decide(job, outcome, now, random.random())  # noqa: S311 - jitter, no secret
         writes = self._queues.writes()
@@ -185,13 +237,13 @@ class Dispatcher:
                 if dead_letter is not None:
                     letter = await self._bury(writes, dead_letter, now)
             attempt = Attempt(outcome, decision.again_ms, began, now, letter)
-            if isinstance(outcome, Failed):
-                jobs.log_failure(job, outcome, attempt)
-            writes.changes += await jobs.records(job, attempt)
+            if recorded:
+                writes.changes += await jobs.records(job, attempt)
         except BaseException:
             writes.settle(committed=False)
             raise
         await writes.commit()
+        return attempt
 
     async def _bury(self, writes: QueueWrites, letter: DeadLetter, now: int) -> Buried | Lost:
         """The dead letter, in the commit that ends its job."""

@@ -19,13 +19,15 @@ from nightbus.aws.threads import LONG_TEXT
 from nightbus.clock import Clock
 from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Item, StaleLease, Store
+from nightbus.store.upkeep import is_passing
 
 log = logging.getLogger("nightbus.delivery")
 
 _LOCAL_AT_ONCE = 64
 _WAIT_SECONDS = 30.0
-_AFTER_TROUBLE_MS = 5_000  # when the store takes nothing, as with a full disk
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+_AGAIN_MS = 5_000  # when the store takes nothing, as with a full disk
+_MOST_AGAIN_MS = 600_000  # after any other failure: twice as long after each
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError)
 
 
 class ItemName(NamedTuple):
@@ -53,7 +55,11 @@ WorkOf = Callable[[Item], Work]
 
 
 class FairWorker:
-    """Leases for `lease_ms` from the node's queues that are added; the slots of `shares` are for all together."""
+    """Leases for `lease_ms` from the node's queues that are added; the slots of `shares` are for all together.
+
+    The lease of an item is renewed while its work runs: work that takes longer, as a mail in a long queue for the mail
+    server, would be begun a second time else, and settled by neither.
+    """
 
     def __init__(self, store: Store, clock: Clock, lease_ms: int, shares: Shares[ItemName]) -> None:
         self._store = store
@@ -64,6 +70,7 @@ class FairWorker:
         self._local: dict[str, dict[asyncio.Task[None], Item]] = {}  # by queue
         self._shared: dict[asyncio.Task[None], Item] = {}
         self._parked: dict[ItemName, int] = {}  # items that wait for a slot, with the tokens of their leases
+        self._has_begun = asyncio.Event()  # something since the last renewal of leases
         self._closing = False
 
     def add(self, queue: str, work_of: WorkOf) -> None:
@@ -79,12 +86,36 @@ class FairWorker:
     async def run(self) -> None:
         """Until `close`. What one queue's loop raises ends the loops of all."""
         loops = [asyncio.create_task(self._work_through(queue)) for queue in self._queues]
+        renewing = asyncio.create_task(self._renew())
         try:
             await asyncio.gather(*loops)
         finally:
-            for loop in loops:
+            for loop in (*loops, renewing):
                 loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+            await asyncio.gather(*loops, renewing, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        """Asleep while nothing runs: it would wake up every minute of a day that passes in a test's own time."""
+        while True:
+            await self._has_begun.wait()
+            await self._clock.sleep(self._lease_ms / 3000)
+            ends, running = self._clock.now_ms() + self._lease_ms, self._running()
+            if not running:
+                self._has_begun.clear()
+            for task, item in running.items():
+                if not task.done():
+                    try:
+                        await self._offer(name_of(item), item.token, ends)
+                    except Exception:  # the store's: the lease stands until the next renewals
+                        log.exception(
+                            "the lease of item %d of %s is not renewed now", *reversed(name_of(item))
+                        )
+
+    def _running(self) -> dict[asyncio.Task[None], Item]:
+        running = dict(self._shared)
+        for local in self._local.values():
+            running |= local
+        return running
 
     async def _work_through(self, queue: str) -> None:
         local = self._local[queue]
@@ -123,9 +154,7 @@ class FairWorker:
         """Take nothing new, wait `patience` seconds for what runs; what is cut off, or is parked, is offered at once to
         whoever works through the queue then: another node, or this one's next worker where this one failed."""
         self._closing = True
-        running = dict(self._shared)
-        for local in self._local.values():
-            running |= local
+        running = self._running()
         if running and patience:
             await asyncio.wait(running, timeout=patience)
         for task in running:
@@ -165,18 +194,23 @@ class FairWorker:
         tasks = self._shared if key else self._local[item.queue.queue]
         tasks[task] = item
         task.add_done_callback(tasks.pop)
+        self._has_begun.set()
 
     async def _carry_out(self, item: Item, work: Work, late: bool, key: str) -> None:
         try:
             await work.run(late)
         except StaleLease as stale:
             log.info("what became of it is not written down: %s", stale)
-        except Exception:
+        except Exception as failure:
             name = name_of(item)
+            again = _AGAIN_MS
+            if not is_passing(failure):
+                again = min(_AGAIN_MS << min(item.attempt - 1, 10), _MOST_AGAIN_MS)
             log.exception(
-                "what became of item %d of %s is not written down; it is tried again", name.item, name.queue
-            )
-            await self._offer(name, item.token, self._clock.now_ms() + _AFTER_TROUBLE_MS)
+                "what became of item %d of %s is not written down; it is tried again in %g s",
+                name.item, name.queue, again / 1000,
+            )  # fmt: skip
+            await self._offer(name, item.token, self._clock.now_ms() + again)
         finally:
             if key:
                 await self._ended(key)

@@ -193,7 +193,10 @@ class JobQueue(Protocol[OriginT]):
     def encode(self, job: Job[OriginT]) -> bytes: ...
 
     async def current(self, job: Job[OriginT]) -> Job[OriginT] | None:
-        """The job as it is to be delivered now; None where nobody wants it any more, and it is dropped."""
+        """The job as it is to be delivered now; None where nobody wants it any more, and it is dropped.
+
+        Where it raises, that counts as an attempt; the job is dropped after a day of them.
+        """
         ...
 
     def call(self, job: Job[OriginT], endpoint: str) -> Call:
@@ -203,7 +206,8 @@ class JobQueue(Protocol[OriginT]):
     async def records(self, job: Job[OriginT], attempt: Attempt) -> list[Change]:
         """What is written down about an attempt, in the commit that settles it.
 
-        Changes that can never conflict: with a Conflict the whole settlement is void, and the attempt is made again.
+        After a Conflict this is asked again, for the same attempt. Where it raises, or its changes never fit, the job
+        is settled without them, and the node's log says why.
         """
         ...
 

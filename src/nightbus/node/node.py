@@ -44,7 +44,8 @@ from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.engine import Engine
-from nightbus.store.duties import on_duty
+from nightbus.store.conflicts import retries_on_conflict
+from nightbus.store.duties import forget_unattended, on_duty
 from nightbus.store.interface import SYSTEM, PutRecord, Store
 from nightbus.store.known_records import KnownRecords
 from nightbus.store.sqlite.store import SqliteStore
@@ -178,6 +179,7 @@ class Node:
         self._spawn("stacks", self._lasting("stacks", self.stacks.run))
         self._spawn_duty("stack recovery", self.stacks.recover)
         self._spawn_duty("forgetting deleted stacks", self.stacks.forget_deleted_stacks)
+        self._spawn_duty("forgetting duties", lambda: forget_unattended(self.store, self.clock))
 
     async def _start_work_of_services(self) -> None:
         """One service after the other: importing all of them takes 0.2 s, in which first requests are answered."""
@@ -242,8 +244,12 @@ async def _in_time(*closes: Callable[[], Awaitable[None]]) -> None:
             await asyncio.wait_for(close(), _STOP_SECONDS)
 
 
+@retries_on_conflict
 async def _node_secret(store: Store) -> bytes:
-    """Signs what the node hands out (session tokens, links); made once and kept with the data."""
+    """Signs what the node hands out (session tokens, links); made once and kept with the data.
+
+    Of nodes that start at once on one empty store, one makes it and the others read it.
+    """
     record = await store.get(SYSTEM, "node/secret", "signing")
     if record is not None:
         return bytes.fromhex(record.value["hex"])

@@ -20,6 +20,7 @@ from nightbus.store.interface import (
     Enqueue,
     Item,
     PutRecord,
+    Record,
     Store,
     TrimQueue,
 )
@@ -29,7 +30,8 @@ KIND = "node/duty"
 LEASE_SECONDS = 60.0
 LEASE_MS = int(LEASE_SECONDS * 1000)
 _RENEWAL_SECONDS = LEASE_SECONDS / 3
-_WAIT_SECONDS = 3600.0
+_WAIT_SECONDS = 600.0
+_FORGETTING_SECONDS = 3600.0
 
 
 async def on_duty(store: Store, clock: Clock, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -37,8 +39,8 @@ async def on_duty(store: Store, clock: Clock, name: str, work: Callable[[], Awai
 
     Raises what the work raises. However this ends, the duty is free again.
     """
-    await _make_known(store, name)
     while True:
+        await _make_known(store, name)  # each time: another node may have forgotten it
         for item in await store.lease(SYSTEM, _queue(name), 1, LEASE_MS, _WAIT_SECONDS):
             try:
                 if await work_while_leased(store, clock, item, work):
@@ -56,6 +58,35 @@ async def _make_known(store: Store, name: str) -> None:
 async def end_duty(store: Store, name: str) -> None:
     """Nobody is to have the duty `name` any more: what is kept of it goes."""
     await store.commit(DeleteRecord(SYSTEM, KIND, name), TrimQueue(SYSTEM, _queue(name)))
+
+
+async def forget_unattended(store: Store, clock: Clock) -> None:
+    """A duty itself: forget the duties that nobody had, or waited for, at two looks an hour apart.
+
+    They are those of a release that named them otherwise, of what was deleted, and those whose work has ended. Whoever
+    is to have one makes it known again.
+    """
+    before: set[str] = set()
+    while True:
+        await clock.sleep(_FORGETTING_SECONDS)
+        unattended: set[str] = set()
+        for record in await store.list(SYSTEM, KIND):
+            for item in await store.lease(SYSTEM, _queue(record.key), 1, LEASE_MS):
+                if record.key in before:
+                    await _forget(store, record, item)
+                else:
+                    unattended.add(record.key)
+                    await store.change_lease(*item.queue, item.id, clock.now_ms(), item.token)
+        before = unattended
+
+
+async def _forget(store: Store, record: Record, item: Item) -> None:
+    with contextlib.suppress(Conflict):  # somebody ends it, too
+        await store.commit(
+            DeleteRecord(SYSTEM, KIND, record.key, record.revision),
+            item.acknowledge(),
+            TrimQueue(SYSTEM, _queue(record.key)),
+        )
 
 
 def _queue(name: str) -> str:

@@ -173,3 +173,11 @@ def test_batches_hold_every_record_in_order_and_fit(sizes: list[int], largest: i
     for batch in made:
         length = sum(len(str(one["body"])) for one in batch)
         assert length <= largest or len(batch) == 1
+
+
+async def test_a_window_ends_when_the_largest_batch_is_full() -> None:
+    """Else ten thousand long messages would be in memory, to be sent in many batches after all."""
+    source, sink = Shelf([record(number, size=100_000) for number in range(200)], per_call=10), Eater()
+    async with polling(source, sink, PollerSettings(MANY, window_ms=300_000), VirtualClock()):
+        await until(lambda: len(source.finished) > 60)
+    assert 50 < len(sink.batches[0]) < 70

@@ -27,7 +27,7 @@ from nightbus.services.sns import confirmation, subscriptions, topics
 from nightbus.services.sns.notification_jobs import NotificationJobs
 from nightbus.services.sns.questions import EXPIRIES
 from nightbus.services.sns.unconfirmed import forget_unanswered
-from nightbus.store.interface import SYSTEM, Enqueue, TrimQueue
+from nightbus.store.interface import SYSTEM, Counts, Enqueue, PutRecord, Record, TrimQueue
 from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
@@ -177,3 +177,35 @@ async def test_items_of_an_earlier_release_are_delivered(rig: Rig) -> None:
     await rig.platform.store.commit(Enqueue(SYSTEM, DELIVERIES, orjson.dumps(expiry), due))
     await rig.clock.advance(2 * DAY_SECONDS)
     await rig.until_none(SUBSCRIPTION)
+
+
+async def test_an_end_that_cannot_be_read_is_dropped_and_delays_no_other(rig: Rig) -> None:
+    for data in (b"[]", b'{"scope": 1}', b'{"scope": ["a"], "subscription": "t:1", "expires": "x"}'):
+        await rig.platform.store.commit(Enqueue(SYSTEM, EXPIRIES, data, 0))
+    await rig.subscribe()
+    await rig.clock.advance(2 * DAY_SECONDS)
+    await rig.until_none(SUBSCRIPTION)
+    async with asyncio.timeout(10):
+        while await rig.platform.store.count(SYSTEM, EXPIRIES) != Counts(0, 0, 0):
+            await asyncio.sleep(0.001)
+
+
+async def test_who_is_changed_at_the_last_moment_is_forgotten_all_the_same(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = rig.platform.store
+    await rig.subscribe()
+    ends = rig.clock.now_ms() + 2 * DAY_SECONDS * 1000
+    read, changes = store.get, [1]
+
+    async def changed_after_reading(scope: Scope, kind: str, key: str) -> Record | None:
+        record = await read(scope, kind, key)
+        if kind == SUBSCRIPTION and record is not None and changes and rig.clock.now_ms() >= ends:
+            changes.clear()
+            await store.commit(PutRecord(scope, kind, key, record.value))
+        return record
+
+    monkeypatch.setattr(store, "get", changed_after_reading)
+    await rig.clock.advance(2 * DAY_SECONDS)
+    await rig.until_none(SUBSCRIPTION)
+    assert not changes

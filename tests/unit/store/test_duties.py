@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from nightbus.clock import VirtualClock
-from nightbus.store.duties import LEASE_SECONDS, on_duty
-from nightbus.store.interface import SYSTEM, Store
+from nightbus.store.duties import KIND, LEASE_SECONDS, forget_unattended, on_duty
+from nightbus.store.interface import SYSTEM, Counts, Store
 
 QUEUE = "duty/sweep"
 
@@ -128,3 +129,26 @@ async def test_work_that_ends_ends_the_duty(nodes: Nodes) -> None:
     await asyncio.wait_for(nodes.tasks["a"], 10)
     nodes.start("b")
     await nodes.until_working("b")
+
+
+async def test_a_duty_that_nobody_has_is_forgotten_and_can_be_had_again(
+    nodes: Nodes, clock: VirtualClock
+) -> None:
+    """The one that goes on is not, though there are looks at it, and neither is the looking itself."""
+
+    async def nothing() -> None: ...
+
+    store = nodes.store
+    await on_duty(store, clock, "renamed", nothing)
+    nodes.start("a")
+    await nodes.until_working("a")
+    looking = functools.partial(forget_unattended, store, clock)
+    nodes.tasks["looking"] = asyncio.create_task(on_duty(store, clock, "looking", looking))
+    async with asyncio.timeout(10):
+        while await store.get(SYSTEM, KIND, "renamed") is not None:
+            await clock.advance(LEASE_SECONDS / 4)
+            await asyncio.sleep(0.001)
+    assert {one.key for one in await store.list(SYSTEM, KIND)} == {"sweep", "looking"}
+    assert await store.count(SYSTEM, "duty/renamed") == Counts(0, 0, 0)
+    assert nodes.working == ["a"]
+    await asyncio.wait_for(on_duty(store, clock, "renamed", nothing), 10)

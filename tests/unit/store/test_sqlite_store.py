@@ -229,3 +229,16 @@ async def test_a_commit_of_the_group_in_which_its_queue_ends_is_refused(store: S
     )
     assert ending is None
     assert isinstance(late, Ended)
+
+
+async def test_a_fault_of_the_writer_ends_no_commit_after_it(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store._writer, "_tell", fail)
+        with pytest.raises(RuntimeError, match="a fault"):
+            await asyncio.wait_for(store.commit(PutRecord(HERE, "k", "a", {})), 10)
+    await asyncio.wait_for(store.commit(PutRecord(HERE, "k", "b", {})), 10)

@@ -128,12 +128,12 @@ class Poller:
             task.add_done_callback(self._running.discard)
 
     async def _gather(self) -> list[SourceRecord]:
-        """What is there, or with a window what comes until it closes. Raises AwsError."""
+        """What is there, or with a window what comes until it closes, or fills the largest batch. Raises AwsError."""
         size, window_ms = self._settings.batch_size, self._settings.window_ms
         records = await self._source.receive(size, _WAIT_SECONDS)
         ends = self._clock.now_ms() + window_ms
         try:
-            while records and window_ms and len(records) < size:
+            while records and window_ms and len(records) < size and _length(records) < self._sink.largest:
                 left_ms = ends - self._clock.now_ms()
                 if left_ms <= 0:
                     break
@@ -176,5 +176,9 @@ class Poller:
         patterns = self._settings.patterns
         if not patterns:
             return list(records), []
-        size = sum(_ENVELOPE + len(record["body"]) for record in records)
-        return await aside(size, wanted_and_others, records, patterns)
+        return await aside(_length(records), wanted_and_others, records, patterns)
+
+
+def _length(records: Sequence[SourceRecord]) -> int:
+    """In characters, as JSON, about."""
+    return sum(_ENVELOPE + len(record["body"]) for record in records)

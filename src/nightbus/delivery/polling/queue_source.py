@@ -32,12 +32,12 @@ class QueueSource:
         endpoint: str,
         role: Callable[[], Awaitable[Caller]],
     ) -> None:
-        place = queue_address(queue_arn)
-        assert place is not None
+        address = queue_address(queue_arn)
+        assert address is not None
         self.name = queue_arn
         self._operations = operations
         self._scope = scope
-        self._url = endpoint + url_path(*place)
+        self._url = endpoint + url_path(*address)
         self._endpoint = endpoint
         self._role = role
 
@@ -53,22 +53,29 @@ class QueueSource:
         return [record_of(message, self.name) for message in reply.get("Messages") or ()]
 
     async def finish(self, records: Sequence[SourceRecord]) -> None:
-        """The messages are deleted. Raises AwsError."""
-        for start in range(0, len(records), _PER_CALL):
-            entries = [
-                {"Id": str(at), "ReceiptHandle": record["receiptHandle"]}
-                for at, record in enumerate(records[start : start + _PER_CALL])
-            ]
-            await self._call("DeleteMessageBatch", {"Entries": entries})
+        """The messages are deleted. Raises what a call raises, after all were tried: each that is deleted does not come
+        again."""
+        await self._for_each("DeleteMessageBatch", records, {})
 
     async def give_back(self, records: Sequence[SourceRecord]) -> None:
-        """The messages are visible to others at once. Raises AwsError."""
+        """The messages are visible to others at once. Raises what a call raises, after all were tried."""
+        await self._for_each("ChangeMessageVisibilityBatch", records, {"VisibilityTimeout": 0})
+
+    async def _for_each(
+        self, operation: str, records: Sequence[SourceRecord], settings: Mapping[str, Any]
+    ) -> None:
+        failure: Exception | None = None
         for start in range(0, len(records), _PER_CALL):
             entries = [
-                {"Id": str(at), "ReceiptHandle": record["receiptHandle"], "VisibilityTimeout": 0}
+                {"Id": str(at), "ReceiptHandle": record["receiptHandle"], **settings}
                 for at, record in enumerate(records[start : start + _PER_CALL])
             ]
-            await self._call("ChangeMessageVisibilityBatch", {"Entries": entries})
+            try:
+                await self._call(operation, {"Entries": entries})
+            except Exception as refused:  # AWS's, or the store's
+                failure = refused
+        if failure is not None:
+            raise failure
 
     async def _call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         call = Call(self._scope, await self._role(), self._endpoint)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import orjson
 
@@ -13,7 +12,8 @@ from nightbus.delivery.shares import Shares
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION
 from nightbus.services.context import Platform
 from nightbus.services.sns.questions import EXPIRIES, SUBSCRIBE, VALID_MS
-from nightbus.store.interface import Conflict, DeleteRecord, Item
+from nightbus.store.conflicts import retries_on_conflict
+from nightbus.store.interface import DeleteRecord, Item
 
 _LEASE_MS = 120_000
 
@@ -27,23 +27,22 @@ async def forget_unanswered(platform: Platform) -> None:
 
 def _work_of(platform: Platform, item: Item) -> Work:
     """Raises ValueError and the like for what cannot be read."""
-    return Work("", partial(_end, platform, item, orjson.loads(item.data)))
+    expiry = orjson.loads(item.data)
+    scope, key, question = Scope(*expiry["scope"]), str(expiry["subscription"]), str(expiry["expires"])
+
+    async def end(_late: bool) -> None:
+        await forget(platform, scope, key, question)
+        await platform.store.commit(item.acknowledge())
+
+    return Work("", end)
 
 
-async def _end(platform: Platform, item: Item, expiry: dict[str, Any], _late: bool) -> None:
-    await forget(platform, Scope(*expiry["scope"]), expiry["subscription"], expiry["expires"])
-    await platform.store.commit(item.acknowledge())
-
-
+@retries_on_conflict
 async def forget(platform: Platform, scope: Scope, key: str, question: str) -> None:
-    """Delete the record once the wait for an answer is over, unless a newer request was sent in between."""
+    """Delete the record once the wait for an answer is over, unless it was confirmed, or a newer request was sent."""
     kind = SUBSCRIPTION if question == SUBSCRIBE else ENDED
     record = await platform.store.get(scope, kind, key)
     if record is None or (kind == SUBSCRIPTION and record.value["confirmed"]):
         return
-    if record.value["asked"] + VALID_MS > platform.clock.now_ms():
-        return
-    try:
+    if record.value["asked"] + VALID_MS <= platform.clock.now_ms():
         await platform.store.commit(DeleteRecord(scope, kind, key, record.revision))
-    except Conflict:
-        return  # confirmed at the last moment

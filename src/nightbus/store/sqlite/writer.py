@@ -165,7 +165,11 @@ class Writer:
                     turn = self._waiting.get_nowait()
             running = turn is not None
             if batches:
-                self._write(batches)
+                try:
+                    self._write(batches)
+                except Exception as fault:  # this thread is the only one: without it no commit would ever end
+                    log.exception("the writer of the store failed")
+                    self._report(batches, [fault] * len(batches))
 
     def _write(self, batches: list[_Batch]) -> None:
         try:
@@ -288,7 +292,7 @@ class Writer:
 
 def _answer(results: list[tuple[_Batch, Exception | None]]) -> None:
     for batch, failure in results:
-        if batch.done.cancelled():
+        if batch.done.done():  # whoever waited was cancelled
             continue
         if failure is None:
             batch.done.set_result(None)

@@ -79,10 +79,11 @@ def done(sent: Sequence[SourceRecord], answer: bytes, reports_failures: bool) ->
         return sent
     if not isinstance(failures, list):
         return []
-    failed = [one.get("itemIdentifier") if isinstance(one, dict) else None for one in failures]
+    reported = [one.get("itemIdentifier") if isinstance(one, dict) else None for one in failures]
     ids = {record["messageId"] for record in sent}
-    if not all(isinstance(one, str) and one in ids for one in failed):
+    if not all(isinstance(one, str) and one in ids for one in reported):
         return []
+    failed = set(reported)  # there may be ten thousand
     return [record for record in sent if record["messageId"] not in failed]
 
 
