@@ -195,7 +195,7 @@ def test_a_deleted_function_is_gone(functions: Any, name: str) -> None:
         ("invoke", {"Payload": b'"' + b"x" * 6_291_455 + b'"'}, ("RequestTooLargeException", 413)),
         ("update_function_code", {"ZipFile": b"no zip"}, ("InvalidParameterValueException", 400)),
         ("update_function_configuration", {"Timeout": 901}, ("ValidationException", 400)),
-        ("update_function_configuration", {"Runtime": "nodejs22.x"}, ("NotImplementedException", 501)),
+        ("update_function_configuration", {"Runtime": "ruby3.3"}, ("NotImplementedException", 501)),
         ("update_function_configuration", {"RevisionId": "no"}, ("PreconditionFailedException", 412)),
         ("get_function_url_config", {}, ("ResourceNotFoundException", 404)),
         ("create_function_url_config", {"AuthType": "NONE"}, ("NotImplementedException", 501)),

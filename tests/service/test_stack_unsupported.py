@@ -19,7 +19,7 @@ STAGE: dict[str, Any] = {
 }
 FUNCTION = {
     "Type": "AWS::Serverless::Function",
-    "Properties": {"Runtime": "nodejs22.x", "Handler": "index.handler", "InlineCode": "x"},
+    "Properties": {"Runtime": "ruby3.3", "Handler": "index.handler", "InlineCode": "x"},
 }
 
 
@@ -92,7 +92,7 @@ def test_a_runtime_that_nightbus_has_not_fails_the_change_set(cloudformation: An
     )
     found = cloudformation.describe_change_set(ChangeSetName=made["Id"])
     assert (found["Status"], found["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
-    told = "Runtime nodejs22.x of resource F (AWS::Lambda::Function) is not supported by Nightbus yet."
+    told = "Runtime ruby3.3 of resource F (AWS::Lambda::Function) is not supported by Nightbus yet."
     assert found["StatusReason"] == told
 
 

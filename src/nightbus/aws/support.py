@@ -24,4 +24,4 @@ def takes_invocation_records(destination: Arn) -> bool:
 
 def is_supported_runtime(runtime: str) -> bool:
     """Return whether Nightbus runs functions of this runtime of AWS Lambda."""
-    return runtime.startswith("python")
+    return runtime.startswith(("python", "nodejs", "provided."))

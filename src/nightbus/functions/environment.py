@@ -71,15 +71,14 @@ from nightbus.functions.interface import (
     LogPart,
     LogSink,
 )
-from nightbus.functions.interpreters import Interpreter
 from nightbus.functions.log_levels import level_number, line_filter
 from nightbus.functions.memory import PeakMemory, Processes
-from nightbus.functions.outcomes import EnvironmentEnded, result_of
+from nightbus.functions.outcomes import EnvironmentEnded, init_failure, result_of
 from nightbus.functions.output import Output
 from nightbus.functions.platform_events import InvocationEnd
 from nightbus.functions.platform_log import PlatformLog
 from nightbus.functions.removal import remove_tree
-from nightbus.functions.reports import exit_reason, python_runtime, timeout_text
+from nightbus.functions.reports import exit_reason, timeout_text
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.functions.runtime_api import Answer, RuntimeApi
 from nightbus.functions.runtime_connection import Invocation
@@ -102,13 +101,11 @@ class Environment:
         paths: EnvironmentPaths,
         clock: Clock,
         sink: LogSink,
-        interpreter: Interpreter,
         processes: Processes,
     ) -> None:
         self.spec = spec
         self._paths = paths
         self._clock = clock
-        self._interpreter = interpreter
         self._processes = processes
         started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
         self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
@@ -154,18 +151,18 @@ class Environment:
         own = credentials.for_role(self.spec.role, self.spec.name, self.spec.scope, _CREDENTIAL_SECONDS)
         environment = variables(
             self.spec,
+            self._paths.launch.variables,
             stream=self.stream,
             runtime_api=self._api.address,
             credentials=own,
             endpoint=endpoint,
         )
-        request = fork_request(self.spec, self._paths, self._interpreter, environment, self._tmp, visible)
+        request = fork_request(self.spec, self._paths, environment, self._tmp, visible)
         self._began = self._clock.monotonic()
         self._pid = await zygote.fork(request, self._output.write_end, self._on_exit)
-        interpreter = self._interpreter
-        self._platform.init_started(python_runtime(interpreter.version), interpreter.note)
-        if self._paths.note:
-            self._output.say(self._paths.note)
+        launch = self._paths.launch
+        self._platform.init_started(launch.runtime.label, launch.runtime.note)
+        self._output.say(*launch.notes)
         self._output.start()
 
     def _on_ready(self) -> None:
@@ -270,8 +267,10 @@ class Environment:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._exit), 1.0)
             self.kill()
-            self._init_failed(self._init_error.error_type or "Unknown")
-            raise EnvironmentEnded(self._init_error.error_type or "Unknown", "")
+            failure = init_failure(self._init_error, request_id)
+            self._init_failed(failure.error_type)
+            self._output.say(*failure.log_lines)
+            raise failure
         if self._exit.done():
             self._init_failed("Runtime.ExitError")
             raise await self._exited(request_id, self._exit.result())

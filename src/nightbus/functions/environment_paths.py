@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.interpreters import Interpreter
+from nightbus.functions.runtimes.interface import Launch
 
 _MEGABYTE = 1024 * 1024
 _MOST_OPEN_FILES = 1024
@@ -23,7 +23,7 @@ class EnvironmentPaths:
     `pycache`: where the interpreter keeps what it compiled of both.
     `scratch`: where the environment's own folder is made, which it shows as /tmp.
     `hidden`: folders that functions must not see.
-    `note`: a line for the function's log; "" for none.
+    `launch`: how the process begins, and what lies at /var/runtime.
     """
 
     code: Path
@@ -31,13 +31,12 @@ class EnvironmentPaths:
     pycache: Path
     scratch: Path
     hidden: tuple[Path, ...]
-    note: str = ""
+    launch: Launch
 
 
 def fork_request(
     spec: FunctionSpec,
     paths: EnvironmentPaths,
-    interpreter: Interpreter,
     variables: Mapping[str, str],
     tmp: Path,
     visible: Sequence[Path] | None,
@@ -51,7 +50,8 @@ def fork_request(
         "environment": dict(variables),
         "code": str(paths.code),
         "layers": str(paths.layers) if paths.layers else "",
-        "runtime": str(interpreter.packages),
+        "runtime": str(paths.launch.folder),
+        "programs": [list(words) for words in paths.launch.programs],
         "pycache": str(paths.pycache),
         "tmp": str(tmp),
         "hidden": [str(path) for path in paths.hidden],

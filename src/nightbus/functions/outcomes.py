@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 from nightbus.functions.reports import failure_payload, with_request_id
 from nightbus.functions.response_stream import LARGEST_STREAM
 from nightbus.functions.runtime_api import Answer
 from nightbus.functions.runtime_connection import LARGEST_RESPONSE
+
+INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
 
 
 class EnvironmentEnded(Exception):
@@ -15,6 +19,21 @@ class EnvironmentEnded(Exception):
         super().__init__(message)
         self.error_type = error_type
         self.status = status
+        self.log_lines: tuple[str, ...] = ()  # what AWS logs beside it
+
+
+def init_failure(error: Answer, request_id: str) -> EnvironmentEnded:
+    """`error`: what the runtime reported, or the zygote for a program that it could not execute."""
+    error_type = error.error_type or "Unknown"
+    if error_type != INVALID_ENTRYPOINT:
+        return EnvironmentEnded(error_type, "")
+    try:
+        said = f"RequestId: {request_id} {json.loads(error.payload)['errorMessage']}"
+    except (ValueError, TypeError, KeyError):  # a function may report anything
+        return EnvironmentEnded(error_type, "")
+    failure = EnvironmentEnded(error_type, said)
+    failure.log_lines = (said, error_type)
+    return failure
 
 
 def result_of(

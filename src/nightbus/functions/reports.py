@@ -12,12 +12,6 @@ from datetime import UTC, datetime
 from nightbus.functions.platform_events import InvocationEnd
 
 
-def python_runtime(version: str) -> str:
-    """`version` is Python's ("3.11.7")."""
-    minor, _, patch = version.rpartition(".")
-    return f"python:{minor}.v{patch}"
-
-
 def runtime_arn(region: str, runtime: str) -> str:
     return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
 
@@ -98,11 +92,11 @@ def failure_payload(error_type: str, message: str) -> bytes:
 
 
 def with_request_id(payload: bytes, request_id: str) -> bytes:
-    """An error of the init phase does not know yet which invocation it fails."""
+    """An error of the init phase does not know yet which invocation it fails. Python's says the id, Node.js's not."""
     try:
         body = json.loads(payload)
     except ValueError:
         return payload
-    if isinstance(body, dict):
+    if isinstance(body, dict) and "requestId" in body:
         body["requestId"] = body.get("requestId") or request_id
     return json.dumps(body).encode()

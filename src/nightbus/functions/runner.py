@@ -13,17 +13,17 @@ from typing import BinaryIO
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
-from nightbus.functions.bundled_sdk import note_on_sdk
 from nightbus.functions.environment import Environment
 from nightbus.functions.environment_paths import EnvironmentPaths
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
-from nightbus.functions.interpreters import Interpreter, Interpreters
 from nightbus.functions.memory import Processes
 from nightbus.functions.packages import PackageFolder
 from nightbus.functions.pool import Pool
 from nightbus.functions.removal import remove_tree
-from nightbus.functions.reports import python_runtime, runtime_arn
+from nightbus.functions.reports import runtime_arn
 from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.runtimes import Runtimes
+from nightbus.functions.runtimes.interface import Runtime
 from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")
@@ -64,11 +64,11 @@ class Runner:
         self._endpoint = endpoint
         self._open_blob = open_blob
         self._packages = PackageFolder(self._folder / "packages")
-        self._interpreters = Interpreters()
+        self._runtimes = Runtimes()
         self._zygotes = Zygotes()
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start)
-        self._visible_folders: dict[tuple[Interpreter, bool], list[Path] | None] = {}
+        self._visible_folders: dict[tuple[Runtime, Path, bool], list[Path] | None] = {}
         self._preparing: dict[str, asyncio.Lock] = {}
         self._sweep()
 
@@ -88,16 +88,16 @@ class Runner:
 
     async def prewarm(self, runtime: str) -> None:
         """Start the zygote of that runtime, so that the first environment of its functions starts soon."""
-        self._zygotes.of(await self._interpreter(runtime))
+        self._zygotes.of((await self._runtime(runtime)).zygote)
 
     async def prepare(self, spec: FunctionSpec) -> str:
         """Find the runtime, start its zygote, and unpack code and layers, so that an environment starts soon."""
-        interpreter = await self._interpreter(spec.runtime)
+        runtime = await self._runtime(spec.runtime)
         await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
         await asyncio.to_thread(self._packages.merged, layers)
-        self._zygotes.of(interpreter)
-        return runtime_arn(spec.scope.region, python_runtime(interpreter.version))
+        self._zygotes.of(runtime.zygote)
+        return runtime_arn(spec.scope.region, runtime.label)
 
     async def invoke(
         self,
@@ -125,22 +125,22 @@ class Runner:
         finally:
             self._pool.give_back(environment)
 
-    async def _interpreter(self, runtime: str) -> Interpreter:
+    async def _runtime(self, name: str) -> Runtime:
         """Found in a thread, since it may have to install packages; once at a time for each runtime."""
-        async with self._preparing.setdefault(runtime, asyncio.Lock()):
-            return await asyncio.to_thread(self._interpreters.of, runtime)
+        async with self._preparing.setdefault(name, asyncio.Lock()):
+            return await asyncio.to_thread(self._runtimes.of, name)
 
     async def _start(self, spec: FunctionSpec) -> Environment:
-        interpreter = await self._interpreter(spec.runtime)
+        runtime = await self._runtime(spec.runtime)
         code = await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
-        paths = await asyncio.to_thread(self._paths, spec, interpreter, code, layers)
-        visible = self._visible(interpreter, paths)
+        paths = await asyncio.to_thread(self._paths, spec, runtime, code, layers)
+        visible = self._visible(runtime, paths)
         self._processes = self._processes or Processes()
         for last in (False, True):
-            environment = Environment(spec, paths, self._clock, self._logs, interpreter, self._processes)
+            environment = Environment(spec, paths, self._clock, self._logs, self._processes)
             try:
-                zygote = self._zygotes.of(interpreter)
+                zygote = self._zygotes.of(runtime.zygote)
                 await environment.start(zygote, self._credentials, self._endpoint, visible=visible)
                 return environment
             except ZygoteDied as failure:
@@ -155,11 +155,11 @@ class Runner:
                 raise
         raise AssertionError("unreachable")
 
-    def _visible(self, interpreter: Interpreter, paths: EnvironmentPaths) -> list[Path] | None:
+    def _visible(self, runtime: Runtime, paths: EnvironmentPaths) -> list[Path] | None:
         """Looked up once, since it takes three milliseconds."""
-        key = (interpreter, paths.layers is not None)
+        key = (runtime, paths.launch.folder, paths.layers is not None)
         if key not in self._visible_folders:
-            self._visible_folders[key] = _visible_in_sandbox(interpreter, paths)
+            self._visible_folders[key] = _visible_in_sandbox(runtime, paths)
         return self._visible_folders[key]
 
     async def _unpacked(self, digest: str) -> Path:
@@ -171,19 +171,19 @@ class Runner:
         return folder
 
     def _paths(
-        self, spec: FunctionSpec, interpreter: Interpreter, code: Path, unpacked_layers: Sequence[Path]
+        self, spec: FunctionSpec, runtime: Runtime, code: Path, unpacked_layers: Sequence[Path]
     ) -> EnvironmentPaths:
         """What is compiled is a function's own, which writes it: another one with the same code may not trust it, nor
         may the same one with other layers, whose modules lie at the same paths."""
         layers = self._packages.merged(unpacked_layers)
         whose = hashlib.sha256(repr((spec.scope, spec.name, spec.role, tuple(spec.layers))).encode())
-        compiled = f"{interpreter.version}-{whose.hexdigest()[:16]}-{spec.code_digest[:32]}"
+        compiled = f"{runtime.version or runtime.name}-{whose.hexdigest()[:16]}-{spec.code_digest[:32]}"
         pycache = self._folder / "pycache" / compiled
         scratch = self._folder / "environments"
         for folder in (pycache, scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        note = note_on_sdk(code, layers, interpreter.version.rpartition(".")[0])
-        return EnvironmentPaths(code, layers, pycache, scratch, (self._folder.parent,), note)
+        launch = self._runtimes.launch(runtime, spec, code, layers)
+        return EnvironmentPaths(code, layers, pycache, scratch, (self._folder.parent,), launch)
 
     async def sweep_packages(self, in_use: Callable[[], Awaitable[set[str]]]) -> None:
         """Away with unpacked code and layers, and what was compiled of it, that no function has any more.
@@ -224,17 +224,13 @@ def _names_in(folder: Path) -> list[str]:
     return [one.name for one in folder.iterdir()] if folder.is_dir() else []
 
 
-def _visible_in_sandbox(interpreter: Interpreter, paths: EnvironmentPaths) -> list[Path] | None:
-    """The folders with Python and its packages that lie in /tmp or /var, which the sandbox covers: it shows them again,
-    read-only. None where there is no sandbox, since what a function needs would stay hidden.
+def _visible_in_sandbox(runtime: Runtime, paths: EnvironmentPaths) -> list[Path] | None:
+    """The folders of the runtime that lie in /tmp or /var, which the sandbox covers: it shows them again, read-only.
+    None where there is no sandbox, since what a function needs would stay hidden.
     """
     if not sys.platform.startswith("linux"):
         return None
-    needed = [interpreter.executable.parent.parent, interpreter.executable.resolve().parent.parent]
-    needed += [
-        interpreter.packages,
-        *(link.resolve() for link in interpreter.packages.iterdir() if link.is_symlink()),
-    ]
+    needed = [*runtime.needed, paths.launch.folder]
     hiding = [*paths.hidden, *([Path("/opt")] if paths.layers else [])]
     lost = [path for path in needed if path in _COVERED or any(map(path.is_relative_to, hiding))]
     if lost:

@@ -5,8 +5,11 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nightbus.functions.interface import Credentials, FunctionSpec
 
+PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 
 
@@ -15,16 +18,29 @@ def log_group(spec: FunctionSpec) -> str:
 
 
 def variables(
-    spec: FunctionSpec, *, stream: str, runtime_api: str, credentials: Credentials, endpoint: str
+    spec: FunctionSpec,
+    defaults: Mapping[str, str | None],
+    *,
+    stream: str,
+    runtime_api: str,
+    credentials: Credentials,
+    endpoint: str,
 ) -> dict[str, str]:
-    """The function's own first, since it cannot take away what the platform sets."""
-    return {
+    """What the platform sets, which the function cannot take away, the function's own, and the runtime's `defaults`,
+    where a None stands for a variable that this runtime does not have.
+    """
+    merged: dict[str, str | None] = {
+        "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": _LIBRARIES,
+        "HOME": "/home/sbx_user1051",  # so that no ~/.aws of this machine is read
+        "PATH": PATH,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
+        **defaults,
         **spec.environment,
         **_logging(spec),
         "_HANDLER": spec.handler,
         "AWS_REGION": spec.scope.region,
         "AWS_DEFAULT_REGION": spec.scope.region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
@@ -39,14 +55,9 @@ def variables(
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # some operations are sent to `prefix-` and the endpoint's host
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
-        "LANG": spec.environment.get("LANG", "en_US.UTF-8"),
-        "LD_LIBRARY_PATH": spec.environment.get("LD_LIBRARY_PATH", _LIBRARIES),
-        "HOME": spec.environment.get(
-            "HOME", "/home/sbx_user1051"
-        ),  # so that no ~/.aws of this machine is read
-        "PATH": spec.environment.get("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
         "TZ": ":UTC",
     }
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _logging(spec: FunctionSpec) -> dict[str, str]:

@@ -64,15 +64,17 @@ def neighbour(name):
 sandbox = neighbour("sandbox")
 runtime_client = neighbour("runtime_client")
 sdk_models = neighbour("sdk_models")
+zygote_programs = neighbour("zygote_programs")
 client = runtime_client.RuntimeClient("")  # of the environment that is forked
 models = sdk_models.SdkModels()
 
 
 def main():
     os.environ.setdefault("HOME", "/home/sbx_user1051")  # where botocore looks for models of the user's own
-    sys.path.append(sys.argv[1])
-    site_builtins()
-    preload()
+    if sys.argv[1]:
+        sys.path.append(sys.argv[1])
+        site_builtins()
+        preload()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     control = socket.socket(fileno=int(sys.argv[2]))
     wake_read, wake_write = os.pipe()
@@ -89,7 +91,7 @@ def main():
 
 def serve(control, environments, wake_read, wake_write, learn_read, learn_write):
     buffer, descriptors = b"", []
-    way, no_sandbox = sandbox.ways([os.__file__, sys.argv[1]])
+    way, no_sandbox = sandbox.ways([path for path in (os.__file__, sys.argv[1]) if path])
     tell(control, {"no_sandbox": no_sandbox})
     while True:
         ready, _, _ = select.select([control, wake_read, learn_read], [], [])
@@ -277,6 +279,8 @@ def become_environment(request, output):
     environment = request["environment"]
     environment.update(place["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
+    if request["programs"]:
+        zygote_programs.execute(request["programs"], environment, output, place["notes"])
     environment.setdefault("PYTHONPATH", request["runtime"])
     os.environ.clear()
     os.environ.update(environment)

@@ -1,6 +1,7 @@
 """Starts processes in a few milliseconds, by a fork of a process that has everything imported.
 
-One zygote per interpreter, started at first use. This is the node's side: it asks, passes the pipe, and hears of ends.
+One zygote per interpreter, started at first use, and one with nothing imported for what executes a program. This is
+the node's side: it asks, passes the pipe, and hears of ends.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nightbus.functions.interpreters import Interpreter
+from nightbus.functions.runtimes.interface import ZygoteKind
 
 log = logging.getLogger("nightbus.functions")
 
@@ -49,13 +50,13 @@ class Zygote:
         self._loop.add_reader(control, self._read)
 
     @classmethod
-    def start(cls, interpreter: Interpreter) -> Zygote:
+    def start(cls, kind: ZygoteKind) -> Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         try:
             process = subprocess.Popen(
                 [
-                    str(interpreter.executable), "-I", "-S", str(_SCRIPT), str(interpreter.packages),
+                    str(kind.executable), "-I", "-S", str(_SCRIPT), str(kind.packages or ""),
                     str(theirs.fileno()),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -227,15 +228,15 @@ class Zygote:
 
 
 class Zygotes:
-    """The zygotes by interpreter; one that died is started again."""
+    """The zygotes by kind; one that died is started again."""
 
     def __init__(self) -> None:
-        self._running: dict[Path, Zygote] = {}
+        self._running: dict[ZygoteKind, Zygote] = {}
 
-    def of(self, interpreter: Interpreter) -> Zygote:
-        found = self._running.get(interpreter.executable)
+    def of(self, kind: ZygoteKind) -> Zygote:
+        found = self._running.get(kind)
         if found is None or not found.alive:
-            found = self._running[interpreter.executable] = Zygote.start(interpreter)
+            found = self._running[kind] = Zygote.start(kind)
         return found
 
     async def close(self) -> None:

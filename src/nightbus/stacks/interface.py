@@ -86,7 +86,7 @@ class JudgesValues(Protocol):
     """A resource type that AWS supports with more values than Nightbus, such as the runtimes of a function."""
 
     def unsupported(self, properties: Mapping[str, Any]) -> str | None:
-        """Return the first unsupported value with its property, such as "Runtime nodejs22.x", or None.
+        """Return the first unsupported value with its property, such as "Runtime ruby3.3", or None.
 
         The planner calls it before anything is made. A value that is not known yet is UNKNOWN; its service checks it
         once it is known.

@@ -93,7 +93,7 @@ async def test_code_out_of_s3(aws: Rig) -> None:
         ({"Timeout": 901}, "ValidationException", "less than or equal to 900"),
         ({"MemorySize": 10241}, "ValidationException", "less than or equal to 10240"),
         ({"Runtime": "cobol"}, "ValidationException", "enum value set"),
-        ({"Runtime": "nodejs22.x"}, "NotImplementedException", "Runtime nodejs22.x"),
+        ({"Runtime": "ruby3.3"}, "NotImplementedException", "Runtime ruby3.3"),
         ({"Runtime": "python2.7"}, "InvalidParameterValueException", "python2.7 is no longer supported"),
         ({"Role": ROLE + "-none"}, "InvalidParameterValueException", "cannot be assumed by Lambda"),
         (

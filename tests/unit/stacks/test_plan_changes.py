@@ -160,7 +160,7 @@ def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
 @pytest.mark.parametrize(
     ("kind", "properties", "what"),
     [
-        ("AWS::Lambda::Function", {**CODE, "Runtime": "nodejs22.x"}, "Runtime nodejs22.x"),
+        ("AWS::Lambda::Function", {**CODE, "Runtime": "ruby3.3"}, "Runtime ruby3.3"),
         ("AWS::Lambda::Function", {**CODE, "PackageType": "Image"}, "PackageType Image"),
         ("AWS::Lambda::Function", {"Code": {"ImageUri": "i"}, "Role": "r"}, "Code.ImageUri"),
         (

@@ -110,7 +110,7 @@ class Packages:
 
 def _with_interpreters(runtimes: set[str]) -> dict[str, str]:
     """This process's variables, with the Pythons of the runtimes on PATH: sam build wants the very one."""
-    from nightbus.functions.interpreters import candidates
+    from nightbus.functions.runtimes.python import candidates
 
     folders: list[str] = []
     for runtime in sorted(runtimes):

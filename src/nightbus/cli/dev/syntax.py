@@ -49,7 +49,7 @@ def _error_in(file: Path, runtime: str) -> str:
 def _confirmed(file: Path, runtime: str, said: str) -> str:
     """Another version of Python may know what ours does not."""
     if runtime != f"python3.{sys.version_info.minor}":
-        from nightbus.functions.interpreters import candidates
+        from nightbus.functions.runtimes.python import candidates
 
         interpreter = next(candidates(runtime), None)
         if interpreter is not None:

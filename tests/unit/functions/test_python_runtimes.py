@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from function_rig import Functions
-from nightbus.functions import interpreters
+from nightbus.functions.runtimes import python as interpreters
+from nightbus.functions.runtimes.interface import CannotProvide
 
 WHICH = "import sys, boto3, awslambdaric\ndef handler(event, context): return list(sys.version_info[:2])"
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -76,6 +77,6 @@ async def test_packages_that_cannot_be_installed_are_said_and_leave_nothing(
     refusing.write_text("#!/bin/sh\necho 'no index here' >&2\nexit 1\n")
     refusing.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(interpreters.CannotProvide, match="no index here"):
+    with pytest.raises(CannotProvide, match="no index here"):
         interpreters._installed_packages(refusing, tmp_path / "cache" / "python3.12")
     assert list((tmp_path / "cache").iterdir()) == []

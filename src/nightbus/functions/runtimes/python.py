@@ -1,7 +1,8 @@
-"""Finds the Python that runs functions of runtime `python3.X`, and installs the packages that Lambda adds to it.
+"""Runs functions of runtimes `python3.X`: finds the Python, and installs the packages that Lambda adds to it.
 
 The one that the runtime names where the machine has it, else the newest that can; and boto3 and awslambdaric in a
-folder of their own, so that a function sees what it would see on AWS and not what the node has installed.
+folder of their own, so that a function sees what it would see on AWS and not what the node has installed. Environments
+are forked from a zygote that has these imported (`zygote_main`), and execute no program.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from nightbus.aws.errors import AwsError
+from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.runtimes.bundled_sdk import note_on_sdk
+from nightbus.functions.runtimes.interface import CannotProvide, Launch, Runtime, ZygoteKind
+from nightbus.functions.runtimes.package_cache import package_cache
 
 RUNTIMES = ("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 _PROVIDED = ("awslambdaric", "boto3")
@@ -35,57 +38,53 @@ _PLACES = (
 _INSTALL_SECONDS = 180
 
 
-class CannotProvide(Exception):
-    """The interpreter is there, but what a runtime needs beside it could not be installed."""
+class Python:
+    def has(self, name: str) -> bool:
+        return re.fullmatch(r"python3\.\d+", name) is not None
 
+    def find(self, name: str) -> Runtime:
+        wanted = name.removeprefix("python")
+        reason = f"{name} is not on this machine"
+        for executable in candidates(name):
+            try:
+                return _runtime(name, executable, _version(executable), _packages(executable, wanted))
+            except CannotProvide as failure:
+                reason = f"{name} is on this machine but its packages cannot be installed ({failure})"
+        own = Path(sys.executable)
+        version = ".".join(map(str, sys.version_info[:3]))
+        packages = _packages(own, f"{sys.version_info.major}.{sys.version_info.minor}")
+        return _runtime(name, own, version, packages, f"{reason}; running on Python {version}.")
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """`packages` holds awslambdaric and boto3; `note` says why it is not the one that was asked for."""
-
-    executable: Path
-    version: str  # "3.11.7"
-    packages: Path
-    note: str = ""
+    def launch(self, runtime: Runtime, spec: FunctionSpec, code: Path, layers: Path | None) -> Launch:
+        minor = runtime.version.rpartition(".")[0]
+        note = note_on_sdk(code, layers, minor)
+        return Launch(runtime, runtime.folder, notes=[note] if note else [])
 
 
 def supported_runtimes() -> tuple[str, ...]:
     return RUNTIMES
 
 
-class Interpreters:
-    """Finds and prepares interpreters, once each."""
+def _runtime(name: str, executable: Path, version: str, packages: Path, note: str = "") -> Runtime:
+    minor, _, patch = version.rpartition(".")
+    needed = [executable.parent.parent, executable.resolve().parent.parent, packages]
+    needed += [link.resolve() for link in packages.iterdir() if link.is_symlink()]
+    return Runtime(
+        name,
+        label=f"python:{minor}.v{patch}",
+        zygote=ZygoteKind(executable, packages),
+        folder=packages,
+        needed=tuple(needed),
+        executable=executable,
+        version=version,
+        note=note,
+    )
 
-    def __init__(self) -> None:
-        self._known: dict[str, Interpreter] = {}
 
-    def of(self, runtime: str) -> Interpreter:
-        """Raises AwsError for what is no Python runtime. Blocks, at the first time of a runtime maybe for long."""
-        if runtime not in self._known:
-            if not re.fullmatch(r"python3\.\d+", runtime):
-                raise AwsError(
-                    "InvalidRuntimeException", f"Runtime {runtime} is not supported by Nightbus yet.", 502
-                )
-            self._known[runtime] = self._find(runtime)
-        return self._known[runtime]
-
-    def _find(self, runtime: str) -> Interpreter:
-        wanted = runtime.removeprefix("python")
-        reason = f"{runtime} is not on this machine"
-        for executable in candidates(runtime):
-            try:
-                return Interpreter(executable, _version(executable), self._packages(executable, wanted))
-            except CannotProvide as failure:
-                reason = f"{runtime} is on this machine but its packages cannot be installed ({failure})"
-        own = Path(sys.executable)
-        version = ".".join(map(str, sys.version_info[:3]))
-        packages = self._packages(own, f"{sys.version_info.major}.{sys.version_info.minor}")
-        return Interpreter(own, version, packages, f"{reason}; running on Python {version}.")
-
-    def _packages(self, executable: Path, minor: str) -> Path:
-        if executable == Path(sys.executable):
-            return _own_packages(package_cache() / f"own-{_fingerprint()}")
-        return _installed_packages(executable, package_cache() / f"python{minor}")
+def _packages(executable: Path, minor: str) -> Path:
+    if executable == Path(sys.executable):
+        return _own_packages(package_cache() / f"own-{_fingerprint()}")
+    return _installed_packages(executable, package_cache() / f"python{minor}")
 
 
 def candidates(runtime: str) -> Iterator[Path]:
@@ -116,13 +115,6 @@ def _version(executable: Path) -> str:
         [str(executable), "-I", "-S", "-c", code], capture_output=True, text=True, timeout=10, check=True
     )
     return done.stdout.strip()
-
-
-def package_cache() -> Path:
-    """What runtimes bring is the same for every node of this user, and lies outside their data, which functions do
-    not see."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "nightbus" / "runtimes"
 
 
 def _fingerprint() -> str:

@@ -1,0 +1,85 @@
+"""Declares what the rest of this package knows of a runtime: where it is, and how a process of it begins.
+
+A family (Python, Node.js, the customer's own program) is a module beside this one. It has the answers; `runner` asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from nightbus.functions.interface import FunctionSpec
+
+
+class CannotProvide(Exception):
+    """The interpreter is there, but what a runtime needs beside it could not be installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ZygoteKind:
+    """A process that environments are forked from.
+
+    `executable`: the Python that it runs on. `packages`: the folder of which it imports boto3 and awslambdaric; None
+    where its children only execute a program, so that nothing is imported.
+    """
+
+    executable: Path
+    packages: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """One of AWS's runtimes, as this machine has it.
+
+    `label`: the version as INIT_START says it ("python:3.11.v7").
+    `zygote`: what its environments are forked from.
+    `folder`: what lies at /var/runtime, where the function's code does not change that.
+    `needed`: the folders that a function must be able to read, wherever they lie.
+    `executable`: the interpreter; None where the function brings its own program.
+    `version`: the interpreter's own ("3.11.7"); "" without one.
+    `note`: why it is not exactly the runtime that was named; "" where it is.
+    """
+
+    name: str
+    label: str
+    zygote: ZygoteKind
+    folder: Path
+    needed: tuple[Path, ...] = ()
+    executable: Path | None = None
+    version: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How the process of one function's environments begins.
+
+    `runtime`: which it is of.
+    `folder`: what lies at /var/runtime.
+    `programs`: the command lines of which the forked process executes the first whose program exists. A word may
+    contain {task}, {opt} and {runtime} for these folders. Empty where the zygote runs the function itself.
+    `variables`: environment variables that the function may set itself; None takes one away.
+    `notes`: lines for the function's log.
+    """
+
+    runtime: Runtime
+    folder: Path
+    programs: Sequence[Sequence[str]] = ()
+    variables: Mapping[str, str | None] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+class RuntimeFamily(Protocol):
+    def has(self, name: str) -> bool:
+        """Whether AWS's runtime of that name is of this family."""
+        ...
+
+    def find(self, name: str) -> Runtime:
+        """The best that the machine has. Blocks, at the first time maybe for minutes. Raises AwsError."""
+        ...
+
+    def launch(self, runtime: Runtime, spec: FunctionSpec, code: Path, layers: Path | None) -> Launch:
+        """`code` and `layers` are the folders that become /var/task and /opt. Blocks."""
+        ...

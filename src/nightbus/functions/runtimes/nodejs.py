@@ -1,0 +1,140 @@
+"""Runs functions of runtimes `nodejsXX.x` on the Node.js that the machine has, by Nightbus's own Runtime API client.
+
+The major version that the runtime names where the machine has it, else the nearest. The client is the folder
+`nodejs_client` beside this module, which lies at /var/runtime.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nightbus.aws.errors import AwsError
+from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.runtimes.interface import Launch, Runtime, ZygoteKind
+from nightbus.functions.variables import PATH
+
+CLIENT = Path(__file__).with_name("nodejs_client")
+_OLDEST = 18  # that the client runs on
+_PLACES = (
+    "{NVM_DIR:~/.nvm}/versions/node/v*/bin/node",
+    "{FNM_DIR:~/.local/share/fnm}/node-versions/v*/installation/bin/node",
+    "~/.fnm/node-versions/v*/installation/bin/node",
+    "{VOLTA_HOME:~/.volta}/tools/image/node/*/bin/node",
+    "{N_PREFIX:/usr/local}/n/versions/node/*/bin/node",
+    "~/.asdf/installs/nodejs/*/bin/node",
+    "~/.local/share/mise/installs/node/*/bin/node",
+    "/usr/local/bin/node",
+    "/usr/bin/node",
+)
+# What AWS switches off, and by which option of NODE_OPTIONS a function has it on:
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html
+_EXPERIMENTS = {18: (), 20: ("require-module",), 22: ("require-module", "detect-module")}
+_KNOWS_EXPERIMENTS = (20, 19)
+
+
+class NodeJs:
+    def has(self, name: str) -> bool:
+        return re.fullmatch(r"nodejs\d+\.x", name) is not None
+
+    def find(self, name: str) -> Runtime:
+        wanted = major(name)
+        versions = {executable: _version(executable) for executable in _executables()}
+        usable = {executable: version for executable, version in versions.items() if version[0] >= _OLDEST}
+        if not usable:
+            raise AwsError(
+                "InvalidRuntimeException",
+                f"{name} needs Node.js {_OLDEST} or newer, which is not on this machine (looked for on PATH and in the "
+                "folders of nvm, fnm, volta and n).",
+                502,
+            )
+        executable = min(usable, key=lambda one: _distance(usable[one], wanted))
+        version = ".".join(map(str, usable[executable]))
+        exact = usable[executable][0] == wanted
+        return Runtime(
+            name,
+            label=f"nodejs:{usable[executable][0]}.v{usable[executable][1]}",
+            zygote=ZygoteKind(Path(sys.executable)),
+            folder=CLIENT,
+            needed=(executable.parent.parent, executable.resolve().parent.parent, CLIENT),
+            executable=executable,
+            version=version,
+            note="" if exact else f"{name} is not on this machine; running on Node.js {version}.",
+        )
+
+    def launch(self, runtime: Runtime, spec: FunctionSpec, code: Path, layers: Path | None) -> Launch:
+        command = [str(runtime.executable), *_options(runtime, spec), "{runtime}/index.mjs"]
+        return Launch(runtime, runtime.folder, (command,), _variables(runtime))
+
+
+def major(name: str) -> int:
+    """18 of "nodejs18.x"."""
+    return int(name.removeprefix("nodejs").partition(".")[0])
+
+
+def _distance(version: Sequence[int], wanted: int) -> tuple[int, bool, list[int]]:
+    """The nearest major version first, of two at the same distance the newer one, of several the newest."""
+    return abs(version[0] - wanted), version[0] < wanted, [-part for part in version]
+
+
+def _executables() -> Iterator[Path]:
+    on_path = shutil.which("node")
+    found = [on_path] if on_path else []
+    for place in _PLACES:
+        pattern = re.sub(r"\{(\w+):([^}]+)\}", lambda match: os.environ.get(match[1]) or match[2], place)
+        found += sorted(glob.glob(os.path.expanduser(pattern)), reverse=True)  # noqa: PTH111, PTH207 - a pattern
+    for path in dict.fromkeys(map(Path, found)):
+        with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
+            _version(path)
+            yield path
+
+
+@functools.cache
+def _version(executable: Path) -> tuple[int, int, int]:
+    """Asked of Node.js itself: a shim may be there for a version that is not. Raises ValueError and others."""
+    done = subprocess.run(
+        [str(executable), "--version"], capture_output=True, text=True, timeout=10, check=True, cwd="/"
+    )
+    found = re.fullmatch(r"v(\d+)\.(\d+)\.(\d+)\S*", done.stdout.strip())
+    if found is None:
+        raise ValueError(done.stdout)
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+def _options(runtime: Runtime, spec: FunctionSpec) -> list[str]:
+    """As AWS starts Node.js; what the function says in NODE_OPTIONS is not overridden."""
+    own = spec.environment.get("NODE_OPTIONS", "")
+    options = ["--expose-gc", "--max-http-header-size", "81920"]
+    if not re.search(r"--max[-_](semi|old)[-_]space[-_]size", own):
+        young = spec.memory // 10
+        options += [f"--max-semi-space-size={young // 2}", f"--max-old-space-size={spec.memory - young}"]
+    actual = tuple(map(int, runtime.version.split(".")[:2]))
+    if actual >= _KNOWS_EXPERIMENTS:
+        options += [
+            f"--no-experimental-{name}"
+            for name in _EXPERIMENTS.get(major(runtime.name), ())
+            if f"--experimental-{name}" not in own
+        ]
+    return options
+
+
+def _variables(runtime: Runtime) -> dict[str, str]:
+    folders = [
+        f"/opt/nodejs/node{major(runtime.name)}/node_modules",
+        "/opt/nodejs/node_modules",
+        "/var/runtime/node_modules",
+        "/var/runtime",
+        "/var/task",
+    ]
+    variables = {"NODE_PATH": ":".join(folders)}
+    if runtime.executable is not None and str(runtime.executable.parent) not in PATH.split(":"):
+        variables["PATH"] = f"{runtime.executable.parent}:{PATH}"  # a function may call `node` itself
+    return variables

@@ -1,0 +1,123 @@
+// Finds the function that a handler's name means ("index.handler", "src/app.handler", "dir/index.mod.handler").
+//
+// Before nodejs24.x a CommonJS module is required and an ES module imported, by extension and by "type" in package.json;
+// from then on both are imported, and what a CommonJS module exports may be found under `default`.
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import {
+  HandlerNotFound,
+  ImportModuleError,
+  MalformedHandlerName,
+  MalformedStreamingHandler,
+  UserCodeSyntaxError,
+} from './errors.mjs'
+
+const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming')
+const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')
+
+// The global by which a function says that it streams its response.
+export function defineAwslambda() {
+  if (/^(1|true)$/.test(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? '')) return
+  globalThis.awslambda = {
+    ...globalThis.awslambda,
+    streamifyResponse(handler, options) {
+      handler[STREAMING] = 'response'
+      if (typeof options?.highWaterMark === 'number') handler[HIGH_WATER_MARK] = Math.trunc(options.highWaterMark)
+      return handler
+    },
+    HttpResponseStream: { from: startHttpResponse },
+  }
+}
+
+// The first write is preceded by the status and the headers of the HTTP response, and by eight zero bytes.
+function startHttpResponse(stream, prelude) {
+  stream.setContentType('application/vnd.awslambda.http-integration-response')
+  stream._onBeforeFirstWrite = (write) => {
+    write(JSON.stringify(prelude))
+    write(new Uint8Array(8))
+  }
+  return stream
+}
+
+// null for a handler that returns its response, else { highWaterMark }.
+export function handlerStreams(handler) {
+  if (!handler[STREAMING]) return null
+  if (handler[STREAMING] !== 'response') throw new MalformedStreamingHandler('Only response streaming is supported.')
+  return { highWaterMark: Number(handler[HIGH_WATER_MARK]) || undefined }
+}
+
+export async function loadHandler(taskRoot, name, { require, takesCallbacks }) {
+  if (name.includes('..')) {
+    throw new MalformedHandlerName(
+      `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
+    )
+  }
+  const base = path.basename(name)
+  const folder = name.slice(0, name.indexOf(base))
+  const [, moduleName, exported] = /^([^.]*)\.(.*)$/.exec(base) ?? []
+  if (exported === undefined) throw new MalformedHandlerName('Bad handler')
+  await findLayersByImport(require)
+  const loaded = await load(taskRoot, folder, moduleName, takesCallbacks ? requireOrImport : importAny, require)
+  let found = member(loaded, exported)
+  if (!found && !takesCallbacks) found = member(loaded?.default, exported)
+  if (!found) throw new HandlerNotFound(`${name} is undefined or not exported`)
+  if (typeof found !== 'function') throw new HandlerNotFound(`${name} is not a function`)
+  return found
+}
+
+async function load(taskRoot, folder, moduleName, loadFile, require) {
+  const file = path.resolve(taskRoot, folder, moduleName)
+  try {
+    return (
+      (await loadFile(file, require)) ??
+      require(require.resolve(moduleName, { paths: [taskRoot, path.resolve(taskRoot, folder)] }))
+    )
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error)
+    if (error?.code === 'MODULE_NOT_FOUND') throw new ImportModuleError(error)
+    throw error
+  }
+}
+
+async function requireOrImport(file, require) {
+  if (existsSync(file)) return require(file)
+  if (existsSync(`${file}.js`)) return isModuleFolder(path.dirname(file)) ? importFile(`${file}.js`) : require(`${file}.js`)
+  if (existsSync(`${file}.mjs`)) return importFile(`${file}.mjs`)
+  return existsSync(`${file}.cjs`) ? require(`${file}.cjs`) : undefined
+}
+
+async function importAny(file) {
+  const found = ['', '.js', '.mjs', '.cjs'].find((extension) => existsSync(file + extension))
+  return found === undefined ? undefined : importFile(file + found)
+}
+
+function importFile(file) {
+  return import(pathToFileURL(file))
+}
+
+// Whether the package.json that is nearest says "type": "module".
+function isModuleFolder(folder) {
+  if (folder.endsWith('/node_modules')) return false
+  const description = path.join(folder, 'package.json')
+  if (existsSync(description)) {
+    try {
+      return JSON.parse(readFileSync(description)).type === 'module'
+    } catch (error) {
+      console.warn(`${description} cannot be read, it will be ignored for ES module detection purposes.`, error)
+      return false
+    }
+  }
+  return folder === '/' ? false : isModuleFolder(path.dirname(folder))
+}
+
+function member(object, names) {
+  return names.split('.').reduce((nested, key) => nested && nested[key], object)
+}
+
+// `import` does not look in NODE_PATH by itself; AWS's Node.js does.
+async function findLayersByImport(require) {
+  if (!(process.env.NODE_PATH ?? '').split(':').some((folder) => /\/node_modules\/?$/.test(folder) && existsSync(folder))) return
+  const { lookInNodePath } = await import('./node_path.mjs')
+  lookInNodePath(require)
+}
