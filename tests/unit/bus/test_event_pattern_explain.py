@@ -114,7 +114,7 @@ def test_an_event_that_matches_has_no_explanation() -> None:
     assert explain(parse_pattern('{"source": ["demo.order"]}'), EVENT) is None
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(OBJECTS, EVENTS)
 def test_there_is_an_explanation_exactly_when_there_is_no_match(rule: Any, event: Any) -> None:
     pattern = parse_pattern(json.dumps(rule))

@@ -55,19 +55,19 @@ def parsed(text: str) -> Pattern | None:
         return None
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(st.text(max_size=60))
 def test_any_text(text: str) -> None:
     parsed(text)
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=1_500)
 @given(st.lists(FRAGMENTS, max_size=25).map("".join))
 def test_any_text_of_pattern_like_fragments(text: str) -> None:
     parsed(text)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(st.dictionaries(st.sampled_from(["a", "b", "a.b", "$or"]), JSON, max_size=4), JSON)
 def test_any_json_as_pattern_and_as_event(pattern: dict[str, object], event: object) -> None:
     rule = parsed(json.dumps(pattern))
@@ -75,7 +75,7 @@ def test_any_json_as_pattern_and_as_event(pattern: dict[str, object], event: obj
         assert matches(rule, {"a": event}) in (True, False)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_a_valid_pattern_cut_off_anywhere_is_refused(data: st.DataObject) -> None:
     text = '{"a": [{"anything-but": {"prefix": ["x"]}}], "$or": [{"b": ["10.0.0.1"]}, {"c": [1.5e3]}]}'

@@ -44,7 +44,6 @@ def _expected(patterns: dict[str, Pattern], event: Any) -> list[str]:
 
 @settings(
     max_examples=max(1, CASES // EVENTS_A_SET),
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.lists(RULES, min_size=1, max_size=8), st.integers(0, 2**32))

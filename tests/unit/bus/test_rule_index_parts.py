@@ -31,7 +31,7 @@ def field_of(matchers: list[Any]) -> Field:
     return parse_pattern(pattern_text({"x": matchers})).branches[0][0]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(st.lists(MATCHERS, min_size=1, max_size=3), min_size=1, max_size=12))
 def test_fields_are_found_as_they_accept(lists: list[list[Any]]) -> None:
     fields = dict(enumerate(map(field_of, lists)))
@@ -48,7 +48,7 @@ def test_fields_are_found_as_they_accept(lists: list[list[Any]]) -> None:
     assert not index
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(FLOATS, FLOATS, st.booleans(), st.booleans()), max_size=30),
     st.lists(FLOATS, max_size=10),

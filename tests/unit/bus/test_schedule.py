@@ -181,7 +181,7 @@ def weekday_fits(field: str, moment: datetime) -> bool:
     return among(weekday, field, 1, 7)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(crons(), st.datetimes(datetime(1999, 1, 1), datetime(2030, 1, 1)))
 def test_the_next_time_is_what_a_scan_of_all_minutes_finds(expression: str, after: datetime) -> None:
     after = after.replace(tzinfo=UTC)
@@ -196,7 +196,7 @@ def test_the_next_time_is_what_a_scan_of_all_minutes_finds(expression: str, afte
     assert found is None or comes_due(expression, found)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(crons(), st.datetimes(datetime(2020, 1, 1), datetime(2021, 1, 1)), st.integers(0, 3 * 366 * 24 * 60))
 def test_the_latest_time_is_the_last_of_those_that_follow(
     expression: str, after: datetime, minutes: int

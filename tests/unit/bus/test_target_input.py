@@ -206,7 +206,7 @@ def test_what_is_refused(target: dict[str, Any], reason: str | None) -> None:
     assert validate_target_input({"Id": "t", **target}) == reason
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(alphabet='<>ab"\\{}[]:, \n', max_size=20))
 def test_any_template_is_judged_and_a_valid_one_is_filled(template: str) -> None:
     target = {"Id": "t", "InputTransformer": {"InputPathsMap": {"a": "$.source"}, "InputTemplate": template}}

@@ -128,7 +128,14 @@ async def test_one_that_prints_for_ever_is_stopped_by_its_timeout(functions: Fun
         answered += 1
     assert b"Sandbox.Timedout" in spamming.result().payload
     assert answered >= 2  # a hundred on a quiet machine
-    logged = sum(len(message) for message in functions.sink.messages)
+
+
+async def test_what_an_invocation_logs_is_bounded(functions: Functions) -> None:
+    spec = functions.define(
+        "def handler(event, context):\n for n in range(20_000): print('x' * 1000)", timeout=120
+    )
+    await functions.run(spec)
+    logged = sum(len(message) for message in functions.sink.messages if message.startswith("x"))
     assert logged < 18 * 1024 * 1024
     assert "Nightbus: this invocation has logged 16 MB; the rest is dropped.\n" in functions.sink.messages
 

@@ -191,7 +191,7 @@ NAMES = st.lists(st.sampled_from(["a", "b", "..", ".", "", "c d", "é"]), min_si
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(NAMES, st.one_of(st.none(), NAMES)), min_size=1, max_size=6))
 def test_nothing_is_ever_written_or_linked_outside(
     tmp_path_factory: pytest.TempPathFactory, entries: list[tuple[str, str | None]]
@@ -285,7 +285,7 @@ def test_a_merged_link_that_leads_outside_is_refused(tmp_path: Path) -> None:
                 assert Path(parent, name).resolve().is_relative_to(folder.resolve())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.lists(st.tuples(NAMES, st.one_of(st.none(), NAMES)), min_size=1, max_size=4),

@@ -74,7 +74,7 @@ def slowly(operation: OperationModel, body: bytes) -> Any:
 def test_what_is_read_quickly_is_what_is_read_slowly(operation: OperationModel) -> None:
     assert operation.input is not None
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(of_shape(operation.input, 0))
     def compare(value: Any) -> None:
         body = dumped(value)

@@ -278,5 +278,5 @@ class FifoMachine(RuleBasedStateMachine):
 
 TestFifo = FifoMachine.TestCase
 TestFifo.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=60, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -247,7 +247,7 @@ class Model:
         return [body for versions in self.keys.values() for _, body in versions if body is not None]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(steps=STEPS)
 def test_versions_do_what_the_model_does(steps: list[Step], tmp_path_factory: pytest.TempPathFactory) -> None:
     asyncio.run(_follow(steps, tmp_path_factory.mktemp("s3")))

@@ -143,7 +143,7 @@ def test_the_good_one_is_planned() -> None:
     _deploy(GOOD)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(_paths(GOOD)), _VALUES)
 def test_any_value_anywhere_is_planned_or_refused(path: tuple[Any, ...], value: Any) -> None:
     try:
