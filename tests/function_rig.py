@@ -71,7 +71,10 @@ class Functions:
 
     def package(self, files: Mapping[str, str | bytes]) -> str:
         """The digest by which a function or a layer names it."""
-        data = zip_of(files)
+        return self.keep(zip_of(files))
+
+    def keep(self, data: bytes) -> str:
+        """The digest of a zip."""
         digest = hashlib.sha256(data).hexdigest()
         (self.folder / f"{digest}.zip").write_bytes(data)
         return digest
@@ -79,7 +82,9 @@ class Functions:
     def define(
         self, code: str, files: Mapping[str, str | bytes] | None = None, **settings: Any
     ) -> FunctionSpec:
-        digest = self.package({"app.py": textwrap.dedent(code), **(files or {})})
+        digest = settings.pop("code_digest", "") or self.package(
+            {"app.py": textwrap.dedent(code), **(files or {})}
+        )
         self._revisions += 1
         spec = FunctionSpec(
             scope=SCOPE,

@@ -19,7 +19,7 @@ from nightbus.functions.interface import LogLine
 
 _HEADER = 16
 _MAGIC = b"\xa5\x5a\x00"
-_FRAME = re.compile(rb"\xa5\x5a\x00[\x02\x03\x0a\x0b\x0e\x0f\x12\x13\x16\x17\x1a\x1b]")
+_FRAME = re.compile(rb"\xa5\x5a\x00[\x02\x03\x06\x07\x0a\x0b\x0e\x0f\x12\x13\x16\x17\x1a\x1b]")
 _READ = 2048  # at a time; each byte may be a line, which takes some 3 us
 _PIPE_HOLDS = 128 * 1024  # at least
 _LONGEST_LINE = 256 * 1024

@@ -279,6 +279,7 @@ def become_environment(request, output):
     environment = request["environment"]
     environment.update(place["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
+    environment.update(PWD=environment["LAMBDA_TASK_ROOT"], SHLVL="0")  # what AWS's shell script leaves
     if request["programs"]:
         zygote_programs.execute(request["programs"], environment, output, place["notes"])
     environment.setdefault("PYTHONPATH", request["runtime"])

@@ -95,7 +95,6 @@ export class Runtime {
     }
     const finish = (error, result, later) => {
       if (ended) return
-      ended = true
       whenIdle = () => {}
       if (error !== undefined && error !== null) {
         logError('Invoke Error', error)
@@ -103,6 +102,7 @@ export class Runtime {
         this.scheduleIteration()
       } else if (later) whenIdle = () => setImmediate(succeed, result)
       else succeed(result)
+      ended = true // not where the result could not be serialized: that is an error of this invocation
     }
     whenIdle = () => {
       ended = true
