@@ -61,9 +61,9 @@ class Cron:
             for month in self.months:
                 if (year, month) >= (first.year, first.month):
                     for day in self.days(year, month):
-                        found = date(year, month, day)
-                        if found >= first:
-                            yield found
+                        occurrence = date(year, month, day)
+                        if occurrence >= first:
+                            yield occurrence
 
     def _time_from(self, at_least: tuple[int, int]) -> tuple[int, int] | None:
         for hour in self.hours:
@@ -94,10 +94,10 @@ def _values(text: str, field: _Field) -> tuple[int, ...]:
 
 
 def _range(part: str, field: _Field) -> list[int]:
-    found = _PART.fullmatch(part)
-    if found is None:
+    match = _PART.fullmatch(part)
+    if match is None:
         raise ValueError(f"{part!r} is no value, range or step")
-    first, last, step = found.groups()
+    first, last, step = match.groups()
     if first == "*":
         if last is not None:
             raise ValueError(f"{part!r} is no range")
@@ -138,10 +138,8 @@ def _of_month(text: str) -> Days:
     if text == "LW":
         return lambda year, month: [_nearest_weekday(year, month, _length(year, month))]
     if text.endswith("W"):
-        wanted = _value(text[:-1], _DAYS_OF_MONTH)
-        return lambda year, month: (
-            [_nearest_weekday(year, month, wanted)] if wanted <= _length(year, month) else []
-        )
+        day = _value(text[:-1], _DAYS_OF_MONTH)
+        return lambda year, month: [_nearest_weekday(year, month, day)] if day <= _length(year, month) else []
     values = _values(text, _DAYS_OF_MONTH)
     return lambda year, month: [day for day in values if day <= _length(year, month)]
 
@@ -154,18 +152,18 @@ def _of_week(text: str) -> Days:
         return lambda year, month: _such_days(year, month, last)[-1:]
     if "#" in text:
         name, _, number = text.partition("#")
-        which, place = (_value(name, _DAYS_OF_WEEK),), _number(number)
-        if not 1 <= place <= 5:
+        which, nth = (_value(name, _DAYS_OF_WEEK),), _number(number)
+        if not 1 <= nth <= 5:
             raise ValueError(f"{text!r}: a month has at most five of any weekday")
-        return lambda year, month: _such_days(year, month, which)[place - 1 : place]
+        return lambda year, month: _such_days(year, month, which)[nth - 1 : nth]
     values = _values(text, _DAYS_OF_WEEK)
     return lambda year, month: _such_days(year, month, values)
 
 
-def _such_days(year: int, month: int, wanted: tuple[int, ...]) -> list[int]:
+def _such_days(year: int, month: int, weekdays: tuple[int, ...]) -> list[int]:
     """Return the days of the month that have one of these weekdays."""
     first, length = monthrange(year, month)  # Monday is 0
-    return [day for day in range(1, length + 1) if (first + day) % 7 + 1 in wanted]
+    return [day for day in range(1, length + 1) if (first + day) % 7 + 1 in weekdays]
 
 
 def _nearest_weekday(year: int, month: int, day: int) -> int:

@@ -26,9 +26,9 @@ def utf16_length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def source_at(text: str, place: Position) -> str:
+def source_at(text: str, position: Position) -> str:
     cut = f"[truncated {len(text) - SHOWN} chars]" if len(text) > SHOWN else ""
-    return f'[Source: (String)"{text[:SHOWN]}"{cut}; line: {place.line}, column: {place.column}]'
+    return f'[Source: (String)"{text[:SHOWN]}"{cut}; line: {position.line}, column: {position.column}]'
 
 
 class InvalidPattern(ValueError):
@@ -43,8 +43,8 @@ class InvalidPattern(ValueError):
         self.positions = tuple(positions)
         self.line = positions[0].line if positions else None
         self.column = positions[0].column if positions else None
-        places = "".join(f"\n at {source_at(text, place)}" for place in positions)
-        super().__init__(f"Event pattern is not valid. Reason: {reason}{places}")
+        suffixes = "".join(f"\n at {source_at(text, position)}" for position in positions)
+        super().__init__(f"Event pattern is not valid. Reason: {reason}{suffixes}")
 
-    def again_at(self, place: Position) -> InvalidPattern:
-        return InvalidPattern(self.reason, self.text, (*self.positions, place))
+    def again_at(self, position: Position) -> InvalidPattern:
+        return InvalidPattern(self.reason, self.text, (*self.positions, position))

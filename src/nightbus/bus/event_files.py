@@ -30,10 +30,10 @@ def _values(text: str) -> list[Any]:
         raise NoEvent(f"it is not JSON: {broken}") from None
     if isinstance(value, Mapping) and isinstance(value.get("Entries"), list):
         value = value["Entries"]
-    found = value if isinstance(value, list) else [value]
-    if not found:
+    values = value if isinstance(value, list) else [value]
+    if not values:
         raise NoEvent("it holds no event")
-    return found
+    return values
 
 
 def _event(value: Any) -> dict[str, Any]:
@@ -60,8 +60,8 @@ def read_entries(text: str, bus: str | None = None) -> list[dict[str, Any]]:
 
     Raises NoEvent.
     """
-    found = [_entry(one) for one in _values(text)]
-    return [entry if bus is None else {"EventBusName": bus, **entry} for entry in found]
+    entries = [_entry(one) for one in _values(text)]
+    return [entry if bus is None else {"EventBusName": bus, **entry} for entry in entries]
 
 
 def _entry(value: Any) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def next_due(schedule: Schedule, after: int, start: int) -> int | None:
         return due if due < _END_MS else None
     if not 0 <= after < _END_MS:
         return None
-    found = schedule.next_after(datetime.fromtimestamp(after / 1000, UTC))
-    return None if found is None else int(found.timestamp() * 1000)
+    occurrence = schedule.next_after(datetime.fromtimestamp(after / 1000, UTC))
+    return None if occurrence is None else int(occurrence.timestamp() * 1000)
 
 
 def latest_due(schedule: Schedule, due: int, now: int, start: int) -> int:
@@ -68,9 +68,9 @@ def latest_due(schedule: Schedule, due: int, now: int, start: int) -> int:
     latest = due
     while none - still > 1:
         middle = (still + none) // 2
-        found = next_due(schedule, due + middle * _MINUTE_MS - 1, start)
-        if found is not None and found <= now:
-            still, latest = middle, found
+        occurrence = next_due(schedule, due + middle * _MINUTE_MS - 1, start)
+        if occurrence is not None and occurrence <= now:
+            still, latest = middle, occurrence
         else:
             none = middle
     return latest

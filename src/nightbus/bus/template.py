@@ -74,10 +74,10 @@ def fill(template: str, variables: Mapping[str, Any]) -> str:
     return "".join(texts)
 
 
-def why_invalid(template: str, known: Mapping[str, str], target: str) -> str | None:
+def why_invalid(template: str, variables: Mapping[str, str], target: str) -> str | None:
     placeholders = [piece for piece in pieces(template) if isinstance(piece, Placeholder)]
     for placeholder in placeholders:
-        if placeholder.name not in known and placeholder.name not in PREDEFINED:
+        if placeholder.name not in variables and placeholder.name not in PREDEFINED:
             return f"InputTemplate for target {target} contains invalid placeholder {placeholder.name}."
         if placeholder.name == WHOLE_EVENT and template.lstrip()[:1] != "{":
             return f"InputTemplate for target {target} contains placeholder {WHOLE_EVENT} valid only for JSON template."
@@ -85,8 +85,8 @@ def why_invalid(template: str, known: Mapping[str, str], target: str) -> str | N
     try:
         _read_values(Tokens(sample))
     except InvalidPattern as error:
-        place = source_at(sample, error.positions[0])
-        return f"Invalid InputTemplate for target {target} : {place}."
+        location = source_at(sample, error.positions[0])
+        return f"Invalid InputTemplate for target {target} : {location}."
     return None
 
 

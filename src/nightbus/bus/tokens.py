@@ -100,9 +100,9 @@ class Tokens:
         expected = CLOSERS[kind] if kind else "}"
         if kind is None or char != expected:
             name = KINDS[kind] if kind else "root"
-            place = self._source_at(start) if kind else source_at(self._source, Position(1, 0))
+            opening = self._source_at(start) if kind else source_at(self._source, Position(1, 0))
             self.refuse(
-                f"Unexpected close marker '{char}': expected '{expected}' (for {name} starting at {place})"
+                f"Unexpected close marker '{char}': expected '{expected}' (for {name} starting at {opening})"
             )
         self._open.pop()
         self._first = False
@@ -275,9 +275,9 @@ class Tokens:
 
     def _refuse_here(self, reason: str) -> NoReturn:
         """Raise the error at the wrong character, after which AWS's reader is then."""
-        place = self.here()
+        position = self.here()
         self._at += 1
-        raise InvalidPattern(reason, self._source, [place])
+        raise InvalidPattern(reason, self._source, [position])
 
     def _refuse_char(self, comment: str) -> NoReturn:
         self._refuse_here(f"Unexpected character ({_describe(self._source[self._at])}): {comment}")

@@ -27,8 +27,8 @@ def render_input(
     if target.get("Input") is not None:
         return str(target["Input"])
     if target.get("InputPath") is not None:
-        found = _find(str(target["InputPath"]), event)
-        return write_json(found[0] if found else None)
+        values = _find(str(target["InputPath"]), event)
+        return write_json(values[0] if values else None)
     transformer = target.get("InputTransformer")
     if transformer is None:
         return write_json(event)
@@ -42,8 +42,8 @@ def render_input(
         "aws.events.event.json": event,
     }
     for name, path in (transformer.get("InputPathsMap") or {}).items():
-        if found := _find(path, event):
-            variables[name] = found[0]
+        if values := _find(path, event):
+            variables[name] = values[0]
     return fill(transformer["InputTemplate"], variables)
 
 
@@ -73,10 +73,10 @@ def validate_target_input(target: Mapping[str, Any]) -> str | None:
         except ValueError:
             return f"JSON syntax error in input for target {name}."
     transformer = target.get("InputTransformer") or {}
-    known = transformer.get("InputPathsMap") or {}
-    paths = [*known.values(), *filter(None, [target.get("InputPath")])]
+    input_paths = transformer.get("InputPathsMap") or {}
+    paths = [*input_paths.values(), *filter(None, [target.get("InputPath")])]
     if not all(map(_is_path, paths)):
         return f"InputPath for target {name} is invalid."
     if transformer:
-        return why_invalid(transformer.get("InputTemplate") or "", known, str(name))
+        return why_invalid(transformer.get("InputTemplate") or "", input_paths, str(name))
     return None

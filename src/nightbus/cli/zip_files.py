@@ -78,15 +78,15 @@ class ZipWriter:
         return b"".join((*parts, *directory, end))
 
     def _pack(self, path: Path) -> _Packed:
-        found = path.stat()
-        identity = found.st_mtime_ns, found.st_size, found.st_mode
-        known = self._packed.get(path)
-        if known is not None and known.identity == identity:
-            return known
+        status = path.stat()
+        identity = status.st_mtime_ns, status.st_size, status.st_mode
+        packed = self._packed.get(path)
+        if packed is not None and packed.identity == identity:
+            return packed
         content = path.read_bytes()
         compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
         data = compressor.compress(content) + compressor.flush()
-        mode = 0o100000 | (0o755 if found.st_mode & 0o100 else 0o644)
+        mode = 0o100000 | (0o755 if status.st_mode & 0o100 else 0o644)
         packed = _Packed(identity, zlib.crc32(content), len(content), data, mode)
         self._packed[path] = packed
         return packed

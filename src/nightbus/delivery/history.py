@@ -88,7 +88,7 @@ def events_in(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class AcceptedEvent:
     """An event in the history of `bus`; `time` is when the bus accepted it, UTC ms."""
 
     bus: str
@@ -99,7 +99,7 @@ class Found:
 
 async def find_event(
     store: Store, scope: Scope, bus: str, event_id: str, time: int | None = None
-) -> Found | None:
+) -> AcceptedEvent | None:
     """The event in the bus's history as it was accepted at `time`; by default at the time in its id.
 
     A replayed event is accepted again, under its old id.
@@ -113,5 +113,5 @@ async def find_event(
         if beginning in entry.data:
             for text, placed in events_in(entry.data):
                 if text.startswith(beginning):
-                    return Found(bus, entry.time, text, notes_in(placed))
+                    return AcceptedEvent(bus, entry.time, text, notes_in(placed))
     return None

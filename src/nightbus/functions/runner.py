@@ -126,7 +126,7 @@ class Runner:
             self._pool.give_back(environment)
 
     async def _runtime(self, name: str) -> Runtime:
-        """Found in a thread, since it may have to install packages; once at a time for each runtime."""
+        """AcceptedEvent in a thread, since it may have to install packages; once at a time for each runtime."""
         async with self._preparing.setdefault(name, asyncio.Lock()):
             return await asyncio.to_thread(self._runtimes.of, name)
 

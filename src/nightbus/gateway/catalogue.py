@@ -28,12 +28,12 @@ class Catalogue:
 
     @classmethod
     def read(cls) -> Catalogue:
-        found = cls()
+        catalogue = cls()
         for name, file in service_files():
-            found._add(name, _metadata(file))
-        for names in (*found.by_signing_name.values(), *found.by_version.values()):
+            catalogue._add(name, _metadata(file))
+        for names in (*catalogue.by_signing_name.values(), *catalogue.by_version.values()):
             names.sort(key=_likely_first)
-        return found
+        return catalogue
 
     def _add(self, name: str, metadata: dict[str, str]) -> None:
         target = metadata.get("targetPrefix")
@@ -66,6 +66,6 @@ def _metadata(file: Path) -> dict[str, str]:
     for at in range(begin, len(head)):
         depth += {0x7B: 1, 0x7D: -1}.get(head[at], 0)
         if depth == 0:
-            found: dict[str, str] = orjson.loads(head[begin : at + 1])
-            return found
+            parsed: dict[str, str] = orjson.loads(head[begin : at + 1])
+            return parsed
     return {}

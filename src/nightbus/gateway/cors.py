@@ -43,8 +43,8 @@ def preflight_of(request: WireRequest, origin: str | None) -> CorsRequest:
     method = request.headers.get("access-control-request-method")
     if not method:
         raise AwsError("BadRequest", "Invalid Access-Control-Request-Method: null")
-    wanted = request.headers.get("access-control-request-headers", "")
-    names = [name.strip().lower() for name in wanted.split(",") if name.strip()]
+    requested = request.headers.get("access-control-request-headers", "")
+    names = [name.strip().lower() for name in requested.split(",") if name.strip()]
     return CorsRequest(origin, method, names)
 
 
@@ -136,10 +136,10 @@ class CrossOrigin:
     async def _rules(self, bucket: str) -> Sequence[Mapping[str, Any]] | None:
         """Return the rules of the bucket's CORS configuration, none without one; None if the bucket does not exist."""
         try:
-            found = await self._operations.call("s3", "GetBucketCors", {"Bucket": bucket}, self._call)
+            reply = await self._operations.call("s3", "GetBucketCors", {"Bucket": bucket}, self._call)
         except AwsError as error:
             return () if error.code == "NoSuchCORSConfiguration" else None
-        rules: Sequence[Mapping[str, Any]] = found.get("CORSRules", ())
+        rules: Sequence[Mapping[str, Any]] = reply.get("CORSRules", ())
         return rules
 
 

@@ -113,8 +113,8 @@ class Gate:
 def check_allowed_host(text: str) -> str:
     """Return the text as an entry of `allowed_hosts`. Raises ValueError."""
     name = text.removeprefix("*").removeprefix(".").lower()
-    found = _HOST.fullmatch(name)
-    if found is None or found["port"] is not None:
+    match = _HOST.fullmatch(name)
+    if match is None or match["port"] is not None:
         raise ValueError(
             f"{text!r} is not a host name; give nightbus, .example.test or 192.0.2.7, without a port"
         )
@@ -132,8 +132,8 @@ def check_allowed_origin(text: str) -> str:
 
 
 def _name_of(host: bytes) -> str | None:
-    found = _HOST.fullmatch(host.decode("latin-1").lower())
-    return None if found is None else found["name"].strip("[]").rstrip(".")
+    match = _HOST.fullmatch(host.decode("latin-1").lower())
+    return None if match is None else match["name"].strip("[]").rstrip(".")
 
 
 def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

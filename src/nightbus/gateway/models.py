@@ -131,12 +131,12 @@ class ServiceModel:
     @cached_property
     def errors(self) -> dict[str, Mapping[str, Any]]:
         """Return the raw shapes of errors by their codes on the wire."""
-        found = {}
+        shapes = {}
         for name, shape in self.shapes.items():
             if shape.get("exception") or "error" in shape:
-                found[name] = shape
-                found.setdefault(shape.get("error", {}).get("code", name), shape)
-        return found
+                shapes[name] = shape
+                shapes.setdefault(shape.get("error", {}).get("code", name), shape)
+        return shapes
 
 
 @functools.cache
@@ -176,10 +176,10 @@ def _model_file(name: str) -> Path:
 @functools.cache
 def data_folder() -> Path:
     """Return the folder of botocore's models, without importing botocore."""
-    found = importlib.util.find_spec("botocore")
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec("botocore")
+    if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("botocore is not installed, and its models are the specification of every service")
-    return Path(next(iter(found.submodule_search_locations))) / "data"
+    return Path(next(iter(spec.submodule_search_locations))) / "data"
 
 
 def service_files() -> Iterator[tuple[str, Path]]:

@@ -47,7 +47,7 @@ class _Template:
 
     def labels(self, parts: list[str]) -> dict[str, str] | None:
         """Return the values of the template's labels, or None if the path does not match."""
-        found: dict[str, str] = {}
+        values: dict[str, str] = {}
         for at, segment in enumerate(self.segments):
             if at >= len(parts):
                 return None
@@ -55,16 +55,16 @@ class _Template:
                 rest = "/".join(parts[at:])
                 if not rest:
                     return None
-                found[segment[1:-2]] = unquote(rest)
-                return found
+                values[segment[1:-2]] = unquote(rest)
+                return values
             if segment.startswith("{") and segment.endswith("}"):
                 if not parts[at]:
                     return None
-                found[segment[1:-1]] = unquote(parts[at])
+                values[segment[1:-1]] = unquote(parts[at])
             elif segment != parts[at]:
                 return None
         behind = parts[len(self.segments) :]
-        return found if behind in ([], [""]) else None
+        return values if behind in ([], [""]) else None
 
     def score(self, request: WireRequest) -> tuple[int, ...] | None:
         """Return how much of the request the operation requires; None if the request lacks a part of it."""

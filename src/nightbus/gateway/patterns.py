@@ -47,8 +47,8 @@ class BoundedPattern:
 
     def fullmatch(self, text: str) -> object | None:
         try:
-            found: object | None = self._expression.fullmatch(text, timeout=_MATCH_SECONDS)
-            return found
+            match: object | None = self._expression.fullmatch(text, timeout=_MATCH_SECONDS)
+            return match
         except TimeoutError:
             return None
 
@@ -81,30 +81,30 @@ def _subpatterns(argument: Any) -> list[Any]:
     if isinstance(argument, _parser.SubPattern):
         return [argument]
     if isinstance(argument, tuple | list):
-        return [found for part in argument for found in _subpatterns(part)]
+        return [subpattern for part in argument for subpattern in _subpatterns(part)]
     return []
 
 
 def _translated(pattern: str) -> str:
     parts, at, inside = [], 0, _inside_brackets(pattern)
-    for found in _CLASS.finditer(pattern):
-        members = _members(found.group(2) or found.group(3))
-        if found.group(1) == "P":
-            if inside[found.start()]:
-                raise KeyError(found.group())
+    for match in _CLASS.finditer(pattern):
+        members = _members(match.group(2) or match.group(3))
+        if match.group(1) == "P":
+            if inside[match.start()]:
+                raise KeyError(match.group())
             text = f"[^{members}]"
         else:
-            text = members if inside[found.start()] else f"[{members}]"
-        parts += [pattern[at : found.start()], text]
-        at = found.end()
+            text = members if inside[match.start()] else f"[{members}]"
+        parts += [pattern[at : match.start()], text]
+        at = match.end()
     return "".join([*parts, pattern[at:]])
 
 
 def _inside_brackets(pattern: str) -> list[bool]:
     """Return for each character whether it is in a character class."""
-    inside, found, escaped = False, [], False
+    inside, flags, escaped = False, [], False
     for character in pattern:
-        found.append(inside)
+        flags.append(inside)
         if escaped:
             escaped = False
         elif character == "\\":
@@ -113,7 +113,7 @@ def _inside_brackets(pattern: str) -> list[bool]:
             inside = True
         elif character == "]":
             inside = False
-    return found
+    return flags
 
 
 def _members(name: str) -> str:
@@ -123,13 +123,13 @@ def _members(name: str) -> str:
 @functools.cache
 def _category(name: str) -> str:
     """Return the characters of a general category, such as `L` or `Zs`, as ranges. Raises KeyError for another name."""
-    found = sorted(
+    ranges = sorted(
         run for category, runs in _categories().items() if category.startswith(name) for run in runs
     )
-    if not found:
+    if not ranges:
         raise KeyError(name)
-    merged = [found[0]]
-    for first, last in found[1:]:
+    merged = [ranges[0]]
+    for first, last in ranges[1:]:
         if first == merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], last)
         else:

@@ -81,9 +81,9 @@ class Routes:
         return service.protocol, service
 
     def _by_target(self, target: str) -> Route:
-        known = self._targets.get(target)
-        if known is not None:
-            return known
+        route = self._targets.get(target)
+        if route is not None:
+            return route
         prefix, _, name = target.rpartition(".")
         service_name = self._catalogue.by_target.get(prefix)
         if service_name is None:
@@ -150,9 +150,9 @@ class Routes:
         if bucket is not None:
             request.path = f"/{bucket}{request.path if request.path != '/' else ''}"
         for name in names:
-            found = self._paths_of(name).find(request)
-            if found is not None:
-                operation, request.labels = found
+            match = self._paths_of(name).find(request)
+            if match is not None:
+                operation, request.labels = match
                 return Route(operation, operation.service.protocol)
         service = load_service(names[0]) if names else None
         what = (

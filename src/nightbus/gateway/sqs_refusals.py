@@ -24,22 +24,22 @@ def _missing(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]
     for name in shape.required:
         if value.get(name) is None:
             yield f"{path}{name}"
-    for member, given in _lists(shape, value):
-        for at, one in enumerate(given, 1):
+    for member, elements in _lists(shape, value):
+        for at, one in enumerate(elements, 1):
             if isinstance(one, Mapping):
                 yield from _missing(member.element, one, f"{member.element.name}.{at}.")
 
 
 def _unknown(shape: Shape, value: Mapping[str, Any]) -> Iterator[str]:
     """Yield the unknown names. Every list of names in SQS's requests is a list of attributes."""
-    for member, given in _lists(shape, value):
-        known = member.element.traits.get("enum")
-        if known is not None:
-            yield from (str(one) for one in given if one not in known)
+    for member, elements in _lists(shape, value):
+        allowed = member.element.traits.get("enum")
+        if allowed is not None:
+            yield from (str(one) for one in elements if one not in allowed)
 
 
 def _lists(shape: Shape, value: Mapping[str, Any]) -> Iterator[tuple[Shape, list[Any]]]:
     for name, member in shape.members.items():
-        given = value.get(name)
-        if member.type == "list" and isinstance(given, list):
-            yield member, given
+        elements = value.get(name)
+        if member.type == "list" and isinstance(elements, list):
+            yield member, elements

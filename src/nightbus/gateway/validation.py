@@ -43,15 +43,15 @@ def validate(operation: OperationModel, params: Mapping[str, Any]) -> None:
     refused = refusal(shape, params) if operation.service.name == "sqs" else None
     if refused is not None:
         raise refused
-    found, length = [], 0
+    failures, length = [], 0
     for failure in _structure(shape, params, ""):
-        found.append(failure)
+        failures.append(failure)
         length += len(failure)
         if length > _LONGEST_MESSAGE:
             break
-    if found:
-        plural = "s" if len(found) > 1 else ""
-        message = f"{len(found)} validation error{plural} detected: {'; '.join(found)}"
+    if failures:
+        plural = "s" if len(failures) > 1 else ""
+        message = f"{len(failures)} validation error{plural} detected: {'; '.join(failures)}"
         raise AwsError(_CODES.get(operation.service.protocol, "ValidationException"), message)
 
 
@@ -113,9 +113,9 @@ def _keys(shape: Shape, value: Mapping[str, Any], path: str) -> Iterator[str]:
     if broken:
         hidden = shape.key.traits.get("sensitive") or shape.value.traits.get("sensitive")
         pairs = _cut(_joined((f"{key}={one}",) for key, one in value.items()))
-        wanted = ", ".join(dict.fromkeys(broken))
+        constraints = ", ".join(dict.fromkeys(broken))
         shown = "***" if hidden else f"{{{pairs}}}"
-        yield _failed(shown, path, f"Map keys must satisfy constraint: [{wanted}]")
+        yield _failed(shown, path, f"Map keys must satisfy constraint: [{constraints}]")
 
 
 def _is_of(kind: str, value: Any) -> bool:
@@ -126,15 +126,15 @@ def _string(shape: Shape, value: str, path: str) -> Iterator[str]:
     allowed = shape.traits.get("enum")
     if allowed is not None:
         if value not in allowed:
-            wanted = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
-            yield _failed(_shown(shape, value), path, wanted)
+            constraint = f"Member must satisfy enum value set: [{', '.join(allowed)}]"
+            yield _failed(_shown(shape, value), path, constraint)
         return
     yield from _length(shape, len(value), value, path)
     pattern = shape.traits.get("pattern")
-    known = compiled(pattern) if pattern else None
-    if known is not None and not known.fullmatch(value):
-        wanted = f"Member must satisfy regular expression pattern: {pattern}"
-        yield _failed(_shown(shape, value), path, wanted)
+    expression = compiled(pattern) if pattern else None
+    if expression is not None and not expression.fullmatch(value):
+        constraint = f"Member must satisfy regular expression pattern: {pattern}"
+        yield _failed(_shown(shape, value), path, constraint)
 
 
 def _length(shape: Shape, length: int, value: Any, path: str) -> Iterator[str]:

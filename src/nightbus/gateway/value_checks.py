@@ -106,8 +106,8 @@ def _map(shape: Shape) -> Check:
 def _string(shape: Shape) -> Check:
     allowed = shape.traits.get("enum")
     if allowed is not None:
-        known = frozenset(allowed)
-        return lambda value: isinstance(value, str) and value in known
+        allowed_values = frozenset(allowed)
+        return lambda value: isinstance(value, str) and value in allowed_values
     fits_length = _length(shape)
     text = shape.traits.get("pattern")
     pattern = compiled(text) if text else None

@@ -12,7 +12,7 @@ import os
 import time
 
 
-def wanted() -> bool:
+def is_enabled() -> bool:
     return bool(os.environ.get("NIGHTBUS_MEASURE_HOLDS"))
 
 

@@ -172,7 +172,7 @@ class Node:
 
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""
-        if loop_holds.wanted():
+        if loop_holds.is_enabled():
             self.holds = loop_holds.LoopHolds()
             self._spawn("measurement of the loop", self.holds.run())
         self._spawn("start of the services' work", self._start_work_of_services())

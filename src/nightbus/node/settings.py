@@ -218,23 +218,23 @@ def _forward(
     options: Sequence[str], environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
 ) -> dict[str, str]:
     """Service by service: one may be named in the file and another by an option."""
-    given = table.get("forward", {})
-    if not given and not environ.get("NIGHTBUS_FORWARD") and not options:
+    in_file = table.get("forward", {})
+    if not in_file and not environ.get("NIGHTBUS_FORWARD") and not options:
         return {}
     from nightbus.delivery.forwarding.settings import forwards_from, forwards_in
 
-    origin, found = f"{file}: forward", dict[str, str]()
+    origin, endpoints = f"{file}: forward", dict[str, str]()
     try:
-        if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        if not isinstance(in_file, dict) or not all(isinstance(value, str) for value in in_file.values()):
             raise ValueError("must be a table of strings")
-        found |= forwards_from(given.items())
+        endpoints |= forwards_from(in_file.items())
         origin = "NIGHTBUS_FORWARD"
-        found |= forwards_in(environ.get(origin, ""))
+        endpoints |= forwards_in(environ.get(origin, ""))
         origin = "--forward"
-        found |= forwards_in(",".join(options))
+        endpoints |= forwards_in(",".join(options))
     except ValueError as wrong:
         raise SettingsError(f"{origin}: {wrong}") from None
-    return found
+    return endpoints
 
 
 def _names(

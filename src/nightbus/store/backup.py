@@ -178,10 +178,10 @@ def _unpack(file: Path, work: Path) -> set[str]:
     return blobs
 
 
-def _write(source: IO[bytes], place: Path, size: int) -> str:
-    place.parent.mkdir(mode=0o700, exist_ok=True)
+def _write(source: IO[bytes], path: Path, size: int) -> str:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     sha, left = hashlib.sha256(), size
-    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         while left and (chunk := source.read(min(_CHUNK, left))):
             file.write(chunk)
             sha.update(chunk)
@@ -189,8 +189,8 @@ def _write(source: IO[bytes], place: Path, size: int) -> str:
         file.flush()
         os.fsync(file.fileno())
     if left:
-        raise BackupFailed(f"{place.name}: the archive ends too early")
-    sync_folder(place.parent)
+        raise BackupFailed(f"{path.name}: the archive ends too early")
+    sync_folder(path.parent)
     return sha.hexdigest()
 
 
@@ -204,8 +204,8 @@ def _check_database(folder: Path, blobs: set[str]) -> tuple[str, ...]:
             )
         if not is_ours(connection):
             raise BackupFailed(f"{_DATABASE} in it is not a database of Nightbus")
-        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            raise BackupFailed(f"{_DATABASE} in it is damaged: {found}")
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise BackupFailed(f"{_DATABASE} in it is damaged: {verdict}")
         named = {row[0] for row in connection.execute("SELECT DISTINCT digest FROM blob_owner")}
     return tuple(sorted(named - blobs))

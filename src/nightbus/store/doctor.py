@@ -47,8 +47,8 @@ class Patient:
     running: bool
 
     def number(self, query: str, *values: object) -> int:
-        (found,) = self.connection.execute(query, values).fetchone()
-        return int(found or 0)
+        (value,) = self.connection.execute(query, values).fetchone()
+        return int(value or 0)
 
 
 Check = Callable[[Patient], Iterator[Finding]]
@@ -103,7 +103,7 @@ def _schema(patient: Patient) -> Iterator[Finding]:
 
 
 def _permissions(patient: Patient) -> Iterator[Finding]:
-    for path, wanted in (
+    for path, mode_of_owner in (
         (patient.folder, 0o700),
         (patient.folder / FILE_NAME, 0o600),
         (patient.folder / KEY_FILE, 0o600),
@@ -112,15 +112,17 @@ def _permissions(patient: Patient) -> Iterator[Finding]:
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            yield Finding(NOTE, f"others may look into {path} (mode {mode:o})", f"chmod {wanted:o} {path}")
+            yield Finding(
+                NOTE, f"others may look into {path} (mode {mode:o})", f"chmod {mode_of_owner:o} {path}"
+            )
 
 
 def _database(patient: Patient) -> Iterator[Finding]:
     check = "quick_check" if patient.running else "integrity_check"
-    found = [row[0] for row in patient.connection.execute(f"PRAGMA {check}(20)")]
-    if found == ["ok"]:
+    problems = [row[0] for row in patient.connection.execute(f"PRAGMA {check}(20)")]
+    if problems == ["ok"]:
         yield Finding(OK, f"database sound ({check})")
-    for text in [] if found == ["ok"] else found:
+    for text in [] if problems == ["ok"] else problems:
         yield Finding(WRONG, f"database damaged: {text}", _FROM_BACKUP)
 
 

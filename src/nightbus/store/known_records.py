@@ -28,9 +28,9 @@ class KnownRecords:
         if kind not in self._kinds:
             raise KeyError(kind)
         name = RecordName(scope, kind, key)
-        known = self._known.get(name)
-        if known is not None:
-            return known[0]
+        cached = self._known.get(name)
+        if cached is not None:
+            return cached[0]
         before = self._changes
         record = await self._store.get(scope, kind, key)
         if self._changes == before:  # else what was read may be old already

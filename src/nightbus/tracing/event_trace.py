@@ -12,7 +12,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import render_input
-from nightbus.delivery.history import DeliveryNote, Found, find_event, made_by
+from nightbus.delivery.history import AcceptedEvent, DeliveryNote, find_event, made_by
 from nightbus.delivery.rules import RULE, Rule, rule_arn, rule_key
 from nightbus.delivery.trace_log import Publication, SentEvent
 from nightbus.store.interface import Store
@@ -31,9 +31,9 @@ async def trace_event(store: Store, scope: Scope, event_id: str, logged_by: Logg
 
     Raises AwsError ResourceNotFoundException when the history of the scope holds no such event.
     """
-    found = await find_accepted(store, scope, event_id)
-    tree = await _Tree(store, logged_by).event(scope, found, event_id, 1)
-    return {"caused_by": await causes_of(store, logged_by, event_id, found.time), **tree}
+    accepted = await find_accepted(store, scope, event_id)
+    tree = await _Tree(store, logged_by).event(scope, accepted, event_id, 1)
+    return {"caused_by": await causes_of(store, logged_by, event_id, accepted.time), **tree}
 
 
 class _Tree:
@@ -45,20 +45,24 @@ class _Tree:
         self._seen: set[tuple[Scope, str, str]] = set()
         self._invocations: set[str] = set()
 
-    async def event(self, scope: Scope, found: Found, event_id: str, depth: int) -> dict[str, Any]:
-        event = parse_json(found.text.decode())
-        told = {
-            "event": event, "bus": found.bus, "account": scope.account, "region": scope.region, "time": found.time,
-        }  # fmt: skip
-        place = (scope, found.bus, event_id)
-        if place in self._seen or depth > _DEEPEST or self._full:
-            return told | {"rules": [], "cut": "shown above" if place in self._seen else _CUT}
-        self._seen.add(place)
+    async def event(self, scope: Scope, accepted: AcceptedEvent, event_id: str, depth: int) -> dict[str, Any]:
+        event = parse_json(accepted.text.decode())
+        node = {
+            "event": event,
+            "bus": accepted.bus,
+            "account": scope.account,
+            "region": scope.region,
+            "time": accepted.time,
+        }
+        key = (scope, accepted.bus, event_id)
+        if key in self._seen or depth > _DEEPEST or self._full:
+            return node | {"rules": [], "cut": "shown above" if key in self._seen else _CUT}
+        self._seen.add(key)
         by_rule: dict[str, list[dict[str, Any]]] = {}
-        for placed, attempts in await _asked(self._store, scope, found, event_id):
-            target = await self._target(scope, found, event, placed, attempts, depth)
+        for placed, attempts in await _asked(self._store, scope, accepted, event_id):
+            target = await self._target(scope, accepted, event, placed, attempts, depth)
             by_rule.setdefault(placed.rule, []).append(target)
-        return told | {"rules": [{"rule": rule, "targets": targets} for rule, targets in by_rule.items()]}
+        return node | {"rules": [{"rule": rule, "targets": targets} for rule, targets in by_rule.items()]}
 
     @property
     def _full(self) -> bool:
@@ -67,21 +71,28 @@ class _Tree:
     async def _target(
         self,
         scope: Scope,
-        found: Found,
+        accepted: AcceptedEvent,
         event: dict[str, Any],
         placed: DeliveryNote,
         attempts: list[dict[str, Any]],
         depth: int,
     ) -> dict[str, Any]:
-        given = await _input(self._store, scope, found, event, placed, attempts)
+        shown_input = await _input(self._store, scope, accepted, event, placed, attempts)
         shown = [
-            await self._attempt(scope, found.bus, event["id"], one, given["input"], depth) for one in attempts
+            await self._attempt(scope, accepted.bus, event["id"], one, shown_input["input"], depth)
+            for one in attempts
         ]
         state = attempts[-1]["outcome"] if attempts else "under way"
-        return {"id": placed.target, "arn": placed.arn, **given, "state": state, "attempts": shown}
+        return {"id": placed.target, "arn": placed.arn, **shown_input, "state": state, "attempts": shown}
 
     async def _attempt(
-        self, scope: Scope, bus: str, event_id: str, outcome: dict[str, Any], given: str | None, depth: int
+        self,
+        scope: Scope,
+        bus: str,
+        event_id: str,
+        outcome: dict[str, Any],
+        target_input: str | None,
+        depth: int,
     ) -> dict[str, Any]:
         """The outcome, and what followed from it."""
         left_out = (
@@ -89,24 +100,27 @@ class _Tree:
             "target",
             "arn",
             "accepted",
-            *(("input",) if outcome.get("input") == given else ()),
+            *(("input",) if outcome.get("input") == target_input else ()),
         )
-        told = {name: value for name, value in outcome.items() if name not in left_out}
+        attempt = {name: value for name, value in outcome.items() if name not in left_out}
         if "accepted" in outcome:
             again = await find_event(self._store, scope, bus, event_id, outcome["accepted"])
-            told["replay"] = parse_json(again.text.decode()).get("replay-name", "") if again else ""
+            attempt["replay"] = parse_json(again.text.decode()).get("replay-name", "") if again else ""
         arn, name = outcome["arn"], outcome.get("request_id")
         if "dead_letter_id" in outcome:
             arn, name = outcome["dead_letter"], outcome["dead_letter_id"]
         if not name:
-            return told
+            return attempt
         if ":event-bus/" in arn:
-            place = Arn.parse(arn)
-            there = Scope(place.account, place.region), place.resource.removeprefix("event-bus/")
+            target_arn = Arn.parse(arn)
+            there = (
+                Scope(target_arn.account, target_arn.region),
+                target_arn.resource.removeprefix("event-bus/"),
+            )
             child = await self._child(*there, name, depth)
-            return told | {"events": [child] if child else []}
+            return attempt | {"events": [child] if child else []}
         invocations = await self._invocations_of(arn, name, depth)
-        return told | ({"invocations": invocations} if invocations else {})
+        return attempt | ({"invocations": invocations} if invocations else {})
 
     async def _invocations_of(self, arn: str, name: str, depth: int) -> list[dict[str, Any]]:
         """What followed from the message, or the request, that the queue, topic or function calls so."""
@@ -140,18 +154,18 @@ class _Tree:
         return [] if child is None else [child]
 
     async def _child(self, scope: Scope, bus: str, event_id: str, depth: int) -> dict[str, Any] | None:
-        found = await find_event(self._store, scope, bus, event_id)
-        return None if found is None else await self.event(scope, found, event_id, depth + 1)
+        accepted = await find_event(self._store, scope, bus, event_id)
+        return None if accepted is None else await self.event(scope, accepted, event_id, depth + 1)
 
 
 async def _asked(
-    store: Store, scope: Scope, found: Found, event_id: str
+    store: Store, scope: Scope, accepted: AcceptedEvent, event_id: str
 ) -> list[tuple[DeliveryNote, list[dict[str, Any]]]]:
     """Each target that the event was for, by the rules as they were then, with what became of it, in order."""
     asked: dict[tuple[str, str, str], tuple[DeliveryNote, list[dict[str, Any]]]] = {}
-    for placed in found.placed:
+    for placed in accepted.placed:
         asked[placed[:3]] = (placed, [])
-    for one in await outcomes_of(store, scope, found, event_id):
+    for one in await outcomes_of(store, scope, accepted, event_id):
         key = (one["rule"], one["target"], one["arn"])
         asked.setdefault(key, (DeliveryNote(*key, None), []))[1].append(one)
     return [asked[key] for key in sorted(asked)]
@@ -160,7 +174,7 @@ async def _asked(
 async def _input(
     store: Store,
     scope: Scope,
-    found: Found,
+    accepted: AcceptedEvent,
     event: dict[str, Any],
     placed: DeliveryNote,
     attempts: list[dict[str, Any]],
@@ -172,7 +186,7 @@ async def _input(
     if not placed.made:
         return {"input": None}
     # What is placed in the event's own commit is not kept; a target that is as it was makes the same of it again.
-    record = await store.get(scope, RULE, rule_key(found.bus, placed.rule))
+    record = await store.get(scope, RULE, rule_key(accepted.bus, placed.rule))
     rule = None if record is None else Rule.of(record)
     targets = rule.targets if rule is not None else ()
     target = next(
@@ -180,8 +194,8 @@ async def _input(
     )
     if target is None:
         return {"input": None, "why": "the rule was changed since; what it made of the event is not kept"}
-    ingestion = datetime.fromtimestamp(found.time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    arn = rule_arn(scope, found.bus, placed.rule)
+    ingestion = datetime.fromtimestamp(accepted.time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    arn = rule_arn(scope, accepted.bus, placed.rule)
     return {
         "input": render_input(target, event, rule_arn=arn, rule_name=placed.rule, ingestion_time=ingestion)
     }

@@ -17,7 +17,7 @@ from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.patterns import matches, parse_pattern
 from nightbus.bus.patterns.explanation import explain, reason_fields
 from nightbus.delivery.buses import Bus
-from nightbus.delivery.history import DeliveryNote, Found, find_event
+from nightbus.delivery.history import AcceptedEvent, DeliveryNote, find_event
 from nightbus.delivery.rules import BUS, RULE, Rule, history_log, outcome_log, rule_arn, rules_of
 from nightbus.store.interface import Store
 
@@ -27,9 +27,9 @@ _FARTHEST = (1_000_000, 0)  # of rules whose pattern decides nothing
 
 
 class _Verdict(NamedTuple):
-    """What is told of a rule, and how near the event came to it."""
+    """What the explanation says of a rule, and how near the event came to it."""
 
-    told: dict[str, Any]
+    facts: dict[str, Any]
     distance: tuple[int, int]
 
 
@@ -74,22 +74,27 @@ async def explain_unput(
     rules = {rule.name: rule for rule in await rules_of(store, scope, bus)}
     if only is not None and only not in rules:
         raise await _no_rule(store, scope, bus, only)
-    told = _in_order(
+    ranked = _in_order(
         (name, _judge(scope, rule, event, [])) for name, rule in rules.items() if only in (None, name)
     )
-    return await _answer(store, scope, bus, event, told, only)
+    return await _answer(store, scope, bus, event, ranked, only)
 
 
 async def _answer(
-    store: Store, scope: Scope, bus: str, event: dict[str, Any], told: list[dict[str, Any]], only: str | None
+    store: Store,
+    scope: Scope,
+    bus: str,
+    event: dict[str, Any],
+    ranked: list[dict[str, Any]],
+    only: str | None,
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {"event": event, "bus": bus, "rules": told}
-    found |= {"account": scope.account, "region": scope.region}
-    if not told and not Bus.of(scope, bus, await store.get(scope, BUS, bus)).exists:
-        found["bus_exists"] = False
-    if only is None and not any(rule["matched"] for rule in told):
-        found["elsewhere"] = await _elsewhere(store, scope, bus, event)
-    return found
+    answer: dict[str, Any] = {"event": event, "bus": bus, "rules": ranked}
+    answer |= {"account": scope.account, "region": scope.region}
+    if not ranked and not Bus.of(scope, bus, await store.get(scope, BUS, bus)).exists:
+        answer["bus_exists"] = False
+    if only is None and not any(rule["matched"] for rule in ranked):
+        answer["elsewhere"] = await _elsewhere(store, scope, bus, event)
+    return answer
 
 
 def explain_pattern(pattern: Any, event: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def explain_pattern(pattern: Any, event: dict[str, Any]) -> dict[str, Any]:
 
 def _in_order(judged: Iterable[tuple[str, _Verdict]]) -> list[dict[str, Any]]:
     ordered = sorted(judged, key=lambda one: (one[1].distance, one[0]))
-    return [{"rule": name, **verdict.told} for name, verdict in ordered]
+    return [{"rule": name, **verdict.facts} for name, verdict in ordered]
 
 
 async def _no_rule(store: Store, scope: Scope, bus: str, name: str) -> AwsError:
@@ -120,25 +125,27 @@ async def _no_rule(store: Store, scope: Scope, bus: str, name: str) -> AwsError:
 
 async def _elsewhere(store: Store, scope: Scope, bus: str, event: dict[str, Any]) -> list[dict[str, str]]:
     """Rules of other buses that the event would match, had it been put there; the nearest buses first."""
-    found: list[dict[str, str]] = []
-    for place in await store.scopes(RULE):
-        rules = [Rule.of(record) for record in await store.list(place, RULE)]
-        others = [rule for rule in rules if (place, rule.bus) != (scope, bus)]
-        found += [
-            {"rule": rule.name, "bus": rule.bus, "account": place.account, "region": place.region}
+    elsewhere: list[dict[str, str]] = []
+    for other_scope in await store.scopes(RULE):
+        rules = [Rule.of(record) for record in await store.list(other_scope, RULE)]
+        others = [rule for rule in rules if (other_scope, rule.bus) != (scope, bus)]
+        elsewhere += [
+            {"rule": rule.name, "bus": rule.bus, "account": other_scope.account, "region": other_scope.region}
             for rule in matching_rules(others, event)
         ]
-    found.sort(
+    elsewhere.sort(
         key=lambda one: (one["account"] != scope.account, one["region"] != scope.region, *one.values())
     )
-    return found[:_MOST_ELSEWHERE]
+    return elsewhere[:_MOST_ELSEWHERE]
 
 
-async def outcomes_of(store: Store, scope: Scope, accepted: Found, event_id: str) -> list[dict[str, Any]]:
+async def outcomes_of(
+    store: Store, scope: Scope, accepted: AcceptedEvent, event_id: str
+) -> list[dict[str, Any]]:
     """What became of the event at its targets, in order: attempts as `outcome_entry` writes them down."""
     written = await store.read(scope, outcome_log(accepted.bus), key=event_id, limit=10_000)
     placed = [_placed(accepted.time, one) for one in accepted.placed if one.name is not None]
-    return placed + [orjson.loads(found.data) for found in written]
+    return placed + [orjson.loads(entry.data) for entry in written]
 
 
 def matching_rules(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[Rule]:
@@ -164,13 +171,13 @@ def _placed(time: int, placed: DeliveryNote) -> dict[str, Any]:
     }
 
 
-async def find_accepted(store: Store, scope: Scope, event_id: str) -> Found:
+async def find_accepted(store: Store, scope: Scope, event_id: str) -> AcceptedEvent:
     """Raises AwsError ResourceNotFoundException."""
     prefix = history_log("")
     for log in await store.logs(scope, prefix) if event_id_time(event_id) is not None else ():
-        found = await find_event(store, scope, log.removeprefix(prefix), event_id)
-        if found is not None:
-            return found
+        accepted = await find_event(store, scope, log.removeprefix(prefix), event_id)
+        if accepted is not None:
+            return accepted
     raise NotInHistory("ResourceNotFoundException", f"Event {event_id} is in no bus's history.")
 
 

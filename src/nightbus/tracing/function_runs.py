@@ -13,7 +13,7 @@ from typing import Any
 UNDER_WAY = "under way"
 BROKEN_OFF = "broken off"
 AGAIN = "will be tried again"
-_TOLD = ("outcome", "code", "message", "next", "pending", "sent_to", "not_sent", "again")
+_OUTCOME_MEMBERS = ("outcome", "code", "message", "next", "pending", "sent_to", "not_sent", "again")
 
 
 def describe_runs(
@@ -60,6 +60,6 @@ def state_of(runs: Sequence[Mapping[str, Any]], message_id: str = "") -> str:
 
 
 def _of_note(noted: Mapping[str, Any]) -> dict[str, Any]:
-    told = {name: noted[name] for name in _TOLD if name in noted}
+    outcome = {name: noted[name] for name in _OUTCOME_MEMBERS if name in noted}
     took = noted["time"] - noted["began"]
-    return {"began": noted["began"], "time": noted["time"], "duration": took, **told, "log": []}
+    return {"began": noted["began"], "time": noted["time"], "duration": took, **outcome, "log": []}

@@ -29,11 +29,11 @@ async def invocations_of(
     """`arn` is the target, `name` what it calls the delivery: a request id, or a message's id."""
     if ":function:" in arn:
         return [await invocation_of(store, logged_by, arn, name)]
-    found = []
+    invocations = []
     for one in await carried_of(store, name):
-        told, done = await invocation_of(store, logged_by, one.function, one.request_id, one.message_id)
-        found.append(({**told, "from": one.source, "messages": one.together}, done))
-    return found
+        invocation, done = await invocation_of(store, logged_by, one.function, one.request_id, one.message_id)
+        invocations.append(({**invocation, "from": one.source, "messages": one.together}, done))
+    return invocations
 
 
 async def invocation_of(

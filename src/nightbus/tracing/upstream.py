@@ -36,10 +36,10 @@ _MOST_OUTCOMES = 20_000
 
 async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int) -> list[dict[str, Any]]:
     """The nearest first."""
-    found: list[dict[str, Any]] = []
+    causes: list[dict[str, Any]] = []
     seen = {event_id}
     act: Publication | SentEvent | None = await publication_of(store, event_id, time)
-    while len(found) < MOST_CAUSES:
+    while len(causes) < MOST_CAUSES:
         if act is not None:
             cause, before = await _done(store, logged_by, act)
         else:
@@ -47,7 +47,7 @@ async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int)
             if before is None:
                 break
             cause = {"by": rule_arn(before.scope, before.bus, before.rule)}
-        found.append(cause)
+        causes.append(cause)
         name = before.event_id if isinstance(before, Origin) else before.ids[0] if before else ""
         if before is None or name in seen:
             break
@@ -58,7 +58,7 @@ async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int)
             cause |= {"event_id": before.event_id, "bus": before.bus, "rule": before.rule}
             event_id, time = before.event_id, before.time
             act = await publication_of(store, event_id, time)
-    return found
+    return causes
 
 
 async def _done(
@@ -87,9 +87,9 @@ async def _done(
 async def _sender(store: Store, batch: Brought) -> SentEvent | None:
     """Of the messages, the first whose sender is known."""
     for key, _ in batch.messages[:MOST_CAUSES]:
-        found = await sender_of(store, key)
-        if found is not None:
-            return found
+        sender = await sender_of(store, key)
+        if sender is not None:
+            return sender
     return None
 
 
@@ -109,15 +109,19 @@ async def _function(store: Store, logged_by: LoggedBy, act: Publication | SentEv
     if not logged and not noted:
         return {"function": name}
     request_id = (noted or logged or ())[0]["request_id"]
-    told, _ = await invocation_of(store, logged_by, arn, request_id)
-    run = run_of(told["runs"], act.time) + 1
-    return {"function": name, "request_id": request_id, **({"run": run} if len(told["runs"]) > 1 else {})}
+    invocation, _ = await invocation_of(store, logged_by, arn, request_id)
+    run = run_of(invocation["runs"], act.time) + 1
+    return {
+        "function": name,
+        "request_id": request_id,
+        **({"run": run} if len(invocation["runs"]) > 1 else {}),
+    }
 
 
 async def _origins(store: Store, batch: Brought) -> list[Origin]:
     """The events whose messages these are, where they are of events."""
-    found = [await _that_made(store, key, sent) for key, sent in batch.messages[:MOST_CAUSES]]
-    return [one for one in found if one is not None]
+    origins = [await _that_made(store, key, sent) for key, sent in batch.messages[:MOST_CAUSES]]
+    return [one for one in origins if one is not None]
 
 
 async def _forwarded(store: Store, event_id: str, time: int) -> Origin | None:
@@ -138,11 +142,11 @@ async def _that_made(store: Store, name: str, time: int) -> Origin | None:
     async for scope, log in _logs(store, outcome_log("")):
         entries = await store.read(scope, log, since=time, until=time + _LATEST_MS, limit=_MOST_OUTCOMES)
         for entry in entries:
-            told = orjson.loads(entry.data) if quoted in entry.data else {}
-            if name in (told.get("request_id"), told.get("dead_letter_id")):
+            outcome = orjson.loads(entry.data) if quoted in entry.data else {}
+            if name in (outcome.get("request_id"), outcome.get("dead_letter_id")):
                 accepted = event_id_time(entry.key) or entry.time
                 bus = log.removeprefix(outcome_log(""))
-                return Origin(scope, bus, entry.key, accepted, told["rule"])
+                return Origin(scope, bus, entry.key, accepted, outcome["rule"])
     return None
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from nightbus.store.sqlite.fresh_rows import FreshRows
-from nightbus.store.sqlite.queue_order import FIRST, Place, Row
+from nightbus.store.sqlite.queue_order import FIRST, Position, Row
 
 
 class Database:
@@ -18,17 +18,17 @@ class Database:
         self.rows: dict[int, Row] = {}
         self.asked = 0
 
-    def _beyond(self, place: Place) -> list[Row]:
-        beyond = [row for row in self.rows.values() if (row.due, row.id) > place]
+    def _beyond(self, position: Position) -> list[Row]:
+        beyond = [row for row in self.rows.values() if (row.due, row.id) > position]
         return sorted(beyond, key=lambda row: (row.due, row.id))
 
-    def after(self, place: Place, due_until: int, limit: int) -> list[Row]:
+    def after(self, position: Position, due_until: int, limit: int) -> list[Row]:
         self.asked += 1
-        return [row for row in self._beyond(place) if row.due <= due_until][:limit]
+        return [row for row in self._beyond(position) if row.due <= due_until][:limit]
 
-    def next_due(self, place: Place) -> int | None:
+    def next_due(self, position: Position) -> int | None:
         self.asked += 1
-        beyond = self._beyond(place)
+        beyond = self._beyond(position)
         return beyond[0].due if beyond else None
 
     def find(self, item: int) -> Row | None:
@@ -43,7 +43,7 @@ def test_a_reader_who_goes_forward_gets_every_row_once(seed: int) -> None:
     """Rows come late and out of order, are seen before they are told of, are delayed, go, are given back, and
     overflow."""
     rng = random.Random(seed)
-    database, now, item, place = Database(), 1000, 0, FIRST
+    database, now, item, position = Database(), 1000, 0, FIRST
     fresh = FreshRows(database)
     untold: list[Row] = []
     read: set[int] = set()
@@ -72,44 +72,44 @@ def test_a_reader_who_goes_forward_gets_every_row_once(seed: int) -> None:
                 due = now + rng.choice((-5, 0, 7))
                 database.rows[back] = database.rows[back]._replace(due=due)
                 fresh.given_back(back, due)
-                if (due, back) > place:
+                if (due, back) > position:
                     read.discard(back)
         if action > 0.3:
             limit = rng.choice((1, 2, 64))
-            rows = fresh.after(place, now, limit)
+            rows = fresh.after(position, now, limit)
             assert all(database.rows[row.id] == row for row in rows)
             for row in rows:
-                assert (row.due, row.id) > place
-                place = (row.due, row.id)
+                assert (row.due, row.id) > position
+                position = (row.due, row.id)
                 assert row.id not in read
                 read.add(row.id)
             if not rows and seed % 5:
-                told = [row for row in database.after(place, now, 1000) if row not in untold]
+                told = [row for row in database.after(position, now, 1000) if row not in untold]
                 assert not told
-                later = fresh.next_due(place)
-                exact = database.next_due(place)
+                later = fresh.next_due(position)
+                exact = database.next_due(position)
                 assert exact is None or untold or (later is not None and later <= exact)
     for row in untold:
         fresh.added(row.id, row.due, row.data, waited_for=waited_for)
-    while rows := fresh.after(place, now + 1000, 64):
+    while rows := fresh.after(position, now + 1000, 64):
         read |= {row.id for row in rows}
-        place = (rows[-1].due, rows[-1].id)
+        position = (rows[-1].due, rows[-1].id)
     missed = set(database.rows) - read
-    assert all((database.rows[one].due, one) < place for one in missed)
+    assert all((database.rows[one].due, one) < position for one in missed)
 
 
 def test_who_waits_asks_the_database_no_more() -> None:
     database = Database()
-    fresh, place = FreshRows(database), FIRST
-    assert (fresh.after(place, 1000, 10), fresh.next_due(place)) == ([], None)
+    fresh, position = FreshRows(database), FIRST
+    assert (fresh.after(position, 1000, 10), fresh.next_due(position)) == ([], None)
     asked = database.asked
     for item in range(1, 100):
         database.rows[item] = Row(item, 1000 + item, b"x")
         fresh.added(item, 1000 + item, b"x", waited_for=True)
-        assert fresh.after(place, 1000 + item, 10) == [database.rows[item]]
-        place = (1000 + item, item)
-        assert fresh.after(place, 1000 + item, 10) == []
-        assert fresh.next_due(place) is None
+        assert fresh.after(position, 1000 + item, 10) == [database.rows[item]]
+        position = (1000 + item, item)
+        assert fresh.after(position, 1000 + item, 10) == []
+        assert fresh.next_due(position) is None
     assert database.asked == asked
 
 

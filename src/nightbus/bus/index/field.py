@@ -34,7 +34,7 @@ class Table(Protocol[Item]):
 
     def add(self, matcher: Any, item: Item) -> None: ...
     def remove(self, matcher: Any, item: Item) -> None: ...
-    def find(self, value: object, found: set[Item]) -> None: ...
+    def find(self, value: object, matched: set[Item]) -> None: ...
     def __bool__(self) -> bool: ...
 
 
@@ -64,9 +64,9 @@ class FieldIndex(Generic[Item]):
                 if not table:
                     del self._tables[kind]
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         for table in self._tables.values():
-            table.find(value, found)
+            table.find(value, matched)
 
 
 def _entries(field: Field) -> list[tuple[type, Any]]:
@@ -92,11 +92,11 @@ class _Texts(Generic[Item]):
     def remove(self, matcher: matchers.Exact, item: Item) -> None:
         drop(self._items, matcher.text, item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if isinstance(value, str):
             items = self._items.get(value)
             if items:
-                found |= items
+                matched |= items
 
 
 class _Literals(Generic[Item]):
@@ -112,9 +112,9 @@ class _Literals(Generic[Item]):
     def remove(self, matcher: matchers.Literal, item: Item) -> None:
         drop(self._items, matcher.value, item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if value is None or isinstance(value, bool):
-            found |= self._items.get(value, set())
+            matched |= self._items.get(value, set())
 
 
 class _Numbers(Generic[Item]):
@@ -132,10 +132,10 @@ class _Numbers(Generic[Item]):
     def remove(self, matcher: matchers.Number, item: Item) -> None:
         drop(self._items, matcher.text if matcher.value is None else matcher.value, item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             number = comparable_value(value)
-            found |= self._items.get(number if number is not None else number_text(value) or "", set())
+            matched |= self._items.get(number if number is not None else number_text(value) or "", set())
 
 
 class _Addresses(Generic[Item]):
@@ -151,10 +151,10 @@ class _Addresses(Generic[Item]):
     def remove(self, matcher: matchers.IpAddress, item: Item) -> None:
         drop(self._items, (matcher.address.bits, matcher.address.value), item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         address = parse_address(value) if isinstance(value, str) else None
         if address is not None:
-            found |= self._items.get((address.bits, address.value), set())
+            matched |= self._items.get((address.bits, address.value), set())
 
 
 class _Blocks(Generic[Item]):
@@ -178,13 +178,13 @@ class _Blocks(Generic[Item]):
             if not self._sizes[size]:
                 del self._sizes[size]
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         address = parse_address(value) if isinstance(value, str) else None
         if address is None:
             return
         for (bits, size), blocks in self._sizes.items():
             if bits == address.bits:
-                found |= blocks.get(address.value - address.value % size, set())
+                matched |= blocks.get(address.value - address.value % size, set())
 
 
 class _Ranges(Generic[Item]):
@@ -200,10 +200,10 @@ class _Ranges(Generic[Item]):
     def remove(self, matcher: matchers.Numeric, item: Item) -> None:
         self._ranges.remove(matcher, item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         number = comparable_value(value)
         if number is not None:
-            self._ranges.find(number, found)
+            self._ranges.find(number, matched)
 
 
 class _Excluding(Generic[Item]):
@@ -224,10 +224,10 @@ class _Excluding(Generic[Item]):
         self._all.discard(item)
         self._excluded.remove(_excluded_by(matcher), item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         excluded: set[Item] = set()
         self._excluded.find(value, excluded)
-        found |= self._all - excluded if excluded else self._all
+        matched |= self._all - excluded if excluded else self._all
 
 
 def _excluded_by(matcher: matchers.AnythingBut | matchers.AnythingButMatching) -> Field:
@@ -255,8 +255,8 @@ class _Any(Generic[Item]):
     def remove(self, matcher: matchers.Exists, item: Item) -> None:
         self._items.discard(item)
 
-    def find(self, value: object, found: set[Item]) -> None:
-        found |= self._items
+    def find(self, value: object, matched: set[Item]) -> None:
+        matched |= self._items
 
 
 class _Asked(Generic[Item]):
@@ -274,8 +274,8 @@ class _Asked(Generic[Item]):
     def remove(self, field: Field, item: Item) -> None:
         self._items.discard((field, item))
 
-    def find(self, value: object, found: set[Item]) -> None:
-        found.update(item for field, item in self._items if field.accepts(value))
+    def find(self, value: object, matched: set[Item]) -> None:
+        matched.update(item for field, item in self._items if field.accepts(value))
 
 
 EXCLUDING = (matchers.AnythingBut, matchers.AnythingButMatching)

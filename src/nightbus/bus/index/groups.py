@@ -138,19 +138,19 @@ class Group:
         return bool(self.buckets)
 
     def add(self, key: tuple[Any, ...], entry: GroupEntry, slot: Slot, field: Field | None) -> None:
-        place = key if len(key) > 1 else key[0]
-        bucket = self.buckets.get(place)
+        bucket_key = key if len(key) > 1 else key[0]
+        bucket = self.buckets.get(bucket_key)
         if bucket is None:
-            bucket = self.buckets[place] = Bucket()
+            bucket = self.buckets[bucket_key] = Bucket()
         bucket.add(entry, slot, field)
 
     def remove(self, key: tuple[Any, ...], entry: GroupEntry, slot: Slot, field: Field | None) -> None:
-        place = key if len(key) > 1 else key[0]
-        bucket = self.buckets.get(place)
+        bucket_key = key if len(key) > 1 else key[0]
+        bucket = self.buckets.get(bucket_key)
         if bucket is not None:
             bucket.remove(entry, slot, field)
             if not bucket:
-                del self.buckets[place]
+                del self.buckets[bucket_key]
 
     def find_any(self, lists: ValueLists, candidates: set[GroupEntry]) -> None:
         if any(slot not in lists for slot in self.slots):

@@ -86,7 +86,7 @@ class Ranges(Generic[Item]):
         if not self._levels[level]:
             del self._levels[level]
 
-    def find(self, number: float, found: set[Item]) -> None:
+    def find(self, number: float, matched: set[Item]) -> None:
         key = order_key(number)
         for level, nodes in self._levels.items():
             node = nodes.get(key >> level)
@@ -94,8 +94,8 @@ class Ranges(Generic[Item]):
                 continue
             if level and not key >> (level - 1) & 1:
                 # All these ranges end in the other half, after the value.
-                for place in node.by_low[: bisect_right(node.by_low, (key, HIGHEST))]:
-                    found |= node.items[place]
+                for bounds in node.by_low[: bisect_right(node.by_low, (key, HIGHEST))]:
+                    matched |= node.items[bounds]
             else:
                 for high, low in node.by_high[bisect_left(node.by_high, (key, LOWEST)) :]:
-                    found |= node.items[low, high]
+                    matched |= node.items[low, high]

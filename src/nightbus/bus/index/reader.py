@@ -59,12 +59,12 @@ def few_reader(slots: Mapping[str, int]) -> Read | None:
     attributes: dict[str, str] = {}
     event_type = _type_of(_tree(slots), slots, attributes)
     decode = msgspec.json.Decoder(event_type, dec_hook=_refuse, float_hook=parse_number).decode
-    wanted = [NOTHING] * max(
+    names = [NOTHING] * max(
         2, max(slots.values()) + 1
     )  # attrgetter of one attribute would not return a tuple
     for path, slot in slots.items():
-        wanted[slot] = attributes.get(path, NOTHING)
-    values_of = attrgetter(*wanted)
+        names[slot] = attributes.get(path, NOTHING)
+    values_of = attrgetter(*names)
     refused = (msgspec.MsgspecError, RecursionError)
 
     def read(data: bytes) -> tuple[Any, ...] | None:

@@ -71,13 +71,13 @@ class Heads(Generic[Item]):
             if not table:
                 del self._by_length[len(head)]
 
-    def find(self, text: str, found: set[Item]) -> None:
+    def find(self, text: str, matched: set[Item]) -> None:
         size = len(text)
         for length, table in self._by_length.items():
             if length <= size:
                 items = table.get(text[:length])
                 if items:
-                    found |= items
+                    matched |= items
 
 
 def _confirmed(candidates: Iterable[tuple[Asked, Item]], value: str) -> Iterable[Item]:
@@ -103,9 +103,9 @@ class Prefixes(Generic[Item]):
     def remove(self, matcher: Prefix, item: Item) -> None:
         self._heads.drop(matcher.text, item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if isinstance(value, str):
-            self._heads.find(value, found)
+            self._heads.find(value, matched)
 
 
 class Suffixes(Generic[Item]):
@@ -121,9 +121,9 @@ class Suffixes(Generic[Item]):
     def remove(self, matcher: Suffix, item: Item) -> None:
         self._heads.drop(matcher.text[::-1], item)
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if isinstance(value, str):
-            self._heads.find(value[::-1], found)
+            self._heads.find(value[::-1], matched)
 
 
 AnyCase = TypeVar("AnyCase", PrefixIgnoreCase, SuffixIgnoreCase)
@@ -145,11 +145,11 @@ class _AnyCase(Generic[AnyCase, Item]):
     def remove(self, matcher: AnyCase, item: Item) -> None:
         self._heads.drop(self._turned(matcher.text), (matcher, item))
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if isinstance(value, str):
             candidates: set[tuple[AnyCase, Item]] = set()
             self._heads.find(self._turned(value), candidates)
-            found.update(_confirmed(candidates, value))
+            matched.update(_confirmed(candidates, value))
 
 
 class PrefixesAnyCase(_AnyCase[PrefixIgnoreCase, Item]):
@@ -175,11 +175,11 @@ class AnyCaseTexts(Generic[Item]):
     def remove(self, matcher: IgnoreCase, item: Item) -> None:
         drop(self._by_fold, fold(matcher.text), (matcher, item))
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if isinstance(value, str):
             candidates = self._by_fold.get(fold(value))
             if candidates:
-                found.update(_confirmed(candidates, value))
+                matched.update(_confirmed(candidates, value))
 
 
 class _Expression(Generic[Item]):
@@ -240,7 +240,7 @@ class Wildcards(Generic[Item]):
             if not self._grams[len(gram)]:
                 del self._grams[len(gram)]
 
-    def find(self, value: object, found: set[Item]) -> None:
+    def find(self, value: object, matched: set[Item]) -> None:
         if not isinstance(value, str):
             return
         candidates: set[_Expression[Item]] = set()
@@ -252,7 +252,7 @@ class Wildcards(Generic[Item]):
                 candidates |= table[gram]
         for expression in candidates:
             if accepts(expression.parts, value):
-                found |= expression.items
+                matched |= expression.items
 
 
 def _grams_in(value: str, length: int, table: Mapping[str, object]) -> Iterable[str]:
@@ -263,11 +263,11 @@ def _grams_in(value: str, length: int, table: Mapping[str, object]) -> Iterable[
     if len(value) > _LONG and len(table) < _FEW:
         return [gram for gram in table if gram in value]
     places = len(value) - length + 1
-    found: set[str] = set()
+    grams: set[str] = set()
     for begin in range(0, places, _LONG):
         end = min(begin + _LONG, places)
-        found |= {value[place : place + length] for place in range(begin, end)} & table.keys()
-    return found
+        grams |= {value[start : start + length] for start in range(begin, end)} & table.keys()
+    return grams
 
 
 def _found_by(parts: Parts) -> tuple[str | None, str | None, str]:

@@ -35,9 +35,11 @@ def ends(rule: Folds, value: str) -> bool:
 
 def _ends(rule: Folds, value: str) -> set[int]:
     """Return the positions in the value at which the rule may end; several, as forms differ in length."""
-    places = {0}
+    offsets = {0}
     for forms in rule:
-        places = {place + len(form) for place in places for form in forms if value.startswith(form, place)}
-        if not places:
+        offsets = {
+            offset + len(form) for offset in offsets for form in forms if value.startswith(form, offset)
+        }
+        if not offsets:
             break
-    return places
+    return offsets

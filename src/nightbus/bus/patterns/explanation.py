@@ -95,9 +95,9 @@ def _hint(item: Field, leaves: Leaves, event: Mapping[str, Any]) -> Remark:
 
 def _nearest(item: Field, there: Sequence[Leaf]) -> Remark:
     # That the field may be absent is the least useful remark, and is used only if the rule has no other matcher.
-    wanted = [one for one in item.matchers if not isinstance(one, kinds.Absent)] or item.matchers[:1]
+    matchers = [one for one in item.matchers if not isinstance(one, kinds.Absent)] or item.matchers[:1]
     remarks = [
-        (remark(matcher, leaf.value), leaf.value) for leaf in there[:MOST_VALUES] for matcher in wanted
+        (remark(matcher, leaf.value), leaf.value) for leaf in there[:MOST_VALUES] for matcher in matchers
     ]
     about, value = max(remarks, key=lambda pair: pair[0].weight)
     return Remark(about.weight, f"{write_json(value)} {about.text}")
@@ -134,12 +134,12 @@ def _above(path: str) -> Iterable[str]:
 
 def _holding_value(item: Field, leaves: Leaves) -> str | None:
     """Return another field with a value that the rule names exactly, None if there is none."""
-    found = [
+    similar_names = [
         name for name in list(leaves)[:MOST_FIELDS] if name != item.path and _has_value(item, leaves[name])
     ]
     last = item.path.rpartition(".")[2]
     # Of several fields, one with the same name at another level is the most probable.
-    return min(found, key=lambda name: (name.rpartition(".")[2] != last, name), default=None)
+    return min(similar_names, key=lambda name: (name.rpartition(".")[2] != last, name), default=None)
 
 
 def _has_value(item: Field, there: Sequence[Leaf]) -> bool:
@@ -160,11 +160,11 @@ def _similar_name(path: str, leaves: Leaves) -> str | None:
 
 def _is_empty(path: str, event: Mapping[str, Any]) -> bool:
     """Return whether there is an empty object or array at the path."""
-    places: list[Any] = [event]
+    nodes: list[Any] = [event]
     for name in path.split("."):
-        flat = [one for place in places for one in (place if isinstance(place, list) else [place])]
-        places = [place[name] for place in flat if isinstance(place, Mapping) and name in place]
-    return any(place in ({}, []) for place in places)
+        flat = [one for node in nodes for one in (node if isinstance(node, list) else [node])]
+        nodes = [node[name] for node in flat if isinstance(node, Mapping) and name in node]
+    return any(node in ({}, []) for node in nodes)
 
 
 def _split_over_elements(branch: Branch, leaves: Leaves) -> tuple[Field, Remark]:

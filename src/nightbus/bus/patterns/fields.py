@@ -31,7 +31,7 @@ def leaves_of(event: Mapping[str, Any], prefixes: Collection[str] | None = None)
 
 def leaves_at(values: Iterable[tuple[str, Any]], prefixes: Collection[str] | None = None) -> Leaves:
     """Return the same for given values of an event, each with its path."""
-    found: Leaves = {}
+    leaves: Leaves = {}
     arrays = 0
     rest: list[tuple[str, Any, Elements]] = [(path, value, ()) for path, value in values]
     for path, value, elements in rest:
@@ -46,5 +46,5 @@ def leaves_at(values: Iterable[tuple[str, Any]], prefixes: Collection[str] | Non
                 nested = isinstance(inner, (Mapping, list, tuple))
                 rest.append((path, inner, (*elements, (arrays, index)) if nested else elements))
         else:
-            found.setdefault(path, []).append(Leaf(value, elements))
-    return found
+            leaves.setdefault(path, []).append(Leaf(value, elements))
+    return leaves

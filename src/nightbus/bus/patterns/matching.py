@@ -57,17 +57,17 @@ def _choices(branch: Branch, accepted: Sequence[set[Elements]], leaves: Leaves) 
     """Return all choices of elements for the whole branch, each without the arrays that no later field uses."""
     later = _arrays_from(branch, leaves)
     choices: set[Choice] = {frozenset()}
-    known: set[int] = set()
+    bound: set[int] = set()
     for item, good, needed in zip(branch, accepted, later, strict=True):
-        chosen = _choose(choices, good, known | needed, needed)
+        chosen = _choose(choices, good, bound | needed, needed)
         if item.may_be_absent:
-            tree = _tree((leaf.elements for leaf in leaves.get(item.path, ())), known)
+            tree = _tree((leaf.elements for leaf in leaves.get(item.path, ())), bound)
             there = bool(leaves.get(item.path))
             chosen |= {
                 _only(choice, needed) for choice in choices if not (there and _holds(tree, dict(choice)))
             }
         choices = chosen
-        known = (known | {array for elements in good for array, _ in elements}) & needed
+        bound = (bound | {array for elements in good for array, _ in elements}) & needed
         if not choices:
             break
     return choices

@@ -61,22 +61,24 @@ def remark(matcher: Matcher, value: object) -> Remark:
     return Remark(GENERAL, "is not what the rule wants")
 
 
-def one_edit(value: str, wanted: str) -> str | None:
+def one_edit(value: str, expected: str) -> str | None:
     """Return a description of the single edit that makes the texts equal, None if one edit is not enough."""
-    if abs(len(value) - len(wanted)) > 1 or value == wanted:
+    if abs(len(value) - len(expected)) > 1 or value == expected:
         return None
     start = 0
-    while start < min(len(value), len(wanted)) and value[start] == wanted[start]:
+    while start < min(len(value), len(expected)) and value[start] == expected[start]:
         start += 1
-    if len(value) < len(wanted):
-        return "one character short of" if value[start:] == wanted[start + 1 :] else None
-    if len(value) > len(wanted):
-        return "one character longer than" if value[start + 1 :] == wanted[start:] else None
-    if value[start + 1 :] == wanted[start + 1 :]:
+    if len(value) < len(expected):
+        return "one character short of" if value[start:] == expected[start + 1 :] else None
+    if len(value) > len(expected):
+        return "one character longer than" if value[start + 1 :] == expected[start:] else None
+    if value[start + 1 :] == expected[start + 1 :]:
         return "one character different from"
-    swapped = value[start : start + 2] == wanted[start : start + 2][::-1]
+    swapped = value[start : start + 2] == expected[start : start + 2][::-1]
     return (
-        "two swapped characters away from" if swapped and value[start + 2 :] == wanted[start + 2 :] else None
+        "two swapped characters away from"
+        if swapped and value[start + 2 :] == expected[start + 2 :]
+        else None
     )
 
 
@@ -86,27 +88,27 @@ def similar(one: str, other: str) -> bool:
     return SequenceMatcher(None, one, other, autojunk=False).ratio() >= SIMILAR
 
 
-def _about_text(wanted: str, value: object) -> Remark:
+def _about_text(expected: str, value: object) -> Remark:
     if not isinstance(value, str):
-        if write_json(value) == wanted:
+        if write_json(value) == expected:
             return Remark(CERTAIN, f"is {_kind(value)}, the rule wants a string")
         return Remark(GENERAL, f"is {_kind(value)}, the rule wants a string")
-    if value.lower() == wanted.lower():
+    if value.lower() == expected.lower():
         return Remark(CERTAIN, "differs from the rule's value only in case")
-    if value.strip() == wanted.strip():
+    if value.strip() == expected.strip():
         return Remark(CERTAIN, "differs from the rule's value only in the white space around it")
-    if edit := one_edit(value, wanted):
+    if edit := one_edit(value, expected):
         return Remark(LIKELY, f"is {edit} the rule's value")
-    if similar(value, wanted):
+    if similar(value, expected):
         return Remark(POSSIBLE, "is spelled almost like the rule's value")
     return Remark(GENERAL, "is another value than the rule's")
 
 
 def _about_literal(matcher: kinds.Literal | kinds.Number, value: object) -> Remark:
-    wanted = write_json(matcher.written())
-    kind = "a number" if isinstance(matcher, kinds.Number) else wanted
+    expected = write_json(matcher.written())
+    kind = "a number" if isinstance(matcher, kinds.Number) else expected
     if isinstance(value, str):
-        same = value == wanted
+        same = value == expected
         if isinstance(matcher, kinds.Number) and not same:
             same = matcher.value is not None and _number_in(value) == matcher.value
         return Remark(CERTAIN if same else GENERAL, f"is a string, the rule wants {kind}")
@@ -140,15 +142,15 @@ def _about_end(
     end, verb = ("prefix", "begin") if at_start else ("suffix", "end")
     if not isinstance(value, str):
         return Remark(GENERAL, f"is {_kind(value)}, and {end} looks at strings only")
-    wanted = matcher.text
-    part = value[: len(wanted)] if at_start else value[len(value) - len(wanted) :]
-    if part.lower() == wanted.lower():
+    expected = matcher.text
+    part = value[: len(expected)] if at_start else value[len(value) - len(expected) :]
+    if part.lower() == expected.lower():
         return Remark(CERTAIN, f"{verb}s with the rule's {end} but for case")
-    if wanted in value:
+    if expected in value:
         return Remark(LIKELY, f"has the rule's {end} in it, but does not {verb} with it")
-    if one_edit(part, wanted):
+    if one_edit(part, expected):
         return Remark(LIKELY, f"{verb}s almost with the rule's {end}: {part}")
-    if value and (wanted.startswith(value) if at_start else wanted.endswith(value)):
+    if value and (expected.startswith(value) if at_start else expected.endswith(value)):
         return Remark(POSSIBLE, f"is shorter than the rule's {end}")
     return Remark(GENERAL, f"does not {verb} with the rule's {end}")
 

@@ -44,10 +44,10 @@ def parse_pattern(text: str, longest: int = LONGEST) -> Pattern:
     if any(len(alternative) > MOST_PATHS for alternative in alternatives):
         raise InvalidPattern(f"Size of rule exceeds max value of {MOST_PATHS}", text)
     # Equal fields of several alternatives share one object, so that a thousand alternatives need little memory.
-    known: dict[tuple[str, int], Field] = {}
+    fields: dict[tuple[str, int], Field] = {}
     branches = tuple(
         tuple(
-            known.setdefault((path, id(matchers)), Field(path, matchers))
+            fields.setdefault((path, id(matchers)), Field(path, matchers))
             for path, matchers in sorted(alternative.items())
         )
         for alternative in alternatives

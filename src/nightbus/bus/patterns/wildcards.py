@@ -40,10 +40,10 @@ def accepts(parts: Parts, value: str) -> bool:
     first, *middle, last = parts
     if not (value.startswith(first) and value.endswith(last)):
         return False
-    place, end = len(first), len(value) - len(last)
+    position, end = len(first), len(value) - len(last)
     for literal in middle:
-        found = value.find(literal, place, max(end, 0))
-        if found < 0:
+        start = value.find(literal, position, max(end, 0))
+        if start < 0:
             return False
-        place = found + len(literal)
-    return place <= end
+        position = start + len(literal)
+    return position <= end

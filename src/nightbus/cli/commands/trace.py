@@ -207,9 +207,9 @@ def _run(run: dict[str, Any]) -> Text:
     if "again" in run:
         text.append(f", without {', '.join(run['again'])}")
     if "sent_to" in run:
-        text.append(f"; told {', '.join(service_and_name(arn) for arn in run['sent_to'])}")
+        text.append(f"; record sent to {', '.join(service_and_name(arn) for arn in run['sent_to'])}")
     if "pending" in run:
-        text.append(f"; not told yet {', '.join(service_and_name(arn) for arn in run['pending'])}")
+        text.append(f"; record not sent yet to {', '.join(service_and_name(arn) for arn in run['pending'])}")
     text.append(unsent_text(run))
     return text
 

@@ -74,9 +74,9 @@ def _structure_parser(shape: Shape) -> Converter:
             return None
         if not isinstance(value, dict):
             raise _wrong(value, "structure or map")
-        found = {}
-        for wire, given in value.items():
-            if given is None:
+        parsed = {}
+        for wire, item in value.items():
+            if item is None:
                 continue
             way = ready.get(wire)
             if way is None:
@@ -84,8 +84,8 @@ def _structure_parser(shape: Shape) -> Converter:
                     continue
                 name, member = members[wire]
                 way = ready[wire] = (name, _parser(member))
-            found[way[0]] = way[1](given)
-        return found
+            parsed[way[0]] = way[1](item)
+        return parsed
 
     return parse
 
@@ -108,7 +108,7 @@ def _map_parser(shape: Shape) -> Converter:
         if not isinstance(value, dict):
             raise _wrong(value, "structure or map")
         one = _parser(shape.value)
-        return {key: one(given) for key, given in value.items()}
+        return {key: one(item) for key, item in value.items()}
 
     return parse
 
@@ -129,8 +129,8 @@ def _scalar(shape: Shape, value: Any) -> Any:
         else isinstance(value, int | float) and not isinstance(value, bool)
     )
     if not fits:
-        found = "FALSE_VALUE" if value is False else _FOUND[type(value)]
-        raise malformed(f"{found} can not be converted to {_WANTED.get(kind, kind)}")
+        actual = "FALSE_VALUE" if value is False else _FOUND[type(value)]
+        raise malformed(f"{actual} can not be converted to {_WANTED.get(kind, kind)}")
     if kind == "timestamp":
         return parse_timestamp(value)
     if kind == "blob":
@@ -142,13 +142,13 @@ def _scalar(shape: Shape, value: Any) -> Any:
     return value
 
 
-def _wrong(value: Any, wanted: str) -> Exception:
+def _wrong(value: Any, expected: str) -> Exception:
     if isinstance(value, dict):
         return malformed("Start of structure or map found where not expected.")
     if isinstance(value, list):
         return malformed("Start of list found where not expected.")
     return malformed(
-        f"Unexpected {_FOUND.get(type(value), 'value')} where the start of a {wanted} was expected."
+        f"Unexpected {_FOUND.get(type(value), 'value')} where the start of a {expected} was expected."
     )
 
 
@@ -187,8 +187,8 @@ def _make_dumper(shape: Shape, style: str) -> Converter:
             None if value is None else {key: _dumper(shape.value, style)(one) for key, one in value.items()}
         )
     if kind == "timestamp":
-        wanted = shape.traits.get("timestampFormat", style)
-        return lambda value: None if value is None else format_timestamp(value, wanted)
+        timestamp_format = shape.traits.get("timestampFormat", style)
+        return lambda value: None if value is None else format_timestamp(value, timestamp_format)
     if kind == "blob":
         return lambda value: None if value is None else encode_blob(value)
     return _same
@@ -210,7 +210,7 @@ def _structure_dumper(shape: Shape, style: str) -> Converter:
     def dump(value: Any) -> Any:
         if value is None:
             return None
-        found = {}
+        document = {}
         for name, one in value.items():
             if one is None:
                 continue
@@ -218,7 +218,7 @@ def _structure_dumper(shape: Shape, style: str) -> Converter:
                 ready[name] = way_of(name)
             way = ready[name]
             if way is not None:
-                found[way[0]] = way[1](one)
-        return found
+                document[way[0]] = way[1](one)
+        return document
 
     return dump

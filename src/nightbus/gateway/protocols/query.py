@@ -92,12 +92,12 @@ def _tree(form: Mapping[str, str]) -> _Node:
 
 
 def _structure(shape: Shape, tree: _Node) -> dict[str, Any]:
-    found = {}
+    members = {}
     for name, member in shape.members.items():
         node = tree.get(_wire_name(name, member))
         if node is not None:
-            found[name] = _value(member, node)
-    return found
+            members[name] = _value(member, node)
+    return members
 
 
 def _wire_name(name: str, member: Shape) -> str:

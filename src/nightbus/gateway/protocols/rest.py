@@ -14,27 +14,27 @@ from nightbus.gateway.response import WireResponse
 
 def parse_locations(shape: Shape, request: WireRequest) -> dict[str, Any]:
     """Return the members that are not in the body."""
-    found: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     for name, member in shape.members.items():
         location = member.location
         if location == "uri":
             text = request.labels.get(member.wire_name(name))
             if text is not None:
-                found[name] = parse_text(member, text)
+                params[name] = parse_text(member, text)
         elif location == "header":
             text = request.headers.get(member.wire_name(name).lower())
             if text is not None:
-                found[name] = _header(member, text)
+                params[name] = _header(member, text)
         elif location == "querystring":
-            _take_query(found, name, member, request)
+            _take_query(params, name, member, request)
         elif location == "headers":
             prefix = member.wire_name(name).lower()
             values = {
                 key[len(prefix) :]: value for key, value in request.headers.items() if key.startswith(prefix)
             }
             if values:
-                found[name] = values
-    return found
+                params[name] = values
+    return params
 
 
 def _header(member: Shape, text: str) -> Any:
@@ -45,23 +45,23 @@ def _header(member: Shape, text: str) -> Any:
     return parse_text(member, text)
 
 
-def _take_query(found: dict[str, Any], name: str, member: Shape, request: WireRequest) -> None:
+def _take_query(params: dict[str, Any], name: str, member: Shape, request: WireRequest) -> None:
     wire = member.wire_name(name)
     if member.type == "map":
-        known = (
+        used_names = (
             {other.wire_name(key) for key, other in member.members.items()}
             if member.type == "structure"
             else set()
         )
-        found[name] = {key: value for key, value in request.query.items() if key not in known}
+        params[name] = {key: value for key, value in request.query.items() if key not in used_names}
         return
     values = request.query_lists.get(wire)
     if not values:
         return
     if member.type == "list":
-        found[name] = [parse_text(member.element, value) for value in values]
+        params[name] = [parse_text(member.element, value) for value in values]
     elif values[-1] != "" or member.type == "string":
-        found[name] = parse_text(member, values[-1])
+        params[name] = parse_text(member, values[-1])
 
 
 def split_output(

@@ -26,18 +26,18 @@ class RestJson:
         shape = operation.input
         if shape is None:
             return {}
-        found = parse_locations(shape, request)
+        params = parse_locations(shape, request)
         if shape.payload is not None:
             payload = shape.members[shape.payload]
             if payload.type in ("blob", "string"):
                 if request.body and not payload.streaming:
-                    found[shape.payload] = request.body if payload.type == "blob" else request.body.decode()
+                    params[shape.payload] = request.body if payload.type == "blob" else request.body.decode()
             elif request.body:
-                found[shape.payload] = parse_body(payload, load(request.body, _malformed()))
-            return found
+                params[shape.payload] = parse_body(payload, load(request.body, _malformed()))
+            return params
         if any(member.location is None for member in shape.members.values()):
-            found.update(parse_body(shape, load(request.body, _malformed())))
-        return found
+            params.update(parse_body(shape, load(request.body, _malformed())))
+        return params
 
     @staticmethod
     def serialize(operation: OperationModel, output: Mapping[str, Any], request_id: str) -> WireResponse:

@@ -56,20 +56,20 @@ class RestXml:
         shape = operation.input
         if shape is None:
             return {}
-        found = parse_locations(shape, request)
+        params = parse_locations(shape, request)
         if shape.payload is not None:
             payload = shape.members[shape.payload]
             if payload.type == "blob":
                 if request.body and not payload.streaming:
-                    found[shape.payload] = request.body
+                    params[shape.payload] = request.body
             elif payload.type == "string":
                 if request.body:
-                    found[shape.payload] = request.body.decode("utf-8", "replace")
+                    params[shape.payload] = request.body.decode("utf-8", "replace")
             elif request.body:
-                found[shape.payload] = parse_element(payload, read_document(request.body, _malformed()))
+                params[shape.payload] = parse_element(payload, read_document(request.body, _malformed()))
         elif request.body and any(member.location is None for member in shape.members.values()):
-            found.update(parse_structure(shape, read_document(request.body, _malformed())))
-        return found
+            params.update(parse_structure(shape, read_document(request.body, _malformed())))
+        return params
 
     @staticmethod
     def serialize(operation: OperationModel, output: Mapping[str, Any], request_id: str) -> WireResponse:

@@ -142,18 +142,18 @@ def parse_structure(shape: Shape, element: Element) -> dict[str, Any]:
     children: dict[str, list[Element]] = {}
     for child in element:
         children.setdefault(child.tag, []).append(child)
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name, member in shape.members.items():
         if member.location is not None:
             continue
         if member.traits.get("xmlAttribute"):
             if member.wire_name(name) in element.attrib:
-                found[name] = element.attrib[member.wire_name(name)]
+                members[name] = element.attrib[member.wire_name(name)]
             continue
         mine = children.get(_element_name(name, member), ())
         if mine:
-            found[name] = _parse_children(member, mine)
-    return found
+            members[name] = _parse_children(member, mine)
+    return members
 
 
 def _element_name(name: str, member: Shape) -> str:

@@ -39,8 +39,8 @@ async def status(request: AdminRequest) -> dict[str, Any]:
         for scope in await store.scopes(kind):
             count, names = await _count_and_names(store, scope, kind)
             if count:
-                place = {"account": scope.account, "region": scope.region}
-                holds.append({"what": label, **place, "count": count, "names": names})
+                scope_fields = {"account": scope.account, "region": scope.region}
+                holds.append({"what": label, **scope_fields, "count": count, "names": names})
     return {
         "version": __version__,
         "endpoint": node.endpoint,

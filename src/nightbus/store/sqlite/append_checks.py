@@ -24,7 +24,7 @@ from nightbus.store.sqlite.rows import NewRows
 
 
 @dataclass(slots=True)
-class _Known:
+class _LogState:
     newest: int
     offsets: dict[str, int] = field(default_factory=dict)  # by key, in the order of the offsets
 
@@ -34,7 +34,7 @@ class AppendChecks:
         self._execute = connection.execute
         self._names = names
         self._rows = rows
-        self._logs: dict[tuple[Scope, str], _Known] = {}
+        self._logs: dict[tuple[Scope, str], _LogState] = {}
 
     def pass_at_once(self, changes: Sequence[Change]) -> bool:
         """Whether all of them pass by what is in memory; they are to be collected then, else to be checked."""
@@ -47,25 +47,25 @@ class AppendChecks:
 
     def _passes(self, change: AppendOnce) -> bool:
         scope, log, _, _, key, offset, _ = change
-        known = self._logs.get((scope, log))
-        if known is None:
-            known = self._logs[scope, log] = _Known(self._newest(scope, log))
-        if offset <= known.newest or key in known.offsets:
+        state = self._logs.get((scope, log))
+        if state is None:
+            state = self._logs[scope, log] = _LogState(self._newest(scope, log))
+        if offset <= state.newest or key in state.offsets:
             return False
-        known.newest = offset
-        known.offsets[key] = offset
+        state.newest = offset
+        state.offsets[key] = offset
         return True
 
     def _look_up(self, change: AppendOnce) -> None:
         self._rows.flush()
-        known = self._logs[change.scope, change.log]
+        state = self._logs[change.scope, change.log]
         newest = self._newest(change.scope, change.log)
-        at = known.offsets.get(change.key, 0)
+        at = state.offsets.get(change.key, 0)
         entry = self._entry(change, at) if at else None
         if entry is not None or newest >= change.offset:
             raise EntryRefused(change.log, newest, entry)
-        known.offsets.pop(change.key, None)
-        known.newest = known.offsets[change.key] = change.offset
+        state.offsets.pop(change.key, None)
+        state.newest = state.offsets[change.key] = change.offset
 
     def _newest(self, scope: Scope, log: str) -> int:
         number = self._names.find(scope, "log", log)
@@ -85,16 +85,16 @@ class AppendChecks:
 
     def trimmed(self, scope: Scope, log: str, number: int | None) -> None:
         """Entries of the log are gone, or all of them where `number` is None."""
-        known = self._logs.get((scope, log))
-        if known is None:
+        state = self._logs.get((scope, log))
+        if state is None:
             return
         if number is None:
             del self._logs[scope, log]
             return
         (oldest,) = self._execute("SELECT min(position) FROM entry WHERE log = ?", (number,)).fetchone()
-        gone = takewhile(lambda known_key: known_key[1] < oldest, known.offsets.items())
+        gone = takewhile(lambda pair: pair[1] < oldest, state.offsets.items())
         for key, _ in list(gone):
-            del known.offsets[key]
+            del state.offsets[key]
 
     def in_memory(self) -> dict[str, int]:
-        return {"keys that come once": sum(len(known.offsets) for known in self._logs.values())}
+        return {"keys that come once": sum(len(state.offsets) for state in self._logs.values())}

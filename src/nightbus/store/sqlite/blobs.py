@@ -49,7 +49,7 @@ class BlobFolder:
 
     def path(self, digest: str) -> Path:
         """Raises KeyError when there is no such blob."""
-        path = self._place(digest)
+        path = self._path(digest)
         if not path.is_file():
             raise KeyError(digest)
         return path
@@ -57,7 +57,7 @@ class BlobFolder:
     def open(self, digest: str) -> BinaryIO:
         """Raises KeyError when there is no such blob."""
         try:
-            return self._place(digest).open("rb")
+            return self._path(digest).open("rb")
         except FileNotFoundError:
             raise KeyError(digest) from None
 
@@ -96,13 +96,13 @@ class BlobFolder:
         file.flush()
         if self._durable:
             os.fsync(file.fileno())
-        place = self._place(digest)
+        path = self._path(digest)
         with self._lock:
             self._pins.setdefault(digest, []).append(time.monotonic())
-            place.parent.mkdir(mode=0o700, exist_ok=True)
-            temporary.replace(place)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            temporary.replace(path)
         if self._durable:
-            sync_folder(place.parent)
+            sync_folder(path.parent)
             sync_folder(self._folder)
 
     def hold(self, digest: str) -> None:
@@ -132,7 +132,7 @@ class BlobFolder:
             pins = [put for put in self._pins.get(digest, []) if put > oldest]
             self._set_pins(digest, pins)
             if not pins and not is_owned(digest):
-                self._place(digest).unlink(missing_ok=True)
+                self._path(digest).unlink(missing_ok=True)
 
     def drop_forgotten(self, is_owned: Callable[[str], bool]) -> None:
         """Delete what was put long ago and never kept, since its request failed."""
@@ -173,7 +173,7 @@ class BlobFolder:
                 if file.stat().st_mtime < self._opened:
                     yield file
 
-    def _place(self, digest: str) -> Path:
+    def _path(self, digest: str) -> Path:
         return digest_path(self._folder, digest)
 
 

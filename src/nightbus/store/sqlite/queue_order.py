@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 
 from nightbus.store.interface import Item, Lease, QueueName
 
-Place = tuple[int, int]  # (due, id)
-FIRST: Place = (-(2**63), -1)
+Position = tuple[int, int]  # (due, id)
+FIRST: Position = (-(2**63), -1)
 _MOST_MOVED = 1_000  # first items of groups that become due at one moment are looked at by so many at a time
 
 
@@ -34,11 +34,11 @@ class Held(NamedTuple):
 class Rows(Protocol):
     """The rows of one queue, as they are committed."""
 
-    def after(self, place: Place, due_until: int, limit: int) -> list[Row]:
+    def after(self, position: Position, due_until: int, limit: int) -> list[Row]:
         """In order of (due, id), beyond `place`, with due <= `due_until`."""
         ...
 
-    def next_due(self, place: Place) -> int | None:
+    def next_due(self, position: Position) -> int | None:
         """When the first row beyond `place` is due."""
         ...
 
@@ -118,14 +118,14 @@ class Leases:
 
     def expired(self, now: int) -> list[tuple[int, Held]]:
         """Release those whose lease has ended."""
-        found = []
+        ended = []
         while self._ends and self._ends[0][0] <= now:
             ends, item = heapq.heappop(self._ends)
             held = self.held.get(item)
             if held is not None and held.ends == ends:
                 del self.held[item]
-                found.append((item, held))
-        return found
+                ended.append((item, held))
+        return ended
 
     def next_end(self) -> int | None:
         while self._ends:
@@ -144,7 +144,7 @@ class ByDue:
         self.rows = rows
         self.leases = leases
         self._cursor = FIRST
-        self._back: list[Place] = []  # a heap of what was seen and is free again
+        self._back: list[Position] = []  # a heap of what was seen and is free again
 
     def take(self, limit: int, now: int, lease_ms: int) -> list[Item]:
         for item, held in self.leases.expired(now):
@@ -163,13 +163,13 @@ class ByDue:
             elif (row.due, item) <= self._cursor:  # given back after its lease had ended
                 heapq.heappush(self._back, (row.due, item))
         while len(taken) < limit:
-            wanted = limit - len(taken)
-            rows = self.rows.after(self._cursor, now, wanted)
+            missing = limit - len(taken)
+            rows = self.rows.after(self._cursor, now, missing)
             for row in rows:
                 self._cursor = (row.due, row.id)
                 if row.id not in self.leases.held:
                     taken.append(self.leases.take(row, "", now, lease_ms))
-            if len(rows) < wanted:
+            if len(rows) < missing:
                 break
         return taken
 
@@ -193,7 +193,7 @@ class ByDue:
         gone += [item for due, item in self._back if due < before]
         for item in gone:
             self.leases.forget(item)
-        self._back = [place for place in self._back if place[0] >= before]
+        self._back = [position for position in self._back if position[0] >= before]
         heapq.heapify(self._back)
 
     def given_back(self, item: int, due: int) -> None:
@@ -206,12 +206,12 @@ class ByGroup:
     """Offered by id; while items of a group are leased, no other lease gets one of that group."""
 
     def __init__(
-        self, rows: Rows, leases: Leases, groups: dict[str, list[Place]] | None = None, now: int = 0
+        self, rows: Rows, leases: Leases, groups: dict[str, list[Position]] | None = None, now: int = 0
     ) -> None:
         """`groups` is what `groups_of` gives, where it was read beforehand, in a thread; `now` is UTC ms."""
         self.rows = rows
         self.leases = leases
-        self._free: dict[str, list[Place]] = {}  # per group a heap of (id, due)
+        self._free: dict[str, list[Position]] = {}  # per group a heap of (id, due)
         self._leased: dict[str, int] = {}  # per locked group how many of it are leased
         # Heaps of the first items of groups that nobody has; some are out of date, and are passed over in their turn.
         self._heads: list[tuple[int, str]] = []  # by id: those that were due when they were looked at
@@ -219,14 +219,14 @@ class ByGroup:
             tuple[int, int, str]
         ] = []  # by due time, then id: those that were not looked at since
         self._read_to = -1
-        for group, places in groups_of(rows).items() if groups is None else groups.items():
-            self._free[group] = places  # in order of id, and so a heap
-            head, due = places[0]
+        for group, positions in groups_of(rows).items() if groups is None else groups.items():
+            self._free[group] = positions  # in order of id, and so a heap
+            head, due = positions[0]
             if due <= now:
                 self._heads.append((head, group))
             else:
                 self._later.append((due, head, group))
-            self._read_to = max(self._read_to, places[-1][0])
+            self._read_to = max(self._read_to, positions[-1][0])
         heapq.heapify(self._heads)
         heapq.heapify(self._later)
 
@@ -251,7 +251,7 @@ class ByGroup:
         return taken
 
     def _take_group(
-        self, group: str, free: list[Place], limit: int, now: int, lease_ms: int, taken: list[Item]
+        self, group: str, free: list[Position], limit: int, now: int, lease_ms: int, taken: list[Item]
     ) -> None:
         while free and len(taken) < limit and free[0][1] <= now:
             item, _ = heapq.heappop(free)
@@ -324,16 +324,16 @@ class ByGroup:
             self._free.pop(group, None)
 
 
-def groups_of(rows: Rows) -> dict[str, list[Place]]:
+def groups_of(rows: Rows) -> dict[str, list[Position]]:
     """(id, due) of every row, in order of id, by group."""
-    found: dict[str, list[Place]] = {}
+    groups: dict[str, list[Position]] = {}
     for item, due, group in rows.all():
-        places = found.get(group)
-        if places is None:
-            found[group] = [(item, due)]
+        positions = groups.get(group)
+        if positions is None:
+            groups[group] = [(item, due)]
         else:
-            places.append((item, due))
-    return found
+            positions.append((item, due))
+    return groups
 
 
 Order = ByDue | ByGroup

@@ -59,7 +59,7 @@ from nightbus.store.interface import (
 )
 from nightbus.store.sqlite.fresh_rows import FreshRows
 from nightbus.store.sqlite.names import look_up
-from nightbus.store.sqlite.queue_order import ByDue, ByGroup, Leases, Order, Place, Row, groups_of
+from nightbus.store.sqlite.queue_order import ByDue, ByGroup, Leases, Order, Position, Row, groups_of
 from nightbus.store.sqlite.reads import count_due
 
 _ENTRIES = (Append, AppendOnce)
@@ -72,8 +72,8 @@ class QueueRows:
         self._execute = connection.execute
         self._number = number
 
-    def after(self, place: Place, due_until: int, limit: int) -> list[Row]:
-        due, item = place
+    def after(self, position: Position, due_until: int, limit: int) -> list[Row]:
+        due, item = position
         rows = self._execute(
             "SELECT id, due, data FROM item WHERE queue = ? AND (due, id) > (?, ?) AND due <= ?"
             " ORDER BY due, id LIMIT ?",
@@ -81,10 +81,10 @@ class QueueRows:
         ).fetchall()
         return [Row(*row) for row in rows]
 
-    def next_due(self, place: Place) -> int | None:
+    def next_due(self, position: Position) -> int | None:
         row = self._execute(
             "SELECT due FROM item WHERE queue = ? AND (due, id) > (?, ?) ORDER BY due, id LIMIT 1",
-            (self._number, *place),
+            (self._number, *position),
         ).fetchone()
         return row[0] if row else None
 

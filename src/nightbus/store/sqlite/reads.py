@@ -50,26 +50,26 @@ def records(
         f" WHERE kind = ? AND scope = ? AND key {beyond} ?{starts} ORDER BY key LIMIT ?",
         (kind, scope_text(scope), after, *values, -1 if limit is None else limit),
     )
-    found = []
+    readable = []
     for key, data, revision, form in rows:
         try:
-            found.append(Record(key, value_of(kind, key, form, data), revision))
+            readable.append(Record(key, value_of(kind, key, form, data), revision))
         except UnreadableRecord as unreadable:  # it stops none of the others; nightbus doctor tells of it
             log.error("%s; it is left out", unreadable)
-    return found
+    return readable
 
 
 def scopes(connection: sqlite3.Connection, kind: str) -> list[Scope]:
     """Hops from scope to scope over the primary key, since SQLite's DISTINCT would visit every record."""
-    found: list[Scope] = []
+    listed: list[Scope] = []
     after = ""
     while True:
         (text,) = connection.execute(
             "SELECT min(scope) FROM record WHERE kind = ? AND scope > ?", (kind, after)
         ).fetchone()
         if text is None:
-            return found
-        found.append(scope_of(text))
+            return listed
+        listed.append(scope_of(text))
         after = text
 
 
@@ -97,64 +97,66 @@ def log_scopes(connection: sqlite3.Connection) -> list[Scope]:
     return [scope_of(text) for (text,) in rows]
 
 
-def entries(connection: sqlite3.Connection, scope: Scope, log: str, wanted: Range) -> list[Entry]:
+def entries(connection: sqlite3.Connection, scope: Scope, log: str, selection: Range) -> list[Entry]:
     """Of one log, in order of offset."""
-    with closing(_cursor(connection, scope, log, wanted, by_time=False)) as found:
-        return list(found)
+    with closing(_cursor(connection, scope, log, selection, by_time=False)) as cursor:
+        return list(cursor)
 
 
 def merged_entries(
-    connection: sqlite3.Connection, scope: Scope, names: Sequence[str], wanted: Range
+    connection: sqlite3.Connection, scope: Scope, names: Sequence[str], selection: Range
 ) -> list[Entry]:
     """Of several logs by (time, offset). Each cursor is read only as far as the merge needs."""
-    cursors = [_cursor(connection, scope, name, wanted, by_time=True) for name in dict.fromkeys(names)]
+    cursors = [_cursor(connection, scope, name, selection, by_time=True) for name in dict.fromkeys(names)]
     try:
-        merged = heapq.merge(*cursors, key=lambda entry: (entry.time, entry.offset), reverse=wanted.backwards)
-        return list(islice(merged, wanted.limit))
+        merged = heapq.merge(
+            *cursors, key=lambda entry: (entry.time, entry.offset), reverse=selection.backwards
+        )
+        return list(islice(merged, selection.limit))
     finally:
         for cursor in cursors:
             cursor.close()
 
 
 def _cursor(
-    connection: sqlite3.Connection, scope: Scope, log: str, wanted: Range, *, by_time: bool
+    connection: sqlite3.Connection, scope: Scope, log: str, selection: Range, *, by_time: bool
 ) -> Generator[Entry, None, None]:
     number = look_up(connection, scope, "log", log)
     if number is None:
         return
-    query, values = _query(number, wanted, by_time)
+    query, values = _query(number, selection, by_time)
     with closing(connection.execute(query, values)) as rows:
         for position, time, key, data in rows:
             yield Entry(log, position, time, data, key)
 
 
-def _query(number: int, wanted: Range, by_time: bool) -> tuple[str, list[Any]]:
+def _query(number: int, selection: Range, by_time: bool) -> tuple[str, list[Any]]:
     """Which index to go by is said here, since SQLite has no figures to guess from."""
-    conditions, values = _conditions(wanted)
-    way = "DESC" if wanted.backwards else "ASC"
-    order = f"time {way}, position {way}" if by_time else f"position {way}"
+    conditions, values = _conditions(selection)
+    direction = "DESC" if selection.backwards else "ASC"
+    order = f"time {direction}, position {direction}" if by_time else f"position {direction}"
     index = ""
-    if wanted.key:
+    if selection.key:
         index = " INDEXED BY entry_by_key"
-    elif by_time or wanted.since is not None or wanted.until is not None:
+    elif by_time or selection.since is not None or selection.until is not None:
         index = " INDEXED BY entry_by_time"
     chosen = f"entry{index} WHERE log = ?{conditions} ORDER BY {order} LIMIT ?"
-    values = [number, *values, wanted.limit]
+    values = [number, *values, selection.limit]
     if index.endswith("time") and not by_time:  # so that only positions are sorted, not what lies there
         query = f"SELECT position FROM {chosen}"  # noqa: S608 - made of constants
         chosen, values = f"entry WHERE log = ? AND position IN ({query}) ORDER BY {order}", [number, *values]
     return f"SELECT position, time, key, data FROM {chosen}", values  # noqa: S608 - made of constants
 
 
-def _conditions(wanted: Range) -> tuple[str, list[Any]]:
-    known: list[tuple[str, Any]] = [
-        ("position < ?" if wanted.backwards else "position > ?", wanted.after or None),
-        ("time >= ?", wanted.since),
-        ("time < ?", wanted.until),
+def _conditions(selection: Range) -> tuple[str, list[Any]]:
+    terms: list[tuple[str, Any]] = [
+        ("position < ?" if selection.backwards else "position > ?", selection.after or None),
+        ("time >= ?", selection.since),
+        ("time < ?", selection.until),
         # The index of keys leaves out the empty ones, which SQLite only trusts when it is told.
-        ("key = ? AND key <> ''" if wanted.key else "key = ?", wanted.key),
+        ("key = ? AND key <> ''" if selection.key else "key = ?", selection.key),
     ]
-    chosen = [(text, value) for text, value in known if value is not None]
+    chosen = [(text, value) for text, value in terms if value is not None]
     return "".join(f" AND {text}" for text, _ in chosen), [value for _, value in chosen]
 
 

@@ -16,10 +16,10 @@ _SIZES = (4, 16, 64)
 
 
 def _statement(size: int) -> str:
-    wanted = ",".join(["(?,?,?,?)"] * size)
+    placeholders = ",".join(["(?,?,?,?)"] * size)
     return (
-        f"WITH wanted (scope, kind, key, revision) AS (VALUES {wanted}) SELECT count(*) FROM wanted CROSS JOIN record"  # noqa: S608
-        " USING (kind, scope, key) WHERE record.revision = wanted.revision"
+        f"WITH expected (scope, kind, key, revision) AS (VALUES {placeholders}) SELECT count(*)"  # noqa: S608
+        " FROM expected CROSS JOIN record USING (kind, scope, key) WHERE record.revision = expected.revision"
     )
 
 

@@ -70,9 +70,9 @@ def look_at(folder: Path) -> sqlite3.Connection:
 
 def is_ours(connection: sqlite3.Connection) -> bool:
     """Whether it has tables and indexes of a Nightbus, of an older one perhaps, and nothing that acts by itself."""
-    found = connection.execute("SELECT type || ' ' || name FROM sqlite_master WHERE sql <> ''").fetchall()
+    objects = connection.execute("SELECT type || ' ' || name FROM sqlite_master WHERE sql <> ''").fetchall()
     made = {f"{kind.lower()} {name}" for kind, name in re.findall(r"CREATE (TABLE|INDEX) (\w+)", _TABLES)}
-    return {"table record", "table item"} <= {name for (name,) in found} <= made
+    return {"table record", "table item"} <= {name for (name,) in objects} <= made
 
 
 def prepare(connection: sqlite3.Connection, folder: Path) -> None:

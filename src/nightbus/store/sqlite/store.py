@@ -133,12 +133,12 @@ class SqliteStore:
         limit: int = 1000,
         backwards: bool = False,
     ) -> builtins.list[Entry]:
-        wanted = reads.Range(after, since, until, key, limit, backwards)
+        selection = reads.Range(after, since, until, key, limit, backwards)
         if isinstance(logs, str):
-            return await self._in_reader(reads.entries, scope, logs, wanted)
+            return await self._in_reader(reads.entries, scope, logs, selection)
         names = tuple(logs)
         read = self._in_reader if len(names) <= _FEW_LOGS else self._in_long_reader
-        return await read(reads.merged_entries, scope, names, wanted)
+        return await read(reads.merged_entries, scope, names, selection)
 
     async def log_sizes(self, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
         return await self._in_reader(reads.log_sizes, scope, log, step_ms)
@@ -155,9 +155,9 @@ class SqliteStore:
         name = QueueName(scope, queue)
         if by_group and not self._queues.is_ordered(name):
             await self._order_by_group(name)
-        found, next_time = self._take(name, limit, lease_ms, by_group)
-        if found or wait <= 0:
-            return found
+        items, next_time = self._take(name, limit, lease_ms, by_group)
+        if items or wait <= 0:
+            return items
         deadline = self._clock.monotonic() + wait
         while not self._closed:
             rest = deadline - self._clock.monotonic()
@@ -170,9 +170,9 @@ class SqliteStore:
                 await self._woken_within(woken, rest)
             finally:
                 woken.cancel()
-            found, next_time = self._take(name, limit, lease_ms, by_group)
-            if found:
-                return found
+            items, next_time = self._take(name, limit, lease_ms, by_group)
+            if items:
+                return items
         return []
 
     async def _order_by_group(self, name: QueueName) -> None:
