@@ -98,7 +98,8 @@ class Output:
         self._end_line()
 
     def tail(self) -> bytes:
-        return "".join(self._tail).encode()[-_TAIL:]
+        lines = [line if line.endswith("\n") else line + "\n" for line in self._tail]
+        return "".join(lines).encode()[-_TAIL:]
 
     def flush(self) -> None:
         """Hand over what is pending, without waiting for it."""
@@ -249,13 +250,14 @@ class Output:
 
     def _keep(self, message: str, time: int) -> None:
         self._pending.append(LogLine(time, message))
-        self._pending_bytes += len(message) + _EVENT_COST
+        size = len(message)
+        self._pending_bytes += size + _EVENT_COST
         self._kept += 1
-        text = message if message.endswith("\n") else message + "\n"
-        self._tail.append(text)
-        self._tail_bytes += len(text)
-        while len(self._tail) > 1 and self._tail_bytes - len(self._tail[0]) > _TAIL:
-            self._tail_bytes -= len(self._tail.popleft())
+        tail = self._tail
+        tail.append(message)
+        self._tail_bytes += size
+        while self._tail_bytes - len(tail[0]) > _TAIL and len(tail) > 1:
+            self._tail_bytes -= len(tail.popleft())
 
     async def close(self) -> None:
         await self.drain()

@@ -45,6 +45,12 @@ class _Template:
             sum(not segment.startswith("{") for segment in segments),
         )
 
+    def may_match(self, word: str, count: int) -> bool:
+        """Whether it can match a path of `count` segments that begins with `word`."""
+        if self.segments and not self.segments[0].startswith("{") and self.segments[0] != word:
+            return False
+        return len(self.segments) == count or any(segment.endswith("+}") for segment in self.segments)
+
     def labels(self, parts: list[str]) -> dict[str, str] | None:
         """Return the values of the template's labels, or None if the path does not match."""
         values: dict[str, str] = {}
@@ -86,14 +92,30 @@ class PathRouter:
         self._by_method: dict[str, list[_Template]] = {}
         for operation in service.operations.values():
             self._by_method.setdefault(operation.method, []).append(_Template.of(operation))
+        templates = [template for each in self._by_method.values() for template in each]
+        self._words = {template.segments[0] for template in templates if template.segments}
+        self._longest = max((len(template.segments) for template in templates), default=0)
+        self._candidates: dict[tuple[str, str, int], list[_Template]] = {}
 
     def find(self, request: WireRequest) -> tuple[OperationModel, dict[str, str]] | None:
         """Return the operation and the values of its labels, None if there is none."""
         parts = request.path.split("?", 1)[0].lstrip("/").split("/")
         best: tuple[tuple[int, ...], OperationModel, dict[str, str]] | None = None
-        for template in self._by_method.get(request.method, ()):
+        for template in self._candidates_for(request.method, parts):
             labels = template.labels(parts)
             score = template.score(request) if labels is not None else None
             if labels is not None and score is not None and (best is None or score > best[0]):
                 best = score, template.operation, labels
         return (best[1], best[2]) if best else None
+
+    def _candidates_for(self, method: str, parts: list[str]) -> list[_Template]:
+        """Those that the first segment and the number of segments leave: of Lambda's 20 POSTs four for an Invoke."""
+        if method not in self._by_method:
+            return []
+        word = parts[0] if parts[0] in self._words else ""
+        key = method, word, min(len(parts) - (not parts[-1]), self._longest + 1)
+        found = self._candidates.get(key)
+        if found is None:
+            templates = self._by_method[method]
+            found = self._candidates[key] = [one for one in templates if one.may_match(*key[1:])]
+        return found

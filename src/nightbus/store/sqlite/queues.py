@@ -62,8 +62,6 @@ from nightbus.store.sqlite.names import look_up
 from nightbus.store.sqlite.queue_order import ByDue, ByGroup, Leases, Order, Position, Row, groups_of
 from nightbus.store.sqlite.reads import count_due
 
-_ENTRIES = (Append, AppendOnce)
-
 
 class QueueRows:
     """Implements `nightbus.store.sqlite.queue_order.Rows` over one reading connection."""
@@ -260,19 +258,19 @@ class QueueLeases:
         self.has_woken = False
         rest: list[Change] = []
         for change in changes:
-            if isinstance(change, Enqueue):
+            if type(change) is Append or type(change) is AppendOnce:  # most of them are
+                continue
+            if type(change) is Enqueue:
                 self._enqueued(change, enqueued)
                 enqueued += 1
-            elif isinstance(change, EnqueueMany):
+            elif type(change) is EnqueueMany:
                 self._enqueued_many(change, enqueued)
                 enqueued += len(change.data)
-            elif isinstance(change, _ENTRIES):
-                continue
-            elif isinstance(change, Acknowledge):
+            elif type(change) is Acknowledge:
                 self._done(change)
-            elif isinstance(change, GiveBack):
+            elif type(change) is GiveBack:
                 self._given_back(change)
-            elif isinstance(change, TrimQueue):
+            elif type(change) is TrimQueue:
                 self._trimmed(change)
             else:
                 rest.append(change)
