@@ -94,6 +94,8 @@ class ScriptedRunner:
     async def retire(self, scope: Scope, name: str) -> None:
         self.retired.append(name)
 
+    async def debug(self, scope: Scope, name: str, runtime: str, port: int | None) -> None: ...
+
     async def close(self) -> None: ...
 
 

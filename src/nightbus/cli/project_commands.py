@@ -61,6 +61,14 @@ def declare_dev(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="The value of a parameter; may be repeated.",
     )
+    parser.add_argument(
+        "--debug",
+        action="append",
+        default=[],
+        metavar="FUNCTION[:PORT]",
+        help="Let this function wait for a debugger at 127.0.0.1:5678, and suspend its time limits; may "
+        "be repeated.",
+    )
     parser.add_argument("--delete", action="store_true", help="Delete the stack at the end.")
     options.add_listening(parser)
     options.add_keeping(parser)
@@ -68,8 +76,10 @@ def declare_dev(parser: argparse.ArgumentParser) -> None:
 
 
 def dev(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.dev.debugging import debug_wishes
     from nightbus.cli.dev.samconfig import find_project
     from nightbus.cli.dev.session import develop
 
     project = find_project(arguments.template, arguments.stack_name, arguments.parameter_overrides)
-    develop(project, settings_of(arguments), arguments.region, delete=arguments.delete)
+    wishes = debug_wishes(arguments.debug)
+    develop(project, settings_of(arguments), arguments.region, wishes, delete=arguments.delete)

@@ -332,7 +332,7 @@ class Environment:
         limit = self.spec.memory * _MEGABYTE
         used = self._processes.used_bytes(self._pid, limit)
         self._peak.was_at_least(used // _MEGABYTE)
-        if used > limit:
+        if used > limit and not self._paths.debugger:
             self._over_memory = True
             self.kill()
         self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._watch, ends)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nightbus.functions.debugging import Debugger
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.interface import Launch
 
@@ -24,6 +25,7 @@ class EnvironmentPaths:
     `scratch`: where the environment's own folder is made, which it shows as /tmp.
     `hidden`: folders that functions must not see.
     `launch`: how the process begins, and what lies at /var/runtime.
+    `debugger`: the debugger that it waits for, without a limit of memory; None for none.
     """
 
     code: Path
@@ -32,6 +34,7 @@ class EnvironmentPaths:
     scratch: Path
     hidden: tuple[Path, ...]
     launch: Launch
+    debugger: Debugger | None = None
 
 
 def fork_request(
@@ -57,6 +60,8 @@ def fork_request(
         "hidden": [str(path) for path in paths.hidden],
         "visible": [str(path) for path in visible or ()],
         "sandbox": visible is not None,
+        "debugger": paths.debugger
+        and {"packages": str(paths.debugger.packages), "port": paths.debugger.port},
         "limits": {
             "RLIMIT_CORE": 0,
             "RLIMIT_NOFILE": _MOST_OPEN_FILES,

@@ -139,4 +139,11 @@ class FunctionRunner(Protocol):
         """Let go of the function's environments: idle ones now, busy ones after their invocation."""
         ...
 
+    async def debug(self, scope: Scope, name: str, runtime: str, port: int | None) -> None:
+        """Let the function's environments wait for a debugger at `port` of loopback; None ends that.
+
+        Raises AwsError where its runtime has no debugger, or the port is in use.
+        """
+        ...
+
     async def close(self) -> None: ...

@@ -153,6 +153,12 @@ class Pool:
                 self._end(idle.pop())
         self._retired |= {one for one in self._busy if (one.spec.scope, one.spec.name) == (scope, name)}
 
+    def kill_busy(self, scope: Scope, name: str) -> None:
+        """End the function's environments that run an invocation, which ends with them."""
+        for environment in self._busy:
+            if (environment.spec.scope, environment.spec.name) == (scope, name):
+                environment.kill()
+
     def _end(self, environment: Environment) -> None:
         task = asyncio.create_task(environment.close())
         self._closing.add(task)

@@ -7,12 +7,14 @@ import hashlib
 import logging
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
+from nightbus.functions.debugging import Debugger, Debugging, debugger_packages, without_limits
 from nightbus.functions.environment import Environment
 from nightbus.functions.environment_paths import EnvironmentPaths
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
@@ -70,6 +72,7 @@ class Runner:
         self._pool = Pool(clock, self._start)
         self._visible_folders: dict[tuple[Runtime, Path, bool], list[Path] | None] = {}
         self._preparing: dict[str, asyncio.Lock] = {}
+        self._debugging = Debugging()
         self._sweep()
 
     def _sweep(self) -> None:
@@ -111,19 +114,20 @@ class Runner:
         log_with_result: bool = False,
         stream: ResponseStream | None = None,
     ) -> InvokeResult:
-        environment = await self._pool.take(spec)
-        try:
-            return await environment.invoke(
-                payload,
-                request_id=request_id,
-                invoked_arn=invoked_arn,
-                client_context=client_context,
-                trace=trace,
-                log_with_result=log_with_result,
-                stream=stream,
-            )
-        finally:
-            self._pool.give_back(environment)
+        async with self._debugging.turn(spec):
+            environment = await self._pool.take(spec)
+            try:
+                return await environment.invoke(
+                    payload,
+                    request_id=request_id,
+                    invoked_arn=invoked_arn,
+                    client_context=client_context,
+                    trace=trace,
+                    log_with_result=log_with_result,
+                    stream=stream,
+                )
+            finally:
+                self._pool.give_back(environment)
 
     async def _runtime(self, name: str) -> Runtime:
         """AcceptedEvent in a thread, since it may have to install packages; once at a time for each runtime."""
@@ -136,6 +140,11 @@ class Runner:
         layers = [await self._unpacked(digest) for digest in spec.layers]
         paths = await asyncio.to_thread(self._paths, spec, runtime, code, layers)
         visible = self._visible(runtime, paths)
+        port = self._debugging.port_of(spec)
+        if port is not None:
+            packages = await asyncio.to_thread(debugger_packages, runtime)
+            spec, paths = without_limits(spec), replace(paths, debugger=Debugger(packages, port))
+            visible = None if visible is None else [*visible, *_covered(packages)]
         self._processes = self._processes or Processes()
         for last in (False, True):
             environment = Environment(spec, paths, self._clock, self._logs, self._processes)
@@ -208,7 +217,16 @@ class Runner:
                 await asyncio.to_thread(remove_tree, self._folder / "pycache" / name)
 
     def in_memory(self) -> dict[str, int]:
-        return self._pool.in_memory()
+        return self._pool.in_memory() | self._debugging.in_memory()
+
+    async def debug(self, scope: Scope, name: str, runtime: str, port: int | None) -> None:
+        """Environments that wait for a debugger are ended where it is taken back: nobody else would end them."""
+        if port is not None:
+            await asyncio.to_thread(debugger_packages, await self._runtime(runtime))
+        was_debugged = self._debugging.set(scope, name, port)
+        self._pool.retire(scope, name)
+        if was_debugged and port is None:
+            self._pool.kill_busy(scope, name)
 
     async def retire(self, scope: Scope, name: str) -> None:
         """Let go of the function's environments."""
@@ -222,6 +240,12 @@ class Runner:
 
 def _names_in(folder: Path) -> list[str]:
     return [one.name for one in folder.iterdir()] if folder.is_dir() else []
+
+
+def _covered(packages: Path) -> list[Path]:
+    """What of the debugger lies where the sandbox covers it."""
+    needed = [packages, *(link.resolve() for link in packages.iterdir() if link.is_symlink())]
+    return [path for path in needed if any(map(path.is_relative_to, _COVERED))]
 
 
 def _visible_in_sandbox(runtime: Runtime, paths: EnvironmentPaths) -> list[Path] | None:

@@ -271,6 +271,7 @@ def become_environment(request, output):
     wire_output(output)
     for name, soft in request["limits"].items():
         limit(getattr(resource, name), soft)
+    debug_wait = neighbour("debug_wait") if request["debugger"] else None
     place = sandbox.enter(request)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the sandbox: a change of credentials clears it
@@ -294,6 +295,8 @@ def become_environment(request, output):
     sys.stderr = open(2, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
     for line in place["notes"]:
         print(line)
+    if debug_wait:
+        debug_wait.wait(request["debugger"])
     sys.argv = ["bootstrap", environment["_HANDLER"]]
     run_bootstrap(environment, request["learned"])
 

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.bus.event_files import NoEvent, read_entries
-from nightbus.cli.client import is_running, post_json
+from nightbus.cli.client import is_running
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.files import read_text
-from nightbus.cli.local_node import find_local_node
-from nightbus.node.operator_key import OPERATOR_HEADER, read_operator_key
+from nightbus.cli.operator_request import post_as_operator
 from nightbus.node.settings import Settings
 
 _MOST_ENTRIES = 10  # entries of one PutEvents
@@ -61,15 +60,7 @@ def _put_as_service(
     settings: Settings, region: str | None, entries: Sequence[dict[str, Any]]
 ) -> list[dict[str, str]]:
     """Put events whose source is an AWS service. The operator key from the node's data folder authorizes the call."""
-    folder, _ = find_local_node(settings)
-    try:
-        headers = {OPERATOR_HEADER: read_operator_key(folder)}
-    except OSError as failure:
-        raise CommandFailed(
-            f"the key of the node's operator in {folder} cannot be read: {failure.strerror}"
-        ) from None
     scope = {"account": chosen_account(), "region": chosen_region(region)}
-    results: list[dict[str, str]] = post_json(settings, "events/put", {**scope, "entries": entries}, headers)[
-        "Entries"
-    ]
+    body = {**scope, "entries": entries}
+    results: list[dict[str, str]] = post_as_operator(settings, "events/put", body)["Entries"]
     return results

@@ -12,9 +12,10 @@ import queue
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from nightbus.cli.dev.debugging import Debug
 from nightbus.cli.dev.packages import Packages
 from nightbus.cli.dev.printing import Printer
 from nightbus.cli.dev.samconfig import Project
@@ -28,12 +29,18 @@ from nightbus.node.settings import Settings
 _AGAIN_SECONDS = 1.0  # after an update that the node did not take
 
 
-def develop(project: Project, settings: Settings, region: str | None, *, delete: bool) -> None:
-    """Run until Ctrl-C or SIGTERM. `delete`: delete the stack then. Raises CommandFailed where it cannot begin."""
+def develop(
+    project: Project, settings: Settings, region: str | None, debugged: Mapping[str, int], *, delete: bool
+) -> None:
+    """Run until Ctrl-C or SIGTERM.
+
+    `debugged`: the functions that wait for a debugger, with their ports. `delete`: delete the stack at the end.
+    Raises CommandFailed where it cannot begin.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     application = read_application(project.template)
     with contextlib.suppress(KeyboardInterrupt), running_node(settings, "this session") as node:
-        session = Session(project, application, node, region)
+        session = Session(project, application, node, region, debugged)
         try:
             with _failures_in_one_line():
                 session.begin()
@@ -60,7 +67,12 @@ class Session:
     """One application on one node."""
 
     def __init__(
-        self, project: Project, application: Application, node: Settings, region: str | None
+        self,
+        project: Project,
+        application: Application,
+        node: Settings,
+        region: str | None,
+        debugged: Mapping[str, int],
     ) -> None:
         from nightbus.cli.aws_clients import NodeClients
         from nightbus.cli.dev.stack import Stack
@@ -72,12 +84,15 @@ class Session:
         self._packages = Packages(self._printer.news)
         self._stack = Stack(NodeClients(node, region), node.endpoint, project, self._packages)
         self._tail = Tail(node, region, self._printer)
+        self._debug = Debug(node, region, debugged)
         self._changes: queue.Queue[set[Path]] = queue.Queue()
         self._watcher = Watcher(self._changes)
 
     def begin(self) -> None:
         """Deploy. Raises CommandFailed and what the node answers."""
         self._deploy()
+        for line in self._debug.begin(self._stack.functions, self._application):
+            self._printer.news(line, "yellow")
         self._watch()
 
     def run(self) -> None:
@@ -105,6 +120,7 @@ class Session:
     def close(self) -> None:
         self._watcher.stop()
         self._packages.close()
+        self._debug.end()
 
     def _apply(self, changed: set[Path]) -> set[Path]:
         """Carry the changes to the node. Returns those that are to be tried again."""

@@ -168,7 +168,7 @@ def _installed_packages(executable: Path, folder: Path) -> Path:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder.parent))
     try:
-        _install(executable, temporary)
+        install(executable, temporary, _PROVIDED)
         temporary.chmod(0o755)
         temporary.rename(folder)
     except OSError as failure:
@@ -179,7 +179,8 @@ def _installed_packages(executable: Path, folder: Path) -> Path:
     return folder
 
 
-def _install(executable: Path, target: Path) -> None:
+def install(executable: Path, target: Path, names: tuple[str, ...]) -> None:
+    """Install packages for an interpreter into a folder, by uv or by its own pip. Raises CannotProvide."""
     uv = Path(sys.executable).with_name("uv")
     commands = [[str(executable), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]]
     for found in (str(uv) if uv.exists() else None, shutil.which("uv")):
@@ -190,7 +191,7 @@ def _install(executable: Path, target: Path) -> None:
     for command in commands:
         try:
             done = subprocess.run(
-                [*command, "--target", str(target), *_PROVIDED],
+                [*command, "--target", str(target), *names],
                 capture_output=True,
                 text=True,
                 timeout=_INSTALL_SECONDS,

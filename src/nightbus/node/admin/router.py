@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.node.admin import certificate, code_packages, explanations, service_events, status, streaming
+from nightbus.node.admin import (
+    certificate,
+    code_packages,
+    debugging,
+    explanations,
+    service_events,
+    status,
+    streaming,
+)
 from nightbus.node.admin.request import PREFIX, AdminRequest, send_error, send_json
 
 JsonHandler = Callable[[AdminRequest], Awaitable[dict[str, Any]]]
@@ -33,6 +41,7 @@ ROUTES = {
     "holds": AdminRoute(read=status.loop_holds),
     "explain": AdminRoute(read=explanations.explain_put_event, write=explanations.explain_event_of_body),
     "trace": AdminRoute(read=explanations.trace),
+    "debug": AdminRoute(write=debugging.debug_function),
     "events/put": AdminRoute(write=service_events.put_as_service),
 }
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hmac
 from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import is_account, is_region
+from nightbus.node.admin.operator import require_operator
 from nightbus.node.admin.request import AdminRequest, body_text
-from nightbus.node.operator_key import OPERATOR_HEADER
 
 
 async def put_as_service(request: AdminRequest) -> dict[str, Any]:
@@ -18,7 +17,7 @@ async def put_as_service(request: AdminRequest) -> dict[str, Any]:
 
     The answer is that of PutEvents. The caller must show the operator key of the node's data folder.
     """
-    _require_operator(request)
+    require_operator(request, "nightbus events put --as-service")
     body = await request.read_json()
     account, region = body_text(body, "account"), body_text(body, "region")
     if not is_account(account) or not is_region(region):
@@ -27,14 +26,6 @@ async def put_as_service(request: AdminRequest) -> dict[str, Any]:
     call = Call(Scope(account, region), Caller.root(account), node.endpoint, as_aws_service=True)
     entries = [_with_parsed_time(entry) for entry in body.get("entries") or ()]
     return await node.platform.operations.call("events", "PutEvents", {"Entries": entries}, call)
-
-
-def _require_operator(request: AdminRequest) -> None:
-    """Raises AwsError where the caller does not show the key of the node's data folder."""
-    if not hmac.compare_digest(request.header(OPERATOR_HEADER), request.node.operator_key.encode()):
-        raise AwsError(
-            "AccessDenied", "This is for whoever runs the node: nightbus events put --as-service.", 403
-        )
 
 
 def _with_parsed_time(entry: Any) -> Any:
