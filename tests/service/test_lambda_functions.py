@@ -198,7 +198,6 @@ def test_a_deleted_function_is_gone(functions: Any, name: str) -> None:
         ("update_function_configuration", {"Runtime": "ruby3.3"}, ("NotImplementedException", 501)),
         ("update_function_configuration", {"RevisionId": "no"}, ("PreconditionFailedException", 412)),
         ("get_function_url_config", {}, ("ResourceNotFoundException", 404)),
-        ("create_function_url_config", {"AuthType": "NONE"}, ("NotImplementedException", 501)),
     ],
 )
 def test_refused(

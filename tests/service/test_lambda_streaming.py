@@ -6,13 +6,13 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import code, trust
+from lambda_rig import code
 from streaming_function import Gate, streaming_code
+from url_rig import make
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -22,19 +22,6 @@ Client = Callable[..., Any]
 def name(node: Any) -> str:
     """A function that streams, for all tests of the module."""
     return make(node.client, streaming_code())
-
-
-def make(client: Client, package: bytes, timeout: int = 3) -> str:
-    made = f"streaming-{uuid4().hex[:8]}"
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    role = client("iam").create_role(RoleName=made, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    settings = {"Runtime": "python3.12", "Handler": "app.handler", "Timeout": timeout, "MemorySize": 256}
-    functions = client("lambda")
-    functions.create_function(FunctionName=made, Role=role, Code={"ZipFile": package}, **settings)
-    functions.get_waiter("function_active_v2").wait(
-        FunctionName=made, WaiterConfig={"Delay": 1, "MaxAttempts": 20}
-    )
-    return made
 
 
 @pytest.fixture

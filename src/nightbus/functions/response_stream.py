@@ -16,7 +16,7 @@ So a stream keeps at most `_MOST_WAITING` bytes and what one read of the connect
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 LARGEST_STREAM = 200 * 1024 * 1024
 _MOST_WAITING = 256 * 1024
@@ -50,7 +50,7 @@ class ResponseStream:
         self._changed.set()
         return self._size < _MOST_WAITING
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """What the function has sent, until the invocation ends. For one reader, once."""
         while True:
             if self._chunks:

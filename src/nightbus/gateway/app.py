@@ -103,6 +103,10 @@ class Gateway:
         else:
             await _send_while_client_reads(send, response, body)
 
+    def tell_failure(self, what: str, request_id: str, failure: Exception) -> None:
+        """Write down an error of the node itself, for what is not an operation."""
+        self._failures.tell(what, request_id, failure)
+
     async def refuse(self, scope: AsgiScope, send: Send, error: AwsError) -> None:
         """Answer with an error in the request's protocol, as its headers show it, without reading the body."""
         try:

@@ -11,7 +11,12 @@ refuses those requests, by three rules over the headers alone:
 3. `Sec-Fetch-Site` is neither `cross-site` nor `same-site`, unless rule 2 found an allowed origin.
 
 The gate does not look at credentials, which prove nothing here: a page may use any access key.
-Source: Fetch Metadata (https://www.w3.org/TR/fetch-metadata/) and the Fetch standard's `Origin` header.
+
+The host of a function URL is one of the node's names with the URL's id and region before it. What a function serves
+there has an origin of its own, so rules 2 and 3 keep its pages from the API as they keep every other page. Of
+requests to a function URL, `node/function_urls.py` may admit those that rules 2 and 3 refuse, by the URL's Cors; no
+other request is admitted there. Source: Fetch Metadata (https://www.w3.org/TR/fetch-metadata/) and the Fetch
+standard's `Origin` header.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nightbus.aws.errors import AwsError
+from nightbus.gateway.hosts import function_url_of
 
 _FOREIGN_SITES = frozenset({b"cross-site", b"same-site"})
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - names of addresses, nothing is bound here
@@ -37,10 +43,13 @@ _ORIGIN_LENGTH = 2048
 @dataclass(frozen=True, slots=True)
 class Admission:
     """The gate's decision. `refusal` is the error to answer with, None for an admitted request; `allowed_origin` is the
-    `Origin` of a request that the settings admit, whose response gets CORS headers."""
+    `Origin` of a request that the settings admit, whose response gets CORS headers. `is_of_page`: the request is
+    refused
+    since a page sent it, by rule 2 or 3, and not for its host."""
 
     refusal: AwsError | None = None
     allowed_origin: str | None = None
+    is_of_page: bool = False
 
 
 _ADMITTED = Admission()
@@ -104,6 +113,9 @@ class Gate:
             return False
         if name == "localhost" or name.endswith(".localhost") or name in self._names:
             return True
+        url = function_url_of(name)
+        if url is not None:
+            return _address(url.below) is None and self._names_this_node(url.below.encode())
         address = _address(name)
         if address is not None:
             return address.is_loopback or any(_address(own) == address for own in self._names)
@@ -165,8 +177,8 @@ def _origin_of(header: bytes | None) -> str | None:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
 
 
-def _refused(message: str) -> Admission:
-    return Admission(AwsError("AccessDenied", message, 403))
+def _refused(message: str, *, is_of_page: bool = False) -> Admission:
+    return Admission(AwsError("AccessDenied", message, 403), is_of_page=is_of_page)
 
 
 def _unknown_host(host: bytes | None) -> Admission:
@@ -182,5 +194,6 @@ def _unknown_host(host: bytes | None) -> Admission:
 def _foreign_page(page: str) -> Admission:
     return _refused(
         f"A web page of {page[:80]} may not call this Nightbus node. If the page is yours, add its origin to the "
-        "setting allowed_origins (NIGHTBUS_ALLOWED_ORIGINS)."
+        "setting allowed_origins (NIGHTBUS_ALLOWED_ORIGINS).",
+        is_of_page=True,
     )

@@ -1,6 +1,12 @@
-"""Finds the bucket in a host name: `bucket.localhost`, `bucket.s3.localhost`, `bucket.s3.us-east-1.example.org`."""
+"""Finds what a host name stands for: a bucket or a function URL.
+
+A bucket: `bucket.localhost`, `bucket.s3.localhost`, `bucket.s3.us-east-1.example.org`. A function URL:
+`<id>.lambda-url.<region>.localhost`, and the same below any other name of the node.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 _PLAIN = {"localhost", "s3"}
 
@@ -16,3 +22,24 @@ def bucket_of(host: str) -> str | None:
     if labels[-1] == "localhost" and len(labels) > 1 and labels[0] not in _PLAIN:
         return ".".join(labels[:-1])
     return None
+
+
+class UrlHost(NamedTuple):
+    """The host of a function URL. `name` is all of it without the port, `below` the name of the node."""
+
+    id: str
+    region: str
+    name: str
+    below: str
+
+
+def function_url_of(host: str) -> UrlHost | None:
+    """Return what the host of a function URL says, whether there is such a URL or not; None for another host."""
+    name = host.lower()
+    if ".lambda-url." not in name:
+        return None
+    name = name.partition(":")[0].rstrip(".")
+    labels = name.split(".")
+    if len(labels) < 4 or labels[1] != "lambda-url":
+        return None
+    return UrlHost(labels[0], labels[2], name, ".".join(labels[3:]))

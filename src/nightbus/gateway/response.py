@@ -20,6 +20,7 @@ class WireResponse:
 
 
 RESPOND = "nightbus.respond"  # the extension of ASGI by which the node's server writes a whole response
+ABORT = "nightbus.abort"  # the extension by which it closes the connection in the middle of a response
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # what the name of a header may be
 
 

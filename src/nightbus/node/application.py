@@ -1,6 +1,7 @@
 """Answers every HTTP request of a node: paths under `/_nightbus/` itself, all others by the AWS gateway.
 
-The gate refuses what a web page of a foreign origin may not do, before either sees the request.
+The gate refuses what a web page of a foreign origin may not do, before either sees the request. The hosts of function
+URLs belong to functions: whatever the path is, neither the API nor `/_nightbus/` answers there.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway.gate import Gate
 from nightbus.node.admin.request import PREFIX, AdminRequest, AsgiScope, Receive, Send, send_error
 from nightbus.node.admin.router import answer
+from nightbus.node.function_urls import serve_function_url, url_host
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
 
@@ -25,7 +27,10 @@ class Application:
         if scope["type"] != "http":
             return
         admission = self._gate.admit(scope)
-        if admission.refusal is not None:
+        url = url_host(scope)
+        if url is not None and (admission.refusal is None or admission.is_of_page):
+            await serve_function_url(self._node, url, admission, scope, receive, send)
+        elif admission.refusal is not None:
             await self._refuse(scope, send, admission.refusal)
         elif scope["path"].startswith(PREFIX):
             await answer(AdminRequest(self._node, self._settings, scope, receive, send))

@@ -17,7 +17,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from nightbus.aws.http_heads import MOST_HEADERS, HeadLimit, TooManyHeaders
-from nightbus.gateway.response import RESPOND
+from nightbus.gateway.response import ABORT, RESPOND
 
 _MOST_PIPELINED = 100
 
@@ -93,7 +93,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise TooManyRequests
         self._limit.counted = 0
         super().on_headers_complete()
-        self.scope["extensions"] = {RESPOND: partial(self._respond, self.cycle)}  # type: ignore[dict-item]
+        self.scope["extensions"] = {RESPOND: partial(self._respond, self.cycle), ABORT: self._joining.close}  # type: ignore[dict-item]
 
     def on_body(self, body: bytes) -> None:
         self._limit.counted = 0

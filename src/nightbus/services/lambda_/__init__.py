@@ -18,6 +18,7 @@ from nightbus.services.lambda_ import (
     updates,
     versions,
 )
+from nightbus.services.lambda_.function_urls import configs
 from nightbus.services.lambda_.invocations import asynchronous, destination_jobs, prewarming
 from nightbus.services.lambda_.lifecycle import preparation
 from nightbus.services.lambda_.queue_sources import mappings
@@ -27,11 +28,13 @@ HANDLERS: dict[str, Handler] = {
     "CreateAlias": aliases.create_alias,
     "CreateEventSourceMapping": event_sources.create_event_source_mapping,
     "CreateFunction": functions.create_function,
+    "CreateFunctionUrlConfig": configs.create_function_url_config,
     "DeleteAlias": aliases.delete_alias,
     "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     "DeleteFunction": functions.delete_function,
     "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": event_invoke_configs.delete_function_event_invoke_config,
+    "DeleteFunctionUrlConfig": configs.delete_function_url_config,
     "DeleteLayerVersion": layers.delete_layer_version,
     "GetAccountSettings": concurrency.get_account_settings,
     "GetAlias": aliases.get_alias,
@@ -41,7 +44,7 @@ HANDLERS: dict[str, Handler] = {
     "GetFunctionConcurrency": concurrency.get_function_concurrency,
     "GetFunctionConfiguration": functions.get_function_configuration,
     "GetFunctionEventInvokeConfig": event_invoke_configs.get_function_event_invoke_config,
-    "GetFunctionUrlConfig": functions.get_function_url_config,
+    "GetFunctionUrlConfig": configs.get_function_url_config,
     "GetLayerVersion": layers.get_layer_version,
     "GetLayerVersionByArn": layers.get_layer_version_by_arn,
     "GetPolicy": permissions.get_policy,
@@ -50,6 +53,7 @@ HANDLERS: dict[str, Handler] = {
     "ListAliases": aliases.list_aliases,
     "ListEventSourceMappings": event_sources.list_event_source_mappings,
     "ListFunctionEventInvokeConfigs": event_invoke_configs.list_function_event_invoke_configs,
+    "ListFunctionUrlConfigs": configs.list_function_url_configs,
     "ListFunctions": functions.list_functions,
     "ListLayerVersions": layers.list_layer_versions,
     "ListLayers": layers.list_layers,
@@ -67,6 +71,7 @@ HANDLERS: dict[str, Handler] = {
     "UpdateFunctionCode": updates.update_function_code,
     "UpdateFunctionConfiguration": updates.update_function_configuration,
     "UpdateFunctionEventInvokeConfig": event_invoke_configs.update_function_event_invoke_config,
+    "UpdateFunctionUrlConfig": configs.update_function_url_config,
 }
 
 WORKERS: list[Worker] = [

@@ -7,10 +7,12 @@ from typing import Any
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, not_found, wrong_revision
+from nightbus.services.lambda_.function_urls.records import deletion as url_deletion
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     ALIAS,
     EVENT_INVOKE,
+    FUNCTION_URL,
     POLICY,
     function_requirements,
     qualified_key,
@@ -18,7 +20,7 @@ from nightbus.services.lambda_.records import (
     version_of,
 )
 from nightbus.services.lambda_.shapes import paged
-from nightbus.store.interface import DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 
 def chosen_version(alias: dict[str, Any], roll: float) -> str:
@@ -93,11 +95,13 @@ async def update_alias(
 
 
 async def delete_alias(ctx: Context, *, function_name: str, name: str) -> None:
-    """Delete the alias with its policy and its settings of asynchronous invocation."""
+    """Delete the alias with its policy, its URL and its settings of asynchronous invocation."""
     ref = function_ref(ctx.scope, function_name)
     await require_function(ctx, ref)
     key = qualified_key(ref.name, name)
-    await ctx.store.commit(*(DeleteRecord(ref.scope, kind, key) for kind in (ALIAS, POLICY, EVENT_INVOKE)))
+    changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (ALIAS, POLICY, EVENT_INVOKE)]
+    url = await ctx.store.get(ref.scope, FUNCTION_URL, key)
+    await ctx.store.commit(*changes, *(url_deletion(ref.scope, url) if url is not None else ()))
 
 
 async def list_aliases(

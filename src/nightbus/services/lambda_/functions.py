@@ -8,7 +8,8 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
-from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, no_resource
+from nightbus.services.lambda_.errors import conflict, invalid_parameter_value
+from nightbus.services.lambda_.function_urls.records import deletion as url_deletion
 from nightbus.services.lambda_.layers import layers_in_use
 from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
 from nightbus.services.lambda_.lifecycle.states import creating
@@ -18,6 +19,7 @@ from nightbus.services.lambda_.records import (
     ALIAS,
     EVENT_INVOKE,
     FUNCTION,
+    FUNCTION_URL,
     OF_A_FUNCTION,
     POLICY,
     VERSION,
@@ -195,6 +197,8 @@ async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
     for kind in OF_A_FUNCTION:
         for record in await ctx.store.list(ref.scope, kind, prefix=f"{ref.name}:"):
             changes.append(DeleteRecord(ref.scope, kind, record.key))
+    for record in await ctx.store.list(ref.scope, FUNCTION_URL, prefix=f"{ref.name}:"):
+        changes += url_deletion(ref.scope, record)
     await ctx.store.commit(*changes)
 
 
@@ -222,11 +226,3 @@ async def get_function_code_signing_config(ctx: Context, *, function_name: str) 
     ref = function_ref(ctx.scope, function_name)
     await require_function(ctx, ref)
     return {"FunctionName": ref.name}
-
-
-async def get_function_url_config(
-    ctx: Context, *, function_name: str, qualifier: str | None = None
-) -> dict[str, Any]:
-    """Raise AwsError ResourceNotFoundException, because functions do not have URLs yet."""
-    function_ref(ctx.scope, function_name, qualifier)
-    raise no_resource()

@@ -29,6 +29,7 @@ from nightbus.services.lambda_.records import (
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _MOST_BYTES = 20_480
+_NOT_BY_URL = {"lambda:invokedviafunctionurl": "false", "lambda:functionurlauthtype": ""}
 
 
 async def add_permission(
@@ -51,6 +52,7 @@ async def add_permission(
     if ref.qualifier == LATEST:
         raise invalid_parameter_value("We currently do not support adding policies for $LATEST.")
     await require_version(ctx, ref)
+    _check_url_members(action, function_url_auth_type, invoked_via_function_url)
     record = await _policy(ctx, ref)
     _check_revision(record, revision_id)
     statements = record.value["statements"] if record else []
@@ -80,6 +82,17 @@ async def add_permission(
         statement["Condition"] = conditions
     await _keep(ctx, ref, record, [*statements, statement])
     return {"Statement": json.dumps(statement, separators=(",", ":"))}
+
+
+def _check_url_members(action: str, auth_type: str | None, via_url: bool | None) -> None:
+    if auth_type is not None and action != "lambda:InvokeFunctionUrl":
+        raise invalid_parameter_value(
+            "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action"
+        )
+    if via_url is not None and action != "lambda:InvokeFunction":
+        raise invalid_parameter_value(
+            "InvokedViaFunctionUrl is only supported for lambda:InvokeFunction action"
+        )
 
 
 async def remove_permission(
@@ -130,7 +143,12 @@ async def authorize(ctx: Context, ref: FunctionRef) -> None:
 def admits(statements: Sequence[Statement], ref: FunctionRef, caller: Caller) -> bool:
     """Return whether the caller may invoke the function: an AWS service needs the policy, other callers do not."""
     request = PolicyRequest(
-        caller.service, "lambda:InvokeFunction", ref.qualified_arn, caller.source_arn, caller.account
+        caller.service,
+        "lambda:InvokeFunction",
+        ref.qualified_arn,
+        caller.source_arn,
+        caller.account,
+        values=_NOT_BY_URL,
     )
     return not caller.service or is_allowed(statements, request)
 

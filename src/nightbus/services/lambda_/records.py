@@ -25,9 +25,11 @@ VERSION = "lambda/version"
 ALIAS = "lambda/alias"
 POLICY = "lambda/policy"
 EVENT_INVOKE = "lambda/event-invoke-config"
+FUNCTION_URL = "lambda/function-url"
+FUNCTION_URL_ID = "lambda/function-url-id"
 LAYER = "lambda/layer"
 LAYER_VERSION = "lambda/layer-version"
-OF_AN_INVOCATION = (FUNCTION, VERSION, ALIAS, POLICY, EVENT_INVOKE)
+OF_AN_INVOCATION = (FUNCTION, VERSION, ALIAS, POLICY, EVENT_INVOKE, FUNCTION_URL, FUNCTION_URL_ID)
 OF_A_FUNCTION = (VERSION, ALIAS, POLICY, EVENT_INVOKE)
 
 

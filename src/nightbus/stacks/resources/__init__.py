@@ -22,6 +22,7 @@ from nightbus.stacks.resources.lambda_event_source_mapping import LambdaEventSou
 from nightbus.stacks.resources.lambda_function import LambdaFunction
 from nightbus.stacks.resources.lambda_layer_version import LambdaLayerVersion
 from nightbus.stacks.resources.lambda_permission import LambdaPermission
+from nightbus.stacks.resources.lambda_url import LambdaUrl
 from nightbus.stacks.resources.lambda_version import LambdaVersion
 from nightbus.stacks.resources.logs_log_group import LogsLogGroup
 from nightbus.stacks.resources.logs_resource_policy import LogsResourcePolicy
@@ -53,6 +54,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::Lambda::Function": LambdaFunction(),
     "AWS::Lambda::LayerVersion": LambdaLayerVersion(),
     "AWS::Lambda::Permission": LambdaPermission(),
+    "AWS::Lambda::Url": LambdaUrl(),
     "AWS::Lambda::Version": LambdaVersion(),
     "AWS::Logs::LogGroup": LogsLogGroup(),
     "AWS::Logs::ResourcePolicy": LogsResourcePolicy(),

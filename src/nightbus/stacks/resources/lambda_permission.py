@@ -9,12 +9,14 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import selected_properties
+from nightbus.stacks.resources.values import boolean, selected_properties
 
 _ALL = (
     "Action",
     "EventSourceToken",
     "FunctionName",
+    "FunctionUrlAuthType",
+    "InvokedViaFunctionUrl",
     "Principal",
     "PrincipalOrgID",
     "SourceAccount",
@@ -33,7 +35,7 @@ class LambdaPermission:
         return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        request = selected_properties(properties, *_ALL)
+        request = selected_properties(properties, *_ALL, kinds={"InvokedViaFunctionUrl": boolean})
         if isinstance(request.get("SourceAccount"), int):
             request["SourceAccount"] = f"{request['SourceAccount']:012d}"
         try:

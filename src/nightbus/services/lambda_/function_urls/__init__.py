@@ -1,0 +1,1 @@
+"""Function URLs: their settings, and the HTTP requests that they answer."""

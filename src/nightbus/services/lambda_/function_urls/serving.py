@@ -1,0 +1,199 @@
+"""Answers a request to a function URL: who may ask, the invocation, and the response as a whole or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from nightbus.aws.calls import Call, Caller
+from nightbus.aws.errors import AwsError
+from nightbus.aws.resource_policy import PolicyRequest, Statement, is_allowed, refusal
+from nightbus.aws.threads import aside
+from nightbus.aws.trace_header import for_invocation
+from nightbus.functions.interface import InvokeResult
+from nightbus.functions.response_stream import ResponseStream
+from nightbus.services.context import Context, Platform
+from nightbus.services.lambda_.function_urls.cors import is_preflight, preflight_response, with_cors
+from nightbus.services.lambda_.function_urls.events import event_of
+from nightbus.services.lambda_.function_urls.exchange import UrlRequest, UrlResponse
+from nightbus.services.lambda_.function_urls.records import RESPONSE_STREAM, owner_of, url_record
+from nightbus.services.lambda_.function_urls.responses import (
+    Malformed,
+    Prelude,
+    error_response,
+    failed,
+    response_of,
+)
+from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
+from nightbus.services.lambda_.invocations.streaming import begin_streaming
+from nightbus.services.lambda_.invocations.trace_notes import with_run_notes
+from nightbus.services.lambda_.names import FunctionRef
+from nightbus.services.lambda_.records import policy_statements
+
+LARGEST_REQUEST = 6_291_456
+_MOST_PARAMETERS = 20_000
+_ACTIONS = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """A URL as it is set now."""
+
+    id: str
+    ref: FunctionRef
+    is_signed: bool
+    cors: Mapping[str, Any]
+    streams: bool
+
+
+async def find_url(platform: Platform, url_id: str, region: str) -> FunctionUrl | None:
+    """None where there is no such URL in the region."""
+    ref = await owner_of(platform.invocables, url_id)
+    record = await url_record(platform.invocables, ref) if ref is not None else None
+    if ref is None or record is None or ref.scope.region != region or record.value["id"] != url_id:
+        return None
+    value = record.value
+    streams = value["InvokeMode"] == RESPONSE_STREAM
+    return FunctionUrl(url_id, ref, value["AuthType"] == "AWS_IAM", value["Cors"], streams)
+
+
+def no_such_url() -> UrlResponse:
+    return error_response(403, "AccessDeniedException", {"Message": None})
+
+
+def forbidden() -> UrlResponse:
+    return error_response(403, "AccessDeniedException", {"Message": "Forbidden"})
+
+
+def too_large() -> UrlResponse:
+    text = f"Request must be smaller than {LARGEST_REQUEST} bytes for the InvokeFunction operation"
+    return error_response(413, "RequestEntityTooLargeException", {"Message": text})
+
+
+def may_invoke(statements: list[Statement], url: FunctionUrl, caller: Caller) -> bool:
+    """Whether the policy lets the caller invoke the function by its URL: both actions are needed since October 2025.
+
+    Callers of the function's own account need no policy: those of users and roles are not enforced yet.
+    Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    """
+    values = {
+        "lambda:functionurlauthtype": "AWS_IAM" if url.is_signed else "NONE",
+        "lambda:invokedviafunctionurl": "true",
+    }
+    if url.is_signed and caller.is_anonymous:
+        return False
+    for action in _ACTIONS:
+        resource = url.ref.qualified_arn
+        if url.is_signed:
+            request = PolicyRequest(
+                "", action, resource, account=caller.account, arn=caller.arn, values=values
+            )
+            if refusal(statements, request, url.ref.scope.account):
+                return False
+        elif not is_allowed(statements, PolicyRequest("", action, resource, values=values)):
+            return False
+    return True
+
+
+async def answer(platform: Platform, url: FunctionUrl, request: UrlRequest) -> UrlResponse:
+    """The response, with the headers that Lambda and the URL's Cors add."""
+    if is_preflight(url.cors, request):
+        response = preflight_response(url.cors, request)
+    else:
+        trace = for_invocation(request.trace, request.request_id, platform.clock.now_ms())
+        response = await _invoke(platform, url, request, trace)
+        response.headers.append(("x-amzn-trace-id", trace))
+        response.headers = with_cors(url.cors, request, response.headers)
+    response.headers.append(("x-amzn-requestid", request.request_id))
+    return response
+
+
+async def _invoke(platform: Platform, url: FunctionUrl, request: UrlRequest, trace: str) -> UrlResponse:
+    statements = await policy_statements(platform.invocables, url.ref)
+    if not may_invoke(statements, url, request.caller):
+        return forbidden()
+    try:
+        event = await aside(len(request.body), _event, url, request, platform.clock.now_ms(), trace)
+    except ValueError:
+        return error_response(
+            400, "InvalidRequestContentException", {"Message": "The query string is malformed."}
+        )
+    if len(event) > LARGEST_REQUEST:
+        return too_large()
+    caller = request.caller if url.is_signed else Caller.anonymous()
+    call = Call(url.ref.scope, caller, platform.endpoint, request.request_id, trace)
+    ctx = Context(call, platform)
+    try:
+        runnable = await find_runnable(platform.invocables, url.ref)
+        if url.streams:
+            return await _stream(ctx, runnable, event)
+        running = run(platform, runnable, event, request_id=request.request_id, trace=trace)
+        result = await with_run_notes(ctx, url.ref, running)
+    except AwsError as error:
+        return error_response(error.status, error.code, {"Message": error.message})
+    if result.error is not None:
+        return failed()
+    try:
+        return await aside(len(result.payload), response_of, result.payload)
+    except Malformed:
+        return failed()
+
+
+def _event(url: FunctionUrl, request: UrlRequest, now_ms: int, trace: str) -> bytes:
+    """The event's JSON. Raises ValueError for a query string with too many parameters."""
+    query: dict[str, list[str]] = {}
+    if request.query:
+        pairs = parse_qsl(request.query, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+        for name, value in pairs:
+            query.setdefault(name, []).append(value)
+    return orjson.dumps(event_of(request, query, url.id, now_ms, is_signed=url.is_signed, trace=trace))
+
+
+async def _stream(ctx: Context, runnable: Runnable, event: bytes) -> UrlResponse:
+    """What the function streams; where it does not stream, its whole answer as it is. Raises AwsError."""
+    stream = ResponseStream()
+    invoking = await begin_streaming(ctx, runnable, event, stream)
+    if not stream.began:
+        result = await invoking
+        return failed() if result.error is not None else UrlResponse(200, [_JSON], result.payload)
+    prelude = Prelude(stream.content_type)
+    chunks = stream.chunks()
+    body = b""
+    try:
+        while prelude.response is None:
+            body = prelude.take(await anext(chunks))
+    except (Malformed, StopAsyncIteration):
+        stream.abandon()
+        return failed()
+    prelude.response.body = _rest(body, chunks, stream, invoking)
+    return prelude.response
+
+
+_JSON = ("content-type", "application/json")
+
+
+class Cut(Exception):
+    """The function failed in the middle of its stream, so that the response has no proper end."""
+
+
+async def _rest(
+    first: bytes,
+    chunks: AsyncGenerator[bytes, None],
+    stream: ResponseStream,
+    invoking: asyncio.Task[InvokeResult],
+) -> AsyncGenerator[bytes, None]:
+    """Raises Cut where the function fails."""
+    try:
+        if first:
+            yield first
+        async for chunk in chunks:
+            yield chunk
+        if (await asyncio.shield(invoking)).error is not None:
+            raise Cut
+    finally:
+        stream.abandon()
