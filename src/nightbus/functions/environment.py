@@ -16,21 +16,15 @@ answered      has sent a response or an error       it asks again: ready. It exi
                                                     (`settled`): the pool takes another one and closes it
 ended         is gone, or has been sent SIGKILL     `close` has freed the port, the pipe and the folder
 
-What the client gets, by how an invocation ends:
-response                FunctionError absent, the payload (over 6 MB: Unhandled, Function.ResponseSizeTooLarge)
-error                   Unhandled, the payload that the runtime sent
-init error              Unhandled, the payload that the runtime sent, with the request id
-exit                    Unhandled, Runtime.ExitError
-over the memory limit   Unhandled, Runtime.OutOfMemory
-over a time limit       Unhandled, Sandbox.Timedout
+What the client gets by how an invocation ends is in `outcomes`.
 
 Invariants
 ----------
 1. `usable` goes from True to False and never back: nothing but the constructor sets True. So the pool, once it has read
    False, ends the environment and needs no lock.
-2. `_exit` gets its value once, from the zygote's report or from the zygote's own death. `_on_exit` sets `_ready` too,
-   so that nobody waits for a process that is gone. Every wait for the process has a bound beside it: the time limits,
-   1 s while it settles, 1 s after an init error, 2 s while it closes.
+2. `exit` of the process gets its value once: from the zygote, from its death, or from the supervisor of extensions.
+   `_on_exit` sets `_ready` too, so that nobody waits for a process that is gone. Every wait for the process has a bound
+   beside it: the time limits, 1 s while it settles, 1 s after an init error, 2 s while it closes.
 3. `_ready` means that there is nothing to wait for: the runtime asked, or reported an init error, or exited. Only
    `RuntimeApi.is_asked` means that it can be given work; `_run` looks at it again after each wait, and there is no
    `await` between the last look and `give`.
@@ -52,46 +46,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
-import signal
 import tempfile
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
+from nightbus.functions.environment_log import EnvironmentLog
 from nightbus.functions.environment_paths import EnvironmentPaths, fork_request
-from nightbus.functions.interface import (
-    CredentialSource,
-    FunctionSpec,
-    InvokeResult,
-    LogLine,
-    LogPart,
-    LogSink,
-)
-from nightbus.functions.log_levels import level_number, line_filter
+from nightbus.functions.extensions.api import Connection
+from nightbus.functions.extensions.host import ExtensionHost
+from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
+from nightbus.functions.limit_watch import LimitWatch
 from nightbus.functions.memory import PeakMemory, Processes
 from nightbus.functions.outcomes import EnvironmentEnded, init_failure, result_of
-from nightbus.functions.output import Output
-from nightbus.functions.platform_events import InvocationEnd
-from nightbus.functions.platform_log import PlatformLog
+from nightbus.functions.process import EnvironmentProcess
 from nightbus.functions.removal import remove_tree
-from nightbus.functions.reports import exit_reason, timeout_text
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.functions.runtime_api import Answer, RuntimeApi
 from nightbus.functions.runtime_connection import Invocation
-from nightbus.functions.variables import log_group, variables
+from nightbus.functions.variables import variables
 from nightbus.functions.zygotes import Zygote
-
-log = logging.getLogger("nightbus.functions")
 
 _INIT_SECONDS = 10.0
 _CREDENTIAL_SECONDS = 12 * 3600
 _SETTLE_SECONDS = 1.0
-_SAMPLE_SECONDS = 0.1
-_MEGABYTE = 1024 * 1024
 
 
 class Environment:
@@ -106,39 +84,28 @@ class Environment:
         self.spec = spec
         self._paths = paths
         self._clock = clock
-        self._processes = processes
-        started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
-        self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
-        self._log_group = log_group(spec)
-
-        async def write(lines: Sequence[LogLine]) -> None:
-            await self._write_safely(sink, LogPart(self._log_group, self.stream, lines))
-
-        self._output = Output(clock, write)
-        if spec.log_format == "JSON":
-            self._output.is_written = line_filter(level_number(spec.application_log_level))
-        self._platform = PlatformLog(spec, self._output, clock, self.stream)
+        self._log = EnvironmentLog(spec, clock, sink)
+        self._output, self._platform = self._log.output, self._log.platform
         self._api = RuntimeApi(self._on_ready, self._on_answer)
+        self._api.others = self._serve_extension
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Answer | None] | None = None
-        self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._process = EnvironmentProcess(self._on_exit)
+        self._extensions = self._host(paths.extensions) if paths.extensions else None
+        self._end_reason = "spindown"
+        self._deadline = 0.0
+        self.rest: asyncio.Task[None] | None = None  # what extensions do after an invocation's answer
         self._init_error: Answer | None = None
         self._init_ms: float | None = None
-        self._pid = 0
         self._peak = PeakMemory(clock)
+        self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, self._is_over_memory)
         self._used = False
         self._over_memory = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
         self.usable = True
         self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
         self.idle_since = clock.monotonic()
-
-    async def _write_safely(self, sink: LogSink, part: LogPart) -> None:
-        try:
-            await sink.write(self.spec.scope, part)
-        except Exception:
-            log.exception("%d log lines of %s were not written", len(part.lines), self.spec.name)
 
     async def start(
         self, zygote: Zygote, credentials: CredentialSource, endpoint: str, *, visible: list[Path] | None
@@ -149,21 +116,45 @@ class Environment:
         """
         await self._api.listen()
         own = credentials.for_role(self.spec.role, self.spec.name, self.spec.scope, _CREDENTIAL_SECONDS)
-        environment = variables(
+        stream, address = self._log.stream, self._api.address
+        launch = self._paths.launch
+        shown = variables(
             self.spec,
-            self._paths.launch.variables,
-            stream=self.stream,
-            runtime_api=self._api.address,
+            launch.variables,
+            stream=stream,
+            runtime_api=address,
             credentials=own,
             endpoint=endpoint,
         )
-        request = fork_request(self.spec, self._paths, environment, self._tmp, visible)
+        request = fork_request(self.spec, self._paths, shown, self._tmp, visible)
         self._began = self._clock.monotonic()
-        self._pid = await zygote.fork(request, self._output.write_end, self._on_exit)
-        launch = self._paths.launch
+        more = self._extensions.descriptors if self._extensions is not None else ()
+        await self._process.start(zygote, request, self._output.write_end, more)
         self._platform.init_started(launch.runtime.label, launch.runtime.note)
         self._output.say(*launch.notes)
         self._output.start()
+        if self._extensions is not None:
+            self._extensions.started()
+
+    def _host(self, external: Sequence[str]) -> ExtensionHost:
+        self._api.expect_extensions()
+        return ExtensionHost(
+            self.spec, external, self._log, self._clock, self._process, self._extension_failed
+        )
+
+    def _serve_extension(
+        self, connection: Connection, method: bytes, url: bytes, headers: Mapping[bytes, str], body: bytes
+    ) -> bytes | None:
+        """An internal extension is known when it registers."""
+        if self._extensions is None:
+            self._extensions = self._host(())
+            self._extensions.registry.is_closed = self._init_ms is not None
+        return self._extensions.handle(connection, method, url, headers, body)
+
+    def _extension_failed(self) -> None:
+        self.usable = False
+        self._ready.set()
+        self._run_ends(None)
 
     def _on_ready(self) -> None:
         if self._init_ms is None:
@@ -182,13 +173,8 @@ class Environment:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
-    def _on_exit(self, status: int) -> None:
+    def _on_exit(self) -> None:
         self.usable = False
-        if self._pid:  # what it left behind, in case that the zygote is gone as well
-            with contextlib.suppress(OSError):
-                os.killpg(self._pid, signal.SIGKILL)
-        if not self._exit.done():
-            self._exit.set_result(status)
         self._loop.call_soon(self._run_ends, None)  # an answer in the same turn of the loop counts
         self._ready.set()
 
@@ -223,9 +209,12 @@ class Environment:
             finally:
                 await self._output.drain(seen=True)
                 self._platform.started(request_id, trace)
-            answer = await self._run(payload, request_id, invoked_arn, client_context, trace, stream)
+            now, seconds = self._clock.now_ms(), self.spec.timeout
+            invocation = Invocation.at(now, request_id, payload, seconds, invoked_arn, trace, client_context)
+            answer = await self._run(invocation, stream)
         except EnvironmentEnded as ended:
             failure = ended
+            self.kill()
         except asyncio.CancelledError:
             self.kill()
             raise
@@ -234,15 +223,15 @@ class Environment:
         if answer is not None and answer.peak:
             self._peak.was_at_least(-(-answer.peak // 1024))
         elif self.usable:
-            self._peak.measure_seldom(self._pid)
-        await self._report(answer, failure, request_id, elapsed, cold)
+            self._peak.measure_seldom(self._process.pid)
+        await self._end(answer, failure, request_id, elapsed, cold)
         tail, unwritten = self._output.tail(), None
         self.idle_since = self._clock.monotonic()
         if log_with_result:
-            unwritten = LogPart(self._log_group, self.stream, await self._output.take_pending())
+            unwritten = self._log.part(await self._output.take_pending())
         else:
             await self._output.flushed()
-        return InvokeResult(response, error, tail, elapsed, self.stream, unwritten)
+        return InvokeResult(response, error, tail, elapsed, self._log.stream, unwritten)
 
     async def settled(self) -> bool:
         """Whether a warm environment can take an invocation: it asks for the next one right after the one before, or
@@ -256,61 +245,65 @@ class Environment:
 
     async def _initialised(self, request_id: str) -> None:
         try:
-            await asyncio.wait_for(self._ready.wait(), _INIT_SECONDS + self.spec.timeout)
+            async with asyncio.timeout(_INIT_SECONDS + self.spec.timeout):
+                await self._ready.wait()
+                if self._extensions is not None and self._init_ms is not None and self.usable:
+                    await self._extensions.initialised()
+                    self._init_ms = (self._clock.monotonic() - self._began) * 1000
         except TimeoutError:
-            self.kill()
+            self.kill("timeout")
             self._platform.init_ended((self._clock.monotonic() - self._began) * 1000, "timeout")
-            raise await self._timed_out(request_id) from None
+            raise await self._log.timed_out(request_id) from None
+        if self._extensions is not None:
+            self._extensions.end_init()
+            if self._extensions.failure is not None:
+                self._init_failed(self._extensions.failure.error_type)
+                raise await self._log.extension_failed(request_id, self._extensions.failure)
         if self._init_error is not None:
             self.usable = False
-            self._peak.measure(self._pid)
+            self._peak.measure(self._process.pid)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._exit), 1.0)
+                await asyncio.wait_for(asyncio.shield(self._process.exit), 1.0)
             self.kill()
             failure = init_failure(self._init_error, request_id)
             self._init_failed(failure.error_type)
             self._output.say(*failure.log_lines)
             raise failure
-        if self._exit.done():
+        if self._process.exit.done():
             self._init_failed("Runtime.ExitError")
-            raise await self._exited(request_id, self._exit.result())
+            raise await self._exited(request_id)
         self._platform.init_ended(self._init_ms or 0.0)
 
     def _init_failed(self, error_type: str) -> None:
         elapsed = (self._clock.monotonic() - self._began) * 1000
         self._platform.init_ended(elapsed, "error", error_type)
 
-    async def _run(
-        self,
-        payload: bytes,
-        request_id: str,
-        invoked_arn: str,
-        client_context: str,
-        trace: str,
-        stream: ResponseStream | None,
-    ) -> Answer:
-        if self._exit.done():
-            raise await self._exited(request_id, self._exit.result())
+    async def _run(self, invocation: Invocation, stream: ResponseStream | None) -> Answer:
+        request_id, seconds = invocation.request_id, self.spec.timeout
+        if self._process.exit.done():
+            raise await self._exited(request_id)
         self._answer = self._loop.create_future()
-        now, seconds = self._clock.now_ms(), self.spec.timeout
-        ends = self._clock.monotonic() + seconds
-        self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._watch, ends)
+        self._deadline = ends = self._clock.monotonic() + seconds
+        self._watch.start(seconds, lambda: self._run_ends(None))
         answer = None
         try:
-            invocation = Invocation.at(now, request_id, payload, seconds, invoked_arn, trace, client_context)
             if self._api.is_asked or await self._asks_again(ends):
                 self._ready.clear()
                 self._api.give(invocation, stream)
+                if self._extensions is not None:
+                    self._extensions.invoke(request_id, invocation.headers)
                 answer = await self._answer
         finally:
-            self._watching.cancel()
+            self._watch.stop()
         if answer is not None:
             return answer
-        if self._exit.done():
-            raise await self._exited(request_id, self._exit.result())
-        self._peak.measure(self._pid)
-        self.kill()
-        raise await self._timed_out(request_id)
+        if self._extensions is not None and self._extensions.failure is not None:
+            raise await self._log.extension_failed(request_id, self._extensions.failure)
+        if self._process.exit.done():
+            raise await self._exited(request_id)
+        self._peak.measure(self._process.pid)
+        self.kill("timeout")
+        raise await self._log.timed_out(request_id)
 
     async def _asks_again(self, ends: float) -> bool:
         """Wait for the runtime, whose connection was lost while it asked. False where it did not by `ends`, or
@@ -318,37 +311,49 @@ class Environment:
         while not self._api.is_asked:
             self._ready.clear()
             rest = ends - self._clock.monotonic()
-            if rest <= 0 or self._exit.done():
+            if rest <= 0 or self._process.exit.done():
                 return False
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ready.wait(), rest)
         return True
 
-    def _watch(self, ends: float) -> None:
-        """Look at the time and at the memory, ten times a second while an invocation runs. `ends`: its time limit."""
-        rest = ends - self._clock.monotonic()
-        if rest <= 0:
-            return self._run_ends(None)
-        limit = self.spec.memory * _MEGABYTE
-        used = self._processes.used_bytes(self._pid, limit)
-        self._peak.was_at_least(used // _MEGABYTE)
-        if used > limit and not self._paths.debugger:
+    def _is_over_memory(self) -> None:
+        if not self._paths.debugger:
             self._over_memory = True
             self.kill()
-        self._watching = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._watch, ends)
 
-    async def _timed_out(self, request_id: str) -> EnvironmentEnded:
-        await self._output.drain()
-        self._platform.timed_out(request_id)
-        said = f"RequestId: {request_id} Error: {timeout_text(self.spec.timeout)}"
-        return EnvironmentEnded("Sandbox.Timedout", said, "timeout")
+    async def _end(
+        self,
+        answer: Answer | None,
+        failure: EnvironmentEnded | None,
+        request_id: str,
+        elapsed: float,
+        cold: bool,
+    ) -> None:
+        """The client has its answer while extensions go on; END and REPORT come after them."""
+        self.rest = None
+        if self._extensions is None or failure is not None or self._extensions.is_idle:
+            await self._report(answer, failure, request_id, elapsed, cold)
+        else:
+            rest = self._end_with_extensions(self._extensions, answer, request_id, elapsed, cold)
+            self.rest = asyncio.create_task(rest)
 
-    async def _exited(self, request_id: str, status: int) -> EnvironmentEnded:
-        reason = exit_reason(status, killed=self._over_memory)
-        await self._output.drain()
-        kind = "Runtime.OutOfMemory" if self._over_memory else "Runtime.ExitError"
-        self._platform.fault(request_id, reason, kind)
-        return EnvironmentEnded(kind, f"RequestId: {request_id} Error: {reason}")
+    async def _end_with_extensions(
+        self, extensions: ExtensionHost, answer: Answer | None, request_id: str, elapsed: float, cold: bool
+    ) -> None:
+        began = self._clock.monotonic()
+        failure = None
+        if not await extensions.finished(self._deadline - began):
+            if extensions.failure is not None:
+                self.kill()
+                failure = await self._log.extension_failed(request_id, extensions.failure)
+            else:
+                self.kill("timeout")
+                failure = await self._log.timed_out(request_id)
+        after = (self._clock.monotonic() - began) * 1000
+        await self._report(answer, failure, request_id, elapsed, cold, after)
+        self.idle_since = self._clock.monotonic()
+        await self._output.flushed()
 
     async def _report(
         self,
@@ -357,40 +362,39 @@ class Environment:
         request_id: str,
         elapsed: float,
         cold: bool,
+        after: float | None = None,
     ) -> None:
-        """Logs the rest of what the function said, END and REPORT."""
-        error_type = (answer.error_type or "") if answer is not None else ""
-        status = "error" if error_type else "success"
-        if failure is not None:
-            status, error_type = failure.status, failure.error_type
-        await self._output.drain(seen=failure is None)
-        self._platform.ended(
-            InvocationEnd(
-                request_id=request_id,
-                status=status,
-                error_type=error_type,
-                is_handled=failure is None,
-                began_ms=self._clock.now_ms() - int(elapsed),
-                elapsed_ms=elapsed,
-                produced_bytes=len(answer.payload) if answer is not None else 0,
-                memory=self.spec.memory,
-                used=self._peak.megabytes,
-                init_ms=self._init_ms if cold else None,
-            )
+        """`after`: how long extensions went on, in milliseconds."""
+        init_ms = self._init_ms if cold else None
+        used = self._peak.megabytes
+        await self._log.report(
+            answer, failure, request_id, elapsed=elapsed, used=used, init_ms=init_ms, post_runtime_ms=after
         )
 
-    def kill(self) -> None:
-        """The process and everything that it forked; the zygote reports the end."""
+    async def _exited(self, request_id: str) -> EnvironmentEnded:
+        status = self._process.exit.result()
+        return await self._log.exited(request_id, status, over_memory=self._over_memory)
+
+    def kill(self, reason: str = "failure") -> None:
+        """End the runtime; where there are extensions, `close` ends these, and tells them the reason."""
+        if self.usable or self._end_reason == "spindown":
+            self._end_reason = reason
         self.usable = False
-        if self._pid and not self._exit.done():
-            with contextlib.suppress(OSError):
-                os.killpg(self._pid, signal.SIGKILL)
+        if self._extensions is not None and self._extensions.is_supervised:
+            self._extensions.kill_runtime()
+        else:
+            self._process.kill()
 
     async def close(self) -> None:
-        self.kill()
-        if self._pid:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._exit), 2.0)
+        self.usable = False
+        if self.rest is not None:
+            self.rest.cancel()
+        if self._extensions is not None:
+            await self._extensions.shut_down(self._end_reason)
+        self._process.kill()
+        await self._process.wait_gone(2.0)
         self._api.close()
+        if self._extensions is not None:
+            self._extensions.close()
         await self._output.close()
         await asyncio.to_thread(remove_tree, self._tmp)

@@ -26,6 +26,7 @@ class EnvironmentPaths:
     `hidden`: folders that functions must not see.
     `launch`: how the process begins, and what lies at /var/runtime.
     `debugger`: the debugger that it waits for, without a limit of memory; None for none.
+    `extensions`: the files in the folder `extensions` of the layers.
     """
 
     code: Path
@@ -35,6 +36,7 @@ class EnvironmentPaths:
     hidden: tuple[Path, ...]
     launch: Launch
     debugger: Debugger | None = None
+    extensions: tuple[str, ...] = ()
 
 
 def fork_request(
@@ -62,6 +64,8 @@ def fork_request(
         "sandbox": visible is not None,
         "debugger": paths.debugger
         and {"packages": str(paths.debugger.packages), "port": paths.debugger.port},
+        "extensions": list(paths.extensions),
+        "descriptors": 3 if paths.extensions else 1,
         "limits": {
             "RLIMIT_CORE": 0,
             "RLIMIT_NOFILE": _MOST_OPEN_FILES,

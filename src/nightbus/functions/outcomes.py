@@ -1,4 +1,13 @@
-"""Makes what the client gets of how an invocation ended. Pure."""
+"""Makes what the client gets of how an invocation ended. Pure.
+
+response                FunctionError absent, the payload (over 6 MB: Unhandled, Function.ResponseSizeTooLarge)
+error                   Unhandled, the payload that the runtime sent
+init error              Unhandled, the payload that the runtime sent, with the request id
+exit                    Unhandled, Runtime.ExitError
+over the memory limit   Unhandled, Runtime.OutOfMemory
+an extension failed      Unhandled, Extension.Crash, Extension.InitError, Extension.ExitError, Extension.LaunchError
+over a time limit       Unhandled, Sandbox.Timedout
+"""
 
 from __future__ import annotations
 

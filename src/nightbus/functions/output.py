@@ -70,6 +70,11 @@ class Output:
         for message in messages:
             self._keep(message + "\n", now)
 
+    def add_line(self, line: str) -> None:
+        """Of an extension."""
+        self._add(line)
+        self._flush_soon()
+
     def begin(self) -> None:
         """A new invocation: its log tail starts here."""
         self._tail.clear()
@@ -89,7 +94,7 @@ class Output:
         room = 0 if seen and self._reading and not self._more else _PIPE_HOLDS
         while room > 0 and (taken := self._take()):
             room -= taken
-            if self._is_behind:
+            if self.is_behind:
                 await self.flushed()
         self._skip = 0
         if self._frames:  # one that was cut off by the end of its process
@@ -156,14 +161,14 @@ class Output:
     def _readable(self) -> None:
         if not self._take():
             return
-        if self._is_behind:
+        if self.is_behind:
             self._pause()
             self.flush()
         else:
             self._flush_soon()
 
     @property
-    def _is_behind(self) -> bool:
+    def is_behind(self) -> bool:
         return self._pending_bytes > _BEHIND or len(self._pending) > _BEHIND_LINES
 
     def _take(self) -> int:

@@ -6,7 +6,7 @@ themselves are made in `platform_events`, the lines in `reports`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nightbus.clock import Clock
 from nightbus.functions import platform_events as events
@@ -75,6 +75,12 @@ class PlatformLog:
             kind = self._init_type
             self._tell(events.init_runtime_done(kind, "init", status, error_type))
             self._tell(events.init_report(kind, "init", status, error_type, elapsed_ms))
+
+    def extension(self, name: str, state: str, registered: Sequence[str], error_type: str) -> None:
+        line = f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{','.join(registered)}]"
+        self._say(f"{line}\tError Type: {error_type}" if error_type else line)
+        if self._has_events:
+            self._tell(events.extension(name, state, registered, error_type))
 
     def started(self, request_id: str, trace: str) -> None:
         self._trace = trace

@@ -32,6 +32,7 @@ log = logging.getLogger("nightbus.functions")
 
 _COVERED = (Path("/tmp"), Path("/var"))  # noqa: S108
 _SHORT = 16  # characters of a digest by which a merged folder names each layer
+_FINISHING_SECONDS = 0.1
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -71,6 +72,7 @@ class Runner:
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start)
         self._visible_folders: dict[tuple[Runtime, Path, bool], list[Path] | None] = {}
+        self._finishing: dict[str, set[asyncio.Task[None]]] = {}  # what extensions still do, by revision
         self._preparing: dict[str, asyncio.Lock] = {}
         self._debugging = Debugging()
         self._sweep()
@@ -115,6 +117,7 @@ class Runner:
         stream: ResponseStream | None = None,
     ) -> InvokeResult:
         async with self._debugging.turn(spec):
+            await self._finished_soon(spec)
             environment = await self._pool.take(spec)
             try:
                 return await environment.invoke(
@@ -127,7 +130,29 @@ class Runner:
                     stream=stream,
                 )
             finally:
-                self._pool.give_back(environment)
+                if environment.rest is None:
+                    self._pool.give_back(environment)
+                else:
+                    self._give_back_after(environment, environment.rest)
+
+    def _give_back_after(self, environment: Environment, rest: asyncio.Task[None]) -> None:
+        """Its extensions go on after the answer."""
+        revision = environment.spec.revision
+        self._finishing.setdefault(revision, set()).add(rest)
+
+        def give_back(_: asyncio.Task[None]) -> None:
+            self._finishing[revision].discard(rest)
+            if not self._finishing[revision]:
+                del self._finishing[revision]
+            self._pool.give_back(environment)
+
+        rest.add_done_callback(give_back)
+
+    async def _finished_soon(self, spec: FunctionSpec) -> None:
+        """Wait a moment for extensions that are nearly done with an invocation, rather than start an environment."""
+        rests = self._finishing.get(spec.revision)
+        if rests:
+            await asyncio.wait(rests, timeout=_FINISHING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
     async def _runtime(self, name: str) -> Runtime:
         """AcceptedEvent in a thread, since it may have to install packages; once at a time for each runtime."""
@@ -192,7 +217,9 @@ class Runner:
         for folder in (pycache, scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         launch = self._runtimes.launch(runtime, spec, code, layers)
-        return EnvironmentPaths(code, layers, pycache, scratch, (self._folder.parent,), launch)
+        extensions = tuple(_names_in(layers / "extensions")) if layers else ()
+        hidden = (self._folder.parent,)
+        return EnvironmentPaths(code, layers, pycache, scratch, hidden, launch, extensions=extensions)
 
     async def sweep_packages(self, in_use: Callable[[], Awaitable[set[str]]]) -> None:
         """Away with unpacked code and layers, and what was compiled of it, that no function has any more.
@@ -239,7 +266,7 @@ class Runner:
 
 
 def _names_in(folder: Path) -> list[str]:
-    return [one.name for one in folder.iterdir()] if folder.is_dir() else []
+    return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
 
 
 def _covered(packages: Path) -> list[Path]:

@@ -19,9 +19,16 @@ from dataclasses import dataclass
 
 from nightbus.functions.reports import failure_payload
 from nightbus.functions.response_stream import ResponseStream
-from nightbus.functions.runtime_connection import LARGEST_RESPONSE, PREFIX, Connection, Invocation
+from nightbus.functions.runtime_connection import (
+    LARGEST_RESPONSE,
+    PREFIX,
+    Connection,
+    Invocation,
+    OtherRequests,
+)
 
 _MOST_CONNECTIONS = 16  # of one environment; a runtime has one
+_MOST_WITH_EXTENSIONS = 64
 _MOST_KEPT = 2 * LARGEST_RESPONSE  # bytes of unfinished messages of all these
 
 
@@ -53,6 +60,11 @@ class RuntimeApi:
         self._is_cut = False  # the connection was lost in the middle of a streamed response
         self._kept = 0
         self.address = ""
+        self.others: OtherRequests | None = None  # serves what is not of the Runtime API
+        self._most_connections = _MOST_CONNECTIONS
+
+    def expect_extensions(self) -> None:
+        self._most_connections = _MOST_WITH_EXTENSIONS
 
     async def listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -137,7 +149,7 @@ class RuntimeApi:
 
     def connected(self, connection: Connection) -> bool:
         """False where there are too many."""
-        if len(self._connections) >= _MOST_CONNECTIONS:
+        if len(self._connections) >= self._most_connections:
             return False
         self._connections.add(connection)
         return True

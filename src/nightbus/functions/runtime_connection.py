@@ -10,7 +10,7 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -30,6 +30,7 @@ _MOST_DIGITS = 12
 _NEXT = (
     b"nightbus-next"  # a response with this header asks for the next invocation; its value is `Answer.peak`
 )
+_OF_EXTENSIONS = b"lambda-extension-"  # headers that the other APIs on this port read
 _THEN_SIZE = b"\r\nContent-Length: "
 _CONTROL = re.compile(
     r"[\x00-\x1f\x7f]"
@@ -94,10 +95,14 @@ class Invocation:
         return cls(request_id, payload, headers)
 
 
+OtherRequests = Callable[["Connection", bytes, bytes, Mapping[bytes, str], bytes], bytes | None]
+
+
 class Exchange(Protocol):
     """What a connection needs of its `RuntimeApi`, which says what each method does."""
 
     address: str
+    others: OtherRequests | None
 
     def runtime_asks(self, connection: Connection) -> None: ...
     def stream_of(self, path: bytes) -> ResponseStream | None: ...
@@ -129,6 +134,7 @@ class Connection(asyncio.Protocol):
         self._of_browser = False
         self._headers = 0
         self._in_message = False
+        self._of_extension: dict[bytes, str] = {}
         self._asks_next = False
         self._streams = False
         self._stream: ResponseStream | None = None
@@ -196,6 +202,7 @@ class Connection(asyncio.Protocol):
         self._stream, self._content_type, self._error_body = None, "", None
         self._peak = 0
         self._hosts = []
+        self._of_extension = {}
         self._headers = 0
 
     def on_url(self, url: bytes) -> None:
@@ -216,6 +223,8 @@ class Connection(asyncio.Protocol):
             self._asks_next, self._peak = True, int(value) if _is_number(value) else 0
         elif name in _OF_BROWSERS:
             self._of_browser = True
+        elif name.startswith(_OF_EXTENSIONS):
+            self._of_extension[name] = value[:_LONGEST_ERROR_TYPE].decode("latin-1")
         elif name == b"lambda-runtime-function-response-mode":
             self._streams = value.lower() == b"streaming"
         elif name == b"lambda-runtime-function-error-body":
@@ -265,6 +274,8 @@ class Connection(asyncio.Protocol):
             self._end_stream(path)
         elif self._is_refused:
             self._write(_OF_A_PAGE)
+        elif self._api.others is not None and not self._url.startswith(PREFIX):
+            self._answer_other(self._api.others, method)
         elif method == b"GET" and path == b"invocation/next":
             self._api.runtime_asks(self)
         elif method == b"POST" and self._api.take(path, *self._whole_answer(), self._peak):
@@ -279,6 +290,16 @@ class Connection(asyncio.Protocol):
         self._in_message = False
         self._forget_body()
         self._besides = 0
+
+    def _answer_other(self, others: OtherRequests, method: bytes) -> None:
+        answer = others(self, method, self._url, self._of_extension, b"".join(self._body))
+        if answer is not None:
+            self._write(answer)
+
+    def reply(self, data: bytes) -> bool:
+        """False where the connection is lost."""
+        self._write(data)
+        return self._transport is not None and not self._transport.is_closing()
 
     def _whole_answer(self) -> tuple[str | None, bytes | None]:
         """The type of the error, if any, and the body, which is None where it is too large."""

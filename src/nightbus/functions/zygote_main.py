@@ -2,7 +2,8 @@
 
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
 for `sandbox.py`, `runtime_client.py` and `sdk_models.py` as well. It reads requests (one JSON object each, with the
-descriptor of the output pipe beside it) from the socket that it is given, answers each with the pid of the new process,
+descriptor of the output pipe beside it, and more where there are
+extensions) from the socket that it is given, answers each with the pid of the new process,
 and tells of every process that ended. When the socket closes, it and all that it forked end.
 """
 
@@ -21,6 +22,7 @@ import sys
 import time
 
 PR_SET_PDEATHSIG = 1
+MOST_DESCRIPTORS = 3  # that come with one request
 PR_SET_CHILD_SUBREAPER = 36
 PRELOADED = (
     "logging",
@@ -63,6 +65,7 @@ def neighbour(name):
 
 sandbox = neighbour("sandbox")
 runtime_client = neighbour("runtime_client")
+supervisor = neighbour("supervisor")
 sdk_models = neighbour("sdk_models")
 zygote_programs = neighbour("zygote_programs")
 client = runtime_client.RuntimeClient("")  # of the environment that is forked
@@ -108,7 +111,11 @@ def serve(control, environments, wake_read, wake_write, learn_read, learn_write)
                 request = json.loads(line)
                 request["sandbox"] = way if request["sandbox"] else None
                 request["learned"] = learn_write
-                start(control, request, descriptors.pop(0), environments, wake_read, wake_write, learn_read)
+                passed, descriptors = (
+                    descriptors[: request["descriptors"]],
+                    descriptors[request["descriptors"] :],
+                )
+                start(control, request, passed, environments, wake_read, wake_write, learn_read)
         elif learn_read in ready:
             learn(learn_read)
 
@@ -121,7 +128,7 @@ def learn(learn_read):
 
 
 def receive(control):
-    data, ancillary, _, _ = control.recvmsg(1 << 20, socket.CMSG_SPACE(4))
+    data, ancillary, _, _ = control.recvmsg(1 << 20, socket.CMSG_SPACE(MOST_DESCRIPTORS * 4))
     descriptors = []
     for level, kind, payload in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -163,18 +170,18 @@ def site_builtins():
     site.sethelper()
 
 
-def start(control, request, output, environments, *parents_own):
+def start(control, request, passed, environments, *parents_own):
     try:
         pid = os.fork()
     except OSError as failure:
-        os.close(output)
+        close(passed)
         tell(control, {"started": request["id"], "failure": failure.strerror})
         return
     if pid == 0:
         try:
             for descriptor in (control.fileno(), *parents_own):
                 os.close(descriptor)
-            become_environment(request, output)
+            become_environment(request, *passed)
         except SystemExit as left:
             code = left.code
             flush()
@@ -187,9 +194,14 @@ def start(control, request, output, environments, *parents_own):
             os._exit(1)
         flush()
         os._exit(0)
-    os.close(output)
+    close(passed)
     environments.add(pid)
     tell(control, {"started": request["id"], "pid": pid})
+
+
+def close(descriptors):
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def flush():
@@ -262,7 +274,7 @@ def end(environments):
         os._exit(0)
 
 
-def become_environment(request, output):
+def become_environment(request, output, *for_extensions):
     zygote = os.getppid()
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -281,6 +293,10 @@ def become_environment(request, output):
     environment.update(place["paths"])
     environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(output)
     environment.update(PWD=environment["LAMBDA_TASK_ROOT"], SHLVL="0")  # what AWS's shell script leaves
+    if request["extensions"]:
+        layers = environment["NIGHTBUS_LAYERS"]
+        supervisor.supervise(request["extensions"], layers, environment, *for_extensions)
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
     if request["programs"]:
         zygote_programs.execute(request["programs"], environment, output, place["notes"])
     environment.setdefault("PYTHONPATH", request["runtime"])

@@ -15,7 +15,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +69,20 @@ class Zygote:
             theirs.close()
         return cls(process, ours)
 
-    async def fork(self, request: dict[str, Any], output: int, ended: Callable[[int], None]) -> int:
-        """The pid of the new process, which writes to the descriptor `output`. Raises ZygoteDied."""
+    async def fork(
+        self, request: dict[str, Any], output: int, ended: Callable[[int], None], more: Sequence[int] = ()
+    ) -> int:
+        """The pid of the new process, which writes to the descriptor `output`. Raises ZygoteDied.
+
+        `more` are further descriptors for it, as many as the request says.
+        """
         number = next(self._ids)
         future: asyncio.Future[int] = self._loop.create_future()
         self._starting[number] = future
         message = json.dumps({**request, "id": number}).encode() + b"\n"
         try:
             async with self._sending:
-                await self._send(message, output)
+                await self._send(message, [output, *more])
             pid = await self._started(future)
         except (OSError, TimeoutError) as failure:
             raise ZygoteDied(str(failure) or "it did not answer") from failure
@@ -93,15 +98,15 @@ class Zygote:
             self._callbacks[pid] = ended
         return pid
 
-    async def _send(self, message: bytes, output: int) -> None:
-        """The message with the descriptor. Many at once may be more than the socket takes: one waits for the other.
+    async def _send(self, message: bytes, descriptors: list[int]) -> None:
+        """The message with the descriptors. Many at once may be more than the socket takes: one waits for the other.
 
         A message of which a part was sent is sent to its end, though its caller is gone; the next one waits for that.
         """
         await self._rest_sent()
         while True:
             try:
-                sent = socket.send_fds(self._control, [message], [output])
+                sent = socket.send_fds(self._control, [message], descriptors)
                 break
             except BlockingIOError:
                 await self._writable()

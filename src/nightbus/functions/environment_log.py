@@ -1,0 +1,99 @@
+"""Writes the log of one environment: what the function prints, and how each invocation began and ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from nightbus.aws.ids import new_hex
+from nightbus.clock import Clock
+from nightbus.functions.extensions.registry import Failure
+from nightbus.functions.interface import FunctionSpec, LogLine, LogPart, LogSink
+from nightbus.functions.log_levels import level_number, line_filter
+from nightbus.functions.outcomes import EnvironmentEnded
+from nightbus.functions.output import Output
+from nightbus.functions.platform_events import InvocationEnd
+from nightbus.functions.platform_log import PlatformLog
+from nightbus.functions.reports import exit_reason, timeout_text
+from nightbus.functions.runtime_api import Answer
+from nightbus.functions.variables import log_group
+
+log = logging.getLogger("nightbus.functions")
+
+
+class EnvironmentLog:
+    """`output` reads the pipe, `platform` says what the platform does; both end in the sink."""
+
+    def __init__(self, spec: FunctionSpec, clock: Clock, sink: LogSink) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._sink = sink
+        started = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+        self.stream = f"{started:%Y/%m/%d}/[{spec.version}]{new_hex(32)}"
+        self._group = log_group(spec)
+        self.output = Output(clock, self._write_safely)
+        if spec.log_format == "JSON":
+            self.output.is_written = line_filter(level_number(spec.application_log_level))
+        self.platform = PlatformLog(spec, self.output, clock, self.stream)
+
+    async def _write_safely(self, lines: Sequence[LogLine]) -> None:
+        try:
+            await self._sink.write(self._spec.scope, self.part(lines))
+        except Exception:
+            log.exception("%d log lines of %s were not written", len(lines), self._spec.name)
+
+    def part(self, lines: Sequence[LogLine]) -> LogPart:
+        return LogPart(self._group, self.stream, lines)
+
+    async def timed_out(self, request_id: str) -> EnvironmentEnded:
+        await self.output.drain()
+        self.platform.timed_out(request_id)
+        said = f"RequestId: {request_id} Error: {timeout_text(self._spec.timeout)}"
+        return EnvironmentEnded("Sandbox.Timedout", said, "timeout")
+
+    async def exited(self, request_id: str, status: int, *, over_memory: bool) -> EnvironmentEnded:
+        """`status` is the wait status of the runtime."""
+        kind = "Runtime.OutOfMemory" if over_memory else "Runtime.ExitError"
+        return await self._fault(request_id, exit_reason(status, killed=over_memory), kind)
+
+    async def extension_failed(self, request_id: str, failure: Failure) -> EnvironmentEnded:
+        return await self._fault(request_id, failure.reason, failure.error_type)
+
+    async def _fault(self, request_id: str, reason: str, kind: str) -> EnvironmentEnded:
+        await self.output.drain()
+        self.platform.fault(request_id, reason, kind)
+        return EnvironmentEnded(kind, f"RequestId: {request_id} Error: {reason}")
+
+    async def report(
+        self,
+        answer: Answer | None,
+        failure: EnvironmentEnded | None,
+        request_id: str,
+        *,
+        elapsed: float,
+        used: int,
+        init_ms: float | None,
+        post_runtime_ms: float | None = None,
+    ) -> None:
+        """Write the rest of what the function said, END and REPORT. Durations are milliseconds, `used` is MB."""
+        error_type = (answer.error_type or "") if answer is not None else ""
+        status = "error" if error_type else "success"
+        if failure is not None:
+            status, error_type = failure.status, failure.error_type
+        await self.output.drain(seen=failure is None)
+        self.platform.ended(
+            InvocationEnd(
+                request_id=request_id,
+                status=status,
+                error_type=error_type,
+                is_handled=failure is None,
+                began_ms=self._clock.now_ms() - int(elapsed + (post_runtime_ms or 0)),
+                elapsed_ms=elapsed,
+                produced_bytes=len(answer.payload) if answer is not None else 0,
+                memory=self._spec.memory,
+                used=used,
+                init_ms=init_ms,
+                post_runtime_ms=post_runtime_ms,
+            )
+        )

@@ -1,0 +1,52 @@
+"""Watches the time and the memory of one environment, ten times a second while an invocation runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from nightbus.functions.memory import PeakMemory, Processes
+from nightbus.functions.process import EnvironmentProcess
+
+_SAMPLE_SECONDS = 0.1
+_MEGABYTE = 1024 * 1024
+
+
+class LimitWatch:
+    """`memory` is the limit in MB. `over_memory` is called at each look that finds more."""
+
+    def __init__(
+        self,
+        process: EnvironmentProcess,
+        processes: Processes,
+        peak: PeakMemory,
+        memory: int,
+        over_memory: Callable[[], None],
+    ) -> None:
+        self._process = process
+        self._processes = processes
+        self._peak = peak
+        self._limit = memory * _MEGABYTE
+        self._over_memory = over_memory
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float, over_time: Callable[[], None]) -> None:
+        """Until `stop`, or until the time is over, which is in so many seconds."""
+        self._over_time = over_time
+        self._ends = self._loop.time() + seconds
+        self._timer = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._look)
+
+    def _look(self) -> None:
+        rest = self._ends - self._loop.time()
+        if rest <= 0:
+            return self._over_time()
+        used = self._processes.used_bytes(self._process.pid, self._limit)
+        self._peak.was_at_least(used // _MEGABYTE)
+        if used > self._limit:
+            self._over_memory()
+        self._timer = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._look)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

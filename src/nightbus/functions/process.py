@@ -1,0 +1,61 @@
+"""Starts and ends the process of one environment, with all that it forked.
+
+Where extensions are supervised the runtime is a child of that process, and its exit is told by the supervisor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nightbus.functions.zygotes import Zygote
+
+
+class EnvironmentProcess:
+    """`exit` gets the wait status of the runtime, `gone` that of the process; `exited` is called after the first."""
+
+    def __init__(self, exited: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._exited = exited
+        self.pid = 0
+        self.exit: asyncio.Future[int] = loop.create_future()
+        self.gone: asyncio.Future[int] = loop.create_future()
+
+    async def start(
+        self, zygote: Zygote, request: dict[str, Any], output: int, more: Sequence[int] = ()
+    ) -> None:
+        """Raises ZygoteDied."""
+        self.pid = await zygote.fork(request, output, self._is_gone, more)
+
+    def _is_gone(self, status: int) -> None:
+        if self.pid:  # what it left behind, in case that the zygote is gone as well
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+        if not self.gone.done():
+            self.gone.set_result(status)
+        self.runtime_exited(status)
+
+    def runtime_exited(self, status: int) -> None:
+        if not self.exit.done():
+            self.exit.set_result(status)
+            self._exited()
+
+    def terminate(self) -> None:
+        """Let it end itself."""
+        if self.pid and not self.gone.done():
+            with contextlib.suppress(OSError):
+                os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """The process and everything that it forked; the zygote reports the end."""
+        if self.pid and not self.gone.done():
+            with contextlib.suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    async def wait_gone(self, seconds: float) -> None:
+        if self.pid:
+            await asyncio.wait([self.gone], timeout=seconds)
