@@ -98,9 +98,10 @@ class Runner:
     async def prepare(self, spec: FunctionSpec) -> str:
         """Find the runtime, start its zygote, and unpack code and layers, so that an environment starts soon."""
         runtime = await self._runtime(spec.runtime)
-        await self._unpacked(spec.code_digest)
+        code = await self._unpacked(spec.code_digest)
         layers = [await self._unpacked(digest) for digest in spec.layers]
-        await asyncio.to_thread(self._packages.merged, layers)
+        merged = await asyncio.to_thread(self._packages.merged, layers)
+        await asyncio.to_thread(self._runtimes.launch, runtime, spec, code, merged)
         self._zygotes.of(runtime.zygote)
         return runtime_arn(spec.scope.region, runtime.label)
 

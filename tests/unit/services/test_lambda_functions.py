@@ -94,7 +94,13 @@ async def test_code_out_of_s3(aws: Rig) -> None:
         ({"MemorySize": 10241}, "ValidationException", "less than or equal to 10240"),
         ({"Runtime": "cobol"}, "ValidationException", "enum value set"),
         ({"Runtime": "ruby3.3"}, "NotImplementedException", "Runtime ruby3.3"),
+        ({"Runtime": "java21"}, "NotImplementedException", "Runtime java21"),
+        ({"Runtime": "dotnet8"}, "NotImplementedException", "Runtime dotnet8"),
+        ({"PackageType": "Image"}, "NotImplementedException", "PackageType Image"),
         ({"Runtime": "python2.7"}, "InvalidParameterValueException", "python2.7 is no longer supported"),
+        ({"Runtime": "nodejs14.x"}, "InvalidParameterValueException", "nodejs14.x is no longer supported"),
+        ({"Runtime": "go1.x"}, "InvalidParameterValueException", "go1.x is no longer supported"),
+        ({"Runtime": "provided"}, "InvalidParameterValueException", "provided is no longer supported"),
         ({"Role": ROLE + "-none"}, "InvalidParameterValueException", "cannot be assumed by Lambda"),
         (
             {"Role": "arn:aws:iam::123456789012:role/other"},

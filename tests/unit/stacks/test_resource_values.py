@@ -113,13 +113,21 @@ def test_tags_as_list_and_back(tags: dict[str, str]) -> None:
     assert tag_map(as_list(tags)) == tags
 
 
-@given(st.text(st.characters(codec="utf-8")))
-def test_inline_code_is_index_py_and_the_same_text_the_same_bytes(source: str) -> None:
-    package = inline_package(source)
-    assert package == inline_package(source)
+@given(st.text(st.characters(codec="utf-8")), st.sampled_from([("python3.13", "py"), ("nodejs22.x", "js")]))
+def test_inline_code_is_a_file_index_and_the_same_text_the_same_bytes(
+    source: str, kind: tuple[str, str]
+) -> None:
+    runtime, extension = kind
+    package = inline_package(source, runtime)
+    assert package == inline_package(source, runtime)
     with zipfile.ZipFile(io.BytesIO(package)) as opened:
-        assert opened.namelist() == ["index.py"]
-        assert opened.read("index.py").decode() == source
+        assert opened.namelist() == [f"index.{extension}"]
+        assert opened.read(f"index.{extension}").decode() == source
+
+
+def test_inline_code_needs_a_runtime_with_source_code() -> None:
+    with pytest.raises(AwsError, match="ZipFile can only be used"):
+        inline_package("x", "provided.al2023")
 
 
 def test_busy_is_told_from_taken() -> None:

@@ -1,7 +1,7 @@
 """Runs functions of runtimes `nodejsXX.x` on the Node.js that the machine has, by Nightbus's own Runtime API client.
 
 The major version that the runtime names where the machine has it, else the nearest. The client is the folder
-`nodejs_client` beside this module, which lies at /var/runtime.
+`nodejs_client` beside this module, which lies at /var/runtime; with it what a function needs of the AWS SDK.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nightbus.aws.errors import AwsError
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.runtimes.interface import Launch, Runtime, ZygoteKind
+from nightbus.functions.runtimes.interface import CannotProvide, Launch, Runtime, ZygoteKind
+from nightbus.functions.runtimes.javascript_sdk import missing_packages, runtime_folder
+from nightbus.functions.runtimes.package_cache import package_cache
 from nightbus.functions.variables import PATH
 
 CLIENT = Path(__file__).with_name("nodejs_client")
+_RETRY_SECONDS = 60.0
 _OLDEST = 18  # that the client runs on
 _PLACES = (
     "{NVM_DIR:~/.nvm}/versions/node/v*/bin/node",
@@ -42,6 +46,11 @@ _KNOWS_EXPERIMENTS = (20, 19)
 
 
 class NodeJs:
+    def __init__(self) -> None:
+        self._failed: dict[
+            tuple[str, ...], tuple[float, str]
+        ] = {}  # when which packages could not be installed
+
     def has(self, name: str) -> bool:
         return re.fullmatch(r"nodejs\d+\.x", name) is not None
 
@@ -72,7 +81,24 @@ class NodeJs:
 
     def launch(self, runtime: Runtime, spec: FunctionSpec, code: Path, layers: Path | None) -> Launch:
         command = [str(runtime.executable), *_options(runtime, spec), "{runtime}/index.mjs"]
-        return Launch(runtime, runtime.folder, (command,), _variables(runtime))
+        packages = missing_packages(code, layers, major(runtime.name))
+        folder, reason = self._folder(runtime, packages) if packages else (runtime.folder, "")
+        note = f"Nightbus: {', '.join(packages)} could not be installed, and will not be found: {reason}"
+        return Launch(runtime, folder, (command,), _variables(runtime), [note] if reason else [])
+
+    def _folder(self, runtime: Runtime, packages: tuple[str, ...]) -> tuple[Path, str]:
+        """What lies at /var/runtime, and why the packages are not there: not tried again for a while."""
+        failed_at, reason = self._failed.get(packages, (0.0, ""))
+        if not reason or time.monotonic() - failed_at > _RETRY_SECONDS:
+            self._failed.pop(packages, None)
+            try:
+                return runtime_folder(
+                    package_cache(), CLIENT, packages, runtime.executable or Path("node")
+                ), ""
+            except CannotProvide as failure:
+                reason = str(failure)
+                self._failed[packages] = time.monotonic(), reason
+        return runtime.folder, reason
 
 
 def major(name: str) -> int:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import not_supported
-from nightbus.aws.support import is_supported_runtime
+from nightbus.aws.support import is_retired_runtime, is_supported_runtime
 from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_value
 from nightbus.services.lambda_.logging_settings import merged_logging
 
 _LONGEST_TIMEOUT = 900
 _MOST_MEMORY = 10_240
 _MOST_ENVIRONMENT = 4096
-_RETIRED_RUNTIMES = ("python2.7", "python3.6")
 _RESERVED_VARIABLES = frozenset(
     {
         "_HANDLER",
@@ -100,7 +99,7 @@ def defaults(name: str, arn: str) -> dict[str, Any]:
 def _runtime(runtime: str, operation: str) -> str:
     if not is_supported_runtime(runtime):
         raise not_supported("lambda", operation, f"Runtime {runtime}")
-    if runtime in _RETIRED_RUNTIMES:
+    if is_retired_runtime(runtime):
         raise invalid_parameter_value(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda "
             "functions. We recommend you use a supported runtime while creating or updating functions."

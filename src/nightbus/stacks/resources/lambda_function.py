@@ -92,7 +92,8 @@ class LambdaFunction:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        if changed(old, new, "Code", "Architectures"):
+        inline = "ZipFile" in new["Code"]  # whose file's name comes of the runtime
+        if changed(old, new, "Code", "Architectures", *(["Runtime"] if inline else [])):
             code = {**_code(new), **selected_properties(new, "Architectures")}
             await ctx.operation("lambda", "UpdateFunctionCode", FunctionName=physical_id, **code)
             await stabilized(physical_id, ctx)
@@ -162,18 +163,27 @@ def _whole_logging(name: str, properties: Mapping[str, Any]) -> dict[str, Any]:
 def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
     code = properties["Code"]
     if "ZipFile" in code:
-        return {"ZipFile": inline_package(str(code["ZipFile"]))}
+        return {"ZipFile": inline_package(str(code["ZipFile"]), str(properties.get("Runtime") or "python"))}
     unknown = sorted(set(code) - {"S3Bucket", "S3Key", "S3ObjectVersion"})
     if unknown:
         raise not_supported("cloudformation", "AWS::Lambda::Function", f"Code.{unknown[0]}")
     return selected_properties(code, "S3Bucket", "S3Key", "S3ObjectVersion")
 
 
-def inline_package(source: str) -> bytes:
-    """Return the zip of a template's inline code, in a file index.py. The same text gives the same bytes."""
+def inline_package(source: str, runtime: str) -> bytes:
+    """Return the zip of a template's inline code, in a file index.py or index.js. The same text gives the same bytes.
+
+    Raises AwsError for runtimes without source code.
+    """
+    if not runtime.startswith(("nodejs", "python")):
+        raise AwsError(
+            "ValidationError", "ZipFile can only be used when Runtime is set to a Node.js or Python runtime."
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
-        entry = zipfile.ZipInfo("index.py", (1980, 1, 1, 0, 0, 0))
+        entry = zipfile.ZipInfo(
+            "index.js" if runtime.startswith("nodejs") else "index.py", (1980, 1, 1, 0, 0, 0)
+        )
         entry.external_attr = 0o644 << 16
         package.writestr(entry, source)
     return buffer.getvalue()
