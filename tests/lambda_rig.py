@@ -8,7 +8,7 @@ import contextlib
 import io
 import json
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,13 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import ByteStream, Reply
 from nightbus.clock import VirtualClock
 from nightbus.delivery.interface import EventRouter
-from nightbus.functions.interface import FunctionSpec, InvokeResult
+from nightbus.functions.interface import (
+    FunctionSpec,
+    InvokeResult,
+    ProvisionedState,
+    ProvisionedTarget,
+    key_of,
+)
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.queues import Queues
@@ -63,6 +69,7 @@ class ScriptedRunner:
     retired: list[str] = field(default_factory=list)
     prewarmed: list[str] = field(default_factory=list)
     unprepared: AwsError | None = None
+    wanted: list[ProvisionedTarget] = field(default_factory=list)
 
     async def prewarm(self, runtime: str) -> None:
         self.prewarmed.append(runtime)
@@ -91,10 +98,17 @@ class ScriptedRunner:
     async def sweep_packages(self, in_use: Callable[[], Awaitable[set[str]]]) -> None:
         await in_use()
 
-    async def retire(self, scope: Scope, name: str) -> None:
+    async def retire(self, scope: Scope, name: str, version: str = "") -> None:
         self.retired.append(name)
 
     async def debug(self, scope: Scope, name: str, runtime: str, port: int | None) -> None: ...
+
+    async def provision(self, wanted: Sequence[ProvisionedTarget]) -> None:
+        self.wanted = list(wanted)
+
+    def provisioned(self, spec: FunctionSpec) -> ProvisionedState:
+        count = sum(one.count for one in self.wanted if key_of(one.spec) == key_of(spec))
+        return ProvisionedState(count, count, "")
 
     async def close(self) -> None: ...
 

@@ -1,6 +1,7 @@
 """Counts the running invocations of each function, and refuses one more where there is no room.
 
-One object per node owns the counts; they are not kept, since nothing runs when the node does not.
+One object per node owns the counts; they are not kept, since nothing runs when the node does not. A function with
+reserved concurrency has that for itself. All others of an account and region share what the account's limit leaves.
 """
 
 from __future__ import annotations
@@ -13,31 +14,61 @@ from typing import Any, TypeVar
 from nightbus.aws.calls import Scope
 
 T = TypeVar("T")
+ACCOUNT_LIMIT = 1000
 
 
 class NoRoom(Exception):
-    """The function already runs as often as it may."""
+    """One more would be too many. `reason` is what Lambda says of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class RunningInvocations:
-    def __init__(self) -> None:
+    """`limit`: how many invocations an account may run at a time in a region."""
+
+    def __init__(self, limit: int = ACCOUNT_LIMIT) -> None:
+        self.limit = limit
         self._running: Counter[tuple[Scope, str]] = Counter()
         self._detached: set[asyncio.Task[Any]] = set()
+        self._reserved: dict[tuple[Scope, str], int] = {}
+        self._reserved_in: Counter[Scope] = Counter()
+        self._unreserved_in: Counter[Scope] = Counter()
 
-    def begin(self, scope: Scope, name: str, most: int | None) -> None:
-        """One more, until `end`. Raises NoRoom when `most` of this function run already; None means that nothing is
-        reserved for it."""
+    def reserve(self, scope: Scope, name: str, most: int | None) -> None:
+        """Note what is reserved for a function; None for nothing."""
+        before = self._reserved.pop((scope, name), 0)
+        self._reserved_in[scope] += (most or 0) - before
+        if most:
+            self._reserved[scope, name] = most
+
+    def begin(self, scope: Scope, name: str, most: int | None) -> bool:
+        """One more, until `end`, which gets what this returns: whether it is one of those without a reservation.
+
+        Raises NoRoom when `most` of this function run already, or, where nothing is reserved for it (None), as many as
+        the account's limit leaves.
+        """
         key = (scope, name)
-        if most is not None and self._running[key] >= most:
-            raise NoRoom
+        if most is None:
+            if self._unreserved_in[scope] >= self.limit - self._reserved_in[scope]:
+                raise NoRoom("ConcurrentInvocationLimitExceeded")
+            self._unreserved_in[scope] += 1
+        elif self._running[key] >= most:
+            raise NoRoom("ReservedFunctionConcurrentInvocationLimitExceeded")
         self._running[key] += 1
+        return most is None
 
-    def end(self, scope: Scope, name: str) -> None:
+    def end(self, scope: Scope, name: str, *, unreserved: bool) -> None:
         """Once for each `begin` that raised nothing."""
         key = (scope, name)
         self._running[key] -= 1
         if not self._running[key]:
             del self._running[key]
+        if unreserved:
+            self._unreserved_in[scope] -= 1
+            if not self._unreserved_in[scope]:
+                del self._unreserved_in[scope]
 
     def detached(self, invocation: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """A task that goes on where its client does not wait any more."""

@@ -100,8 +100,7 @@ class Environment:
         self._init_ms: float | None = None
         self._peak = PeakMemory(clock)
         self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, self._is_over_memory)
-        self._used = False
-        self._over_memory = False
+        self._used = self._is_initialised = self._over_memory = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
         self.usable = True
         self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
@@ -203,8 +202,8 @@ class Environment:
         answer: Answer | None = None
         try:
             try:
-                if cold:
-                    await self._initialised(request_id)
+                if not self._is_initialised:
+                    await self.initialised(request_id)
                     began = self._clock.monotonic()
             finally:
                 await self._output.drain(seen=True)
@@ -243,9 +242,9 @@ class Environment:
             return self.usable
         return False
 
-    async def _initialised(self, request_id: str) -> None:
+    async def initialised(self, request_id: str, seconds: float | None = None) -> None:
         try:
-            async with asyncio.timeout(_INIT_SECONDS + self.spec.timeout):
+            async with asyncio.timeout(seconds or _INIT_SECONDS + self.spec.timeout):
                 await self._ready.wait()
                 if self._extensions is not None and self._init_ms is not None and self.usable:
                     await self._extensions.initialised()
@@ -272,6 +271,7 @@ class Environment:
         if self._process.exit.done():
             self._init_failed("Runtime.ExitError")
             raise await self._exited(request_id)
+        self._is_initialised = True
         self._platform.init_ended(self._init_ms or 0.0)
 
     def _init_failed(self, error_type: str) -> None:

@@ -35,7 +35,7 @@ class EnvironmentLog:
         self.output = Output(clock, self._write_safely)
         if spec.log_format == "JSON":
             self.output.is_written = line_filter(level_number(spec.application_log_level))
-        self.platform = PlatformLog(spec, self.output, clock, self.stream)
+        self.platform = PlatformLog(spec, self.output, clock, self.stream, spec.initialization)
 
     async def _write_safely(self, lines: Sequence[LogLine]) -> None:
         try:

@@ -14,6 +14,9 @@ from nightbus.aws.calls import Scope
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.store.interface import Change
 
+ON_DEMAND = "on-demand"
+PROVISIONED = "provisioned-concurrency"
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
@@ -35,9 +38,34 @@ class FunctionSpec:
     ephemeral_storage: int = 512  # MB
     log_group: str = ""  # "" means /aws/lambda/<name>
     tracing: str = "PassThrough"
+    initialization: str = ON_DEMAND  # AWS_LAMBDA_INITIALIZATION_TYPE
     log_format: str = "Text"  # or "JSON"
     application_log_level: str = "INFO"  # of JSON only, as the next one
     system_log_level: str = "INFO"
+
+
+EnvironmentKey = tuple[Scope, str, str, str]
+
+
+def key_of(spec: FunctionSpec) -> EnvironmentKey:
+    """What the specs of interchangeable environments have in common."""
+    return spec.scope, spec.name, spec.version, spec.revision
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionedTarget:
+    """How many environments of a function's version are to be kept ready."""
+
+    spec: FunctionSpec
+    count: int
+
+
+class ProvisionedState(NamedTuple):
+    """How many of them there are, how many are initialised, and why the last one could not be."""
+
+    allocated: int
+    available: int
+    failure: str
 
 
 class LogLine(NamedTuple):
@@ -135,8 +163,17 @@ class FunctionRunner(Protocol):
         """Away with the unpacked code that no function has any more; `in_use` says the digests that functions have."""
         ...
 
-    async def retire(self, scope: Scope, name: str) -> None:
-        """Let go of the function's environments: idle ones now, busy ones after their invocation."""
+    async def retire(self, scope: Scope, name: str, version: str = "") -> None:
+        """Let go of the environments of the function, or of one version: idle ones now, busy ones after their
+        invocation."""
+        ...
+
+    async def provision(self, wanted: Sequence[ProvisionedTarget]) -> None:
+        """Keep so many environments ready, of these versions and no others."""
+        ...
+
+    def provisioned(self, spec: FunctionSpec) -> ProvisionedState:
+        """How far `provision` has come with a version."""
         ...
 
     async def debug(self, scope: Scope, name: str, runtime: str, port: int | None) -> None:

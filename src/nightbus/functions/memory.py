@@ -16,9 +16,21 @@ from nightbus.clock import Clock
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KILOBYTE = 1024
+_SHORT_PART = 20
 _FRESH_SECONDS = 0.5
 _FORGET_SECONDS = 5.0
 _FRESH_PEAK_SECONDS = 0.1
+
+
+def memory_is_short(file: Path = Path("/proc/meminfo")) -> bool:
+    """Return whether the machine has less than a twentieth of its memory to give. False where it does not say."""
+    try:
+        lines = file.read_bytes().splitlines()
+    except OSError:
+        return False
+    sizes = {line.split(b":")[0]: int(line.split()[1]) for line in lines if line.endswith(b" kB")}
+    total, available = sizes.get(b"MemTotal", 0), sizes.get(b"MemAvailable", 0)
+    return 0 < available < total // _SHORT_PART
 
 
 def peak_megabytes(pid: int) -> int:

@@ -9,7 +9,10 @@ starting   `_starting`, `_running`         no warm one can be taken    it has st
 busy       `_busy`, `_running`             `take` returns it, or asks  `give_back`: idle where it is usable and not
                                            whether it has settled      retired, else closing. Not settled: closing
 idle       `_idle[key]`                    it was given back           `take`: busy. Idle for 600 s, not usable,
-                                                                       retired, or the oldest of a full pool: closing
+                                                                       retired, the oldest of a full pool, or
+                                                                       memory is short: closing
+provided   `provisioned`                   it was initialised, or      `take`: busy. Not wanted or not usable: closing
+                                           given back
 closing    `_closing`                      it is not needed            `Environment.close` has returned: nowhere
 
 `_retired` marks busy ones that are not to become idle. The key of an idle one has the function's revision, so code or
@@ -18,8 +21,8 @@ configuration that was replaced is never run for a new invocation; `retire` only
 Invariants
 ----------
 1. An environment has one user at a time: `take` moves it from `_idle` to `_busy` before its first `await`.
-2. busy + starting + idle <= _MOST. `_make_room` ends the one that idled longest, or refuses; there is no `await`
-   between it and `_starting += 1`. Those that are closing are not counted: they get SIGKILL at once.
+2. busy + starting + idle + provided <= _MOST. `_make_room` ends the one that idled longest, or refuses; there is no
+   `await` between it and `_starting += 1`. Those that are closing are not counted: they get SIGKILL at once.
 3. `_running[function]` counts what its callers have taken, or are taking, and not given back. Whenever another task
    runs, its sum is len(_busy) + _starting: each change of one is followed by the other's without an `await` between.
 4. A function is refused where it has as many running as there is room left: running >= _MOST - busy - starting. One
@@ -40,32 +43,45 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.functions.environment import Environment
-from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.interface import PROVISIONED, EnvironmentKey, FunctionSpec, key_of
+from nightbus.functions.memory import memory_is_short
+from nightbus.functions.provisioned import ProvisionedEnvironments
 
-_IDLE_SECONDS = 600.0
+IDLE_SECONDS = 600.0
 _MOST = 200
+_MOST_PROVISIONED = _MOST // 2
 _SWEEP_SECONDS = 30.0
+_PRESSURE_SECONDS = 2.0
+_ENDED_AT_ONCE = 8
 
 Start = Callable[[FunctionSpec], Awaitable[Environment]]
-Key = tuple[Scope, str, str, str]
-
-
-def _key(spec: FunctionSpec) -> Key:
-    return spec.scope, spec.name, spec.version, spec.revision
 
 
 def _too_many() -> AwsError:
-    fields = {"Type": "User", "Reason": "ConcurrentInvocationLimitExceeded"}
+    fields = {"Type": "User", "Reason": "ConcurrentInvocationLimitExceeded", "retryAfterSeconds": "1"}
     return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields=fields)
+
+
+def is_provided(environment: Environment) -> bool:
+    return environment.spec.initialization == PROVISIONED
 
 
 class Pool:
     """Environments by function and revision. The one used last is used next, so that the others may grow old."""
 
-    def __init__(self, clock: Clock, start: Start) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        start: Start,
+        idle_seconds: float = IDLE_SECONDS,
+        is_short: Callable[[], bool] = memory_is_short,
+    ) -> None:
         self._clock = clock
         self._start = start
-        self._idle: dict[Key, list[Environment]] = {}
+        self._idle_seconds = idle_seconds
+        self._is_short = is_short
+        self.provisioned = ProvisionedEnvironments(clock, start, self._end, self._room_for_provisioned)
+        self._idle: dict[EnvironmentKey, list[Environment]] = {}
         self._busy: set[Environment] = set()
         self._running = Counter[tuple[Scope, str]]()  # busy and starting ones, by function
         self._starting = 0
@@ -79,8 +95,7 @@ class Pool:
         Raises AwsError TooManyRequestsException when the node runs as many as it may of this function, and what
         starting an environment raises.
         """
-        if self._sweeper is None:
-            self._sweeper = asyncio.create_task(self._sweep())
+        self.begin_sweeping()
         function = spec.scope, spec.name
         if self._running[function] >= _MOST - len(self._busy) - self._starting:
             raise _too_many()
@@ -91,10 +106,13 @@ class Pool:
             self._ended(function)
             raise
 
+    def begin_sweeping(self) -> None:
+        if self._sweeper is None:
+            self._sweeper = asyncio.create_task(self._sweep())
+
     async def _take(self, spec: FunctionSpec) -> Environment:
-        idle = self._idle.get(_key(spec), [])
-        while idle:
-            warm = idle.pop()
+        key = key_of(spec)
+        while (warm := self.provisioned.take(key) or self._pop_idle(key)) is not None:
             self._busy.add(warm)
             ready = False
             try:
@@ -103,6 +121,7 @@ class Pool:
                 if not ready:
                     self._busy.discard(warm)
                     self._retired.discard(warm)
+                    self.provisioned.lost(warm)
                     self._end(warm)
             if ready:
                 return warm
@@ -115,20 +134,34 @@ class Pool:
         self._busy.add(started)
         return started
 
+    def _pop_idle(self, key: EnvironmentKey) -> Environment | None:
+        idle = self._idle.get(key)
+        return idle.pop() if idle else None
+
     def _make_room(self) -> None:
         """The one that idled longest goes when there are too many."""
-        count = len(self._busy) + self._starting + sum(map(len, self._idle.values()))
-        if count < _MOST:
+        if self._count() < _MOST:
             return
-        oldest = min(
-            (one for idle in self._idle.values() for one in idle),
-            key=lambda one: one.idle_since,
-            default=None,
-        )
-        if oldest is None:
+        if not self._end_oldest(1):
             raise _too_many()
-        self._idle[_key(oldest.spec)].remove(oldest)
-        self._end(oldest)
+
+    def _end_oldest(self, count: int) -> int:
+        """End those that idled longest, and return how many that were."""
+        idle = [one for environments in self._idle.values() for one in environments]
+        oldest = sorted(idle, key=lambda one: one.idle_since)[:count]
+        for environment in oldest:
+            self._idle[key_of(environment.spec)].remove(environment)
+            self._end(environment)
+        return len(oldest)
+
+    def _count(self) -> int:
+        idle = sum(map(len, self._idle.values()))
+        return len(self._busy) + self._starting + idle + self.provisioned.waiting
+
+    def _room_for_provisioned(self) -> int:
+        if self._count() >= _MOST:
+            self._end_oldest(1)
+        return min(_MOST - self._count(), _MOST_PROVISIONED - self.provisioned.waiting)
 
     def _ended(self, function: tuple[Scope, str]) -> None:
         self._running[function] -= 1
@@ -139,19 +172,22 @@ class Pool:
         """Once for each `take`, however the invocation ended."""
         self._busy.discard(environment)
         self._ended((environment.spec.scope, environment.spec.name))
-        if environment.usable and environment not in self._retired:
-            self._idle.setdefault(_key(environment.spec), []).append(environment)
+        if self.provisioned.give_back(environment):
+            self._retired.discard(environment)
+        elif environment.usable and environment not in self._retired and not is_provided(environment):
+            self._idle.setdefault(key_of(environment.spec), []).append(environment)
         else:
             self._retired.discard(environment)
             self._end(environment)
 
-    def retire(self, scope: Scope, name: str) -> None:
-        """Idle ones end now, busy ones when they are given back."""
-        for key in [key for key in self._idle if key[:2] == (scope, name)]:
+    def retire(self, scope: Scope, name: str, version: str = "") -> None:
+        """Idle ones of the function, or of a version, end now, busy ones when they are given back."""
+        retired = (scope, name, version) if version else (scope, name)
+        for key in [key for key in self._idle if key[: len(retired)] == retired]:
             idle = self._idle.pop(key)
             while idle:  # a `take` that waits may look at this list again
                 self._end(idle.pop())
-        self._retired |= {one for one in self._busy if (one.spec.scope, one.spec.name) == (scope, name)}
+        self._retired |= {one for one in self._busy if key_of(one.spec)[: len(retired)] == retired}
 
     def kill_busy(self, scope: Scope, name: str) -> None:
         """End the function's environments that run an invocation, which ends with them."""
@@ -165,25 +201,36 @@ class Pool:
         task.add_done_callback(self._closing.discard)
 
     async def _sweep(self) -> None:
+        """End what idled too long, every half minute, and the oldest ones while memory is short, every two seconds."""
+        swept = self._clock.monotonic()
         while True:
-            await self._clock.sleep(_SWEEP_SECONDS)
-            before = self._clock.monotonic() - _IDLE_SECONDS
-            for key, idle in list(self._idle.items()):
-                for environment in [one for one in idle if one.idle_since < before or not one.usable]:
-                    idle.remove(environment)
-                    self._end(environment)
-                if not idle:
-                    self._idle.pop(key, None)
+            await self._clock.sleep(_PRESSURE_SECONDS)
+            if self._idle and self._is_short():
+                self._end_oldest(_ENDED_AT_ONCE)
+            if self._clock.monotonic() - swept >= min(_SWEEP_SECONDS, self._idle_seconds):
+                swept = self._clock.monotonic()
+                self._end_old()
+                self.provisioned.refresh()
+
+    def _end_old(self) -> None:
+        before = self._clock.monotonic() - self._idle_seconds
+        for key, idle in list(self._idle.items()):
+            for environment in [one for one in idle if one.idle_since < before or not one.usable]:
+                idle.remove(environment)
+                self._end(environment)
+            if not idle:
+                self._idle.pop(key, None)
 
     def specs(self) -> list[FunctionSpec]:
         """Of all environments that there are."""
         idle = [one for environments in self._idle.values() for one in environments]
-        return [environment.spec for environment in (*self._busy, *idle)]
+        return [environment.spec for environment in (*self._busy, *idle)] + self.provisioned.specs()
 
     def in_memory(self) -> dict[str, int]:
         return {
             "environments idle": sum(map(len, self._idle.values())),
             "environments busy": len(self._busy),
+            "environments provisioned": self.provisioned.waiting,
             "environments retired": len(self._retired),
             "environments closing": len(self._closing),
         }
@@ -191,6 +238,7 @@ class Pool:
     async def close(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
+        await self.provisioned.close()
         for environment in [*self._busy, *(one for idle in self._idle.values() for one in idle)]:
             self._end(environment)
         self._idle.clear()

@@ -17,10 +17,18 @@ from nightbus.clock import Clock
 from nightbus.functions.debugging import Debugger, Debugging, debugger_packages, without_limits
 from nightbus.functions.environment import Environment
 from nightbus.functions.environment_paths import EnvironmentPaths
-from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
+from nightbus.functions.interface import (
+    CredentialSource,
+    FunctionSpec,
+    InvokeResult,
+    LogSink,
+    ProvisionedState,
+    ProvisionedTarget,
+    key_of,
+)
 from nightbus.functions.memory import Processes
 from nightbus.functions.packages import PackageFolder
-from nightbus.functions.pool import Pool
+from nightbus.functions.pool import IDLE_SECONDS, Pool
 from nightbus.functions.removal import remove_tree
 from nightbus.functions.reports import runtime_arn
 from nightbus.functions.response_stream import ResponseStream
@@ -47,6 +55,7 @@ def _boot_id() -> str:
 class Runner:
     """Implements `FunctionRunner`.
 
+    `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
     `folder` is this package's own, inside the node's data folder. `open_blob` opens a package by its digest, and raises
     KeyError. `endpoint` is the node's base URL.
     """
@@ -59,6 +68,7 @@ class Runner:
         credentials: CredentialSource,
         endpoint: str,
         open_blob: Callable[[str], Awaitable[BinaryIO]],
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._folder = folder.absolute()
         self._clock = clock
@@ -70,7 +80,7 @@ class Runner:
         self._runtimes = Runtimes()
         self._zygotes = Zygotes()
         self._processes: Processes | None = None
-        self._pool = Pool(clock, self._start)
+        self._pool = Pool(clock, self._start, idle_seconds)
         self._visible_folders: dict[tuple[Runtime, Path, bool], list[Path] | None] = {}
         self._finishing: dict[str, set[asyncio.Task[None]]] = {}  # what extensions still do, by revision
         self._preparing: dict[str, asyncio.Lock] = {}
@@ -256,9 +266,16 @@ class Runner:
         if was_debugged and port is None:
             self._pool.kill_busy(scope, name)
 
-    async def retire(self, scope: Scope, name: str) -> None:
-        """Let go of the function's environments."""
-        self._pool.retire(scope, name)
+    async def retire(self, scope: Scope, name: str, version: str = "") -> None:
+        """Let go of the environments of the function, or of one version."""
+        self._pool.retire(scope, name, version)
+
+    async def provision(self, wanted: Sequence[ProvisionedTarget]) -> None:
+        self._pool.begin_sweeping()
+        self._pool.provisioned.set_targets(wanted)
+
+    def provisioned(self, spec: FunctionSpec) -> ProvisionedState:
+        return self._pool.provisioned.state(key_of(spec))
 
     async def close(self) -> None:
         """End all environments."""

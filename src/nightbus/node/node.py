@@ -27,6 +27,8 @@ from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.retention import Retention
 from nightbus.delivery.router import Router
+from nightbus.functions.concurrency import ACCOUNT_LIMIT, RunningInvocations
+from nightbus.functions.pool import IDLE_SECONDS
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
@@ -72,6 +74,8 @@ class Node:
     `quotas`: keep to AWS's quotas; by default True.
     `retention`: how long, and how much of, the buses' history is kept; by default that of `Retention()`.
     `service_events`: let PutEvents take sources that begin with `aws.`; by default False.
+    `concurrent_executions`: how many invocations an account may run at a time in a region; by default 1,000.
+    `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
     """
 
     def __init__(
@@ -83,12 +87,17 @@ class Node:
         quotas: bool = True,
         retention: Retention | None = None,
         service_events: bool = False,
+        *,
+        concurrent_executions: int = ACCOUNT_LIMIT,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
         self._quotas = quotas
         self._retention = retention or Retention()
         self._service_events = service_events
+        self._concurrent_executions = concurrent_executions
+        self._idle_seconds = idle_seconds
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -108,7 +117,13 @@ class Node:
         operations = OperationRegistry()
         log_sink = self._log_writer = LogWriter(store, self.clock)
         self.functions = Runner(
-            self.folder / "functions", self.clock, log_sink, credentials, self.endpoint, store.open_blob
+            self.folder / "functions",
+            self.clock,
+            log_sink,
+            credentials,
+            self.endpoint,
+            store.open_blob,
+            self._idle_seconds,
         )
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         self.stacks = Engine(store, self.clock, operations, vault)
@@ -155,6 +170,7 @@ class Node:
             quotas=self._quotas,
             service_events=self._service_events,
             retention=self._retention,
+            running=RunningInvocations(self._concurrent_executions),
         )
         operations.attach(self.platform)
         self.owners: Sequence[HoldsInMemory] = (

@@ -81,6 +81,8 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         settings.quotas,
         settings.retention,
         settings.service_events,
+        concurrent_executions=settings.concurrent_executions,
+        idle_seconds=settings.environment_idle_seconds,
     )
     await node.start()
     config = uvicorn.Config(

@@ -30,7 +30,9 @@ _FALSE = {"", "0", "false", "no", "off"}
 _KNOWN = (
     "allowed_hosts",
     "allowed_origins",
+    "concurrent_executions",
     "data",
+    "environment_idle_seconds",
     "forward",
     "history_hours",
     "history_megabytes",
@@ -55,6 +57,8 @@ class Settings:
     of Nightbus: a URL, or `aws`. Without `quotas` there may be any number of rules, targets and the like.
     `retention` is how much of the history of buses is kept. `allowed_hosts` are host names under which clients reach
     the node beside its own, `allowed_origins` the web pages that may call it (`gateway/gate.py`).
+    `concurrent_executions` is how many invocations an account may run at a time, `environment_idle_seconds` how long an
+    environment is kept that nobody invokes.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     """
 
@@ -69,6 +73,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     service_events: bool = False
+    concurrent_executions: int = 1000
+    environment_idle_seconds: int = 600
 
     @property
     def endpoint(self) -> str:
@@ -110,6 +116,8 @@ def load_settings(
         allowed_hosts=_names("allowed_hosts", allowed_hosts, variables, table, file),
         allowed_origins=_names("allowed_origins", allowed_origins, variables, table, file),
         service_events=_switch("service_events", False, service_events, variables, table, file),
+        concurrent_executions=_count("concurrent_executions", 1000, variables, table, file),
+        environment_idle_seconds=_count("environment_idle_seconds", 600, variables, table, file),
     )
     if settings.service_events and not _is_loopback(settings.host):
         raise SettingsError(

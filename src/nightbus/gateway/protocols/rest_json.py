@@ -66,13 +66,17 @@ class RestJson:
     @staticmethod
     def serialize_error(service: ServiceModel | None, error: AwsError, request_id: str) -> WireResponse:
         body = {message_member(service, error.code): error.message, **error.fields}
-        if service is not None and "Type" in service.errors.get(error.code, {}).get("members", {}):
+        members = service.errors.get(error.code, {}).get("members", {}) if service is not None else {}
+        if "Type" in members:
             body.setdefault("Type", "User")
         headers = {
             "x-amzn-requestid": request_id,
             "content-type": "application/json",
             "x-amzn-errortype": error.code,
         }
+        for name, member in members.items():
+            if member.get("location") == "header" and name in body:
+                headers[member["locationName"].lower()] = str(body.pop(name))
         return WireResponse(error.status, headers, orjson.dumps(body, default=str))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.lambda_ import (
     aliases,
-    concurrency,
     event_invoke_configs,
     event_sources,
     functions,
@@ -18,6 +17,7 @@ from nightbus.services.lambda_ import (
     updates,
     versions,
 )
+from nightbus.services.lambda_.concurrency import provisioned, ready_environments, reserved
 from nightbus.services.lambda_.function_urls import configs
 from nightbus.services.lambda_.invocations import asynchronous, destination_jobs, prewarming
 from nightbus.services.lambda_.lifecycle import preparation
@@ -32,22 +32,24 @@ HANDLERS: dict[str, Handler] = {
     "DeleteAlias": aliases.delete_alias,
     "DeleteEventSourceMapping": event_sources.delete_event_source_mapping,
     "DeleteFunction": functions.delete_function,
-    "DeleteFunctionConcurrency": concurrency.delete_function_concurrency,
+    "DeleteFunctionConcurrency": reserved.delete_function_concurrency,
     "DeleteFunctionEventInvokeConfig": event_invoke_configs.delete_function_event_invoke_config,
     "DeleteFunctionUrlConfig": configs.delete_function_url_config,
     "DeleteLayerVersion": layers.delete_layer_version,
-    "GetAccountSettings": concurrency.get_account_settings,
+    "DeleteProvisionedConcurrencyConfig": provisioned.delete_provisioned_concurrency_config,
+    "GetAccountSettings": reserved.get_account_settings,
     "GetAlias": aliases.get_alias,
     "GetEventSourceMapping": event_sources.get_event_source_mapping,
     "GetFunction": functions.get_function,
     "GetFunctionCodeSigningConfig": functions.get_function_code_signing_config,
-    "GetFunctionConcurrency": concurrency.get_function_concurrency,
+    "GetFunctionConcurrency": reserved.get_function_concurrency,
     "GetFunctionConfiguration": functions.get_function_configuration,
     "GetFunctionEventInvokeConfig": event_invoke_configs.get_function_event_invoke_config,
     "GetFunctionUrlConfig": configs.get_function_url_config,
     "GetLayerVersion": layers.get_layer_version,
     "GetLayerVersionByArn": layers.get_layer_version_by_arn,
     "GetPolicy": permissions.get_policy,
+    "GetProvisionedConcurrencyConfig": provisioned.get_provisioned_concurrency_config,
     "Invoke": invocation.invoke,
     "InvokeWithResponseStream": streamed_invocation.invoke_with_response_stream,
     "ListAliases": aliases.list_aliases,
@@ -57,12 +59,14 @@ HANDLERS: dict[str, Handler] = {
     "ListFunctions": functions.list_functions,
     "ListLayerVersions": layers.list_layer_versions,
     "ListLayers": layers.list_layers,
+    "ListProvisionedConcurrencyConfigs": provisioned.list_provisioned_concurrency_configs,
     "ListTags": tags.list_tags,
     "ListVersionsByFunction": versions.list_versions_by_function,
     "PublishLayerVersion": layers.publish_layer_version,
     "PublishVersion": versions.publish_version,
-    "PutFunctionConcurrency": concurrency.put_function_concurrency,
+    "PutFunctionConcurrency": reserved.put_function_concurrency,
     "PutFunctionEventInvokeConfig": event_invoke_configs.put_function_event_invoke_config,
+    "PutProvisionedConcurrencyConfig": provisioned.put_provisioned_concurrency_config,
     "RemovePermission": permissions.remove_permission,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
@@ -79,6 +83,7 @@ WORKERS: list[Worker] = [
     preparation.prepare_functions,
     prewarming.prewarm_runtimes,
     mappings.poll_queues,
+    ready_environments.keep_environments_ready,
     package_sweep.sweep_packages,
 ]
 JOB_QUEUES: list[JobQueueMaker] = [destination_jobs.DestinationJobs]

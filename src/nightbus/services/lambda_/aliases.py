@@ -11,9 +11,8 @@ from nightbus.services.lambda_.function_urls.records import deletion as url_dele
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     ALIAS,
-    EVENT_INVOKE,
     FUNCTION_URL,
-    POLICY,
+    OF_A_QUALIFIER,
     function_requirements,
     qualified_key,
     require_function,
@@ -21,6 +20,12 @@ from nightbus.services.lambda_.records import (
 )
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
+
+
+def versions_of_alias(alias: dict[str, Any], count: int) -> dict[str, int]:
+    """Return how many of `count` environments each version of the alias gets by its weight."""
+    shares = {str(version): int(count * weight) for version, weight in alias["weights"].items()}
+    return {str(alias["FunctionVersion"]): count - sum(shares.values())} | shares
 
 
 def chosen_version(alias: dict[str, Any], roll: float) -> str:
@@ -99,7 +104,7 @@ async def delete_alias(ctx: Context, *, function_name: str, name: str) -> None:
     ref = function_ref(ctx.scope, function_name)
     await require_function(ctx, ref)
     key = qualified_key(ref.name, name)
-    changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (ALIAS, POLICY, EVENT_INVOKE)]
+    changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (ALIAS, *OF_A_QUALIFIER)]
     url = await ctx.store.get(ref.scope, FUNCTION_URL, key)
     await ctx.store.commit(*changes, *(url_deletion(ref.scope, url) if url is not None else ()))
 

@@ -46,7 +46,8 @@ def wrong_revision() -> AwsError:
 
 
 def throttled(reason: str) -> AwsError:
-    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields={**_USER, "Reason": reason})
+    fields = {**_USER, "Reason": reason, "retryAfterSeconds": "1"}
+    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields=fields)
 
 
 def too_large(message: str) -> AwsError:

@@ -17,11 +17,10 @@ from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.packages import check_total, take_package
 from nightbus.services.lambda_.records import (
     ALIAS,
-    EVENT_INVOKE,
     FUNCTION,
     FUNCTION_URL,
     OF_A_FUNCTION,
-    POLICY,
+    OF_A_QUALIFIER,
     VERSION,
     Version,
     as_version,
@@ -183,7 +182,7 @@ async def delete_function(
         await _delete_version(ctx, ref)
     else:
         await _delete_all(ctx, ref)
-    await ctx.platform.functions.retire(ref.scope, ref.name)
+    await ctx.platform.functions.retire(ref.scope, ref.name, ref.qualifier)
     return {"StatusCode": 204}
 
 
@@ -216,7 +215,7 @@ async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
         if ref.qualifier in (alias.value["FunctionVersion"], *alias.value["weights"]):
             alias_name = alias.key.partition(":")[2]
             raise conflict(f"Version {ref.qualifier} is currently referenced by alias {alias_name}.")
-    changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (VERSION, POLICY, EVENT_INVOKE)]
+    changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (VERSION, *OF_A_QUALIFIER)]
     owner = blob_owner(ref, ref.qualifier)
     await ctx.store.commit(*changes, *blob_changes(owner, as_version(record.value), None))
 

@@ -141,5 +141,5 @@ async def _store(
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision))
     changes += change_of_blobs(blob_owner(ref, LATEST), blobs_held(record.value), blobs_held(value))
     await ctx.store.commit(*changes)
-    await ctx.platform.functions.retire(ref.scope, ref.name)
+    await ctx.platform.functions.retire(ref.scope, ref.name, LATEST)
     return configuration(version)

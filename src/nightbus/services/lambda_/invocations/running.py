@@ -94,13 +94,13 @@ async def run(
 ) -> InvokeResult:
     """`spec`: the version's own, where it is known. `stream` takes a streamed response.
 
-    Raises AwsError TooManyRequestsException when the function runs as often as it may.
+    Raises AwsError TooManyRequestsException when the function, or the account, runs as often as it may.
     """
     ref = runnable.ref
     try:
-        platform.running.begin(ref.scope, ref.name, runnable.reserved)
-    except NoRoom:
-        raise throttled("ReservedFunctionConcurrentInvocationLimitExceeded") from None
+        unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
+    except NoRoom as full:
+        raise throttled(full.reason) from None
     try:
         return await platform.functions.invoke(
             spec or function_spec(ref, runnable.version),
@@ -113,7 +113,7 @@ async def run(
             stream=stream,
         )
     finally:
-        platform.running.end(ref.scope, ref.name)
+        platform.running.end(ref.scope, ref.name, unreserved=unreserved)
 
 
 def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:

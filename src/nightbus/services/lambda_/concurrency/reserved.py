@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.services.context import Context
+from nightbus.services.lambda_.concurrency.totals import allocated, provisioned_of, unreserved_least
 from nightbus.services.lambda_.errors import invalid_parameter_value
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_function
 from nightbus.store.interface import PutRecord
-
-ACCOUNT_LIMIT = 1000
-_UNRESERVED_LEAST = 100
 
 
 async def put_function_concurrency(
@@ -33,15 +31,15 @@ async def delete_function_concurrency(ctx: Context, *, function_name: str) -> No
 
 async def get_account_settings(ctx: Context) -> dict[str, Any]:
     functions = await ctx.store.list(ctx.scope, FUNCTION)
-    reserved = sum(record.value["reserved"] or 0 for record in functions)
+    limit = ctx.platform.running.limit
     size = sum(record.value["latest"]["config"]["CodeSize"] for record in functions)
     return {
         "AccountLimit": {
             "TotalCodeSize": 80_530_636_800,
             "CodeSizeUnzipped": 262_144_000,
             "CodeSizeZipped": 52_428_800,
-            "ConcurrentExecutions": ACCOUNT_LIMIT,
-            "UnreservedConcurrentExecutions": ACCOUNT_LIMIT - reserved,
+            "ConcurrentExecutions": limit,
+            "UnreservedConcurrentExecutions": limit - await allocated(ctx.store, ctx.scope),
         },
         "AccountUsage": {"TotalCodeSize": size, "FunctionCount": len(functions)},
     }
@@ -49,15 +47,19 @@ async def get_account_settings(ctx: Context) -> dict[str, Any]:
 
 async def _set(ctx: Context, ref: FunctionRef, reserved: int | None) -> None:
     record = await require_function(ctx, ref)
-    reserved_by_others = sum(
-        other.value["reserved"] or 0
-        for other in await ctx.store.list(ref.scope, FUNCTION)
-        if other.key != ref.name
-    )
-    if reserved is not None and ACCOUNT_LIMIT - reserved_by_others - reserved < _UNRESERVED_LEAST:
-        raise invalid_parameter_value(
-            "Specified ReservedConcurrentExecutions for function decreases account's "
-            f"UnreservedConcurrentExecution below its minimum value of [{_UNRESERVED_LEAST}]."
-        )
+    if reserved is not None:
+        others = await allocated(ctx.store, ref.scope, but=ref.name)
+        limit = ctx.platform.running.limit
+        if limit - others - reserved < unreserved_least(limit):
+            raise invalid_parameter_value(
+                "Specified ReservedConcurrentExecutions for function decreases account's "
+                f"UnreservedConcurrentExecution below its minimum value of [{unreserved_least(limit)}]."
+            )
+        provisioned = await provisioned_of(ctx.store, ref.scope, ref.name)
+        if reserved < provisioned:
+            raise invalid_parameter_value(
+                f"ReservedConcurrentExecutions  {reserved} should not be lower than function's total provisioned "
+                f"concurrency [{provisioned}]."
+            )
     value = record.value | {"reserved": reserved}
     await ctx.store.commit(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=record.revision))

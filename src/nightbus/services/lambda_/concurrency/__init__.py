@@ -1,0 +1,1 @@
+"""Reserves and provisions the concurrency of functions."""
