@@ -56,8 +56,8 @@ def archive_arn(scope: Scope, name: str) -> str:
 
 
 async def archives_of(store: Store, scope: Scope, bus: str) -> list[Archive]:
-    found = [Archive.of(record) for record in await store.list(scope, ARCHIVE)]
-    return [archive for archive in found if archive.bus == bus]
+    archives = [Archive.of(record) for record in await store.list(scope, ARCHIVE)]
+    return [archive for archive in archives if archive.bus == bus]
 
 
 class BusArchives:

@@ -186,8 +186,8 @@ def _target(job: RuleJob) -> dict[str, Any]:
 
 
 def _payload(job: RuleJob) -> dict[str, str]:
-    given = {name: value for name, value in job.target.items() if name not in _NO_PROPERTIES}
-    return {"target_input": job.input.decode(), "target_properties": write_json(given)}
+    properties = {name: value for name, value in job.target.items() if name not in _NO_PROPERTIES}
+    return {"target_input": job.input.decode(), "target_properties": write_json(properties)}
 
 
 def _totals(job: RuleJob, status: str, began: int, now: int) -> dict[str, Any]:

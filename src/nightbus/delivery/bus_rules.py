@@ -78,14 +78,14 @@ class BusRules:
         else:
             self.targets[name] = self._targets(rule)
         matching = rule is not None and rule.enabled and bool(rule.targets)
-        wanted = rule.pattern if rule is not None and matching else None
-        if self._indexed.get(name) == wanted:
+        pattern = rule.pattern if rule is not None and matching else None
+        if self._indexed.get(name) == pattern:
             return
         if name in self._indexed:
             self.index.remove(name)
             del self._indexed[name]
-        if wanted is not None:
-            self._add(name, wanted)
+        if pattern is not None:
+            self._add(name, pattern)
 
     def match_for(self, audience: Audience | None) -> Callable[[bytes], Sequence[str]]:
         """A function from an event's JSON to the names of the rules that match. A replay may be for some rules only."""

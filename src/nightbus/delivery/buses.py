@@ -106,8 +106,8 @@ class Buses:
         """A bus that does not exist says so."""
         return await self._buses.find((scope, name)) or Bus(scope, name, exists=False)
 
-    async def _load(self, place: tuple[Scope, str]) -> Bus | None:
-        scope, name = place
+    async def _load(self, address: tuple[Scope, str]) -> Bus | None:
+        scope, name = address
         bus = Bus.of(scope, name, await self._store.get(scope, BUS, name))
         return bus if bus.exists else None
 

@@ -225,11 +225,11 @@ class EventCommit:
 
     def _matched(self, scope: Scope, bus: BusRules, event: Event, target: RuleTarget, trace: str) -> Matched:
         if target.whole:
-            given = event.text
+            input_text = event.text
         else:
-            given = self._inputs.get((target, event.text)) or self._render(target, event.text)
+            input_text = self._inputs.get((target, event.text)) or self._render(target, event.text)
         return Matched(
-            scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, given,
+            scope, bus.name, target.rule, target.rule_arn, event.id, self._time, target.value, input_text,
             target.whole, trace,
         )  # fmt: skip
 

@@ -52,8 +52,10 @@ def made_by(target: Mapping[str, Any]) -> str:
 
     Inputs that were placed are not kept; one can be made again as long as this is the same.
     """
-    given = {choice: target[choice] for choice in CHOICES if target.get(choice) is not None}
-    return hashlib.sha256(orjson.dumps(given, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12] if given else ""
+    choices = {choice: target[choice] for choice in CHOICES if target.get(choice) is not None}
+    return (
+        hashlib.sha256(orjson.dumps(choices, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12] if choices else ""
+    )
 
 
 class HistoryWriter:

@@ -222,11 +222,12 @@ class JobQueue(Protocol[OriginT]):
 
 class Invoker(Protocol):
     async def invoke(
-        self, scope: Scope, arn: str, who: str, given: Mapping[str, Any], input_text: str
+        self, scope: Scope, arn: str, who: str, parameters: Mapping[str, Any], input_text: str
     ) -> Outcome | Postponed:
-        """One attempt at an API destination of `scope`; `given` are the target's HttpParameters, filled from the event.
+        """One attempt at an API destination of `scope`.
 
-        `who` is the same for every attempt of one delivery.
+        `parameters` are the target's HttpParameters, filled from the event; `who` is the same for every attempt of one
+        delivery.
         """
         ...
 

@@ -51,12 +51,12 @@ class RuleCache:
                 self._rules.pop((scope, key), None)
             elif kind == RULE:
                 bus, _, rule = key.partition("|")
-                known = self._rules.get((scope, bus))
-                if known is not None:
-                    known.outdated_rules.add(rule)
+                bus_rules = self._rules.get((scope, bus))
+                if bus_rules is not None:
+                    bus_rules.outdated_rules.add(rule)
             else:  # which bus the archive is of is in its record, which may be gone
-                for known in self._rules.values():
-                    known.archives_outdated |= known.scope == scope
+                for bus_rules in self._rules.values():
+                    bus_rules.archives_outdated |= bus_rules.scope == scope
 
     async def _read(self, scope: Scope, name: str) -> BusRules:
         key = (scope, name)

@@ -157,11 +157,11 @@ async def published_in(store: Store, segment: str) -> list[Publication]:
 
 async def sent_in(store: Store, segment: str) -> list[SentEvent]:
     """By the invocation with this segment, in order."""
-    found = []
+    sent = []
     for entry in await store.read(SYSTEM, SENT, key=segment, limit=_MOST):
         to, ids, by = orjson.loads(entry.data)
-        found.append(SentEvent(entry.time, to, tuple(ids), by, segment))
-    return found
+        sent.append(SentEvent(entry.time, to, tuple(ids), by, segment))
+    return sent
 
 
 async def sender_of(store: Store, name: str) -> SentEvent | None:

@@ -84,10 +84,10 @@ async def ensure_stream(store: Store, scope: Scope, group: str, stream: str, now
 
 async def creation(store: Store, scope: Scope, group: str, stream: str, now: int) -> list[Change]:
     """What makes the stream, and its group unless that is there."""
-    found = await store.get(scope, GROUP, group)
+    record = await store.get(scope, GROUP, group)
     standing = (
         create_group(scope, group, now)
-        if found is None
-        else RequireRecord(scope, GROUP, group, found.revision)
+        if record is None
+        else RequireRecord(scope, GROUP, group, record.revision)
     )
     return [standing, *create_stream(scope, group, stream, now)]

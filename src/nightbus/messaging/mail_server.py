@@ -67,8 +67,8 @@ class MailServer:
             code, text = next(iter(refused.recipients.values()))
             raise MailRefused(f"SMTP {code} {text.decode(errors='replace')}", code in _PERMANENT) from None
         except smtplib.SMTPResponseException as refused:
-            told = refused.smtp_error
-            shown = told.decode(errors="replace") if isinstance(told, bytes) else told
+            answer = refused.smtp_error
+            shown = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
             permanent = refused.smtp_code in _PERMANENT
             raise MailRefused(f"SMTP {refused.smtp_code} {shown}", permanent) from None
         except (OSError, smtplib.SMTPException) as broken:

@@ -95,7 +95,7 @@ def envelope(
     signature: Signature = UNSIGNED,
 ) -> dict[str, Any]:
     """The JSON that a queue or an HTTP endpoint gets; `endpoint` is the node's base URL."""
-    known = {
+    members = {
         "Type": "Notification",
         "MessageId": notification.id,
         "SequenceNumber": notification.sequence or None,
@@ -109,7 +109,7 @@ def envelope(
         "UnsubscribeURL": unsubscribe_url(endpoint, subscription_arn),
         "MessageAttributes": shown_attributes(notification.attributes) or None,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def lambda_event(

@@ -58,8 +58,8 @@ class Queue:
 
     @classmethod
     def of(cls, scope: Scope, record: Record) -> Queue:
-        given: dict[str, str] = record.value["attributes"]
-        values = {**DEFAULTS, **given}
+        attributes: dict[str, str] = record.value["attributes"]
+        values = {**DEFAULTS, **attributes}
         own_arn = queue_arn(scope, record.key)
         return cls(
             scope=scope,

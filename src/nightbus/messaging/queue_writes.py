@@ -72,16 +72,16 @@ class QueueWrites:
         begins again.
         """
         if any(window is other and key == reserved for other, reserved in self._reserved):
-            earlier = window.newest(key)
-            return Accepted(earlier.message_id, earlier.sequence)
+            newest = window.newest(key)
+            return Accepted(newest.message_id, newest.sequence)
         try:
-            found = await window.find(key, now, self._reserving)
+            earlier = await window.find(key, now, self._reserving)
         except WaitsInCircle as circle:
             self.settle(committed=False)
             await circle.other.outcome()  # else both would begin again, and meet again
             raise Conflict("deduplication id", key) from None
-        if found is not None:
-            return Accepted(found.message_id, found.sequence)
+        if earlier is not None:
+            return Accepted(earlier.message_id, earlier.sequence)
         if not self._taken:
             self._given_before = self._numbers.given
         self._taken += 1

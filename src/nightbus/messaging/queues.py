@@ -37,16 +37,16 @@ class Queues:
 
     def known(self, arn: str) -> Queue | None:
         """The queue, where it was found before and did not change since."""
-        place = queue_address(arn)
-        return None if place is None else self._queues.peek(place)
+        address = queue_address(arn)
+        return None if address is None else self._queues.peek(address)
 
     async def find_arn(self, arn: str) -> Queue | None:
-        place = queue_address(arn)
-        return None if place is None else await self._queues.find(place)
+        address = queue_address(arn)
+        return None if address is None else await self._queues.find(address)
 
-    async def _load(self, place: tuple[Scope, str]) -> Queue | None:
-        record = await self._store.get(place[0], KIND, place[1])
-        return None if record is None else Queue.of(place[0], record)
+    async def _load(self, address: tuple[Scope, str]) -> Queue | None:
+        record = await self._store.get(address[0], KIND, address[1])
+        return None if record is None else Queue.of(address[0], record)
 
     def writes(self, *changes: Change) -> QueueWrites:
         """For one commit, which begins with `changes`."""
@@ -80,10 +80,10 @@ class Queues:
         if queue.by_group:
             key = f"{message.group}|{key}"
         window = await self._window(queue, now)
-        found = await writes.reserve(window, key, message.id, now)
-        if isinstance(found, Accepted):
-            return found
-        message = replace(message, sequence=found)
+        reserved = await writes.reserve(window, key, message.id, now)
+        if isinstance(reserved, Accepted):
+            return reserved
+        message = replace(message, sequence=reserved)
         enqueue = Enqueue(queue.scope, queue.queue, encode(message), now + delay, message.group)
         writes.add_numbered(message, window, key, enqueue)
         return Accepted(message.id, message.sequence)
@@ -112,9 +112,9 @@ class Queues:
             for one in again:
                 await self.change_visibility(queue, one.item.id, now + visibility_ms)
             return again
-        found = await self._receive(queue, limit, visibility_ms, wait)
-        self._attempts.note(queue, attempt_id, found, self._clock.now_ms())
-        return found
+        received = await self._receive(queue, limit, visibility_ms, wait)
+        self._attempts.note(queue, attempt_id, received, self._clock.now_ms())
+        return received
 
     async def _receive(self, queue: Queue, limit: int, visibility_ms: int, wait: float) -> list[Received]:
         deadline = self._clock.monotonic() + wait
@@ -158,8 +158,8 @@ class Queues:
         return True
 
     async def _is_there(self, queue: Queue) -> bool:
-        found = await self.find(queue.scope, queue.name)
-        return found is not None and found.queue == queue.queue
+        queue_now = await self.find(queue.scope, queue.name)
+        return queue_now is not None and queue_now.queue == queue.queue
 
     def delete(self, queue: Queue, item: int, token: int | None = None) -> Acknowledge:
         """The change that deletes a message. `token`: by whose lease only, None for whoever has it."""

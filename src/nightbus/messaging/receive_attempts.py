@@ -40,5 +40,5 @@ class ReceiveAttempts:
     def __len__(self) -> int:
         return len(self._noted)
 
-    def note(self, queue: Queue, attempt_id: str, found: list[Received], now: int) -> None:
-        self._noted[queue.queue, attempt_id] = (now, found)
+    def note(self, queue: Queue, attempt_id: str, received: list[Received], now: int) -> None:
+        self._noted[queue.queue, attempt_id] = (now, received)

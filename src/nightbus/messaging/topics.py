@@ -54,11 +54,11 @@ class Topics:
         self._windows = Windows(store)
 
     async def find_arn(self, arn: str) -> Topic | None:
-        place = topic_address(arn)
-        return None if place is None else await self._topics.find(place)
+        address = topic_address(arn)
+        return None if address is None else await self._topics.find(address)
 
-    async def _load(self, place: tuple[Scope, str]) -> Topic | None:
-        scope, name = place
+    async def _load(self, address: tuple[Scope, str]) -> Topic | None:
+        scope, name = address
         record = await self._store.get(scope, TOPIC, name)
         if record is None:
             return None
@@ -86,10 +86,10 @@ class Topics:
         """Publish one; a duplicate changes nothing and is answered as the first was."""
         signature = await self.prepare(topic, notification) if signature is None else signature
         if topic.fifo:
-            found = await self._reserve(writes, topic, notification)
-            if isinstance(found, Accepted):
-                return found
-            notification = found
+            reserved = await self._reserve(writes, topic, notification)
+            if isinstance(reserved, Accepted):
+                return reserved
+            notification = reserved
         written = 0
         for subscription in topic.subscriptions:
             if subscription.confirmed and subscription.wants(notification):

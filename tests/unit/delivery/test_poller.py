@@ -181,3 +181,20 @@ async def test_a_window_ends_when_the_largest_batch_is_full() -> None:
     async with polling(source, sink, PollerSettings(MANY, window_ms=300_000), VirtualClock()):
         await until(lambda: len(source.finished) > 60)
     assert 50 < len(sink.batches[0]) < 70
+
+
+async def test_a_trouble_that_lasts_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    source, sink, clock = Shelf([record(0)]), Eater(), VirtualClock()
+    gone = AwsError("ResourceNotFoundException", "Function not found", 404)
+    source.troubles = [*[gone] * 5, OSError("disk"), gone]
+    async with polling(source, sink, PollerSettings(10), clock):
+        async with asyncio.timeout(10):
+            while not source.finished:
+                await clock.advance(1)
+                await asyncio.sleep(0.001)
+    lines = [one.getMessage() for one in caplog.records]
+    assert [line.rpartition(": ")[2] for line in lines] == [
+        "Function not found",
+        "disk",
+        "Function not found",
+    ]

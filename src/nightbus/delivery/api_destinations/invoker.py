@@ -59,9 +59,9 @@ class ApiInvoker:
         return {"access tokens": len(self._tokens), "rates of destinations": len(self._rates)}
 
     async def invoke(
-        self, scope: Scope, arn: str, who: str, given: Mapping[str, Any], input_text: str
+        self, scope: Scope, arn: str, who: str, parameters: Mapping[str, Any], input_text: str
     ) -> Outcome | Postponed:
-        """`who` is the same for every attempt of one delivery; `given` are HttpParameters, filled from the event."""
+        """`who` is the same for every attempt of a delivery, `parameters` are HttpParameters filled from the event."""
         destination = await api_destination_of(self._store, scope, arn)
         if destination is None:
             return Failed("ResourceNotFound", f"API destination {arn} does not exist.", permanent=True)
@@ -77,7 +77,7 @@ class ApiInvoker:
             return problem
         assert connection is not None
         try:
-            request = request_for(destination, connection, given, input_text)
+            request = request_for(destination, connection, parameters, input_text)
         except Unforwardable as reason:
             return Failed("InvalidInput", str(reason), permanent=True)
         return await self._send(request, connection)

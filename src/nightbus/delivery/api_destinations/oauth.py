@@ -61,7 +61,7 @@ async def fetch_token(connection: Connection, http: HttpClient, now_ms: int) -> 
 def _request(oauth: Mapping[str, Any]) -> HttpRequest:
     client, further = oauth["ClientParameters"], oauth.get("OAuthHttpParameters") or {}
     query = pairs_of(further, "QueryStringParameters")
-    given = {
+    fields = {
         "grant_type": "client_credentials",
         "client_id": client["ClientID"],
         "client_secret": client["ClientSecret"],
@@ -70,10 +70,10 @@ def _request(oauth: Mapping[str, Any]) -> HttpRequest:
     method, body = oauth["HttpMethod"], b""
     headers = {"Accept": "application/json", **headers_of(further)}
     if method == "GET":
-        query = given | query
+        query = fields | query
     else:
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        body = urlencode(given).encode()
+        body = urlencode(fields).encode()
     url = with_query(oauth["AuthorizationEndpoint"], query)
     return HttpRequest(method, url, headers, body, encrypted_unless_nearby=True)
 
@@ -88,8 +88,10 @@ def _token(reply: HttpReply, now_ms: int) -> AccessToken:
         raise NoToken(text, _is_passing(reply.status))
     value = answer.get("access_token")
     if not 200 <= reply.status < 300 or not isinstance(value, str) or not value:
-        told = str(answer.get("error_description") or answer.get("error") or "no access_token in its answer")
-        text = f"the authorization endpoint answered HTTP {reply.status}: {told[:_MOST_SHOWN]}"
+        description = str(
+            answer.get("error_description") or answer.get("error") or "no access_token in its answer"
+        )
+        text = f"the authorization endpoint answered HTTP {reply.status}: {description[:_MOST_SHOWN]}"
         raise NoToken(text, _is_passing(reply.status))
     try:
         lasts = int(float(answer.get("expires_in") or 0) * 1000)

@@ -80,17 +80,22 @@ def with_query(url: str, pairs: Mapping[str, str]) -> str:
 
 
 def request_for(
-    destination: ApiDestination, connection: Connection, given: Mapping[str, Any], input_text: str
+    destination: ApiDestination, connection: Connection, parameters: Mapping[str, Any], input_text: str
 ) -> HttpRequest:
-    """`given` are the target's HttpParameters, filled from the event. Of the same name, the connection's value wins.
+    """`parameters` are the target's HttpParameters, filled from the event; of one name, the connection's value wins.
 
     What an OAuth token authorizes gets its header later. Raises Unforwardable.
     """
     own = connection.auth.get("InvocationHttpParameters") or {}
-    query = {**(given.get("QueryStringParameters") or {}), **pairs_of(own, "QueryStringParameters")}
-    url = with_query(_with_path(destination.endpoint, given.get("PathParameterValues") or ()), query)
+    query = {**(parameters.get("QueryStringParameters") or {}), **pairs_of(own, "QueryStringParameters")}
+    url = with_query(_with_path(destination.endpoint, parameters.get("PathParameterValues") or ()), query)
     headers = {"Content-Type": _JSON}
-    for further in (given.get("HeaderParameters") or {}, headers_of(own), _authorization(connection), _OWN):
+    for further in (
+        parameters.get("HeaderParameters") or {},
+        headers_of(own),
+        _authorization(connection),
+        _OWN,
+    ):
         put_headers(headers, further)
     body = _body(input_text, pairs_of(own, "BodyParameters"))
     return HttpRequest(destination.method, url, headers, body, encrypted_unless_nearby=True)
@@ -113,8 +118,8 @@ def _authorization(connection: Connection) -> dict[str, str]:
         return {key["ApiKeyName"]: key["ApiKeyValue"]}
     if connection.authorization_type == BASIC:
         basic = auth["BasicAuthParameters"]
-        given = f"{basic['Username']}:{basic['Password']}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(given).decode()}"}
+        credentials = f"{basic['Username']}:{basic['Password']}".encode()
+        return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
     return {}
 
 

@@ -25,19 +25,19 @@ _RUN_TASK = {
 
 
 def run_task(material: Material) -> ServiceCall:
-    given = material.settings("EcsParameters")
+    settings = material.settings("EcsParameters")
     params: dict[str, Any] = {
         "cluster": str(material.target["Arn"]),
-        "taskDefinition": given["TaskDefinitionArn"],
-        "count": given.get("TaskCount", 1),
+        "taskDefinition": settings["TaskDefinitionArn"],
+        "count": settings.get("TaskCount", 1),
         "startedBy": f"events-rule/{material.rule}"[:_LONGEST_STARTED_BY],
         "clientToken": material.once(),
     }
-    params |= {wire: given[name] for name, wire in _RUN_TASK.items() if name in given}
-    if "NetworkConfiguration" in given:
-        params["networkConfiguration"] = lower_first(given["NetworkConfiguration"])
-    if "Tags" in given:
-        params["tags"] = lower_first(given["Tags"])
+    params |= {wire: settings[name] for name, wire in _RUN_TASK.items() if name in settings}
+    if "NetworkConfiguration" in settings:
+        params["networkConfiguration"] = lower_first(settings["NetworkConfiguration"])
+    if "Tags" in settings:
+        params["tags"] = lower_first(settings["Tags"])
     if overrides := material.chosen_object():
         params["overrides"] = overrides
     return ServiceCall("ecs", "RunTask", params)
@@ -48,16 +48,16 @@ def submit_job(material: Material) -> ServiceCall:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-batch
     """
-    given, input_ = material.settings("BatchParameters"), material.chosen_object()
+    settings, input_ = material.settings("BatchParameters"), material.chosen_object()
     params: dict[str, Any] = {
         "jobQueue": str(material.target["Arn"]),
-        "jobDefinition": given["JobDefinition"],
-        "jobName": given["JobName"],
+        "jobDefinition": settings["JobDefinition"],
+        "jobName": settings["JobName"],
     }
-    if "ArrayProperties" in given:
-        params["arrayProperties"] = lower_first(given["ArrayProperties"])
-    if "RetryStrategy" in given:
-        params["retryStrategy"] = lower_first(given["RetryStrategy"])
+    if "ArrayProperties" in settings:
+        params["arrayProperties"] = lower_first(settings["ArrayProperties"])
+    if "RetryStrategy" in settings:
+        params["retryStrategy"] = lower_first(settings["RetryStrategy"])
     if "Parameters" in input_:
         params["parameters"] = input_["Parameters"]
     if "DependsOn" in input_:
@@ -68,8 +68,8 @@ def submit_job(material: Material) -> ServiceCall:
 
 
 def _only(value: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    given = lower_first(value)
-    return {name: given[name] for name in names if name in given} if isinstance(given, dict) else {}
+    members = lower_first(value)
+    return {name: members[name] for name in names if name in members} if isinstance(members, dict) else {}
 
 
 def _many(value: Any) -> list[Any]:

@@ -17,17 +17,17 @@ def invoke_api(material: Material) -> HttpCall:
     api, _, rest = material.arn.resource.partition("/")
     stage, _, rest = rest.partition("/")
     method, _, path = rest.partition("/")
-    given = material.settings("HttpParameters")
-    values = list(given.get("PathParameterValues") or ())
+    settings = material.settings("HttpParameters")
+    values = list(settings.get("PathParameterValues") or ())
     parts = []
     for part in path.split("/") if path else ():
         if part == "*" and not values:
             raise Unforwardable(f"Target {material.target['Id']} has fewer path parameter values than stars.")
         parts.append(quote(values.pop(0), safe="") if part == "*" else part)
     query = urlencode(
-        given.get("QueryStringParameters") or {}, quote_via=quote
+        settings.get("QueryStringParameters") or {}, quote_via=quote
     )  # a plus would break the signature
-    headers = given.get("HeaderParameters") or {}
+    headers = settings.get("HeaderParameters") or {}
     typed = any(name.lower() == "content-type" for name in headers)
     return HttpCall(
         service="execute-api",

@@ -40,8 +40,8 @@ class Material:
 
     def settings(self, block: str) -> dict[str, Any]:
         """The target's own, in which some blocks may name parts of the event. Raises Unforwardable."""
-        given = dict(self.target.get(block) or {})
-        return self._filled(given) if block in _DYNAMIC else given
+        settings = dict(self.target.get(block) or {})
+        return self._filled(settings) if block in _DYNAMIC else settings
 
     def _filled(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -53,12 +53,12 @@ class Material:
     def part(self, path: str) -> str:
         """What the path picks from the event, as text. Raises Unforwardable where that is nothing."""
         try:
-            found = find(parse_path(path), parse_json(self.event))
+            values = find(parse_path(path), parse_json(self.event))
         except InvalidPath:
-            found = []
-        if not found:
+            values = []
+        if not values:
             raise Unforwardable(f"The event has nothing at {path}.")
-        return found[0] if isinstance(found[0], str) else write_json(found[0])
+        return values[0] if isinstance(values[0], str) else write_json(values[0])
 
     @property
     def _id(self) -> str:

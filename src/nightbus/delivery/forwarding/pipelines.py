@@ -14,10 +14,10 @@ def start_build(material: Material) -> ServiceCall:
     With `"buildType": "BATCH"` it is what StartBuildBatch takes.
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-codebuild
     """
-    given = material.chosen_object()
-    operation = "StartBuildBatch" if given.pop("buildType", "") == "BATCH" else "StartBuild"
+    settings = material.chosen_object()
+    operation = "StartBuildBatch" if settings.pop("buildType", "") == "BATCH" else "StartBuild"
     params = {
-        **given,
+        **settings,
         "projectName": material.arn.resource.removeprefix("project/"),
         "idempotencyToken": material.once(),
     }

@@ -101,10 +101,10 @@ class ForwardingProcess:
         """Raises ValueError for a line that is not an answer."""
         assert process.stdout is not None
         while line := await process.stdout.readline():
-            told = orjson.loads(line)
-            waiting = self._waiting.get(told.pop("id"))
+            answer = orjson.loads(line)
+            waiting = self._waiting.get(answer.pop("id"))
             if waiting is not None and not waiting.done():
-                waiting.set_result(ForwardAnswer(**told))
+                waiting.set_result(ForwardAnswer(**answer))
 
     def _end(self) -> None:
         """Its input ends, and so it does."""

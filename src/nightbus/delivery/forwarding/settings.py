@@ -11,7 +11,7 @@ from nightbus.delivery.forwarding.kinds import SETTINGS
 
 def forwards_from(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Service and endpoint, checked. Raises ValueError, whose text ends a sentence that names the setting."""
-    found = {}
+    endpoints = {}
     for service, endpoint in pairs:
         if service not in SETTINGS:
             raise ValueError(
@@ -19,8 +19,8 @@ def forwards_from(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
             )
         if endpoint != AWS and not _is_url(endpoint):
             raise ValueError(f"{service} is neither a URL nor {AWS}: {endpoint!r}")
-        found[service] = endpoint.rstrip("/")
-    return found
+        endpoints[service] = endpoint.rstrip("/")
+    return endpoints
 
 
 def forwards_in(text: str) -> dict[str, str]:
@@ -42,9 +42,9 @@ def _is_url(text: str) -> bool:
         return False
 
 
-def missing(target_arn: str, service: str, known: Mapping[str, str]) -> str:
+def missing(target_arn: str, service: str, endpoints: Mapping[str, str]) -> str:
     """Why a target cannot be reached, and what to set."""
-    named = f" (set are {', '.join(sorted(known))})" if known else ""
+    named = f" (set are {', '.join(sorted(endpoints))})" if endpoints else ""
     return (
         f"Target {target_arn} belongs to {service}, which is not part of Nightbus{named}. Name its endpoint by "
         f"--forward {service}=URL, or {service}={AWS} for AWS itself; also NIGHTBUS_FORWARD, and [forward] in "

@@ -22,15 +22,15 @@ def send_command(material: Material) -> ServiceCall:
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-targets.html#targets-specifics-ssm-run-command
     """
-    given = material.chosen_object()
-    whole = bool(given) and set(given) <= _COMMAND
+    chosen = material.chosen_object()
+    whole = bool(chosen) and set(chosen) <= _COMMAND
     params: dict[str, Any] = {
         "DocumentName": material.arn.resource.removeprefix("document/"),
         "Targets": material.settings("RunCommandParameters")["RunCommandTargets"],
     }
     if whole:
-        params |= {name: given[name] for name in ("DocumentName", "DocumentVersion") if name in given}
-    if values := _document_parameters(given.get("Parameters") or {} if whole else given):
+        params |= {name: chosen[name] for name in ("DocumentName", "DocumentVersion") if name in chosen}
+    if values := _document_parameters(chosen.get("Parameters") or {} if whole else chosen):
         params["Parameters"] = values
     return ServiceCall("ssm", "SendCommand", params)
 
@@ -45,25 +45,25 @@ def start_automation(material: Material) -> ServiceCall:
     return ServiceCall("ssm", "StartAutomationExecution", params)
 
 
-def _document_parameters(given: Any) -> dict[str, list[Any]]:
+def _document_parameters(value_by_name: Any) -> dict[str, list[Any]]:
     """A document's parameters are lists; the input may give a single value as it is. Raises Unforwardable."""
-    if not isinstance(given, dict):
+    if not isinstance(value_by_name, dict):
         raise Unforwardable("The parameters of a document must be a JSON object.")
-    return {name: value if isinstance(value, list) else [value] for name, value in given.items()}
+    return {name: value if isinstance(value, list) else [value] for name, value in value_by_name.items()}
 
 
 def execute_sql(material: Material) -> ServiceCall:
     """On a cluster, or in a workgroup of Redshift Serverless."""
-    given = material.settings("RedshiftDataParameters")
-    params = {wire: given[name] for name, wire in _SQL.items() if name in given}
+    settings = material.settings("RedshiftDataParameters")
+    params = {wire: settings[name] for name, wire in _SQL.items() if name in settings}
     params["ClientToken"] = material.once()
     if material.arn.service == "redshift-serverless":
         params["WorkgroupName"] = str(material.target["Arn"])
     else:
         params["ClusterIdentifier"] = material.arn.resource.removeprefix("cluster:")
-    if given.get("Sqls"):
-        return ServiceCall("redshift-data", "BatchExecuteStatement", {**params, "Sqls": given["Sqls"]})
-    return ServiceCall("redshift-data", "ExecuteStatement", {**params, "Sql": given.get("Sql", "")})
+    if settings.get("Sqls"):
+        return ServiceCall("redshift-data", "BatchExecuteStatement", {**params, "Sqls": settings["Sqls"]})
+    return ServiceCall("redshift-data", "ExecuteStatement", {**params, "Sql": settings.get("Sql", "")})
 
 
 def start_assessment(material: Material) -> ServiceCall:

@@ -51,9 +51,12 @@ class ForwardCaller:
         try:
             return self._http(request) if "url" in request else self._service(request)
         except ClientError as refused:
-            error, told = refused.response["Error"], refused.response["ResponseMetadata"]
+            error, metadata = refused.response["Error"], refused.response["ResponseMetadata"]
             return _failed(
-                error.get("Code", ""), error.get("Message", ""), told.get("HTTPStatusCode", _REFUSED), True
+                error.get("Code", ""),
+                error.get("Message", ""),
+                metadata.get("HTTPStatusCode", _REFUSED),
+                True,
             )
         except (ConnectTimeoutError, ReadTimeoutError) as late:
             return _failed("Timeout", str(late), _UNREACHABLE)

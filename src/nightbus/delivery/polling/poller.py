@@ -102,12 +102,16 @@ class Poller:
 
     async def run(self) -> None:
         """Until cancelled."""
+        trouble = ""  # logged once, since a queue or a function that was deleted may stay away for days
         while True:
             await self._room()
             try:
                 await self._poll()
+                trouble = ""
             except Exception as error:  # AWS's, or the store's while the disk is full
-                log.warning("%s does not feed %s: %s", self._source.name, self._sink.name, error)
+                if str(error) != trouble:
+                    trouble = str(error)
+                    log.warning("%s does not feed %s: %s", self._source.name, self._sink.name, error)
                 await self._clock.sleep(_AGAIN_SECONDS)
 
     async def _room(self) -> None:

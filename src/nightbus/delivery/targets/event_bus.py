@@ -33,14 +33,14 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     """The id of the event on the other bus; None where that bus does not take it, or the input is made."""
     if not matched.whole:
         return None
-    scope, bus = _place(matched.target)
+    scope, bus = _scope_and_bus(matched.target)
     event_id = new_event_id(matched.time)
     text = with_id(matched.input, matched.event_id, event_id)
     taken = await commit.forward(matched, scope, bus, Event(event_id, text))
     return event_id if taken else None
 
 
-def _place(target: Mapping[str, Any]) -> tuple[Scope, str]:
+def _scope_and_bus(target: Mapping[str, Any]) -> tuple[Scope, str]:
     arn = Arn.parse(target["Arn"])
     return Scope(arn.account, arn.region), arn.resource.removeprefix("event-bus/")
 
@@ -78,7 +78,7 @@ async def _forward(job: RuleJob, ctx: TargetContext) -> Outcome:
     if job.origin.stays:
         code = "ThirdAccountHop" if ctx.call.scope.region == job.origin.scope.region else "ThirdRegionHop"
         return Failed(code, "An event that came from another event bus is sent to no further one.", True)
-    scope, name = _place(job.target)
+    scope, name = _scope_and_bus(job.target)
     bus = await ctx.router.buses.find(scope, name)
     if not bus.exists:
         return Failed("ResourceNotFoundException", f"Event bus {name} does not exist.", True)
@@ -112,9 +112,11 @@ async def _text(job: RuleJob, ctx: TargetContext, event_id: str) -> Problem | by
         isinstance(made.get(one), kind) for one, kind in _NEEDED.items()
     ):
         return _NO_EVENT
-    found = await find_event(ctx.store, job.origin.scope, job.origin.bus, job.origin.event_id, job.accepted)
-    if found is not None and await aside(len(found.text), parse_json, found.text.decode()) == made:
-        return with_id(found.text, job.origin.event_id, event_id)
+    accepted = await find_event(
+        ctx.store, job.origin.scope, job.origin.bus, job.origin.event_id, job.accepted
+    )
+    if accepted is not None and await aside(len(accepted.text), parse_json, accepted.text.decode()) == made:
+        return with_id(accepted.text, job.origin.event_id, event_id)
     entry = {
         "Source": made["source"],
         "DetailType": made["detail-type"],

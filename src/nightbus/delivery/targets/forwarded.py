@@ -29,8 +29,8 @@ async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
         return Failed("InvalidInput", str(reason), permanent=True)
     answer = await ctx.forwarder.call(kind.setting, call, *ctx.call.scope)
     if answer.code and answer.code != kind.again:
-        told = failed(AwsError(answer.code, answer.message, answer.status))
-        return told if answer.answered else replace(told, status=0)
+        failure = failed(AwsError(answer.code, answer.message, answer.status))
+        return failure if answer.answered else replace(failure, status=0)
     return Delivered(answer.name or ctx.call.request_id)
 
 

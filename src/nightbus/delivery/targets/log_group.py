@@ -32,17 +32,17 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     required = await required_stream(commit.store, scope, group, stream)
     if required is None:
         return None
-    told = _log_event(matched.target, matched.input, matched.time)
-    if told is None or not -_OLDEST_MS <= told[0] - matched.time <= _NEWEST_MS:
+    log_event = _log_event(matched.target, matched.input, matched.time)
+    if log_event is None or not -_OLDEST_MS <= log_event[0] - matched.time <= _NEWEST_MS:
         return None
     commit.writes.changes.append(required)
-    commit.writes.changes += appends(scope, group, stream, [told], matched.time)
+    commit.writes.changes += appends(scope, group, stream, [log_event], matched.time)
     return new_request_id()
 
 
-def _log_event(target: Mapping[str, Any], given: bytes, time: int) -> tuple[int, str] | None:
+def _log_event(target: Mapping[str, Any], input_text: bytes, time: int) -> tuple[int, str] | None:
     """When it was, in UTC ms, and what is logged of it; None where the input does not say so."""
-    text = given.decode()
+    text = input_text.decode()
     if target.get("InputTransformer") is None:
         return time, text
     try:
@@ -81,12 +81,12 @@ def _stream(rule_arn: str) -> str:
 
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
     group, stream = _group(job.target), _stream(job.origin.arn)
-    told = _log_event(job.target, job.input, job.accepted)
-    if told is None:
+    log_event = _log_event(job.target, job.input, job.accepted)
+    if log_event is None:
         return Failed("InvalidInput", "Invalid input for target.", permanent=True)
-    message = {"timestamp": told[0], "message": told[1]}
-    place = {"logGroupName": group, "logStreamName": stream}
-    request: dict[str, Any] = {**place, "logEvents": [message]}
+    message = {"timestamp": log_event[0], "message": log_event[1]}
+    stream_name = {"logGroupName": group, "logStreamName": stream}
+    request: dict[str, Any] = {**stream_name, "logEvents": [message]}
     try:
         try:
             reply = await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
@@ -94,7 +94,7 @@ async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
             if error.code != "ResourceNotFoundException" or "stream" not in error.message:
                 raise
             try:
-                await ctx.operations.call("logs", "CreateLogStream", place, ctx.call)
+                await ctx.operations.call("logs", "CreateLogStream", stream_name, ctx.call)
             except AwsError as made:  # another delivery of the rule was faster
                 if made.code != "ResourceAlreadyExistsException":
                     raise

@@ -81,8 +81,8 @@ def _group_for(matched: Matched) -> str | None:
 
 
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
-    place = queue_address(job.address)
-    path = url_path(*place) if place is not None else f"/{job.target['Arn']}"
+    address = queue_address(job.address)
+    path = url_path(*address) if address is not None else f"/{job.target['Arn']}"
     request: dict[str, Any] = {
         "QueueUrl": f"{ctx.call.endpoint}{path}",
         "MessageBody": job.input.decode(),
