@@ -1,0 +1,271 @@
+"""Makes the namespaces of environments, and keeps each alive by an init process.
+
+Processes
+---------
+zygote     Has everything imported that functions use. It forks the environments, which are its children.
+maker      A small process, forked before the zygote imports anything, so that it forks fast. It makes a set of
+           namespaces for each request: user, pid, mount, ipc, uts.
+init       The first process of such a pid namespace, forked by the maker. It mounts the environment's root, answers,
+           and then only waits: the kernel reaps what the function leaves behind. It ends when its socket closes, which
+           the zygote does when the environment ends; also where the zygote is killed. With it ends, by the kernel's
+           doing, every process in the namespace, daemons too.
+function   Forked by the zygote into the pid namespace (`Maker.enter_pid_namespace`, before the fork), where it is not
+           the first process, so that signals do to it what they do on AWS. It enters the other namespaces itself
+           (`join`), and keeps no capability.
+
+Users
+-----
+A zygote of a node that is not root puts itself into a user namespace: only so may it fork into namespaces that it
+owns. In the environment's namespace the node's user appears as AWS's sbx_user1051. A node that runs as root maps another user
+of the machine to that, so that functions do not run as root; where it cannot ("Operation not permitted" in containers),
+it does as others do.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+from . import linux, root_folder
+
+_NAMESPACES = linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
+_UNPRIVILEGED = 65432  # the user of the machine that functions of root's node run as
+_HOST_NAME = "169.254.100.5"  # of that form on AWS, and resolved without a server
+_LONGEST = 1 << 20
+_SECONDS = 20.0
+_PROC_OF_MACHINE = root_folder.MACHINE + "/proc"
+
+
+class Maker:
+    """The zygote's side of the process that makes namespaces."""
+
+    def __init__(self, pid, channel, split):
+        self.pid = pid
+        self._channel = channel
+        self._split = split  # another user than root
+
+    @classmethod
+    def start(cls, needed):
+        """The maker, and why there is none. `needed`: paths that a function must be able to read then.
+
+        It is tried out: a process enters the first namespaces and looks.
+        """
+        if sys.platform != "linux":
+            return None, "this is not Linux"
+        reason = ""
+        for split in (True, False) if os.getuid() == 0 else (False,):
+            maker = None
+            try:
+                if not split:
+                    _own_user_namespace()
+                maker = cls._forked(split)
+                maker._try(needed)
+                return maker, ""
+            except Exception as failure:
+                reason = str(failure) or type(failure).__name__
+                if maker is not None:
+                    maker._end()
+        return None, reason
+
+    @classmethod
+    def _forked(cls, split):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                linux.close_all_but([theirs.fileno()])
+                _serve(theirs, split)
+            finally:
+                os._exit(1)
+        theirs.close()
+        ours.settimeout(_SECONDS)
+        return cls(pid, ours, split)
+
+    def _end(self):
+        self._channel.close()
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+    def _try(self, needed):
+        folder = os.path.dirname(os.path.abspath(__file__))
+        request = {
+            "code": folder, "runtime": folder, "visible": sorted({os.path.dirname(path) for path in needed}),
+            "hidden": [], "storage": 1, "memory": 1,
+        }  # fmt: skip
+        made = self.make(request)
+        try:
+            self.enter_pid_namespace(made)
+            read, write = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                text = "it could not be entered"
+                try:
+                    self.join(made)
+                    closed = [path for path in needed if not os.access(path, os.R_OK)]
+                    text = "%s cannot be read" % closed[0] if closed else ""
+                except Exception as failure:
+                    text = str(failure) or text
+                os.write(write, text.encode())
+                os._exit(0)
+            os.close(write)
+            with os.fdopen(read, "rb") as answer:
+                said = answer.read().decode()
+            os.waitpid(pid, 0)
+        finally:
+            made.close()
+        if said:
+            raise OSError(said)
+
+    def make(self, request):
+        """New namespaces, with a root folder as `request` says. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(_SECONDS)
+        try:
+            with theirs:
+                data = json.dumps(request).encode()
+                descriptors = theirs.fileno().to_bytes(4, sys.byteorder)
+                self._channel.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+            said = {}
+            while "pid" not in said or "ready" not in said:
+                said.update(json.loads(ours.recv(_LONGEST) or b'{"failure": "they ended"}'))
+                if "failure" in said:
+                    raise OSError("no namespaces: %s" % said["failure"])
+            return Made(said["pid"], linux.pidfd_open(said["pid"]), ours)
+        except BaseException:
+            ours.close()
+            raise
+
+    def enter_pid_namespace(self, made):
+        """What this process forks next is in it."""
+        linux.set_namespaces(made.descriptor, linux.CLONE_NEWPID)
+
+    def join(self, made):
+        """This process, forked after `enter_pid_namespace`, becomes what a function is; nothing leads back."""
+        linux.set_namespaces(made.descriptor, _NAMESPACES)
+        linux.drop_bounding_set()
+        if self._split:
+            os.setgroups([root_folder.GID])
+        os.setresgid(root_folder.GID, root_folder.GID, root_folder.GID)
+        os.setresuid(root_folder.UID, root_folder.UID, root_folder.UID)
+        linux.drop_capabilities()
+        linux.prctl(linux.PR_SET_DUMPABLE, 1)  # else its own /proc/self would be closed to it
+
+
+class Made:
+    """The namespaces of one environment: the pid of their init process, a pidfd of it, and the socket it lives by."""
+
+    def __init__(self, pid, descriptor, lifeline):
+        self.pid = pid
+        self.descriptor = descriptor
+        self.lifeline = lifeline
+
+    def close(self):
+        """End everything in them."""
+        self.lifeline.close()
+        self.forget_descriptor()
+
+    def forget_descriptor(self):
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+def _own_user_namespace():
+    uid, gid = os.getuid(), os.getgid()
+    linux.unshare(linux.CLONE_NEWUSER)
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", "%d %d 1" % (uid, uid))
+    _write("/proc/self/gid_map", "%d %d 1" % (gid, gid))
+
+
+def _write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def _serve(channel, split):
+    """The maker's life. It ends when the zygote closes the other end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    linux.unshare(linux.CLONE_NEWNS)
+    root_folder.leave_machine()
+    folders = root_folder.RootFolders()
+    while True:
+        data, ancillary, _, _ = channel.recvmsg(_LONGEST, socket.CMSG_SPACE(4))
+        if not data:
+            os._exit(0)
+        descriptor = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+        with socket.socket(fileno=descriptor) as lifeline:
+            try:
+                request = json.loads(data)
+                folder = folders.of(request["visible"], request["hidden"])
+                _make(lifeline, folder, request, split)
+            except Exception as failure:
+                _tell(lifeline, failure=str(failure) or type(failure).__name__)
+
+
+def _tell(lifeline, **message):
+    lifeline.send(json.dumps(message).encode())
+
+
+def _make(lifeline, folder, request, split):
+    """Fork a process that unshares, forks the init process into its new pid namespace, and ends."""
+    mapped, unshared = os.pipe(), os.pipe()
+    middle = os.fork()
+    if middle == 0:
+        try:
+            linux.close_all_but([lifeline.fileno(), mapped[0], unshared[1]])
+            linux.unshare(_NAMESPACES | linux.CLONE_NEWPID)
+            if split:
+                os.write(unshared[1], b".")
+                if not os.read(mapped[0], 1):
+                    raise OSError("users could not be mapped")
+            else:
+                _map_users("self", ["%d %d 1" % (root_folder.UID, os.getuid())],
+                           ["%d %d 1" % (root_folder.GID, os.getgid())], deny=True)  # fmt: skip
+            init = os.fork()
+            if init == 0:
+                _be_init(lifeline, folder, request)
+            _tell(lifeline, pid=init)
+        except Exception as failure:
+            _tell(lifeline, failure=str(failure) or type(failure).__name__)
+        finally:
+            os._exit(0)
+    for descriptor in (mapped[0], unshared[1]):
+        os.close(descriptor)
+    try:
+        if split and os.read(unshared[0], 1):
+            _map_users(str(middle), ["0 0 1", "%d %d 1" % (root_folder.UID, _UNPRIVILEGED)],
+                       ["0 0 1", "%d %d 1" % (root_folder.GID, _UNPRIVILEGED)], deny=False)  # fmt: skip
+            os.write(mapped[1], b".")
+    finally:
+        for descriptor in (mapped[1], unshared[0]):
+            os.close(descriptor)
+
+
+def _map_users(process, users, groups, deny):
+    folder = "%s/%s/" % (_PROC_OF_MACHINE, process)
+    if deny:
+        _write(folder + "setgroups", "deny")
+    _write(folder + "uid_map", "\n".join(users))
+    _write(folder + "gid_map", "\n".join(groups))
+
+
+def _be_init(lifeline, folder, request):
+    try:
+        linux.close_all_but([lifeline.fileno()])
+        linux.set_host_name(_HOST_NAME)
+        root_folder.enter(folder, request)
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        _tell(lifeline, ready=True)
+        root_folder.forget_machine()
+    except Exception as failure:
+        _tell(lifeline, failure="%s" % failure)
+        os._exit(1)
+    try:
+        while lifeline.recv(64):
+            pass
+    finally:
+        os._exit(0)

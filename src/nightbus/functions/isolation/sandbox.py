@@ -1,0 +1,79 @@
+"""Puts a process that a zygote forked into its sandbox, and says what protects functions here.
+
+With namespaces (`namespaces`) a function sees its code at /var/task, its layers at /opt, a /tmp of its own, and of the
+machine only its programs. Without, it runs at the real paths; landlock and limits are left then. The filter of system
+calls (`seccomp`) applies in both.
+"""
+
+import resource
+
+from . import landlock, linux, seccomp
+from .namespaces import Maker
+
+MOST_PROCESSES = 1024  # of an environment, threads counted, as on AWS
+
+
+class Sandbox:
+    """What a zygote has to protect its environments with; tried out at its start."""
+
+    def __init__(self, needed):
+        self.maker, self.no_namespaces = Maker.start(needed)
+        self._filter = seccomp.compiled()
+        self._landlock = landlock.version()
+
+    def layers(self):
+        """What protects functions, as the node logs it."""
+        return {
+            "namespaces": self.no_namespaces or True,
+            "seccomp": bool(self._filter),
+            "landlock": self._landlock,
+        }
+
+    def make(self, request):
+        """Namespaces for a process that is forked next; None where there are none here. Raises OSError."""
+        if self.maker is None or not request["sandbox"]:
+            return None
+        made = self.maker.make({name: request[name] for name in _ASKED})
+        try:
+            self.maker.enter_pid_namespace(made)
+        except OSError:
+            made.close()
+            raise
+        return made
+
+    def enter(self, request, made):
+        """The process is what the function may be from here on. Returns the paths that it sees, and lines for its log."""
+        if made is not None:
+            self.maker.join(made)
+            made.forget_descriptor()
+            resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
+            place = {"paths": {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"}, "notes": []}
+            if request["layers"]:
+                place["paths"]["NIGHTBUS_LAYERS"] = "/opt"
+            if request.get("pycache"):
+                request["pycache"] = "/var/pycache"
+        else:
+            place = self._at_real_paths(request)
+        if self._filter:
+            linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+            seccomp.load(self._filter)
+        return place
+
+    def _at_real_paths(self, request):
+        paths = {
+            "LAMBDA_TASK_ROOT": request["code"],
+            "LAMBDA_RUNTIME_DIR": request["runtime"],
+            "TMPDIR": request["tmp"],
+        }
+        if request["layers"]:
+            paths["NIGHTBUS_LAYERS"] = request["layers"]
+        if not request["sandbox"]:
+            return {"paths": paths, "notes": []}
+        said = "Nightbus: no namespaces here (%s); /tmp is the machine's own, use $TMPDIR." % self.no_namespaces
+        if self._landlock:
+            landlock.restrict(request, self._landlock)
+            said += " Other files are closed (landlock)."
+        return {"paths": paths, "notes": [said]}
+
+
+_ASKED = ("code", "runtime", "layers", "pycache", "visible", "hidden", "storage", "memory")
