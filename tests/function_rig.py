@@ -24,6 +24,9 @@ SCOPE = Scope("123456789012", "eu-central-1")
 ARN = "arn:aws:lambda:eu-central-1:123456789012:function:f"
 
 
+OWN_NAMESPACE = "os.stat('/proc/self/ns/pid').st_ino"
+
+
 class RecordingSink:
     """A LogSink that keeps what it gets, by stream."""
 
@@ -117,3 +120,27 @@ class Functions:
         payload = json.dumps(event).encode()
         options.setdefault("request_id", new_uuid())
         return await self.runner.invoke(spec, payload, invoked_arn=ARN, **options)
+
+
+def machine_pids(seen: Sequence[int]) -> list[int]:
+    """The machine's pids of processes that a function named: `seen` is `OWN_NAMESPACE`, then their pids as it saw them.
+
+    Where functions have no pid namespace of their own they are the same. Raises KeyError for one that is gone.
+    """
+    namespace, *pids = seen
+    found = {}
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and (folder / "ns" / "pid").stat().st_ino == namespace:
+                lines = (folder / "status").read_text().splitlines()
+                (levels,) = [line.split()[1:] for line in lines if line.startswith("NSpid:")]
+                found[int(levels[-1])] = int(levels[0])
+        except OSError:
+            continue
+    return [found[pid] for pid in pids]
+
+
+def zygote_pid(functions: Functions) -> int:
+    """Of the only zygote."""
+    (zygote,) = functions.runner._zygotes._running.values()
+    return zygote._process.pid

@@ -22,8 +22,8 @@ class EnvironmentPaths:
     `code`: the unpacked package, which the sandbox shows as /var/task.
     `layers`: the merged layers, which it shows as /opt; None where the function has none.
     `pycache`: where the interpreter keeps what it compiled of both.
-    `scratch`: where the environment's own folder is made, which it shows as /tmp.
-    `hidden`: folders that functions must not see.
+    `scratch`: where the environment's own folder is made, for where it has no /tmp of its own.
+    `hidden`: folders that functions must not see, also where something around them is visible.
     `launch`: how the process begins, and what lies at /var/runtime.
     `debugger`: the debugger that it waits for, without a limit of memory; None for none.
     `extensions`: the files in the folder `extensions` of the layers.
@@ -48,8 +48,8 @@ def fork_request(
 ) -> dict[str, Any]:
     """What `Zygote.fork` sends for one environment, as `zygote_main` and `sandbox` read it.
 
-    `variables` are the process's environment variables. `tmp` is the environment's own folder. `visible` are the
-    folders that stay visible where the sandbox covers their surroundings; None for no sandbox.
+    `variables` are the process's environment variables. `tmp` is the environment's own folder, where it has no /tmp of
+    its own. `visible` are the files and folders beside the system's that it sees; None for no sandbox.
     """
     return {
         "environment": dict(variables),
@@ -62,6 +62,8 @@ def fork_request(
         "hidden": [str(path) for path in paths.hidden],
         "visible": [str(path) for path in visible or ()],
         "sandbox": visible is not None,
+        "storage": spec.ephemeral_storage,
+        "memory": spec.memory,
         "debugger": paths.debugger
         and {"packages": str(paths.debugger.packages), "port": paths.debugger.port},
         "extensions": list(paths.extensions),

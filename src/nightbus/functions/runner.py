@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,11 +33,11 @@ from nightbus.functions.reports import runtime_arn
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.functions.runtimes import Runtimes
 from nightbus.functions.runtimes.interface import Runtime
+from nightbus.functions.visible_paths import visible_paths, with_links
 from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")
 
-_COVERED = (Path("/tmp"), Path("/var"))  # noqa: S108
 _SHORT = 16  # characters of a digest by which a merged folder names each layer
 _FINISHING_SECONDS = 0.1
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -81,7 +80,7 @@ class Runner:
         self._zygotes = Zygotes()
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start, idle_seconds)
-        self._visible_folders: dict[tuple[Runtime, Path, bool], list[Path] | None] = {}
+        self._visible_folders: dict[tuple[Runtime, Path], list[Path] | None] = {}
         self._finishing: dict[str, set[asyncio.Task[None]]] = {}  # what extensions still do, by revision
         self._preparing: dict[str, asyncio.Lock] = {}
         self._debugging = Debugging()
@@ -180,7 +179,7 @@ class Runner:
         if port is not None:
             packages = await asyncio.to_thread(debugger_packages, runtime)
             spec, paths = without_limits(spec), replace(paths, debugger=Debugger(packages, port))
-            visible = None if visible is None else [*visible, *_covered(packages)]
+            visible = None if visible is None else [*visible, *with_links(packages)]
         self._processes = self._processes or Processes()
         for last in (False, True):
             environment = Environment(spec, paths, self._clock, self._logs, self._processes)
@@ -202,9 +201,9 @@ class Runner:
 
     def _visible(self, runtime: Runtime, paths: EnvironmentPaths) -> list[Path] | None:
         """Looked up once, since it takes three milliseconds."""
-        key = (runtime, paths.launch.folder, paths.layers is not None)
+        key = (runtime, paths.launch.folder)
         if key not in self._visible_folders:
-            self._visible_folders[key] = _visible_in_sandbox(runtime, paths)
+            self._visible_folders[key] = visible_paths(runtime, paths.launch.folder)
         return self._visible_folders[key]
 
     async def _unpacked(self, digest: str) -> Path:
@@ -227,6 +226,7 @@ class Runner:
         scratch = self._folder / "environments"
         for folder in (pycache, scratch):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        pycache.chmod(0o777)  # functions of root's node have another user; nobody else comes this far
         launch = self._runtimes.launch(runtime, spec, code, layers)
         extensions = tuple(_names_in(layers / "extensions")) if layers else ()
         hidden = (self._folder.parent,)
@@ -285,28 +285,3 @@ class Runner:
 
 def _names_in(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
-
-
-def _covered(packages: Path) -> list[Path]:
-    """What of the debugger lies where the sandbox covers it."""
-    needed = [packages, *(link.resolve() for link in packages.iterdir() if link.is_symlink())]
-    return [path for path in needed if any(map(path.is_relative_to, _COVERED))]
-
-
-def _visible_in_sandbox(runtime: Runtime, paths: EnvironmentPaths) -> list[Path] | None:
-    """The folders of the runtime that lie in /tmp or /var, which the sandbox covers: it shows them again, read-only.
-    None where there is no sandbox, since what a function needs would stay hidden.
-    """
-    if not sys.platform.startswith("linux"):
-        return None
-    needed = [*runtime.needed, paths.launch.folder]
-    hiding = [*paths.hidden, *([Path("/opt")] if paths.layers else [])]
-    lost = [path for path in needed if path in _COVERED or any(map(path.is_relative_to, hiding))]
-    if lost:
-        log.warning("NO SANDBOX: functions share this machine's /tmp, since they need %s", lost[0])
-        return None
-    visible: list[Path] = []
-    for path in sorted({path for path in needed if any(map(path.is_relative_to, _COVERED))}):
-        if not any(map(path.is_relative_to, visible)):
-            visible.append(path)
-    return visible

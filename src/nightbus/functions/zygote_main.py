@@ -1,7 +1,7 @@
 """Runs inside a zygote: a Python process that has imported what functions use and forks an environment per request.
 
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
-for `sandbox.py`, `runtime_client.py` and `sdk_models.py` as well. It reads requests (one JSON object each, with the
+for what it loads from beside it as well. It reads requests (one JSON object each, with the
 descriptor of the output pipe beside it, and more where there are
 extensions) from the socket that it is given, answers each with the pid of the new process,
 and tells of every process that ended. When the socket closes, it and all that it forked end.
@@ -49,21 +49,29 @@ READS_LOG_VARIABLES = "awslambdaric.bootstrap"
 REPORTS = (
     2  # the functions that make their clients in the handler have made them when they ask for the second time
 )
-AWS_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six", "simplejson")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def neighbour(name):
-    """A file beside this one, under no name that a function's own module could have."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
-    spec = importlib.util.spec_from_file_location("nightbus_" + name, path)
-    module = importlib.util.module_from_spec(spec)
+    """A file or a package beside this one, under no name that a function's own module could have."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+    package = os.path.isdir(path)
+    spec = importlib.util.spec_from_file_location(
+        "nightbus_" + name,
+        os.path.join(path, "__init__.py") if package else path + ".py",
+        submodule_search_locations=[path] if package else None,
+    )
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-sandbox = neighbour("sandbox")
+isolation = neighbour("isolation")
+linux = importlib.import_module(isolation.__name__ + ".linux")
+orphans = importlib.import_module(isolation.__name__ + ".orphans")
+sandbox = importlib.import_module(isolation.__name__ + ".sandbox")
+import_paths = neighbour("import_paths")
 runtime_client = neighbour("runtime_client")
 supervisor = neighbour("supervisor")
 sdk_models = neighbour("sdk_models")
@@ -73,34 +81,45 @@ models = sdk_models.SdkModels()
 
 
 def main():
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+    protection = tried_protection()
     os.environ.setdefault("HOME", "/home/sbx_user1051")  # where botocore looks for models of the user's own
     if sys.argv[1]:
         sys.path.append(sys.argv[1])
         site_builtins()
         preload()
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
     control = socket.socket(fileno=int(sys.argv[2]))
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    environments = set()
+    environments = {}  # by pid, the namespaces of each, None where it has none of its own
     try:
-        serve(control, environments, wake_read, wake_write, *sdk_models.pipe())
+        serve(control, protection, environments, wake_read, wake_write, *sdk_models.pipe())
     except (BrokenPipeError, ConnectionResetError):  # the node is gone
         end(environments)
 
 
-def serve(control, environments, wake_read, wake_write, learn_read, learn_write):
+def tried_protection():
+    """It forks, which is fast before the imports. Where that has failed half-way, this program is begun anew."""
+    without = sys.argv[3] if len(sys.argv) > 3 else ""
+    try:
+        return sandbox.Sandbox([path for path in (os.__file__, sys.argv[1]) if path], without)
+    except sandbox.CannotGoBack as failure:
+        os.set_inheritable(int(sys.argv[2]), True)
+        arguments = [sys.executable, "-I", "-S", os.path.abspath(__file__), *sys.argv[1:3]]
+        os.execv(sys.executable, [*arguments, str(failure) or "they could not be entered"])
+
+
+def serve(control, protection, environments, wake_read, wake_write, learn_read, learn_write):
     buffer, descriptors = b"", []
-    way, no_sandbox = sandbox.ways([path for path in (os.__file__, sys.argv[1]) if path])
-    tell(control, {"no_sandbox": no_sandbox})
+    tell(control, {"isolation": protection.layers()})
     while True:
         ready, _, _ = select.select([control, wake_read, learn_read], [], [])
         if wake_read in ready:
             os.read(wake_read, 4096)
-            reap(control, environments)
+            reap(control, protection, environments)
         if control in ready:
             data, passed = receive(control)
             if not data:
@@ -109,13 +128,12 @@ def serve(control, environments, wake_read, wake_write, learn_read, learn_write)
             while b"\n" in buffer:
                 line, buffer = buffer.split(b"\n", 1)
                 request = json.loads(line)
-                request["sandbox"] = way if request["sandbox"] else None
                 request["learned"] = learn_write
                 passed, descriptors = (
                     descriptors[: request["descriptors"]],
                     descriptors[request["descriptors"] :],
                 )
-                start(control, request, passed, environments, wake_read, wake_write, learn_read)
+                start(control, protection, request, passed, environments)
         elif learn_read in ready:
             learn(learn_read)
 
@@ -170,18 +188,22 @@ def site_builtins():
     site.sethelper()
 
 
-def start(control, request, passed, environments, *parents_own):
+def start(control, protection, request, passed, environments):
+    made = None
     try:
+        made = protection.make(request)
         pid = os.fork()
     except OSError as failure:
         close(passed)
-        tell(control, {"started": request["id"], "failure": failure.strerror})
+        if made is not None:
+            made.close()
+        tell(control, {"started": request["id"], "failure": failure.strerror or str(failure)})
         return
     if pid == 0:
         try:
-            for descriptor in (control.fileno(), *parents_own):
-                os.close(descriptor)
-            become_environment(request, *passed)
+            namespaces = [] if made is None else [made.descriptor]
+            linux.close_all_but([*passed, request["learned"], *namespaces])
+            become_environment(protection, request, made, *passed)
         except SystemExit as left:
             code = left.code
             flush()
@@ -195,8 +217,10 @@ def start(control, request, passed, environments, *parents_own):
         flush()
         os._exit(0)
     close(passed)
-    environments.add(pid)
-    tell(control, {"started": request["id"], "pid": pid})
+    if made is not None:
+        made.forget_descriptor()
+    environments[pid] = made
+    tell(control, {"started": request["id"], "pid": pid, "init": made.pid if made is not None else 0})
 
 
 def close(descriptors):
@@ -216,7 +240,7 @@ def tell(control, message):
     control.sendall(json.dumps(message).encode() + b"\n")
 
 
-def reap(control, environments):
+def reap(control, protection, environments):
     ended = []
     while True:
         try:
@@ -226,55 +250,34 @@ def reap(control, environments):
         if pid == 0:
             break
         ended.append((pid, status))
-    if ended:
-        end_orphans(environments - {pid for pid, _ in ended})
+    gone = {pid for pid, _ in ended}
+    for pid in gone & set(environments):
+        if environments[pid] is not None:
+            environments[pid].close()  # and so all that it forked
+    if ended and protection.maker is None:
+        orphans.end_orphans(set(environments) - gone)
     for pid, status in ended:
         if pid in environments:
-            environments.discard(pid)
+            del environments[pid]
             tell(control, {"ended": pid, "status": status})
-
-
-def end_orphans(alive):
-    """Whatever an environment forked, into its own session or not, the kernel hands to us when the environment ends;
-    while it lives, such orphans are its own. So a child that is no living environment has nobody left."""
-    for pid, parent in processes():
-        if parent == os.getpid() and pid not in alive:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                pass
-
-
-def processes():
-    """Every process with its parent."""
-    try:
-        names = [name for name in os.listdir("/proc") if name.isdigit()]
-    except OSError:
-        return
-    for name in names:
-        try:
-            with open("/proc/%s/stat" % name, "rb") as file:
-                yield int(name), int(file.read().rpartition(b")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            continue
 
 
 def end(environments):
     """Kill what is there and what is handed to us then, until nobody is left."""
-    for pid in environments:
+    for pid in list(environments):
         try:
             os.killpg(pid, signal.SIGKILL)
         except OSError:
             pass
     try:
         while True:
-            end_orphans(set())
+            orphans.end_orphans(set())
             os.waitpid(-1, 0)
     except ChildProcessError:
         os._exit(0)
 
 
-def become_environment(request, output, *for_extensions):
+def become_environment(protection, request, made, output, *for_extensions):
     zygote = os.getppid()
     os.setsid()
     signal.set_wakeup_fd(-1)
@@ -284,7 +287,7 @@ def become_environment(request, output, *for_extensions):
     for name, soft in request["limits"].items():
         limit(getattr(resource, name), soft)
     debug_wait = neighbour("debug_wait") if request["debugger"] else None
-    place = sandbox.enter(request)
+    place = protection.enter(request, made)
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # after the sandbox: a change of credentials clears it
     if os.getppid() != zygote:
@@ -304,7 +307,7 @@ def become_environment(request, output, *for_extensions):
     os.environ.update(environment)
     time.tzset()
     os.chdir(environment["LAMBDA_TASK_ROOT"])
-    set_import_paths(environment, request["runtime"], request.get("pycache"))
+    import_paths.set_import_paths(environment, request["runtime"], request.get("pycache"))
     random.seed()
     # Open as long as the process lives.
     sys.stdout = open(1, "w", 1, "utf-8", "backslashreplace", closefd=False)  # noqa: SIM115
@@ -352,44 +355,6 @@ def limit(what, soft):
 def prctl(option, value):
     if sys.platform == "linux":
         libc.prctl(option, value, 0, 0, 0)
-
-
-def set_import_paths(environment, runtime, pycache):
-    """The function's own code first, its layers, the standard library, then what the runtime brings.
-
-    That stays at the path from which some of it was imported before the fork.
-    """
-    standard = [
-        path for path in sys.path if path and path != sys.argv[1] and not path.endswith("site-packages")
-    ]
-    layers = environment.pop("NIGHTBUS_LAYERS", "")
-    os.environ.pop("NIGHTBUS_LAYERS", None)
-    version = "python%d.%d" % sys.version_info[:2]
-    opt = [os.path.join(layers, "python", "lib", version, "site-packages"), os.path.join(layers, "python")]
-    task = environment["LAMBDA_TASK_ROOT"]
-    own = [path for path in environment["PYTHONPATH"].split(":") if path and path != runtime]
-    opt = own + (opt if layers else [])
-    sys.path[:] = [task] + opt + standard + [runtime]
-    for path, finder in list(sys.path_importer_cache.items()):
-        if finder is None or path.startswith((task, "/opt")):  # not all: to free what is shared takes 2 ms
-            del sys.path_importer_cache[path]
-    if pycache:
-        sys.pycache_prefix = pycache
-    forget_overridden([task] + opt)
-
-
-def forget_overridden(folders):
-    """What the function brings itself wins over what was imported before it was there."""
-    own = [name for name in AWS_PACKAGES for folder in folders if os.path.exists(os.path.join(folder, name))]
-    own += [
-        name
-        for name in AWS_PACKAGES
-        for folder in folders
-        if os.path.exists(os.path.join(folder, name + ".py"))
-    ]
-    if own:
-        for loaded in [module for module in sys.modules if module.split(".")[0] in AWS_PACKAGES]:
-            del sys.modules[loaded]
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from nightbus.functions.isolation.report import missing_layers
 from nightbus.functions.runtimes.interface import ZygoteKind
 
 log = logging.getLogger("nightbus.functions")
@@ -172,14 +173,18 @@ class Zygote:
             message = json.loads(line)
             if "started" in message:
                 self._tell_start(message)
-            elif "no_sandbox" in message:
-                if message["no_sandbox"]:
-                    log.warning(
-                        "NO SANDBOX: functions see this machine's files and share its /tmp (%s)",
-                        message["no_sandbox"],
-                    )
+            elif "isolation" in message:
+                self._say_isolation(message["isolation"])
             else:
                 self._tell_end(message["ended"], message["status"])
+
+    def _say_isolation(self, layers: dict[str, Any]) -> None:
+        """Once for each zygote. `layers`: as `isolation.sandbox.Sandbox.layers` says them."""
+        missing = missing_layers(layers)
+        if missing:
+            log.warning("NO SANDBOX: %s", "; ".join(missing))
+        else:
+            log.info("functions run in namespaces of their own, with filtered system calls")
 
     def _tell_start(self, message: dict[str, Any]) -> None:
         future = self._starting.pop(message["started"], None)

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from function_rig import Functions
+from function_rig import OWN_NAMESPACE, Functions, machine_pids, zygote_pid
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
 from nightbus.functions import pool
 from waiting import wait_for
 
-PID = "import os\ndef handler(event, context): return os.getpid()"
+PID = f"import os\ndef handler(event, context): return [{OWN_NAMESPACE}, os.getpid()]"
 
-LEAVES_CHILDREN = """
+LEAVES_CHILDREN = f"""
     import os, subprocess, time
     def daemon():
         read, write = os.pipe()
@@ -36,7 +36,7 @@ LEAVES_CHILDREN = """
         os.wait()
         return int(os.read(read, 20))
     def handler(event, context):
-        pids = [os.getpid(), subprocess.Popen(["sleep", "600"]).pid, daemon()]
+        pids = [{OWN_NAMESPACE}, os.getpid(), subprocess.Popen(["sleep", "600"]).pid, daemon()]
         if event == "exit":
             print("pids", *pids)
             os._exit(1)
@@ -60,18 +60,32 @@ async def all_gone(pids: list[int]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def none_left(seen: list[int]) -> None:
+    """No process is in the namespace that a function named, or none has the pids, where it has none of its own."""
+
+    def left() -> bool:
+        try:
+            return any(map(alive, machine_pids(seen)))
+        except KeyError:
+            return False
+
+    async with asyncio.timeout(3):
+        while left():
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("end", ["exit", "sleep"])
 async def test_children_end_with_an_environment_that_fails(functions: Functions, end: str) -> None:
     await functions.fail(functions.define(LEAVES_CHILDREN, timeout=1), end)
     (line,) = [message for message in functions.sink.messages if message.startswith("pids")]
-    await all_gone([int(pid) for pid in line.split()[1:]])
+    await none_left([int(pid) for pid in line.split()[1:]])
 
 
 async def test_children_stay_while_their_environment_is_warm_and_end_when_it_retires(
     functions: Functions,
 ) -> None:
     spec = functions.define(LEAVES_CHILDREN)
-    pids = await functions.run(spec) + await functions.run(spec)
+    pids = machine_pids(await functions.run(spec)) + machine_pids(await functions.run(spec))
     other = functions.define("import os\ndef handler(event, context): os._exit(1)")
     await functions.fail(other)
     assert all(map(alive, pids))
@@ -80,7 +94,7 @@ async def test_children_stay_while_their_environment_is_warm_and_end_when_it_ret
 
 
 async def test_closing_ends_everything_and_waits_for_no_invocation(functions: Functions) -> None:
-    pids = await functions.run(functions.define(LEAVES_CHILDREN))
+    pids = machine_pids(await functions.run(functions.define(LEAVES_CHILDREN)))
     busy = asyncio.create_task(functions.invoke(functions.define(LEAVES_CHILDREN, timeout=60), "sleep"))
     while not any(message.startswith("pids") for message in functions.sink.messages):
         await asyncio.sleep(0.01)
@@ -88,35 +102,37 @@ async def test_closing_ends_everything_and_waits_for_no_invocation(functions: Fu
     began = time.monotonic()
     await functions.runner.close()
     assert time.monotonic() - began < 20  # the invocation would have gone on for a minute
-    await all_gone([*pids, *map(int, line.split()[1:])])
+    await all_gone(pids)
+    await none_left([int(pid) for pid in line.split()[1:]])
     assert (await busy).error == "Unhandled"
 
 
 async def test_nothing_is_left_in_the_folder_of_environments(functions: Functions, tmp_path: Path) -> None:
     await functions.run(functions.define("def handler(event, context): open('/tmp/x', 'w').write('y')"))
     (scratch,) = (tmp_path / "data" / "functions" / "environments").iterdir()
-    assert (scratch / "x").read_text() == "y"
     await functions.runner.close()
     assert not scratch.exists()
 
 
 async def test_a_killed_zygote_takes_its_environments_with_it_and_is_replaced(functions: Functions) -> None:
-    spec = functions.define("import os\ndef handler(event, context): return [os.getpid(), os.getppid()]")
-    pid, zygote = await functions.run(spec)
+    spec = functions.define(PID)
+    (pid,), zygote = machine_pids(await functions.run(spec)), zygote_pid(functions)
     os.kill(zygote, signal.SIGKILL)
     await all_gone([pid, zygote])
-    assert (await functions.run(spec))[1] != zygote
+    assert machine_pids(await functions.run(spec)) != [pid]
+    assert zygote_pid(functions) != zygote
 
 
 NODE = """
 import asyncio, sys, json
 from pathlib import Path
-from function_rig import Functions
+from function_rig import OWN_NAMESPACE, Functions, machine_pids, zygote_pid
 
 async def main():
     functions = Functions(Path(sys.argv[1]))
     spec = functions.define(Path(sys.argv[2]).read_text())
-    print(json.dumps(await functions.run(spec)), flush=True)
+    pids = machine_pids(await functions.run(spec))
+    print(json.dumps([*pids, zygote_pid(functions)]), flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main())
@@ -125,7 +141,7 @@ asyncio.run(main())
 
 def test_kill_9_of_the_node_ends_zygote_environments_and_their_children(tmp_path: Path) -> None:
     code = tmp_path / "code.py"
-    code.write_text(LEAVES_CHILDREN.replace("return pids", "return [*pids, os.getppid()]"))
+    code.write_text(LEAVES_CHILDREN)
     tests = Path(__file__).parents[2]
     node = subprocess.Popen(
         [sys.executable, "-c", NODE, str(tmp_path), str(code)],
@@ -144,7 +160,7 @@ def test_kill_9_of_the_node_ends_zygote_environments_and_their_children(tmp_path
 async def test_idle_environments_end_after_a_while(tmp_path: Path) -> None:
     clock = VirtualClock()
     functions = Functions(tmp_path, clock)
-    pid = await functions.run(functions.define(PID))
+    (pid,) = machine_pids(await functions.run(functions.define(PID)))
     await clock.advance(300)
     assert alive(pid)
     await clock.advance(400)
@@ -158,7 +174,7 @@ async def test_an_environment_is_replaced_before_its_credentials_expire(tmp_path
     spec = functions.define(PID)
     pids = []
     for _ in range(12 * 12 + 1):
-        pids.append(await functions.run(spec))
+        pids += machine_pids(await functions.run(spec))
         await clock.advance(300)
     assert len(set(pids)) == 2
     await all_gone(pids[:1])
@@ -170,9 +186,9 @@ async def test_the_one_idle_longest_goes_when_there_are_too_many(
 ) -> None:
     monkeypatch.setattr(pool, "_MOST", 2)
     first, second, third = (functions.define(PID) for _ in range(3))
-    pids = [await functions.run(spec) for spec in (first, second, first, third)]
-    await all_gone([pids[1]])
-    assert await functions.run(first) == pids[0] == pids[2]
+    seen = [await functions.run(spec) for spec in (first, second, first, third)]
+    await none_left(seen[1])
+    assert await functions.run(first) == seen[0] == seen[2]
 
 
 async def test_more_at_once_than_the_node_runs_is_too_many(
@@ -215,7 +231,7 @@ async def test_an_invocation_ends_in_time_where_the_runtime_lost_its_connection(
     functions = Functions(tmp_path)
     spec = functions.define(PID, timeout=1)
     try:
-        pid = await functions.run(spec, {})
+        (pid,) = machine_pids(await functions.run(spec, {}))
         ((environment,),) = functions.runner._pool._idle.values()
         async with asyncio.timeout(10):
             while environment._api._asking is None:
@@ -234,19 +250,14 @@ async def test_an_invocation_ends_in_time_where_the_runtime_lost_its_connection(
         await functions.runner.close()
 
 
-STOPS_ITS_PARENT = """
-    import os, signal
-    def handler(event, context):
-        os.kill(os.getppid(), signal.SIGSTOP)
-        return os.getppid()
-"""
-
-
-async def test_a_function_that_stops_its_parent_stops_no_other(tmp_path: Path) -> None:
-    """All functions of an interpreter have one parent, which starts the environments of all."""
+async def test_a_stopped_zygote_goes_on(tmp_path: Path) -> None:
+    """All functions of an interpreter have one parent, which starts the environments of all; without namespaces one
+    could stop it."""
     functions = Functions(tmp_path)
     try:
-        parent = await functions.run(functions.define(STOPS_ITS_PARENT), {})
+        await functions.run(functions.define(PID))
+        parent = zygote_pid(functions)
+        os.kill(parent, signal.SIGSTOP)
         async with asyncio.timeout(10):
             while state_of(parent) != "T":  # a signal that was sent takes effect when its process would run
                 await asyncio.sleep(0.001)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from function_rig import Functions, zip_of
-from nightbus.functions import runner
+from function_rig import OWN_NAMESPACE, Functions, machine_pids, zip_of, zygote_pid
+from nightbus.functions import runner, visible_paths
 
 VARIABLES = "import os\ndef handler(event, context): return dict(os.environ)"
 
@@ -89,7 +89,7 @@ async def test_code_is_at_var_task_and_cannot_be_changed(functions: Functions) -
                 return [os.getcwd(), __file__, open("data/text").read(), failure.strerror]
     """
     seen = await functions.run(functions.define(code, {"data/text": "hello"}))
-    assert seen == ["/var/task", "/var/task/app.py", "hello", "Read-only file system"]
+    assert seen == ["/var/task", "/var/task/app.py", "hello", "Permission denied"]
 
 
 async def test_the_nodes_data_is_hidden(functions: Functions, tmp_path: Path) -> None:
@@ -133,13 +133,14 @@ async def test_the_hidden_data_is_not_uncovered() -> None:
 
 
 async def test_an_environment_does_not_look_into_another_one(functions: Functions) -> None:
-    pid = await functions.run(functions.define("import os\ndef handler(event, context): return os.getpid()"))
+    code = f"import os\ndef handler(event, context): return [{OWN_NAMESPACE}, os.getpid()]"
+    (pid,) = machine_pids(await functions.run(functions.define(code)))
     code = """
         def handler(pid, context):
             for name in ("mem", "environ", "root/tmp"):
                 try:
                     open(f"/proc/{pid}/{name}", "rb").read(1)
-                except PermissionError:
+                except OSError:
                     continue
                 return name
     """
@@ -234,7 +235,7 @@ async def test_the_nodes_data_may_lie_in_var() -> None:
         path, visible, var = await functions.run(functions.define(code), folder)
         await functions.runner.close()
         assert (path, visible) == ("/var/task/app.py", False)
-        assert sorted(var) == ["pycache", "runtime", "task", "tmp"]
+        assert sorted(var) == ["lang", "pycache", "runtime", "task"]
 
 
 async def test_what_lies_in_tmp_keeps_its_file_kind(
@@ -245,9 +246,9 @@ async def test_what_lies_in_tmp_keeps_its_file_kind(
         for path in (module.parent, package):
             path.mkdir()
         module.write_text("text")
-        visible = runner._visible_in_sandbox
+        show = visible_paths.visible_paths
         monkeypatch.setattr(
-            runner, "_visible_in_sandbox", lambda *arguments: [*(visible(*arguments) or []), module, package]
+            runner, "visible_paths", lambda *arguments: [*(show(*arguments) or []), module, package]
         )
         code = """
             import os
@@ -279,7 +280,7 @@ async def test_a_function_that_brings_an_old_boto3_is_told(
 async def test_without_a_sandbox_it_runs_in_the_real_places(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nightbus.functions.runner._visible_in_sandbox", lambda interpreter, paths: None)
+    monkeypatch.setattr("nightbus.functions.runner.visible_paths", lambda runtime, folder: None)
     code = """
         import os, tempfile
         def handler(event, context):
@@ -339,9 +340,9 @@ async def test_a_function_cannot_take_off_what_covers_the_nodes_data() -> None:
             data = Path(folder, "data")
             data.mkdir(exist_ok=True)
             (data / "secret").write_text("secret")
-            code = "import os\ndef handler(event, context): return [os.getpid(), os.getppid()]"
-            other, zygote = await mine.run(mine.define(code))
-            others = {"the node": os.getpid(), "the zygote": zygote, "a function": other}
+            code = f"import os\ndef handler(event, context): return [{OWN_NAMESPACE}, os.getpid()]"
+            (other,) = machine_pids(await mine.run(mine.define(code)))
+            others = {"the node": os.getpid(), "the zygote": zygote_pid(mine), "a function": other}
             seen = await mine.run(mine.define(BREAKS_OUT, timeout=20), {"data": str(data), "others": others})
             assert {name: found for name, found in seen.items() if found} == {}
         finally:

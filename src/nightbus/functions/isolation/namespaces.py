@@ -16,9 +16,9 @@ function   Forked by the zygote into the pid namespace (`Maker.enter_pid_namespa
 Users
 -----
 A zygote of a node that is not root puts itself into a user namespace: only so may it fork into namespaces that it
-owns. In the environment's namespace the node's user appears as AWS's sbx_user1051. A node that runs as root maps another user
-of the machine to that, so that functions do not run as root; where it cannot ("Operation not permitted" in containers),
-it does as others do.
+owns. In the environment's namespace the node's user appears as AWS's sbx_user1051. A node that runs as root maps
+another user of the machine to that, so that functions do not run as root. Where that cannot be, or that user cannot
+read Python, it does as others do.
 """
 
 import json
@@ -37,6 +37,10 @@ _SECONDS = 20.0
 _PROC_OF_MACHINE = root_folder.MACHINE + "/proc"
 
 
+class CannotGoBack(OSError):
+    """This process can fork nothing more; one that is executed in its place can."""
+
+
 class Maker:
     """The zygote's side of the process that makes namespaces."""
 
@@ -53,7 +57,7 @@ class Maker:
         """
         if sys.platform != "linux":
             return None, "this is not Linux"
-        reason = ""
+        reasons = []
         for split in (True, False) if os.getuid() == 0 else (False,):
             maker = None
             try:
@@ -63,10 +67,11 @@ class Maker:
                 maker._try(needed)
                 return maker, ""
             except Exception as failure:
-                reason = str(failure) or type(failure).__name__
+                reasons.append(str(failure) or type(failure).__name__)
                 if maker is not None:
                     maker._end()
-        return None, reason
+                leave_pid_namespace()
+        return None, ", and: ".join(reasons)
 
     @classmethod
     def _forked(cls, split):
@@ -90,8 +95,8 @@ class Maker:
     def _try(self, needed):
         folder = os.path.dirname(os.path.abspath(__file__))
         request = {
-            "code": folder, "runtime": folder, "visible": sorted({os.path.dirname(path) for path in needed}),
-            "hidden": [], "storage": 1, "memory": 1,
+            "code": folder, "runtime": folder, "hidden": [], "storage": 1, "memory": 1,
+            "visible": [path if os.path.isdir(path) else os.path.dirname(path) for path in needed],
         }  # fmt: skip
         made = self.make(request)
         try:
@@ -169,6 +174,18 @@ class Made:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+def leave_pid_namespace():
+    """What this process forks next is in its own. Raises CannotGoBack where the kernel does not allow that."""
+    try:
+        own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        try:
+            linux.set_namespaces(own, linux.CLONE_NEWPID)
+        finally:
+            os.close(own)
+    except OSError as failure:
+        raise CannotGoBack(str(failure)) from failure
 
 
 def _own_user_namespace():
@@ -258,7 +275,6 @@ def _be_init(lifeline, folder, request):
         linux.close_all_but([lifeline.fileno()])
         linux.set_host_name(_HOST_NAME)
         root_folder.enter(folder, request)
-        linux.prctl(linux.PR_SET_DUMPABLE, 0)
         _tell(lifeline, ready=True)
         root_folder.forget_machine()
     except Exception as failure:

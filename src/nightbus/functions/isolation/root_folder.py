@@ -1,4 +1,4 @@
-"""Builds the root folder that an environment sees: the system's programs and libraries, and nothing else of the machine.
+"""Builds the root folder that an environment sees: of the machine, only its programs and libraries.
 
 What is the same for all environments of a zygote is mounted once (`RootFolders.of`), below the root of the process that
 makes namespaces; a new environment gets a copy of these mounts and adds its own (`enter`). The machine's real root lies
@@ -137,6 +137,7 @@ def enter(folder, request):
         for name in ("code", "runtime", "layers", "pycache")
         if request.get(name)
     }
+    sources_of_visible = {path: machine_path(path) for path in request["visible"] if _is_below(path, "/tmp")}
     linux.bind(folder, folder)
     linux.pivot_root(folder, folder + "/" + _OLD)
     os.chdir("/")
@@ -150,12 +151,15 @@ def enter(folder, request):
     flags = linux.MS_NOSUID | linux.MS_NODEV
     inodes = storage * _INODES_PER_MEGABYTE
     linux.mount("tmpfs", "/tmp", "tmpfs", flags, "mode=1777,size=%dm,nr_inodes=%d" % (storage, inodes))
+    for path in request["visible"]:
+        if _is_below(path, "/tmp"):
+            _show_again("/" + _OLD + sources_of_visible[path], path)
     linux.mount("tmpfs", "/dev/shm", "tmpfs", flags, "mode=1777,size=%dm,nr_inodes=4k" % memory)
     linux.mount("proc", "/proc", "proc", flags | linux.MS_NOEXEC)
 
 
 def forget_machine():
-    """Unmount the machine's root. It takes the kernel milliseconds, so that nobody waits for it: it is closed already."""
+    """Unmount the machine's root. It takes milliseconds; nobody waits, since it is closed already."""
     linux.unmount("/" + _OLD)
 
 
@@ -176,6 +180,15 @@ def _layers(source, visible):
             elif not os.path.exists(target):
                 open(target, "w").close()
                 _read_only(base + "/" + name, target)
+
+
+def _show_again(source, target):
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        open(target, "a").close()
+    _read_only(source, target)
 
 
 def _read_only(source, target):

@@ -8,7 +8,8 @@ calls (`seccomp`) applies in both.
 import resource
 
 from . import landlock, linux, seccomp
-from .namespaces import Maker
+from .namespaces import CannotGoBack as CannotGoBack
+from .namespaces import Maker, leave_pid_namespace
 
 MOST_PROCESSES = 1024  # of an environment, threads counted, as on AWS
 
@@ -16,8 +17,9 @@ MOST_PROCESSES = 1024  # of an environment, threads counted, as on AWS
 class Sandbox:
     """What a zygote has to protect its environments with; tried out at its start."""
 
-    def __init__(self, needed):
-        self.maker, self.no_namespaces = Maker.start(needed)
+    def __init__(self, needed, without=""):
+        """`needed`: paths that functions must be able to read. `without`: why namespaces are not to be tried."""
+        self.maker, self.no_namespaces = (None, without) if without else Maker.start(needed)
         self._filter = seccomp.compiled()
         self._landlock = landlock.version()
 
@@ -31,7 +33,10 @@ class Sandbox:
 
     def make(self, request):
         """Namespaces for a process that is forked next; None where there are none here. Raises OSError."""
-        if self.maker is None or not request["sandbox"]:
+        if self.maker is None:
+            return None
+        if not request["sandbox"]:
+            leave_pid_namespace()
             return None
         made = self.maker.make({name: request[name] for name in _ASKED})
         try:
@@ -42,12 +47,15 @@ class Sandbox:
         return made
 
     def enter(self, request, made):
-        """The process is what the function may be from here on. Returns the paths that it sees, and lines for its log."""
+        """The process is what the function may be from here on. Returns the paths it sees, and log lines."""
         if made is not None:
             self.maker.join(made)
             made.forget_descriptor()
             resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
-            place = {"paths": {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"}, "notes": []}
+            place = {
+                "paths": {"LAMBDA_TASK_ROOT": "/var/task", "LAMBDA_RUNTIME_DIR": "/var/runtime"},
+                "notes": [],
+            }
             if request["layers"]:
                 place["paths"]["NIGHTBUS_LAYERS"] = "/opt"
             if request.get("pycache"):
@@ -69,7 +77,9 @@ class Sandbox:
             paths["NIGHTBUS_LAYERS"] = request["layers"]
         if not request["sandbox"]:
             return {"paths": paths, "notes": []}
-        said = "Nightbus: no namespaces here (%s); /tmp is the machine's own, use $TMPDIR." % self.no_namespaces
+        said = (
+            "Nightbus: no namespaces here (%s); /tmp is the machine's own, use $TMPDIR." % self.no_namespaces
+        )
         if self._landlock:
             landlock.restrict(request, self._landlock)
             said += " Other files are closed (landlock)."

@@ -46,7 +46,11 @@ def compiled(machine=""):
         return b""
     at = list(_ARCHITECTURES).index(machine)
     refuse, absent = _ERRNO | errno.EPERM, _ERRNO | errno.ENOSYS
-    program = [(_LOAD, 0, 0, _ARCHITECTURE_AT), (_EQUAL, 1, 0, _ARCHITECTURES[machine]), (_RETURN, 0, 0, absent)]
+    program = [
+        (_LOAD, 0, 0, _ARCHITECTURE_AT),
+        (_EQUAL, 1, 0, _ARCHITECTURES[machine]),
+        (_RETURN, 0, 0, absent),
+    ]
     program += [(_LOAD, 0, 0, _NUMBER_AT)]
     if machine == "x86_64":
         program += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, absent)]

@@ -36,7 +36,7 @@ class Runtime:
     `label`: the version as INIT_START says it ("python:3.11.v7").
     `zygote`: what its environments are forked from.
     `folder`: what lies at /var/runtime, where the function's code does not change that.
-    `needed`: the folders that a function must be able to read, wherever they lie.
+    `needed`: what a function must be able to read beside `executable` and its installation, wherever it lies.
     `executable`: the interpreter; None where the function brings its own program.
     `version`: the interpreter's own ("3.11.7"); "" without one.
     `note`: why it is not exactly the runtime that was named; "" where it is.

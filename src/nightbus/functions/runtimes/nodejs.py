@@ -73,7 +73,7 @@ class NodeJs:
             label=f"nodejs:{usable[executable][0]}.v{usable[executable][1]}",
             zygote=ZygoteKind(Path(sys.executable)),
             folder=CLIENT,
-            needed=(executable.parent.parent, executable.resolve().parent.parent, CLIENT),
+            needed=(CLIENT,),
             executable=executable,
             version=version,
             note="" if exact else f"{name} is not on this machine; running on Node.js {version}.",

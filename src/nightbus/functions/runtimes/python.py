@@ -67,7 +67,7 @@ def supported_runtimes() -> tuple[str, ...]:
 
 def _runtime(name: str, executable: Path, version: str, packages: Path, note: str = "") -> Runtime:
     minor, _, patch = version.rpartition(".")
-    needed = [executable.parent.parent, executable.resolve().parent.parent, packages]
+    needed = [packages]
     needed += [link.resolve() for link in packages.iterdir() if link.is_symlink()]
     return Runtime(
         name,
