@@ -28,10 +28,10 @@ from nightbus.store.vault import Vault
 class TwoNodes(Node):
     """The first of two nodes; what is done to it as a whole is done to the `second` as well."""
 
-    def __init__(self, folder: Path | None, *settings: Any) -> None:
+    def __init__(self, folder: Path | None, *settings: Any, **more: Any) -> None:
         assert folder is None, "the shared store is in memory: it has no data folder"
-        super().__init__(None, *settings)
-        self.second = Node(None, *settings)
+        super().__init__(None, *settings, **more)
+        self.second = Node(None, *settings, **more)
         self.second.ending = self.ending
 
     async def start(self) -> None:

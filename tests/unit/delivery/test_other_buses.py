@@ -94,6 +94,13 @@ async def test_it_gets_an_event_that_is_made_for_it(store: SqliteStore, clock: V
     assert (found["account"], found["region"], found["resources"]) == (*HERE, [])
 
 
+async def test_a_time_without_a_zone_is_utc(store: SqliteStore, clock: VirtualClock) -> None:
+    made = {"source": "made", "detail-type": "x", "detail": {}, "time": "2026-01-02T03:04:05"}
+    await outcome(store, clock, event("e1"), BY_RULES, Input=json.dumps(made))
+    (accepted,) = await arrived(store)
+    assert accepted["time"] == "2026-01-02T03:04:05Z"
+
+
 @pytest.mark.parametrize(
     ("statements", "target", "code"),
     [
@@ -103,6 +110,11 @@ async def test_it_gets_an_event_that_is_made_for_it(store: SqliteStore, clock: V
         ((BY_RULES,), {"Input": '{"not": "an event"}'}, "INVALID_JSON"),
         ((BY_RULES,), {"Input": '"text"'}, "INVALID_JSON"),
         ((BY_RULES,), {"Input": json.dumps({**event("e1"), "time": "soon"})}, "INVALID_JSON"),
+        (
+            (BY_RULES,),
+            {"Input": json.dumps({**event("e1"), "time": "0001-01-01T00:00:00+14:00"})},
+            "INVALID_JSON",
+        ),
         ((BY_RULES,), {"Input": json.dumps({**event("e1"), "detail": 5})}, "INVALID_JSON"),
         ((BY_RULES,), {"Input": json.dumps(event("e1", "aws.s3"))}, "NotAuthorizedForSourceException"),
     ],

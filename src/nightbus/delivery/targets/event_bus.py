@@ -124,8 +124,9 @@ async def _text(job: RuleJob, ctx: TargetContext, event_id: str) -> Problem | by
         "Resources": made.get("resources", []),
     }
     try:
-        entry["Time"] = datetime.fromisoformat(made["time"])
-    except ValueError:
+        time = datetime.fromisoformat(made["time"])
+        entry["Time"] = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter of a time that is before the year 1 in UTC
         return _NO_EVENT
     # Made on the rule's side, whose account and region the envelope then names.
     now = datetime.fromtimestamp(ctx.clock.now_ms() / 1000, UTC)
