@@ -174,7 +174,7 @@ async def test_what_a_function_finds_around_it(functions: Functions) -> None:
         "/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
     )
     assert not {"TMPDIR", "PYTHONPATH", "_LAMBDA_TELEMETRY_LOG_FD", "NIGHTBUS_LAYERS"} & set(env)
-    assert "index.mjs" in around["runtime"]
+    assert "index.cjs" in around["runtime"]
     assert around["tmp"] == []
     assert (around["gc"], around["node"], around["module"]) == ("function", True, "required")
     assert around["argv"][:5] == [

@@ -31,7 +31,7 @@ async def test_a_thrown_error_has_its_type_message_and_trace(functions: Function
     assert (failure["errorType"], failure["errorMessage"]) == ("Odd", "no%7Fgood")
     assert failure["trace"][0] == "Odd: no%7Fgood"
     assert failure["trace"][1].startswith("    at exports.handler (/var/task/index.js:2:")
-    assert failure["trace"][2].startswith("    at Runtime.handleOnceNonStreaming (file:///var/runtime/")
+    assert failure["trace"][2].startswith("    at Runtime.handleOnceNonStreaming (/var/runtime/")
     assert set(failure) == {"errorType", "errorMessage", "trace"}
     (line,) = [message for message in functions.sink.messages if "Invoke Error" in message]
     stamp, request_id, level, text, detail = line.rstrip("\n").split("\t")

@@ -80,7 +80,7 @@ class NodeJs:
         )
 
     def launch(self, runtime: Runtime, spec: FunctionSpec, code: Path, layers: Path | None) -> Launch:
-        command = [str(runtime.executable), *_options(runtime, spec), "{runtime}/index.mjs"]
+        command = [str(runtime.executable), *_options(runtime, spec), "{runtime}/index.cjs"]
         packages = missing_packages(code, layers, major(runtime.name))
         folder, reason = self._folder(runtime, packages) if packages else (runtime.folder, "")
         note = f"Nightbus: {', '.join(packages)} could not be installed, and will not be found: {reason}"

@@ -4,14 +4,16 @@
 // A callback's result is sent when the event loop is empty, unless callbackWaitsForEmptyEventLoop is false; that of a
 // promise, of done, succeed and fail at once. A handler that does none of it has ended, with null, when the event loop
 // is empty. Node.js says that by 'beforeExit', since the connection to the Runtime API does not count meanwhile.
-import { logError, setInvocation } from './console.mjs'
-import { describe } from './errors.mjs'
-import { contextOf, isPromise } from './invocation.mjs'
+'use strict'
+
+const { logError, setInvocation } = require('./console.cjs')
+const { describe } = require('./errors.cjs')
+const { contextOf, isPromise } = require('./invocation.cjs')
 
 let whenIdle = () => {}
 process.on('beforeExit', () => whenIdle())
 
-export class Runtime {
+class Runtime {
   constructor(api, handler, streams, reports) {
     this.api = api
     this.handler = handler
@@ -43,7 +45,7 @@ export class Runtime {
   async handleOnceStreaming() {
     const { id, headers, body } = await this.#next()
     whenIdle = () => this.scheduleIteration()
-    const { ResponseStream } = await import('./response_stream.mjs')
+    const { ResponseStream } = require('./response_stream.cjs')
     const stream = new ResponseStream(this.api.streamTarget(id), this.streams)
     let waits = true
     const next = () => {
@@ -131,3 +133,5 @@ function serialized(result) {
     throw new Error('Unable to stringify response body')
   }
 }
+
+module.exports = { Runtime }

@@ -1,7 +1,9 @@
 // Makes of an answer of the Runtime API what a handler is called with: its event, and its context.
+'use strict'
+
 
 // `members` are the context's own beside those that every handler gets. Throws for headers that are not JSON.
-export function contextOf(headers, members) {
+function contextOf(headers, members) {
   const deadline = Number(headers['lambda-runtime-deadline-ms'])
   const trace = headers['lambda-runtime-trace-id']
   if (trace) process.env._X_AMZN_TRACE_ID = trace
@@ -30,6 +32,8 @@ function parsed(json, name) {
   }
 }
 
-export function isPromise(value) {
+function isPromise(value) {
   return typeof value?.then === 'function'
 }
+
+module.exports = { contextOf, isPromise }

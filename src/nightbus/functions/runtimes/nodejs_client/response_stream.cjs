@@ -1,7 +1,9 @@
 // Streams a response to the Runtime API: chunked, with an error after the first byte in the trailers.
-import http from 'node:http'
-import { InvalidStreamingOperation, describe } from './errors.mjs'
-import { isPromise } from './invocation.mjs'
+'use strict'
+
+const http = require('node:http')
+const { InvalidStreamingOperation, describe } = require('./errors.cjs')
+const { isPromise } = require('./invocation.cjs')
 
 const ERROR_TYPE = 'Lambda-Runtime-Function-Error-Type'
 const ERROR_BODY = 'Lambda-Runtime-Function-Error-Body'
@@ -15,7 +17,7 @@ const PROPERTIES = [
   'writableEnded', 'writableNeedDrain', 'writableHighWaterMark', 'writableCorked', 'writableLength',
 ]
 
-export class ResponseStream {
+class ResponseStream {
   #request
   #answered
 
@@ -89,3 +91,5 @@ function writableOnly(request) {
   }
   return writable
 }
+
+module.exports = { ResponseStream }

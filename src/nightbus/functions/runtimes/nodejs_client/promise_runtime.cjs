@@ -1,11 +1,13 @@
 // Runs invocations as nodejs24.x and later do: a handler returns its result or a promise of it, and that ends the
 // invocation.
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { logError, setInvocation } from './console.mjs'
-import { JSONStringifyError, describe } from './errors.mjs'
-import { contextOf } from './invocation.mjs'
+'use strict'
 
-export class Runtime {
+const { setImmediate: nextTurn } = require('node:timers/promises')
+const { logError, setInvocation } = require('./console.cjs')
+const { JSONStringifyError, describe } = require('./errors.cjs')
+const { contextOf } = require('./invocation.cjs')
+
+class Runtime {
   constructor(api, handler, streams) {
     this.api = api
     this.handler = handler
@@ -35,7 +37,7 @@ export class Runtime {
   }
 
   async #runStreaming(id, body, context) {
-    const { ResponseStream } = await import('./response_stream.mjs')
+    const { ResponseStream } = require('./response_stream.cjs')
     const stream = new ResponseStream(this.api.streamTarget(id), this.streams)
     try {
       await stream.finishedBy(this.handler(JSON.parse(body), stream.writable, context))
@@ -54,3 +56,5 @@ function serialized(result) {
     throw new JSONStringifyError('Unable to stringify response body')
   }
 }
+
+module.exports = { Runtime }

@@ -1,20 +1,22 @@
 // Says errors as AWS's clients for Node.js do: to the Runtime API, and in the log.
-import { types } from 'node:util'
+'use strict'
+
+const { types } = require('node:util')
 
 function named(name, Class) {
   Class.prototype.name = `Runtime.${name}`
   return Class
 }
 
-export const ImportModuleError = named('ImportModuleError', class extends Error {})
-export const HandlerNotFound = named('HandlerNotFound', class extends Error {})
-export const MalformedHandlerName = named('MalformedHandlerName', class extends Error {})
-export const UserCodeSyntaxError = named('UserCodeSyntaxError', class extends Error {})
-export const MalformedStreamingHandler = named('MalformedStreamingHandler', class extends Error {})
-export const InvalidStreamingOperation = named('InvalidStreamingOperation', class extends Error {})
-export const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated', class extends Error {})
-export const JSONStringifyError = named('JSONStringifyError', class extends Error {})
-export const UnhandledPromiseRejection = named(
+const ImportModuleError = named('ImportModuleError', class extends Error {})
+const HandlerNotFound = named('HandlerNotFound', class extends Error {})
+const MalformedHandlerName = named('MalformedHandlerName', class extends Error {})
+const UserCodeSyntaxError = named('UserCodeSyntaxError', class extends Error {})
+const MalformedStreamingHandler = named('MalformedStreamingHandler', class extends Error {})
+const InvalidStreamingOperation = named('InvalidStreamingOperation', class extends Error {})
+const CallbackHandlerDeprecated = named('CallbackHandlerDeprecated', class extends Error {})
+const JSONStringifyError = named('JSONStringifyError', class extends Error {})
+const UnhandledPromiseRejection = named(
   'UnhandledPromiseRejection',
   class extends Error {
     constructor(reason, promise) {
@@ -26,7 +28,7 @@ export const UnhandledPromiseRejection = named(
 )
 
 // What the client of the function gets.
-export function describe(error) {
+function describe(error) {
   try {
     if (types.isNativeError(error) || looksLikeError(error)) {
       return {
@@ -47,7 +49,7 @@ export function describe(error) {
 }
 
 // What the log gets beside the words that say where it happened.
-export function formatted(error) {
+function formatted(error) {
   try {
     return '\t' + JSON.stringify(error, (_key, value) => withEnumerableProperties(value))
   } catch {
@@ -55,7 +57,7 @@ export function formatted(error) {
   }
 }
 
-export function intoError(value) {
+function intoError(value) {
   return value instanceof Error ? value : new Error(value)
 }
 
@@ -72,4 +74,19 @@ function withEnumerableProperties(value) {
   const all = { errorType: value.name, errorMessage: value.message, code: value.code, ...value }
   if (typeof value.stack === 'string') all.stack = value.stack.split('\n')
   return all
+}
+
+module.exports = {
+  ImportModuleError,
+  HandlerNotFound,
+  MalformedHandlerName,
+  UserCodeSyntaxError,
+  MalformedStreamingHandler,
+  InvalidStreamingOperation,
+  CallbackHandlerDeprecated,
+  JSONStringifyError,
+  UnhandledPromiseRejection,
+  describe,
+  formatted,
+  intoError,
 }

@@ -1,11 +1,14 @@
 // Makes `import` find packages in the folders of NODE_PATH, as AWS's Node.js does: layers, and what /var/runtime has.
-import module from 'node:module'
-import { pathToFileURL } from 'node:url'
+'use strict'
 
-// From Node.js 22.15 on hooks run in this thread. Older ones start a thread for them, which takes some milliseconds.
-export function lookInNodePath() {
-  if (module.registerHooks) module.registerHooks({ resolve: resolveSync })
-  else module.register?.(import.meta.url)
+const nodeModule = require('node:module')
+const { pathToFileURL } = require('node:url')
+
+// From Node.js 22.15 on hooks run in this thread. Older ones start a thread for them, which takes some 30 ms: there only
+// functions whose handler is an ES module find layers by `import`.
+function lookInNodePath(isModule) {
+  if (nodeModule.registerHooks) nodeModule.registerHooks({ resolve: resolveSync })
+  else if (isModule) nodeModule.register?.(pathToFileURL(__filename))
 }
 
 function resolveSync(specifier, context, next) {
@@ -23,7 +26,7 @@ function resolveSync(specifier, context, next) {
   }
 }
 
-export async function resolve(specifier, context, next) {
+async function resolve(specifier, context, next) {
   try {
     return await next(specifier, context)
   } catch (error) {
@@ -44,3 +47,5 @@ function parents(specifier, error) {
   const folders = (process.env.NODE_PATH ?? '').split(':').filter((folder) => /\/node_modules\/?$/.test(folder))
   return folders.map((folder) => pathToFileURL(folder.replace(/node_modules\/?$/, 'any.mjs')).href)
 }
+
+module.exports = { lookInNodePath, resolve }

@@ -2,22 +2,25 @@
 //
 // Before nodejs24.x a CommonJS module is required and an ES module imported, by extension and by "type" in package.json;
 // from then on both are imported, and what a CommonJS module exports may be found under `default`.
-import { existsSync, readFileSync } from 'node:fs'
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
-import {
+'use strict'
+
+const { existsSync, readFileSync } = require('node:fs')
+const path = require('node:path')
+const { pathToFileURL } = require('node:url')
+const {
   HandlerNotFound,
   ImportModuleError,
   MalformedHandlerName,
   MalformedStreamingHandler,
   UserCodeSyntaxError,
-} from './errors.mjs'
+} = require('./errors.cjs')
 
+const requireHere = require // and not that of the function
 const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming')
 const HIGH_WATER_MARK = Symbol.for('aws.lambda.runtime.handler.streaming.highWaterMark')
 
 // The global by which a function says that it streams its response.
-export function defineAwslambda() {
+function defineAwslambda() {
   if (/^(1|true)$/.test(process.env.AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA ?? '')) return
   globalThis.awslambda = {
     ...globalThis.awslambda,
@@ -41,13 +44,13 @@ function startHttpResponse(stream, prelude) {
 }
 
 // null for a handler that returns its response, else { highWaterMark }.
-export function handlerStreams(handler) {
+function handlerStreams(handler) {
   if (!handler[STREAMING]) return null
   if (handler[STREAMING] !== 'response') throw new MalformedStreamingHandler('Only response streaming is supported.')
   return { highWaterMark: Number(handler[HIGH_WATER_MARK]) || undefined }
 }
 
-export async function loadHandler(taskRoot, name, { require, takesCallbacks }) {
+async function loadHandler(taskRoot, name, { require, takesCallbacks }) {
   if (name.includes('..')) {
     throw new MalformedHandlerName(
       `'${name}' is not a valid handler name. Use absolute paths when specifying root directories in handler names.`,
@@ -57,8 +60,7 @@ export async function loadHandler(taskRoot, name, { require, takesCallbacks }) {
   const folder = name.slice(0, name.indexOf(base))
   const [, moduleName, exported] = /^([^.]*)\.(.*)$/.exec(base) ?? []
   if (exported === undefined) throw new MalformedHandlerName('Bad handler')
-  await findLayersByImport(require)
-  const loaded = await load(taskRoot, folder, moduleName, takesCallbacks ? requireOrImport : importAny, require)
+  const loaded = await load(taskRoot, folder, moduleName, takesCallbacks, require)
   let found = member(loaded, exported)
   if (!found && !takesCallbacks) found = member(loaded?.default, exported)
   if (!found) throw new HandlerNotFound(`${name} is undefined or not exported`)
@@ -66,13 +68,16 @@ export async function loadHandler(taskRoot, name, { require, takesCallbacks }) {
   return found
 }
 
-async function load(taskRoot, folder, moduleName, loadFile, require) {
-  const file = path.resolve(taskRoot, folder, moduleName)
+async function load(taskRoot, folder, moduleName, takesCallbacks, require) {
+  const base = path.resolve(taskRoot, folder, moduleName)
+  const found = ['', '.js', '.mjs', '.cjs'].map((extension) => base + extension).find(existsSync)
+  const isModule = found !== undefined && isModuleFile(found)
+  if (packagesElsewhere()) requireHere('./node_path.cjs').lookInNodePath(isModule)
   try {
-    return (
-      (await loadFile(file, require)) ??
-      require(require.resolve(moduleName, { paths: [taskRoot, path.resolve(taskRoot, folder)] }))
-    )
+    if (found === undefined) {
+      return require(require.resolve(moduleName, { paths: [taskRoot, path.resolve(taskRoot, folder)] }))
+    }
+    return isModule || !takesCallbacks ? await import(pathToFileURL(found)) : require(found)
   } catch (error) {
     if (error instanceof SyntaxError) throw new UserCodeSyntaxError(error)
     if (error?.code === 'MODULE_NOT_FOUND') throw new ImportModuleError(error)
@@ -80,20 +85,8 @@ async function load(taskRoot, folder, moduleName, loadFile, require) {
   }
 }
 
-async function requireOrImport(file, require) {
-  if (existsSync(file)) return require(file)
-  if (existsSync(`${file}.js`)) return isModuleFolder(path.dirname(file)) ? importFile(`${file}.js`) : require(`${file}.js`)
-  if (existsSync(`${file}.mjs`)) return importFile(`${file}.mjs`)
-  return existsSync(`${file}.cjs`) ? require(`${file}.cjs`) : undefined
-}
-
-async function importAny(file) {
-  const found = ['', '.js', '.mjs', '.cjs'].find((extension) => existsSync(file + extension))
-  return found === undefined ? undefined : importFile(file + found)
-}
-
-function importFile(file) {
-  return import(pathToFileURL(file))
+function isModuleFile(file) {
+  return file.endsWith('.mjs') || (file.endsWith('.js') && isModuleFolder(path.dirname(file)))
 }
 
 // Whether the package.json that is nearest says "type": "module".
@@ -115,9 +108,9 @@ function member(object, names) {
   return names.split('.').reduce((nested, key) => nested && nested[key], object)
 }
 
-// `import` does not look in NODE_PATH by itself; AWS's Node.js does.
-async function findLayersByImport(require) {
-  if (!(process.env.NODE_PATH ?? '').split(':').some((folder) => /\/node_modules\/?$/.test(folder) && existsSync(folder))) return
-  const { lookInNodePath } = await import('./node_path.mjs')
-  lookInNodePath(require)
+// Whether NODE_PATH has packages: `import` does not look there by itself, as AWS's Node.js does.
+function packagesElsewhere() {
+  return (process.env.NODE_PATH ?? '').split(':').some((folder) => /\/node_modules\/?$/.test(folder) && existsSync(folder))
 }
+
+module.exports = { defineAwslambda, handlerStreams, loadHandler }

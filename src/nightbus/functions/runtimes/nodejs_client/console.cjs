@@ -2,9 +2,11 @@
 //
 // With _LAMBDA_TELEMETRY_LOG_FD each message is one frame on that descriptor (type, length, microseconds, text), so that
 // a message of many lines stays one log event. Without it a message is one line of standard output.
-import { writeSync } from 'node:fs'
-import { format } from 'node:util'
-import { formatted, intoError } from './errors.mjs'
+'use strict'
+
+const { writeSync } = require('node:fs')
+const { format } = require('node:util')
+const { formatted, intoError } = require('./errors.cjs')
 
 const LEVELS = { TRACE: 1, DEBUG: 2, INFO: 3, WARN: 4, ERROR: 5, FATAL: 6 }
 const FRAME_TEXT = 0xa55a0003
@@ -17,18 +19,18 @@ let isJson = false
 let noRequest // what stands for the request id before the first invocation
 
 // Which invocation the messages from now on are of.
-export function setInvocation(requestId, tenantId) {
+function setInvocation(requestId, tenantId) {
   globalThis[REQUEST_ID] = requestId
   globalThis[TENANT_ID] = tenantId
 }
 
 // Log an error of the function under a title of the platform's.
-export function logError(title, error) {
+function logError(title, error) {
   if (isJson) console.error(intoError(error))
   else console.error(title, formatted(intoError(error)))
 }
 
-export function patchConsole(requestIdBefore) {
+function patchConsole(requestIdBefore) {
   noRequest = requestIdBefore
   isJson = process.env.AWS_LAMBDA_LOG_FORMAT?.toUpperCase() === 'JSON'
   const descriptor = process.env._LAMBDA_TELEMETRY_LOG_FD
@@ -99,3 +101,5 @@ function withStack(value) {
 function errorFields(error) {
   return { errorType: error.constructor?.name ?? 'UnknownError', errorMessage: error.message }
 }
+
+module.exports = { setInvocation, logError, patchConsole }

@@ -3,12 +3,14 @@
 // A result carries the header Nightbus-Next, which asks for the next invocation in the same request and says the most
 // memory that the process has used (see `runtime_client.py`, which does the same for Python). The connection keeps the
 // event loop alive only while an answer is awaited, so that a function whose event loop is empty is seen to have ended.
-import net from 'node:net'
+'use strict'
+
+const net = require('node:net')
 
 const PREFIX = '/2018-06-01/runtime/'
 const END_OF_HEAD = Buffer.from('\r\n\r\n')
 
-export class RuntimeApi {
+class RuntimeApi {
   #address
   #socket = null
   #exchange = null // the request whose answer is awaited
@@ -142,3 +144,5 @@ function head(text) {
   }
   return { status: Number(first.split(' ')[1]), headers }
 }
+
+module.exports = { RuntimeApi }
