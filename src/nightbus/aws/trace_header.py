@@ -1,13 +1,17 @@
 """Reads and writes the header X-Amzn-Trace-Id, by which a function's own requests name the invocation they come from.
 
 `Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1`: Root is the same for the whole trace, and
-Parent is the segment of the caller. https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html
+Parent is the segment of the caller. Lineage counts the invocations that led to the request, by function, so that loops
+are found: https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import re
+from collections.abc import Iterable, Mapping
 
 from nightbus.aws.ids import new_hex
 
@@ -20,6 +24,10 @@ _PARTS = {
     "Sampled": re.compile(r"[01?]"),
 }
 _SEGMENT_DIGITS = 16
+_LINEAGE = re.compile(r"([0-9a-f]{8}):(\d{1,5})")
+_LINEAGE_DIGITS = 8
+_MOST_IN_LINEAGE = 20  # functions, so that the header does not grow too long
+_HIGHEST_COUNT = 32_767
 
 
 def is_trace_header(text: str) -> bool:
@@ -49,11 +57,58 @@ def parent_in(header: str) -> str:
     return _fields(header).get("Parent", "")
 
 
-def for_invocation(header: str, request_id: str, now_ms: int) -> str:
-    """Return the header that an invocation passes on, if its own request had `header`, or "" for none."""
+def for_invocation(header: str, request_id: str, now_ms: int, function: str = "") -> str:
+    """Return the header that an invocation passes on, if its own request had `header`, or "" for none.
+
+    `function`: its ARN, by which the header's lineage counts one invocation more; by default it is left as it is.
+    """
     fields = _fields(header) if header else {}
     root = fields.get("Root") or f"1-{now_ms // 1000:08x}-{new_hex(24)}"
-    return f"Root={root};Parent={segment_of(request_id)};Sampled={fields.get('Sampled') or '0'}"
+    passed_on = f"Root={root};Parent={segment_of(request_id)};Sampled={fields.get('Sampled') or '0'}"
+    counts = _counts(fields.get("Lineage", ""))
+    if function:
+        name = _lineage_name(function)
+        counts[name] = counts.pop(name, 0) + 1
+    return f"{passed_on};{_lineage(counts)}" if counts else passed_on
+
+
+def invocations_before(header: str, function: str) -> int:
+    """Return how often what happened before the header's request invoked the function with this ARN."""
+    if "Lineage=" not in header:
+        return 0
+    return _counts(_fields(header).get("Lineage", "")).get(_lineage_name(function), 0)
+
+
+def with_lineages(header: str, others: Iterable[str]) -> str:
+    """Return the header with the highest counts of its own lineage and of those of the other headers."""
+    counts: dict[str, int] = {}
+    for one in (header, *others):
+        if "Lineage=" in one:
+            for name, count in _counts(_fields(one).get("Lineage", "")).items():
+                counts[name] = max(count, counts.get(name, 0))
+    return f"{without_lineage(header)};{_lineage(counts)}" if counts and header else header
+
+
+def without_lineage(header: str) -> str:
+    """Return the header as services pass it on that do not take part in the detection of loops, such as EventBridge."""
+    if "Lineage=" not in header:
+        return header
+    return ";".join(part for part in header.split(";") if not part.strip().startswith("Lineage="))
+
+
+def _counts(lineage: str) -> dict[str, int]:
+    """`1:a87bd80c:1|68fd508a:5`: after the form's version, how often each function was invoked."""
+    return {name: int(count) for name, count in _LINEAGE.findall(lineage.removeprefix("1:"))}
+
+
+def _lineage(counts: Mapping[str, int]) -> str:
+    newest = list(counts.items())[-_MOST_IN_LINEAGE:]
+    return "Lineage=1:" + "|".join(f"{name}:{min(count, _HIGHEST_COUNT)}" for name, count in newest)
+
+
+@functools.lru_cache(maxsize=4096)
+def _lineage_name(function: str) -> str:
+    return hashlib.sha256(function.encode()).hexdigest()[:_LINEAGE_DIGITS]
 
 
 def _fields(header: str) -> dict[str, str]:

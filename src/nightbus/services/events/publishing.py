@@ -11,7 +11,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import validation_error
 from nightbus.aws.ids import new_event_ids
 from nightbus.aws.threads import aside
-from nightbus.aws.trace_header import trace_header_or_none
+from nightbus.aws.trace_header import trace_header_or_none, without_lineage
 from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.interface import Batch, Event, Overloaded
@@ -74,7 +74,7 @@ def _accept(
 ) -> tuple[list[dict[str, str]], list[Batch]]:
     """Return the results of all entries, which hold once the events are committed, and the events by bus and trace."""
     results: list[dict[str, str]] = []
-    now, caller, request_trace = ctx.now_ms(), ctx.caller, ctx.call.trace
+    now, caller, request_trace = ctx.now_ms(), ctx.caller, without_lineage(ctx.call.trace)
     any_source = ctx.call.as_aws_service or ctx.platform.service_events
     writer = EnvelopeWriter(*ctx.scope, datetime.fromtimestamp(now / 1000, UTC), any_source=any_source)
     guarded = {name: bus for name, bus in buses.items() if not bus.is_open_to(caller)}
@@ -89,7 +89,7 @@ def _accept(
             results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue
         header = entry.get("TraceHeader")
-        bus_and_trace = (name, (header and trace_header_or_none(header)) or request_trace)
+        bus_and_trace = (name, (header and without_lineage(trace_header_or_none(header))) or request_trace)
         events.setdefault(bus_and_trace, []).append(Event(event_id, text))
         results.append({"EventId": event_id})
     if writer.size > LARGEST_REQUEST:

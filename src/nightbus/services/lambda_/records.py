@@ -28,11 +28,12 @@ EVENT_INVOKE = "lambda/event-invoke-config"
 FUNCTION_URL = "lambda/function-url"
 FUNCTION_URL_ID = "lambda/function-url-id"
 PROVISIONED = "lambda/provisioned-concurrency"
+RUNTIME_MANAGEMENT = "lambda/runtime-management"
 LAYER = "lambda/layer"
 LAYER_VERSION = "lambda/layer-version"
 OF_AN_INVOCATION = (FUNCTION, VERSION, ALIAS, POLICY, EVENT_INVOKE, FUNCTION_URL, FUNCTION_URL_ID)
-OF_A_FUNCTION = (VERSION, ALIAS, POLICY, EVENT_INVOKE, PROVISIONED)
-OF_A_QUALIFIER = (POLICY, EVENT_INVOKE, PROVISIONED)  # deleted with the version or alias
+OF_A_FUNCTION = (VERSION, ALIAS, POLICY, EVENT_INVOKE, PROVISIONED, RUNTIME_MANAGEMENT)
+OF_A_QUALIFIER = (POLICY, EVENT_INVOKE, PROVISIONED, RUNTIME_MANAGEMENT)  # deleted with the version or alias
 
 
 class LayerUse(TypedDict):

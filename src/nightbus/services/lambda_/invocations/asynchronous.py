@@ -36,6 +36,7 @@ from nightbus.services.lambda_.invocations.queued import (
 )
 from nightbus.services.lambda_.invocations.running import run
 from nightbus.services.lambda_.names import FunctionRef
+from nightbus.services.lambda_.recursion import RECURSIVE
 from nightbus.store.interface import Enqueue, Item
 
 log = logging.getLogger("nightbus.lambda")
@@ -126,6 +127,9 @@ async def _attempt(platform: Platform, plan: Plan, invocation: QueuedInvocation)
         )
     except Exception as error:
         log.info("%s did not run: %s", runnable.ref.qualified_arn, error)
+        if isinstance(error, AwsError) and error.code == RECURSIVE:
+            note = {"outcome": "failed", "code": error.code, "message": error.message}
+            return _Attempt(None, note, jobs=_end(platform, plan, invocation, RECURSIVE, None))
         why = {"code": getattr(error, "code", type(error).__name__), "message": str(error)}
         return _Attempt.tried_again(after_refusal(invocation, policy, platform.clock.now_ms()), why)
     try:

@@ -19,7 +19,7 @@ import orjson
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Scope
-from nightbus.aws.trace_header import for_invocation
+from nightbus.aws.trace_header import for_invocation, without_lineage
 from nightbus.bus.retry import RetryPolicy
 from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job
 from nightbus.delivery.trace_log import record_sent
@@ -105,7 +105,9 @@ def _enqueue(end: InvocationEnd, target: Mapping[str, Any], body: bytes, now: in
     origin = InvocationOrigin(
         invocation.ref.arn, invocation.account, invocation.name, end.role, invocation.request_id
     )
-    trace = for_invocation(invocation.trace, invocation.request_id, now)
+    trace = for_invocation(invocation.trace, invocation.request_id, now, invocation.ref.arn)
+    if Arn.parse(str(target["Arn"])).service == "events":
+        trace = without_lineage(trace)
     return Enqueue(SYSTEM, QUEUE, encode(Job(target, body, _POLICY, origin, now, trace=trace)), now)
 
 

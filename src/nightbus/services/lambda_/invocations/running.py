@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass, replace
 
@@ -23,8 +24,10 @@ from nightbus.services.lambda_.records import (
     running_version,
     version_of,
 )
+from nightbus.services.lambda_.recursion import is_recursive, recursive_invocation
 from nightbus.store.interface import Record, RecordReader
 
+log = logging.getLogger("nightbus.lambda")
 _PREPARATION_SECONDS = 60.0  # after them an invocation is refused
 
 
@@ -94,9 +97,13 @@ async def run(
 ) -> InvokeResult:
     """`spec`: the version's own, where it is known. `stream` takes a streamed response.
 
-    Raises AwsError TooManyRequestsException when the function, or the account, runs as often as it may.
+    Raises AwsError TooManyRequestsException when the function, or the account, runs as often as it may, and
+    RecursiveInvocationException where the trace shows a loop.
     """
     ref = runnable.ref
+    if is_recursive(ref, runnable.function, trace):
+        log.warning("stopped a recursive loop of %s", ref.arn)
+        raise recursive_invocation(ref)
     try:
         unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
     except NoRoom as full:
@@ -108,7 +115,7 @@ async def run(
             request_id=request_id,
             invoked_arn=ref.qualified_arn,
             client_context=client_context,
-            trace=for_invocation(trace, request_id, platform.clock.now_ms()),
+            trace=for_invocation(trace, request_id, platform.clock.now_ms(), ref.arn),
             log_with_result=log_with_result,
             stream=stream,
         )

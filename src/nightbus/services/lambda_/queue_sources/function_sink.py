@@ -13,12 +13,14 @@ from typing import Any
 import orjson
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.trace_header import with_lineages
 from nightbus.delivery.polling.records import SourceRecord
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.destination_jobs import error_of
-from nightbus.services.lambda_.invocations.running import find_ready, run
+from nightbus.services.lambda_.invocations.running import Runnable, find_ready, run
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes
+from nightbus.services.lambda_.recursion import is_recursive, recursive_invocation
 
 log = logging.getLogger("nightbus.lambda")
 
@@ -39,6 +41,23 @@ class FunctionSink:
 
     async def send(self, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
         runnable = await find_ready(self._platform, self._ref)
+        looping = [one for one in records if is_recursive(self._ref, runnable.function, _trace(one))]
+        if looping:
+            records = [one for one in records if one not in looping]
+            await self._refuse(looping)
+        return await self._invoke(runnable, records) if records else ()
+
+    async def _refuse(self, looping: Sequence[SourceRecord]) -> None:
+        """Leave them to the queue, whose redrive policy ends the loop."""
+        log.warning(
+            "%s: %d messages are part of a recursive loop of %s", self._source_arn, len(looping), self.name
+        )
+        notes = QueueNotes(self._platform, self._ref.arn, self._source_arn, looping)
+        error = recursive_invocation(self._ref)
+        outcome = {"outcome": "failed", "code": error.code, "message": error.message}
+        await notes.ended(asyncio.create_task(notes.began()), outcome)
+
+    async def _invoke(self, runnable: Runnable, records: Sequence[SourceRecord]) -> Sequence[SourceRecord]:
         notes = QueueNotes(self._platform, self._ref.arn, self._source_arn, records)
         first_note = asyncio.create_task(notes.began())
         try:
@@ -47,7 +66,7 @@ class FunctionSink:
                 runnable,
                 orjson.dumps({"Records": records}),
                 request_id=notes.request_id,
-                trace=records[0]["attributes"].get("AWSTraceHeader", ""),
+                trace=with_lineages(_trace(records[0]), map(_trace, records[1:])),
             )
         except Exception as error:
             code = error.code if isinstance(error, AwsError) else type(error).__name__
@@ -62,6 +81,10 @@ class FunctionSink:
         finished = done(records, result.payload, self._reports_failures)
         await notes.ended(first_note, notes.outcome_of(finished))
         return finished
+
+
+def _trace(record: SourceRecord) -> str:
+    return str(record["attributes"].get("AWSTraceHeader", ""))
 
 
 def done(sent: Sequence[SourceRecord], answer: bytes, reports_failures: bool) -> Sequence[SourceRecord]:
