@@ -313,6 +313,12 @@ COMMANDS = (
         "[TEMPLATE]",
     ),
     Command(
+        "runtimes",
+        "List the runtimes of functions, what each runs on, and how to add what is missing.",
+        project_commands.declare_runtimes,
+        project_commands.runtimes,
+    ),
+    Command(
         "explain",
         "Show which rules an event matches, why others do not, and what was delivered; 1 if --event matches none.",
         _declare_explain,

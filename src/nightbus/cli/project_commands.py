@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from nightbus.cli import options
-from nightbus.cli.options import settings_of
+from nightbus.cli.options import add_json, settings_of
 
 
 def declare_deploy(parser: argparse.ArgumentParser) -> None:
@@ -83,3 +83,13 @@ def dev(arguments: argparse.Namespace) -> None:
     project = find_project(arguments.template, arguments.stack_name, arguments.parameter_overrides)
     wishes = debug_wishes(arguments.debug)
     develop(project, settings_of(arguments), arguments.region, wishes, delete=arguments.delete)
+
+
+def declare_runtimes(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def runtimes(arguments: argparse.Namespace) -> None:
+    from nightbus.cli.commands.runtimes import list_runtimes
+
+    list_runtimes(as_json=arguments.json)

@@ -16,7 +16,6 @@ def wait(debugger):
     try:
         import debugpy
 
-        debugpy.log_to = None
         debugpy.listen(("127.0.0.1", debugger["port"]), in_process_debug_adapter=True)
     except Exception as failure:
         print("Nightbus: no debugger can be attached at %s: %s" % (where, failure))

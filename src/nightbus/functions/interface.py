@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from nightbus.aws.calls import Scope
-from nightbus.functions.response_stream import ResponseStream
 from nightbus.store.interface import Change
+
+if TYPE_CHECKING:
+    from nightbus.functions.response_stream import ResponseStream
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"

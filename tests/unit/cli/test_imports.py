@@ -18,6 +18,7 @@ HEAVY = {
     "pydantic", "requests", "rich", "samtranslator", "shtab", "sqlite3", "typer", "urllib.request", "uvicorn", "yaml",
 }  # fmt: skip
 FOR_ASKING = {"email", "http", "urllib.request"}
+FOR_LISTING = {"email"}  # of importlib.metadata, which finds packages
 MOST_OF_NIGHTBUS = 20
 
 SCRIPT = """
@@ -57,3 +58,7 @@ def test_a_command_imports_nothing_that_it_does_not_need(command: tuple[str, ...
     assert modules & HEAVY <= needed
     own = [name for name in modules if name.startswith("nightbus")]
     assert len(own) <= MOST_OF_NIGHTBUS, own
+
+
+def test_the_list_of_runtimes_needs_nothing_heavy() -> None:
+    assert imported("runtimes") & HEAVY <= FOR_LISTING

@@ -71,7 +71,37 @@ class Launch:
     notes: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a runtime would run on, found without installing anything.
+
+    `executable` and `version` are the interpreter's; None and "" where there is none. `exact`: it is of the version
+    that the runtime names. `advice`: how to add that version; "" where it is there. `deprecated`: the date from which
+    the runtime is deprecated on AWS; "" where it is not.
+    """
+
+    name: str
+    executable: Path | None = None
+    version: str = ""
+    exact: bool = True
+    advice: str = ""
+    deprecated: str = ""
+
+
 class RuntimeFamily(Protocol):
+    @property
+    def names(self) -> Sequence[str]:
+        """AWS's runtimes of this family, the oldest first."""
+        ...
+
+    def preview(self, name: str) -> Preview:
+        """What `find` would find, in a fraction of a second."""
+        ...
+
+    def installed(self) -> Sequence[tuple[str, Path]]:
+        """Every interpreter of the family on this machine, with its version."""
+        ...
+
     def has(self, name: str) -> bool:
         """Whether AWS's runtime of that name is of this family."""
         ...

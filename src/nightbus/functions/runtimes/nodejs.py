@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nightbus.aws.errors import AwsError
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.runtimes.interface import CannotProvide, Launch, Runtime, ZygoteKind
+from nightbus.functions.runtimes.interface import CannotProvide, Launch, Preview, Runtime, ZygoteKind
 from nightbus.functions.runtimes.javascript_sdk import missing_packages, runtime_folder
 from nightbus.functions.runtimes.package_cache import package_cache
 from nightbus.functions.variables import PATH
@@ -42,22 +42,39 @@ _PLACES = (
 # What AWS switches off, and by which option of NODE_OPTIONS a function has it on:
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html
 _EXPERIMENTS = {18: (), 20: ("require-module",), 22: ("require-module", "detect-module")}
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+_DEPRECATED = {"nodejs18.x": "2025-09-01", "nodejs20.x": "2026-04-30"}
 _KNOWS_EXPERIMENTS = (20, 19)
 
 
 class NodeJs:
+    names = ("nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x")
+
     def __init__(self) -> None:
         self._failed: dict[
             tuple[str, ...], tuple[float, str]
         ] = {}  # when which packages could not be installed
+
+    def preview(self, name: str) -> Preview:
+        wanted = major(name)
+        usable = {path: version for path, version in _versions().items() if version[0] >= _OLDEST}
+        if not usable:
+            return Preview(name, exact=False, advice=_advice(wanted), deprecated=_DEPRECATED.get(name, ""))
+        executable = min(usable, key=lambda one: _distance(usable[one], wanted))
+        exact = usable[executable][0] == wanted
+        version = ".".join(map(str, usable[executable]))
+        advice = "" if exact else _advice(wanted)
+        return Preview(name, executable, version, exact, advice, _DEPRECATED.get(name, ""))
+
+    def installed(self) -> Sequence[tuple[str, Path]]:
+        return [(".".join(map(str, version)), path) for path, version in _versions().items()]
 
     def has(self, name: str) -> bool:
         return re.fullmatch(r"nodejs\d+\.x", name) is not None
 
     def find(self, name: str) -> Runtime:
         wanted = major(name)
-        versions = {executable: _version(executable) for executable in _executables()}
-        usable = {executable: version for executable, version in versions.items() if version[0] >= _OLDEST}
+        usable = {path: version for path, version in _versions().items() if version[0] >= _OLDEST}
         if not usable:
             raise AwsError(
                 "InvalidRuntimeException",
@@ -104,6 +121,18 @@ class NodeJs:
 def major(name: str) -> int:
     """18 of "nodejs18.x"."""
     return int(name.removeprefix("nodejs").partition(".")[0])
+
+
+def _versions() -> dict[Path, tuple[int, int, int]]:
+    return {executable: _version(executable) for executable in _executables()}
+
+
+def _advice(wanted: int) -> str:
+    if shutil.which("fnm"):
+        return f"fnm install {wanted}"
+    if shutil.which("volta"):
+        return f"volta install node@{wanted}"
+    return f"nvm install {wanted}"
 
 
 def _distance(version: Sequence[int], wanted: int) -> tuple[int, bool, list[int]]:

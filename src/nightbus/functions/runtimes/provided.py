@@ -6,10 +6,11 @@ Source: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-provided.html
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.runtimes.interface import Launch, Runtime, ZygoteKind
+from nightbus.functions.runtimes.interface import Launch, Preview, Runtime, ZygoteKind
 from nightbus.functions.runtimes.package_cache import empty_folder
 
 _BOOTSTRAPS = (("{task}/bootstrap",), ("{opt}/bootstrap",))
@@ -18,6 +19,14 @@ _VARIABLES = {"AWS_EXECUTION_ENV": None}
 
 
 class Provided:
+    names = ("provided.al2", "provided.al2023")
+
+    def preview(self, name: str) -> Preview:
+        return Preview(name)
+
+    def installed(self) -> Sequence[tuple[str, Path]]:
+        return ()
+
     def has(self, name: str) -> bool:
         return name.startswith("provided")
 

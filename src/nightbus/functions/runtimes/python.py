@@ -17,16 +17,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.bundled_sdk import note_on_sdk
-from nightbus.functions.runtimes.interface import CannotProvide, Launch, Runtime, ZygoteKind
+from nightbus.functions.runtimes.interface import CannotProvide, Launch, Preview, Runtime, ZygoteKind
 from nightbus.functions.runtimes.package_cache import package_cache
 
 RUNTIMES = ("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
+OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
+# https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+_DEPRECATED = {
+    "python3.7": "2023-12-04",
+    "python3.8": "2024-10-14",
+    "python3.9": "2025-12-15",
+}
 _PROVIDED = ("awslambdaric", "boto3")
 _PLACES = (
     "~/.pyenv/versions/{minor}.*/bin/{name}",
@@ -39,26 +47,70 @@ _INSTALL_SECONDS = 180
 
 
 class Python:
+    names = ("python3.7", *RUNTIMES)
+
+    def preview(self, name: str) -> Preview:
+        deprecated = _DEPRECATED.get(name, "")
+        for wanted in _nearest(name):
+            executable = next(candidates(wanted), None)
+            if executable is not None:
+                exact = wanted == name
+                advice = "" if exact else _advice(name.removeprefix("python"))
+                return Preview(name, executable, _version(executable), exact, advice, deprecated)
+        return Preview(name, exact=False, advice=_advice(name.removeprefix("python")), deprecated=deprecated)
+
+    def installed(self) -> Sequence[tuple[str, Path]]:
+        """Asked of all at once, in threads, since each takes some 20 ms to answer."""
+        with ThreadPoolExecutor(8) as threads:
+            lists = threads.map(lambda name: list(_with_name(name)), self.names)
+            return [(_version(executable), executable) for found in lists for executable in found]
+
     def has(self, name: str) -> bool:
         return re.fullmatch(r"python3\.\d+", name) is not None
 
     def find(self, name: str) -> Runtime:
-        wanted = name.removeprefix("python")
         reason = f"{name} is not on this machine"
-        for executable in candidates(name):
-            try:
-                return _runtime(name, executable, _version(executable), _packages(executable, wanted))
-            except CannotProvide as failure:
-                reason = f"{name} is on this machine but its packages cannot be installed ({failure})"
-        own = Path(sys.executable)
-        version = ".".join(map(str, sys.version_info[:3]))
-        packages = _packages(own, f"{sys.version_info.major}.{sys.version_info.minor}")
-        return _runtime(name, own, version, packages, f"{reason}; running on Python {version}.")
+        for other in _nearest(name):
+            for executable in candidates(other):
+                version = _version(executable)
+                note = "" if other == name else f"{reason}; running on Python {version}."
+                try:
+                    packages = _packages(executable, other.removeprefix("python"))
+                    return _runtime(name, executable, version, packages, note)
+                except CannotProvide as failure:
+                    if other == name:
+                        reason = f"{name} is on this machine but its packages cannot be installed ({failure})"
+        raise AssertionError("the node's own Python is one of them")
 
     def launch(self, runtime: Runtime, spec: FunctionSpec, code: Path, layers: Path | None) -> Launch:
         minor = runtime.version.rpartition(".")[0]
-        note = note_on_sdk(code, layers, minor)
-        return Launch(runtime, runtime.folder, notes=[note] if note else [])
+        notes = [
+            note for note in (_note_on_deprecation(runtime.name), note_on_sdk(code, layers, minor)) if note
+        ]
+        return Launch(runtime, runtime.folder, notes=notes)
+
+
+def _nearest(name: str) -> list[str]:
+    """All runtimes whose Python can run functions, by their distance from the named one; of two the newer one."""
+    wanted = _minor(name)
+    return sorted(RUNTIMES, key=lambda one: (abs(_minor(one) - wanted), -_minor(one)))
+
+
+def _minor(name: str) -> int:
+    return int(name.removeprefix("python3."))
+
+
+def _advice(minor: str) -> str:
+    if shutil.which("uv"):
+        return f"uv python install {minor}"
+    if shutil.which("pyenv"):
+        return f"pyenv install {minor}"
+    return f"pip install uv && uv python install {minor}"
+
+
+def _note_on_deprecation(name: str) -> str:
+    since = _DEPRECATED.get(name)
+    return f"Nightbus: WARNING: {name} is deprecated on AWS since {since}." if since else ""
 
 
 def supported_runtimes() -> tuple[str, ...]:
@@ -89,13 +141,21 @@ def _packages(executable: Path, minor: str) -> Path:
 
 def candidates(runtime: str) -> Iterator[Path]:
     """The interpreters of this machine that have the version of `runtime` ("python3.12"), the first found first."""
-    minor = runtime.removeprefix("python")
-    if minor == f"{sys.version_info.major}.{sys.version_info.minor}":
+    if runtime == OWN:
         yield Path(sys.executable)
         return
-    seen = set()
+    yield from _with_name(runtime)
+
+
+def _with_name(runtime: str) -> Iterator[Path]:
+    """Every interpreter of that version, the node's own first."""
+    minor = runtime.removeprefix("python")
+    seen: set[Path] = set()
+    if runtime == OWN:
+        seen.add(Path(sys.executable))
+        yield Path(sys.executable)
     on_path = shutil.which(runtime)
-    found = [on_path] if on_path else []
+    found = _behind(Path(on_path)) if on_path else []
     for place in _PLACES:
         pattern = os.path.expanduser(place.format(minor=minor, name=runtime))  # noqa: PTH111 - a pattern, no path
         found += sorted(glob.glob(pattern), reverse=True)  # noqa: PTH207
@@ -105,6 +165,15 @@ def candidates(runtime: str) -> Iterator[Path]:
             if _version(path).startswith(f"{minor}.") and path not in seen:
                 seen.add(path)
                 yield path
+
+
+def _behind(path: Path) -> list[str]:
+    """The interpreters behind a shim of pyenv, which is a slow shell script; else the path itself."""
+    if path.parent.name != "shims":
+        return [str(path)]
+    minor = path.name.removeprefix("python")
+    behind = sorted(path.parent.parent.glob(f"versions/{minor}.*/bin/{path.name}"), reverse=True)
+    return [str(one) for one in behind] or [str(path)]
 
 
 @functools.cache
