@@ -60,7 +60,8 @@ class Bus:
         return not self.statements and caller.account == self.scope.account
 
     def refusal(self, caller: Caller, source: str, detail_type: str) -> str:
-        """Why the caller may not put such an event onto it; "" if he may. His own bus only a Deny closes to him."""
+        """Why the caller may not put such an event on the bus; "" if it may. Only a Deny closes a bus to its own
+        account."""
         request = PolicyRequest(
             principal=caller.service,
             action="events:PutEvents",
@@ -78,7 +79,7 @@ class Bus:
         return refusal(self.statements, request, self.scope.account)
 
     def refusal_on_rule(self, caller: Caller, action: str, rule: str, values: Mapping[str, Values]) -> str:
-        """Why the caller may not do that with the rule, given by its ARN; "" if he may."""
+        """Why the caller may not do `action` with the rule of the ARN `rule`; "" if it may."""
         if self.is_open_to(caller):
             return ""
         request = PolicyRequest(

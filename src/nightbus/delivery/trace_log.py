@@ -33,7 +33,8 @@ _MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Events that somebody put together at `time`. `by` is his ARN, `segment` the invocation in which he did."""
+    """Events that were put by one call at `time`. `by` is the ARN of the publisher, `segment` the invocation that
+    called."""
 
     time: int
     scope: Scope

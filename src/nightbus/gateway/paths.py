@@ -109,13 +109,14 @@ class PathRouter:
         return (best[1], best[2]) if best else None
 
     def _candidates_for(self, method: str, parts: list[str]) -> list[_Template]:
-        """Those that the first segment and the number of segments leave: of Lambda's 20 POSTs four for an Invoke."""
+        """The templates that fit the first segment and the number of segments: for an Invoke four of Lambda's 20
+        POSTs."""
         if method not in self._by_method:
             return []
         word = parts[0] if parts[0] in self._words else ""
         key = method, word, min(len(parts) - (not parts[-1]), self._longest + 1)
-        found = self._candidates.get(key)
-        if found is None:
+        candidates = self._candidates.get(key)
+        if candidates is None:
             templates = self._by_method[method]
-            found = self._candidates[key] = [one for one in templates if one.may_match(*key[1:])]
-        return found
+            candidates = self._candidates[key] = [one for one in templates if one.may_match(*key[1:])]
+        return candidates

@@ -47,7 +47,7 @@ class Access:
         return not self._answer(action, service, source_arn, "", "")
 
     def refusal(self, caller: Caller, action: str, values: Mapping[str, Values] | None = None) -> str:
-        """Why the caller may not, in AWS's words; "" if he may. With `values` of condition keys, they count too."""
+        """Why the caller may not do `action`, in AWS's words; "" if it may. `values` are those of condition keys."""
         if not caller.arn:
             return self._answer(action, caller.service, caller.source_arn, "", "")
         if self.is_open_to(caller.account):
@@ -64,12 +64,12 @@ class Access:
         )
 
     def _answer(self, action: str, service: str, source_arn: str, account: str, arn: str) -> str:
-        asked = (action, service, source_arn, account, arn)
-        answer = self._answers.get(asked)
+        request = (action, service, source_arn, account, arn)
+        answer = self._answers.get(request)
         if answer is None:
             if len(self._answers) >= _MOST_REMEMBERED:
                 self._answers.clear()
-            answer = self._answers[asked] = self._judged(*asked, _NONE)
+            answer = self._answers[request] = self._judged(*request, _NONE)
         return answer
 
     def _judged(

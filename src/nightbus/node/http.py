@@ -39,7 +39,7 @@ class _JoiningTransport:
             self._transport.write(held + data)
 
     def write_whole(self, data: bytes) -> None:
-        """What nothing follows soon."""
+        """Write data that no other data follows soon, without a delay."""
         self._flush()
         self._transport.write(data)
 
@@ -64,7 +64,7 @@ class TooManyRequests(Exception):
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """What goes over a limit is answered 400, and its connection closed."""
+    """Answers 400 to a request over a limit, and closes its connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._limit = HeadLimit()

@@ -37,7 +37,8 @@ class BackupFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a backup or a restored folder holds; `missing` are blobs that the database names and nobody has."""
+    """The content of a backup or of a restored folder. `missing` are blobs that the database names and that are not
+    there."""
 
     size: int
     blobs: int

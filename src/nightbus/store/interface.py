@@ -106,7 +106,7 @@ __all__ = [
 
 
 class RecordReader(Protocol):
-    """What finds records: a store, or something that keeps what it found there."""
+    """Reads single records: a store, or a cache over one."""
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None: ...
 

@@ -14,7 +14,7 @@ from nightbus.store.interface import Record, RecordName, Store, Touched
 
 
 class KnownRecords:
-    """The records of some kinds, at most `most`. Their values are shared: nobody may change what he gets."""
+    """The records of some kinds, at most `most`. Their values are shared: callers must not change them."""
 
     def __init__(self, store: Store, kinds: Collection[str], most: int = 10_000) -> None:
         self._store = store
@@ -24,7 +24,7 @@ class KnownRecords:
         store.watch(self._touched, kinds)
 
     async def get(self, scope: Scope, kind: str, key: str) -> Record | None:
-        """As `Store.get`. Raises KeyError for another kind than those that are kept."""
+        """The record, as `Store.get` returns it. Raises KeyError for a kind that is not kept here."""
         if kind not in self._kinds:
             raise KeyError(kind)
         name = RecordName(scope, kind, key)

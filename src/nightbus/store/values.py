@@ -31,7 +31,8 @@ class LogName(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """What one commit changed, of what a listener watches. Who wants a value reads it: it may be newer already."""
+    """The names of what one commit changed, of what the listener watches. Values are read anew: they may be newer
+    already."""
 
     records: Sequence[RecordName] = ()
     queues: Sequence[QueueName] = ()  # that an item was put into, given back to, or left

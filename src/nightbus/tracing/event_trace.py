@@ -123,7 +123,8 @@ class _Tree:
         return attempt | ({"invocations": invocations} if invocations else {})
 
     async def _invocations_of(self, arn: str, name: str, depth: int) -> list[dict[str, Any]]:
-        """What followed from the message, or the request, that the queue, topic or function calls so."""
+        """The invocations that followed from the message or the request `name` of the queue, topic or function
+        `arn`."""
         return [
             await self._followed(invocation, done, depth)
             for invocation, done in await invocations_of(self._store, self._logged_by, arn, name)

@@ -149,7 +149,7 @@ async def outcomes_of(
 
 
 def matching_rules(rules: Iterable[Rule], event: dict[str, Any]) -> Iterator[Rule]:
-    """Those whose targets get the event, as the rules are now."""
+    """The rules whose targets would get the event now."""
     for rule in rules:
         if rule.pattern is None or not rule.enabled or is_scheduled(event):
             continue

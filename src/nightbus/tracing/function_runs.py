@@ -50,7 +50,7 @@ def run_of(runs: Sequence[Mapping[str, Any]], time: int) -> int:
 
 
 def state_of(runs: Sequence[Mapping[str, Any]], message_id: str = "") -> str:
-    """What an invocation came to, or for a message that it got with others what it came to for that one."""
+    """The outcome of an invocation, or its outcome for one message of the batch that it got."""
     if not runs:
         return UNDER_WAY
     last = runs[-1]

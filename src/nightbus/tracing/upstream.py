@@ -64,7 +64,7 @@ async def causes_of(store: Store, logged_by: LoggedBy, event_id: str, time: int)
 async def _done(
     store: Store, logged_by: LoggedBy, act: Publication | SentEvent
 ) -> tuple[dict[str, Any], Origin | SentEvent | None]:
-    """Who did it, and what he was called for: an event, or what somebody sent."""
+    """Describe who published or sent this, and return the event or the message that this sender was invoked for."""
     cause: dict[str, Any] = {"by": act.by}
     if isinstance(act, SentEvent):
         cause |= {"to": act.to, "sent": act.ids[0]}
@@ -85,7 +85,7 @@ async def _done(
 
 
 async def _sender(store: Store, batch: Brought) -> SentEvent | None:
-    """Of the messages, the first whose sender is known."""
+    """The record of who sent the first message of the batch whose sender is known."""
     for key, _ in batch.messages[:MOST_CAUSES]:
         sender = await sender_of(store, key)
         if sender is not None:

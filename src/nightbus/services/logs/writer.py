@@ -51,7 +51,8 @@ class LogWriter:
         return self._streams.in_memory()
 
     async def write(self, scope: Scope, part: LogPart, also: Sequence[Change] = ()) -> None:
-        """Whoever waits may be cancelled; it is written all the same."""
+        """Write the lines together with the changes `also`. A caller may be cancelled; its lines are written all the
+        same."""
         if not part.lines:
             await self._store.commit(*also)
             return
@@ -134,7 +135,7 @@ class LogWriter:
 
 
 def _patience(writes: Sequence[_Write]) -> float:
-    """What is written with something else ends an asynchronous invocation."""
+    """Lines that come with other changes end an asynchronous invocation, for which no client waits."""
     return _PATIENCE_SECONDS if all(one.also for one in writes) else 0.0
 
 

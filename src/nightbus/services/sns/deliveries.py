@@ -121,7 +121,7 @@ def _queue(subscription: Subscription, notification: Notification) -> dict[str, 
 
 
 def _attribute(value: Mapping[str, str]) -> dict[str, Any]:
-    """As SendMessage takes it: a binary value is bytes there."""
+    """Return the attribute as SendMessage takes it, with a binary value in bytes."""
     if "BinaryValue" not in value:
         return dict(value)
     return {**value, "BinaryValue": base64.b64decode(value["BinaryValue"])}

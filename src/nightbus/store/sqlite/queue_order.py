@@ -50,7 +50,7 @@ class Rows(Protocol):
 
 
 class Leases:
-    """Who has which item, and how often each was had, of one queue.
+    """The leases of the items of one queue, and how often each item was leased.
 
     The token of a lease is the number of the lease of its item, counted from `first_token`: which is another one each
     time the store is opened, since the leases before a restart are forgotten.
@@ -109,7 +109,7 @@ class Leases:
 
     @property
     def counted(self) -> int:
-        """Of how many items the attempts are known."""
+        """The number of items whose attempts are counted."""
         return len(self._taken)
 
     def due_before(self, due: int) -> list[int]:
@@ -269,7 +269,7 @@ class ByGroup:
         return due if end is None else end if due is None else min(end, due)
 
     def _next_due(self) -> int | None:
-        """Of the first items of the groups that nobody has: when the first one is due."""
+        """When the next first item of a group is due, among the groups of which no item is leased."""
         while self._later:
             due, head, group = self._later[0]
             free = self._free.get(group)

@@ -109,9 +109,11 @@ class _Waiting:
 
 @dataclass(slots=True)
 class _Untaken:
-    """Of one queue: the items that were due when it was first asked about, with all that came since, less those that
-    were leased. Each is counted once, by its id, and taken off once, with its first lease, so that the figure cannot
-    drift: neither by what is given back, nor by leases that end, nor by a caller that is gone when its commit is done.
+    """The number of due items of one queue that were never leased.
+
+    At the first question the rows are counted; then each new item adds one, by its id, and each first lease takes one
+    off. So the figure cannot drift, neither by items that are given back, nor by leases that end, nor by a caller that
+    is gone when its commit is done.
     """
 
     count: int
@@ -141,7 +143,7 @@ class QueueLeases:
     def take(
         self, name: QueueName, limit: int, now: int, lease_ms: int, by_group: bool
     ) -> tuple[list[Item], int | None]:
-        """What is due and free now, and when the next may be where nothing is."""
+        """Lease items that are due and free. Where there are none, also return when the next one may be (UTC ms)."""
         order = self._orders.get(name)
         if order is None:
             number = look_up(self._connection, name[0], "queue", name[1])

@@ -42,7 +42,7 @@ def get(connection: sqlite3.Connection, scope: Scope, kind: str, key: str) -> Re
 def records(
     connection: sqlite3.Connection, scope: Scope, kind: str, prefix: str, after: str, limit: int | None
 ) -> list[Record]:
-    """Those that can be read."""
+    """The records of the kind that can be read; the others are logged."""
     starts, values = _begins_with("key", prefix)
     beyond = ">" if after else ">="  # "" is a key too
     rows = connection.execute(
@@ -98,7 +98,7 @@ def log_scopes(connection: sqlite3.Connection) -> list[Scope]:
 
 
 def entries(connection: sqlite3.Connection, scope: Scope, log: str, selection: Range) -> list[Entry]:
-    """Of one log, in order of offset."""
+    """The entries of one log, in order of offset."""
     with closing(_cursor(connection, scope, log, selection, by_time=False)) as cursor:
         return list(cursor)
 
@@ -106,7 +106,7 @@ def entries(connection: sqlite3.Connection, scope: Scope, log: str, selection: R
 def merged_entries(
     connection: sqlite3.Connection, scope: Scope, names: Sequence[str], selection: Range
 ) -> list[Entry]:
-    """Of several logs by (time, offset). Each cursor is read only as far as the merge needs."""
+    """The entries of several logs by (time, offset). Each cursor is read only as far as the merge needs."""
     cursors = [_cursor(connection, scope, name, selection, by_time=True) for name in dict.fromkeys(names)]
     try:
         merged = heapq.merge(

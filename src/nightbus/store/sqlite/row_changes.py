@@ -49,7 +49,8 @@ class RowChanges:
         self.written_bytes = 0
 
     def collect(self, change: Change) -> None:
-        """Of the kinds `COLLECTED`: its rows are written with those of other batches, by `rows.flush`."""
+        """Collect the rows of a change of the kinds `COLLECTED`; `rows.flush` writes them with those of other
+        batches."""
         if isinstance(change, Append):
             scope, log, time, data, key = change
             self.counters["position"] = position = self.counters["position"] + 1
@@ -74,7 +75,10 @@ class RowChanges:
             self.written_bytes += len(data)
 
     def apply(self, change: Change) -> None:
-        """Of the other kinds: at once, after all that was collected. Raises Conflict, KeyError, TypeError."""
+        """Write a change of another kind at once, after a flush of the collected rows.
+
+        Raises Conflict, KeyError, TypeError.
+        """
         execute = self._connection.execute
         match change:
             case PutRecord():

@@ -90,7 +90,8 @@ def prepare(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def keep_due(connection: sqlite3.Connection, now: int) -> None:
-    """What was due when the node ended is due now, even if the wall clock has been set back since."""
+    """Move due times back where the wall clock was set back, so that an item that was due when the node ended is due
+    now."""
     row = connection.execute("SELECT value FROM counter WHERE name = ?", (CLOCK,)).fetchone()
     if row is not None and row[0] > now + 1000:
         connection.execute("UPDATE item SET due = ? WHERE due > ? AND due <= ?", (now, now, row[0]))

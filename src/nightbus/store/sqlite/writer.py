@@ -275,8 +275,9 @@ class Writer:
                 loop.call_soon_threadsafe(self._resolve, results)
 
     def _resolve(self, results: list[tuple[_Batch, Exception | None]]) -> None:
-        """Who waits for an item goes on a turn of the loop before who waits for the commit: a function is given its
-        event before the client is answered, which takes longer."""
+        """Settle the batches, then answer their callers. Where `settle` woke workers that wait for an item, they run
+        one turn of the loop before the callers: a function gets its event before the client is answered, which takes
+        longer."""
         woken = False
         for batch, failure in results:
             if failure is None:
