@@ -112,6 +112,10 @@ class Soak:
         )
         functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
         assert functions.invoke(FunctionName=name, Payload=b"{}")["StatusCode"] == 200
+        url = functions.create_function_url_config(FunctionName=name, AuthType="AWS_IAM")["FunctionUrl"]
+        assert url.startswith("http://")
+        events = functions.invoke_with_response_stream(FunctionName=name, Payload=b"{}")["EventStream"]
+        assert [next(iter(one)) for one in events] == ["PayloadChunk", "InvokeComplete"]
         functions.delete_function(FunctionName=name)
 
     def _logs(self, name: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lambda_rig import code
+from nodes import RunningNode
 from streaming_function import Gate, streaming_code
 from url_rig import make
 from waiting import wait_for
@@ -142,3 +143,15 @@ def test_refused_before_the_stream_begins(client: Client, name: str) -> None:
         client("lambda").invoke_with_response_stream(FunctionName=name, InvocationType="DryRun")["StatusCode"]
         == 204
     )
+
+
+def test_a_node_that_stops_ends_what_still_streams() -> None:
+    node = RunningNode()
+    made = make(node.client, streaming_code(), timeout=60)
+    reply = begin(node.client, made, {"do": "hangs"})
+    events = iter(reply["EventStream"])
+    assert next(events) == {"PayloadChunk": {"Payload": b"begun"}}
+    assert node.stop() == 0
+    complete = next(events)["InvokeComplete"]
+    assert (complete["ErrorCode"], "stopped" in complete["ErrorDetails"]) == ("ServiceException", True)
+    assert not [line for line in node.output if "Traceback" in line or "ERROR" in line], node.output

@@ -77,6 +77,11 @@ class RunningInvocations:
         task.add_done_callback(self._forget)
         return task
 
+    def end_detached(self) -> None:
+        """Cancel what nobody may be waiting for: the node stops."""
+        for task in self._detached:
+            task.cancel()
+
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._detached.discard(task)
         if not task.cancelled():

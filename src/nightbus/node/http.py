@@ -93,7 +93,9 @@ class HttpProtocol(HttpToolsProtocol):
             raise TooManyRequests
         self._limit.counted = 0
         super().on_headers_complete()
-        self.scope["extensions"] = {RESPOND: partial(self._respond, self.cycle), ABORT: self._joining.close}  # type: ignore[dict-item]
+        cycle = self.cycle
+        extensions = {RESPOND: partial(self._respond, cycle), ABORT: partial(self._abort, cycle)}
+        self.scope["extensions"] = extensions  # type: ignore[typeddict-item]
 
     def on_body(self, body: bytes) -> None:
         self._limit.counted = 0
@@ -113,3 +115,9 @@ class HttpProtocol(HttpToolsProtocol):
         cycle.message_event.set()
         cycle.on_response()
         return True
+
+    def _abort(self, cycle: RequestResponseCycle) -> None:
+        """End the connection in the middle of a response, as if the client had: uvicorn then asks for no proper end."""
+        cycle.disconnected = True
+        cycle.message_event.set()
+        self._joining.close()

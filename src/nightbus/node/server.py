@@ -107,6 +107,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
 
     def stop() -> None:
         node.ending.set()
+        loop.call_later(_GRACE_SECONDS - 1, node.platform.running.end_detached)
         server.should_exit = True
 
     server = _Server(config, listening)

@@ -156,3 +156,32 @@ def test_an_allowed_host_is_a_name(text: str) -> None:
 def test_an_allowed_origin_is_an_origin(text: str) -> None:
     with pytest.raises(ValueError, match="is not an origin"):
         check_allowed_origin(text)
+
+
+URL = "abcdefghijklmnopqrstuvwxyz234567.lambda-url.us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("host", "admitted"),
+    [
+        (f"{URL}.localhost:4566", True),
+        (f"{URL.upper()}.LOCALHOST.:4566", True),
+        (f"{URL}.node.test:4566", True),
+        (f"{URL}.evil.test:4566", False),
+        (f"{URL}.127.0.0.1:4566", False),
+        (f"{URL}.evil.test.lambda-url.us-east-1.localhost", True),
+        (f"{URL}:4566", False),
+    ],
+)
+def test_the_host_of_a_function_url_is_below_a_name_of_the_node(host: str, admitted: bool) -> None:
+    assert admits(Gate("node.test"), ("host", host)) is admitted
+
+
+def test_a_page_of_a_function_is_a_foreign_page_for_the_node() -> None:
+    page = ("origin", f"http://{URL}.localhost:4566")
+    for host in ("localhost:4566", OWN, "other.localhost:4566", f"x.{URL}.localhost:4566"):
+        admission = Gate("127.0.0.1").admit(scope(("host", host), page))
+        assert (admission.refusal is None, admission.is_of_page) == (False, True)
+    assert admits(Gate("127.0.0.1"), ("host", f"{URL}.localhost:4566"), page)
+    unknown = Gate("127.0.0.1").admit(scope(("host", "evil.example"), page))
+    assert (unknown.refusal is None, unknown.is_of_page) == (False, False)

@@ -18,7 +18,7 @@ from nightbus.functions.response_stream import ResponseStream
 from nightbus.services.context import Context
 from nightbus.services.lambda_.invocation import check_event_size, check_payload, decoded_client_context
 from nightbus.services.lambda_.invocations.running import find_runnable
-from nightbus.services.lambda_.invocations.streaming import begin_streaming
+from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
 from nightbus.services.lambda_.names import function_ref
 from nightbus.services.lambda_.permissions import authorize
 
@@ -62,7 +62,7 @@ async def _events(
     try:
         async for chunk in stream.chunks():
             yield "PayloadChunk", {"Payload": chunk}
-        result = await asyncio.shield(invoking)
+        result = await result_of_stream(invoking)
         if not stream.began:
             yield "PayloadChunk", {"Payload": result.payload}
         yield "InvokeComplete", _completion(result, with_log=with_log)

@@ -30,7 +30,7 @@ from nightbus.services.lambda_.function_urls.responses import (
     response_of,
 )
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
-from nightbus.services.lambda_.invocations.streaming import begin_streaming
+from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
 from nightbus.services.lambda_.invocations.trace_notes import with_run_notes
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import policy_statements
@@ -193,7 +193,7 @@ async def _rest(
             yield first
         async for chunk in chunks:
             yield chunk
-        if (await asyncio.shield(invoking)).error is not None:
+        if (await result_of_stream(invoking)).error is not None:
             raise Cut
     finally:
         stream.abandon()
