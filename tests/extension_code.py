@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-import sys
 import zipfile
-from pathlib import Path
 
 # What every one of them begins with. `call` returns status, headers and JSON.
-HEAD = """#!{python}
+HEAD = """#!/usr/bin/env python3
 import json, os, sys, urllib.error, urllib.request
 API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"]
 NAME = os.path.basename(sys.argv[0])
@@ -43,7 +41,7 @@ while True:
 
 def program(body: str = "def on_event(event): pass", loop: str = LOOP) -> str:
     """`body` defines what `loop` calls."""
-    return HEAD.format(python=Path(sys.executable).resolve()) + body + loop
+    return HEAD.format() + body + loop
 
 
 def layer_of(*, mode: int = 0o755, **programs: str) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from nightbus.functions.debugging import Debugger
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.interface import Launch
+from nightbus.functions.visible_paths import commands
 
 _MEGABYTE = 1024 * 1024
 _MOST_OPEN_FILES = 1024
@@ -62,6 +63,7 @@ def fork_request(
         "hidden": [str(path) for path in paths.hidden],
         "visible": [str(path) for path in visible or ()],
         "sandbox": visible is not None,
+        "commands": commands(paths.launch.runtime),
         "storage": spec.ephemeral_storage,
         "memory": spec.memory,
         "debugger": paths.debugger

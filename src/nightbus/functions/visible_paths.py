@@ -47,3 +47,14 @@ def _interpreter(executable: Path) -> Iterator[Path]:
 def with_links(packages: Path) -> list[Path]:
     """A folder of packages, and where the links in it lead."""
     return [packages, *(link.resolve() for link in packages.iterdir() if link.is_symlink())]
+
+
+def commands(runtime: Runtime) -> dict[str, str]:
+    """The runtime's interpreter by the names that it has in /var/lang/bin."""
+    if runtime.executable is None:
+        return {}
+    path = str(runtime.executable)
+    if not runtime.name.startswith("python"):
+        return {"node": path}
+    minor = runtime.version.rpartition(".")[0]
+    return {"python": path, "python3": path, f"python{minor}": path}

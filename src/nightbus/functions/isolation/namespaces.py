@@ -95,7 +95,7 @@ class Maker:
     def _try(self, needed):
         folder = os.path.dirname(os.path.abspath(__file__))
         request = {
-            "code": folder, "runtime": folder, "hidden": [], "storage": 1, "memory": 1,
+            "code": folder, "runtime": folder, "hidden": [], "commands": {}, "storage": 1, "memory": 1,
             "visible": [path if os.path.isdir(path) else os.path.dirname(path) for path in needed],
         }  # fmt: skip
         made = self.make(request)
@@ -217,7 +217,7 @@ def _serve(channel, split):
         with socket.socket(fileno=descriptor) as lifeline:
             try:
                 request = json.loads(data)
-                folder = folders.of(request["visible"], request["hidden"])
+                folder = folders.of(request["visible"], request["hidden"], request["commands"])
                 _make(lifeline, folder, request, split)
             except Exception as failure:
                 _tell(lifeline, failure=str(failure) or type(failure).__name__)

@@ -24,7 +24,7 @@ _PASSWD = "root:x:0:0:root:/root:/bin/bash\n%s:x:%d:%d::/home/%s:/sbin/nologin\n
 _GROUPS = "root:x:0:\n%s:x:%d:\n" % (GROUP, GID)
 _FOLDERS = (
     _CLOSED, _OLD, "proc", "dev", "dev/shm", "etc", "tmp", "opt", "root", "home", "var", "var/task", "var/runtime",
-    "var/pycache", "var/lang", "run",
+    "var/pycache", "var/lang", "var/lang/bin", "run",
 )  # fmt: skip
 _INODES_PER_MEGABYTE = 256
 _SMALL = "mode=755,size=1m,nr_inodes=4k"
@@ -45,14 +45,17 @@ class RootFolders:
     def __init__(self):
         self._known = {}
 
-    def of(self, visible, hidden):
-        """The folder with the common part. `visible`: files and folders, shown at their own paths, read-only."""
-        key = tuple(visible), tuple(hidden)
+    def of(self, visible, hidden, commands):
+        """The folder with the common part. `visible`: files and folders, shown at their own paths, read-only.
+        `commands`: programs by the names that they have in /var/lang/bin."""
+        key = tuple(visible), tuple(hidden), tuple(commands.items())
         if key not in self._known:
             folder = "/root%d" % len(self._known)
             os.mkdir(folder)
             linux.mount("tmpfs", folder, "tmpfs", 0, _SMALL)
             _fill(folder, visible, hidden)
+            for name, path in commands.items():
+                os.symlink(path, "%s/var/lang/bin/%s" % (folder, name))
             linux.set_attributes(folder, linux.ATTR_RDONLY | linux.ATTR_NOSUID)
             self._known[key] = folder
         return self._known[key]

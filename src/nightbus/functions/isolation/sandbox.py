@@ -86,4 +86,4 @@ class Sandbox:
         return {"paths": paths, "notes": [said]}
 
 
-_ASKED = ("code", "runtime", "layers", "pycache", "visible", "hidden", "storage", "memory")
+_ASKED = ("code", "runtime", "layers", "pycache", "visible", "hidden", "commands", "storage", "memory")
