@@ -6,8 +6,11 @@ import asyncio
 import ipaddress
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from email.message import EmailMessage
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 _PORTS = {"smtp": 25, "smtps": 465}
 _TIMEOUT_SECONDS = 15.0

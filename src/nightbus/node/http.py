@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-
 from nightbus.aws.http_heads import MOST_HEADERS, HeadLimit, TooManyHeaders
 from nightbus.gateway.response import ABORT, RESPOND
+from nightbus.node.uvicorn_parts import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 _MOST_PIPELINED = 100
 

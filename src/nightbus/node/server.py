@@ -14,14 +14,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import uvicorn
-
 from nightbus.bus.json_text import RECURSION
 from nightbus.node.application import Application
 from nightbus.node.garbage_collection import short_collections
 from nightbus.node.http import HttpProtocol
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
+from nightbus.node.uvicorn_parts import Config, Server
 
 _GRACE_SECONDS = 5
 _BACKLOG = 1024
@@ -31,10 +30,10 @@ class CannotListen(Exception):
     """The address cannot be listened on; the text says why, and what to do."""
 
 
-class _Server(uvicorn.Server):
+class _Server(Server):
     """Says when it listens, and leaves signals to the node, which stops more than this server."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
 
@@ -85,7 +84,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         idle_seconds=settings.environment_idle_seconds,
     )
     await node.start()
-    config = uvicorn.Config(
+    config = Config(
         Application(node, settings),
         http=HttpProtocol,
         ws="none",

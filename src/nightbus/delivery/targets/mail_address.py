@@ -5,8 +5,6 @@ The target has `Mail` (the address), `Subject` and `SenderName`. It needs the se
 
 from __future__ import annotations
 
-from email.headerregistry import Address
-from email.message import EmailMessage
 from typing import Any
 
 from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
@@ -16,6 +14,9 @@ from nightbus.messaging.mail_server import MailRefused
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
     if ctx.mailer is None:
         return Failed("NoEndpoint", "the node has no SMTP server any more (NIGHTBUS_SMTP)", permanent=False)
+    from email.headerregistry import Address  # these take 14 ms to import, and few nodes send mail
+    from email.message import EmailMessage
+
     mail = EmailMessage()
     mail["From"] = Address(job.target["SenderName"], addr_spec=ctx.mailer.sender)
     mail["To"] = job.target["Mail"]

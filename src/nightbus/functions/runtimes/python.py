@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 
 from nightbus.functions.interface import FunctionSpec
@@ -188,12 +187,16 @@ def _version(executable: Path) -> str:
 
 def _fingerprint() -> str:
     """Differs where the packages do: by version, and by the environment that they are linked from."""
+    from importlib import metadata  # which takes 20 ms to import
+
     versions = [sys.version.split()[0], sys.prefix, *(metadata.version(name) for name in _PROVIDED)]
     return hashlib.sha256("\0".join(versions).encode()).hexdigest()[:16]
 
 
 def _own_packages(folder: Path) -> Path:
     """A folder of links to what the node's own environment has of the provided packages and what these need."""
+    from importlib import metadata  # which takes 20 ms to import
+
     if folder.is_dir() and all(entry.exists() for entry in folder.iterdir()):
         return folder
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -213,6 +216,8 @@ def _own_packages(folder: Path) -> Path:
 
 
 def _with_requirements(names: tuple[str, ...]) -> list[str]:
+    from importlib import metadata  # which takes 20 ms to import
+
     found: list[str] = []
     waiting = list(names)
     while waiting:

@@ -6,7 +6,6 @@ import base64
 import binascii
 from typing import Any
 
-import msgspec
 import orjson
 
 from nightbus.aws.replies import Reply
@@ -100,10 +99,9 @@ def check_payload(event: bytes, invocation_type: str, *, is_json: bool = False) 
     try:
         if len(event) <= LONG_TEXT:
             orjson.loads(event)
-        else:  # validated without building values, which takes a tenth of the time
-            event.decode()
-            msgspec.json.decode(event, type=msgspec.Raw)
-    except (ValueError, msgspec.DecodeError) as broken:
+        else:
+            _check_long_json(event)
+    except ValueError as broken:
         raise unreadable_payload(f"Could not parse request body into json: {broken}") from None
     return event
 
@@ -119,3 +117,14 @@ def decoded_client_context(encoded: str | None) -> str:
     except (binascii.Error, ValueError):
         raise unreadable_payload("Client context must be a valid Base64-encoded JSON object.") from None
     return orjson.dumps(context).decode()  # on one line, unlike perhaps the client's
+
+
+def _check_long_json(event: bytes) -> None:
+    """Without building values, which takes a tenth of the time. Raises ValueError."""
+    import msgspec
+
+    event.decode()
+    try:
+        msgspec.json.decode(event, type=msgspec.Raw)
+    except msgspec.DecodeError as broken:
+        raise ValueError(str(broken)) from None

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.templates.documents import format_error
 from nightbus.stacks.templates.expressions import text_of
 from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compile_java_pattern
+from nightbus.stacks.templates.syntax import format_error
 
 MASK = "****"
 MAX_VALUE = 4096

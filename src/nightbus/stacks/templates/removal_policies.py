@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from nightbus.stacks.templates.documents import format_error
 from nightbus.stacks.templates.expressions import NO_VALUE, function_of, template_error
 from nightbus.stacks.templates.intrinsics import Evaluator
 from nightbus.stacks.templates.references import references
+from nightbus.stacks.templates.syntax import format_error
 
 _ALLOWED = {
     "DeletionPolicy": ("Delete", "Retain", "RetainExceptOnCreate", "Snapshot"),

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.templates.documents import format_error, parse_template_text
+from nightbus.stacks.templates.documents import parse_template_text
 from nightbus.stacks.templates.expressions import PSEUDO_PARAMETERS, template_error
 from nightbus.stacks.templates.graph import dependencies, order
 from nightbus.stacks.templates.parameters import check_declaration
 from nightbus.stacks.templates.references import condition_names, references
 from nightbus.stacks.templates.removal_policies import check_policies
+from nightbus.stacks.templates.syntax import format_error
 
 INLINE_LIMIT = 51_200
 URL_LIMIT = 1_048_576
