@@ -136,10 +136,8 @@ class Environment:
             self._extensions.started()
 
     def _host(self, external: Sequence[str]) -> ExtensionHost:
-        self._api.expect_extensions()
-        return ExtensionHost(
-            self.spec, external, self._log, self._clock, self._process, self._extension_failed
-        )
+        process, failed = self._process, self._extension_failed
+        return ExtensionHost(self.spec, external, self._log, self._clock, self._api, process, failed)
 
     def _serve_extension(
         self, connection: Connection, method: bytes, url: bytes, headers: Mapping[bytes, str], body: bytes

@@ -40,6 +40,13 @@ class EnvironmentPaths:
     extensions: tuple[str, ...] = ()
 
 
+def sandbox_address(runtime_api: str) -> str:
+    """The loopback address that the names `sandbox` and `sandbox.localdomain` have in this environment alone, so that
+    two may listen on one port. It is made of the port of its Runtime API, since ports are unique."""
+    port = int(runtime_api.rpartition(":")[2])
+    return f"127.64.{port >> 8}.{port & 255}"
+
+
 def fork_request(
     spec: FunctionSpec,
     paths: EnvironmentPaths,
@@ -69,6 +76,7 @@ def fork_request(
         "debugger": paths.debugger
         and {"packages": str(paths.debugger.packages), "port": paths.debugger.port},
         "extensions": list(paths.extensions),
+        "own_address": sandbox_address(variables["AWS_LAMBDA_RUNTIME_API"]) if paths.layers else "",
         "descriptors": 3 if paths.extensions else 1,
         "limits": {
             "RLIMIT_CORE": 0,

@@ -57,6 +57,7 @@ class Output:
         self._more = False  # the last read took as much as it may
         self._closed = False
         self.is_written: Callable[[str], bool] | None = None  # which printed lines are; None for all
+        self.listener: Callable[[str, str, int], None] | None = None  # gets each line: by whom, what, when
 
     def start(self) -> None:
         """The child has its end of the pipe now; ours of it is not needed any more."""
@@ -72,7 +73,7 @@ class Output:
 
     def add_line(self, line: str) -> None:
         """Of an extension."""
-        self._add(line)
+        self._add(line, by="extension")
         self._flush_soon()
 
     def begin(self) -> None:
@@ -245,11 +246,14 @@ class Output:
         for at in range(0, len(line), _LONGEST_LINE):
             self._add(line[at : at + _LONGEST_LINE].decode("utf-8", "replace"))
 
-    def _add(self, message: str, time: int | None = None) -> None:
+    def _add(self, message: str, time: int | None = None, by: str = "function") -> None:
         if self._logged > _MOST_LOGGED:
             return
         self._logged += len(message) + _EVENT_COST
-        self._keep(message, self._clock.now_ms() if time is None else time)
+        when = self._clock.now_ms() if time is None else time
+        self._keep(message, when)
+        if self.listener is not None:
+            self.listener(by, message, when)
         if self._logged > _MOST_LOGGED:
             self.say(f"Nightbus: this invocation has logged {_MOST_LOGGED >> 20} MB; the rest is dropped.")
 

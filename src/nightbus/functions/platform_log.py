@@ -82,6 +82,14 @@ class PlatformLog:
         if self._has_events:
             self._tell(events.extension(name, state, registered, error_type))
 
+    def subscribed(self, kind: str, name: str, types: Sequence[str]) -> None:
+        """`kind` is telemetrySubscription or logsSubscription."""
+        api = "LOGS" if kind == "logsSubscription" else "TELEMETRY"
+        shown = ", ".join(one.title() for one in types)
+        self._say(f"{api}\tName: {name}\tState: Subscribed\tTypes: [{shown}]")
+        if self._has_events:
+            self._tell(events.subscription(kind, name, types))
+
     def started(self, request_id: str, trace: str) -> None:
         self._trace = trace
         if not self._is_json:

@@ -16,12 +16,15 @@ from typing import Any
 
 from nightbus.clock import Clock
 from nightbus.functions.environment_log import EnvironmentLog
-from nightbus.functions.extensions.api import PREFIX, Connection, ExtensionsApi
+from nightbus.functions.environment_paths import sandbox_address
+from nightbus.functions.extensions.api import PREFIX, Connection, ExtensionsApi, refusal
 from nightbus.functions.extensions.extension_output import ExtensionOutput
-from nightbus.functions.extensions.registry import INVOKE, SHUTDOWN, ExtensionRegistry, Failure
+from nightbus.functions.extensions.registry import INVOKE, SHUTDOWN, ExtensionRegistry, Failure, Refused
 from nightbus.functions.extensions.supervisor_link import SupervisorLink
+from nightbus.functions.extensions.telemetry import LOGS, TELEMETRY, Telemetry
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.process import EnvironmentProcess
+from nightbus.functions.runtime_api import RuntimeApi
 
 _SHUTDOWN_SECONDS = 2.0
 _RUNTIME_SECONDS = 0.3  # of these, for the runtime to end
@@ -38,6 +41,7 @@ class ExtensionHost:
         external: Sequence[str],
         log: EnvironmentLog,
         clock: Clock,
+        api: RuntimeApi,
         process: EnvironmentProcess,
         failed: Callable[[], None],
     ) -> None:
@@ -50,6 +54,10 @@ class ExtensionHost:
         self._changed = asyncio.Event()
         self._has_told_failure = self._has_started_runtime = False
         self.registry = ExtensionRegistry(external, self._on_change)
+        api.expect_extensions()
+        told = self._platform.subscribed
+        self._telemetry = Telemetry(lambda: sandbox_address(api.address), spec.log_format, told)
+        self._platform.listener, output.listener = self._telemetry.platform, self._telemetry.line
         self._api = ExtensionsApi(spec, self.registry, self._error_reported)
         self._link = SupervisorLink(self._heard) if external else None
         self._prints = ExtensionOutput(self._print, lambda: output.is_behind) if external else None
@@ -103,7 +111,17 @@ class ExtensionHost:
         self, connection: Connection, method: bytes, url: bytes, headers: Mapping[bytes, str], body: bytes
     ) -> bytes | None:
         """The reply to a request; None where it comes later."""
+        api = url.removesuffix(b"/")
+        if method == b"PUT" and api in (TELEMETRY, LOGS):
+            return self._subscribe(api, headers, body)
         return self._api.handle(connection, method, url.removeprefix(PREFIX), headers, body)
+
+    def _subscribe(self, api: bytes, headers: Mapping[bytes, str], body: bytes) -> bytes:
+        try:
+            extension = self.registry.find(headers.get(b"lambda-extension-identifier", ""))
+        except Refused as refused:
+            return refusal(refused)
+        return self._telemetry.handle(extension, api, body, is_closed=self.registry.is_closed)
 
     async def _until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
         """Whether the condition holds, by then."""
@@ -123,6 +141,9 @@ class ExtensionHost:
         self.registry.is_closed = True
         for one in self.registry:
             self._platform.extension(one.name, one.state, one.events, one.error_type)
+        self._telemetry.close_backlog()
+        if not self._telemetry.is_wanted:
+            self._platform.listener = self._output.listener = None
 
     def invoke(self, request_id: str, headers: Mapping[str, str]) -> None:
         """`headers` are those of the runtime's invocation."""
@@ -163,6 +184,7 @@ class ExtensionHost:
             grace = _INTERNAL_SECONDS if self.registry.has_internal else _RUNTIME_SECONDS
             await asyncio.wait([self._process.exit], timeout=grace)
         self.kill_runtime()
+        await self._telemetry.flush()
         left = ends - self._clock.monotonic()
         deadline = self._clock.now_ms() + int(left * 1000)
         self.registry.emit(
@@ -178,6 +200,7 @@ class ExtensionHost:
 
     def close(self) -> None:
         """After the end of the process."""
+        self._telemetry.close()
         if self._prints is not None:
             self._prints.close()
         if self._link is not None:

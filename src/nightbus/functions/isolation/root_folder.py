@@ -158,7 +158,20 @@ def enter(folder, request):
         if _is_below(path, "/tmp"):
             _show_again("/" + _OLD + sources_of_visible[path], path)
     linux.mount("tmpfs", "/dev/shm", "tmpfs", flags, "mode=1777,size=%dm,nr_inodes=4k" % memory)
+    if request.get("own_address"):
+        _name_itself(request["own_address"])
     linux.mount("proc", "/proc", "proc", flags | linux.MS_NOEXEC)
+
+
+def _name_itself(address):
+    """The names by which AWS lets telemetry be sent to a listener in the sandbox."""
+    known, own = "/etc/hosts", "/dev/shm/hosts"
+    if os.path.exists(known):
+        with open(known) as file, open(own, "w") as copy:
+            copy.write("%s\n%s sandbox.localdomain sandbox\n" % (file.read().rstrip("\n"), address))
+        os.chmod(own, 0o644)
+        _read_only(own, known)
+        os.unlink(own)
 
 
 def forget_machine():

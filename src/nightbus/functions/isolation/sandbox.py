@@ -86,4 +86,15 @@ class Sandbox:
         return {"paths": paths, "notes": [said]}
 
 
-_ASKED = ("code", "runtime", "layers", "pycache", "visible", "hidden", "commands", "storage", "memory")
+_ASKED = (
+    "code",
+    "runtime",
+    "layers",
+    "pycache",
+    "visible",
+    "hidden",
+    "commands",
+    "storage",
+    "memory",
+    "own_address",
+)
