@@ -25,11 +25,11 @@ def handler(event, context):
 """
 
 
-def make(client: Client, package: bytes, timeout: int = 3) -> str:
+def make(client: Client, package: bytes, timeout: int = 3, runtime: str = "python3.12") -> str:
     made = f"streaming-{uuid4().hex[:8]}"
     document = json.dumps(trust("lambda.amazonaws.com"))
     role = client("iam").create_role(RoleName=made, AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    settings = {"Runtime": "python3.12", "Handler": "app.handler", "Timeout": timeout, "MemorySize": 256}
+    settings = {"Runtime": runtime, "Handler": "app.handler", "Timeout": timeout, "MemorySize": 256}
     functions = client("lambda")
     functions.create_function(FunctionName=made, Role=role, Code={"ZipFile": package}, **settings)
     functions.get_waiter("function_active_v2").wait(

@@ -34,7 +34,12 @@ def template(**more: Any) -> str:
             "Resources": {
                 "First": {
                     "Type": "AWS::Serverless::Function",
-                    "Properties": {**function, "FunctionName": "dev-first", "Events": {"Placed": RULE}},
+                    "Properties": {
+                        **function,
+                        "FunctionName": "dev-first",
+                        "Events": {"Placed": RULE},
+                        "FunctionUrlConfig": {"AuthType": "NONE"},
+                    },
                 },
                 "Second": {
                     "Type": "AWS::Serverless::Function",
@@ -59,6 +64,7 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def dev(project: Path, node: RunningNode) -> Iterator[Dev]:
     running = Dev(project, node)
+    running.line("FirstUrl  http://", f".localhost:{node.port}/")
     running.line("watching")
     yield running
     assert running.stop() == 0, "\n".join(running.lines)

@@ -59,6 +59,26 @@ def test_chunks_arrive_as_they_are_sent(client: Client, name: str, gate: Gate) -
     assert list(events) == []
 
 
+def test_a_program_of_the_functions_own_streams(client: Client, gate: Gate) -> None:
+    name = make(client, streaming_code(), runtime="provided.al2023")
+    events = iter(
+        begin(client, name, {"do": "chunks", "chunks": ["a", "b"], "gate": gate.port})["EventStream"]
+    )
+    assert next(events) == {"PayloadChunk": {"Payload": b"a"}}
+    gate.open()
+    assert next(events) == {"PayloadChunk": {"Payload": b"b"}}
+    gate.open()
+    assert next(events) == {"InvokeComplete": {}}
+
+
+def test_a_function_that_is_pending_is_waited_for(client: Client, name: str) -> None:
+    functions = client("lambda")
+    role = functions.get_function_configuration(FunctionName=name)["Role"]
+    settings = {"Runtime": "python3.12", "Handler": "app.handler", "Role": role}
+    functions.create_function(FunctionName=f"{name}-new", Code={"ZipFile": streaming_code()}, **settings)
+    assert outcome(begin(client, f"{name}-new", {"do": "chunks", "chunks": ["a"]})) == (b"a", {})
+
+
 def test_a_function_that_does_not_stream_answers_in_one_chunk(client: Client, name: str) -> None:
     payload, complete = outcome(begin(client, name, {"do": "whole"}))
     assert (json.loads(payload), complete) == ({"do": "whole"}, {})

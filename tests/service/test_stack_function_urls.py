@@ -66,8 +66,21 @@ def test_a_sam_function_with_a_url(node: RunningNode, client: Client) -> None:
     assert ask(node, made["Url"]).status == 403
 
 
-def test_a_url_of_a_published_alias_whose_creation_fails(client: Client) -> None:
-    """A URL that somebody else made is not taken for the stack's own where its settings differ."""
+def test_a_url_of_the_alias_that_sam_publishes(node: RunningNode, client: Client) -> None:
+    stacks, name = client("cloudformation"), f"urls-{uuid4().hex[:8]}"
+    document = json.loads(template())
+    document["Resources"]["Api"]["Properties"]["AutoPublishAlias"] = "live"
+    capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps(document), Capabilities=capabilities)
+    stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    made = outputs(stacks, name)
+    assert made["Arn"].endswith(":live")
+    assert ask(node, made["Url"]).json == {"path": "/"}
+    stacks.delete_stack(StackName=name)
+    stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+def test_somebody_elses_url_is_not_taken_for_the_stacks_own(client: Client) -> None:
     stacks, name = client("cloudformation"), f"urls-{uuid4().hex[:8]}"
     capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     document = json.loads(template())

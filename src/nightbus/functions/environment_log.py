@@ -90,7 +90,7 @@ class EnvironmentLog:
                 is_handled=failure is None,
                 began_ms=self._clock.now_ms() - int(elapsed + (post_runtime_ms or 0)),
                 elapsed_ms=elapsed,
-                produced_bytes=len(answer.payload) if answer is not None else 0,
+                produced_bytes=answer.size or len(answer.payload) if answer is not None else 0,
                 memory=self._spec.memory,
                 used=used,
                 init_ms=init_ms,

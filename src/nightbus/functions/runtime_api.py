@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nightbus.functions.reports import failure_payload
-from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.response_stream import LARGEST_STREAM, ResponseStream
 from nightbus.functions.runtime_connection import (
     LARGEST_RESPONSE,
     PREFIX,
@@ -41,6 +41,7 @@ class Answer:
     error_type: str | None  # None for a response, else the type of the error
     too_large: bool = False  # the payload is more than a response may be, and not kept
     streamed: bool = False  # a response that went into the invocation's stream; `payload` is that of an error
+    size: int = 0  # of what was streamed, in bytes
     peak: int = (
         0  # the most memory that the process ever had resident, as it says: kilobytes; 0 where it does not
     )
@@ -104,13 +105,14 @@ class RuntimeApi:
         is_current = path == b"invocation/" + self._current.encode() + b"/response"
         return self._stream if self._current and is_current and not self._is_cut else None
 
-    def take_streamed(self, path: bytes, error: tuple[str, bytes] | None, *, too_large: bool) -> bool:
-        """The streamed response has ended; with an error where the runtime said so in its trailers."""
+    def take_streamed(self, path: bytes, error: tuple[str, bytes] | None, size: int) -> bool:
+        """The streamed response of that many bytes has ended; with the error that its trailers name, if any."""
         if self.stream_of(path) is None:
             return False
         request_id, self._current = self._current, ""
         kind, payload = error or (None, b"")
-        self._answered(Answer(request_id, payload, kind, too_large=too_large, streamed=True))
+        too_large = size > LARGEST_STREAM
+        self._answered(Answer(request_id, payload, kind, too_large=too_large, streamed=True, size=size))
         return True
 
     def stream_lost(self, path: bytes) -> None:

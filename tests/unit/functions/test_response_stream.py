@@ -71,7 +71,7 @@ async def test_chunks_come_as_they_are_sent(api: RuntimeApi) -> None:
     writer.write(chunk(b"second") + b"0\r\n\r\n")
     assert await asyncio.wait_for(anext(chunks), 5) == b"second"
     assert await status(reader) == b"202"
-    assert [Answer("id", b"", None, streamed=True)] == ANSWERS
+    assert [Answer("id", b"", None, streamed=True, size=11)] == ANSWERS
     stream.finish()
     with pytest.raises(StopAsyncIteration):
         await anext(chunks)
@@ -119,7 +119,7 @@ async def test_the_trailers_say_what_failed(api: RuntimeApi) -> None:
     async with asyncio.timeout(5):
         while not ANSWERS:
             await asyncio.sleep(0.005)
-    assert [Answer("id", b'{"errorType": "E"}', "E", streamed=True)] == ANSWERS
+    assert [Answer("id", b'{"errorType": "E"}', "E", streamed=True, size=1)] == ANSWERS
 
 
 @pytest.mark.parametrize("body", ["no base64!", ""])

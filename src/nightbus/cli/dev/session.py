@@ -154,6 +154,8 @@ class Session:
                 if source.is_function and not source.compiled:
                     self._stack.put_code(source)
             self._tail.follow(self._log_groups())
+        for path, url in self._stack.urls.items():
+            self._printer.news(f"{path[-1]}  {url}")
 
     def _update(self, changed: set[Path], impact: Impact, began: float) -> None:
         updated: list[str] = []

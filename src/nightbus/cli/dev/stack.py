@@ -19,6 +19,7 @@ from nightbus.cli.dev.sources import Source
 
 _NESTED = "AWS::CloudFormation::Stack"
 _FUNCTION = "AWS::Lambda::Function"
+_URL = "AWS::Lambda::Url"
 _LARGEST_IN_REQUEST = 40 * 1024 * 1024  # a larger one goes by a bucket, as with every tool
 _UPDATE_SECONDS = 30.0
 _POLL_SECONDS = 0.02
@@ -34,7 +35,7 @@ class Deployed:
 
 
 class Stack:
-    """`functions` maps logical paths ("Nested", "Function") to what the stack made of them."""
+    """`functions` maps logical paths ("Nested", "Function") to what the stack made of them, `urls` to function URLs."""
 
     def __init__(self, clients: NodeClients, endpoint: str, project: Project, packages: Packages) -> None:
         self._clients = clients
@@ -44,6 +45,7 @@ class Stack:
         self._cloudformation = clients.make("cloudformation")
         self._lambda = clients.make("lambda")
         self.functions: dict[tuple[str, ...], Deployed] = {}
+        self.urls: dict[tuple[str, ...], str] = {}
 
     def deploy(self, template: Path) -> None:
         """Update the stack by a change set, and print what changes. Raises CommandFailed, ClientError.
@@ -57,6 +59,7 @@ class Stack:
         try:
             deployment.deploy(body, [parameter(text) for text in self._project.parameters])
         finally:
+            self.urls = {}
             self.functions = self._found(self._project.stack, ())
 
     def put_code(self, source: Source) -> bool:
@@ -128,6 +131,9 @@ class Stack:
                     found |= self._found(physical, path)
                 elif resource["ResourceType"] == _FUNCTION:
                     found[path] = self._described(physical)
+                elif resource["ResourceType"] == _URL:
+                    url = self._lambda.get_function_url_config(FunctionName=physical)
+                    self.urls[path] = url["FunctionUrl"]
         return found
 
     def _described(self, name: str) -> Deployed:

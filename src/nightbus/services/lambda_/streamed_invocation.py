@@ -17,7 +17,7 @@ from nightbus.functions.interface import InvokeResult
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.services.context import Context
 from nightbus.services.lambda_.invocation import check_event_size, check_payload, decoded_client_context
-from nightbus.services.lambda_.invocations.running import find_runnable
+from nightbus.services.lambda_.invocations.running import find_ready, find_runnable
 from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
 from nightbus.services.lambda_.names import function_ref
 from nightbus.services.lambda_.permissions import authorize
@@ -39,12 +39,13 @@ async def invoke_with_response_stream(
     ref = function_ref(ctx.scope, function_name, qualifier)
     event = payload.encode() if isinstance(payload, str) else bytes(payload)
     check_event_size(len(event), invocation_type)
-    runnable = await find_runnable(ctx.platform.invocables, ref)
+    await find_runnable(ctx.platform.invocables, ref)
     await authorize(ctx, ref)
     event = check_payload(event, invocation_type)
     context = decoded_client_context(client_context)
     if invocation_type == "DryRun":
         return Reply({"StatusCode": 204}, 204)
+    runnable = await find_ready(ctx.platform, ref)
     stream = ResponseStream()
     invoking = await begin_streaming(ctx, runnable, event, stream, client_context=context)
     output = {

@@ -29,7 +29,7 @@ from nightbus.services.lambda_.function_urls.responses import (
     failed,
     response_of,
 )
-from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run
+from nightbus.services.lambda_.invocations.running import Runnable, find_ready, run
 from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
 from nightbus.services.lambda_.invocations.trace_notes import with_run_notes
 from nightbus.services.lambda_.names import FunctionRef
@@ -129,7 +129,7 @@ async def _invoke(platform: Platform, url: FunctionUrl, request: UrlRequest, tra
     call = Call(url.ref.scope, caller, platform.endpoint, request.request_id, trace)
     ctx = Context(call, platform)
     try:
-        runnable = await find_runnable(platform.invocables, url.ref)
+        runnable = await find_ready(platform, url.ref)
         if url.streams:
             return await _stream(ctx, runnable, event)
         running = run(platform, runnable, event, request_id=request.request_id, trace=trace)
