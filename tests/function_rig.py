@@ -43,11 +43,13 @@ class RecordingSink:
         return [line.message for lines in self.lines.values() for line in lines]
 
 
-def zip_of(files: Mapping[str, str | bytes]) -> bytes:
+def zip_of(files: Mapping[str, str | bytes], mode: int = 0) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as package:
         for name, content in files.items():
-            package.writestr(name, content)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (mode or 0o600) << 16
+            package.writestr(entry if mode else name, content)
     return packed.getvalue()
 
 
@@ -72,9 +74,9 @@ class Functions:
     async def open_package(self, digest: str) -> BinaryIO:
         return (self.folder / f"{digest}.zip").open("rb")
 
-    def package(self, files: Mapping[str, str | bytes]) -> str:
+    def package(self, files: Mapping[str, str | bytes], mode: int = 0) -> str:
         """The digest by which a function or a layer names it."""
-        return self.keep(zip_of(files))
+        return self.keep(zip_of(files, mode))
 
     def keep(self, data: bytes) -> str:
         """The digest of a zip."""

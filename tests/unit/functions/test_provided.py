@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import subprocess
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,13 +40,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def package(functions: Functions, files: Mapping[str, str | bytes], mode: int = 0o755) -> str:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in files.items():
-            entry = zipfile.ZipInfo(name)
-            entry.external_attr = mode << 16
-            archive.writestr(entry, content)
-    return functions.keep(packed.getvalue())
+    return functions.package(files, mode)
 
 
 def provided(functions: Functions, digest: str, **settings: Any) -> FunctionSpec:

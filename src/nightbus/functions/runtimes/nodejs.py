@@ -23,6 +23,7 @@ from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.interface import CannotProvide, Launch, Preview, Runtime, ZygoteKind
 from nightbus.functions.runtimes.javascript_sdk import missing_packages, runtime_folder
 from nightbus.functions.runtimes.package_cache import package_cache
+from nightbus.functions.runtimes.wrapper_script import with_wrapper
 from nightbus.functions.variables import PATH
 
 CLIENT = Path(__file__).with_name("nodejs_client")
@@ -101,7 +102,9 @@ class NodeJs:
         packages = missing_packages(code, layers, major(runtime.name))
         folder, reason = self._folder(runtime, packages) if packages else (runtime.folder, "")
         note = f"Nightbus: {', '.join(packages)} could not be installed, and will not be found: {reason}"
-        return Launch(runtime, folder, (command,), _variables(runtime), [note] if reason else [])
+        return Launch(
+            runtime, folder, (with_wrapper(spec, command),), _variables(runtime), [note] if reason else []
+        )
 
     def _folder(self, runtime: Runtime, packages: tuple[str, ...]) -> tuple[Path, str]:
         """What lies at /var/runtime, and why the packages are not there: not tried again for a while."""

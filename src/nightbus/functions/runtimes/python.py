@@ -25,6 +25,7 @@ from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.bundled_sdk import note_on_sdk
 from nightbus.functions.runtimes.interface import CannotProvide, Launch, Preview, Runtime, ZygoteKind
 from nightbus.functions.runtimes.package_cache import package_cache
+from nightbus.functions.runtimes.wrapper_script import has_wrapper, with_wrapper
 
 RUNTIMES = ("python3.8", "python3.9", "python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
 OWN = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -42,6 +43,7 @@ _PLACES = (
     "/usr/local/bin/{name}",
     "/opt/python/{minor}*/bin/{name}",
 )
+_BOOTSTRAP = Path(__file__).with_name("python_bootstrap.py")
 _INSTALL_SECONDS = 180
 
 
@@ -86,7 +88,10 @@ class Python:
         notes = [
             note for note in (_note_on_deprecation(runtime.name), note_on_sdk(code, layers, minor)) if note
         ]
-        return Launch(runtime, runtime.folder, notes=notes)
+        if not has_wrapper(spec):
+            return Launch(runtime, runtime.folder, notes=notes)
+        command = with_wrapper(spec, [str(runtime.executable), "{runtime}/bootstrap.py"])
+        return Launch(runtime, runtime.folder, (command,), {"PYTHONPATH": "/var/runtime"}, notes)
 
 
 def _nearest(name: str) -> list[str]:
@@ -134,8 +139,22 @@ def _runtime(name: str, executable: Path, version: str, packages: Path, note: st
 
 def _packages(executable: Path, minor: str) -> Path:
     if executable == Path(sys.executable):
-        return _own_packages(package_cache() / f"own-{_fingerprint()}")
-    return _installed_packages(executable, package_cache() / f"python{minor}")
+        folder = _own_packages(package_cache() / f"own-{_fingerprint()}")
+    else:
+        folder = _installed_packages(executable, package_cache() / f"python{minor}")
+    _put_bootstrap(folder / "bootstrap.py")
+    return folder
+
+
+def _put_bootstrap(target: Path) -> None:
+    """Folders of before may lack it, or have an older one."""
+    text = _BOOTSTRAP.read_bytes()
+    if not target.exists() or target.read_bytes() != text:
+        descriptor, temporary = tempfile.mkstemp(prefix=".bootstrap-", dir=target.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).rename(target)
 
 
 def candidates(runtime: str) -> Iterator[Path]:
