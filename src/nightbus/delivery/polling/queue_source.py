@@ -14,7 +14,6 @@ from nightbus.delivery.polling.records import SourceRecord
 from nightbus.messaging.queue import queue_address, url_path
 
 _PER_CALL = 10  # messages: the most that one call of SQS takes
-MOST_AT_ONCE = _PER_CALL
 
 
 class QueueSource:
