@@ -29,7 +29,7 @@ RULE = "arn:aws:events:eu-west-1:123456789012:rule/orders"
 
 def passed_on(call: Call) -> str:
     """The invocation is the parent of what the function does."""
-    return f"Root=1-2-3;Parent={call.request_id.replace('-', '')[:16]};Sampled=0"
+    return f"Root=1-2-3;Parent={call.request_id.replace('-', '')[:16]};Sampled=0;Lineage=1:4d4474a3:1"
 
 
 async def test_the_answer_of_a_function(aws: Rig) -> None:
