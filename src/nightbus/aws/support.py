@@ -23,7 +23,10 @@ _RETIRED_RUNTIMES = frozenset(
 )  # fmt: skip
 
 
-def takes_invocation_records(destination: Arn) -> bool:
+def takes_invocation_records(destination: Arn, outcome: str) -> bool:
+    """Return whether the destination may have records of this outcome, "OnSuccess" or "OnFailure"."""
+    if destination.service == "s3":
+        return outcome == "OnFailure"
     return any(
         destination.service == service and destination.resource.startswith(kind)
         for service, kind in _DESTINATIONS

@@ -182,7 +182,8 @@ class Gateway:
         if len(request.body) > LONG_TEXT and type(params) is not Checked:
             params = await asyncio.to_thread(checked, operation, params)
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
-            params[operation.input.payload] = upload(request, body.chunks())
+            # Only S3's bodies are streams; Lambda's InvokeAsync has been read whole, with its route.
+            params[operation.input.payload] = request.body or upload(request, body.chunks())
         call = self._circumstances(scope, request, request_id)
         handling = self._operations.handle(operation.service.name, operation.name, params, call)
         result = await (_while_client_waits(body, handling) if operation.name in _WAITING else handling)

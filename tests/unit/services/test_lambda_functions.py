@@ -342,12 +342,12 @@ async def test_settings_of_asynchronous_invocation(aws: Rig) -> None:
     )
     assert (updated["MaximumRetryAttempts"], updated["MaximumEventAgeInSeconds"]) == (1, 60)
     bucket = "arn:aws:s3:::bucket"
-    with pytest.raises(AwsError, match="OnFailure destination"):
+    with pytest.raises(AwsError, match="OnSuccess destination"):
         await aws(
             "lambda",
             "PutFunctionEventInvokeConfig",
             FunctionName="worker",
-            DestinationConfig={"OnFailure": {"Destination": bucket}},
+            DestinationConfig={"OnSuccess": {"Destination": bucket}},
         )
     listed = await aws("lambda", "ListFunctionEventInvokeConfigs", FunctionName="worker")
     assert len(listed["FunctionEventInvokeConfigs"]) == 1

@@ -25,6 +25,7 @@ from nightbus.delivery.targets import (
     lambda_function,
     log_group,
     mail_address,
+    s3_bucket,
     sns_topic,
     sqs_queue,
 )
@@ -38,6 +39,7 @@ TARGETS: dict[tuple[str, str], Target] = {
     ("events", "api-destination/"): api_destination.deliver,
     ("events", "event-bus/"): event_bus.deliver,
     ("logs", "log-group:"): log_group.deliver,
+    ("s3", ""): s3_bucket.deliver,
     ("sns", ""): sns_topic.deliver,
     ("sqs", ""): sqs_queue.deliver,
     **{(kind.service, kind.resource): forwarded.deliver for kind in KINDS},

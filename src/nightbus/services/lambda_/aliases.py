@@ -92,6 +92,8 @@ async def update_alias(
         value["Description"] = description
     if routing_config is not None:
         value["weights"] = _weights(routing_config, value["FunctionVersion"])
+    if value["weights"]:
+        value["weights"] = _weights({"AdditionalVersionWeights": value["weights"]}, value["FunctionVersion"])
         for version in value["weights"]:
             await _require_target(ctx, ref, version)
     value["RevisionId"] = new_uuid()

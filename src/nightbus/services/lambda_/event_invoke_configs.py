@@ -101,7 +101,7 @@ def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
         destination = (config.get(outcome) or {}).get("Destination")
         if not destination:
             continue
-        if not takes_invocation_records(Arn.parse(destination)):
+        if not takes_invocation_records(Arn.parse(destination), outcome):
             raise not_supported("lambda", operation, f"the {outcome} destination {destination}")
         by_outcome[outcome] = {"Destination": destination}
     return by_outcome

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value
 from nightbus.services.lambda_.function_urls.records import deletion as url_deletion
-from nightbus.services.lambda_.layers import layers_in_use
+from nightbus.services.lambda_.layers.versions import layers_in_use
 from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
 from nightbus.services.lambda_.lifecycle.states import creating
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
@@ -205,7 +205,7 @@ async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
     if ref.qualifier == LATEST:
         raise invalid_parameter_value("$LATEST version cannot be deleted without deleting the function.")
     if not ref.qualifier.isdigit():
-        raise not_supported("lambda", "DeleteFunction", f"Qualifier {ref.qualifier}")
+        raise invalid_parameter_value("Deletion of aliases is not currently supported.")
     await require_function(ctx, ref)
     key = qualified_key(ref.name, ref.qualifier)
     record = await ctx.store.get(ref.scope, VERSION, key)
@@ -218,10 +218,3 @@ async def _delete_version(ctx: Context, ref: FunctionRef) -> None:
     changes: list[Change] = [DeleteRecord(ref.scope, kind, key) for kind in (VERSION, *OF_A_QUALIFIER)]
     owner = blob_owner(ref, ref.qualifier)
     await ctx.store.commit(*changes, *blob_changes(owner, as_version(record.value), None))
-
-
-async def get_function_code_signing_config(ctx: Context, *, function_name: str) -> dict[str, Any]:
-    """Return no configuration, because functions have none."""
-    ref = function_ref(ctx.scope, function_name)
-    await require_function(ctx, ref)
-    return {"FunctionName": ref.name}

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from nightbus.aws.replies import Reply
+from nightbus.aws.replies import ByteStream, Reply
 from nightbus.aws.threads import LONG_TEXT
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Context
@@ -49,6 +49,13 @@ async def invoke(
     runnable = await find_ready(ctx.platform, ref)
     result = await with_run_notes(ctx, ref, _run(ctx, runnable, event, context))
     return _answer(runnable, result, with_log=log_type == "Tail")
+
+
+async def invoke_async(ctx: Context, *, function_name: str, invoke_args: Any) -> Reply:
+    """The deprecated operation before `InvocationType: Event`."""
+    event = await invoke_args.read() if isinstance(invoke_args, ByteStream) else invoke_args
+    await invoke(ctx, function_name=function_name, invocation_type="Event", payload=event)
+    return Reply({"Status": 202}, 202)
 
 
 async def _run(ctx: Context, runnable: Runnable, event: bytes, client_context: str) -> InvokeResult:

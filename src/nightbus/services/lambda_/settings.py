@@ -60,6 +60,10 @@ def configured(config: Mapping[str, Any], changes: Mapping[str, Any], operation:
         new["TracingConfig"] = {"Mode": requested["TracingConfig"].get("Mode", "PassThrough")}
     if "LoggingConfig" in requested:
         new["LoggingConfig"] = merged_logging(config["LoggingConfig"], requested["LoggingConfig"])
+    if "KMSKeyArn" in requested:
+        new.pop("KMSKeyArn", None)
+        if requested["KMSKeyArn"]:
+            new["KMSKeyArn"] = requested["KMSKeyArn"]
     if "DeadLetterConfig" in requested:
         _set_dead_letters(new, requested["DeadLetterConfig"].get("TargetArn") or "")
     _refuse_what_has_no_effect(requested, operation)
@@ -135,7 +139,7 @@ def _set_environment(config: dict[str, Any], variables: Mapping[str, str]) -> No
 
 def _refuse_what_has_no_effect(requested: Mapping[str, Any], operation: str) -> None:
     """Raise AwsError for settings without effect, unless they are empty, as templates and consoles send them."""
-    for member in ("VpcConfig", "KMSKeyArn", "FileSystemConfigs"):
+    for member in ("VpcConfig", "FileSystemConfigs"):
         if _says_something(requested.get(member)):
             raise not_supported("lambda", operation, member)
     if requested.get("SnapStart", {}).get("ApplyOn", "None") != "None":

@@ -7,7 +7,7 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import wrong_revision
-from nightbus.services.lambda_.layers import layers_in_use
+from nightbus.services.lambda_.layers.versions import layers_in_use
 from nightbus.services.lambda_.lifecycle.states import require_settled, updating
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.packages import check_total, take_package

@@ -26,7 +26,7 @@ class LambdaEventInvokeConfig:
         config = properties.get("DestinationConfig")
         for outcome, setting in config.items() if isinstance(config, Mapping) else ():
             destination = setting.get("Destination") if isinstance(setting, Mapping) else None
-            if isinstance(destination, str) and _is_elsewhere(destination):
+            if isinstance(destination, str) and _is_elsewhere(destination, outcome):
                 return f"the {outcome} destination {destination}"
         return None
 
@@ -80,10 +80,10 @@ def _physical_id(request: Mapping[str, Any]) -> str:
     return f"{request['FunctionName']}|{request['Qualifier']}"
 
 
-def _is_elsewhere(destination: str) -> bool:
+def _is_elsewhere(destination: str, outcome: str) -> bool:
     """Return whether the destination is of a service outside Nightbus. A text that is not an ARN is left to the
     service, which refuses it with AWS's text."""
     try:
-        return not takes_invocation_records(Arn.parse(destination))
+        return not takes_invocation_records(Arn.parse(destination), outcome)
     except ValueError:
         return False

@@ -19,9 +19,11 @@ import orjson
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Scope
+from nightbus.aws.ids import new_uuid
 from nightbus.aws.trace_header import for_invocation, without_lineage
 from nightbus.bus.retry import RetryPolicy
 from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job
+from nightbus.delivery.targets.s3_bucket import KEY
 from nightbus.delivery.trace_log import record_sent
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Platform
@@ -83,7 +85,15 @@ def destination(end: InvocationEnd, arn: str, now: int) -> Enqueue:
             "DetailType": f"Lambda Function Invocation Result - {kind}",
             "Resources": [function, arn],
         }
+    if Arn.parse(arn).service == "s3":
+        target[KEY] = object_key(end.invocation.name, now)
     return _enqueue(end, target, record, now)
+
+
+def object_key(function: str, now_ms: int) -> str:
+    """Return the key of a record in a bucket, in AWS's layout."""
+    moment = datetime.fromtimestamp(now_ms / 1000, UTC)
+    return f"aws/lambda/async/{function}/{moment:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{new_uuid()}"
 
 
 def dead_letter(end: InvocationEnd, arn: str, now: int) -> Enqueue:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
 from nightbus.services.context import Context
 from nightbus.services.lambda_.code_links import code_link
 from nightbus.services.lambda_.errors import invalid_parameter_value, no_resource
+from nightbus.services.lambda_.layers.permission import require_layer_permission
 from nightbus.services.lambda_.packages import take_package
-from nightbus.services.lambda_.records import LAYER, LAYER_VERSION, LayerUse, qualified_key
+from nightbus.services.lambda_.records import LAYER, LAYER_POLICY, LAYER_VERSION, LayerUse, qualified_key
 from nightbus.services.lambda_.shapes import last_modified_text, paged
 from nightbus.store.interface import DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob
 
 _MOST_LAYERS = 5
-_ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::([0-9]{1,18}))?")
+LAYER_ARN = re.compile(r"arn:[a-z-]+:lambda:([a-z0-9-]+):(\d{12}):layer:([a-zA-Z0-9-_]+)(?::([0-9]{1,18}))?")
 
 
 async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
@@ -24,7 +25,7 @@ async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
         raise invalid_parameter_value(f"You cannot reference more than {_MOST_LAYERS} layers.")
     used: list[LayerUse] = []
     for text in arns:
-        name, _, number = Arn.parse(text).resource.removeprefix("layer:").partition(":")
+        number = text.rpartition(":")[2]
         base = text.removesuffix(f":{number}")
         other_versions = [one["arn"] for one in used if one["arn"].rpartition(":")[0] == base]
         if other_versions:
@@ -32,9 +33,7 @@ async def layers_in_use(ctx: Context, arns: list[str]) -> list[LayerUse]:
                 "Two different versions of the same layer are not allowed to be referenced in the same function. "
                 f"{other_versions[0]} and {text} are versions of the same layer."
             )
-        record = None
-        if ctx.arn("lambda", f"layer:{name}") == base:
-            record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, number))
+        record = await usable_layer_version(ctx, text)
         if record is None:
             raise invalid_parameter_value(f"Layer version {text} does not exist.")
         layer = record.value
@@ -81,22 +80,22 @@ async def publish_layer_version(
         PutRecord(ctx.scope, LAYER_VERSION, qualified_key(name, str(number)), value, expect=0),
         KeepBlob(package.digest, f"lambda/{arn}"),
     )
-    return await _described(ctx, name, value)
+    return await _described(ctx, value)
 
 
 async def get_layer_version(ctx: Context, *, layer_name: str, version_number: int) -> dict[str, Any]:
-    name = _name_in_scope(ctx, layer_name)
-    record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, str(version_number)))
-    if record is None:
-        raise no_resource()
-    return await _described(ctx, name, record.value)
+    record = await require_layer_version(ctx, layer_name, version_number)
+    return await _described(ctx, record.value)
 
 
 async def get_layer_version_by_arn(ctx: Context, *, arn: str) -> dict[str, Any]:
-    match = _ARN.fullmatch(arn)
+    match = LAYER_ARN.fullmatch(arn)
     if match is None or match[4] is None:
         raise invalid_parameter_value(f"Invalid layer version ARN: {arn}")
-    return await get_layer_version(ctx, layer_name=arn.rpartition(":")[0], version_number=int(match[4]))
+    record = await usable_layer_version(ctx, arn)
+    if record is None:
+        raise no_resource()
+    return await _described(ctx, record.value)
 
 
 async def delete_layer_version(ctx: Context, *, layer_name: str, version_number: int) -> None:
@@ -107,7 +106,9 @@ async def delete_layer_version(ctx: Context, *, layer_name: str, version_number:
     if record is not None:
         owner = f"lambda/{record.value['shown']['LayerVersionArn']}"
         await ctx.store.commit(
-            DeleteRecord(ctx.scope, LAYER_VERSION, key), ReleaseBlob(record.value["digest"], owner)
+            DeleteRecord(ctx.scope, LAYER_VERSION, key),
+            DeleteRecord(ctx.scope, LAYER_POLICY, key),
+            ReleaseBlob(record.value["digest"], owner),
         )
 
 
@@ -159,9 +160,31 @@ async def list_layers(
     return {"Layers": page_items, "NextMarker": token}
 
 
+async def require_layer_version(ctx: Context, layer_name: str, version_number: int) -> Record:
+    """Return a layer version of the caller's own. Raises AwsError ResourceNotFoundException."""
+    name = _name_in_scope(ctx, layer_name)
+    record = await ctx.store.get(ctx.scope, LAYER_VERSION, qualified_key(name, str(version_number)))
+    if record is None:
+        raise no_resource()
+    return record
+
+
+async def usable_layer_version(ctx: Context, arn: str) -> Record | None:
+    """Return a layer version of the call's region, None if it does not exist.
+
+    Raises AwsError if it is of another account, and its policy does not let the caller's account use it."""
+    match = LAYER_ARN.fullmatch(arn)
+    if match is None or match[4] is None or match[1] != ctx.region:
+        return None
+    owner, key = Scope(match[2], match[1]), qualified_key(match[3], match[4])
+    if owner != ctx.scope:
+        await require_layer_permission(ctx, owner, key, arn)
+    return await ctx.store.get(owner, LAYER_VERSION, key)
+
+
 def _name_in_scope(ctx: Context, text: str) -> str:
     """Return the layer's name from a name or an ARN. Raises AwsError for another account's or region's ARN."""
-    match = _ARN.fullmatch(text)
+    match = LAYER_ARN.fullmatch(text)
     if match is None:
         return text
     if (match[2], match[1]) != ctx.scope:
@@ -180,10 +203,11 @@ def _is_compatible(record: Record, architecture: str | None, runtime: str | None
     return True
 
 
-async def _described(ctx: Context, name: str, value: dict[str, Any]) -> dict[str, Any]:
+async def _described(ctx: Context, value: dict[str, Any]) -> dict[str, Any]:
     content = {
         "Location": await code_link(ctx, value["digest"]),
         "CodeSha256": value["sha256"],
         "CodeSize": value["size"],
     }
-    return {"Content": content, "LayerArn": ctx.arn("lambda", f"layer:{name}"), **value["shown"]}
+    arn = value["shown"]["LayerVersionArn"].rpartition(":")[0]
+    return {"Content": content, "LayerArn": arn, **value["shown"]}

@@ -1,0 +1,1 @@
+"""Publishes layers, and says who may use them."""

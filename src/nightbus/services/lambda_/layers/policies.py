@@ -1,0 +1,109 @@
+"""Adds and removes permissions to use a layer version, for other accounts, and shows its policy."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nightbus.aws.ids import new_uuid
+from nightbus.services.context import Context
+from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, not_found, wrong_revision
+from nightbus.services.lambda_.layers.permission import GET_LAYER_VERSION
+from nightbus.services.lambda_.layers.versions import require_layer_version
+from nightbus.services.lambda_.records import LAYER_POLICY, LAYER_VERSION
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, RequireRecord
+
+_NO_POLICY = "No policy is associated with the given resource."
+
+
+async def add_layer_version_permission(
+    ctx: Context,
+    *,
+    layer_name: str,
+    version_number: int,
+    statement_id: str,
+    action: str,
+    principal: str,
+    organization_id: str | None = None,
+    revision_id: str | None = None,
+) -> dict[str, Any]:
+    layer = await require_layer_version(ctx, layer_name, version_number)
+    record = await ctx.store.get(ctx.scope, LAYER_POLICY, layer.key)
+    _check_revision(record, revision_id)
+    statements = record.value["statements"] if record else []
+    if any(one["Sid"] == statement_id for one in statements):
+        raise conflict(
+            f"The statement id ({statement_id}) provided already exists. "
+            "Please provide a new statement id, or remove the existing statement."
+        )
+    if action != GET_LAYER_VERSION:
+        raise invalid_parameter_value(f"Action {action} is not valid: only {GET_LAYER_VERSION} is.")
+    if organization_id and principal != "*":
+        raise invalid_parameter_value("OrganizationId goes with the principal * only.")
+    statement: dict[str, Any] = {
+        "Sid": statement_id,
+        "Effect": "Allow",
+        "Principal": _principal(principal),
+        "Action": action,
+        "Resource": layer.value["shown"]["LayerVersionArn"],
+    }
+    if organization_id:
+        statement["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": organization_id}}
+    revision = await _store(ctx, layer, record, [*statements, statement])
+    return {"Statement": json.dumps(statement, separators=(",", ":")), "RevisionId": revision}
+
+
+async def remove_layer_version_permission(
+    ctx: Context, *, layer_name: str, version_number: int, statement_id: str, revision_id: str | None = None
+) -> None:
+    layer = await require_layer_version(ctx, layer_name, version_number)
+    record = await _require(ctx, layer)
+    _check_revision(record, revision_id)
+    left = [one for one in record.value["statements"] if one["Sid"] != statement_id]
+    if len(left) == len(record.value["statements"]):
+        raise not_found(f"Statement {statement_id} is not found in resource policy.")
+    await _store(ctx, layer, record, left)
+
+
+async def get_layer_version_policy(ctx: Context, *, layer_name: str, version_number: int) -> dict[str, Any]:
+    layer = await require_layer_version(ctx, layer_name, version_number)
+    record = await _require(ctx, layer)
+    document = {"Version": "2012-10-17", "Id": "default", "Statement": record.value["statements"]}
+    return {
+        "Policy": json.dumps(document, separators=(",", ":")),
+        "RevisionId": record.value["revision"],
+    }
+
+
+async def _require(ctx: Context, layer: Record) -> Record:
+    record = await ctx.store.get(ctx.scope, LAYER_POLICY, layer.key)
+    if record is None:
+        raise not_found(_NO_POLICY)
+    return record
+
+
+async def _store(ctx: Context, layer: Record, record: Record | None, statements: list[dict[str, Any]]) -> str:
+    revision, expect = new_uuid(), record.revision if record else 0
+    change: Change = DeleteRecord(ctx.scope, LAYER_POLICY, layer.key, expect=expect)
+    if statements:
+        value = {"statements": statements, "revision": revision}
+        change = PutRecord(ctx.scope, LAYER_POLICY, layer.key, value, expect=expect)
+    await ctx.store.commit(RequireRecord(ctx.scope, LAYER_VERSION, layer.key, layer.revision), change)
+    return revision
+
+
+def _check_revision(record: Record | None, revision_id: str | None) -> None:
+    if revision_id and (record is None or record.value["revision"] != revision_id):
+        raise wrong_revision()
+
+
+def _principal(principal: str) -> Any:
+    if principal == "*":
+        return "*"
+    if principal.isdigit() and len(principal) == 12:
+        return {"AWS": f"arn:aws:iam::{principal}:root"}
+    if principal.startswith("arn:"):
+        return {"AWS": principal}
+    raise invalid_parameter_value(
+        "The provided principal was invalid. Please check the principal and try again."
+    )
