@@ -225,15 +225,18 @@ class FairWorker:
         called = deque(items)
         while called:
             name = called.popleft()
-            item, token = None, self._parked.get(name)
-            if token is not None:
-                try:
+            token = self._parked.get(name)
+            try:
+                if token is not None:
                     item = await self._store.lease_again(SYSTEM, *name, token, self._lease_ms)
-                except Exception:  # the store's: the item is offered when its lease ends
-                    log.exception("item %d of %s does not begin now", name.item, name.queue)
-                self._parked.pop(name, None)  # not before: `close` may come meanwhile
-            if item is not None:
-                await self._begin(item)
+                    self._parked.pop(name, None)  # not before: `close` may come meanwhile
+                    if item is not None:
+                        await self._begin(item)
+            except (
+                Exception
+            ):  # the store's, or a fault in reading it: the item is offered when its lease ends
+                log.exception("item %d of %s does not begin now", name.item, name.queue)
+                self._parked.pop(name, None)
             called.extend(self._shares.gone(name))
 
     async def _offer(self, name: ItemName, token: int | None, at: int) -> None:

@@ -148,3 +148,32 @@ async def test_a_queue_has_one_owner(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="two have the queue work"):
         worker.add(QUEUE, Hanging().work_of)
     await store.close()
+
+
+async def test_a_parked_item_that_fails_to_begin_gives_its_slot_to_the_next(tmp_path: Path) -> None:
+    store, clock = open_store(tmp_path, SystemClock()), SystemClock()
+    ended, done = asyncio.Event(), list[bytes]()
+    reads = dict[bytes, int]()
+
+    def work_of(item: Item) -> Work:
+        reads[item.data] = reads.get(item.data, 0) + 1
+        if item.data == b"1" and reads[item.data] == 2:
+            raise OSError("a fault of the worker, not of the item")
+        return Work("key", partial(run, item))
+
+    async def run(item: Item, _late: bool) -> None:
+        await ended.wait()
+        done.append(item.data)
+        await store.commit(item.acknowledge())
+
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](2, 1))
+    worker.add(QUEUE, work_of)
+    await put(store, *(b"%d" % number for number in range(4)))
+    running = asyncio.create_task(worker.run_until_cancelled())
+    await until(lambda: len(reads) == 4)
+    ended.set()
+    await until(lambda: len(done) == 3)
+    assert sorted(done) == [b"0", b"2", b"3"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await store.close()

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.threads import aside
 from nightbus.aws.trace_header import with_lineages
 from nightbus.delivery.polling.records import SourceRecord
 from nightbus.services.context import Platform
@@ -64,7 +65,7 @@ class FunctionSink:
             result = await run(
                 self._platform,
                 runnable,
-                orjson.dumps({"Records": records}),
+                await aside(_length(records), orjson.dumps, {"Records": records}),
                 request_id=notes.request_id,
                 trace=with_lineages(_trace(records[0]), map(_trace, records[1:])),
             )
@@ -85,6 +86,10 @@ class FunctionSink:
 
 def _trace(record: SourceRecord) -> str:
     return str(record["attributes"].get("AWSTraceHeader", ""))
+
+
+def _length(records: Sequence[SourceRecord]) -> int:
+    return sum(len(record["body"]) for record in records)
 
 
 def done(sent: Sequence[SourceRecord], answer: bytes, reports_failures: bool) -> Sequence[SourceRecord]:
