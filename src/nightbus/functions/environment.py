@@ -1,7 +1,7 @@
 """Runs one function's invocations in one process, one at a time, and turns each end of the process into a result.
 
 Which environment gets an invocation is decided in `pool`, how its process comes to be in `zygotes`, what the runtime
-and the node say to each other in `runtime_api`.
+and the node say to each other in `runtime_api`, and what the client gets in `outcomes`.
 
 An environment's life
 ---------------------
@@ -16,8 +16,6 @@ answered      has sent a response or an error       it asks again: ready. It exi
                                                     (`settled`): the pool takes another one and closes it
 ended         is gone, or has been sent SIGKILL     `close` has freed the port, the pipe and the folder
 
-What the client gets by how an invocation ends is in `outcomes`.
-
 Invariants
 ----------
 1. `usable` goes from True to False and never back: nothing but the constructor sets True. So the pool, once it has read
@@ -31,8 +29,7 @@ Invariants
 4. An answer belongs to the invocation that runs. The Runtime API takes one only for the request id that it gave last,
    and once; a process that has run out of time is killed, so that it has no next invocation to confuse with this one.
 5. Where the process answered and has exited when both are seen, the answer counts.
-6. A process that is killed takes with it what it forked: `kill` signals its process group, and the zygote, to which the
-   kernel (of Linux) hands the orphans that left the group, kills those (`zygote_main.end_orphans`).
+6. A process that is killed takes with it what it forked (`isolation.namespaces`; without these `isolation.orphans`).
 7. The log of an invocation is written before its result is returned (`flushed`), so that whoever has the result can
    read it.
 8. A warm environment is taken only until 15 minutes and its time limit before its credentials end (`expires`), so that
@@ -68,6 +65,7 @@ from nightbus.functions.variables import variables
 from nightbus.functions.zygotes import Zygote
 
 _INIT_SECONDS = 10.0
+_LONGEST_INIT_SECONDS = 1000.0
 _CREDENTIAL_SECONDS = 12 * 3600
 _SETTLE_SECONDS = 1.0
 
@@ -188,10 +186,9 @@ class Environment:
     ) -> InvokeResult:
         """Runs one invocation, and returns once its log is written. What the function does wrong is in the result.
 
-        `payload`: the event, as JSON. `request_id`: the id of the invocation, by which its answer is
-        known. `invoked_arn`: the function's ARN as the caller named it. `client_context`: JSON for the runtime, or
-        "". `trace`: the header X-Amzn-Trace-Id; "" makes a new one. `stream` takes a response that the function
-        streams. The time limit is the function's own, in seconds, and begins when its init phase has ended.
+        `payload`: the event, as JSON. `request_id`: the id of the invocation, by which its answer is known.
+        `invoked_arn`: the function's ARN as the caller named it. `client_context`: JSON for the runtime, or "".
+        `trace`: the header X-Amzn-Trace-Id, or "". `stream` takes a response that the function streams.
         """
         cold, self._used = not self._used, True
         self._output.begin()
@@ -241,6 +238,7 @@ class Environment:
         return False
 
     async def initialised(self, request_id: str, seconds: float | None = None) -> None:
+        self._watch.start(_LONGEST_INIT_SECONDS, lambda: None)  # for its memory
         try:
             async with asyncio.timeout(seconds or _INIT_SECONDS + self.spec.timeout):
                 await self._ready.wait()
@@ -251,6 +249,8 @@ class Environment:
             self.kill("timeout")
             self._platform.init_ended((self._clock.monotonic() - self._began) * 1000, "timeout")
             raise await self._log.timed_out(request_id) from None
+        finally:
+            self._watch.start_idle()
         if self._extensions is not None:
             self._extensions.end_init()
             if self._extensions.failure is not None:
@@ -267,7 +267,7 @@ class Environment:
             self._output.say(*failure.log_lines)
             raise failure
         if self._process.exit.done():
-            self._init_failed("Runtime.ExitError")
+            self._init_failed("Runtime.OutOfMemory" if self._over_memory else "Runtime.ExitError")
             raise await self._exited(request_id)
         self._is_initialised = True
         self._platform.init_ended(self._init_ms or 0.0)
@@ -292,7 +292,7 @@ class Environment:
                     self._extensions.invoke(request_id, invocation.headers)
                 answer = await self._answer
         finally:
-            self._watch.stop()
+            self._watch.start_idle()
         if answer is not None:
             return answer
         if self._extensions is not None and self._extensions.failure is not None:
@@ -363,8 +363,7 @@ class Environment:
         after: float | None = None,
     ) -> None:
         """`after`: how long extensions went on, in milliseconds."""
-        init_ms = self._init_ms if cold else None
-        used = self._peak.megabytes
+        init_ms, used = self._init_ms if cold else None, self._peak.megabytes
         await self._log.report(
             answer, failure, request_id, elapsed=elapsed, used=used, init_ms=init_ms, post_runtime_ms=after
         )
@@ -385,6 +384,7 @@ class Environment:
 
     async def close(self) -> None:
         self.usable = False
+        self._watch.stop()
         if self.rest is not None:
             self.rest.cancel()
         if self._extensions is not None:

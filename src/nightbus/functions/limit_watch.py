@@ -1,4 +1,7 @@
-"""Watches the time and the memory of one environment, ten times a second while an invocation runs."""
+"""Watches the time and the memory of one environment, ten times a second while it works.
+
+In between it looks at the memory every two seconds: what a function has begun goes on, other than on AWS.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from nightbus.functions.memory import PeakMemory, Processes
 from nightbus.functions.process import EnvironmentProcess
 
 _SAMPLE_SECONDS = 0.1
+_IDLE_SAMPLE_SECONDS = 2.0
 _MEGABYTE = 1024 * 1024
 
 
@@ -33,6 +37,7 @@ class LimitWatch:
 
     def start(self, seconds: float, over_time: Callable[[], None]) -> None:
         """Until `stop`, or until the time is over, which is in so many seconds."""
+        self.stop()
         self._over_time = over_time
         self._ends = self._loop.time() + seconds
         self._timer = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._look)
@@ -41,12 +46,26 @@ class LimitWatch:
         rest = self._ends - self._loop.time()
         if rest <= 0:
             return self._over_time()
-        used = self._processes.used_bytes(self._process.pid, self._limit)
-        self._peak.was_at_least(used // _MEGABYTE)
-        if used > self._limit:
-            self._over_memory()
+        self._look_at_memory()
         self._timer = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._look)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def start_idle(self) -> None:
+        """Look at the memory only, until `start` or `stop`."""
+        self.stop()
+        self._timer = self._loop.call_later(_IDLE_SAMPLE_SECONDS, self._look_idle)
+
+    def _look_idle(self) -> None:
+        if not self._process.gone.done():
+            self._look_at_memory()
+            self._timer = self._loop.call_later(_IDLE_SAMPLE_SECONDS, self._look_idle)
+
+    def _look_at_memory(self) -> None:
+        process = self._process
+        used = self._processes.used_bytes(process.pid, self._limit, process.init)
+        self._peak.was_at_least(used // _MEGABYTE)
+        if used > self._limit:
+            self._over_memory()

@@ -71,17 +71,20 @@ class Processes:
         self._loop = asyncio.get_running_loop()
         self._members: dict[int, set[int]] = {}  # by the environment's process, itself included
         self._last_asked: dict[int, float] = {}  # when each was last asked about
+        self._inits: dict[int, int] = {}
         self._looked_at = -_FRESH_SECONDS
         self._looking: asyncio.Future[None] | None = None
 
-    def used_bytes(self, pid: int, limit: int) -> int:
+    def used_bytes(self, pid: int, limit: int, init: int = 0) -> int:
         """What the process and all that it forked use now; a child counts from half a second after its start on.
 
+        `init`: the process that adopts what the environment's processes leave behind; it does not count itself.
         Resident pages count once per process that shares them; only what seems to be over `limit` is looked at
         closely, since that costs the kernel a walk through all pages.
         """
         now = self._loop.time()
         self._last_asked[pid] = now
+        self._inits[pid] = init
         if self._looking is None and now - self._looked_at >= _FRESH_SECONDS:
             self._looking = asyncio.ensure_future(self._look())
         members = self._members.get(pid, {pid})
@@ -92,7 +95,8 @@ class Processes:
         try:
             before = self._loop.time() - _FORGET_SECONDS
             self._last_asked = {pid: asked for pid, asked in self._last_asked.items() if asked >= before}
-            watched = list(self._last_asked)
+            self._inits = {pid: self._inits[pid] for pid in self._last_asked}
+            watched = dict(self._inits)
             self._members = await asyncio.to_thread(_members_of, watched)
         finally:
             self._looked_at = self._loop.time()
@@ -116,10 +120,15 @@ def _proportional_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines if line.startswith(b"Pss:")) * _KILOBYTE
 
 
-def _members_of(watched: list[int]) -> dict[int, set[int]]:
-    """Blocks while it reads."""
+def _members_of(watched: dict[int, int]) -> dict[int, set[int]]:
+    """By process; `watched` has the init process of each, or 0. Blocks while it reads."""
     parents = _parents()
-    return {pid: descendants(pid, parents.items()) for pid in watched}
+    found = {}
+    for pid, init in watched.items():
+        found[pid] = descendants(pid, parents.items())
+        if init:
+            found[pid] |= descendants(init, parents.items()) - {init}
+    return found
 
 
 def descendants(pid: int, parents: Iterable[tuple[int, int]]) -> set[int]:

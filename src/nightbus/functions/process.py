@@ -22,6 +22,9 @@ class EnvironmentProcess:
         loop = asyncio.get_running_loop()
         self._exited = exited
         self.pid = 0
+        self.init = (
+            0  # the first process of its pid namespace, which adopts orphans; 0 where it has none of its own
+        )
         self.exit: asyncio.Future[int] = loop.create_future()
         self.gone: asyncio.Future[int] = loop.create_future()
 
@@ -30,6 +33,7 @@ class EnvironmentProcess:
     ) -> None:
         """Raises ZygoteDied."""
         self.pid = await zygote.fork(request, output, self._is_gone, more)
+        self.init = zygote.init_of(self.pid)
 
     def _is_gone(self, status: int) -> None:
         if self.pid:  # what it left behind, in case that the zygote is gone as well

@@ -44,6 +44,7 @@ class Zygote:
         self._starting: dict[int, asyncio.Future[int]] = {}
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._ended_early: dict[int, int] = {}
+        self._inits: dict[int, int] = {}  # by pid of an environment that was started
         self._buffer = b""
         self._sending = asyncio.Lock()
         self._rest: asyncio.Future[None] | None = None  # of a message, being sent
@@ -98,6 +99,10 @@ class Zygote:
         else:
             self._callbacks[pid] = ended
         return pid
+
+    def init_of(self, pid: int) -> int:
+        """The pid of the init process of the environment's namespace; 0 where it has none. Asked once, after `fork`."""
+        return self._inits.pop(pid, 0)
 
     async def _send(self, message: bytes, descriptors: list[int]) -> None:
         """The message with the descriptors. Many at once may be more than the socket takes: one waits for the other.
@@ -193,12 +198,14 @@ class Zygote:
                 self._abandon(message["pid"])
             return
         if "pid" in message:
+            self._inits[message["pid"]] = message.get("init", 0)
             future.set_result(message["pid"])
         else:
             future.set_exception(ZygoteDied(f"no process could be forked: {message['failure']}"))
 
     def _abandon(self, pid: int) -> None:
         """Its caller is gone: nobody else would end it, or hear of its end."""
+        self._inits.pop(pid, None)
         if self._ended_early.pop(pid, None) is None:
             self._callbacks[pid] = lambda _status: None
             with contextlib.suppress(OSError):

@@ -4,7 +4,7 @@ Processes
 ---------
 zygote     Has everything imported that functions use. It forks the environments, which are its children.
 maker      A small process, forked before the zygote imports anything, so that it forks fast. It makes a set of
-           namespaces for each request: user, pid, mount, ipc, uts.
+           namespaces for each request (user, pid, mount, ipc, uts), the next one ahead while nothing else is to do.
 init       The first process of such a pid namespace, forked by the maker. It mounts the environment's root, answers,
            and then only waits: the kernel reaps what the function leaves behind. It ends when its socket closes, which
            the zygote does when the environment ends; also where the zygote is killed. With it ends, by the kernel's
@@ -23,6 +23,7 @@ read Python, it does as others do.
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -34,6 +35,7 @@ _UNPRIVILEGED = 65432  # the user of the machine that functions of root's node r
 _HOST_NAME = "169.254.100.5"  # of that form on AWS, and resolved without a server
 _LONGEST = 1 << 20
 _SECONDS = 20.0
+_CALM_SECONDS = 0.03  # without a request, after which the next namespaces are made ahead
 _PROC_OF_MACHINE = root_folder.MACHINE + "/proc"
 
 
@@ -208,8 +210,10 @@ def _serve(channel, split):
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     linux.unshare(linux.CLONE_NEWNS)
     root_folder.leave_machine()
-    folders = root_folder.RootFolders()
+    folders, spare = root_folder.RootFolders(), None
     while True:
+        if spare is None and not select.select([channel], [], [], _CALM_SECONDS)[0]:
+            spare = _Spare(split, folders.count)
         data, ancillary, _, _ = channel.recvmsg(_LONGEST, socket.CMSG_SPACE(4))
         if not data:
             os._exit(0)
@@ -218,48 +222,74 @@ def _serve(channel, split):
             try:
                 request = json.loads(data)
                 folder = folders.of(request["visible"], request["hidden"], request["commands"])
-                _make(lifeline, folder, request, split)
+                if spare is None or spare.folders != folders.count:
+                    spare = _Spare(split, folders.count)
+                spare.use(folder, request, lifeline)
             except Exception as failure:
                 _tell(lifeline, failure=str(failure) or type(failure).__name__)
+        spare = None
 
 
 def _tell(lifeline, **message):
     lifeline.send(json.dumps(message).encode())
 
 
-def _make(lifeline, folder, request, split):
-    """Fork a process that unshares, forks the init process into its new pid namespace, and ends."""
-    mapped, unshared = os.pipe(), os.pipe()
-    middle = os.fork()
-    if middle == 0:
-        try:
-            linux.close_all_but([lifeline.fileno(), mapped[0], unshared[1]])
-            linux.unshare(_NAMESPACES | linux.CLONE_NEWPID)
-            if split:
-                os.write(unshared[1], b".")
-                if not os.read(mapped[0], 1):
-                    raise OSError("users could not be mapped")
-            else:
-                _map_users("self", ["%d %d 1" % (root_folder.UID, os.getuid())],
-                           ["%d %d 1" % (root_folder.GID, os.getgid())], deny=True)  # fmt: skip
-            init = os.fork()
-            if init == 0:
-                _be_init(lifeline, folder, request)
-            _tell(lifeline, pid=init)
-        except Exception as failure:
-            _tell(lifeline, failure=str(failure) or type(failure).__name__)
-        finally:
-            os._exit(0)
-    for descriptor in (mapped[0], unshared[1]):
-        os.close(descriptor)
-    try:
-        if split and os.read(unshared[0], 1):
-            _map_users(str(middle), ["0 0 1", "%d %d 1" % (root_folder.UID, _UNPRIVILEGED)],
-                       ["0 0 1", "%d %d 1" % (root_folder.GID, _UNPRIVILEGED)], deny=False)  # fmt: skip
-            os.write(mapped[1], b".")
-    finally:
-        for descriptor in (mapped[1], unshared[0]):
+class _Spare:
+    """Namespaces that nobody uses yet. Those that are made ahead save their environment some milliseconds.
+
+    Its mounts are a copy of the maker's, so that it knows only the `folders` that were there before it.
+    """
+
+    def __init__(self, split, folders):
+        self.folders = folders
+        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        mapped, unshared = os.pipe(), os.pipe()
+        middle = os.fork()
+        if middle == 0:
+            try:
+                linux.close_all_but([theirs.fileno(), mapped[0], unshared[1]])
+                _unshare_all(split, mapped[0], unshared[1])
+                init = os.fork()
+                if init == 0:
+                    _be_init(theirs)
+                _tell(theirs, pid=init)
+            except Exception as failure:
+                _tell(theirs, failure=str(failure) or type(failure).__name__)
+            finally:
+                os._exit(0)
+        theirs.close()
+        for descriptor in (mapped[0], unshared[1]):
             os.close(descriptor)
+        try:
+            if split and os.read(unshared[0], 1):
+                _map_users(str(middle), ["0 0 1", "%d %d 1" % (root_folder.UID, _UNPRIVILEGED)],
+                           ["0 0 1", "%d %d 1" % (root_folder.GID, _UNPRIVILEGED)], deny=False)  # fmt: skip
+                os.write(mapped[1], b".")
+        finally:
+            for descriptor in (mapped[1], unshared[0]):
+                os.close(descriptor)
+
+    def use(self, folder, request, lifeline):
+        """Its init process answers on the lifeline when the root folder is there, and lives by that."""
+        with self._channel:
+            said = json.loads(self._channel.recv(_LONGEST) or b'{"failure": "they ended"}')
+            if "pid" in said:
+                data = json.dumps({"folder": folder, "request": request}).encode()
+                descriptors = lifeline.fileno().to_bytes(4, sys.byteorder)
+                self._channel.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        _tell(lifeline, **said)
+
+
+def _unshare_all(split, mapped, unshared):
+    """For the process between the maker and the init process: only a child is in a new pid namespace."""
+    linux.unshare(_NAMESPACES | linux.CLONE_NEWPID)
+    if split:
+        os.write(unshared, b".")
+        if not os.read(mapped, 1):
+            raise OSError("users could not be mapped")
+    else:
+        _map_users("self", ["%d %d 1" % (root_folder.UID, os.getuid())],
+                   ["%d %d 1" % (root_folder.GID, os.getgid())], deny=True)  # fmt: skip
 
 
 def _map_users(process, users, groups, deny):
@@ -270,15 +300,25 @@ def _map_users(process, users, groups, deny):
     _write(folder + "gid_map", "\n".join(groups))
 
 
-def _be_init(lifeline, folder, request):
+def _be_init(channel):
+    """Wait for what to show and for the lifeline, make the root folder, and wait for the lifeline's end."""
+    lifeline = None
     try:
-        linux.close_all_but([lifeline.fileno()])
+        linux.close_all_but([channel.fileno()])
         linux.set_host_name(_HOST_NAME)
-        root_folder.enter(folder, request)
+        root_folder.own_mounts()
+        data, ancillary, _, _ = channel.recvmsg(_LONGEST, socket.CMSG_SPACE(4))
+        if not data:
+            os._exit(0)
+        lifeline = socket.socket(fileno=int.from_bytes(ancillary[0][2][:4], sys.byteorder))
+        channel.close()
+        order = json.loads(data)
+        root_folder.enter(order["folder"], order["request"])
         _tell(lifeline, ready=True)
         root_folder.forget_machine()
     except Exception as failure:
-        _tell(lifeline, failure="%s" % failure)
+        if lifeline is not None:
+            _tell(lifeline, failure=str(failure) or type(failure).__name__)
         os._exit(1)
     try:
         while lifeline.recv(64):

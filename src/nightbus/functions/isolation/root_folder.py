@@ -45,6 +45,10 @@ class RootFolders:
     def __init__(self):
         self._known = {}
 
+    @property
+    def count(self):
+        return len(self._known)
+
     def of(self, visible, hidden, commands):
         """The folder with the common part. `visible`: files and folders, shown at their own paths, read-only.
         `commands`: programs by the names that they have in /var/lang/bin."""
@@ -132,9 +136,13 @@ def _show(folder, path):
     linux.bind(source, target)
 
 
+def own_mounts():
+    """What is mounted from here on in this process's new mount namespace is seen in no other."""
+    linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
+
+
 def enter(folder, request):
     """Make `folder` the root of this process's own mount namespace, and add what is the environment's own."""
-    linux.mount(None, "/", None, linux.MS_REC | linux.MS_PRIVATE)
     sources = {
         name: "/" + _OLD + machine_path(request[name])
         for name in ("code", "runtime", "layers", "pycache")
