@@ -9,28 +9,38 @@ import sys
 AWS_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six", "simplejson")
 
 
-def set_import_paths(environment, runtime, pycache):
-    """The function's own code first, its layers, the standard library, then what the runtime brings.
-
-    That stays at the path from which some of it was imported before the fork.
-    """
+def set_import_paths(environment, packages, pycache):
+    """As on AWS, with the folder of packages, from which some was imported before the fork, in the place of Python's
+    site-packages."""
     standard = [
         path for path in sys.path if path and path != sys.argv[1] and not path.endswith("site-packages")
     ]
-    layers = environment.pop("NIGHTBUS_LAYERS", "")
+    opt = environment.pop("NIGHTBUS_LAYERS", "/opt")
     os.environ.pop("NIGHTBUS_LAYERS", None)
-    version = "python%d.%d" % sys.version_info[:2]
-    opt = [os.path.join(layers, "python", "lib", version, "site-packages"), os.path.join(layers, "python")]
+    runtime = environment["LAMBDA_RUNTIME_DIR"]
+    own = [path for path in environment.get("PYTHONPATH", "").split(":") if path]
+    os.environ.setdefault("PYTHONPATH", runtime)
+    brought = [packages] if packages == runtime else [packages, runtime]
     task = environment["LAMBDA_TASK_ROOT"]
-    own = [path for path in environment["PYTHONPATH"].split(":") if path and path != runtime]
-    opt = own + (opt if layers else [])
-    sys.path[:] = [task] + opt + standard + [runtime]
+    sys.path[:] = order(task, opt, own, standard, brought)
     for path, finder in list(sys.path_importer_cache.items()):
         if finder is None or path.startswith((task, "/opt")):  # not all: to free what is shared takes 2 ms
             del sys.path_importer_cache[path]
     if pycache:
         sys.pycache_prefix = pycache
-    forget_overridden([task] + opt)
+    forget_overridden(sys.path[: sys.path.index(packages)])
+
+
+def order(task, opt, own, standard, brought):
+    """The function's code, its layers, what the runtime brings, the standard library, and the layers once again.
+
+    `own` is what the function has in PYTHONPATH, in the place of the first mention of its layers, as on AWS:
+    https://docs.aws.amazon.com/lambda/latest/dg/python-package.html#python-package-searchpath
+    """
+    version = "python%d.%d" % sys.version_info[:2]
+    layers = [os.path.join(opt, "python", "lib", version, "site-packages"), os.path.join(opt, "python")]
+    first = [task, *brought, *own] if own else [task, *layers, *brought]
+    return [*first, *(path for path in standard if path not in first), *layers]
 
 
 def forget_overridden(folders):

@@ -11,6 +11,10 @@ from nightbus.functions.interface import Credentials, FunctionSpec
 
 PATH = "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"
 _LIBRARIES = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+_XRAY_HOST, _XRAY_PORT = (
+    "127.0.0.1",
+    "2000",
+)  # where X-Ray's own daemon listens, and its SDKs send to by default
 
 
 def log_group(spec: FunctionSpec) -> str:
@@ -55,6 +59,9 @@ def variables(
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # some operations are sent to `prefix-` and the endpoint's host
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": f"{_XRAY_HOST}:{_XRAY_PORT}",
+        "_AWS_XRAY_DAEMON_ADDRESS": _XRAY_HOST,
+        "_AWS_XRAY_DAEMON_PORT": _XRAY_PORT,
         "TZ": ":UTC",
     }
     return {name: value for name, value in merged.items() if value is not None}

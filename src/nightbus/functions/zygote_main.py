@@ -302,7 +302,6 @@ def become_environment(protection, request, made, output, *for_extensions):
         prctl(PR_SET_CHILD_SUBREAPER, 1)
     if request["programs"]:
         zygote_programs.execute(request["programs"], environment, output, place["notes"])
-    environment.setdefault("PYTHONPATH", request["runtime"])
     os.environ.clear()
     os.environ.update(environment)
     time.tzset()

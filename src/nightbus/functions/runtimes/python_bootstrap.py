@@ -14,7 +14,9 @@ def main():
     standard = [path for path in sys.path if path not in (*named, runtime) and "site-packages" not in path]
     version = "python%d.%d" % sys.version_info[:2]
     layers = ["/opt/python/lib/%s/site-packages" % version, "/opt/python"]
-    sys.path[:] = [os.environ["LAMBDA_TASK_ROOT"], *named, *layers, *standard, runtime]
+    task = os.environ["LAMBDA_TASK_ROOT"]
+    first = [task, runtime, *named] if named else [task, *layers, runtime]  # as in `import_paths.order`
+    sys.path[:] = [*first, *(path for path in standard if path not in first), *layers]
     from awslambdaric.__main__ import main as run
 
     run(["bootstrap", os.environ["_HANDLER"]])
