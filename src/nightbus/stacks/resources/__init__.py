@@ -21,6 +21,7 @@ from nightbus.stacks.resources.lambda_event_invoke_config import LambdaEventInvo
 from nightbus.stacks.resources.lambda_event_source_mapping import LambdaEventSourceMapping
 from nightbus.stacks.resources.lambda_function import LambdaFunction
 from nightbus.stacks.resources.lambda_layer_version import LambdaLayerVersion
+from nightbus.stacks.resources.lambda_layer_version_permission import LambdaLayerVersionPermission
 from nightbus.stacks.resources.lambda_permission import LambdaPermission
 from nightbus.stacks.resources.lambda_url import LambdaUrl
 from nightbus.stacks.resources.lambda_version import LambdaVersion
@@ -53,6 +54,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::Lambda::EventSourceMapping": LambdaEventSourceMapping(),
     "AWS::Lambda::Function": LambdaFunction(),
     "AWS::Lambda::LayerVersion": LambdaLayerVersion(),
+    "AWS::Lambda::LayerVersionPermission": LambdaLayerVersionPermission(),
     "AWS::Lambda::Permission": LambdaPermission(),
     "AWS::Lambda::Url": LambdaUrl(),
     "AWS::Lambda::Version": LambdaVersion(),

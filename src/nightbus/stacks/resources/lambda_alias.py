@@ -7,15 +7,16 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.values import selected_properties
+from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision
+from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
+from nightbus.stacks.resources.values import changed, selected_properties
 
 _ALL = ("Description", "FunctionName", "FunctionVersion", "Name", "RoutingConfig")
 
 
 class LambdaAlias:
     type_name = "AWS::Lambda::Alias"
-    properties = frozenset(_ALL)
+    properties = frozenset({*_ALL, PROPERTY})
     required = frozenset({"FunctionName", "FunctionVersion", "Name"})
     replace_on = frozenset({"FunctionName", "Name"})
 
@@ -35,13 +36,19 @@ class LambdaAlias:
             )
             if alias["FunctionVersion"] != request["FunctionVersion"]:
                 raise
+        async with undone_on_failure(self.delete(alias["AliasArn"], properties, ctx)):
+            if properties.get(PROPERTY):
+                await provision(request["FunctionName"], request["Name"], properties, ctx)
         return _resource(alias)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
         request = {"Description": "", "RoutingConfig": {"AdditionalVersionWeights": {}}, **_request(new)}
-        return _resource(await ctx.operation("lambda", "UpdateAlias", **request))
+        alias = await ctx.operation("lambda", "UpdateAlias", **request)
+        if changed(old, new, PROPERTY):
+            await provision(request["FunctionName"], request["Name"], new, ctx)
+        return _resource(alias)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         function, alias = physical_id.rsplit(":", 1)

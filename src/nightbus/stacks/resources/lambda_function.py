@@ -43,8 +43,11 @@ class LambdaFunction:
             "Architectures",
             "Code",
             "FunctionName",
+            "KmsKeyArn",
             "PackageType",
+            "RecursiveLoop",
             "ReservedConcurrentExecutions",
+            "RuntimeManagementConfig",
             "Tags",
         }
     )
@@ -87,6 +90,7 @@ class LambdaFunction:
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await stabilized(str(name), ctx)
             await _set_concurrency(str(name), properties, ctx)
+            await _set_behaviour(str(name), {}, properties, ctx)
         return _resource(reply)
 
     async def update(
@@ -97,8 +101,10 @@ class LambdaFunction:
             code = {**_code(new), **selected_properties(new, "Architectures")}
             await ctx.operation("lambda", "UpdateFunctionCode", FunctionName=physical_id, **code)
             await stabilized(physical_id, ctx)
-        if changed(old, new, *_CONFIGURATION):
+        if changed(old, new, *_CONFIGURATION, "KmsKeyArn"):
             reset = {name: value for name, value in _DEFAULTS.items() if name in old and name not in new}
+            if "KmsKeyArn" in old:
+                reset["KMSKeyArn"] = ""
             settings = {**reset, **_configuration(new)}
             if changed(old, new, "LoggingConfig"):
                 settings["LoggingConfig"] = _whole_logging(physical_id, new)
@@ -106,6 +112,7 @@ class LambdaFunction:
             await stabilized(physical_id, ctx)
         if changed(old, new, "ReservedConcurrentExecutions"):
             await _set_concurrency(physical_id, new, ctx)
+        await _set_behaviour(physical_id, old, new, ctx)
         existing = await ctx.operation("lambda", "GetFunction", FunctionName=physical_id)
         await _retag(existing, all_tags(new, ctx), ctx)
         return _resource(existing["Configuration"])
@@ -138,6 +145,8 @@ def _unsupported_code(code: Any) -> str | None:
 
 def _configuration(properties: Mapping[str, Any]) -> dict[str, Any]:
     request = selected_properties(properties, *_CONFIGURATION, kinds=_NUMBERS)
+    if properties.get("KmsKeyArn"):
+        request["KMSKeyArn"] = properties["KmsKeyArn"]
     if "Environment" in request:
         variables = request["Environment"].get("Variables") or {}
         request["Environment"] = {"Variables": {str(key): text(value) for key, value in variables.items()}}
@@ -199,6 +208,18 @@ async def _set_concurrency(name: str, properties: Mapping[str, Any], ctx: Resour
     await ctx.operation(
         "lambda", "PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=reserved
     )
+
+
+async def _set_behaviour(
+    name: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+) -> None:
+    """Set what is neither code nor configuration of the function, where it changes."""
+    if changed(old, new, "RecursiveLoop"):
+        loop = new.get("RecursiveLoop") or "Terminate"
+        await ctx.operation("lambda", "PutFunctionRecursionConfig", FunctionName=name, RecursiveLoop=loop)
+    if changed(old, new, "RuntimeManagementConfig"):
+        config = new.get("RuntimeManagementConfig") or {"UpdateRuntimeOn": "Auto"}
+        await ctx.operation("lambda", "PutRuntimeManagementConfig", FunctionName=name, **config)
 
 
 async def _retag(function: Mapping[str, Any], tags: Mapping[str, str], ctx: ResourceContext) -> None:

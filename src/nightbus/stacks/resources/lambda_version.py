@@ -7,7 +7,8 @@ from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.lambda_function import stabilized
-from nightbus.stacks.resources.outcomes import ignore_missing
+from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision
+from nightbus.stacks.resources.outcomes import ignore_missing, undone_on_failure
 from nightbus.stacks.resources.values import selected_properties
 
 _ALL = ("CodeSha256", "Description", "FunctionName")
@@ -15,9 +16,9 @@ _ALL = ("CodeSha256", "Description", "FunctionName")
 
 class LambdaVersion:
     type_name = "AWS::Lambda::Version"
-    properties = frozenset(_ALL)
+    properties = frozenset({*_ALL, PROPERTY, "RuntimePolicy"})
     required = frozenset({"FunctionName"})
-    replace_on = frozenset(_ALL)
+    replace_on = properties
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return None
@@ -30,6 +31,12 @@ class LambdaVersion:
         if not arn.endswith(f":{version}"):
             arn = f"{arn}:{version}"
         await stabilized(arn, ctx)
+        policy, function = properties.get("RuntimePolicy"), arn.removesuffix(f":{version}")
+        if policy:
+            await ctx.operation("lambda", "PutRuntimeManagementConfig", FunctionName=arn, **policy)
+        if properties.get(PROPERTY):
+            async with undone_on_failure(provision(function, version, {}, ctx)):
+                await provision(function, version, properties, ctx)
         return Resource(arn, {"Version": version, "FunctionArn": arn})
 
     async def update(

@@ -12,6 +12,7 @@ _GONE = frozenset(
     {
         "ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException", "NoSuchBucket", "NoSuchBucketPolicy",
         "NotFoundException", "NoSuchTagSet", "QueueDoesNotExist", "NotFound", "ResourceNotFound",
+        "ProvisionedConcurrencyConfigNotFoundException",
     }
 )  # fmt: skip
 _THERE = frozenset(

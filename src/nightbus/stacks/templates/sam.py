@@ -11,6 +11,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 
+_DEPLOYMENT_GROUP = "AWS::CodeDeploy::DeploymentGroup"
 TIME_LIMIT = 30.0  # seconds
 
 
@@ -40,7 +41,9 @@ async def transform_sam(
         if process.returncode is None:
             process.kill()
             await process.wait()
-    return _answer(process.returncode, output, complaint)
+    translated = _answer(process.returncode, output, complaint)
+    _refuse_deployment_preference(document, translated)
+    return translated
 
 
 def _answer(code: int | None, output: bytes, complaint: bytes) -> dict[str, Any]:
@@ -52,6 +55,20 @@ def _answer(code: int | None, output: bytes, complaint: bytes) -> dict[str, Any]
         raise transform_failed(str(answer["error"]))
     translated: dict[str, Any] = answer["template"]
     return translated
+
+
+def _refuse_deployment_preference(document: Mapping[str, Any], translated: Mapping[str, Any]) -> None:
+    """Raise AwsError where a function's alias is to be moved by CodeDeploy."""
+    for name, resource in translated.get("Resources", {}).items():
+        is_group = isinstance(resource, Mapping) and resource.get("Type") == _DEPLOYMENT_GROUP
+        if is_group and name not in document.get("Resources", {}):
+            function = name.removesuffix("DeploymentGroup")
+            raise AwsError(
+                "NotImplementedException",
+                f"DeploymentPreference of {function} is not supported by Nightbus yet, since there is no CodeDeploy. "
+                "Leave it out or give it Enabled: false; then AutoPublishAlias moves the alias at once.",
+                501,
+            )
 
 
 def _environment(region: str) -> dict[str, str]:
