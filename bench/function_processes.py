@@ -8,16 +8,25 @@ from pathlib import Path
 from plane_process import family
 
 
-def environments(pid: int) -> list[int]:
-    """The processes below the node `pid` that run functions: neither its zygotes nor what sets up a sandbox."""
-    members = family(pid)[1:]
+def environments(pid: int) -> list[list[int]]:
+    """The processes of each environment of the node `pid`: those of one namespace of processes, or each alone."""
+    found: dict[str, list[int]] = {}
+    own, members = _namespace(pid), family(pid)[1:]
     zygotes = {each for each in members if _parent(each) == pid}
-    return [each for each in members if each not in zygotes and not _waits_for_children(each)]
+    for each in members:
+        namespace = _namespace(each)
+        if namespace and namespace != own:
+            found.setdefault(namespace, []).append(each)
+        elif _parent(each) in zygotes:
+            found.setdefault(f"alone {each}", []).append(each)
+    separate = [group for name, group in found.items() if not name.startswith("alone")]
+    return separate or list(found.values())
 
 
-def _waits_for_children(pid: int) -> bool:
-    """A process between a zygote and an environment has the environment as its child; an idle one has none."""
-    return any(_parent(each) == pid for each in family(pid)[1:])
+def _namespace(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    return ""
 
 
 def _parent(pid: int) -> int:
@@ -27,7 +36,7 @@ def _parent(pid: int) -> int:
 
 
 def private_megabytes(pid: int) -> float:
-    """The memory that would be free without this process."""
+    """The memory that would be free without this process; 0 for one that has ended."""
     total = 0
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

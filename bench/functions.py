@@ -217,9 +217,9 @@ def idle_environments(endpoint: Endpoint, options: Options) -> Iterator[Row]:
         name = f"plane-idle-{number}"
         endpoint.create_function(name, ECHO_CODE, {})
         invoke_latencies(endpoint, name, 2)
-    idle = environments(pid)
+    idle = [each for each in environments(pid) if sum(map(private_megabytes, each))]  # and no zombies
     took = [fresh_connection_ms(endpoint, f"plane-idle-{number}") for number in range(wanted)]
-    private = [private_megabytes(each) for each in environments(pid)]
+    private = [sum(map(private_megabytes, each)) for each in idle]
     yield Row("functions with an idle environment each", "environments", len(idle), wanted, at_least=True)
     yield Row("", "ms p50 of an Invoke of each", statistics.median(took))
     yield Row("private memory of an idle environment", "MB, median", statistics.median(private), 8.0)
