@@ -56,7 +56,7 @@ def zip_of(files: Mapping[str, str | bytes], mode: int = 0) -> bytes:
 class Functions:
     """A runner over one folder; `define` makes a function of code, `run` invokes it with a JSON event."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None, preload_sdk: bool = True) -> None:
         self.folder = folder
         self.sink = RecordingSink()
         clock = clock or SystemClock()
@@ -68,6 +68,7 @@ class Functions:
             issuer,
             "http://127.0.0.1:4566",
             self.open_package,
+            preload_sdk=preload_sdk,
         )
         self._revisions = 0
 

@@ -55,6 +55,7 @@ class Runner:
     """Implements `FunctionRunner`.
 
     `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
+    `preload_sdk`: import boto3 once for all environments of a Python, unless memory is short; by default True.
     `folder` is this package's own, inside the node's data folder. `open_blob` opens a package by its digest, and raises
     KeyError. `endpoint` is the node's base URL.
     """
@@ -68,6 +69,7 @@ class Runner:
         endpoint: str,
         open_blob: Callable[[str], Awaitable[BinaryIO]],
         idle_seconds: float = IDLE_SECONDS,
+        preload_sdk: bool = True,
     ) -> None:
         self._folder = folder.absolute()
         self._clock = clock
@@ -77,7 +79,7 @@ class Runner:
         self._open_blob = open_blob
         self._packages = PackageFolder(self._folder / "packages")
         self._runtimes = Runtimes()
-        self._zygotes = Zygotes()
+        self._zygotes = Zygotes(preload_sdk)
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start, idle_seconds)
         self._visible_folders: dict[tuple[Runtime, Path], list[Path] | None] = {}

@@ -43,12 +43,10 @@ PRELOADED_AWS = (
     "awslambdaric.lambda_literals",
     "awslambdaric.__main__",
 )
+SDK = ("boto3", "botocore")  # of these: not where the node's settings or memory forbid it
 # What reads variables of the environment when it is imported, and these variables: imported again where one is set.
 LOG_VARIABLES = ("AWS_LAMBDA_LOG_FORMAT", "AWS_LAMBDA_LOG_LEVEL")
 READS_LOG_VARIABLES = "awslambdaric.bootstrap"
-REPORTS = (
-    2  # the functions that make their clients in the handler have made them when they ask for the second time
-)
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -159,15 +157,18 @@ def receive(control):
 def preload():
     for name in PRELOADED:
         importlib.import_module(name)
+    sdk = bool(os.environ.pop("NIGHTBUS_PRELOAD_SDK", ""))
     sys.modules["runtime_client"] = client
     for name in PRELOADED_AWS:
         try:
-            importlib.import_module(name)
+            if sdk or name.split(".")[0] not in SDK:
+                importlib.import_module(name)
         except Exception:  # what needs it will say so itself
             pass
     del sys.modules["runtime_client"]  # a function may have a module of that name
     try:
-        models.install()
+        if sdk:
+            models.install()
     except Exception:
         pass
     settle_memory()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nightbus.functions.isolation.report import missing_layers
+from nightbus.functions.memory import memory_is_short
 from nightbus.functions.runtimes.interface import ZygoteKind
 
 log = logging.getLogger("nightbus.functions")
@@ -52,7 +53,7 @@ class Zygote:
         self._loop.add_reader(control, self._read)
 
     @classmethod
-    def start(cls, kind: ZygoteKind) -> Zygote:
+    def start(cls, kind: ZygoteKind, preload_sdk: bool = True) -> Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         try:
@@ -65,7 +66,10 @@ class Zygote:
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"},
+                env={
+                    "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true",
+                    "NIGHTBUS_PRELOAD_SDK": "1" if preload_sdk else "",
+                },
             )  # fmt: skip
         finally:
             theirs.close()
@@ -247,13 +251,15 @@ class Zygote:
 class Zygotes:
     """The zygotes by kind; one that died is started again."""
 
-    def __init__(self) -> None:
+    def __init__(self, preload_sdk: bool = True) -> None:
+        self._preload_sdk = preload_sdk
         self._running: dict[ZygoteKind, Zygote] = {}
 
     def of(self, kind: ZygoteKind) -> Zygote:
         found = self._running.get(kind)
         if found is None or not found.alive:
-            found = self._running[kind] = Zygote.start(kind)
+            preload_sdk = self._preload_sdk and not memory_is_short()
+            found = self._running[kind] = Zygote.start(kind, preload_sdk)
         return found
 
     async def close(self) -> None:

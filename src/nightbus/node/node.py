@@ -76,6 +76,7 @@ class Node:
     `service_events`: let PutEvents take sources that begin with `aws.`; by default False.
     `concurrent_executions`: how many invocations an account may run at a time in a region; by default 1,000.
     `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
+    `preload_sdk`: import boto3 once for all environments of a Python, unless memory is short; by default True.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Node:
         *,
         concurrent_executions: int = ACCOUNT_LIMIT,
         idle_seconds: float = IDLE_SECONDS,
+        preload_sdk: bool = True,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
@@ -98,6 +100,7 @@ class Node:
         self._service_events = service_events
         self._concurrent_executions = concurrent_executions
         self._idle_seconds = idle_seconds
+        self._preload_sdk = preload_sdk
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -124,6 +127,7 @@ class Node:
             self.endpoint,
             store.open_blob,
             self._idle_seconds,
+            self._preload_sdk,
         )
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         self.stacks = Engine(store, self.clock, operations, vault)

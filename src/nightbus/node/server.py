@@ -82,6 +82,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         settings.service_events,
         concurrent_executions=settings.concurrent_executions,
         idle_seconds=settings.environment_idle_seconds,
+        preload_sdk=settings.preload_sdk,
     )
     await node.start()
     config = Config(

@@ -39,6 +39,7 @@ _KNOWN = (
     "host",
     "memory",
     "port",
+    "preload_sdk",
     "quotas",
     "service_events",
     "smtp",
@@ -59,6 +60,7 @@ class Settings:
     the node beside its own, `allowed_origins` the web pages that may call it (`gateway/gate.py`).
     `concurrent_executions` is how many invocations an account may run at a time, `environment_idle_seconds` how long an
     environment is kept that nobody invokes.
+    With `preload_sdk`, boto3 is imported once for all environments of a Python, unless memory is short then.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     """
 
@@ -75,6 +77,7 @@ class Settings:
     service_events: bool = False
     concurrent_executions: int = 1000
     environment_idle_seconds: int = 600
+    preload_sdk: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -118,6 +121,7 @@ def load_settings(
         service_events=_switch("service_events", False, service_events, variables, table, file),
         concurrent_executions=_count("concurrent_executions", 1000, variables, table, file),
         environment_idle_seconds=_count("environment_idle_seconds", 600, variables, table, file),
+        preload_sdk=_switch("preload_sdk", True, None, variables, table, file),
     )
     if settings.service_events and not _is_loopback(settings.host):
         raise SettingsError(

@@ -83,6 +83,24 @@ async def test_two_sessions_share_no_model(functions: Functions) -> None:
         assert models == 3
 
 
+@pytest.mark.parametrize("preloaded", [True, False])
+async def test_boto3_is_imported_beforehand_unless_the_settings_forbid_it(
+    tmp_path: Path, preloaded: bool
+) -> None:
+    code = """
+        import sys
+        there = "boto3" in sys.modules
+        import boto3
+        def handler(event, context):
+            return [there, boto3.client("sqs").meta.service_model.service_id]
+    """
+    functions = Functions(tmp_path, preload_sdk=preloaded)
+    try:
+        assert await functions.run(functions.define(code, memory=512)) == [preloaded, "SQS"]
+    finally:
+        await functions.runner.close()
+
+
 async def test_the_format_of_log_records_is_the_environments_own(functions: Functions) -> None:
     """awslambdaric reads it when it is imported, and that is before the fork."""
     code = "import logging\ndef handler(event, context):\n    logging.getLogger().error('it failed')"
