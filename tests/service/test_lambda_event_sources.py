@@ -205,10 +205,16 @@ def test_a_disabled_mapping_rests(functions: Any, sqs: Any, client: Client, name
     updated = functions.update_event_source_mapping(
         UUID=uuid, Enabled=True, BatchSize=1, ScalingConfig={"MaximumConcurrency": 2}
     )
-    assert (updated["State"], updated["BatchSize"]) == ("Updating", 1)
+    assert (updated["State"], updated["BatchSize"]) == ("Enabling", 1)
     assert updated["ScalingConfig"] == {"MaximumConcurrency": 2}
     wait_for(lambda: is_empty(sqs, url))
     assert [one["body"] for one in got(client, name)] == ["waits"]
+    key = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+    assert functions.update_event_source_mapping(UUID=uuid, KMSKeyArn=key)["State"] == "Updating"
+    config = functions.get_event_source_mapping(UUID=uuid)
+    assert (config["State"], config["KMSKeyArn"]) == ("Enabled", key)
+    disabled = functions.update_event_source_mapping(UUID=uuid, Enabled=False, KMSKeyArn="")
+    assert (disabled["State"], "KMSKeyArn" in disabled) == ("Disabling", False)
 
 
 def test_mappings_are_listed_tagged_and_deleted(functions: Any, sqs: Any, name: str) -> None:
@@ -248,6 +254,7 @@ def test_mappings_are_listed_tagged_and_deleted(functions: Any, sqs: Any, name: 
         ),
         ({"EventSourceArn": "arn:aws:kinesis:us-east-1:000000000000:stream/s"}, "NotImplementedException", "kinesis"),
         ({"BatchSize": 11}, "InvalidParameterValueException", "Maximum batch window"),
+        ({"StartingPosition": "LATEST"}, "InvalidParameterValueException", "StartingPosition"),
         ({"FilterCriteria": {"Filters": [{"Pattern": "{"}]}}, "InvalidParameterValueException", "Invalid filter"),
         (
             {"FilterCriteria": {"Filters": [{"Pattern": '{"body": ["a"]}'}] * 6}},

@@ -59,7 +59,6 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         ),
         "DocumentDBEventSourceConfig": _empty,
         "ImageConfig": _empty,  # overrides nothing of an image that is not there
-        "KMSKeyArn": _only(""),  # the key of AWS
         "LoggingConfig": _empty,
         "MaximumRecordAgeInSeconds": _only(-1),  # of streams alone; default: infinite
         "MaximumRetryAttempts": _only(-1),  # of streams alone; default: infinite

@@ -21,14 +21,14 @@ DEFAULTS: dict[str, Any] = {"BatchSize": _PLAIN_BATCH, "MaximumBatchingWindowInS
 
 
 def merged_settings(old: Mapping[str, Any], requested: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `old` with the requested settings. An empty filter, scaling or response type removes the old one."""
+    """Return `old` with the requested settings. An empty filter, scaling, response type or key removes the old one."""
     new = dict(old)
     for name, value in requested.items():
         if value is None:
             continue
         if name == "FilterCriteria":
             value = {"Filters": _filters(value)} if value.get("Filters") else {}
-        if value in ({}, []) and name != "BatchSize":
+        if value in ({}, [], "") and name != "BatchSize":
             new.pop(name, None)
         else:
             new[name] = value

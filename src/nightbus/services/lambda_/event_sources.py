@@ -39,6 +39,8 @@ async def create_event_source_mapping(
     scaling_config: dict[str, Any] | None = None,
     maximum_batching_window_in_seconds: int | None = None,
     function_response_types: list[str] | None = None,
+    kms_key_arn: str | None = None,
+    starting_position: str | None = None,
     tags: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     ref = function_ref(ctx.scope, function_name)
@@ -48,8 +50,11 @@ async def create_event_source_mapping(
         "ScalingConfig": scaling_config,
         "MaximumBatchingWindowInSeconds": maximum_batching_window_in_seconds,
         "FunctionResponseTypes": function_response_types,
+        "KMSKeyArn": kms_key_arn,
     }
     queue = await _queue(ctx, event_source_arn or "", "CreateEventSourceMapping")
+    if starting_position is not None:
+        raise invalid_parameter_value("StartingPosition is not valid for SQS event sources.")
     config = merged_settings(DEFAULTS, requested)
     await _check(ctx, ref, queue, config)
     for record in await ctx.store.list(ctx.scope, EVENT_SOURCE):
@@ -82,6 +87,7 @@ async def update_event_source_mapping(
     scaling_config: dict[str, Any] | None = None,
     maximum_batching_window_in_seconds: int | None = None,
     function_response_types: list[str] | None = None,
+    kms_key_arn: str | None = None,
 ) -> dict[str, Any]:
     record = await _require(ctx, uuid)
     ref = function_ref(ctx.scope, function_name or record.value["function"])
@@ -91,6 +97,7 @@ async def update_event_source_mapping(
         "ScalingConfig": scaling_config,
         "MaximumBatchingWindowInSeconds": maximum_batching_window_in_seconds,
         "FunctionResponseTypes": function_response_types,
+        "KMSKeyArn": kms_key_arn,
     }
     queue = await _queue(ctx, record.value["source"], "UpdateEventSourceMapping")
     config = merged_settings(record.value["config"], requested)
@@ -103,7 +110,10 @@ async def update_event_source_mapping(
         "modified": ctx.now_ms(),
     }
     await ctx.store.commit(PutRecord(ctx.scope, EVENT_SOURCE, uuid, value, expect=record.revision))
-    return _described(ctx.scope, uuid, value, "Updating")
+    state = "Updating"
+    if value["enabled"] != record.value["enabled"]:
+        state = "Enabling" if value["enabled"] else "Disabling"
+    return _described(ctx.scope, uuid, value, state)
 
 
 async def get_event_source_mapping(ctx: Context, *, uuid: str) -> dict[str, Any]:

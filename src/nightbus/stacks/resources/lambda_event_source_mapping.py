@@ -25,7 +25,7 @@ _WITHOUT: dict[str, Any] = {  # the values of settings that the template does no
 
 class LambdaEventSourceMapping:
     type_name = "AWS::Lambda::EventSourceMapping"
-    properties = frozenset({*_WITHOUT, "EventSourceArn", "FunctionName", "Tags"})
+    properties = frozenset({*_WITHOUT, "EventSourceArn", "FunctionName", "KmsKeyArn", "Tags"})
     required = frozenset({"EventSourceArn", "FunctionName"})
     replace_on = frozenset({"EventSourceArn"})
 
@@ -54,7 +54,7 @@ class LambdaEventSourceMapping:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        settings = {**_WITHOUT, **_request(new)}
+        settings = {**_WITHOUT, "KMSKeyArn": "", **_request(new)}
         reply = await ctx.operation("lambda", "UpdateEventSourceMapping", UUID=physical_id, **settings)
         await _retag(reply["EventSourceMappingArn"], all_tags(new, ctx), ctx)
         return _resource(reply)
@@ -66,7 +66,8 @@ class LambdaEventSourceMapping:
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
     kinds = {**dict.fromkeys(_NUMBERS, integer_value), "Enabled": boolean, "ScalingConfig": _scaling}
-    return selected_properties(properties, *_WITHOUT, "FunctionName", kinds=kinds)
+    key = {"KMSKeyArn": properties["KmsKeyArn"]} if properties.get("KmsKeyArn") else {}
+    return selected_properties(properties, *_WITHOUT, "FunctionName", kinds=kinds) | key
 
 
 def _scaling(value: Mapping[str, Any]) -> dict[str, int]:

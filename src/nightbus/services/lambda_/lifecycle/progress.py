@@ -18,6 +18,8 @@ async def is_being_prepared(platform: Platform, scope: Scope, name: str) -> bool
 
 async def wait_until_prepared(platform: Platform, scope: Scope, name: str, seconds: float) -> None:
     """Return when the function is neither being created nor updated, or after `seconds`."""
+    if not await is_being_prepared(platform, scope, name):
+        return
     changed = asyncio.Event()
 
     def note(touched: Touched | None) -> None:
