@@ -106,6 +106,8 @@ class ScriptedRunner:
     async def provision(self, wanted: Sequence[ProvisionedTarget]) -> None:
         self.wanted = list(wanted)
 
+    async def snapshot(self, spec: FunctionSpec) -> None: ...
+
     def provisioned(self, spec: FunctionSpec) -> ProvisionedState:
         count = sum(one.count for one in self.wanted if key_of(one.spec) == key_of(spec))
         return ProvisionedState(count, count, "")

@@ -48,7 +48,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightbus.clock import Clock
-from nightbus.functions.environment_log import EnvironmentLog
+from nightbus.functions.environment_log import EnvironmentLog, FinishedRun
 from nightbus.functions.environment_paths import EnvironmentPaths, fork_request
 from nightbus.functions.extensions.api import Connection
 from nightbus.functions.extensions.host import ExtensionHost
@@ -68,6 +68,7 @@ _INIT_SECONDS = 10.0
 _LONGEST_INIT_SECONDS = 1000.0
 _CREDENTIAL_SECONDS = 12 * 3600
 _SETTLE_SECONDS = 1.0
+_RESTORE_SECONDS = 10.0
 
 
 class Environment:
@@ -96,6 +97,7 @@ class Environment:
         self.rest: asyncio.Task[None] | None = None  # what extensions do after an invocation's answer
         self._init_error: Answer | None = None
         self._init_ms: float | None = None
+        self._restore_ms: float | None = None
         self._peak = PeakMemory(clock)
         self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, self._is_over_memory)
         self._used = self._is_initialised = self._over_memory = False
@@ -199,7 +201,9 @@ class Environment:
             try:
                 if not self._is_initialised:
                     await self.initialised(request_id)
-                    began = self._clock.monotonic()
+                if self._api.is_snapshot:
+                    await self._restored(request_id)
+                began = self._clock.monotonic()
             finally:
                 await self._output.drain(seen=True)
                 self._platform.started(request_id, trace)
@@ -218,7 +222,7 @@ class Environment:
             self._peak.was_at_least(-(-answer.peak // 1024))
         elif self.usable:
             self._peak.measure_seldom(self._process.pid)
-        await self._end(answer, failure, request_id, elapsed, cold)
+        await self._end(FinishedRun(request_id, answer, failure, elapsed, cold))
         tail, unwritten = self._output.tail(), None
         self.idle_since = self._clock.monotonic()
         if log_with_result:
@@ -272,6 +276,23 @@ class Environment:
         self._is_initialised = True
         self._platform.init_ended(self._init_ms or 0.0)
 
+    async def _restored(self, request_id: str) -> None:
+        """The runtime goes on from its snapshot, with the hooks for the time after that."""
+        began = self._clock.monotonic()
+        self._platform.restore_started()
+        self._ready.clear()
+        self._api.restore()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ready.wait(), _RESTORE_SECONDS)
+        error = self._init_error.error_type if self._init_error is not None else None
+        if error is None and not self._api.is_asked:
+            error = "Runtime.ExitError" if self._process.exit.done() else "Sandbox.Timedout"
+        self._restore_ms = (self._clock.monotonic() - began) * 1000
+        self._platform.restore_ended(self._restore_ms, error or "")
+        if error is not None:
+            said = f"RequestId: {request_id} Error: the snapshot was not restored"
+            raise EnvironmentEnded(error, "" if self._init_error is not None else said)
+
     def _init_failed(self, error_type: str) -> None:
         elapsed = (self._clock.monotonic() - self._began) * 1000
         self._platform.init_ended(elapsed, "error", error_type)
@@ -320,53 +341,32 @@ class Environment:
             self._over_memory = True
             self.kill()
 
-    async def _end(
-        self,
-        answer: Answer | None,
-        failure: EnvironmentEnded | None,
-        request_id: str,
-        elapsed: float,
-        cold: bool,
-    ) -> None:
+    async def _end(self, run: FinishedRun) -> None:
         """The client has its answer while extensions go on; END and REPORT come after them."""
         self.rest = None
-        if self._extensions is None or failure is not None or self._extensions.is_idle:
-            await self._report(answer, failure, request_id, elapsed, cold)
+        if self._extensions is None or run.failure is not None or self._extensions.is_idle:
+            await self._report(run)
         else:
-            rest = self._end_with_extensions(self._extensions, answer, request_id, elapsed, cold)
-            self.rest = asyncio.create_task(rest)
+            self.rest = asyncio.create_task(self._end_with_extensions(self._extensions, run))
 
-    async def _end_with_extensions(
-        self, extensions: ExtensionHost, answer: Answer | None, request_id: str, elapsed: float, cold: bool
-    ) -> None:
+    async def _end_with_extensions(self, extensions: ExtensionHost, run: FinishedRun) -> None:
         began = self._clock.monotonic()
-        failure = None
         if not await extensions.finished(self._deadline - began):
             if extensions.failure is not None:
                 self.kill()
-                failure = await self._log.extension_failed(request_id, extensions.failure)
+                failure = await self._log.extension_failed(run.request_id, extensions.failure)
             else:
                 self.kill("timeout")
-                failure = await self._log.timed_out(request_id)
-        after = (self._clock.monotonic() - began) * 1000
-        await self._report(answer, failure, request_id, elapsed, cold, after)
+                failure = await self._log.timed_out(run.request_id)
+            run = run._replace(failure=failure)
+        await self._report(run, (self._clock.monotonic() - began) * 1000)
         self.idle_since = self._clock.monotonic()
         await self._output.flushed()
 
-    async def _report(
-        self,
-        answer: Answer | None,
-        failure: EnvironmentEnded | None,
-        request_id: str,
-        elapsed: float,
-        cold: bool,
-        after: float | None = None,
-    ) -> None:
+    async def _report(self, run: FinishedRun, after: float | None = None) -> None:
         """`after`: how long extensions went on, in milliseconds."""
-        init_ms, used = self._init_ms if cold else None, self._peak.megabytes
-        await self._log.report(
-            answer, failure, request_id, elapsed=elapsed, used=used, init_ms=init_ms, post_runtime_ms=after
-        )
+        used, init, restore = self._peak.megabytes, self._init_ms, self._restore_ms
+        await self._log.report(run, used=used, init_ms=init, restore_ms=restore, post_runtime_ms=after)
 
     async def _exited(self, request_id: str) -> EnvironmentEnded:
         status = self._process.exit.result()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
@@ -20,6 +21,16 @@ from nightbus.functions.runtime_api import Answer
 from nightbus.functions.variables import log_group
 
 log = logging.getLogger("nightbus.functions")
+
+
+class FinishedRun(NamedTuple):
+    """An invocation whose answer is there, or will not come. `elapsed` is in milliseconds; `cold`: the first one."""
+
+    request_id: str
+    answer: Answer | None
+    failure: EnvironmentEnded | None
+    elapsed: float
+    cold: bool
 
 
 class EnvironmentLog:
@@ -67,16 +78,15 @@ class EnvironmentLog:
 
     async def report(
         self,
-        answer: Answer | None,
-        failure: EnvironmentEnded | None,
-        request_id: str,
+        run: FinishedRun,
         *,
-        elapsed: float,
         used: int,
         init_ms: float | None,
-        post_runtime_ms: float | None = None,
+        restore_ms: float | None,
+        post_runtime_ms: float | None,
     ) -> None:
         """Write the rest of what the function said, END and REPORT. Durations are milliseconds, `used` is MB."""
+        answer, failure = run.answer, run.failure
         error_type = (answer.error_type or "") if answer is not None else ""
         status = "error" if error_type else "success"
         if failure is not None:
@@ -84,16 +94,17 @@ class EnvironmentLog:
         await self.output.drain(seen=failure is None)
         self.platform.ended(
             InvocationEnd(
-                request_id=request_id,
+                request_id=run.request_id,
                 status=status,
                 error_type=error_type,
                 is_handled=failure is None,
-                began_ms=self._clock.now_ms() - int(elapsed + (post_runtime_ms or 0)),
-                elapsed_ms=elapsed,
-                produced_bytes=answer.size or len(answer.payload) if answer is not None else 0,
+                began_ms=self._clock.now_ms() - int(run.elapsed + (post_runtime_ms or 0)),
+                elapsed_ms=run.elapsed,
+                produced_bytes=len(answer.payload) if answer is not None else 0,
                 memory=self._spec.memory,
                 used=used,
-                init_ms=init_ms,
+                init_ms=init_ms if restore_ms is None and run.cold else None,
+                restore_ms=restore_ms if run.cold else None,
                 post_runtime_ms=post_runtime_ms,
             )
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"
+SNAP_START = "snap-start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,10 @@ class FunctionRunner(Protocol):
 
     async def provision(self, wanted: Sequence[ProvisionedTarget]) -> None:
         """Keep so many environments ready, of these versions and no others."""
+        ...
+
+    async def snapshot(self, spec: FunctionSpec) -> None:
+        """Initialise an environment of a version with SnapStart ahead. Raises EnvironmentEnded where that fails."""
         ...
 
     def provisioned(self, spec: FunctionSpec) -> ProvisionedState:

@@ -33,7 +33,7 @@ class PlatformLog:
         self._is_json = spec.log_format == "JSON"
         self._least = level_number(spec.system_log_level)
         self._init_type = init_type
-        self._trace = ""
+        self._trace = self._runtime = ""
         self.listener: Listener | None = None
 
     @property
@@ -62,6 +62,7 @@ class PlatformLog:
 
     def init_started(self, runtime: str, note: str) -> None:
         """`runtime` is the version of the runtime ("python:3.11.v7"), `note` the node's own."""
+        self._runtime = runtime
         region = self._spec.scope.region
         self._say(reports.init_start_line(region, runtime, note))
         if self._has_events:
@@ -89,6 +90,20 @@ class PlatformLog:
         self._say(f"{api}\tName: {name}\tState: Subscribed\tTypes: [{shown}]")
         if self._has_events:
             self._tell(events.subscription(kind, name, types))
+
+    def restore_started(self) -> None:
+        region = self._spec.scope.region
+        self._say(reports.restore_start_line(region, self._runtime))
+        if self._has_events:
+            version = self._runtime, reports.runtime_arn(region, self._runtime)
+            self._tell(events.restore_start(version, self._instance()))
+
+    def restore_ended(self, elapsed_ms: float, error_type: str) -> None:
+        status = "error" if error_type else "success"
+        self._say(reports.restore_report_line(elapsed_ms, error_type))
+        if self._has_events:
+            self._tell(events.restore_runtime_done(status, error_type))
+            self._tell(events.restore_report(status, error_type, elapsed_ms))
 
     def started(self, request_id: str, trace: str) -> None:
         self._trace = trace

@@ -46,6 +46,7 @@ from nightbus.functions.environment import Environment
 from nightbus.functions.interface import PROVISIONED, EnvironmentKey, FunctionSpec, key_of
 from nightbus.functions.memory import memory_is_short
 from nightbus.functions.provisioned import ProvisionedEnvironments
+from nightbus.functions.snapshots import SnapshotEnvironments
 
 IDLE_SECONDS = 600.0
 _MOST = 200
@@ -81,6 +82,7 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._is_short = is_short
         self.provisioned = ProvisionedEnvironments(clock, start, self._end, self._room_for_provisioned)
+        self.snapshots = SnapshotEnvironments(clock, start, self._end, lambda: _MOST - self._count())
         self._idle: dict[EnvironmentKey, list[Environment]] = {}
         self._busy: set[Environment] = set()
         self._running = Counter[tuple[Scope, str]]()  # busy and starting ones, by function
@@ -112,7 +114,9 @@ class Pool:
 
     async def _take(self, spec: FunctionSpec) -> Environment:
         key = key_of(spec)
-        while (warm := self.provisioned.take(key) or self._pop_idle(key)) is not None:
+        while (
+            warm := self.provisioned.take(key) or self._pop_idle(key) or self.snapshots.take(spec)
+        ) is not None:
             self._busy.add(warm)
             ready = False
             try:
@@ -156,7 +160,7 @@ class Pool:
 
     def _count(self) -> int:
         idle = sum(map(len, self._idle.values()))
-        return len(self._busy) + self._starting + idle + self.provisioned.waiting
+        return len(self._busy) + self._starting + idle + self.provisioned.waiting + self.snapshots.waiting
 
     def _room_for_provisioned(self) -> int:
         if self._count() >= _MOST:
@@ -183,6 +187,7 @@ class Pool:
     def retire(self, scope: Scope, name: str, version: str = "") -> None:
         """Idle ones of the function, or of a version, end now, busy ones when they are given back."""
         retired = (scope, name, version) if version else (scope, name)
+        self.snapshots.retire(retired)
         for key in [key for key in self._idle if key[: len(retired)] == retired]:
             idle = self._idle.pop(key)
             while idle:  # a `take` that waits may look at this list again
@@ -211,6 +216,7 @@ class Pool:
                 swept = self._clock.monotonic()
                 self._end_old()
                 self.provisioned.refresh()
+                self.snapshots.refresh()
 
     def _end_old(self) -> None:
         before = self._clock.monotonic() - self._idle_seconds
@@ -224,13 +230,17 @@ class Pool:
     def specs(self) -> list[FunctionSpec]:
         """Of all environments that there are."""
         idle = [one for environments in self._idle.values() for one in environments]
-        return [environment.spec for environment in (*self._busy, *idle)] + self.provisioned.specs()
+        return [environment.spec for environment in (*self._busy, *idle)] + [
+            *self.provisioned.specs(),
+            *self.snapshots.specs(),
+        ]
 
     def in_memory(self) -> dict[str, int]:
         return {
             "environments idle": sum(map(len, self._idle.values())),
             "environments busy": len(self._busy),
             "environments provisioned": self.provisioned.waiting,
+            "environments of snapshots": self.snapshots.waiting,
             "environments retired": len(self._retired),
             "environments closing": len(self._closing),
         }
@@ -239,6 +249,7 @@ class Pool:
         if self._sweeper is not None:
             self._sweeper.cancel()
         await self.provisioned.close()
+        await self.snapshots.close()
         for environment in [*self._busy, *(one for idle in self._idle.values() for one in idle)]:
             self._end(environment)
         self._idle.clear()

@@ -31,6 +31,15 @@ def init_report_line(elapsed_ms: float, phase: str, status: str, error_type: str
     return f"{line}\tError Type: {error_type}" if error_type else line
 
 
+def restore_start_line(region: str, runtime: str) -> str:
+    return f"RESTORE_START Runtime Version: {runtime}\tRuntime Version ARN: {runtime_arn(region, runtime)}"
+
+
+def restore_report_line(elapsed_ms: float, error_type: str) -> str:
+    line = f"RESTORE_REPORT Restore Duration: {elapsed_ms:.2f} ms"
+    return f"{line}\tStatus: error\tError Type: {error_type}" if error_type else line
+
+
 def start_line(request_id: str, version: str) -> str:
     return f"START RequestId: {request_id} Version: {version}"
 

@@ -166,6 +166,10 @@ class Runner:
         if rests:
             await asyncio.wait(rests, timeout=_FINISHING_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
+    async def snapshot(self, spec: FunctionSpec) -> None:
+        self._pool.begin_sweeping()
+        await self._pool.snapshots.make(spec)
+
     async def _runtime(self, name: str) -> Runtime:
         """AcceptedEvent in a thread, since it may have to install packages; once at a time for each runtime."""
         async with self._preparing.setdefault(name, asyncio.Lock()):

@@ -59,6 +59,7 @@ class RuntimeApi:
         self._current = ""
         self._stream: ResponseStream | None = None
         self._is_cut = False  # the connection was lost in the middle of a streamed response
+        self._restoring: Connection | None = None  # waits to be told that its snapshot is restored
         self._kept = 0
         self.address = ""
         self.others: OtherRequests | None = None  # serves what is not of the Runtime API
@@ -93,6 +94,21 @@ class RuntimeApi:
         self._asking = connection
         self._ready()
 
+    def runtime_restores(self, connection: Connection) -> None:
+        """It is initialised, and its snapshot may be taken."""
+        self._restoring = connection
+        self._ready()
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the runtime waits to be restored."""
+        return self._restoring is not None
+
+    def restore(self) -> None:
+        connection, self._restoring = self._restoring, None
+        if connection is not None:
+            connection.reply(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
     def _answer_cut_stream(self) -> None:
         """The runtime goes on to the next invocation without having ended its response."""
         request_id, self._current, self._is_cut = self._current, "", False
@@ -123,7 +139,7 @@ class RuntimeApi:
 
     def take(self, path: bytes, error_type: str | None, body: bytes | None, peak: int) -> bool:
         """False for what the Runtime API does not have, or for an invocation that is not the current one."""
-        if path == b"init/error":
+        if path in (b"init/error", b"restore/error"):
             self._answered(Answer("", body or b"", error_type or "Unknown"))
             return True
         parts = path.split(b"/")

@@ -105,6 +105,7 @@ class Exchange(Protocol):
     others: OtherRequests | None
 
     def runtime_asks(self, connection: Connection) -> None: ...
+    def runtime_restores(self, connection: Connection) -> None: ...
     def stream_of(self, path: bytes) -> ResponseStream | None: ...
     def take_streamed(self, path: bytes, error: tuple[str, bytes] | None, size: int) -> bool: ...
     def stream_lost(self, path: bytes) -> None: ...
@@ -278,6 +279,8 @@ class Connection(asyncio.Protocol):
             self._answer_other(self._api.others, method)
         elif method == b"GET" and path == b"invocation/next":
             self._api.runtime_asks(self)
+        elif method == b"GET" and path == b"restore/next":
+            self._api.runtime_restores(self)
         elif method == b"POST" and self._api.take(path, *self._whole_answer(), self._peak):
             if self._size > LARGEST_RESPONSE:
                 self._write(_TOO_LARGE)

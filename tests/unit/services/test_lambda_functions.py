@@ -125,7 +125,6 @@ async def test_code_out_of_s3(aws: Rig) -> None:
             "InvalidParameterValueException",
             "a queue or a topic is wanted",
         ),
-        ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "NotImplementedException", "SnapStart"),
         (
             {"LoggingConfig": {"SystemLogLevel": "WARN"}},
             "InvalidParameterValueException",

@@ -24,7 +24,7 @@ from nightbus.services.lambda_.function_urls import configs
 from nightbus.services.lambda_.invocations import asynchronous, destination_jobs, prewarming
 from nightbus.services.lambda_.layers import policies
 from nightbus.services.lambda_.layers import versions as versions_of_layers
-from nightbus.services.lambda_.lifecycle import preparation
+from nightbus.services.lambda_.lifecycle import preparation, snapshots
 from nightbus.services.lambda_.queue_sources import mappings
 
 HANDLERS: dict[str, Handler] = {
@@ -101,6 +101,7 @@ WORKERS: list[Worker] = [
     prewarming.prewarm_runtimes,
     mappings.poll_queues,
     ready_environments.keep_environments_ready,
+    snapshots.make_snapshots,
     package_sweep.sweep_packages,
 ]
 JOB_QUEUES: list[JobQueueMaker] = [destination_jobs.DestinationJobs]

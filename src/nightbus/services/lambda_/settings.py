@@ -10,6 +10,7 @@ from nightbus.aws.errors import not_supported
 from nightbus.aws.support import is_retired_runtime, is_supported_runtime
 from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_value
 from nightbus.services.lambda_.logging_settings import merged_logging
+from nightbus.services.lambda_.snap_start import check_snap_start, snap_start
 
 _LONGEST_TIMEOUT = 900
 _MOST_MEMORY = 10_240
@@ -66,6 +67,9 @@ def configured(config: Mapping[str, Any], changes: Mapping[str, Any], operation:
             new["KMSKeyArn"] = requested["KMSKeyArn"]
     if "DeadLetterConfig" in requested:
         _set_dead_letters(new, requested["DeadLetterConfig"].get("TargetArn") or "")
+    if "SnapStart" in requested:
+        new["SnapStart"] = snap_start(requested["SnapStart"].get("ApplyOn") or "None")
+    check_snap_start(new)
     _refuse_what_has_no_effect(requested, operation)
     return new
 
@@ -95,7 +99,7 @@ def defaults(name: str, arn: str) -> dict[str, Any]:
         "PackageType": "Zip",
         "Architectures": ["x86_64"],
         "EphemeralStorage": {"Size": 512},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": snap_start("None"),
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
     }
 
@@ -142,8 +146,6 @@ def _refuse_what_has_no_effect(requested: Mapping[str, Any], operation: str) -> 
     for member in ("VpcConfig", "FileSystemConfigs"):
         if _says_something(requested.get(member)):
             raise not_supported("lambda", operation, member)
-    if requested.get("SnapStart", {}).get("ApplyOn", "None") != "None":
-        raise not_supported("lambda", operation, f"SnapStart {requested['SnapStart']['ApplyOn']}")
     if requested.get("PackageType", "Zip") != "Zip":
         raise not_supported("lambda", operation, f"PackageType {requested['PackageType']}")
 

@@ -7,7 +7,7 @@ from typing import Any
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import invalid_parameter_value, wrong_revision
-from nightbus.services.lambda_.lifecycle.states import STATE_MEMBERS, require_settled
+from nightbus.services.lambda_.lifecycle.states import STATE_MEMBERS, published, require_settled
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     FUNCTION,
@@ -35,7 +35,7 @@ def publication(
     latest: Version = value["latest"]
     number = str(value["last_version"] + 1)
     value["last_version"] += 1
-    config = latest["config"] | {
+    config = published(latest["config"]) | {
         "FunctionArn": f"{ref.arn}:{number}",
         "Version": number,
         "RevisionId": new_uuid(),
@@ -49,11 +49,12 @@ def publication(
     return version, [put, *blob_changes(blob_owner(ref, number), None, version)]
 
 
-def is_unchanged(latest: Version, published: Version) -> bool:
+def is_unchanged(latest: Version, last: Version) -> bool:
     def compared(version: Version) -> dict[str, Any]:
-        return {name: value for name, value in version["config"].items() if name not in _OF_THE_COPY}
+        members = {name: value for name, value in version["config"].items() if name not in _OF_THE_COPY}
+        return members | {"SnapStart": version["config"]["SnapStart"]["ApplyOn"]}
 
-    return compared(latest) == compared(published)
+    return compared(latest) == compared(last)
 
 
 async def publish_version(

@@ -19,7 +19,7 @@ _LONGEST_NAME = 64
 _LOOK_SECONDS = 0.1
 _CONFIGURATION = (
     "Description", "Environment", "EphemeralStorage", "Handler", "Layers", "LoggingConfig", "MemorySize", "Role",
-    "Runtime", "Timeout", "TracingConfig", "DeadLetterConfig",
+    "Runtime", "SnapStart", "Timeout", "TracingConfig", "DeadLetterConfig",
 )  # fmt: skip
 _DEFAULTS: dict[str, Any] = {
     # the values of properties that the template no longer has
@@ -28,6 +28,7 @@ _DEFAULTS: dict[str, Any] = {
     "EphemeralStorage": {"Size": 512},
     "Layers": [],
     "MemorySize": 128,
+    "SnapStart": {"ApplyOn": "None"},
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
     "DeadLetterConfig": {"TargetArn": ""},

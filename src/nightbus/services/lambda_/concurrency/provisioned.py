@@ -23,6 +23,7 @@ from nightbus.services.lambda_.records import (
     require_version,
 )
 from nightbus.services.lambda_.shapes import last_modified_text, paged
+from nightbus.services.lambda_.snap_start import refuse_provisioned
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
 
@@ -35,6 +36,7 @@ async def put_provisioned_concurrency_config(
         raise invalid_parameter_value(
             "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
         )
+    refuse_provisioned(version["config"])
     await _refuse_two_configs(ctx, ref)
     await _check_room(ctx, ref, function, provisioned_concurrent_executions)
     value = {

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.concurrency import NoRoom
-from nightbus.functions.interface import FunctionSpec, InvokeResult
+from nightbus.functions.interface import ON_DEMAND, SNAP_START, FunctionSpec, InvokeResult
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.errors import no_function, not_found, throttled
 from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
-from nightbus.services.lambda_.lifecycle.states import is_in_progress, not_invocable
+from nightbus.services.lambda_.lifecycle.states import has_snapshot, is_in_progress, not_invocable
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_arn, is_version
 from nightbus.services.lambda_.records import (
     ALIAS,
@@ -143,6 +143,7 @@ def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:
         ephemeral_storage=config["EphemeralStorage"]["Size"],
         log_group=logging["LogGroup"],
         tracing=config["TracingConfig"]["Mode"],
+        initialization=SNAP_START if has_snapshot(config) else ON_DEMAND,
         log_format=logging["LogFormat"],
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
         system_log_level=logging.get("SystemLogLevel", "INFO"),

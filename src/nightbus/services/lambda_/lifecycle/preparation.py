@@ -17,7 +17,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.running import function_spec
 from nightbus.services.lambda_.lifecycle.progress import is_being_prepared
-from nightbus.services.lambda_.lifecycle.states import Config, failed, is_in_progress, prepared
+from nightbus.services.lambda_.lifecycle.states import Config, failed, has_snapshot, is_in_progress, prepared
 from nightbus.services.lambda_.names import LATEST, FunctionRef
 from nightbus.services.lambda_.records import (
     FUNCTION,
@@ -141,7 +141,8 @@ async def _settle(
     ]
     number = qualified_key(ref.name, str(value["last_version"]))
     published = await store.get(ref.scope, VERSION, number)
-    if published is not None and is_in_progress(published.value["config"]):
+    waits = published is not None and is_in_progress(published.value["config"])
+    if published is not None and waits and not has_snapshot(published.value["config"]):
         published.value["config"] = settled(published.value["config"])
         changes.append(PutRecord(ref.scope, VERSION, number, published.value, expect=published.revision))
     await store.commit(*changes)

@@ -49,6 +49,19 @@ def failed(config: Mapping[str, Any], code: str, reason: str) -> Config:
     return {**config, **_reported(_UPDATE, "Failed", code, reason)}
 
 
+def published(config: Mapping[str, Any]) -> Config:
+    """Return the configuration of a new version that is a copy. One with SnapStart is being created until it has its
+    snapshot."""
+    if config["SnapStart"]["ApplyOn"] == "None":
+        return dict(config)
+    snapshot = {"ApplyOn": config["SnapStart"]["ApplyOn"], "OptimizationStatus": "On"}
+    return creating(config) | {"SnapStart": snapshot}
+
+
+def has_snapshot(config: Mapping[str, Any]) -> bool:
+    return bool(config["SnapStart"]["OptimizationStatus"] == "On")
+
+
 def is_in_progress(config: Mapping[str, Any]) -> bool:
     return config["State"] == "Pending" or config.get("LastUpdateStatus") == "InProgress"
 
