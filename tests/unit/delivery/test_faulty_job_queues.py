@@ -13,7 +13,6 @@ import pytest
 
 from delivery_rig import HERE, Services, router_over, until
 from nightbus.aws.calls import Call, Caller
-from nightbus.aws.errors import AwsError
 from nightbus.bus.retry import RetryPolicy
 from nightbus.clock import VirtualClock
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
@@ -32,7 +31,6 @@ from nightbus.store.vault import Vault
 QUEUE = "test/faulty"
 TARGET = {"Arn": "arn:aws:sqs:eu-west-1:111111111111:q"}
 DEAD = "arn:aws:sqs:eu-west-1:111111111111:dead"
-GONE = AwsError("AWS.SimpleQueueService.NonExistentQueue", "The queue does not exist.", 400)
 
 
 class Faulty:
@@ -71,15 +69,16 @@ class Faulty:
         self._fail("records")
         if self._fault == "changes":
             return [RequireRecord(HERE, "never", "there", 7)]
+        if self._fault == "a conflict":
+            record = await self._store.get(HERE, KIND, "q")
+            assert record is not None
+            if record.revision == 1:  # somebody changes it after it was read
+                await self._store.commit(PutRecord(HERE, KIND, "q", record.value))
+            return [RequireRecord(HERE, KIND, "q", record.revision)]
         return []
 
     async def dead_letter(self, job: Job[RuleOrigin], failure: Failed) -> DeadLetter:
-        letter = DeadLetter(DEAD, "test", job.origin.arn, HERE.account, Incoming("dead", {}), "the test")
-        if self._fault == "a queue that goes":
-            record = await self._store.get(HERE, KIND, "dead")
-            if record is not None:
-                await self._store.commit(PutRecord(HERE, KIND, "dead", {**record.value, "created": 1}))
-        return letter
+        return DeadLetter(DEAD, "test", job.origin.arn, HERE.account, Incoming("dead", {}), "the test")
 
     def log_failure(self, job: Job[RuleOrigin], failure: Failed, attempt: Attempt) -> None:
         self.failures.append(attempt)
@@ -156,16 +155,14 @@ async def test_a_fault_of_the_call_is_a_failed_attempt(store: SqliteStore, clock
     ] * 4
 
 
-async def test_a_dead_letter_queue_that_changes_meanwhile_costs_no_second_attempt(
-    store: SqliteStore, clock: VirtualClock
-) -> None:
-    await store.commit(PutRecord(HERE, KIND, "dead", {"attributes": {}, "id": "1", "created": 0}))
-    services, jobs = Services([GONE] * 10), Faulty(store, "a queue that goes")
+async def test_a_conflict_costs_no_second_attempt(store: SqliteStore, clock: VirtualClock) -> None:
+    await store.commit(PutRecord(HERE, KIND, "q", {"attributes": {}, "id": "1", "created": 0}))
+    services, jobs = Services([{"MessageId": "m"}] * 10), Faulty(store, "a conflict")
     await store.commit(job(clock))
     async with dispatching(store, clock, services, jobs):
-        await until(lambda: jobs.failures)
         await until_gone(store, clock)
     assert len(services.calls) == 1
+    assert jobs.attempts_before == [1]
 
 
 async def test_what_is_slow_is_not_begun_a_second_time(store: SqliteStore, clock: VirtualClock) -> None:
