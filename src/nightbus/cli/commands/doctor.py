@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
+from nightbus.functions.isolation.report import examined, missing_layers
 from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
@@ -40,7 +42,7 @@ _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 def examine_folder(settings: Settings) -> int:
     """Print the findings. Returns the exit code: 1 if something is wrong."""
     wrong = 0
-    for finding in examine(settings.data, (_waiting, _dead_letters, _secrets)):
+    for finding in examine(settings.data, (_waiting, _dead_letters, _secrets, _isolation)):
         wrong += finding.level == WRONG
         print(_line(finding), flush=True)
     print(
@@ -119,6 +121,23 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
             yield Finding(WRONG, text, advice)
         elif readable:
             yield Finding(OK, f"{readable} {noun}, the key opens the secrets of each")
+
+
+def _isolation(_: Patient) -> Iterator[Finding]:
+    """Yield what keeps functions apart from the machine, tried out, and what is missing."""
+    try:
+        layers = examined()
+    except (OSError, ValueError, subprocess.SubprocessError) as failure:
+        yield Finding(NOTE, f"what protects this machine from functions could not be tried out: {failure}")
+        return
+    missing = missing_layers(layers)
+    for text in missing:
+        yield Finding(NOTE, text, "allow user namespaces and seccomp; docs/security.md says what is lost")
+    if not missing:
+        landlock = f"version {layers['landlock']}" if layers["landlock"] else "not in this kernel"
+        yield Finding(
+            OK, f"functions have namespaces of their own and filtered system calls (landlock: {landlock})"
+        )
 
 
 def _some(names: list[str]) -> str:

@@ -77,6 +77,8 @@ class Sandbox:
             paths["NIGHTBUS_LAYERS"] = request["layers"]
         if not request["sandbox"]:
             return {"paths": paths, "notes": []}
+        linux.drop_bounding_set()
+        linux.drop_capabilities()
         said = (
             "Nightbus: no namespaces here (%s); /tmp is the machine's own, use $TMPDIR." % self.no_namespaces
         )
