@@ -240,7 +240,7 @@ class MemoryStore:
                 del self._waiting[name]
 
     async def lease_again(
-        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int
+        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int, data: bytes | None = None
     ) -> Item | None:
         await _let_others_go_on()
         leased = self._cluster.queue(QueueName(scope, queue))

@@ -23,6 +23,7 @@ from nightbus.store.upkeep import is_passing
 
 log = logging.getLogger("nightbus.delivery")
 
+_MOST_PARKED_BYTES = 1024 * 1024
 _LOCAL_AT_ONCE = 64
 _WAIT_SECONDS = 30.0
 _AGAIN_MS = 5_000  # when the store takes nothing, as with a full disk
@@ -54,6 +55,13 @@ class Work(NamedTuple):
 WorkOf = Callable[[Item], Work]
 
 
+class _Parked(NamedTuple):
+    """`token` is that of the item's lease, `data` the item's where it is kept."""
+
+    token: int
+    data: bytes | None
+
+
 class FairWorker:
     """Leases for `lease_ms` from the node's queues that are added; the slots of `shares` are for all together.
 
@@ -69,7 +77,8 @@ class FairWorker:
         self._queues: dict[str, WorkOf] = {}
         self._local: dict[str, dict[asyncio.Task[None], Item]] = {}  # by queue
         self._shared: dict[asyncio.Task[None], Item] = {}
-        self._parked: dict[ItemName, int] = {}  # items that wait for a slot, with the tokens of their leases
+        self._parked: dict[ItemName, _Parked] = {}  # items that wait for a slot
+        self._parked_bytes = 0  # of their data that is kept
         self._has_begun = asyncio.Event()  # something since the last renewal of leases
         self._closing = False
 
@@ -165,7 +174,8 @@ class FairWorker:
             if task.cancelled():
                 await self._offer(name_of(item), item.token, now)
         while self._parked:
-            await self._offer(*self._parked.popitem(), now)
+            name, parked = self._parked.popitem()
+            await self._offer(name, parked.token, now)
 
     async def _begin(self, item: Item) -> None:
         name = name_of(item)
@@ -178,16 +188,28 @@ class FairWorker:
         if not work.key:
             self._spawn(item, work, late=False)
         elif self._shares.begin(work.key, name):
-            self._parked.pop(name, None)
+            self._unpark(name)
             self._spawn(item, work, late=False, key=work.key)
         elif work.ends is not None and work.ends <= now:
             self._shares.leave(work.key, name)
-            self._parked.pop(name, None)
+            self._unpark(name)
             self._spawn(item, work, late=True)
         else:
-            parked = now + self._lease_ms
-            self._parked[name] = item.token
-            await self._offer(name, item.token, parked if work.ends is None else min(parked, work.ends))
+            self._park(name, item)
+            if work.ends is not None and work.ends < now + self._lease_ms:  # else its lease ends late enough
+                await self._offer(name, item.token, work.ends)
+
+    def _park(self, name: ItemName, item: Item) -> None:
+        """Keep the item's data where there is room, so that it need not be read again."""
+        self._unpark(name)
+        kept = item.data if self._parked_bytes + len(item.data) <= _MOST_PARKED_BYTES else None
+        self._parked[name] = _Parked(item.token, kept)
+        self._parked_bytes += len(kept or b"")
+
+    def _unpark(self, name: ItemName) -> None:
+        parked = self._parked.pop(name, None)
+        if parked is not None:
+            self._parked_bytes -= len(parked.data or b"")
 
     def _spawn(self, item: Item, work: Work, late: bool, key: str = "") -> None:
         task = asyncio.get_running_loop().create_task(self._carry_out(item, work, late, key))
@@ -225,18 +247,20 @@ class FairWorker:
         called = deque(items)
         while called:
             name = called.popleft()
-            token = self._parked.get(name)
+            parked = self._parked.get(name)
             try:
-                if token is not None:
-                    item = await self._store.lease_again(SYSTEM, *name, token, self._lease_ms)
-                    self._parked.pop(name, None)  # not before: `close` may come meanwhile
+                if parked is not None:
+                    item = await self._store.lease_again(
+                        SYSTEM, *name, parked.token, self._lease_ms, parked.data
+                    )
+                    self._unpark(name)  # not before: `close` may come meanwhile
                     if item is not None:
                         await self._begin(item)
             except (
                 Exception
             ):  # the store's, or a fault in reading it: the item is offered when its lease ends
                 log.exception("item %d of %s does not begin now", name.item, name.queue)
-                self._parked.pop(name, None)
+                self._unpark(name)
             called.extend(self._shares.gone(name))
 
     async def _offer(self, name: ItemName, token: int | None, at: int) -> None:

@@ -192,9 +192,12 @@ class Store(Protocol):
         ...
 
     async def lease_again(
-        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int
+        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int, data: bytes | None = None
     ) -> Item | None:
-        """The item, by a new lease in place of that of `token`, which stands. None where it does not stand any more."""
+        """The item, by a new lease in place of that of `token`, which stands. None where it does not stand any more.
+
+        `data` is what the item had under that lease, where the caller has kept it: a backend need not read it again.
+        """
         ...
 
     async def change_lease(

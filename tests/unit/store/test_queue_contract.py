@@ -191,7 +191,7 @@ class TestTokens:
     ) -> None:
         await timed.commit(Enqueue(HERE, "q", b"one", 0, "g"), Enqueue(HERE, "q", b"two", 0, "g"))
         (old,) = await timed.lease(HERE, "q", 1, 1_000, by_group=by_group)
-        new = await timed.lease_again(HERE, "q", old.id, old.token, 60_000)
+        new = await timed.lease_again(HERE, "q", old.id, old.token, 60_000, old.data)
         assert new is not None
         assert (new.id, new.data, new.attempt, new.first) == (old.id, b"one", 2, old.first)
         await clock.advance(2)

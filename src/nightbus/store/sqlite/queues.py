@@ -208,13 +208,16 @@ class QueueLeases:
                 if order is None or order.leases.newest_token(change.item) != change.token:
                     raise StaleLease(name, change.item)
 
-    def lease_again(self, name: QueueName, item: int, token: int, now: int, lease_ms: int) -> Item | None:
-        """A group that the item locks stays locked."""
+    def lease_again(
+        self, name: QueueName, item: int, token: int, now: int, lease_ms: int, data: bytes | None = None
+    ) -> Item | None:
+        """A group that the item locks stays locked. While the lease of `token` stands, nobody has changed the row: so
+        `data` is what a statement would read, which gives up Python's lock to the writer's thread."""
         order = self._orders.get(name)
         held = None if order is None else order.leases.held.get(item)
         if order is None or held is None or held.ends <= now or order.leases.newest_token(item) != token:
             return None
-        row = order.rows.find(item)
+        row = order.rows.find(item) if data is None else Row(item, held.due, data)
         return None if row is None else order.leases.take(row, held.group, now, lease_ms)
 
     def change_lease(self, name: QueueName, item: int, ends: int, token: int | None) -> bool:

@@ -199,10 +199,10 @@ class SqliteStore:
         return self._queues.take(name, limit, self._clock.now_ms(), lease_ms, by_group)
 
     async def lease_again(
-        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int
+        self, scope: Scope, queue: str, item: int, token: int, lease_ms: int, data: bytes | None = None
     ) -> Item | None:
         name = QueueName(scope, queue)
-        return self._queues.lease_again(name, item, token, self._clock.now_ms(), lease_ms)
+        return self._queues.lease_again(name, item, token, self._clock.now_ms(), lease_ms, data)
 
     async def change_lease(
         self, scope: Scope, queue: str, item: int, ends: int, token: int | None = None
