@@ -63,7 +63,7 @@ async def _note_reservations(platform: Platform, names: set[Name | None]) -> Non
                 running.reserve(scope, record.key, record.value["reserved"])
     for name in names - {None}:
         if name is not None:
-            function = await platform.invocables.get(name[0], FUNCTION, name[1])
+            function = await store.get(name[0], FUNCTION, name[1])  # the cache would keep that it is gone
             running.reserve(*name, function.value["reserved"] if function is not None else None)
 
 
