@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -256,3 +257,52 @@ def handler(event, context):
     lines = wait_for_line(client, name, "REPORT")
     assert "EXTENSION\tName: inner\tState: Ready\tEvents: [INVOKE]" in lines
     assert "inner INVOKE" in lines
+
+
+def test_an_extension_that_reports_an_error_before_it_exits(client: Client, role: str) -> None:
+    body = """
+def on_event(event):
+    if event["eventType"] == "INVOKE":
+        call("POST", "/2020-01-01/extension/exit/error", {}, Identifier=identifier,
+             Function_Error_Type="Extension.NoDisk")
+        os._exit(3)
+"""
+    name = create(
+        client, role, layer_of(bad=program(body)), "import time\ndef handler(e, c): time.sleep(5)\n"
+    )
+    answer, error = invoke(client, name)
+    assert (answer["errorType"], error) == ("Extension.ExitError", "Unhandled")
+    assert answer["errorMessage"].endswith("Error: exit status 3")
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
+@pytest.mark.parametrize("log_format", ["Text", "JSON"])
+def test_extensions_beside_node_js_and_a_program_of_the_function_s_own(
+    client: Client, role: str, log_format: str
+) -> None:
+    layer = layer_of(watcher=program("").replace("on_event(event)", "pass"))
+    settings = {"LoggingConfig": {"LogFormat": log_format}}
+    made = client("lambda").publish_layer_version(
+        LayerName=f"w-{uuid4().hex[:8]}", Content={"ZipFile": layer}
+    )
+    name = f"node-{uuid4().hex[:8]}"
+    source = "exports.handler = async (event) => { console.log('said', event); return event }\n"
+    client("lambda").create_function(
+        FunctionName=name,
+        Role=role,
+        Runtime="nodejs20.x",
+        Handler="index.handler",
+        Timeout=20,
+        Code={"ZipFile": code(source, "index.js")},
+        Layers=[made["LayerVersionArn"]],
+        **settings,
+    )
+    client("lambda").get_waiter("function_active_v2").wait(FunctionName=name)
+    assert invoke(client, name, 7) == (7, None)
+    lines = wait_for_line(client, name, '"platform.report"' if log_format == "JSON" else "REPORT")
+    assert len(events_of(lines)) == 1
+    said = next(line for line in lines if "said" in line)
+    if log_format == "JSON":
+        assert (json.loads(said)["level"], json.loads(said)["message"]) == ("INFO", "said 7")
+    else:
+        assert said.endswith("\tINFO\tsaid 7")

@@ -25,6 +25,7 @@ _SCHEMAS = {TELEMETRY: ("2022-07-01", "2022-12-13", "2025-01-29"), LOGS: ("2020-
 _TYPES = ("platform", "function", "extension")
 _HOSTS = ("sandbox", "sandbox.localdomain")
 _MOST_BACKLOG = 1_000  # events
+_MOST_BACKLOG_BYTES = 1024 * 1024
 _BUFFERING = {  # least, most, default
     "maxItems": (1_000, 10_000, 10_000),
     "maxBytes": (262_144, 1_048_576, 262_144),
@@ -45,7 +46,8 @@ class Telemetry:
         self._is_json = log_format == "JSON"
         self._subscribed = subscribed
         self._subscribers: dict[str, tuple[bytes, str, Subscriber]] = {}
-        self._backlog: deque[tuple[str, dict[str, Any]]] | None = deque(maxlen=_MOST_BACKLOG)
+        self._backlog: deque[tuple[str, dict[str, Any]]] | None = deque()
+        self._backlog_bytes = 0
 
     @property
     def is_wanted(self) -> bool:
@@ -70,9 +72,18 @@ class Telemetry:
 
     def _take(self, kind: str, document: dict[str, Any]) -> None:
         if self._backlog is not None:
-            self._backlog.append((kind, document))
+            self._remember(self._backlog, kind, document)
         for api, schema, subscriber in self._subscribers.values():
             _offer(subscriber, api, schema, kind, document)
+
+    def _remember(
+        self, backlog: deque[tuple[str, dict[str, Any]]], kind: str, document: dict[str, Any]
+    ) -> None:
+        """The oldest go where there are too many, or too much."""
+        backlog.append((kind, document))
+        self._backlog_bytes += _size(document)
+        while len(backlog) > _MOST_BACKLOG or self._backlog_bytes > _MOST_BACKLOG_BYTES:
+            self._backlog_bytes -= _size(backlog.popleft()[1])
 
     def handle(self, extension: Extension, api: bytes, body: bytes, *, is_closed: bool) -> bytes:
         """The reply to a subscription."""
@@ -126,6 +137,11 @@ class Telemetry:
     def close(self) -> None:
         for _, _, subscriber in self._subscribers.values():
             subscriber.close()
+
+
+def _size(document: dict[str, Any]) -> int:
+    """Roughly what it takes in memory."""
+    return len(str(document["record"])) + 256
 
 
 def _buffering(requested: Any) -> Buffering:
