@@ -17,7 +17,7 @@ from nightbus.delivery.archives import ARCHIVE, Archive, archive_log
 from nightbus.services.events.engines import replaying
 from nightbus.services.events.engines.archive_sizes import SIZE, trim_archives
 from nightbus.services.events.engines.replaying import QUEUE, REPLAY, delete_old_replays, run_replays
-from nightbus.store.interface import SYSTEM, Append, Conflict, Ended, PutRecord
+from nightbus.store.interface import SYSTEM, Append, Conflict, Counts, Ended, PutRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ARCHIVE_ARN = "arn:aws:events:eu-west-1:123456789012:archive/a"
@@ -269,3 +269,27 @@ async def test_what_is_left_of_a_deleted_archive_is_swept(events: Rig) -> None:
         ):
             await asyncio.sleep(0.002)
     assert (await archived(events))[0] == 1
+
+
+async def test_a_replay_with_a_fault_fails_after_ten_minutes_and_delays_no_other(
+    events: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await events.rule("r", EventPattern='{"source": ["shop"]}')
+    (event_id,) = await events.put({})
+    await events.received()
+    await start(events, "broken")
+    record = await events.store.get(SCOPE, REPLAY, "broken")
+    assert record is not None
+    await events.store.commit(PutRecord(SCOPE, REPLAY, "broken", {**record.value, "At": "nowhere"}))
+    await start(events, "sound")
+    began = events.clock.now_ms()
+    await events.work(run_replays)
+    assert (await ended(events, "sound"))["State"] == "COMPLETED"
+    async with asyncio.timeout(20):
+        while (shown := await events("DescribeReplay", ReplayName="broken"))["State"] != "FAILED":
+            await events.clock.advance(5)
+            await asyncio.sleep(0.002)
+    assert shown["StateReason"] == "Internal failure."
+    assert events.clock.now_ms() - began < 20 * 60_000
+    assert await events.store.count(SYSTEM, QUEUE) == Counts(0, 0, 0)
+    assert [event["id"] for event in await events.received()] == [event_id]

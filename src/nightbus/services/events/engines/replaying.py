@@ -8,7 +8,8 @@ concurrent replays alternate.
 |------------|------------|-----------------------------------------------|
 | STARTING   | RUNNING    | the first step is committed                   |
 | RUNNING    | COMPLETED  | there are no further entries                  |
-| any above  | FAILED     | the archive was deleted                       |
+| any above  | FAILED     | the archive was deleted, or steps fail in a   |
+|            |            | row, other than by the store                  |
 | any above  | CANCELLING | CancelReplay                                  |
 | CANCELLING | CANCELLED  | the worker reads the replay's record again    |
 """
@@ -16,6 +17,7 @@ concurrent replays alternate.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,7 +39,7 @@ from nightbus.store.interface import (
     Record,
     StaleLease,
 )
-from nightbus.store.upkeep import one_of_many
+from nightbus.store.upkeep import is_passing, one_of_many
 
 log = logging.getLogger("nightbus.events")
 
@@ -47,7 +49,8 @@ _AT_ONCE = 100  # entries
 _MOST_BYTES = 4 * 1024 * 1024
 _LEASE_MS = 60_000
 _AGAIN_MS = 1_000  # while the backlog is full
-_AFTER_TROUBLE_MS = 5_000
+_AFTER_TROUBLE_MS = 5_000  # twice as long after each further failure in a row
+_MOST_FAILURES = 7  # in a row: ten minutes
 _WAIT_SECONDS = 60.0
 _KEPT_MS = 90 * 24 * 3600 * 1000
 _EVERY_SECONDS = 3600.0
@@ -55,19 +58,25 @@ _EVERY_SECONDS = 3600.0
 
 async def run_replays(platform: Platform) -> None:
     """Make one step of each replay in turn, as a worker."""
+    failures = Counter[int]()  # in a row, by item
     while True:
         for item in await platform.store.lease(SYSTEM, QUEUE, 1, _LEASE_MS, _WAIT_SECONDS):
             try:
                 await _step(platform, item)
+                failures.pop(item.id, None)
             except Overloaded:
                 await _give_back(platform, item, _AGAIN_MS)
             except StaleLease as stale:
                 log.info("a step of a replay is discarded: %s", stale)
             except Conflict:  # the replay was cancelled in between
                 await _give_back(platform, item, 0)
-            except Exception:
+            except Exception as failure:
                 log.exception("a step of replay %d failed; it is tried again", item.id)
-                await _give_back(platform, item, _AFTER_TROUBLE_MS)
+                so_far = failures.pop(item.id, 0) + (not is_passing(failure))
+                if so_far >= _MOST_FAILURES and await _break_off(platform, item):
+                    continue
+                failures[item.id] = min(so_far, _MOST_FAILURES)
+                await _give_back(platform, item, _AFTER_TROUBLE_MS << failures[item.id])
 
 
 async def _give_back(platform: Platform, item: Item, in_ms: int) -> None:
@@ -75,14 +84,30 @@ async def _give_back(platform: Platform, item: Item, in_ms: int) -> None:
     await platform.store.change_lease(*item.queue, item.id, now + in_ms, item.token)
 
 
+def _replay_of(item: Item) -> tuple[Scope, str]:
+    """The scope and the name of the replay. Raises ValueError or TypeError for an item that cannot be read."""
+    account_and_region, name = orjson.loads(item.data)
+    return Scope(*account_and_region), name
+
+
+async def _break_off(platform: Platform, item: Item) -> bool:
+    """End a replay with a fault. Returns whether it is ended: its record may be what cannot be read."""
+    scope, name = _replay_of(item)
+    with one_of_many("the end of replay", name):
+        record = await platform.store.get(scope, REPLAY, name)
+        if record is not None:
+            await _end(platform, scope, record, item, {"State": "FAILED", "StateReason": "Internal failure."})
+            return True
+    return False
+
+
 async def _step(platform: Platform, item: Item) -> None:
     try:
-        account_and_region, name = orjson.loads(item.data)
+        scope, name = _replay_of(item)
     except (ValueError, TypeError):
         log.exception("item %d of the replays is dropped, it cannot be read", item.id)
         await platform.store.commit(item.acknowledge())
         return
-    scope = Scope(*account_and_region)
     record = await platform.store.get(scope, REPLAY, name)
     if record is None:
         await platform.store.commit(item.acknowledge())
