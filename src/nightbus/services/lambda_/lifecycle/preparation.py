@@ -62,7 +62,8 @@ async def prepare_functions(platform: Platform) -> None:
             name = await waiting.get()
             names = await _all_names(platform) if name is None else [name]
             for scope, function in names:
-                if not await is_being_prepared(platform, scope, function):
+                # Not by `invocables`, which would keep that a deleted function is not there.
+                if not await is_being_prepared(platform.store, scope, function):
                     continue
                 task = asyncio.create_task(_prepare_until_stored(platform, slots, scope, function))
                 under_way.add(task)

@@ -8,17 +8,17 @@ from nightbus.aws.calls import Scope
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.lifecycle.states import is_in_progress
 from nightbus.services.lambda_.records import FUNCTION
-from nightbus.store.interface import Touched
+from nightbus.store.interface import RecordReader, Touched
 
 
-async def is_being_prepared(platform: Platform, scope: Scope, name: str) -> bool:
-    record = await platform.invocables.get(scope, FUNCTION, name)
+async def is_being_prepared(store: RecordReader, scope: Scope, name: str) -> bool:
+    record = await store.get(scope, FUNCTION, name)
     return record is not None and is_in_progress(record.value["latest"]["config"])
 
 
 async def wait_until_prepared(platform: Platform, scope: Scope, name: str, seconds: float) -> None:
     """Return when the function is neither being created nor updated, or after `seconds`."""
-    if not await is_being_prepared(platform, scope, name):
+    if not await is_being_prepared(platform.invocables, scope, name):
         return
     changed = asyncio.Event()
 
@@ -29,7 +29,7 @@ async def wait_until_prepared(platform: Platform, scope: Scope, name: str, secon
     unwatch = platform.store.watch(note, (FUNCTION,))
     try:
         async with asyncio.timeout(seconds):
-            while await is_being_prepared(platform, scope, name):
+            while await is_being_prepared(platform.invocables, scope, name):
                 await changed.wait()
                 changed.clear()
     except TimeoutError:
