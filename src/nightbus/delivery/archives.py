@@ -109,8 +109,8 @@ def _without_replays(pattern: Pattern) -> Pattern:
     branches = []
     for branch in pattern.branches:
         fields = {field.path: field for field in branch}
-        asked = fields.get(REPLAY_NAME)
-        if asked is None or asked.may_be_absent:
+        replay_name = fields.get(REPLAY_NAME)
+        if replay_name is None or replay_name.may_be_absent:
             fields[REPLAY_NAME] = _NOT_REPLAYED
             branches.append(tuple(fields[path] for path in sorted(fields)))
     return Pattern(pattern.text, tuple(branches))

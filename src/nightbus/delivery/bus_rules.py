@@ -92,7 +92,7 @@ class BusRules:
         match = self.index.match_json
         if audience is None:
             return match
-        if audience.asked:
+        if audience.by_pattern:
             return lambda text: [name for name in match(text) if name in audience.rules]
         return lambda text: [name for name in audience.rules if self.targets.get(name)]
 

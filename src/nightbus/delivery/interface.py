@@ -39,10 +39,10 @@ class Matched(NamedTuple):
 
 
 class Audience(NamedTuple):
-    """The only rules that a batch is for. `asked`: by their patterns; else they get it whatever they match."""
+    """The only rules that a batch is for. `by_pattern`: those of them whose patterns match; else all of them."""
 
     rules: frozenset[str]
-    asked: bool
+    by_pattern: bool
 
 
 class Batch(NamedTuple):

@@ -137,8 +137,8 @@ class Routes:
             "InvalidAction",
             f"Could not find operation {action} for version {version or 'NO_VERSION_SPECIFIED'}",
         )
-        asked = candidates[0] if candidates else None
-        raise Unroutable(_form_protocol(asked) if asked else "query", error, asked)
+        likeliest = candidates[0] if candidates else None
+        raise Unroutable(_form_protocol(likeliest) if likeliest else "query", error, likeliest)
 
     def _services(self, signed_for: str, version: str) -> Iterable[ServiceModel]:
         names = self._catalogue.signed_for(signed_for) or self._catalogue.by_version.get(version, ())

@@ -52,8 +52,8 @@ class Access:
             return self._answer(action, caller.service, caller.source_arn, "", "")
         if self.is_open_to(caller.account):
             return ""
-        asked = (action, caller.service, "", caller.account, caller.arn)
-        return self._answer(*asked) if values is None else self._judged(*asked, values)
+        request = (action, caller.service, "", caller.account, caller.arn)
+        return self._answer(*request) if values is None else self._judged(*request, values)
 
     def refusal_but_to_owner(self, caller: Caller, action: str) -> str:
         """The same for an action that no policy can give to others."""

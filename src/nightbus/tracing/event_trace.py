@@ -163,13 +163,13 @@ async def _asked(
     store: Store, scope: Scope, accepted: AcceptedEvent, event_id: str
 ) -> list[tuple[DeliveryNote, list[dict[str, Any]]]]:
     """Each target that the event was for, by the rules as they were then, with what became of it, in order."""
-    asked: dict[tuple[str, str, str], tuple[DeliveryNote, list[dict[str, Any]]]] = {}
+    deliveries: dict[tuple[str, str, str], tuple[DeliveryNote, list[dict[str, Any]]]] = {}
     for placed in accepted.placed:
-        asked[placed[:3]] = (placed, [])
+        deliveries[placed[:3]] = (placed, [])
     for one in await outcomes_of(store, scope, accepted, event_id):
         key = (one["rule"], one["target"], one["arn"])
-        asked.setdefault(key, (DeliveryNote(*key, None), []))[1].append(one)
-    return [asked[key] for key in sorted(asked)]
+        deliveries.setdefault(key, (DeliveryNote(*key, None), []))[1].append(one)
+    return [deliveries[key] for key in sorted(deliveries)]
 
 
 async def _input(

@@ -61,11 +61,11 @@ def explain(pattern: Pattern, event: Mapping[str, Any]) -> Explanation | None:
 
 def reason_fields(reason: Explanation) -> dict[str, Any]:
     """Return the explanation as JSON. `why` has all of it in a sentence."""
-    wanted = ", ".join(reason.wanted)
+    expected = ", ".join(reason.wanted)
     had = ", ".join(write_json(value) for value in reason.actual) or "nothing"
     return {
         "matched": False,
-        "why": f"{reason.path} is {had}, the rule wants {wanted}: {reason.hint}",
+        "why": f"{reason.path} is {had}, the rule wants {expected}: {reason.hint}",
         "path": reason.path,
         "actual": list(reason.actual),
         "wanted": list(reason.wanted),

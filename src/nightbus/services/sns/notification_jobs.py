@@ -128,14 +128,14 @@ class NotificationJobs:
         if isinstance(message, QueuedExpiry):
             await forget(self._platform, scope, key, message.kind)
             return None
-        asked = isinstance(message, QueuedQuestion)
+        is_question = isinstance(message, QueuedQuestion)
         kind = ENDED if isinstance(message, QueuedQuestion) and message.kind != SUBSCRIBE else SUBSCRIPTION
         record = await self._platform.store.get(scope, kind, key)
         topic = await self._platform.topics.find_arn(job.origin.arn)
         if record is None or topic is None:
             return None
         subscription = Subscription.of(scope, record)
-        if asked and kind == SUBSCRIPTION and subscription.confirmed:
+        if is_question and kind == SUBSCRIPTION and subscription.confirmed:
             return None
         if isinstance(message, Notification):
             delivery = await self._maker.notification(topic, subscription, message)

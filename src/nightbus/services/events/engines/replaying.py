@@ -175,7 +175,7 @@ async def _next_entries(platform: Platform, scope: Scope, replay: dict[str, Any]
 
 def _audience(replay: dict[str, Any]) -> Audience | None:
     arns = replay["Destination"].get("FilterArns")
-    return Audience(frozenset(arn.rpartition("/")[2] for arn in arns), asked=True) if arns else None
+    return Audience(frozenset(arn.rpartition("/")[2] for arn in arns), by_pattern=True) if arns else None
 
 
 async def delete_old_replays(platform: Platform) -> None:

@@ -152,5 +152,5 @@ def _batch(scope: Scope, rule: dict[str, Any], time: int, now: int) -> Batch:
     arn = rule_arn(scope, rule["EventBusName"], rule["Name"])
     event_id = new_event_id(now)
     text = scheduled_event(event_id, *scope, time, arn)
-    audience = Audience(frozenset({rule["Name"]}), asked=False)
+    audience = Audience(frozenset({rule["Name"]}), by_pattern=False)
     return Batch(scope, rule["EventBusName"], [Event(event_id, text)], now, audience=audience)
