@@ -90,7 +90,8 @@ class EnvironmentLog:
         error_type = (answer.error_type or "") if answer is not None else ""
         status = "error" if error_type else "success"
         if failure is not None:
-            status, error_type = failure.status, failure.error_type
+            status = failure.status
+            error_type = "" if status == "timeout" else failure.error_type  # AWS names no type then
         await self.output.drain(seen=failure is None)
         self.platform.ended(
             InvocationEnd(

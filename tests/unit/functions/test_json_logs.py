@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from function_rig import Functions
+from nightbus.functions.interface import SNAP_START
 from nightbus.functions.log_levels import WARN, line_filter
 
 CODE = """
@@ -118,6 +119,40 @@ async def test_a_sampled_trace_is_in_the_events(functions: Functions) -> None:
     await functions.invoke(spec, trace=trace)
     start = _documents(functions)[1]
     assert start["record"]["tracing"] == {"type": "X-Amzn-Trace-Id", "value": trace}
+
+
+async def test_a_time_limit_is_told_by_two_events(functions: Functions) -> None:
+    sleeper = "import time\ndef handler(event, context): time.sleep(30)"
+    spec = functions.define(sleeper, log_format="JSON", system_log_level="WARN", timeout=1)
+    await functions.fail(spec)
+    done, report = _documents(functions)
+    assert (done["type"], done["record"]["status"]) == ("platform.runtimeDone", "timeout")
+    assert (report["type"], report["record"]["status"]) == ("platform.report", "timeout")
+    assert list(report["record"]) == ["requestId", "metrics", "status"]
+    assert "spans" not in done["record"]
+
+
+async def test_a_restored_environment_tells_how_long_that_took(functions: Functions) -> None:
+    spec = functions.define(
+        "def handler(event, context): pass",
+        log_format="JSON",
+        system_log_level="DEBUG",
+        initialization=SNAP_START,
+        runtime="python3.12",
+    )
+    await functions.runner.snapshot(spec)
+    await functions.invoke(spec)
+    found = {one["type"]: one["record"] for one in _documents(functions)}
+    assert list(found) == [
+        "platform.initStart", "platform.initRuntimeDone", "platform.initReport", "platform.restoreStart",
+        "platform.restoreRuntimeDone", "platform.restoreReport", "platform.start", "platform.runtimeDone",
+        "platform.report",
+    ]  # fmt: skip
+    assert found["platform.initStart"]["initializationType"] == "snap-start"
+    assert found["platform.restoreRuntimeDone"] == {"status": "success"}
+    assert found["platform.restoreReport"]["metrics"]["durationMs"] > 0
+    assert "restoreDurationMs" in found["platform.report"]["metrics"]
+    assert "initDurationMs" not in found["platform.report"]["metrics"]
 
 
 def test_which_printed_lines_are_written() -> None:
