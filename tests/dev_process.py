@@ -35,7 +35,7 @@ class Dev:
             self.lines.append(line.rstrip("\n"))
         self._ended.put(None)
 
-    def line(self, *parts: str) -> str:
+    def line(self, *parts: str, seconds: float = 60) -> str:
         """The first line that has all the parts, once there is one."""
 
         def found() -> str | None:
@@ -45,7 +45,7 @@ class Dev:
             return here
 
         try:
-            return wait_for(found, 60)
+            return wait_for(found, seconds)
         except AssertionError:
             raise AssertionError(f"no line with {parts}:\n" + "\n".join(self.lines)) from None
 
