@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +134,30 @@ def test_a_burst_is_one_update_and_what_tools_leave_is_none(
     dev.line("live", "(src/app.py)")
     assert sum(" live " in line for line in dev.lines) == 2, dev.lines
     assert not any(".swp" in line or "pycache" in line for line in dev.lines)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on this machine")
+def test_javascript_is_live_without_a_build(tmp_path: Path, node: RunningNode) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "app.mjs").write_text("export const handler = async () => 'one';\n")
+    properties = {
+        "FunctionName": "dev-node",
+        "Handler": "app.handler",
+        "Runtime": "nodejs20.x",
+        "CodeUri": "src",
+    }
+    function = {"Type": "AWS::Serverless::Function", "Properties": properties}
+    text = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Script": function}}
+    (tmp_path / "template.json").write_text(json.dumps(text))
+    running = Dev(tmp_path, node, "--stack-name", "dev-node", "template.json")
+    running.line("watching")
+    assert answer(node, "dev-node") == "one"
+    (tmp_path / "src" / "app.mjs").write_text("export const handler = async () => 'two';\n")
+    wait_for(lambda: answer(node, "dev-node") == "two")
+    (tmp_path / "src" / "app.mjs").write_text("export const handler = async ( => 'three';\n")
+    running.line("SyntaxError: src/app.mjs:1: ")
+    assert answer(node, "dev-node") == "two"
+    assert running.stop() == 0
 
 
 def test_it_deletes_the_stack_where_asked(project: Path, node: RunningNode) -> None:

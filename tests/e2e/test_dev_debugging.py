@@ -83,7 +83,16 @@ def test_a_breakpoint_holds_an_invocation_for_longer_than_its_time_limit(
     debugger.ask("continue", threadId=again["threadId"])
     warm.join(20)
     assert warm.answer["payload"]["text"] == "b"
+    debugger.ask("disconnect", terminateDebuggee=False)
     debugger.close()
+    again_attached = DebugClient(port)
+    again_attached.attach(project / "src", {"app.py": [2]})
+    third = Invocation(node, "d")
+    stopped = again_attached.event("stopped")
+    again_attached.ask("continue", threadId=stopped["threadId"])
+    third.join(20)
+    assert third.answer["payload"]["text"] == "d"
+    again_attached.close()
     assert dev.stop() == 0
     after = Invocation(node, "c")
     after.join(20)

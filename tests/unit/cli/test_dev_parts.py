@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 from nightbus.cli.dev.debugging import debug_wishes
 from nightbus.cli.dev.packages import Packages
 from nightbus.cli.dev.samconfig import find_project
-from nightbus.cli.dev.sources import Application, impact_of, read_application
-from nightbus.cli.dev.syntax import syntax_errors
+from nightbus.cli.dev.sources import Application, Source, impact_of, read_application
+from nightbus.cli.dev.syntax import SyntaxCheck
 from nightbus.cli.dev.watching import is_ignored
 from nightbus.cli.errors import CommandFailed
 from nightbus.cli.zip_files import ZipWriter
@@ -174,9 +175,34 @@ def test_a_syntax_error_has_file_and_line(folder: Path) -> None:
     (source, *_) = read_application(folder / "template.json").sources
     broken = folder / "src" / "broken.py"
     broken.write_text("x = 1\ndef f(:\n")
-    assert syntax_errors([broken, folder / "src" / "app.py"], source) == [f"{broken}:2: invalid syntax"]
+    assert SyntaxCheck().errors([broken, folder / "src" / "app.py"], source) == [
+        f"{broken}:2: invalid syntax"
+    ]
     broken.write_text("x = 1\n")
-    assert syntax_errors([broken, folder / "src" / "gone.py", folder / "src" / "data.json"], source) == []
+    assert (
+        SyntaxCheck().errors([broken, folder / "src" / "gone.py", folder / "src" / "data.json"], source) == []
+    )
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not on this machine")
+def test_a_syntax_error_of_javascript_has_file_and_line(tmp_path: Path) -> None:
+    source = Source(("One",), "AWS::Serverless::Function", tmp_path, "nodejs20.x")
+    (tmp_path / "broken.js").write_text("const x = 1;\nexports.handler = async ( => x;\n")
+    (tmp_path / "well.mjs").write_text("export const handler = async () => 1;\n")
+    (tmp_path / "imports.js").write_text("import a from 'a';\n")
+    check = SyntaxCheck()
+    errors = check.errors(
+        [tmp_path / name for name in ("broken.js", "well.mjs", "imports.js", "gone.js")], source
+    )
+    assert errors == [
+        f"{tmp_path}/broken.js:2: Unexpected token '=>'",
+        f"{tmp_path}/imports.js:1: Cannot use import statement outside a module",
+    ]
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    assert check.errors([tmp_path / "imports.js"], source) == []
+    (tmp_path / "well.mjs").write_text("\nexport const handler = async ( => 1;\n")
+    assert check.errors([tmp_path / "well.mjs"], source) == [f"{tmp_path}/well.mjs:2: Unexpected token '=>'"]
+    check.close()
 
 
 def test_samconfig_says_what_the_command_does_not(folder: Path) -> None:

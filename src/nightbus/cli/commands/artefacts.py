@@ -7,6 +7,7 @@ stack. The packages of a function's `requirements.txt` are installed into its zi
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -101,13 +102,16 @@ def digest_key(data: bytes, suffix: str) -> str:
 
 
 def source_files(folder: Path) -> list[tuple[Path, str]]:
-    """The files of a folder with their names in a zip, without what tools keep there."""
-    files = [
-        (file, file.relative_to(folder).as_posix())
-        for file in folder.rglob("*")
-        if file.is_file() and not _LEFT_OUT & set(file.relative_to(folder).parts)
-    ]
-    return sorted(files, key=lambda pair: pair[1])
+    """The files of a folder with their names in a zip, in order, without what tools keep there."""
+    found: list[tuple[Path, str]] = []
+    beginning = len(str(folder)) + 1
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT]
+        for name in names:
+            path = f"{parent}/{name}"
+            if name not in _LEFT_OUT and os.path.isfile(path):  # noqa: PTH113 - a thousand paths cost 10 ms
+                found.append((Path(path), path[beginning:].replace(os.sep, "/")))
+    return sorted(found, key=lambda pair: pair[1])
 
 
 def install_requirements(requirements: Path, target: Path) -> None:

@@ -20,7 +20,7 @@ from nightbus.cli.dev.packages import Packages
 from nightbus.cli.dev.printing import Printer
 from nightbus.cli.dev.samconfig import Project
 from nightbus.cli.dev.sources import Application, Impact, impact_of, read_application
-from nightbus.cli.dev.syntax import syntax_errors
+from nightbus.cli.dev.syntax import SyntaxCheck
 from nightbus.cli.dev.watching import Watcher
 from nightbus.cli.errors import CommandFailed
 from nightbus.cli.temporary_node import running_node
@@ -84,6 +84,7 @@ class Session:
         self._packages = Packages(self._printer.news)
         self._stack = Stack(NodeClients(node, region), node.endpoint, project, self._packages)
         self._tail = Tail(node, region, self._printer)
+        self._syntax = SyntaxCheck()
         self._debug = Debug(node, region, debugged)
         self._changes: queue.Queue[set[Path]] = queue.Queue()
         self._watcher = Watcher(self._changes)
@@ -120,6 +121,7 @@ class Session:
     def close(self) -> None:
         self._watcher.stop()
         self._packages.close()
+        self._syntax.close()
         self._debug.end()
 
     def _apply(self, changed: set[Path]) -> set[Path]:
@@ -161,7 +163,7 @@ class Session:
         updated: list[str] = []
         broken: dict[str, None] = {}
         for source in impact.functions:
-            errors = syntax_errors(filter(source.contains, changed), source)
+            errors = self._syntax.errors(filter(source.contains, changed), source)
             broken |= dict.fromkeys(errors)
             if not errors and self._stack.put_code(source):
                 updated.append(source.path[-1])
@@ -174,6 +176,7 @@ class Session:
 
     def _watch(self) -> None:
         sources = self._application.sources
+        self._syntax.prepare({source.runtime for source in sources})
         folders = {source.folder for source in sources if source.folder.is_dir()}
         files = {source.folder for source in sources if source.folder.is_file()}
         if self._watcher.watch(folders, files | set(self._application.templates)):

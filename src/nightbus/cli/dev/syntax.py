@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from nightbus.cli.dev.javascript_syntax import JavaScriptChecker
 from nightbus.cli.dev.sources import Source
 
 _SECONDS = 10.0
+_JAVASCRIPT = (".js", ".cjs", ".mjs")
 _BY_ITS_INTERPRETER = """
 import sys
 try:
@@ -21,12 +23,38 @@ except SyntaxError as error:
 """
 
 
-def syntax_errors(files: Iterable[Path], source: Source) -> list[str]:
-    """Return `file:line: message` for each file of a Python function that its Python would not compile."""
-    if not source.runtime.startswith("python3."):
-        return []
-    found = (_error_in(file, source.runtime) for file in sorted(files) if file.suffix == ".py")
-    return [error for error in found if error]
+class SyntaxCheck:
+    """Checks Python by this process's own compiler, JavaScript by Node.js."""
+
+    def __init__(self) -> None:
+        self._javascript: dict[Path, JavaScriptChecker] = {}
+
+    def prepare(self, runtimes: Iterable[str]) -> None:
+        """Start what checks sources of these runtimes, so that the first save need not wait for it."""
+        for runtime in runtimes:
+            if runtime.startswith("nodejs") and (checker := self._checker(runtime)):
+                checker.start()
+
+    def errors(self, files: Iterable[Path], source: Source) -> list[str]:
+        """Return `file:line: message` for each file of a Python or Node.js function that would not compile."""
+        found: list[str] = []
+        if source.runtime.startswith("python3."):
+            found = [_error_in(file, source.runtime) for file in sorted(files) if file.suffix == ".py"]
+        elif source.runtime.startswith("nodejs") and (checker := self._checker(source.runtime)):
+            found = [checker.error_in(file) for file in sorted(files) if file.suffix in _JAVASCRIPT]
+        return [error for error in found if error]
+
+    def close(self) -> None:
+        for checker in self._javascript.values():
+            checker.close()
+
+    def _checker(self, runtime: str) -> JavaScriptChecker | None:
+        from nightbus.functions.runtimes.nodejs import NodeJs
+
+        executable = NodeJs().preview(runtime).executable
+        if executable is None:
+            return None
+        return self._javascript.setdefault(executable, JavaScriptChecker(executable))
 
 
 def _error_in(file: Path, runtime: str) -> str:

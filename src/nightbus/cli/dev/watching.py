@@ -19,7 +19,7 @@ _IGNORED_FILES = (
     "*~", ".#*", "#*#", "*.sw?", ".*.sw?", "4913", "*.py[cod]", "*.tmp", "*.tmp.*", ".goutputstream-*", "*___jb_???___",
     ".DS_Store", "flycheck_*", ".~*", "*.kate-swp", ".!*!*",
 )  # fmt: skip
-_BURST_MS = 30  # quiet after which a burst has ended
+_BURST_MS = 20  # quiet after which a burst has ended
 _LONGEST_BURST_MS = 300
 _START_SECONDS = 10.0
 
