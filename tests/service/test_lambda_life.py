@@ -143,6 +143,23 @@ def test_a_package_that_cannot_be_unpacked_fails_with_the_reason(functions: Any,
     assert functions.get_function_configuration(FunctionName=name)["State"] == "Active"
 
 
+def test_an_event_waits_until_its_function_can_be_invoked(functions: Any, client: Client, role: str) -> None:
+    name = create(functions, role, broken())["FunctionName"]
+    wait_for(lambda: functions.get_function_configuration(FunctionName=name)["State"] == "Failed")
+    functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+    functions.update_function_code(FunctionName=name, ZipFile=says("mended"))
+    logs = client("logs")
+
+    def ran() -> bool:
+        try:
+            found = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="REPORT")
+        except ClientError:
+            return False
+        return bool(found["events"])
+
+    wait_for(ran)
+
+
 def test_a_failed_update_leaves_what_was_there(functions: Any, role: str) -> None:
     name = create(functions, role, says("first"))["FunctionName"]
     functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=QUICK)

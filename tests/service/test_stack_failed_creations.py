@@ -88,11 +88,17 @@ BAD: dict[str, dict[str, Any]] = {
         "Code": {"ZipFile": "def handler(event, context): pass"},
     },
     "AWS::Lambda::LayerVersion": {"Content": {"S3Bucket": "nobodys-bucket", "S3Key": "nothing.zip"}},
+    "AWS::Lambda::LayerVersionPermission": {
+        "Action": "lambda:GetLayerVersion",
+        "LayerVersionArn": f"{NOBODY.format('lambda', 'layer:nobody')}:1",
+        "Principal": "*",
+    },
     "AWS::Lambda::Permission": {
         "FunctionName": "nobody",
         "Action": "lambda:InvokeFunction",
         "Principal": "events.amazonaws.com",
     },
+    "AWS::Lambda::Url": {"TargetFunctionArn": "nobody", "AuthType": "NONE"},
     "AWS::Lambda::Version": {"FunctionName": "nobody"},
     "AWS::Logs::LogGroup": {"LogGroupName": "aws/no:colons"},
     "AWS::Logs::ResourcePolicy": {"PolicyName": "p", "PolicyDocument": "no JSON"},

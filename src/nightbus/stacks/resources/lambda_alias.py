@@ -46,7 +46,7 @@ class LambdaAlias:
     ) -> Resource:
         request = {"Description": "", "RoutingConfig": {"AdditionalVersionWeights": {}}, **_request(new)}
         alias = await ctx.operation("lambda", "UpdateAlias", **request)
-        if changed(old, new, PROPERTY):
+        if changed(old, new, PROPERTY) or new.get(PROPERTY):  # it follows the alias to another version
             await provision(request["FunctionName"], request["Name"], new, ctx)
         return _resource(alias)
 

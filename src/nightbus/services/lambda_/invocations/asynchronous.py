@@ -34,7 +34,7 @@ from nightbus.services.lambda_.invocations.queued import (
     after_refusal,
     before_attempt,
 )
-from nightbus.services.lambda_.invocations.running import run
+from nightbus.services.lambda_.invocations.running import run, when_ready
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.recursion import RECURSIVE
 from nightbus.store.interface import Enqueue, Item
@@ -116,14 +116,15 @@ async def _attempt(platform: Platform, plan: Plan, invocation: QueuedInvocation)
         note = {"outcome": "failed", "code": refused.condition, "message": ""}
         return _Attempt(None, note, jobs=_end(platform, plan, invocation, refused.condition, None))
     try:
+        ready = await when_ready(platform, runnable)
         result = await run(
             platform,
-            runnable,
+            ready,
             invocation.payload.encode(),
             request_id=invocation.request_id,
             trace=invocation.trace,
             log_with_result=True,
-            spec=plan.spec,
+            spec=plan.spec if ready is runnable else None,
         )
     except Exception as error:
         log.info("%s did not run: %s", runnable.ref.qualified_arn, error)

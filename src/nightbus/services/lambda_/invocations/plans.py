@@ -13,7 +13,7 @@ from nightbus.bounded import Bounded
 from nightbus.functions.interface import FunctionSpec
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.queued import Policy
-from nightbus.services.lambda_.invocations.running import Runnable, find_ready, function_spec
+from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, function_spec
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
 from nightbus.store.interface import Record
@@ -40,10 +40,10 @@ class Plans:
         self._plans: Bounded[FunctionRef, Plan] = Bounded(_MOST)
 
     async def find(self, ref: FunctionRef) -> Plan:
-        """Raises AwsError when there is no such function, version or alias, or when it cannot be invoked."""
+        """Raises AwsError when there is no such function, version or alias."""
         key = qualified_key(ref.name, ref.version_or_alias)
         settings = await self._platform.invocables.get(ref.scope, EVENT_INVOKE, key)
-        runnable = await find_ready(self._platform, ref)
+        runnable = await find_runnable(self._platform.invocables, ref)
         config = runnable.version["config"]
         known = self._plans.get(ref)
         if known is not None and known.settings is settings and known.config is config:

@@ -64,13 +64,17 @@ async def find_runnable(store: RecordReader, ref: FunctionRef) -> Runnable:
 
 
 async def find_ready(platform: Platform, ref: FunctionRef) -> Runnable:
-    """As `find_runnable`, once the function is prepared.
+    """As `find_runnable`, once the function is prepared."""
+    return await when_ready(platform, await find_runnable(platform.invocables, ref))
+
+
+async def when_ready(platform: Platform, runnable: Runnable) -> Runnable:
+    """Return what runs, the same object where the function is prepared already. Raises AwsError if it is Failed.
 
     AWS runs what there was while an update is in progress; here the invocation waits, so that it runs what the last
     update asked for. Where that update failed, it runs what there was.
     """
-    runnable = await find_runnable(platform.invocables, ref)
-    config = runnable.version["config"]
+    ref, config = runnable.ref, runnable.version["config"]
     if config["State"] == "Active" and config.get("LastUpdateStatus", "Successful") == "Successful":
         return runnable
     if is_in_progress(config):
