@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from nightbus.functions.memory import PeakMemory, Processes
+from nightbus.functions.memory import FRESH_SECONDS, PeakMemory, Processes
 from nightbus.functions.process import EnvironmentProcess
 
 _SAMPLE_SECONDS = 0.1
@@ -60,12 +60,12 @@ class LimitWatch:
 
     def _look_idle(self) -> None:
         if not self._process.gone.done():
-            self._look_at_memory()
+            self._look_at_memory(_IDLE_SAMPLE_SECONDS)
             self._timer = self._loop.call_later(_IDLE_SAMPLE_SECONDS, self._look_idle)
 
-    def _look_at_memory(self) -> None:
+    def _look_at_memory(self, fresh_seconds: float = FRESH_SECONDS) -> None:
         process = self._process
-        used = self._processes.used_bytes(process.pid, self._limit, process.init)
+        used = self._processes.used_bytes(process.pid, self._limit, process.init, fresh_seconds)
         self._peak.was_at_least(used // _MEGABYTE)
         if used > self._limit:
             self._over_memory()

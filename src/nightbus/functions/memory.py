@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nightbus.clock import Clock
@@ -18,7 +18,7 @@ from nightbus.clock import Clock
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _KILOBYTE = 1024
 _SHORT_PART = 20
-_FRESH_SECONDS = 0.5
+FRESH_SECONDS = 0.5
 _FORGET_SECONDS = 5.0
 _FRESH_PEAK_SECONDS = 0.1
 _FEW = 8  # processes: as many are looked at closely on the event loop
@@ -77,20 +77,21 @@ class Processes:
         self._inits: dict[int, int] = {}
         self._close_looks: dict[int, int] = {}
         self._looking_closely: dict[int, asyncio.Future[None]] = {}
-        self._looked_at = -_FRESH_SECONDS
+        self._looked_at = -FRESH_SECONDS
         self._looking: asyncio.Future[None] | None = None
 
-    def used_bytes(self, pid: int, limit: int, init: int = 0) -> int:
+    def used_bytes(self, pid: int, limit: int, init: int = 0, fresh_seconds: float = FRESH_SECONDS) -> int:
         """What the process and all that it forked use now; a child counts from half a second after its start on.
 
         `init`: the process that adopts what the environment's processes leave behind; it does not count itself.
+        `fresh_seconds`: how old the last look at the machine's processes may be; by default half a second.
         Resident pages count once per process that shares them; only what seems to be over `limit` is looked at
         closely, since that costs the kernel a walk through all pages.
         """
         now = self._loop.time()
         self._last_asked[pid] = now
         self._inits[pid] = init
-        if self._looking is None and now - self._looked_at >= _FRESH_SECONDS:
+        if self._looking is None and now - self._looked_at >= fresh_seconds:
             self._looking = asyncio.ensure_future(self._look())
         members = self._members.get(pid, {pid})
         resident = sum(map(_resident_bytes, members))
@@ -154,20 +155,24 @@ def _estimated_bytes(members: list[int]) -> int:
 
 def _members_of(watched: dict[int, int]) -> dict[int, set[int]]:
     """By process; `watched` has the init process of each, or 0. Blocks while it reads."""
-    parents = _parents()
+    children = _children(_parents().items())
     found = {}
     for pid, init in watched.items():
-        found[pid] = descendants(pid, parents.items())
+        found[pid] = _below(pid, children)
         if init:
-            found[pid] |= descendants(init, parents.items()) - {init}
+            found[pid] |= _below(init, children) - {init}
     return found
 
 
-def descendants(pid: int, parents: Iterable[tuple[int, int]]) -> set[int]:
-    """The process itself and all below it, out of (process, parent) pairs."""
+def _children(parents: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
     for one, parent in parents:
         children.setdefault(parent, []).append(one)
+    return children
+
+
+def _below(pid: int, children: Mapping[int, list[int]]) -> set[int]:
+    """The process itself and all below it."""
     found: set[int] = set()
     waiting = [pid]
     while waiting:
