@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -114,7 +115,10 @@ def test_the_event_of_a_request(node: RunningNode, url: str) -> None:
     assert (context["domainName"], context["domainPrefix"]) == (host, str(host).split(".")[0])
     assert context["apiId"] == context["domainPrefix"]
     assert "authorizer" not in context
+    traced = {"X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"}
+    assert ask(node, url, headers=traced).json["headers"]["x-amzn-trace-id"] == traced["X-Amzn-Trace-Id"]
     plain = ask(node, url).json
+    assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", plain["headers"]["x-amzn-trace-id"])
     assert not {"cookies", "queryStringParameters", "body"} & set(plain)
     assert plain["isBase64Encoded"] is False
 

@@ -12,9 +12,9 @@ import orjson
 
 from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_hex
 from nightbus.aws.resource_policy import PolicyRequest, Statement, is_allowed, refusal
 from nightbus.aws.threads import aside
-from nightbus.aws.trace_header import for_invocation
 from nightbus.functions.interface import InvokeResult
 from nightbus.functions.response_stream import ResponseStream
 from nightbus.services.context import Context, Platform
@@ -105,7 +105,7 @@ async def answer(platform: Platform, url: FunctionUrl, request: UrlRequest) -> U
     if is_preflight(url.cors, request):
         response = preflight_response(url.cors, request)
     else:
-        trace = for_invocation(request.trace, request.request_id, platform.clock.now_ms())
+        trace = request.trace or f"Root=1-{platform.clock.now_ms() // 1000:08x}-{new_hex(24)}"
         response = await _invoke(platform, url, request, trace)
         response.headers.append(("x-amzn-trace-id", trace))
         response.headers = with_cors(url.cors, request, response.headers)
