@@ -27,6 +27,9 @@ _MOST_PARKED_BYTES = 1024 * 1024
 _LOCAL_AT_ONCE = 64
 _WAIT_SECONDS = 30.0
 _AGAIN_MS = 5_000  # when the store takes nothing, as with a full disk
+# Parked items are read, and parked again, when their leases end: with many of them a worker would do little else.
+_MANY_PARKED = 10_000  # one lease longer for each so many
+_LONGEST_PARKING = 10  # leases
 _MOST_AGAIN_MS = 600_000  # after any other failure: twice as long after each
 _UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, AssertionError, ArithmeticError)
 
@@ -196,8 +199,12 @@ class FairWorker:
             self._spawn(item, work, late=True)
         else:
             self._park(name, item)
-            if work.ends is not None and work.ends < now + self._lease_ms:  # else its lease ends late enough
-                await self._offer(name, item.token, work.ends)
+            leases = min(1 + len(self._parked) // _MANY_PARKED, _LONGEST_PARKING)
+            offered = now + self._lease_ms * leases
+            if work.ends is not None:
+                offered = min(offered, work.ends)
+            if leases > 1 or offered == work.ends:  # else its lease ends at the right time
+                await self._offer(name, item.token, offered)
 
     def _park(self, name: ItemName, item: Item) -> None:
         """Keep the item's data where there is room, so that it need not be read again."""

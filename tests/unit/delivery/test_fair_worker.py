@@ -10,6 +10,7 @@ import pytest
 
 from delivery_rig import open_store, until
 from nightbus.clock import SystemClock
+from nightbus.delivery import fair_worker
 from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.store.interface import SYSTEM, Enqueue, Item
@@ -174,6 +175,26 @@ async def test_a_parked_item_that_fails_to_begin_gives_its_slot_to_the_next(tmp_
     ended.set()
     await until(lambda: len(done) == 3)
     assert sorted(done) == [b"0", b"2", b"3"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await store.close()
+
+
+async def test_the_more_items_are_parked_the_longer_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is read again when its lease ends, though nothing ended: so many in each lease, however many there are."""
+    monkeypatch.setattr(fair_worker, "_MANY_PARKED", 10)
+    store, clock, hanging = open_store(tmp_path, SystemClock()), SystemClock(), Hanging()
+    worker = FairWorker(store, clock, LEASE_MS, Shares[ItemName](2, 1))
+    worker.add(QUEUE, hanging.work_of)
+    await put(store, *[b"shared"] * 151)
+    running = asyncio.create_task(worker.run_until_cancelled())
+    await until(lambda: len(worker._parked) == 150)
+    await until(lambda: worker._parked)
+    now = clock.now_ms()
+    leases = [await store.newest_lease(SYSTEM, QUEUE, item) for item in (2, 9, 13, 60, 140)]
+    assert [round((lease.ends - now) / LEASE_MS) for lease in leases if lease is not None] == [1, 1, 2, 6, 10]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await store.close()
