@@ -8,6 +8,9 @@ import os
 import signal
 import socket
 
+LISTS_OF_FOLDERS = (
+    "NODE_PATH",
+)  # variables whose default names folders that lie elsewhere without a sandbox
 INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
 
 
@@ -21,6 +24,9 @@ def execute(programs, environment, output, notes):
     if command is None:
         shown = [filled(words[0], "/var/task", "/opt", "/var/runtime") for words in programs]
         refuse_start(environment, "Couldn't find valid bootstrap(s): [%s]" % " ".join(shown))
+    for name in LISTS_OF_FOLDERS:
+        if name in environment:
+            environment[name] = filled(environment[name], task, layers, runtime)
     for line in notes:
         os.write(1, line.encode() + b"\n")
     os.chdir(task)
@@ -28,7 +34,7 @@ def execute(programs, environment, output, notes):
     for number in (
         signal.SIGPIPE,
         signal.SIGXFSZ,
-    ):  # which Python ignores, and a program would go on ignoring
+    ):  # Python ignores them, and a program would go on ignoring them
         signal.signal(number, signal.SIG_DFL)
     try:
         os.execve(command[0], command, environment)

@@ -184,6 +184,15 @@ async def test_what_a_function_finds_around_it(functions: Functions) -> None:
     assert await functions.run(javascript(functions, importing, layers=(layer,))) == "imported"
 
 
+async def test_layers_are_found_without_a_sandbox(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nightbus.functions.runner.visible_paths", lambda runtime, folder: None)
+    layer = functions.package({"nodejs/node_modules/it/index.js": "module.exports = 'found'"})
+    code = "exports.handler = async () => [require('it'), __dirname === process.env.LAMBDA_TASK_ROOT]"
+    assert await functions.run(javascript(functions, code, layers=(layer,))) == ["found", True]
+
+
 async def test_source_maps_and_options_of_node(functions: Functions) -> None:
     source = {
         "version": 3,

@@ -60,7 +60,8 @@ class Launch:
     `folder`: what lies at /var/runtime.
     `programs`: the command lines of which the forked process executes the first whose program exists. A word may
     contain {task}, {opt} and {runtime} for these folders. Empty where the zygote runs the function itself.
-    `variables`: environment variables that the function may set itself; None takes one away.
+    `variables`: environment variables that the function may set itself; None takes one away. Of those that
+    `zygote_programs` lists the value may contain the same.
     `notes`: lines for the function's log.
     """
 

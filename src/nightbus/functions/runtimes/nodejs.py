@@ -186,11 +186,11 @@ def _options(runtime: Runtime, spec: FunctionSpec) -> list[str]:
 
 def _variables(runtime: Runtime) -> dict[str, str]:
     folders = [
-        f"/opt/nodejs/node{major(runtime.name)}/node_modules",
-        "/opt/nodejs/node_modules",
-        "/var/runtime/node_modules",
-        "/var/runtime",
-        "/var/task",
+        f"{{opt}}/nodejs/node{major(runtime.name)}/node_modules",
+        "{opt}/nodejs/node_modules",
+        "{runtime}/node_modules",
+        "{runtime}",
+        "{task}",
     ]
     variables = {"NODE_PATH": ":".join(folders)}
     if runtime.executable is not None and str(runtime.executable.parent) not in PATH.split(":"):
