@@ -361,3 +361,31 @@ def test_variables_that_are_too_large_are_refused(node: RunningNode, abuse: Abus
     functions = node.client("lambda")
     with pytest.raises(functions.exceptions.InvalidParameterValueException, match="4KB"):
         abuse.define("def handler(event, context): pass\n", Environment={"Variables": {"LARGE": "x" * 5000}})
+
+
+@pytest.mark.parametrize("seconds", [12, 600])
+def test_an_import_that_takes_too_long_is_begun_anew_within_the_invocation(
+    abuse: Abuse, seconds: int
+) -> None:
+    text = (
+        f"import time\nprint('imported')\ntime.sleep({seconds})\ndef handler(event, context): return 'up'\n"
+    )
+    name = abuse.define(text, Timeout=14 if seconds == 12 else 2)
+    with abuse.neighbour():
+        answer = abuse.invoke(name)
+    if seconds == 12:
+        assert answer == "up"
+        assert "INIT_REPORT" not in abuse.log
+    else:
+        assert answer["errorType"] == "Sandbox.Timedout"
+        assert answer["errorMessage"].endswith("Error: Task timed out after 2.00 seconds")
+        assert re.search(
+            r"INIT_REPORT Init Duration: 20\d\d\.\d\d ms\tPhase: invoke\tStatus: timeout", abuse.log
+        )
+    assert re.search(r"START RequestId: [^\n]+\nimported\n", abuse.log)
+    logs = abuse.node.client("logs")
+    events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="INIT_REPORT")["events"]
+    said = [event["message"] for event in events if "Phase: init" in event["message"]]
+    assert [
+        bool(re.search(r"Init Duration: 100\d\d\.\d\d ms\tPhase: init\tStatus: timeout", one)) for one in said
+    ] == [True]

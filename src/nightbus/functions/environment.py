@@ -8,7 +8,7 @@ An environment's life
 state         the process                           leaves it when
 new           does not exist                        `start` has forked it: initialising. ZygoteDied: the caller closes
 initialising  imports the function's module         it asks for work: ready. It reports an init error, exits, or has not
-                                                    asked 10 s + the time limit after the first `invoke`: ended
+                                                    asked 10 s after the first `invoke`: ended, and begun anew
 ready         waits in `GET /invocation/next`       `invoke` gives it an invocation: running
 running       calls the handler                     it answers: answered. It exits, uses more than its memory limit or
                                                     more than its time limit, or the caller is cancelled: ended
@@ -55,7 +55,7 @@ from nightbus.functions.extensions.host import ExtensionHost
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
 from nightbus.functions.limit_watch import LimitWatch
 from nightbus.functions.memory import PeakMemory, Processes
-from nightbus.functions.outcomes import EnvironmentEnded, init_failure, result_of
+from nightbus.functions.outcomes import EnvironmentEnded, InitTimedOut, init_failure, result_of
 from nightbus.functions.process import EnvironmentProcess
 from nightbus.functions.removal import remove_tree
 from nightbus.functions.response_stream import ResponseStream
@@ -73,13 +73,8 @@ _RESTORE_SECONDS = 10.0
 
 class Environment:
     def __init__(
-        self,
-        spec: FunctionSpec,
-        paths: EnvironmentPaths,
-        clock: Clock,
-        sink: LogSink,
-        processes: Processes,
-    ) -> None:
+        self, spec: FunctionSpec, paths: EnvironmentPaths, clock: Clock, sink: LogSink, processes: Processes,
+    ) -> None:  # fmt: skip
         self.spec = spec
         self._paths = paths
         self._clock = clock
@@ -101,6 +96,7 @@ class Environment:
         self._peak = PeakMemory(clock)
         self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, self._is_over_memory)
         self._used = self._is_initialised = self._over_memory = False
+        self._repeats_init = self._is_too_slow = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
         self.usable = True
         self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
@@ -118,13 +114,8 @@ class Environment:
         stream, address = self._log.stream, self._api.address
         launch = self._paths.launch
         shown = variables(
-            self.spec,
-            launch.variables,
-            stream=stream,
-            runtime_api=address,
-            credentials=own,
-            endpoint=endpoint,
-        )
+            self.spec, launch.variables, stream=stream, runtime_api=address, credentials=own, endpoint=endpoint,
+        )  # fmt: skip
         request = fork_request(self.spec, self._paths, shown, self._tmp, visible)
         self._began = self._clock.monotonic()
         more = self._extensions.descriptors if self._extensions is not None else ()
@@ -187,6 +178,7 @@ class Environment:
         stream: ResponseStream | None = None,
     ) -> InvokeResult:
         """Runs one invocation, and returns once its log is written. What the function does wrong is in the result.
+        Raises InitTimedOut.
 
         `payload`: the event, as JSON. `request_id`: the id of the invocation, by which its answer is known.
         `invoked_arn`: the function's ARN as the caller named it. `client_context`: JSON for the runtime, or "".
@@ -199,17 +191,21 @@ class Environment:
         answer: Answer | None = None
         try:
             try:
-                if not self._is_initialised:
+                if not self._is_initialised and not self._repeats_init:
                     await self.initialised(request_id)
                 if self._api.is_snapshot:
                     await self._restored(request_id)
                 began = self._clock.monotonic()
             finally:
-                await self._output.drain(seen=True)
-                self._platform.started(request_id, trace)
-            now, seconds = self._clock.now_ms(), self.spec.timeout
-            invocation = Invocation.at(now, request_id, payload, seconds, invoked_arn, trace, client_context)
-            answer = await self._run(invocation, stream)
+                if not self._is_too_slow:
+                    await self._output.drain(seen=True)
+                    self._platform.started(request_id, trace)
+            if not self._is_initialised:
+                await self.initialised(request_id, self.spec.timeout)
+            spent = self._clock.monotonic() - began if self._repeats_init and cold else 0
+            now, rest = self._clock.now_ms(), self.spec.timeout - spent
+            invocation = Invocation.at(now, request_id, payload, rest, invoked_arn, trace, client_context)
+            answer = await self._run(invocation, stream, rest)
         except EnvironmentEnded as ended:
             failure = ended
             self.kill()
@@ -241,10 +237,16 @@ class Environment:
             return self.usable
         return False
 
+    def repeat_init(self) -> None:
+        """Its init phase is a part of the first invocation, since that of another environment took too long."""
+        self._repeats_init, self._platform.init_phase = True, "invoke"
+
     async def initialised(self, request_id: str, seconds: float | None = None) -> None:
         self._watch.start(_LONGEST_INIT_SECONDS, lambda: None)  # for its memory
         try:
-            async with asyncio.timeout(seconds or _INIT_SECONDS + self.spec.timeout):
+            async with asyncio.timeout(
+                seconds or _INIT_SECONDS + bool(self._paths.debugger) * self.spec.timeout
+            ):
                 await self._ready.wait()
                 if self._extensions is not None and self._init_ms is not None and self.usable:
                     await self._extensions.initialised()
@@ -252,6 +254,9 @@ class Environment:
         except TimeoutError:
             self.kill("timeout")
             self._platform.init_ended((self._clock.monotonic() - self._began) * 1000, "timeout")
+            if seconds is None:
+                self._is_too_slow = True
+                raise InitTimedOut from None
             raise await self._log.timed_out(request_id) from None
         finally:
             self._watch.start_idle()
@@ -297,8 +302,8 @@ class Environment:
         elapsed = (self._clock.monotonic() - self._began) * 1000
         self._platform.init_ended(elapsed, "error", error_type)
 
-    async def _run(self, invocation: Invocation, stream: ResponseStream | None) -> Answer:
-        request_id, seconds = invocation.request_id, self.spec.timeout
+    async def _run(self, invocation: Invocation, stream: ResponseStream | None, seconds: float) -> Answer:
+        request_id = invocation.request_id
         if self._process.exit.done():
             raise await self._exited(request_id)
         self._answer = self._loop.create_future()
@@ -363,14 +368,13 @@ class Environment:
         self.idle_since = self._clock.monotonic()
         await self._output.flushed()
 
-    async def _report(self, run: FinishedRun, after: float | None = None) -> None:
-        """`after`: how long extensions went on, in milliseconds."""
+    async def _report(self, run: FinishedRun, after_ms: float | None = None) -> None:
         used, init, restore = self._peak.megabytes, self._init_ms, self._restore_ms
-        await self._log.report(run, used=used, init_ms=init, restore_ms=restore, post_runtime_ms=after)
+        await self._log.report(run, used=used, init_ms=init, restore_ms=restore, post_runtime_ms=after_ms)
 
     async def _exited(self, request_id: str) -> EnvironmentEnded:
-        status = self._process.exit.result()
-        return await self._log.exited(request_id, status, over_memory=self._over_memory)
+        status, over_memory = self._process.exit.result(), self._over_memory
+        return await self._log.exited(request_id, status, over_memory=over_memory)
 
     def kill(self, reason: str = "failure") -> None:
         """End the runtime; where there are extensions, `close` ends these, and tells them the reason."""

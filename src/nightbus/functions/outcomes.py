@@ -31,6 +31,10 @@ class EnvironmentEnded(Exception):
         self.log_lines: tuple[str, ...] = ()  # what AWS logs beside it
 
 
+class InitTimedOut(Exception):
+    """The init phase took longer than 10 s. As on AWS it is begun anew, as a part of the invocation."""
+
+
 def init_failure(error: Answer, request_id: str) -> EnvironmentEnded:
     """`error`: what the runtime reported, or the zygote for a program that it could not execute."""
     error_type = error.error_type or "Unknown"

@@ -26,6 +26,7 @@ class PlatformLog:
     def __init__(
         self, spec: FunctionSpec, output: Output, clock: Clock, stream: str, init_type: str = "on-demand"
     ) -> None:
+        self.init_phase = "init"  # "invoke" where it is a part of the invocation
         self._spec = spec
         self._output = output
         self._clock = clock
@@ -71,11 +72,11 @@ class PlatformLog:
 
     def init_ended(self, elapsed_ms: float, status: str = "success", error_type: str = "") -> None:
         if status != "success":
-            self._say(reports.init_report_line(elapsed_ms, "init", status, error_type))
+            self._say(reports.init_report_line(elapsed_ms, self.init_phase, status, error_type))
         if self._has_events:
             kind = self._init_type
-            self._tell(events.init_runtime_done(kind, "init", status, error_type))
-            self._tell(events.init_report(kind, "init", status, error_type, elapsed_ms))
+            self._tell(events.init_runtime_done(kind, self.init_phase, status, error_type))
+            self._tell(events.init_report(kind, self.init_phase, status, error_type, elapsed_ms))
 
     def extension(self, name: str, state: str, registered: Sequence[str], error_type: str) -> None:
         line = f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{','.join(registered)}]"

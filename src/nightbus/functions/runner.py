@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
@@ -26,6 +27,7 @@ from nightbus.functions.interface import (
     key_of,
 )
 from nightbus.functions.memory import Processes
+from nightbus.functions.outcomes import InitTimedOut
 from nightbus.functions.packages import PackageFolder
 from nightbus.functions.pool import IDLE_SECONDS, Pool
 from nightbus.functions.removal import remove_tree
@@ -130,22 +132,31 @@ class Runner:
     ) -> InvokeResult:
         async with self._debugging.turn(spec):
             await self._finished_soon(spec)
-            environment = await self._pool.take(spec)
-            try:
-                return await environment.invoke(
-                    payload,
-                    request_id=request_id,
-                    invoked_arn=invoked_arn,
-                    client_context=client_context,
-                    trace=trace,
-                    log_with_result=log_with_result,
-                    stream=stream,
-                )
-            finally:
-                if environment.rest is None:
-                    self._pool.give_back(environment)
-                else:
-                    self._give_back_after(environment, environment.rest)
+            for repeated in (False, True):
+                environment = await self._pool.take(spec)
+                if repeated:
+                    environment.repeat_init()
+                with contextlib.suppress(*() if repeated else (InitTimedOut,)):
+                    return await self._invoke_in(
+                        environment,
+                        payload,
+                        request_id=request_id,
+                        invoked_arn=invoked_arn,
+                        client_context=client_context,
+                        trace=trace,
+                        log_with_result=log_with_result,
+                        stream=stream,
+                    )
+        raise AssertionError("unreachable")
+
+    async def _invoke_in(self, environment: Environment, payload: bytes, **options: Any) -> InvokeResult:
+        try:
+            return await environment.invoke(payload, **options)
+        finally:
+            if environment.rest is None:
+                self._pool.give_back(environment)
+            else:
+                self._give_back_after(environment, environment.rest)
 
     def _give_back_after(self, environment: Environment, rest: asyncio.Task[None]) -> None:
         """Its extensions go on after the answer."""

@@ -79,14 +79,14 @@ class Invocation:
         now: int,
         request_id: str,
         payload: bytes,
-        seconds: int,
+        seconds: float,
         arn: str,
         trace: str,
         client_context: str,
     ) -> Invocation:
         """One that begins at `now` (UTC ms) and may take that many seconds. "" makes a new `trace`."""
         headers = {
-            "Lambda-Runtime-Deadline-Ms": str(now + seconds * 1000),
+            "Lambda-Runtime-Deadline-Ms": str(now + int(seconds * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": arn,
             "Lambda-Runtime-Trace-Id": trace or f"Root=1-{now // 1000:08x}-{new_hex(24)};Sampled=0",
         }
