@@ -379,13 +379,11 @@ def test_an_import_that_takes_too_long_is_begun_anew_within_the_invocation(
     else:
         assert answer["errorType"] == "Sandbox.Timedout"
         assert answer["errorMessage"].endswith("Error: Task timed out after 2.00 seconds")
-        assert re.search(
-            r"INIT_REPORT Init Duration: 20\d\d\.\d\d ms\tPhase: invoke\tStatus: timeout", abuse.log
-        )
+        assert re.search(r"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke\tStatus: timeout", abuse.log)
     assert re.search(r"START RequestId: [^\n]+\nimported\n", abuse.log)
     logs = abuse.node.client("logs")
     events = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern="INIT_REPORT")["events"]
     said = [event["message"] for event in events if "Phase: init" in event["message"]]
     assert [
-        bool(re.search(r"Init Duration: 100\d\d\.\d\d ms\tPhase: init\tStatus: timeout", one)) for one in said
+        bool(re.search(r"Init Duration: 1\d{4}\.\d\d ms\tPhase: init\tStatus: timeout", one)) for one in said
     ] == [True]

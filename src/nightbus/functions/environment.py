@@ -105,10 +105,7 @@ class Environment:
     async def start(
         self, zygote: Zygote, credentials: CredentialSource, endpoint: str, *, visible: list[Path] | None
     ) -> None:
-        """Start the process; `invoke` waits for its init phase. Raises ZygoteDied.
-
-        `visible` are the folders that stay visible where the sandbox covers their surroundings; None for no sandbox.
-        """
+        """Start the process; `invoke` waits for its init phase. Raises ZygoteDied. `visible`: as in `fork_request`."""
         await self._api.listen()
         own = credentials.for_role(self.spec.role, self.spec.name, self.spec.scope, _CREDENTIAL_SECONDS)
         stream, address = self._log.stream, self._api.address
