@@ -65,7 +65,8 @@ def events_of(lines: list[str]) -> list[dict[str, Any]]:
 
 
 def test_an_extension_sees_each_invocation_and_the_shutdown(client: Client, role: str) -> None:
-    name = create(client, role, layer_of(watcher=program()))
+    files: dict[str, Any] = {"watcher": program(), "data/readme.txt": "no program, for it lies in a folder"}
+    name = create(client, role, layer_of(**files))
     assert invoke(client, name, 1) == (1, None)
     assert invoke(client, name, 2) == (2, None)
     client("lambda").delete_function(FunctionName=name)

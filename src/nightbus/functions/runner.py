@@ -245,7 +245,7 @@ class Runner:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         pycache.chmod(0o777)  # functions of root's node have another user; nobody else comes this far
         launch = self._runtimes.launch(runtime, spec, code, layers)
-        extensions = tuple(_names_in(layers / "extensions")) if layers else ()
+        extensions = _extensions_in(layers / "extensions") if layers else ()
         hidden = (self._folder.parent,)
         return EnvironmentPaths(code, layers, pycache, scratch, hidden, launch, extensions=extensions)
 
@@ -298,6 +298,11 @@ class Runner:
         """End all environments."""
         await self._pool.close()
         await self._zygotes.close()
+
+
+def _extensions_in(folder: Path) -> tuple[str, ...]:
+    """Each file is one; folders have what they need."""
+    return tuple(name for name in _names_in(folder) if (folder / name).is_file())
 
 
 def _names_in(folder: Path) -> list[str]:
