@@ -148,6 +148,36 @@ def test_a_slow_client_slows_the_function_and_a_client_that_leaves_does_not_end_
     wait_for(lambda: any(line.startswith("REPORT") for line in lines()))
 
 
+def test_a_stream_goes_on_while_its_function_is_updated(client: Client, gate: Gate) -> None:
+    name, functions = make(client, streaming_code(), timeout=30), client("lambda")
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    events = iter(
+        begin(client, name, {"do": "chunks", "chunks": ["a", "b"], "gate": gate.port})["EventStream"]
+    )
+    assert next(events) == {"PayloadChunk": {"Payload": b"a"}}
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        begin(client, name, {"do": "whole"})
+    functions.update_function_code(FunctionName=name, ZipFile=code())
+    gate.open()
+    assert next(events) == {"PayloadChunk": {"Payload": b"b"}}
+    gate.open()
+    assert next(events) == {"InvokeComplete": {}}
+    assert outcome(begin(client, name, {"new": True})) == (b'{"new": true}', {})
+
+
+def test_an_asynchronous_invocation_of_a_function_that_streams(client: Client) -> None:
+    name, sqs = make(client, streaming_code()), client("sqs")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client("lambda").put_function_event_invoke_config(
+        FunctionName=name, DestinationConfig={"OnSuccess": {"Destination": arn}}
+    )
+    event = json.dumps({"do": "chunks", "chunks": ["no ", "JSON"]})
+    client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=event)
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    assert json.loads(message["Body"])["responsePayload"] == "no JSON"
+
+
 def test_refused_before_the_stream_begins(client: Client, name: str) -> None:
     def code_of(**params: Any) -> str:
         with pytest.raises(ClientError) as caught:
