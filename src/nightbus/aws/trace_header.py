@@ -65,7 +65,8 @@ def for_invocation(header: str, request_id: str, now_ms: int, function: str = ""
     fields = _fields(header) if header else {}
     root = fields.get("Root") or f"1-{now_ms // 1000:08x}-{new_hex(24)}"
     passed_on = f"Root={root};Parent={segment_of(request_id)};Sampled={fields.get('Sampled') or '0'}"
-    counts = _counts(fields.get("Lineage", ""))
+    lineage = fields.get("Lineage", "")
+    counts = _counts(lineage) if lineage else {}
     if function:
         name = _lineage_name(function)
         counts[name] = counts.pop(name, 0) + 1

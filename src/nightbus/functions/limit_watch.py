@@ -34,34 +34,52 @@ class LimitWatch:
         self._over_memory = over_memory
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._due = self._ends = 0.0
+        self._works = False
 
     def start(self, seconds: float, over_time: Callable[[], None]) -> None:
-        """Until `stop`, or until the time is over, which is in so many seconds."""
-        self.stop()
+        """Until `stop`, or until the time is over, which is in so many seconds.
+
+        A timer that is due soon anyway is left as it is: of many short invocations few set one.
+        """
+        now = self._loop.time()
         self._over_time = over_time
-        self._ends = self._loop.time() + seconds
-        self._timer = self._loop.call_later(min(_SAMPLE_SECONDS, seconds), self._look)
-
-    def _look(self) -> None:
-        rest = self._ends - self._loop.time()
-        if rest <= 0:
-            return self._over_time()
-        self._look_at_memory()
-        self._timer = self._loop.call_later(min(_SAMPLE_SECONDS, rest), self._look)
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._ends = now + seconds
+        self._works = True
+        soon = min(_SAMPLE_SECONDS, seconds)
+        if self._timer is None or self._due > now + soon:
+            self._set(soon)
 
     def start_idle(self) -> None:
         """Look at the memory only, until `start` or `stop`."""
-        self.stop()
-        self._timer = self._loop.call_later(_IDLE_SAMPLE_SECONDS, self._look_idle)
+        self._works = False
+        if self._timer is None:
+            self._set(_IDLE_SAMPLE_SECONDS)
 
-    def _look_idle(self) -> None:
-        if not self._process.gone.done():
-            self._look_at_memory(_IDLE_SAMPLE_SECONDS)
-            self._timer = self._loop.call_later(_IDLE_SAMPLE_SECONDS, self._look_idle)
+    def stop(self) -> None:
+        self._works = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._due = self._loop.time() + seconds
+        self._timer = self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if not self._works:
+            if not self._process.gone.done():
+                self._set(_IDLE_SAMPLE_SECONDS)
+                self._look_at_memory(_IDLE_SAMPLE_SECONDS)
+            return
+        rest = self._ends - self._loop.time()
+        if rest <= 0:
+            return self._over_time()
+        self._set(min(_SAMPLE_SECONDS, rest))
+        self._look_at_memory()
 
     def _look_at_memory(self, fresh_seconds: float = FRESH_SECONDS) -> None:
         process = self._process
