@@ -19,7 +19,8 @@ def environments(pid: int) -> list[list[int]]:
             found.setdefault(namespace, []).append(each)
         elif _parent(each) in zygotes:
             found.setdefault(f"alone {each}", []).append(each)
-    separate = [group for name, group in found.items() if not name.startswith("alone")]
+    # One process alone in its namespace keeps those of the next environment.
+    separate = [group for name, group in found.items() if not name.startswith("alone") and len(group) > 1]
     return separate or list(found.values())
 
 
