@@ -10,7 +10,7 @@ from typing import Any
 from nightbus.functions.debugging import Debugger
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.interface import Launch
-from nightbus.functions.visible_paths import commands
+from nightbus.functions.visible_paths import sandbox_links
 
 _MEGABYTE = 1024 * 1024
 _MOST_OPEN_FILES = 1024
@@ -70,7 +70,7 @@ def fork_request(
         "hidden": [str(path) for path in paths.hidden],
         "visible": [str(path) for path in visible or ()],
         "sandbox": visible is not None,
-        "commands": commands(paths.launch.runtime),
+        "links": sandbox_links(paths.launch.runtime),
         "storage": spec.ephemeral_storage,
         "memory": spec.memory,
         "debugger": paths.debugger

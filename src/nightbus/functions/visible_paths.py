@@ -49,12 +49,19 @@ def with_links(packages: Path) -> list[Path]:
     return [packages, *(link.resolve() for link in packages.iterdir() if link.is_symlink())]
 
 
-def commands(runtime: Runtime) -> dict[str, str]:
-    """The runtime's interpreter by the names that it has in /var/lang/bin."""
+def sandbox_links(runtime: Runtime) -> dict[str, str]:
+    """Symbolic links in the sandbox, by their paths: the interpreter by the names that it has in /var/lang/bin.
+
+    `import` of Node.js, which does not read NODE_PATH, finds layers and the SDK in the folders above /var/task.
+    """
     if runtime.executable is None:
         return {}
     path = str(runtime.executable)
     if not runtime.name.startswith("python"):
-        return {"node": path}
+        return {
+            "/var/lang/bin/node": path,
+            "/var/node_modules": "/opt/nodejs/node_modules",
+            "/node_modules": "/var/runtime/node_modules",
+        }
     minor = runtime.version.rpartition(".")[0]
-    return {"python": path, "python3": path, f"python{minor}": path}
+    return {f"/var/lang/bin/{name}": path for name in ("python", "python3", f"python{minor}")}

@@ -160,9 +160,7 @@ async def test_what_a_function_finds_around_it(functions: Functions) -> None:
         module: require('from-layer') })"""
     layer = functions.package(
         {
-            "nodejs/node_modules/from-layer/package.json": '{"exports": {"import": "./i.mjs", "default": "./d.js"}}',
-            "nodejs/node_modules/from-layer/d.js": "module.exports = 'required'",
-            "nodejs/node_modules/from-layer/i.mjs": "export default 'imported'",
+            "nodejs/node_modules/from-layer/index.js": "module.exports = 'required'",
         }
     )
     around = await functions.run(javascript(functions, code, layers=(layer,), environment={"MINE": "1"}))
@@ -180,8 +178,22 @@ async def test_what_a_function_finds_around_it(functions: Functions) -> None:
     assert around["argv"][:5] == [
         "--expose-gc", "--max-http-header-size", "81920", "--max-semi-space-size=12", "--max-old-space-size=231",
     ]  # fmt: skip
-    importing = {"index.mjs": "import it from 'from-layer'; export const handler = async () => it"}
-    assert await functions.run(javascript(functions, importing, layers=(layer,))) == "imported"
+
+
+async def test_import_finds_layers(functions: Functions) -> None:
+    package: dict[str, str | bytes] = {
+        "it/package.json": '{"exports": {"import": "./i.mjs", "default": "./d.js"}}',
+        "it/d.js": "module.exports = 'required'",
+        "it/i.mjs": "export default 'imported'",
+    }
+    module = {"index.mjs": "import it from 'it'; export const handler = async () => it"}
+    common = {"index.js": "exports.handler = async () => [require('it'), (await import('it')).default]"}
+    for folder in ("nodejs/node_modules", "nodejs/node20/node_modules"):
+        layer = functions.package({f"{folder}/{name}": content for name, content in package.items()})
+        assert await functions.run(javascript(functions, module, layers=(layer,))) == "imported"
+        if folder == "nodejs/node_modules":
+            spec = javascript(functions, common, layers=(layer,))
+            assert await functions.run(spec) == ["required", "imported"]
 
 
 async def test_layers_are_found_without_a_sandbox(

@@ -97,7 +97,7 @@ class Maker:
     def _try(self, needed):
         folder = os.path.dirname(os.path.abspath(__file__))
         request = {
-            "code": folder, "runtime": folder, "hidden": [], "commands": {}, "storage": 1, "memory": 1,
+            "code": folder, "runtime": folder, "hidden": [], "links": {}, "storage": 1, "memory": 1,
             "visible": [path if os.path.isdir(path) else os.path.dirname(path) for path in needed],
         }  # fmt: skip
         made = self.make(request)
@@ -221,7 +221,7 @@ def _serve(channel, split):
         with socket.socket(fileno=descriptor) as lifeline:
             try:
                 request = json.loads(data)
-                folder = folders.of(request["visible"], request["hidden"], request["commands"])
+                folder = folders.of(request["visible"], request["hidden"], request["links"])
                 if spare is None or spare.folders != folders.count:
                     spare = _Spare(split, folders.count)
                 spare.use(folder, request, lifeline)

@@ -49,17 +49,17 @@ class RootFolders:
     def count(self):
         return len(self._known)
 
-    def of(self, visible, hidden, commands):
+    def of(self, visible, hidden, links):
         """The folder with the common part. `visible`: files and folders, shown at their own paths, read-only.
-        `commands`: programs by the names that they have in /var/lang/bin."""
-        key = tuple(visible), tuple(hidden), tuple(commands.items())
+        `links`: where symbolic links lead, by their paths; their folders are there."""
+        key = tuple(visible), tuple(hidden), tuple(links.items())
         if key not in self._known:
             folder = "/root%d" % len(self._known)
             os.mkdir(folder)
             linux.mount("tmpfs", folder, "tmpfs", 0, _SMALL)
             _fill(folder, visible, hidden)
-            for name, path in commands.items():
-                os.symlink(path, "%s/var/lang/bin/%s" % (folder, name))
+            for path, goal in links.items():
+                os.symlink(goal, folder + path)
             linux.set_attributes(folder, linux.ATTR_RDONLY | linux.ATTR_NOSUID)
             self._known[key] = folder
         return self._known[key]

@@ -95,7 +95,7 @@ _ASKED = (
     "pycache",
     "visible",
     "hidden",
-    "commands",
+    "links",
     "storage",
     "memory",
     "own_address",

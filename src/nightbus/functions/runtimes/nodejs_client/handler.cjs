@@ -4,7 +4,7 @@
 // from then on both are imported, and what a CommonJS module exports may be found under `default`.
 'use strict'
 
-const { existsSync, readFileSync } = require('node:fs')
+const { existsSync, readFileSync, realpathSync } = require('node:fs')
 const path = require('node:path')
 const { pathToFileURL } = require('node:url')
 const {
@@ -72,7 +72,7 @@ async function load(taskRoot, folder, moduleName, takesCallbacks, require) {
   const base = path.resolve(taskRoot, folder, moduleName)
   const found = ['', '.js', '.mjs', '.cjs'].map((extension) => base + extension).find(existsSync)
   const isModule = found !== undefined && isModuleFile(found)
-  if (packagesElsewhere()) requireHere('./node_path.cjs').lookInNodePath(isModule)
+  if (packagesElsewhere(taskRoot)) requireHere('./node_path.cjs').lookInNodePath(isModule)
   try {
     if (found === undefined) {
       return require(require.resolve(moduleName, { paths: [taskRoot, path.resolve(taskRoot, folder)] }))
@@ -108,9 +108,23 @@ function member(object, names) {
   return names.split('.').reduce((nested, key) => nested && nested[key], object)
 }
 
-// Whether NODE_PATH has packages: `import` does not look there by itself, as AWS's Node.js does.
-function packagesElsewhere() {
-  return (process.env.NODE_PATH ?? '').split(':').some((folder) => /\/node_modules\/?$/.test(folder) && existsSync(folder))
+// Whether NODE_PATH has a folder of packages in which `import` does not look by itself, as AWS's Node.js does. In the
+// sandbox the folders above the function's code are links to most of them.
+function packagesElsewhere(taskRoot) {
+  const found = new Set()
+  for (let folder = path.dirname(taskRoot); !found.has(folder); folder = path.dirname(folder)) {
+    found.add(folder).add(realFolder(path.join(folder, 'node_modules')))
+  }
+  const folders = (process.env.NODE_PATH ?? '').split(':').filter((folder) => /\/node_modules\/?$/.test(folder))
+  return folders.map(realFolder).some((folder) => folder !== null && !found.has(folder))
+}
+
+function realFolder(folder) {
+  try {
+    return realpathSync(folder)
+  } catch {
+    return null
+  }
 }
 
 module.exports = { defineAwslambda, handlerStreams, loadHandler }
