@@ -78,6 +78,11 @@ def handler(event, context):
     assert failure == "can't start new thread"
 
 
+def test_the_kernel_ends_functions_before_the_node_where_memory_is_short(abuse: Abuse) -> None:
+    text = "def handler(event, context): return open('/proc/self/oom_score_adj').read()\n"
+    assert abuse.run(text).strip() == "1000"
+
+
 @pytest.mark.parametrize("where", ["handler", "daemon", "import"])
 def test_two_gigabytes_in_one_go(abuse: Abuse, where: str) -> None:
     text = """

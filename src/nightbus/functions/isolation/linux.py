@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import sys
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -92,10 +93,24 @@ def drop_capabilities():
     check(libc.capset(header, (ctypes.c_uint32 * 6)()))
 
 
+def be_killed_first():
+    """Where the machine has no memory left, the kernel ends functions rather than the node."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass
+
+
 def close_all_but(kept):
     """Close every descriptor from 3 on that is not in `kept`."""
     first = 3
     for descriptor in sorted({one for one in kept if one >= first} | {_MOST_DESCRIPTORS}):
-        if first < descriptor and libc.syscall(_CLOSE_RANGE, first, descriptor - 1, 0) != 0:
+        if first < descriptor and not _close_range(first, descriptor - 1):
             os.closerange(first, descriptor)
         first = descriptor + 1
+
+
+def _close_range(first, last):
+    """False where the kernel cannot do that at once."""
+    return sys.platform == "linux" and libc.syscall(_CLOSE_RANGE, first, last, 0) == 0

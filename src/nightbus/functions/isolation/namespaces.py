@@ -72,7 +72,10 @@ class Maker:
                 reasons.append(str(failure) or type(failure).__name__)
                 if maker is not None:
                     maker._end()
-                leave_pid_namespace()
+                try:
+                    leave_pid_namespace()
+                except CannotGoBack:
+                    raise CannotGoBack(", and: ".join(reasons)) from None
         return None, ", and: ".join(reasons)
 
     @classmethod

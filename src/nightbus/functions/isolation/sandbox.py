@@ -6,6 +6,7 @@ calls (`seccomp`) applies in both.
 """
 
 import resource
+import sys
 
 from . import landlock, linux, seccomp
 from .namespaces import CannotGoBack as CannotGoBack
@@ -20,8 +21,9 @@ class Sandbox:
     def __init__(self, needed, without=""):
         """`needed`: paths that functions must be able to read. `without`: why namespaces are not to be tried."""
         self.maker, self.no_namespaces = (None, without) if without else Maker.start(needed)
-        self._filter = seccomp.compiled()
-        self._landlock = landlock.version()
+        on_linux = sys.platform == "linux"
+        self._filter = seccomp.compiled() if on_linux else b""
+        self._landlock = landlock.version() if on_linux else 0
 
     def layers(self):
         """What protects functions, as the node logs it."""
@@ -48,6 +50,7 @@ class Sandbox:
 
     def enter(self, request, made):
         """The process is what the function may be from here on. Returns the paths it sees, and log lines."""
+        linux.be_killed_first()
         if made is not None:
             self.maker.join(made)
             made.forget_descriptor()
