@@ -21,6 +21,7 @@ another user of the machine to that, so that functions do not run as root. Where
 read Python, it does as others do.
 """
 
+import gc
 import json
 import os
 import select
@@ -211,6 +212,7 @@ def _serve(channel, split):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    gc.disable()  # a collection would copy the pages that init processes share with this one
     linux.unshare(linux.CLONE_NEWNS)
     root_folder.leave_machine()
     folders, spare = root_folder.RootFolders(), None
