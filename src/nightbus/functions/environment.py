@@ -76,8 +76,7 @@ class Environment:
         self, spec: FunctionSpec, paths: EnvironmentPaths, clock: Clock, sink: LogSink, processes: Processes,
     ) -> None:  # fmt: skip
         self.spec = spec
-        self._paths = paths
-        self._clock = clock
+        self._paths, self._clock = paths, clock
         self._log = EnvironmentLog(spec, clock, sink)
         self._output, self._platform = self._log.output, self._log.platform
         self._api = RuntimeApi(self._on_ready, self._on_answer)
@@ -87,8 +86,7 @@ class Environment:
         self._answer: asyncio.Future[Answer | None] | None = None
         self._process = EnvironmentProcess(self._on_exit)
         self._extensions = self._host(paths.extensions) if paths.extensions else None
-        self._end_reason = "spindown"
-        self._deadline = 0.0
+        self._end_reason, self._deadline = "spindown", 0.0
         self.rest: asyncio.Task[None] | None = None  # what extensions do after an invocation's answer
         self._init_error: Answer | None = None
         self._init_ms: float | None = None
@@ -353,14 +351,17 @@ class Environment:
 
     async def _end_with_extensions(self, extensions: ExtensionHost, run: FinishedRun) -> None:
         began = self._clock.monotonic()
+        self._watch.start(self._deadline - began, lambda: None)
         if not await extensions.finished(self._deadline - began):
-            if extensions.failure is not None:
-                self.kill()
+            if self._process.exit.done():
+                failure = await self._exited(run.request_id)
+            elif extensions.failure is not None:
                 failure = await self._log.extension_failed(run.request_id, extensions.failure)
             else:
-                self.kill("timeout")
                 failure = await self._log.timed_out(run.request_id)
+            self.kill("timeout" if failure.status == "timeout" else "failure")
             run = run._replace(failure=failure)
+        self._watch.stop()
         await self._report(run, (self._clock.monotonic() - began) * 1000)
         self.idle_since = self._clock.monotonic()
         await self._output.flushed()

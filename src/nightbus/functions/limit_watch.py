@@ -78,6 +78,8 @@ class LimitWatch:
         rest = self._ends - self._loop.time()
         if rest <= 0:
             return self._over_time()
+        if self._process.gone.done():
+            return None
         self._set(min(_SAMPLE_SECONDS, rest))
         self._look_at_memory()
 

@@ -89,6 +89,7 @@ class ExtensionHost:
     def _heard(self, message: dict[str, Any]) -> None:
         if "runtime" in message:
             self._process.runtime_exited(message["runtime"])
+            self._changed.set()
         elif "failure" in message:
             self.registry.launch_failed(message["extension"], message["failure"])
         else:
@@ -162,9 +163,13 @@ class ExtensionHost:
         return self.registry.all_ready
 
     async def finished(self, seconds: float) -> bool:
-        """Whether all of them are done with the invocation, by then."""
-        done = await self._until(lambda: bool(self.failure) or self.registry.all_ready, max(0.0, seconds))
-        return done and self.failure is None
+        """Whether all of them are done with the invocation, by then, and the runtime lives."""
+
+        def is_over() -> bool:
+            return bool(self.failure) or self._process.exit.done() or self.registry.all_ready
+
+        done = await self._until(is_over, max(0.0, seconds))
+        return done and self.failure is None and not self._process.exit.done()
 
     def kill_runtime(self) -> None:
         if self._link is not None:
