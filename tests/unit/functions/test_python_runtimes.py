@@ -43,6 +43,13 @@ async def test_every_python_that_is_here_runs_its_version_or_says_why_not(functi
             assert f"python{version[0]}.{version[1]}" == runtime
 
 
+async def test_every_python_has_the_same_sandbox(functions: Functions) -> None:
+    code = "import os\ndef handler(event, context): return [os.getcwd(), os.listdir('/tmp'), os.getuid()]"
+    own = await functions.run(functions.define(code, runtime=OWN))
+    for runtime in on_this_machine():
+        assert await functions.run(functions.define(code, runtime=runtime, timeout=60)) == own, runtime
+
+
 async def test_a_python_that_is_not_here_is_replaced_and_said(
     functions: Functions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

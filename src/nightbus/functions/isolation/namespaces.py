@@ -203,8 +203,10 @@ def _own_user_namespace():
 
 
 def _write(path, text):
-    with open(path, "w") as file:
-        file.write(text)
+    with open(
+        path, "wb"
+    ) as file:  # text needs a module up to Python 3.9, and the machine's folders are left by then
+        file.write(text.encode())
 
 
 def _serve(channel, split):

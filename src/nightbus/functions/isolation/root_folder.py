@@ -3,6 +3,8 @@
 What is the same for all environments of a zygote is mounted once (`RootFolders.of`), below the root of the process that
 makes namespaces; a new environment gets a copy of these mounts and adds its own (`enter`). The machine's real root lies
 at `MACHINE` meanwhile.
+
+Files are opened for bytes: up to Python 3.9 the encoding of text is a module, which this root folder does not have.
 """
 
 import os
@@ -82,8 +84,8 @@ def _fill(folder, visible, hidden):
     for name in _ETC:
         _show(folder, "/etc/" + name)
     for name, text in (("passwd", _PASSWD), ("group", _GROUPS)):
-        with open("%s/etc/%s" % (folder, name), "w") as file:
-            file.write(text)
+        with open("%s/etc/%s" % (folder, name), "wb") as file:
+            file.write(text.encode())
     for name in _DEVICES:
         _show(folder, "/dev/" + name)
     for name, goal in _DEVICE_LINKS.items():
@@ -129,7 +131,7 @@ def _show(folder, path):
         os.makedirs(target, exist_ok=True)
     elif os.path.exists(source):
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "a"):
+        with open(target, "ab"):
             pass
     else:
         return
@@ -175,8 +177,9 @@ def _name_itself(address):
     """The names by which AWS lets telemetry be sent to a listener in the sandbox."""
     known, own = "/etc/hosts", "/dev/shm/hosts"
     if os.path.exists(known):
-        with open(known) as file, open(own, "w") as copy:
-            copy.write("%s\n%s sandbox.localdomain sandbox\n" % (file.read().rstrip("\n"), address))
+        with open(known, "rb") as file, open(own, "wb") as copy:
+            copy.write(file.read().rstrip(b"\n"))
+            copy.write(("\n%s sandbox.localdomain sandbox\n" % address).encode())
         os.chmod(own, 0o644)
         _read_only(own, known)
         os.unlink(own)
@@ -202,7 +205,7 @@ def _layers(source, visible):
                 os.makedirs(target, exist_ok=True)
                 _read_only(base + "/" + name, target)
             elif not os.path.exists(target):
-                open(target, "w").close()
+                open(target, "wb").close()
                 _read_only(base + "/" + name, target)
 
 
@@ -211,7 +214,7 @@ def _show_again(source, target):
         os.makedirs(target, exist_ok=True)
     else:
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        open(target, "a").close()
+        open(target, "ab").close()
     _read_only(source, target)
 
 
