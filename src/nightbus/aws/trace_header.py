@@ -42,7 +42,8 @@ def is_trace_header(text: str) -> bool:
 
 
 def trace_header_or_none(text: str) -> str:
-    """Return the header, or "" if it does not have X-Ray's form."""
+    """Return the header, or "" if it does not have X-Ray's form. botocore quotes the bars in a lineage."""
+    text = text.replace("%7C", "|")
     return text if text and is_trace_header(text) else ""
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from nightbus.aws.trace_header import (
     for_invocation,
     invocations_before,
     is_trace_header,
+    trace_header_or_none,
     with_lineages,
     without_lineage,
 )
@@ -58,3 +61,8 @@ def test_what_a_client_writes_into_it_is_taken_as_it_is_or_left_out() -> None:
         header = invoked(f"{ROOT};Lineage={text}", "one")
         assert is_trace_header(header)
         assert invocations_before(header, "one") == 1
+
+
+def test_a_header_as_botocore_sends_it() -> None:
+    header = invoked(invoked(ROOT, "one"), "other")
+    assert trace_header_or_none(quote(header, safe="-=;:+&[]{}\"',")) == header
