@@ -99,6 +99,26 @@ async def test_the_nodes_data_is_hidden(functions: Functions, tmp_path: Path) ->
     assert await functions.run(functions.define(code), str(tmp_path / "data" / "secret")) is False
 
 
+@pytest.mark.parametrize("parent", ["/tmp", "~"])
+async def test_the_nodes_data_is_hidden_within_what_is_visible(
+    monkeypatch: pytest.MonkeyPatch, parent: str
+) -> None:
+    with tempfile.TemporaryDirectory(dir=Path(parent).expanduser()) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        made = Functions(folder)
+        (folder / "data").mkdir(exist_ok=True)
+        (folder / "data").chmod(0o755)
+        for path in (folder / "data" / "secret", folder / "library"):
+            path.write_text("text")
+        show = visible_paths.visible_paths
+        monkeypatch.setattr(runner, "visible_paths", lambda *arguments: [*(show(*arguments) or []), folder])
+        code = "import os\ndef handler(event, context): return [os.path.exists(one) for one in event]"
+        paths = [str(folder / "library"), str(folder / "data" / "secret")]
+        assert await made.run(made.define(code), paths) == [True, False]
+        await made.runner.close()
+
+
 WAYS_TO_DATA = """
     import ctypes, glob, os, subprocess
     libc = ctypes.CDLL(None, use_errno=True)

@@ -94,9 +94,14 @@ def _fill(folder, visible, hidden):
         if not any(_is_below(path, one) for one in shown):
             _show(folder, path)
             shown.append(path)
+    _hide(folder, hidden, visible)
+
+
+def _hide(root, hidden, visible):
+    """Cover those of the folders that lie within something visible."""
     for path in hidden:
-        if os.path.isdir(folder + path) and not any(_is_below(one, path) for one in visible):
-            linux.mount("tmpfs", folder + path, "tmpfs", linux.MS_RDONLY, "mode=000,size=4k")
+        if os.path.isdir(root + path) and not any(_is_below(one, path) for one in visible):
+            linux.mount("tmpfs", root + path, "tmpfs", linux.MS_RDONLY, "mode=000,size=4k")
 
 
 def _is_below(path, folder):
@@ -167,6 +172,11 @@ def enter(folder, request):
     for path in request["visible"]:
         if _is_below(path, "/tmp"):
             _show_again("/" + _OLD + sources_of_visible[path], path)
+    _hide(
+        "",
+        [path for path in request["hidden"] if _is_below(path, "/tmp") or _is_below(path, "/opt")],
+        request["visible"],
+    )
     linux.mount("tmpfs", "/dev/shm", "tmpfs", flags, "mode=1777,size=%dm,nr_inodes=4k" % memory)
     if request.get("own_address"):
         _name_itself(request["own_address"])
