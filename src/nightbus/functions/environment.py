@@ -361,7 +361,7 @@ class Environment:
                 failure = await self._log.timed_out(run.request_id)
             self.kill("timeout" if failure.status == "timeout" else "failure")
             run = run._replace(failure=failure)
-        self._watch.stop()
+        self._watch.start_idle()
         await self._report(run, (self._clock.monotonic() - began) * 1000)
         self.idle_since = self._clock.monotonic()
         await self._output.flushed()
