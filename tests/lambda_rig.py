@@ -25,7 +25,7 @@ from nightbus.functions.interface import (
     ProvisionedTarget,
     key_of,
 )
-from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics

@@ -48,19 +48,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightbus.clock import Clock
-from nightbus.functions.environment_log import EnvironmentLog, FinishedRun
 from nightbus.functions.environment_paths import EnvironmentPaths, fork_request
 from nightbus.functions.extensions.api import Connection
 from nightbus.functions.extensions.host import ExtensionHost
 from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
 from nightbus.functions.limit_watch import LimitWatch
+from nightbus.functions.logs.environment_log import EnvironmentLog, FinishedRun
 from nightbus.functions.memory import PeakMemory, Processes
 from nightbus.functions.outcomes import EnvironmentEnded, InitTimedOut, init_failure, result_of
 from nightbus.functions.process import EnvironmentProcess
 from nightbus.functions.removal import remove_tree
-from nightbus.functions.response_stream import ResponseStream
-from nightbus.functions.runtime_api import Answer, RuntimeApi
-from nightbus.functions.runtime_connection import Invocation
+from nightbus.functions.runtime_api.api import Answer, RuntimeApi
+from nightbus.functions.runtime_api.connection import Invocation
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.functions.variables import variables
 from nightbus.functions.zygotes import Zygote
 

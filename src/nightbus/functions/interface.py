@@ -14,7 +14,7 @@ from nightbus.aws.calls import Scope
 from nightbus.store.interface import Change
 
 if TYPE_CHECKING:
-    from nightbus.functions.response_stream import ResponseStream
+    from nightbus.functions.runtime_api.response_stream import ResponseStream
 
 ON_DEMAND = "on-demand"
 PROVISIONED = "provisioned-concurrency"

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import json
 
-from nightbus.functions.reports import failure_payload, with_request_id
-from nightbus.functions.response_stream import LARGEST_STREAM
-from nightbus.functions.runtime_api import Answer
-from nightbus.functions.runtime_connection import LARGEST_RESPONSE
+from nightbus.functions.logs.reports import failure_payload, with_request_id
+from nightbus.functions.runtime_api.api import Answer
+from nightbus.functions.runtime_api.connection import LARGEST_RESPONSE
+from nightbus.functions.runtime_api.response_stream import LARGEST_STREAM
 
 INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
 

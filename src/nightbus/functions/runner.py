@@ -26,13 +26,13 @@ from nightbus.functions.interface import (
     ProvisionedTarget,
     key_of,
 )
+from nightbus.functions.logs.reports import runtime_arn
 from nightbus.functions.memory import Processes
 from nightbus.functions.outcomes import InitTimedOut
 from nightbus.functions.packages import PackageFolder
-from nightbus.functions.pool import IDLE_SECONDS, Pool
+from nightbus.functions.pool.pool import IDLE_SECONDS, Pool
 from nightbus.functions.removal import remove_tree
-from nightbus.functions.reports import runtime_arn
-from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.functions.runtimes import Runtimes
 from nightbus.functions.runtimes.interface import Runtime
 from nightbus.functions.visible_paths import visible_paths, with_links
@@ -182,7 +182,7 @@ class Runner:
         await self._pool.snapshots.make(spec)
 
     async def _runtime(self, name: str) -> Runtime:
-        """AcceptedEvent in a thread, since it may have to install packages; once at a time for each runtime."""
+        """Found in a thread, since it may have to install packages; once at a time for each runtime."""
         async with self._preparing.setdefault(name, asyncio.Lock()):
             return await asyncio.to_thread(self._runtimes.of, name)
 

@@ -19,13 +19,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nightbus.functions.isolation.report import missing_layers
 from nightbus.functions.memory import memory_is_short
 from nightbus.functions.runtimes.interface import ZygoteKind
+from nightbus.functions.zygote.isolation.report import missing_layers
 
 log = logging.getLogger("nightbus.functions")
 
-_SCRIPT = Path(__file__).with_name("zygote_main.py")
+_SCRIPT = Path(__file__).parent / "zygote" / "zygote_main.py"
 _START_SECONDS = 20.0
 _SLOW_SECONDS = 2.0
 

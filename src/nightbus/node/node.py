@@ -27,8 +27,8 @@ from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.retention import Retention
 from nightbus.delivery.router import Router
-from nightbus.functions.concurrency import ACCOUNT_LIMIT, RunningInvocations
-from nightbus.functions.pool import IDLE_SECONDS
+from nightbus.functions.pool.concurrency import ACCOUNT_LIMIT, RunningInvocations
+from nightbus.functions.pool.pool import IDLE_SECONDS
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer

@@ -12,8 +12,8 @@ from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
 from nightbus.delivery.jobs import JobQueue
 from nightbus.delivery.retention import Retention
-from nightbus.functions.concurrency import RunningInvocations
 from nightbus.functions.interface import FunctionRunner, LogSink
+from nightbus.functions.pool.concurrency import RunningInvocations
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues

@@ -15,7 +15,7 @@ import pytest
 from function_rig import OWN_NAMESPACE, Functions, machine_pids, zygote_pid
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
-from nightbus.functions import pool
+from nightbus.functions.pool import pool
 from waiting import wait_for
 
 PID = f"import os\ndef handler(event, context): return [{OWN_NAMESPACE}, os.getpid()]"

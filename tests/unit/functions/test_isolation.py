@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from nightbus.functions.isolation import seccomp
-from nightbus.functions.isolation.report import examined, missing_layers
+from nightbus.functions.zygote.isolation import seccomp
+from nightbus.functions.zygote.isolation.report import examined, missing_layers
 
 TESTS = Path(__file__).parents[2]
 COMPILED: Callable[[str], bytes] = cast(Any, seccomp).compiled
@@ -21,7 +21,7 @@ WITHOUT_NAMESPACES = """
 import asyncio, json, logging, os, sys
 from pathlib import Path
 from function_rig import Functions
-from nightbus.functions.isolation import linux, seccomp
+from nightbus.functions.zygote.isolation import linux, seccomp
 
 linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
 seccomp.load(seccomp.compiled())  # which refuses new namespaces
@@ -102,7 +102,7 @@ def test_without_namespaces_landlock_closes_the_machines_files(
 
 AS_ANOTHER_USER = """
 import os, sys
-from nightbus.functions.isolation import linux, namespaces
+from nightbus.functions.zygote.isolation import linux, namespaces
 os.setgroups([])
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)

@@ -7,7 +7,7 @@ from typing import Any
 
 from function_rig import Functions
 from nightbus.functions.interface import SNAP_START
-from nightbus.functions.log_levels import WARN, line_filter
+from nightbus.functions.logs.log_levels import WARN, line_filter
 
 CODE = """
     import json, logging, os

@@ -9,7 +9,7 @@ from function_rig import SCOPE
 from nightbus.clock import SystemClock
 from nightbus.functions.environment import Environment
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.pool import Pool
+from nightbus.functions.pool.pool import Pool
 
 SPEC = FunctionSpec(
     scope=SCOPE, name="f", version="$LATEST", arn="arn", role="role", runtime="python3.11", handler="app.handler",

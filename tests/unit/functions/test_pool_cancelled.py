@@ -11,7 +11,7 @@ from function_rig import ARN, SCOPE
 from nightbus.clock import SystemClock
 from nightbus.functions.environment import Environment
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.pool import Pool
+from nightbus.functions.pool.pool import Pool
 
 SPEC = FunctionSpec(
     scope=SCOPE,

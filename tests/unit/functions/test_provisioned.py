@@ -11,7 +11,7 @@ from nightbus.clock import VirtualClock
 from nightbus.functions.environment import Environment
 from nightbus.functions.interface import PROVISIONED, FunctionSpec, ProvisionedTarget, key_of
 from nightbus.functions.outcomes import EnvironmentEnded
-from nightbus.functions.pool import Pool
+from nightbus.functions.pool.pool import Pool
 
 SPEC = FunctionSpec(
     scope=SCOPE, name="f", version="1", arn=ARN, role="role", runtime="python3.11", handler="app.handler",

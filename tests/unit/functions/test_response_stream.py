@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nightbus.functions.response_stream import ResponseStream
-from nightbus.functions.runtime_api import Answer, RuntimeApi
-from nightbus.functions.runtime_connection import Invocation
+from nightbus.functions.runtime_api.api import Answer, RuntimeApi
+from nightbus.functions.runtime_api.connection import Invocation
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 ANSWERS: list[Answer] = []

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nightbus.functions.runtime_api import Answer, RuntimeApi
-from nightbus.functions.runtime_connection import Invocation
+from nightbus.functions.runtime_api.api import Answer, RuntimeApi
+from nightbus.functions.runtime_api.connection import Invocation
 
 NEXT = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n"
 INIT_ERROR = "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nContent-Length: 2\r\n"

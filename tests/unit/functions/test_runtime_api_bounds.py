@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from nightbus.functions.runtime_api import Answer, RuntimeApi
-from nightbus.functions.runtime_connection import LARGEST_RESPONSE, Invocation
+from nightbus.functions.runtime_api.api import Answer, RuntimeApi
+from nightbus.functions.runtime_api.connection import LARGEST_RESPONSE, Invocation
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from nightbus.functions import runtime_api
-from nightbus.functions.runtime_api import Answer, RuntimeApi
-from nightbus.functions.runtime_connection import LARGEST_RESPONSE, Invocation
+from nightbus.functions.runtime_api import api as runtime_api
+from nightbus.functions.runtime_api.api import Answer, RuntimeApi
+from nightbus.functions.runtime_api.connection import LARGEST_RESPONSE, Invocation
 
 HEADERS = {
     "Lambda-Runtime-Deadline-Ms": "1767225600000",
@@ -25,7 +25,7 @@ HEADERS = {
 
 def client_of(address: str) -> Any:
     """As a zygote loads it: by its path, under another name."""
-    path = Path(runtime_api.__file__).with_name("runtime_client.py")
+    path = Path(runtime_api.__file__).parents[1] / "zygote" / "runtime_client.py"
     spec = importlib.util.spec_from_file_location("loaded_by_a_zygote", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

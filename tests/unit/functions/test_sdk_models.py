@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 
 from function_rig import Functions
-from nightbus.functions.sdk_models import MOST_BYTES, SdkModels
+from nightbus.functions.zygote.sdk_models import MOST_BYTES, SdkModels
 
 LOADED = """
 import botocore.loaders

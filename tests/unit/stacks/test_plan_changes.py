@@ -173,9 +173,9 @@ def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
             {
                 "FunctionName": "f",
                 "Qualifier": "$LATEST",
-                "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:s3:::b"}},
+                "DestinationConfig": {"OnFailure": {"Destination": "arn:aws:states:us-east-1:1:x"}},
             },
-            "the OnFailure destination arn:aws:s3:::b",
+            "the OnFailure destination arn:aws:states:us-east-1:1:x",
         ),
         ("AWS::Logs::LogGroup", {"LogGroupClass": "INFREQUENT_ACCESS"}, "LogGroupClass INFREQUENT_ACCESS"),
         (

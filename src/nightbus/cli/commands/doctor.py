@@ -13,7 +13,7 @@ from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
-from nightbus.functions.isolation.report import examined, missing_layers
+from nightbus.functions.zygote.isolation.report import examined, missing_layers
 from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES

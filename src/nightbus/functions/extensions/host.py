@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nightbus.clock import Clock
-from nightbus.functions.environment_log import EnvironmentLog
 from nightbus.functions.environment_paths import sandbox_address
 from nightbus.functions.extensions.api import PREFIX, Connection, ExtensionsApi, refusal
 from nightbus.functions.extensions.extension_output import ExtensionOutput
@@ -23,8 +22,9 @@ from nightbus.functions.extensions.registry import INVOKE, SHUTDOWN, ExtensionRe
 from nightbus.functions.extensions.supervisor_link import SupervisorLink
 from nightbus.functions.extensions.telemetry import LOGS, TELEMETRY, Telemetry
 from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.logs.environment_log import EnvironmentLog
 from nightbus.functions.process import EnvironmentProcess
-from nightbus.functions.runtime_api import RuntimeApi
+from nightbus.functions.runtime_api.api import RuntimeApi
 
 _SHUTDOWN_SECONDS = 2.0
 _RUNTIME_SECONDS = 0.3  # of these, for the runtime to end

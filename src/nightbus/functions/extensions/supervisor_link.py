@@ -1,4 +1,4 @@
-"""Talks to the supervisor inside an environment: commands there, news of ends here. See `functions/supervisor.py`."""
+"""Talks to the supervisor inside an environment (`zygote/supervisor.py`): commands there, news of ends here."""
 
 from __future__ import annotations
 

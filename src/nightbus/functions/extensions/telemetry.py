@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from nightbus.functions.extensions.api import json_object, refusal, reply
 from nightbus.functions.extensions.registry import Extension, Refused
 from nightbus.functions.extensions.telemetry_delivery import Buffering, Subscriber
-from nightbus.functions.platform_events import PlatformEvent, as_document, time_text
+from nightbus.functions.logs.platform_events import PlatformEvent, as_document, time_text
 
 TELEMETRY, LOGS = b"/2022-07-01/telemetry", b"/2020-08-15/logs"
 _KINDS = {TELEMETRY: "telemetrySubscription", LOGS: "logsSubscription"}

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nightbus.functions.platform_events import as_document, logs_dropped
+from nightbus.functions.logs.platform_events import as_document, logs_dropped
 
 _SEND_SECONDS = 2.0
 _RETRY_SECONDS = 0.2

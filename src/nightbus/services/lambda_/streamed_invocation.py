@@ -14,7 +14,7 @@ import orjson
 
 from nightbus.aws.replies import EventStream, Reply
 from nightbus.functions.interface import InvokeResult
-from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Context
 from nightbus.services.lambda_.invocation import check_event_size, check_payload, decoded_client_context
 from nightbus.services.lambda_.invocations.running import find_ready, find_runnable

@@ -16,7 +16,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogPart
-from nightbus.functions.platform_events import started_request
+from nightbus.functions.logs.platform_events import started_request
 from nightbus.messaging.log_streams import STREAM, appends, creation, required_stream
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, RequireRecord, Store

@@ -16,7 +16,7 @@ from nightbus.aws.ids import new_hex
 from nightbus.aws.resource_policy import PolicyRequest, Statement, is_allowed, refusal
 from nightbus.aws.threads import aside
 from nightbus.functions.interface import InvokeResult
-from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Context, Platform
 from nightbus.services.lambda_.function_urls.cors import is_preflight, preflight_response, with_cors
 from nightbus.services.lambda_.function_urls.events import event_of

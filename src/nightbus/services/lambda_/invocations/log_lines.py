@@ -8,7 +8,7 @@ import orjson
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
-from nightbus.functions.platform_events import is_report, started_request
+from nightbus.functions.logs.platform_events import is_report, started_request
 from nightbus.messaging.log_streams import log_name
 from nightbus.services.lambda_.records import FUNCTION
 from nightbus.store.interface import Entry, Store

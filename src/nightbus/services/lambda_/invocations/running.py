@@ -7,9 +7,9 @@ import secrets
 from dataclasses import dataclass, replace
 
 from nightbus.aws.trace_header import for_invocation
-from nightbus.functions.concurrency import NoRoom
 from nightbus.functions.interface import ON_DEMAND, SNAP_START, FunctionSpec, InvokeResult
-from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.pool.concurrency import NoRoom
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.errors import no_function, not_found, throttled

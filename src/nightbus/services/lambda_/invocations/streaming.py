@@ -7,8 +7,8 @@ import logging
 
 from nightbus.aws.errors import AwsError
 from nightbus.functions.interface import InvokeResult
-from nightbus.functions.reports import failure_payload
-from nightbus.functions.response_stream import ResponseStream
+from nightbus.functions.logs.reports import failure_payload
+from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Context
 from nightbus.services.lambda_.invocations.running import Runnable, run
 from nightbus.services.lambda_.invocations.trace_notes import with_run_notes

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from nightbus.clock import Clock
-from nightbus.functions import platform_events as events
-from nightbus.functions import reports
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.log_levels import level_number
-from nightbus.functions.output import Output
-from nightbus.functions.platform_events import InvocationEnd, PlatformEvent
+from nightbus.functions.logs import platform_events as events
+from nightbus.functions.logs import reports
+from nightbus.functions.logs.log_levels import level_number
+from nightbus.functions.logs.output import Output
+from nightbus.functions.logs.platform_events import InvocationEnd, PlatformEvent
 
 Listener = Callable[[PlatformEvent, int], None]
 _MEGABYTE = 1024 * 1024

@@ -18,8 +18,8 @@ import httptools
 
 from nightbus.aws.http_heads import MOST_HEADERS, TooManyHeaders
 from nightbus.aws.ids import new_hex
-from nightbus.functions.reports import failure_payload
-from nightbus.functions.response_stream import LARGEST_STREAM, ResponseStream
+from nightbus.functions.logs.reports import failure_payload
+from nightbus.functions.runtime_api.response_stream import LARGEST_STREAM, ResponseStream
 
 PREFIX = b"/2018-06-01/runtime/"
 LARGEST_RESPONSE = 6_291_556

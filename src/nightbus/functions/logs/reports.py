@@ -9,7 +9,7 @@ import os
 import signal
 from datetime import UTC, datetime
 
-from nightbus.functions.platform_events import InvocationEnd
+from nightbus.functions.logs.platform_events import InvocationEnd
 
 
 def runtime_arn(region: str, runtime: str) -> str:

@@ -17,15 +17,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nightbus.functions.reports import failure_payload
-from nightbus.functions.response_stream import LARGEST_STREAM, ResponseStream
-from nightbus.functions.runtime_connection import (
+from nightbus.functions.logs.reports import failure_payload
+from nightbus.functions.runtime_api.connection import (
     LARGEST_RESPONSE,
     PREFIX,
     Connection,
     Invocation,
     OtherRequests,
 )
+from nightbus.functions.runtime_api.response_stream import LARGEST_STREAM, ResponseStream
 
 _MOST_CONNECTIONS = 16  # of one environment; a runtime has one
 _MOST_WITH_EXTENSIONS = 64

@@ -44,7 +44,7 @@ def examined(needed: list[str] | None = None) -> dict[str, Any]:
 
 
 def main() -> None:
-    from nightbus.functions.isolation import sandbox
+    from nightbus.functions.zygote.isolation import sandbox
 
     made: Any = sandbox.Sandbox
     print(json.dumps(made(sys.argv[1:]).layers()))

@@ -45,8 +45,8 @@ from nightbus.clock import Clock
 from nightbus.functions.environment import Environment
 from nightbus.functions.interface import PROVISIONED, EnvironmentKey, FunctionSpec, key_of
 from nightbus.functions.memory import memory_is_short
-from nightbus.functions.provisioned import ProvisionedEnvironments
-from nightbus.functions.snapshots import SnapshotEnvironments
+from nightbus.functions.pool.provisioned import ProvisionedEnvironments
+from nightbus.functions.pool.snapshots import SnapshotEnvironments
 
 IDLE_SECONDS = 600.0
 _MOST = 200

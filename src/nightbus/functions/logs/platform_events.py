@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from nightbus.functions.log_levels import DEBUG, INFO, WARN
+from nightbus.functions.logs.log_levels import DEBUG, INFO, WARN
 
 _STARTS = '"type":"platform.start","record":{"requestId":"'
 _REPORTS = '"type":"platform.report","record":{"requestId":"'

@@ -11,13 +11,13 @@ from nightbus.aws.ids import new_hex
 from nightbus.clock import Clock
 from nightbus.functions.extensions.registry import Failure
 from nightbus.functions.interface import FunctionSpec, LogLine, LogPart, LogSink
-from nightbus.functions.log_levels import level_number, line_filter
+from nightbus.functions.logs.log_levels import level_number, line_filter
+from nightbus.functions.logs.output import Output
+from nightbus.functions.logs.platform_events import InvocationEnd
+from nightbus.functions.logs.platform_log import PlatformLog
+from nightbus.functions.logs.reports import exit_reason, timeout_text
 from nightbus.functions.outcomes import EnvironmentEnded
-from nightbus.functions.output import Output
-from nightbus.functions.platform_events import InvocationEnd
-from nightbus.functions.platform_log import PlatformLog
-from nightbus.functions.reports import exit_reason, timeout_text
-from nightbus.functions.runtime_api import Answer
+from nightbus.functions.runtime_api.api import Answer
 from nightbus.functions.variables import log_group
 
 log = logging.getLogger("nightbus.functions")

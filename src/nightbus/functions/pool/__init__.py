@@ -1,0 +1,1 @@
+"""Keeps environments: which one gets an invocation, which are ready ahead, how many run at once."""

@@ -1,0 +1,1 @@
+"""Serves the Runtime API to the process of an environment."""
