@@ -13,6 +13,7 @@ from lambda_rig import SCOPE, trust
 from nightbus.aws.errors import AwsError
 from nightbus.aws.resource_policy import PolicyRequest, arn_like, is_allowed
 from nightbus.aws.wildcards import like
+from nightbus.services.lambda_.access.roles import trusts_lambda
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.invocations.queued import (
     Again,
@@ -23,7 +24,6 @@ from nightbus.services.lambda_.invocations.queued import (
     after_refusal,
 )
 from nightbus.services.lambda_.names import FunctionRef, function_ref
-from nightbus.services.lambda_.roles import trusts_lambda
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:f"
 RULE = "arn:aws:events:eu-west-1:123456789012:rule/bus/orders"

@@ -15,7 +15,7 @@ import pytest
 from blob_files import is_there
 from lambda_rig import ROLE, RUNTIME_VERSION, SCOPE, Rig, code, rig, trust
 from nightbus.aws.errors import AwsError
-from nightbus.services.lambda_.code_links import resolve_link
+from nightbus.services.lambda_.code.links import resolve_link
 from nightbus.services.lambda_.invocations.prewarming import prewarm_runtimes
 from nightbus.services.lambda_.lifecycle.states import STATE_MEMBERS
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 
 from nightbus.node.admin.request import AdminRequest
-from nightbus.services.lambda_.code_links import resolve_link
+from nightbus.services.lambda_.code.links import resolve_link
 
 _CHUNK_BYTES = 1024 * 1024
 

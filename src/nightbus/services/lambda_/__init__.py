@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler, JobQueueMaker, Worker
-from nightbus.services.lambda_ import (
-    aliases,
-    code_signing,
-    event_invoke_configs,
-    event_sources,
-    functions,
-    invocation,
-    package_sweep,
-    permissions,
-    recursion,
-    runtime_management,
-    streamed_invocation,
-    tags,
-    updates,
-    versions,
-)
+from nightbus.services.lambda_ import aliases, functions, updates, versions
+from nightbus.services.lambda_.access import permissions
+from nightbus.services.lambda_.code import package_sweep
 from nightbus.services.lambda_.concurrency import provisioned, ready_environments, reserved
 from nightbus.services.lambda_.function_urls import configs
 from nightbus.services.lambda_.invocations import asynchronous, destination_jobs, prewarming
+from nightbus.services.lambda_.invocations import invoke as invocation
+from nightbus.services.lambda_.invocations import invoke_with_response_stream as streamed_invocation
 from nightbus.services.lambda_.layers import policies
 from nightbus.services.lambda_.layers import versions as versions_of_layers
 from nightbus.services.lambda_.lifecycle import preparation, snapshots
 from nightbus.services.lambda_.queue_sources import mappings
+from nightbus.services.lambda_.queue_sources import operations as event_sources
+from nightbus.services.lambda_.settings import (
+    code_signing,
+    event_invoke_configs,
+    recursion,
+    runtime_management,
+    tags,
+)
 
 HANDLERS: dict[str, Handler] = {
     "AddLayerVersionPermission": policies.add_layer_version_permission,

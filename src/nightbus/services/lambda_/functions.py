@@ -7,14 +7,15 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
-from nightbus.services.lambda_.code_links import code_link
+from nightbus.services.lambda_.access.roles import check_role
+from nightbus.services.lambda_.code.links import code_link
+from nightbus.services.lambda_.code.packages import check_total, take_package
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value
 from nightbus.services.lambda_.function_urls.records import deletion as url_deletion
 from nightbus.services.lambda_.layers.versions import layers_in_use
 from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
 from nightbus.services.lambda_.lifecycle.states import creating
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
-from nightbus.services.lambda_.packages import check_total, take_package
 from nightbus.services.lambda_.records import (
     ALIAS,
     FUNCTION,
@@ -33,8 +34,7 @@ from nightbus.services.lambda_.records import (
     require_version,
     versions_of,
 )
-from nightbus.services.lambda_.roles import check_role
-from nightbus.services.lambda_.settings import configured, defaults
+from nightbus.services.lambda_.settings.configuration import configured, defaults
 from nightbus.services.lambda_.shapes import configuration, layer_list, paged, touched
 from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, DeleteRecord, PutRecord

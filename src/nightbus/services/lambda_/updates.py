@@ -6,11 +6,12 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
+from nightbus.services.lambda_.access.roles import check_role
+from nightbus.services.lambda_.code.packages import check_total, take_package
 from nightbus.services.lambda_.errors import wrong_revision
 from nightbus.services.lambda_.layers.versions import layers_in_use
 from nightbus.services.lambda_.lifecycle.states import require_settled, updating
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
-from nightbus.services.lambda_.packages import check_total, take_package
 from nightbus.services.lambda_.records import (
     FUNCTION,
     Version,
@@ -20,8 +21,7 @@ from nightbus.services.lambda_.records import (
     require_function,
     running_version,
 )
-from nightbus.services.lambda_.roles import check_role
-from nightbus.services.lambda_.settings import configured
+from nightbus.services.lambda_.settings.configuration import configured
 from nightbus.services.lambda_.shapes import configuration, layer_list, touched
 from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, PutRecord, Record

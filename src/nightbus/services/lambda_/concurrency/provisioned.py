@@ -22,8 +22,8 @@ from nightbus.services.lambda_.records import (
     qualified_key,
     require_version,
 )
+from nightbus.services.lambda_.settings.snap_start import refuse_provisioned
 from nightbus.services.lambda_.shapes import last_modified_text, paged
-from nightbus.services.lambda_.snap_start import refuse_provisioned
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
 

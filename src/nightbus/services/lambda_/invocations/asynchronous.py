@@ -36,7 +36,7 @@ from nightbus.services.lambda_.invocations.queued import (
 )
 from nightbus.services.lambda_.invocations.running import run, when_ready
 from nightbus.services.lambda_.names import FunctionRef
-from nightbus.services.lambda_.recursion import RECURSIVE
+from nightbus.services.lambda_.settings.recursion import RECURSIVE
 from nightbus.store.interface import Enqueue, Item
 
 log = logging.getLogger("nightbus.lambda")

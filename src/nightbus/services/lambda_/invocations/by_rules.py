@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.resource_policy import Statement
-from nightbus.services.lambda_.invocation import check_payload
+from nightbus.services.lambda_.access.permissions import admits
+from nightbus.services.lambda_.invocations.invoke import check_payload
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
 from nightbus.services.lambda_.names import FunctionRef, function_ref, is_version
-from nightbus.services.lambda_.permissions import admits
 from nightbus.services.lambda_.records import (
     ALIAS,
     FUNCTION,

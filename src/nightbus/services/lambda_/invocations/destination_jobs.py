@@ -28,7 +28,7 @@ from nightbus.delivery.trace_log import record_sent
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation
-from nightbus.services.lambda_.role_session import role_session
+from nightbus.services.lambda_.invocations.role_session import role_session
 from nightbus.store.interface import SYSTEM, Change, Enqueue
 
 log = logging.getLogger("nightbus.lambda")

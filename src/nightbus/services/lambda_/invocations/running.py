@@ -24,7 +24,7 @@ from nightbus.services.lambda_.records import (
     running_version,
     version_of,
 )
-from nightbus.services.lambda_.recursion import is_recursive, recursive_invocation
+from nightbus.services.lambda_.settings.recursion import is_recursive, recursive_invocation
 from nightbus.store.interface import Record, RecordReader
 
 log = logging.getLogger("nightbus.lambda")

@@ -7,10 +7,10 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.services.context import Context
-from nightbus.services.lambda_.code_links import code_link
+from nightbus.services.lambda_.code.links import code_link
+from nightbus.services.lambda_.code.packages import take_package
 from nightbus.services.lambda_.errors import invalid_parameter_value, no_resource
 from nightbus.services.lambda_.layers.permission import require_layer_permission
-from nightbus.services.lambda_.packages import take_package
 from nightbus.services.lambda_.records import LAYER, LAYER_POLICY, LAYER_VERSION, LayerUse, qualified_key
 from nightbus.services.lambda_.shapes import last_modified_text, paged
 from nightbus.store.interface import DeleteRecord, KeepBlob, PutRecord, Record, ReleaseBlob

@@ -21,7 +21,7 @@ from nightbus.services.lambda_.invocations.destination_jobs import error_of
 from nightbus.services.lambda_.invocations.running import Runnable, find_ready, run
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.queue_sources.trace_notes import QueueNotes
-from nightbus.services.lambda_.recursion import is_recursive, recursive_invocation
+from nightbus.services.lambda_.settings.recursion import is_recursive, recursive_invocation
 
 log = logging.getLogger("nightbus.lambda")
 

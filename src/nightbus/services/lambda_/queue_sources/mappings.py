@@ -7,11 +7,11 @@ from nightbus.delivery.polling.poller import MOST_AT_ONCE, Poller, PollerSetting
 from nightbus.delivery.polling.pollers import Carrying, PolledKind, run_pollers
 from nightbus.delivery.polling.queue_source import QueueSource
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.event_source_settings import EVENT_SOURCE, patterns
+from nightbus.services.lambda_.invocations.role_session import role_session
 from nightbus.services.lambda_.invocations.running import find_runnable
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.queue_sources.function_sink import FunctionSink
-from nightbus.services.lambda_.role_session import role_session
+from nightbus.services.lambda_.queue_sources.settings import EVENT_SOURCE, patterns
 from nightbus.store.interface import Record
 
 

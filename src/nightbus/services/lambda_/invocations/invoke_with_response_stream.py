@@ -16,11 +16,15 @@ from nightbus.aws.replies import EventStream, Reply
 from nightbus.functions.interface import InvokeResult
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Context
-from nightbus.services.lambda_.invocation import check_event_size, check_payload, decoded_client_context
+from nightbus.services.lambda_.access.permissions import authorize
+from nightbus.services.lambda_.invocations.invoke import (
+    check_event_size,
+    check_payload,
+    decoded_client_context,
+)
 from nightbus.services.lambda_.invocations.running import find_ready, find_runnable
 from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
 from nightbus.services.lambda_.names import function_ref
-from nightbus.services.lambda_.permissions import authorize
 
 _CONTENT_TYPE = "application/vnd.amazon.eventstream"
 Event = tuple[str, Mapping[str, Any]]

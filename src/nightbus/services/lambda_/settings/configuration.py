@@ -9,8 +9,8 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import is_retired_runtime, is_supported_runtime
 from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_value
-from nightbus.services.lambda_.logging_settings import merged_logging
-from nightbus.services.lambda_.snap_start import check_snap_start, snap_start
+from nightbus.services.lambda_.settings.logging_config import merged_logging
+from nightbus.services.lambda_.settings.snap_start import check_snap_start, snap_start
 
 _LONGEST_TIMEOUT = 900
 _MOST_MEMORY = 10_240

@@ -12,16 +12,16 @@ from nightbus.aws.support import EVENT_SOURCES
 from nightbus.messaging.queue import RECEIVE, Queue
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, no_function, no_resource
-from nightbus.services.lambda_.event_source_settings import (
+from nightbus.services.lambda_.invocations.role_session import role_session
+from nightbus.services.lambda_.names import FunctionRef, function_ref
+from nightbus.services.lambda_.queue_sources.settings import (
     DEFAULTS,
     EVENT_SOURCE,
     check_mapping,
     merged_settings,
     no_such_event_source,
 )
-from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import FUNCTION, require_version
-from nightbus.services.lambda_.role_session import role_session
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 

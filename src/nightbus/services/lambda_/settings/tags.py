@@ -7,9 +7,9 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import invalid_parameter_value
-from nightbus.services.lambda_.event_source_settings import EVENT_SOURCE
-from nightbus.services.lambda_.event_sources import find_mapping
 from nightbus.services.lambda_.names import function_ref
+from nightbus.services.lambda_.queue_sources.operations import find_mapping
+from nightbus.services.lambda_.queue_sources.settings import EVENT_SOURCE
 from nightbus.services.lambda_.records import FUNCTION, require_function
 from nightbus.store.interface import PutRecord, Record
 

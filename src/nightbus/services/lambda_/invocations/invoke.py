@@ -12,12 +12,12 @@ from nightbus.aws.replies import ByteStream, Reply
 from nightbus.aws.threads import LONG_TEXT
 from nightbus.functions.interface import InvokeResult
 from nightbus.services.context import Context
+from nightbus.services.lambda_.access.permissions import authorize
 from nightbus.services.lambda_.errors import too_large, unreadable_payload
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
 from nightbus.services.lambda_.invocations.running import Runnable, find_ready, find_runnable, run
 from nightbus.services.lambda_.invocations.trace_notes import request_notes, with_run_notes
 from nightbus.services.lambda_.names import function_ref
-from nightbus.services.lambda_.permissions import authorize
 
 _LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
 _LONGEST_CONTEXT = 3583

@@ -1,0 +1,1 @@
+"""Takes packages of code and layers, links to them, and removes unpacked code that no function has."""
