@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nightbus.node.settings import Settings, load_settings
+from nightbus.node.settings import ALL, LOOPBACK, Settings, load_settings
 
 _LARGEST_PORT = 65535
 _OF_SETTINGS = (
@@ -18,6 +18,7 @@ _OF_SETTINGS = (
     "allowed_hosts",
     "allowed_origins",
     "service_events",
+    "functions_network",
 )
 
 
@@ -110,6 +111,12 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="Let PutEvents accept sources that begin with aws., as of AWS's services; only on loopback. "
         "[NIGHTBUS_SERVICE_EVENTS]",
+    )
+    parser.add_argument(
+        "--functions-network",
+        choices=(ALL, LOOPBACK),
+        help="What functions reach: all that this machine does, which is the default, or loopback: the node and "
+        "themselves. [NIGHTBUS_FUNCTIONS_NETWORK]",
     )
 
 

@@ -48,6 +48,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nightbus.clock import Clock
+from nightbus.functions.environment_network import EnvironmentNetwork
 from nightbus.functions.environment_paths import EnvironmentPaths, fork_request
 from nightbus.functions.extensions.api import Connection
 from nightbus.functions.extensions.host import ExtensionHost
@@ -74,17 +75,18 @@ _RESTORE_SECONDS = 10.0
 class Environment:
     def __init__(
         self, spec: FunctionSpec, paths: EnvironmentPaths, clock: Clock, sink: LogSink, processes: Processes,
+        network: EnvironmentNetwork | None = None,
     ) -> None:  # fmt: skip
         self.spec = spec
         self._paths, self._clock = paths, clock
         self._log = EnvironmentLog(spec, clock, sink)
         self._output, self._platform = self._log.output, self._log.platform
-        self._api = RuntimeApi(self._on_ready, self._on_answer)
+        self._api = RuntimeApi(self._on_ready, self._on_answer, network)
         self._api.others = self._serve_extension
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._answer: asyncio.Future[Answer | None] | None = None
-        self._process = EnvironmentProcess(self._on_exit)
+        self._process = EnvironmentProcess(self._on_exit, network)
         self._extensions = self._host(paths.extensions) if paths.extensions else None
         self._end_reason, self._deadline = "spindown", 0.0
         self.rest: asyncio.Task[None] | None = None  # what extensions do after an invocation's answer
@@ -93,8 +95,7 @@ class Environment:
         self._restore_ms: float | None = None
         self._peak = PeakMemory(clock)
         self._watch = LimitWatch(self._process, processes, self._peak, spec.memory, self._is_over_memory)
-        self._used = self._is_initialised = self._over_memory = False
-        self._repeats_init = self._is_too_slow = False
+        self._used = self._is_initialised = self._over_memory = self._repeats_init = self._is_too_slow = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
         self.usable = True
         self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
@@ -106,8 +107,7 @@ class Environment:
         """Start the process; `invoke` waits for its init phase. Raises ZygoteDied. `visible`: as in `fork_request`."""
         await self._api.listen()
         own = credentials.for_role(self.spec.role, self.spec.name, self.spec.scope, _CREDENTIAL_SECONDS)
-        stream, address = self._log.stream, self._api.address
-        launch = self._paths.launch
+        stream, address, launch = self._log.stream, self._api.address, self._paths.launch
         shown = variables(
             self.spec, launch.variables, stream=stream, runtime_api=address, credentials=own, endpoint=endpoint,
         )  # fmt: skip

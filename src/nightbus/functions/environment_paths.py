@@ -78,6 +78,7 @@ def fork_request(
         "extensions": list(paths.extensions),
         "own_address": sandbox_address(variables["AWS_LAMBDA_RUNTIME_API"]) if paths.layers else "",
         "descriptors": 3 if paths.extensions else 1,
+        "network": [],
         "limits": {
             "RLIMIT_CORE": 0,
             "RLIMIT_NOFILE": _MOST_OPEN_FILES,

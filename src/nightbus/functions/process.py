@@ -12,15 +12,20 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nightbus.functions.zygotes import Zygote
+from nightbus.functions.environment_network import EnvironmentNetwork, NetworkFailed
+from nightbus.functions.zygotes import Zygote, ZygoteDied
 
 
 class EnvironmentProcess:
-    """`exit` gets the wait status of the runtime, `gone` that of the process; `exited` is called after the first."""
+    """`exit` gets the wait status of the runtime, `gone` that of the process; `exited` is called after the first.
 
-    def __init__(self, exited: Callable[[], None]) -> None:
+    `network`: its own network; None where it shares the machine's.
+    """
+
+    def __init__(self, exited: Callable[[], None], network: EnvironmentNetwork | None = None) -> None:
         loop = asyncio.get_running_loop()
         self._exited = exited
+        self._network = network
         self.pid = 0
         self.init = (
             0  # the first process of its pid namespace, which adopts orphans; 0 where it has none of its own
@@ -32,8 +37,17 @@ class EnvironmentProcess:
         self, zygote: Zygote, request: dict[str, Any], output: int, more: Sequence[int] = ()
     ) -> None:
         """Raises ZygoteDied."""
+        network = self._network
+        if network is not None:
+            request = {**request, "network": network.addresses, "descriptors": request["descriptors"] + 1}
+            more = [*more, network.descriptor]
         self.pid = await zygote.fork(request, output, self._is_gone, more)
         self.init = zygote.init_of(self.pid)
+        if network is not None:
+            try:
+                await network.started()
+            except NetworkFailed as failure:
+                raise ZygoteDied(str(failure)) from failure
 
     def _is_gone(self, status: int) -> None:
         if self.pid:  # what it left behind, in case that the zygote is gone as well

@@ -26,7 +26,9 @@ from nightbus.functions.interface import (
     ProvisionedTarget,
     key_of,
 )
+from nightbus.functions.environment_network import LoopbackNetworks
 from nightbus.functions.logs.reports import runtime_arn
+from nightbus.functions.zygote.isolation.report import examined, lost_network
 from nightbus.functions.memory import Processes
 from nightbus.functions.outcomes import InitTimedOut
 from nightbus.functions.packages import PackageFolder
@@ -53,11 +55,20 @@ def _boot_id() -> str:
         return ""
 
 
+def _unreachable_debugger() -> AwsError:
+    reason = (
+        "functions_network is loopback: a debugger in a function's own network cannot be reached from here. "
+        "Start the node with functions_network all to debug."
+    )
+    return AwsError("DebuggerUnreachable", reason, 409)
+
+
 class Runner:
     """Implements `FunctionRunner`.
 
     `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
     `preload_sdk`: import boto3 once for all environments of a Python, unless memory is short; by default True.
+    `own_networks`: each environment has a network of its own, without a way out; by default False.
     `folder` is this package's own, inside the node's data folder. `open_blob` opens a package by its digest, and raises
     KeyError. `endpoint` is the node's base URL.
     """
@@ -72,6 +83,7 @@ class Runner:
         open_blob: Callable[[str], Awaitable[BinaryIO]],
         idle_seconds: float = IDLE_SECONDS,
         preload_sdk: bool = True,
+        own_networks: bool = False,
     ) -> None:
         self._folder = folder.absolute()
         self._clock = clock
@@ -81,7 +93,8 @@ class Runner:
         self._open_blob = open_blob
         self._packages = PackageFolder(self._folder / "packages")
         self._runtimes = Runtimes()
-        self._zygotes = Zygotes(preload_sdk)
+        self.networks = LoopbackNetworks(endpoint) if own_networks else None
+        self._zygotes = Zygotes(preload_sdk, own_networks)
         self._processes: Processes | None = None
         self._pool = Pool(clock, self._start, idle_seconds)
         self._visible_folders: dict[tuple[Runtime, Path], list[Path] | None] = {}
@@ -103,6 +116,14 @@ class Runner:
         for kind in (".unpacking-*", ".merging-*", ".gone-*"):
             for half in (self._folder / "packages").glob(kind):
                 remove_tree(half)
+
+    async def say_lost_network(self) -> None:
+        """Log it, before a function is there, where functions are to have networks of their own and cannot."""
+        if self.networks is None:
+            return
+        lost = lost_network(await asyncio.to_thread(examined, network=True))
+        if lost:
+            log.error("%s", lost)
 
     async def prewarm(self, runtime: str) -> None:
         """Start the zygote of that runtime, so that the first environment of its functions starts soon."""
@@ -199,7 +220,8 @@ class Runner:
             visible = None if visible is None else [*visible, *with_links(packages)]
         self._processes = self._processes or Processes()
         for last in (False, True):
-            environment = Environment(spec, paths, self._clock, self._logs, self._processes)
+            network = None if self.networks is None else self.networks.make()
+            environment = Environment(spec, paths, self._clock, self._logs, self._processes, network)
             try:
                 zygote = self._zygotes.of(runtime.zygote)
                 await environment.start(zygote, self._credentials, self._endpoint, visible=visible)
@@ -272,11 +294,14 @@ class Runner:
                 await asyncio.to_thread(remove_tree, self._folder / "pycache" / name)
 
     def in_memory(self) -> dict[str, int]:
-        return self._pool.in_memory() | self._debugging.in_memory()
+        networks = {} if self.networks is None else {"networks of environments": len(self.networks)}
+        return self._pool.in_memory() | self._debugging.in_memory() | networks
 
     async def debug(self, scope: Scope, name: str, runtime: str, port: int | None) -> None:
         """Environments that wait for a debugger are ended where it is taken back: nobody else would end them."""
         if port is not None:
+            if self.networks is not None:
+                raise _unreachable_debugger()
             await asyncio.to_thread(debugger_packages, await self._runtime(runtime))
         was_debugged = self._debugging.set(scope, name, port)
         self._pool.retire(scope, name)

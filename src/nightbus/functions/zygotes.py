@@ -21,7 +21,7 @@ from typing import Any
 
 from nightbus.functions.memory import memory_is_short
 from nightbus.functions.runtimes.interface import ZygoteKind
-from nightbus.functions.zygote.isolation.report import missing_layers
+from nightbus.functions.zygote.isolation.report import lost_network, missing_layers
 
 log = logging.getLogger("nightbus.functions")
 
@@ -37,8 +37,9 @@ class ZygoteDied(Exception):
 class Zygote:
     """One running zygote. `ended` callbacks get the wait status of the process they were given for."""
 
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, own_network: bool) -> None:
         self._process = process
+        self._own_network = own_network
         self._control = control
         self._loop = asyncio.get_running_loop()
         self._ids = itertools.count(1)
@@ -53,7 +54,7 @@ class Zygote:
         self._loop.add_reader(control, self._read)
 
     @classmethod
-    def start(cls, kind: ZygoteKind, preload_sdk: bool = True) -> Zygote:
+    def start(cls, kind: ZygoteKind, preload_sdk: bool = True, own_network: bool = False) -> Zygote:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         ours.setblocking(False)
         try:
@@ -69,11 +70,12 @@ class Zygote:
                 env={
                     "PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true",
                     "NIGHTBUS_PRELOAD_SDK": "1" if preload_sdk else "",
+                    "NIGHTBUS_OWN_NETWORK": "1" if own_network else "",
                 },
             )  # fmt: skip
         finally:
             theirs.close()
-        return cls(process, ours)
+        return cls(process, ours, own_network)
 
     async def fork(
         self, request: dict[str, Any], output: int, ended: Callable[[int], None], more: Sequence[int] = ()
@@ -190,7 +192,9 @@ class Zygote:
     def _say_isolation(self, layers: dict[str, Any]) -> None:
         """Once for each zygote. `layers`: as `isolation.sandbox.Sandbox.layers` says them."""
         missing = missing_layers(layers)
-        if missing:
+        if self._own_network and lost_network(layers):
+            log.error("%s", lost_network(layers))
+        elif missing:
             log.warning("NO SANDBOX: %s", "; ".join(missing))
         else:
             log.info("functions run in namespaces of their own, with filtered system calls")
@@ -251,15 +255,16 @@ class Zygote:
 class Zygotes:
     """The zygotes by kind; one that died is started again."""
 
-    def __init__(self, preload_sdk: bool = True) -> None:
+    def __init__(self, preload_sdk: bool = True, own_network: bool = False) -> None:
         self._preload_sdk = preload_sdk
+        self._own_network = own_network
         self._running: dict[ZygoteKind, Zygote] = {}
 
     def of(self, kind: ZygoteKind) -> Zygote:
         found = self._running.get(kind)
         if found is None or not found.alive:
             preload_sdk = self._preload_sdk and not memory_is_short()
-            found = self._running[kind] = Zygote.start(kind, preload_sdk)
+            found = self._running[kind] = Zygote.start(kind, preload_sdk, self._own_network)
         return found
 
     async def close(self) -> None:

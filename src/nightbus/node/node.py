@@ -38,7 +38,7 @@ from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
-from nightbus.node.settings import MEMORY_FOLDER_PREFIX
+from nightbus.node.settings import ALL, LOOPBACK, MEMORY_FOLDER_PREFIX
 from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform
@@ -77,6 +77,7 @@ class Node:
     `concurrent_executions`: how many invocations an account may run at a time in a region; by default 1,000.
     `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
     `preload_sdk`: import boto3 once for all environments of a Python, unless memory is short; by default True.
+    `functions_network`: what functions reach, `all` or `loopback`; by default all.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Node:
         concurrent_executions: int = ACCOUNT_LIMIT,
         idle_seconds: float = IDLE_SECONDS,
         preload_sdk: bool = True,
+        functions_network: str = ALL,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
@@ -101,6 +103,7 @@ class Node:
         self._concurrent_executions = concurrent_executions
         self._idle_seconds = idle_seconds
         self._preload_sdk = preload_sdk
+        self._functions_network = functions_network
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -128,6 +131,7 @@ class Node:
             store.open_blob,
             self._idle_seconds,
             self._preload_sdk,
+            self._functions_network == LOOPBACK,
         )
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         self.stacks = Engine(store, self.clock, operations, vault)
@@ -195,6 +199,8 @@ class Node:
         if loop_holds.is_enabled():
             self.holds = loop_holds.LoopHolds()
             self._spawn("measurement of the loop", self.holds.run())
+        if self.functions.networks is not None:
+            self._spawn("trial of functions' networks", self.functions.say_lost_network())
         self._spawn("start of the services' work", self._start_work_of_services())
         self._spawn("stacks", self._lasting("stacks", self.stacks.run))
         self._spawn_duty("stack recovery", self.stacks.recover)

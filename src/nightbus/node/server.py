@@ -41,9 +41,33 @@ class _Server(Server):
         await super().startup(sockets)
         self._listening()
 
+    async def serve_on(self, listener: socket.socket) -> _FurtherListener:
+        """Serve the same on one more listener, until what is returned is closed, or the server shuts down."""
+
+        def protocol() -> asyncio.Protocol:
+            return HttpProtocol(self.config, self.server_state, self.lifespan.state)
+
+        server = await asyncio.get_running_loop().create_server(protocol, sock=listener, backlog=_BACKLOG)
+        if self.should_exit:
+            server.close()
+        else:
+            self.servers.append(server)
+        return _FurtherListener(server, self.servers)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _FurtherListener:
+    def __init__(self, server: asyncio.Server, all_servers: list[asyncio.Server]) -> None:
+        self._server = server
+        self._all = all_servers
+
+    def close(self) -> None:
+        self._server.close()
+        if self._server in self._all:
+            self._all.remove(self._server)
 
 
 def bind(settings: Settings) -> tuple[socket.socket, Settings]:
@@ -83,6 +107,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         concurrent_executions=settings.concurrent_executions,
         idle_seconds=settings.environment_idle_seconds,
         preload_sdk=settings.preload_sdk,
+        functions_network=settings.functions_network,
     )
     await node.start()
     config = Config(
@@ -111,6 +136,8 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         server.should_exit = True
 
     server = _Server(config, listening)
+    if node.functions.networks is not None:
+        node.functions.networks.serve_node = server.serve_on
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     try:

@@ -34,6 +34,7 @@ _KNOWN = (
     "data",
     "environment_idle_seconds",
     "forward",
+    "functions_network",
     "history_hours",
     "history_megabytes",
     "host",
@@ -44,6 +45,10 @@ _KNOWN = (
     "service_events",
     "smtp",
 )
+
+
+ALL, LOOPBACK = "all", "loopback"  # of `functions_network`
+_ANY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104
 
 
 class SettingsError(ValueError):
@@ -61,6 +66,7 @@ class Settings:
     `concurrent_executions` is how many invocations an account may run at a time, `environment_idle_seconds` how long an
     environment is kept that nobody invokes.
     With `preload_sdk`, boto3 is imported once for all environments of a Python, unless memory is short then.
+    `functions_network` is what functions reach: `all` that the machine does, or `loopback` for the node and themselves.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     """
 
@@ -78,6 +84,7 @@ class Settings:
     concurrent_executions: int = 1000
     environment_idle_seconds: int = 600
     preload_sdk: bool = True
+    functions_network: str = ALL
 
     @property
     def endpoint(self) -> str:
@@ -97,6 +104,7 @@ def load_settings(
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
     service_events: bool | None = None,
+    functions_network: str | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -122,7 +130,15 @@ def load_settings(
         concurrent_executions=_count("concurrent_executions", 1000, variables, table, file),
         environment_idle_seconds=_count("environment_idle_seconds", 600, variables, table, file),
         preload_sdk=_switch("preload_sdk", True, None, variables, table, file),
+        functions_network=_network(functions_network, variables, table, file),
     )
+    if settings.functions_network == LOOPBACK and not (
+        settings.host in _ANY_ADDRESS or _is_loopback(settings.host)
+    ):
+        raise SettingsError(
+            f"functions_network {LOOPBACK} goes with a loopback address, 0.0.0.0 or :: only, not with {settings.host}: "
+            "functions could not reach the node"
+        )
     if settings.service_events and not _is_loopback(settings.host):
         raise SettingsError(
             f"service_events goes with a loopback address only, not with {settings.host}: "
@@ -210,6 +226,18 @@ def _count(
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise SettingsError(f"{origin}: {value!r} is not a whole number above 0")
     return value
+
+
+def _network(
+    option: str | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
+) -> str:
+    origin, value = f"{file}: functions_network", _text(table, "functions_network", file)
+    if option or environ.get("NIGHTBUS_FUNCTIONS_NETWORK"):
+        origin = "--functions-network" if option else "NIGHTBUS_FUNCTIONS_NETWORK"
+        value = option or environ["NIGHTBUS_FUNCTIONS_NETWORK"]
+    if value not in (None, ALL, LOOPBACK):
+        raise SettingsError(f"{origin}: {value!r} is neither {ALL} nor {LOOPBACK}")
+    return value or ALL
 
 
 def _smtp(environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> MailServer | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,11 +14,11 @@ from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
-from nightbus.functions.zygote.isolation.report import examined, missing_layers
+from nightbus.functions.zygote.isolation.report import examined, lost_network, missing_layers
 from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
-from nightbus.node.settings import Settings
+from nightbus.node.settings import LOOPBACK, Settings
 from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
 from nightbus.stacks.operation_queue import QUEUE as STACK_OPERATIONS
@@ -42,7 +43,8 @@ _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 def examine_folder(settings: Settings) -> int:
     """Print the findings. Returns the exit code: 1 if something is wrong."""
     wrong = 0
-    for finding in examine(settings.data, (_waiting, _dead_letters, _secrets, _isolation)):
+    isolation = partial(_isolation, settings)
+    for finding in examine(settings.data, (_waiting, _dead_letters, _secrets, isolation)):
         wrong += finding.level == WRONG
         print(_line(finding), flush=True)
     print(
@@ -123,13 +125,14 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
             yield Finding(OK, f"{readable} {noun}, the key opens the secrets of each")
 
 
-def _isolation(_: Patient) -> Iterator[Finding]:
+def _isolation(settings: Settings, _: Patient) -> Iterator[Finding]:
     """Yield what keeps functions apart from the machine, tried out, and what is missing."""
     try:
-        layers = examined()
+        layers = examined(network=settings.functions_network == LOOPBACK)
     except (OSError, ValueError, subprocess.SubprocessError) as failure:
         yield Finding(NOTE, f"what protects this machine from functions could not be tried out: {failure}")
         return
+    yield _network(settings, layers)
     missing = missing_layers(layers)
     for text in missing:
         yield Finding(NOTE, text, "allow user namespaces and seccomp; docs/security.md says what is lost")
@@ -138,6 +141,15 @@ def _isolation(_: Patient) -> Iterator[Finding]:
         yield Finding(
             OK, f"functions have namespaces of their own and filtered system calls (landlock: {landlock})"
         )
+
+
+def _network(settings: Settings, layers: Mapping[str, Any]) -> Finding:
+    if settings.functions_network != LOOPBACK:
+        return Finding(OK, "functions reach the network of this machine, by the setting functions_network")
+    lost = lost_network(layers)
+    if lost:
+        return Finding(WRONG, lost, "allow user and network namespaces, or set functions_network to all")
+    return Finding(OK, "functions reach the node and themselves, by the setting functions_network")
 
 
 def _some(names: list[str]) -> str:

@@ -56,7 +56,8 @@ class ExtensionHost:
         self.registry = ExtensionRegistry(external, self._on_change)
         api.expect_extensions()
         told = self._platform.subscribed
-        self._telemetry = Telemetry(lambda: sandbox_address(api.address), spec.log_format, told)
+        own = api.network.new_socket if api.network is not None else None
+        self._telemetry = Telemetry(lambda: sandbox_address(api.address), spec.log_format, told, own)
         self._platform.listener, output.listener = self._telemetry.platform, self._telemetry.line
         self._api = ExtensionsApi(spec, self.registry, self._error_reported)
         self._link = SupervisorLink(self._heard) if external else None

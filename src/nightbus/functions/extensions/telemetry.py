@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from nightbus.functions.extensions.api import json_object, refusal, reply
 from nightbus.functions.extensions.registry import Extension, Refused
-from nightbus.functions.extensions.telemetry_delivery import Buffering, Subscriber
+from nightbus.functions.extensions.telemetry_delivery import Buffering, NewSocket, Subscriber
 from nightbus.functions.logs.platform_events import PlatformEvent, as_document, time_text
 
 TELEMETRY, LOGS = b"/2022-07-01/telemetry", b"/2020-08-15/logs"
@@ -34,15 +34,20 @@ _BUFFERING = {  # least, most, default
 
 
 class Telemetry:
-    """`address` is the loopback address at which the sandbox's own name resolves. `subscribed` is told of each."""
+    """`address` is the loopback address at which the sandbox's own name resolves. `subscribed` is told of each.
+
+    `new_socket` makes sockets in the environment's network; None where it shares the node's.
+    """
 
     def __init__(
         self,
         address: Callable[[], str],
         log_format: str,
         subscribed: Callable[[str, str, Sequence[str]], None],
+        new_socket: NewSocket | None = None,
     ) -> None:
         self._address = address
+        self._new_socket = new_socket
         self._is_json = log_format == "JSON"
         self._subscribed = subscribed
         self._subscribers: dict[str, tuple[bytes, str, Subscriber]] = {}
@@ -126,9 +131,9 @@ class Telemetry:
             raise _invalid("destination: the URI is not valid")
         host = f"{uri.hostname}:{port}"
         buffering = _buffering(request.get("buffering") or {})
-        return Subscriber(self._address(), port, host, path, tuple(dict.fromkeys(types)), buffering), str(
-            schema
-        )
+        address, kinds = self._address(), tuple(dict.fromkeys(types))
+        subscriber = Subscriber(address, port, host, path, kinds, buffering, self._new_socket)
+        return subscriber, str(schema)
 
     async def flush(self) -> None:
         for _, _, subscriber in self._subscribers.values():

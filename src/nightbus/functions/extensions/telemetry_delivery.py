@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ _FLUSH_SECONDS = 0.3
 _KEPT_BATCHES = 2
 _LONGEST_HEAD = 4096
 
+NewSocket = Callable[[], Awaitable[socket.socket]]
+
 
 @dataclass(frozen=True, slots=True)
 class Buffering:
@@ -33,11 +36,19 @@ class Buffering:
 
 
 class Subscriber:
-    """`address` and `port` are where it listens, `host` what it calls itself."""
+    """`address` and `port` are where it listens, `host` what it calls itself. `new_socket`: as in `Telemetry`."""
 
     def __init__(
-        self, address: str, port: int, host: str, path: str, types: Sequence[str], buffering: Buffering
+        self,
+        address: str,
+        port: int,
+        host: str,
+        path: str,
+        types: Sequence[str],
+        buffering: Buffering,
+        new_socket: NewSocket | None = None,
     ) -> None:
+        self._new_socket = new_socket
         self._address = address
         self._port = port
         self._head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
@@ -107,7 +118,7 @@ class Subscriber:
         writer = None
         try:
             async with asyncio.timeout(_SEND_SECONDS):
-                reader, writer = await asyncio.open_connection(self._address, self._port, limit=_LONGEST_HEAD)
+                reader, writer = await self._connected()
                 writer.write(head + body)
                 await writer.drain()
                 status = (await reader.readline()).split(b" ", 2)
@@ -119,6 +130,18 @@ class Subscriber:
                 writer.close()
                 with contextlib.suppress(OSError):
                     writer.transport.abort()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Raises OSError."""
+        if self._new_socket is None:
+            return await asyncio.open_connection(self._address, self._port, limit=_LONGEST_HEAD)
+        made = await self._new_socket()
+        try:
+            await self._loop.sock_connect(made, (self._address, self._port))
+            return await asyncio.open_connection(sock=made, limit=_LONGEST_HEAD)
+        except BaseException:
+            made.close()
+            raise
 
     async def flush(self) -> None:
         """Send what there is; a listener that does not take it is not waited for."""

@@ -14,9 +14,11 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custo
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nightbus.functions.environment_network import EnvironmentNetwork
 from nightbus.functions.logs.reports import failure_payload
 from nightbus.functions.runtime_api.connection import (
     LARGEST_RESPONSE,
@@ -48,9 +50,18 @@ class Answer:
 
 
 class RuntimeApi:
-    """`ready` is called when the runtime asks for work, `answered` when it hands in a result or an error."""
+    """`ready` is called when the runtime asks for work, `answered` when it hands in a result or an error.
 
-    def __init__(self, ready: Callable[[], None], answered: Callable[[Answer], None]) -> None:
+    `network`: the environment's own, where it listens; it ends with this object. None for the machine's.
+    """
+
+    def __init__(
+        self,
+        ready: Callable[[], None],
+        answered: Callable[[Answer], None],
+        network: EnvironmentNetwork | None = None,
+    ) -> None:
+        self.network = network
         self._ready = ready
         self._answered = answered
         self._server: asyncio.Server | None = None
@@ -69,10 +80,18 @@ class RuntimeApi:
         self._most_connections = _MOST_WITH_EXTENSIONS
 
     async def listen(self) -> None:
+        if self.network is not None:
+            self.network.serve_runtime_api = self._listen_on
+            self.address = self.network.runtime_api
+            return
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()[:2]
         self.address = f"{host}:{port}"
+
+    async def _listen_on(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), sock=listener)
 
     @property
     def is_asked(self) -> bool:
@@ -189,3 +208,5 @@ class RuntimeApi:
             self._server.close()
         for connection in list(self._connections):
             connection.close()
+        if self.network is not None:
+            self.network.close()

@@ -3,7 +3,7 @@
 This file is run by path, by any Python from 3.8 on, without Nightbus importable: standard library only, which holds
 for what it loads from beside it as well. It reads requests (one JSON object each, with the
 descriptor of the output pipe beside it, and more where there are
-extensions) from the socket that it is given, answers each with the pid of the new process,
+extensions or a network of its own) from the socket that it is given, answers each with the pid of the new process,
 and tells of every process that ended. When the socket closes, it and all that it forked end.
 """
 
@@ -22,7 +22,7 @@ import sys
 import time
 
 PR_SET_PDEATHSIG = 1
-MOST_DESCRIPTORS = 3  # that come with one request
+MOST_DESCRIPTORS = 4  # that come with one request
 PR_SET_CHILD_SUBREAPER = 36
 PRELOADED = (
     "logging",
@@ -103,7 +103,8 @@ def tried_protection():
     """It forks, which is fast before the imports. Where that has failed half-way, this program is begun anew."""
     without = sys.argv[3] if len(sys.argv) > 3 else ""
     try:
-        return sandbox.Sandbox([path for path in (os.__file__, sys.argv[1]) if path], without)
+        network = bool(os.environ.get("NIGHTBUS_OWN_NETWORK"))
+        return sandbox.Sandbox([path for path in (os.__file__, sys.argv[1]) if path], without, network)
     except sandbox.CannotGoBack as failure:
         os.set_inheritable(int(sys.argv[2]), True)
         arguments = [sys.executable, "-I", "-S", os.path.abspath(__file__), *sys.argv[1:3]]
@@ -144,14 +145,7 @@ def learn(learn_read):
 
 
 def receive(control):
-    data, ancillary, _, _ = control.recvmsg(1 << 20, socket.CMSG_SPACE(MOST_DESCRIPTORS * 4))
-    descriptors = []
-    for level, kind, payload in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors += [
-                int.from_bytes(payload[at : at + 4], sys.byteorder) for at in range(0, len(payload), 4)
-            ]
-    return data, descriptors
+    return linux.receive_descriptors(control, 1 << 20, MOST_DESCRIPTORS)
 
 
 def preload():
@@ -191,11 +185,12 @@ def site_builtins():
 
 def start(control, protection, request, passed, environments):
     made = None
+    links = [passed.pop()] if request["network"] else []
     try:
-        made = protection.make(request)
+        made = protection.make(request, *links)
         pid = os.fork()
     except OSError as failure:
-        close(passed)
+        close(passed + links)
         if made is not None:
             made.close()
         tell(control, {"started": request["id"], "failure": failure.strerror or str(failure)})
@@ -217,7 +212,7 @@ def start(control, protection, request, passed, environments):
             os._exit(1)
         flush()
         os._exit(0)
-    close(passed)
+    close(passed + links)
     if made is not None:
         made.forget_descriptor()
     environments[pid] = made

@@ -1,7 +1,9 @@
 """Calls Linux where Python's standard library has no function for it. Raises OSError."""
 
+import array
 import ctypes
 import os
+import socket
 import sys
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
@@ -91,6 +93,22 @@ def drop_capabilities():
     libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     check(libc.capset(header, (ctypes.c_uint32 * 6)()))
+
+
+def send_descriptors(channel, data, descriptors):
+    """`socket.send_fds`, which Python has from 3.9 on."""
+    passed = array.array("i", descriptors)
+    channel.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed.tobytes())])
+
+
+def receive_descriptors(channel, size, most):
+    """The data, and the descriptors that came with it. `most` of them are taken."""
+    data, ancillary, _, _ = channel.recvmsg(size, socket.CMSG_SPACE(4 * most))
+    descriptors = array.array("i")
+    for level, kind, payload in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(payload[: len(payload) // 4 * 4])
+    return data, list(descriptors)
 
 
 def be_killed_first():

@@ -4,9 +4,10 @@ Processes
 ---------
 zygote     Has everything imported that functions use. It forks the environments, which are its children.
 maker      A small process, forked before the zygote imports anything, so that it forks fast. It makes a set of
-           namespaces for each request (user, pid, mount, ipc, uts), the next one ahead while nothing else is to do.
+           namespaces for each request (user, pid, mount, ipc, uts, and net where the node's setting says so), the
+           next one ahead while nothing else is to do.
 init       The first process of such a pid namespace, forked by the maker. It mounts the environment's root, answers,
-           and then only waits: the kernel reaps what the function leaves behind. It ends when its socket closes, which
+           and then only waits, or gives the node sockets of its network (`own_network`): the kernel reaps what the function leaves behind. It ends when its socket closes, which
            the zygote does when the environment ends; also where the zygote is killed. With it ends, by the kernel's
            doing, every process in the namespace, daemons too.
 function   Forked by the zygote into the pid namespace (`Maker.enter_pid_namespace`, before the fork), where it is not
@@ -29,7 +30,7 @@ import signal
 import socket
 import sys
 
-from . import linux, root_folder
+from . import linux, own_network, root_folder
 
 _NAMESPACES = linux.CLONE_NEWUSER | linux.CLONE_NEWNS | linux.CLONE_NEWIPC | linux.CLONE_NEWUTS
 _UNPRIVILEGED = 65432  # the user of the machine that functions of root's node run as
@@ -47,14 +48,16 @@ class CannotGoBack(OSError):
 class Maker:
     """The zygote's side of the process that makes namespaces."""
 
-    def __init__(self, pid, channel, split):
+    def __init__(self, pid, channel, split, network):
         self.pid = pid
         self._channel = channel
         self._split = split  # another user than root
+        self._network = network
 
     @classmethod
-    def start(cls, needed):
-        """The maker, and why there is none. `needed`: paths that a function must be able to read then.
+    def start(cls, needed, network=False):
+        """The maker, and why there is none. `needed`: paths that a function must be able to read then. With `network`,
+        each environment has a network of its own.
 
         It is tried out: a process enters the first namespaces and looks.
         """
@@ -66,7 +69,7 @@ class Maker:
             try:
                 if not split:
                     _own_user_namespace()
-                maker = cls._forked(split)
+                maker = cls._forked(split, network)
                 maker._try(needed)
                 return maker, ""
             except Exception as failure:
@@ -80,18 +83,18 @@ class Maker:
         return None, ", and: ".join(reasons)
 
     @classmethod
-    def _forked(cls, split):
+    def _forked(cls, split, network):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
             try:
                 linux.close_all_but([theirs.fileno()])
-                _serve(theirs, split)
+                _serve(theirs, split, network)
             finally:
                 os._exit(1)
         theirs.close()
         ours.settimeout(_SECONDS)
-        return cls(pid, ours, split)
+        return cls(pid, ours, split, network)
 
     def _end(self):
         self._channel.close()
@@ -128,15 +131,16 @@ class Maker:
         if said:
             raise OSError(said)
 
-    def make(self, request):
-        """New namespaces, with a root folder as `request` says. Raises OSError."""
+    def make(self, request, link=None):
+        """New namespaces, with a root folder as `request` says. `link`: the socket on which the node gets the listeners
+        at the addresses `request["network"]`. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.settimeout(_SECONDS)
         try:
             with theirs:
                 data = json.dumps(request).encode()
-                descriptors = theirs.fileno().to_bytes(4, sys.byteorder)
-                self._channel.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+                passed = [theirs.fileno()] if link is None else [theirs.fileno(), link]
+                linux.send_descriptors(self._channel, data, passed)
             said = {}
             while "pid" not in said or "ready" not in said:
                 said.update(json.loads(ours.recv(_LONGEST) or b'{"failure": "they ended"}'))
@@ -153,7 +157,7 @@ class Maker:
 
     def join(self, made):
         """This process, forked after `enter_pid_namespace`, becomes what a function is; nothing leads back."""
-        linux.set_namespaces(made.descriptor, _NAMESPACES)
+        linux.set_namespaces(made.descriptor, _namespaces(self._network))
         linux.drop_bounding_set()
         if self._split:
             os.setgroups([root_folder.GID])
@@ -180,6 +184,10 @@ class Made:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+def _namespaces(network):
+    return _NAMESPACES | (linux.CLONE_NEWNET if network else 0)
 
 
 def leave_pid_namespace():
@@ -209,7 +217,7 @@ def _write(path, text):
         file.write(text.encode())
 
 
-def _serve(channel, split):
+def _serve(channel, split, network):
     """The maker's life. It ends when the zygote closes the other end."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -220,20 +228,22 @@ def _serve(channel, split):
     folders, spare = root_folder.RootFolders(), None
     while True:
         if spare is None and not select.select([channel], [], [], _CALM_SECONDS)[0]:
-            spare = _Spare(split, folders.count)
-        data, ancillary, _, _ = channel.recvmsg(_LONGEST, socket.CMSG_SPACE(4))
+            spare = _Spare(split, network, folders.count)
+        data, descriptors = linux.receive_descriptors(channel, _LONGEST, 2)
         if not data:
             os._exit(0)
-        descriptor = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
-        with socket.socket(fileno=descriptor) as lifeline:
+        with socket.socket(fileno=descriptors[0]) as lifeline:
             try:
                 request = json.loads(data)
                 folder = folders.of(request["visible"], request["hidden"], request["links"])
                 if spare is None or spare.folders != folders.count:
-                    spare = _Spare(split, folders.count)
-                spare.use(folder, request, lifeline)
+                    spare = _Spare(split, network, folders.count)
+                spare.use(folder, request, lifeline, descriptors[1:])
             except Exception as failure:
                 _tell(lifeline, failure=str(failure) or type(failure).__name__)
+            finally:
+                for descriptor in descriptors[1:]:
+                    os.close(descriptor)
         spare = None
 
 
@@ -247,7 +257,7 @@ class _Spare:
     Its mounts are a copy of the maker's, so that it knows only the `folders` that were there before it.
     """
 
-    def __init__(self, split, folders):
+    def __init__(self, split, network, folders):
         self.folders = folders
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         mapped, unshared = os.pipe(), os.pipe()
@@ -255,10 +265,10 @@ class _Spare:
         if middle == 0:
             try:
                 linux.close_all_but([theirs.fileno(), mapped[0], unshared[1]])
-                _unshare_all(split, mapped[0], unshared[1])
+                _unshare_all(split, network, mapped[0], unshared[1])
                 init = os.fork()
                 if init == 0:
-                    _be_init(theirs)
+                    _be_init(theirs, network)
                 _tell(theirs, pid=init)
             except Exception as failure:
                 _tell(theirs, failure=str(failure) or type(failure).__name__)
@@ -276,20 +286,20 @@ class _Spare:
             for descriptor in (mapped[1], unshared[0]):
                 os.close(descriptor)
 
-    def use(self, folder, request, lifeline):
-        """Its init process answers on the lifeline when the root folder is there, and lives by that."""
+    def use(self, folder, request, lifeline, links):
+        """Its init process answers on the lifeline when the root folder is there, and lives by that. `links`: descriptors
+        of sockets to the node, one at most."""
         with self._channel:
             said = json.loads(self._channel.recv(_LONGEST) or b'{"failure": "they ended"}')
             if "pid" in said:
                 data = json.dumps({"folder": folder, "request": request}).encode()
-                descriptors = lifeline.fileno().to_bytes(4, sys.byteorder)
-                self._channel.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+                linux.send_descriptors(self._channel, data, [lifeline.fileno(), *links])
         _tell(lifeline, **said)
 
 
-def _unshare_all(split, mapped, unshared):
+def _unshare_all(split, network, mapped, unshared):
     """For the process between the maker and the init process: only a child is in a new pid namespace."""
-    linux.unshare(_NAMESPACES | linux.CLONE_NEWPID)
+    linux.unshare(_namespaces(network) | linux.CLONE_NEWPID)
     if split:
         os.write(unshared, b".")
         if not os.read(mapped, 1):
@@ -307,20 +317,25 @@ def _map_users(process, users, groups, deny):
     _write(folder + "gid_map", "\n".join(groups))
 
 
-def _be_init(channel):
+def _be_init(channel, network):
     """Wait for what to show and for the lifeline, make the root folder, and wait for the lifeline's end."""
-    lifeline = None
+    lifeline = link = None
     try:
         linux.close_all_but([channel.fileno()])
         linux.set_host_name(_HOST_NAME)
+        if network:
+            own_network.bring_up_loopback()
         root_folder.own_mounts()
-        data, ancillary, _, _ = channel.recvmsg(_LONGEST, socket.CMSG_SPACE(4))
+        data, descriptors = linux.receive_descriptors(channel, _LONGEST, 2)
         if not data:
             os._exit(0)
-        lifeline = socket.socket(fileno=int.from_bytes(ancillary[0][2][:4], sys.byteorder))
+        lifeline = socket.socket(fileno=descriptors[0])
+        link = socket.socket(fileno=descriptors[1]) if descriptors[1:] else None
         channel.close()
         order = json.loads(data)
         root_folder.enter(order["folder"], order["request"])
+        if link is not None:
+            own_network.hand_over_listeners(link, order["request"]["network"])
         _tell(lifeline, ready=True)
         root_folder.forget_machine()
     except Exception as failure:
@@ -328,7 +343,6 @@ def _be_init(channel):
             _tell(lifeline, failure=str(failure) or type(failure).__name__)
         os._exit(1)
     try:
-        while lifeline.recv(64):
-            pass
+        own_network.give_sockets(lifeline, link)
     finally:
         os._exit(0)

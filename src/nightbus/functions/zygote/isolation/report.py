@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _SECONDS = 30
+_NETWORK = "--network"
 
 
 def missing_layers(layers: Mapping[str, Any]) -> list[str]:
@@ -29,10 +30,22 @@ def missing_layers(layers: Mapping[str, Any]) -> list[str]:
     return missing
 
 
-def examined(needed: list[str] | None = None) -> dict[str, Any]:
-    """The layers of a zygote with this process's Python. Blocks."""
+def lost_network(layers: Mapping[str, Any]) -> str:
+    """Why functions that are to have a network of their own are refused; "" where they can have it."""
+    if layers["namespaces"] is True:
+        return ""
+    return (
+        "FUNCTIONS ARE REFUSED: functions_network is loopback, which needs namespaces, and there are none "
+        f"({layers['namespaces']})"
+    )
+
+
+def examined(needed: list[str] | None = None, *, network: bool = False) -> dict[str, Any]:
+    """The layers of a zygote with this process's Python; with `network`, environments have networks of their own.
+    Blocks."""
+    options = [_NETWORK] if network else []
     done = subprocess.run(
-        [sys.executable, "-m", __name__, *(needed or [os.__file__])],
+        [sys.executable, "-m", __name__, *options, *(needed or [os.__file__])],
         capture_output=True,
         text=True,
         timeout=_SECONDS,
@@ -47,7 +60,8 @@ def main() -> None:
     from nightbus.functions.zygote.isolation import sandbox
 
     made: Any = sandbox.Sandbox
-    print(json.dumps(made(sys.argv[1:]).layers()))
+    paths = [word for word in sys.argv[1:] if word != _NETWORK]
+    print(json.dumps(made(paths, network=_NETWORK in sys.argv).layers()))
 
 
 if __name__ == "__main__":

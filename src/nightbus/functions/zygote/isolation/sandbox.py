@@ -18,9 +18,10 @@ MOST_PROCESSES = 1024  # of an environment, threads counted, as on AWS
 class Sandbox:
     """What a zygote has to protect its environments with; tried out at its start."""
 
-    def __init__(self, needed, without=""):
-        """`needed`: paths that functions must be able to read. `without`: why namespaces are not to be tried."""
-        self.maker, self.no_namespaces = (None, without) if without else Maker.start(needed)
+    def __init__(self, needed, without="", network=False):
+        """`needed`: paths that functions must be able to read. `without`: why namespaces are not to be tried. With
+        `network`, each environment has a network of its own, or is refused."""
+        self.maker, self.no_namespaces = (None, without) if without else Maker.start(needed, network)
         on_linux = sys.platform == "linux"
         self._filter = seccomp.compiled() if on_linux else b""
         self._landlock = landlock.version() if on_linux else 0
@@ -33,14 +34,18 @@ class Sandbox:
             "landlock": self._landlock,
         }
 
-    def make(self, request):
-        """Namespaces for a process that is forked next; None where there are none here. Raises OSError."""
+    def make(self, request, link=None):
+        """Namespaces for a process that is forked next; None where there are none here. Raises OSError, also where a
+        network of its own is wanted and cannot be had."""
+        if request["network"] and (self.maker is None or not request["sandbox"]):
+            reason = self.no_namespaces or "they would hide its runtime"
+            raise OSError("functions_network is loopback, which needs namespaces: %s" % reason)
         if self.maker is None:
             return None
         if not request["sandbox"]:
             leave_pid_namespace()
             return None
-        made = self.maker.make({name: request[name] for name in _ASKED})
+        made = self.maker.make({name: request[name] for name in _ASKED}, link)
         try:
             self.maker.enter_pid_namespace(made)
         except OSError:
@@ -102,4 +107,5 @@ _ASKED = (
     "storage",
     "memory",
     "own_address",
+    "network",
 )
