@@ -37,6 +37,44 @@ while True:
     if event["eventType"] == "SHUTDOWN":
         sys.exit(0)
 """
+# Listens, subscribes, and prints what comes as `got [...]`.
+LISTEN = """
+import http.server, threading
+class Listener(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        batch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+        for one in batch:
+            if one["type"] != "extension":
+                print("got", json.dumps(one), flush=True)
+    def log_message(self, *_): pass
+def on_event(event):
+    if event["eventType"] == "SHUTDOWN":
+        import time
+        time.sleep(0.3)
+status, headers, _ = register(["INVOKE", "SHUTDOWN"])
+identifier = headers["Lambda-Extension-Identifier"]
+def listen():
+    server = http.server.HTTPServer(("sandbox.localdomain", 4243), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+def subscribe(path, **changes):
+    wanted = {
+        "schemaVersion": "2022-12-13",
+        "types": ["platform", "function"],
+        "buffering": {"maxItems": 1000, "maxBytes": 262144, "timeoutMs": 100},
+        "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:4243/"},
+    }
+    reply = call("PUT", path, {**wanted, **changes}, Identifier=identifier)
+    print("subscribed", json.dumps([reply[0], reply[2]]), flush=True)
+"""
+EVENT_LOOP = """
+while True:
+    event = next_event(identifier)
+    on_event(event)
+    if event["eventType"] == "SHUTDOWN":
+        sys.exit(0)
+"""
 
 
 def program(body: str = "def on_event(event): pass", loop: str = LOOP) -> str:

@@ -9,50 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from extension_code import layer_of, program
+from extension_code import EVENT_LOOP, LISTEN, layer_of, program
 from lambda_rig import code, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
 CODE = "def handler(event, context):\n    print('said', event)\n    return event\n"
-# Listens, subscribes, and prints what comes as `got [...]`.
-LISTEN = """
-import http.server, threading
-class Listener(http.server.BaseHTTPRequestHandler):
-    def do_POST(self):
-        batch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200)
-        self.end_headers()
-        for one in batch:
-            if one["type"] != "extension":
-                print("got", json.dumps(one), flush=True)
-    def log_message(self, *_): pass
-def on_event(event):
-    if event["eventType"] == "SHUTDOWN":
-        import time
-        time.sleep(0.3)
-status, headers, _ = register(["INVOKE", "SHUTDOWN"])
-identifier = headers["Lambda-Extension-Identifier"]
-def listen():
-    server = http.server.HTTPServer(("sandbox.localdomain", 4243), Listener)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-def subscribe(path, **changes):
-    wanted = {
-        "schemaVersion": "2022-12-13",
-        "types": ["platform", "function"],
-        "buffering": {"maxItems": 1000, "maxBytes": 262144, "timeoutMs": 100},
-        "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain:4243/"},
-    }
-    reply = call("PUT", path, {**wanted, **changes}, Identifier=identifier)
-    print("subscribed", json.dumps([reply[0], reply[2]]), flush=True)
-"""
-LOOP = """
-while True:
-    event = next_event(identifier)
-    on_event(event)
-    if event["eventType"] == "SHUTDOWN":
-        sys.exit(0)
-"""
 
 
 @pytest.fixture
@@ -64,7 +26,7 @@ def role(client: Client) -> str:
 
 def create(client: Client, role: str, body: str, **params: Any) -> str:
     name = f"tele-{uuid4().hex[:8]}"
-    layer = layer_of(telescope=program(LISTEN + body, LOOP))
+    layer = layer_of(telescope=program(LISTEN + body, EVENT_LOOP))
     made = client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": layer})
     client("lambda").create_function(
         FunctionName=name,

@@ -1,4 +1,4 @@
-"""Gives environments a network of their own, where they reach their Runtime API, the node, themselves, and nothing else.
+"""Gives environments networks of their own, in which they reach their Runtime API, the node, and themselves.
 
 This is the node's side of `own_network`: it hands an end of a socket pair along with the request for an environment,
 takes the listeners that come back, and has them served by the Runtime API and by the node's HTTP server.

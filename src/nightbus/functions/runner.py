@@ -16,6 +16,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.functions.debugging import Debugger, Debugging, debugger_packages, without_limits
 from nightbus.functions.environment import Environment
+from nightbus.functions.environment_network import LoopbackNetworks
 from nightbus.functions.environment_paths import EnvironmentPaths
 from nightbus.functions.interface import (
     CredentialSource,
@@ -26,9 +27,7 @@ from nightbus.functions.interface import (
     ProvisionedTarget,
     key_of,
 )
-from nightbus.functions.environment_network import LoopbackNetworks
 from nightbus.functions.logs.reports import runtime_arn
-from nightbus.functions.zygote.isolation.report import examined, lost_network
 from nightbus.functions.memory import Processes
 from nightbus.functions.outcomes import InitTimedOut
 from nightbus.functions.packages import PackageFolder
@@ -38,6 +37,7 @@ from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.functions.runtimes import Runtimes
 from nightbus.functions.runtimes.interface import Runtime
 from nightbus.functions.visible_paths import visible_paths, with_links
+from nightbus.functions.zygote.isolation.report import examined, lost_network
 from nightbus.functions.zygotes import ZygoteDied, Zygotes
 
 log = logging.getLogger("nightbus.functions")

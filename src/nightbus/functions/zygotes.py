@@ -37,7 +37,9 @@ class ZygoteDied(Exception):
 class Zygote:
     """One running zygote. `ended` callbacks get the wait status of the process they were given for."""
 
-    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, own_network: bool) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], control: socket.socket, own_network: bool = False
+    ) -> None:
         self._process = process
         self._own_network = own_network
         self._control = control

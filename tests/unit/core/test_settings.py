@@ -133,3 +133,20 @@ def test_quotas_are_kept_unless_lifted(tmp_path: Path) -> None:
     assert load(tmp_path).quotas
     assert not load(tmp_path, {"NIGHTBUS_QUOTAS": "off"}).quotas
     assert load(tmp_path, {"NIGHTBUS_QUOTAS": "off"}, quotas=True).quotas
+
+
+def test_what_functions_reach(tmp_path: Path) -> None:
+    assert load(tmp_path).functions_network == "all"
+    variable = {"NIGHTBUS_FUNCTIONS_NETWORK": "loopback"}
+    assert load(tmp_path, variable).functions_network == "loopback"
+    assert load(tmp_path, variable, functions_network="all").functions_network == "all"
+    for host in ("0.0.0.0", "::", "localhost", "127.0.0.2"):
+        assert load(tmp_path, variable, host=host).functions_network == "loopback"
+    (tmp_path / "nightbus.toml").write_text('functions_network = "loopback"\n')
+    assert load(tmp_path).functions_network == "loopback"
+    with pytest.raises(SettingsError, match=r"could not reach the node"):
+        load(tmp_path, host="192.0.2.1")
+    with pytest.raises(
+        SettingsError, match=r"NIGHTBUS_FUNCTIONS_NETWORK: 'none' is neither all nor loopback"
+    ):
+        load(tmp_path, {"NIGHTBUS_FUNCTIONS_NETWORK": "none"})

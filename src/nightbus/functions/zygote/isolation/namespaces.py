@@ -7,9 +7,10 @@ maker      A small process, forked before the zygote imports anything, so that i
            namespaces for each request (user, pid, mount, ipc, uts, and net where the node's setting says so), the
            next one ahead while nothing else is to do.
 init       The first process of such a pid namespace, forked by the maker. It mounts the environment's root, answers,
-           and then only waits, or gives the node sockets of its network (`own_network`): the kernel reaps what the function leaves behind. It ends when its socket closes, which
-           the zygote does when the environment ends; also where the zygote is killed. With it ends, by the kernel's
-           doing, every process in the namespace, daemons too.
+           and then only waits, or gives the node sockets of its network (`own_network`): the kernel reaps what the
+           function leaves behind. It ends when its socket closes, which the zygote does when the environment ends;
+           also where the zygote is killed. With it ends, by the kernel's doing, every process in the namespace,
+           daemons too.
 function   Forked by the zygote into the pid namespace (`Maker.enter_pid_namespace`, before the fork), where it is not
            the first process, so that signals do to it what they do on AWS. It enters the other namespaces itself
            (`join`), and keeps no capability.
@@ -287,8 +288,8 @@ class _Spare:
                 os.close(descriptor)
 
     def use(self, folder, request, lifeline, links):
-        """Its init process answers on the lifeline when the root folder is there, and lives by that. `links`: descriptors
-        of sockets to the node, one at most."""
+        """Its init process answers on the lifeline when the root folder is there, and lives by that. `links`: the
+        descriptors of sockets to the node, one at most."""
         with self._channel:
             said = json.loads(self._channel.recv(_LONGEST) or b'{"failure": "they ended"}')
             if "pid" in said:

@@ -1,4 +1,4 @@
-"""Makes the network of an environment that reaches nothing but itself: loopback, and listeners that the node accepts on.
+"""Makes the network of an environment without a way out: loopback, and listeners on which the node accepts.
 
 It runs in the init process of the environment's namespaces. A socket stays in the network where it was made, so the
 node, which is in the machine's, gets the listeners made here, for the Runtime API and for its own endpoint. Later it

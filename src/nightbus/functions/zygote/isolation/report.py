@@ -61,7 +61,12 @@ def main() -> None:
 
     made: Any = sandbox.Sandbox
     paths = [word for word in sys.argv[1:] if word != _NETWORK]
-    print(json.dumps(made(paths, network=_NETWORK in sys.argv).layers()))
+    network = _NETWORK in sys.argv
+    try:
+        protection = made(paths, network=network)
+    except sandbox.CannotGoBack as failure:  # as `zygote_main.tried_protection`
+        protection = made(paths, str(failure), network)
+    print(json.dumps(protection.layers()))
 
 
 if __name__ == "__main__":
