@@ -67,7 +67,9 @@ def for_invocation(header: str, request_id: str, now_ms: int, function: str = ""
     root = fields.get("Root") or f"1-{now_ms // 1000:08x}-{new_hex(24)}"
     passed_on = f"Root={root};Parent={segment_of(request_id)};Sampled={fields.get('Sampled') or '0'}"
     lineage = fields.get("Lineage", "")
-    counts = _counts(lineage) if lineage else {}
+    if not lineage:
+        return f"{passed_on};Lineage=1:{_lineage_name(function)}:1" if function else passed_on
+    counts = _counts(lineage)
     if function:
         name = _lineage_name(function)
         counts[name] = counts.pop(name, 0) + 1

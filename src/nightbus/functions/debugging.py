@@ -11,11 +11,11 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any, TypeVar
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
@@ -25,6 +25,7 @@ from nightbus.functions.runtimes.interface import CannotProvide, Runtime
 from nightbus.functions.runtimes.package_cache import package_cache
 from nightbus.functions.runtimes.python import install
 
+T = TypeVar("T")
 HOST = "127.0.0.1"
 _DEBUGGER = "debugpy"
 _SECONDS = 6 * 3600
@@ -42,7 +43,7 @@ class Debugging:
     """Which functions are debugged, by the port of each."""
 
     def __init__(self) -> None:
-        self._ports: dict[tuple[Scope, str], int] = {}
+        self.ports: dict[tuple[Scope, str], int] = {}
         self._turns: Locks[tuple[Scope, str]] = Locks()
 
     def set(self, scope: Scope, name: str, port: int | None) -> bool:
@@ -51,31 +52,32 @@ class Debugging:
         Raises AwsError where the port is another function's, or another program's.
         """
         if port is None:
-            return self._ports.pop((scope, name), None) is not None
+            return self.ports.pop((scope, name), None) is not None
         others = [
-            function for function, used in self._ports.items() if used == port and function != (scope, name)
+            function for function, used in self.ports.items() if used == port and function != (scope, name)
         ]
-        if others or (self._ports.get((scope, name)) != port and not _is_free(port)):
+        if others or (self.ports.get((scope, name)) != port and not _is_free(port)):
             whose = f"function {others[0][1]}" if others else "another program"
             raise AwsError("PortInUse", f"Port {port} of {HOST} is in use by {whose}.", 409)
-        was_debugged = (scope, name) in self._ports
-        self._ports[scope, name] = port
+        was_debugged = (scope, name) in self.ports
+        self.ports[scope, name] = port
         return was_debugged
 
     def port_of(self, spec: FunctionSpec) -> int | None:
-        return self._ports.get((spec.scope, spec.name))
+        return self.ports.get((spec.scope, spec.name))
 
-    @asynccontextmanager
-    async def turn(self, spec: FunctionSpec) -> AsyncIterator[None]:
-        """One invocation after another where the function is debugged; all at once where it is not."""
-        if self.port_of(spec) is None:
-            yield
-            return
-        async with self._turns.holding((spec.scope, spec.name)):
-            yield
+    async def in_turn(self, spec: FunctionSpec, running: Coroutine[Any, Any, T]) -> T:
+        """Await it: one invocation after another where the function is debugged; all at once where it is not."""
+        try:
+            if self.port_of(spec) is None:
+                return await running
+            async with self._turns.holding((spec.scope, spec.name)):
+                return await running
+        finally:
+            running.close()  # where the caller was cancelled before it began
 
     def in_memory(self) -> dict[str, int]:
-        return {"functions debugged": len(self._ports)}
+        return {"functions debugged": len(self.ports)}
 
 
 def without_limits(spec: FunctionSpec) -> FunctionSpec:

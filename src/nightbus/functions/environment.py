@@ -52,7 +52,7 @@ from nightbus.functions.environment_network import EnvironmentNetwork
 from nightbus.functions.environment_paths import EnvironmentPaths, fork_request
 from nightbus.functions.extensions.api import Connection
 from nightbus.functions.extensions.host import ExtensionHost
-from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink
+from nightbus.functions.interface import CredentialSource, FunctionSpec, InvokeResult, LogSink, key_of
 from nightbus.functions.limit_watch import LimitWatch
 from nightbus.functions.logs.environment_log import EnvironmentLog, FinishedRun
 from nightbus.functions.memory import PeakMemory, Processes
@@ -77,7 +77,7 @@ class Environment:
         self, spec: FunctionSpec, paths: EnvironmentPaths, clock: Clock, sink: LogSink, processes: Processes,
         network: EnvironmentNetwork | None = None,
     ) -> None:  # fmt: skip
-        self.spec = spec
+        self.spec, self.key = spec, key_of(spec)
         self._paths, self._clock = paths, clock
         self._log = EnvironmentLog(spec, clock, sink)
         self._output, self._platform = self._log.output, self._log.platform
@@ -188,7 +188,7 @@ class Environment:
             try:
                 if not self._is_initialised and not self._repeats_init:
                     await self.initialised(request_id)
-                if self._api.is_snapshot:
+                if self._api.restoring is not None:
                     await self._restored(request_id)
                 began = self._clock.monotonic()
             finally:
@@ -213,7 +213,14 @@ class Environment:
             self._peak.was_at_least(-(-answer.peak // 1024))
         elif self.usable:
             self._peak.measure_seldom(self._process.pid)
-        await self._end(FinishedRun(request_id, answer, failure, elapsed, cold))
+        run = FinishedRun(
+            request_id, answer, failure, elapsed, cold, self._peak.megabytes, self._init_ms, self._restore_ms,
+        )  # fmt: skip
+        extensions, self.rest = self._extensions, None
+        if extensions is None or failure is not None or extensions.is_idle:
+            await self._log.report(run)
+        else:  # the client has its answer while they go on; END and REPORT come after them
+            self.rest = asyncio.create_task(self._end_with_extensions(extensions, run))
         tail, unwritten = self._output.tail(), None
         self.idle_since = self._clock.monotonic()
         if log_with_result:
@@ -341,14 +348,6 @@ class Environment:
             self._over_memory = True
             self.kill()
 
-    async def _end(self, run: FinishedRun) -> None:
-        """The client has its answer while extensions go on; END and REPORT come after them."""
-        self.rest = None
-        if self._extensions is None or run.failure is not None or self._extensions.is_idle:
-            await self._report(run)
-        else:
-            self.rest = asyncio.create_task(self._end_with_extensions(self._extensions, run))
-
     async def _end_with_extensions(self, extensions: ExtensionHost, run: FinishedRun) -> None:
         began = self._clock.monotonic()
         self._watch.start(self._deadline - began, lambda: None)
@@ -362,13 +361,10 @@ class Environment:
             self.kill("timeout" if failure.status == "timeout" else "failure")
             run = run._replace(failure=failure)
         self._watch.start_idle()
-        await self._report(run, (self._clock.monotonic() - began) * 1000)
+        after_ms = (self._clock.monotonic() - began) * 1000
+        await self._log.report(run._replace(used=self._peak.megabytes, post_runtime_ms=after_ms))
         self.idle_since = self._clock.monotonic()
         await self._output.flushed()
-
-    async def _report(self, run: FinishedRun, after_ms: float | None = None) -> None:
-        used, init, restore = self._peak.megabytes, self._init_ms, self._restore_ms
-        await self._log.report(run, used=used, init_ms=init, restore_ms=restore, post_runtime_ms=after_ms)
 
     async def _exited(self, request_id: str) -> EnvironmentEnded:
         status, over_memory = self._process.exit.result(), self._over_memory

@@ -1,6 +1,7 @@
 """Watches the time and the memory of one environment, ten times a second while it works.
 
-In between it looks at the memory every two seconds: what a function has begun goes on, other than on AWS.
+In between it looks at the memory every two seconds: what a function has begun goes on, other than on AWS. So it does
+while each invocation is over before its first look is due, unless the runtime itself says that it used too much.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from nightbus.functions.memory import FRESH_SECONDS, PeakMemory, Processes
 from nightbus.functions.process import EnvironmentProcess
 
 _SAMPLE_SECONDS = 0.1
+_SHORT_SECONDS = 0.09  # a timer may be a little early
 _IDLE_SAMPLE_SECONDS = 2.0
 _MEGABYTE = 1024 * 1024
 
@@ -31,10 +33,11 @@ class LimitWatch:
         self._processes = processes
         self._peak = peak
         self._limit = memory * _MEGABYTE
+        self._most = memory
         self._over_memory = over_memory
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._due = self._ends = 0.0
+        self._due = self._began = self._ends = self._looked = 0.0
         self._works = False
 
     def start(self, seconds: float, over_time: Callable[[], None]) -> None:
@@ -42,11 +45,11 @@ class LimitWatch:
 
         A timer that is due soon anyway is left as it is: of many short invocations few set one.
         """
-        now = self._loop.time()
+        self._began = now = self._loop.time()
         self._over_time = over_time
         self._ends = now + seconds
         self._works = True
-        soon = min(_SAMPLE_SECONDS, seconds)
+        soon = seconds if seconds < _SAMPLE_SECONDS else _SAMPLE_SECONDS
         if self._timer is None or self._due > now + soon:
             self._set(soon)
 
@@ -75,16 +78,21 @@ class LimitWatch:
                 self._set(_IDLE_SAMPLE_SECONDS)
                 self._look_at_memory(_IDLE_SAMPLE_SECONDS)
             return
-        rest = self._ends - self._loop.time()
+        now = self._loop.time()
+        rest = self._ends - now
         if rest <= 0:
             return self._over_time()
         if self._process.gone.done():
             return None
-        self._set(min(_SAMPLE_SECONDS, rest))
-        self._look_at_memory()
+        age, is_fresh = now - self._began, now - self._looked < _IDLE_SAMPLE_SECONDS
+        if age < _SHORT_SECONDS and is_fresh and self._peak.megabytes <= self._most:
+            self._set(min(_SAMPLE_SECONDS - age, rest))
+        else:
+            self._set(min(_SAMPLE_SECONDS, rest))
+            self._look_at_memory()
 
     def _look_at_memory(self, fresh_seconds: float = FRESH_SECONDS) -> None:
-        process = self._process
+        process, self._looked = self._process, self._loop.time()
         used = self._processes.used_bytes(process.pid, self._limit, process.init, fresh_seconds)
         self._peak.was_at_least(used // _MEGABYTE)
         if used > self._limit:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -139,7 +138,7 @@ class Runner:
         self._zygotes.of(runtime.zygote)
         return runtime_arn(spec.scope.region, runtime.label)
 
-    async def invoke(
+    def invoke(
         self,
         spec: FunctionSpec,
         payload: bytes,
@@ -150,34 +149,37 @@ class Runner:
         trace: str = "",
         log_with_result: bool = False,
         stream: ResponseStream | None = None,
-    ) -> InvokeResult:
-        async with self._debugging.turn(spec):
-            await self._finished_soon(spec)
-            for repeated in (False, True):
-                environment = await self._pool.take(spec)
-                if repeated:
-                    environment.repeat_init()
-                with contextlib.suppress(*() if repeated else (InitTimedOut,)):
-                    return await self._invoke_in(
-                        environment,
-                        payload,
-                        request_id=request_id,
-                        invoked_arn=invoked_arn,
-                        client_context=client_context,
-                        trace=trace,
-                        log_with_result=log_with_result,
-                        stream=stream,
-                    )
-        raise AssertionError("unreachable")
+    ) -> Coroutine[Any, Any, InvokeResult]:
+        running = self._invoke(
+            spec,
+            payload,
+            request_id=request_id,
+            invoked_arn=invoked_arn,
+            client_context=client_context,
+            trace=trace,
+            log_with_result=log_with_result,
+            stream=stream,
+        )
+        return self._debugging.in_turn(spec, running) if self._debugging.ports else running
 
-    async def _invoke_in(self, environment: Environment, payload: bytes, **options: Any) -> InvokeResult:
-        try:
-            return await environment.invoke(payload, **options)
-        finally:
-            if environment.rest is None:
-                self._pool.give_back(environment)
-            else:
-                self._give_back_after(environment, environment.rest)
+    async def _invoke(self, spec: FunctionSpec, payload: bytes, **options: Any) -> InvokeResult:
+        if self._finishing:
+            await self._finished_soon(spec)
+        for repeated in (False, True):
+            environment = await self._pool.take(spec)
+            if repeated:
+                environment.repeat_init()
+            try:
+                return await environment.invoke(payload, **options)
+            except InitTimedOut:
+                if repeated:
+                    raise
+            finally:
+                if environment.rest is None:
+                    self._pool.give_back(environment)
+                else:
+                    self._give_back_after(environment, environment.rest)
+        raise AssertionError("unreachable")
 
     def _give_back_after(self, environment: Environment, rest: asyncio.Task[None]) -> None:
         """Its extensions go on after the answer."""

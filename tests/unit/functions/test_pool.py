@@ -8,7 +8,7 @@ from typing import Any, cast
 from function_rig import SCOPE
 from nightbus.clock import SystemClock
 from nightbus.functions.environment import Environment
-from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.interface import FunctionSpec, key_of
 from nightbus.functions.pool.pool import Pool
 
 SPEC = FunctionSpec(
@@ -21,7 +21,7 @@ class Settling:
     """An environment that is not ready for the next invocation until it is let go on."""
 
     def __init__(self) -> None:
-        self.spec = SPEC
+        self.spec, self.key = SPEC, key_of(SPEC)
         self.usable = True
         self.expires = float("inf")
         self.idle_since = 0.0

@@ -10,7 +10,7 @@ import pytest
 from function_rig import ARN, SCOPE
 from nightbus.clock import SystemClock
 from nightbus.functions.environment import Environment
-from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.interface import FunctionSpec, key_of
 from nightbus.functions.pool.pool import Pool
 
 SPEC = FunctionSpec(
@@ -30,7 +30,7 @@ class NeverAsksAgain:
     """Stands where an environment would that does not ask for its next invocation."""
 
     def __init__(self) -> None:
-        self.spec = SPEC
+        self.spec, self.key = SPEC, key_of(SPEC)
         self.usable = True
         self.expires = float("inf")
         self.idle_since = 0.0

@@ -21,7 +21,7 @@ SPEC = FunctionSpec(
 
 class Made:
     def __init__(self, spec: FunctionSpec, failure: str) -> None:
-        self.spec = spec
+        self.spec, self.key = spec, key_of(spec)
         self.usable = True
         self.expires = float("inf")
         self.idle_since = 0.0

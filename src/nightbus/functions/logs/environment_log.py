@@ -24,13 +24,18 @@ log = logging.getLogger("nightbus.functions")
 
 
 class FinishedRun(NamedTuple):
-    """An invocation whose answer is there, or will not come. `elapsed` is in milliseconds; `cold`: the first one."""
+    """An invocation whose answer is there, or will not come. Durations are milliseconds, `used` is MB; `cold`: the
+    first one."""
 
     request_id: str
     answer: Answer | None
     failure: EnvironmentEnded | None
     elapsed: float
     cold: bool
+    used: int
+    init_ms: float | None
+    restore_ms: float | None
+    post_runtime_ms: float | None = None
 
 
 class EnvironmentLog:
@@ -76,16 +81,8 @@ class EnvironmentLog:
         self.platform.fault(request_id, reason, kind)
         return EnvironmentEnded(kind, f"RequestId: {request_id} Error: {reason}")
 
-    async def report(
-        self,
-        run: FinishedRun,
-        *,
-        used: int,
-        init_ms: float | None,
-        restore_ms: float | None,
-        post_runtime_ms: float | None,
-    ) -> None:
-        """Write the rest of what the function said, END and REPORT. Durations are milliseconds, `used` is MB."""
+    async def report(self, run: FinishedRun) -> None:
+        """Write the rest of what the function said, END and REPORT."""
         answer, failure = run.answer, run.failure
         error_type = (answer.error_type or "") if answer is not None else ""
         status = "error" if error_type else "success"
@@ -99,13 +96,13 @@ class EnvironmentLog:
                 status=status,
                 error_type=error_type,
                 is_handled=failure is None,
-                began_ms=self._clock.now_ms() - int(run.elapsed + (post_runtime_ms or 0)),
+                began_ms=self._clock.now_ms() - int(run.elapsed + (run.post_runtime_ms or 0)),
                 elapsed_ms=run.elapsed,
                 produced_bytes=len(answer.payload) if answer is not None else 0,
                 memory=self._spec.memory,
-                used=used,
-                init_ms=init_ms if restore_ms is None and run.cold else None,
-                restore_ms=restore_ms if run.cold else None,
-                post_runtime_ms=post_runtime_ms,
+                used=run.used,
+                init_ms=run.init_ms if run.restore_ms is None and run.cold else None,
+                restore_ms=run.restore_ms if run.cold else None,
+                post_runtime_ms=run.post_runtime_ms,
             )
         )

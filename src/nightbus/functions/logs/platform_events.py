@@ -18,7 +18,8 @@ from nightbus.functions.logs.log_levels import DEBUG, INFO, WARN
 
 _STARTS = '"type":"platform.start","record":{"requestId":"'
 _REPORTS = '"type":"platform.report","record":{"requestId":"'
-_TEXT_START = "START RequestId: "
+_TEXT_START, _JSON_EVENT = "START RequestId: ", '{"time":"'
+STARTS = (_TEXT_START, _JSON_EVENT)  # what each line with a `started_request` begins with
 
 
 class PlatformEvent(NamedTuple):
@@ -69,7 +70,7 @@ def started_request(message: str) -> str:
     """Return the request id of the invocation that begins with this line of a log; "" for any other line."""
     if message.startswith(_TEXT_START):
         return message[len(_TEXT_START) :].partition(" ")[0]
-    if message.startswith('{"time":"') and _STARTS in message:
+    if message.startswith(_JSON_EVENT) and _STARTS in message:
         return message.partition(_STARTS)[2].partition('"')[0]
     return ""
 
@@ -78,7 +79,7 @@ def is_report(message: str, request_id: str) -> bool:
     """Whether this line of a log is the last one of that invocation."""
     if message.startswith(f"REPORT RequestId: {request_id}"):
         return True
-    return message.startswith('{"time":"') and f"{_REPORTS}{request_id}" in message
+    return message.startswith(_JSON_EVENT) and f"{_REPORTS}{request_id}" in message
 
 
 def init_start(kind: str, phase: str, runtime: tuple[str, str], instance: Mapping[str, Any]) -> PlatformEvent:

@@ -110,7 +110,7 @@ class PlatformLog:
         self._trace = trace
         if not self._is_json:
             self._output.say(reports.start_line(request_id, self._spec.version))
-        if self._has_events:
+        if self._is_json or self.listener is not None:
             self._tell(events.start(request_id, self._spec.arn, self._spec.version, trace))
 
     def timed_out(self, request_id: str) -> None:
@@ -126,6 +126,6 @@ class PlatformLog:
     def ended(self, end: InvocationEnd) -> None:
         if not self._is_json:
             self._output.say(reports.end_line(end.request_id), reports.report_line(end))
-        if self._has_events:
+        if self._is_json or self.listener is not None:
             self._tell(events.runtime_done(end, self._trace))
             self._tell(events.report(end, reports.billed_ms(end), self._trace))

@@ -43,7 +43,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.functions.environment import Environment
-from nightbus.functions.interface import PROVISIONED, EnvironmentKey, FunctionSpec, key_of
+from nightbus.functions.interface import PROVISIONED, SNAP_START, EnvironmentKey, FunctionSpec, key_of
 from nightbus.functions.memory import memory_is_short
 from nightbus.functions.pool.provisioned import ProvisionedEnvironments
 from nightbus.functions.pool.snapshots import SnapshotEnvironments
@@ -61,10 +61,6 @@ Start = Callable[[FunctionSpec], Awaitable[Environment]]
 def _too_many() -> AwsError:
     fields = {"Type": "User", "Reason": "ConcurrentInvocationLimitExceeded", "retryAfterSeconds": "1"}
     return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, fields=fields)
-
-
-def is_provided(environment: Environment) -> bool:
-    return environment.spec.initialization == PROVISIONED
 
 
 class Pool:
@@ -97,7 +93,8 @@ class Pool:
         Raises AwsError TooManyRequestsException when the node runs as many as it may of this function, and what
         starting an environment raises.
         """
-        self.begin_sweeping()
+        if self._sweeper is None:
+            self.begin_sweeping()
         function = spec.scope, spec.name
         if self._running[function] >= _MOST - len(self._busy) - self._starting:
             raise _too_many()
@@ -114,9 +111,7 @@ class Pool:
 
     async def _take(self, spec: FunctionSpec) -> Environment:
         key = key_of(spec)
-        while (
-            warm := self.provisioned.take(key) or self._pop_idle(key) or self.snapshots.take(spec)
-        ) is not None:
+        while (warm := self._pop_warm(spec, key)) is not None:
             self._busy.add(warm)
             ready = False
             try:
@@ -138,9 +133,14 @@ class Pool:
         self._busy.add(started)
         return started
 
-    def _pop_idle(self, key: EnvironmentKey) -> Environment | None:
+    def _pop_warm(self, spec: FunctionSpec, key: EnvironmentKey) -> Environment | None:
+        provided = self.provisioned.take(key) if self.provisioned.targets else None
+        if provided is not None:
+            return provided
         idle = self._idle.get(key)
-        return idle.pop() if idle else None
+        if idle:
+            return idle.pop()
+        return self.snapshots.take(spec) if spec.initialization == SNAP_START else None
 
     def _make_room(self) -> None:
         """The one that idled longest goes when there are too many."""
@@ -154,7 +154,7 @@ class Pool:
         idle = [one for environments in self._idle.values() for one in environments]
         oldest = sorted(idle, key=lambda one: one.idle_since)[:count]
         for environment in oldest:
-            self._idle[key_of(environment.spec)].remove(environment)
+            self._idle[environment.key].remove(environment)
             self._end(environment)
         return len(oldest)
 
@@ -176,10 +176,11 @@ class Pool:
         """Once for each `take`, however the invocation ended."""
         self._busy.discard(environment)
         self._ended((environment.spec.scope, environment.spec.name))
-        if self.provisioned.give_back(environment):
+        is_provided = environment.spec.initialization == PROVISIONED
+        if is_provided and self.provisioned.give_back(environment):
             self._retired.discard(environment)
-        elif environment.usable and environment not in self._retired and not is_provided(environment):
-            self._idle.setdefault(key_of(environment.spec), []).append(environment)
+        elif environment.usable and environment not in self._retired and not is_provided:
+            self._idle.setdefault(environment.key, []).append(environment)
         else:
             self._retired.discard(environment)
             self._end(environment)
@@ -192,7 +193,7 @@ class Pool:
             idle = self._idle.pop(key)
             while idle:  # a `take` that waits may look at this list again
                 self._end(idle.pop())
-        self._retired |= {one for one in self._busy if key_of(one.spec)[: len(retired)] == retired}
+        self._retired |= {one for one in self._busy if one.key[: len(retired)] == retired}
 
     def kill_busy(self, scope: Scope, name: str) -> None:
         """End the function's environments that run an invocation, which ends with them."""

@@ -69,19 +69,19 @@ class ProvisionedEnvironments:
         self._start = start
         self._end = end
         self._room = room
-        self._targets: dict[EnvironmentKey, _Target] = {}
+        self.targets: dict[EnvironmentKey, _Target] = {}
 
     def set_targets(self, wanted: Sequence[ProvisionedTarget]) -> None:
         """Have these, and no others. A target that is left out ends: its idle environments now, busy ones when they are
         given back."""
         specs = {key_of(one.spec): one for one in wanted if one.count > 0}
-        for key in [key for key in self._targets if key not in specs]:
-            self._drop(self._targets.pop(key))
+        for key in [key for key in self.targets if key not in specs]:
+            self._drop(self.targets.pop(key))
         for key, one in specs.items():
-            target = self._targets.get(key)
+            target = self.targets.get(key)
             if target is None:
                 spec = replace(one.spec, initialization=PROVISIONED)
-                target = self._targets[key] = _Target(spec, one.count)
+                target = self.targets[key] = _Target(spec, one.count)
             elif target.count != one.count:
                 target.count, target.failure = one.count, ""
             while len(target.alive) > target.count and target.idle:
@@ -90,7 +90,7 @@ class ProvisionedEnvironments:
 
     def take(self, key: EnvironmentKey) -> Environment | None:
         """An idle environment that can be invoked, now the caller's."""
-        target = self._targets.get(key)
+        target = self.targets.get(key)
         while target is not None and target.idle:
             environment = target.idle.pop()
             if self._is_good(environment):
@@ -101,7 +101,7 @@ class ProvisionedEnvironments:
 
     def give_back(self, environment: Environment) -> bool:
         """Whether the environment is kept. One that is not is the caller's to end."""
-        target = self._targets.get(key_of(environment.spec))
+        target = self.targets.get(environment.key)
         if target is None or environment not in target.alive:
             return False
         if self._is_good(environment) and len(target.alive) <= target.count:
@@ -113,21 +113,21 @@ class ProvisionedEnvironments:
 
     def lost(self, environment: Environment) -> None:
         """It was taken, and cannot be invoked; the caller ends it."""
-        target = self._targets.get(key_of(environment.spec))
+        target = self.targets.get(environment.key)
         if target is not None and environment in target.alive:
             target.alive.discard(environment)
             self._fill(target)
 
     def refresh(self) -> None:
         """Replace idle environments whose process has ended, or whose credentials will."""
-        for target in self._targets.values():
+        for target in self.targets.values():
             for environment in [one for one in target.idle if not self._is_good(one)]:
                 target.idle.remove(environment)
                 self._lose(target, environment)
             self._fill(target)
 
     def state(self, key: EnvironmentKey) -> ProvisionedState:
-        target = self._targets.get(key)
+        target = self.targets.get(key)
         if target is None:
             return ProvisionedState(0, 0, "")
         return ProvisionedState(len(target.alive) + target.starting, len(target.alive), target.failure)
@@ -135,15 +135,15 @@ class ProvisionedEnvironments:
     @property
     def waiting(self) -> int:
         """How many are idle, or are being started."""
-        return sum(len(target.idle) + target.starting for target in self._targets.values())
+        return sum(len(target.idle) + target.starting for target in self.targets.values())
 
     def specs(self) -> list[FunctionSpec]:
-        return [target.spec for target in self._targets.values()]
+        return [target.spec for target in self.targets.values()]
 
     async def close(self) -> None:
         """The pool ends the environments that this leaves idle."""
-        targets = list(self._targets.values())
-        self._targets.clear()
+        targets = list(self.targets.values())
+        self.targets.clear()
         for target in targets:
             self._drop(target)
         tasks = [task for target in targets for task in target.tasks]

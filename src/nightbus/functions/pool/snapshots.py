@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 
 from nightbus.clock import Clock
 from nightbus.functions.environment import Environment
-from nightbus.functions.interface import SNAP_START, EnvironmentKey, FunctionSpec, key_of
+from nightbus.functions.interface import EnvironmentKey, FunctionSpec, key_of
 from nightbus.functions.outcomes import EnvironmentEnded
 
 log = logging.getLogger("nightbus.functions")
@@ -64,8 +64,6 @@ class SnapshotEnvironments:
 
     def take(self, spec: FunctionSpec) -> Environment | None:
         """The environment that is ready, now the caller's. Another one is made in its place."""
-        if spec.initialization != SNAP_START:
-            return None
         key = key_of(spec)
         environment = self._ready.pop(key, None)
         if key not in self._making and not self._is_closed and self._room() > 0:

@@ -70,7 +70,7 @@ class RuntimeApi:
         self._current = ""
         self._stream: ResponseStream | None = None
         self._is_cut = False  # the connection was lost in the middle of a streamed response
-        self._restoring: Connection | None = None  # waits to be told that its snapshot is restored
+        self.restoring: Connection | None = None  # waits to be told that its snapshot is restored
         self._kept = 0
         self.address = ""
         self.others: OtherRequests | None = None  # serves what is not of the Runtime API
@@ -115,16 +115,11 @@ class RuntimeApi:
 
     def runtime_restores(self, connection: Connection) -> None:
         """It is initialised, and its snapshot may be taken."""
-        self._restoring = connection
+        self.restoring = connection
         self._ready()
 
-    @property
-    def is_snapshot(self) -> bool:
-        """Whether the runtime waits to be restored."""
-        return self._restoring is not None
-
     def restore(self) -> None:
-        connection, self._restoring = self._restoring, None
+        connection, self.restoring = self.restoring, None
         if connection is not None:
             connection.reply(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 

@@ -16,7 +16,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.trace_header import segment_of
 from nightbus.clock import Clock
 from nightbus.functions.interface import LogPart
-from nightbus.functions.logs.platform_events import started_request
+from nightbus.functions.logs.platform_events import STARTS, started_request
 from nightbus.messaging.log_streams import STREAM, appends, creation, required_stream
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, RequireRecord, Store
@@ -141,5 +141,5 @@ def _patience(writes: Sequence[_Write]) -> float:
 
 def _key(message: str) -> str:
     """Return the entry's key: the X-Ray segment for the line that begins an invocation, which traces search by."""
-    request_id = started_request(message)
+    request_id = started_request(message) if message.startswith(STARTS) else ""
     return segment_of(request_id) if request_id else ""

@@ -116,7 +116,7 @@ async def _attempt(platform: Platform, plan: Plan, invocation: QueuedInvocation)
         note = {"outcome": "failed", "code": refused.condition, "message": ""}
         return _Attempt(None, note, jobs=_end(platform, plan, invocation, refused.condition, None))
     try:
-        ready = await when_ready(platform, runnable)
+        ready = runnable if plan.is_ready else await when_ready(platform, runnable)
         result = await run(
             platform,
             ready,

@@ -15,7 +15,7 @@ from nightbus.services.context import Context
 from nightbus.services.lambda_.access.permissions import authorize
 from nightbus.services.lambda_.errors import too_large, unreadable_payload
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
-from nightbus.services.lambda_.invocations.running import Runnable, find_ready, find_runnable, run
+from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run, when_ready
 from nightbus.services.lambda_.invocations.trace_notes import request_notes, with_run_notes
 from nightbus.services.lambda_.names import function_ref
 
@@ -36,7 +36,7 @@ async def invoke(
     ref = function_ref(ctx.scope, function_name, qualifier)
     event = payload.encode() if isinstance(payload, str) else bytes(payload)
     check_event_size(len(event), invocation_type)
-    await find_runnable(ctx.platform.invocables, ref)
+    runnable = await find_runnable(ctx.platform.invocables, ref)
     await authorize(ctx, ref)
     event = check_payload(event, invocation_type)
     context = decoded_client_context(client_context)
@@ -46,7 +46,7 @@ async def invoke(
         accepted = QueuedInvocation.taken(ref, ctx.call.request_id, event, ctx.now_ms(), ctx.call.trace)
         await ctx.store.commit(enqueue(accepted), *request_notes(ctx, ref))
         return Reply({"StatusCode": 202, "Payload": b""}, 202)
-    runnable = await find_ready(ctx.platform, ref)
+    runnable = await when_ready(ctx.platform, runnable)
     result = await with_run_notes(ctx, ref, _run(ctx, runnable, event, context))
     return _answer(runnable, result, with_log=log_type == "Tail")
 

@@ -14,6 +14,7 @@ from nightbus.functions.interface import FunctionSpec
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.queued import Policy
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, function_spec
+from nightbus.services.lambda_.lifecycle.states import is_settled
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
 from nightbus.store.interface import Record
@@ -23,13 +24,17 @@ _MOST = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How an invocation of a reference is carried out. `settings` and `config` are what it was made of."""
+    """How an invocation of a reference is carried out. `settings` and `config` are what it was made of.
+
+    `is_ready`: it may run at once, which `when_ready` need not be asked.
+    """
 
     runnable: Runnable
     policy: Policy
     spec: FunctionSpec
     settings: Record | None
     config: dict[str, Any]
+    is_ready: bool
 
 
 class Plans:
@@ -49,9 +54,10 @@ class Plans:
         if known is not None and known.settings is settings and known.config is config:
             if known.runnable.function is runnable.function:
                 return known
-            plan = Plan(runnable, known.policy, known.spec, settings, config)
+            plan = Plan(runnable, known.policy, known.spec, settings, config, known.is_ready)
         else:
             policy = Policy.of(settings.value["config"] if settings else {})
-            plan = Plan(runnable, policy, function_spec(ref, runnable.version), settings, config)
+            spec = function_spec(ref, runnable.version)
+            plan = Plan(runnable, policy, spec, settings, config, is_settled(config))
         self._plans[ref] = plan
         return plan

@@ -14,7 +14,7 @@ from nightbus.services.context import Platform
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.errors import no_function, not_found, throttled
 from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
-from nightbus.services.lambda_.lifecycle.states import has_snapshot, is_in_progress, not_invocable
+from nightbus.services.lambda_.lifecycle.states import has_snapshot, is_in_progress, is_settled, not_invocable
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_arn, is_version
 from nightbus.services.lambda_.records import (
     ALIAS,
@@ -75,7 +75,7 @@ async def when_ready(platform: Platform, runnable: Runnable) -> Runnable:
     update asked for. Where that update failed, it runs what there was.
     """
     ref, config = runnable.ref, runnable.version["config"]
-    if config["State"] == "Active" and config.get("LastUpdateStatus", "Successful") == "Successful":
+    if is_settled(config):
         return runnable
     if is_in_progress(config):
         await wait_until_prepared(platform, ref.scope, ref.name, _PREPARATION_SECONDS)
@@ -105,7 +105,8 @@ async def run(
     RecursiveInvocationException where the trace shows a loop.
     """
     ref = runnable.ref
-    if is_recursive(ref, runnable.function, trace):
+    spec = spec or function_spec(ref, runnable.version)
+    if "Lineage=" in trace and is_recursive(ref, runnable.function, trace):
         log.warning("stopped a recursive loop of %s", ref.arn)
         raise recursive_invocation(ref)
     try:
@@ -114,12 +115,12 @@ async def run(
         raise throttled(full.reason) from None
     try:
         return await platform.functions.invoke(
-            spec or function_spec(ref, runnable.version),
+            spec,
             payload,
             request_id=request_id,
             invoked_arn=ref.qualified_arn,
             client_context=client_context,
-            trace=for_invocation(trace, request_id, platform.clock.now_ms(), ref.arn),
+            trace=for_invocation(trace, request_id, platform.clock.now_ms(), spec.arn),
             log_with_result=log_with_result,
             stream=stream,
         )

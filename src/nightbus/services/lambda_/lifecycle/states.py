@@ -66,6 +66,11 @@ def is_in_progress(config: Mapping[str, Any]) -> bool:
     return config["State"] == "Pending" or config.get("LastUpdateStatus") == "InProgress"
 
 
+def is_settled(config: Mapping[str, Any]) -> bool:
+    """Return whether the function is Active, and its last update, if any, succeeded."""
+    return bool(config["State"] == "Active" and config.get("LastUpdateStatus", "Successful") == "Successful")
+
+
 def update_failed(config: Mapping[str, Any]) -> bool:
     """Return whether invocations run what there was before the update."""
     return config.get("LastUpdateStatus") == "Failed"
