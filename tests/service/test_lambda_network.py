@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import resource
 import socket
 import subprocess
 import sys
@@ -53,6 +54,10 @@ def big(size):
     objects.create_bucket(Bucket="big-objects")
     objects.put_object(Bucket="big-objects", Key="one", Body=b"x" * size)
     return len(objects.get_object(Bucket="big-objects", Key="one")["Body"].read())
+
+def connect_abstract(name):
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(chr(0) + name)
 
 def interfaces():
     return [name for _, name in socket.if_nameindex()]
@@ -118,6 +123,10 @@ def test_a_function_calls_the_node_at_its_usual_endpoint(bounded_node: RunningNo
 def test_it_reaches_itself_and_nothing_else(bounded_node: RunningNode) -> None:
     assert run(bounded_node, "interfaces") == ["lo"]
     assert run(bounded_node, "own") == "hello"
+    with socket.socket(socket.AF_UNIX) as abstract:
+        abstract.bind("\0nightbus-test")
+        abstract.listen()
+        assert run(bounded_node, "connect_abstract", "nightbus-test") == errno.ECONNREFUSED
     with socket.create_server(("127.0.0.1", 0)) as service:
         kind, number, seconds = run(bounded_node, "connect", *service.getsockname())
         assert (kind, number) == ("ConnectionRefusedError", errno.ECONNREFUSED)
@@ -216,6 +225,28 @@ def test_without_namespaces_functions_are_refused_and_the_node_says_so(
         assert refused.value.response["Error"]["Code"] == "ServiceException"
     finally:
         assert node.stop() == 0
+
+
+FEW_DESCRIPTORS = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+from nightbus.cli.main import main
+sys.exit(main())
+"""
+
+
+def test_the_node_has_descriptors_for_many_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nodes._PROGRAM", ["-c", FEW_DESCRIPTORS])
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = 8192 if hard == resource.RLIM_INFINITY else min(hard, 8192)
+    for network, wanted in (("loopback", most), ("all", 256)):
+        node = RunningNode(environ={"NIGHTBUS_FUNCTIONS_NETWORK": network})
+        try:
+            limits = Path(f"/proc/{node.process.pid}/limits").read_text()
+            (soft,) = (line.split()[3] for line in limits.splitlines() if line.startswith("Max open files"))
+            assert int(soft) == wanted
+        finally:
+            assert node.stop() == 0
 
 
 def test_the_doctor_says_what_functions_reach(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from nightbus.node.uvicorn_parts import Config, Server
 
 _GRACE_SECONDS = 5
 _BACKLOG = 1024
+_DESCRIPTORS = 8192
 
 
 class CannotListen(Exception):
@@ -137,6 +138,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
 
     server = _Server(config, listening)
     if node.functions.networks is not None:
+        _raise_descriptor_limit()
         node.functions.networks.serve_node = server.serve_on
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
@@ -145,6 +147,16 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
             await server.serve(sockets=[listener])
     finally:
         await node.stop()
+
+
+def _raise_descriptor_limit() -> None:
+    """An environment with a network of its own takes five descriptors and its connections; usual are 1,024 for all."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def run(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:

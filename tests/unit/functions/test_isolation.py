@@ -107,19 +107,20 @@ os.setgroups([])
 os.setresgid(65534, 65534, 65534)
 os.setresuid(65534, 65534, 65534)
 linux.prctl(linux.PR_SET_DUMPABLE, 1)
-maker, reason = namespaces.Maker.start(["/usr/bin/env"])
+maker, reason = namespaces.Maker.start(["/usr/bin/env"], sys.argv[1] == "network")
 print(reason or "made")
 os._exit(0)
 """
 
 
-def test_a_node_of_a_user_who_is_not_root_has_namespaces_too(layers: dict[str, Any]) -> None:
+@pytest.mark.parametrize("kind", ["machine", "network"])
+def test_a_node_of_a_user_who_is_not_root_has_namespaces_too(layers: dict[str, Any], kind: str) -> None:
     if os.getuid() != 0 or layers["namespaces"] is not True:
         pytest.skip("this test runs as another user where it runs as root")
     folder = Path(seccomp.__file__).parent
     if any(not one.stat().st_mode & 0o005 for one in (folder, *folder.parents)):
         pytest.skip("other users cannot read this source")
-    assert run(AS_ANOTHER_USER).stdout.strip() == "made"
+    assert run(AS_ANOTHER_USER, kind).stdout.strip() == "made"
 
 
 def test_each_missing_layer_is_said() -> None:
