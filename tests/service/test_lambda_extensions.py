@@ -307,3 +307,30 @@ def test_extensions_beside_node_js_and_a_program_of_the_function_s_own(
         assert (json.loads(said)["level"], json.loads(said)["message"]) == ("INFO", "said 7")
     else:
         assert said.endswith("\tINFO\tsaid 7")
+
+
+def test_a_process_that_exits_while_its_internal_extension_works_is_reported_at_once(
+    client: Client, role: str
+) -> None:
+    source = """
+import json, os, threading, urllib.request
+API = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2020-01-01/extension/"
+answered = threading.Event()
+def ask(path, body=None, **headers):
+    named = {"Lambda-Extension-" + key: value for key, value in headers.items()}
+    data = None if body is None else json.dumps(body).encode()
+    return urllib.request.urlopen(urllib.request.Request(API + path, data, named))
+identifier = ask("register", {"events": ["INVOKE"]}, Name="inner").headers["Lambda-Extension-Identifier"]
+def listen():
+    ask("event/next", Identifier=identifier).read()
+    answered.wait()
+    threading.Event().wait(0.5)
+    os._exit(7)
+threading.Thread(target=listen, daemon=True).start()
+def handler(event, context):
+    answered.set()
+    return event
+"""
+    name = create(client, role, None, source, Timeout=600)
+    assert invoke(client, name, 5) == (5, None)
+    assert "exit status 7" in "".join(wait_for_line(client, name, "REPORT"))

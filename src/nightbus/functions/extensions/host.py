@@ -52,6 +52,8 @@ class ExtensionHost:
         self._failed = failed
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
+        for end in (process.exit, process.gone):
+            end.add_done_callback(lambda _: self._changed.set())
         self._has_told_failure = self._has_started_runtime = False
         self.registry = ExtensionRegistry(external, self._on_change)
         api.expect_extensions()
@@ -90,7 +92,6 @@ class ExtensionHost:
     def _heard(self, message: dict[str, Any]) -> None:
         if "runtime" in message:
             self._process.runtime_exited(message["runtime"])
-            self._changed.set()
         elif "failure" in message:
             self.registry.launch_failed(message["extension"], message["failure"])
         else:
@@ -136,7 +137,7 @@ class ExtensionHost:
 
     async def initialised(self) -> None:
         """All of them wait for an event, or one has failed, or the runtime has exited."""
-        await self._until(lambda: bool(self.failure) or self.registry.all_ready)
+        await self._until(lambda: bool(self.failure) or self.registry.all_ready or self._process.exit.done())
 
     def end_init(self) -> None:
         """No further extension registers; the log tells of each."""
