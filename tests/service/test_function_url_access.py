@@ -14,6 +14,7 @@ from lambda_rig import code
 from nodes import RunningNode
 from streaming_function import Gate, streaming_code
 from url_rig import HANDLER, Client, Response, ask, make, open_url
+from waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +218,22 @@ def test_a_url_streams(node: RunningNode, client: Client, gate: Gate) -> None:
     connection, response = asked({"do": "whole"})
     assert (response.status, json.loads(response.read())) == (200, {"do": "whole"})
     connection.close()
+
+
+def test_a_stream_that_no_client_reads_does_not_hold_up_the_function(
+    client: Client, node: RunningNode
+) -> None:
+    name = make(client, streaming_code(), timeout=300)
+    url = open_url(client, name, InvokeMode="RESPONSE_STREAM")
+    event = json.dumps({"do": "large", "bytes": 8 * 1024 * 1024})
+    assert ask(node, url, "HEAD", body=event, headers={"Content-Type": "application/json"}).status == 200
+
+    def ended() -> bool:
+        logs = client("logs")
+        try:
+            lines = logs.filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        except logs.exceptions.ResourceNotFoundException:  # nothing was logged yet
+            return False
+        return any("ended with" in line["message"] for line in lines)
+
+    wait_for(ended)

@@ -174,9 +174,9 @@ async def _send_stream(
     response: UrlResponse, chunks: AsyncGenerator[bytes, None], scope: AsgiScope, receive: Receive, send: Send
 ) -> None:
     """Send chunk by chunk. A stream that the function did not end has no proper end here either."""
-    await send({"type": "http.response.start", "status": response.status, "headers": _encoded(response)})
     gone = asyncio.create_task(_closed(receive))
     try:
+        await send({"type": "http.response.start", "status": response.status, "headers": _encoded(response)})
         if scope["method"] != "HEAD" and response.status not in _NO_BODY:
             async for chunk in chunks:
                 if gone.done():
@@ -187,6 +187,7 @@ async def _send_stream(
         _abort(scope)
     finally:
         gone.cancel()
+        response.abandon()
         await chunks.aclose()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from nightbus.aws.calls import Caller
@@ -35,8 +35,15 @@ class UrlRequest:
         return next((value for one, value in self.headers if one == name), None)
 
 
+def _nothing() -> None:
+    pass
+
+
 @dataclass(slots=True)
 class UrlResponse:
+    """`abandon` is called where the body is not read to its end, so that the function does not wait for a reader."""
+
     status: int
     headers: Headers = field(default_factory=list)
     body: bytes | AsyncGenerator[bytes, None] = b""
+    abandon: Callable[[], None] = _nothing

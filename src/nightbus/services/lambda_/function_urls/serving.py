@@ -167,10 +167,12 @@ async def _stream(ctx: Context, runnable: Runnable, event: bytes) -> UrlResponse
     try:
         while prelude.response is None:
             body = prelude.take(await anext(chunks))
-    except (Malformed, StopAsyncIteration):
+    except BaseException as failure:
         stream.abandon()
-        return failed()
-    prelude.response.body = _rest(body, chunks, stream, invoking)
+        if isinstance(failure, Malformed | StopAsyncIteration):
+            return failed()
+        raise
+    prelude.response.body, prelude.response.abandon = _rest(body, chunks, invoking), stream.abandon
     return prelude.response
 
 
@@ -182,18 +184,12 @@ class Cut(Exception):
 
 
 async def _rest(
-    first: bytes,
-    chunks: AsyncGenerator[bytes, None],
-    stream: ResponseStream,
-    invoking: asyncio.Task[InvokeResult],
+    first: bytes, chunks: AsyncGenerator[bytes, None], invoking: asyncio.Task[InvokeResult]
 ) -> AsyncGenerator[bytes, None]:
     """Raises Cut where the function fails."""
-    try:
-        if first:
-            yield first
-        async for chunk in chunks:
-            yield chunk
-        if (await result_of_stream(invoking)).error is not None:
-            raise Cut
-    finally:
-        stream.abandon()
+    if first:
+        yield first
+    async for chunk in chunks:
+        yield chunk
+    if (await result_of_stream(invoking)).error is not None:
+        raise Cut

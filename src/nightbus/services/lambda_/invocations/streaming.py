@@ -26,7 +26,12 @@ async def begin_streaming(
     The invocation goes on where the client goes away, as on AWS.
     """
     invoking = ctx.platform.running.detached(_invoke(ctx, runnable, event, stream, client_context))
-    await stream.started.wait()
+    invoking.add_done_callback(lambda _: stream.finish())
+    try:
+        await stream.started.wait()
+    except asyncio.CancelledError:
+        stream.abandon()
+        raise
     if invoking.cancelled():
         raise AwsError("ServiceException", _STOPPED, 500)
     if invoking.done():
@@ -63,7 +68,4 @@ async def _invoke(
         trace=call.trace,
         stream=stream,
     )
-    try:
-        return await with_run_notes(ctx, runnable.ref, running)
-    finally:
-        stream.finish()
+    return await with_run_notes(ctx, runnable.ref, running)
