@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from nightbus.clock import Clock
 from nightbus.functions.environment import Environment
@@ -22,6 +23,12 @@ log = logging.getLogger("nightbus.functions")
 
 _INIT_SECONDS = 130.0  # as on AWS: the longest of 130 s and the function's time limit
 _MOST_READY = 32
+
+
+@dataclass(eq=False)
+class _Making:
+    key: EnvironmentKey
+    is_retired: bool = False
 
 
 class SnapshotEnvironments:
@@ -39,26 +46,31 @@ class SnapshotEnvironments:
         self._end = end
         self._room = room
         self._ready: dict[EnvironmentKey, Environment] = {}  # the one made last is the last
-        self._making: dict[EnvironmentKey, asyncio.Task[None]] = {}
+        self._making: dict[EnvironmentKey, asyncio.Task[None]] = {}  # those that nobody waits for
+        self._under_way: set[_Making] = set()
         self._is_closed = False
 
     async def make(self, spec: FunctionSpec) -> None:
         """Have an environment ready. Raises EnvironmentEnded where it cannot be initialised, and what starting it
         raises."""
-        environment = await self._start(spec)
+        making = _Making(key_of(spec))
+        self._under_way.add(making)
         try:
-            await environment.initialised("", max(_INIT_SECONDS, spec.timeout))
-        except BaseException:
-            self._end(environment)
-            raise
-        key = key_of(spec)
-        former = self._ready.pop(key, None)
-        if former is not None:
-            self._end(former)
-        if self._is_closed:
+            environment = await self._start(spec)
+            try:
+                await environment.initialised("", max(_INIT_SECONDS, spec.timeout))
+            except BaseException:
+                self._end(environment)
+                raise
+        finally:
+            self._under_way.discard(making)
+        if self._is_closed or making.is_retired:
             self._end(environment)
             return
-        self._ready[key] = environment
+        former = self._ready.pop(making.key, None)
+        if former is not None:
+            self._end(former)
+        self._ready[making.key] = environment
         while len(self._ready) > _MOST_READY:
             self._end(self._ready.pop(next(iter(self._ready))))
 
@@ -86,12 +98,14 @@ class SnapshotEnvironments:
         return environment.usable and environment.expires > self._clock.monotonic()
 
     def retire(self, retired: tuple[object, ...]) -> None:
-        """Those whose keys begin so."""
+        """End those whose keys begin so; one that is being made, as soon as it is initialised."""
         for key in [key for key in self._ready if key[: len(retired)] == retired]:
             self._end(self._ready.pop(key))
         for key, task in self._making.items():
             if key[: len(retired)] == retired:
                 task.cancel()
+        for making in self._under_way:
+            making.is_retired |= making.key[: len(retired)] == retired
 
     def refresh(self) -> None:
         """End those whose process has ended, or whose credentials will."""
@@ -101,7 +115,8 @@ class SnapshotEnvironments:
     @property
     def waiting(self) -> int:
         """How many are ready, or are being made."""
-        return len(self._ready) + len(self._making)
+        awaited = sum(one.key not in self._making for one in self._under_way)
+        return len(self._ready) + len(self._making) + awaited
 
     def specs(self) -> list[FunctionSpec]:
         return [one.spec for one in self._ready.values()]

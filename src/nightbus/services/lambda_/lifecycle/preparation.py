@@ -8,7 +8,6 @@ ready stores the state.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.running import function_spec
 from nightbus.services.lambda_.lifecycle.progress import is_being_prepared
+from nightbus.services.lambda_.lifecycle.record_worker import RecordWorker
 from nightbus.services.lambda_.lifecycle.states import Config, failed, has_snapshot, is_in_progress, prepared
 from nightbus.services.lambda_.names import LATEST, FunctionRef
 from nightbus.services.lambda_.records import (
@@ -30,12 +30,11 @@ from nightbus.services.lambda_.records import (
     qualified_key,
 )
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import Change, PutRecord, Touched
+from nightbus.store.interface import Change, PutRecord
 
 log = logging.getLogger("nightbus.lambda")
 
 _AT_ONCE = 4
-_AGAIN_SECONDS = 5.0  # while the store fails
 _CODES = {
     # of an error: the StateReasonCode
     "InvalidRuntimeException": "InvalidRuntime",
@@ -43,57 +42,10 @@ _CODES = {
     "InvalidParameterValueException": "InvalidZipFileException",
 }
 
-Name = tuple[Scope, str]
-
 
 async def prepare_functions(platform: Platform) -> None:
     """The worker, until it is cancelled."""
-    waiting: asyncio.Queue[Name | None] = asyncio.Queue()
-    waiting.put_nowait(None)
-
-    def note(touched: Touched | None) -> None:
-        for name in [None] if touched is None else [(one.scope, one.key) for one in touched.records]:
-            waiting.put_nowait(name)
-
-    unwatch = platform.store.watch(note, (FUNCTION,))
-    slots, under_way = asyncio.Semaphore(_AT_ONCE), set[asyncio.Task[None]]()
-    try:
-        while True:
-            name = await waiting.get()
-            names = await _all_names(platform) if name is None else [name]
-            for scope, function in names:
-                # Not by `invocables`, which would keep that a deleted function is not there.
-                if not await is_being_prepared(platform.store, scope, function):
-                    continue
-                task = asyncio.create_task(_prepare_until_stored(platform, slots, scope, function))
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-    finally:
-        unwatch()
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
-
-
-async def _all_names(platform: Platform) -> list[Name]:
-    store = platform.store
-    return [
-        (scope, record.key)
-        for scope in await store.scopes(FUNCTION)
-        for record in await store.list(scope, FUNCTION)
-    ]
-
-
-async def _prepare_until_stored(
-    platform: Platform, slots: asyncio.Semaphore, scope: Scope, name: str
-) -> None:
-    async with slots:
-        while True:
-            try:
-                return await prepare(platform, scope, name)
-            except Exception:
-                log.exception("the state of %s is not stored; it is tried again", name)
-            await platform.clock.sleep(_AGAIN_SECONDS)
+    await RecordWorker(platform, FUNCTION, _AT_ONCE, is_being_prepared, prepare).run()
 
 
 async def prepare(platform: Platform, scope: Scope, name: str) -> None:

@@ -7,101 +7,73 @@ made after the next start.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.functions.outcomes import EnvironmentEnded
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.running import function_spec
+from nightbus.services.lambda_.lifecycle.record_worker import RecordWorker
 from nightbus.services.lambda_.lifecycle.states import Config, failed, has_snapshot, is_in_progress, prepared
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import VERSION, as_version
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import PutRecord, Touched
+from nightbus.store.interface import PutRecord, RecordReader
 
 log = logging.getLogger("nightbus.lambda")
 
 _AT_ONCE = 2
-_AGAIN_SECONDS = 5.0  # while the store fails
-
-Key = tuple[Scope, str]
 
 
 async def make_snapshots(platform: Platform) -> None:
     """The worker, until it is cancelled."""
-    waiting: asyncio.Queue[Key | None] = asyncio.Queue()
-    waiting.put_nowait(None)
-
-    def note(touched: Touched | None) -> None:
-        for key in [None] if touched is None else [(one.scope, one.key) for one in touched.records]:
-            waiting.put_nowait(key)
-
-    unwatch = platform.store.watch(note, (VERSION,))
-    slots, under_way = asyncio.Semaphore(_AT_ONCE), dict[Key, asyncio.Task[None]]()
-    try:
-        while True:
-            key = await waiting.get()
-            for one in await _all_keys(platform) if key is None else [key]:
-                if one not in under_way and await _is_pending(platform, *one):
-                    under_way[one] = task = asyncio.create_task(_make_until_stored(platform, slots, *one))
-                    task.add_done_callback(lambda _, one=one: under_way.pop(one, None))  # type: ignore[misc]
-    finally:
-        unwatch()
-        for task in under_way.values():
-            task.cancel()
-        await asyncio.gather(*under_way.values(), return_exceptions=True)
+    await RecordWorker(platform, VERSION, _AT_ONCE, _is_pending, make_snapshot).run()
 
 
-async def _all_keys(platform: Platform) -> list[Key]:
-    store = platform.store
-    scopes = await store.scopes(VERSION)
-    return [(scope, record.key) for scope in scopes for record in await store.list(scope, VERSION)]
+async def _is_pending(store: RecordReader, scope: Scope, key: str) -> bool:
+    record = await store.get(scope, VERSION, key)
+    return record is not None and _waits_for_snapshot(record.value["config"])
 
 
-async def _is_pending(platform: Platform, scope: Scope, key: str) -> bool:
-    record = await platform.store.get(scope, VERSION, key)
-    if record is None:
-        return False
-    config = record.value["config"]
+def _waits_for_snapshot(config: Config) -> bool:
     return has_snapshot(config) and is_in_progress(config)
 
 
-async def _make_until_stored(platform: Platform, slots: asyncio.Semaphore, scope: Scope, key: str) -> None:
-    async with slots:
-        while True:
-            try:
-                return await _make(platform, scope, key)
-            except Exception:
-                log.exception("the state of %s is not stored; it is tried again", key)
-            await platform.clock.sleep(_AGAIN_SECONDS)
-
-
-async def _make(platform: Platform, scope: Scope, key: str) -> None:
+async def make_snapshot(platform: Platform, scope: Scope, key: str) -> None:
+    """Initialise an environment of the version, unless it has one or is gone, and store how that ended."""
     record = await platform.store.get(scope, VERSION, key)
-    if record is None or not is_in_progress(record.value["config"]):
+    if record is None or not _waits_for_snapshot(record.value["config"]):
         return
-    ref = FunctionRef(scope, key.partition(":")[0])
-    spec = function_spec(ref, as_version(record.value))
+    ref, version = FunctionRef(scope, key.partition(":")[0]), as_version(record.value)
+    spec = function_spec(ref, version)
+    settle = partial(_settle, platform, scope, key, version["config"]["RevisionId"])
     try:
         runtime_version = await platform.functions.prepare(spec)
         await platform.functions.snapshot(spec)
     except EnvironmentEnded as ended:
         reason = str(ended) or "The function's initialization failed."
-        await _settle(platform, scope, key, lambda config: failed(config, "FunctionError", reason))
+        await settle(partial(failed, code="FunctionError", reason=reason))
     except AwsError as error:
-        message = error.message
-        await _settle(platform, scope, key, lambda config: failed(config, "InternalError", message))
+        await settle(partial(failed, code="InternalError", reason=error.message))
+    except Exception as error:
+        log.exception("%s has no snapshot", key)
+        await settle(partial(failed, code="InternalError", reason=str(error)))
     else:
-        await _settle(platform, scope, key, lambda config: prepared(config, runtime_version))
+        await settle(partial(prepared, runtime_version=runtime_version))
 
 
 @retries_on_conflict
-async def _settle(platform: Platform, scope: Scope, key: str, settled: Callable[[Config], Config]) -> None:
+async def _settle(
+    platform: Platform, scope: Scope, key: str, revision: str, settled: Callable[[Config], Config]
+) -> None:
+    """Store the state of the version; not of another one with its number, of a function that was made anew."""
     record = await platform.store.get(scope, VERSION, key)
-    if record is None or not is_in_progress(record.value["config"]):
+    if record is None or record.value["config"]["RevisionId"] != revision:
+        return
+    if not is_in_progress(record.value["config"]):
         return
     record.value["config"] = settled(record.value["config"])
     await platform.store.commit(PutRecord(scope, VERSION, key, record.value, expect=record.revision))
