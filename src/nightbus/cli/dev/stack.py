@@ -16,6 +16,7 @@ from nightbus.cli.deployment import Deployment, parameter
 from nightbus.cli.dev.packages import Packages
 from nightbus.cli.dev.samconfig import Project
 from nightbus.cli.dev.sources import Source
+from nightbus.cli.errors import CommandFailed
 
 _NESTED = "AWS::CloudFormation::Stack"
 _FUNCTION = "AWS::Lambda::Function"
@@ -64,6 +65,8 @@ class Stack:
 
     def put_code(self, source: Source) -> bool:
         """Give the function the code that its sources are now. Returns False where it has that already.
+
+        Where the node cannot run the new code, the function keeps the code from before.
 
         Raises CommandFailed, ClientError, OSError.
         """
@@ -116,6 +119,9 @@ class Stack:
         while state.get("LastUpdateStatus") == "InProgress" and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
             state = self._lambda.get_function_configuration(FunctionName=name)
+        if state.get("LastUpdateStatus") != "Successful":
+            reason = state.get("LastUpdateStatusReason") or f"it takes more than {_UPDATE_SECONDS:.0f} s"
+            raise CommandFailed(f"{name} has no new code: {reason}")
         if alias:
             self._lambda.update_alias(FunctionName=name, Name=alias, FunctionVersion=done["Version"])
 

@@ -22,6 +22,7 @@ _IGNORED_FILES = (
 _BURST_MS = 20  # quiet after which a burst has ended
 _LONGEST_BURST_MS = 300
 _START_SECONDS = 10.0
+_AGAIN_SECONDS = 1.0
 
 
 def is_ignored(path: Path, root: Path) -> bool:
@@ -104,14 +105,19 @@ class _Watch:
         stop: threading.Event,
         started: threading.Event,
     ) -> None:
-        """By the system's notices, else (too many folders, a network's disk) by looking again and again."""
-        for polling in (None, True):
-            try:
-                self._watch_by(folders, recursive, single, stop, started, polling)
-                return
-            except OSError:
-                continue
-        started.set()
+        """By the system's notices, else (too many folders, a network's disk) by looking again and again.
+
+        Where neither works, because a folder is gone for a moment, the watch begins again until it is stopped.
+        """
+        while not stop.is_set():
+            for polling in (None, True):
+                try:
+                    self._watch_by(folders, recursive, single, stop, started, polling)
+                    return
+                except OSError:
+                    continue
+            started.set()
+            stop.wait(_AGAIN_SECONDS)
 
     def _watch_by(
         self,
