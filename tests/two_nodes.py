@@ -41,6 +41,10 @@ class TwoNodes(Node):
         self.second.operator_key = self.operator_key
 
     def start_background_work(self) -> None:
+        if self.functions.networks is not None and self.second.functions.networks is not None:
+            self.second.functions.networks.serve_node = (
+                self.functions.networks.serve_node
+            )  # there is one server
         super().start_background_work()
         self.second.start_background_work()
 
