@@ -91,7 +91,7 @@ class LogPart:
 class InvokeResult:
     """`error` is what X-Amz-Function-Error says ("Unhandled") or None; `log_tail` the last 4 KB of the log.
 
-    `unwritten` is what the sink did not get, where the caller asked to write it himself.
+    `unwritten` is what the sink did not get, where the caller asked to write it.
     """
 
     payload: bytes
@@ -156,7 +156,7 @@ class FunctionRunner(Protocol):
         result is empty or says the error.
 
         The function's log is with the sink when this returns; with `log_with_result` its last lines are in the result,
-        for the caller to write with what he commits.
+        for the caller to write with what it commits.
 
         Raises AwsError only for what AWS answers with an error (TooManyRequestsException, …).
         """

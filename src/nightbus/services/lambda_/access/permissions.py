@@ -8,15 +8,20 @@ from typing import Any
 
 from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
-from nightbus.aws.ids import new_uuid
 from nightbus.aws.resource_policy import PolicyRequest, Statement, is_allowed
 from nightbus.services.context import Context
+from nightbus.services.lambda_.access.policy_record import (
+    bad_principal,
+    check_policy_revision,
+    policy_change,
+    policy_document,
+    statements_with_room_for,
+    statements_without,
+)
 from nightbus.services.lambda_.errors import (
-    conflict,
     invalid_parameter_value,
     no_resource,
     not_found,
-    wrong_revision,
 )
 from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
@@ -26,9 +31,8 @@ from nightbus.services.lambda_.records import (
     qualified_key,
     require_version,
 )
-from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Record
 
-_MOST_BYTES = 20_480
 _NOT_BY_URL = {"lambda:invokedviafunctionurl": "false", "lambda:functionurlauthtype": ""}
 
 
@@ -54,13 +58,8 @@ async def add_permission(
     await require_version(ctx, ref)
     _check_url_members(action, function_url_auth_type, invoked_via_function_url)
     record = await _policy(ctx, ref)
-    _check_revision(record, revision_id)
-    statements = record.value["statements"] if record else []
-    if any(one["Sid"] == statement_id for one in statements):
-        raise conflict(
-            f"The statement id ({statement_id}) provided already exists. "
-            "Please provide a new statement id, or remove the existing statement."
-        )
+    check_policy_revision(record, revision_id)
+    statements = statements_with_room_for(record, statement_id)
     statement: dict[str, Any] = {
         "Sid": statement_id,
         "Effect": "Allow",
@@ -108,10 +107,8 @@ async def remove_permission(
     record = await _policy(ctx, ref)
     if record is None:
         raise not_found("No policy is associated with the given resource.")
-    _check_revision(record, revision_id)
-    left = [one for one in record.value["statements"] if one["Sid"] != statement_id]
-    if len(left) == len(record.value["statements"]):
-        raise not_found(f"Statement {statement_id} is not found in resource policy.")
+    check_policy_revision(record, revision_id)
+    left = statements_without(record, statement_id)
     await _keep(ctx, ref, record, left)
 
 
@@ -120,7 +117,7 @@ async def get_policy(ctx: Context, *, function_name: str, qualifier: str | None 
     record = await _policy(ctx, ref)
     if record is None:
         raise no_resource()
-    return {"Policy": _document(record.value["statements"]), "RevisionId": record.value["revision"]}
+    return {"Policy": policy_document(record.value["statements"]), "RevisionId": record.value["revision"]}
 
 
 async def authorize(ctx: Context, ref: FunctionRef) -> None:
@@ -160,31 +157,9 @@ async def _policy(ctx: Context, ref: FunctionRef) -> Record | None:
 async def _keep(
     ctx: Context, ref: FunctionRef, record: Record | None, statements: list[dict[str, Any]]
 ) -> None:
-    """Store the policy, or delete its record if it has no statements."""
-    if len(_document(statements).encode()) > _MOST_BYTES:
-        raise AwsError(
-            "PolicyLengthExceededException",
-            f"The final policy size ({len(_document(statements))}) is bigger than the limit ({_MOST_BYTES}).",
-            400,
-            fields={"Type": "User"},
-        )
     key = qualified_key(ref.name, ref.qualifier)
-    revision = record.revision if record else 0
-    change: Change = DeleteRecord(ref.scope, POLICY, key, expect=revision)
-    if statements:
-        value = {"statements": statements, "revision": new_uuid()}
-        change = PutRecord(ref.scope, POLICY, key, value, expect=revision)
+    change, _ = policy_change(ref.scope, POLICY, key, record, statements)
     await ctx.store.commit(*await function_requirements(ctx, ref), change)
-
-
-def _check_revision(record: Record | None, revision_id: str | None) -> None:
-    if revision_id and (record is None or record.value["revision"] != revision_id):
-        raise wrong_revision()
-
-
-def _document(statements: list[dict[str, Any]]) -> str:
-    document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
-    return json.dumps(document, separators=(",", ":"))
 
 
 def _principal(principal: str) -> Any:
@@ -195,9 +170,7 @@ def _principal(principal: str) -> Any:
     if principal.startswith("arn:"):
         return {"AWS": principal}
     if "." not in principal:
-        raise invalid_parameter_value(
-            "The provided principal was invalid. Please check the principal and try again."
-        )
+        raise bad_principal()
     return {"Service": principal}
 
 

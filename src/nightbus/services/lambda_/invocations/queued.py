@@ -78,7 +78,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Offer it again at `due` (UTC ms)."""
+    """Try `invocation` again at `due` (UTC ms)."""
 
     due: int
     invocation: QueuedInvocation
@@ -94,7 +94,7 @@ class Discard:
 def before_attempt(
     invocation: QueuedInvocation, policy: Policy, reserved: int | None, now: int
 ) -> Discard | None:
-    """Why it is not even tried, if it is not."""
+    """Return why the invocation is discarded without an attempt, None where it is tried."""
     if now - invocation.accepted > policy.longest_age_ms:
         return Discard("EventAgeExceeded")
     if reserved == 0:
@@ -103,7 +103,7 @@ def before_attempt(
 
 
 def after_error(invocation: QueuedInvocation, policy: Policy, now: int) -> Again | Discard:
-    """The function ran and failed."""
+    """Return what follows an attempt that the function failed."""
     failed = replace(invocation, errors=invocation.errors + 1)
     if failed.errors > policy.retries:
         return Discard("RetriesExhausted")
@@ -112,7 +112,7 @@ def after_error(invocation: QueuedInvocation, policy: Policy, now: int) -> Again
 
 
 def after_refusal(invocation: QueuedInvocation, policy: Policy, now: int) -> Again:
-    """The function did not run: throttled, or the platform failed."""
+    """Return when it is tried again, where the function did not run: it was throttled, or the platform failed."""
     refused = replace(invocation, refusals=invocation.refusals + 1)
     pause = min(_SHORTEST_BACKOFF_MS << min(invocation.refusals, 20), _LONGEST_BACKOFF_MS)
     return Again(_no_later_than_its_end(now + pause, refused, policy), refused)

@@ -27,12 +27,12 @@ async def write_notes(platform: Platform, function: str, *entries: Append) -> No
 
 
 def request_notes(ctx: Context, ref: FunctionRef) -> list[Append]:
-    """That the caller, if he is a function himself, asked for this invocation."""
+    """Return the entries that say that the caller asked for this invocation; none if the caller is no function."""
     return sent(ctx.call, ref.arn, [ctx.call.request_id], ctx.now_ms())
 
 
 async def with_run_notes(ctx: Context, ref: FunctionRef, running: Awaitable[InvokeResult]) -> InvokeResult:
-    """The result, for a caller who waits for it; if he is a function himself, with notes of how it began and ended."""
+    """Return the result. Where the caller is a function, write notes of how the invocation began and ended."""
     asked, began = request_notes(ctx, ref), ctx.now_ms()
     if not asked:
         return await running
@@ -45,6 +45,6 @@ async def with_run_notes(ctx: Context, ref: FunctionRef, running: Awaitable[Invo
             ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), refused)
         )
         raise
-    told = {"outcome": "succeeded"} if result.error is None else {"outcome": "failed", **error_of(result)}
-    await write_notes(ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), told))
+    outcome = {"outcome": "succeeded"} if result.error is None else {"outcome": "failed", **error_of(result)}
+    await write_notes(ctx.platform, ref.arn, ran(ref.arn, ctx.call.request_id, began, ctx.now_ms(), outcome))
     return result

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
-from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, not_found, wrong_revision
+from nightbus.services.lambda_.access.policy_record import (
+    bad_principal,
+    check_policy_revision,
+    policy_change,
+    policy_document,
+    statements_with_room_for,
+    statements_without,
+)
+from nightbus.services.lambda_.errors import invalid_parameter_value, not_found
 from nightbus.services.lambda_.layers.permission import GET_LAYER_VERSION
 from nightbus.services.lambda_.layers.versions import require_layer_version
 from nightbus.services.lambda_.records import LAYER_POLICY, LAYER_VERSION
-from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, RequireRecord
+from nightbus.store.interface import Record, RequireRecord
 
 _NO_POLICY = "No policy is associated with the given resource."
 
@@ -29,13 +36,8 @@ async def add_layer_version_permission(
 ) -> dict[str, Any]:
     layer = await require_layer_version(ctx, layer_name, version_number)
     record = await ctx.store.get(ctx.scope, LAYER_POLICY, layer.key)
-    _check_revision(record, revision_id)
-    statements = record.value["statements"] if record else []
-    if any(one["Sid"] == statement_id for one in statements):
-        raise conflict(
-            f"The statement id ({statement_id}) provided already exists. "
-            "Please provide a new statement id, or remove the existing statement."
-        )
+    check_policy_revision(record, revision_id)
+    statements = statements_with_room_for(record, statement_id)
     if action != GET_LAYER_VERSION:
         raise invalid_parameter_value(f"Action {action} is not valid: only {GET_LAYER_VERSION} is.")
     if organization_id and principal != "*":
@@ -58,19 +60,16 @@ async def remove_layer_version_permission(
 ) -> None:
     layer = await require_layer_version(ctx, layer_name, version_number)
     record = await _require(ctx, layer)
-    _check_revision(record, revision_id)
-    left = [one for one in record.value["statements"] if one["Sid"] != statement_id]
-    if len(left) == len(record.value["statements"]):
-        raise not_found(f"Statement {statement_id} is not found in resource policy.")
+    check_policy_revision(record, revision_id)
+    left = statements_without(record, statement_id)
     await _store(ctx, layer, record, left)
 
 
 async def get_layer_version_policy(ctx: Context, *, layer_name: str, version_number: int) -> dict[str, Any]:
     layer = await require_layer_version(ctx, layer_name, version_number)
     record = await _require(ctx, layer)
-    document = {"Version": "2012-10-17", "Id": "default", "Statement": record.value["statements"]}
     return {
-        "Policy": json.dumps(document, separators=(",", ":")),
+        "Policy": policy_document(record.value["statements"]),
         "RevisionId": record.value["revision"],
     }
 
@@ -83,18 +82,9 @@ async def _require(ctx: Context, layer: Record) -> Record:
 
 
 async def _store(ctx: Context, layer: Record, record: Record | None, statements: list[dict[str, Any]]) -> str:
-    revision, expect = new_uuid(), record.revision if record else 0
-    change: Change = DeleteRecord(ctx.scope, LAYER_POLICY, layer.key, expect=expect)
-    if statements:
-        value = {"statements": statements, "revision": revision}
-        change = PutRecord(ctx.scope, LAYER_POLICY, layer.key, value, expect=expect)
+    change, revision = policy_change(ctx.scope, LAYER_POLICY, layer.key, record, statements)
     await ctx.store.commit(RequireRecord(ctx.scope, LAYER_VERSION, layer.key, layer.revision), change)
     return revision
-
-
-def _check_revision(record: Record | None, revision_id: str | None) -> None:
-    if revision_id and (record is None or record.value["revision"] != revision_id):
-        raise wrong_revision()
 
 
 def _principal(principal: str) -> Any:
@@ -104,6 +94,4 @@ def _principal(principal: str) -> Any:
         return {"AWS": f"arn:aws:iam::{principal}:root"}
     if principal.startswith("arn:"):
         return {"AWS": principal}
-    raise invalid_parameter_value(
-        "The provided principal was invalid. Please check the principal and try again."
-    )
+    raise bad_principal()
