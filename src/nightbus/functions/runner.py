@@ -206,6 +206,9 @@ class Runner:
 
     async def _runtime(self, name: str) -> Runtime:
         """Found in a thread, since it may have to install packages; once at a time for each runtime."""
+        known = self._runtimes.known(name)
+        if known is not None:
+            return known
         async with self._preparing.setdefault(name, asyncio.Lock()):
             return await asyncio.to_thread(self._runtimes.of, name)
 

@@ -191,6 +191,7 @@ class Node:
             self.functions,
             log_sink,
             invocables,
+            self.platform.specs,
         )
         self.gateway = Gateway(operations, credentials, self.clock)
 

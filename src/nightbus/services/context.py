@@ -13,6 +13,7 @@ from nightbus.delivery.interface import EventRouter
 from nightbus.delivery.jobs import JobQueue
 from nightbus.delivery.retention import Retention
 from nightbus.functions.interface import FunctionRunner, LogSink
+from nightbus.functions.known_specs import FunctionSpecs
 from nightbus.functions.pool.concurrency import RunningInvocations
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.messaging.mail_server import MailServer
@@ -51,6 +52,7 @@ class Platform:
     quotas: bool = True  # whether AWS's quotas, those that an account may ask to raise, are enforced
     retention: Retention = field(default_factory=Retention)
     running: RunningInvocations = field(default_factory=RunningInvocations)
+    specs: FunctionSpecs = field(default_factory=FunctionSpecs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,10 @@ class Runtimes:
     def __init__(self) -> None:
         self._known: dict[str, Runtime] = {}
 
+    def known(self, name: str) -> Runtime | None:
+        """The runtime, where it was found before. Does not block."""
+        return self._known.get(name)
+
     def of(self, name: str) -> Runtime:
         """Raises AwsError for a runtime of no family. Blocks, at the first time of a runtime maybe for minutes."""
         if name not in self._known:

@@ -105,7 +105,10 @@ async def run(
     RecursiveInvocationException where the trace shows a loop.
     """
     ref = runnable.ref
-    spec = spec or function_spec(ref, runnable.version)
+    if spec is None:
+        config = runnable.version["config"]
+        key = (ref.scope, ref.name, config["Version"])
+        spec = platform.specs.of(key, config, lambda: function_spec(ref, runnable.version))
     if "Lineage=" in trace and is_recursive(ref, runnable.function, trace):
         log.warning("stopped a recursive loop of %s", ref.arn)
         raise recursive_invocation(ref)

@@ -1,0 +1,36 @@
+"""Keeps the specs of versions that were invoked, each until the configuration that it was made of is another object.
+
+Records that invocations read are kept in memory, each as one object until it changes (`Platform.invocables`), so that a
+spec needs to be made anew only after a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.bounded import Bounded
+from nightbus.functions.interface import FunctionSpec
+
+_MOST = 1_000
+VersionKey = tuple[Scope, str, str]  # account and region, name, version
+
+
+class FunctionSpecs:
+    def __init__(self) -> None:
+        self._specs: Bounded[VersionKey, tuple[Mapping[str, Any], FunctionSpec]] = Bounded(_MOST)
+
+    def of(
+        self, key: VersionKey, config: Mapping[str, Any], make: Callable[[], FunctionSpec]
+    ) -> FunctionSpec:
+        """Return the spec of the version with this configuration; `make` makes it where it is not known."""
+        known = self._specs.get(key)
+        if known is not None and known[0] is config:
+            return known[1]
+        spec = make()
+        self._specs[key] = (config, spec)
+        return spec
+
+    def in_memory(self) -> dict[str, int]:
+        return {"specs of functions": len(self._specs)}

@@ -1,0 +1,22 @@
+"""The spec of a version is made once for each configuration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from function_rig import SCOPE
+from nightbus.functions.interface import FunctionSpec
+from nightbus.functions.known_specs import FunctionSpecs
+
+SPEC = FunctionSpec(
+    scope=SCOPE, name="f", version="$LATEST", arn="arn", role="role", runtime="python3.11", handler="app.handler",
+    code_digest="d", revision="1",
+)  # fmt: skip
+KEY = (SCOPE, "f", "$LATEST")
+
+
+def test_a_spec_is_made_again_when_the_configuration_is_another_object() -> None:
+    specs, first, second = FunctionSpecs(), {"Timeout": 3}, {"Timeout": 3}
+    assert specs.of(KEY, first, lambda: SPEC) is SPEC
+    assert specs.of(KEY, first, lambda: replace(SPEC, timeout=9)) is SPEC
+    assert specs.of(KEY, second, lambda: replace(SPEC, timeout=9)).timeout == 9
