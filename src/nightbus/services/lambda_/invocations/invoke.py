@@ -17,7 +17,7 @@ from nightbus.services.lambda_.errors import too_large, unreadable_payload
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run, when_ready
 from nightbus.services.lambda_.invocations.trace_notes import request_notes, with_run_notes
-from nightbus.services.lambda_.names import function_ref
+from nightbus.services.lambda_.names import FunctionRef, function_ref
 
 _LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
 _LONGEST_CONTEXT = 3583
@@ -34,12 +34,7 @@ async def invoke(
     qualifier: str | None = None,
 ) -> Reply:
     ref = function_ref(ctx.scope, function_name, qualifier)
-    event = payload.encode() if isinstance(payload, str) else bytes(payload)
-    check_event_size(len(event), invocation_type)
-    runnable = await find_runnable(ctx.platform.invocables, ref)
-    await authorize(ctx, ref)
-    event = check_payload(event, invocation_type)
-    context = decoded_client_context(client_context)
+    runnable, event, context = await admitted(ctx, ref, payload, invocation_type, client_context)
     if invocation_type == "DryRun":
         return Reply({"StatusCode": 204, "Payload": b""}, 204)
     if invocation_type == "Event":
@@ -80,6 +75,20 @@ def _answer(runnable: Runnable, result: InvokeResult, with_log: bool) -> Reply:
     if with_log:
         output["LogResult"] = base64.b64encode(result.log_tail).decode()
     return Reply(output, 200)
+
+
+async def admitted(
+    ctx: Context, ref: FunctionRef, payload: bytes | str, invocation_type: str, client_context: str | None
+) -> tuple[Runnable, bytes, str]:
+    """Return the version, the event and the client context of an invocation that the caller may ask for.
+
+    Raises AwsError in AWS's order: for the size, the function, the permission, the event and the context.
+    """
+    event = payload.encode() if isinstance(payload, str) else bytes(payload)
+    check_event_size(len(event), invocation_type)
+    runnable = await find_runnable(ctx.platform.invocables, ref)
+    await authorize(ctx, ref)
+    return runnable, check_payload(event, invocation_type), decoded_client_context(client_context)
 
 
 def check_event_size(size: int, invocation_type: str) -> None:

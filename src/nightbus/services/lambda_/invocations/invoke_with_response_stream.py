@@ -16,13 +16,8 @@ from nightbus.aws.replies import EventStream, Reply
 from nightbus.functions.interface import InvokeResult
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Context
-from nightbus.services.lambda_.access.permissions import authorize
-from nightbus.services.lambda_.invocations.invoke import (
-    check_event_size,
-    check_payload,
-    decoded_client_context,
-)
-from nightbus.services.lambda_.invocations.running import find_ready, find_runnable
+from nightbus.services.lambda_.invocations.invoke import admitted
+from nightbus.services.lambda_.invocations.running import when_ready
 from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
 from nightbus.services.lambda_.names import function_ref
 
@@ -41,15 +36,10 @@ async def invoke_with_response_stream(
     qualifier: str | None = None,
 ) -> Reply:
     ref = function_ref(ctx.scope, function_name, qualifier)
-    event = payload.encode() if isinstance(payload, str) else bytes(payload)
-    check_event_size(len(event), invocation_type)
-    await find_runnable(ctx.platform.invocables, ref)
-    await authorize(ctx, ref)
-    event = check_payload(event, invocation_type)
-    context = decoded_client_context(client_context)
+    runnable, event, context = await admitted(ctx, ref, payload, invocation_type, client_context)
     if invocation_type == "DryRun":
         return Reply({"StatusCode": 204}, 204)
-    runnable = await find_ready(ctx.platform, ref)
+    runnable = await when_ready(ctx.platform, runnable)
     stream = ResponseStream()
     invoking = await begin_streaming(ctx, runnable, event, stream, client_context=context)
     output = {
