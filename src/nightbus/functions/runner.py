@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
+from nightbus.functions.compiled_files import CompiledFiles
 from nightbus.functions.debugging import Debugger, Debugging, debugger_packages, without_limits
 from nightbus.functions.environment import Environment
 from nightbus.functions.environment_network import LoopbackNetworks
@@ -100,6 +101,7 @@ class Runner:
         self._finishing: dict[str, set[asyncio.Task[None]]] = {}  # what extensions still do, by revision
         self._preparing: dict[str, asyncio.Lock] = {}
         self._debugging = Debugging()
+        self._compiled = CompiledFiles(self._folder, clock)
         self._sweep()
 
     def _sweep(self) -> None:
@@ -227,6 +229,7 @@ class Runner:
         for last in (False, True):
             network = None if self.networks is None else self.networks.make()
             environment = Environment(spec, paths, self._clock, self._logs, self._processes, network)
+            self._compiled.watch(paths.pycache, environment)
             try:
                 zygote = self._zygotes.of(runtime.zygote)
                 await environment.start(zygote, self._credentials, self._endpoint, visible=visible)
@@ -326,6 +329,7 @@ class Runner:
 
     async def close(self) -> None:
         """End all environments."""
+        await self._compiled.close()
         await self._pool.close()
         await self._zygotes.close()
 

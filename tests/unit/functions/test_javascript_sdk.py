@@ -82,6 +82,7 @@ async def test_a_function_without_its_packages_says_so_and_fails_as_it_would(
 ) -> None:
     node = shutil.which("node")
     monkeypatch.setenv("PATH", str(tmp_path))  # where npm is not
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # where no node has installed it before
     (tmp_path / "node").symlink_to(str(node))
     code = "const { S3Client } = require('@aws-sdk/client-s3'); exports.handler = async () => 1"
     spec = functions.define("", {"index.js": code}, runtime="nodejs20.x", handler="index.handler", timeout=10)

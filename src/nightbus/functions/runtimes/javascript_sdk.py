@@ -11,11 +11,11 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from nightbus.functions.runtimes.installers import ends_with_this, installing_folder
 from nightbus.functions.runtimes.interface import CannotProvide
 
 _CODE = (".js", ".mjs", ".cjs")
@@ -66,7 +66,7 @@ def runtime_folder(cache: Path, client: Path, packages: Iterable[str], node: Pat
     if folder.is_dir():
         return folder
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".installing-", dir=cache))
+    temporary = installing_folder(cache)
     try:
         _install(node, names, temporary)
         for path in client.iterdir():
@@ -90,7 +90,7 @@ def _install(node: Path, names: list[str], target: Path) -> None:
     environment = {**os.environ, "PATH": f"{node.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
     try:
         done = subprocess.run(
-            [npm, "install", "--prefix", str(target), *options, *names],
+            [*ends_with_this(), npm, "install", "--prefix", str(target), *options, *names],
             capture_output=True,
             text=True,
             timeout=_INSTALL_SECONDS,

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.bundled_sdk import note_on_sdk
+from nightbus.functions.runtimes.installers import ends_with_this, installing_folder
 from nightbus.functions.runtimes.interface import CannotProvide, Launch, Preview, Runtime, ZygoteKind
 from nightbus.functions.runtimes.package_cache import package_cache
 from nightbus.functions.runtimes.wrapper_script import has_wrapper, with_wrapper
@@ -259,7 +260,7 @@ def _installed_packages(executable: Path, folder: Path) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".installing-", dir=folder.parent))
+    temporary = installing_folder(folder.parent)
     try:
         install(executable, temporary, _PROVIDED)
         temporary.chmod(0o755)
@@ -284,7 +285,7 @@ def install(executable: Path, target: Path, names: tuple[str, ...]) -> None:
     for command in commands:
         try:
             done = subprocess.run(
-                [*command, "--target", str(target), *names],
+                [*ends_with_this(), *command, "--target", str(target), *names],
                 capture_output=True,
                 text=True,
                 timeout=_INSTALL_SECONDS,
