@@ -65,6 +65,28 @@ async def test_a_runtime_gets_its_work(api: RuntimeApi) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+async def test_a_runtime_that_reads_each_reply_to_its_end_is_not_kept_waiting(
+    api: RuntimeApi, version: str
+) -> None:
+    """Small clients ask for `Connection: close`, or speak HTTP/1.0, and read until the connection ends."""
+    wish = "Connection: close\r\n" if version == "1.1" else ""
+    reader, writer = await connect(api)
+    asked = NEXT.replace("HTTP/1.1", f"HTTP/{version}")
+    writer.write(f"{asked}Host: {api.address}\r\n{wish}\r\n".encode())
+    while not api.is_asked:
+        await asyncio.sleep(0.01)
+    api.give(Invocation("id", b'{"a": 1}'))
+    assert (await asyncio.wait_for(reader.read(), 5)).endswith(b'\r\n\r\n{"a": 1}')
+    writer.close()
+    reader, writer = await connect(api)
+    answer = f"POST /2018-06-01/runtime/invocation/id/response HTTP/{version}\r\nContent-Length: 2\r\n"
+    writer.write(f"{answer}Host: {api.address}\r\n{wish}\r\n{{}}".encode())
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 202 ")
+    assert [each.payload for each in ANSWERS] == [b"{}"]
+    writer.close()
+
+
 @pytest.mark.parametrize(
     ("head", "rest"),
     [

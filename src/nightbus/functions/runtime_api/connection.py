@@ -135,6 +135,7 @@ class Connection(asyncio.Protocol):
         self._of_browser = False
         self._headers = 0
         self._in_message = False
+        self._is_last = False  # the client wants the connection closed after the reply
         self._of_extension: dict[bytes, str] = {}
         self._asks_next = False
         self._streams = False
@@ -271,6 +272,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         path = self._path
         method = self._parser.get_method()
+        self._is_last = not self._parser.should_keep_alive()
         if self._stream is not None:
             self._end_stream(path)
         elif self._is_refused:
@@ -342,6 +344,8 @@ class Connection(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
+            if self._is_last:
+                self._transport.close()
 
     def close(self) -> None:
         if self._transport is not None:
