@@ -240,6 +240,9 @@ def test_all_types_made_changed_and_deleted(client: Callable[..., Any], node: An
     stack = f"all-{artefacts}"
     first = deploy(client, "create_stack", stack, template(artefacts, node.endpoint))
     assert first["StackStatus"] == "CREATE_COMPLETE", failures(client, stack)
+    events = client("cloudformation").describe_stack_events(StackName=stack)["StackEvents"]
+    times = [event["Timestamp"] for event in events if event["LogicalResourceId"] == "Function"]
+    assert len(times) == 3 and times == sorted(set(times), reverse=True)  # the CDK sorts by time
     one = outputs(first)
     assert one["Function"].startswith(f"{stack}-Function-"[:20])
     assert one["Nested"] == f"/{artefacts}/nested"

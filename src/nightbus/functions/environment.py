@@ -115,8 +115,7 @@ class Environment:
         self._began = self._clock.monotonic()
         more = self._extensions.descriptors if self._extensions is not None else ()
         await self._process.start(zygote, request, self._output.write_end, more)
-        self._platform.init_started(launch.runtime.label, launch.runtime.note)
-        self._output.say(*launch.notes)
+        self._platform.init_started(launch.runtime.label, launch.runtime.note, launch.notes)
         self._output.start()
         if self._extensions is not None:
             self._extensions.started()

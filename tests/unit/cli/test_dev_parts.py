@@ -14,6 +14,7 @@ import pytest
 
 from nightbus.cli.dev.debugging import debug_wishes
 from nightbus.cli.dev.packages import Packages
+from nightbus.cli.dev.printing import Printer
 from nightbus.cli.dev.samconfig import find_project
 from nightbus.cli.dev.sources import Application, Source, impact_of, read_application
 from nightbus.cli.dev.syntax import SyntaxCheck
@@ -223,3 +224,27 @@ def test_debugged_functions_get_ports_of_their_own() -> None:
     for wrong in (":5678", "One:80", "One:x"):
         with pytest.raises(CommandFailed):
             debug_wishes([wrong])
+
+
+def test_a_log_in_json_is_printed_as_short_as_one_in_text(capsys: pytest.CaptureFixture[str]) -> None:
+    printer = Printer()
+    report = {
+        "requestId": "r",
+        "metrics": {"durationMs": 2.86, "billedDurationMs": 3, "memorySizeMB": 128, "maxMemoryUsedMB": 42},
+        "status": "error",
+        "errorType": "Unhandled",
+    }
+    for kind, record in (("initStart", {}), ("start", {"requestId": "r"}), ("report", report)):
+        line = {"time": "2026-11-28T20:44:32.084Z", "type": f"platform.{kind}", "record": record}
+        printer.log("F", json.dumps(line, separators=(",", ":")), 0)
+    printer.log("F", '{"timestamp":"2026-11-28T20:44:32.084Z","level":"INFO","message":"mine"}', 0)
+    printer.log(
+        "F", "INIT_START Runtime Version: x\tRuntime Version ARN: y\tNightbus: not on this machine\n", 0
+    )
+    printer.log("F", "INIT_START Runtime Version: x\tRuntime Version ARN: y\n", 0)
+    shown = [line.split("  F  ")[1] for line in capsys.readouterr().out.splitlines()]
+    assert shown == [
+        "Duration: 2.86 ms  Max Memory Used: 42 MB  Status: error  Error Type: Unhandled",
+        '{"timestamp":"2026-11-28T20:44:32.084Z","level":"INFO","message":"mine"}',
+        "Nightbus: not on this machine",
+    ]

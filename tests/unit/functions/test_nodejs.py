@@ -234,3 +234,14 @@ async def test_init_start_says_which_node_and_a_missing_one_is_replaced(function
         )
         note = f"\tNightbus: {runtime} is not on this machine; running on Node.js {version}.\n"
         assert first.endswith(note) is (runtime != f"nodejs{major}.x")
+
+
+async def test_the_log_warns_of_a_deprecated_node_and_in_json_too(functions: Functions) -> None:
+    code = "exports.handler = async () => 1"
+    said = "Nightbus: WARNING: nodejs18.x is deprecated on AWS since 2025-09-01."
+    await functions.run(javascript(functions, code, runtime="nodejs18.x"))
+    assert f"{said}\n" in functions.sink.messages
+    before = len(functions.sink.messages)
+    await functions.run(javascript(functions, code, runtime="nodejs18.x", log_format="JSON"))
+    warned = [json.loads(line) for line in functions.sink.messages[before:]]
+    assert [one["message"] for one in warned if one.get("level") == "WARN"][-1] == said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,17 @@ from nightbus.cli.terminal import has_colours
 _NAME_COLOURS = ("cyan", "magenta", "blue", "bright_cyan", "bright_magenta", "bright_blue")
 _OUTCOME_COLOURS = {"delivered": "green", "failed": "red"}
 _FRAME = re.compile(r"(START|END) RequestId: |INIT_START |EXTENSION\t|LOGS\t")
+_EVENT = re.compile(r'\{"time":"[^"]*","type":"platform\.')
+_NOTE = re.compile(r"INIT_START .*\t(?P<note>Nightbus: .*)")
 _REPORT = re.compile(r"REPORT RequestId: (?P<id>\S+)\t")
 _SHOWN_OF_REPORT = ("Duration", "Max Memory Used", "Init Duration", "Status", "Error Type")
+_MEMBERS_OF_REPORT = (
+    ("Duration", "durationMs", ".2f", "ms"),
+    ("Max Memory Used", "maxMemoryUsedMB", "d", "MB"),
+    ("Init Duration", "initDurationMs", ".2f", "ms"),
+)
 _ERROR = re.compile(
-    r"\[ERROR\]|Task timed out after|Error: Runtime exited|Traceback \(most recent call last\)"
+    r"\[ERROR\]|^Error: RequestId|Task timed out after|Error: Runtime exited|Traceback \(most recent call last\)"
 )
 
 
@@ -53,6 +61,7 @@ class Printer:
 
     def log(self, name: str, message: str, time: int) -> None:
         """One event of a function's log. What only frames an invocation is left out, REPORT is shortened."""
+        message = _as_text(message)
         if _FRAME.match(message):
             return
         style = "red" if _ERROR.search(message) else ""
@@ -94,6 +103,33 @@ def _outcome(delivery: Mapping[str, Any]) -> list[tuple[str, str] | str]:
     target = service_and_name(arn) if arn.count(":") >= 5 else str(delivery["target"])
     coloured = (outcome, _OUTCOME_COLOURS.get(outcome, "yellow"))
     return [f"{target} ", coloured, error, dead_letter_text(dict(delivery))]
+
+
+def _as_text(message: str) -> str:
+    """The line of a text log that says the same as an event of the platform, and of INIT_START what the node notes."""
+    noted = _NOTE.match(message)
+    if noted:
+        return noted["note"]
+    if not _EVENT.match(message):
+        return message
+    event = json.loads(message)
+    kind, record = event["type"].removeprefix("platform."), event["record"]
+    if kind == "fault":
+        return f"Error: {record}"
+    if kind != "report":
+        return "START RequestId: "  # any frame
+    metrics = record.get("metrics", {})
+    parts = [f"REPORT RequestId: {record.get('requestId')}"]
+    parts += [
+        f"{name}: {metrics[member]:{form}} {unit}"
+        for name, member, form, unit in _MEMBERS_OF_REPORT
+        if member in metrics
+    ]
+    if record.get("status", "success") != "success":
+        parts.append(f"Status: {record['status']}")
+    if record.get("errorType"):
+        parts.append(f"Error Type: {record['errorType']}")
+    return "\t".join(parts)
 
 
 def _short_report(message: str) -> str:

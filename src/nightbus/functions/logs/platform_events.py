@@ -66,6 +66,12 @@ def as_document(event: PlatformEvent, now_ms: int) -> dict[str, Any]:
     return {"time": time_text(now_ms), "type": f"platform.{event.kind}", "record": event.record}
 
 
+def warning(text: str, now_ms: int) -> str:
+    """Return the node's own warning on one line, in the form of what the runtimes log."""
+    record = {"timestamp": time_text(now_ms), "level": "WARN", "message": text}
+    return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
+
+
 def started_request(message: str) -> str:
     """Return the request id of the invocation that begins with this line of a log; "" for any other line."""
     if message.startswith(_TEXT_START):

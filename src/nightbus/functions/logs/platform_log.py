@@ -12,7 +12,7 @@ from nightbus.clock import Clock
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.logs import platform_events as events
 from nightbus.functions.logs import reports
-from nightbus.functions.logs.log_levels import level_number
+from nightbus.functions.logs.log_levels import WARN, level_number
 from nightbus.functions.logs.output import Output
 from nightbus.functions.logs.platform_events import InvocationEnd, PlatformEvent
 
@@ -61,14 +61,20 @@ class PlatformLog:
             "instanceMaxMemory": spec.memory * _MEGABYTE,
         }
 
-    def init_started(self, runtime: str, note: str) -> None:
-        """`runtime` is the version of the runtime ("python:3.11.v7"), `note` the node's own."""
+    def init_started(self, runtime: str, note: str, notes: Sequence[str]) -> None:
+        """`runtime` is the version of the runtime ("python:3.11.v7"), `note` and `notes` are the node's own warnings:
+        about the runtime, and about the function."""
         self._runtime = runtime
         region = self._spec.scope.region
         self._say(reports.init_start_line(region, runtime, note))
         if self._has_events:
             version = runtime, reports.runtime_arn(region, runtime)
             self._tell(events.init_start(self._init_type, "init", version, self._instance()))
+        if not self._is_json:
+            self._output.say(*notes)
+        elif self._least <= WARN:
+            warnings = [f"Nightbus: {note}", *notes] if note else notes
+            self._output.say(*(events.warning(text, self._clock.now_ms()) for text in warnings))
 
     def init_ended(self, elapsed_ms: float, status: str = "success", error_type: str = "") -> None:
         if status != "success":

@@ -89,6 +89,11 @@ class Preview:
     deprecated: str = ""
 
 
+def deprecation_notes(dates: Mapping[str, str], name: str) -> list[str]:
+    """What the log of a function is told; nothing where the runtime is not deprecated. `dates` are by runtime."""
+    return [f"Nightbus: WARNING: {name} is deprecated on AWS since {dates[name]}."] if name in dates else []
+
+
 class RuntimeFamily(Protocol):
     @property
     def names(self) -> Sequence[str]:

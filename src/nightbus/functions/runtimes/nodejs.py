@@ -20,7 +20,14 @@ from pathlib import Path
 
 from nightbus.aws.errors import AwsError
 from nightbus.functions.interface import FunctionSpec
-from nightbus.functions.runtimes.interface import CannotProvide, Launch, Preview, Runtime, ZygoteKind
+from nightbus.functions.runtimes.interface import (
+    CannotProvide,
+    Launch,
+    Preview,
+    Runtime,
+    ZygoteKind,
+    deprecation_notes,
+)
 from nightbus.functions.runtimes.javascript_sdk import missing_packages, runtime_folder
 from nightbus.functions.runtimes.package_cache import package_cache
 from nightbus.functions.runtimes.wrapper_script import with_wrapper
@@ -44,7 +51,7 @@ _PLACES = (
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-nodejs.html
 _EXPERIMENTS = {18: (), 20: ("require-module",), 22: ("require-module", "detect-module")}
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-_DEPRECATED = {"nodejs18.x": "2025-09-01", "nodejs20.x": "2026-04-30"}
+_DEPRECATED = {"nodejs16.x": "2024-06-12", "nodejs18.x": "2025-09-01", "nodejs20.x": "2026-04-30"}
 _KNOWS_EXPERIMENTS = (20, 19)
 
 
@@ -101,10 +108,11 @@ class NodeJs:
         command = [str(runtime.executable), *_options(runtime, spec), "{runtime}/index.cjs"]
         packages = missing_packages(code, layers, major(runtime.name))
         folder, reason = self._folder(runtime, packages) if packages else (runtime.folder, "")
-        note = f"Nightbus: {', '.join(packages)} could not be installed, and will not be found: {reason}"
-        return Launch(
-            runtime, folder, (with_wrapper(spec, command),), _variables(runtime), [note] if reason else []
-        )
+        notes = deprecation_notes(_DEPRECATED, runtime.name)
+        if reason:
+            missing = ", ".join(packages)
+            notes.append(f"Nightbus: {missing} could not be installed, and will not be found: {reason}")
+        return Launch(runtime, folder, (with_wrapper(spec, command),), _variables(runtime), notes)
 
     def _folder(self, runtime: Runtime, packages: tuple[str, ...]) -> tuple[Path, str]:
         """What lies at /var/runtime, and why the packages are not there: not tried again for a while."""

@@ -24,7 +24,14 @@ from pathlib import Path
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.bundled_sdk import note_on_sdk
 from nightbus.functions.runtimes.installers import ends_with_this, installing_folder
-from nightbus.functions.runtimes.interface import CannotProvide, Launch, Preview, Runtime, ZygoteKind
+from nightbus.functions.runtimes.interface import (
+    CannotProvide,
+    Launch,
+    Preview,
+    Runtime,
+    ZygoteKind,
+    deprecation_notes,
+)
 from nightbus.functions.runtimes.package_cache import package_cache
 from nightbus.functions.runtimes.wrapper_script import has_wrapper, with_wrapper
 
@@ -86,9 +93,8 @@ class Python:
 
     def launch(self, runtime: Runtime, spec: FunctionSpec, code: Path, layers: Path | None) -> Launch:
         minor = runtime.version.rpartition(".")[0]
-        notes = [
-            note for note in (_note_on_deprecation(runtime.name), note_on_sdk(code, layers, minor)) if note
-        ]
+        on_sdk = note_on_sdk(code, layers, minor)
+        notes = [*deprecation_notes(_DEPRECATED, runtime.name), *([on_sdk] if on_sdk else [])]
         if not has_wrapper(spec):
             return Launch(runtime, runtime.folder, notes=notes)
         command = with_wrapper(spec, [str(runtime.executable), "{runtime}/bootstrap.py"])
@@ -111,11 +117,6 @@ def _advice(minor: str) -> str:
     if shutil.which("pyenv"):
         return f"pyenv install {minor}"
     return f"pip install uv && uv python install {minor}"
-
-
-def _note_on_deprecation(name: str) -> str:
-    since = _DEPRECATED.get(name)
-    return f"Nightbus: WARNING: {name} is deprecated on AWS since {since}." if since else ""
 
 
 def supported_runtimes() -> tuple[str, ...]:

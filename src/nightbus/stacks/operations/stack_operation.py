@@ -58,6 +58,7 @@ class StackOperation:
         self.resources: dict[str, StackResource] = {}
         self.tags: dict[str, str] = {}
         self.interrupted = False
+        self._event_time = 0  # UTC ms, of the last event
         self.stack: Stack
 
     async def open(self, stack_id: str) -> None:
@@ -109,13 +110,18 @@ class StackOperation:
             resource.time = now
         events = [
             resource_event(
-                self.scope, self.stack, resource, now, status, reason,
+                self.scope, self.stack, resource, self._next_event_time(now), status, reason,
                 physical_id=physical_id, properties=masked(resource.type, properties),
             )
             for status, reason in transitions
         ]  # fmt: skip
         await self.store.commit(await self.put_of(resource), *events)
         self.resources[resource.logical_id] = resource
+
+    def _next_event_time(self, now: int) -> int:
+        """No two events of an operation have the same time: the CDK sorts by it, and reversed those that have."""
+        self._event_time = max(now, self._event_time + 1)
+        return self._event_time
 
     async def put_of(self, resource: StackResource) -> PutRecord:
         return await put_resource(self.vault, self.scope, self.stack, resource)
@@ -136,7 +142,8 @@ class StackOperation:
         for name, value in fields.items():
             setattr(stack, name, value)
         changes = [put_stack(self.scope, stack, stored.revision), *also, *await self._executed(stack)]
-        await self.store.commit(*changes, stack_event(self.scope, stack, now, status, reason))
+        event = stack_event(self.scope, stack, self._next_event_time(now), status, reason)
+        await self.store.commit(*changes, event)
         self.stack = stack
 
     async def is_cancelled(self) -> bool:
