@@ -65,6 +65,25 @@ async def test_a_runtime_gets_its_work(api: RuntimeApi) -> None:
     writer.close()
 
 
+async def test_nobody_else_takes_the_work_of_a_runtime(api: RuntimeApi) -> None:
+    """Functions share the machine's loopback, and may find the ports of each other's environments."""
+    ask = f"{NEXT}Host: {api.address}\r\n\r\n".encode()
+    reader, writer = await connect(api)
+    writer.write(ask)
+    while not api.is_asked:
+        await asyncio.sleep(0.01)
+    foreign_reader, foreign_writer = await connect(api)
+    foreign_writer.write(ask)
+    assert (await asyncio.wait_for(foreign_reader.readline(), 5)).startswith(b"HTTP/1.1 403 ")
+    api.give(Invocation("id", b'"the work"'))
+    await asyncio.wait_for(reader.readuntil(b'"the work"'), 5)
+    foreign_writer.write(ask)  # the runtime has not answered yet
+    both = b'InvalidStateTransition"}HTTP/1.1 403 '
+    await asyncio.wait_for(foreign_reader.readuntil(both), 5)
+    writer.close()
+    foreign_writer.close()
+
+
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
 async def test_a_runtime_that_reads_each_reply_to_its_end_is_not_kept_waiting(
     api: RuntimeApi, version: str

@@ -107,11 +107,19 @@ class RuntimeApi:
         self._stream, self._is_cut = stream, False
         connection.send_invocation(invocation)
 
-    def runtime_asks(self, connection: Connection) -> None:
+    def runtime_asks(self, connection: Connection) -> bool:
+        """Take note that the runtime waits for work on this connection. False where it waits on another one, or has not
+        answered the invocation that it has: who asks then is a function elsewhere on the machine's loopback.
+
+        While it streams it may have cut its response, which is maybe not seen yet (`stream_lost`).
+        """
         if self._is_cut:
             self._answer_cut_stream()
+        if self._asking not in (None, connection) or (self._current and self._stream is None):
+            return False
         self._asking = connection
         self._ready()
+        return True
 
     def runtime_restores(self, connection: Connection) -> None:
         """It is initialised, and its snapshot may be taken."""

@@ -53,6 +53,10 @@ def _reply(status: str, body: str) -> bytes:
 
 _ACCEPTED = _reply("202 Accepted", '{"status":"OK"}\n')
 _FOREIGN = _reply("400 Bad Request", '{"errorMessage":"Invalid request ID","errorType":"InvalidRequestID"}')
+_NOT_NOW = _reply(
+    "403 Forbidden",
+    '{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}',
+)
 _OF_A_PAGE = _reply("403 Forbidden", '{"errorMessage":"Forbidden","errorType":"Forbidden"}')
 
 
@@ -104,7 +108,7 @@ class Exchange(Protocol):
     address: str
     others: OtherRequests | None
 
-    def runtime_asks(self, connection: Connection) -> None: ...
+    def runtime_asks(self, connection: Connection) -> bool: ...
     def runtime_restores(self, connection: Connection) -> None: ...
     def stream_of(self, path: bytes) -> ResponseStream | None: ...
     def take_streamed(self, path: bytes, error: tuple[str, bytes] | None, size: int) -> bool: ...
@@ -194,7 +198,7 @@ class Connection(asyncio.Protocol):
         body = data[end + 4 :]
         if len(body) > LARGEST_RESPONSE or not self._api.take_response(self._given, body, int(peak)):
             return False
-        self._api.runtime_asks(self)
+        self._ask_for_work()
         return True
 
     def on_message_begin(self) -> None:
@@ -280,14 +284,14 @@ class Connection(asyncio.Protocol):
         elif self._api.others is not None and not self._url.startswith(PREFIX):
             self._answer_other(self._api.others, method)
         elif method == b"GET" and path == b"invocation/next":
-            self._api.runtime_asks(self)
+            self._ask_for_work()
         elif method == b"GET" and path == b"restore/next":
             self._api.runtime_restores(self)
         elif method == b"POST" and self._api.take(path, *self._whole_answer(), self._peak):
             if self._size > LARGEST_RESPONSE:
                 self._write(_TOO_LARGE)
             elif self._asks_next:
-                self._api.runtime_asks(self)
+                self._ask_for_work()
             else:
                 self._write(_ACCEPTED)
         else:
@@ -296,6 +300,10 @@ class Connection(asyncio.Protocol):
         self._forget_body()
         self._besides = 0
 
+    def _ask_for_work(self) -> None:
+        if not self._api.runtime_asks(self):
+            self._write(_NOT_NOW)
+
     def _answer_other(self, others: OtherRequests, method: bytes) -> None:
         answer = others(self, method, self._url, self._of_extension, b"".join(self._body))
         if answer is not None:
@@ -303,8 +311,9 @@ class Connection(asyncio.Protocol):
 
     def reply(self, data: bytes) -> bool:
         """False where the connection is lost."""
+        is_open = self._transport is not None and not self._transport.is_closing()
         self._write(data)
-        return self._transport is not None and not self._transport.is_closing()
+        return is_open
 
     def _whole_answer(self) -> tuple[str | None, bytes | None]:
         """The type of the error, if any, and the body, which is None where it is too large."""
