@@ -12,6 +12,7 @@ import pytest
 
 from function_rig import ARN, Functions
 from nightbus.functions.interface import FunctionSpec
+from shown_folders import shown_in_tmp
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
 LATER = "const later = (value) => new Promise((resolve) => setTimeout(resolve, 20, value));\n"
@@ -173,7 +174,7 @@ async def test_what_a_function_finds_around_it(functions: Functions) -> None:
     )
     assert not {"TMPDIR", "PYTHONPATH", "_LAMBDA_TELEMETRY_LOG_FD", "NIGHTBUS_LAYERS"} & set(env)
     assert "index.cjs" in around["runtime"]
-    assert around["tmp"] == []
+    assert around["tmp"] == shown_in_tmp()
     assert (around["gc"], around["node"], around["module"]) == ("function", True, "required")
     assert around["argv"][:5] == [
         "--expose-gc", "--max-http-header-size", "81920", "--max-semi-space-size=12", "--max-old-space-size=231",
