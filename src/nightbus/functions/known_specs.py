@@ -32,5 +32,10 @@ class FunctionSpecs:
         self._specs[key] = (config, spec)
         return spec
 
+    def forget(self, scope: Scope, name: str) -> None:
+        """Drop what is kept of a function that is deleted, or of which a version is."""
+        for key in [key for key in self._specs if key[:2] == (scope, name)]:
+            del self._specs[key]
+
     def in_memory(self) -> dict[str, int]:
         return {"specs of functions": len(self._specs)}

@@ -20,3 +20,11 @@ def test_a_spec_is_made_again_when_the_configuration_is_another_object() -> None
     assert specs.of(KEY, first, lambda: SPEC) is SPEC
     assert specs.of(KEY, first, lambda: replace(SPEC, timeout=9)) is SPEC
     assert specs.of(KEY, second, lambda: replace(SPEC, timeout=9)).timeout == 9
+
+
+def test_the_specs_of_a_deleted_function_go() -> None:
+    specs, config = FunctionSpecs(), {"Timeout": 3}
+    for key in [KEY, (SCOPE, "f", "1"), (SCOPE, "other", "$LATEST")]:
+        specs.of(key, config, lambda: SPEC)
+    specs.forget(SCOPE, "f")
+    assert specs.in_memory() == {"specs of functions": 1}

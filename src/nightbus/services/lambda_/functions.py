@@ -182,6 +182,7 @@ async def delete_function(
         await _delete_version(ctx, ref)
     else:
         await _delete_all(ctx, ref)
+    ctx.platform.specs.forget(ref.scope, ref.name)
     await ctx.platform.functions.retire(ref.scope, ref.name, ref.qualifier)
     return {"StatusCode": 204}
 
