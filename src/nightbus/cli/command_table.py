@@ -299,6 +299,13 @@ COMMANDS = (
     Command("status", "Show whether a node runs, and its resources.", _declare_status, _status),
     Command("stop", "Stop the node; its data stays.", _declare_stop, _stop),
     Command(
+        "check",
+        "Say what of a template a node does, refuses or forwards, without a node; 1 if it refuses something.",
+        project_commands.declare_check,
+        project_commands.check,
+        "[TEMPLATE]",
+    ),
+    Command(
         "deploy",
         "Package and deploy a template without the SAM CLI.",
         project_commands.declare_deploy,

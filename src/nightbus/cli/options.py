@@ -78,13 +78,7 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
 
 def add_serving(parser: argparse.ArgumentParser) -> None:
     """Add the options for what a started node serves."""
-    parser.add_argument(
-        "--forward",
-        action="append",
-        metavar="SERVICE=URL",
-        help="The endpoint for targets of a service outside Nightbus (states, kinesis, ecs ...): a URL, or aws for AWS "
-        "itself; may be repeated. [NIGHTBUS_FORWARD]",
-    )
+    add_forward(parser)
     parser.add_argument(
         "--quotas",
         action=argparse.BooleanOptionalAction,
@@ -117,6 +111,16 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         choices=(ALL, LOOPBACK),
         help="What functions reach: all that this machine does, which is the default, or loopback: the node and "
         "themselves. [NIGHTBUS_FUNCTIONS_NETWORK]",
+    )
+
+
+def add_forward(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--forward",
+        action="append",
+        metavar="SERVICE=URL",
+        help="The endpoint for targets of a service outside Nightbus (states, kinesis, ecs ...): a URL, or aws for AWS "
+        "itself; may be repeated. [NIGHTBUS_FORWARD]",
     )
 
 

@@ -93,3 +93,36 @@ def runtimes(arguments: argparse.Namespace) -> None:
     from nightbus.cli.commands.runtimes import list_runtimes
 
     list_runtimes(as_json=arguments.json)
+
+
+def declare_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "template",
+        nargs="?",
+        type=Path,
+        metavar="TEMPLATE",
+        help="SAM or CloudFormation template, or the output folder of cdk synth; default: the output of sam build, "
+        "else ./template.yaml (.yml, .json), else ./cdk.out.",
+    )
+    parser.add_argument(
+        "--parameter-overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="The value of a parameter; may be repeated.",
+    )
+    options.add_forward(parser)
+    options.add_region(parser)
+    options.add_json(parser)
+
+
+def check(arguments: argparse.Namespace) -> int:
+    from nightbus.cli.commands.check import check_templates
+
+    return check_templates(
+        arguments.template,
+        arguments.parameter_overrides,
+        settings_of(arguments),
+        arguments.region,
+        as_json=arguments.json,
+    )

@@ -20,11 +20,12 @@ def unreachable_target(
     """
     if type_name != "AWS::Events::Rule":
         return None
-    problems = (unreachable(arn, forwards) for arn in _arns(properties.get("Targets")))
+    problems = (unreachable(arn, forwards) for arn in target_arns(properties.get("Targets")))
     return next((problem for problem in problems if problem is not None), None)
 
 
-def _arns(targets: Any) -> Iterator[str]:
+def target_arns(targets: Any) -> Iterator[str]:
+    """Yield the ARNs of a rule's targets that are known and have an ARN's form."""
     for target in targets if isinstance(targets, list) else ():
         arn = target.get("Arn") if isinstance(target, Mapping) else None
         if isinstance(arn, str) and _has_arn_form(arn):
