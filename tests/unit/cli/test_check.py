@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nightbus.cli.main import main
+from nightbus.cli.main import run
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:Ship"
 RULE = {
@@ -22,9 +22,8 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "order-to-invoice" / "templat
 
 
 def checked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    with pytest.raises(SystemExit) as end:
-        main(["check", "--json", *arguments])
-    return int(end.value.code or 0), json.loads(capsys.readouterr().out)["templates"]
+    status = run(["check", "--json", *arguments])
+    return status, json.loads(capsys.readouterr().out)["templates"]
 
 
 def write(folder: Path, document: dict[str, Any], name: str = "template.json") -> str:
@@ -136,16 +135,13 @@ def test_a_manifest_names_no_file_outside_its_folder(
     output = tmp_path / "out"
     output.mkdir()
     write(output, {"artifacts": {"Shop": stack}}, "manifest.json")
-    with pytest.raises(SystemExit) as end:
-        main(["check", str(output)])
-    assert end.value.code == 1
+    assert run(["check", str(output)]) == 1
     assert "outside its folder" in capsys.readouterr().err
 
 
 def test_what_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     resources = {"Table": {"Type": "AWS::Glue::Table"}, "Topic": {"Type": "AWS::SNS::Topic"}}
-    with pytest.raises(SystemExit):
-        main(["check", write(tmp_path, {"Resources": resources})])
+    assert run(["check", write(tmp_path, {"Resources": resources})]) == 1
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown[1:4:2]] == ["refused", "made"]
     assert shown[-1].strip() == "1 of 2 resources are made here, 1 refused."
