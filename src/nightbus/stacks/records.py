@@ -38,6 +38,12 @@ class Deployment:
     capabilities: list[str] = field(default_factory=list)
     role_arn: str = ""
     imports: list[str] = field(default_factory=list)
+    resolved: dict[str, str] = field(default_factory=dict)  # values that parameters name in Parameter Store
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values that Ref evaluates to."""
+        return {**self.parameters, **self.resolved}
 
 
 STANDARD, EXPRESS = "STANDARD", "EXPRESS"  # DeploymentConfig's modes

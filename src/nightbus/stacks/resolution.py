@@ -68,7 +68,7 @@ def evaluator(
     deployment: Deployment, scope: Scope, stack: Stack, provisioned: Provisioned | None = None
 ) -> Evaluator:
     template = Template(deployment.processed)
-    values = typed(template.parameters, deployment.parameters)
+    values = typed(template.parameters, deployment.values)
     return Evaluator(
         {**pseudo_parameters(scope, stack.id, stack.name), **values},
         template.section("Mappings"),

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 MASKED_PROPERTIES = {"AWS::Events::Connection": "AuthParameters", "AWS::CloudFormation::Stack": "Parameters"}
 _SEALED = "Nightbus::Sealed"
+# The members of a deployment's record with values of parameters, each with that of its sealed values.
+_SEALED_MEMBERS = {"parameters": "sealed", "resolved": "sealed_resolved"}
 
 
 def masked(type_name: str, properties: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -70,24 +72,27 @@ def _opened(vault: Vault, sealed: str) -> Any:
 async def seal_deployment(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
     """Seal the secrets of a deployment's record. Changes `value` and returns it."""
     declared = Template(value["processed"]).parameters
-    secret = {name: text for name, text in value["parameters"].items() if is_secret(declared.get(name, {}))}
-    if secret:
-        value["sealed"] = await asyncio.to_thread(vault.seal, json.dumps(secret).encode())
-        value["parameters"] |= dict.fromkeys(secret, "")
+    for member, sealed in _SEALED_MEMBERS.items():
+        texts = value.get(member) or {}
+        secret = {name: text for name, text in texts.items() if is_secret(declared.get(name, {}))}
+        if secret:
+            value[sealed] = await asyncio.to_thread(vault.seal, json.dumps(secret).encode())
+            value[member] = texts | dict.fromkeys(secret, "")
     return value
 
 
 async def open_deployment(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
     """Unseal the secrets of a deployment's record. Parameters that cannot be unsealed are left out, so the next
     deployment must set them."""
-    sealed = value.pop("sealed", None)
-    if sealed:
-        opened = await asyncio.to_thread(_opened, vault, sealed)
-        declared = Template(value["processed"]).parameters
-        plain = {
-            name: text
-            for name, text in value["parameters"].items()
-            if opened is not None or not is_secret(declared.get(name, {}))
-        }
-        value["parameters"] = plain | (opened or {})
+    for member, name in _SEALED_MEMBERS.items():
+        sealed = value.pop(name, None)
+        if sealed:
+            opened = await asyncio.to_thread(_opened, vault, sealed)
+            declared = Template(value["processed"]).parameters
+            plain = {
+                parameter: text
+                for parameter, text in value[member].items()
+                if opened is not None or not is_secret(declared.get(parameter, {}))
+            }
+            value[member] = plain | (opened or {})
     return value

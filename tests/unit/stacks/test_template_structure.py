@@ -114,17 +114,13 @@ def test_a_wrong_template_is_refused_in_cloudformations_words(document: dict[str
 @pytest.mark.parametrize(
     ("document", "what"),
     [
-        ({"Resources": {"A": TOPIC}, "Rules": {}}, "The section Rules of a template is"),
+        ({"Resources": {"A": TOPIC}, "Hooks": {}}, "The section Hooks of a template is"),
         ({"Resources": {"A": TOPIC}, "Transform": "AWS::CodeStar"}, "The transform AWS::CodeStar is"),
         (
             {"Resources": {"A": TOPIC}, "Transform": [{"Name": "AWS::Include"}]},
             "A Transform with parameters is",
         ),
         ({"Resources": {"A": TOPIC, "Fn::ForEach::X": []}}, "Fn::ForEach::X in the Resources block is"),
-        (
-            {"Resources": {"A": TOPIC}, "Parameters": {"P": {"Type": "AWS::SSM::Parameter::Value<String>"}}},
-            "The parameter type AWS::SSM::Parameter::Value<String> of P is",
-        ),
     ],
 )
 def test_what_aws_has_and_nightbus_has_not_is_no_mistake_of_the_template(

@@ -44,6 +44,7 @@ from nightbus.services.cloudformation.shapes import (
 )
 from nightbus.services.cloudformation.sources import read_in_thread, template_text
 from nightbus.services.cloudformation.stacks import new_stack, store_new_stack
+from nightbus.services.cloudformation.stored_parameters import with_stored_values
 from nightbus.services.context import Context
 from nightbus.stacks.events import STACK_TYPE
 from nightbus.stacks.planning.plan import NO_CHANGES, is_empty
@@ -108,6 +109,7 @@ async def create_change_set(
         capabilities or [],
         role_arn or (old.role_arn if old else ""),
     )
+    proposal = await with_stored_values(ctx, proposal)
     change_set = ChangeSet(
         new_change_set_id(ctx.scope, change_set_name),
         change_set_name,
@@ -118,7 +120,7 @@ async def create_change_set(
         "AVAILABLE",
         kind,
         description=description or "",
-        parameters=parameters_reply(proposal.template.parameters, proposal.values),
+        parameters=parameters_reply(proposal.template.parameters, proposal.values, proposal.resolved),
         tags=proposal.tags,
         capabilities=capabilities or [],
         on_failure=on_stack_failure or "",

@@ -38,7 +38,9 @@ def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def parameter_list(deployment: Deployment) -> list[dict[str, str]]:
-    return parameters_reply(Template(deployment.processed).parameters, deployment.parameters)
+    return parameters_reply(
+        Template(deployment.processed).parameters, deployment.parameters, deployment.resolved
+    )
 
 
 def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:

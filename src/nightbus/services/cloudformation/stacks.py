@@ -27,6 +27,7 @@ from nightbus.services.cloudformation.shapes import (
     stack_summary,
 )
 from nightbus.services.cloudformation.sources import read_in_thread, template_text
+from nightbus.services.cloudformation.stored_parameters import with_stored_values
 from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
 from nightbus.stacks.exports import exports_of, refuse_in_use
@@ -80,6 +81,7 @@ async def create_stack(
         text, propose, parameters or [], {}, stack_tags(tags or []), capabilities or [], role_arn or ""
     )
     _require_auto_expand(proposal)
+    proposal = await with_stored_values(ctx, proposal)
     failing = on_failure or ("DO_NOTHING" if no_rollback else "ROLLBACK")
     stack = await new_stack(ctx, stack_name, "CREATE_IN_PROGRESS", failing, client_request_token)
     stack.mode = mode_of(deployment_config)
@@ -170,6 +172,7 @@ async def update_stack(
         role_arn or (old.role_arn if old else ""),
     )
     _require_auto_expand(proposal)
+    proposal = await with_stored_values(ctx, proposal)
     deployment, changes = await planned(ctx, stack, old, proposal)
     if is_empty(changes, stack, old, deployment) and stack.status.endswith("_COMPLETE"):
         raise AwsError("ValidationError", "No updates are to be performed.")

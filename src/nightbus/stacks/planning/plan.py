@@ -232,10 +232,10 @@ class _Planner:
         expression = _member(declared, key)
         if expression != _member(self._old_resource(name) or {}, key):
             return [{"Evaluation": "Dynamic" if unknown else "Static", "ChangeSource": "DirectModification"}]
-        before = self.old.parameters if self.old else {}
+        before = self.old.values if self.old else {}
         causes: list[dict[str, Any]] = []
         for reference in dict.fromkeys(references(expression)):
-            after = self.new.parameters.get(reference.name)
+            after = self.new.values.get(reference.name)
             if after is not None and before.get(reference.name) != after:
                 causes.append(_cause("Static", "ParameterReference", reference.name))
                 causes.append({"Evaluation": "Dynamic", "ChangeSource": "DirectModification"})

@@ -62,6 +62,5 @@ class DisplayedValues:
 
 def _secrets(deployment: Deployment) -> list[str]:
     declared = Template(deployment.processed).parameters
-    return [
-        text for name, text in deployment.parameters.items() if text and is_secret(declared.get(name, {}))
-    ]
+    values = [*deployment.parameters.items(), *deployment.resolved.items()]
+    return [text for name, text in values if text and is_secret(declared.get(name, {}))]

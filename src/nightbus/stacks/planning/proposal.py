@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.stacks.records import Deployment, Stack
-from nightbus.stacks.resolution import evaluator
+from nightbus.stacks.resolution import evaluator, pseudo_parameters
 from nightbus.stacks.templates import capabilities
 from nightbus.stacks.templates.parameters import resolve, typed
 from nightbus.stacks.templates.removal_policies import with_policies
+from nightbus.stacks.templates.rules import failed_assertions
 from nightbus.stacks.templates.sam import transform_sam
 from nightbus.stacks.templates.template import EXTENSIONS, SERVERLESS, Template, check_template, read_template
 
@@ -30,10 +31,16 @@ class Proposal:
     tags: dict[str, str]
     capabilities: Sequence[str]
     role_arn: str
+    resolved: dict[str, str] = field(default_factory=dict)  # values from Parameter Store, by parameter
 
     @property
     def is_serverless(self) -> bool:
         return SERVERLESS in self.template.transforms
+
+    @property
+    def effective(self) -> dict[str, str]:
+        """The values that Ref evaluates to."""
+        return {**self.values, **self.resolved}
 
 
 def propose(
@@ -62,8 +69,9 @@ def propose(
 async def process(proposal: Proposal, scope: Scope, stack: Stack) -> Deployment:
     """Transform the template and check the result. Raises AwsError."""
     template = proposal.template
+    refuse_broken_rules(proposal, scope, stack)
     if proposal.is_serverless:
-        template = await expand(template, proposal.values, scope)
+        template = await expand(template, proposal.effective, scope)
         check_template(template)
         capabilities.check_capabilities(template, proposal.capabilities)
     deployment = Deployment(
@@ -74,9 +82,20 @@ async def process(proposal: Proposal, scope: Scope, stack: Stack) -> Deployment:
         proposal.tags,
         list(proposal.capabilities),
         proposal.role_arn,
+        resolved=proposal.resolved,
     )
     deployment.processed = with_policies(deployment.processed, evaluator(deployment, scope, stack))
     return deployment
+
+
+def refuse_broken_rules(proposal: Proposal, scope: Scope, stack: Stack) -> None:
+    """Raise AwsError ValidationError if an assertion of the template's rules does not hold."""
+    declared = proposal.template.parameters
+    values = typed(declared, proposal.effective) | pseudo_parameters(scope, stack.id, stack.name)
+    types = {name: str(one["Type"]) for name, one in declared.items()}
+    failed = failed_assertions(proposal.template.section("Rules"), values, types)
+    if failed:
+        raise AwsError("ValidationError", "\n".join(failed))
 
 
 async def expand(template: Template, values: Mapping[str, str], scope: Scope) -> Template:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nightbus.aws.errors import AwsError, unsupported
+from nightbus.aws.errors import AwsError
 from nightbus.stacks.templates.expressions import text_of
 from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent, compile_java_pattern
+from nightbus.stacks.templates.parameter_types import ParameterType, read_type
 from nightbus.stacks.templates.syntax import format_error
 
 MASK = "****"
@@ -28,8 +29,6 @@ _MEMBERS = frozenset(
         "Type",
     ]
 )
-_TYPES = frozenset({"String", "Number", "CommaDelimitedList", "List<Number>", "List<String>"})
-_AWS_TYPE = re.compile(r"(List<)?AWS::[A-Za-z0-9]+::[A-Za-z0-9]+(::[A-Za-z0-9]+)*>?$")
 _NAME = re.compile(r"[A-Za-z0-9]{1,255}$")
 
 
@@ -45,9 +44,7 @@ def check_declaration(name: str, declaration: Any) -> None:
     unknown = [member for member in declaration if member not in _MEMBERS]
     if unknown:
         raise AwsError("ValidationError", f"Invalid template parameter property '{unknown[0]}'")
-    if isinstance(kind, str) and "AWS::SSM::" in kind:
-        raise unsupported(f"The parameter type {kind} of {name}")
-    if not isinstance(kind, str) or (kind not in _TYPES and not _AWS_TYPE.match(kind)):
+    if not isinstance(kind, str) or read_type(kind) is None:
         raise format_error(f"Unrecognized parameter type: {kind}")
     if not isinstance(declaration.get("AllowedValues", []), list):
         raise format_error(f"[/Parameters/{name}/AllowedValues] must be a list.")
@@ -110,32 +107,34 @@ def resolve(
 def typed(declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> dict[str, Any]:
     """Return the values that Ref evaluates to: lists for the list types, texts for the others."""
     return {
-        name: _items(text) if _is_list(declarations[name]) else text
+        name: _items(text) if type_of(declarations[name]).is_list else text
         for name, text in texts.items()
         if name in declarations
     }
 
 
 def parameters_reply(
-    declarations: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]
+    declarations: Mapping[str, Mapping[str, Any]],
+    texts: Mapping[str, str],
+    resolved: Mapping[str, str] | None = None,
 ) -> list[dict[str, str]]:
-    """Return the parameters for replies, with secrets masked."""
-    return [
-        {
-            "ParameterKey": name,
-            "ParameterValue": MASK if is_secret(declarations.get(name, {})) else text,
-        }
-        for name, text in texts.items()
-    ]
+    """Return the parameters for replies, with secrets masked. `resolved` has the values from Parameter Store."""
+    replies = []
+    for name, text in texts.items():
+        secret = is_secret(declarations.get(name, {}))
+        reply = {"ParameterKey": name, "ParameterValue": MASK if secret else text}
+        if name in (resolved or {}):
+            reply["ResolvedValue"] = MASK if secret else (resolved or {})[name]
+        replies.append(reply)
+    return replies
 
 
 def is_secret(declaration: Mapping[str, Any]) -> bool:
     return str(declaration.get("NoEcho", "false")).lower() == "true"
 
 
-def _is_list(declaration: Mapping[str, Any]) -> bool:
-    kind = str(declaration["Type"])
-    return kind == "CommaDelimitedList" or kind.startswith("List<")
+def type_of(declaration: Mapping[str, Any]) -> ParameterType:
+    return read_type(str(declaration["Type"])) or ParameterType("String")
 
 
 def _items(text: str) -> list[str]:
@@ -145,7 +144,8 @@ def _items(text: str) -> list[str]:
 def _check(name: str, declaration: Mapping[str, Any], text: str, matching: MatchingTime) -> None:
     if len(text.encode()) > MAX_VALUE:
         raise AwsError("ValidationError", f"Parameter '{name}' must be at most {MAX_VALUE} bytes")
-    parts = _items(text) if _is_list(declaration) else [text]
+    kind = type_of(declaration)
+    parts = _items(text) if kind.is_list and not kind.stored else [text]
     for part in parts:
         problem = _problem(name, declaration, part, matching)
         if problem:
@@ -157,7 +157,8 @@ def _check(name: str, declaration: Mapping[str, Any], text: str, matching: Match
 
 
 def _problem(name: str, declaration: Mapping[str, Any], text: str, matching: MatchingTime) -> str | None:
-    number = "Number" in str(declaration["Type"])
+    kind = type_of(declaration)
+    number = kind.is_number
     if number and _number(text) is None:
         return f"Parameter '{name}' must be a number."
     allowed = declaration.get("AllowedValues")
@@ -174,6 +175,8 @@ def _problem(name: str, declaration: Mapping[str, Any], text: str, matching: Mat
             ) from None
         if not matched:
             return f"Parameter {name} failed to satisfy constraint: must match pattern {pattern}"
+    if not kind.stored and not kind.fits(text):
+        return f"Parameter validation failed: parameter value {text} for parameter name {name} does not exist"
     return _range_problem(name, declaration, text, number)
 
 

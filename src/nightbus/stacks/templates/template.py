@@ -17,6 +17,7 @@ from nightbus.stacks.templates.graph import dependencies, order
 from nightbus.stacks.templates.parameters import check_declaration
 from nightbus.stacks.templates.references import condition_names, references
 from nightbus.stacks.templates.removal_policies import check_policies
+from nightbus.stacks.templates.rules import check_rules
 from nightbus.stacks.templates.syntax import format_error
 
 INLINE_LIMIT = 51_200
@@ -37,10 +38,11 @@ _SECTIONS = frozenset(
         "Outputs",
         "Parameters",
         "Resources",
+        "Rules",
         "Transform",
     ]
 )
-_REFUSED_SECTIONS = frozenset({"Rules", "Hooks"})
+_REFUSED_SECTIONS = frozenset({"Hooks"})
 _RESOURCE_MEMBERS = frozenset(
     [
         "Condition",
@@ -115,6 +117,7 @@ def read_template(text: str) -> Template:
             raise AwsError("ValidationError", f"No transform named {name} found.")
     for name, declaration in template.parameters.items():
         check_declaration(name, declaration)
+    check_rules(template.section("Rules"), set(template.parameters) | PSEUDO_PARAMETERS)
     for name, resource in template.resources.items():
         _check_resource(name, resource)
     return template
@@ -150,7 +153,7 @@ def _check_sections(document: Mapping[str, Any]) -> None:
     version = document.get("AWSTemplateFormatVersion", "2010-09-09")
     if version != "2010-09-09":
         raise format_error(f"unsupported value for AWSTemplateFormatVersion: {version}.")
-    for name in ("Conditions", "Mappings", "Metadata", "Outputs", "Parameters", "Resources"):
+    for name in ("Conditions", "Mappings", "Metadata", "Outputs", "Parameters", "Resources", "Rules"):
         if name in document and not isinstance(document[name], dict):
             raise format_error(f"unsupported structure in the {name} section: it must be an object.")
     if not document.get("Resources"):
