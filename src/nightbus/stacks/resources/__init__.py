@@ -6,6 +6,7 @@ from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.resources.cdk_metadata import CdkMetadata
 from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
 from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
+from nightbus.stacks.resources.ecr_repository import EcrRepository
 from nightbus.stacks.resources.events_api_destination import EventsApiDestination
 from nightbus.stacks.resources.events_archive import EventsArchive
 from nightbus.stacks.resources.events_connection import EventsConnection
@@ -39,6 +40,7 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::CDK::Metadata": CdkMetadata(),
     "AWS::CloudFormation::Stack": CloudFormationStack(),
     "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
+    "AWS::ECR::Repository": EcrRepository(),
     "AWS::Events::ApiDestination": EventsApiDestination(),
     "AWS::Events::Archive": EventsArchive(),
     "AWS::Events::Connection": EventsConnection(),

@@ -12,13 +12,15 @@ _GONE = frozenset(
     {
         "ResourceNotFoundException", "NoSuchEntity", "NoSuchEntityException", "NoSuchBucket", "NoSuchBucketPolicy",
         "NotFoundException", "NoSuchTagSet", "QueueDoesNotExist", "NotFound", "ResourceNotFound",
-        "ProvisionedConcurrencyConfigNotFoundException",
+        "ProvisionedConcurrencyConfigNotFoundException", "RepositoryNotFoundException",
+        "RepositoryPolicyNotFoundException", "LifecyclePolicyNotFoundException",
     }
 )  # fmt: skip
 _THERE = frozenset(
     {
         "ResourceConflictException", "ResourceAlreadyExistsException", "EntityAlreadyExists",
         "EntityAlreadyExistsException", "AlreadyExistsException", "BucketAlreadyOwnedByYou", "QueueNameExists",
+        "RepositoryAlreadyExistsException",
     }
 )  # fmt: skip
 
