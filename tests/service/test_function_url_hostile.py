@@ -50,6 +50,7 @@ def request(url: str, line: bytes, *headers: bytes) -> bytes:
         (b"GET / HTTP/1.0", (), b"200"),
         (b"GET / HTTP/1.1", (b"Host: localhost",), b"403"),
         (b"POST / HTTP/1.1", (b"Content-Length: -1",), b"400"),
+        (b"POST / HTTP/1.1", (b"Content-Length: 99999999999",), b"413"),
         (b"POST / HTTP/1.1", (b"Transfer-Encoding: chunked", b"Content-Length: 5"), b"400"),
         (b"GET / HTTP/1.1", (b"Origin: http://[", b"Sec-Fetch-Site: same-origin"), b"403"),
     ],

@@ -26,7 +26,7 @@ from nightbus.gateway.anonymous_requests import check_credentials
 from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.cors import CrossOrigin
-from nightbus.gateway.failure_log import Failures
+from nightbus.gateway.failure_log import Failures, error_of
 from nightbus.gateway.models import ServiceModel
 from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
@@ -151,8 +151,7 @@ class Gateway:
             raise
         except Exception as failure:
             self._failures.tell(f"{service.name}:{route.operation.name}", request_id, failure)
-            text = "We encountered an internal error. Please try again."
-            return _error(route.protocol, service, AwsError("InternalFailure", text, 500), request_id)
+            return _error(route.protocol, service, error_of(failure), request_id)
 
     async def _route(self, request: WireRequest, body: _Body) -> Route:
         """Return the operation. The whole body has been read by then, except for uploads."""

@@ -99,8 +99,11 @@ def _page_may_ask(url: FunctionUrl, scope: AsgiScope) -> bool:
 async def _read(scope: AsgiScope, receive: Receive) -> bytes | None:
     """The whole body; None for one that is larger than a request may be. Raises _ClientGone.
 
-    What is too large is read, and dropped, up to a bound: a client that still sends does not see the response.
+    What is too large is read, and dropped, up to a bound: a client that still sends does not see the response. Nothing is
+    read of a body whose declared length passes that bound.
     """
+    if _declared_length(scope) > _MOST_DROPPED:
+        return None
     parts: list[bytes] = []
     size = 0
     while True:
@@ -115,6 +118,13 @@ async def _read(scope: AsgiScope, receive: Receive) -> bytes | None:
             parts.append(part)
         if size > _MOST_DROPPED or not message.get("more_body", False):
             return b"".join(parts) if size <= LARGEST_REQUEST else None
+
+
+def _declared_length(scope: AsgiScope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value[:20])
+    return 0
 
 
 def _request(node: Node, host: UrlHost, scope: AsgiScope, body: bytes) -> UrlRequest:

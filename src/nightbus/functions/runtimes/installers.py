@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _PREFIX = ".installing-"
 _ABANDONED_SECONDS = 3600.0  # no installation takes so long; another node may be installing beside this one
@@ -28,6 +32,15 @@ def installing_folder(cache: Path) -> Path:
             if left.stat().st_mtime < before:
                 shutil.rmtree(left, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=cache))
+
+
+@contextlib.contextmanager
+def shown_in_log(packages: str) -> Iterator[None]:
+    """Say in the node's log that packages are being installed, since a first invocation waits for them."""
+    log.info("installing %s, once; the function waits for it", packages)
+    began = time.monotonic()
+    yield
+    log.info("installed %s in %.1f s", packages, time.monotonic() - began)
 
 
 def ends_with_this() -> list[str]:

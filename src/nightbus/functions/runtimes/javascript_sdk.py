@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from nightbus.functions.runtimes.installers import ends_with_this, installing_folder
+from nightbus.functions.runtimes.installers import ends_with_this, installing_folder, shown_in_log
 from nightbus.functions.runtimes.interface import CannotProvide
 
 _CODE = (".js", ".mjs", ".cjs")
@@ -68,7 +68,8 @@ def runtime_folder(cache: Path, client: Path, packages: Iterable[str], node: Pat
     cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = installing_folder(cache)
     try:
-        _install(node, names, temporary)
+        with shown_in_log(f"{', '.join(names)} for Node.js"):
+            _install(node, names, temporary)
         for path in client.iterdir():
             shutil.copyfile(path, temporary / path.name)
         temporary.chmod(0o755)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from nightbus.functions.interface import FunctionSpec
 from nightbus.functions.runtimes.bundled_sdk import note_on_sdk
-from nightbus.functions.runtimes.installers import ends_with_this, installing_folder
+from nightbus.functions.runtimes.installers import ends_with_this, installing_folder, shown_in_log
 from nightbus.functions.runtimes.interface import (
     CannotProvide,
     Launch,
@@ -263,7 +263,8 @@ def _installed_packages(executable: Path, folder: Path) -> Path:
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = installing_folder(folder.parent)
     try:
-        install(executable, temporary, _PROVIDED)
+        with shown_in_log(f"{', '.join(_PROVIDED)} for {executable}"):
+            install(executable, temporary, _PROVIDED)
         temporary.chmod(0o755)
         temporary.rename(folder)
     except OSError as failure:
