@@ -99,8 +99,8 @@ def _page_may_ask(url: FunctionUrl, scope: AsgiScope) -> bool:
 async def _read(scope: AsgiScope, receive: Receive) -> bytes | None:
     """The whole body; None for one that is larger than a request may be. Raises _ClientGone.
 
-    What is too large is read, and dropped, up to a bound: a client that still sends does not see the response. Nothing is
-    read of a body whose declared length passes that bound.
+    What is too large is read, and dropped, up to a bound: a client that still sends does not see the response. Nothing
+    is read of a body whose declared length passes that bound.
     """
     if _declared_length(scope) > _MOST_DROPPED:
         return None
