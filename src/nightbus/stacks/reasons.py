@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
+from nightbus.stacks.templates.dynamic_references import Unresolved
 from nightbus.store.upkeep import is_passing
 
 INITIATED = "Resource creation Initiated"
@@ -55,6 +56,8 @@ def failure(error: BaseException, type_name: str, request_id: str) -> str:
     """
     if is_passing(error):
         raise error
+    if isinstance(error, Unresolved):
+        return error.message
     token, code = new_uuid(), handler_code(error)
     if isinstance(error, AwsError):
         service = type_name.split("::")[1] if type_name.count("::") == 2 else type_name

@@ -13,6 +13,7 @@ from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.stacks.secrecy import open_deployment, open_resource, seal_deployment, seal_resource
+from nightbus.stacks.templates.dynamic_references import has_reference
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, Store
 from nightbus.store.vault import Vault
 
@@ -124,8 +125,11 @@ class Pending:
 def possible_leftovers(pending: Pending) -> list[PhysicalResource]:
     """Return what a failed creation may have left behind, if Nightbus generated its name.
 
-    A resource with a name from the template may belong to another owner.
+    A resource with a name from the template may belong to another owner. So may one whose name a dynamic reference
+    could have given.
     """
+    if has_reference(pending.properties):
+        return []
     template_values = [value for value in pending.properties.values() if isinstance(value, str)]
     if not pending.replaces or pending.name is None or pending.name in template_values:
         return []

@@ -89,10 +89,6 @@ def test_functions(expression: Any, value: Any) -> None:
         ({"Fn::Length": ["a"]}, "Fn::Length requires the transform AWS::LanguageExtensions."),
         ({"Fn::Nonsense": 1}, "The function Fn::Nonsense is not supported by Nightbus yet."),
         ({"Fn::Sub": ["${x}"]}, "One or more Fn::Sub intrinsic functions don't specify expected arguments."),
-        (
-            "{{resolve:ssm:/a:1}}",
-            "Dynamic references ({{resolve:ssm:...}}) are not supported by Nightbus yet.",
-        ),
     ],
 )
 def test_wrong_functions_are_refused(expression: Any, message: str) -> None:

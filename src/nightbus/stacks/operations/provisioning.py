@@ -51,9 +51,11 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
-from nightbus.stacks.interface import Resource
+from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
+from nightbus.stacks.reference_values import ReferenceValues
+from nightbus.stacks.templates.dynamic_references import hidden
 from nightbus.stacks.templates.intrinsics import Evaluator
 from nightbus.stacks.templates.schema_validation import check_properties
 
@@ -107,7 +109,7 @@ class Provisioning:
         kind = self._operation.types[str(declared["Type"])]
         value = self._evaluator.evaluate(declared.get("Properties") or {})
         properties: dict[str, Any] = value if isinstance(value, dict) else {}
-        check_properties(name, kind.type_name, kind.properties, properties)
+        check_properties(name, kind.type_name, kind.properties, hidden(properties))
         return properties
 
     def _physical_resource(
@@ -127,18 +129,34 @@ class Provisioning:
         """Create the resource, for the first time or as a replacement. Returns whether it succeeded."""
         verb, began = ("UPDATE", reasons.REPLACING) if replaces else ("CREATE", "")
         kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
+        references = ReferenceValues()
         try:
-            await self._decide(resource, properties, verb, began)
+            resolved = await self._resolved(resource, properties, references, ctx)
+            await self._decide(resource, properties, kind.physical_name(resolved, ctx), verb, began)
             name = resource.pending.name if resource.pending else None
-            created = await kind.create(properties, name, ctx)
+            created = await kind.create(resolved, name, ctx)
         except Exception as error:
-            reason = reasons.failure(error, resource.type, ctx.call.request_id)
+            reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
             return await self._fail(resource, verb.lower(), reason)
         self._take(resource, self._physical_resource(resource.logical_id, created, properties))
         return await self._run_to_end(resource, verb, (f"{verb}_IN_PROGRESS", reasons.INITIATED))
 
+    async def _resolved(
+        self,
+        resource: StackResource,
+        properties: dict[str, Any],
+        references: ReferenceValues,
+        ctx: ResourceContext,
+    ) -> dict[str, Any]:
+        """Return the properties with the values of dynamic references, which the record does not have."""
+        resolved = await references.resolved(properties, ctx)
+        if resolved is not properties:
+            kind = self._operation.types[resource.type]
+            check_properties(resource.logical_id, kind.type_name, kind.properties, resolved)
+        return resolved
+
     async def _decide(
-        self, resource: StackResource, properties: dict[str, Any], verb: str, reason: str
+        self, resource: StackResource, properties: dict[str, Any], name: str | None, verb: str, reason: str
     ) -> None:
         """Store the name of the new resource, unless the record has one that was decided before a crash."""
         again = resource.pending if resource.pending and resource.pending.replaces else None
@@ -148,8 +166,7 @@ class Provisioning:
             return
         if resource.pending is not None:
             resource.garbage += possible_leftovers(resource.pending)
-        kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
-        resource.pending = Pending(properties, kind.physical_name(properties, ctx))
+        resource.pending = Pending(properties, name)
         await self._operation.save(resource, (f"{verb}_IN_PROGRESS", reason), properties=properties)
 
     def _take(self, resource: StackResource, new: PhysicalResource) -> None:
@@ -212,10 +229,12 @@ class Provisioning:
             resource.garbage += possible_leftovers(resource.pending)
         resource.pending = Pending(properties, replaces=False)
         await self._operation.save(resource, ("UPDATE_IN_PROGRESS", ""), properties=properties)
+        references = ReferenceValues()
         try:
-            updated = await kind.update(old.physical_id, old.properties, properties, ctx)
+            resolved = await self._resolved(resource, properties, references, ctx)
+            updated = await kind.update(old.physical_id, old.properties, resolved, ctx)
         except Exception as error:
-            reason = reasons.failure(error, resource.type, ctx.call.request_id)
+            reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
             return await self._fail(resource, "update", reason)
         self._take(resource, self._physical_resource(resource.logical_id, updated, properties))
         return await self._run_to_end(resource, "UPDATE")

@@ -10,6 +10,7 @@ from nightbus.stacks import reasons
 from nightbus.stacks.operations.parallel_steps import StepResults, run_steps
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import PhysicalResource, StackResource, possible_leftovers
+from nightbus.stacks.reference_values import ReferenceValues
 
 
 async def restore_resources(operation: StackOperation, skip: Collection[str] = ()) -> StepResults:
@@ -49,10 +50,12 @@ async def _apply(
 ) -> bool:
     kind, ctx = operation.types[resource.type], operation.context(resource.logical_id)
     await operation.save(resource, ("UPDATE_IN_PROGRESS", ""), properties=base.properties)
+    references = ReferenceValues()
     try:
-        updated = await kind.update(base.physical_id, now, base.properties, ctx)
+        resolved = await references.resolved(base.properties, ctx)
+        updated = await kind.update(base.physical_id, now, resolved, ctx)
     except Exception as error:
-        reason = reasons.failure(error, resource.type, ctx.call.request_id)
+        reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
         await operation.save(resource, ("UPDATE_FAILED", reason), properties=base.properties)
         return False
     restored = replace(base, physical_id=updated.physical_id, attributes=dict(updated.attributes))

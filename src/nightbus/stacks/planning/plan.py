@@ -17,6 +17,7 @@ from nightbus.stacks.planning.property_values import DisplayedValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.resolution import chosen_resources, evaluate_conditions, evaluator, outputs_of
 from nightbus.stacks.secrecy import MASKED_PROPERTIES
+from nightbus.stacks.templates.dynamic_references import check_references, hidden
 from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.templates.graph import dependencies, order
 from nightbus.stacks.templates.intrinsics import Evaluator
@@ -183,11 +184,13 @@ class _Planner:
         value = self.evaluator.evaluate(declared.get("Properties") or {})
         properties: dict[str, Any] = value if isinstance(value, dict) else {}
         properties = {key: child for key, child in properties.items() if child is not NO_VALUE}
-        check_properties(name, kind.type_name, kind.properties, properties, structure_only=True)
-        refused = kind.unsupported(properties) if isinstance(kind, JudgesValues) else None
+        check_references(kind.type_name, properties)
+        visible: dict[str, Any] = hidden(properties)
+        check_properties(name, kind.type_name, kind.properties, visible, structure_only=True)
+        refused = kind.unsupported(visible) if isinstance(kind, JudgesValues) else None
         if refused is not None:
             raise unsupported(f"{refused} of resource {name} ({kind.type_name})")
-        problem = self.refusal(kind.type_name, properties)
+        problem = self.refusal(kind.type_name, visible)
         if problem is not None:
             raise problem
         return properties

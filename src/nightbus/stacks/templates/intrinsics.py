@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -28,7 +27,6 @@ from nightbus.stacks.templates.expressions import (
 
 MAX_COST = 16_000_000  # characters that functions may produce; every evaluated value costs some as well
 _NODE_COST = 16
-_DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):")
 
 
 class Provisioned(Protocol):
@@ -76,8 +74,6 @@ class Evaluator:
             return _without_no_values({key: self.evaluate(child) for key, child in value.items()})
         if isinstance(value, list):
             return [child for child in map(self.evaluate, value) if child is not NO_VALUE]
-        if isinstance(value, str) and "{{resolve:" in value:
-            _refuse_dynamic(value)
         return value
 
     def holds(self, name: str) -> bool:
@@ -150,10 +146,7 @@ class Evaluator:
                 return UNKNOWN
             parts.append(text_of(value, "Fn::Sub"))
             self._spend(len(parts[-1]))
-        result = "".join(parts) + text[at:]
-        if "{{resolve:" in result:
-            _refuse_dynamic(result)
-        return result
+        return "".join(parts) + text[at:]
 
     def _variable(self, name: str, variables: Mapping[str, Any]) -> Any:
         if name in variables:
@@ -373,9 +366,3 @@ def _subnets(parts: list[Any]) -> list[str]:
 
 def _without_no_values(value: dict[str, Any]) -> dict[str, Any]:
     return {key: child for key, child in value.items() if child is not NO_VALUE}
-
-
-def _refuse_dynamic(value: str) -> None:
-    match = _DYNAMIC.search(value)
-    if match:
-        raise unsupported(f"Dynamic references ({{{{resolve:{match.group(1)}:...}}}})", "are")
