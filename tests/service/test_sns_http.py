@@ -60,7 +60,7 @@ def test_an_endpoint_confirms_by_its_link(node: Any, sns: Any, topic: str, endpo
     verify(message)
     assert message["Message"].startswith(f"You have chosen to subscribe to the topic {topic}.\nTo confirm")
     assert message["SubscribeURL"] == (
-        f"{node.endpoint}/?Action=ConfirmSubscription&Version=2010-03-31&TopicArn={topic}&Token={message['Token']}"
+        f"{node.endpoint}/?Action=ConfirmSubscription&TopicArn={topic}&Token={message['Token']}"
     )
     shown = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
     assert (shown["PendingConfirmation"], shown["ConfirmationWasAuthenticated"]) == ("false", "false")

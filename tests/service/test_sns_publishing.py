@@ -43,7 +43,11 @@ ATTRIBUTES: dict[str, dict[str, Any]] = {
 def test_a_queue_gets_the_envelope(node: Any, sns: Any, topic: str, inbox: Inbox) -> None:
     reply = sns.publish(TopicArn=topic, Message="hello ✓", Subject="gréeting", MessageAttributes=ATTRIBUTES)
     (shown,) = inbox.notifications()
+    verify(shown)
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert shown.pop("Signature")
+    certificate = re.escape(f"{node.endpoint}/SimpleNotificationService-") + r"[0-9a-f]{32}\.pem"
+    assert re.fullmatch(certificate, shown.pop("SigningCertURL"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", shown.pop("Timestamp"))
     assert shown == {
         "Type": "Notification",
@@ -52,10 +56,7 @@ def test_a_queue_gets_the_envelope(node: Any, sns: Any, topic: str, inbox: Inbox
         "Subject": "gréeting",
         "Message": "hello ✓",
         "SignatureVersion": "1",
-        "Signature": "",
-        "SigningCertURL": f"{node.endpoint}/_nightbus/sns/certificate.pem",
-        "UnsubscribeURL": f"{node.endpoint}/?Action=Unsubscribe&Version=2010-03-31"
-        f"&SubscriptionArn={subscription['SubscriptionArn']}",
+        "UnsubscribeURL": f"{node.endpoint}/?Action=Unsubscribe&SubscriptionArn={subscription['SubscriptionArn']}",
         "MessageAttributes": {
             "kind": {"Type": "String", "Value": "order"},
             "count": {"Type": "Number", "Value": "3"},
@@ -66,7 +67,7 @@ def test_a_queue_gets_the_envelope(node: Any, sns: Any, topic: str, inbox: Inbox
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_a_queue_gets_a_signature_where_the_topic_names_its_version(
+def test_a_queue_gets_a_signature_of_the_version_that_its_topic_names(
     sns: Any, topic: str, inbox: Inbox, version: str
 ) -> None:
     sns.set_topic_attributes(TopicArn=topic, AttributeName="SignatureVersion", AttributeValue=version)
@@ -77,6 +78,30 @@ def test_a_queue_gets_a_signature_where_the_topic_names_its_version(
         verify(shown)
         with pytest.raises(InvalidSignature):
             verify({**shown, "Message": "forged"})
+
+
+def test_the_signature_comes_when_the_message_is_received(sns: Any, topic: str, inbox: Inbox) -> None:
+    tricky = 'about "Signature":"","SigningCertURL":"" and ä'
+    sns.publish(TopicArn=topic, Message=tricky)
+    wanted = {"QueueUrl": inbox.url, "WaitTimeSeconds": 5, "VisibilityTimeout": 0}
+    first, again = (inbox.sqs.receive_message(**wanted)["Messages"][0] for _ in range(2))
+    assert (first["Body"], first["MD5OfBody"]) == (again["Body"], again["MD5OfBody"])
+    shown = json.loads(first["Body"])
+    assert shown["Message"] == tricky
+    verify(shown)
+
+
+@pytest.mark.parametrize("raw", ["true", "False"])
+def test_a_queue_gets_the_message_group(client: Client, sns: Any, topic: str, raw: str) -> None:
+    inbox = Inbox.make(client)
+    attributes = {"RawMessageDelivery": raw}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox.arn, Attributes=attributes)
+    sns.publish(TopicArn=topic, Message="m", MessageGroupId="g")
+    sns.publish_batch(
+        TopicArn=topic,
+        PublishBatchRequestEntries=[{"Id": "1", "Message": "m", "MessageGroupId": "g"}],
+    )
+    assert [one["Attributes"]["MessageGroupId"] for one in inbox.take(2)] == ["g", "g"]
 
 
 def test_a_queue_may_get_the_message_raw(client: Client, sns: Any, topic: str) -> None:

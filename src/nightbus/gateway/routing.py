@@ -13,6 +13,7 @@ from nightbus.gateway.paths import PathRouter
 from nightbus.gateway.query_compatible import is_query_compatible, speaking_query
 from nightbus.gateway.request import WireRequest
 
+_LINKED = ("sns",)  # services whose links, which people visit, name an action and no version
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -117,11 +118,10 @@ class Routes:
         form = _form(request)
         action = form.get("Action") or request.query.get("Action")
         version = form.get("Version") or request.query.get("Version", "")
-        candidates = [
-            service
-            for service in map(speaking_query, self._services(signed_for, version))
-            if _speaks_query(service)
-        ]
+        services = self._services(signed_for, version)
+        if action and not signed_for and not version:
+            services = map(load_service, _LINKED)
+        candidates = [service for service in map(speaking_query, services) if _speaks_query(service)]
         if action is None:
             if not candidates:
                 return None

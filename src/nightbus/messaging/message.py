@@ -17,6 +17,7 @@ class Message:
     """`attributes` as SendMessage took them, binary values in base64; `sent` is UTC ms.
 
     `received` counts what other queues delivered before this one; `source` is the ARN of the queue that gave it up.
+    `signature_version` is that of a notification whose body gets its signature when the message is received.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Message:
     trace: str = ""
     received: int = 0
     source: str = ""
+    signature_version: str = ""
 
 
 _SHORT = {
@@ -40,6 +42,7 @@ _SHORT = {
     "trace": "x",
     "received": "n",
     "source": "o",
+    "signature_version": "v",
 }
 
 

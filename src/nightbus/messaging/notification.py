@@ -16,17 +16,24 @@ import orjson
 from nightbus.bus.json_text import parse_json
 
 Attributes = Mapping[str, Mapping[str, str]]
+_EMPTY = '"Signature":"","SigningCertURL":""'
 _SIGNED = ("Message", "MessageId", "Subject", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 
 
 class Signature(NamedTuple):
-    """`version` 1 is SHA1 with RSA, 2 SHA256 with RSA; `value` is in base64."""
+    """`version` 1 is SHA1 with RSA, 2 SHA256 with RSA; `value` is in base64.
+
+    `certificate_url` is where the certificate is that verifies it.
+    """
 
     version: str
     value: str
+    certificate_url: str
 
 
-UNSIGNED = Signature("1", "")
+def to_be_signed(version: str) -> Signature:
+    """Return the signature of a notification that is signed when its queue hands it out."""
+    return Signature(version or "1", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,7 @@ def shown_attributes(attributes: Attributes) -> dict[str, dict[str, str]]:
 
 
 def unsubscribe_url(endpoint: str, subscription_arn: str) -> str:
-    return f"{endpoint}/?Action=Unsubscribe&Version=2010-03-31&SubscriptionArn={subscription_arn}"
-
-
-def certificate_url(endpoint: str) -> str:
-    return f"{endpoint}/_nightbus/sns/certificate.pem"
+    return f"{endpoint}/?Action=Unsubscribe&SubscriptionArn={subscription_arn}"
 
 
 def signed_text(message: Mapping[str, Any]) -> str:
@@ -87,12 +90,21 @@ def signed_text(message: Mapping[str, Any]) -> str:
     return "".join(f"{name}\n{message[name]}\n" for name in _SIGNED if name in message)
 
 
+def signed_body(body: str, signature: Signature) -> str:
+    """Return the JSON of an envelope `to_be_signed` with its signature.
+
+    Quotation marks in a text are escaped, so the two empty members occur once, and never in the message.
+    """
+    filled = f'"Signature":"{signature.value}","SigningCertURL":"{signature.certificate_url}"'
+    return body.replace(_EMPTY, filled, 1)
+
+
 def envelope(
     notification: Notification,
     protocol: str,
     endpoint: str,
     subscription_arn: str,
-    signature: Signature = UNSIGNED,
+    signature: Signature,
 ) -> dict[str, Any]:
     """The JSON that a queue or an HTTP endpoint gets; `endpoint` is the node's base URL."""
     members = {
@@ -105,7 +117,7 @@ def envelope(
         "Timestamp": timestamp(notification.time),
         "SignatureVersion": signature.version,
         "Signature": signature.value,
-        "SigningCertURL": certificate_url(endpoint),
+        "SigningCertURL": signature.certificate_url,
         "UnsubscribeURL": unsubscribe_url(endpoint, subscription_arn),
         "MessageAttributes": shown_attributes(notification.attributes) or None,
     }
@@ -113,7 +125,7 @@ def envelope(
 
 
 def lambda_event(
-    notification: Notification, endpoint: str, subscription_arn: str, signature: Signature = UNSIGNED
+    notification: Notification, endpoint: str, subscription_arn: str, signature: Signature
 ) -> bytes:
     body = {
         "Type": "Notification",
@@ -124,7 +136,7 @@ def lambda_event(
         "Timestamp": timestamp(notification.time),
         "SignatureVersion": signature.version,
         "Signature": signature.value,
-        "SigningCertUrl": certificate_url(endpoint),
+        "SigningCertUrl": signature.certificate_url,
         "UnsubscribeUrl": unsubscribe_url(endpoint, subscription_arn),
         "MessageAttributes": shown_attributes(notification.attributes),
     }

@@ -27,7 +27,10 @@ from nightbus.store.interface import Change, Conflict, Enqueue, EntryRefused, St
 
 
 class Incoming(NamedTuple):
-    """A message to be sent, checked already. `attributes` as `Message` has them; `delay_ms` None is the queue's own."""
+    """A message to be sent, checked already.
+
+    `attributes` and `signature_version` as `Message` has them; `delay_ms` None is the queue's own.
+    """
 
     body: str
     attributes: dict[str, dict[str, str]]
@@ -35,6 +38,7 @@ class Incoming(NamedTuple):
     deduplication: str = ""
     delay_ms: int | None = None
     trace: str = ""
+    signature_version: str = ""
 
 
 class Numbered(NamedTuple):

@@ -70,6 +70,7 @@ class Queues:
             attributes=incoming.attributes,
             group=incoming.group,
             trace=incoming.trace,
+            signature_version=incoming.signature_version,
         )
         delay = queue.delay_ms if incoming.delay_ms is None else incoming.delay_ms
         if not queue.fifo:

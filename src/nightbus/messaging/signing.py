@@ -2,45 +2,92 @@
 
 The key is made at its first need and kept with the data. Making it and signing are done in threads, where they hold
 up nobody: the library lets go of the interpreter's lock meanwhile.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from nightbus.messaging.notification import Signature
+import orjson
+
+from nightbus.bounded import Bounded
+from nightbus.messaging.notification import Signature, signed_body, signed_text
+from nightbus.messaging.receive_attempts import Received
 from nightbus.store.interface import SYSTEM, Conflict, PutRecord, Store
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+CERTIFICATE_PATH = "/SimpleNotificationService-"  # then 32 hex digits and .pem
 _KIND, _KEY = "sns/signing", "key"
 _BITS = 2048
+LENGTH = 344 + len(CERTIFICATE_PATH) + 36  # bytes of a signature in base64, and of its certificate's path
+_MOST_KNOWN = 2000  # signatures, of 0.5 KB each: a notification to many queues is signed once
 _NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280: no well-defined expiration
 _MADE = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Signer:
-    def __init__(self, store: Store) -> None:
+    """`endpoint` is the node's base URL, below which the certificate is."""
+
+    def __init__(self, store: Store, endpoint: str) -> None:
         self._store = store
+        self._endpoint = endpoint
         self._loading = asyncio.Lock()
         self._key: RSAPrivateKey | None = None
         self._certificate = b""
+        self._certificate_url = ""
+        self._known: Bounded[tuple[str, str], str] = Bounded(_MOST_KNOWN)  # by message id and version
+        self._noting = threading.Lock()
+
+    def in_memory(self) -> dict[str, int]:
+        return {"signatures": len(self._known)}
 
     async def sign(self, text: str, version: str) -> Signature:
         """`version` is the topic's SignatureVersion, 1 where it has none."""
         key = self._key or await self._load()
         value = await asyncio.to_thread(_signature, key, text.encode(), version)
-        return Signature(version or "1", base64.b64encode(value).decode())
+        return Signature(version or "1", value, self._certificate_url)
 
-    async def certificate(self) -> bytes:
-        """PEM."""
+    async def sign_received(self, received: list[Received]) -> list[Received]:
+        """Return the messages with the bodies signed that their topics left to be signed."""
+        bodies = [(one.message.body, one.message.signature_version) for one in received]
+        if not any(version for _, version in bodies):
+            return received
+        key = self._key or await self._load()
+        signed = await asyncio.to_thread(self._signed_bodies, key, bodies)
+        return [
+            one._replace(message=replace(one.message, body=body))
+            for one, body in zip(received, signed, strict=True)
+        ]
+
+    def _signed_bodies(self, key: RSAPrivateKey, bodies: Sequence[tuple[str, str]]) -> list[str]:
+        return [self._signed_body(key, body, version) if version else body for body, version in bodies]
+
+    def _signed_body(self, key: RSAPrivateKey, body: str, version: str) -> str:
+        message = orjson.loads(body)
+        name = message["MessageId"], version
+        value = self._known.get(name)
+        if value is None:
+            value = _signature(key, signed_text(message).encode(), version)
+            with self._noting:
+                self._known[name] = value
+        return signed_body(body, Signature(version, value, self._certificate_url))
+
+    async def certificate(self, path: str) -> bytes | None:
+        """Return the certificate (PEM) that notifications name by this path; None if they name none by it."""
         if self._key is None:
             await self._load()
-        return self._certificate
+        return self._certificate if self._certificate_url == self._endpoint + path else None
 
     async def _load(self) -> RSAPrivateKey:
         async with self._loading:
@@ -50,6 +97,8 @@ class Signer:
                     await self._make()
                     continue
                 self._certificate = record.value["certificate"].encode()
+                name = hashlib.sha256(self._certificate).hexdigest()[:32]
+                self._certificate_url = f"{self._endpoint}{CERTIFICATE_PATH}{name}.pem"
                 self._key = await asyncio.to_thread(_read, record.value["key"].encode())
         return self._key
 
@@ -65,11 +114,12 @@ class Signer:
 # The library is imported where it is used: it is not needed before something is signed.
 
 
-def _signature(key: RSAPrivateKey, data: bytes, version: str) -> bytes:
+def _signature(key: RSAPrivateKey, data: bytes, version: str) -> str:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-    return key.sign(data, PKCS1v15(), SHA256() if version == "2" else SHA1())  # noqa: S303 - as AWS's version 1
+    digest = SHA256() if version == "2" else SHA1()  # noqa: S303 - as AWS's version 1
+    return base64.b64encode(key.sign(data, PKCS1v15(), digest)).decode()
 
 
 def _read(pem: bytes) -> RSAPrivateKey:

@@ -57,7 +57,7 @@ class Subscription:
             protocol=value["protocol"],
             endpoint=value["endpoint"],
             confirmed=value["confirmed"],
-            raw=attributes.get("RawMessageDelivery") == "true",
+            raw=attributes.get("RawMessageDelivery", "").lower() == "true",
             pattern=parse_pattern(policy, LONGEST_POLICY) if policy and parse_json(policy) else None,
             by_body=attributes.get("FilterPolicyScope") == BODY_SCOPE,
             attributes=attributes,

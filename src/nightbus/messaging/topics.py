@@ -1,7 +1,7 @@
 """Plans what publishing to a topic changes in the store: subscribed queues get theirs in the same commit.
 
-For other subscribers a delivery is queued, which the SNS service carries out. What queues get is signed only for
-topics that set SignatureVersion: a signature costs more than all else about a notification together.
+For other subscribers a delivery is queued, which the SNS service carries out. What queues get is signed when it is
+received (`Signer.sign_received`): a signature costs more than all else about a notification together.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.messaging.deduplication import Deduplication, Windows
 from nightbus.messaging.notification import (
-    UNSIGNED,
     Notification,
     Signature,
     envelope,
     signed_text,
+    to_be_signed,
 )
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queue_writes import Accepted, Incoming, QueueWrites
 from nightbus.messaging.queues import Queues
-from nightbus.messaging.signing import Signer
+from nightbus.messaging.signing import LENGTH, Signer
 from nightbus.messaging.topic import (
     SUBSCRIPTION,
     TOPIC,
@@ -49,7 +49,7 @@ class Topics:
         self._store = store
         self._queues = queues
         self._endpoint = endpoint
-        self.signer = Signer(store)
+        self.signer = Signer(store, endpoint)
         self._topics = RecordCache(store, _MOST_KNOWN, [TOPIC, SUBSCRIPTION], _topic_of, self._load)
         self._windows = Windows(store)
 
@@ -74,17 +74,14 @@ class Topics:
         self._windows.forget(now)
 
     def in_memory(self) -> dict[str, int]:
-        return {"topics": len(self._topics), "deduplication of topics": len(self._windows)}
+        return {
+            "topics": len(self._topics),
+            "deduplication of topics": len(self._windows),
+            **self.signer.in_memory(),
+        }
 
-    async def add(
-        self,
-        writes: QueueWrites,
-        topic: Topic,
-        notification: Notification,
-        signature: Signature | None = None,
-    ) -> Accepted:
-        """Publish one; a duplicate changes nothing and is answered as the first was."""
-        signature = await self.prepare(topic, notification) if signature is None else signature
+    async def add(self, writes: QueueWrites, topic: Topic, notification: Notification) -> Accepted:
+        """Publish one that was prepared; a duplicate changes nothing and is answered as the first was."""
         if topic.fifo:
             reserved = await self._reserve(writes, topic, notification)
             if isinstance(reserved, Accepted):
@@ -93,7 +90,7 @@ class Topics:
         written = 0
         for subscription in topic.subscriptions:
             if subscription.confirmed and subscription.wants(notification):
-                await self._add_for(writes, topic, subscription, notification, signature)
+                await self._add_for(writes, topic, subscription, notification)
                 written += len(notification.body_for(subscription.protocol))
                 if (
                     written > LONG_TEXT and not topic.fifo
@@ -102,24 +99,21 @@ class Topics:
                     await asyncio.sleep(0)
         return Accepted(notification.id, notification.sequence)
 
-    async def prepare(self, topic: Topic, notification: Notification) -> Signature:
+    async def prepare(self, topic: Topic, notification: Notification) -> None:
         """All that is waited for, before `add`: what a FIFO topic numbers is committed in the order of its numbers."""
         for subscription in topic.subscriptions:
             if subscription.by_body and subscription.pattern is not None:
                 body = notification.body_for(subscription.protocol)
                 await aside(len(body), body_fits, subscription.pattern, body)
-        queues = [one for one in topic.subscriptions if one.protocol == "sqs"]
         if topic.fifo:
             await self._window(topic, notification.time)
-            for subscription in queues:
-                await self._queues.ready(subscription.endpoint, notification.time)
-        if not topic.signature_version or all(one.raw for one in queues):
-            return UNSIGNED
-        return await self.sign(topic, notification, "sqs")
+            for subscription in topic.subscriptions:
+                if subscription.protocol == "sqs":
+                    await self._queues.ready(subscription.endpoint, notification.time)
 
     async def sign(self, topic: Topic, notification: Notification, protocol: str) -> Signature:
         """One signature is right for all subscribers of a protocol: nothing in it is about the subscription."""
-        text = signed_text(envelope(notification, protocol, "", ""))
+        text = signed_text(envelope(notification, protocol, "", "", to_be_signed("")))
         return await self.signer.sign(text, topic.signature_version)
 
     async def _reserve(
@@ -136,15 +130,10 @@ class Topics:
         return await self._windows.of(topic.scope, topic.topic, now)
 
     async def _add_for(
-        self,
-        writes: QueueWrites,
-        topic: Topic,
-        subscription: Subscription,
-        notification: Notification,
-        signature: Signature,
+        self, writes: QueueWrites, topic: Topic, subscription: Subscription, notification: Notification
     ) -> None:
         if subscription.protocol == "sqs" and await self.add_to_queue(
-            writes, subscription, notification, signature
+            writes, topic, subscription, notification
         ):
             return
         delivery = {
@@ -156,25 +145,24 @@ class Topics:
         writes.changes.append(Enqueue(SYSTEM, DELIVERIES, orjson.dumps(delivery), notification.time))
 
     async def add_to_queue(
-        self,
-        writes: QueueWrites,
-        subscription: Subscription,
-        notification: Notification,
-        signature: Signature = UNSIGNED,
+        self, writes: QueueWrites, topic: Topic, subscription: Subscription, notification: Notification
     ) -> bool:
         """Whether the queue takes it; one that is not there is tried again later, as on AWS."""
         queue = await self._queues.find_arn(subscription.endpoint)
         if queue is None or not queue.access.admits(SERVICE, notification.topic_arn, SEND):
             return False
+        version, further = "", 0
         if subscription.raw:
             body, attributes = (
                 notification.body_for("sqs"),
                 {name: dict(value) for name, value in notification.attributes.items()},
             )
         else:
-            shown = envelope(notification, "sqs", self._endpoint, subscription.arn, signature)
+            unsigned = to_be_signed(topic.signature_version)
+            version, further = unsigned.version, LENGTH + len(self._endpoint)
+            shown = envelope(notification, "sqs", self._endpoint, subscription.arn, unsigned)
             body, attributes = orjson.dumps(shown).decode(), {}
-        if not 0 < len(body.encode()) <= queue.largest or (queue.fifo and not notification.group):
+        if not 0 < len(body.encode()) + further <= queue.largest or (queue.fifo and not notification.group):
             return False
         incoming = Incoming(
             body,
@@ -182,6 +170,7 @@ class Topics:
             group=notification.group,
             deduplication=notification.deduplication if queue.fifo else "",
             trace=notification.trace,
+            signature_version=version,
         )
         await self._queues.add(writes, queue, incoming, notification.sender, notification.time)
         return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nightbus.aws.errors import AwsError
 from nightbus.gateway.gate import Gate
+from nightbus.node.admin.certificate import is_certificate, send_certificate
 from nightbus.node.admin.request import PREFIX, AdminRequest, AsgiScope, Receive, Send, send_error
 from nightbus.node.admin.router import answer
 from nightbus.node.function_urls import serve_function_url, url_host
@@ -32,6 +33,8 @@ class Application:
             await serve_function_url(self._node, url, admission, scope, receive, send)
         elif admission.refusal is not None:
             await self._refuse(scope, send, admission.refusal)
+        elif is_certificate(scope):
+            await send_certificate(self._node, scope, send)
         elif scope["path"].startswith(PREFIX):
             await answer(AdminRequest(self._node, self._settings, scope, receive, send))
         else:

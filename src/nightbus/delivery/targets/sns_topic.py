@@ -29,6 +29,7 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
         sender=matched.scope.account,
         trace=matched.trace,
     )
+    await commit.topics.prepare(topic, notification)
     accepted = await commit.topics.add(commit.writes, topic, notification)
     return accepted.message_id
 

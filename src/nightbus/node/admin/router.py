@@ -12,7 +12,6 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.node.admin import (
-    certificate,
     code_packages,
     debugging,
     explanations,
@@ -47,7 +46,6 @@ ROUTES = {
 
 DOWNLOADS: dict[str, Download] = {
     "events/tail": streaming.stream_tail,
-    "sns/certificate.pem": certificate.send_certificate,
     "lambda-code/": code_packages.send_code,  # a path that ends in a slash stands for all paths below it
 }
 

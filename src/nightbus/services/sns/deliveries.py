@@ -66,7 +66,11 @@ class DeliveryMaker:
     ) -> SubscriberDelivery:
         message = question.message(self._endpoint)
         signature = await self._topics.signer.sign(signed_text(message), topic.signature_version)
-        message |= {"SignatureVersion": signature.version, "Signature": signature.value}
+        message |= {
+            "SignatureVersion": signature.version,
+            "Signature": signature.value,
+            "SigningCertURL": signature.certificate_url,
+        }
         if subscription.protocol in MAIL:
             return _by_mail(subscription, question_mail(question, subscription, message, self._endpoint))
         headers = _headers(question.kind, question.id, topic, subscription)

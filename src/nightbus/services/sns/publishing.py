@@ -90,12 +90,9 @@ async def publish_batch(
 async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -> list[Accepted]:
     """Publish the notifications in one commit, in their order."""
     topics, writes = ctx.platform.topics, ctx.platform.queues.writes()
-    signatures = await asyncio.gather(*(topics.prepare(topic, one) for one in notifications))
+    await asyncio.gather(*(topics.prepare(topic, one) for one in notifications))
     try:
-        accepted = [
-            await topics.add(writes, topic, notification, signature)
-            for notification, signature in zip(notifications, signatures, strict=True)
-        ]
+        accepted = [await topics.add(writes, topic, notification) for notification in notifications]
     except BaseException:
         writes.settle(committed=False)
         raise

@@ -13,7 +13,7 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
-from nightbus.messaging.notification import certificate_url, timestamp
+from nightbus.messaging.notification import timestamp
 from nightbus.messaging.topics import DELIVERIES
 from nightbus.store.interface import SYSTEM, Change, Enqueue
 
@@ -36,10 +36,7 @@ class Question:
 
     def url(self, endpoint: str) -> str:
         """Return the URL that the endpoint's owner visits to confirm. `endpoint` is the node's base URL."""
-        return (
-            f"{endpoint}/?Action=ConfirmSubscription&Version=2010-03-31"
-            f"&TopicArn={self.topic_arn}&Token={self.token}"
-        )
+        return f"{endpoint}/?Action=ConfirmSubscription&TopicArn={self.topic_arn}&Token={self.token}"
 
     @property
     def text(self) -> str:
@@ -54,7 +51,7 @@ class Question:
         )
 
     def message(self, endpoint: str) -> dict[str, Any]:
-        """Return the message without its signature. `endpoint` is the node's base URL."""
+        """Return the message without the members of its signature. `endpoint` is the node's base URL."""
         return {
             "Type": self.kind,
             "MessageId": self.id,
@@ -63,9 +60,6 @@ class Question:
             "Message": self.text,
             "SubscribeURL": self.url(endpoint),
             "Timestamp": timestamp(self.time),
-            "SignatureVersion": "1",
-            "Signature": "",
-            "SigningCertURL": certificate_url(endpoint),
         }
 
 

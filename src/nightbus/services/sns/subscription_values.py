@@ -46,9 +46,9 @@ def check_subscription_attribute(
 
 
 def _check_raw(value: str, protocol: str) -> None:
-    if value not in ("true", "false"):
+    if value.lower() not in ("true", "false"):
         raise bad_parameter(f"RawMessageDelivery: Invalid value [{value}]. Must be true or false.")
-    if value == "true" and protocol not in _RAW:
+    if value.lower() == "true" and protocol not in _RAW:
         raise bad_parameter(
             f"RawMessageDelivery: Delivery protocol [{protocol}] does not support raw message delivery."
         )

@@ -57,6 +57,7 @@ async def receive_message(
     if not received and await ctx.platform.queues.find(queue.scope, queue.name) is None:
         raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
     now = ctx.now_ms()
+    received = await ctx.platform.topics.signer.sign_received(received)
     messages = [
         _message_reply(queue, one, now, system_names, message_attribute_names or ()) for one in received
     ]
