@@ -107,14 +107,24 @@ def is_scheduled(event: Mapping[str, Any]) -> bool:
 
 
 def service_event(
-    event_id: str, account: str, region: str, time: int, kind: str, resource: str, detail: Mapping[str, Any]
+    event_id: str,
+    account: str,
+    region: str,
+    time: int,
+    kind: str,
+    resource: str,
+    detail: Mapping[str, Any],
+    source: str = OWN_SOURCE,
 ) -> bytes:
-    """Return an event of EventBridge itself. `kind` is its detail-type, `time` in UTC ms, `resource` an ARN."""
+    """Return an event of an AWS service, by default of EventBridge itself.
+
+    `kind` is its detail-type, `time` in UTC ms, `resource` an ARN.
+    """
     event = {
         "version": "0",
         "id": event_id,
         "detail-type": kind,
-        "source": OWN_SOURCE,
+        "source": source,
         "account": account,
         "time": event_time(datetime.fromtimestamp(time / 1000, UTC)),
         "region": region,

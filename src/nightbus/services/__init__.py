@@ -21,5 +21,6 @@ SERVICES: dict[str, str] = {
     "s3": "nightbus.services.s3",
     "sns": "nightbus.services.sns",
     "sqs": "nightbus.services.sqs",
+    "ssm": "nightbus.services.ssm",
     "sts": "nightbus.services.sts",
 }

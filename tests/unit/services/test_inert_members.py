@@ -44,6 +44,7 @@ REFUSED = {
         "Topics",
     },
     "logs": {"entity", "expectedRevisionId", "kmsKeyId", "logGroupNamePattern", "resourceArn"},
+    "ssm": {"Filters", "ParameterFilters", "Policies"},
     "s3": {
         "AccessControlPolicy",
         "ChecksumMD5",

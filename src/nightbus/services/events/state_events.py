@@ -6,24 +6,19 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/event-reference.html#ev
 
 from __future__ import annotations
 
-import logging
 from datetime import UTC, datetime
 
 from nightbus.aws.calls import Scope
-from nightbus.aws.ids import new_event_id
-from nightbus.bus.envelope import service_event
+from nightbus.bus.envelope import OWN_SOURCE
 from nightbus.delivery.api_destinations.connections import (
     API_DESTINATION,
     api_destination_arn,
     connection_arn,
     state_of_destination,
 )
-from nightbus.delivery.interface import Batch, Event, Overloaded
-from nightbus.delivery.rules import DEFAULT_BUS
 from nightbus.services.context import Platform
+from nightbus.services.service_events import ServiceEvents
 from nightbus.store.interface import Change, Record
-
-log = logging.getLogger("nightbus.events")
 
 _REACHED = {
     "AUTHORIZING": "Authorization Started",
@@ -40,8 +35,7 @@ class StateEvents:
     def __init__(self, platform: Platform, scope: Scope) -> None:
         self._platform = platform
         self._scope = scope
-        self._now = platform.clock.now_ms()
-        self._events: list[Event] = []
+        self._events = ServiceEvents(platform, scope, OWN_SOURCE)
 
     async def connection(self, began: str, before: Record | None, after: Record | None) -> None:
         """Add the events of a connection's change.
@@ -68,22 +62,13 @@ class StateEvents:
         self._add("API Destination", record.key, arn, _REACHED[state])
 
     def _add(self, kind: str, name: str, arn: str, status: str, reason: str | None = None) -> None:
-        moment = datetime.fromtimestamp(self._now / 1000, UTC)
+        moment = datetime.fromtimestamp(self._events.now / 1000, UTC)
         detail = {f"{kind.title().replace(' ', '')}Name": name}
         if reason:
             detail["StateReason"] = reason
         detail["Timestamp"] = f"{moment:%Y-%m-%d %H:%M:%S +0000 UTC}"
-        event_id = new_event_id(self._now)
-        self._events.append(
-            Event(event_id, service_event(event_id, *self._scope, self._now, f"{kind} {status}", arn, detail))
-        )
+        self._events.add(f"{kind} {status}", arn, detail)
 
     async def commit(self, *changes: Change) -> None:
         """Commit the change with the events, or without them while the backlog is full. Raises Conflict."""
-        if self._events:
-            try:
-                batch = Batch(self._scope, DEFAULT_BUS, self._events, self._now)
-                return await self._platform.router.put([batch], changes)
-            except Overloaded:
-                log.warning("the events of a connection's change are not put, because the backlog is full")
-        await self._platform.store.commit(*changes)
+        await self._events.commit(*changes)

@@ -35,6 +35,7 @@ from nightbus.stacks.resources.sns_topic import SnsTopic
 from nightbus.stacks.resources.sns_topic_policy import SNS_TOPIC_INLINE_POLICY, SNS_TOPIC_POLICY
 from nightbus.stacks.resources.sqs_queue import SqsQueue
 from nightbus.stacks.resources.sqs_queue_policy import SQS_QUEUE_INLINE_POLICY, SQS_QUEUE_POLICY
+from nightbus.stacks.resources.ssm_parameter import SsmParameter
 
 RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::CDK::Metadata": CdkMetadata(),
@@ -71,4 +72,5 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::SQS::Queue": SqsQueue(),
     "AWS::SQS::QueueInlinePolicy": SQS_QUEUE_INLINE_POLICY,
     "AWS::SQS::QueuePolicy": SQS_QUEUE_POLICY,
+    "AWS::SSM::Parameter": SsmParameter(),
 }

@@ -14,6 +14,7 @@ _GONE = frozenset(
         "NotFoundException", "NoSuchTagSet", "QueueDoesNotExist", "NotFound", "ResourceNotFound",
         "ProvisionedConcurrencyConfigNotFoundException", "RepositoryNotFoundException",
         "RepositoryPolicyNotFoundException", "LifecyclePolicyNotFoundException",
+        "ParameterNotFound", "InvalidResourceId",
     }
 )  # fmt: skip
 _THERE = frozenset(
@@ -21,6 +22,7 @@ _THERE = frozenset(
         "ResourceConflictException", "ResourceAlreadyExistsException", "EntityAlreadyExists",
         "EntityAlreadyExistsException", "AlreadyExistsException", "BucketAlreadyOwnedByYou", "QueueNameExists",
         "RepositoryAlreadyExistsException",
+        "ParameterAlreadyExists", "ResourceExistsException",
     }
 )  # fmt: skip
 
