@@ -5,11 +5,13 @@ Names in braces are members of the request. https://docs.aws.amazon.com/service-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 _PARAMETER = "arn:{partition}:ssm:{region}:{account}:parameter/{Name}"
 _PARAMETERS = "arn:{partition}:ssm:{region}:{account}:parameter/{Names}"
 _TAGGED = "arn:{partition}:ssm:{region}:{account}:parameter/{ResourceId}"
 
-ACTIONS: dict[str, tuple[str, str]] = {
+ACTIONS: Mapping[str, tuple[str, str]] = {
     # the operation: the action, and the ARN of its resource
     "AddTagsToResource": ("ssm:AddTagsToResource", _TAGGED),
     "DeleteParameter": ("ssm:DeleteParameter", _PARAMETER),
