@@ -17,6 +17,7 @@ from nightbus.delivery.buses import Buses
 from nightbus.delivery.router import Router
 from nightbus.functions.interface import FunctionRunner
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.keys.directory import Keys
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
@@ -62,6 +63,7 @@ class Rig:
         queues = Queues(self.store, clock)
         topics = Topics(self.store, queues, ENDPOINT)
         self.operations = OperationRegistry()
+        vault = Vault()
         self.platform = Platform(
             store=self.store,
             clock=clock,
@@ -75,7 +77,8 @@ class Rig:
             log_sink=LogWriter(self.store, clock),
             endpoint=ENDPOINT,
             invocables=self.store,
-            vault=Vault(),
+            vault=vault,
+            keys=Keys(self.store, vault, clock),
         )
         self.operations.attach(self.platform)
         self._workers: list[asyncio.Task[None]] = []

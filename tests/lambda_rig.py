@@ -27,6 +27,7 @@ from nightbus.functions.interface import (
 )
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.keys.directory import Keys
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
@@ -212,6 +213,7 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
     store.committed = []
     await store.commit(PutRecord(SYSTEM, "node/secret", "signing", {"hex": "11" * 32}))
     runner, operations = ScriptedRunner(), Operations()
+    vault = Vault()
     platform = Platform(
         store=store,
         clock=clock,
@@ -225,7 +227,8 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         log_sink=LogWriter(store, clock),
         endpoint="http://127.0.0.1:4566",
         invocables=store,
-        vault=Vault(),
+        vault=vault,
+        keys=Keys(store, vault, clock),
     )
     operations.attach(platform)
     try:

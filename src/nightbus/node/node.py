@@ -32,6 +32,7 @@ from nightbus.functions.pool.pool import IDLE_SECONDS
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.keys.directory import Keys
 from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -135,6 +136,7 @@ class Node:
         )
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         self.stacks = Engine(store, self.clock, operations, vault)
+        keys = Keys(store, vault, self.clock)
         backlog, buses = Backlog(store), Buses(store)
         log.debug(
             "%d deliveries wait from before", backlog.waiting
@@ -171,6 +173,7 @@ class Node:
             log_sink=log_sink,
             endpoint=self.endpoint,
             vault=vault,
+            keys=keys,
             invocables=invocables,
             http=http,
             mail=self._mail,
@@ -191,6 +194,7 @@ class Node:
             self.functions,
             log_sink,
             invocables,
+            keys,
             self.platform.specs,
         )
         self.gateway = Gateway(operations, credentials, self.clock)

@@ -16,6 +16,7 @@ SERVICES: dict[str, str] = {
     "ecr": "nightbus.services.ecr",
     "events": "nightbus.services.events",
     "iam": "nightbus.services.iam",
+    "kms": "nightbus.services.kms",
     "lambda": "nightbus.services.lambda_",
     "logs": "nightbus.services.logs",
     "s3": "nightbus.services.s3",

@@ -16,6 +16,7 @@ from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.functions.known_specs import FunctionSpecs
 from nightbus.functions.pool.concurrency import RunningInvocations
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.keys.directory import Keys
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -44,6 +45,7 @@ class Platform:
     log_sink: LogSink
     endpoint: str  # the node's base URL
     vault: Vault
+    keys: Keys
     invocables: RecordReader  # the records that an invocation reads, cached in memory
     http: HttpClient = field(default_factory=HttpClient)
     mail: MailServer | None = None

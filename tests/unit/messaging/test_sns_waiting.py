@@ -16,6 +16,7 @@ from job_rig import delivering
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import VirtualClock
+from nightbus.keys.directory import Keys
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.signing import Signer
@@ -74,6 +75,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     clock = VirtualClock()
     store = SqliteStore.open(tmp_path, clock, durable=False)
     queues = Queues(store, clock)
+    vault = Vault()
     platform = Platform(
         store=store,
         clock=clock,
@@ -87,7 +89,8 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         log_sink=cast(Any, None),
         endpoint="http://127.0.0.1:1",
         invocables=store,
-        vault=Vault(),
+        vault=vault,
+        keys=Keys(store, vault, clock),
         mail=MailServer("127.0.0.1", 1, "bus@nightbus.example"),
     )
     worker = asyncio.create_task(forget_unanswered(platform))

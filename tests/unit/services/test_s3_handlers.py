@@ -19,6 +19,7 @@ from nightbus.clock import VirtualClock
 from nightbus.delivery.interface import EventRouter
 from nightbus.functions.interface import FunctionRunner
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.keys.directory import Keys
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
@@ -43,6 +44,7 @@ class S3:
         clock = VirtualClock()
         self.store = SqliteStore.open(folder, clock, durable=False)
         self.operations = OperationRegistry()
+        vault = Vault()
         self.platform = Platform(
             store=self.store,
             clock=clock,
@@ -56,7 +58,8 @@ class S3:
             log_sink=LogWriter(self.store, clock),
             endpoint="http://127.0.0.1:4566",
             invocables=self.store,
-            vault=Vault(),
+            vault=vault,
+            keys=Keys(self.store, vault, clock),
         )
         self.operations.attach(self.platform)
 

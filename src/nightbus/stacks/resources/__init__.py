@@ -17,6 +17,8 @@ from nightbus.stacks.resources.events_rule import EventsRule
 from nightbus.stacks.resources.iam_managed_policy import IamManagedPolicy
 from nightbus.stacks.resources.iam_policy import IamPolicy
 from nightbus.stacks.resources.iam_role import IamRole
+from nightbus.stacks.resources.kms_alias import KmsAlias
+from nightbus.stacks.resources.kms_key import KmsKey
 from nightbus.stacks.resources.lambda_alias import LambdaAlias
 from nightbus.stacks.resources.lambda_event_invoke_config import LambdaEventInvokeConfig
 from nightbus.stacks.resources.lambda_event_source_mapping import LambdaEventSourceMapping
@@ -52,6 +54,8 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::IAM::ManagedPolicy": IamManagedPolicy(),
     "AWS::IAM::Policy": IamPolicy(),
     "AWS::IAM::Role": IamRole(),
+    "AWS::KMS::Alias": KmsAlias(),
+    "AWS::KMS::Key": KmsKey(),
     "AWS::Lambda::Alias": LambdaAlias(),
     "AWS::Lambda::EventInvokeConfig": LambdaEventInvokeConfig(),
     "AWS::Lambda::EventSourceMapping": LambdaEventSourceMapping(),

@@ -1,0 +1,69 @@
+"""Makes the errors of KMS's operations, with AWS's codes and messages.
+
+Those about a key, which other services translate, are in `nightbus.keys.errors`.
+"""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError, validation_error
+
+
+def access_denied(message: str) -> AwsError:
+    return AwsError("AccessDeniedException", message)
+
+
+def other_account(caller: str, action: str, arn: str) -> AwsError:
+    """Return the refusal that does not say whether another account's key exists."""
+    return access_denied(
+        f"User: {caller} is not authorized to perform: {action} on resource: {arn} because the resource does not "
+        "exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly "
+        "denies access"
+    )
+
+
+def unknown_ciphertext() -> AwsError:
+    return access_denied(
+        "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you "
+        "are not allowed to access."
+    )
+
+
+def invalid_ciphertext() -> AwsError:
+    return AwsError("InvalidCiphertextException", "")
+
+
+def incorrect_key() -> AwsError:
+    return AwsError(
+        "IncorrectKeyException",
+        "The key ID in the request does not identify a CMK that can perform this operation.",
+    )
+
+
+def limit_exceeded(message: str) -> AwsError:
+    return AwsError("LimitExceededException", message)
+
+
+def unsupported_operation(message: str = "") -> AwsError:
+    return AwsError("UnsupportedOperationException", message)
+
+
+def dry_run() -> AwsError:
+    return AwsError(
+        "DryRunOperationException", "The request would have succeeded, but the DryRun option is set."
+    )
+
+
+def bad_marker() -> AwsError:
+    return AwsError("InvalidMarkerException", "The marker is invalid.")
+
+
+def malformed_policy(message: str) -> AwsError:
+    return AwsError("MalformedPolicyDocumentException", message)
+
+
+def tag_error(message: str) -> AwsError:
+    return AwsError("TagException", message)
+
+
+def invalid(message: str) -> AwsError:
+    return validation_error(message)

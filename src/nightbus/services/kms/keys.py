@@ -1,0 +1,201 @@
+"""Creates, describes and lists keys."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+from nightbus.aws.errors import not_supported
+from nightbus.aws.ids import new_hex, new_uuid
+from nightbus.aws.pagination import page
+from nightbus.keys.asymmetric import Generated, generate
+from nightbus.keys.directory import new_key_records, new_key_value
+from nightbus.keys.records import (
+    AWS_KMS,
+    CUSTOMER,
+    DISABLED,
+    ENABLED,
+    EXTERNAL,
+    KEY,
+    PENDING_DELETION,
+    PENDING_IMPORT,
+    SYMMETRIC,
+    default_policy,
+    key_arn,
+)
+from nightbus.keys.specs import ALGORITHMS_OF_USAGE, ENCRYPT, SPECS, algorithms_of
+from nightbus.services.context import Context
+from nightbus.services.kms.errors import bad_marker, invalid, limit_exceeded
+from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion
+from nightbus.services.kms.key_tags import tags_of
+from nightbus.services.kms.policy_documents import check_policy
+from nightbus.store.interface import PutRecord, Record
+
+_MOST_KEYS = 100_000  # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html
+_PAGE = 100
+
+
+async def create_key(
+    ctx: Context,
+    *,
+    policy: str | None = None,
+    description: str = "",
+    key_usage: str | None = None,
+    key_spec: str | None = None,
+    customer_master_key_spec: str | None = None,
+    origin: str = AWS_KMS,
+    bypass_policy_lockout_safety_check: bool = False,
+    tags: list[dict[str, str]] | None = None,
+    multi_region: bool = False,
+) -> dict[str, Any]:
+    spec = _spec(key_spec, customer_master_key_spec)
+    usage = _usage(spec, key_usage)
+    if origin not in (AWS_KMS, EXTERNAL):
+        raise not_supported("kms", "CreateKey", f"Origin {origin}")
+    key_id = f"mrk-{new_hex()}" if multi_region else new_uuid()
+    text = policy or json.dumps(default_policy(ctx.account, ctx.region), indent=2)
+    check_policy(
+        text, ctx.caller, key_arn(ctx.scope, key_id), ctx.account, bypass_policy_lockout_safety_check
+    )
+    value = new_key_value(
+        manager=CUSTOMER,
+        description=description,
+        policy=text,
+        created=ctx.now_ms(),
+        spec=spec,
+        usage=usage,
+        origin=origin,
+    )
+    value["Tags"] = tags_of(tags)
+    if multi_region:
+        value["MultiRegion"] = {"Primary": ctx.region, "Replicas": []}
+    if ctx.platform.quotas and len(await ctx.store.list(ctx.scope, KEY)) >= _MOST_KEYS:
+        raise limit_exceeded(f"The account has {_MOST_KEYS} KMS keys in this Region already.")
+    if origin == EXTERNAL:
+        value["State"] = PENDING_IMPORT
+        await ctx.store.commit(PutRecord(ctx.scope, KEY, key_id, value, expect=0))
+    else:
+        generated = await generated_key("CreateKey", spec)
+        if generated.public is not None:
+            value["PublicKey"] = base64.b64encode(generated.public).decode()
+        version = await ctx.platform.keys.new_material(generated.secret)
+        value["Material"] = version["Id"]
+        await ctx.store.commit(*new_key_records(ctx.scope, key_id, value, version))
+    return {"KeyMetadata": metadata(ctx, Record(key_id, value, 1))}
+
+
+def _spec(key_spec: str | None, former: str | None) -> str:
+    if key_spec and former and key_spec != former:
+        raise invalid(
+            "You cannot specify KeySpec and CustomerMasterKeySpec in the same request. CustomerMasterKeySpec is "
+            "deprecated."
+        )
+    spec = key_spec or former or SYMMETRIC
+    if spec not in SPECS:
+        raise not_supported("kms", "CreateKey", f"KeySpec {spec}")
+    return spec
+
+
+def _usage(spec: str, usage: str | None) -> str:
+    if usage is None and spec != SYMMETRIC:
+        raise invalid("You must specify a KeyUsage value for an asymmetric KMS key.")
+    chosen = usage or ENCRYPT
+    if chosen not in SPECS[spec].algorithms:
+        raise invalid(f"KeyUsage {chosen} is not compatible with KeySpec {spec}")
+    return chosen
+
+
+async def generated_key(operation: str, spec: str) -> Generated:
+    """Make a key in a thread. Raises AwsError for a spec that the installed `cryptography` does not know."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+
+    try:
+        return await asyncio.to_thread(generate, spec)
+    except (ImportError, AttributeError, UnsupportedAlgorithm):
+        raise not_supported("kms", operation, f"KeySpec {spec}") from None
+
+
+async def describe_key(ctx: Context, *, key_id: str, grant_tokens: list[str] | None = None) -> dict[str, Any]:
+    found = await key_record(ctx, key_id, "DescribeKey", aliases=True, changes=False)
+    return {"KeyMetadata": metadata(ctx, found.record, found)}
+
+
+def metadata(ctx: Context, record: Record, found: KeyRecord | None = None) -> dict[str, Any]:
+    """Return the key as DescribeKey shows it. Without `found` the key is one of the call's own scope."""
+    value, scope = record.value, ctx.scope if found is None else found.scope
+    state = value["State"] if found is None else found.state
+    members: dict[str, Any] = {
+        "AWSAccountId": scope.account,
+        "KeyId": record.key,
+        "Arn": key_arn(scope, record.key),
+        "CreationDate": value["Created"] / 1000,
+        "Enabled": state == ENABLED,
+        "Description": value["Description"],
+        "KeyUsage": value["KeyUsage"],
+        "KeyState": state,
+        "Origin": value["Origin"],
+        "KeyManager": value["KeyManager"],
+        "CustomerMasterKeySpec": value["KeySpec"],
+        "KeySpec": value["KeySpec"],
+        ALGORITHMS_OF_USAGE[value["KeyUsage"]]: list(algorithms_of(value["KeySpec"], value["KeyUsage"])),
+        "MultiRegion": bool(value.get("MultiRegion")),
+    }
+    if state == PENDING_DELETION:
+        members["DeletionDate"] = value["DeletionTime"] / 1000
+    elif value.get("PendingWindow") is not None:
+        members["PendingDeletionWindowInDays"] = value["PendingWindow"]
+    if value.get("Material") and state != PENDING_IMPORT and value["KeySpec"] == SYMMETRIC:
+        members["CurrentKeyMaterialId"] = value["Material"]
+    if value.get("ExpirationModel") and state != PENDING_IMPORT:
+        members["ExpirationModel"] = value["ExpirationModel"]
+        members["ValidTo"] = value["ValidTo"] / 1000 if value.get("ValidTo") else None
+    if value.get("MultiRegion"):
+        members["MultiRegionConfiguration"] = _regions(
+            record.key, scope.account, scope.region, value["MultiRegion"]
+        )
+    return members
+
+
+def _regions(key_id: str, account: str, region: str, regions: dict[str, Any]) -> dict[str, Any]:
+    def one(name: str) -> dict[str, str]:
+        return {"Arn": f"arn:aws:kms:{name}:{account}:key/{key_id}", "Region": name}
+
+    return {
+        "MultiRegionKeyType": "PRIMARY" if regions["Primary"] == region else "REPLICA",
+        "PrimaryKey": one(regions["Primary"]),
+        "ReplicaKeys": [one(name) for name in regions["Replicas"]],
+    }
+
+
+async def list_keys(ctx: Context, *, limit: int = _PAGE, marker: str | None = None) -> dict[str, Any]:
+    records, following = page(
+        await ctx.store.list(ctx.scope, KEY), lambda record: record.key, limit, marker, bad_marker()
+    )
+    keys = [{"KeyId": record.key, "KeyArn": key_arn(ctx.scope, record.key)} for record in records]
+    return {"Keys": keys, "NextMarker": following, "Truncated": following is not None}
+
+
+async def update_key_description(ctx: Context, *, key_id: str, description: str) -> None:
+    found = await key_record(ctx, key_id, "UpdateKeyDescription")
+    refuse_pending_deletion(found)
+    await ctx.store.commit(found.put(Description=description))
+
+
+async def enable_key(ctx: Context, *, key_id: str) -> None:
+    await _switch(ctx, key_id, "EnableKey", ENABLED)
+
+
+async def disable_key(ctx: Context, *, key_id: str) -> None:
+    await _switch(ctx, key_id, "DisableKey", DISABLED)
+
+
+async def _switch(ctx: Context, key_id: str, operation: str, state: str) -> None:
+    from nightbus.services.kms.finding import refuse_states
+
+    found = await key_record(ctx, key_id, operation)
+    refuse_pending_deletion(found)
+    refuse_states(found, PENDING_IMPORT)
+    if found.state != state:
+        await ctx.store.commit(found.put(State=state))
