@@ -26,6 +26,8 @@ REFUSED = {
         "StackSetName",
         "TimeoutInMinutes",
     },
+    # external key stores, Nitro enclaves, and which checks a dry run leaves out
+    "kms": {"CustomKeyStoreId", "DryRunModifiers", "Recipient", "XksKeyId"},
     "lambda": {
         "AmazonManagedKafkaEventSourceConfig",
         "CapacityProviderConfig",
