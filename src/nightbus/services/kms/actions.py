@@ -1,7 +1,7 @@
 """Maps each operation to its IAM action and the ARN that a policy names, from the Service Authorization Reference.
 
-The members in braces are the request's own, and `{partition}`, `{region}` and `{account}` those of the call. CreateAlias
-and UpdateAlias need their action on the key too, and ReEncrypt needs kms:ReEncryptFrom on the key of the ciphertext.
+The members in braces are the request's own, and `{partition}`, `{region}` and `{account}` those of the call.
+CreateAlias and UpdateAlias need their action on the key too, ReEncrypt kms:ReEncryptFrom on the key of the ciphertext.
 """
 
 from __future__ import annotations
