@@ -119,15 +119,6 @@ def test_what_has_no_effect_yet_is_refused(s3: Any, bucket: str) -> None:
     )
     assert code == "NotImplementedException"
     assert "PutBucketLifecycleConfiguration" in message
-    notify = {
-        "LambdaFunctionConfigurations": [
-            {"LambdaFunctionArn": "arn:aws:lambda:x", "Events": ["s3:ObjectCreated:*"]}
-        ]
-    }
-    _, _, message = refusal(
-        s3.put_bucket_notification_configuration, Bucket=bucket, NotificationConfiguration=notify
-    )
-    assert "LambdaFunctionConfigurations" in message
     kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse"}}]}
     _, _, message = refusal(s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration=kms)
     assert "aws:kms:dsse" in message

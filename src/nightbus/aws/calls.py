@@ -66,6 +66,7 @@ class Call:
     endpoint: str
     request_id: str = field(default_factory=new_request_id)
     trace: str = ""  # the X-Amzn-Trace-Id header, "" without one
+    source_ip: str = ""  # the client's address, "" for a call from inside
     as_aws_service: bool = False  # PutEvents accepts sources that begin with aws.; no request sets it
 
     def acting_as(self, service: str, source_arn: str) -> Call:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import secrets
 import string
@@ -46,6 +48,11 @@ def new_uuid() -> str:
 
 def new_request_id() -> str:
     return new_uuid()
+
+
+def host_id(request_id: str) -> str:
+    """Return what S3 answers as the id of its host, which here depends on the request alone."""
+    return base64.b64encode(hashlib.sha256(request_id.encode()).digest()).decode()
 
 
 def new_event_id(now_ms: int | None = None) -> str:

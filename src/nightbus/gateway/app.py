@@ -208,7 +208,9 @@ class Gateway:
         region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
         endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
         trace = trace_header_or_none(request.headers.get("x-amzn-trace-id", ""))
-        return Call(Scope(account, region), caller, endpoint, request_id, trace)
+        client = scope.get("client")
+        address = str(client[0]) if client else ""
+        return Call(Scope(account, region), caller, endpoint, request_id, trace, address)
 
 
 def _is_long(output: Mapping[str, Any]) -> bool:

@@ -42,14 +42,14 @@ class Access:
         """Whether nothing has to be asked: the resource is the account's own, and nobody is denied anything."""
         return account == self._owner and not self._denies
 
-    def admits(self, service: str, source_arn: str, action: str) -> bool:
-        """Whether the AWS service may, acting for `source_arn`."""
-        return not self._answer(action, service, source_arn, "", "")
+    def admits(self, service: str, source_arn: str, action: str, source_account: str = "") -> bool:
+        """Whether the AWS service may, acting for `source_arn`, whose account counts where the ARN has one."""
+        return not self._answer(action, service, source_arn, source_account, "")
 
     def refusal(self, caller: Caller, action: str, values: Mapping[str, Values] | None = None) -> str:
         """Why the caller may not do `action`, in AWS's words; "" if it may. `values` are those of condition keys."""
         if not caller.arn:
-            return self._answer(action, caller.service, caller.source_arn, "", "")
+            return self._answer(action, caller.service, caller.source_arn, caller.account, "")
         if self.is_open_to(caller.account):
             return ""
         request = (action, caller.service, "", caller.account, caller.arn)
@@ -75,9 +75,14 @@ class Access:
     def _judged(
         self, action: str, service: str, source_arn: str, account: str, arn: str, values: Mapping[str, Values]
     ) -> str:
-        """`account` and `arn` are a user's or role's; a service has none, and its source's account is in the ARN."""
+        """`account` and `arn` are a user's or role's.
+
+        A service has no ARN, and the account is that of its source, which counts where the source's ARN has none.
+        """
         if action in _MENDING and arn == f"arn:aws:iam::{self._owner}:root":
             return ""
         source_account = source_arn.split(":")[4] if source_arn.count(":") > 4 else ""
+        if not arn:
+            source_account, account = source_account or account, ""
         request = PolicyRequest(service, action, self._arn, source_arn, source_account, account, arn, values)
         return refusal(self._statements, request, self._owner)

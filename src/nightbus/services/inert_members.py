@@ -89,7 +89,6 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         "RequestPayer": _only(
             "requester"
         ),  # no bucket has requester pays: "bucket owners need not specify this"
-        "SkipDestinationValidation": _anything,  # no destination is taken yet
     },
     "ssm": {"Shared": _only(False)},  # default; nothing is shared by AWS RAM
     "sts": {"PolicyArns": _only([]), "Tags": _only([]), "TransitiveTagKeys": _only([])},

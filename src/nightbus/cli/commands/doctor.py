@@ -21,6 +21,7 @@ from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import LOOPBACK, Settings
 from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
+from nightbus.services.s3.notifications.jobs import QUEUE as BUCKET_NOTIFICATIONS
 from nightbus.stacks.operation_queue import QUEUE as STACK_OPERATIONS
 from nightbus.stacks.records import DEPLOYMENT
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, Patient, examine
@@ -33,6 +34,7 @@ _WORK = {
     INVOCATIONS: "asynchronous invocations",
     DESTINATIONS: "records of invocations to their destinations",
     SUBSCRIBER_DELIVERIES: "notifications to subscribers",
+    BUCKET_NOTIFICATIONS: "notifications of buckets",
     STACK_OPERATIONS: "operations of stacks",
 }
 _SEALED = {CONNECTION: ("Sealed", "connections"), DEPLOYMENT: ("sealed", "deployments of stacks")}

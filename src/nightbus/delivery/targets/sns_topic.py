@@ -36,8 +36,9 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
 
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
     request: dict[str, Any] = {"TopicArn": job.address, "Message": job.input.decode()}
-    if "MessageAttributes" in job.target:
-        request["MessageAttributes"] = job.target["MessageAttributes"]
+    for member in ("MessageAttributes", "Subject"):
+        if member in job.target:
+            request[member] = job.target[member]
     try:
         reply = await ctx.operations.call("sns", "Publish", request, ctx.call)
     except AwsError as error:

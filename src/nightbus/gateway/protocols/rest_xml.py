@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 from xml.etree.ElementTree import Element
 
 from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import host_id
 from nightbus.gateway.models import OperationModel, ServiceModel, Shape
 from nightbus.gateway.protocols.query import wire_code
 from nightbus.gateway.protocols.rest import parse_locations, set_raw_body, split_output
-from nightbus.gateway.protocols.values import encode_blob
 from nightbus.gateway.protocols.xml import (
     append_structure,
     document,
@@ -101,7 +100,7 @@ class RestXml:
             else:
                 root.append(text_element(name, str(value)))
         root.append(text_element("RequestId", request_id))
-        root.append(text_element("HostId", _host_id(request_id)))
+        root.append(text_element("HostId", host_id(request_id)))
         headers |= {**_headers(request_id), "content-type": "application/xml"}
         return WireResponse(error.status, headers, document(root))
 
@@ -126,11 +125,7 @@ def _set_document(response: WireResponse, root: Element) -> None:
 
 
 def _headers(request_id: str) -> dict[str, str]:
-    return {"x-amz-request-id": request_id, "x-amz-id-2": _host_id(request_id)}
-
-
-def _host_id(request_id: str) -> str:
-    return encode_blob(hashlib.sha256(request_id.encode()).digest())
+    return {"x-amz-request-id": request_id, "x-amz-id-2": host_id(request_id)}
 
 
 def _malformed() -> AwsError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightbus.services.context import Handler, Worker
+from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.s3 import (
     attributes,
     buckets,
@@ -20,6 +20,8 @@ from nightbus.services.s3 import (
     version_listing,
 )
 from nightbus.services.s3.configuration import deleter, fixed, getter, not_configured, putter
+from nightbus.services.s3.notifications import configuration as notifications
+from nightbus.services.s3.notifications.jobs import BucketNotificationJobs
 
 _DEFAULT_ENCRYPTION = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
@@ -97,7 +99,7 @@ HANDLERS: dict[str, Handler] = {
     "DeleteBucketCors": deleter("Cors"),
     "DeleteBucketLifecycle": deleter("Lifecycle"),
     "DeleteBucketWebsite": deleter("Website"),
-    "PutBucketNotificationConfiguration": configuration.put_bucket_notification_configuration,
+    "PutBucketNotificationConfiguration": notifications.put_bucket_notification_configuration,
     "GetBucketAccelerateConfiguration": fixed({}),
     "GetBucketReplication": getter(
         "Replication",
@@ -119,7 +121,7 @@ HANDLERS: dict[str, Handler] = {
         not_configured("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
     ),
     "GetBucketLogging": fixed({}),
-    "GetBucketNotificationConfiguration": fixed({}),
+    "GetBucketNotificationConfiguration": notifications.get_bucket_notification_configuration,
     "GetBucketRequestPayment": fixed({"Payer": "BucketOwner"}),
     "GetBucketWebsite": getter(
         "Website",
@@ -130,3 +132,4 @@ HANDLERS: dict[str, Handler] = {
 }
 
 DUTIES: list[Worker] = [buckets.reopen_buckets]
+JOB_QUEUES: list[JobQueueMaker] = [BucketNotificationJobs]

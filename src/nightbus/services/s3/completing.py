@@ -101,6 +101,7 @@ async def complete_multipart_upload(
             ctx,
             bucket,
             version,
+            "ObjectCreated:CompleteMultipartUpload",
             lambda current: check_write(current, key, if_match, if_none_match),
             removal,
         )

@@ -148,24 +148,6 @@ def check_ownership(value: Mapping[str, Any]) -> None:
         raise malformed_xml()
 
 
-def check_notification(value: Mapping[str, Any]) -> None:
-    """Raise AwsError for any notification, because buckets do not send notifications yet."""
-    for name, configured in value.items():
-        if configured or name == "EventBridgeConfiguration":
-            raise not_supported("s3", "PutBucketNotificationConfiguration", name)
-
-
-async def put_bucket_notification_configuration(
-    ctx: Context,
-    *,
-    bucket: str,
-    notification_configuration: dict[str, Any],
-    expected_bucket_owner: str | None = None,
-) -> None:
-    await find_bucket(ctx, bucket, expected_bucket_owner)
-    check_notification(notification_configuration)
-
-
 async def put_bucket_acl(
     ctx: Context, *, bucket: str, acl: str | None = None, expected_bucket_owner: str | None = None
 ) -> None:

@@ -102,7 +102,11 @@ async def copy_object(
         version = await change.of(ctx, source, bucket, key)
         with contextlib.suppress(KeyError):  # the source was overwritten in between, and its blob is gone
             record, version = await write_version(
-                ctx, bucket, version, lambda current: check_write(current, key, if_match, if_none_match)
+                ctx,
+                bucket,
+                version,
+                "ObjectCreated:Copy",
+                lambda current: check_write(current, key, if_match, if_none_match),
             )
             return _copy_reply(record, version, version_id_in_reply(source_bucket, source.version_id))
     raise conflicting()

@@ -102,7 +102,11 @@ async def put_object(
             encryption=encryption,
         )
         record, version = await write_version(
-            ctx, bucket, version, lambda current: check_write(current, key, if_match, if_none_match)
+            ctx,
+            bucket,
+            version,
+            "ObjectCreated:Put",
+            lambda current: check_write(current, key, if_match, if_none_match),
         )
     except BaseException:
         await discard_blob(ctx, blob)

@@ -8,9 +8,11 @@ from typing import Any
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.key_versions import find_version, versions_of_key
+from nightbus.services.s3.notifications.announcing import commit_announced
+from nightbus.services.s3.notifications.object_events import ObjectEvent
 from nightbus.services.s3.properties import checked_object_tags, tag_set
 from nightbus.services.s3.records import object_kind, version_id_in_reply
-from nightbus.services.s3.version_writes import plan_change
+from nightbus.services.s3.version_writes import plan_change, require_open_bucket
 from nightbus.store.interface import Conflict
 
 
@@ -64,5 +66,9 @@ async def _set(
     history = await versions_of_key(ctx, record, key)
     if history.find(version.version_id) != version:
         raise Conflict(object_kind(bucket), key)  # another request changed the version between the two reads
-    await ctx.store.commit(*plan_change(bucket, replace(version, tags=tags), history))
+    changed = replace(version, tags=tags)
+    event = ObjectEvent("ObjectTagging:Put" if tags else "ObjectTagging:Delete", changed)
+    await commit_announced(
+        ctx, record, [require_open_bucket(record), *plan_change(bucket, changed, history)], event
+    )
     return version_id_in_reply(record, version.version_id)

@@ -27,6 +27,8 @@ from dataclasses import replace
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import no_such_bucket
 from nightbus.services.s3.key_versions import KeyVersions, versions_of_key
+from nightbus.services.s3.notifications.announcing import commit_announced
+from nightbus.services.s3.notifications.object_events import ObjectEvent
 from nightbus.services.s3.records import (
     BUCKET,
     NULL_VERSION,
@@ -56,12 +58,13 @@ Extra = Callable[[], Awaitable[Sequence[Change]]]
 
 @retries_on_conflict
 async def write_version(
-    ctx: Context, bucket: str, version: ObjectVersion, check: Check, extra: Extra | None = None
+    ctx: Context, bucket: str, version: ObjectVersion, event: str, check: Check, extra: Extra | None = None
 ) -> tuple[Record, ObjectVersion]:
     """Make `version` the key's current version, with a new id and order. Returns the bucket's record and the version.
 
-    `check` gets the current version and raises AwsError to refuse the write. `extra` returns further changes for the
-    commit. Both are called again for each attempt after a conflict.
+    `event` is what notifications call it, such as `ObjectCreated:Put`. `check` gets the current version and raises
+    AwsError to refuse the write. `extra` returns further changes for the commit. Both are called again for each attempt
+    after a conflict.
     """
     record = await open_bucket(ctx, bucket)
     history = await versions_of_key(ctx, record, version.key)
@@ -70,7 +73,7 @@ async def write_version(
     changes = [require_open_bucket(record), *plan_write(bucket, new, history)]
     if extra is not None:
         changes += await extra()
-    await ctx.store.commit(*changes)
+    await commit_announced(ctx, record, changes, ObjectEvent(event, new))
     return record, new
 
 
@@ -89,11 +92,13 @@ async def delete_version(
     if version_id is None and was_ever_versioned(record):
         marker = next_version(record, history, ObjectVersion(key, "", ctx.now_ms(), "", delete_marker=True))
         affected, changes = marker, plan_write(bucket, marker, history)
+        event = "ObjectRemoved:DeleteMarkerCreated"
     elif affected is None:
         return record, None
     else:
-        changes = plan_removal(bucket, affected, history)
-    await ctx.store.commit(require_open_bucket(record), *changes)
+        changes, event = plan_removal(bucket, affected, history), "ObjectRemoved:Delete"
+    changes = [require_open_bucket(record), *changes]
+    await commit_announced(ctx, record, changes, ObjectEvent(event, affected))
     return record, affected
 
 

@@ -11,8 +11,8 @@ from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
+from nightbus.stacks.resources.s3_bucket_settings import SETTINGS, apply_settings
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
-from nightbus.stacks.resources.values import boolean, changed
 
 _LONGEST_NAME = 63
 _HOME = "us-east-1"
@@ -21,12 +21,7 @@ _NOT_FOUND = 404
 
 class S3Bucket:
     type_name = "AWS::S3::Bucket"
-    properties = frozenset(
-        {
-            "BucketEncryption", "BucketName", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags",
-            "VersioningConfiguration",
-        }
-    )  # fmt: skip
+    properties = frozenset({"BucketName", "Tags", *SETTINGS})
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"BucketName"})
 
@@ -59,13 +54,13 @@ class S3Bucket:
                 configuration["LocationConstraint"] = region
             await ctx.operation("s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=configuration)
         async with undone_on_failure(self.delete(bucket, properties, ctx)):
-            await _configure(bucket, {}, properties, ctx)
+            await apply_settings(bucket, {}, properties, ctx)
         return _resource(bucket, ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        await _configure(physical_id, old, new, ctx)
+        await apply_settings(physical_id, old, new, ctx)
         await ctx.operation(
             "s3", "PutBucketTagging", Bucket=physical_id, Tagging={"TagSet": as_list(all_tags(new, ctx))}
         )
@@ -93,53 +88,6 @@ async def _exists_already(bucket: str, ctx: ResourceContext) -> bool:
     if not belongs_to_resource(tags, ctx):
         raise exists_elsewhere(bucket)
     return True
-
-
-async def _configure(
-    bucket: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
-) -> None:
-    if changed(old, new, "VersioningConfiguration"):
-        status = (new.get("VersioningConfiguration") or {"Status": "Suspended"})["Status"]
-        await ctx.operation(
-            "s3", "PutBucketVersioning", Bucket=bucket, VersioningConfiguration={"Status": status}
-        )
-    if changed(old, new, "BucketEncryption"):
-        await _set_encryption(bucket, new.get("BucketEncryption"), ctx)
-    if changed(old, new, "PublicAccessBlockConfiguration"):
-        block = new.get("PublicAccessBlockConfiguration")
-        if block is None:
-            await ctx.operation("s3", "DeletePublicAccessBlock", Bucket=bucket)
-        else:
-            public_access = {name: boolean(value) for name, value in block.items()}
-            await ctx.operation(
-                "s3", "PutPublicAccessBlock", Bucket=bucket, PublicAccessBlockConfiguration=public_access
-            )
-    if changed(old, new, "OwnershipControls"):
-        controls = new.get("OwnershipControls")
-        if controls is None:
-            await ctx.operation("s3", "DeleteBucketOwnershipControls", Bucket=bucket)
-        else:
-            await ctx.operation("s3", "PutBucketOwnershipControls", Bucket=bucket, OwnershipControls=controls)
-
-
-async def _set_encryption(bucket: str, encryption: Mapping[str, Any] | None, ctx: ResourceContext) -> None:
-    if encryption is None:
-        await ctx.operation("s3", "DeleteBucketEncryption", Bucket=bucket)
-        return
-    rules = [
-        {
-            "ApplyServerSideEncryptionByDefault": rule.get("ServerSideEncryptionByDefault"),
-            "BucketKeyEnabled": boolean(rule.get("BucketKeyEnabled", False)),
-        }
-        for rule in encryption["ServerSideEncryptionConfiguration"]
-    ]
-    encryption_rules = [{name: value for name, value in rule.items() if value is not None} for rule in rules]
-    await ctx.operation(
-        "s3",
-        "PutBucketEncryption",
-        Bucket=bucket,
-        ServerSideEncryptionConfiguration={"Rules": encryption_rules},
-    )
 
 
 def _resource(bucket: str, ctx: ResourceContext) -> Resource:

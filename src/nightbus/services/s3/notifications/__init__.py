@@ -1,0 +1,1 @@
+"""Sends notifications of what happens to objects: to queues, topics, functions and the default event bus."""

@@ -1,0 +1,105 @@
+"""Converts the settings of AWS::S3::Bucket to the requests of S3 that put them.
+
+Each setting is one document of the bucket. Without the property the document is deleted, or an empty one is put.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nightbus.stacks.interface import ResourceContext
+from nightbus.stacks.resources.values import boolean, changed
+
+
+class Setting(NamedTuple):
+    """`convert` makes the member `member` of the operation `put` from the property.
+
+    Without a property the operation `delete` is called; where that is "", `convert` gets None.
+    """
+
+    put: str
+    member: str
+    convert: Callable[[Any], Any]
+    delete: str = ""
+
+
+async def apply_settings(
+    bucket: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+) -> None:
+    """Put or delete each setting whose property differs between `old` and `new`."""
+    for name, setting in SETTINGS.items():
+        if not changed(old, new, name):
+            continue
+        value = new.get(name)
+        if value is None and setting.delete:
+            await ctx.operation("s3", setting.delete, Bucket=bucket)
+        else:
+            await ctx.operation("s3", setting.put, Bucket=bucket, **{setting.member: setting.convert(value)})
+
+
+def _versioning(value: Any) -> dict[str, Any]:
+    return {"Status": (value or {"Status": "Suspended"})["Status"]}
+
+
+def _encryption(value: Any) -> dict[str, Any]:
+    rules = [
+        {
+            "ApplyServerSideEncryptionByDefault": rule.get("ServerSideEncryptionByDefault"),
+            "BucketKeyEnabled": boolean(rule.get("BucketKeyEnabled", False)),
+        }
+        for rule in value["ServerSideEncryptionConfiguration"]
+    ]
+    return {"Rules": [{name: one for name, one in rule.items() if one is not None} for rule in rules]}
+
+
+def _public_access(value: Any) -> dict[str, Any]:
+    return {name: boolean(one) for name, one in value.items()}
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _notifications(value: Any) -> dict[str, Any]:
+    value = value or {}
+    configuration: dict[str, Any] = {}
+    for kind, member, destination in (
+        ("QueueConfigurations", "QueueArn", "Queue"),
+        ("TopicConfigurations", "TopicArn", "Topic"),
+        ("LambdaConfigurations", "LambdaFunctionArn", "Function"),
+    ):
+        parts = value.get(kind) or []
+        name = "LambdaFunctionConfigurations" if destination == "Function" else kind
+        configuration[name] = [_notification(part, member, destination) for part in parts]
+    bus = value.get("EventBridgeConfiguration")
+    if bus is not None and boolean(bus.get("EventBridgeEnabled", True)):
+        configuration["EventBridgeConfiguration"] = {}
+    return {name: one for name, one in configuration.items() if one or name == "EventBridgeConfiguration"}
+
+
+def _notification(part: Mapping[str, Any], member: str, destination: str) -> dict[str, Any]:
+    converted: dict[str, Any] = {member: part[destination], "Events": [part["Event"]]}
+    rules: Sequence[Mapping[str, Any]] = ((part.get("Filter") or {}).get("S3Key") or {}).get("Rules") or []
+    if rules:
+        names = [{"Name": str(rule["Name"]).lower(), "Value": str(rule["Value"])} for rule in rules]
+        converted["Filter"] = {"Key": {"FilterRules": names}}
+    return converted
+
+
+# In this order: notifications last, since their destinations are asked whether they take those of a bucket as it is.
+SETTINGS: Mapping[str, Setting] = {
+    "VersioningConfiguration": Setting("PutBucketVersioning", "VersioningConfiguration", _versioning),
+    "BucketEncryption": Setting(
+        "PutBucketEncryption", "ServerSideEncryptionConfiguration", _encryption, "DeleteBucketEncryption"
+    ),
+    "PublicAccessBlockConfiguration": Setting(
+        "PutPublicAccessBlock", "PublicAccessBlockConfiguration", _public_access, "DeletePublicAccessBlock"
+    ),
+    "OwnershipControls": Setting(
+        "PutBucketOwnershipControls", "OwnershipControls", _as_it_is, "DeleteBucketOwnershipControls"
+    ),
+    "NotificationConfiguration": Setting(
+        "PutBucketNotificationConfiguration", "NotificationConfiguration", _notifications
+    ),
+}
