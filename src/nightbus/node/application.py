@@ -11,9 +11,11 @@ from nightbus.gateway.gate import Gate
 from nightbus.node.admin.certificate import is_certificate, send_certificate
 from nightbus.node.admin.request import PREFIX, AdminRequest, AsgiScope, Receive, Send, send_error
 from nightbus.node.admin.router import answer
+from nightbus.node.callbacks import serve_callback
 from nightbus.node.function_urls import serve_function_url, url_host
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
+from nightbus.stacks.callbacks.urls import PREFIXES
 
 
 class Application:
@@ -37,6 +39,8 @@ class Application:
             await send_certificate(self._node, scope, send)
         elif scope["path"].startswith(PREFIX):
             await answer(AdminRequest(self._node, self._settings, scope, receive, send))
+        elif scope["path"].startswith(PREFIXES):
+            await serve_callback(self._node, scope, receive, send)
         else:
             await self._node.gateway(scope, receive, send, admission.allowed_origin)
 

@@ -46,6 +46,8 @@ from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
 from nightbus.services.logs.writer import LogWriter
+from nightbus.stacks.callbacks.responses import CustomResponses
+from nightbus.stacks.callbacks.urls import CallbackUrls
 from nightbus.stacks.engine import Engine
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.duties import forget_unattended, on_duty
@@ -120,7 +122,8 @@ class Node:
         store.announce(urlsplit(self.endpoint).port or 0)
         self.operator_key = write_operator_key(self.folder)
         self.store: Store = store
-        credentials = CredentialIssuer(await _node_secret(store), self.clock)
+        secret = await _node_secret(store)
+        credentials = CredentialIssuer(secret, self.clock)
         operations = OperationRegistry()
         log_sink = self._log_writer = LogWriter(store, self.clock)
         self.functions = Runner(
@@ -135,7 +138,8 @@ class Node:
             self._functions_network == LOOPBACK,
         )
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
-        self.stacks = Engine(store, self.clock, operations, vault)
+        self.custom_responses = CustomResponses(store, self.clock, vault, CallbackUrls(secret, self.endpoint))
+        self.stacks = Engine(store, self.clock, operations, vault, custom_responses=self.custom_responses)
         keys = Keys(store, vault, self.clock)
         backlog, buses = Backlog(store), Buses(store)
         log.debug(

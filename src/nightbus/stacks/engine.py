@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from nightbus.aws.calls import Operations, Scope
 from nightbus.clock import Clock
+from nightbus.stacks.callbacks.responses import CustomResponses
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.operation_queue import QUEUE, operation_item, stack_of
 from nightbus.stacks.operations.phases import PHASES, run_phases
@@ -57,12 +58,14 @@ class Engine:
         operations: Operations,
         vault: Vault,
         types: Mapping[str, ResourceType] | None = None,
+        custom_responses: CustomResponses | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._operations = operations
         self._vault = vault
         self._types = types
+        self._custom_responses = custom_responses
         self._tasks: dict[asyncio.Task[None], Item] = {}
 
     async def run(self) -> None:
@@ -175,7 +178,13 @@ class Engine:
         Any other exception is an error of the engine and ends the operation.
         """
         operation = StackOperation(
-            self._store, self._clock, self._operations, self._vault, self._resource_types(), scope
+            self._store,
+            self._clock,
+            self._operations,
+            self._vault,
+            self._resource_types(),
+            scope,
+            self._custom_responses,
         )
         try:
             await operation.open(stack_id)

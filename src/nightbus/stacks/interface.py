@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
+from nightbus.stacks.callbacks.responses import CustomResponses
 from nightbus.stacks.contention import is_contended, pauses
 
 
@@ -23,6 +24,7 @@ class ResourceContext:
     stack_name: str
     logical_id: str
     tags: Mapping[str, str] = field(default_factory=dict)  # the stack's own, aws:cloudformation:* included
+    custom_responses: CustomResponses | None = None
 
     async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
         """Call an operation of a service, and repeat the call while a concurrent change makes it fail."""
@@ -38,10 +40,24 @@ class ResourceContext:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A provisioned resource. Ref evaluates to `physical_id`, Fn::GetAtt to one of `attributes`."""
+    """A provisioned resource. Ref evaluates to `physical_id`, Fn::GetAtt to one of `attributes`, which are secret with
+    `no_echo`."""
 
     physical_id: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    no_echo: bool = False
+
+
+class ResourceFailure(AwsError):
+    """A resource failed, and the message is the whole reason of its event.
+
+    `leftover` is the physical id of what a failed creation may have left behind, and the stack must delete; empty for
+    nothing.
+    """
+
+    def __init__(self, message: str, *, leftover: str = "") -> None:
+        super().__init__("ResourceFailure", message)
+        self.leftover = leftover
 
 
 class ResourceType(Protocol):
@@ -91,6 +107,20 @@ class JudgesValues(Protocol):
         The planner calls it before anything is made. A value that is not known yet is UNKNOWN; its service checks it
         once it is known.
         """
+        ...
+
+
+def has_further_properties(kind: ResourceType) -> bool:
+    """Return whether a template may give resources of the type any property besides those of `properties`."""
+    return getattr(kind, "has_further_properties", False)
+
+
+@runtime_checkable
+class RefusesUpdates(Protocol):
+    """A resource type with changes that it refuses before anything is done."""
+
+    def refused_update(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+        """Return the reason why the resource cannot be updated from the `old` properties to the `new` ones, or None."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
+from nightbus.stacks.interface import ResourceFailure
 from nightbus.stacks.templates.dynamic_references import Unresolved
 from nightbus.store.upkeep import is_passing
 
@@ -56,7 +57,7 @@ def failure(error: BaseException, type_name: str, request_id: str) -> str:
     """
     if is_passing(error):
         raise error
-    if isinstance(error, Unresolved):
+    if isinstance(error, ResourceFailure | Unresolved):
         return error.message
     token, code = new_uuid(), handler_code(error)
     if isinstance(error, AwsError):

@@ -111,15 +111,20 @@ class PhysicalResource:
     needs: list[str] = field(default_factory=list)
     deletion_policy: str = "Delete"
     replace_policy: str = "Delete"
+    no_echo: bool = False  # the attributes are secret
 
 
 @dataclass
 class Pending:
-    """What a step is about to make, stored before it calls a service. `replaces`: it makes a new physical resource."""
+    """What a step is about to make, stored before it calls a service. `replaces`: it makes a new physical resource.
+
+    `judged`: the resource type has said what a failed creation left behind: `name`, or nothing if that is None.
+    """
 
     properties: dict[str, Any]
     name: str | None = None
     replaces: bool = True
+    judged: bool = False
 
 
 def possible_leftovers(pending: Pending) -> list[PhysicalResource]:
@@ -131,7 +136,8 @@ def possible_leftovers(pending: Pending) -> list[PhysicalResource]:
     if has_reference(pending.properties):
         return []
     template_values = [value for value in pending.properties.values() if isinstance(value, str)]
-    if not pending.replaces or pending.name is None or pending.name in template_values:
+    of_another = pending.name in template_values and not pending.judged
+    if not pending.replaces or pending.name is None or of_another:
         return []
     return [PhysicalResource(pending.name, pending.properties)]
 

@@ -12,6 +12,7 @@ from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.templates.expressions import NO_VALUE
 from nightbus.stacks.templates.intrinsics import Evaluator, Nothing, Provisioned
 from nightbus.stacks.templates.parameters import typed
+from nightbus.stacks.templates.schema_validation import CUSTOM_RESOURCE
 from nightbus.stacks.templates.template import EXTENSIONS, Template
 
 
@@ -30,6 +31,12 @@ class StackValues:
         attributes = resource.current.attributes if resource.current else {}
         if name in attributes:
             return attributes[name]
+        if resource.type.startswith("Custom::") or resource.type == CUSTOM_RESOURCE:
+            raise AwsError(
+                "ValidationError",
+                f"CustomResource attribute error: Vendor response doesn't contain {name} attribute in object "
+                f"{resource.physical_id} of resource {logical_id}",
+            )
         raise AwsError(
             "ValidationError",
             f"Template error: resource {logical_id} does not support attribute type {name} in Fn::GetAtt",

@@ -28,6 +28,27 @@ NAMES = (
     "Content-Type",
 )
 HEADERS = [(name, name.lower()) for name in NAMES]
+CALLBACK = b"/cloudformation-custom-resource-response-"  # as in stacks/callbacks/urls.py
+PLAIN = set()  # the addresses that HTTPSConnection reaches without TLS
+
+
+def reach_callbacks(payload):
+    """Let HTTPSConnection reach the host of a response's URL, although the node speaks HTTP.
+
+    Helpers such as crhelper make one of the URL's host and port, whatever its scheme is. Other hosts are as before.
+    """
+    import re
+    from http.client import HTTPConnection, HTTPSConnection
+
+    if not PLAIN:
+        connect = HTTPSConnection.connect
+
+        def connect_to(connection):
+            plain = f"{connection.host}:{connection.port}" in PLAIN
+            return (HTTPConnection.connect if plain else connect)(connection)
+
+        HTTPSConnection.connect = connect_to
+    PLAIN.update(host.decode() for host in re.findall(rb"http://([^/\s\"\\\\]+)" + CALLBACK, payload))
 
 
 class RuntimeClient:
@@ -58,6 +79,8 @@ class RuntimeClient:
             raise RuntimeError("Failed to post invocation response" if request[:4] == b"POST" else NO_NEXT)
         given = {name: headers.get(key) for name, key in HEADERS}
         given["Lambda-Runtime-Deadline-Ms"] = int(headers["lambda-runtime-deadline-ms"])
+        if CALLBACK in payload:
+            reach_callbacks(payload)
         return payload, given
 
     def post_invocation_result(self, invoke_id, data, content_type="application/json", *newer):

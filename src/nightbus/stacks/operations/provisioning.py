@@ -51,7 +51,13 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
-from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.interface import (
+    RefusesUpdates,
+    Resource,
+    ResourceContext,
+    ResourceFailure,
+    has_further_properties,
+)
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.reference_values import ReferenceValues
@@ -109,7 +115,8 @@ class Provisioning:
         kind = self._operation.types[str(declared["Type"])]
         value = self._evaluator.evaluate(declared.get("Properties") or {})
         properties: dict[str, Any] = value if isinstance(value, dict) else {}
-        check_properties(name, kind.type_name, kind.properties, hidden(properties))
+        is_open = has_further_properties(kind)
+        check_properties(name, kind.type_name, kind.properties, hidden(properties), is_open=is_open)
         return properties
 
     def _physical_resource(
@@ -123,6 +130,7 @@ class Provisioning:
             sorted(self._needs[name]),
             str(declared.get("DeletionPolicy", "Delete")),
             str(declared.get("UpdateReplacePolicy", "Delete")),
+            resource.no_echo,
         )
 
     async def _make(self, resource: StackResource, properties: dict[str, Any], *, replaces: bool) -> bool:
@@ -136,6 +144,8 @@ class Provisioning:
             name = resource.pending.name if resource.pending else None
             created = await kind.create(resolved, name, ctx)
         except Exception as error:
+            if isinstance(error, ResourceFailure) and resource.pending is not None:
+                resource.pending.name, resource.pending.judged = error.leftover or None, True
             reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
             return await self._fail(resource, verb.lower(), reason)
         self._take(resource, self._physical_resource(resource.logical_id, created, properties))
@@ -202,6 +212,11 @@ class Provisioning:
         changed = {
             key for key in {*old.properties, *properties} if old.properties.get(key) != properties.get(key)
         }
+        refusal = (
+            kind.refused_update(old.properties, properties) if isinstance(kind, RefusesUpdates) else None
+        )
+        if refusal is not None:
+            return await self._fail(resource, "update", refusal)
         retag = self._tags_changed and "Tags" in kind.properties
         unfinished_update = resource.pending is not None and not resource.pending.replaces
         if changed & kind.replace_on:
@@ -214,7 +229,7 @@ class Provisioning:
         self, resource: StackResource, old: PhysicalResource, declared: Mapping[str, Any]
     ) -> bool:
         """Record the policies and dependencies, which may differ although the properties do not."""
-        unchanged = Resource(old.physical_id, old.attributes)
+        unchanged = Resource(old.physical_id, old.attributes, old.no_echo)
         new = self._physical_resource(resource.logical_id, unchanged, old.properties)
         if new != old or resource.pending is not None:
             self._take(resource, new)

@@ -58,7 +58,12 @@ async def _apply(
         reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
         await operation.save(resource, ("UPDATE_FAILED", reason), properties=base.properties)
         return False
-    restored = replace(base, physical_id=updated.physical_id, attributes=dict(updated.attributes))
+    restored = replace(
+        base,
+        physical_id=updated.physical_id,
+        attributes=dict(updated.attributes),
+        no_echo=updated.no_echo,
+    )
     await _settle(operation, resource, restored)
     return True
 

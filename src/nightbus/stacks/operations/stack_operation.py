@@ -8,6 +8,7 @@ from typing import Any
 
 from nightbus.aws.calls import Operations, Scope
 from nightbus.clock import Clock
+from nightbus.stacks.callbacks.responses import RESPONSE, CustomResponses, read_requests
 from nightbus.stacks.events import resource_event, stack_event
 from nightbus.stacks.interface import ResourceContext, ResourceType
 from nightbus.stacks.reasons import EXPRESS_COMPLETED
@@ -23,7 +24,7 @@ from nightbus.stacks.records import (
 )
 from nightbus.stacks.secrecy import masked
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import Change, PutRecord, Store
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Store
 from nightbus.store.vault import Vault
 
 _FAILURES = ("ROLLBACK", "FAILED")
@@ -47,6 +48,7 @@ class StackOperation:
         vault: Vault,
         types: Mapping[str, ResourceType],
         scope: Scope,
+        custom_responses: CustomResponses | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -54,6 +56,7 @@ class StackOperation:
         self.vault = vault
         self.types = types
         self.scope = scope
+        self._custom_responses = custom_responses
         self.records = StackRecords(store, scope, vault)
         self.resources: dict[str, StackResource] = {}
         self.tags: dict[str, str] = {}
@@ -89,6 +92,7 @@ class StackOperation:
             self.stack.name,
             logical_id,
             tags,
+            self._custom_responses,
         )
 
     async def save(
@@ -142,6 +146,7 @@ class StackOperation:
         for name, value in fields.items():
             setattr(stack, name, value)
         changes = [put_stack(self.scope, stack, stored.revision), *also, *await self._executed(stack)]
+        changes += await self._answered(stack)
         event = stack_event(self.scope, stack, self._next_event_time(now), status, reason)
         await self.store.commit(*changes, event)
         self.stack = stack
@@ -149,6 +154,13 @@ class StackOperation:
     async def is_cancelled(self) -> bool:
         stored = await self.records.stack(self.stack.id)
         return stored is not None and stored.value.cancelled
+
+    async def _answered(self, stack: Stack) -> list[Change]:
+        """Return the deletions of the requests to custom resources, once the stack is in a state of rest."""
+        if stack.status.endswith("IN_PROGRESS"):
+            return []
+        keys = await read_requests(self.store, self.scope, stack.key)
+        return [DeleteRecord(self.scope, RESPONSE, key) for key in keys]
 
     async def _executed(self, stack: Stack) -> list[Change]:
         """Return the change of the executed change set's status, once the stack is in a state of rest."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.interface import JudgesValues, ResourceType
+from nightbus.stacks.interface import JudgesValues, ResourceType, has_further_properties
 from nightbus.stacks.planning.property_values import DisplayedValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.resolution import chosen_resources, evaluate_conditions, evaluator, outputs_of
@@ -117,7 +117,7 @@ def is_empty(changes: StackPlan, stack: Stack, old: Deployment | None, new: Depl
 
 def _refuse_unsupported(chosen: Mapping[str, Mapping[str, Any]], types: Mapping[str, ResourceType]) -> None:
     """Raise AwsError for an unsupported type or property of the `chosen` resources, whose conditions hold."""
-    unknown = sorted({str(one["Type"]) for one in chosen.values()} - set(types))
+    unknown = sorted({kind for one in chosen.values() if (kind := str(one["Type"])) not in types})
     if unknown:
         raise unsupported(f"The resource types [{', '.join(unknown)}]", "are")
     for name, resource in chosen.items():
@@ -186,7 +186,8 @@ class _Planner:
         properties = {key: child for key, child in properties.items() if child is not NO_VALUE}
         check_references(kind.type_name, properties)
         visible: dict[str, Any] = hidden(properties)
-        check_properties(name, kind.type_name, kind.properties, visible, structure_only=True)
+        is_open = has_further_properties(kind)
+        check_properties(name, kind.type_name, kind.properties, visible, structure_only=True, is_open=is_open)
         refused = kind.unsupported(visible) if isinstance(kind, JudgesValues) else None
         if refused is not None:
             raise unsupported(f"{refused} of resource {name} ({kind.type_name})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.resources.cdk_metadata import CdkMetadata
+from nightbus.stacks.resources.cloudformation_custom_resource import CloudFormationCustomResource
 from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
 from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
 from nightbus.stacks.resources.ecr_repository import EcrRepository
@@ -39,8 +40,24 @@ from nightbus.stacks.resources.sqs_queue import SqsQueue
 from nightbus.stacks.resources.sqs_queue_policy import SQS_QUEUE_INLINE_POLICY, SQS_QUEUE_POLICY
 from nightbus.stacks.resources.ssm_parameter import SsmParameter
 
-RESOURCE_TYPES: dict[str, ResourceType] = {
+_CUSTOM = "Custom::"
+
+
+class ResourceTypes(dict[str, ResourceType]):
+    """The types by name. Each name that begins with `Custom::` is one of a custom resource."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (isinstance(name, str) and name.startswith(_CUSTOM))
+
+    def __missing__(self, name: str) -> ResourceType:
+        if not name.startswith(_CUSTOM):
+            raise KeyError(name)
+        return CloudFormationCustomResource(name)
+
+
+_NAMED: dict[str, ResourceType] = {
     "AWS::CDK::Metadata": CdkMetadata(),
+    "AWS::CloudFormation::CustomResource": CloudFormationCustomResource(),
     "AWS::CloudFormation::Stack": CloudFormationStack(),
     "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
     "AWS::ECR::Repository": EcrRepository(),
@@ -78,3 +95,4 @@ RESOURCE_TYPES: dict[str, ResourceType] = {
     "AWS::SQS::QueuePolicy": SQS_QUEUE_POLICY,
     "AWS::SSM::Parameter": SsmParameter(),
 }
+RESOURCE_TYPES = ResourceTypes(_NAMED)

@@ -10,6 +10,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.support import is_supported_runtime
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.cfn_response import helper_file
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
@@ -181,7 +182,9 @@ def _code(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inline_package(source: str, runtime: str) -> bytes:
-    """Return the zip of a template's inline code, in a file index.py or index.js. The same text gives the same bytes.
+    """Return the zip of a template's inline code, in a file index.py or index.js, with the helper that it uses.
+
+    The same text gives the same bytes.
 
     Raises AwsError for runtimes without source code.
     """
@@ -191,11 +194,12 @@ def inline_package(source: str, runtime: str) -> bytes:
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as package:
-        entry = zipfile.ZipInfo(
-            "index.js" if runtime.startswith("nodejs") else "index.py", (1980, 1, 1, 0, 0, 0)
-        )
-        entry.external_attr = 0o644 << 16
-        package.writestr(entry, source)
+        name = "index.js" if runtime.startswith("nodejs") else "index.py"
+        helper = helper_file(source, runtime)
+        for file, content in [(name, source), *([helper] if helper else [])]:
+            entry = zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            package.writestr(entry, content)
     return buffer.getvalue()
 
 

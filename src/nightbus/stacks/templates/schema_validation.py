@@ -18,6 +18,7 @@ from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.schemas import resource_schemas
 from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
 
+CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
 _MOST_VIOLATIONS = 10
 _SECONDS = 0.05  # for one pattern of a schema on one text
 _NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,3})?")
@@ -41,11 +42,16 @@ def check_properties(
     properties: Mapping[str, Any],
     *,
     structure_only: bool = False,
+    is_open: bool = False,
 ) -> None:
     """Raise AwsError ValidationError for what the type's schema does not allow, and NotImplementedException for a
-    property that the schema has and Nightbus does not support.
+    property that the schema has and Nightbus does not support. `is_open`: there may be any further properties.
     """
-    schema = resource_schemas().get(type_name) or _of_names(supported)
+    published = resource_schemas().get(CUSTOM_RESOURCE if is_open else type_name)
+    schema = published or _of_names(supported)
+    if is_open:
+        named = {name: one for name, one in schema["properties"].items() if name in supported}
+        schema = {**schema, "properties": named, "additionalProperties": True}
     for name in sorted(set(properties) - supported):
         if name in schema.get("properties", {}):
             raise unsupported(f"Property {name} of resource {logical_id} ({type_name})")

@@ -6,6 +6,7 @@
 'use strict'
 
 const net = require('node:net')
+const { MARK, reachCallbacks } = require('./stack_callbacks.cjs')
 
 const PREFIX = '/2018-06-01/runtime/'
 const END_OF_HEAD = Buffer.from('\r\n\r\n')
@@ -30,6 +31,7 @@ class RuntimeApi {
     let answer = await (asked ?? this.#ask(this.#request('GET', 'invocation/next')))
     if (answer.status !== 200 && asked) answer = await this.#ask(this.#request('GET', 'invocation/next'))
     if (answer.status !== 200) throw new Error('Failed to get next invocation')
+    if (answer.body.includes(MARK)) reachCallbacks(answer.body)
     return answer
   }
 
