@@ -20,6 +20,7 @@ SERVICES: dict[str, str] = {
     "lambda": "nightbus.services.lambda_",
     "logs": "nightbus.services.logs",
     "s3": "nightbus.services.s3",
+    "secretsmanager": "nightbus.services.secretsmanager",
     "sns": "nightbus.services.sns",
     "sqs": "nightbus.services.sqs",
     "ssm": "nightbus.services.ssm",

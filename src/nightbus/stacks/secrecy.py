@@ -18,7 +18,11 @@ from nightbus.store.vault import Vault, VaultClosed
 
 log = logging.getLogger(__name__)
 
-MASKED_PROPERTIES = {"AWS::Events::Connection": "AuthParameters", "AWS::CloudFormation::Stack": "Parameters"}
+MASKED_PROPERTIES = {
+    "AWS::CloudFormation::Stack": "Parameters",
+    "AWS::Events::Connection": "AuthParameters",
+    "AWS::SecretsManager::Secret": "SecretString",
+}
 _SEALED = "Nightbus::Sealed"
 # The members of a deployment's record with values of parameters, each with that of its sealed values.
 _SEALED_MEMBERS = {"parameters": "sealed", "resolved": "sealed_resolved"}

@@ -46,6 +46,15 @@ REFUSED = {
         "Topics",
     },
     "logs": {"entity", "expectedRevisionId", "kmsKeyId", "logGroupNamePattern", "resourceArn"},
+    "secretsmanager": {
+        "AddReplicaRegions",
+        "Filters",
+        "ForceOverwriteReplicaSecret",
+        "RotationToken",
+        "SortBy",
+        "SortOrder",
+        "Type",
+    },
     "ssm": {"Filters", "ParameterFilters", "Policies"},
     "s3": {
         "AccessControlPolicy",

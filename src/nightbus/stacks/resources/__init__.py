@@ -33,6 +33,7 @@ from nightbus.stacks.resources.logs_log_group import LogsLogGroup
 from nightbus.stacks.resources.logs_resource_policy import LogsResourcePolicy
 from nightbus.stacks.resources.s3_bucket import S3Bucket
 from nightbus.stacks.resources.s3_bucket_policy import S3BucketPolicy
+from nightbus.stacks.resources.secretsmanager_secret import SecretsManagerSecret
 from nightbus.stacks.resources.sns_subscription import SnsSubscription
 from nightbus.stacks.resources.sns_topic import SnsTopic
 from nightbus.stacks.resources.sns_topic_policy import SNS_TOPIC_INLINE_POLICY, SNS_TOPIC_POLICY
@@ -86,6 +87,7 @@ _NAMED: dict[str, ResourceType] = {
     "AWS::Logs::ResourcePolicy": LogsResourcePolicy(),
     "AWS::S3::Bucket": S3Bucket(),
     "AWS::S3::BucketPolicy": S3BucketPolicy(),
+    "AWS::SecretsManager::Secret": SecretsManagerSecret(),
     "AWS::SNS::Subscription": SnsSubscription(),
     "AWS::SNS::Topic": SnsTopic(),
     "AWS::SNS::TopicInlinePolicy": SNS_TOPIC_INLINE_POLICY,

@@ -1,0 +1,128 @@
+"""Finds secrets, judges who may use them, and makes the replies about them.
+
+The value of a secret's record:
+
+| member      | content                                                                       |
+|-------------|-------------------------------------------------------------------------------|
+| id, suffix  | the id of this secret among those of its name, the end of its ARN             |
+| versions    | by version id: `created`, `stages`, `key`, `accessed`                         |
+| policy      | the text of its resource policy, "" without one                               |
+| deleted     | when it was scheduled for deletion and `purge`, when it goes; None            |
+| owner       | the service that manages it, "" for none                                      |
+| rotation    | the function, the rules and the state of rotation (`rotation_records.py`)     |
+| replicas    | in the primary: region, key and state of each; `primary`: in a replica        |
+
+Times are UTC ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.identity.secrets import SECRET, secret_arn
+from nightbus.messaging.access import Access
+from nightbus.services.context import Context
+from nightbus.services.secretsmanager.errors import access_denied, marked_for_deletion, no_secret, owned_by
+from nightbus.services.secretsmanager.names import named_secrets
+from nightbus.store.interface import PutRecord, Record
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
+
+class Secret:
+    """A secret as an operation has found it; `value` may be changed and stored by `put`."""
+
+    def __init__(self, scope: Scope, record: Record) -> None:
+        self.scope = scope
+        self.name = record.key
+        self.value = record.value
+        self.revision = record.revision
+
+    @property
+    def arn(self) -> str:
+        return secret_arn(self.scope, self.name, self.value["suffix"])
+
+    @property
+    def versions(self) -> dict[str, dict[str, Any]]:
+        versions: dict[str, dict[str, Any]] = self.value["versions"]
+        return versions
+
+    def version_with(self, stage: str) -> str | None:
+        """Return the id of the version that has the staging label."""
+        return next((one for one, version in self.versions.items() if stage in version["stages"]), None)
+
+    def put(self) -> PutRecord:
+        return PutRecord(self.scope, SECRET, self.name, self.value, expect=self.revision)
+
+    def named(self) -> dict[str, str]:
+        return {"ARN": self.arn, "Name": self.name}
+
+
+async def find_secret(
+    ctx: Context, secret_id: str, operation: str, *, deleted: bool = False, to_change: bool = False
+) -> Secret:
+    """Find the secret for an operation. `deleted`: also one that is scheduled for deletion; `to_change`: none that a
+    service manages. Raises AwsError."""
+    secret = await _existing(ctx, secret_id, operation)
+    refusal = Access(secret.arn, secret.scope.account, secret.value["policy"] or None).refusal(
+        ctx.caller, f"secretsmanager:{operation}"
+    )
+    if refusal:
+        raise access_denied(refusal)
+    if secret.value["deleted"] and not deleted:
+        raise marked_for_deletion()
+    if to_change and secret.value["owner"]:
+        raise owned_by(secret.value["owner"])
+    return secret
+
+
+async def _existing(ctx: Context, secret_id: str, operation: str) -> Secret:
+    foreign = False
+    for scope, name, suffix in named_secrets(ctx.scope, secret_id):
+        foreign = foreign or scope.account != ctx.caller.account
+        record = await ctx.store.get(scope, SECRET, name) if scope.region == ctx.region else None
+        if record is not None and suffix in ("", record.value["suffix"]):
+            return Secret(scope, record)
+    if foreign:
+        action = f"secretsmanager:{operation}"
+        raise access_denied(
+            f"User: {ctx.caller.arn} is not authorized to perform: {action} on resource: {secret_id} because no"
+            f" resource-based policy allows the {action} action"
+        )
+    raise no_secret()
+
+
+def day_of(now_ms: int) -> int:
+    """Return the beginning of the day, to which AWS rounds dates of access."""
+    return now_ms // _DAY_MS * _DAY_MS
+
+
+def moment(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def tags_reply(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def description_reply(secret: Secret) -> dict[str, Any]:
+    """Return what DescribeSecret and ListSecrets have in common."""
+    value = secret.value
+    return {
+        **secret.named(),
+        "Description": value["description"] or None,
+        "KmsKeyId": value["key"] or None,
+        "LastChangedDate": moment(value["changed"]),
+        "LastAccessedDate": moment(value["accessed"]),
+        "DeletedDate": moment(value["purge"]),
+        "CreatedDate": moment(value["created"]),
+        "Tags": tags_reply(value["tags"]),
+        "OwningService": value["owner"] or None,
+    }
+
+
+def stages_reply(secret: Secret) -> dict[str, list[str]]:
+    return {one: list(version["stages"]) for one, version in secret.versions.items() if version["stages"]}
