@@ -13,7 +13,7 @@ from nightbus.stacks.templates.expressions import NO_VALUE
 from nightbus.stacks.templates.intrinsics import Evaluator, Nothing, Provisioned
 from nightbus.stacks.templates.parameters import typed
 from nightbus.stacks.templates.schema_validation import CUSTOM_RESOURCE
-from nightbus.stacks.templates.template import EXTENSIONS, Template
+from nightbus.stacks.templates.template import Template
 
 
 class StackValues:
@@ -81,7 +81,7 @@ def evaluator(
         template.section("Mappings"),
         template.section("Conditions"),
         provisioned or Nothing(),
-        EXTENSIONS in template.transforms,
+        extended=True,  # whether its functions are allowed was checked with the template
     )
 
 

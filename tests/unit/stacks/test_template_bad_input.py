@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from typing import Any
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.planning.plan import plan_changes
-from nightbus.stacks.planning.proposal import propose
-from nightbus.stacks.records import Deployment, Stack
+from nightbus.stacks.planning.proposal import process, propose
+from nightbus.stacks.records import Stack
 from nightbus.stacks.resolution import StackValues, evaluator
 from nightbus.stacks.templates.removal_policies import with_policies
 from stack_rig import SCOPE, Thing, World
@@ -134,7 +135,7 @@ def _with(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
 
 def _deploy(document: dict[str, Any]) -> None:
     proposal = propose(json.dumps(document), [], {}, {}, [])
-    deployment = Deployment("d", "", dict(proposal.template.document), proposal.values)
+    deployment = asyncio.run(process(proposal, SCOPE, STACK))
     plan_changes(SCOPE, STACK, None, deployment, {}, TYPES, {"e": "1,2"})
     with_policies(deployment.processed, evaluator(deployment, SCOPE, STACK, StackValues({}, {})))
 

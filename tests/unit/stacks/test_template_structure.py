@@ -89,7 +89,11 @@ def _properties(value: Any) -> dict[str, Any]:
             {"Resources": {f"R{n}": TOPIC for n in range(501)}},
             "Template format error: Number of resources, 501, is greater than maximum allowed, 500",
         ),
-        ({"Resources": {"A": TOPIC}, "Transform": "Mine"}, "No transform named Mine found."),
+        ({"Resources": {"A": TOPIC}, "Transform": "AWS::Mine"}, "No transform named AWS::Mine found."),
+        (
+            {"Resources": {"A": TOPIC, "Fn::ForEach::X": []}},
+            "Template format error: Resource name Fn::ForEach::X is non alphanumeric.",
+        ),
         (
             {"Resources": {"A": {"Type": "AWS::Lambda"}, "B": {"Type": "AWS::Serverless::Function"}}},
             "Template format error: Unrecognized resource types: [AWS::Lambda, AWS::Serverless::Function]",
@@ -116,11 +120,6 @@ def test_a_wrong_template_is_refused_in_cloudformations_words(document: dict[str
     [
         ({"Resources": {"A": TOPIC}, "Hooks": {}}, "The section Hooks of a template is"),
         ({"Resources": {"A": TOPIC}, "Transform": "AWS::CodeStar"}, "The transform AWS::CodeStar is"),
-        (
-            {"Resources": {"A": TOPIC}, "Transform": [{"Name": "AWS::Include"}]},
-            "A Transform with parameters is",
-        ),
-        ({"Resources": {"A": TOPIC, "Fn::ForEach::X": []}}, "Fn::ForEach::X in the Resources block is"),
     ],
 )
 def test_what_aws_has_and_nightbus_has_not_is_no_mistake_of_the_template(

@@ -58,7 +58,7 @@ async def assess_source(
         declared = {name: one for name, one in template.parameters.items() if name not in assumed}
         values = {**resolve(declared, entries, {}), **assumed}
         proposal = Proposal(text, template, values, {}, _CAPABILITIES, "")
-        if not proposal.is_serverless:
+        if not proposal.has_transforms:
             check_template(template)
         stack = Stack("arn:aws:cloudformation:::stack/checked/0", "checked", "REVIEW_IN_PROGRESS", 0)
         deployment = await process(proposal, scope, stack)

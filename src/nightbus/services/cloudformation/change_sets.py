@@ -173,7 +173,7 @@ async def _fill(
         deployment, changes = await planned(ctx, stack, old, proposal)
         _refuse_nested(change_set, deployment)
     except AwsError as error:
-        if not proposal.is_serverless:
+        if not proposal.has_transforms:
             raise
         change_set.status_reason = error.message
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from nightbus.services.cloudformation.macros import AccountMacros
 from nightbus.services.cloudformation.operation_start import stack_records
 from nightbus.services.cloudformation.rule_targets import unreachable_target
 from nightbus.services.context import Context
@@ -20,7 +21,7 @@ async def planned(
 
     Raises AwsError.
     """
-    deployment = await process(proposal, ctx.scope, stack)
+    deployment = await process(proposal, ctx.scope, stack, AccountMacros(ctx))
     stored = stack_records(ctx)
     resources = await stored.resources(stack)
     exports = {name: entry["value"] for name, entry in (await stored.exports()).items()}

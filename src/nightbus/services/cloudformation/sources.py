@@ -61,14 +61,21 @@ async def read_in_thread(text: str, reader: Callable[..., T], *args: Any) -> T:
 
 async def _from_s3(ctx: Context, url: str) -> str:
     bucket, key, version = object_of(url, ctx.call.endpoint)
-    params = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
     try:
-        reply = await ctx.operation("s3", "GetObject", **params)
+        return await object_text(ctx, bucket, key, version)
     except AwsError as error:
+        if error.code == "ValidationError":
+            raise
         raise invalid_template(
             f"S3 error: {error.message}\nFor more information check "
             "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
         ) from error
+
+
+async def object_text(ctx: Context, bucket: str, key: str, version: str) -> str:
+    """Return the text of an object. Raises S3's AwsError, and a ValidationError if it is too large or no text."""
+    params = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
+    reply = await ctx.operation("s3", "GetObject", **params)
     try:
         return (await _bounded(reply.get("Body", b""))).decode()
     except UnicodeDecodeError as broken:

@@ -14,7 +14,7 @@ from nightbus.stacks.records import Deployment
 from nightbus.stacks.templates import capabilities
 from nightbus.stacks.templates.expressions import text_of
 from nightbus.stacks.templates.parameters import is_secret
-from nightbus.stacks.templates.template import SERVERLESS, Template, check_template, read_template
+from nightbus.stacks.templates.template import Template, check_template, read_template
 
 
 async def get_template(
@@ -108,7 +108,7 @@ async def validate_template(
 
 def _checked(text: str) -> Template:
     template = read_template(text)
-    if SERVERLESS not in template.transforms:
+    if not template.transforms:
         check_template(template)
     return template
 

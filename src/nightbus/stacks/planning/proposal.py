@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +10,15 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
+from nightbus.stacks.planning.transformation import Macros, NoMacros, transformed
 from nightbus.stacks.records import Deployment, Stack
 from nightbus.stacks.resolution import evaluator, pseudo_parameters
 from nightbus.stacks.templates import capabilities
 from nightbus.stacks.templates.parameters import resolve, typed
 from nightbus.stacks.templates.removal_policies import with_policies
 from nightbus.stacks.templates.rules import failed_assertions
-from nightbus.stacks.templates.sam import transform_sam
-from nightbus.stacks.templates.template import EXTENSIONS, SERVERLESS, Template, check_template, read_template
+from nightbus.stacks.templates.template import Template, check_template, processed_template, read_template
+from nightbus.stacks.templates.transforms import EXTENSIONS
 
 MAX_TAGS = 50
 
@@ -34,8 +36,8 @@ class Proposal:
     resolved: dict[str, str] = field(default_factory=dict)  # values from Parameter Store, by parameter
 
     @property
-    def is_serverless(self) -> bool:
-        return SERVERLESS in self.template.transforms
+    def has_transforms(self) -> bool:
+        return bool(self.template.transforms)
 
     @property
     def effective(self) -> dict[str, str]:
@@ -60,25 +62,33 @@ def propose(
     template = read_template(text)
     values = resolve(template.parameters, parameters, previous)
     proposal = Proposal(text, template, values, dict(tags), acknowledged, role_arn)
-    if not proposal.is_serverless:
+    if not proposal.has_transforms:
         check_template(template)
         capabilities.check_capabilities(template, acknowledged)
     return proposal
 
 
-async def process(proposal: Proposal, scope: Scope, stack: Stack) -> Deployment:
-    """Transform the template and check the result. Raises AwsError."""
+async def process(proposal: Proposal, scope: Scope, stack: Stack, macros: Macros | None = None) -> Deployment:
+    """Transform the template and check the result. Raises AwsError.
+
+    `macros` are those of the account, none by default.
+    """
     template = proposal.template
+    values = proposal.values
     refuse_broken_rules(proposal, scope, stack)
-    if proposal.is_serverless:
-        template = await expand(template, proposal.effective, scope)
-        check_template(template)
+    if proposal.has_transforms:
+        typed_values = typed(template.parameters, proposal.effective)
+        pseudo = pseudo_parameters(scope, stack.id, stack.name)
+        document = await transformed(template.document, typed_values, pseudo, macros or NoMacros())
+        extended = EXTENSIONS in template.transforms
+        template = await asyncio.to_thread(processed_template, document, extended)
         capabilities.check_capabilities(template, proposal.capabilities)
+        values = _values_of(template, proposal.values)
     deployment = Deployment(
         new_uuid(),
         proposal.text,
         dict(template.document),
-        proposal.values,
+        values,
         proposal.tags,
         list(proposal.capabilities),
         proposal.role_arn,
@@ -98,13 +108,11 @@ def refuse_broken_rules(proposal: Proposal, scope: Scope, stack: Stack) -> None:
         raise AwsError("ValidationError", "\n".join(failed))
 
 
-async def expand(template: Template, values: Mapping[str, str], scope: Scope) -> Template:
-    """Return the template without SAM resources. The transform AWS::LanguageExtensions stays in its list, since its
-    functions are evaluated later."""
-    document = await transform_sam(template.document, typed(template.parameters, values), scope.region)
-    if EXTENSIONS in template.transforms:
-        document["Transform"] = EXTENSIONS
-    return Template(document)
+def _values_of(template: Template, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of the processed template's parameters: a transform may add some with a default."""
+    known = {name: text for name, text in values.items() if name in template.parameters}
+    added = {name: one for name, one in template.parameters.items() if name not in known}
+    return {**known, **resolve(added, [], {})} if added else known
 
 
 def stack_tags(tags: Sequence[Mapping[str, str]]) -> dict[str, str]:

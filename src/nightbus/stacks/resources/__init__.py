@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.resources.cdk_metadata import CdkMetadata
 from nightbus.stacks.resources.cloudformation_custom_resource import CloudFormationCustomResource
+from nightbus.stacks.resources.cloudformation_macro import CloudFormationMacro
 from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
 from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
 from nightbus.stacks.resources.ecr_repository import EcrRepository
@@ -59,6 +60,7 @@ class ResourceTypes(dict[str, ResourceType]):
 _NAMED: dict[str, ResourceType] = {
     "AWS::CDK::Metadata": CdkMetadata(),
     "AWS::CloudFormation::CustomResource": CloudFormationCustomResource(),
+    "AWS::CloudFormation::Macro": CloudFormationMacro(),
     "AWS::CloudFormation::Stack": CloudFormationStack(),
     "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
     "AWS::ECR::Repository": EcrRepository(),

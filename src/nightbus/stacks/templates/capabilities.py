@@ -26,7 +26,9 @@ _IAM_TYPES: dict[str, str] = {
 
 def required_capabilities(template: Template) -> tuple[list[str], str]:
     """Return the capability that the template's IAM resources require, if any, and GetTemplateSummary's reason."""
-    resources = [resource for resource in template.resources.values() if resource["Type"] in _IAM_TYPES]
+    resources = [
+        resource for resource in template.typed_resources().values() if resource["Type"] in _IAM_TYPES
+    ]
     if not resources:
         return [], ""
     has_names = any(_is_named(resource["Type"], resource.get("Properties") or {}) for resource in resources)

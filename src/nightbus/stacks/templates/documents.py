@@ -16,14 +16,20 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")  # the escape of half a surrogate pair
 
 def parse_template_text(text: str) -> dict[str, Any]:
     """Parse a template's text. Raises AwsError ValidationError with CloudFormation's texts."""
+    value = parse_text(text)
+    if not isinstance(value, dict):
+        raise format_error("unsupported structure.")
+    return value
+
+
+def parse_text(text: str) -> Any:
+    """Parse JSON or YAML. Raises AwsError ValidationError with CloudFormation's texts."""
     if text.lstrip().startswith(("{", "[")):
         value = _read_json(text)
     else:
         from nightbus.stacks.templates.yaml_documents import read_yaml  # with 18 ms of imports
 
         value = read_yaml(text)
-    if not isinstance(value, dict):
-        raise format_error("unsupported structure.")
     return value
 
 

@@ -13,20 +13,25 @@ from typing import Any
 from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.templates.documents import parse_template_text
 from nightbus.stacks.templates.expressions import PSEUDO_PARAMETERS, template_error
+from nightbus.stacks.templates.functions import check_functions
 from nightbus.stacks.templates.graph import dependencies, order
 from nightbus.stacks.templates.parameters import check_declaration
 from nightbus.stacks.templates.references import condition_names, references
 from nightbus.stacks.templates.removal_policies import check_policies
 from nightbus.stacks.templates.rules import check_rules
 from nightbus.stacks.templates.syntax import format_error
+from nightbus.stacks.templates.transforms import (
+    FUNCTION,
+    SERVERLESS,
+    check_transforms,
+    declared_transforms,
+    section_transforms,
+)
 
 INLINE_LIMIT = 51_200
 URL_LIMIT = 1_048_576
 MAX_DESCRIPTION = 1024
 LIMITS = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
-SERVERLESS = "AWS::Serverless-2016-10-31"
-EXTENSIONS = "AWS::LanguageExtensions"
-TRANSFORMS = frozenset({SERVERLESS, EXTENSIONS})
 
 _SECTIONS = frozenset(
     [
@@ -94,12 +99,20 @@ class Template:
 
     @property
     def transforms(self) -> list[str]:
-        declared = self.document.get("Transform") or []
-        return [declared] if isinstance(declared, str) else list(declared)
+        """The names of all transforms, those of Fn::Transform anywhere in the template included."""
+        return declared_transforms(self.document)
 
     def types(self) -> list[str]:
         """Return the resource types, sorted and without duplicates."""
-        return sorted({str(resource["Type"]) for resource in self.resources.values()})
+        return sorted({str(resource["Type"]) for resource in self.typed_resources().values()})
+
+    def typed_resources(self) -> dict[str, dict[str, Any]]:
+        """Return the resources that have a type: before a transform not every one needs to."""
+        return {
+            name: resource
+            for name, resource in self.resources.items()
+            if isinstance(resource, dict) and isinstance(resource.get("Type"), str)
+        }
 
 
 def read_template(text: str) -> Template:
@@ -108,23 +121,39 @@ def read_template(text: str) -> Template:
     `check_template` checks what a transform may still change.
     """
     document = parse_template_text(text)
-    _check_sections(document)
+    check_transforms(document)
+    _check_sections(document, has_transforms=bool(declared_transforms(document)))
     template = Template(document)
-    for name in template.transforms:
-        if name not in TRANSFORMS and name.startswith("AWS::"):
-            raise unsupported(f"The transform {name}")
-        if name not in TRANSFORMS:
-            raise AwsError("ValidationError", f"No transform named {name} found.")
-    for name, declaration in template.parameters.items():
-        check_declaration(name, declaration)
-    check_rules(template.section("Rules"), set(template.parameters) | PSEUDO_PARAMETERS)
-    for name, resource in template.resources.items():
-        _check_resource(name, resource)
+    _check_declarations(template)
     return template
 
 
-def check_template(template: Template) -> None:
-    """Check all of a template that needs no transform any more. Raises AwsError ValidationError."""
+def processed_template(document: dict[str, Any], extended: bool) -> Template:
+    """Return the template that transforms have made of another one, and check all of it. Raises AwsError.
+
+    `extended`: AWS::LanguageExtensions was among them.
+    """
+    _check_sections(document, has_transforms=False)
+    template = Template(document)
+    _check_declarations(template)
+    check_template(template, extended)
+    return template
+
+
+def _check_declarations(template: Template) -> None:
+    for name, declaration in template.parameters.items():
+        check_declaration(name, declaration)
+    check_rules(template.section("Rules"), set(template.parameters) | PSEUDO_PARAMETERS)
+
+
+def check_template(template: Template, extended: bool = False) -> None:
+    """Check all of a template that needs no transform any more. Raises AwsError ValidationError.
+
+    `extended`: AWS::LanguageExtensions was applied.
+    """
+    for name, resource in template.resources.items():
+        _check_resource(name, resource)
+    check_functions(template.document, extended)
     for section, limit in LIMITS.items():
         count = len(template.section(section))
         if count > limit:
@@ -141,22 +170,21 @@ def check_template(template: Template) -> None:
     order(dependencies(template.resources))
 
 
-def _check_sections(document: Mapping[str, Any]) -> None:
+def _check_sections(document: Mapping[str, Any], *, has_transforms: bool) -> None:
+    """`has_transforms`: macros may read sections of their own, and make those that every template needs."""
     refused = sorted(_REFUSED_SECTIONS & set(document))
     if refused:
         raise unsupported(f"The section {refused[0]} of a template")
-    unknown = [name for name in document if name not in _SECTIONS and name != "Globals"]
-    globals_alone = "Globals" in document and SERVERLESS not in str(document.get("Transform"))
-    if unknown or globals_alone:
-        names = ", ".join([*unknown, *(["Globals"] if globals_alone else [])])
-        raise AwsError("ValidationError", f"Invalid template property or properties [{names}]")
+    unknown = [name for name in document if name not in _SECTIONS and not _is_of_transform(name, document)]
+    if unknown:
+        raise AwsError("ValidationError", f"Invalid template property or properties [{', '.join(unknown)}]")
     version = document.get("AWSTemplateFormatVersion", "2010-09-09")
     if version != "2010-09-09":
         raise format_error(f"unsupported value for AWSTemplateFormatVersion: {version}.")
     for name in ("Conditions", "Mappings", "Metadata", "Outputs", "Parameters", "Resources", "Rules"):
         if name in document and not isinstance(document[name], dict):
             raise format_error(f"unsupported structure in the {name} section: it must be an object.")
-    if not document.get("Resources"):
+    if not document.get("Resources") and not has_transforms:
         raise format_error("At least one Resources member must be defined.")
     _check_scalars(document)
     _refuse_nulls(document, "")
@@ -168,15 +196,17 @@ def _check_scalars(document: Mapping[str, Any]) -> None:
         raise format_error("every Description must be a string.")
     if len(description.encode()) > MAX_DESCRIPTION:
         raise format_error("'Description' length is greater than 1024.")
-    transform = document.get("Transform", [])
-    names = [transform] if isinstance(transform, str | dict) else transform
-    if not isinstance(names, list) or not all(isinstance(name, str | dict) for name in names):
-        raise format_error("unsupported structure in the Transform section: it must be a string or a list.")
-    if not all(isinstance(name, str) for name in names):
-        raise unsupported("A Transform with parameters")
     for name, mapping in document.get("Mappings", {}).items():
         if not isinstance(mapping, dict) or not all(isinstance(entry, dict) for entry in mapping.values()):
             raise format_error(f"Every Mappings attribute must be a map of maps; {name} is none.")
+
+
+def _is_of_transform(name: str, document: Mapping[str, Any]) -> bool:
+    """Return whether a section that CloudFormation does not know is read by a transform."""
+    if name == FUNCTION:
+        return True
+    transforms = section_transforms(document)
+    return any(one.is_macro or (name == "Globals" and one.name == SERVERLESS) for one in transforms)
 
 
 def _refuse_nulls(value: Any, path: str) -> None:
@@ -191,8 +221,6 @@ def _refuse_nulls(value: Any, path: str) -> None:
 
 
 def _check_resource(name: str, resource: Any) -> None:
-    if name.startswith(("Fn::ForEach", "Fn::Transform")):
-        raise unsupported(f"{name} in the Resources block")
     if not _LOGICAL_ID.match(name):
         raise format_error(f"Resource name {name} is non alphanumeric.")
     if not isinstance(resource, dict):
