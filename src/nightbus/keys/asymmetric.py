@@ -6,7 +6,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, NamedTuple
 
-_SYMMETRIC_BYTES = {
+SYMMETRIC_BYTES = {
     "SYMMETRIC_DEFAULT": 32,
     "HMAC_224": 28,
     "HMAC_256": 32,
@@ -25,7 +25,7 @@ class Refused(Exception):
 
 
 def generate(spec: str) -> Generated:
-    size = _SYMMETRIC_BYTES.get(spec)
+    size = SYMMETRIC_BYTES.get(spec)
     if size is not None:
         return Generated(secrets.token_bytes(size), None)
     return written(_generated(spec))
@@ -40,6 +40,10 @@ def _generated(spec: str) -> Any:
         from cryptography.hazmat.primitives.asymmetric import mldsa
 
         return getattr(mldsa, f"MLDSA{spec.removeprefix('ML_DSA_')}PrivateKey").generate()
+    if spec.startswith("ML_KEM_"):
+        from cryptography.hazmat.primitives.asymmetric import mlkem
+
+        return getattr(mlkem, f"MLKEM{spec.removeprefix('ML_KEM_')}PrivateKey").generate()
     if spec == "ECC_NIST_EDWARDS25519":
         return ed25519.Ed25519PrivateKey.generate()
     return ec.generate_private_key(curve_of(spec))
@@ -171,4 +175,19 @@ def agree(secret: bytes, public: bytes) -> bytes:
     if not isinstance(peer, ec.EllipticCurvePublicKey) or peer.curve.name != private.curve.name:
         raise Refused
     shared: bytes = private.exchange(ec.ECDH(), peer)
+    return shared
+
+
+def encapsulate(public: bytes) -> tuple[bytes, bytes]:
+    """Return a new shared secret, and the ciphertext by which the owner of the private key finds it."""
+    shared, ciphertext = load_public(public).encapsulate()
+    return shared, ciphertext
+
+
+def decapsulate(secret: bytes, ciphertext: bytes) -> bytes:
+    """Raises Refused for a ciphertext of another size."""
+    try:
+        shared: bytes = load_private(secret).decapsulate(ciphertext)
+    except ValueError as wrong:
+        raise Refused from wrong
     return shared

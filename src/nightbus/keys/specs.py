@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 ENCRYPT, SIGN, MAC, AGREE = "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC", "KEY_AGREEMENT"
+ENCAPSULATE = "ENCAPSULATE_DECAPSULATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ def _curve(algorithm: str) -> KeySpec:
     return KeySpec({SIGN: (algorithm,), AGREE: ("ECDH",)})
 
 
+_ML_KEM = KeySpec({ENCAPSULATE: ("ML_KEM",)})  # ML_KEM_512 is not in `cryptography`
 _ML_DSA = KeySpec({SIGN: ("ML_DSA_SHAKE_256",)})
 
 SPECS: Mapping[str, KeySpec] = {
@@ -44,6 +46,8 @@ SPECS: Mapping[str, KeySpec] = {
     "ML_DSA_44": _ML_DSA,
     "ML_DSA_65": _ML_DSA,
     "ML_DSA_87": _ML_DSA,
+    "ML_KEM_768": _ML_KEM,
+    "ML_KEM_1024": _ML_KEM,
     "HMAC_224": KeySpec({MAC: ("HMAC_SHA_224",)}),
     "HMAC_256": KeySpec({MAC: ("HMAC_SHA_256",)}),
     "HMAC_384": KeySpec({MAC: ("HMAC_SHA_384",)}),
@@ -55,6 +59,7 @@ ALGORITHMS_OF_USAGE: Mapping[str, str] = {
     SIGN: "SigningAlgorithms",
     MAC: "MacAlgorithms",
     AGREE: "KeyAgreementAlgorithms",
+    ENCAPSULATE: "EncapsulationAlgorithms",
 }
 
 

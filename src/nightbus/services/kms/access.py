@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.calls import Caller
+from nightbus.aws.errors import AwsError
+from nightbus.aws.pagination import decode_token
 from nightbus.aws.resource_policy import PolicyRequest, Values, is_allowed, is_denied, not_allowed, refusal
 from nightbus.keys.directory import Grant, Key
 from nightbus.keys.records import AWS, AWS_KMS
@@ -41,6 +43,8 @@ async def authorize(
     alias: str = "",
 ) -> None:
     """Raise AwsError unless the caller may do `action` (such as `kms:Encrypt`) with the key."""
+    for token in tokens or ():
+        decode_token(token, AwsError("InvalidGrantTokenException", "The grant token is invalid."))
     caller, owner = ctx.caller, key.scope.account
     if caller.arn and caller.account == owner and not key.denies:
         return

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.keys.errors import wrong_algorithm
 from nightbus.keys.records import SYMMETRIC
-from nightbus.keys.specs import SPECS
+from nightbus.keys.specs import SPECS, is_asymmetric
 from nightbus.services.context import Context
 from nightbus.services.kms.encryption import encrypted
 from nightbus.services.kms.errors import dry_run as dry_run_error
@@ -101,7 +101,7 @@ async def _key_pair(
     tokens: list[str] | None,
     dry_run: bool,
 ) -> dict[str, Any]:
-    if spec not in SPECS:
+    if spec not in SPECS or not is_asymmetric(spec):
         raise not_supported("kms", operation, f"KeyPairSpec {spec}")
     await usable_key(ctx, key_id, operation, context=context, tokens=tokens)
     pair = await generated_key(operation, spec)

@@ -19,17 +19,17 @@ from nightbus.keys.records import (
     ENABLED,
     EXTERNAL,
     KEY,
-    PENDING_DELETION,
     PENDING_IMPORT,
     SYMMETRIC,
     default_policy,
     key_arn,
 )
-from nightbus.keys.specs import ALGORITHMS_OF_USAGE, ENCRYPT, SPECS, algorithms_of
+from nightbus.keys.specs import ENCRYPT, SPECS
 from nightbus.services.context import Context
 from nightbus.services.kms.errors import bad_marker, invalid, limit_exceeded
-from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion
+from nightbus.services.kms.finding import key_record, refuse_pending_deletion, refuse_states
 from nightbus.services.kms.key_tags import tags_of
+from nightbus.services.kms.metadata import metadata
 from nightbus.services.kms.policy_documents import check_policy
 from nightbus.store.interface import PutRecord, Record
 
@@ -83,7 +83,7 @@ async def create_key(
         version = await ctx.platform.keys.new_material(generated.secret)
         value["Material"] = version["Id"]
         await ctx.store.commit(*new_key_records(ctx.scope, key_id, value, version))
-    return {"KeyMetadata": metadata(ctx, Record(key_id, value, 1))}
+    return {"KeyMetadata": metadata(ctx.scope, Record(key_id, value, 1), value["State"])}
 
 
 def _spec(key_spec: str | None, former: str | None) -> str:
@@ -119,54 +119,7 @@ async def generated_key(operation: str, spec: str) -> Generated:
 
 async def describe_key(ctx: Context, *, key_id: str, grant_tokens: list[str] | None = None) -> dict[str, Any]:
     found = await key_record(ctx, key_id, "DescribeKey", aliases=True, changes=False)
-    return {"KeyMetadata": metadata(ctx, found.record, found)}
-
-
-def metadata(ctx: Context, record: Record, found: KeyRecord | None = None) -> dict[str, Any]:
-    """Return the key as DescribeKey shows it. Without `found` the key is one of the call's own scope."""
-    value, scope = record.value, ctx.scope if found is None else found.scope
-    state = value["State"] if found is None else found.state
-    members: dict[str, Any] = {
-        "AWSAccountId": scope.account,
-        "KeyId": record.key,
-        "Arn": key_arn(scope, record.key),
-        "CreationDate": value["Created"] / 1000,
-        "Enabled": state == ENABLED,
-        "Description": value["Description"],
-        "KeyUsage": value["KeyUsage"],
-        "KeyState": state,
-        "Origin": value["Origin"],
-        "KeyManager": value["KeyManager"],
-        "CustomerMasterKeySpec": value["KeySpec"],
-        "KeySpec": value["KeySpec"],
-        ALGORITHMS_OF_USAGE[value["KeyUsage"]]: list(algorithms_of(value["KeySpec"], value["KeyUsage"])),
-        "MultiRegion": bool(value.get("MultiRegion")),
-    }
-    if state == PENDING_DELETION:
-        members["DeletionDate"] = value["DeletionTime"] / 1000
-    elif value.get("PendingWindow") is not None:
-        members["PendingDeletionWindowInDays"] = value["PendingWindow"]
-    if value.get("Material") and state != PENDING_IMPORT and value["KeySpec"] == SYMMETRIC:
-        members["CurrentKeyMaterialId"] = value["Material"]
-    if value.get("ExpirationModel") and state != PENDING_IMPORT:
-        members["ExpirationModel"] = value["ExpirationModel"]
-        members["ValidTo"] = value["ValidTo"] / 1000 if value.get("ValidTo") else None
-    if value.get("MultiRegion"):
-        members["MultiRegionConfiguration"] = _regions(
-            record.key, scope.account, scope.region, value["MultiRegion"]
-        )
-    return members
-
-
-def _regions(key_id: str, account: str, region: str, regions: dict[str, Any]) -> dict[str, Any]:
-    def one(name: str) -> dict[str, str]:
-        return {"Arn": f"arn:aws:kms:{name}:{account}:key/{key_id}", "Region": name}
-
-    return {
-        "MultiRegionKeyType": "PRIMARY" if regions["Primary"] == region else "REPLICA",
-        "PrimaryKey": one(regions["Primary"]),
-        "ReplicaKeys": [one(name) for name in regions["Replicas"]],
-    }
+    return {"KeyMetadata": metadata(found.scope, found.record, found.state)}
 
 
 async def list_keys(ctx: Context, *, limit: int = _PAGE, marker: str | None = None) -> dict[str, Any]:
@@ -192,8 +145,6 @@ async def disable_key(ctx: Context, *, key_id: str) -> None:
 
 
 async def _switch(ctx: Context, key_id: str, operation: str, state: str) -> None:
-    from nightbus.services.kms.finding import refuse_states
-
     found = await key_record(ctx, key_id, operation)
     refuse_pending_deletion(found)
     refuse_states(found, PENDING_IMPORT)

@@ -16,7 +16,7 @@ from nightbus.keys.records import AWS_KMS, ENABLED, KEY, MATERIAL, SYMMETRIC
 from nightbus.services.context import Context
 from nightbus.services.kms.errors import bad_marker, limit_exceeded, unsupported_operation
 from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion, refuse_unusable
-from nightbus.services.kms.regions import scopes_of
+from nightbus.services.kms.regions import changed_everywhere, is_replica, scopes_of
 from nightbus.store.interface import Change, PutRecord, Record, Store
 
 DAY_MS = 86_400_000
@@ -36,14 +36,19 @@ async def enable_key_rotation(
     if former.get("Period") == rotation_period_in_days:
         return
     following = ctx.now_ms() + rotation_period_in_days * DAY_MS
-    await ctx.store.commit(found.put(Rotation={"Period": rotation_period_in_days, "Next": following}))
+    rotation = {"Period": rotation_period_in_days, "Next": following}
+    await ctx.store.commit(
+        *await changed_everywhere(ctx.store, found.scope, found.record, {"Rotation": rotation})
+    )
 
 
 async def disable_key_rotation(ctx: Context, *, key_id: str) -> None:
     found = await key_record(ctx, key_id, "DisableKeyRotation")
     refuse_unusable(found)
     _refuse_unrotatable(found, "DisableKeyRotation")
-    await ctx.store.commit(found.put(Rotation=None))
+    await ctx.store.commit(
+        *await changed_everywhere(ctx.store, found.scope, found.record, {"Rotation": None})
+    )
 
 
 async def get_key_rotation_status(ctx: Context, *, key_id: str) -> dict[str, Any]:
@@ -111,9 +116,7 @@ def _shown(found: KeyRecord, version: dict[str, Any]) -> dict[str, Any]:
 
 def _refuse_unrotatable(found: KeyRecord, operation: str) -> None:
     value = found.value
-    regions = value.get("MultiRegion")
-    is_replica = regions is not None and regions["Primary"] != found.scope.region
-    if value["KeySpec"] != SYMMETRIC or value["Origin"] != AWS_KMS or is_replica:
+    if value["KeySpec"] != SYMMETRIC or value["Origin"] != AWS_KMS or is_replica(found.scope, value):
         raise unsupported_operation(f"You cannot perform {operation} on the KMS key {found.arn}.")
 
 
@@ -145,7 +148,9 @@ async def rotated(keys: Keys, store: Store, scope: Scope, record: Record, kind: 
     return changes
 
 
-def is_due(value: dict[str, Any], now_ms: int) -> bool:
+def is_due(scope: Scope, value: dict[str, Any], now_ms: int) -> bool:
     """Return whether a key is to be rotated now. Keys that are disabled or to be deleted wait."""
     rotation = value.get("Rotation")
-    return rotation is not None and rotation["Next"] <= now_ms and value["State"] == ENABLED
+    if rotation is None or is_replica(scope, value) or value["State"] != ENABLED:
+        return False
+    return bool(rotation["Next"] <= now_ms)

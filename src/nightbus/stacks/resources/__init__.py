@@ -21,6 +21,7 @@ from nightbus.stacks.resources.iam_policy import IamPolicy
 from nightbus.stacks.resources.iam_role import IamRole
 from nightbus.stacks.resources.kms_alias import KmsAlias
 from nightbus.stacks.resources.kms_key import KmsKey
+from nightbus.stacks.resources.kms_replica_key import KmsReplicaKey
 from nightbus.stacks.resources.lambda_alias import LambdaAlias
 from nightbus.stacks.resources.lambda_event_invoke_config import LambdaEventInvokeConfig
 from nightbus.stacks.resources.lambda_event_source_mapping import LambdaEventSourceMapping
@@ -76,6 +77,7 @@ _NAMED: dict[str, ResourceType] = {
     "AWS::IAM::Role": IamRole(),
     "AWS::KMS::Alias": KmsAlias(),
     "AWS::KMS::Key": KmsKey(),
+    "AWS::KMS::ReplicaKey": KmsReplicaKey(),
     "AWS::Lambda::Alias": LambdaAlias(),
     "AWS::Lambda::EventInvokeConfig": LambdaEventInvokeConfig(),
     "AWS::Lambda::EventSourceMapping": LambdaEventSourceMapping(),

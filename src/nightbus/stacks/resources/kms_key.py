@@ -7,7 +7,15 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.kms_keys import retag, schedule_deletion, set_enabled, set_policy, tag_list
+from nightbus.stacks.resources.kms_keys import (
+    is_enabled,
+    key_resource,
+    retag,
+    schedule_deletion,
+    set_enabled,
+    set_policy,
+    tag_list,
+)
 from nightbus.stacks.resources.outcomes import undone_on_failure
 from nightbus.stacks.resources.tags import all_tags
 from nightbus.stacks.resources.values import (
@@ -49,9 +57,9 @@ class KmsKey:
         async with undone_on_failure(self.delete(key["KeyId"], properties, ctx)):
             if _rotates(properties):
                 await _set_rotation(key["KeyId"], properties, ctx)
-            if not _is_enabled(properties):
+            if not is_enabled(properties):
                 await set_enabled(key["KeyId"], False, ctx)
-        return _resource(key)
+        return key_resource(key)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
@@ -62,7 +70,7 @@ class KmsKey:
             ):  # AWS fails the update, so that nobody loses a key by a change of a template
                 raise AwsError("InvalidRequest", f"The property {name} of a KMS key cannot be changed.")
         key = (await ctx.operation("kms", "DescribeKey", KeyId=physical_id))["KeyMetadata"]
-        if _is_enabled(new) and not key["Enabled"]:
+        if is_enabled(new) and not key["Enabled"]:
             await set_enabled(physical_id, True, ctx)
         if changed(old, new, "KeyPolicy", _BYPASS):
             bypass = new.get(_BYPASS) is not None and converted(_BYPASS, new[_BYPASS], boolean)
@@ -74,10 +82,10 @@ class KmsKey:
             _rotates(old) or _rotates(new)
         ):
             await _set_rotation(physical_id, new, ctx)
-        if not _is_enabled(new) and key["Enabled"]:
+        if not is_enabled(new) and key["Enabled"]:
             await set_enabled(physical_id, False, ctx)
         await retag(physical_id, all_tags(new, ctx), ctx)
-        return _resource(key)
+        return key_resource(key)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         await schedule_deletion(physical_id, properties.get("PendingWindowInDays"), ctx)
@@ -85,11 +93,6 @@ class KmsKey:
 
 def _rotates(properties: Mapping[str, Any]) -> bool:
     return bool(converted("EnableKeyRotation", properties.get("EnableKeyRotation") or False, boolean))
-
-
-def _is_enabled(properties: Mapping[str, Any]) -> bool:
-    enabled = properties.get("Enabled")
-    return enabled is None or bool(converted("Enabled", enabled, boolean))
 
 
 async def _set_rotation(key_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
@@ -100,7 +103,3 @@ async def _set_rotation(key_id: str, properties: Mapping[str, Any], ctx: Resourc
         "RotationPeriodInDays", properties.get("RotationPeriodInDays") or _ROTATION_DAYS, integer_value
     )
     await ctx.operation("kms", "EnableKeyRotation", KeyId=key_id, RotationPeriodInDays=days)
-
-
-def _resource(key: Mapping[str, Any]) -> Resource:
-    return Resource(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})

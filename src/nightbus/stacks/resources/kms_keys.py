@@ -7,9 +7,9 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.keys.records import default_policy
-from nightbus.stacks.interface import ResourceContext
+from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
-from nightbus.stacks.resources.values import converted, document_text, integer_value
+from nightbus.stacks.resources.values import boolean, converted, document_text, integer_value
 
 _WINDOW_DAYS = 30
 
@@ -49,3 +49,12 @@ async def schedule_deletion(key_id: str, window: Any, ctx: ResourceContext) -> N
         except AwsError as error:
             if error.code != "KMSInvalidStateException":
                 raise
+
+
+def is_enabled(properties: Mapping[str, Any]) -> bool:
+    enabled = properties.get("Enabled")
+    return enabled is None or bool(converted("Enabled", enabled, boolean))
+
+
+def key_resource(key: Mapping[str, Any]) -> Resource:
+    return Resource(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
