@@ -55,7 +55,6 @@ REFUSED = {
         "SortOrder",
         "Type",
     },
-    "ssm": {"Filters", "ParameterFilters", "Policies"},
     "s3": {
         "AccessControlPolicy",
         "ChecksumMD5",

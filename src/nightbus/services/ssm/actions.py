@@ -18,12 +18,15 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "DeleteParameters": ("ssm:DeleteParameters", _PARAMETERS),
     "DescribeParameters": ("ssm:DescribeParameters", "*"),
     "GetParameter": ("ssm:GetParameter", _PARAMETER),
+    "GetParameterHistory": ("ssm:GetParameterHistory", _PARAMETER),
     "GetParameters": ("ssm:GetParameters", _PARAMETERS),
     "GetParametersByPath": (
         "ssm:GetParametersByPath",
         "arn:{partition}:ssm:{region}:{account}:parameter{Path}",
     ),
+    "LabelParameterVersion": ("ssm:LabelParameterVersion", _PARAMETER),
     "ListTagsForResource": ("ssm:ListTagsForResource", _TAGGED),
     "PutParameter": ("ssm:PutParameter", _PARAMETER),
     "RemoveTagsFromResource": ("ssm:RemoveTagsFromResource", _TAGGED),
+    "UnlabelParameterVersion": ("ssm:UnlabelParameterVersion", _PARAMETER),
 }

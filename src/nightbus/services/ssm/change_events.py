@@ -27,3 +27,17 @@ class SsmEvents(ServiceEvents):
         if version.get("description"):
             detail["description"] = version["description"]
         self.add("Parameter Store Change", parameter_arn(self._place, name), detail)
+
+    def policy_acted(
+        self, name: str, version: Mapping[str, Any], policy: Mapping[str, Any], reason: str
+    ) -> None:
+        """Add the event of a policy that was carried out."""
+        detail = {
+            "parameter-name": name,
+            "parameter-type": version["type"],
+            "policy-type": policy["type"],
+            "policy-content": policy["text"],
+            "action-status": "Success",
+            "action-reason": reason,
+        }
+        self.add("Parameter Store Policy Action", parameter_arn(self._place, name), detail)

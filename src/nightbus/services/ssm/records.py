@@ -12,6 +12,7 @@ from nightbus.aws.calls import Scope
 from nightbus.services.context import Context
 from nightbus.services.ssm.errors import no_parameter, no_version
 from nightbus.services.ssm.names import Reference, parameter_arn
+from nightbus.services.ssm.policies import policies_reply
 from nightbus.services.ssm.secure_values import encrypted_text, plain_text
 from nightbus.store.interface import DeleteRecord, Record
 
@@ -100,6 +101,6 @@ def metadata_reply(name: str, version: Version) -> dict[str, Any]:
         "AllowedPattern": version.get("pattern") or None,
         "Version": version["number"],
         "Tier": version["tier"],
-        "Policies": [],
+        "Policies": policies_reply(version["policies"]),
         "DataType": version["data_type"],
     }
