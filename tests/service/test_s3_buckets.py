@@ -113,12 +113,6 @@ def test_settings_are_kept_until_they_are_deleted(s3: Any, bucket: str) -> None:
 
 
 def test_what_has_no_effect_yet_is_refused(s3: Any, bucket: str) -> None:
-    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
-    code, _, message = refusal(
-        s3.put_bucket_lifecycle_configuration, Bucket=bucket, LifecycleConfiguration={"Rules": [rule]}
-    )
-    assert code == "NotImplementedException"
-    assert "PutBucketLifecycleConfiguration" in message
     kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms:dsse"}}]}
     _, _, message = refusal(s3.put_bucket_encryption, Bucket=bucket, ServerSideEncryptionConfiguration=kms)
     assert "aws:kms:dsse" in message

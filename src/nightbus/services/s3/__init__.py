@@ -20,6 +20,8 @@ from nightbus.services.s3 import (
     version_listing,
 )
 from nightbus.services.s3.configuration import deleter, fixed, getter, not_configured, putter
+from nightbus.services.s3.lifecycle import configuration as lifecycle
+from nightbus.services.s3.lifecycle.expiry import apply_lifecycle_rules
 from nightbus.services.s3.notifications import configuration as notifications
 from nightbus.services.s3.notifications.jobs import BucketNotificationJobs
 
@@ -116,10 +118,8 @@ HANDLERS: dict[str, Handler] = {
     "GetBucketCors": getter(
         "Cors", not_configured("NoSuchCORSConfiguration", "The CORS configuration does not exist")
     ),
-    "GetBucketLifecycleConfiguration": getter(
-        "Lifecycle",
-        not_configured("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
-    ),
+    "GetBucketLifecycleConfiguration": lifecycle.get_bucket_lifecycle_configuration,
+    "PutBucketLifecycleConfiguration": lifecycle.put_bucket_lifecycle_configuration,
     "GetBucketLogging": fixed({}),
     "GetBucketNotificationConfiguration": notifications.get_bucket_notification_configuration,
     "GetBucketRequestPayment": fixed({"Payer": "BucketOwner"}),
@@ -131,5 +131,5 @@ HANDLERS: dict[str, Handler] = {
     ),
 }
 
-DUTIES: list[Worker] = [buckets.reopen_buckets]
+DUTIES: list[Worker] = [buckets.reopen_buckets, apply_lifecycle_rules]
 JOB_QUEUES: list[JobQueueMaker] = [BucketNotificationJobs]

@@ -12,6 +12,7 @@ from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import ReadConditions
 from nightbus.services.s3.encryption import encryption_members
 from nightbus.services.s3.key_versions import find_version
+from nightbus.services.s3.lifecycle.expiration_header import expiration_of
 from nightbus.services.s3.public_access import browser_headers
 from nightbus.services.s3.ranges import byte_range, is_range
 from nightbus.services.s3.records import ObjectVersion, version_id_in_reply
@@ -66,7 +67,8 @@ async def get_object(
         Expires=response_expires,
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
-    return _guarded({**reply.output, **overridden, "Body": body}, reply.status)
+    expiration = None if version_id is not None else expiration_of(record, version)
+    return _guarded({**reply.output, **overridden, "Expiration": expiration, "Body": body}, reply.status)
 
 
 async def head_object(
@@ -105,7 +107,8 @@ async def head_object(
         Expires=response_expires,
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
-    return _guarded({**reply.output, **overridden}, reply.status)
+    expiration = None if version_id is not None else expiration_of(record, version)
+    return _guarded({**reply.output, **overridden, "Expiration": expiration}, reply.status)
 
 
 def _guarded(output: dict[str, Any], status: int | None) -> Reply:

@@ -13,6 +13,7 @@ from nightbus.services.s3.bodies import chunks_of
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.encryption import encryption_members, encryption_of
 from nightbus.services.s3.key_versions import versions_of_key
+from nightbus.services.s3.lifecycle.expiration_header import expiration_of
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
@@ -133,4 +134,5 @@ def write_reply(bucket: Record, version: ObjectVersion) -> dict[str, Any]:
         "ETag": version.quoted_etag,
         **encryption_members(version.encryption),
         "VersionId": version_id_in_reply(bucket, version.version_id),
+        "Expiration": expiration_of(bucket, version),
     }

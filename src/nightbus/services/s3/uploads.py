@@ -13,6 +13,7 @@ from nightbus.services.s3.checksums import digest_for, type_for
 from nightbus.services.s3.encryption import encryption_of
 from nightbus.services.s3.errors import no_such_upload
 from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
+from nightbus.services.s3.lifecycle.expiration_header import abort_members
 from nightbus.services.s3.listing import after_marker, text_encoder
 from nightbus.services.s3.properties import (
     check_acl,
@@ -87,6 +88,7 @@ async def create_multipart_upload(
         **encryption,
         "ChecksumAlgorithm": checksum_algorithm,
         "ChecksumType": value["ChecksumType"],
+        **abort_members(record, key, now),
     }
 
 

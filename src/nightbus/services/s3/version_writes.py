@@ -79,9 +79,11 @@ async def write_version(
 
 @retries_on_conflict
 async def delete_version(
-    ctx: Context, bucket: str, key: str, version_id: str | None, check: Check
+    ctx: Context, bucket: str, key: str, version_id: str | None, check: Check, kind: str = "ObjectRemoved"
 ) -> tuple[Record, ObjectVersion | None]:
     """Delete one version, or the key's current one. `check` gets the affected version and raises AwsError to refuse.
+
+    `kind` is what notifications call the deletion.
 
     Returns the bucket's record and the deleted version, the new delete marker, or None if there was nothing to delete.
     """
@@ -92,11 +94,11 @@ async def delete_version(
     if version_id is None and was_ever_versioned(record):
         marker = next_version(record, history, ObjectVersion(key, "", ctx.now_ms(), "", delete_marker=True))
         affected, changes = marker, plan_write(bucket, marker, history)
-        event = "ObjectRemoved:DeleteMarkerCreated"
+        event = f"{kind}:DeleteMarkerCreated"
     elif affected is None:
         return record, None
     else:
-        changes, event = plan_removal(bucket, affected, history), "ObjectRemoved:Delete"
+        changes, event = plan_removal(bucket, affected, history), f"{kind}:Delete"
     changes = [require_open_bucket(record), *changes]
     await commit_announced(ctx, record, changes, ObjectEvent(event, affected))
     return record, affected

@@ -5,17 +5,22 @@ Each setting is one document of the bucket. Without the property the document is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nightbus.stacks.interface import ResourceContext
+from nightbus.stacks.resources.s3_lifecycle import cors, lifecycle
 from nightbus.stacks.resources.values import boolean, changed
+
+_SMALLEST = "TransitionDefaultMinimumObjectSize"  # beside the lifecycle rules, in a request
 
 
 class Setting(NamedTuple):
     """`convert` makes the member `member` of the operation `put` from the property.
 
-    Without a property the operation `delete` is called; where that is "", `convert` gets None.
+    Without a property the operation `delete` is called; where that is "", `convert` gets None. What it makes None of is
+    not put.
     """
 
     put: str
@@ -34,8 +39,12 @@ async def apply_settings(
         value = new.get(name)
         if value is None and setting.delete:
             await ctx.operation("s3", setting.delete, Bucket=bucket)
-        else:
-            await ctx.operation("s3", setting.put, Bucket=bucket, **{setting.member: setting.convert(value)})
+            continue
+        made = setting.convert(value)
+        if made is not None:
+            smallest = value.get(_SMALLEST) if isinstance(value, Mapping) else None
+            further = {_SMALLEST: smallest} if smallest else {}
+            await ctx.operation("s3", setting.put, Bucket=bucket, **{setting.member: made}, **further)
 
 
 def _versioning(value: Any) -> dict[str, Any]:
@@ -59,6 +68,13 @@ def _public_access(value: Any) -> dict[str, Any]:
 
 def _as_it_is(value: Any) -> Any:
     return value
+
+
+def _acl(value: Any) -> str | None:
+    """Return the canned ACL of a property such as `LogDeliveryWrite`, in S3's spelling; None for every bucket's own."""
+    if value in (None, "Private"):
+        return None
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", value).lower()
 
 
 def _notifications(value: Any) -> dict[str, Any]:
@@ -99,6 +115,11 @@ SETTINGS: Mapping[str, Setting] = {
     "OwnershipControls": Setting(
         "PutBucketOwnershipControls", "OwnershipControls", _as_it_is, "DeleteBucketOwnershipControls"
     ),
+    "AccessControl": Setting("PutBucketAcl", "ACL", _acl),
+    "LifecycleConfiguration": Setting(
+        "PutBucketLifecycleConfiguration", "LifecycleConfiguration", lifecycle, "DeleteBucketLifecycle"
+    ),
+    "CorsConfiguration": Setting("PutBucketCors", "CORSConfiguration", cors, "DeleteBucketCors"),
     "NotificationConfiguration": Setting(
         "PutBucketNotificationConfiguration", "NotificationConfiguration", _notifications
     ),

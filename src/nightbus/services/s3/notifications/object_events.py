@@ -49,12 +49,12 @@ _REASONS = {
 class ObjectEvent:
     """`name` is such as `ObjectCreated:Put`; `version` is what was made, changed or removed.
 
-    `glacier` is what a record has beside `s3`, `detail` what an event has beside the object, for restores and others.
+    `record` is what a record has beside `s3`, `detail` what an event has beside the object, for restores and others.
     """
 
     name: str
     version: ObjectVersion
-    glacier: Mapping[str, Any] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -122,7 +122,7 @@ def record_of(
             "object": stored,
         },
     }
-    return {**record, "glacierEventData": dict(event.glacier)} if event.glacier else record
+    return {**record, **event.record}
 
 
 def detail_type(event: ObjectEvent) -> str | None:
