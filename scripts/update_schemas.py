@@ -25,6 +25,7 @@ KEYWORDS = frozenset(
         "const",
         "definitions",
         "enum",
+        "insertionOrder",
         "items",
         "maxItems",
         "maxLength",
@@ -45,13 +46,27 @@ KEYWORDS = frozenset(
 )
 
 
+# What a type says of itself as a whole: DescribeType, Cloud Control, drift and imports ask for it.
+OF_THE_TYPE = (
+    "additionalIdentifiers",
+    "createOnlyProperties",
+    "conditionalCreateOnlyProperties",
+    "handlers",
+    "primaryIdentifier",
+    "readOnlyProperties",
+    "tagging",
+    "typeName",
+    "writeOnlyProperties",
+)
+
+
 def main() -> None:
     data = files("cfnlint") / "data" / "schemas"
     names: dict[str, str] = json.loads((data / "providers" / f"{REGION}.json").read_text())
     found = {}
     for type_name in sorted(RESOURCE_TYPES):
         schema = json.loads((data / "resources" / f"{names[type_name]}.json").read_text())
-        found[type_name] = essential(schema)
+        found[type_name] = essential(schema) | {name: schema[name] for name in OF_THE_TYPE if name in schema}
     lines = [f"{json.dumps(name)}: {json.dumps(schema, sort_keys=True)}" for name, schema in found.items()]
     TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

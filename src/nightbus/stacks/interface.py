@@ -124,6 +124,31 @@ class RefusesUpdates(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsState(Protocol):
+    """A resource type whose resources can be read: for drift, the Cloud Control API and imports."""
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        """Return the resource as it is now, under the names of its schema's properties, read-only ones included.
+
+        None, or an AwsError of `is_gone`, says that there is no such resource. `properties` are those it was made with;
+        they are empty where only the id is known. A value may be text where the schema has a number, a boolean or an
+        object, and members that the schema does not have may be there: `live_properties` mends both, so call that.
+        """
+        ...
+
+
+@runtime_checkable
+class HasIdentifier(Protocol):
+    """A resource type whose physical id is not the primary identifier of its schema, joined by `|`."""
+
+    def physical_id_of(self, identifier: Mapping[str, str]) -> str:
+        """Return the physical id for the values of the primary identifier, which are by property."""
+        ...
+
+
 class StackEngine(Protocol):
     """The engine as the CloudFormation service sees it. It carries out the operations in `operation_queue`."""
 

@@ -25,6 +25,8 @@ RESOURCE = "cloudformation/resource"  # key: <stack key>/<logical id>
 DEPLOYMENT = "cloudformation/deployment"  # key: <stack key>/<uuid>
 CHANGE_SET = "cloudformation/changeset"  # key: <name>/<uuid>
 EXPORT = "cloudformation/export"  # key: export name
+DRIFT = "cloudformation/drift"  # key: <stack key>/<logical id>
+DRIFT_DETECTION = "cloudformation/drift-detection"  # key: its id
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Stack:
     endpoint: str = ""
     description: str = ""
     mode: str = STANDARD  # of the operation under way, or of the last one
+    drift: dict[str, Any] = field(default_factory=dict)  # what the last detection found (`drift/records.py`)
 
     @property
     def key(self) -> str:
@@ -318,6 +321,9 @@ class StackRecords:
         deployments = await self._store.list(self._scope, DEPLOYMENT, prefix=f"{stack.key}/")
         keys = [(DEPLOYMENT, record.key) for record in deployments if record.key != kept_key]
         keys += [(CHANGE_SET, stored.value.key) for stored in await self.change_sets(stack)]
+        drifts = await self._store.list(self._scope, DRIFT, prefix=f"{stack.key}/")
+        keys += [(DRIFT, record.key) for record in drifts]
+        keys += [(DRIFT_DETECTION, stack.drift["detection"])] if stack.drift else []
         return [DeleteRecord(self._scope, kind, key) for kind, key in keys]
 
     async def exports(self) -> dict[str, dict[str, str]]:

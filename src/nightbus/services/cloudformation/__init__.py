@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightbus.services.cloudformation import (
     change_sets,
+    drift,
     exports,
     stack_resources,
     stack_states,
@@ -20,10 +21,14 @@ HANDLERS: dict[str, Handler] = {
     "DeleteChangeSet": change_sets.delete_change_set,
     "DeleteStack": stacks.delete_stack,
     "DescribeChangeSet": change_sets.describe_change_set,
+    "DescribeStackDriftDetectionStatus": drift.describe_stack_drift_detection_status,
     "DescribeStackEvents": stack_resources.describe_stack_events,
     "DescribeStackResource": stack_resources.describe_stack_resource,
+    "DescribeStackResourceDrifts": drift.describe_stack_resource_drifts,
     "DescribeStackResources": stack_resources.describe_stack_resources,
     "DescribeStacks": stacks.describe_stacks,
+    "DetectStackDrift": drift.detect_stack_drift,
+    "DetectStackResourceDrift": drift.detect_stack_resource_drift,
     "ExecuteChangeSet": change_sets.execute_change_set,
     "GetStackPolicy": stacks.get_stack_policy,
     "GetTemplate": templates.get_template,

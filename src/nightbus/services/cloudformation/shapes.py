@@ -9,13 +9,13 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.cloudformation.deployment_config import config_reply
+from nightbus.stacks.drift.records import NOT_CHECKED, ResourceDrift, stack_drift
 from nightbus.stacks.events import StackEvent
 from nightbus.stacks.records import ChangeSet, Deployment, Stack, StackResource
 from nightbus.stacks.templates.parameters import parameters_reply
 from nightbus.stacks.templates.template import Template
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}$")
-_NOT_CHECKED = {"StackDriftStatus": "NOT_CHECKED"}
 BAD_TOKEN = AwsError("ValidationError", "The provided NextToken is invalid.")
 
 
@@ -68,7 +68,7 @@ def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:
         "EnableTerminationProtection": stack.protected,
         "ParentId": stack.parent_id or None,
         "RootId": stack.root_id or None,
-        "DriftInformation": _NOT_CHECKED,
+        "DriftInformation": _drift_information(stack),
     }
 
 
@@ -84,8 +84,13 @@ def stack_summary(stack: Stack) -> dict[str, Any]:
         "StackStatusReason": stack.status_reason or None,
         "ParentId": stack.parent_id or None,
         "RootId": stack.root_id or None,
-        "DriftInformation": _NOT_CHECKED,
+        "DriftInformation": _drift_information(stack),
     }
+
+
+def _drift_information(stack: Stack) -> dict[str, Any]:
+    status, time = stack_drift(stack)
+    return {"StackDriftStatus": status, "LastCheckTimestamp": wire_time(time)}
 
 
 def _change_set_id(stack: Stack) -> str | None:
@@ -110,8 +115,11 @@ def event_shape(event: StackEvent) -> dict[str, Any]:
     }
 
 
-def resource_shape(stack: Stack, resource: StackResource, time_member: str) -> dict[str, Any]:
+def resource_shape(
+    stack: Stack, resource: StackResource, time_member: str, drift: ResourceDrift | None = None
+) -> dict[str, Any]:
     """Return the resource. `time_member` is Timestamp or LastUpdatedTimestamp, depending on the operation."""
+    known = drift if drift is not None and drift.holds_for(resource) else None
     return {
         "StackName": stack.name,
         "StackId": stack.id,
@@ -121,7 +129,10 @@ def resource_shape(stack: Stack, resource: StackResource, time_member: str) -> d
         time_member: wire_time(resource.time),
         "ResourceStatus": resource.status,
         "ResourceStatusReason": resource.reason or None,
-        "DriftInformation": {"StackResourceDriftStatus": "NOT_CHECKED"},
+        "DriftInformation": {
+            "StackResourceDriftStatus": known.status if known else NOT_CHECKED,
+            "LastCheckTimestamp": wire_time(known.time) if known else None,
+        },
     }
 
 

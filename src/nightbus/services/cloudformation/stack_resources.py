@@ -12,6 +12,7 @@ from nightbus.services.cloudformation.operation_start import find_stack, no_such
 from nightbus.services.cloudformation.planning import described_deployment
 from nightbus.services.cloudformation.shapes import BAD_TOKEN, event_shape, resource_shape, without
 from nightbus.services.context import Context
+from nightbus.stacks.drift.records import resource_drifts
 from nightbus.stacks.events import read_stack_events
 from nightbus.stacks.records import Stack, StackResource
 from nightbus.stacks.templates.template import Template
@@ -53,7 +54,9 @@ async def describe_stack_resources(
     )
     resources = await _sorted_resources(ctx, stack)
     chosen = [one for one in resources if logical_resource_id in (None, one.logical_id)]
-    return {"StackResources": [resource_shape(stack, one, "Timestamp") for one in chosen[:_MOST]]}
+    drifts = await resource_drifts(ctx.store, ctx.scope, stack)
+    shapes = [resource_shape(stack, one, "Timestamp", drifts.get(one.logical_id)) for one in chosen[:_MOST]]
+    return {"StackResources": shapes}
 
 
 async def _stack_with(ctx: Context, physical_id: str) -> Stack:
@@ -83,7 +86,8 @@ async def describe_stack_resource(
         raise AwsError(
             "ValidationError", f"Resource {logical_resource_id} does not exist for stack {stored.value.name}"
         )
-    detail = resource_shape(stored.value, resource, "LastUpdatedTimestamp")
+    drift = (await resource_drifts(ctx.store, ctx.scope, stored.value)).get(logical_resource_id)
+    detail = resource_shape(stored.value, resource, "LastUpdatedTimestamp", drift)
     deployment = await described_deployment(ctx, stored.value)
     declared = Template(deployment.processed).resources.get(logical_resource_id, {}) if deployment else {}
     detail["Metadata"] = json.dumps(declared["Metadata"]) if "Metadata" in declared else None
@@ -98,8 +102,12 @@ async def list_stack_resources(
         raise no_such_stack(stack_name)
     resources = await _sorted_resources(ctx, stored.value)
     page_items, token = page(resources, lambda one: one.logical_id, PAGE, next_token, BAD_TOKEN)
+    drifts = await resource_drifts(ctx.store, ctx.scope, stored.value)
     shapes = [
-        without(resource_shape(stored.value, one, "LastUpdatedTimestamp"), ("StackName", "StackId"))
+        without(
+            resource_shape(stored.value, one, "LastUpdatedTimestamp", drifts.get(one.logical_id)),
+            ("StackName", "StackId"),
+        )
         for one in page_items
     ]
     return {"StackResourceSummaries": shapes, "NextToken": token}

@@ -28,7 +28,7 @@ class DisplayedValues:
 
     def context(self, type_name: str, properties: Mapping[str, Any]) -> str:
         """Return BeforeContext or AfterContext: a JSON text."""
-        return json.dumps({"Properties": self._masked(masked(type_name, properties))})
+        return json.dumps({"Properties": self.without_secrets(masked(type_name, properties))})
 
     def values(self, name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
         """Return the members of a change's target for the values of one property."""
@@ -43,16 +43,17 @@ class DisplayedValues:
         return target
 
     def _text(self, value: Any) -> str:
-        masked = self._masked(value)
+        masked = self.without_secrets(value)
         return masked if isinstance(masked, str) else json.dumps(masked)
 
-    def _masked(self, value: Any) -> Any:
+    def without_secrets(self, value: Any) -> Any:
+        """Return the value for display: secrets masked, placeholders for what is not known yet."""
         if value is UNKNOWN:
             return _LATER
         if isinstance(value, Mapping):
-            return {key: self._masked(child) for key, child in value.items() if child is not NO_VALUE}
+            return {key: self.without_secrets(child) for key, child in value.items() if child is not NO_VALUE}
         if isinstance(value, list | tuple):
-            return [self._masked(child) for child in value if child is not NO_VALUE]
+            return [self.without_secrets(child) for child in value if child is not NO_VALUE]
         if not isinstance(value, str):
             return value if isinstance(value, bool | int | float) or value is None else str(value)
         for secret in self._secrets:

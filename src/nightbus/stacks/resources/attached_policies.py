@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import json_value
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import document_text
 
 SetPolicy = Callable[[str, str, ResourceContext], Awaitable[None]]  # queue or topic, policy or "" for none
+GetPolicy = Callable[[str, ResourceContext], Awaitable[str]]  # queue or topic; "" for none
 
 _DOCUMENT = "PolicyDocument"
 _LONGEST_NAME = 80
@@ -19,13 +21,16 @@ _LONGEST_NAME = 80
 class PolicyOfMany:
     """A policy on several queues or topics, which the property `target_property` lists."""
 
-    def __init__(self, type_name: str, target_property: str, set_policy: SetPolicy) -> None:
+    def __init__(
+        self, type_name: str, target_property: str, set_policy: SetPolicy, get_policy: GetPolicy
+    ) -> None:
         self.type_name = type_name
         self.properties = frozenset({_DOCUMENT, target_property})
         self.required = self.properties
         self.replace_on: frozenset[str] = frozenset()
         self._target_property = target_property
         self._set = set_policy
+        self._get = get_policy
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
@@ -49,17 +54,36 @@ class PolicyOfMany:
             with ignore_missing():
                 await self._set(one, "", ctx)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        """Of several policies the one that differs from the declared one is shown, since the type has only one."""
+        policies: dict[str, str] = {}
+        for one in properties[self._target_property]:
+            with ignore_missing():
+                policies[one] = await self._get(one, ctx)
+        present = {one: policy for one, policy in policies.items() if policy}
+        if not present:
+            return None
+        declared = json_value(properties.get(_DOCUMENT))
+        different = [policy for policy in present.values() if json_value(policy) != declared]
+        shown = (different or list(present.values()))[0]
+        return {_DOCUMENT: shown, self._target_property: list(present), "Id": physical_id}
+
 
 class PolicyOfOne:
     """A policy on one queue or topic, which the property `target_property` names. Its value is the physical id."""
 
-    def __init__(self, type_name: str, target_property: str, set_policy: SetPolicy) -> None:
+    def __init__(
+        self, type_name: str, target_property: str, set_policy: SetPolicy, get_policy: GetPolicy
+    ) -> None:
         self.type_name = type_name
         self.properties = frozenset({_DOCUMENT, target_property})
         self.required = self.properties
         self.replace_on = frozenset({target_property})
         self._target_property = target_property
         self._set = set_policy
+        self._get = get_policy
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
         return None
@@ -77,3 +101,9 @@ class PolicyOfOne:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await self._set(physical_id, "", ctx)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        policy = await self._get(physical_id, ctx)
+        return {_DOCUMENT: policy, self._target_property: physical_id} if policy else None

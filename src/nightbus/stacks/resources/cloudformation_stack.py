@@ -8,8 +8,8 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
-from nightbus.stacks.resources.tags import as_list
-from nightbus.stacks.resources.values import text
+from nightbus.stacks.resources.tags import as_list, own_tags, tag_map
+from nightbus.stacks.resources.values import selected_properties, text
 
 _LONGEST_NAME = 128
 _POLL_SECONDS = 0.1
@@ -58,6 +58,22 @@ class CloudFormationStack:
         stack = await _settled(str(existing["StackId"]), ctx)
         if stack["StackStatus"] != "DELETE_COMPLETE":
             raise _failure(stack, "deleted")
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        stack = await _find(physical_id, ctx)
+        if stack is None or stack["StackStatus"] == "DELETE_COMPLETE":
+            return None
+        declared = properties.get("Parameters") or {}
+        parameters = {
+            one["ParameterKey"]: one["ParameterValue"]
+            for one in stack.get("Parameters") or ()
+            if not properties or one["ParameterKey"] in declared  # others have their defaults
+        }
+        tags = own_tags(tag_map(stack.get("Tags") or []))
+        shown = {"StackId": stack["StackId"], "Parameters": parameters, "Tags": tags}
+        return {**shown, **selected_properties(properties, "TemplateURL")}
 
 
 async def _request(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
 from nightbus.stacks.resources.values import boolean, changed, converted, document_text
 
 _LONGEST_NAME = 256
@@ -72,6 +72,30 @@ class EcrRepository:
         force = converted("EmptyOnDelete", properties.get("EmptyOnDelete") or False, boolean)
         with ignore_missing():
             await ctx.operation("ecr", "DeleteRepository", repositoryName=physical_id, force=force)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        (found,) = (await ctx.operation("ecr", "DescribeRepositories", repositoryNames=[physical_id]))[
+            "repositories"
+        ]
+        tags = await ctx.operation("ecr", "ListTagsForResource", resourceArn=found["repositoryArn"])
+        live: dict[str, Any] = {
+            **(await _resource(physical_id, ctx)).attributes,
+            "EncryptionConfiguration": _pascal(found.get("encryptionConfiguration") or {}),
+            "ImageScanningConfiguration": _pascal(found.get("imageScanningConfiguration") or {}),
+            "ImageTagMutability": found.get("imageTagMutability"),
+            "ImageTagMutabilityExclusionFilters": _filters(found),
+            "RepositoryName": physical_id,
+            "Tags": own_tags(tag_map(tags["tags"])),
+        }
+        with ignore_missing():
+            reply = await ctx.operation("ecr", "GetRepositoryPolicy", repositoryName=physical_id)
+            live["RepositoryPolicyText"] = reply["policyText"]
+        with ignore_missing():
+            reply = await ctx.operation("ecr", "GetLifecyclePolicy", repositoryName=physical_id)
+            live["LifecyclePolicy"] = {"LifecyclePolicyText": reply["lifecyclePolicyText"]}
+        return live
 
 
 def _camel(structure: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,3 +160,16 @@ def _arn(name: str, ctx: ResourceContext) -> str:
 async def _resource(name: str, ctx: ResourceContext) -> Resource:
     (found,) = (await ctx.operation("ecr", "DescribeRepositories", repositoryNames=[name]))["repositories"]
     return Resource(name, {"Arn": found["repositoryArn"], "RepositoryUri": found["repositoryUri"]})
+
+
+def _pascal(structure: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a structure of the API as templates have it: with names that begin in upper case."""
+    return {name[0].upper() + name[1:]: value for name, value in structure.items()}
+
+
+def _filters(repository: Mapping[str, Any]) -> list[dict[str, Any]]:
+    prefix = "ImageTagMutabilityExclusionFilter"
+    return [
+        {f"{prefix}Type": one["filterType"], f"{prefix}Value": one["filter"]}
+        for one in repository.get("imageTagMutabilityExclusionFilters") or ()
+    ]

@@ -52,6 +52,13 @@ class EventsApiDestination:
         with ignore_missing():
             await ctx.operation("events", "DeleteApiDestination", Name=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("events", "DescribeApiDestination", Name=physical_id)
+        attributes = (await _described(physical_id, ctx)).attributes
+        return {**live, **attributes, "Name": physical_id}
+
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
     return selected_properties(properties, *_SETTINGS, kinds={"InvocationRateLimitPerSecond": integer_value})

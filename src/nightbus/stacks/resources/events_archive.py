@@ -55,6 +55,13 @@ class EventsArchive:
         with ignore_missing():
             await ctx.operation("events", "DeleteArchive", ArchiveName=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("events", "DescribeArchive", ArchiveName=physical_id)
+        attributes = (await _described(physical_id, ctx)).attributes
+        return {**live, **attributes, "SourceArn": live["EventSourceArn"]}
+
 
 async def _is_identical(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
     """Return whether the existing archive has these settings, so that it was made before a crash.

@@ -63,6 +63,13 @@ class EventsConnection:
         with ignore_missing():
             await ctx.operation("events", "DeleteConnection", Name=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("events", "DescribeConnection", Name=physical_id)
+        attributes = (await _described(physical_id, ctx)).attributes
+        return {**live, **attributes, "Name": physical_id}
+
 
 def _request(properties: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return selected_properties(properties, *names, kinds={"AuthParameters": _parameters})

@@ -53,6 +53,13 @@ class EventsEndpoint:
         with ignore_missing():
             await ctx.operation("events", "DeleteEndpoint", Name=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("events", "DescribeEndpoint", Name=physical_id)
+        attributes = (await _described(physical_id, ctx)).attributes
+        return {**live, **attributes, "Name": physical_id}
+
 
 async def _is_identical(name: str, request: Mapping[str, Any], ctx: ResourceContext) -> bool:
     """Return whether the existing endpoint has these settings, so that it was made before a crash.

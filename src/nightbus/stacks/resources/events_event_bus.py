@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
 from nightbus.stacks.resources.values import document_text, selected_properties
 
 _SETTINGS = ("DeadLetterConfig", "Description", "KmsKeyIdentifier", "LogConfig")
@@ -61,6 +61,13 @@ class EventsEventBus:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await ctx.operation("events", "DeleteEventBus", Name=physical_id)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("events", "DescribeEventBus", Name=physical_id)
+        tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=live["Arn"])
+        return {**live, "Tags": own_tags(tag_map(tags["Tags"]))}
 
 
 async def _set_policy(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import principal_as_declared
 from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import selected_properties
 
@@ -58,6 +59,24 @@ class EventsEventBusPolicy:
         async with lock:
             with ignore_missing():
                 await ctx.operation("events", "RemovePermission", EventBusName=bus, StatementId=sid)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        bus, sid = physical_id.rsplit("|", 1)
+        described = await ctx.operation("events", "DescribeEventBus", Name=bus)
+        policy = json.loads(described.get("Policy") or '{"Statement": []}')
+        statement = next((one for one in policy["Statement"] if one.get("Sid") == sid), None)
+        if statement is None:
+            return None
+        live: dict[str, Any] = {"EventBusName": bus, "StatementId": sid}
+        if properties.get("Statement") is not None:
+            declared_sid = properties["Statement"].get("Sid")
+            live["Statement"] = {name: value for name, value in statement.items() if name != "Sid"}
+            return live | ({"Statement": {**live["Statement"], "Sid": declared_sid}} if declared_sid else {})
+        live["Action"] = statement["Action"]
+        live["Principal"] = principal_as_declared(properties.get("Principal"), statement)
+        return live | selected_properties(properties, "Condition")
 
 
 async def _with_statement(bus: str, statement: Mapping[str, Any], ctx: ResourceContext) -> str:

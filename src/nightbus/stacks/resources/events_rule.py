@@ -10,7 +10,7 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.events_rule_targets import api_target
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
 from nightbus.stacks.resources.values import document_text, selected_properties
 
 _LONGEST_NAME = 64
@@ -58,6 +58,23 @@ class EventsRule:
                 await ctx.operation("events", "RemoveTargets", Rule=name, Ids=ids, **bus)
             await ctx.operation("events", "DeleteRule", Name=name, **bus)
 
+    def physical_id_of(self, identifier: Mapping[str, str]) -> str:
+        path = identifier["Arn"].rpartition(":rule/")[2].split("/")
+        return "|".join(path)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        bus, _, name = physical_id.rpartition("|")
+        where = {"EventBusName": bus or "default"}
+        live = dict(await ctx.operation("events", "DescribeRule", Name=name, **where))
+        listed = await ctx.operation("events", "ListTargetsByRule", Rule=name, **where)
+        tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=live["Arn"])
+        declared = {one.get("Id"): one for one in properties.get("Targets") or ()}
+        live["Targets"] = [_as_declared(declared.get(one["Id"]), one) for one in listed["Targets"]]
+        live["EventBusName"] = properties.get("EventBusName") or live.get("EventBusName")
+        return {**live, "Tags": own_tags(tag_map(tags["Tags"]))}
+
 
 async def _refuse_foreign_rule(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
     """Raise AwsError if the rule exists and is not the stack's own, because PutRule would overwrite it."""
@@ -102,3 +119,8 @@ def _resource(name: str, properties: Mapping[str, Any], arn: str) -> Resource:
     """Return the resource. The physical id of a rule on a custom bus is `<bus>|<rule>`, as on AWS."""
     bus = str(properties.get("EventBusName") or "default").rsplit("/", 1)[-1]
     return Resource(name if bus == "default" else f"{bus}|{name}", {"Arn": arn, "RuleName": name})
+
+
+def _as_declared(declared: Mapping[str, Any] | None, target: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the target in the form of templates, where it is the declared one in the form of the API."""
+    return declared if declared is not None and api_target(declared) == target else target

@@ -8,6 +8,7 @@ from typing import Any
 from nightbus.aws.arn import arn, is_arn
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import policy_document
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
@@ -79,6 +80,20 @@ class IamManagedPolicy:
             for version in await _spare_versions(policy_arn, ctx):
                 await ctx.operation("iam", "DeletePolicyVersion", PolicyArn=policy_arn, VersionId=version)
             await ctx.operation("iam", "DeletePolicy", PolicyArn=policy_arn)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        policy = dict((await ctx.operation("iam", "GetPolicy", PolicyArn=physical_id))["Policy"])
+        version = {"PolicyArn": physical_id, "VersionId": policy["DefaultVersionId"]}
+        reply = await ctx.operation("iam", "GetPolicyVersion", **version)
+        holders = await ctx.operation("iam", "ListEntitiesForPolicy", PolicyArn=physical_id)
+        roles = [role["RoleName"] for role in holders["PolicyRoles"]]
+        if properties:  # a role may name the policy by itself
+            roles = [role for role in roles if role in (properties.get("Roles") or ())]
+        shown = {"ManagedPolicyName": policy["PolicyName"], "PolicyArn": physical_id, "Roles": roles}
+        document = policy_document(reply["PolicyVersion"]["Document"])
+        return {**policy, **shown, "PolicyDocument": document}
 
 
 def _arn(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> str:

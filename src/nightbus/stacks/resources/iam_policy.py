@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import json_value, policy_document
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing
 from nightbus.stacks.resources.values import document_text
@@ -43,3 +44,19 @@ class IamPolicy:
                 await ctx.operation(
                     "iam", "DeleteRolePolicy", RoleName=role, PolicyName=properties["PolicyName"]
                 )
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        """Of the roles those that have the policy; of several documents the one that differs from the declared one."""
+        name, documents = properties["PolicyName"], {}
+        for role in properties["Roles"]:
+            with ignore_missing():
+                reply = await ctx.operation("iam", "GetRolePolicy", RoleName=role, PolicyName=name)
+                documents[role] = policy_document(reply["PolicyDocument"])
+        if not documents:
+            return None
+        declared = json_value(properties.get("PolicyDocument"))
+        different = [document for document in documents.values() if document != declared]
+        shown = (different or list(documents.values()))[0]
+        return {"Id": physical_id, "PolicyName": name, "PolicyDocument": shown, "Roles": list(documents)}

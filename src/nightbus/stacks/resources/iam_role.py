@@ -7,9 +7,10 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import policy_document
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
 from nightbus.stacks.resources.values import changed, document_text, integer_value, selected_properties
 
 _LONGEST_NAME = 64
@@ -87,6 +88,32 @@ class IamRole:
             for name in inline["PolicyNames"]:
                 await ctx.operation("iam", "DeleteRolePolicy", RoleName=physical_id, PolicyName=name)
             await ctx.operation("iam", "DeleteRole", RoleName=physical_id)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        role = dict((await ctx.operation("iam", "GetRole", RoleName=physical_id))["Role"])
+        attached = await ctx.operation("iam", "ListAttachedRolePolicies", RoleName=physical_id)
+        names = (await ctx.operation("iam", "ListRolePolicies", RoleName=physical_id))["PolicyNames"]
+        if properties:  # others are resources of their own, AWS::IAM::Policy
+            declared = {policy["PolicyName"] for policy in properties.get("Policies") or ()}
+            names = [name for name in names if name in declared]
+        inline = [
+            await ctx.operation("iam", "GetRolePolicy", RoleName=physical_id, PolicyName=name)
+            for name in names
+        ]
+        boundary = role.get("PermissionsBoundary") or {}
+        role |= {
+            "AssumeRolePolicyDocument": policy_document(role["AssumeRolePolicyDocument"]),
+            "ManagedPolicyArns": [policy["PolicyArn"] for policy in attached["AttachedPolicies"]],
+            "PermissionsBoundary": boundary.get("PermissionsBoundaryArn"),
+            "Policies": [
+                {"PolicyName": one["PolicyName"], "PolicyDocument": policy_document(one["PolicyDocument"])}
+                for one in inline
+            ],
+            "Tags": own_tags(tag_map(role.get("Tags") or [])),
+        }
+        return role
 
 
 async def _set_policies(

@@ -38,6 +38,14 @@ class KmsAlias:
         with ignore_missing():
             await ctx.operation("kms", "DeleteAlias", AliasName=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        key = (await ctx.operation("kms", "DescribeKey", KeyId=physical_id))["KeyMetadata"]
+        declared = properties.get("TargetKeyId")
+        target = declared if declared in (key["KeyId"], key["Arn"]) else key["KeyId"]
+        return {"AliasName": physical_id, "TargetKeyId": target}
+
 
 async def _leads_to(alias: str, target: str, ctx: ResourceContext) -> bool:
     """Return whether the alias leads to the key that the template names: what an attempt before a crash made."""

@@ -17,7 +17,7 @@ from nightbus.stacks.resources.kms_keys import (
     tag_list,
 )
 from nightbus.stacks.resources.outcomes import undone_on_failure
-from nightbus.stacks.resources.tags import all_tags
+from nightbus.stacks.resources.tags import all_tags, own_tags
 from nightbus.stacks.resources.values import (
     boolean,
     changed,
@@ -89,6 +89,23 @@ class KmsKey:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         await schedule_deletion(physical_id, properties.get("PendingWindowInDays"), ctx)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        key = (await ctx.operation("kms", "DescribeKey", KeyId=physical_id))["KeyMetadata"]
+        if key["KeyState"] in ("PendingDeletion", "PendingReplicaDeletion"):
+            return None
+        policy = await ctx.operation("kms", "GetKeyPolicy", KeyId=physical_id, PolicyName="default")
+        tags = (await ctx.operation("kms", "ListResourceTags", KeyId=physical_id))["Tags"]
+        live = {**key, "KeyPolicy": policy["Policy"]}
+        live["Tags"] = own_tags({tag["TagKey"]: tag["TagValue"] for tag in tags})
+        if key["KeySpec"] == "SYMMETRIC_DEFAULT":
+            rotation = await ctx.operation("kms", "GetKeyRotationStatus", KeyId=physical_id)
+            live["EnableKeyRotation"] = rotation["KeyRotationEnabled"]
+            live["RotationPeriodInDays"] = rotation.get("RotationPeriodInDays")
+        # The window is only said when the key is deleted.
+        return {**live, **selected_properties(properties, "PendingWindowInDays", _BYPASS)}
 
 
 def _rotates(properties: Mapping[str, Any]) -> bool:

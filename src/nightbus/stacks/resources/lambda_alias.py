@@ -7,7 +7,8 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision
+from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision, provisioned
+from nightbus.stacks.resources.live_values import function_as_declared
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.values import changed, selected_properties
 
@@ -54,6 +55,18 @@ class LambdaAlias:
         function, alias = physical_id.rsplit(":", 1)
         with ignore_missing():
             await ctx.operation("lambda", "DeleteAlias", FunctionName=function, Name=alias)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        function, name = physical_id.rsplit(":", 1)
+        live = dict(await ctx.operation("lambda", "GetAlias", FunctionName=function, Name=name))
+        weights = (live.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        if weights:
+            shares = [{"FunctionVersion": one, "FunctionWeight": share} for one, share in weights.items()]
+            live["RoutingConfig"] = {"AdditionalVersionWeights": shares}
+        live["FunctionName"] = function_as_declared(properties.get("FunctionName"), function)
+        return {**live, PROPERTY: await provisioned(function, name, ctx)}
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:

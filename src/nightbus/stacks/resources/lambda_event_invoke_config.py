@@ -50,6 +50,14 @@ class LambdaEventInvokeConfig:
                 "lambda", "DeleteFunctionEventInvokeConfig", FunctionName=function, Qualifier=qualifier
             )
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        function, qualifier = physical_id.rsplit("|", 1)
+        reference = {"FunctionName": function, "Qualifier": qualifier}
+        live = await ctx.operation("lambda", "GetFunctionEventInvokeConfig", **reference)
+        return {**live, **reference}
+
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:
     return selected_properties(properties, *_SETTINGS, "FunctionName", "Qualifier", kinds=_NUMBERS)

@@ -8,8 +8,9 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.aws.support import EVENT_SOURCES
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import function_as_declared
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource, own_tags
 from nightbus.stacks.resources.values import boolean, converted, integer_value, selected_properties
 
 _NUMBERS = ("BatchSize", "MaximumBatchingWindowInSeconds")
@@ -62,6 +63,20 @@ class LambdaEventSourceMapping:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await ctx.operation("lambda", "DeleteEventSourceMapping", UUID=physical_id)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = dict(await ctx.operation("lambda", "GetEventSourceMapping", UUID=physical_id))
+        tags = await ctx.operation("lambda", "ListTags", Resource=live["EventSourceMappingArn"])
+        live |= {
+            "Enabled": live["State"] in ("Enabled", "Enabling", "Creating", "Updating"),
+            "FunctionName": function_as_declared(properties.get("FunctionName"), live["FunctionArn"]),
+            "Id": physical_id,
+            "KmsKeyArn": live.get("KMSKeyArn"),
+            "Tags": own_tags(tags["Tags"]),
+        }
+        return live
 
 
 def _request(properties: Mapping[str, Any]) -> dict[str, Any]:

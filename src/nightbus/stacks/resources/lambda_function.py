@@ -13,7 +13,7 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.cfn_response import helper_file
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource, own_tags
 from nightbus.stacks.resources.values import changed, converted, integer_value, selected_properties, text
 
 _LONGEST_NAME = 64
@@ -122,6 +122,26 @@ class LambdaFunction:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await ctx.operation("lambda", "DeleteFunction", FunctionName=physical_id)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        reply = await ctx.operation("lambda", "GetFunction", FunctionName=physical_id)
+        live = dict(reply["Configuration"])
+        loop = await ctx.operation("lambda", "GetFunctionRecursionConfig", FunctionName=physical_id)
+        runtime = await ctx.operation("lambda", "GetRuntimeManagementConfig", FunctionName=physical_id)
+        live |= {
+            "Arn": live["FunctionArn"],
+            "KmsKeyArn": live.get("KMSKeyArn"),
+            "Layers": [layer["Arn"] for layer in live.get("Layers") or ()],
+            "RecursiveLoop": loop.get("RecursiveLoop"),
+            "ReservedConcurrentExecutions": (reply.get("Concurrency") or {}).get(
+                "ReservedConcurrentExecutions"
+            ),
+            "RuntimeManagementConfig": selected_properties(runtime, "UpdateRuntimeOn", "RuntimeVersionArn"),
+            "Tags": own_tags(reply.get("Tags") or {}),
+        }
+        return live
 
 
 async def stabilized(function: str, ctx: ResourceContext) -> None:

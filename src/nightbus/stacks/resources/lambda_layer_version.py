@@ -51,6 +51,13 @@ class LambdaLayerVersion:
         with ignore_missing():
             await ctx.operation("lambda", "DeleteLayerVersion", LayerName=layer, VersionNumber=int(version))
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("lambda", "GetLayerVersionByArn", Arn=physical_id)
+        name = physical_id.rsplit(":", 2)[1]
+        return {**live, "LayerName": properties.get("LayerName") or name, "LayerVersionArn": physical_id}
+
 
 async def _delete_all_versions(layer: str, ctx: ResourceContext) -> None:
     """Delete all versions of a layer with a generated name, whose creation was interrupted before the version was

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import principal_as_declared, statement_condition
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
 from nightbus.stacks.resources.values import selected_properties, text
@@ -46,6 +48,24 @@ class LambdaLayerVersionPermission:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await ctx.operation("lambda", "RemoveLayerVersionPermission", **_reference(physical_id))
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        reference = _reference(physical_id)
+        identifier = reference.pop("StatementId")
+        policy = json.loads((await ctx.operation("lambda", "GetLayerVersionPolicy", **reference))["Policy"])
+        statement = next((one for one in policy["Statement"] if one.get("Sid") == identifier), None)
+        if statement is None:
+            return None
+        organization = statement_condition(statement, "aws:PrincipalOrgID")
+        return {
+            "Action": statement["Action"],
+            "Id": physical_id,
+            "LayerVersionArn": physical_id.split("#", 1)[0],
+            "OrganizationId": organization,
+            "Principal": principal_as_declared(properties.get("Principal"), statement),
+        }
 
 
 def _reference(physical_id: str) -> dict[str, Any]:

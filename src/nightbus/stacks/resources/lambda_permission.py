@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.live_values import principal_as_declared, statement_condition
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
 from nightbus.stacks.resources.values import boolean, selected_properties
@@ -23,6 +25,14 @@ _ALL = (
     "SourceArn",
 )
 _LONGEST_NAME = 100
+_CONDITIONS = {  # what each property is in the statement
+    "EventSourceToken": "lambda:EventSourceToken",
+    "FunctionUrlAuthType": "lambda:FunctionUrlAuthType",
+    "InvokedViaFunctionUrl": "lambda:InvokedViaFunctionUrl",
+    "PrincipalOrgID": "aws:PrincipalOrgID",
+    "SourceAccount": "AWS:SourceAccount",
+    "SourceArn": "AWS:SourceArn",
+}
 
 
 class LambdaPermission:
@@ -56,3 +66,19 @@ class LambdaPermission:
             await ctx.operation(
                 "lambda", "RemovePermission", FunctionName=properties["FunctionName"], StatementId=physical_id
             )
+
+    def physical_id_of(self, identifier: Mapping[str, str]) -> str:
+        return identifier["Id"]
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        function = properties["FunctionName"]
+        policy = json.loads((await ctx.operation("lambda", "GetPolicy", FunctionName=function))["Policy"])
+        statement = next((one for one in policy["Statement"] if one.get("Sid") == physical_id), None)
+        if statement is None:
+            return None
+        conditions = {name: statement_condition(statement, key) for name, key in _CONDITIONS.items()}
+        principal = principal_as_declared(properties.get("Principal"), statement)
+        identity = {"Id": physical_id, "FunctionName": function}
+        return {"Action": statement["Action"], "Principal": principal, **conditions, **identity}

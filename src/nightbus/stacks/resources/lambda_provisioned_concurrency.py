@@ -39,3 +39,12 @@ async def provision(
                 "NotStabilized", f"Provisioned concurrency of {function}:{qualifier} failed: {reason}"
             )
         await ctx.clock.sleep(_LOOK_SECONDS)
+
+
+async def provisioned(function: str, qualifier: str, ctx: ResourceContext) -> dict[str, Any] | None:
+    """Return the property as it is now, None without provisioned concurrency."""
+    reference = {"FunctionName": function, "Qualifier": qualifier}
+    with ignore_missing():
+        reply = await ctx.operation("lambda", "GetProvisionedConcurrencyConfig", **reference)
+        return {"ProvisionedConcurrentExecutions": reply["RequestedProvisionedConcurrentExecutions"]}
+    return None

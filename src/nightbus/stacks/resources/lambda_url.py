@@ -46,6 +46,13 @@ class LambdaUrl:
         with ignore_missing():
             await ctx.operation("lambda", "DeleteFunctionUrlConfig", **_target(properties))
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = dict(await ctx.operation("lambda", "GetFunctionUrlConfig", FunctionName=physical_id))
+        target = {"TargetFunctionArn": properties.get("TargetFunctionArn") or physical_id}
+        return {**live, **target, **selected_properties(properties, "Qualifier")}
+
 
 def _target(properties: Mapping[str, Any]) -> dict[str, Any]:
     target = {"FunctionName": properties["TargetFunctionArn"]}

@@ -7,7 +7,8 @@ from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.lambda_function import stabilized
-from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision
+from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision, provisioned
+from nightbus.stacks.resources.live_values import function_as_declared
 from nightbus.stacks.resources.outcomes import ignore_missing, undone_on_failure
 from nightbus.stacks.resources.values import selected_properties
 
@@ -48,3 +49,11 @@ class LambdaVersion:
         function, version = physical_id.rsplit(":", 1)
         with ignore_missing():
             await ctx.operation("lambda", "DeleteFunction", FunctionName=function, Qualifier=version)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        function, version = physical_id.rsplit(":", 1)
+        live = dict(await ctx.operation("lambda", "GetFunctionConfiguration", FunctionName=physical_id))
+        live["FunctionName"] = function_as_declared(properties.get("FunctionName"), function)
+        return {**live, "Version": version, PROPERTY: await provisioned(function, version, ctx)}

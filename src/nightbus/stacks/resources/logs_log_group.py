@@ -11,7 +11,7 @@ from nightbus.aws.support import LOG_GROUP_CLASS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource, own_tags
 from nightbus.stacks.resources.values import changed, converted, integer_value, selected_properties
 
 _LONGEST_NAME = 512
@@ -68,6 +68,22 @@ class LogsLogGroup:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await ctx.operation("logs", "DeleteLogGroup", logGroupName=physical_id)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        listed = await ctx.operation("logs", "DescribeLogGroups", logGroupNamePrefix=physical_id, limit=1)
+        group = next((one for one in listed["logGroups"] if one["logGroupName"] == physical_id), None)
+        if group is None:
+            return None
+        tags = await ctx.operation("logs", "ListTagsForResource", resourceArn=_arn(physical_id, ctx))
+        return {
+            **_resource(physical_id, ctx).attributes,
+            "LogGroupClass": group.get("logGroupClass"),
+            "LogGroupName": physical_id,
+            "RetentionInDays": group.get("retentionInDays"),
+            "Tags": own_tags(tags["tags"]),
+        }
 
 
 async def _set_retention(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:

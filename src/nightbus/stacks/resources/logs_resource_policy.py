@@ -32,6 +32,13 @@ class LogsResourcePolicy:
         with ignore_missing():
             await ctx.operation("logs", "DeleteResourcePolicy", policyName=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        listed = (await ctx.operation("logs", "DescribeResourcePolicies"))["resourcePolicies"]
+        policy = next((one["policyDocument"] for one in listed if one["policyName"] == physical_id), None)
+        return None if policy is None else {"PolicyName": physical_id, "PolicyDocument": policy}
+
 
 async def _refuse_foreign_policy(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
     """Raise AwsError if there is another policy of the name, which Put would overwrite.

@@ -12,6 +12,7 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
 from nightbus.stacks.resources.s3_bucket_settings import SETTINGS, apply_settings
+from nightbus.stacks.resources.s3_bucket_state import live_settings
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 
 _LONGEST_NAME = 63
@@ -69,6 +70,13 @@ class S3Bucket:
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
             await ctx.operation("s3", "DeleteBucket", Bucket=physical_id)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        await ctx.operation("s3", "HeadBucket", Bucket=physical_id)
+        live = await live_settings(physical_id, ctx)
+        return {"BucketName": physical_id, **_resource(physical_id, ctx).attributes, **live}
 
 
 async def _exists_already(bucket: str, ctx: ResourceContext) -> bool:

@@ -33,6 +33,12 @@ class S3BucketPolicy:
         with ignore_missing():
             await ctx.operation("s3", "DeleteBucketPolicy", Bucket=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        reply = await ctx.operation("s3", "GetBucketPolicy", Bucket=physical_id)
+        return {"Bucket": physical_id, "PolicyDocument": reply["Policy"]}
+
 
 async def _refuse_foreign_policy(properties: Mapping[str, Any], ctx: ResourceContext) -> None:
     """Raise AwsError if the bucket has another policy, which Put would overwrite. An equal one was made before a

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
 from nightbus.stacks.resources.values import (
     boolean,
     changed,
@@ -66,6 +66,14 @@ class SecretsManagerSecret:
             await ctx.operation(
                 "secretsmanager", "DeleteSecret", SecretId=physical_id, ForceDeleteWithoutRecovery=True
             )
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("secretsmanager", "DescribeSecret", SecretId=physical_id)
+        if live.get("DeletedDate") is not None:
+            return None
+        return {**live, "Id": physical_id, "Tags": own_tags(tag_map(live.get("Tags") or []))}
 
 
 def _settings(properties: Mapping[str, Any]) -> dict[str, str]:

@@ -59,6 +59,16 @@ class SnsSubscription:
         with ignore_missing():
             await ctx.operation("sns", "Unsubscribe", SubscriptionArn=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        reply = await ctx.operation("sns", "GetSubscriptionAttributes", SubscriptionArn=physical_id)
+        live = reply["Attributes"]
+        return {
+            **selected_properties(live, *_WITHOUT, "Endpoint", "Protocol", "TopicArn"),
+            "Arn": physical_id,
+        }
+
 
 def _resource(subscription: str) -> Resource:
     return Resource(subscription, {"Arn": subscription})

@@ -16,8 +16,8 @@ from nightbus.stacks.resources.outcomes import (
     is_gone,
     undone_on_failure,
 )
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
-from nightbus.stacks.resources.values import attributes, text
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
+from nightbus.stacks.resources.values import attributes, selected_properties, text
 
 _LONGEST_NAME = 256
 _FIFO = ".fifo"
@@ -84,6 +84,23 @@ class SnsTopic:
         with ignore_missing():
             await ctx.operation("sns", "DeleteTopic", TopicArn=topic)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = (await ctx.operation("sns", "GetTopicAttributes", TopicArn=physical_id))["Attributes"]
+        tags = (await ctx.operation("sns", "ListTagsForResource", ResourceArn=physical_id))["Tags"]
+        declared = _subscriptions(properties)
+        subscriptions = [
+            {"Protocol": one["Protocol"], "Endpoint": one["Endpoint"]}
+            for one in await _listed_subscriptions(physical_id, ctx)
+            if not properties
+            or (one["Protocol"], one["Endpoint"]) in declared  # others are resources of their own
+        ]
+        name = physical_id.rpartition(":")[2]
+        identity = {"TopicArn": physical_id, "TopicName": name, "Tags": own_tags(tag_map(tags))}
+        settings = selected_properties(live, *_WITHOUT, "FifoTopic")
+        return {**settings, **identity, "Subscription": subscriptions}
+
 
 def _topic_arn(name: str, ctx: ResourceContext) -> str:
     return arn("sns", ctx.call.scope.region, ctx.call.scope.account, name)
@@ -120,15 +137,10 @@ async def _resubscribe(
     topic: str, old: list[tuple[str, str]], new: list[tuple[str, str]], ctx: ResourceContext
 ) -> None:
     surplus = set(old) - set(new)
-    token: str | None = ""
-    while surplus and token is not None:
-        more = {"NextToken": token} if token else {}
-        page = await ctx.operation("sns", "ListSubscriptionsByTopic", TopicArn=topic, **more)
-        for one in page["Subscriptions"]:
-            confirmed = one["SubscriptionArn"].startswith("arn:")
-            if confirmed and (one["Protocol"], one["Endpoint"]) in surplus:
-                await ctx.operation("sns", "Unsubscribe", SubscriptionArn=one["SubscriptionArn"])
-        token = page.get("NextToken")
+    for one in await _listed_subscriptions(topic, ctx) if surplus else ():
+        confirmed = one["SubscriptionArn"].startswith("arn:")
+        if confirmed and (one["Protocol"], one["Endpoint"]) in surplus:
+            await ctx.operation("sns", "Unsubscribe", SubscriptionArn=one["SubscriptionArn"])
     for protocol, endpoint in new:
         if (protocol, endpoint) not in old:
             await _subscribe(topic, protocol, endpoint, ctx)
@@ -145,3 +157,14 @@ async def _retag(topic: str, tags: Mapping[str, str], ctx: ResourceContext) -> N
 
 def _resource(topic: str) -> Resource:
     return Resource(topic, {"TopicArn": topic, "TopicName": topic.rpartition(":")[2]})
+
+
+async def _listed_subscriptions(topic: str, ctx: ResourceContext) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    token: str | None = ""
+    while token is not None:
+        more = {"NextToken": token} if token else {}
+        page = await ctx.operation("sns", "ListSubscriptionsByTopic", TopicArn=topic, **more)
+        found += page["Subscriptions"]
+        token = page.get("NextToken")
+    return found

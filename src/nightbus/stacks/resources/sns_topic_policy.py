@@ -12,5 +12,10 @@ async def _set(topic: str, policy: str, ctx: ResourceContext) -> None:
     await ctx.operation("sns", "SetTopicAttributes", TopicArn=topic, **request)
 
 
-SNS_TOPIC_POLICY = PolicyOfMany("AWS::SNS::TopicPolicy", "Topics", _set)
-SNS_TOPIC_INLINE_POLICY = PolicyOfOne("AWS::SNS::TopicInlinePolicy", "TopicArn", _set)
+async def _get(topic: str, ctx: ResourceContext) -> str:
+    reply = await ctx.operation("sns", "GetTopicAttributes", TopicArn=topic)
+    return str(reply["Attributes"].get("Policy") or "")
+
+
+SNS_TOPIC_POLICY = PolicyOfMany("AWS::SNS::TopicPolicy", "Topics", _set, _get)
+SNS_TOPIC_INLINE_POLICY = PolicyOfOne("AWS::SNS::TopicInlinePolicy", "TopicArn", _set, _get)

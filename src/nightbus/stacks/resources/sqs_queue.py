@@ -9,8 +9,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone
-from nightbus.stacks.resources.tags import all_tags, belongs_to_resource
-from nightbus.stacks.resources.values import attributes, text
+from nightbus.stacks.resources.tags import all_tags, belongs_to_resource, own_tags
+from nightbus.stacks.resources.values import attributes, selected_properties, text
 
 _LONGEST_NAME = 80
 _FIFO = ".fifo"
@@ -71,6 +71,21 @@ class SqsQueue:
             if "/" not in url:  # after a failed creation it is only the name
                 url = (await ctx.operation("sqs", "GetQueueUrl", QueueName=url))["QueueUrl"]
             await ctx.operation("sqs", "DeleteQueue", QueueUrl=url)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        request = {"QueueUrl": physical_id, "AttributeNames": ["All"]}
+        live = dict((await ctx.operation("sqs", "GetQueueAttributes", **request))["Attributes"])
+        tags = (await ctx.operation("sqs", "ListQueueTags", QueueUrl=physical_id)).get("Tags") or {}
+        name = live["QueueArn"].rpartition(":")[2]
+        identity = {
+            "QueueName": name,
+            "QueueUrl": physical_id,
+            "Arn": live["QueueArn"],
+            "Tags": own_tags(tags),
+        }
+        return {**selected_properties(live, *_WITHOUT, "FifoQueue"), **identity}
 
 
 def _is_fifo(properties: Mapping[str, Any]) -> bool:

@@ -10,5 +10,11 @@ async def _set(url: str, policy: str, ctx: ResourceContext) -> None:
     await ctx.operation("sqs", "SetQueueAttributes", QueueUrl=url, Attributes={"Policy": policy})
 
 
-SQS_QUEUE_POLICY = PolicyOfMany("AWS::SQS::QueuePolicy", "Queues", _set)
-SQS_QUEUE_INLINE_POLICY = PolicyOfOne("AWS::SQS::QueueInlinePolicy", "Queue", _set)
+async def _get(url: str, ctx: ResourceContext) -> str:
+    request = {"QueueUrl": url, "AttributeNames": ["Policy"]}
+    reply = await ctx.operation("sqs", "GetQueueAttributes", **request)
+    return str((reply.get("Attributes") or {}).get("Policy") or "")
+
+
+SQS_QUEUE_POLICY = PolicyOfMany("AWS::SQS::QueuePolicy", "Queues", _set, _get)
+SQS_QUEUE_INLINE_POLICY = PolicyOfOne("AWS::SQS::QueueInlinePolicy", "Queue", _set, _get)

@@ -10,7 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
 from nightbus.stacks.resources.values import changed, selected_properties, text
 
 _LONGEST_NAME = 900
@@ -65,6 +65,13 @@ class SsmParameter:
         with ignore_missing():
             await ctx.operation("ssm", "DeleteParameter", Name=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        # The rest is write-only in the schema: AWS does not show it either.
+        live = (await ctx.operation("ssm", "GetParameter", Name=physical_id))["Parameter"]
+        return {**live, "Name": physical_id, "Tags": await _tags_as_declared(physical_id, ctx)}
+
 
 def _request(properties: Mapping[str, Any]) -> dict[str, str]:
     return {name: text(value) for name, value in selected_properties(properties, *_SETTINGS).items()}
@@ -90,3 +97,8 @@ def _resource(name: str, properties: Mapping[str, Any], ctx: ResourceContext) ->
     parameter_arn = arn("ssm", scope.region, scope.account, f"parameter/{name.removeprefix('/')}")
     attributes = {"Arn": parameter_arn, "Type": properties["Type"], "Value": text(properties["Value"])}
     return Resource(name, attributes)
+
+
+async def _tags_as_declared(name: str, ctx: ResourceContext) -> dict[str, str]:
+    """Return the tags as the type has them, as a map."""
+    return {tag["Key"]: tag["Value"] for tag in own_tags(await _tags(name, ctx))}

@@ -35,3 +35,8 @@ def belongs_to_resource(tags: Mapping[str, str], ctx: ResourceContext) -> bool:
 
 def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def own_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the tags as a property, without those that only AWS's services set."""
+    return as_list({key: value for key, value in sorted(tags.items()) if not key.startswith("aws:")})

@@ -1,0 +1,1 @@
+"""Compares the resources of stacks with what is really there."""
