@@ -9,7 +9,7 @@ from typing import Any
 from aws_refusals import refusal
 
 Client = Callable[..., Any]
-TEMPLATE = {
+TEMPLATE: dict[str, Any] = {
     "Parameters": {"Secret": {"Type": "String", "NoEcho": True}},
     "Resources": {
         "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 5}},

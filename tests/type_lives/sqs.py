@@ -16,9 +16,9 @@ def policy(action: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def allow_sending(client: Any, url: str) -> None:
+def allow_sending(client: Any, url: str) -> Any:
     attributes = {"Policy": json.dumps(policy("sqs:SendMessage"))}
-    client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    return client("sqs").set_queue_attributes(QueueUrl=url, Attributes=attributes)
 
 
 LIVES = [
