@@ -28,6 +28,7 @@ POLICY = {
 # What CloudFormation takes, and the service refuses.
 BAD: dict[str, dict[str, Any]] = {
     "AWS::CloudFormation::CustomResource": {"ServiceToken": NOBODY.format("lambda", "function:nobody")},
+    "AWS::CloudFormation::WaitCondition": {"Handle": "https://example.com/nobody", "Timeout": 1},
     "AWS::CloudFormation::Stack": {"TemplateURL": "https://s3.amazonaws.com/nobodys-bucket/nothing.yaml"},
     "AWS::Events::ApiDestination": {
         "ConnectionArn": NOBODY.format("events", "connection/nobody/00000000-0000-0000-0000-000000000000"),

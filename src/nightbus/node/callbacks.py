@@ -1,4 +1,4 @@
-"""Answers the presigned URLs that stacks give out, as S3 answers a PUT: responses of custom resources."""
+"""Answers the presigned URLs that stacks give out, as S3 answers a PUT: responses of custom resources, signals."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ async def serve_callback(node: Node, scope: AsgiScope, receive: Receive, send: S
             raise AwsError(
                 "MethodNotAllowed", "The specified method is not allowed against this resource.", 405
             )
-        callback = node.custom_responses.urls.callback(
+        callback = node.callbacks.urls.callback(
             scope["path"], scope["query_string"].decode("latin-1"), node.clock.now_ms() // 1000
         )
         body, complete = await _read(receive)
-        await node.custom_responses.accept(callback, body, too_long=not complete)
+        await node.callbacks.accept(callback, body, too_long=not complete)
     except AwsError as error:
         await _send(send, error.status, _xml(error), b"application/xml")
     else:

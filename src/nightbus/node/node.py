@@ -46,8 +46,7 @@ from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
 from nightbus.services.logs.writer import LogWriter
-from nightbus.stacks.callbacks.responses import CustomResponses
-from nightbus.stacks.callbacks.urls import CallbackUrls
+from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.engine import Engine
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.duties import forget_unattended, on_duty
@@ -138,8 +137,8 @@ class Node:
             self._functions_network == LOOPBACK,
         )
         vault, http = Vault(None if self._temporary else self.folder), HttpClient()
-        self.custom_responses = CustomResponses(store, self.clock, vault, CallbackUrls(secret, self.endpoint))
-        self.stacks = Engine(store, self.clock, operations, vault, custom_responses=self.custom_responses)
+        self.callbacks = StackCallbacks(store, self.clock, vault, secret, self.endpoint)
+        self.stacks = Engine(store, self.clock, operations, vault, callbacks=self.callbacks)
         keys = Keys(store, vault, self.clock)
         backlog, buses = Backlog(store), Buses(store)
         log.debug(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from nightbus.aws.calls import Operations, Scope
 from nightbus.clock import Clock
-from nightbus.stacks.callbacks.responses import CustomResponses
+from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.interface import ResourceType
 from nightbus.stacks.operation_queue import QUEUE, operation_item, stack_of
 from nightbus.stacks.operations.phases import PHASES, run_phases
@@ -58,14 +58,14 @@ class Engine:
         operations: Operations,
         vault: Vault,
         types: Mapping[str, ResourceType] | None = None,
-        custom_responses: CustomResponses | None = None,
+        callbacks: StackCallbacks | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._operations = operations
         self._vault = vault
         self._types = types
-        self._custom_responses = custom_responses
+        self._callbacks = callbacks
         self._tasks: dict[asyncio.Task[None], Item] = {}
 
     async def run(self) -> None:
@@ -184,7 +184,7 @@ class Engine:
             self._vault,
             self._resource_types(),
             scope,
-            self._custom_responses,
+            self._callbacks,
         )
         try:
             await operation.open(stack_id)

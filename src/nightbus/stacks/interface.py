@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
-from nightbus.stacks.callbacks.responses import CustomResponses
+from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.contention import is_contended, pauses
+
+
+async def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class ResourceContext:
     stack_name: str
     logical_id: str
     tags: Mapping[str, str] = field(default_factory=dict)  # the stack's own, aws:cloudformation:* included
-    custom_responses: CustomResponses | None = None
+    callbacks: StackCallbacks | None = None
+    is_cancelled: Callable[[], Awaitable[bool]] = field(default=_never)  # whether the stack's operation is
 
     async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
         """Call an operation of a service, and repeat the call while a concurrent change makes it fail."""

@@ -70,6 +70,16 @@ def failure(error: BaseException, type_name: str, request_id: str) -> str:
     return f'Resource handler returned message: "{message}" (RequestToken: {token}, HandlerErrorCode: {code})'
 
 
+def missing_signals(wanted: int, received: int, failed: int) -> str:
+    """Return the reason of a resource whose CreationPolicy got `received` signals of `wanted`, `failed` of failure."""
+    if failed:
+        return (
+            f"Received {failed} FAILURE signal(s) out of {wanted}. Unable to satisfy 100% "
+            "MinSuccessfulInstancesPercent requirement"
+        )
+    return f"Failed to receive {wanted - received} resource signal(s) within the specified duration"
+
+
 def summary(failed: Mapping[str, Sequence[str]]) -> str:
     """Return the reason of a stack's failure. `failed` has logical ids by "create", "update" or "delete"."""
     parts = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from nightbus.stacks.templates.parameters import MASK, is_secret
@@ -48,21 +48,52 @@ async def open_resource(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _each(value: dict[str, Any], change: Callable[[Any], Any], is_sealed: bool) -> dict[str, Any]:
-    name = MASKED_PROPERTIES.get(value["type"], "")
-    for properties in _all_properties(value) if name else ():
-        one = properties.get(name)
+    for members, name in _secret_members(value):
+        one = members.get(name)
         if one is None or (isinstance(one, dict) and _SEALED in one) != is_sealed:
             continue
-        properties[name] = await asyncio.to_thread(change, one)
-        if properties[name] is None:
-            del properties[name]
+        members[name] = await asyncio.to_thread(change, one)
+        if members[name] is None:
+            del members[name]
     return value
 
 
-def _all_properties(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _secret_members(value: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each place of a secret: a dict, and the name of the member."""
+    name = MASKED_PROPERTIES.get(value["type"], "")
     for incarnation in (value["current"], value["previous"], value["pending"], *value["garbage"]):
-        if incarnation:
-            yield incarnation["properties"]
+        if incarnation and name:
+            yield incarnation["properties"], name
+        if incarnation and incarnation.get("no_echo"):
+            yield incarnation, "attributes"
+
+
+def secret_texts(attributes: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the texts to mask of the attributes of resources that answered with NoEcho, the longest first."""
+    texts = {text for one in attributes for value in one.values() for text in _texts(value)}
+    return sorted((text for text in texts if text), key=len, reverse=True)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value
+
+
+def without_texts(value: Any, secrets: Sequence[str]) -> Any:
+    """Return the value with each of the `secrets` masked wherever it occurs in a text."""
+    if isinstance(value, Mapping):
+        return {key: without_texts(child, secrets) for key, child in value.items()}
+    if isinstance(value, list):
+        return [without_texts(child, secrets) for child in value]
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, MASK)
+    return value
 
 
 def _opened(vault: Vault, sealed: str) -> Any:

@@ -129,8 +129,8 @@ def test_nothing_changes() -> None:
             "The resource types [Custom::C] are not supported by Nightbus yet.",
         ),
         (
-            {**thing(), "CreationPolicy": {}},
-            "The attribute CreationPolicy of resource A (Test::A::Thing) is not supported by Nightbus yet.",
+            {**thing(), "UpdatePolicy": {}},
+            "The attribute UpdatePolicy of resource A (Test::A::Thing) is not supported by Nightbus yet.",
         ),
         (
             thing(Colour=1),

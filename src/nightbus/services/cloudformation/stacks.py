@@ -249,7 +249,7 @@ async def delete_stack(
     await wait_briefly(ctx, stack.id)
 
 
-_DELETABLE_UNDER_WAY = frozenset({"REVIEW_IN_PROGRESS"})
+_DELETABLE_UNDER_WAY = frozenset({"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"})
 
 
 async def _refuse_deletion(ctx: Context, stack: Stack, retain: list[str]) -> None:

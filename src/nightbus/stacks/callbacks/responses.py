@@ -25,13 +25,15 @@ from nightbus.clock import Clock
 from nightbus.stacks.callbacks.answers import LONGEST, TOO_LONG, Answer, judged, no_answer
 from nightbus.stacks.callbacks.urls import RESPONSES, Callback, CallbackUrls
 from nightbus.stacks.callbacks.waiting import wait_until
-from nightbus.stacks.records import stack_key
+from nightbus.stacks.records import STACK, stack_key
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import PutRecord, Store
 from nightbus.store.vault import Vault, VaultClosed
 
 RESPONSE = "cloudformation/response"  # key: <stack key>/<logical id>/<request id>
 _URL_SECONDS = 7200  # a URL outlives the longest timeout, so that a late response is ignored and not refused
+
+_CANCELLED = {"Create": "Resource creation cancelled", "Update": "Resource update cancelled"}
 
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
@@ -57,10 +59,18 @@ class CustomResponses:
         self._vault = vault
         self.urls = urls
 
-    async def exchange(self, members: Mapping[str, Any], digest: str, seconds: int, send: Send) -> Answer:
+    async def exchange(
+        self,
+        members: Mapping[str, Any],
+        digest: str,
+        seconds: int,
+        send: Send,
+        is_cancelled: Callable[[], Awaitable[bool]] | None = None,
+    ) -> Answer:
         """Send a request once, and return the answer to it, at most `seconds` later.
 
-        `members` has the request without RequestId and ResponseURL. What `send` raises goes to the caller.
+        `members` has the request without RequestId and ResponseURL. What `send` raises goes to the caller. The wait
+        ends with a failure once `is_cancelled` returns True.
         """
         stack_id, logical_id = str(members["StackId"]), str(members["LogicalResourceId"])
         asked = await self._open(stack_id, logical_id, digest, seconds)
@@ -74,7 +84,7 @@ class CustomResponses:
         if asked.stage == "asked":
             await send(request)
             await self._mark_sent(callback)
-        return await self._answer(callback, asked.deadline, request)
+        return await self._answer(callback, asked.deadline, request, is_cancelled)
 
     async def accept(self, callback: Callback, body: bytes, *, too_long: bool = False) -> None:
         """Store the first response to a request; later ones, and those that nobody awaits any more, are ignored."""
@@ -112,13 +122,21 @@ class CustomResponses:
             PutRecord(callback.scope, RESPONSE, record.key, value, expect=record.revision)
         )
 
-    async def _answer(self, callback: Callback, deadline: int, request: Mapping[str, Any]) -> Answer:
+    async def _answer(
+        self,
+        callback: Callback,
+        deadline: int,
+        request: Mapping[str, Any],
+        is_cancelled: Callable[[], Awaitable[bool]] | None,
+    ) -> Answer:
         async def look() -> CustomRequest | None:
             record = await self._store.get(callback.scope, RESPONSE, _key(callback))
-            answered = record is not None and record.value["stage"] == "answered"
-            return CustomRequest(**record.value) if record is not None and answered else None
+            if record is not None and record.value["stage"] == "answered":
+                return CustomRequest(**record.value)
+            cancelled = is_cancelled is not None and await is_cancelled()
+            return CustomRequest("", "", 0, problem=_CANCELLED[request["RequestType"]]) if cancelled else None
 
-        found = await wait_until(self._store, self._clock, [RESPONSE], look, deadline)
+        found = await wait_until(self._store, self._clock, [RESPONSE, STACK], look, deadline)
         if found is None:
             return Answer(no_answer(request))
         if found.problem:

@@ -66,7 +66,7 @@ class CallbackUrls:
         Raises AwsError as S3 does for a presigned URL.
         """
         values = dict(parse_qsl(query))
-        callback, expires = _parsed(path), values.get("Expires", "")
+        callback, expires = parsed_path(path), values.get("Expires", "")
         if callback is None or not expires.isascii() or not expires.isdecimal():
             raise AwsError("AccessDenied", "Access Denied", 403)
         if not hmac.compare_digest(
@@ -87,7 +87,8 @@ class CallbackUrls:
         return base64.b64encode(hmac.digest(self._secret, text.encode(), hashlib.sha256)).decode()
 
 
-def _parsed(path: str) -> Callback | None:
+def parsed_path(path: str) -> Callback | None:
+    """Return what a percent-decoded path stands for, without a look at its signature; None for another path."""
     bucket, _, key = path.lstrip("/").partition("/")
     parts = key.split("|")
     kind = next((one for one in (RESPONSES, SIGNALS) if bucket.startswith(one)), None)

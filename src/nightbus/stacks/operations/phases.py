@@ -119,7 +119,7 @@ def _until_cancelled(
     operation: StackOperation, step: Callable[[str], Awaitable[bool]]
 ) -> Callable[[str], Awaitable[bool]]:
     async def checked(name: str) -> bool:
-        if operation.stack.deployment and await operation.is_cancelled():
+        if await operation.is_cancelled():
             operation.interrupted = True
             return False
         return await step(name)

@@ -51,6 +51,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks import reasons
+from nightbus.stacks.callbacks.signals import resource_signals
 from nightbus.stacks.interface import (
     RefusesUpdates,
     Resource,
@@ -61,6 +62,7 @@ from nightbus.stacks.interface import (
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.reference_values import ReferenceValues
+from nightbus.stacks.templates.creation_policy import resource_signals_of
 from nightbus.stacks.templates.dynamic_references import hidden
 from nightbus.stacks.templates.intrinsics import Evaluator
 from nightbus.stacks.templates.schema_validation import check_properties
@@ -143,6 +145,7 @@ class Provisioning:
             await self._decide(resource, properties, kind.physical_name(resolved, ctx), verb, began)
             name = resource.pending.name if resource.pending else None
             created = await kind.create(resolved, name, ctx)
+            await self._await_signals(resource.logical_id, created.physical_id, ctx)
         except Exception as error:
             if isinstance(error, ResourceFailure) and resource.pending is not None:
                 resource.pending.name, resource.pending.judged = error.leftover or None, True
@@ -162,8 +165,27 @@ class Provisioning:
         resolved = await references.resolved(properties, ctx)
         if resolved is not properties:
             kind = self._operation.types[resource.type]
-            check_properties(resource.logical_id, kind.type_name, kind.properties, resolved)
+            is_open = has_further_properties(kind)
+            check_properties(resource.logical_id, kind.type_name, kind.properties, resolved, is_open=is_open)
         return resolved
+
+    async def _await_signals(self, name: str, physical_id: str, ctx: ResourceContext) -> None:
+        """Wait for the signals of the resource's CreationPolicy. Raises ResourceFailure without enough of them."""
+        policy = self._resources[name].get("CreationPolicy")
+        if policy is None or ctx.callbacks is None:
+            return
+        wanted = resource_signals_of(name, self._evaluator.evaluate(policy))
+        signalled = resource_signals(ctx.stack_id, name)
+        waiting = (name, physical_id.rsplit("/", 1)[-1])
+        received = await ctx.callbacks.signals.wait(
+            signalled, waiting, wanted.count, wanted.seconds, ctx.is_cancelled
+        )
+        if received.cancelled:
+            raise ResourceFailure(reasons.CREATION_CANCELLED)
+        if not received.complete:
+            raise ResourceFailure(
+                reasons.missing_signals(wanted.count, len(received.signals), len(received.failed))
+            )
 
     async def _decide(
         self, resource: StackResource, properties: dict[str, Any], name: str | None, verb: str, reason: str

@@ -8,7 +8,9 @@ from typing import Any
 
 from nightbus.aws.calls import Operations, Scope
 from nightbus.clock import Clock
-from nightbus.stacks.callbacks.responses import RESPONSE, CustomResponses, read_requests
+from nightbus.stacks.callbacks.responses import RESPONSE, read_requests
+from nightbus.stacks.callbacks.signals import ended_waits
+from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.events import resource_event, stack_event
 from nightbus.stacks.interface import ResourceContext, ResourceType
 from nightbus.stacks.reasons import EXPRESS_COMPLETED
@@ -22,7 +24,7 @@ from nightbus.stacks.records import (
     put_resource,
     put_stack,
 )
-from nightbus.stacks.secrecy import masked
+from nightbus.stacks.secrecy import masked, secret_texts, without_texts
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Store
 from nightbus.store.vault import Vault
@@ -48,7 +50,7 @@ class StackOperation:
         vault: Vault,
         types: Mapping[str, ResourceType],
         scope: Scope,
-        custom_responses: CustomResponses | None = None,
+        callbacks: StackCallbacks | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
@@ -56,7 +58,7 @@ class StackOperation:
         self.vault = vault
         self.types = types
         self.scope = scope
-        self._custom_responses = custom_responses
+        self.callbacks = callbacks
         self.records = StackRecords(store, scope, vault)
         self.resources: dict[str, StackResource] = {}
         self.tags: dict[str, str] = {}
@@ -92,7 +94,8 @@ class StackOperation:
             self.stack.name,
             logical_id,
             tags,
-            self._custom_responses,
+            self.callbacks,
+            self.is_cancelled,
         )
 
     async def save(
@@ -112,10 +115,13 @@ class StackOperation:
         if transitions and physical_id is None:
             resource.status, resource.reason = transitions[-1]
             resource.time = now
+        secrets = secret_texts(
+            one.current.attributes for one in self.resources.values() if one.current and one.current.no_echo
+        )
         events = [
             resource_event(
                 self.scope, self.stack, resource, self._next_event_time(now), status, reason,
-                physical_id=physical_id, properties=masked(resource.type, properties),
+                physical_id=physical_id, properties=without_texts(masked(resource.type, properties), secrets),
             )
             for status, reason in transitions
         ]  # fmt: skip
@@ -134,11 +140,15 @@ class StackOperation:
     async def change_state(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
         """Set the stack's next state, with its event and everything that changes with it, in one commit.
 
-        `also` has further changes, `fields` further members of the stack to set.
+        `also` has further changes, `fields` further members of the stack to set. Nothing changes if a request has set
+        another state meanwhile; then the phase of that state is next.
         """
         stored = await self.records.stack(self.stack.id)
         if stored is None:
             raise StackGone(f"the stack {self.stack.id} is gone")
+        if stored.value.status != self.stack.status:  # its deletion was requested meanwhile
+            self.stack = stored.value
+            return
         stack, now = stored.value, self.clock.now_ms()
         stack.status, stack.status_reason = status, reason
         if stack.status == "DELETE_COMPLETE":
@@ -152,15 +162,20 @@ class StackOperation:
         self.stack = stack
 
     async def is_cancelled(self) -> bool:
+        """Return whether the stack's update was cancelled, or its deletion requested while it is created."""
         stored = await self.records.stack(self.stack.id)
-        return stored is not None and stored.value.cancelled
+        if stored is None:
+            return False
+        cancelled = stored.value.cancelled and self.stack.status == "UPDATE_IN_PROGRESS"
+        return cancelled or stored.value.status != self.stack.status
 
     async def _answered(self, stack: Stack) -> list[Change]:
-        """Return the deletions of the requests to custom resources, once the stack is in a state of rest."""
+        """Return the deletions of requests to custom resources and of waits, once the stack is in a state of rest."""
         if stack.status.endswith("IN_PROGRESS"):
             return []
-        keys = await read_requests(self.store, self.scope, stack.key)
-        return [DeleteRecord(self.scope, RESPONSE, key) for key in keys]
+        names = [(RESPONSE, key) for key in await read_requests(self.store, self.scope, stack.key)]
+        names += await ended_waits(self.store, self.scope, stack.key)
+        return [DeleteRecord(self.scope, kind, key) for kind, key in names]
 
     async def _executed(self, stack: Stack) -> list[Change]:
         """Return the change of the executed change set's status, once the stack is in a state of rest."""

@@ -68,8 +68,9 @@ def _assess_one(
     elsewhere: Elsewhere,
 ) -> Assessment:
     type_name = str(declared["Type"])
-    kind = types.get(type_name)
-    if kind is None:
+    try:
+        kind = types[type_name]
+    except KeyError:
         return Assessment(
             name, type_name, (f"The resource type {type_name} is not supported by Nightbus yet.",)
         )

@@ -16,7 +16,7 @@ from nightbus.stacks.interface import JudgesValues, ResourceType, has_further_pr
 from nightbus.stacks.planning.property_values import DisplayedValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.resolution import chosen_resources, evaluate_conditions, evaluator, outputs_of
-from nightbus.stacks.secrecy import MASKED_PROPERTIES
+from nightbus.stacks.secrecy import MASKED_PROPERTIES, secret_texts
 from nightbus.stacks.templates.dynamic_references import check_references, hidden
 from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.templates.graph import dependencies, order
@@ -99,7 +99,9 @@ def plan_changes(
     chosen = chosen_resources(template, conditions)
     _refuse_unsupported(chosen, types)
     _refuse_new_types(chosen, existing)
-    planner = _Planner(types, outlook, expressions, old, new, DisplayedValues(old, new), refusal)
+    no_echo = [one.current.attributes for one in existing.values() if one.current and one.current.no_echo]
+    displayed = DisplayedValues(old, new, secret_texts(no_echo))
+    planner = _Planner(types, outlook, expressions, old, new, displayed, refusal)
     changes: list[dict[str, Any]] = []
     for name in order(dependencies(template.resources, chosen, conditions)):
         changes += planner.change(name, chosen[name])

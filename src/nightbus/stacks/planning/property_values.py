@@ -7,7 +7,7 @@ are masked wherever they occur.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightbus.stacks.records import Deployment
@@ -20,10 +20,10 @@ _LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 
 class DisplayedValues:
-    """Formats the values of one plan. The secrets of the deployments `old` and `new` are masked."""
+    """Formats the values of one plan. The secrets of deployments `old` and `new`, and `further` texts, are masked."""
 
-    def __init__(self, old: Deployment | None, new: Deployment) -> None:
-        secrets = {text for one in (old, new) if one is not None for text in _secrets(one)}
+    def __init__(self, old: Deployment | None, new: Deployment, further: Iterable[str] = ()) -> None:
+        secrets = {text for one in (old, new) if one is not None for text in _secrets(one)} | set(further)
         self._secrets = sorted(secrets, key=len, reverse=True)
 
     def context(self, type_name: str, properties: Mapping[str, Any]) -> str:

@@ -74,7 +74,7 @@ class CloudFormationCustomResource:
         name: str,
         ctx: ResourceContext,
     ) -> Answer:
-        if ctx.custom_responses is None:
+        if ctx.callbacks is None:
             raise ResourceFailure("Custom resources are not available here.")
         token = str(properties.get("ServiceToken", ""))
         request = {
@@ -91,7 +91,9 @@ class CloudFormationCustomResource:
         async def send(whole: Mapping[str, Any]) -> None:
             await _send(token, whole, ctx)
 
-        return await ctx.custom_responses.exchange(request, digest, _timeout(properties), send)
+        responses, seconds = ctx.callbacks.responses, _timeout(properties)
+        is_cancelled = ctx.is_cancelled if kind != "Delete" else None
+        return await responses.exchange(request, digest, seconds, send, is_cancelled)
 
 
 async def _send(token: str, request: Mapping[str, Any], ctx: ResourceContext) -> None:

@@ -1,15 +1,12 @@
-"""Implements AWS::CloudFormation::WaitConditionHandle: a URL without anything behind it.
-
-AWS::CloudFormation::WaitCondition, which would wait for a call of the URL, is refused as not supported.
-"""
+"""Implements AWS::CloudFormation::WaitConditionHandle: a presigned URL to which signals are sent."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
-from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.callbacks.signals import signalled_by
+from nightbus.stacks.interface import Resource, ResourceContext, ResourceFailure
 from nightbus.stacks.resources.names import generated_name
 
 
@@ -23,9 +20,9 @@ class CloudFormationWaitConditionHandle:
         return generated_name(ctx.stack_name, ctx.logical_id, 128)
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        region = ctx.call.scope.region
-        host = f"cloudformation-waitcondition-{region}.s3.amazonaws.com"
-        return Resource(f"https://{host}/{quote(ctx.stack_id, safe='')}/{name}")
+        if ctx.callbacks is None:
+            raise ResourceFailure("Wait conditions are not available here.")
+        return Resource(ctx.callbacks.signals.handle_url(ctx.stack_id, ctx.logical_id, str(name)))
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
@@ -33,4 +30,7 @@ class CloudFormationWaitConditionHandle:
         return Resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
-        """Do nothing, because there is nothing but the URL."""
+        """Delete the signals; the URL is that of a handle that nothing waits for."""
+        handle = signalled_by(physical_id)
+        if handle is not None and ctx.callbacks is not None:
+            await ctx.callbacks.signals.forget(handle)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
+from nightbus.stacks.templates.creation_policy import check_creation_policy
 from nightbus.stacks.templates.documents import parse_template_text
 from nightbus.stacks.templates.expressions import PSEUDO_PARAMETERS, template_error
 from nightbus.stacks.templates.functions import check_functions
@@ -51,6 +52,7 @@ _REFUSED_SECTIONS = frozenset({"Hooks"})
 _RESOURCE_MEMBERS = frozenset(
     [
         "Condition",
+        "CreationPolicy",
         "DeletionPolicy",
         "DependsOn",
         "Description",
@@ -60,7 +62,7 @@ _RESOURCE_MEMBERS = frozenset(
         "UpdateReplacePolicy",
     ]
 )
-UNSUPPORTED_MEMBERS = frozenset({"CreationPolicy", "UpdatePolicy"})
+UNSUPPORTED_MEMBERS = frozenset({"UpdatePolicy"})
 _CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
 _CUSTOM = "Custom::"
 _SERVERLESS_TYPE = "AWS::Serverless::"
@@ -258,6 +260,7 @@ def _check_final_resource(name: str, resource: dict[str, Any], parameters: set[s
     if not isinstance(resource.get("Condition", ""), str):
         raise format_error(f"Every Condition member must be a string; that of {name} is none.")
     check_policies(name, resource, parameters)
+    check_creation_policy(name, resource)
 
 
 def _check_output(name: str, output: Any) -> None:
