@@ -1,4 +1,4 @@
-"""SAM's SQS, SNS and EventBridgeRule events, with dead-letter queues and destinations, by the real `sam`."""
+"""SAM's SQS, SNS, S3 and EventBridgeRule events, with dead-letter queues and destinations, by the real `sam`."""
 
 from __future__ import annotations
 
@@ -117,3 +117,11 @@ def test_what_a_rule_cannot_deliver_is_in_its_dead_letter_queue(
     assert attributes["ERROR_CODE"] == "NO_PERMISSIONS"
     assert attributes["TARGET_ARN"].endswith(f":function:{outputs['FromBus']}")
     assert ":rule/messaging/" in attributes["RULE_ARN"]
+
+
+def test_a_bucket_feeds_its_function(node: RunningNode, outputs: dict[str, str]) -> None:
+    s3 = node.client("s3")
+    for key in ("notes.txt", "a b.jpg"):
+        s3.put_object(Bucket=outputs["Photos"], Key=key, Body=b"")
+    (event,) = wait_for(lambda: got(node, outputs["FromBucket"]))
+    assert [one["s3"]["object"]["key"] for one in event["Records"]] == ["a+b.jpg"]

@@ -81,14 +81,13 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
             "COPY", "EXCLUDE"
         ),  # objects have no annotations here, so none are copied
         "BucketNamespace": _only("global"),  # default
-        "BypassGovernanceRetention": _anything,  # no object is under governance retention
         "ChecksumAlgorithm": _anything,  # of the request's own body, of bucket and object ACLs
         "ContentMD5": _anything,  # the same
         "MFA": _anything,  # no bucket has MFA delete
-        "ObjectLockEnabledForBucket": _only(False),  # default
         "RequestPayer": _only(
             "requester"
         ),  # no bucket has requester pays: "bucket owners need not specify this"
+        "Token": _anything,  # of support, to enable Object Lock on an existing bucket; none is needed any more
     },
     "ssm": {"Shared": _only(False)},  # default; nothing is shared by AWS RAM
     "sts": {"PolicyArns": _only([]), "Tags": _only([]), "TransitiveTagKeys": _only([])},

@@ -12,8 +12,10 @@ import pytest
 
 from bus_rig import SCOPE, Rig, rig
 from job_rig import delivering
+from nightbus.services.s3.archives.restoring import RESTORED, end_restored_copies
 from nightbus.services.s3.lifecycle.expiry import apply_lifecycle_rules
 from nightbus.services.s3.notifications.jobs import BucketNotificationJobs
+from nightbus.store.interface import SYSTEM
 
 BUCKET = "lifecycle-bucket"
 
@@ -120,3 +122,35 @@ async def test_versions_markers_and_uploads_go(node: Rig) -> None:
 
     await until(node, empty)
     await s3(node, "DeleteBucket")
+
+
+async def test_a_restored_copy_ends(node: Rig) -> None:
+    await s3(node, "PutObject", Key="k", Body=b"x", StorageClass="GLACIER")
+    await s3(node, "RestoreObject", Key="k", RestoreRequest={"Days": 1})
+    assert "Restore" in await s3(node, "HeadObject", Key="k")
+    await node.work(end_restored_copies)
+
+    async def ended() -> bool:
+        return not await node.store.list(SYSTEM, RESTORED)
+
+    await until(node, ended)
+    assert (await s3(node, "HeadObject", Key="k")).get("Restore") is None
+
+
+async def test_a_locked_version_stays(node: Rig) -> None:
+    await s3(node, "PutBucketVersioning", VersioningConfiguration={"Status": "Enabled"})
+    await s3(node, "PutObjectLockConfiguration", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    rules = rule(NoncurrentVersionExpiration={"NoncurrentDays": 1})
+    await s3(node, "PutBucketLifecycleConfiguration", LifecycleConfiguration=rules)
+    await s3(node, "PutObject", Key="free", Body=b"1")
+    await s3(node, "PutObject", Key="held", Body=b"1", ObjectLockLegalHoldStatus="ON")
+    for key in ("free", "held"):
+        await s3(node, "PutObject", Key=key, Body=b"2")
+    await node.work(apply_lifecycle_rules)
+
+    async def three() -> bool:
+        return len((await s3(node, "ListObjectVersions"))["Versions"]) == 3
+
+    await until(node, three)
+    held = (await s3(node, "ListObjectVersions", Prefix="held"))["Versions"]
+    assert len(held) == 2

@@ -19,9 +19,11 @@ from nightbus.services.s3 import (
     uploads,
     version_listing,
 )
+from nightbus.services.s3.archives import restoring
 from nightbus.services.s3.configuration import deleter, fixed, getter, not_configured, putter
 from nightbus.services.s3.lifecycle import configuration as lifecycle
 from nightbus.services.s3.lifecycle.expiry import apply_lifecycle_rules
+from nightbus.services.s3.locks import operations as locks
 from nightbus.services.s3.notifications import configuration as notifications
 from nightbus.services.s3.notifications.jobs import BucketNotificationJobs
 
@@ -56,9 +58,7 @@ HANDLERS: dict[str, Handler] = {
     "ListParts": parts.list_parts,
     "UploadPart": parts.upload_part,
     "UploadPartCopy": parts.upload_part_copy,
-    "PutBucketVersioning": putter(
-        "versioning_configuration", "VersioningConfiguration", configuration.check_versioning
-    ),
+    "PutBucketVersioning": configuration.put_bucket_versioning,
     "GetBucketVersioning": getter("VersioningConfiguration", None),
     "PutBucketPolicy": policies.put_bucket_policy,
     "GetBucketPolicy": getter(
@@ -109,12 +109,13 @@ HANDLERS: dict[str, Handler] = {
             "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
         ),
     ),
-    "GetObjectLockConfiguration": getter(
-        "ObjectLock",
-        not_configured(
-            "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"
-        ),
-    ),
+    "GetObjectLockConfiguration": locks.get_object_lock_configuration,
+    "PutObjectLockConfiguration": locks.put_object_lock_configuration,
+    "GetObjectLegalHold": locks.get_object_legal_hold,
+    "PutObjectLegalHold": locks.put_object_legal_hold,
+    "GetObjectRetention": locks.get_object_retention,
+    "PutObjectRetention": locks.put_object_retention,
+    "RestoreObject": restoring.restore_object,
     "GetBucketCors": getter(
         "Cors", not_configured("NoSuchCORSConfiguration", "The CORS configuration does not exist")
     ),
@@ -131,5 +132,5 @@ HANDLERS: dict[str, Handler] = {
     ),
 }
 
-DUTIES: list[Worker] = [buckets.reopen_buckets, apply_lifecycle_rules]
+DUTIES: list[Worker] = [buckets.reopen_buckets, apply_lifecycle_rules, restoring.end_restored_copies]
 JOB_QUEUES: list[JobQueueMaker] = [BucketNotificationJobs]

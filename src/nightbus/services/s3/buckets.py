@@ -7,12 +7,14 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+from nightbus.aws.arn import partition_of
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Platform
 from nightbus.services.s3.configuration import check_bucket_tags, save
 from nightbus.services.s3.errors import invalid_argument
+from nightbus.services.s3.notifications.object_events import bucket_arn
 from nightbus.services.s3.records import BUCKET, find_bucket, object_kind, owner_of, upload_kind, version_kind
 from nightbus.services.s3.uploads import upload_removal
 from nightbus.store.interface import SYSTEM, Conflict, DeleteRecord, PutRecord
@@ -33,6 +35,7 @@ async def create_bucket(
     create_bucket_configuration: dict[str, Any] | None = None,
     object_ownership: str | None = None,
     acl: str | None = None,
+    object_lock_enabled_for_bucket: bool = False,
 ) -> dict[str, Any]:
     if not _NAME.fullmatch(bucket) or ".." in bucket:
         raise AwsError(
@@ -51,6 +54,9 @@ async def create_bucket(
         "PublicAccessBlock": dict.fromkeys(_BLOCKS, True),
         "OwnershipControls": {"Rules": [{"ObjectOwnership": object_ownership or _ENFORCED}]},
     }
+    if object_lock_enabled_for_bucket:
+        value["ObjectLock"] = {"ObjectLockEnabled": "Enabled"}
+        value["VersioningConfiguration"] = {"Status": "Enabled"}
     if configuration.get("Tags"):
         check_bucket_tags({"TagSet": configuration["Tags"]})
         value["Tagging"] = {"TagSet": configuration["Tags"]}
@@ -58,7 +64,7 @@ async def create_bucket(
         await ctx.store.commit(PutRecord(SYSTEM, BUCKET, bucket, value, expect=0))
     except Conflict:
         await _refuse_taken_name(ctx, bucket)
-    return {"Location": f"/{bucket}"}
+    return {"Location": f"/{bucket}", "BucketArn": f"arn:{partition_of(ctx.region)}:s3:::{bucket}"}
 
 
 def _check_acl(acl: str | None, ownership: str | None) -> None:
@@ -100,7 +106,8 @@ async def _refuse_taken_name(ctx: Context, bucket: str) -> None:
 async def head_bucket(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> Reply:
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     region = record.value["Region"]
-    return Reply({"BucketRegion": region, "AccessPointAlias": False}, headers={"x-amz-bucket-region": region})
+    output = {"BucketRegion": region, "AccessPointAlias": False, "BucketArn": bucket_arn(record)}
+    return Reply(output, headers={"x-amz-bucket-region": region})
 
 
 async def get_bucket_location(
@@ -176,6 +183,7 @@ async def list_buckets(
                 "Name": record.key,
                 "CreationDate": datetime.fromtimestamp(record.value["Created"] / 1000, UTC),
                 "BucketRegion": record.value["Region"],
+                "BucketArn": bucket_arn(record),
             }
             for record in page_items
         ],

@@ -93,6 +93,7 @@ async def complete_multipart_upload(
             checksums=object_checksums,
             checksum_type=kind or checksums.FULL,
             tags=value["Tags"],
+            lock=value.get("Lock", {}),
             parts=[part.Size for part in parts],
             part_checksums=part_sums,
             encryption=value.get("Encryption", {}),

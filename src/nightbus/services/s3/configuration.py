@@ -102,11 +102,24 @@ def not_configured(code: str, message: str) -> AwsError:
     return AwsError(code, message, 404)
 
 
-def check_versioning(value: Mapping[str, Any]) -> None:
-    if value.get("Status") not in ("Enabled", "Suspended"):
+async def put_bucket_versioning(
+    ctx: Context,
+    *,
+    bucket: str,
+    versioning_configuration: dict[str, Any],
+    expected_bucket_owner: str | None = None,
+) -> None:
+    if versioning_configuration.get("Status") not in ("Enabled", "Suspended"):
         raise malformed_xml()
-    if value.get("MFADelete") == "Enabled":
+    if versioning_configuration.get("MFADelete") == "Enabled":
         raise not_supported("s3", "PutBucketVersioning", "MFADelete")
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    if versioning_configuration["Status"] == "Suspended" and record.value.get("ObjectLock"):
+        text = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+        raise AwsError("InvalidBucketState", text, 409)
+    await save(
+        ctx, bucket, expected_bucket_owner, {"VersioningConfiguration": dict(versioning_configuration)}
+    )
 
 
 def check_encryption(value: Mapping[str, Any]) -> None:

@@ -10,10 +10,12 @@ from urllib.parse import unquote
 
 from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
+from nightbus.services.s3.archives.state import check_copyable
 from nightbus.services.s3.conditions import ReadConditions, check_write
 from nightbus.services.s3.encryption import encryption_of
 from nightbus.services.s3.errors import conflicting, invalid_argument, invalid_request
 from nightbus.services.s3.key_versions import find_version
+from nightbus.services.s3.locks.retention import lock_of_write
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
@@ -60,6 +62,9 @@ async def copy_object(
     storage_class: str | None = None,
     website_redirect_location: str | None = None,
     tagging: str | None = None,
+    object_lock_mode: str | None = None,
+    object_lock_retain_until_date: datetime | None = None,
+    object_lock_legal_hold_status: str | None = None,
     expected_bucket_owner: str | None = None,
     expected_source_bucket_owner: str | None = None,
 ) -> dict[str, Any]:
@@ -82,6 +87,13 @@ async def copy_object(
         ),
         metadata=checked_metadata(metadata),
         tags=tags_of_header(tagging) if tagging_directive == "REPLACE" else None,
+        lock=lock_of_write(
+            target,
+            object_lock_mode,
+            object_lock_retain_until_date,
+            object_lock_legal_hold_status,
+            ctx.now_ms(),
+        ),
         algorithm=checksum_algorithm,
         encryption=encryption_of(
             "CopyObject", target, server_side_encryption, ssekms_key_id, bucket_key_enabled
@@ -120,6 +132,7 @@ class _Change:
     uncopied_headers: dict[str, str]  # never copied from the source
     metadata: dict[str, str]
     tags: dict[str, str] | None
+    lock: dict[str, Any]
     algorithm: str | None
     encryption: dict[str, Any]
     encryption_is_new: bool  # whether the request names it
@@ -150,6 +163,7 @@ class _Change:
             metadata=source.metadata if self.headers is None else self.metadata,
             checksums=await self._checksums(ctx, source),
             tags=source.tags if self.tags is None else self.tags,
+            lock=self.lock,
             encryption=self.encryption,
         )
 
@@ -189,4 +203,6 @@ async def find_copy_source(
     if not slash or not key:
         text = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise invalid_argument(text, "x-amz-copy-source", copy_source)
-    return await find_version(ctx, bucket, key, unquote(query) if mark else None, expected_owner)
+    record, version = await find_version(ctx, bucket, key, unquote(query) if mark else None, expected_owner)
+    check_copyable(version, ctx.now_ms())
+    return record, version

@@ -9,6 +9,7 @@ from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.errors import malformed_xml
+from nightbus.services.s3.locks.retention import check_deletion
 from nightbus.services.s3.records import ObjectVersion, find_bucket, version_id_in_reply
 from nightbus.services.s3.version_writes import delete_version
 from nightbus.store.interface import Record
@@ -23,10 +24,11 @@ async def delete_object(
     key: str,
     version_id: str | None = None,
     if_match: str | None = None,
+    bypass_governance_retention: bool = False,
     expected_bucket_owner: str | None = None,
 ) -> Reply:
     await find_bucket(ctx, bucket, expected_bucket_owner)
-    record, affected = await _delete(ctx, bucket, key, version_id, if_match)
+    record, affected = await _delete(ctx, bucket, key, version_id, if_match, bypass_governance_retention)
     output: dict[str, Any] = {"VersionId": version_id}
     if affected is not None:
         output["VersionId"] = version_id_in_reply(record, affected.version_id)
@@ -41,6 +43,7 @@ async def delete_objects(
     delete: dict[str, Any],
     expected_bucket_owner: str | None = None,
     checksum_algorithm: str | None = None,
+    bypass_governance_retention: bool = False,
 ) -> dict[str, Any]:
     """Delete each key in a commit of its own. The reply has the errors of single keys beside the deleted ones."""
     await find_bucket(ctx, bucket, expected_bucket_owner)
@@ -52,7 +55,9 @@ async def delete_objects(
         _refuse_directory_conditions(entry)
         key, version_id = entry["Key"], entry.get("VersionId")
         try:
-            _, affected = await _delete(ctx, bucket, key, version_id, entry.get("ETag"))
+            _, affected = await _delete(
+                ctx, bucket, key, version_id, entry.get("ETag"), bypass_governance_retention
+            )
         except AwsError as error:
             errors.append({"Key": key, "VersionId": version_id, "Code": error.code, "Message": error.message})
         else:
@@ -70,8 +75,11 @@ def _refuse_directory_conditions(entry: dict[str, Any]) -> None:
 
 
 async def _delete(
-    ctx: Context, bucket: str, key: str, version_id: str | None, if_match: str | None
+    ctx: Context, bucket: str, key: str, version_id: str | None, if_match: str | None, bypass: bool
 ) -> tuple[Record, ObjectVersion | None]:
-    return await delete_version(
-        ctx, bucket, key, version_id, lambda one: check_write(one, key, if_match, None)
-    )
+    def check(affected: ObjectVersion | None) -> None:
+        check_write(affected, key, if_match, None)
+        if version_id is not None:
+            check_deletion(affected, ctx.now_ms(), bypass=bypass)
+
+    return await delete_version(ctx, bucket, key, version_id, check)

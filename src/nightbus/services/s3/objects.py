@@ -8,11 +8,13 @@ from typing import Any
 
 from nightbus.aws.replies import ByteStream, Reply
 from nightbus.services.context import Context
+from nightbus.services.s3.archives.state import check_readable, restore_header
 from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import ReadConditions
 from nightbus.services.s3.encryption import encryption_members
 from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.lifecycle.expiration_header import expiration_of
+from nightbus.services.s3.locks.retention import lock_members
 from nightbus.services.s3.public_access import browser_headers
 from nightbus.services.s3.ranges import byte_range, is_range
 from nightbus.services.s3.records import ObjectVersion, version_id_in_reply
@@ -50,6 +52,7 @@ async def get_object(
         conditions.check(version)
         if conditions.is_unchanged(version):
             return _unchanged(record, version)
+        check_readable(version, ctx.now_ms())
         start, length = byte_range(version, range, part_number)
         try:
             body = await _open(ctx, version, start, length)
@@ -68,7 +71,10 @@ async def get_object(
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
     expiration = None if version_id is not None else expiration_of(record, version)
-    return _guarded({**reply.output, **overridden, "Expiration": expiration, "Body": body}, reply.status)
+    return _guarded(
+        {**reply.output, **overridden, "Expiration": expiration, **_state(ctx, version), "Body": body},
+        reply.status,
+    )
 
 
 async def head_object(
@@ -108,7 +114,14 @@ async def head_object(
     )
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
     expiration = None if version_id is not None else expiration_of(record, version)
-    return _guarded({**reply.output, **overridden, "Expiration": expiration}, reply.status)
+    return _guarded(
+        {**reply.output, **overridden, "Expiration": expiration, **_state(ctx, version)}, reply.status
+    )
+
+
+def _state(ctx: Context, version: ObjectVersion) -> dict[str, Any]:
+    """Return the members about the version's lock, and about its copy if it was restored from an archive."""
+    return {"Restore": restore_header(version, ctx.now_ms()), **lock_members(version)}
 
 
 def _guarded(output: dict[str, Any], status: int | None) -> Reply:

@@ -17,6 +17,16 @@ _MOST_METADATA = 2048
 _MOST_TAGS = 10
 _LONGEST_TAG_KEY = 128
 _LONGEST_TAG_VALUE = 256
+_STORAGE_CLASSES = (
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+)
 _HEADERS = {
     "cache_control": "CacheControl",
     "content_disposition": "ContentDisposition",
@@ -31,6 +41,9 @@ _HEADERS = {
 
 def stored_headers(**values: Any) -> dict[str, str]:
     """Return the headers that are stored with the object, without the encoding `aws-chunked` of the transfer."""
+    if values.get("storage_class") not in (None, *_STORAGE_CLASSES):
+        text = "The storage class you specified is not valid"
+        raise AwsError("InvalidStorageClass", text, fields={"StorageClassRequested": values["storage_class"]})
     headers = {_HEADERS[name]: _text(value) for name, value in values.items() if value is not None}
     if "ContentEncoding" in headers:
         encodings = [one.strip() for one in headers["ContentEncoding"].split(",")]

@@ -14,6 +14,7 @@ from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.encryption import encryption_members, encryption_of
 from nightbus.services.s3.key_versions import versions_of_key
 from nightbus.services.s3.lifecycle.expiration_header import expiration_of
+from nightbus.services.s3.locks.retention import lock_of_write
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
@@ -56,6 +57,9 @@ async def put_object(
     storage_class: str | None = None,
     website_redirect_location: str | None = None,
     tagging: str | None = None,
+    object_lock_mode: str | None = None,
+    object_lock_retain_until_date: datetime | None = None,
+    object_lock_legal_hold_status: str | None = None,
     expected_bucket_owner: str | None = None,
 ) -> dict[str, Any]:
     """Store an object. The gateway verifies its length and checksums while it reads the body."""
@@ -72,6 +76,13 @@ async def put_object(
         expires=expires,
         storage_class=storage_class,
         website_redirect_location=website_redirect_location,
+    )
+    lock = lock_of_write(
+        record,
+        object_lock_mode,
+        object_lock_retain_until_date,
+        object_lock_legal_hold_status,
+        ctx.now_ms(),
     )
     user_metadata, tags = checked_metadata(metadata), tags_of_header(tagging)
     if if_match is not None or if_none_match is not None:
@@ -100,6 +111,7 @@ async def put_object(
             metadata=user_metadata,
             checksums=object_checksums,
             tags=tags,
+            lock=lock,
             encryption=encryption,
         )
         record, version = await write_version(

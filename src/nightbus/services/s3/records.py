@@ -61,6 +61,10 @@ class ObjectVersion:
     parts: list[int] = field(default_factory=list)  # the parts' sizes in bytes, for a multipart upload
     part_checksums: list[str] = field(default_factory=list)  # if the checksum is composed of them
     delete_marker: bool = False
+    lock: dict[str, Any] = field(default_factory=dict)  # as `locks/retention.py` says; empty for none
+    restored_until: int = (
+        0  # UTC ms until which an archived object may be read, 0 for one that was not restored
+    )
     encryption: dict[str, Any] = field(default_factory=dict)  # the members of replies; empty for S3's own key
 
     @classmethod

@@ -15,6 +15,7 @@ from nightbus.services.s3.errors import no_such_upload
 from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
 from nightbus.services.s3.lifecycle.expiration_header import abort_members
 from nightbus.services.s3.listing import after_marker, text_encoder
+from nightbus.services.s3.locks.retention import lock_of_write
 from nightbus.services.s3.properties import (
     check_acl,
     check_key,
@@ -46,6 +47,9 @@ async def create_multipart_upload(
     storage_class: str | None = None,
     website_redirect_location: str | None = None,
     tagging: str | None = None,
+    object_lock_mode: str | None = None,
+    object_lock_retain_until_date: datetime | None = None,
+    object_lock_legal_hold_status: str | None = None,
     expected_bucket_owner: str | None = None,
     checksum_algorithm: str | None = None,
     checksum_type: str | None = None,
@@ -76,6 +80,9 @@ async def create_multipart_upload(
         ),
         "Metadata": checked_metadata(metadata),
         "Tags": tags_of_header(tagging),
+        "Lock": lock_of_write(
+            record, object_lock_mode, object_lock_retain_until_date, object_lock_legal_hold_status, now
+        ),
         "ChecksumAlgorithm": checksum_algorithm,
         "ChecksumType": type_for(checksum_algorithm, checksum_type),
         "Encryption": encryption,

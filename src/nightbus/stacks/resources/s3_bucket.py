@@ -14,6 +14,7 @@ from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing,
 from nightbus.stacks.resources.s3_bucket_settings import SETTINGS, apply_settings
 from nightbus.stacks.resources.s3_bucket_state import live_settings
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.values import boolean
 
 _LONGEST_NAME = 63
 _HOME = "us-east-1"
@@ -53,7 +54,13 @@ class S3Bucket:
             configuration: dict[str, Any] = {"Tags": as_list(all_tags(properties, ctx))}
             if region != _HOME:
                 configuration["LocationConstraint"] = region
-            await ctx.operation("s3", "CreateBucket", Bucket=bucket, CreateBucketConfiguration=configuration)
+            await ctx.operation(
+                "s3",
+                "CreateBucket",
+                Bucket=bucket,
+                CreateBucketConfiguration=configuration,
+                ObjectLockEnabledForBucket=boolean(properties.get("ObjectLockEnabled", False)),
+            )
         async with undone_on_failure(self.delete(bucket, properties, ctx)):
             await apply_settings(bucket, {}, properties, ctx)
         return _resource(bucket, ctx)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nightbus.stacks.interface import ResourceContext
 from nightbus.stacks.resources.s3_lifecycle import cors, lifecycle
-from nightbus.stacks.resources.values import boolean, changed
+from nightbus.stacks.resources.values import boolean, changed, converted, integer_value
 
 _SMALLEST = "TransitionDefaultMinimumObjectSize"  # beside the lifecycle rules, in a request
 
@@ -77,6 +77,24 @@ def _acl(value: Any) -> str | None:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", value).lower()
 
 
+def _lock_enabled(value: Any) -> dict[str, Any] | None:
+    return {"ObjectLockEnabled": "Enabled"} if value is not None and boolean(value) else None
+
+
+def _lock(value: Any) -> dict[str, Any] | None:
+    """Return the configuration; None without one, since the lock of a bucket cannot be taken away."""
+    if value is None:
+        return None
+    default = (value.get("Rule") or {}).get("DefaultRetention")
+    if not default:
+        return {"ObjectLockEnabled": "Enabled"}
+    periods = {
+        name: converted(name, default[name], integer_value) for name in ("Days", "Years") if default.get(name)
+    }
+    retention = {"Mode": default.get("Mode"), **periods}
+    return {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+
+
 def _notifications(value: Any) -> dict[str, Any]:
     value = value or {}
     configuration: dict[str, Any] = {}
@@ -106,6 +124,8 @@ def _notification(part: Mapping[str, Any], member: str, destination: str) -> dic
 # In this order: notifications last, since their destinations are asked whether they take those of a bucket as it is.
 SETTINGS: Mapping[str, Setting] = {
     "VersioningConfiguration": Setting("PutBucketVersioning", "VersioningConfiguration", _versioning),
+    "ObjectLockEnabled": Setting("PutObjectLockConfiguration", "ObjectLockConfiguration", _lock_enabled),
+    "ObjectLockConfiguration": Setting("PutObjectLockConfiguration", "ObjectLockConfiguration", _lock),
     "BucketEncryption": Setting(
         "PutBucketEncryption", "ServerSideEncryptionConfiguration", _encryption, "DeleteBucketEncryption"
     ),

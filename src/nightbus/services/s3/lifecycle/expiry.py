@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.services.context import Context, Platform
 from nightbus.services.s3.key_versions import KeyVersions, versions_of_key
 from nightbus.services.s3.lifecycle.rules import (
@@ -23,8 +22,8 @@ from nightbus.services.s3.lifecycle.rules import (
     decide,
     rules_of,
 )
-from nightbus.services.s3.notifications.announcing import commit_announced
-from nightbus.services.s3.notifications.object_events import SERVICE, ObjectEvent, bucket_arn
+from nightbus.services.s3.notifications.announcing import commit_announced, context_of
+from nightbus.services.s3.notifications.object_events import ObjectEvent
 from nightbus.services.s3.records import (
     BUCKET,
     ObjectVersion,
@@ -52,7 +51,7 @@ async def apply_lifecycle_rules(platform: Platform) -> None:
             rules = rules_of(bucket.value.get("Lifecycle") or {})
             if rules:
                 with one_of_many("the lifecycle of bucket", bucket.key):
-                    await _apply(_context(platform, bucket), bucket, rules)
+                    await _apply(context_of(platform, bucket), bucket, rules)
         await platform.clock.sleep(_EVERY_SECONDS)
 
 
@@ -114,10 +113,3 @@ async def _pages(platform: Platform, kind: str) -> AsyncIterator[Record]:
         after = records[-1].key
         for record in records:
             yield record
-
-
-def _context(platform: Platform, bucket: Record) -> Context:
-    """Return the context of S3 itself in the bucket's account and region."""
-    account, region = bucket.value["Account"], bucket.value["Region"]
-    caller = Caller.for_service(account, SERVICE, bucket_arn(bucket))
-    return Context(Call(Scope(account, region), caller, platform.endpoint), platform)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.services.s3.key_versions import KeyVersions
+from nightbus.services.s3.locks.retention import is_locked
 from nightbus.services.s3.records import ObjectVersion
 
 DAY_MS = 86_400_000
@@ -141,7 +142,7 @@ def decide(rules: Sequence[Rule], history: KeyVersions, now: int, smallest: str 
     newer = current
     for rank, (version, _) in enumerate(history.older):
         action = _of_older(rules, version, rank, newer.modified, now, smallest)
-        if action is not None:
+        if action is not None and not (isinstance(action, Remove) and is_locked(version, now)):
             actions.append(action)
         newer = version
     return actions

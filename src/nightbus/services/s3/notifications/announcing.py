@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
 from nightbus.aws.trace_header import without_lineage
 from nightbus.bus.envelope import service_event
 from nightbus.delivery.interface import Batch, Event, Overloaded
 from nightbus.delivery.rules import DEFAULT_BUS
-from nightbus.services.context import Context
+from nightbus.services.context import Context, Platform
 from nightbus.services.s3.notifications.filters import destinations_of
 from nightbus.services.s3.notifications.jobs import notification_job
 from nightbus.services.s3.notifications.object_events import (
+    SERVICE,
     Circumstances,
     ObjectEvent,
     bucket_arn,
@@ -97,3 +98,10 @@ def _batch(
         trace=without_lineage(ctx.call.trace),
         request_id=circumstances.request_id,
     )
+
+
+def context_of(platform: Platform, bucket: Record) -> Context:
+    """Return the context in which S3 itself changes objects of the bucket, in its account and region."""
+    account, region = bucket.value["Account"], bucket.value["Region"]
+    caller = Caller.for_service(account, SERVICE, bucket_arn(bucket))
+    return Context(Call(Scope(account, region), caller, platform.endpoint), platform)
