@@ -114,8 +114,3 @@ def test_an_address_that_the_server_refuses_is_buried(
 def test_what_is_no_address(sns: Any, topic: str, address: str) -> None:
     refused = refusal(sns.subscribe, TopicArn=topic, Protocol="email", Endpoint=address)
     assert refused == ("InvalidParameter", 400, "Invalid parameter: Email address")
-
-
-def test_a_telephone_is_refused_all_the_same(sns: Any, topic: str) -> None:
-    code, status, message = refusal(sns.subscribe, TopicArn=topic, Protocol="sms", Endpoint="+15550100")
-    assert (code, status, "sms" in message) == ("NotImplementedException", 501, True)

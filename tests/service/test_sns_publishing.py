@@ -267,10 +267,18 @@ def test_an_attribute_that_is_none(sns: Any, topic: str, name: str, value: dict[
     assert told in message
 
 
-def test_a_telephone_and_a_device_are_refused_by_name(sns: Any, topic: str) -> None:
-    code, status, message = refusal(sns.publish, PhoneNumber="+15550100", Message="m")
-    assert (code, status, "PhoneNumber" in message) == ("NotImplementedException", 501, True)
-    assert refusal(sns.publish, Message="m")[:2] == ("InvalidParameter", 400)
+def test_what_may_be_a_target(sns: Any, topic: str) -> None:
+    endpoint = f"arn:aws:sns:us-east-1:{ACCOUNT}:endpoint/APNS/app/0f7d5971-aa8b-4bd5-b585-0826e9f93a66"
+    elements = "Reason: An ARN must have at least 6 elements, not"
+    for target, told in (
+        ({}, "TopicArn or TargetArn Reason: no value for required parameter"),
+        ({"TopicArn": "randomstring"}, f"TopicArn {elements} 1"),
+        ({"TopicArn": "a:b:c"}, f"TopicArn {elements} 3"),
+        ({"TargetArn": "randomstring"}, f"TargetArn {elements} 1"),
+        ({"TargetArn": endpoint}, "TargetArn Reason: No endpoint found for the target arn specified"),
+    ):
+        refused = refusal(sns.publish, Message="m", **target)
+        assert refused == ("InvalidParameter", 400, f"Invalid parameter: {told}")
     assert sns.publish(TargetArn=topic, Message="a topic may be the target")["MessageId"]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from nightbus.aws.arn import Arn
 
-SNS_PROTOCOLS_ELSEWHERE = ("sms", "application", "firehose")
+SNS_PROTOCOLS_ELSEWHERE = ("firehose",)
 EVENT_SOURCES = "arn:aws:sqs:"  # the sources of event source mappings
 BUCKET_ENCRYPTIONS = ("AES256", "aws:kms")
 LOG_GROUP_CLASS = "STANDARD"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightbus.cli import options, project_commands
+from nightbus.cli import event_commands, options, outbox_commands, project_commands
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
@@ -181,63 +181,6 @@ def _trace(arguments: Arguments) -> None:
     )
 
 
-def _declare_tail(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bus", metavar="NAME", help="Only this bus.")
-    parser.add_argument("--pattern", metavar="JSON|@FILE", help="Only events that match this event pattern.")
-    parser.add_argument(
-        "--since", metavar="TIME", help="Begin with the events of the last 30s, 10m, 2h or 1d."
-    )
-    options.add_node(parser)
-    options.add_region(parser)
-    options.add_json(parser, "Print JSON, a line each.")
-
-
-def _tail(arguments: Arguments) -> None:
-    from nightbus.cli.commands.tail import tail_events
-
-    tail_events(
-        settings_of(arguments),
-        arguments.bus,
-        arguments.pattern,
-        arguments.since,
-        arguments.region,
-        as_json=arguments.json,
-    )
-
-
-def _declare_put(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file",
-        type=Path,
-        metavar="FILE",
-        help="Envelopes, or entries of PutEvents: one, a list, or the whole input; - is standard input.",
-    )
-    parser.add_argument(
-        "--bus", metavar="NAME", help="The bus of events that name none; default: the default bus."
-    )
-    parser.add_argument(
-        "--as-service",
-        action="store_true",
-        help="Put events whose source is an AWS service (aws.s3 ...); only for the user who runs the node.",
-    )
-    options.add_node(parser)
-    options.add_region(parser)
-    options.add_json(parser)
-
-
-def _put(arguments: Arguments) -> int:
-    from nightbus.cli.commands.put_events import put_file_events
-
-    return put_file_events(
-        settings_of(arguments),
-        arguments.file,
-        arguments.bus,
-        arguments.region,
-        as_service=arguments.as_service,
-        as_json=arguments.json,
-    )
-
-
 def _doctor(arguments: Arguments) -> int:
     from nightbus.cli.commands.doctor import examine_folder
 
@@ -278,7 +221,10 @@ def _completion(arguments: Arguments) -> None:
     print(completion_script(arguments.parser, arguments.shell))
 
 
-GROUPS = {"events": "The events on the buses."}
+GROUPS = {
+    "events": "The events on the buses.",
+    "outbox": "The text messages, push notifications and mails of SNS, which stay on this machine.",
+}
 
 COMMANDS = (
     Command("start", "Start a node in the foreground; Ctrl-C stops it.", _declare_start, _start),
@@ -342,15 +288,41 @@ COMMANDS = (
     Command(
         "events tail",
         "Show events as they come, the rules that they match, and the outcomes; Ctrl-C ends it.",
-        _declare_tail,
-        _tail,
+        event_commands.declare_tail,
+        event_commands.tail,
     ),
     Command(
         "events put",
         "Put the events of a file on their buses; 1 if one is refused.",
-        _declare_put,
-        _put,
+        event_commands.declare_put,
+        event_commands.put,
         "FILE",
+    ),
+    Command(
+        "outbox list",
+        "List the messages that are kept, the newest last.",
+        outbox_commands.declare_list,
+        outbox_commands.list_messages,
+    ),
+    Command(
+        "outbox show",
+        "Show the whole of a message.",
+        outbox_commands.declare_show,
+        outbox_commands.show,
+        "MESSAGE_ID",
+    ),
+    Command(
+        "outbox follow",
+        "Show messages as they come; Ctrl-C ends it.",
+        outbox_commands.declare_follow,
+        outbox_commands.follow,
+    ),
+    Command(
+        "outbox stop",
+        "Answer STOP for a phone number, which opts it out of text messages.",
+        outbox_commands.declare_stop,
+        outbox_commands.stop,
+        "NUMBER",
     ),
     Command(
         "doctor",

@@ -99,6 +99,7 @@ class Topic:
     largest: int  # bytes
     delivery_policy: str
     display_name: str
+    feedback: Mapping[str, str]  # the attributes that ask for delivery status logs
     signature_version: str  # "" where the topic says nothing of it, which means 1
     access: Access
     subscriptions: tuple[Subscription, ...]
@@ -118,10 +119,16 @@ class Topic:
             largest=int(attributes.get("MaximumMessageSize", 262_144)),
             delivery_policy=attributes.get("DeliveryPolicy", ""),
             display_name=attributes.get("DisplayName", ""),
+            feedback={name: one for name, one in attributes.items() if "Feedback" in name},
             signature_version=attributes.get("SignatureVersion", ""),
             access=Access(own_arn, scope.account, attributes.get("Policy")),
             subscriptions=subscriptions,
         )
+
+    @property
+    def logs_queues(self) -> bool:
+        """Whether deliveries to queues are logged: then each is a job, which is slower than the publishing commit."""
+        return any(name.startswith("SQS") and name.endswith("RoleArn") for name in self.feedback)
 
 
 def topic_arn(scope: Scope, name: str) -> str:

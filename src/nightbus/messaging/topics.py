@@ -132,9 +132,8 @@ class Topics:
     async def _add_for(
         self, writes: QueueWrites, topic: Topic, subscription: Subscription, notification: Notification
     ) -> None:
-        if subscription.protocol == "sqs" and await self.add_to_queue(
-            writes, topic, subscription, notification
-        ):
+        in_commit = subscription.protocol == "sqs" and (topic.fifo or not topic.logs_queues)
+        if in_commit and await self.add_to_queue(writes, topic, subscription, notification):
             return
         delivery = {
             "scope": list(topic.scope),

@@ -44,7 +44,7 @@ def tail_events(
     if pattern:
         query["pattern"] = read_text(Path(pattern[1:])) if pattern.startswith("@") else pattern
     if since:
-        query["since"] = str(int(time.time() * 1000 - _seconds(since) * 1000))
+        query["since"] = str(int(time.time() * 1000 - seconds_of(since) * 1000))
     if not is_running(settings):
         raise no_node_at(settings.endpoint)
     try:
@@ -54,7 +54,8 @@ def tail_events(
         pass
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """Return the seconds of `30s`, `10m`, `2h` or `1d`. Raises CommandFailed."""
     try:
         return float(text[:-1]) * _UNITS[text[-1:]]
     except (ValueError, KeyError):

@@ -25,6 +25,7 @@ from nightbus.delivery.targets import (
     lambda_function,
     log_group,
     mail_address,
+    outbox,
     s3_bucket,
     sns_topic,
     sqs_queue,
@@ -49,6 +50,7 @@ ENDPOINTS: dict[str, Target] = {
     # the member of a target without an ARN
     "Url": http_endpoint.deliver,
     "Mail": mail_address.deliver,
+    "Outbox": outbox.deliver,
 }
 
 _ELSEWHERE = (api_destination.deliver, forwarded.deliver, *ENDPOINTS.values())

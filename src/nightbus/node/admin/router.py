@@ -15,6 +15,7 @@ from nightbus.node.admin import (
     code_packages,
     debugging,
     explanations,
+    outbox,
     service_events,
     status,
     streaming,
@@ -41,6 +42,7 @@ ROUTES = {
     "explain": AdminRoute(read=explanations.explain_put_event, write=explanations.explain_event_of_body),
     "trace": AdminRoute(read=explanations.trace),
     "debug": AdminRoute(write=debugging.debug_function),
+    "outbox": AdminRoute(read=outbox.show_outbox, write=outbox.answer_message),
     "events/put": AdminRoute(write=service_events.put_as_service),
 }
 

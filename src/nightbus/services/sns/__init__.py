@@ -1,4 +1,4 @@
-"""Registers the operations of Amazon SNS, and the worker that delivers notifications."""
+"""Registers the operations of Amazon SNS, its workers and the queue of its notifications."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.sns import (
     confirmation,
     notification_jobs,
+    outbox_trimming,
     permissions,
     publishing,
     subscription_attributes,
@@ -14,6 +15,9 @@ from nightbus.services.sns import (
     topics,
     unconfirmed,
 )
+from nightbus.services.sns.push import applications, endpoints
+from nightbus.services.sns.sms import attributes as sms_attributes
+from nightbus.services.sns.sms import numbers, sandbox
 
 HANDLERS: dict[str, Handler] = {
     "CreateTopic": topics.create_topic,
@@ -35,7 +39,29 @@ HANDLERS: dict[str, Handler] = {
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags_for_resource,
+    "GetSMSAttributes": sms_attributes.get_sms_attributes,
+    "SetSMSAttributes": sms_attributes.set_sms_attributes,
+    "CheckIfPhoneNumberIsOptedOut": numbers.check_if_phone_number_is_opted_out,
+    "ListPhoneNumbersOptedOut": numbers.list_phone_numbers_opted_out,
+    "OptInPhoneNumber": numbers.opt_in_phone_number,
+    "ListOriginationNumbers": numbers.list_origination_numbers,
+    "GetSMSSandboxAccountStatus": sandbox.get_sms_sandbox_account_status,
+    "CreateSMSSandboxPhoneNumber": sandbox.create_sms_sandbox_phone_number,
+    "VerifySMSSandboxPhoneNumber": sandbox.verify_sms_sandbox_phone_number,
+    "DeleteSMSSandboxPhoneNumber": sandbox.delete_sms_sandbox_phone_number,
+    "ListSMSSandboxPhoneNumbers": sandbox.list_sms_sandbox_phone_numbers,
+    "CreatePlatformApplication": applications.create_platform_application,
+    "GetPlatformApplicationAttributes": applications.get_platform_application_attributes,
+    "SetPlatformApplicationAttributes": applications.set_platform_application_attributes,
+    "DeletePlatformApplication": applications.delete_platform_application,
+    "ListPlatformApplications": applications.list_platform_applications,
+    "CreatePlatformEndpoint": endpoints.create_platform_endpoint,
+    "GetEndpointAttributes": endpoints.get_endpoint_attributes,
+    "SetEndpointAttributes": endpoints.set_endpoint_attributes,
+    "DeleteEndpoint": endpoints.delete_endpoint,
+    "ListEndpointsByPlatformApplication": endpoints.list_endpoints_by_platform_application,
 }
 
 WORKERS: list[Worker] = [unconfirmed.forget_unanswered]
+DUTIES: list[Worker] = [outbox_trimming.trim_outbox]
 JOB_QUEUES: list[JobQueueMaker] = [notification_jobs.NotificationJobs]

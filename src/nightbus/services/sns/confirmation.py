@@ -6,6 +6,7 @@ import hmac
 from typing import Any
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, subscription_arn, subscription_key
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
@@ -19,7 +20,7 @@ async def confirm_subscription(
     ctx: Context, *, topic_arn: str, token: str, authenticate_on_unsubscribe: str | None = None
 ) -> dict[str, Any]:
     """Confirm a subscription, or restore one that an unsigned Unsubscribe has ended."""
-    scope, topic = await topic_record(ctx, topic_arn)
+    scope, topic = await _topic(ctx, topic_arn)
     signed = is_signed(ctx.caller)
     guarded = signed and (authenticate_on_unsubscribe or "").lower() == "true"
     kind, record = await _find_by_token(ctx, scope, topic.key, token)
@@ -27,6 +28,14 @@ async def confirm_subscription(
         value = {**record.value, "confirmed": True, "authenticated": signed, "guarded": guarded}
         await ctx.store.commit(*_changes(scope, kind, record, value))
     return {"SubscriptionArn": subscription_arn(scope, record.key)}
+
+
+async def _topic(ctx: Context, arn: str) -> tuple[Scope, Record]:
+    """A token of a topic that is not there is not a valid one, as on AWS."""
+    try:
+        return await topic_record(ctx, arn)
+    except AwsError as error:
+        raise bad_parameter("Token") if error.code == "NotFound" else error from None
 
 
 def _changes(scope: Scope, kind: str, record: Record, value: dict[str, Any]) -> list[Change]:

@@ -14,12 +14,17 @@ import orjson
 
 from nightbus.delivery.jobs import Policy
 from nightbus.messaging.notification import Notification, envelope, lambda_event, signed_text
+from nightbus.messaging.outbox import PUSH
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.messaging.topic import Subscription, Topic
-from nightbus.messaging.topics import Topics
+from nightbus.services.context import Platform
 from nightbus.services.sns.mail import Mail, notification_mail, question_mail
+from nightbus.services.sns.outgoing import Outgoing, outgoing_mail
+from nightbus.services.sns.push.sending import push_message
 from nightbus.services.sns.questions import Question
 from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, SubscriberPolicy, http_delivery
+from nightbus.services.sns.sms.numbers import written_number
+from nightbus.services.sns.sms.sending import text_message
 
 HTTP = ("http", "https")
 MAIL = ("email", "email-json")
@@ -35,11 +40,10 @@ class SubscriberDelivery:
 
 
 class DeliveryMaker:
-    """`endpoint` is the node's base URL."""
-
-    def __init__(self, topics: Topics, endpoint: str) -> None:
-        self._topics = topics
-        self._endpoint = endpoint
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._topics = platform.topics
+        self._endpoint = platform.endpoint
 
     async def notification(
         self, topic: Topic, subscription: Subscription, notification: Notification
@@ -52,13 +56,19 @@ class DeliveryMaker:
         if protocol in MAIL:
             signed = await self._signed(topic, subscription, notification)
             mail = notification_mail(notification, topic, subscription, signed, self._endpoint)
-            return _by_mail(subscription, mail)
+            return self._by_mail(subscription, mail)
+        if protocol in ("sms", "application"):
+            return _by_outbox(await self._outgoing(topic, subscription, notification))
         body = (await self.body(topic, subscription, notification)).encode()
         if protocol in HTTP:
             headers = _headers("Notification", notification.id, topic, subscription)
             if subscription.raw:
                 headers["x-amz-sns-rawdelivery"] = "true"
             return _by_http(topic, subscription, headers, body)
+        if protocol == "firehose":
+            role = subscription.attributes.get("SubscriptionRoleArn", "")
+            target = {"Arn": subscription.endpoint, "RoleArn": role}
+            return SubscriberDelivery(target, body + b"\n", SubscriberPolicy(AWS_ENDPOINTS))
         return SubscriberDelivery(_queue(subscription, notification), body, SubscriberPolicy(AWS_ENDPOINTS))
 
     async def question(
@@ -72,10 +82,36 @@ class DeliveryMaker:
             "SigningCertURL": signature.certificate_url,
         }
         if subscription.protocol in MAIL:
-            return _by_mail(subscription, question_mail(question, subscription, message, self._endpoint))
+            return self._by_mail(subscription, question_mail(question, subscription, message, self._endpoint))
         headers = _headers(question.kind, question.id, topic, subscription)
         headers.pop("x-amz-sns-subscription-arn")
         return _by_http(topic, subscription, headers, orjson.dumps(message))
+
+    async def _outgoing(
+        self, topic: Topic, subscription: Subscription, notification: Notification
+    ) -> Outgoing:
+        store, endpoint = self._platform.store, subscription.endpoint
+        if subscription.protocol == "sms":
+            return await text_message(
+                store,
+                topic.scope,
+                written_number(endpoint),
+                notification.body_for("sms"),
+                notification.attributes,
+                limited=self._platform.quotas,
+                now=self._platform.clock.now_ms(),
+            )
+        message = await push_message(store, endpoint, notification.bodies)
+        if message is None:
+            text = notification.body_for("application")
+            return Outgoing(PUSH, endpoint, text, refusal="Endpoint does not exist")
+        return message
+
+    def _by_mail(self, subscription: Subscription, mail: Mail) -> SubscriberDelivery:
+        if self._platform.mail is None:
+            return _by_outbox(outgoing_mail(subscription.endpoint, mail))
+        target = {"Mail": subscription.endpoint, "Subject": mail.subject, "SenderName": mail.sender_name}
+        return SubscriberDelivery(target, mail.text.encode(), SubscriberPolicy(SMTP))
 
     async def body(self, topic: Topic, subscription: Subscription, notification: Notification) -> str:
         """The text that a queue, an HTTP endpoint or a dead-letter queue gets."""
@@ -104,9 +140,8 @@ def _by_http(
     return SubscriberDelivery(target, body, SubscriberPolicy(delivery.retries))
 
 
-def _by_mail(subscription: Subscription, mail: Mail) -> SubscriberDelivery:
-    target = {"Mail": subscription.endpoint, "Subject": mail.subject, "SenderName": mail.sender_name}
-    return SubscriberDelivery(target, mail.text.encode(), SubscriberPolicy(SMTP))
+def _by_outbox(message: Outgoing) -> SubscriberDelivery:
+    return SubscriberDelivery(message.target, message.text.encode(), SubscriberPolicy(AWS_ENDPOINTS))
 
 
 def _queue(subscription: Subscription, notification: Notification) -> dict[str, Any]:

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from nightbus.aws.arn import Arn
@@ -14,27 +15,41 @@ from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_address
 from nightbus.services.sns.deliveries import HTTP, MAIL
 from nightbus.services.sns.errors import bad_parameter
+from nightbus.services.sns.push.records import endpoint_key
+from nightbus.services.sns.sms.numbers import is_number
 
-CONFIRMED_AT_ONCE = ("sqs", "lambda")
+CONFIRMED_AT_ONCE = ("sqs", "lambda", "sms", "application", "firehose")
 _LARGE = 262_144
 _TAKE_LARGE = ("sqs", "lambda", "firehose")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 
 
-def check_endpoint(topic: str, protocol: str, endpoint: str) -> None:
-    """Raise AwsError unless the endpoint is valid for the protocol and may subscribe to the topic."""
-    if protocol in SNS_PROTOCOLS_ELSEWHERE:
-        raise not_supported("sns", "Subscribe", f"protocol {protocol}")
+def check_endpoint(topic: str, protocol: str, endpoint: str, forwards: Collection[str]) -> None:
+    """Raise AwsError unless the endpoint is valid for the protocol and may subscribe to the topic.
+
+    `forwards` are the services elsewhere that the node reaches.
+    """
+    if protocol in SNS_PROTOCOLS_ELSEWHERE and protocol not in forwards:
+        raise not_supported("sns", "Subscribe", f"protocol {protocol} (without --forward {protocol}=URL)")
     if protocol not in (*CONFIRMED_AT_ONCE, *HTTP, *MAIL):
-        raise bad_parameter(f"Amazon SNS: Does not support this protocol string: {protocol}")
+        raise bad_parameter(f"Amazon SNS does not support this protocol string: {protocol}")
     fifo = topic.endswith(FIFO_SUFFIX)
     if protocol == "sqs":
         _check_queue(endpoint, fifo)
     elif fifo:
         raise bad_parameter(f"Invalid protocol type: {protocol}")
     elif protocol == "lambda":
-        if not _is_function(endpoint):
+        if not _is_of(endpoint, "lambda", "function:"):
             raise bad_parameter("Lambda endpoint ARN")
+    elif protocol == "sms":
+        if not is_number(endpoint):
+            raise bad_parameter(f"Invalid SMS endpoint: {endpoint}")
+    elif protocol == "application":
+        if endpoint_key(endpoint) is None:
+            raise bad_parameter(f"Application endpoint arn invalid:{endpoint}")
+    elif protocol == "firehose":
+        if not _is_of(endpoint, "firehose", "deliverystream/"):
+            raise bad_parameter("Firehose delivery stream endpoint ARN")
     elif protocol in HTTP:
         _check_url(protocol, endpoint)
     elif not _ADDRESS.fullmatch(endpoint) or not endpoint.isprintable():
@@ -60,12 +75,13 @@ def _check_queue(endpoint: str, fifo: bool) -> None:
         )
 
 
-def _is_function(text: str) -> bool:
+def _is_of(text: str, service: str, resource: str) -> bool:
+    """Return whether the text is the ARN of a resource that begins so."""
     try:
         parsed = Arn.parse(text)
     except ValueError:
         return False
-    return parsed.service == "lambda" and parsed.resource.startswith("function:")
+    return parsed.service == service and parsed.resource.startswith(resource)
 
 
 def _check_url(protocol: str, endpoint: str) -> None:

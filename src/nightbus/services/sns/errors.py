@@ -8,10 +8,22 @@ from collections.abc import Iterator
 from nightbus.aws.errors import AwsError
 
 _PREFIX = "Invalid parameter: "
+_ELEMENTS = 6
+_UNKNOWN = f"{_PREFIX}AttributeName"
 
 
 def bad_parameter(text: str) -> AwsError:
     return AwsError("InvalidParameter", f"{_PREFIX}{text}")
+
+
+def bad_arn(parameter: str, text: str) -> AwsError:
+    """Return the error for a text that is not the ARN that the parameter asks for."""
+    elements = text.count(":") + 1
+    if elements < _ELEMENTS:
+        return bad_parameter(
+            f"{parameter} Reason: An ARN must have at least {_ELEMENTS} elements, not {elements}"
+        )
+    return bad_parameter(parameter)
 
 
 @contextlib.contextmanager
@@ -20,7 +32,7 @@ def errors_name_attributes() -> Iterator[None]:
     try:
         yield
     except AwsError as error:
-        if error.code != "InvalidParameter":
+        if error.code != "InvalidParameter" or error.message == _UNKNOWN:
             raise
         raise bad_parameter(f"Attributes Reason: {error.message.removeprefix(_PREFIX)}") from None
 

@@ -22,6 +22,8 @@ from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, t
 from nightbus.messaging.topics import DELIVERIES, SERVICE
 from nightbus.services.context import Platform
 from nightbus.services.sns.deliveries import DeliveryMaker, without_secret
+from nightbus.services.sns.delivery_logs import topic_log
+from nightbus.services.sns.outgoing import Outgoing
 from nightbus.services.sns.questions import SUBSCRIBE, Question
 from nightbus.services.sns.retries import AWS_ENDPOINTS, SubscriberPolicy
 from nightbus.services.sns.unconfirmed import forget
@@ -90,7 +92,7 @@ class NotificationJobs:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
-        self._maker = DeliveryMaker(platform.topics, platform.endpoint)
+        self._maker = DeliveryMaker(platform)
 
     def decode(self, data: bytes) -> SubscriberJob:
         value = orjson.loads(data)
@@ -154,13 +156,20 @@ class NotificationJobs:
         return Call(job.target_scope(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: SubscriberJob, attempt: Attempt) -> list[Change]:
-        """For those who trace an event that was in the notification: which invocation got it."""
-        message, subscription = job.origin.message, job.origin.reached.subscription
-        if not isinstance(attempt.outcome, Delivered) or subscription.protocol != "lambda":
-            return []
-        messages = {message.id: (message.id, message.time)}
-        request_id = attempt.outcome.request_id
-        return [*brought(subscription.endpoint, request_id, job.origin.arn, messages, attempt.ended)]
+        """The outbox's entry, the delivery status log, and for those who trace an event which invocation got it."""
+        message, topic = job.origin.message, job.origin.reached.topic
+        subscription, store = job.origin.reached.subscription, self._platform.store
+        changes: list[Change] = []
+        if "Outbox" in job.target:
+            outgoing = Outgoing.of(job.target, job.input)
+            changes += await outgoing.changes(store, topic.scope, message.id, attempt.ended, topic.arn)
+        if isinstance(message, Notification):
+            changes += await topic_log(store, topic, subscription, message, attempt, job.attempt)
+        if isinstance(attempt.outcome, Delivered) and subscription.protocol == "lambda":
+            messages = {message.id: (message.id, message.time)}
+            request_id = attempt.outcome.request_id
+            changes += brought(subscription.endpoint, request_id, job.origin.arn, messages, attempt.ended)
+        return changes
 
     async def dead_letter(self, job: SubscriberJob, failure: Failed) -> DeadLetter | None:
         """The text that the subscriber did not take. A question is asked again by Subscribe, and has none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from nightbus.aws.arn import arn
@@ -12,6 +13,7 @@ from nightbus.services.sns.records import change_topic, topic_record
 from nightbus.services.sns.topics import default_policy
 from nightbus.store.interface import Record
 
+_ACCOUNT = re.compile(r"\d{12}")
 _ACTIONS = frozenset(
     {
         "*", "Publish", "RemovePermission", "SetTopicAttributes", "DeleteTopic", "ListSubscriptionsByTopic",
@@ -31,6 +33,8 @@ async def add_permission(
     for action in action_name:
         if action not in _ACTIONS:
             raise bad_parameter("Policy statement action out of service scope!")
+    if not all(map(_ACCOUNT.fullmatch, aws_account_id)):
+        raise bad_parameter("Policy Error: PrincipalNotFound")
     scope, _ = await topic_record(ctx, topic_arn, "SNS:AddPermission")
 
     def changed(record: Record) -> dict[str, Any]:
@@ -41,14 +45,19 @@ async def add_permission(
             {
                 "Sid": label,
                 "Effect": "Allow",
-                "Principal": {"AWS": [arn("iam", "", account, "root") for account in aws_account_id]},
-                "Action": [f"SNS:{action}" for action in action_name],
+                "Principal": {"AWS": _one_or_all([arn("iam", "", one, "root") for one in aws_account_id])},
+                "Action": _one_or_all([f"SNS:{action}" for action in action_name]),
                 "Resource": topic_arn,
             }
         )
         return _with_policy(record, policy)
 
     await change_topic(ctx, topic_arn, changed)
+
+
+def _one_or_all(values: list[str]) -> str | list[str]:
+    """A policy has a single value as a text, as AWS writes it."""
+    return values[0] if len(values) == 1 else values
 
 
 async def remove_permission(ctx: Context, *, topic_arn: str, label: str) -> None:

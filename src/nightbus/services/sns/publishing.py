@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
 from nightbus.delivery.trace_log import sent
@@ -18,11 +18,13 @@ from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_address
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import bad_parameter, no_topic, not_authorized
+from nightbus.services.sns.direct_publishing import publish_text, publish_to_endpoint
+from nightbus.services.sns.errors import bad_arn, bad_parameter, no_topic, not_authorized
 
 _MOST_ENTRIES = 10
 _LONGEST_SUBJECT = 100
-_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_LONGEST_ID = 80
+_ID = re.compile(r"[A-Za-z0-9_-]+")
 _TOKEN = re.compile(r"[!-~]{1,128}")
 _NAME = re.compile(r"[A-Za-z0-9_\-.]{1,256}")
 _TYPE = re.compile(r"(String\.Array|String|Number|Binary)(\..+)?")
@@ -41,8 +43,12 @@ async def publish(
     message_deduplication_id: str | None = None,
     message_group_id: str | None = None,
 ) -> dict[str, Any]:
-    if phone_number is not None:
-        raise not_supported("sns", "Publish", "PhoneNumber")
+    if phone_number is not None and not (topic_arn or target_arn):
+        bodies, attributes = _direct(message, message_structure, message_attributes)
+        return await publish_text(ctx, phone_number, bodies, attributes)
+    if target_arn and not topic_arn and not _is_topic(target_arn):
+        bodies, _ = _direct(message, message_structure, message_attributes)
+        return await publish_to_endpoint(ctx, target_arn, bodies)
     topic = await _topic(ctx, topic_arn or target_arn)
     entry = {
         "Message": message,
@@ -77,8 +83,9 @@ async def publish_batch(
         else:
             total += _size(entry["Message"], notification)
     if total > topic.largest:
-        text = f"The length of all the messages put together is more than the limit of {topic.largest} bytes"
-        raise AwsError("BatchRequestTooLong", text)
+        raise AwsError(
+            "BatchRequestTooLong", "The length of all the messages put together is more than the limit."
+        )
     accepted = await _send(ctx, topic, list(notifications.values()))
     successful = [
         {"Id": one, "MessageId": message_id, "SequenceNumber": sequence or None}
@@ -101,11 +108,25 @@ async def _send(ctx: Context, topic: Topic, notifications: list[Notification]) -
     return accepted
 
 
+def _is_topic(arn: str) -> bool:
+    address = topic_address(arn)
+    return address is not None and "/" not in address[1]
+
+
+def _direct(
+    message: str, structure: str | None, attributes: dict[str, dict[str, Any]] | None
+) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Return the bodies by protocol and the attributes of a message that goes to no topic. Raises AwsError."""
+    if not message:
+        raise bad_parameter("Empty message")
+    return _bodies(message, structure), _attributes(attributes or {})
+
+
 async def _topic(ctx: Context, arn: str | None) -> Topic:
     if not arn:
         raise bad_parameter("TopicArn or TargetArn Reason: no value for required parameter")
     if topic_address(arn) is None:
-        raise bad_parameter("TopicArn")
+        raise bad_arn("TopicArn", arn)
     topic = await ctx.platform.topics.find_arn(arn)
     if topic is None:
         raise no_topic()
@@ -122,14 +143,21 @@ def _check_entries(entries: list[dict[str, Any]]) -> None:
         text = "The batch request contains more entries than permissible."
         raise AwsError("TooManyEntriesInBatchRequest", text)
     ids = [entry["Id"] for entry in entries]
-    if not all(map(_ID.fullmatch, ids)):
-        raise AwsError(
-            "InvalidBatchEntryId",
-            "The Id of a batch entry in a batch request doesn't abide by the specification.",
-        )
+    for one in ids:
+        _check_id(one)
     if len(set(ids)) < len(ids):
         text = "Two or more batch entries in the request have the same Id."
         raise AwsError("BatchEntryIdsNotDistinct", text)
+
+
+def _check_id(entry_id: str) -> None:
+    if len(entry_id) > _LONGEST_ID:
+        fault = f"is too long: {entry_id}"
+    elif not _ID.fullmatch(entry_id):
+        fault = f"contains an impermissible character: {entry_id}"
+    else:
+        return
+    raise AwsError("InvalidBatchEntryId", f"The Id of a batch entry in a batch request {fault}")
 
 
 def _notification(ctx: Context, topic: Topic, entry: Mapping[str, Any]) -> Notification:

@@ -10,7 +10,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.resource_policy import Values
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_address, topic_arn
 from nightbus.services.context import Context
-from nightbus.services.sns.errors import bad_parameter, no_subscription, no_topic, not_authorized
+from nightbus.services.sns.errors import bad_arn, no_subscription, no_topic, not_authorized
 from nightbus.store.interface import PutRecord, Record
 
 Value = dict[str, Any]
@@ -26,7 +26,7 @@ async def topic_record(
     """
     scope_and_name = topic_address(arn)
     if scope_and_name is None:
-        raise bad_parameter("TopicArn")
+        raise bad_arn("TopicArn", arn)
     record = await ctx.store.get(scope_and_name[0], TOPIC, scope_and_name[1])
     if record is None:
         raise no_topic()
@@ -44,7 +44,7 @@ async def subscription_record(ctx: Context, arn: str) -> tuple[Scope, Record]:
     except ValueError:
         parsed = None
     if parsed is None or parsed.service != "sns" or ":" not in parsed.resource:
-        raise bad_parameter("SubscriptionArn Reason: An ARN must have at least 6 elements, not 1")
+        raise bad_arn("SubscriptionArn", arn)
     scope = Scope(parsed.account, parsed.region)
     record = await ctx.store.get(scope, SUBSCRIPTION, parsed.resource)
     if record is None:

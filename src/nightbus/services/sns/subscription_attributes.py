@@ -34,14 +34,17 @@ async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) ->
         "ConfirmationWasAuthenticated": "true" if authenticated else "false",
         "SubscriptionPrincipal": value["principal"],
     }
-    if "FilterPolicy" in value["attributes"]:
+    own_attributes = {**value["attributes"]}
+    if "FilterPolicy" in own_attributes:
         attributes["FilterPolicyScope"] = "MessageAttributes"
+    else:
+        own_attributes.pop("FilterPolicyScope", None)  # shown beside a policy only
     if value["protocol"] in HTTP:
         _, topic = await topic_record(ctx, attributes["TopicArn"])
-        own_policy = value["attributes"].get("DeliveryPolicy", "")
+        own_policy = own_attributes.get("DeliveryPolicy", "")
         delivery = http_delivery(topic.value["attributes"].get("DeliveryPolicy", ""), own_policy)
         attributes["EffectiveDeliveryPolicy"] = delivery.shown()
-    return {"Attributes": {**attributes, **value["attributes"]}}
+    return {"Attributes": {**attributes, **own_attributes}}
 
 
 async def set_subscription_attributes(

@@ -39,7 +39,12 @@ def check_subscription_attribute(
                 f"DeliveryPolicy: Delivery protocol [{protocol}] does not support delivery policy."
             )
         check_subscription_policy(json_object(name, value))
-    elif name in ("SubscriptionRoleArn", "ReplayPolicy", "ReplayStatus"):
+    elif name == "SubscriptionRoleArn":
+        if protocol != "firehose":
+            raise bad_parameter(
+                f"SubscriptionRoleArn: Delivery protocol [{protocol}] does not support subscription role."
+            )
+    elif name == "ReplayPolicy":
         raise not_supported("sns", "SetSubscriptionAttributes", name)
     else:
         raise bad_parameter("AttributeName")

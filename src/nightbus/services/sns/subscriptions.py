@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -21,7 +20,6 @@ from nightbus.messaging.topic import (
 )
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
-from nightbus.services.sns.deliveries import MAIL
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_largest_message
 from nightbus.services.sns.errors import (
     bad_parameter,
@@ -29,7 +27,8 @@ from nightbus.services.sns.errors import (
     invalid_next_token,
     not_authorized,
 )
-from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, confirmation_request, expiry
+from nightbus.services.sns.push.records import ENDPOINT, endpoint_key
+from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, confirmation_request
 from nightbus.services.sns.records import (
     change_subscription,
     subscription_record,
@@ -38,8 +37,6 @@ from nightbus.services.sns.records import (
 )
 from nightbus.services.sns.subscription_values import check_subscription_attribute
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, RequireRecord
-
-log = logging.getLogger("nightbus.sns")
 
 _PAGE = 100
 _PENDING = "pending confirmation"
@@ -58,12 +55,14 @@ async def subscribe(
     condition_values = {"sns:protocol": protocol, "sns:endpoint": endpoint or ""}
     scope, topic = await topic_record(ctx, topic_arn, "SNS:Subscribe", condition_values)
     requested = {name: value for name, value in (attributes or {}).items() if value}
-    check_endpoint(topic.key, protocol, endpoint or "")
-    check_largest_message(protocol, int(topic.value["attributes"].get("MaximumMessageSize", 0)))
     by_body, fifo = requested.get("FilterPolicyScope") == BODY_SCOPE, topic.key.endswith(FIFO_SUFFIX)
     with errors_name_attributes():
         for name, value in requested.items():
             check_subscription_attribute(name, value, protocol, by_body, scope, fifo)
+    check_endpoint(topic.key, protocol, endpoint or "", ctx.platform.forwards)
+    if protocol == "application":
+        await _check_application_endpoint(ctx, endpoint or "")
+    check_largest_message(protocol, int(topic.value["attributes"].get("MaximumMessageSize", 0)))
     existing = await _standing(ctx, scope, topic.key, protocol, endpoint or "")
     if existing is None:
         existing = await _make(ctx, scope, topic, protocol, endpoint or "", requested)
@@ -73,6 +72,12 @@ async def subscribe(
         await _repeat_request(ctx, scope, existing)
     show_arn = existing.value["confirmed"] or return_subscription_arn
     return {"SubscriptionArn": subscription_arn(scope, existing.key) if show_arn else _PENDING}
+
+
+async def _check_application_endpoint(ctx: Context, endpoint: str) -> None:
+    place = endpoint_key(endpoint)
+    if place is None or await ctx.store.get(place[0], ENDPOINT, place[1]) is None:
+        raise bad_parameter(f"Endpoint Reason: Endpoint does not exist for endpoint {endpoint}")
 
 
 async def _standing(ctx: Context, scope: Scope, topic: str, protocol: str, endpoint: str) -> Record | None:
@@ -103,7 +108,7 @@ async def _make(
         RequireRecord(scope, TOPIC, topic.key, topic.revision),
     ]
     if not confirmed:
-        changes += _request_confirmation(ctx, scope, key, protocol, now)
+        changes += confirmation_request(SUBSCRIBE, scope, key, now)
     await ctx.store.commit(*changes)
     return Record(key, value, 1)
 
@@ -122,22 +127,7 @@ async def _repeat_request(ctx: Context, scope: Scope, record: Record) -> None:
     """Send the token again to an endpoint that is subscribed again before it has confirmed."""
     arn, now = subscription_arn(scope, record.key), ctx.now_ms()
     await change_subscription(ctx, arn, lambda record: {**record.value, "asked": now})
-    await ctx.store.commit(*_request_confirmation(ctx, scope, record.key, record.value["protocol"], now))
-
-
-def _request_confirmation(ctx: Context, scope: Scope, key: str, protocol: str, now: int) -> list[Change]:
-    """Return the changes that ask the endpoint to confirm.
-
-    Without an SMTP server an e-mail subscription stays pending.
-    """
-    if protocol in MAIL and ctx.platform.mail is None:
-        log.warning(
-            "the subscription %s stays pending: its confirmation goes by e-mail, and this node has no SMTP server."
-            " Name one by NIGHTBUS_SMTP or `smtp` in nightbus.toml, and subscribe again.",
-            subscription_arn(scope, key),
-        )
-        return [expiry(SUBSCRIBE, scope, key, now)]
-    return confirmation_request(SUBSCRIBE, scope, key, now)
+    await ctx.store.commit(*confirmation_request(SUBSCRIBE, scope, record.key, now))
 
 
 async def unsubscribe(ctx: Context, *, subscription_arn: str) -> None:

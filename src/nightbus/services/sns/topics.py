@@ -138,7 +138,6 @@ async def get_topic_attributes(ctx: Context, *, topic_arn: str) -> dict[str, Any
         attributes |= {
             "FifoTopic": "true",
             "ContentBasedDeduplication": "false",
-            "FifoThroughputScope": "Topic",
         }
     return {"Attributes": {**attributes, **record.value["attributes"]}}
 

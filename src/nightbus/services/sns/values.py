@@ -15,7 +15,8 @@ from nightbus.aws.resource_policy import is_readable
 from nightbus.services.sns.delivery_policies import check_topic_policy
 from nightbus.services.sns.errors import bad_parameter
 
-_FEEDBACK = ("SuccessFeedbackRoleArn", "FailureFeedbackRoleArn")
+_FEEDBACK_ROLE = re.compile(r"(HTTP|SQS|Lambda|Firehose|Application)(Success|Failure)FeedbackRoleArn")
+_ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
 _SAMPLE_RATE = re.compile(r"(HTTP|SQS|Lambda|Firehose|Application)SuccessFeedbackSampleRate")
 _PERCENT = re.compile(r"100|[1-9]?[0-9]")
 _LONGEST_NAME = 100
@@ -51,10 +52,12 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
     elif name == "KmsMasterKeyId":
         return
     elif _SAMPLE_RATE.fullmatch(name):
-        # Stored and returned. Without the role of the same protocol AWS does not log deliveries either.
-        if not _PERCENT.fullmatch(value):
+        if value and not _PERCENT.fullmatch(value):
             raise bad_parameter(name)
-    elif name == "ArchivePolicy" or name.endswith(_FEEDBACK):
+    elif _FEEDBACK_ROLE.fullmatch(name):
+        if value and not _ROLE.fullmatch(value):
+            raise bad_parameter(name)
+    elif name == "ArchivePolicy":
         if value:
             raise not_supported("sns", "SetTopicAttributes", name)
     else:

@@ -16,12 +16,15 @@ _WITHOUT = {  # the values of attributes that the template does not have; the sc
     "FilterPolicy": "",
     "RawMessageDelivery": "false",
     "RedrivePolicy": "",
+    "SubscriptionRoleArn": "",
 }
 
 
 class SnsSubscription:
     type_name = "AWS::SNS::Subscription"
-    properties = frozenset({*_WITHOUT, "Endpoint", "Protocol", "TopicArn"})
+    properties = frozenset(
+        {*_WITHOUT, "Endpoint", "Protocol", "Region", "TopicArn"}
+    )  # TopicArn names the region
     required = frozenset({"Protocol", "TopicArn"})
     replace_on = frozenset({"Endpoint", "Protocol", "TopicArn"})
 

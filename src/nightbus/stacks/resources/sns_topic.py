@@ -31,9 +31,21 @@ _WITHOUT = {  # the values of attributes that the template does not have
 }
 
 
+_LOGGING = ("SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate")
+_PREFIXES = {  # of the attributes, by the protocol that the template names
+    "http/s": "HTTP",
+    "sqs": "SQS",
+    "lambda": "Lambda",
+    "firehose": "Firehose",
+    "application": "Application",
+}
+
+
 class SnsTopic:
     type_name = "AWS::SNS::Topic"
-    properties = frozenset({*_WITHOUT, "FifoTopic", "Subscription", "Tags", "TopicName"})
+    properties = frozenset(
+        {*_WITHOUT, "DeliveryStatusLogging", "FifoTopic", "Subscription", "Tags", "TopicName"}
+    )
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"FifoTopic", "TopicName"})
 
@@ -55,7 +67,7 @@ class SnsTopic:
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         topic = _topic_arn(str(name), ctx)
         await _refuse_foreign_topic(topic, ctx)
-        topic_attributes = attributes(properties, *_WITHOUT)
+        topic_attributes = _attributes(properties)
         if _is_fifo(properties):
             topic_attributes["FifoTopic"] = "true"
         tags = as_list(all_tags(properties, ctx))
@@ -68,9 +80,9 @@ class SnsTopic:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        before, desired = attributes(old, *_WITHOUT), attributes(new, *_WITHOUT)
+        before, desired = _attributes(old), _attributes(new)
         for name in sorted(set(before) | set(desired)):
-            value = desired.get(name, _WITHOUT[name])
+            value = desired.get(name, _WITHOUT.get(name, ""))
             if before.get(name) != value:
                 request = {"AttributeName": name, "AttributeValue": value}
                 await ctx.operation("sns", "SetTopicAttributes", TopicArn=physical_id, **request)
@@ -99,7 +111,33 @@ class SnsTopic:
         name = physical_id.rpartition(":")[2]
         identity = {"TopicArn": physical_id, "TopicName": name, "Tags": own_tags(tag_map(tags))}
         settings = selected_properties(live, *_WITHOUT, "FifoTopic")
+        logging = _logging(live)
+        if logging:
+            settings["DeliveryStatusLogging"] = logging
         return {**settings, **identity, "Subscription": subscriptions}
+
+
+def _attributes(properties: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attributes of SetTopicAttributes, those of delivery status logs by protocol."""
+    result = attributes(properties, *_WITHOUT)
+    for one in properties.get("DeliveryStatusLogging") or ():
+        prefix = _PREFIXES.get(str(one.get("Protocol", "")).lower())
+        if prefix is None:
+            raise AwsError(
+                "ValidationError", f"DeliveryStatusLogging has no Protocol {one.get('Protocol')!r}"
+            )
+        result |= {prefix + name: value for name, value in attributes(one, *_LOGGING).items()}
+    return result
+
+
+def _logging(live: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the topic's attributes of delivery status logs as DeliveryStatusLogging has them."""
+    found = []
+    for protocol, prefix in _PREFIXES.items():
+        settings = {name: live[prefix + name] for name in _LOGGING if prefix + name in live}
+        if settings:
+            found.append({"Protocol": protocol, **settings})
+    return found
 
 
 def _topic_arn(name: str, ctx: ResourceContext) -> str:
