@@ -56,7 +56,11 @@ async def _read(ctx: Context, names: Iterable[str]) -> dict[str, Mapping[str, An
     found: dict[str, Mapping[str, Any]] = {}
     for first in range(0, len(asked), _BATCH):
         batch = asked[first : first + _BATCH]
-        reply = await ctx.operation("ssm", "GetParameters", Names=batch)
+        try:
+            reply = await ctx.operation("ssm", "GetParameters", Names=batch)
+        except AwsError as refused:  # a name that no parameter can have, for example
+            code = "ValidationError" if refused.code == "ValidationException" else refused.code
+            raise AwsError(code, refused.message, refused.status) from refused
         for one in reply.get("Parameters") or ():
             selector = one.get("Selector") or ""
             for name in (one["Name"] + selector, str(one.get("ARN")) + selector):

@@ -1,0 +1,119 @@
+"""Whatever a template and its parameters are, they are planned or refused with AWS's error, in bounded time.
+
+`NIGHTBUS_FUZZ_EXAMPLES=1000000 pytest tests/unit/stacks/test_template_fuzz.py` tries a million.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+import itertools
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bus_rig import Rig
+from nightbus.aws.errors import AwsError
+from nightbus.clock import VirtualClock
+from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent
+from template_strategies import GOOD, parameter_entries, texts
+
+_EXAMPLES = int(os.environ.get("NIGHTBUS_FUZZ_EXAMPLES", "150"))
+_REFUSALS = frozenset({"ValidationError", "InsufficientCapabilitiesException", "NotImplementedException"})
+_SLOWEST = 20.0  # seconds, on a machine with much else to do
+_LETTERS = st.lists(
+    st.sampled_from(
+        [
+            "a", "b", "[", "]", "[^", "&&", "(", ")", "(?:", "(?=", "(?<n>", "\\k<n>", "*", "+", "?", "*+", "++", "?+",
+            "{2}", "{3,}", "{1,999}", "{100000}", "|", "\\Q", "\\E", "\\h", "\\R", "\\X", "\\p{Alpha}", "\\P{L}", "\\b",
+            "^", "$", "\\x{1F600}", "\\uD83D", "-", "\\", "(?i)", "(?x)", "\\G", "\\1", ".", "\\p{javaLowerCase}",
+        ]
+    ),
+    max_size=12,
+).map("".join)  # fmt: skip
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
+    """Calls an operation of CloudFormation, and returns its reply or the code of AWS's error."""
+    loop = asyncio.new_event_loop()
+    folder: Path = tmp_path_factory.mktemp("fuzz")
+
+    async def opened() -> Rig:
+        rig = Rig(folder, VirtualClock())
+        await rig("PutParameter", "ssm", Name="/a", Value="x,y", Type="StringList")
+        return rig
+
+    rig = loop.run_until_complete(opened())
+
+    def called(operation: str, **params: Any) -> Any:
+        began = time.monotonic()
+        try:
+            return loop.run_until_complete(rig(operation, "cloudformation", **params))
+        except AwsError as refused:
+            assert refused.code in _REFUSALS, (refused.code, refused.message)
+            return refused.code
+        finally:
+            assert time.monotonic() - began < _SLOWEST
+
+    yield called
+    loop.run_until_complete(rig.store.close())
+    loop.close()
+
+
+def test_the_good_template_is_planned(call: Call) -> None:
+    document = copy.deepcopy(GOOD)
+    del document["Resources"]["D"]
+    made = call(
+        "CreateChangeSet",
+        StackName="good",
+        ChangeSetName="c",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps(document),
+    )
+    described = call("DescribeChangeSet", ChangeSetName=made["Id"])
+    assert (described["Status"], described.get("StatusReason")) == ("CREATE_COMPLETE", None)
+    assert len(described["Changes"]) == 5
+
+
+_NUMBERS = itertools.count()
+
+
+@settings(max_examples=_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(texts(), parameter_entries())
+def test_any_template_is_planned_or_refused(call: Call, text: str, entries: list[dict[str, Any]]) -> None:
+    if len(text.encode()) > 51_200:
+        return
+    call("ValidateTemplate", TemplateBody=text)
+    call("GetTemplateSummary", TemplateBody=text)
+    made = call(
+        "CreateChangeSet",
+        StackName="fuzz",
+        ChangeSetName=f"c{next(_NUMBERS)}",
+        ChangeSetType="CREATE",
+        TemplateBody=text,
+        Parameters=entries,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    if isinstance(made, dict):
+        described = call("DescribeChangeSet", ChangeSetName=made["Id"], IncludePropertyValues=True)
+        if described["Status"] == "CREATE_COMPLETE":
+            call("GetTemplate", ChangeSetName=made["Id"], TemplateStage="Processed")
+
+
+@settings(max_examples=_EXAMPLES, deadline=None)
+@given(_LETTERS, st.text("ab-\U0001f600\n ", max_size=30))
+def test_any_pattern_matches_or_does_not_in_bounded_time(pattern: str, text: str) -> None:
+    began = time.monotonic()
+    with contextlib.suppress(NotAPattern, TimeSpent):
+        MatchingTime().matches(pattern, text)
+    assert time.monotonic() - began < _SLOWEST
