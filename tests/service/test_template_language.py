@@ -198,3 +198,54 @@ def test_a_macro_and_an_included_snippet_process_a_template(client: Client, stac
     assert len(client("logs").describe_log_streams(logGroupName=log)["logStreams"]) == 2
     for stack in (name, owner):
         stacks.delete_stack(StackName=stack)
+
+
+def test_a_summary_tells_what_a_template_declares(stacks: Any, client: Client, name: str) -> None:
+    document = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": "d",
+        "Metadata": {"a": {"b": 1}},
+        "Parameters": {"P": {"Type": "Number", "Default": 1, "AllowedValues": [1, "2"], "NoEcho": "true"}},
+        "Resources": {
+            "B": {"Type": "AWS::S3::Bucket"},
+            "A": {"Type": "AWS::S3::Bucket"},
+            "R": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "r", "AssumeRolePolicyDocument": {}}},
+            "X": {"Type": "Nothing"},
+        },
+    }
+    body = json.dumps(document)
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[Nothing\]"):
+        stacks.get_template_summary(TemplateBody=body)
+    config = {"TreatUnrecognizedResourceTypesAsWarnings": True}
+    summary = stacks.get_template_summary(TemplateBody=body, TemplateSummaryConfig=config)
+    del summary["ResponseMetadata"]
+    assert summary == {
+        "Parameters": [
+            {
+                "ParameterKey": "P", "DefaultValue": "1", "ParameterType": "Number", "NoEcho": True,
+                "ParameterConstraints": {"AllowedValues": ["1", "2"]},
+            }
+        ],
+        "Description": "d",
+        "Capabilities": ["CAPABILITY_NAMED_IAM"],
+        "CapabilitiesReason": "The following resource(s) require capabilities: [AWS::IAM::Role]",
+        "ResourceTypes": ["AWS::IAM::Role", "AWS::S3::Bucket", "Nothing"],
+        "Version": "2010-09-09",
+        "Metadata": '{"a":{"b":1}}',
+        "DeclaredTransforms": [],
+        "ResourceIdentifierSummaries": [
+            {"ResourceType": "AWS::IAM::Role", "LogicalResourceIds": ["R"], "ResourceIdentifiers": ["RoleName"]},
+            {
+                "ResourceType": "AWS::S3::Bucket",
+                "LogicalResourceIds": ["B", "A"],
+                "ResourceIdentifiers": ["BucketName"],
+            },
+        ],
+        "Warnings": {"UnrecognizedResourceTypes": ["Nothing"]},
+    }  # fmt: skip
+    wrong = {
+        "Resources": {"A": {"Type": "AWS::S3::Bucket"}},
+        "Outputs": {"O": {"Value": {"Fn::GetAtt": "A.Nope"}}},
+    }
+    with pytest.raises(ClientError, match="resource A does not support attribute type Nope in Fn::GetAtt"):
+        stacks.validate_template(TemplateBody=json.dumps(wrong))

@@ -56,3 +56,18 @@ def test_all_parameters_of_a_request_share_their_time() -> None:
     given = [{"ParameterKey": name, "ParameterValue": SLOW_TEXT} for name in declared]
     with pytest.raises(AwsError, match="AllowedPattern of parameter P0 takes too long"):
         resolve(declared, given, {})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        (r"a\hb", "a\tb", True), (r"[\h]", "\t", True), (r"\H", "\t", False), (r"a\vb", "a\nb", True),
+        (r"a\Rb", "a\r\nb", True), (r"\e\cA", "\x1b\x01", True), (r"\p{javaLowerCase}", "a", True),
+        (r"\p{IsDigit}", "1", True), (r"[a--b]+", "-", True), (r"[a~~b]", "~", True), (r"[a||b]", "|", True),
+        (r"[(?d)]", "?", True), (r"[[:alpha:]]", "b", False), (r"[[:alpha:]]", ":", True), (r"(?d:a)", "a", True),
+        (r"(?di)a", "A", True), (r"(?U)a", "a", True), (r"(?i-s:a)", "A", True), (r"\[a\]", "[a]", True),
+        (r"[a-z&&[^b]]+", "acd", True), (r"[a-z&&[^b]]+", "b", False), (r"a*+a", "aaa", False),
+    ],
+)  # fmt: skip
+def test_what_only_java_writes_so(pattern: str, text: str, matches: bool) -> None:
+    assert MatchingTime().matches(pattern, text) is matches

@@ -37,7 +37,7 @@ def test_the_node_is_s3_under_whatever_name_it_is_reached() -> None:
     [
         ("k.json", "TemplateURL must be a supported URL."),
         ("file:///etc/passwd", "TemplateURL must be a supported URL."),
-        ("https://example.com/b/k", "TemplateURL must be an Amazon S3 URL."),
+        ("https://example.com/b/k", "TemplateURL must be a supported URL."),
         (
             "https://s3.amazonaws.com/b",
             "TemplateURL must reference a valid S3 object to which you have access.",

@@ -10,6 +10,7 @@ from nightbus.services.cloudformation import (
     stack_resources,
     stack_states,
     stacks,
+    template_summary,
     templates,
 )
 from nightbus.services.context import Handler
@@ -33,7 +34,7 @@ HANDLERS: dict[str, Handler] = {
     "ExecuteChangeSet": change_sets.execute_change_set,
     "GetStackPolicy": stacks.get_stack_policy,
     "GetTemplate": templates.get_template,
-    "GetTemplateSummary": templates.get_template_summary,
+    "GetTemplateSummary": template_summary.get_template_summary,
     "ListChangeSets": change_sets.list_change_sets,
     "ListExports": exports.list_exports,
     "ListImports": exports.list_imports,
@@ -43,5 +44,5 @@ HANDLERS: dict[str, Handler] = {
     "SignalResource": signals.signal_resource,
     "UpdateStack": stacks.update_stack,
     "UpdateTerminationProtection": stack_states.update_termination_protection,
-    "ValidateTemplate": templates.validate_template,
+    "ValidateTemplate": template_summary.validate_template,
 }

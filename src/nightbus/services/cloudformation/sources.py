@@ -114,7 +114,7 @@ def object_of(url: str, endpoint: str) -> tuple[str, str, str]:
     else:
         match = _AWS_BUCKET_HOST.match(host) or _LOCAL_HOST.match(host)
         if match is None:
-            raise invalid_template("TemplateURL must be an Amazon S3 URL.")
+            raise invalid_template("TemplateURL must be a supported URL.")
         bucket, key = match["bucket"], path
     if not bucket or not key:
         raise invalid_template("TemplateURL must reference a valid S3 object to which you have access.")

@@ -1,4 +1,4 @@
-"""Answers GetTemplate, GetTemplateSummary and ValidateTemplate."""
+"""Answers GetTemplate, and finds the deployment of a stack or a change set."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.services.cloudformation.operation_start import no_such_stack, stack_records
 from nightbus.services.cloudformation.planning import described_deployment
-from nightbus.services.cloudformation.sources import read_in_thread, template_text
+from nightbus.services.cloudformation.sources import read_in_thread
 from nightbus.services.context import Context
 from nightbus.stacks.records import Deployment
-from nightbus.stacks.templates import capabilities
-from nightbus.stacks.templates.expressions import text_of
-from nightbus.stacks.templates.parameters import is_secret
-from nightbus.stacks.templates.template import Template, check_template, read_template
+from nightbus.stacks.templates.template import read_template
 
 
 async def get_template(
@@ -26,7 +23,7 @@ async def get_template(
 ) -> dict[str, Any]:
     if change_set_name is None and await _is_reviewed(ctx, stack_name):
         return {"StagesAvailable": []}
-    deployment = await _deployment(ctx, stack_name, change_set_name)
+    deployment = await deployment_of(ctx, stack_name, change_set_name)
     stage = template_stage or "Original"
     body = deployment.original if stage == "Original" else await _processed(deployment)
     return {"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]}
@@ -45,7 +42,7 @@ async def _processed(deployment: Deployment) -> str:
     return deployment.original
 
 
-async def _deployment(ctx: Context, stack_name: str | None, change_set_name: str | None) -> Deployment:
+async def deployment_of(ctx: Context, stack_name: str | None, change_set_name: str | None) -> Deployment:
     if change_set_name is not None:
         return await _of_change_set(ctx, stack_name, change_set_name)
     if stack_name is None:
@@ -78,66 +75,3 @@ async def _of_change_set(ctx: Context, stack_name: str | None, name: str) -> Dep
         return await stack_records(ctx).deployment(owner.value, stored.value.deployment)
     except LookupError as gone:
         raise absent from gone
-
-
-async def get_template_summary(
-    ctx: Context,
-    *,
-    template_body: str | None = None,
-    template_url: str | None = None,
-    stack_name: str | None = None,
-) -> dict[str, Any]:
-    if stack_name is not None:
-        template = await read_in_thread((await _deployment(ctx, stack_name, None)).original, read_template)
-    else:
-        template = await read_in_thread(await template_text(ctx, template_body, template_url, None), _checked)
-    return {
-        **_declared(template, with_type=True),
-        "ResourceTypes": template.types(),
-        "Version": template.document.get("AWSTemplateFormatVersion"),
-        "Metadata": json.dumps(template.section("Metadata")) if template.section("Metadata") else None,
-    }
-
-
-async def validate_template(
-    ctx: Context, *, template_body: str | None = None, template_url: str | None = None
-) -> dict[str, Any]:
-    template = await read_in_thread(await template_text(ctx, template_body, template_url, None), _checked)
-    return _declared(template, with_type=False)
-
-
-def _checked(text: str) -> Template:
-    template = read_template(text)
-    if not template.transforms:
-        check_template(template)
-    return template
-
-
-def _declared(template: Template, *, with_type: bool) -> dict[str, Any]:
-    required_capabilities, reason = capabilities.required_capabilities(template)
-    if template.transforms:
-        required_capabilities = [*required_capabilities, capabilities.AUTO_EXPAND]
-        names = ", ".join(template.transforms)
-        reason = reason or f"The following resource(s) require capabilities: [{names}]"
-    return {
-        "Parameters": [_parameter(name, one, with_type) for name, one in template.parameters.items()],
-        "Description": template.description or None,
-        "Capabilities": required_capabilities,
-        "CapabilitiesReason": reason or None,
-        "DeclaredTransforms": template.transforms,
-    }
-
-
-def _parameter(name: str, declaration: dict[str, Any], with_type: bool) -> dict[str, Any]:
-    default = declaration.get("Default")
-    shape: dict[str, Any] = {
-        "ParameterKey": name,
-        "DefaultValue": None if default is None else text_of(default, "Default"),
-        "NoEcho": is_secret(declaration),
-        "Description": declaration.get("Description"),
-    }
-    if with_type:
-        allowed = [text_of(value, "AllowedValues") for value in declaration.get("AllowedValues", [])]
-        shape["ParameterType"] = declaration["Type"]
-        shape["ParameterConstraints"] = {"AllowedValues": allowed} if allowed else {}
-    return shape

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
+from nightbus.stacks.templates.attributes import check_attributes
 from nightbus.stacks.templates.creation_policy import check_creation_policy
 from nightbus.stacks.templates.documents import parse_template_text
 from nightbus.stacks.templates.expressions import PSEUDO_PARAMETERS, template_error
@@ -148,10 +149,10 @@ def _check_declarations(template: Template) -> None:
     check_rules(template.section("Rules"), set(template.parameters) | PSEUDO_PARAMETERS)
 
 
-def check_template(template: Template, extended: bool = False) -> None:
+def check_template(template: Template, extended: bool = False, any_type: bool = False) -> None:
     """Check all of a template that needs no transform any more. Raises AwsError ValidationError.
 
-    `extended`: AWS::LanguageExtensions was applied.
+    `extended`: AWS::LanguageExtensions was applied. `any_type`: types may have names that no type can have.
     """
     for name, resource in template.resources.items():
         _check_resource(name, resource)
@@ -162,13 +163,15 @@ def check_template(template: Template, extended: bool = False) -> None:
             raise format_error(
                 f"Number of {section.lower()}, {count}, is greater than maximum allowed, {limit}"
             )
-    _check_types(template)
+    if not any_type:
+        _check_types(template)
     parameters = set(template.parameters) | PSEUDO_PARAMETERS
     for name, resource in template.resources.items():
         _check_final_resource(name, resource, parameters)
     for name, output in template.outputs.items():
         _check_output(name, output)
     _check_references(template)
+    check_attributes(template.resources, template.outputs)
     order(dependencies(template.resources))
 
 
@@ -236,13 +239,19 @@ def _check_resource(name: str, resource: Any) -> None:
 def _check_types(template: Template) -> None:
     """Raise AwsError for what is not the name of a type. A type that Nightbus does not have is refused only if its
     resource's condition holds."""
-    wrong = [
-        kind
-        for kind in template.types()
-        if not _TYPE_NAME.fullmatch(kind) or kind.startswith(_SERVERLESS_TYPE)
-    ]
+    wrong = unrecognized_types(template)
     if wrong:
         raise format_error(f"Unrecognized resource types: [{', '.join(wrong)}]")
+
+
+def unrecognized_types(template: Template) -> list[str]:
+    """Return what is not the name of a type."""
+    serverless = SERVERLESS in template.transforms
+    return [
+        kind
+        for kind in template.types()
+        if not _TYPE_NAME.fullmatch(kind) or (kind.startswith(_SERVERLESS_TYPE) and not serverless)
+    ]
 
 
 def _check_final_resource(name: str, resource: dict[str, Any], parameters: set[str]) -> None:
