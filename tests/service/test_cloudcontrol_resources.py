@@ -20,14 +20,8 @@ def test_a_function_without_a_url(client: Callable[..., Any]) -> None:
 
 def test_other_types(client: Callable[..., Any]) -> None:
     get = client("cloudcontrol").get_resource
-    code, _, message = refusal(get, TypeName="AWS::S3::Bucket", Identifier="b")
+    code, _, message = refusal(get, TypeName="AWS::EC2::Instance", Identifier="b")
     assert code == "UnsupportedActionException"
-    assert message == "Resource type AWS::S3::Bucket does not support READ action"
+    assert message == "Resource type AWS::EC2::Instance does not support READ action"
     code, _, message = refusal(get, TypeName="My::Own::Type", Identifier="b")
     assert (code, message) == ("TypeNotFoundException", "The type 'My::Own::Type' cannot be found.")
-
-
-def test_other_operations_are_named(client: Callable[..., Any]) -> None:
-    code, status, message = refusal(client("cloudcontrol").list_resources, TypeName="AWS::S3::Bucket")
-    assert (code, status) == ("NotImplementedException", 501)
-    assert "cloudcontrol:ListResources" in message

@@ -52,6 +52,9 @@ def artefacts(node: Any) -> None:
     s3.create_bucket(Bucket="type-lives")
     s3.put_object(Bucket="type-lives", Key="layer.zip", Body=layer.getvalue())
     s3.put_object(Bucket="type-lives", Key="nested.json", Body=json.dumps(NESTED))
+    for name in ("primary-key", "other-key"):
+        key = node.client("kms", region="eu-west-1").create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
+        node.client("ssm").put_parameter(Name=f"/type-lives/{name}", Type="String", Value=key)
 
 
 class LivingStack:

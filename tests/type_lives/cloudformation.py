@@ -20,11 +20,16 @@ LIVES = [
         replacement=None,
         failing={"Parameters": {"Days": "2"}},
         drift=Drift(
-            lambda client, id, name: client("cloudformation").update_stack(
-                StackName=id,
-                UsePreviousTemplate=True,
-                Parameters=[{"ParameterKey": "Days", "ParameterValue": "7"}],
-            ),
+            lambda client, id, name: [
+                client("cloudformation").update_stack(
+                    StackName=id,
+                    UsePreviousTemplate=True,
+                    Parameters=[{"ParameterKey": "Days", "ParameterValue": "7"}],
+                ),
+                client("cloudformation")
+                .get_waiter("stack_update_complete")
+                .wait(StackName=id, WaiterConfig={"Delay": 1}),
+            ],
             "/Parameters/Days",
         ),
     ),
@@ -46,6 +51,26 @@ LIVES = [
         drift=None,
         around={"Role": ROLE, "Function": FUNCTION},
         why_not="CloudFormation cannot see what a custom resource is; its function decides on a replacement",
+    ),
+    Life(
+        "AWS::CloudFormation::WaitCondition",
+        {},
+        update=None,
+        replacement=None,
+        failing={"Handle": "nothing", "Timeout": "1"},
+        drift=None,
+        attributes={"CreationPolicy": {"ResourceSignal": {"Count": "0", "Timeout": "PT1S"}}},
+        why_not="a wait condition cannot be updated, and is over once it is made",
+    ),
+    Life(
+        "AWS::CloudFormation::Macro",
+        {"Name": "NAME", "FunctionName": {"Fn::GetAtt": ["Function", "Arn"]}},
+        update={"Description": "two"},
+        replacement={"Name": "NAME-other"},
+        failing=None,
+        drift=None,
+        around={"Role": ROLE, "Function": FUNCTION},
+        why_not="a macro is nothing but its stack's record",
     ),
     Life(
         "AWS::CDK::Metadata",

@@ -5,6 +5,11 @@ from __future__ import annotations
 from type_lives import Drift, Life
 
 KEY = {"Type": "AWS::KMS::Key", "Properties": {"PendingWindowInDays": 7}}
+ROOT = {"AWS": {"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:root"}}
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": ROOT, "Action": "kms:*", "Resource": "*"}],
+}
 
 LIVES = [
     Life(
@@ -28,5 +33,17 @@ LIVES = [
             "/TargetKeyId",
         ),
         around={"Key": KEY, "Other": KEY},
+    ),
+    Life(
+        "AWS::KMS::ReplicaKey",
+        {
+            "PrimaryKeyArn": "{{resolve:ssm:/type-lives/primary-key}}",
+            "KeyPolicy": POLICY,
+            "PendingWindowInDays": "7",
+        },
+        update={"Description": "two", "Enabled": "true"},
+        replacement={"PrimaryKeyArn": "{{resolve:ssm:/type-lives/other-key}}"},
+        failing={"KeyPolicy": {"Statement": "nonsense"}},
+        drift=Drift(lambda client, id, name: client("kms").disable_key(KeyId=id), "/Enabled"),
     ),
 ]

@@ -28,11 +28,12 @@ LIVES = [
             "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
         },
         update={
+            "Tags": [{"Key": "a", "Value": "1"}],
             "BucketEncryption": {
                 "ServerSideEncryptionConfiguration": [
                     {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
                 ]
-            }
+            },
         },
         replacement={"BucketName": "NAME-other"},
         failing={"BucketName": "Not_A_Bucket"},

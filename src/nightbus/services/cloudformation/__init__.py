@@ -12,6 +12,7 @@ from nightbus.services.cloudformation import (
     stacks,
     template_summary,
     templates,
+    types,
 )
 from nightbus.services.context import Handler
 
@@ -29,6 +30,8 @@ HANDLERS: dict[str, Handler] = {
     "DescribeStackResourceDrifts": drift.describe_stack_resource_drifts,
     "DescribeStackResources": stack_resources.describe_stack_resources,
     "DescribeStacks": stacks.describe_stacks,
+    "DescribeType": types.describe_type,
+    "DescribeTypeRegistration": types.describe_type_registration,
     "DetectStackDrift": drift.detect_stack_drift,
     "DetectStackResourceDrift": drift.detect_stack_resource_drift,
     "ExecuteChangeSet": change_sets.execute_change_set,
@@ -40,6 +43,9 @@ HANDLERS: dict[str, Handler] = {
     "ListImports": exports.list_imports,
     "ListStackResources": stack_resources.list_stack_resources,
     "ListStacks": stacks.list_stacks,
+    "ListTypeRegistrations": types.list_type_registrations,
+    "ListTypeVersions": types.list_type_versions,
+    "ListTypes": types.list_types,
     "RollbackStack": stack_states.rollback_stack,
     "SignalResource": signals.signal_resource,
     "UpdateStack": stacks.update_stack,

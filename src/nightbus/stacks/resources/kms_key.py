@@ -10,6 +10,7 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.kms_keys import (
     is_enabled,
     key_resource,
+    live_key,
     retag,
     schedule_deletion,
     set_enabled,
@@ -17,7 +18,7 @@ from nightbus.stacks.resources.kms_keys import (
     tag_list,
 )
 from nightbus.stacks.resources.outcomes import undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, own_tags
+from nightbus.stacks.resources.tags import all_tags
 from nightbus.stacks.resources.values import (
     boolean,
     changed,
@@ -93,19 +94,7 @@ class KmsKey:
     async def read(
         self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
     ) -> dict[str, Any] | None:
-        key = (await ctx.operation("kms", "DescribeKey", KeyId=physical_id))["KeyMetadata"]
-        if key["KeyState"] in ("PendingDeletion", "PendingReplicaDeletion"):
-            return None
-        policy = await ctx.operation("kms", "GetKeyPolicy", KeyId=physical_id, PolicyName="default")
-        tags = (await ctx.operation("kms", "ListResourceTags", KeyId=physical_id))["Tags"]
-        live = {**key, "KeyPolicy": policy["Policy"]}
-        live["Tags"] = own_tags({tag["TagKey"]: tag["TagValue"] for tag in tags})
-        if key["KeySpec"] == "SYMMETRIC_DEFAULT":
-            rotation = await ctx.operation("kms", "GetKeyRotationStatus", KeyId=physical_id)
-            live["EnableKeyRotation"] = rotation["KeyRotationEnabled"]
-            live["RotationPeriodInDays"] = rotation.get("RotationPeriodInDays")
-        # The window is only said when the key is deleted.
-        return {**live, **selected_properties(properties, "PendingWindowInDays", _BYPASS)}
+        return await live_key(physical_id, ctx)
 
 
 def _rotates(properties: Mapping[str, Any]) -> bool:

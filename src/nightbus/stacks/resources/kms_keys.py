@@ -9,6 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.keys.records import default_policy
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
+from nightbus.stacks.resources.tags import own_tags
 from nightbus.stacks.resources.values import boolean, converted, document_text, integer_value
 
 _WINDOW_DAYS = 30
@@ -58,3 +59,18 @@ def is_enabled(properties: Mapping[str, Any]) -> bool:
 
 def key_resource(key: Mapping[str, Any]) -> Resource:
     return Resource(key["KeyId"], {"Arn": key["Arn"], "KeyId": key["KeyId"]})
+
+
+async def live_key(key_id: str, ctx: ResourceContext) -> dict[str, Any] | None:
+    """Return a key's properties as they are now, None for one that waits for its deletion."""
+    key = (await ctx.operation("kms", "DescribeKey", KeyId=key_id))["KeyMetadata"]
+    if key["KeyState"] in ("PendingDeletion", "PendingReplicaDeletion"):
+        return None
+    policy = await ctx.operation("kms", "GetKeyPolicy", KeyId=key_id, PolicyName="default")
+    tags = (await ctx.operation("kms", "ListResourceTags", KeyId=key_id))["Tags"]
+    live = {**key, "KeyPolicy": policy["Policy"]}
+    live["Tags"] = own_tags({tag["TagKey"]: tag["TagValue"] for tag in tags})
+    if key["KeySpec"] == "SYMMETRIC_DEFAULT":
+        rotation = await ctx.operation("kms", "GetKeyRotationStatus", KeyId=key_id)
+        live["EnableKeyRotation"] = rotation["KeyRotationEnabled"]
+    return live

@@ -13,6 +13,7 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.kms_keys import (
     is_enabled,
     key_resource,
+    live_key,
     retag,
     schedule_deletion,
     set_enabled,
@@ -67,6 +68,15 @@ class KmsReplicaKey:
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         await schedule_deletion(physical_id, properties.get("PendingWindowInDays"), ctx)
+
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await live_key(physical_id, ctx)
+        if live is None:
+            return None
+        primary = (live.get("MultiRegionConfiguration") or {}).get("PrimaryKey") or {}
+        return {**live, "PrimaryKeyArn": primary.get("Arn")}
 
 
 def _region(arn: str) -> str:

@@ -98,7 +98,7 @@ class LambdaFunction:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        inline = "ZipFile" in new["Code"]  # whose file's name comes of the runtime
+        inline = "ZipFile" in (new.get("Code") or {})  # whose file's name comes of the runtime
         if changed(old, new, "Code", "Architectures", *(["Runtime"] if inline else [])):
             code = {**_code(new), **selected_properties(new, "Architectures")}
             await ctx.operation("lambda", "UpdateFunctionCode", FunctionName=physical_id, **code)

@@ -21,7 +21,11 @@ def all_tags(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, s
         _STACK_ID: ctx.stack_id,
         _LOGICAL_ID: ctx.logical_id,
     }
-    return {**ctx.tags, **{str(key): text(value) for key, value in by_key.items()}, **ours}
+    return {
+        **ctx.tags,
+        **{str(key): text(value) for key, value in by_key.items()},
+        **(ours if ctx.stack_id else {}),
+    }
 
 
 def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
@@ -30,7 +34,9 @@ def as_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 def belongs_to_resource(tags: Mapping[str, str], ctx: ResourceContext) -> bool:
     """Return whether the tags are those of this resource of this stack, so that `create` after a crash may use it."""
-    return tags.get(_STACK_ID) == ctx.stack_id and tags.get(_LOGICAL_ID) == ctx.logical_id
+    return (
+        bool(ctx.stack_id) and tags.get(_STACK_ID) == ctx.stack_id and tags.get(_LOGICAL_ID) == ctx.logical_id
+    )
 
 
 def tag_map(tags: list[dict[str, str]]) -> dict[str, str]:
