@@ -60,10 +60,11 @@ class Rig:
         self.clock = clock
         self.store = SqliteStore.open(folder, clock, durable=False)
         self.backlog = FillableBacklog(self.store)
-        queues = Queues(self.store, clock)
+        vault = Vault()
+        keys = Keys(self.store, vault, clock)
+        queues = Queues(self.store, clock, keys)
         topics = Topics(self.store, queues, ENDPOINT)
         self.operations = OperationRegistry()
-        vault = Vault()
         self.platform = Platform(
             store=self.store,
             clock=clock,
@@ -78,7 +79,7 @@ class Rig:
             endpoint=ENDPOINT,
             invocables=self.store,
             vault=vault,
-            keys=Keys(self.store, vault, clock),
+            keys=keys,
         )
         self.operations.attach(self.platform)
         self._workers: list[asyncio.Task[None]] = []

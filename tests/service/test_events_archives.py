@@ -110,7 +110,7 @@ def test_an_archive_from_its_creation_to_its_end(events: Any, name: str, bus: st
         Description="orders",
         EventPattern=PATTERN,
         RetentionDays=3,
-        KmsKeyIdentifier="alias/k",
+        KmsKeyIdentifier="alias/aws/sqs",
     )
     arn = f"{PREFIX}archive/{name}"
     assert (made["ArchiveArn"], made["State"]) == (arn, "ENABLED")
@@ -125,14 +125,14 @@ def test_an_archive_from_its_creation_to_its_end(events: Any, name: str, bus: st
         "EventCount": 0,
         "CreationTime": made["CreationTime"],
     }
-    settings = {"Description": "orders", "EventPattern": PATTERN, "KmsKeyIdentifier": "alias/k"}
+    settings = {"Description": "orders", "EventPattern": PATTERN, "KmsKeyIdentifier": "alias/aws/sqs"}
     assert shown == {**listed, "ArchiveArn": arn, **settings}
     assert events.list_archives(EventSourceArn=bus)["Archives"] == [listed]
     changed = events.update_archive(ArchiveName=name, RetentionDays=0)
     assert (changed["ArchiveArn"], changed["State"]) == (arn, "ENABLED")
     shown = events.describe_archive(ArchiveName=name)
     assert (shown["RetentionDays"], shown["EventPattern"], shown["Description"]) == (0, PATTERN, "orders")
-    assert shown["KmsKeyIdentifier"] == "alias/k"
+    assert shown["KmsKeyIdentifier"] == "alias/aws/sqs"
     events.update_archive(
         ArchiveName=name, Description="all", EventPattern='{"source": ["store"]}', KmsKeyIdentifier=""
     )

@@ -81,7 +81,7 @@ def test_what_cannot_be_created_is_refused_by_name(events: Any, bus: str) -> Non
 
 SETTINGS = {
     "Description": "orders",
-    "KmsKeyIdentifier": "alias/key",
+    "KmsKeyIdentifier": "alias/aws/sqs",
     "DeadLetterConfig": {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead"},
     "LogConfig": {"Level": "INFO", "IncludeDetail": "FULL"},
 }

@@ -146,7 +146,7 @@ def test_there_is_no_code_signing(functions: Any, name: str) -> None:
 
 
 def test_the_key_of_the_environment_is_kept_and_shown(client: Client, functions: Any) -> None:
-    key = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
     name = create(
         client, KMSKeyArn=key, Environment={"Variables": {"AB": "1"}}, TracingConfig={"Mode": "Active"}
     )

@@ -110,10 +110,10 @@ def test_errors_name_what_is_missing(s3: Any, bucket: str) -> None:
 
 def test_what_is_not_supported_is_refused_by_name(s3: Any, bucket: str) -> None:
     code, status, message = refusal(
-        s3.put_object, Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:kms"
+        s3.put_object, Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:kms:dsse"
     )
     assert (code, status) == ("NotImplementedException", 501)
-    assert "ServerSideEncryption aws:kms" in message
+    assert "ServerSideEncryption aws:kms:dsse" in message
     acl = code_and_status(s3.put_object, Bucket=bucket, Key="k", Body=b"", ACL="public-read")
     assert acl == ("AccessControlListNotSupported", 400)
     _, _, message = refusal(s3.put_object, Bucket=bucket, Key="k", Body=b"", ObjectLockLegalHoldStatus="ON")

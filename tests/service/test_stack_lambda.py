@@ -83,7 +83,7 @@ def kind(functions: Any, name: str, qualifier: str) -> Any:
 
 def test_settings_of_a_function_its_version_and_its_alias(client: Client, stack: str) -> None:
     functions = client("lambda")
-    key = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
     provisioned = {"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1}}
 
     def resources(loop: dict[str, Any], **of_alias: Any) -> dict[str, Any]:

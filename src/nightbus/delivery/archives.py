@@ -37,13 +37,13 @@ class Archive:
     bus: str
     pattern: str | None
     log: str
+    key: str = ""  # KmsKeyIdentifier
 
     @classmethod
     def of(cls, record: Record) -> Archive:
         value = record.value
-        return cls(
-            record.key, value["EventBusName"], value.get("EventPattern") or None, archive_log(value["Id"])
-        )
+        pattern, key = value.get("EventPattern") or None, value.get("KmsKeyIdentifier") or ""
+        return cls(record.key, value["EventBusName"], pattern, archive_log(value["Id"]), key)
 
 
 def archive_log(archive_id: str = "") -> str:

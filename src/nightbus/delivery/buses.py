@@ -34,22 +34,22 @@ class LogLevel:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """`statements` are its policy; without a `level` it has no log."""
+    """`statements` are its policy; without a `level` it has no log, without a `key` none of KMS."""
 
     scope: Scope
     name: str
     exists: bool
     statements: Sequence[Statement] = ()
     level: LogLevel | None = None
+    key: str = ""
 
     @classmethod
     def of(cls, scope: Scope, name: str, record: Record | None) -> Bus:
         if record is None:
             return cls(scope, name, name == DEFAULT_BUS)
         value = record.value
-        return cls(
-            scope, name, True, tuple(value.get("Statements") or ()), LogLevel.of(value.get("LogConfig"))
-        )
+        statements, level = tuple(value.get("Statements") or ()), LogLevel.of(value.get("LogConfig"))
+        return cls(scope, name, True, statements, level, value.get("KmsKeyIdentifier") or "")
 
     @property
     def arn(self) -> str:

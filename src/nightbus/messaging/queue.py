@@ -55,6 +55,7 @@ class Queue:
     visibility_ms: int
     redrive: Redrive | None
     access: Access
+    key: str  # KmsMasterKeyId, "" without one
 
     @classmethod
     def of(cls, scope: Scope, record: Record) -> Queue:
@@ -76,6 +77,7 @@ class Queue:
             visibility_ms=int(values["VisibilityTimeout"]) * 1000,
             redrive=redrive_of(values.get("RedrivePolicy")),
             access=Access(own_arn, scope.account, values.get("Policy")),
+            key=values.get("KmsMasterKeyId", ""),
         )
 
 

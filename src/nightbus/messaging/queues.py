@@ -8,6 +8,8 @@ from dataclasses import replace
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
+from nightbus.keys.directory import Keys
+from nightbus.keys.uses import is_usable
 from nightbus.messaging.deduplication import Deduplication, SequenceNumbers, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_address
@@ -20,10 +22,11 @@ _MOST_KNOWN = 10_000
 
 
 class Queues:
-    """The queues of all accounts and regions of the node."""
+    """The queues of all accounts and regions of the node. Without `keys` no queue's key can be used."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, keys: Keys | None = None) -> None:
         self._store = store
+        self._keys = keys
         self._clock = clock
         self._queues = RecordCache(
             store, _MOST_KNOWN, [KIND], lambda record: (record.scope, record.key), self._load
@@ -47,6 +50,10 @@ class Queues:
     async def _load(self, address: tuple[Scope, str]) -> Queue | None:
         record = await self._store.get(address[0], KIND, address[1])
         return None if record is None else Queue.of(address[0], record)
+
+    async def may_use_key(self, scope: Scope, key: str) -> bool:
+        """Whether the key that a queue or a topic names can be used now. "" names none, which is always right."""
+        return not key or (self._keys is not None and await is_usable(self._keys, scope, key))
 
     def writes(self, *changes: Change) -> QueueWrites:
         """For one commit, which begins with `changes`."""

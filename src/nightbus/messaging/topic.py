@@ -102,6 +102,7 @@ class Topic:
     feedback: Mapping[str, str]  # the attributes that ask for delivery status logs
     signature_version: str  # "" where the topic says nothing of it, which means 1
     access: Access
+    key: str  # KmsMasterKeyId, "" without one
     subscriptions: tuple[Subscription, ...]
 
     @classmethod
@@ -122,6 +123,7 @@ class Topic:
             feedback={name: one for name, one in attributes.items() if "Feedback" in name},
             signature_version=attributes.get("SignatureVersion", ""),
             access=Access(own_arn, scope.account, attributes.get("Policy")),
+            key=attributes.get("KmsMasterKeyId", ""),
             subscriptions=subscriptions,
         )
 

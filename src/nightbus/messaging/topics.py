@@ -65,6 +65,10 @@ class Topics:
         subscribed = await self._store.list(scope, SUBSCRIPTION, prefix=subscription_key(name))
         return Topic.of(scope, record, tuple(Subscription.of(scope, one) for one in subscribed))
 
+    async def may_use_key(self, topic: Topic) -> bool:
+        """Whether the topic has no key, or one that can be used now."""
+        return await self._queues.may_use_key(topic.scope, topic.key)
+
     def ended(self, topic: Topic) -> None:
         """The topic was deleted."""
         self._windows.end(topic.topic)
@@ -149,6 +153,8 @@ class Topics:
         """Whether the queue takes it; one that is not there is tried again later, as on AWS."""
         queue = await self._queues.find_arn(subscription.endpoint)
         if queue is None or not queue.access.admits(SERVICE, notification.topic_arn, SEND):
+            return False
+        if not await self._queues.may_use_key(queue.scope, queue.key):
             return False
         version, further = "", 0
         if subscription.raw:

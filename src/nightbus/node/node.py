@@ -144,7 +144,7 @@ class Node:
         log.debug(
             "%d deliveries wait from before", backlog.waiting
         )  # counted once, before anybody waits for it
-        queues = Queues(store, self.clock)
+        queues = Queues(store, self.clock, keys)
         topics = Topics(store, queues, self.endpoint)
         invoker = ApiInvoker(store, vault, http, self.clock)
         invocables = KnownRecords(store, OF_AN_INVOCATION)

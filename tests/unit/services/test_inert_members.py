@@ -45,7 +45,7 @@ REFUSED = {
         "TenantId",
         "Topics",
     },
-    "logs": {"entity", "expectedRevisionId", "kmsKeyId", "logGroupNamePattern", "resourceArn"},
+    "logs": {"entity", "expectedRevisionId", "logGroupNamePattern", "resourceArn", "resourceIdentifier"},
     "secretsmanager": {
         "AddReplicaRegions",
         "Filters",

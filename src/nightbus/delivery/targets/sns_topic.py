@@ -21,6 +21,8 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
         return None
     if not may(topic.access, PUBLISH, matched.scope.account, matched.rule_arn, matched.target):
         return None
+    if not await commit.topics.may_use_key(topic):
+        return None
     notification = Notification(
         id=new_uuid(),
         topic_arn=topic.arn,

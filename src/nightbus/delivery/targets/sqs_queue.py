@@ -30,7 +30,7 @@ def open_appender(
 ) -> QueueAppender | None:
     """For events as they are, into a standard queue that was used before; None where more has to be looked at."""
     queue = commit.queues.known(target["Arn"])
-    if queue is None or queue.fifo or _group(target):
+    if queue is None or queue.fifo or queue.key or _group(target):
         return None
     if not may(queue.access, SEND, scope.account, rule_arn, target):
         return None
@@ -45,6 +45,7 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
         or not may(queue.access, SEND, matched.scope.account, matched.rule_arn, matched.target)
         or len(matched.input) > queue.largest
         or (queue.fifo and not _fits(matched, queue.content_based))
+        or not await commit.queues.may_use_key(queue.scope, queue.key)
     ):
         return None
     sender = matched.scope.account

@@ -12,6 +12,7 @@ from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
 from nightbus.delivery.rules import RULE, bus_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.bus_members import member_changes
+from nightbus.services.events.encryption_keys import check_key
 from nightbus.services.events.engines.archive_sizes import SIZE, size_of
 from nightbus.services.events.managed_rules import managed_name
 from nightbus.services.events.names import find_bus, invalid_token, no_such_bus, scope_and_bus
@@ -34,6 +35,7 @@ async def create_archive(
 ) -> dict[str, Any]:
     if event_pattern:
         check_pattern(event_pattern)
+    await check_key(ctx, kms_key_identifier)
     value: dict[str, Any] = {
         "Id": f"{archive_name}/{new_hex()}",
         "RetentionDays": retention_days,
@@ -109,6 +111,7 @@ async def update_archive(
     record = await find_archive(ctx, archive_name)
     if event_pattern:
         check_pattern(event_pattern)
+    await check_key(ctx, kms_key_identifier)
     value = record.value | _requested_settings(description, event_pattern, kms_key_identifier)
     if retention_days is not None:
         value["RetentionDays"] = retention_days

@@ -12,6 +12,7 @@ from nightbus.delivery.archives import archives_of
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn, history_log, outcome_log, rules_of
 from nightbus.services.context import Context
 from nightbus.services.events.bus_members import bus_removal
+from nightbus.services.events.encryption_keys import check_key
 from nightbus.services.events.names import bus_name, find_bus, invalid_token, reply_time
 from nightbus.services.events.permissions import policy_text
 from nightbus.services.events.quotas import BUSES_PER_REGION, check_room, tags_of_new
@@ -36,6 +37,7 @@ async def create_event_bus(
     event_source_name: str | None = None,
 ) -> dict[str, Any]:
     _check_name(name, event_source_name)
+    await check_key(ctx, kms_key_identifier)
     source = [] if event_source_name is None else [await activation(ctx, event_source_name)]
     if await ctx.store.get(ctx.scope, BUS, name) is not None:
         raise _exists(name)
@@ -98,6 +100,7 @@ async def update_event_bus(
 ) -> dict[str, Any]:
     """Change a bus. Without a key it uses AWS's own again; other settings that the request omits stay."""
     record = await find_bus(ctx, name)
+    await check_key(ctx, kms_key_identifier)
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     value.pop("KmsKeyIdentifier", None)
     value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)

@@ -33,6 +33,7 @@ from nightbus.services.events.connection_auth import (
     updated_auth,
     without_secrets,
 )
+from nightbus.services.events.encryption_keys import check_key
 from nightbus.services.events.engines.connection_authorization import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import invalid_token, reply_time
 from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
@@ -55,6 +56,7 @@ async def create_connection(
 ) -> dict[str, Any]:
     refuse_private_connectivity("CreateConnection", auth_parameters)
     check_auth(authorization_type, auth_parameters)
+    await check_key(ctx, kms_key_identifier)
     if await ctx.store.get(ctx.scope, CONNECTION, name) is not None:
         raise _exists(name)
     await check_room(ctx, CONNECTION, "", CONNECTIONS_PER_REGION)
@@ -177,6 +179,7 @@ async def update_connection(
 ) -> dict[str, Any]:
     """Change a connection. Without a key it uses AWS's own again, as with buses; other omitted settings stay."""
     refuse_private_connectivity("UpdateConnection", auth_parameters or {})
+    await check_key(ctx, kms_key_identifier)
     record = await _find(ctx, name)
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     value.pop("KmsKeyIdentifier", None)

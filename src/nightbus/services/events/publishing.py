@@ -16,6 +16,7 @@ from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.delivery.buses import Bus
 from nightbus.delivery.interface import Batch, Event, Overloaded
 from nightbus.services.context import Context
+from nightbus.services.events.encryption_keys import problem_with_key
 from nightbus.services.events.endpoints import resolve_endpoint
 from nightbus.services.events.names import scope_and_bus
 
@@ -32,7 +33,8 @@ async def put_events(
         ctx, entries, copies = await resolve_endpoint(ctx, endpoint_id, entries)
     buses = {name: await _bus(ctx, name) for name in {entry.get("EventBusName") for entry in entries}}
     size = sum([len(entry.get("Detail") or "") for entry in entries])
-    results, batches = await aside(size, _accept, ctx, entries, buses)
+    closed = {name: await problem_with_key(ctx, bus) for name, bus in buses.items() if bus.key}
+    results, batches = await aside(size, _accept, ctx, entries, buses, closed)
     if copies is not None:
         batches += [_copy(batch, copies) for batch in batches]
     return await commit(ctx, results, batches)
@@ -70,9 +72,15 @@ async def commit(ctx: Context, results: list[dict[str, str]], batches: list[Batc
 
 
 def _accept(
-    ctx: Context, entries: list[dict[str, Any]], buses: Mapping[str | None, Bus]
+    ctx: Context,
+    entries: list[dict[str, Any]],
+    buses: Mapping[str | None, Bus],
+    closed: Mapping[str | None, Problem | None],
 ) -> tuple[list[dict[str, str]], list[Batch]]:
-    """Return the results of all entries, which hold once the events are committed, and the events by bus and trace."""
+    """Return the results of all entries, which hold once the events are committed, and the events by bus and trace.
+
+    `closed` has for each bus with a key the problem of that key, None where it can be used.
+    """
     results: list[dict[str, str]] = []
     now, caller, request_trace = ctx.now_ms(), ctx.caller, without_lineage(ctx.call.trace)
     any_source = ctx.call.as_aws_service or ctx.platform.service_events
@@ -85,6 +93,8 @@ def _accept(
         if guarded and name in guarded and not isinstance(text, Problem):
             refusal = guarded[name].refusal(caller, entry["Source"], entry["DetailType"])
             text = Problem("AccessDeniedException", refusal) if refusal else text
+        if closed and not isinstance(text, Problem):
+            text = closed.get(name) or text
         if isinstance(text, Problem):
             results.append({"ErrorCode": text.code, "ErrorMessage": text.message})
             continue

@@ -15,6 +15,7 @@ from nightbus.delivery.archives import ARCHIVE, Archive, archive_arn
 from nightbus.delivery.rules import RULE, rule_arn, rule_key
 from nightbus.services.context import Context
 from nightbus.services.events.archives import when
+from nightbus.services.events.encryption_keys import check_key
 from nightbus.services.events.engines.replaying import QUEUE, REPLAY
 from nightbus.services.events.names import invalid_token, scope_and_bus
 from nightbus.services.events.quotas import ACTIVE_REPLAYS, check_quota
@@ -36,6 +37,7 @@ async def start_replay(
     description: str | None = None,
 ) -> dict[str, Any]:
     archive = await _archive(ctx, event_source_arn)
+    await check_key(ctx, archive.key)
     _check_destination(ctx, archive, destination["Arn"])
     for rule in destination.get("FilterArns") or ():
         await _check_rule(ctx, archive, rule)

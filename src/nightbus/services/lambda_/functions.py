@@ -35,6 +35,7 @@ from nightbus.services.lambda_.records import (
     versions_of,
 )
 from nightbus.services.lambda_.settings.configuration import configured, defaults
+from nightbus.services.lambda_.settings.encryption_key import check_key
 from nightbus.services.lambda_.shapes import configuration, layer_list, paged, touched
 from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, DeleteRecord, PutRecord
@@ -97,6 +98,7 @@ async def create_function(
     if await ctx.store.get(ref.scope, FUNCTION, ref.name) is not None:
         raise _exists(ref)
     await check_role(ctx, role)
+    await check_key(ctx, kms_key_arn)
     latest = await _first_version(ctx, config, code, layers or [])
     return await _create_record(ctx, ref, latest, tags or {}, publish)
 

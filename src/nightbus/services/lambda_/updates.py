@@ -22,6 +22,7 @@ from nightbus.services.lambda_.records import (
     running_version,
 )
 from nightbus.services.lambda_.settings.configuration import configured
+from nightbus.services.lambda_.settings.encryption_key import check_key
 from nightbus.services.lambda_.shapes import configuration, layer_list, touched
 from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, PutRecord, Record
@@ -107,6 +108,7 @@ async def update_function_configuration(
     config = touched(configured(old["config"], changes, "UpdateFunctionConfiguration"), ctx.now_ms())
     if role is not None:
         await check_role(ctx, role)
+    await check_key(ctx, kms_key_arn)
     used = old["layers"] if layers is None else await layers_in_use(ctx, layers)
     check_total(old["unzipped"], used)
     config.pop("Layers", None)

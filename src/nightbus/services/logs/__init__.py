@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler, Worker
-from nightbus.services.logs import groups, reading, resource_policies, retention, streams, tags
+from nightbus.services.logs import (
+    encryption_keys,
+    groups,
+    reading,
+    resource_policies,
+    retention,
+    streams,
+    tags,
+)
 
 HANDLERS: dict[str, Handler] = {
+    "AssociateKmsKey": encryption_keys.associate_kms_key,
     "CreateLogGroup": groups.create_log_group,
     "CreateLogStream": streams.create_log_stream,
     "DeleteLogGroup": groups.delete_log_group,
@@ -15,6 +24,7 @@ HANDLERS: dict[str, Handler] = {
     "DescribeLogGroups": groups.describe_log_groups,
     "DescribeLogStreams": streams.describe_log_streams,
     "DescribeResourcePolicies": resource_policies.describe_resource_policies,
+    "DisassociateKmsKey": encryption_keys.disassociate_kms_key,
     "FilterLogEvents": reading.filter_log_events,
     "GetLogEvents": reading.get_log_events,
     "ListLogGroups": groups.list_log_groups,

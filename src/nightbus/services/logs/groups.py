@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from nightbus.aws.arn import Arn
+from nightbus.aws.arn import Arn, is_arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.pagination import page
 from nightbus.aws.support import LOG_GROUP_CLASS
+from nightbus.keys.uses import is_usable
 from nightbus.messaging.log_streams import GROUP, STREAM, create_group, log_name, stream_key, stream_of
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_group
@@ -58,15 +59,27 @@ async def create_log_group(
     tags: dict[str, str] | None = None,
     log_group_class: str = LOG_GROUP_CLASS,
     deletion_protection_enabled: bool = False,
+    kms_key_id: str | None = None,
 ) -> None:
     if log_group_class != LOG_GROUP_CLASS:
         raise not_supported("logs", "CreateLogGroup", f"logGroupClass {log_group_class}")
     if deletion_protection_enabled:
         raise not_supported("logs", "CreateLogGroup", "deletionProtectionEnabled")
+    group = create_group(ctx.scope, log_group_name, ctx.now_ms(), tags)
+    if kms_key_id is not None:
+        await check_key(ctx, log_group_name, kms_key_id)
+        group.value["key"] = kms_key_id
     try:
-        await ctx.store.commit(create_group(ctx.scope, log_group_name, ctx.now_ms(), tags))
+        await ctx.store.commit(group)
     except Conflict:
         raise exists("log group") from None
+
+
+async def check_key(ctx: Context, group: str, key: str) -> None:
+    """Raise AwsError unless the key, which an ARN must name, can be used."""
+    if not is_arn(key) or not await is_usable(ctx.platform.keys, ctx.scope, key):
+        arn = group_arn(ctx, group)
+        raise invalid(f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'")
 
 
 async def delete_log_group(ctx: Context, *, log_group_name: str) -> None:
@@ -135,6 +148,8 @@ def _described(ctx: Context, record: Record) -> dict[str, Any]:
         "logGroupClass": record.value["class"],
         "logGroupArn": arn,
     }
+    if record.value.get("key"):
+        described["kmsKeyId"] = record.value["key"]
     if record.value["retention"] is not None:
         described["retentionInDays"] = record.value["retention"]
     return described

@@ -11,6 +11,7 @@ from nightbus.aws.grammar import whole_number
 from nightbus.aws.pagination import decode_token, encode_token
 from nightbus.messaging.log_streams import STREAM, log_name, stream_key, stream_of
 from nightbus.services.context import Context
+from nightbus.services.logs.encryption_keys import require_key
 from nightbus.services.logs.errors import bad_token, invalid, no_stream
 from nightbus.services.logs.events import content, event_id, output_event
 from nightbus.services.logs.filter_pattern import compile_pattern
@@ -48,6 +49,7 @@ async def get_log_events(
     """Return events of one stream. `unmask` has no effect, because there is no data protection that masks events."""
     name = group_name(log_group_name, log_group_identifier)
     group = await require_group(ctx, name)
+    await require_key(ctx, group)
     await require_stream(ctx, name, log_stream_name)
     log = log_name(name, log_stream_name)
     window = _window(ctx, group, [log], start_time, end_time)
@@ -147,6 +149,7 @@ async def filter_log_events(
         raise invalid("startFromHead=false requires a startTime on or after Jan 1, 2024 00:00:00 UTC.")
     matches = compile_pattern(filter_pattern)
     group = await require_group(ctx, name)
+    await require_key(ctx, group)
     logs = sorted(await _logs(ctx, name, log_stream_names, log_stream_name_prefix))
     window = _window(ctx, group, logs, start_time, end_time)
     page = _Page([], _decoded(next_token) if next_token else None)

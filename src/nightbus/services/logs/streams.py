@@ -17,6 +17,7 @@ from nightbus.messaging.log_streams import (
 )
 from nightbus.services.context import Context
 from nightbus.services.logs.admission import admit_batch
+from nightbus.services.logs.encryption_keys import require_key
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_stream
 from nightbus.services.logs.events import content
 from nightbus.services.logs.groups import group_arn, group_name, require_group
@@ -62,6 +63,7 @@ async def put_log_events(
 ) -> dict[str, Any]:
     """Append events to a stream. `sequence_token` is ignored, as on AWS."""
     group = await require_group(ctx, log_group_name)
+    await require_key(ctx, group)
     stream = await require_stream(ctx, log_group_name, log_stream_name)
     now = ctx.now_ms()
     admission = admit_batch(log_events, now, expired_before(group, now))

@@ -12,7 +12,7 @@ from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.archives.state import check_copyable
 from nightbus.services.s3.conditions import ReadConditions, check_write
-from nightbus.services.s3.encryption import encryption_of
+from nightbus.services.s3.encryption import encryption_of, require_key_of
 from nightbus.services.s3.errors import conflicting, invalid_argument, invalid_request
 from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.locks.retention import lock_of_write
@@ -95,8 +95,8 @@ async def copy_object(
             ctx.now_ms(),
         ),
         algorithm=checksum_algorithm,
-        encryption=encryption_of(
-            "CopyObject", target, server_side_encryption, ssekms_key_id, bucket_key_enabled
+        encryption=await encryption_of(
+            ctx, "CopyObject", target, server_side_encryption, ssekms_key_id, bucket_key_enabled
         ),
         encryption_is_new=server_side_encryption is not None or bucket_key_enabled is not None,
     )
@@ -205,4 +205,5 @@ async def find_copy_source(
         raise invalid_argument(text, "x-amz-copy-source", copy_source)
     record, version = await find_version(ctx, bucket, key, unquote(query) if mark else None, expected_owner)
     check_copyable(version, ctx.now_ms())
+    await require_key_of(ctx, version.encryption)
     return record, version

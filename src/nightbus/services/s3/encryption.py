@@ -1,7 +1,7 @@
-"""Decides which encryption S3's replies name for an object: the bucket's default, or what the request names.
+"""Decides how a new object is encrypted: by the bucket's default, or as the request says; and checks keys at each use.
 
-Nightbus has no KMS and does not encrypt what it stores; to encrypt objects at rest, encrypt the node's disk. A request
-with `aws:kms` is accepted if that is the bucket's default, and refused otherwise.
+Objects are not encrypted by what is decided here; to encrypt what the node stores, encrypt its disk. The key of SSE-KMS
+must be there, be enabled and be a symmetric one when an object is written and when it is read.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 """
 
@@ -9,17 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
 
-from nightbus.aws.arn import arn, is_arn
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
+from nightbus.keys.records import managed_key_id
+from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, require_key
+from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
 from nightbus.store.interface import Record
 
 AES, KMS = "AES256", "aws:kms"
+_MANAGED = "alias/aws/s3"
+_KEY_ERRORS = {
+    NOT_FOUND: "KMS.NotFoundException",
+    DISABLED: "KMS.DisabledException",
+    INVALID_STATE: "KMS.KMSInvalidStateException",
+    INVALID_USAGE: "KMS.InvalidKeyUsageException",
+}
 
 
-def encryption_of(
+async def encryption_of(
+    ctx: Context,
     operation: str,
     bucket: Record,
     algorithm: str | None,
@@ -28,26 +39,39 @@ def encryption_of(
 ) -> dict[str, Any]:
     """Return the members of replies that name the encryption of a new object. They are stored with the object.
 
-    `algorithm`, `key` and `bucket_key` are those of the request; None stands for the bucket's default. Raises AwsError
-    for an algorithm or a key that is not the bucket's.
+    `algorithm`, `key` and `bucket_key` are those of the request; None stands for the bucket's default. With `aws:kms`
+    and no key it is the AWS managed key for S3. Raises AwsError for a key that cannot be used.
     """
     rule = _rule(bucket)
     default = rule.get("ApplyServerSideEncryptionByDefault", {})
-    existing = default.get("SSEAlgorithm", AES)
     if key is not None and algorithm != KMS:
         text = "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption"
         raise invalid_argument(f"{text} : aws:kms", "x-amz-server-side-encryption", algorithm)
-    if algorithm not in (None, AES) and algorithm != existing:
-        raise not_supported("s3", operation, f"ServerSideEncryption {algorithm}")
-    if (algorithm or existing) != KMS:
+    chosen = algorithm or default.get("SSEAlgorithm", AES)
+    if chosen not in (AES, KMS):
+        raise not_supported("s3", operation, f"ServerSideEncryption {chosen}")
+    if chosen == AES:
         return {"ServerSideEncryption": AES}
-    bucket_key_id = default.get("KMSMasterKeyID")
-    if key is not None and _key_arn(bucket, key) != _key_arn(bucket, bucket_key_id):
-        raise not_supported("s3", operation, f"SSEKMSKeyId {key}, which is not the bucket's")
-    chosen = bucket_key_id if algorithm is None else key
+    named = (key if algorithm else default.get("KMSMasterKeyID")) or _MANAGED
+    home = Scope(ctx.caller.account or bucket.value["Account"], bucket.value["Region"])
+    found = await require_key(ctx.platform.keys, home, named, _KEY_ERRORS)
     enabled = rule.get("BucketKeyEnabled") if bucket_key is None else bucket_key
-    members = {"ServerSideEncryption": KMS, "SSEKMSKeyId": _key_arn(bucket, chosen)}
+    members = {"ServerSideEncryption": KMS, "SSEKMSKeyId": found.arn}
     return {**members, "BucketKeyEnabled": True} if enabled else members
+
+
+async def require_key_of(ctx: Context, encryption: Mapping[str, Any]) -> None:
+    """Raise AwsError unless the key of a stored object or upload, if it has one, can be used."""
+    named = encryption.get("SSEKMSKeyId")
+    if named is None:
+        return
+    arn = Arn.parse(named)
+    home = Scope(arn.account, arn.region)
+    if (
+        arn.resource == f"key/{managed_key_id(home, _MANAGED)}"
+    ):  # it is always enabled, and made at its first use
+        return
+    await require_key(ctx.platform.keys, home, named, _KEY_ERRORS)
 
 
 def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -58,15 +82,3 @@ def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
 def _rule(bucket: Record) -> Mapping[str, Any]:
     rules = bucket.value.get("Encryption", {}).get("Rules", [])
     return next(iter(rules), {})
-
-
-def _key_arn(bucket: Record, key: str | None) -> str:
-    """Return the key's ARN. Without a key it is that of the AWS managed key for S3, one per account and region."""
-    account, region = bucket.value["Account"], bucket.value["Region"]
-    if key is None:
-        return arn(
-            "kms", region, account, f"key/{uuid5(NAMESPACE_URL, f'kms/{region}/{account}/alias/aws/s3')}"
-        )
-    if is_arn(key):
-        return key
-    return arn("kms", region, account, key if key.startswith("alias/") else f"key/{key}")

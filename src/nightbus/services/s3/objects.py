@@ -11,7 +11,7 @@ from nightbus.services.context import Context
 from nightbus.services.s3.archives.state import check_readable, restore_header
 from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import ReadConditions
-from nightbus.services.s3.encryption import encryption_members
+from nightbus.services.s3.encryption import encryption_members, require_key_of
 from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.lifecycle.expiration_header import expiration_of
 from nightbus.services.s3.locks.retention import lock_members
@@ -134,6 +134,7 @@ def _overridden_headers(**overrides: Any) -> dict[str, Any]:
 
 
 async def _open(ctx: Context, version: ObjectVersion, start: int, length: int) -> ByteStream:
+    await require_key_of(ctx, version.encryption)
     return read_file(await ctx.store.open_blob(version.digest), start, length)
 
 

@@ -16,7 +16,7 @@ from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import chunks_of, read_file
 from nightbus.services.s3.conditions import ReadConditions
 from nightbus.services.s3.copying import find_copy_source
-from nightbus.services.s3.encryption import encryption_members
+from nightbus.services.s3.encryption import encryption_members, require_key_of
 from nightbus.services.s3.errors import conflicting, invalid_argument
 from nightbus.services.s3.key_order import LARGEST_PAGE, page_size
 from nightbus.services.s3.putting import discard_blob, new_blob_owner
@@ -76,6 +76,7 @@ async def upload_part(
 ) -> dict[str, Any]:
     _check_number(part_number)
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
+    await require_key_of(ctx, upload.value.get("Encryption", {}))
     blob = await ctx.store.put_blob(chunks_of(body))
     claimed = {
         "ChecksumCRC32": checksum_crc32,
@@ -117,6 +118,7 @@ async def upload_part_copy(
 ) -> dict[str, Any]:
     _check_number(part_number)
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
+    await require_key_of(ctx, upload.value.get("Encryption", {}))
     conditions = ReadConditions(
         copy_source_if_match,
         copy_source_if_none_match,

@@ -66,7 +66,9 @@ async def put_object(
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     check_key(key)
     check_acl("PutObject", record, acl)
-    encryption = encryption_of("PutObject", record, server_side_encryption, ssekms_key_id, bucket_key_enabled)
+    encryption = await encryption_of(
+        ctx, "PutObject", record, server_side_encryption, ssekms_key_id, bucket_key_enabled
+    )
     headers = stored_headers(
         cache_control=cache_control,
         content_disposition=content_disposition,

@@ -57,8 +57,8 @@ async def create_multipart_upload(
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     check_key(key)
     check_acl("CreateMultipartUpload", record, acl)
-    encryption = encryption_of(
-        "CreateMultipartUpload", record, server_side_encryption, ssekms_key_id, bucket_key_enabled
+    encryption = await encryption_of(
+        ctx, "CreateMultipartUpload", record, server_side_encryption, ssekms_key_id, bucket_key_enabled
     )
     if checksum_algorithm is not None:
         digest_for("CreateMultipartUpload", checksum_algorithm)

@@ -14,6 +14,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
 from nightbus.delivery.trace_log import sent
+from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, require_key
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_address
@@ -22,6 +23,12 @@ from nightbus.services.sns.direct_publishing import publish_text, publish_to_end
 from nightbus.services.sns.errors import bad_arn, bad_parameter, no_topic, not_authorized
 
 _MOST_ENTRIES = 10
+_KEY_ERRORS = {
+    NOT_FOUND: "KMSNotFound",
+    DISABLED: "KMSDisabled",
+    INVALID_STATE: "KMSInvalidState",
+    INVALID_USAGE: "KMSInvalidState",  # SNS has no error of its own for it
+}
 _LONGEST_SUBJECT = 100
 _LONGEST_ID = 80
 _ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -133,6 +140,8 @@ async def _topic(ctx: Context, arn: str | None) -> Topic:
     refusal = topic.access.refusal(ctx.caller, PUBLISH)
     if refusal:
         raise not_authorized(refusal)
+    if topic.key:
+        await require_key(ctx.platform.keys, topic.scope, topic.key, _KEY_ERRORS)
     return topic
 
 

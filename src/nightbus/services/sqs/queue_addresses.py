@@ -9,12 +9,19 @@ from urllib.parse import unquote, urlsplit
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.messaging.queue import KIND, Queue, url_path
+from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, require_key
+from nightbus.messaging.queue import KIND, RECEIVE, SEND, Queue, url_path
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import hidden_queue, no_such_queue, queue_access_denied
 from nightbus.store.interface import Record
 
 _ACCOUNT_DIGITS = 12
+_KEY_ERRORS = {
+    NOT_FOUND: "KmsNotFound",
+    DISABLED: "KmsDisabled",
+    INVALID_STATE: "KmsInvalidState",
+    INVALID_USAGE: "KmsInvalidKeyUsage",
+}
 
 
 def queue_of_url(ctx: Context, url: str) -> tuple[Scope, str]:
@@ -33,7 +40,8 @@ def queue_url(ctx: Context, scope: Scope, name: str) -> str:
 async def find_queue(ctx: Context, url: str, action: str) -> Queue:
     """Find the queue for an action that its policy may allow to other accounts.
 
-    Raises AwsError QueueDoesNotExist, InvalidAddress, AccessDenied.
+    Raises AwsError QueueDoesNotExist, InvalidAddress, AccessDenied, and for messages of a queue with a key that cannot
+    be used KmsNotFound, KmsDisabled, KmsInvalidState, KmsInvalidKeyUsage.
     """
     queue = await ctx.platform.queues.find(*queue_of_url(ctx, url))
     if queue is None:
@@ -41,6 +49,8 @@ async def find_queue(ctx: Context, url: str, action: str) -> Queue:
     refusal = queue.access.refusal(ctx.caller, action)
     if refusal:
         raise queue_access_denied(refusal)
+    if queue.key and action in (SEND, RECEIVE):
+        await require_key(ctx.platform.keys, queue.scope, queue.key, _KEY_ERRORS)
     return queue
 
 

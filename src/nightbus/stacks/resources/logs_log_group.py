@@ -12,14 +12,14 @@ from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, belongs_to_resource, own_tags
-from nightbus.stacks.resources.values import changed, converted, integer_value, selected_properties
+from nightbus.stacks.resources.values import changed, converted, integer_value
 
 _LONGEST_NAME = 512
 
 
 class LogsLogGroup:
     type_name = "AWS::Logs::LogGroup"
-    properties = frozenset({"LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"})
+    properties = frozenset({"KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"})
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"LogGroupClass", "LogGroupName"})
 
@@ -37,9 +37,9 @@ class LogsLogGroup:
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         request = {"logGroupName": name, "tags": all_tags(properties, ctx)}
-        group_class = selected_properties(properties, "LogGroupClass")
-        if group_class:
-            request["logGroupClass"] = group_class["LogGroupClass"]
+        for name_of_property, member in (("LogGroupClass", "logGroupClass"), ("KmsKeyId", "kmsKeyId")):
+            if properties.get(name_of_property) is not None:
+                request[member] = properties[name_of_property]
         try:
             await ctx.operation("logs", "CreateLogGroup", **request)
         except AwsError as error:
@@ -57,6 +57,8 @@ class LogsLogGroup:
     ) -> Resource:
         if changed(old, new, "RetentionInDays"):
             await _set_retention(physical_id, new, ctx)
+        if changed(old, new, "KmsKeyId"):
+            await _set_key(physical_id, new.get("KmsKeyId"), ctx)
         resource_arn, desired_tags = _arn(physical_id, ctx), all_tags(new, ctx)
         existing = (await ctx.operation("logs", "ListTagsForResource", resourceArn=resource_arn))["tags"]
         surplus = sorted(set(existing) - set(desired_tags))
@@ -93,6 +95,13 @@ async def _set_retention(name: str, properties: Mapping[str, Any], ctx: Resource
     else:
         retention = converted("RetentionInDays", days, integer_value)
         await ctx.operation("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=retention)
+
+
+async def _set_key(name: str, key: str | None, ctx: ResourceContext) -> None:
+    if key is None:
+        await ctx.operation("logs", "DisassociateKmsKey", logGroupName=name)
+    else:
+        await ctx.operation("logs", "AssociateKmsKey", logGroupName=name, kmsKeyId=key)
 
 
 def _arn(name: str, ctx: ResourceContext) -> str:

@@ -24,6 +24,7 @@ from nightbus.services.lambda_.records import (
     running_version,
     version_of,
 )
+from nightbus.services.lambda_.settings.encryption_key import require_key
 from nightbus.services.lambda_.settings.recursion import is_recursive, recursive_invocation
 from nightbus.store.interface import Record, RecordReader
 
@@ -102,7 +103,8 @@ async def run(
     """`spec`: the version's own, where it is known. `stream` takes a streamed response.
 
     Raises AwsError TooManyRequestsException when the function, or the account, runs as often as it may, and
-    RecursiveInvocationException where the trace shows a loop.
+    RecursiveInvocationException where the trace shows a loop, KMSDisabledException and the like where the key of the
+    function's variables cannot be used.
     """
     ref = runnable.ref
     if spec is None:
@@ -112,6 +114,8 @@ async def run(
     if "Lineage=" in trace and is_recursive(ref, runnable.function, trace):
         log.warning("stopped a recursive loop of %s", ref.arn)
         raise recursive_invocation(ref)
+    if "KMSKeyArn" in runnable.version["config"]:
+        await require_key(platform, ref.scope, runnable.version["config"])
     try:
         unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
     except NoRoom as full:

@@ -1,0 +1,49 @@
+"""Checks the KMS key of a function's environment variables, when it is set and at each invocation of a function with
+variables. The variables lie in the store as they are; the key decides whether the function runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
+from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, data_key_source
+from nightbus.services.context import Context, Platform
+from nightbus.services.lambda_.errors import invalid_parameter_value
+
+_BAD_GATEWAY = 502
+_CODES = {
+    # KMS's code: Lambda's, and its reason
+    NOT_FOUND: ("KMSNotFoundException", "the KMS key was not found"),
+    DISABLED: ("KMSDisabledException", "the KMS key used is disabled"),
+    INVALID_STATE: ("KMSInvalidStateException", "the KMS key used is in an invalid state for Decrypt"),
+    INVALID_USAGE: ("KMSInvalidStateException", "the KMS key used is not valid for Decrypt"),
+}
+
+
+async def check_key(ctx: Context, key: str | None) -> None:
+    """Raise AwsError for a key that a function is to have and that cannot be used. "" removes the key."""
+    if not key:
+        return
+    try:
+        await data_key_source(ctx.platform.keys, ctx.scope, key)
+    except AwsError as error:
+        raise invalid_parameter_value(
+            "Lambda was unable to configure access to your environment variables because the KMS key is invalid for "
+            "CreateGrant. Please check your KMS key settings. "
+            f"KMS Exception: {error.code} KMS Message: {error.message}"
+        ) from None
+
+
+async def require_key(platform: Platform, scope: Scope, config: Mapping[str, Any]) -> None:
+    """Raise AwsError where a function with a key has variables that this key cannot decrypt now."""
+    if not config.get("Environment", {}).get("Variables"):
+        return
+    try:
+        await data_key_source(platform.keys, scope, config["KMSKeyArn"])
+    except AwsError as error:
+        code, reason = _CODES[error.code]
+        text = f"Lambda was unable to decrypt the environment variables because {reason}. Please check the function's"
+        text += f" KMS key settings. KMS Exception: {error.code} KMS Message: {error.message}"
+        raise AwsError(code, text, _BAD_GATEWAY, fields={"Type": "Server"}) from None
