@@ -249,3 +249,25 @@ def test_a_summary_tells_what_a_template_declares(stacks: Any, client: Client, n
     }
     with pytest.raises(ClientError, match="resource A does not support attribute type Nope in Fn::GetAtt"):
         stacks.validate_template(TemplateBody=json.dumps(wrong))
+
+
+def test_an_output_of_another_stack_is_read_without_an_export(client: Client, stacks: Any, name: str) -> None:
+    elsewhere = client("cloudformation", region="eu-west-1")
+    outputs = {"Name": {"Value": f"/{name}/far"}}
+    deployed(elsewhere, name, {"Resources": {"A": group()}, "Outputs": outputs})
+    reference = {"StackName": {"Ref": "Other"}, "OutputName": "Name", "Region": "eu-west-1"}
+    document: dict[str, Any] = {
+        "Parameters": {"Other": {"Type": "String", "Default": name}},
+        "Resources": {"B": group(LogGroupName={"Fn::GetStackOutput": reference})},
+        "Outputs": {"O": {"Value": {"Ref": "B"}}},
+    }
+    stack = deployed(stacks, name, document)
+    assert stack["Outputs"][0]["OutputValue"] == f"/{name}/far"
+    reference["OutputName"] = "None"
+    with pytest.raises(ClientError, match=f"Output None of stack {name} does not exist"):
+        proposed(stacks, name, document, "UPDATE")
+    reference["StackName"] = "none"
+    with pytest.raises(ClientError, match="Stack with id none does not exist"):
+        proposed(stacks, name, document, "UPDATE")
+    for one in (stacks, elsewhere):
+        one.delete_stack(StackName=name)

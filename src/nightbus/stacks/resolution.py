@@ -9,6 +9,7 @@ from nightbus.aws.arn import partition_of
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.records import Deployment, Stack, StackResource
+from nightbus.stacks.stack_outputs import Outputs
 from nightbus.stacks.templates.expressions import NO_VALUE
 from nightbus.stacks.templates.intrinsics import Evaluator, Nothing, Provisioned
 from nightbus.stacks.templates.parameters import typed
@@ -72,8 +73,13 @@ def pseudo_parameters(scope: Scope, stack_id: str, stack_name: str) -> dict[str,
 
 
 def evaluator(
-    deployment: Deployment, scope: Scope, stack: Stack, provisioned: Provisioned | None = None
+    deployment: Deployment,
+    scope: Scope,
+    stack: Stack,
+    provisioned: Provisioned | None = None,
+    stack_outputs: Outputs | None = None,
 ) -> Evaluator:
+    """Return what evaluates the template. `stack_outputs` are those of other stacks, None: not read yet."""
     template = Template(deployment.processed)
     values = typed(template.parameters, deployment.values)
     return Evaluator(
@@ -82,6 +88,7 @@ def evaluator(
         template.section("Conditions"),
         provisioned or Nothing(),
         extended=True,  # whether its functions are allowed was checked with the template
+        stack_outputs=stack_outputs,
     )
 
 

@@ -11,7 +11,9 @@ from nightbus.services.context import Context
 from nightbus.stacks.planning.plan import StackPlan, plan_changes
 from nightbus.stacks.planning.proposal import Proposal, process
 from nightbus.stacks.records import Deployment, Stack
+from nightbus.stacks.resolution import evaluator
 from nightbus.stacks.resources import RESOURCE_TYPES
+from nightbus.stacks.stack_outputs import read_stack_outputs
 
 
 async def planned(
@@ -26,7 +28,12 @@ async def planned(
     resources = await stored.resources(stack)
     exports = {name: entry["value"] for name, entry in (await stored.exports()).items()}
     judge = partial(unreachable_target, forwards=ctx.platform.forwards)
-    changes = plan_changes(ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports, judge)
+    outputs = await read_stack_outputs(
+        deployment.processed, evaluator(deployment, ctx.scope, stack), ctx.platform.operations, ctx.call
+    )
+    changes = plan_changes(
+        ctx.scope, stack, old, deployment, resources, RESOURCE_TYPES, exports, judge, outputs
+    )
     deployment.imports = changes.imports
     return deployment, changes
 

@@ -70,6 +70,7 @@ from nightbus.stacks.resolution import (
     evaluator,
     outputs_of,
 )
+from nightbus.stacks.stack_outputs import read_stack_outputs
 from nightbus.stacks.templates.graph import dependencies
 from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
@@ -98,9 +99,11 @@ async def _provision(operation: StackOperation, deployment: Deployment) -> str |
     """Bring the resources to the deployment. Returns None after success, else the reason of the failure."""
     template = Template(deployment.processed)
     exports = {name: entry["value"] for name, entry in (await operation.records.exports()).items()}
-    expressions = evaluator(
-        deployment, operation.scope, operation.stack, StackValues(operation.resources, exports)
-    )
+    known = evaluator(deployment, operation.scope, operation.stack)
+    call = operation.stack.call(operation.scope)
+    outputs = await read_stack_outputs(deployment.processed, known, operation.operations, call)
+    values = StackValues(operation.resources, exports)
+    expressions = evaluator(deployment, operation.scope, operation.stack, values, outputs)
     conditions = evaluate_conditions(expressions)
     chosen = chosen_resources(template, conditions)
     needs = dependencies(template.resources, chosen, conditions)

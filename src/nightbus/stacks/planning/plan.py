@@ -17,6 +17,7 @@ from nightbus.stacks.planning.property_values import DisplayedValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.resolution import chosen_resources, evaluate_conditions, evaluator, outputs_of
 from nightbus.stacks.secrecy import MASKED_PROPERTIES, secret_texts
+from nightbus.stacks.stack_outputs import Outputs
 from nightbus.stacks.templates.dynamic_references import check_references, hidden
 from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.templates.graph import dependencies, order
@@ -85,16 +86,17 @@ def plan_changes(
     types: Mapping[str, ResourceType],
     exports: Mapping[str, str],
     refusal: Refusal = lambda type_name, properties: None,
+    stack_outputs: Outputs | None = None,
 ) -> StackPlan:
     """Plan the changes from deployment `old` (None for none) to `new`.
 
-    `refusal` returns the error for a resource that this node cannot make. Raises AwsError if the deployment cannot be
-    carried out: an unknown type, an unsupported property and the like.
+    `stack_outputs` are those of other stacks to which the template refers. `refusal` returns the error for a resource
+    that this node cannot make. Raises AwsError if the deployment cannot be carried out: an unknown type, an unsupported property and the like.
     """
     existing = {name: one for name, one in resources.items() if _exists(one)}
     template = Template(new.processed)
     outlook = _Outlook(existing, exports)
-    expressions = evaluator(new, scope, stack, outlook)
+    expressions = evaluator(new, scope, stack, outlook, stack_outputs)
     conditions = evaluate_conditions(expressions)
     chosen = chosen_resources(template, conditions)
     _refuse_unsupported(chosen, types)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from nightbus.aws.errors import AwsError
+
+
+class StackOutput(NamedTuple):
+    """An output of another stack, as Fn::GetStackOutput names it. An empty region or role is that of the stack."""
+
+    stack: str
+    output: str
+    region: str = ""
+    role: str = ""
 
 
 class _Marker:

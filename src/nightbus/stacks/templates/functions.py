@@ -14,13 +14,14 @@ _SUPPORTED = (
     "Ref", "Fn::Equals", "Fn::If", "Fn::Not", "Condition", "Fn::And", "Fn::Or", "Fn::Contains", "Fn::EachMemberEquals",
     "Fn::EachMemberIn", "Fn::ValueOf", "Fn::ValueOfAll", "Fn::RefAll", "Fn::Sub", "Fn::Cidr",
 )  # fmt: skip
+_NEWER = "Fn::GetStackOutput"  # newer than the message
 _EXTENSIONS = frozenset({"Fn::Length", "Fn::ToJsonString"})
 
 
 def check_functions(document: Mapping[str, Any], extended: bool) -> None:
     """Raise AwsError for a function that CloudFormation has not. `extended`: AWS::LanguageExtensions is declared."""
     resources = document.get("Resources") or {}
-    known = {*_SUPPORTED, *(_EXTENSIONS if extended else ())}
+    known = {*_SUPPORTED, _NEWER, *(_EXTENSIONS if extended else ())}
     values = [
         *(one.get("Properties") for one in resources.values() if isinstance(one, dict)),
         document.get("Conditions"),

@@ -17,6 +17,7 @@ from nightbus.stacks.templates.expressions import (
     NO_VALUE,
     UNKNOWN,
     VARIABLE,
+    StackOutput,
     attribute_parts,
     function_of,
     has_unknown,
@@ -53,13 +54,14 @@ class Nothing:
 @dataclass(frozen=True)
 class Evaluator:
     """Evaluates expressions. `values` are parameters and pseudo parameters; `extended`: the template declares
-    AWS::LanguageExtensions."""
+    AWS::LanguageExtensions. `stack_outputs` are those of other stacks."""
 
     values: Mapping[str, Any]
     mappings: Mapping[str, Any] = field(default_factory=dict)
     conditions: Mapping[str, Any] = field(default_factory=dict)
     provisioned: Provisioned = field(default_factory=Nothing)
     extended: bool = False
+    stack_outputs: Mapping[StackOutput, str | AwsError] | None = None  # None: not read yet
     _conditions_held: dict[str, bool] = field(default_factory=dict)
     _open: set[str] = field(default_factory=set)
     _spent: list[int] = field(default_factory=lambda: [0])
@@ -265,6 +267,31 @@ class Evaluator:
             raise template_error("the attribute in Fn::ImportValue must not depend on any resources.")
         return self.provisioned.imported(name)
 
+    def stack_output_of(self, argument: Any) -> StackOutput | None:
+        """Return which output an Fn::GetStackOutput names, None if that is not known yet. Raises AwsError."""
+        members = {"StackName", "OutputName", "Region", "RoleArn"}
+        if not isinstance(argument, dict) or not {"StackName", "OutputName"} <= set(argument) <= members:
+            raise template_error(_GET_STACK_OUTPUT)
+        parts = {name: self.evaluate(value) for name, value in argument.items()}
+        given = {name: value for name, value in parts.items() if value is not NO_VALUE}
+        if any(value is UNKNOWN for value in given.values()):
+            return None
+        if not all(isinstance(value, str) and value for value in given.values()) or len(given) < 2:
+            raise template_error(_GET_STACK_OUTPUT)
+        named = [str(given.get(name, "")) for name in ("StackName", "OutputName", "Region", "RoleArn")]
+        return StackOutput(*named)
+
+    def _get_stack_output(self, argument: Any) -> Any:
+        wanted = self.stack_output_of(argument)
+        if self.stack_outputs is None or wanted is None:
+            return UNKNOWN
+        value = self.stack_outputs.get(wanted)
+        if value is None:
+            raise template_error("the arguments of Fn::GetStackOutput must not depend on any resources.")
+        if isinstance(value, AwsError):
+            raise value
+        return value
+
     def _get_azs(self, argument: Any) -> Any:
         region = self.evaluate(argument) or self.values.get("AWS::Region", "")
         return UNKNOWN if region is UNKNOWN else [f"{region}{letter}" for letter in "abc"]
@@ -304,6 +331,7 @@ _FIND_IN_MAP = (
     "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute "
     "for return value"
 )
+_GET_STACK_OUTPUT = "every Fn::GetStackOutput object requires the strings StackName and OutputName, and may have Region and RoleArn."
 _CIDR = "every Fn::Cidr object requires two or three parameters: an IP block, a count and the number of subnet bits."
 
 _FUNCTIONS: Mapping[str, Callable[[Evaluator, Any], Any]] = {
@@ -322,6 +350,7 @@ _FUNCTIONS: Mapping[str, Callable[[Evaluator, Any], Any]] = {
     "Fn::Base64": Evaluator._base64,
     "Fn::ImportValue": Evaluator._import_value,
     "Fn::GetAZs": Evaluator._get_azs,
+    "Fn::GetStackOutput": Evaluator._get_stack_output,
     "Fn::Cidr": Evaluator._cidr,
     "Fn::Length": Evaluator._length,
     "Fn::ToJsonString": Evaluator._to_json,
