@@ -1,6 +1,6 @@
 """Whatever a template and its parameters are, they are planned or refused with AWS's error, in bounded time.
 
-`NIGHTBUS_FUZZ_EXAMPLES=1000000 pytest tests/unit/stacks/test_template_fuzz.py` tries a million.
+`NIGHTBUS_FUZZ_EXAMPLES=1000000 pytest --timeout 0 tests/unit/stacks/test_template_fuzz.py` tries a million.
 """
 
 from __future__ import annotations

@@ -91,7 +91,8 @@ def plan_changes(
     """Plan the changes from deployment `old` (None for none) to `new`.
 
     `stack_outputs` are those of other stacks to which the template refers. `refusal` returns the error for a resource
-    that this node cannot make. Raises AwsError if the deployment cannot be carried out: an unknown type, an unsupported property and the like.
+    that this node cannot make. Raises AwsError if the deployment cannot be carried out: an unknown type, an unsupported
+    property and the like.
     """
     existing = {name: one for name, one in resources.items() if _exists(one)}
     template = Template(new.processed)

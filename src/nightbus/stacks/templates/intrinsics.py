@@ -331,7 +331,10 @@ _FIND_IN_MAP = (
     "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute "
     "for return value"
 )
-_GET_STACK_OUTPUT = "every Fn::GetStackOutput object requires the strings StackName and OutputName, and may have Region and RoleArn."
+_GET_STACK_OUTPUT = (
+    "every Fn::GetStackOutput object requires the strings StackName and OutputName, and may have Region and "
+    "RoleArn."
+)
 _CIDR = "every Fn::Cidr object requires two or three parameters: an IP block, a count and the number of subnet bits."
 
 _FUNCTIONS: Mapping[str, Callable[[Evaluator, Any], Any]] = {
