@@ -28,6 +28,39 @@ def set_inline_policy(client: Any, id: str, name: str) -> None:
             client("iam").put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document)
 
 
+def replace_document(noun: str) -> Any:
+    """Return what sets another document of the inline policy with the physical id `policy|principal`."""
+
+    def act(client: Any, id: str, name: str) -> None:
+        document = json.dumps(policy("s3:ListBucket"))
+        inline, principal = id.split("|")
+        put = getattr(client("iam"), f"put_{noun.lower()}_policy")
+        put(PolicyName=inline, PolicyDocument=document, **{f"{noun}Name": principal})
+
+    return act
+
+
+def owner_of_key(client: Any, key: str) -> str:
+    return str(client("iam").get_access_key_last_used(AccessKeyId=key)["UserName"])
+
+
+def activate_key(client: Any, id: str, name: str) -> None:
+    client("iam").update_access_key(UserName=owner_of_key(client, id), AccessKeyId=id, Status="Active")
+
+
+def leave_group(client: Any, id: str, name: str) -> None:
+    for group in client("iam").list_groups()["Groups"]:
+        for user in client("iam").get_group(GroupName=group["GroupName"])["Users"]:
+            if f"{name}-Two" in user["UserName"]:
+                client("iam").remove_user_from_group(GroupName=group["GroupName"], UserName=user["UserName"])
+
+
+def empty_profile(client: Any, id: str, name: str) -> None:
+    profile = client("iam").get_instance_profile(InstanceProfileName=id)["InstanceProfile"]
+    for role in profile["Roles"]:
+        client("iam").remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role["RoleName"])
+
+
 LIVES = [
     Life(
         "AWS::IAM::Role",
@@ -71,5 +104,75 @@ LIVES = [
             "/PolicyDocument/Statement/0/Action",
         ),
         around={"Role": ROLE},
+    ),
+    *(
+        Life(
+            f"AWS::IAM::{noun}Policy",
+            {"PolicyName": "own", "PolicyDocument": policy("s3:GetObject"), f"{noun}Name": {"Ref": noun}},
+            update={"PolicyDocument": policy("s3:PutObject")},
+            replacement={"PolicyName": "other"},
+            failing={f"{noun}Name": "NAME-none"},
+            drift=Drift(replace_document(noun), "/PolicyDocument/Statement/0/Action"),
+            around={noun: ROLE if noun == "Role" else {"Type": f"AWS::IAM::{noun}"}},
+        )
+        for noun in ("Role", "User", "Group")
+    ),
+    Life(
+        "AWS::IAM::User",
+        {
+            "Groups": [{"Ref": "Group"}],
+            "Policies": [{"PolicyName": "own", "PolicyDocument": policy("s3:GetObject")}],
+            "Tags": [{"Key": "a", "Value": "1"}],
+        },
+        update={
+            "Path": "/x/",
+            "ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"],
+            "Groups": None,
+        },
+        replacement={"UserName": "NAME-other"},
+        failing={"Policies": [{"PolicyName": "own", "PolicyDocument": {"Statement": "nonsense"}}]},
+        drift=Drift(lambda client, id, name: client("iam").update_user(UserName=id, NewPath="/y/"), "/Path"),
+        around={"Group": {"Type": "AWS::IAM::Group"}},
+    ),
+    Life(
+        "AWS::IAM::Group",
+        {"Policies": [{"PolicyName": "own", "PolicyDocument": policy("s3:GetObject")}]},
+        update={"Path": "/x/", "Policies": None},
+        replacement={"GroupName": "NAME-other"},
+        failing={"Policies": [{"PolicyName": "own", "PolicyDocument": {"Statement": "nonsense"}}]},
+        drift=Drift(
+            lambda client, id, name: client("iam").update_group(GroupName=id, NewPath="/y/"), "/Path"
+        ),
+    ),
+    Life(
+        "AWS::IAM::UserToGroupAddition",
+        {"GroupName": {"Ref": "Group"}, "Users": [{"Ref": "One"}, {"Ref": "Two"}]},
+        update={"Users": [{"Ref": "Two"}, {"Ref": "One"}, {"Ref": "Three"}]},
+        replacement=None,
+        failing={"Users": ["NAME-none"]},
+        drift=Drift(leave_group, "/Users/2", "REMOVE"),
+        around={
+            "Group": {"Type": "AWS::IAM::Group"},
+            **{name: {"Type": "AWS::IAM::User"} for name in ("One", "Two", "Three")},
+        },
+        why_not="no property of it is replaced on AWS",
+    ),
+    Life(
+        "AWS::IAM::AccessKey",
+        {"UserName": {"Ref": "User"}},
+        update={"Status": "Inactive"},
+        replacement={"Serial": "2"},
+        failing={"UserName": "NAME-none"},
+        drift=Drift(activate_key, "/Status"),
+        around={"User": {"Type": "AWS::IAM::User"}},
+    ),
+    Life(
+        "AWS::IAM::InstanceProfile",
+        {"Roles": [{"Ref": "Role"}]},
+        update={"Roles": [{"Ref": "Second"}]},
+        replacement={"Path": "/x/"},
+        failing={"Roles": ["NAME-none"]},
+        drift=Drift(empty_profile, "/Roles", "REMOVE"),
+        around={"Role": ROLE, "Second": ROLE},
     ),
 ]

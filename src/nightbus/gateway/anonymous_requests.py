@@ -72,6 +72,16 @@ def _check_query(request: WireRequest, service: str) -> None:
             raise AwsError("IncompleteSignature", text)
 
 
+def refused_key(operation: OperationModel) -> AwsError:
+    """Return the error for an access key that its user has made inactive."""
+    if operation.service.name == "s3":
+        text = "The AWS Access Key Id you provided does not exist in our records."
+        return AwsError("InvalidAccessKeyId", text, 403)
+    by_query = operation.service.protocol in ("query", "ec2")
+    code = "InvalidClientTokenId" if by_query else "UnrecognizedClientException"
+    return AwsError(code, "The security token included in the request is invalid.", 403)
+
+
 def _missing(service: str, protocol: str) -> AwsError:
     if service == "s3":
         return AwsError("AccessDenied", "Access Denied", 403)

@@ -22,12 +22,12 @@ from nightbus.aws.replies import Reply
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
-from nightbus.gateway.anonymous_requests import check_credentials
+from nightbus.gateway.anonymous_requests import check_credentials, refused_key
 from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.cors import CrossOrigin
 from nightbus.gateway.failure_log import Failures, error_of
-from nightbus.gateway.models import ServiceModel
+from nightbus.gateway.models import OperationModel, ServiceModel
 from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
 from nightbus.gateway.request import Credential, WireRequest, parse_query
@@ -35,6 +35,7 @@ from nightbus.gateway.response import WireResponse, header_name, sent_whole
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
 from nightbus.gateway.uploads import upload
 from nightbus.gateway.validation import checked
+from nightbus.identity.access_keys import LONG_TERM, AccessKeys, InactiveKey
 from nightbus.identity.credentials import CredentialIssuer
 
 log = logging.getLogger("nightbus.gateway")
@@ -57,9 +58,12 @@ class ClientGone(Exception):
 
 
 class Gateway:
-    def __init__(self, operations: Operations, credentials: CredentialIssuer, clock: Clock) -> None:
+    def __init__(
+        self, operations: Operations, credentials: CredentialIssuer, access_keys: AccessKeys, clock: Clock
+    ) -> None:
         self._operations = operations
         self._credentials = credentials
+        self._access_keys = access_keys
         self._clock = clock
         self._failures = Failures(clock)
         self._cross_origin = CrossOrigin(operations, Scope(DEFAULT_ACCOUNT, DEFAULT_REGION))
@@ -183,7 +187,7 @@ class Gateway:
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
             # Only S3's bodies are streams; Lambda's InvokeAsync has been read whole, with its route.
             params[operation.input.payload] = request.body or upload(request, body.chunks())
-        call = self._circumstances(scope, request, request_id)
+        call = await self._circumstances(scope, request, request_id, operation)
         handling = self._operations.handle(operation.service.name, operation.name, params, call)
         result = await (_while_client_waits(body, handling) if operation.name in _WAITING else handling)
         output = result.output if isinstance(result, Reply) else result
@@ -200,10 +204,17 @@ class Gateway:
             )
         return response
 
-    def _circumstances(self, scope: AsgiScope, request: WireRequest, request_id: str) -> Call:
+    async def _circumstances(
+        self, scope: AsgiScope, request: WireRequest, request_id: str, operation: OperationModel
+    ) -> Call:
         credential: Credential = request.authorization
         token = request.headers.get("x-amz-security-token") or request.query.get("X-Amz-Security-Token", "")
         caller = self._credentials.caller(credential.access_key, token)
+        if credential.access_key.startswith(LONG_TERM):
+            try:
+                caller = await self._access_keys.user_of(credential.access_key) or caller
+            except InactiveKey:
+                raise refused_key(operation) from None
         account = caller.account or DEFAULT_ACCOUNT
         region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
         endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"

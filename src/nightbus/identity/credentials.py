@@ -40,13 +40,19 @@ def account_of(access_key: str) -> str:
 
 def account_named_by(access_key: str) -> str:
     """Return the account of an access key, also for temporary keys, which contain their account."""
+    return (account_in(access_key) if access_key.startswith("ASIA") else None) or account_of(access_key)
+
+
+def account_in(access_key: str) -> str | None:
+    """Return the account that is written into an access key's id, None if the id has not the form of such a key."""
     try:
-        raw = base64.b32decode(access_key[4:]) if access_key.startswith("ASIA") else b""
-    except binascii.Error:
-        raw = b""
+        raw = base64.b32decode(access_key[4:])
+    except (binascii.Error, ValueError):
+        return None
     if len(raw) < 6:
-        return account_of(access_key)
-    return f"{(int.from_bytes(raw[:6], 'big') & ~(1 << 47)) >> _ACCOUNT_SHIFT:012d}"
+        return None
+    account = f"{(int.from_bytes(raw[:6], 'big') & ~(1 << 47)) >> _ACCOUNT_SHIFT:012d}"
+    return account if is_account(account) else None
 
 
 class CredentialIssuer:
@@ -69,7 +75,7 @@ class CredentialIssuer:
     def _make(
         self, account: str, caller_arn: str, user_id: str, role_arn: str, expiration_ms: int
     ) -> SessionCredentials:
-        access_key = _temporary_key(account)
+        access_key = new_access_key("ASIA", account)
         claims = {
             "key": access_key,
             "arn": caller_arn,
@@ -123,6 +129,7 @@ def _role_id(role_arn: str) -> str:
     return "AROA" + base64.b32encode(digest).decode()[:17]
 
 
-def _temporary_key(account: str) -> str:
+def new_access_key(prefix: str, account: str) -> str:
+    """Return a new access key's id of the account. `prefix` is ASIA for a temporary key, AKIA for a user's."""
     head = (int(account) << _ACCOUNT_SHIFT) | (1 << 47)
-    return "ASIA" + base64.b32encode(head.to_bytes(6, "big") + secrets.token_bytes(4)).decode()
+    return prefix + base64.b32encode(head.to_bytes(6, "big") + secrets.token_bytes(4)).decode()

@@ -20,6 +20,7 @@ from nightbus.gateway.hosts import UrlHost, function_url_of
 from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.request import Credential, WireRequest, parse_query
 from nightbus.gateway.response import ABORT
+from nightbus.identity.access_keys import InactiveKey
 from nightbus.node.admin.request import AsgiScope, Receive, Send
 from nightbus.node.node import Node
 from nightbus.services.lambda_.function_urls import cors
@@ -67,7 +68,7 @@ async def serve_function_url(
     if body is None:
         await _send(too_large(), scope, send, close=True)
         return
-    request = _request(node, host, scope, body)
+    request = await _request(node, host, scope, body)
     try:
         response = await answer(node.platform, url, request)
     except Exception as failure:
@@ -127,7 +128,7 @@ def _declared_length(scope: AsgiScope) -> int:
     return 0
 
 
-def _request(node: Node, host: UrlHost, scope: AsgiScope, body: bytes) -> UrlRequest:
+async def _request(node: Node, host: UrlHost, scope: AsgiScope, body: bytes) -> UrlRequest:
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     query = scope["query_string"].decode("latin-1")
@@ -144,7 +145,7 @@ def _request(node: Node, host: UrlHost, scope: AsgiScope, body: bytes) -> UrlReq
         source_ip=client[0] if client else "127.0.0.1",
         scheme=scope.get("scheme", "http"),
         port=server[1] if server and server[1] else 80,
-        caller=_caller(node, host, WireRequest(scope["method"], "", _last_values(query), named)),
+        caller=await _caller(node, host, WireRequest(scope["method"], "", _last_values(query), named)),
         request_id=new_request_id(),
         trace=trace_header_or_none(named.get("x-amzn-trace-id", "")),
     )
@@ -156,7 +157,7 @@ def _last_values(query: str) -> dict[str, str]:
     return {}
 
 
-def _caller(node: Node, host: UrlHost, request: WireRequest) -> Caller:
+async def _caller(node: Node, host: UrlHost, request: WireRequest) -> Caller:
     """Who signed the request for Lambda in the URL's region; the signature itself is not verified."""
     credential: Credential = request.authorization
     if credential.malformed or credential.service != "lambda" or credential.region != host.region:
@@ -166,7 +167,11 @@ def _caller(node: Node, host: UrlHost, request: WireRequest) -> Caller:
     except AwsError:
         return Caller.anonymous()
     token = request.headers.get("x-amz-security-token") or request.query.get("X-Amz-Security-Token", "")
-    return node.platform.credentials.caller(credential.access_key, token)
+    try:
+        user = await node.access_keys.user_of(credential.access_key)
+    except InactiveKey:
+        return Caller.anonymous()
+    return user or node.platform.credentials.caller(credential.access_key, token)
 
 
 async def _send(response: UrlResponse, scope: AsgiScope, send: Send, *, close: bool = False) -> None:

@@ -31,6 +31,7 @@ from nightbus.functions.pool.concurrency import ACCOUNT_LIMIT, RunningInvocation
 from nightbus.functions.pool.pool import IDLE_SECONDS
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
+from nightbus.identity.access_keys import AccessKeys
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.keys.directory import Keys
 from nightbus.messaging.mail_server import Mailer, MailServer
@@ -123,6 +124,7 @@ class Node:
         self.store: Store = store
         secret = await _node_secret(store)
         credentials = CredentialIssuer(secret, self.clock)
+        self.access_keys = AccessKeys(store)
         operations = OperationRegistry()
         log_sink = self._log_writer = LogWriter(store, self.clock)
         self.functions = Runner(
@@ -198,9 +200,10 @@ class Node:
             log_sink,
             invocables,
             keys,
+            self.access_keys,
             self.platform.specs,
         )
-        self.gateway = Gateway(operations, credentials, self.clock)
+        self.gateway = Gateway(operations, credentials, self.access_keys, self.clock)
 
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""

@@ -23,6 +23,8 @@ MASKED_PROPERTIES = {
     "AWS::Events::Connection": "AuthParameters",
     "AWS::SecretsManager::Secret": "SecretString",
 }
+# Attributes that are secret, by type: GetAtt has them, and no event shows an attribute.
+SECRET_ATTRIBUTES = {"AWS::IAM::AccessKey": "SecretAccessKey"}
 _SEALED = "Nightbus::Sealed"
 # The members of a deployment's record with values of parameters, each with that of its sealed values.
 _SEALED_MEMBERS = {"parameters": "sealed", "resolved": "sealed_resolved"}
@@ -34,6 +36,12 @@ def masked(type_name: str, properties: Mapping[str, Any] | None) -> dict[str, An
         return None
     name = MASKED_PROPERTIES.get(type_name, "")
     return {**properties, name: MASK} if name in properties else dict(properties)
+
+
+def with_kept_secret(type_name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes after an update, with the secret of before: services show a secret only once."""
+    name = SECRET_ATTRIBUTES.get(type_name, "")
+    return {name: old[name], **new} if name in old else dict(new)
 
 
 async def seal_resource(vault: Vault, value: dict[str, Any]) -> dict[str, Any]:
@@ -61,9 +69,12 @@ async def _each(value: dict[str, Any], change: Callable[[Any], Any], is_sealed: 
 def _secret_members(value: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield each place of a secret: a dict, and the name of the member."""
     name = MASKED_PROPERTIES.get(value["type"], "")
+    attribute = SECRET_ATTRIBUTES.get(value["type"], "")
     for incarnation in (value["current"], value["previous"], value["pending"], *value["garbage"]):
         if incarnation and name:
             yield incarnation["properties"], name
+        if incarnation and attribute:
+            yield incarnation.get("attributes") or {}, attribute
         if incarnation and incarnation.get("no_echo"):
             yield incarnation, "attributes"
 

@@ -16,7 +16,6 @@ STRICTER_REQUIRED = {
     "AWS::Lambda::EventSourceMapping": {
         "EventSourceArn"
     },  # self-managed sources, which have none, are not there
-    "AWS::IAM::Policy": {"Roles"},  # users and groups, the other two that could have it, are not there yet
 }
 MORE_REPLACED = {
     "AWS::IAM::Policy": {"PolicyName"},

@@ -5,12 +5,9 @@ from __future__ import annotations
 from nightbus.aws.errors import AwsError
 
 
-def no_such_role(name: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
-
-
-def no_such_user(name: str) -> AwsError:
-    return AwsError("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
+def no_such_entity(noun: str, name: str) -> AwsError:
+    """`noun` is "role", "user" or "group"."""
+    return AwsError("NoSuchEntity", f"The {noun} with name {name} cannot be found.", 404)
 
 
 def no_such_policy(arn: str) -> AwsError:

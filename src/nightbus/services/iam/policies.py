@@ -21,8 +21,11 @@ from nightbus.services.iam.errors import (
 )
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.records import (
+    GROUPS,
     POLICY,
-    all_roles,
+    ROLES,
+    USERS,
+    entities,
     find_policy,
     iam_arn,
     time_of,
@@ -161,11 +164,11 @@ async def _attachable(ctx: Context, arn: str) -> Record | None:
 
 
 async def _uses(ctx: Context) -> tuple[Counter[str], Counter[str]]:
-    """Count for each policy's ARN the roles that it is attached to, and the roles whose boundary it is."""
-    roles = await all_roles(ctx)
-    attached = Counter(arn for role in roles for arn in role["Attached"])
+    """Count for each policy's ARN what it is attached to, and the roles and users whose boundary it is."""
+    holders = [one for kind in (ROLES, USERS, GROUPS) for one in await entities(ctx, kind)]
+    attached = Counter(arn for one in holders for arn in one["Attached"])
     return attached, Counter(
-        role["PermissionsBoundary"] for role in roles if role["PermissionsBoundary"] is not None
+        one["PermissionsBoundary"] for one in holders if one.get("PermissionsBoundary") is not None
     )
 
 

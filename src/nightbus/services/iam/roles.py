@@ -12,6 +12,7 @@ from nightbus.services.iam.documents import check_trust_policy, percent_encoded,
 from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
+from nightbus.services.iam.profiles_of_roles import is_in_a_profile
 from nightbus.services.iam.records import (
     ROLE,
     all_roles,
@@ -57,7 +58,7 @@ async def create_role(
         "Attached": [],
     }
     await _create_record(ctx, value)
-    return {"Role": _summary(value) | _details(value)}
+    return {"Role": role_summary(value) | _details(value)}
 
 
 async def _create_record(ctx: Context, value: dict[str, Any]) -> None:
@@ -70,13 +71,13 @@ async def _create_record(ctx: Context, value: dict[str, Any]) -> None:
 
 async def get_role(ctx: Context, *, role_name: str) -> dict[str, Any]:
     value = (await find_role(ctx, role_name)).value
-    return {"Role": {**_summary(value), **_details(value), "RoleLastUsed": {}}}
+    return {"Role": {**role_summary(value), **_details(value), "RoleLastUsed": {}}}
 
 
 async def list_roles(
     ctx: Context, *, path_prefix: str = "/", marker: str | None = None, max_items: int = DEFAULT_PAGE
 ) -> dict[str, Any]:
-    roles = [_summary(role) for role in await all_roles(ctx) if role["Path"].startswith(path_prefix)]
+    roles = [role_summary(role) for role in await all_roles(ctx) if role["Path"].startswith(path_prefix)]
     return listing("Roles", roles, lambda role: str(role["RoleName"]).lower(), max_items, marker)
 
 
@@ -91,7 +92,7 @@ async def update_role(
 
 async def update_role_description(ctx: Context, *, role_name: str, description: str) -> dict[str, Any]:
     value = await _set(ctx, role_name, {"Description": description})
-    return {"Role": _summary(value) | _details(value)}
+    return {"Role": role_summary(value) | _details(value)}
 
 
 async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_document: str) -> None:
@@ -113,19 +114,13 @@ async def delete_role_permissions_boundary(ctx: Context, *, role_name: str) -> N
 
 async def delete_role(ctx: Context, *, role_name: str) -> None:
     record = await find_role(ctx, role_name)
+    if await is_in_a_profile(ctx, role_name):
+        raise delete_conflict("Cannot delete entity, must remove roles from instance profile first.")
     if record.value["Attached"]:
         raise delete_conflict("Cannot delete entity, must detach all policies first.")
     if record.value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
     await ctx.store.commit(DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision))
-
-
-async def list_instance_profiles_for_role(
-    ctx: Context, *, role_name: str, marker: str | None = None, max_items: int = DEFAULT_PAGE
-) -> dict[str, Any]:
-    """Return an empty list, because instance profiles belong to EC2, which Nightbus does not have."""
-    await find_role(ctx, role_name)
-    return {"InstanceProfiles": [], "IsTruncated": False}
 
 
 async def _set(ctx: Context, role_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +133,7 @@ def _check_trust(document: str) -> None:
         raise limit_exceeded(f"Cannot exceed quota for ACLSizePerRole: {_LARGEST_TRUST}")
 
 
-def _summary(value: Mapping[str, Any]) -> dict[str, Any]:
+def role_summary(value: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of a role that ListRoles has too."""
     return {
         "Path": value["Path"],

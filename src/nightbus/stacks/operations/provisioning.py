@@ -47,6 +47,7 @@ a second assignment to `previous`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from nightbus.aws.errors import AwsError
@@ -62,6 +63,7 @@ from nightbus.stacks.interface import (
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.reference_values import ReferenceValues
+from nightbus.stacks.secrecy import with_kept_secret
 from nightbus.stacks.templates.creation_policy import resource_signals_of
 from nightbus.stacks.templates.dynamic_references import hidden
 from nightbus.stacks.templates.intrinsics import Evaluator
@@ -273,6 +275,8 @@ class Provisioning:
         except Exception as error:
             reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
             return await self._fail(resource, "update", reason)
+        attributes = with_kept_secret(resource.type, old.attributes, updated.attributes)
+        updated = replace(updated, attributes=attributes)
         self._take(resource, self._physical_resource(resource.logical_id, updated, properties))
         return await self._run_to_end(resource, "UPDATE")
 

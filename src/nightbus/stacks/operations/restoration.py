@@ -11,6 +11,7 @@ from nightbus.stacks.operations.parallel_steps import StepResults, run_steps
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.records import PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.reference_values import ReferenceValues
+from nightbus.stacks.secrecy import with_kept_secret
 
 
 async def restore_resources(operation: StackOperation, skip: Collection[str] = ()) -> StepResults:
@@ -58,12 +59,8 @@ async def _apply(
         reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
         await operation.save(resource, ("UPDATE_FAILED", reason), properties=base.properties)
         return False
-    restored = replace(
-        base,
-        physical_id=updated.physical_id,
-        attributes=dict(updated.attributes),
-        no_echo=updated.no_echo,
-    )
+    attributes = with_kept_secret(resource.type, base.attributes, updated.attributes)
+    restored = replace(base, physical_id=updated.physical_id, attributes=attributes, no_echo=updated.no_echo)
     await _settle(operation, resource, restored)
     return True
 

@@ -17,9 +17,19 @@ from nightbus.stacks.resources.events_endpoint import EventsEndpoint
 from nightbus.stacks.resources.events_event_bus import EventsEventBus
 from nightbus.stacks.resources.events_event_bus_policy import EventsEventBusPolicy
 from nightbus.stacks.resources.events_rule import EventsRule
+from nightbus.stacks.resources.iam_access_key import IamAccessKey
+from nightbus.stacks.resources.iam_group import IamGroup
+from nightbus.stacks.resources.iam_instance_profile import IamInstanceProfile
 from nightbus.stacks.resources.iam_managed_policy import IamManagedPolicy
-from nightbus.stacks.resources.iam_policy import IamPolicy
+from nightbus.stacks.resources.iam_policy import (
+    IAM_GROUP_POLICY,
+    IAM_ROLE_POLICY,
+    IAM_USER_POLICY,
+    IamPolicy,
+)
 from nightbus.stacks.resources.iam_role import IamRole
+from nightbus.stacks.resources.iam_user import IamUser
+from nightbus.stacks.resources.iam_user_to_group_addition import IamUserToGroupAddition
 from nightbus.stacks.resources.kms_alias import KmsAlias
 from nightbus.stacks.resources.kms_key import KmsKey
 from nightbus.stacks.resources.kms_replica_key import KmsReplicaKey
@@ -74,12 +84,20 @@ _NAMED: dict[str, ResourceType] = {
     "AWS::Events::EventBus": EventsEventBus(),
     "AWS::Events::EventBusPolicy": EventsEventBusPolicy(),
     "AWS::Events::Rule": EventsRule(),
+    "AWS::IAM::AccessKey": IamAccessKey(),
+    "AWS::IAM::Group": IamGroup(),
+    "AWS::IAM::GroupPolicy": IAM_GROUP_POLICY,
+    "AWS::IAM::InstanceProfile": IamInstanceProfile(),
     "AWS::IAM::ManagedPolicy": IamManagedPolicy(),
     "AWS::IAM::Policy": IamPolicy(),
     "AWS::IAM::Role": IamRole(),
     "AWS::KMS::Alias": KmsAlias(),
     "AWS::KMS::Key": KmsKey(),
     "AWS::KMS::ReplicaKey": KmsReplicaKey(),
+    "AWS::IAM::RolePolicy": IAM_ROLE_POLICY,
+    "AWS::IAM::User": IamUser(),
+    "AWS::IAM::UserPolicy": IAM_USER_POLICY,
+    "AWS::IAM::UserToGroupAddition": IamUserToGroupAddition(),
     "AWS::Lambda::Alias": LambdaAlias(),
     "AWS::Lambda::EventInvokeConfig": LambdaEventInvokeConfig(),
     "AWS::Lambda::EventSourceMapping": LambdaEventSourceMapping(),

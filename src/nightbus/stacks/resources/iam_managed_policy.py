@@ -8,6 +8,7 @@ from typing import Any
 from nightbus.aws.arn import arn, is_arn
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.resources.iam_principals import PRINCIPALS, attach, detach
 from nightbus.stacks.resources.live_values import policy_document
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
@@ -20,7 +21,9 @@ _MOST_VERSIONS = 5
 
 class IamManagedPolicy:
     type_name = "AWS::IAM::ManagedPolicy"
-    properties = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"})
+    properties = frozenset(
+        {"Description", "Groups", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"}
+    )
     required = frozenset({"PolicyDocument"})
     replace_on = frozenset({"Description", "ManagedPolicyName", "Path"})
 
@@ -46,8 +49,7 @@ class IamManagedPolicy:
             if not belongs_to_resource(tag_map(existing["Policy"].get("Tags") or []), ctx):
                 raise
         async with undone_on_failure(self.delete(policy_arn, properties, ctx)):
-            for role in properties.get("Roles") or ():
-                await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=policy_arn)
+            await _set_principals(policy_arn, {}, properties, ctx)
             return await _resource(policy_arn, ctx)
 
     async def update(
@@ -59,24 +61,16 @@ class IamManagedPolicy:
                 "iam", "CreatePolicyVersion", PolicyArn=physical_id, SetAsDefault=True,
                 PolicyDocument=document_text(new["PolicyDocument"]),
             )  # fmt: skip
-        before, after = old.get("Roles") or [], new.get("Roles") or []
-        for role in before:
-            if role not in after:
-                with ignore_missing():
-                    await ctx.operation("iam", "DetachRolePolicy", RoleName=role, PolicyArn=physical_id)
-        for role in after:
-            if role not in before:
-                await ctx.operation("iam", "AttachRolePolicy", RoleName=role, PolicyArn=physical_id)
+        await _set_principals(physical_id, old, new, ctx)
         return await _resource(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         policy_arn = physical_id if is_arn(physical_id) else _arn(physical_id, properties, ctx)
         with ignore_missing():
             holders = await ctx.operation("iam", "ListEntitiesForPolicy", PolicyArn=policy_arn)
-            for role in holders["PolicyRoles"]:
-                await ctx.operation(
-                    "iam", "DetachRolePolicy", RoleName=role["RoleName"], PolicyArn=policy_arn
-                )
+            for noun in PRINCIPALS.values():
+                for holder in holders[f"Policy{noun}s"]:
+                    await detach(noun, holder[f"{noun}Name"], policy_arn, ctx)
             for version in await _spare_versions(policy_arn, ctx):
                 await ctx.operation("iam", "DeletePolicyVersion", PolicyArn=policy_arn, VersionId=version)
             await ctx.operation("iam", "DeletePolicy", PolicyArn=policy_arn)
@@ -88,12 +82,26 @@ class IamManagedPolicy:
         version = {"PolicyArn": physical_id, "VersionId": policy["DefaultVersionId"]}
         reply = await ctx.operation("iam", "GetPolicyVersion", **version)
         holders = await ctx.operation("iam", "ListEntitiesForPolicy", PolicyArn=physical_id)
-        roles = [role["RoleName"] for role in holders["PolicyRoles"]]
-        if properties:  # a role may name the policy by itself
-            roles = [role for role in roles if role in (properties.get("Roles") or ())]
-        shown = {"ManagedPolicyName": policy["PolicyName"], "PolicyArn": physical_id, "Roles": roles}
+        shown: dict[str, Any] = {"ManagedPolicyName": policy["PolicyName"], "PolicyArn": physical_id}
+        for member, noun in PRINCIPALS.items():
+            names = [holder[f"{noun}Name"] for holder in holders[f"Policy{member}"]]
+            declared = properties.get(member) or ()  # a role may name the policy by itself
+            shown[member] = [name for name in names if not properties or name in declared]
         document = policy_document(reply["PolicyVersion"]["Document"])
         return {**policy, **shown, "PolicyDocument": document}
+
+
+async def _set_principals(
+    policy_arn: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+) -> None:
+    for member, noun in PRINCIPALS.items():
+        before, after = old.get(member) or [], new.get(member) or []
+        for name in before:
+            if name not in after:
+                await detach(noun, name, policy_arn, ctx)
+        for name in after:
+            if name not in before:
+                await attach(noun, name, policy_arn, ctx)
 
 
 def _arn(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> str:

@@ -1,0 +1,40 @@
+"""Finds the IAM user of a long-term access key, so that a call with a user's key is that user's call.
+
+The key's id names its account, as AWS's do, and the key's record lies in that account. A key that IAM has not issued
+stays what it was: the root user's of the account that it names.
+"""
+
+from __future__ import annotations
+
+from nightbus.aws.calls import Caller, Scope
+from nightbus.identity.credentials import account_in
+from nightbus.store.interface import Store
+from nightbus.store.known_records import KnownRecords
+
+ACCESS_KEY = "iam/access-key"
+LONG_TERM = "AKIA"
+ACTIVE = "Active"
+
+
+class InactiveKey(Exception):
+    """The access key is one of a user, who has made it inactive."""
+
+
+class AccessKeys:
+    """Remembers the keys that it was asked for, also that IAM has not issued them."""
+
+    def __init__(self, store: Store) -> None:
+        self._keys = KnownRecords(store, [ACCESS_KEY])
+
+    def in_memory(self) -> dict[str, int]:
+        return self._keys.in_memory()
+
+    async def user_of(self, access_key: str) -> Caller | None:
+        """Return the user as a caller, None if the key is not a user's. Raises InactiveKey."""
+        account = account_in(access_key) if access_key.startswith(LONG_TERM) else None
+        record = await self._keys.get(Scope(account, ""), ACCESS_KEY, access_key) if account else None
+        if account is None or record is None:
+            return None
+        if record.value["Status"] != ACTIVE:
+            raise InactiveKey
+        return Caller(account, record.value["UserArn"], record.value["UserId"], access_key)
