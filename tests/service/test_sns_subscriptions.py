@@ -204,10 +204,8 @@ def test_an_attribute_that_is_none(
     assert "Attributes Reason" not in message
 
 
-def test_what_could_not_have_its_effect_is_refused_by_name(sns: Any, topic: str) -> None:
+def test_only_firehose_has_a_role(sns: Any, topic: str) -> None:
     wanted = {"TopicArn": topic, "Protocol": "lambda", "Endpoint": FUNCTION}
-    code, status, message = refusal(sns.subscribe, **wanted, Attributes={"ReplayPolicy": "{}"})
-    assert (code, status, "ReplayPolicy" in message) == ("NotImplementedException", 501, True)
     code, status, message = refusal(sns.subscribe, **wanted, Attributes={"SubscriptionRoleArn": "r"})
     assert (code, status, "does not support" in message) == ("InvalidParameter", 400, True)
 

@@ -40,7 +40,8 @@ def to_be_signed(version: str) -> Signature:
 class Notification:
     """`bodies` holds a body per protocol where MessageStructure is json, else only `default`; `time` is UTC ms.
 
-    `attributes` as a queue's message has them, binary values in base64.
+    `attributes` as a queue's message has them, binary values in base64. `replayed` is when its replay began, in UTC ms;
+    0 for what is not replayed.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Notification:
     deduplication: str = ""
     sequence: str = ""
     trace: str = ""
+    replayed: int = 0
 
     def body_for(self, protocol: str) -> str:
         return self.bodies.get(protocol, self.bodies["default"])
@@ -111,6 +113,7 @@ def envelope(
         "Type": "Notification",
         "MessageId": notification.id,
         "SequenceNumber": notification.sequence or None,
+        "Replayed": "true" if notification.replayed else None,
         "TopicArn": notification.topic_arn,
         "Subject": notification.subject or None,
         "Message": notification.body_for(protocol),

@@ -45,11 +45,14 @@ class Subscription:
     pattern: Pattern | None
     by_body: bool
     attributes: Mapping[str, str]
+    revision: int  # of its record
+    replaying: bool  # whether a replay delivers new messages too, from the archive
 
     @classmethod
     def of(cls, scope: Scope, record: Record) -> Subscription:
         value = record.value
         attributes: dict[str, str] = value["attributes"]
+        replay: dict[str, Any] = value.get("replay") or {}
         policy = attributes.get("FilterPolicy")
         return cls(
             key=record.key,
@@ -61,6 +64,8 @@ class Subscription:
             pattern=parse_pattern(policy, LONGEST_POLICY) if policy and parse_json(policy) else None,
             by_body=attributes.get("FilterPolicyScope") == BODY_SCOPE,
             attributes=attributes,
+            revision=record.revision,
+            replaying=replay.get("status") == "In progress" and replay["until"] is None,
         )
 
     @property
@@ -96,6 +101,7 @@ class Topic:
     fifo: bool
     content_based: bool
     by_group: bool
+    archived: bool  # whether it keeps what is published
     largest: int  # bytes
     delivery_policy: str
     display_name: str
@@ -117,6 +123,7 @@ class Topic:
             fifo=record.key.endswith(FIFO_SUFFIX),
             content_based=attributes.get("ContentBasedDeduplication") == "true",
             by_group=attributes.get("FifoThroughputScope") == "MessageGroup",
+            archived="ArchivePolicy" in attributes,
             largest=int(attributes.get("MaximumMessageSize", 262_144)),
             delivery_policy=attributes.get("DeliveryPolicy", ""),
             display_name=attributes.get("DisplayName", ""),
@@ -131,6 +138,11 @@ class Topic:
     def logs_queues(self) -> bool:
         """Whether deliveries to queues are logged: then each is a job, which is slower than the publishing commit."""
         return any(name.startswith("SQS") and name.endswith("RoleArn") for name in self.feedback)
+
+
+def archive_log(topic: str) -> str:
+    """Return the name of the log that keeps what was published to a topic, which the store knows as `topic`."""
+    return f"sns-archive/{topic}"
 
 
 def topic_arn(scope: Scope, name: str) -> str:

@@ -13,7 +13,7 @@ import orjson
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.threads import LONG_TEXT, aside
-from nightbus.messaging.deduplication import Deduplication, Windows
+from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.notification import (
     Notification,
     Signature,
@@ -30,11 +30,12 @@ from nightbus.messaging.topic import (
     TOPIC,
     Subscription,
     Topic,
+    archive_log,
     body_fits,
     subscription_key,
     topic_address,
 )
-from nightbus.store.interface import SYSTEM, Enqueue, RecordName, Store
+from nightbus.store.interface import SYSTEM, Append, Enqueue, RecordName, RequireRecord, Store
 from nightbus.store.record_cache import RecordCache
 
 DELIVERIES = "sns/deliveries"
@@ -91,6 +92,10 @@ class Topics:
             if isinstance(reserved, Accepted):
                 return reserved
             notification = reserved
+        if topic.archived:
+            data = orjson.dumps(notification.encoded())
+            archive = archive_log(topic.topic)
+            writes.changes.append(Append(topic.scope, archive, notification.time, data, notification.id))
         written = 0
         for subscription in topic.subscriptions:
             if subscription.confirmed and subscription.wants(notification):
@@ -115,6 +120,13 @@ class Topics:
                 if subscription.protocol == "sqs":
                     await self._queues.ready(subscription.endpoint, notification.time)
 
+    async def replay(
+        self, writes: QueueWrites, topic: Topic, subscription: Subscription, notification: Notification
+    ) -> None:
+        """Deliver an archived notification, whose `replayed` says when the replay began, to one subscription."""
+        await self._queues.ready(subscription.endpoint, notification.replayed)
+        await self._add_for(writes, topic, subscription, notification)
+
     async def sign(self, topic: Topic, notification: Notification, protocol: str) -> Signature:
         """One signature is right for all subscribers of a protocol: nothing in it is about the subscription."""
         text = signed_text(envelope(notification, protocol, "", "", to_be_signed("")))
@@ -136,6 +148,10 @@ class Topics:
     async def _add_for(
         self, writes: QueueWrites, topic: Topic, subscription: Subscription, notification: Notification
     ) -> None:
+        if subscription.replaying and not notification.replayed:
+            known = RequireRecord(topic.scope, SUBSCRIPTION, subscription.key, subscription.revision)
+            writes.changes.append(known)  # the replay finds the notification in the archive
+            return
         in_commit = subscription.protocol == "sqs" and (topic.fifo or not topic.logs_queues)
         if in_commit and await self.add_to_queue(writes, topic, subscription, notification):
             return
@@ -173,12 +189,20 @@ class Topics:
             body,
             attributes,
             group=notification.group,
-            deduplication=notification.deduplication if queue.fifo else "",
+            deduplication=_queue_deduplication(notification) if queue.fifo else "",
             trace=notification.trace,
             signature_version=version,
         )
-        await self._queues.add(writes, queue, incoming, notification.sender, notification.time)
+        time = notification.replayed or notification.time
+        await self._queues.add(writes, queue, incoming, notification.sender, time)
         return True
+
+
+def _queue_deduplication(notification: Notification) -> str:
+    """A replay is not a repetition: it reaches the queue also within five minutes of the first delivery."""
+    if not notification.replayed:
+        return notification.deduplication
+    return content_key(f"{notification.replayed}|{notification.deduplication}")
 
 
 def _topic_of(record: RecordName) -> tuple[Scope, str]:

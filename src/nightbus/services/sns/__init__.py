@@ -15,6 +15,7 @@ from nightbus.services.sns import (
     topics,
     unconfirmed,
 )
+from nightbus.services.sns.archives import replays, trimming
 from nightbus.services.sns.push import applications, endpoints
 from nightbus.services.sns.sms import attributes as sms_attributes
 from nightbus.services.sns.sms import numbers, sandbox
@@ -62,6 +63,6 @@ HANDLERS: dict[str, Handler] = {
     "ListEndpointsByPlatformApplication": endpoints.list_endpoints_by_platform_application,
 }
 
-WORKERS: list[Worker] = [unconfirmed.forget_unanswered]
-DUTIES: list[Worker] = [outbox_trimming.trim_outbox]
+WORKERS: list[Worker] = [unconfirmed.forget_unanswered, replays.run_message_replays]
+DUTIES: list[Worker] = [outbox_trimming.trim_outbox, trimming.trim_topic_archives]
 JOB_QUEUES: list[JobQueueMaker] = [notification_jobs.NotificationJobs]

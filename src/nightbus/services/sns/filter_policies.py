@@ -10,7 +10,7 @@ from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.patterns.rule import Branch
 from nightbus.messaging.topic import LONGEST_POLICY
 from nightbus.services.sns.errors import bad_parameter
-from nightbus.services.sns.values import json_object
+from nightbus.services.sns.json_values import json_object
 
 _MOST_KEYS = 5
 _MOST_COMBINATIONS = 150

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightbus.aws.calls import Scope
 from nightbus.messaging.queue import FIFO_SUFFIX
-from nightbus.messaging.topic import BODY_SCOPE
+from nightbus.messaging.topic import BODY_SCOPE, SUBSCRIPTION
 from nightbus.services.context import Context
+from nightbus.services.sns.archives.replays import shown_status
+from nightbus.services.sns.archives.starting import started_replay
 from nightbus.services.sns.deliveries import HTTP
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE
 from nightbus.services.sns.errors import not_authorized
 from nightbus.services.sns.records import change_subscription, subscription_record, topic_of, topic_record
 from nightbus.services.sns.retries import http_delivery
 from nightbus.services.sns.subscription_values import check_subscription_attribute
-from nightbus.store.interface import Record
+from nightbus.store.interface import Change, PutRecord, Record
 
 _REMOVED_WHEN_EMPTY = ("FilterPolicy", "RedrivePolicy", "DeliveryPolicy")
 
@@ -39,6 +42,8 @@ async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) ->
         attributes["FilterPolicyScope"] = "MessageAttributes"
     else:
         own_attributes.pop("FilterPolicyScope", None)  # shown beside a policy only
+    if "replay" in value:
+        attributes["ReplayStatus"] = shown_status(value["replay"])
     if value["protocol"] in HTTP:
         _, topic = await topic_record(ctx, attributes["TopicArn"])
         own_policy = own_attributes.get("DeliveryPolicy", "")
@@ -52,6 +57,9 @@ async def set_subscription_attributes(
 ) -> None:
     scope, existing = await subscription_record(ctx, subscription_arn)
     _check_owner(ctx, existing)
+    if attribute_name == "ReplayPolicy":
+        await _set_replay(ctx, scope, existing, attribute_value or "{}")
+        return
 
     def changed(record: Record) -> dict[str, Any]:
         attributes: dict[str, str] = dict(record.value["attributes"])
@@ -69,6 +77,23 @@ async def set_subscription_attributes(
         return {**record.value, "attributes": attributes}
 
     await change_subscription(ctx, subscription_arn, changed)
+
+
+async def _set_replay(ctx: Context, scope: Scope, record: Record, policy: str) -> None:
+    """Begin another replay, or end the one that goes on."""
+    by_body, fifo = False, FIFO_SUFFIX in record.key
+    check_subscription_attribute("ReplayPolicy", policy, record.value["protocol"], by_body, scope, fifo)
+    _, topic = await topic_record(ctx, topic_of(scope, record.key))
+    replaying = started_replay(scope, topic, record.key, policy, ctx.now_ms())
+    value = {name: one for name, one in record.value.items() if name != "replay"}
+    attributes = {name: one for name, one in value["attributes"].items() if name != "ReplayPolicy"}
+    changes: list[Change] = []
+    if replaying is not None:
+        value["replay"], queued = replaying
+        attributes["ReplayPolicy"] = policy
+        changes.append(queued)
+    value["attributes"] = attributes
+    await ctx.store.commit(PutRecord(scope, SUBSCRIPTION, record.key, value, record.revision), *changes)
 
 
 def _check_owner(ctx: Context, subscription: Record) -> None:

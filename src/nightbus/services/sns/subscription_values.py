@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/sns/latest/api/API_SetSubscriptionAttributes.html
 from __future__ import annotations
 
 from nightbus.aws.calls import Scope
-from nightbus.aws.errors import not_supported
 from nightbus.messaging.queue import queue_address
+from nightbus.services.sns.archives.policies import read_replay_policy
 from nightbus.services.sns.deliveries import HTTP
 from nightbus.services.sns.delivery_policies import check_subscription_policy
 from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.filter_policies import check_filter_policy
-from nightbus.services.sns.values import json_object
+from nightbus.services.sns.json_values import json_object
 
 _RAW = ("sqs", *HTTP)
 
@@ -45,7 +45,7 @@ def check_subscription_attribute(
                 f"SubscriptionRoleArn: Delivery protocol [{protocol}] does not support subscription role."
             )
     elif name == "ReplayPolicy":
-        raise not_supported("sns", "SetSubscriptionAttributes", name)
+        read_replay_policy(value, fifo)
     else:
         raise bad_parameter("AttributeName")
 

@@ -19,6 +19,7 @@ from nightbus.messaging.topic import (
     subscription_key,
 )
 from nightbus.services.context import Context
+from nightbus.services.sns.archives.starting import started_replay
 from nightbus.services.sns.callers import is_signed
 from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_largest_message
 from nightbus.services.sns.errors import (
@@ -103,10 +104,15 @@ async def _make(
         "owner": ctx.account,
     }
     key = subscription_key(topic.key, _next_id(topic, protocol, endpoint))
+    replaying = started_replay(scope, topic, key, attributes.get("ReplayPolicy", ""), now)
+    if replaying is not None:
+        value["replay"] = replaying[0]
     changes: list[Change] = [
         PutRecord(scope, SUBSCRIPTION, key, value, expect=0),
         RequireRecord(scope, TOPIC, topic.key, topic.revision),
     ]
+    if replaying is not None:
+        changes.append(replaying[1])
     if not confirmed:
         changes += confirmation_request(SUBSCRIBE, scope, key, now)
     await ctx.store.commit(*changes)

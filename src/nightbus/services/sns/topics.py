@@ -10,16 +10,19 @@ from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import page
 from nightbus.messaging.deduplication import log_of
+from nightbus.messaging.notification import timestamp
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.messaging.topic import (
     ENDED,
     SUBSCRIPTION,
     TOPIC,
     Topic,
+    archive_log,
     subscription_key,
     topic_arn,
 )
 from nightbus.services.context import Context
+from nightbus.services.sns.archives.policies import archive_ms
 from nightbus.services.sns.endpoints import check_largest_message
 from nightbus.services.sns.errors import bad_parameter, errors_name_attributes, invalid_next_token
 from nightbus.services.sns.records import change_topic, topic_record
@@ -60,13 +63,16 @@ async def create_topic(
         for attribute, value in requested.items():
             check_topic_attribute(attribute, value, fifo or attribute == "FifoTopic")
     stored_attributes = {
-        attribute: value for attribute, value in requested.items() if attribute != "FifoTopic"
+        attribute: value
+        for attribute, value in requested.items()
+        if attribute != "FifoTopic" and not (attribute == "ArchivePolicy" and not archive_ms(value))
     }
     topic = {
         "id": new_hex(12),
         "attributes": stored_attributes,
         "tags": merged_tags(tags or []),
         "deleted": 0,
+        "archive_began": ctx.now_ms(),
     }
     arn = topic_arn(ctx.scope, name)
     if await ctx.store.get(ctx.scope, TOPIC, name) is not None:
@@ -97,6 +103,8 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
             return
         raise
     name, topic = record.key, Topic.of(scope, record, ())
+    if topic.archived:
+        raise AwsError("InvalidState", "Invalid state: Topic with an active ArchivePolicy cannot be deleted")
     subscriptions = [
         DeleteRecord(scope, kind, one.key)
         for kind in (SUBSCRIPTION, ENDED)
@@ -106,6 +114,7 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
         DeleteRecord(scope, TOPIC, name),
         *subscriptions,
         TrimLog(scope, log_of(topic.topic), ended=True),
+        TrimLog(scope, archive_log(topic.topic), ended=True),
     )
     ctx.platform.topics.ended(topic)
 
@@ -139,7 +148,15 @@ async def get_topic_attributes(ctx: Context, *, topic_arn: str) -> dict[str, Any
             "FifoTopic": "true",
             "ContentBasedDeduplication": "false",
         }
+    kept = archive_ms(record.value["attributes"].get("ArchivePolicy"))
+    if kept:
+        oldest = max(record.value.get("archive_began", 0), ctx.now_ms() - kept)
+        attributes["BeginningArchiveTime"] = timestamp(oldest)
     return {"Attributes": {**attributes, **record.value["attributes"]}}
+
+
+def _has_archive(record: Record) -> bool:
+    return "ArchivePolicy" in record.value["attributes"]
 
 
 def _effective(record: Record) -> str:
@@ -179,7 +196,12 @@ async def set_topic_attributes(
         attributes = {**record.value["attributes"], attribute_name: attribute_value}
         if not attribute_value and attribute_name not in _SHOWN_EMPTY:
             del attributes[attribute_name]
-        return {**record.value, "attributes": attributes}
+        if attribute_name != "ArchivePolicy":
+            return {**record.value, "attributes": attributes}
+        if not archive_ms(attribute_value):
+            attributes.pop(attribute_name, None)
+        began = record.value.get("archive_began", 0) if _has_archive(record) else ctx.now_ms()
+        return {**record.value, "attributes": attributes, "archive_began": began}
 
     scope, topic = await topic_record(ctx, topic_arn, "SNS:SetTopicAttributes")
     subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic.key))

@@ -6,14 +6,13 @@ https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from nightbus.aws.documents import read_document
-from nightbus.aws.errors import not_supported
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
+from nightbus.services.sns.archives.policies import check_archive_policy
 from nightbus.services.sns.delivery_policies import check_topic_policy
 from nightbus.services.sns.errors import bad_parameter
+from nightbus.services.sns.json_values import json_object
 
 _FEEDBACK_ROLE = re.compile(r"(HTTP|SQS|Lambda|Firehose|Application)(Success|Failure)FeedbackRoleArn")
 _ROLE = re.compile(r"arn:[\w-]+:iam::\d{12}:role/.+")
@@ -59,16 +58,6 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
             raise bad_parameter(name)
     elif name == "ArchivePolicy":
         if value:
-            raise not_supported("sns", "SetTopicAttributes", name)
+            check_archive_policy(value, fifo)
     else:
         raise bad_parameter("AttributeName")
-
-
-def json_object(name: str, text: str) -> dict[str, Any]:
-    try:
-        value = read_document(text)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise bad_parameter(f"{name}: failed to parse JSON.")
-    return value

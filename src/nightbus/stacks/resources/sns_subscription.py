@@ -16,6 +16,7 @@ _WITHOUT = {  # the values of attributes that the template does not have; the sc
     "FilterPolicy": "",
     "RawMessageDelivery": "false",
     "RedrivePolicy": "",
+    "ReplayPolicy": "",
     "SubscriptionRoleArn": "",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from nightbus.stacks.resources.values import attributes, selected_properties, te
 _LONGEST_NAME = 256
 _FIFO = ".fifo"
 _WITHOUT = {  # the values of attributes that the template does not have
+    "ArchivePolicy": "{}",
     "ContentBasedDeduplication": "false",
     "DisplayName": "",
     "FifoThroughputScope": "Topic",
@@ -94,6 +96,9 @@ class SnsTopic:
         # After a failed creation the physical id is only the name.
         topic = physical_id if physical_id.startswith("arn:") else _topic_arn(physical_id, ctx)
         with ignore_missing():
+            if properties.get("ArchivePolicy"):  # a topic with an archive cannot be deleted
+                end = {"AttributeName": "ArchivePolicy", "AttributeValue": "{}"}
+                await ctx.operation("sns", "SetTopicAttributes", TopicArn=topic, **end)
             await ctx.operation("sns", "DeleteTopic", TopicArn=topic)
 
     async def read(
@@ -111,6 +116,8 @@ class SnsTopic:
         name = physical_id.rpartition(":")[2]
         identity = {"TopicArn": physical_id, "TopicName": name, "Tags": own_tags(tag_map(tags))}
         settings = selected_properties(live, *_WITHOUT, "FifoTopic")
+        if "ArchivePolicy" in settings:
+            settings["ArchivePolicy"] = json.loads(settings["ArchivePolicy"])
         logging = _logging(live)
         if logging:
             settings["DeliveryStatusLogging"] = logging

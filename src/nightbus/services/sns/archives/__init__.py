@@ -1,0 +1,1 @@
+"""Archives what is published to FIFO topics, and replays it to subscribed queues."""
