@@ -42,11 +42,9 @@ def _no_triggers(value: Any) -> bool:
 _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
     "cloudformation": {
         "CallAs": _only("SELF"),  # default
-        "DeletionMode": _only("STANDARD"),  # "the same as not specifying this parameter"
         "DisableValidation": _anything,  # nothing to skip: an invalid template is never deployed
         "ForceRollback": _only(False),  # default
         "ResourceTypes": _only([], ["*"], ["AWS::*"]),  # default: permissions to all resource types
-        "RetainExceptOnCreate": _only(False),  # default
         "RollbackConfiguration": _no_triggers,  # default: no triggers, 0 minutes
         "TemplateSummaryConfig": _only({}, {"TreatUnrecognizedResourceTypesAsWarnings": False}),  # default
     },

@@ -14,6 +14,7 @@ INITIATED = "Resource creation Initiated"
 EXPRESS_COMPLETED = (
     "Resource operation completed using Express Mode. It may continue becoming available in the background."
 )
+TIMED_OUT = "Stack creation time exceeded the specified timeout."
 USER_INITIATED = "User Initiated"
 CREATION_CANCELLED = "Resource creation cancelled"
 UPDATE_CANCELLED = "Resource update cancelled"

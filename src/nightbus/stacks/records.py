@@ -80,6 +80,14 @@ class Stack:
     endpoint: str = ""
     description: str = ""
     mode: str = STANDARD  # of the operation under way, or of the last one
+    notification_arns: list[str] = field(default_factory=list)
+    timeout_minutes: int = 0  # of the creation; 0 for none
+    policy: str = ""  # the stack policy, a JSON text
+    policy_during_update: str = ""  # in its place, for the update under way
+    retain_except_on_create: bool = (
+        False  # of the operation under way: new resources go, whatever their DeletionPolicy
+    )
+    force: bool = False  # of a deletion: what cannot be deleted is left behind
     drift: dict[str, Any] = field(default_factory=dict)  # what the last detection found (`drift/records.py`)
 
     @property
@@ -206,6 +214,7 @@ class ChangeSet:
     base: str = ""  # the stack's deployment when the change set was created
     deployment_config: dict[str, Any] = field(default_factory=dict)
     import_existing: bool = False
+    notification_arns: list[str] | None = None  # None leaves those of the stack
 
     @property
     def key(self) -> str:

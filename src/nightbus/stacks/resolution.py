@@ -83,7 +83,11 @@ def evaluator(
     template = Template(deployment.processed)
     values = typed(template.parameters, deployment.values)
     return Evaluator(
-        {**pseudo_parameters(scope, stack.id, stack.name), **values},
+        {
+            **pseudo_parameters(scope, stack.id, stack.name),
+            "AWS::NotificationARNs": stack.notification_arns,
+            **values,
+        },
         template.section("Mappings"),
         template.section("Conditions"),
         provisioned or Nothing(),

@@ -24,10 +24,10 @@ from nightbus.aws.pagination import page
 from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
 from nightbus.services.cloudformation.operation_start import (
     UPDATABLE,
+    check_notifications,
     find_existing_stack,
     find_stack,
     no_such_stack,
-    refuse_notifications,
     require_updatable,
     stack_records,
     start_operation,
@@ -89,7 +89,7 @@ async def create_change_set(
     deployment_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     disables_rollback(deployment_config, None, on_stack_failure)
-    refuse_notifications("CreateChangeSet", notification_arns)
+    check_notifications(notification_arns)
     # `cdk bootstrap` sends ImportExistingResources. It has an effect only if a resource of that name exists outside
     # the stack. Nightbus does not import it, and the resource's creation fails with an error that names it.
     kind = change_set_type or "UPDATE"
@@ -128,6 +128,7 @@ async def create_change_set(
         base=stack.described_deployment,
         deployment_config=deployment_config or {},
         import_existing=bool(import_existing_resources),
+        notification_arns=notification_arns,
     )
     deployment = await _fill(ctx, change_set, stack, old, proposal)
     if is_new:
@@ -233,7 +234,7 @@ async def describe_change_set(
         **change_set_summary(change_set),
         "Parameters": change_set.parameters,
         "CreationTime": wire_time(change_set.created),
-        "NotificationARNs": [],
+        "NotificationARNs": change_set.notification_arns or [],
         "RollbackConfiguration": {},
         "Capabilities": change_set.capabilities,
         "Tags": tag_list(change_set.tags),
@@ -260,6 +261,7 @@ async def execute_change_set(
     stack_name: str | None = None,
     client_request_token: str | None = None,
     disable_rollback: bool | None = None,
+    retain_except_on_create: bool | None = None,
 ) -> dict[str, Any]:
     stored = await _find(ctx, change_set_name, stack_name)
     change_set = stored.value
@@ -293,6 +295,12 @@ async def execute_change_set(
         mode=mode_of(change_set.deployment_config),
         imports=sorted({*stack.imports, *deployment.imports}),
         change_set=change_set.key,
+        retain_except_on_create=bool(retain_except_on_create),
+        **(
+            {}
+            if change_set.notification_arns is None
+            else {"notification_arns": change_set.notification_arns}
+        ),
         description=Template(deployment.processed).description,
     )
     await wait_briefly(ctx, stack.id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
+from nightbus.stacks.notifications import notify
 from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.reasons import USER_INITIATED
 from nightbus.stacks.records import Stack, StackRecords, Stored, is_stack_id, put_stack
@@ -22,6 +24,7 @@ UPDATABLE = frozenset(
         "UPDATE_ROLLBACK_COMPLETE",
     }
 )
+_TOPIC = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 PATIENCE = 1.0  # seconds
 _CLOUDFORMATION = "cloudformation.amazonaws.com"
 
@@ -80,12 +83,14 @@ async def start_operation(
     check(current)
     current.status, current.status_reason = status, USER_INITIATED
     current.token, current.cancelled, current.retain, current.skip = token or "", False, [], []
+    current.policy_during_update, current.retain_except_on_create, current.force = "", False, False
     current.remember_call(ctx.call)
     for name, value in fields.items():
         setattr(current, name, value)
     event = stack_event(ctx.scope, current, now, status, USER_INITIATED)
     item = operation_item(ctx.scope, current.id, now)
     await ctx.store.commit(put_stack(ctx.scope, current, stored.revision), *also, event, item)
+    await notify(ctx.platform.operations, ctx.scope, current, [event])
 
 
 async def wait_briefly(ctx: Context, stack_id: str) -> None:
@@ -106,6 +111,9 @@ async def parent_ids(ctx: Context) -> tuple[str, str]:
     return caller.source_arn, root or caller.source_arn
 
 
-def refuse_notifications(operation: str, arns: list[str] | None) -> None:
-    if arns:
-        raise not_supported("cloudformation", operation, "NotificationARNs")
+def check_notifications(arns: list[str] | None) -> list[str] | None:
+    """Return the ARNs of topics. Raises AwsError for what is not one."""
+    for arn in arns or ():
+        if not _TOPIC.fullmatch(arn):
+            raise AwsError("ValidationError", f"Invalid notification ARN: {arn}")
+    return arns

@@ -35,7 +35,7 @@ async def template_text(
         raise invalid_template("Either Template URL or Template Body must be specified.")
     if body is not None:
         return _checked_body(body)
-    return await _from_s3(ctx, url or "")
+    return await text_from_s3(ctx, url or "")
 
 
 def _checked_body(body: str) -> str:
@@ -59,7 +59,7 @@ async def read_in_thread(text: str, reader: Callable[..., T], *args: Any) -> T:
     return reader(text, *args)
 
 
-async def _from_s3(ctx: Context, url: str) -> str:
+async def text_from_s3(ctx: Context, url: str) -> str:
     bucket, key, version = object_of(url, ctx.call.endpoint)
     try:
         return await object_text(ctx, bucket, key, version)

@@ -78,6 +78,7 @@ async def rollback_stack(
     role_arn: str | None = None,
     client_request_token: str | None = None,
     deployment_config: dict[str, Any] | None = None,
+    retain_except_on_create: bool | None = None,
 ) -> dict[str, Any]:
     stack = (await find_existing_stack(ctx, stack_name)).value
 
@@ -90,5 +91,8 @@ async def rollback_stack(
 
     status = "UPDATE_ROLLBACK_IN_PROGRESS" if stack.deployment else "ROLLBACK_IN_PROGRESS"
     mode = mode_of(deployment_config)
-    await start_operation(ctx, stack, status, check, token=client_request_token, mode=mode)
+    retain = bool(retain_except_on_create)
+    await start_operation(
+        ctx, stack, status, check, token=client_request_token, mode=mode, retain_except_on_create=retain
+    )
     return {"StackId": stack.id}

@@ -8,11 +8,10 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
 from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
 from nightbus.services.cloudformation.operation_start import (
+    check_notifications,
     find_existing_stack,
     find_stack,
-    no_such_stack,
     parent_ids,
-    refuse_notifications,
     require_updatable,
     stack_records,
     start_operation,
@@ -27,10 +26,12 @@ from nightbus.services.cloudformation.shapes import (
     stack_summary,
 )
 from nightbus.services.cloudformation.sources import read_in_thread, template_text
+from nightbus.services.cloudformation.stack_policies import requested_policy
 from nightbus.services.cloudformation.stored_parameters import with_stored_values
 from nightbus.services.context import Context
 from nightbus.stacks.events import stack_event
 from nightbus.stacks.exports import exports_of, refuse_in_use
+from nightbus.stacks.notifications import notify
 from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.planning.plan import is_empty
 from nightbus.stacks.planning.proposal import Proposal, propose, stack_tags
@@ -67,8 +68,12 @@ async def create_stack(
     client_request_token: str | None = None,
     enable_termination_protection: bool | None = None,
     deployment_config: dict[str, Any] | None = None,
+    timeout_in_minutes: int | None = None,
+    retain_except_on_create: bool | None = None,
+    stack_policy_body: str | None = None,
+    stack_policy_url: str | None = None,
 ) -> dict[str, Any]:
-    refuse_notifications("CreateStack", notification_arns)
+    check_notifications(notification_arns)
     check_stack_name(stack_name)
     no_rollback = disables_rollback(deployment_config, disable_rollback, on_failure)
     if disable_rollback is not None and on_failure is not None:
@@ -86,6 +91,9 @@ async def create_stack(
     stack = await new_stack(ctx, stack_name, "CREATE_IN_PROGRESS", failing, client_request_token)
     stack.mode = mode_of(deployment_config)
     stack.protected = bool(enable_termination_protection)
+    stack.notification_arns, stack.timeout_minutes = notification_arns or [], timeout_in_minutes or 0
+    stack.retain_except_on_create = bool(retain_except_on_create)
+    stack.policy = await requested_policy(ctx, stack_policy_body, stack_policy_url) or ""
     deployment, _ = await planned(ctx, stack, None, proposal)
     stack.target, stack.imports = deployment.id, deployment.imports
     stack.description = Template(deployment.processed).description
@@ -115,13 +123,15 @@ async def store_new_stack(ctx: Context, stack: Stack, deployment: Deployment | N
     """Store a new stack with its deployment, and `also`. Raises Conflict if another request has taken the name in
     between."""
     changes = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
+    event = stack_event(ctx.scope, stack, ctx.now_ms(), stack.status, USER_INITIATED)
     await ctx.store.commit(
         PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=0),
         put_stack(ctx.scope, stack, 0),
         *changes,
-        stack_event(ctx.scope, stack, ctx.now_ms(), stack.status, USER_INITIATED),
+        event,
         *also,
     )
+    await notify(ctx.platform.operations, ctx.scope, stack, [event])
 
 
 async def _refuse_existing(ctx: Context, name: str) -> None:
@@ -153,8 +163,13 @@ async def update_stack(
     disable_rollback: bool | None = None,
     client_request_token: str | None = None,
     deployment_config: dict[str, Any] | None = None,
+    retain_except_on_create: bool | None = None,
+    stack_policy_body: str | None = None,
+    stack_policy_url: str | None = None,
+    stack_policy_during_update_body: str | None = None,
+    stack_policy_during_update_url: str | None = None,
 ) -> dict[str, Any]:
-    refuse_notifications("UpdateStack", notification_arns)
+    check_notifications(notification_arns)
     no_rollback = disables_rollback(deployment_config, disable_rollback)
     stack = (await find_existing_stack(ctx, stack_name)).value
     require_updatable(stack)
@@ -174,10 +189,24 @@ async def update_stack(
     _require_auto_expand(proposal)
     proposal = await with_stored_values(ctx, proposal)
     deployment, changes = await planned(ctx, stack, old, proposal)
-    if is_empty(changes, stack, old, deployment) and stack.status.endswith("_COMPLETE"):
+    policy = await requested_policy(ctx, stack_policy_body, stack_policy_url)
+    arns = stack.notification_arns if notification_arns is None else notification_arns
+    same = is_empty(changes, stack, old, deployment) and arns == stack.notification_arns
+    if same and policy in (None, stack.policy) and stack.status.endswith("_COMPLETE"):
         raise AwsError("ValidationError", "No updates are to be performed.")
-    mode = mode_of(deployment_config)
-    await begin_update(ctx, stack, deployment, bool(no_rollback), client_request_token, mode)
+    during = await requested_policy(ctx, stack_policy_during_update_body, stack_policy_during_update_url)
+    await begin_update(
+        ctx,
+        stack,
+        deployment,
+        bool(no_rollback),
+        client_request_token,
+        mode_of(deployment_config),
+        notification_arns=arns,
+        policy=stack.policy if policy is None else policy,
+        policy_during_update=during or "",
+        retain_except_on_create=bool(retain_except_on_create),
+    )
     return {"StackId": stack.id}
 
 
@@ -188,7 +217,9 @@ async def begin_update(
     disable_rollback: bool,
     token: str | None,
     mode: str = STANDARD,
+    **fields: Any,
 ) -> None:
+    """Start the update of the stack to the deployment. `fields` are further members of the stack to set."""
     base = stack.deployment, stack.target
 
     def unchanged(current: Stack) -> None:
@@ -211,6 +242,7 @@ async def begin_update(
         mode=mode,
         imports=sorted({*stack.imports, *deployment.imports}),
         change_set="",
+        **fields,
     )
 
 
@@ -222,11 +254,18 @@ async def delete_stack(
     role_arn: str | None = None,
     client_request_token: str | None = None,
     deployment_config: dict[str, Any] | None = None,
+    deletion_mode: str | None = None,
 ) -> None:
     stored = await stack_records(ctx).stack(stack_name)
     if stored is None or stored.value.status in ("DELETE_COMPLETE", "DELETE_IN_PROGRESS"):
         return
     stack = stored.value
+    force = deletion_mode == "FORCE_DELETE_STACK"
+    if force and stack.status != "DELETE_FAILED":
+        raise AwsError(
+            "ValidationError",
+            "The FORCE_DELETE_STACK option can only be used on stacks in DELETE_FAILED state.",
+        )
     await _refuse_deletion(ctx, stack, retain_resources or [])
 
     def check(current: Stack) -> None:
@@ -245,6 +284,7 @@ async def delete_stack(
         retain=retain_resources or [],
         change_set="",
         mode=mode_of(deployment_config),
+        force=force,
     )
     await wait_briefly(ctx, stack.id)
 
@@ -290,10 +330,3 @@ async def list_stacks(
     ]
     page_items, token = page(stacks, newest_first, PAGE, next_token, BAD_TOKEN)
     return {"StackSummaries": [stack_summary(stack) for stack in page_items], "NextToken": token}
-
-
-async def get_stack_policy(ctx: Context, *, stack_name: str) -> dict[str, Any]:
-    """Return no policy, since Nightbus refuses to set one."""
-    if await stack_records(ctx).stack(stack_name) is None:
-        raise no_such_stack(stack_name)
-    return {}

@@ -45,6 +45,7 @@ What would break them: a state that is stored without `change_state`; a phase th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from nightbus.aws.errors import AwsError
@@ -109,13 +110,30 @@ async def _provision(operation: StackOperation, deployment: Deployment) -> str |
     needs = dependencies(template.resources, chosen, conditions)
     retagged = await _old_tags(operation) not in (None, deployment.tags)
     steps = Provisioning(operation, deployment.id, chosen, needs, expressions, retagged)
-    results = await run_steps(
-        needs, _until_cancelled(operation, steps.step), stopped=lambda: operation.interrupted
-    )
-    if operation.interrupted or results.failed:
+    if await steps.refuse_removals(name for name in operation.resources if name not in chosen):
         return reasons.summary(steps.failed)
+    alarm = asyncio.ensure_future(_time_out(operation))
+    try:
+        results = await run_steps(
+            needs, _until_cancelled(operation, steps.step), stopped=lambda: operation.interrupted
+        )
+    finally:
+        alarm.cancel()
+    if operation.interrupted or results.failed:
+        summary = reasons.summary(steps.failed)
+        return f"{reasons.TIMED_OUT} {summary}".strip() if operation.timed_out else summary
     await _reached(operation, deployment, outputs_of(template, expressions, conditions))
     return None
+
+
+async def _time_out(operation: StackOperation) -> None:
+    """Cancel the creation once the stack's TimeoutInMinutes is over."""
+    stack = operation.stack
+    if stack.timeout_minutes and stack.status == "CREATE_IN_PROGRESS":
+        over = stack.created + stack.timeout_minutes * 60_000
+        await operation.clock.sleep(max(0.0, (over - operation.clock.now_ms()) / 1000))
+        operation.timed_out = True
+        await operation.cancel()
 
 
 def _until_cancelled(

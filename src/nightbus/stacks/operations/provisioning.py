@@ -46,7 +46,7 @@ a second assignment to `previous`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,6 +61,7 @@ from nightbus.stacks.interface import (
     has_further_properties,
 )
 from nightbus.stacks.operations.stack_operation import StackOperation
+from nightbus.stacks.planning.stack_policy import DELETE, MODIFY, REPLACE, denial
 from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.reference_values import ReferenceValues
 from nightbus.stacks.secrecy import with_kept_secret
@@ -106,6 +107,20 @@ class Provisioning:
         if not existing:
             return await self._make(resource, properties, replaces=False)
         return await self._bring(resource, properties, declared)
+
+    async def refuse_removals(self, names: Iterable[str]) -> bool:
+        """Fail the named resources that the stack's policy does not let go. Returns whether there are any."""
+        for name in list(names):
+            resource = self._operation.resources[name]
+            denied = self._denial(DELETE, resource) if resource.current is not None else None
+            if denied is not None:
+                await self._fail(resource, "update", denied)
+        return bool(self.failed["update"])
+
+    def _denial(self, action: str, resource: StackResource) -> str | None:
+        stack = self._operation.stack
+        policy = stack.policy_during_update or stack.policy
+        return denial(policy, action, resource.logical_id, resource.type)
 
     def _fresh(self, name: str, kind: str, recorded: StackResource | None) -> StackResource:
         """Return the record for a creation. It has the name that was decided before a crash, so that no second
@@ -242,6 +257,10 @@ class Provisioning:
         if refusal is not None:
             return await self._fail(resource, "update", refusal)
         retag = self._tags_changed and "Tags" in kind.properties
+        if changed or retag:
+            denied = self._denial(REPLACE if changed & kind.replace_on else MODIFY, resource)
+            if denied is not None:
+                return await self._fail(resource, "update", denied)
         unfinished_update = resource.pending is not None and not resource.pending.replaces
         if changed & kind.replace_on:
             return await self._make(resource, properties, replaces=True)

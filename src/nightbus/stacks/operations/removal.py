@@ -37,9 +37,10 @@ class Removal:
 
     def _keeps(self, resource: StackResource) -> bool:
         policy = resource.current.deletion_policy if resource.current else "Delete"
-        return policy == "Retain" or (
-            policy == "RetainExceptOnCreate" and not (self._undo and resource.fresh)
-        )
+        new = self._undo and resource.fresh
+        if policy == "Retain":
+            return not (new and self._operation.stack.retain_except_on_create)
+        return policy == "RetainExceptOnCreate" and not new
 
     async def _delete(self, resource: StackResource) -> bool:
         left = everything_of(resource)
@@ -51,6 +52,9 @@ class Removal:
         except Exception as error:
             reason = reasons.failure(error, resource.type, ctx.call.request_id)
             await self._operation.save(resource, ("DELETE_FAILED", reason))
+            if self._operation.stack.force and not self._undo:
+                await self._operation.save(resource, ("DELETE_SKIPPED", ""))
+                return True
             return False
         resource.garbage, resource.previous, resource.pending = [], None, None
         await self._operation.save(resource, ("DELETE_COMPLETE", ""))

@@ -13,6 +13,7 @@ from nightbus.stacks.callbacks.signals import ended_waits
 from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.events import resource_event, stack_event
 from nightbus.stacks.interface import ResourceContext, ResourceType
+from nightbus.stacks.notifications import notify
 from nightbus.stacks.reasons import EXPRESS_COMPLETED
 from nightbus.stacks.records import (
     CHANGE_SET,
@@ -26,7 +27,7 @@ from nightbus.stacks.records import (
 )
 from nightbus.stacks.secrecy import masked, secret_texts, without_texts
 from nightbus.store.conflicts import retries_on_conflict
-from nightbus.store.interface import Change, DeleteRecord, PutRecord, Store
+from nightbus.store.interface import Append, Change, DeleteRecord, PutRecord, Store
 from nightbus.store.vault import Vault
 
 _FAILURES = ("ROLLBACK", "FAILED")
@@ -63,6 +64,7 @@ class StackOperation:
         self.resources: dict[str, StackResource] = {}
         self.tags: dict[str, str] = {}
         self.interrupted = False
+        self.timed_out = False
         self._event_time = 0  # UTC ms, of the last event
         self.stack: Stack
 
@@ -127,6 +129,7 @@ class StackOperation:
         ]  # fmt: skip
         await self.store.commit(await self.put_of(resource), *events)
         self.resources[resource.logical_id] = resource
+        await notify(self.operations, self.scope, self.stack, events)
 
     def _next_event_time(self, now: int) -> int:
         """No two events of an operation have the same time: the CDK sorts by it, and reversed those that have."""
@@ -136,19 +139,25 @@ class StackOperation:
     async def put_of(self, resource: StackResource) -> PutRecord:
         return await put_resource(self.vault, self.scope, self.stack, resource)
 
-    @retries_on_conflict
     async def change_state(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
         """Set the stack's next state, with its event and everything that changes with it, in one commit.
 
         `also` has further changes, `fields` further members of the stack to set. Nothing changes if a request has set
         another state meanwhile; then the phase of that state is next.
         """
+        event = await self._change_state(status, reason, *also, **fields)
+        if event is not None:
+            await notify(self.operations, self.scope, self.stack, [event])
+
+    @retries_on_conflict
+    async def _change_state(self, status: str, reason: str, *also: Change, **fields: Any) -> Append | None:
+        """Return the event, None if nothing has changed."""
         stored = await self.records.stack(self.stack.id)
         if stored is None:
             raise StackGone(f"the stack {self.stack.id} is gone")
         if stored.value.status != self.stack.status:  # its deletion was requested meanwhile
             self.stack = stored.value
-            return
+            return None
         stack, now = stored.value, self.clock.now_ms()
         stack.status, stack.status_reason = status, reason
         if stack.status == "DELETE_COMPLETE":
@@ -160,13 +169,23 @@ class StackOperation:
         event = stack_event(self.scope, stack, self._next_event_time(now), status, reason)
         await self.store.commit(*changes, event)
         self.stack = stack
+        return event
+
+    @retries_on_conflict
+    async def cancel(self) -> None:
+        """Cancel what goes forward, as a request does it."""
+        stored = await self.records.stack(self.stack.id)
+        if stored is not None and stored.value.status == self.stack.status:
+            stored.value.cancelled = True
+            await self.store.commit(put_stack(self.scope, stored.value, stored.revision))
 
     async def is_cancelled(self) -> bool:
         """Return whether the stack's update was cancelled, or its deletion requested while it is created."""
         stored = await self.records.stack(self.stack.id)
         if stored is None:
             return False
-        cancelled = stored.value.cancelled and self.stack.status == "UPDATE_IN_PROGRESS"
+        goes_forward = self.stack.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS")
+        cancelled = stored.value.cancelled and goes_forward
         return cancelled or stored.value.status != self.stack.status
 
     async def _answered(self, stack: Stack) -> list[Change]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.interface import Resource, ResourceContext
+from nightbus.stacks.interface import Resource, ResourceContext, ResourceFailure
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.tags import as_list, own_tags, tag_map
-from nightbus.stacks.resources.values import selected_properties, text
+from nightbus.stacks.resources.values import converted, integer_value, selected_properties, text
 
 _LONGEST_NAME = 128
 _POLL_SECONDS = 0.1
@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.1
 
 class CloudFormationStack:
     type_name = "AWS::CloudFormation::Stack"
-    properties = frozenset({"Parameters", "Tags", "TemplateURL"})
+    properties = frozenset({"NotificationARNs", "Parameters", "Tags", "TemplateURL", "TimeoutInMinutes"})
     required = frozenset({"TemplateURL"})
     replace_on: frozenset[str] = frozenset()
 
@@ -28,6 +28,9 @@ class CloudFormationStack:
         existing = await _find(str(name), ctx)
         if existing is None:
             request = await _request(properties, ctx)
+            if "TimeoutInMinutes" in properties:
+                minutes = converted("TimeoutInMinutes", properties["TimeoutInMinutes"], integer_value)
+                request["TimeoutInMinutes"] = minutes
             existing = await ctx.operation("cloudformation", "CreateStack", StackName=name, **request)
         stack = await _settled(str(existing["StackId"]), ctx)
         if stack["StackStatus"] != "CREATE_COMPLETE":
@@ -82,6 +85,7 @@ async def _request(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[
     inherited = {key: value for key, value in ctx.tags.items() if not key.startswith("aws:")}
     return {
         "TemplateURL": properties["TemplateURL"],
+        "NotificationARNs": properties.get("NotificationARNs") or parent.get("NotificationARNs") or [],
         "Parameters": [
             {"ParameterKey": key, "ParameterValue": _list_or_text(value)}
             for key, value in (properties.get("Parameters") or {}).items()
@@ -119,10 +123,10 @@ async def _settled(stack_id: str, ctx: ResourceContext) -> dict[str, Any]:
         await ctx.clock.sleep(_POLL_SECONDS)
 
 
-def _failure(stack: Mapping[str, Any], verb: str) -> AwsError:
+def _failure(stack: Mapping[str, Any], verb: str) -> ResourceFailure:
     reason = stack.get("StackStatusReason") or stack["StackStatus"]
     message = f"Embedded stack {stack['StackId']} was not successfully {verb}: {reason}"
-    return AwsError("EmbeddedStackFailed", message)
+    return ResourceFailure(message, leftover=str(stack["StackId"]))
 
 
 def _resource(stack: Mapping[str, Any]) -> Resource:

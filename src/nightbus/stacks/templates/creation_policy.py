@@ -51,7 +51,8 @@ def check_creation_policy(name: str, resource: Mapping[str, Any]) -> None:
         raise format_error(
             f"Encountered unsupported property {min(unknown)} in the CreationPolicy of {name}."
         )
-    if not any(function_of(value) for value in policy.get("ResourceSignal", {}).values()):
+    values = policy.get("ResourceSignal", {}).values()
+    if not any(isinstance(value, dict) and function_of(value) for value in values):
         resource_signals_of(name, policy)
 
 
