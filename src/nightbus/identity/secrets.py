@@ -1,7 +1,8 @@
-"""Defines how secrets of Secrets Manager are stored, and seals and opens their values with the node's vault.
+"""Defines how secrets of Secrets Manager are stored, and seals and opens the values of those that services manage.
 
-A secret's record has everything but the values; each version is a record of its own with its sealed value. EventBridge
-writes and reads the secrets of connections here, in the commits of the connections.
+A secret's record has everything but the values; each version is a record of its own with its encrypted value. Keys of
+KMS encrypt the values of users' secrets. The node's vault seals those of managed secrets, since EventBridge writes and
+reads the secrets of connections here, in the commits of the connections.
 """
 
 from __future__ import annotations
@@ -17,6 +18,18 @@ from nightbus.store.vault import Vault
 SECRET = "secretsmanager/secret"  # noqa: S105
 VERSION = "secretsmanager/version"
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
+EMPTY: dict[str, Any] = {
+    "description": "",
+    "key": "",
+    "policy": "",
+    "owner": "",
+    "accessed": None,
+    "deleted": None,
+    "purge": None,
+    "rotation": None,
+    "replicas": {},
+    "primary": "",
+}
 
 
 def version_key(name: str, version_id: str) -> str:

@@ -87,6 +87,7 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         ),  # no bucket has requester pays: "bucket owners need not specify this"
         "Token": _anything,  # of support, to enable Object Lock on an existing bucket; none is needed any more
     },
+    "secretsmanager": {"RotationToken": _anything},  # of functions that assume a role of another account
     "ssm": {"Shared": _only(False)},  # default; nothing is shared by AWS RAM
     "sts": {"PolicyArns": _only([]), "Tags": _only([]), "TransitiveTagKeys": _only([])},
 }

@@ -46,15 +46,7 @@ REFUSED = {
         "Topics",
     },
     "logs": {"entity", "expectedRevisionId", "logGroupNamePattern", "resourceArn", "resourceIdentifier"},
-    "secretsmanager": {
-        "AddReplicaRegions",
-        "Filters",
-        "ForceOverwriteReplicaSecret",
-        "RotationToken",
-        "SortBy",
-        "SortOrder",
-        "Type",
-    },
+    "secretsmanager": {"ExternalSecretRotationMetadata", "ExternalSecretRotationRoleArn", "Type"},
     "s3": {
         "AccessControlPolicy",
         "ChecksumMD5",

@@ -136,7 +136,7 @@ async def test_secure_strings_use_their_key(events: Rig) -> None:
     for tier, size in (("Standard", 4000), ("Advanced", 8000)):
         await put(events, "s" * size, f"/{tier}", Type="SecureString", KeyId=key, Tier=tier)
         assert await read(events, f"/{tier}", WithDecryption=True) == "s" * size
-        assert "sss" not in await read(events, f"/{tier}")
+        assert "s" * 20 not in await read(events, f"/{tier}")
     await events("DisableKey", "kms", KeyId=key)
     assert await refused(events, "GetParameter", Name="/Standard", WithDecryption=True) == "InvalidKeyId"
     request = {"Name": "/n", "Value": "v", "Type": "SecureString", "KeyId": "alias/none"}

@@ -8,8 +8,10 @@ from nightbus.aws.arn import is_arn
 from nightbus.aws.errors import AwsError
 from nightbus.identity.secrets import SECRET, VERSION, version_key
 from nightbus.services.context import Context, Platform
-from nightbus.services.secretsmanager.errors import deleted_already, invalid_parameter
+from nightbus.services.secretsmanager.errors import deleted_already, invalid_parameter, invalid_request
 from nightbus.services.secretsmanager.records import Secret, find_secret, moment
+from nightbus.services.secretsmanager.secret_events import SecretEvents
+from nightbus.services.secretsmanager.storing import save
 from nightbus.store.interface import Change, DeleteRecord
 from nightbus.store.upkeep import one_of_many
 
@@ -40,14 +42,26 @@ async def delete_secret(
             raise
         arn = secret_id if is_arn(secret_id) else ctx.arn("secretsmanager", f"secret:{secret_id}")
         return {"ARN": arn, "Name": arn.split(":", 6)[-1], "DeletionDate": moment(now)}
+    _check_without_replicas(secret)
+    events = SecretEvents(ctx.platform, secret)
     if force_delete_without_recovery:
-        await ctx.store.commit(*deletion(secret))
+        events.happened("EndSecretVersionDelete")
+        await events.commit(*deletion(secret))
         return {**secret.named(), "DeletionDate": moment(now)}
     if secret.value["deleted"]:
         raise deleted_already()
     secret.value["deleted"], secret.value["purge"] = now, now + days * _DAY_MS
-    await ctx.store.commit(secret.put())
+    events.happened("StartSecretVersionDelete")
+    await save(ctx, secret, events=events)
     return {**secret.named(), "DeletionDate": moment(secret.value["purge"])}
+
+
+def _check_without_replicas(secret: Secret) -> None:
+    regions = ", ".join(secret.value["replicas"])
+    if regions:
+        raise invalid_request(
+            f"You can't delete secret {secret.name} that still has replica regions [{regions}]"
+        )
 
 
 def deletion(secret: Secret) -> list[Change]:
@@ -62,7 +76,9 @@ async def restore_secret(ctx: Context, *, secret_id: str) -> dict[str, Any]:
     secret = await find_secret(ctx, secret_id, "RestoreSecret", deleted=True, to_change=True)
     if secret.value["deleted"]:
         secret.value["deleted"] = secret.value["purge"] = None
-        await ctx.store.commit(secret.put())
+        events = SecretEvents(ctx.platform, secret)
+        events.happened("CancelSecretVersionDelete")
+        await save(ctx, secret, events=events)
     return secret.named()
 
 
@@ -74,5 +90,8 @@ async def delete_scheduled_secrets(platform: Platform) -> None:
             for record in await platform.store.list(scope, SECRET):
                 with one_of_many("deleting secret", record.key):
                     if record.value["purge"] is not None and record.value["purge"] <= now:
-                        await platform.store.commit(*deletion(Secret(scope, record)))
+                        secret = Secret(scope, record)
+                        events = SecretEvents(platform, secret)
+                        events.happened("EndSecretVersionDelete")
+                        await events.commit(*deletion(secret))
         await platform.clock.sleep(_EVERY_SECONDS)

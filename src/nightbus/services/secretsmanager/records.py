@@ -9,8 +9,9 @@ The value of a secret's record:
 | policy      | the text of its resource policy, "" without one                               |
 | deleted     | when it was scheduled for deletion and `purge`, when it goes; None            |
 | owner       | the service that manages it, "" for none                                      |
-| rotation    | the function, the rules and the state of rotation (`rotation_records.py`)     |
-| replicas    | in the primary: region, key and state of each; `primary`: in a replica        |
+| rotation    | the function, the rules and the state of rotation (`rotation.py`), or None    |
+| replicas    | by region: `key`, `status` and `message` of each replica                      |
+| primary     | the region of the primary secret if this is a replica, else ""                |
 
 Times are UTC ms.
 """
@@ -25,7 +26,13 @@ from nightbus.aws.calls import Scope
 from nightbus.identity.secrets import SECRET, secret_arn
 from nightbus.messaging.access import Access
 from nightbus.services.context import Context
-from nightbus.services.secretsmanager.errors import access_denied, marked_for_deletion, no_secret, owned_by
+from nightbus.services.secretsmanager.errors import (
+    access_denied,
+    invalid_request,
+    marked_for_deletion,
+    no_secret,
+    owned_by,
+)
 from nightbus.services.secretsmanager.names import named_secrets
 from nightbus.store.interface import PutRecord, Record
 
@@ -33,9 +40,15 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 
 class Secret:
-    """A secret as an operation has found it; `value` may be changed and stored by `put`."""
+    """A secret as an operation has found it. `value` and `new_values` may be changed; `save` (storing.py) stores both.
+
+    `new_values` has the values of new versions, and of those that are to be encrypted anew, by version id; `gone` the
+    ids of versions that were taken from `versions`.
+    """
 
     def __init__(self, scope: Scope, record: Record) -> None:
+        self.new_values: dict[str, str | bytes] = {}
+        self.gone: list[str] = []
         self.scope = scope
         self.name = record.key
         self.value = record.value
@@ -74,9 +87,19 @@ async def find_secret(
         raise access_denied(refusal)
     if secret.value["deleted"] and not deleted:
         raise marked_for_deletion()
-    if to_change and secret.value["owner"]:
-        raise owned_by(secret.value["owner"])
+    if to_change:
+        check_changeable(secret)
     return secret
+
+
+def check_changeable(secret: Secret) -> None:
+    """Raise AwsError for a secret that a service manages, and for a replica, which follows its primary secret."""
+    if secret.value["owner"]:
+        raise owned_by(secret.value["owner"])
+    if secret.value["primary"]:
+        raise invalid_request(
+            "Operation not permitted on a replica secret. Call must be made in primary secret's region."
+        )
 
 
 async def _existing(ctx: Context, secret_id: str, operation: str) -> Secret:
@@ -121,7 +144,34 @@ def description_reply(secret: Secret) -> dict[str, Any]:
         "CreatedDate": moment(value["created"]),
         "Tags": tags_reply(value["tags"]),
         "OwningService": value["owner"] or None,
+        "PrimaryRegion": value["primary"] or (secret.scope.region if value["replicas"] else None),
+        **rotation_reply(value["rotation"]),
     }
+
+
+def rotation_reply(rotation: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the members about rotation, none for a secret that never had any."""
+    if rotation is None:
+        return {}
+    return {
+        "RotationEnabled": rotation["enabled"],
+        "RotationLambdaARN": rotation["function"],
+        "RotationRules": rotation["rules"] or None,
+        "LastRotatedDate": moment(rotation["last"]),
+        "NextRotationDate": moment(rotation["next"]) if rotation["enabled"] else None,
+    }
+
+
+def replication_reply(secret: Secret) -> list[dict[str, Any]] | None:
+    return [
+        {
+            "Region": region,
+            "KmsKeyId": replica["key"] or None,
+            "Status": replica["status"],
+            "StatusMessage": replica["message"] or None,
+        }
+        for region, replica in secret.value["replicas"].items()
+    ] or None
 
 
 def stages_reply(secret: Secret) -> dict[str, list[str]]:

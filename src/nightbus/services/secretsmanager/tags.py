@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from nightbus.services.context import Context
 from nightbus.services.secretsmanager.errors import invalid_parameter, limit_exceeded
 from nightbus.services.secretsmanager.records import find_secret
+from nightbus.services.secretsmanager.storing import save
 
 _MOST = 50
 _RESERVED = "aws:"
@@ -27,10 +28,10 @@ def checked_tags(ctx: Context, old: Mapping[str, str], tags: Sequence[Mapping[st
 async def tag_resource(ctx: Context, *, secret_id: str, tags: list[dict[str, str]]) -> None:
     secret = await find_secret(ctx, secret_id, "TagResource", to_change=True)
     secret.value["tags"] = checked_tags(ctx, secret.value["tags"], tags)
-    await ctx.store.commit(secret.put())
+    await save(ctx, secret)
 
 
 async def untag_resource(ctx: Context, *, secret_id: str, tag_keys: list[str]) -> None:
     secret = await find_secret(ctx, secret_id, "UntagResource", to_change=True)
     secret.value["tags"] = {key: value for key, value in secret.value["tags"].items() if key not in tag_keys}
-    await ctx.store.commit(secret.put())
+    await save(ctx, secret)

@@ -32,9 +32,9 @@ def move_label(versions: Versions, label: str, version_id: str | None) -> None:
 
 
 def add_version(versions: Versions, version_id: str, labels: Iterable[str], now: int, key: str) -> None:
-    """Add a version. The first one gets AWSCURRENT in any case."""
+    """Add a version, or labels to one that is there. The first one gets AWSCURRENT in any case."""
     first = not any(CURRENT in version["stages"] for version in versions.values())
-    versions[version_id] = {"created": now, "stages": [], "key": key, "accessed": None}
+    versions.setdefault(version_id, {"created": now, "stages": [], "key": key, "accessed": None})
     for label in dict.fromkeys([*labels, *([CURRENT] if first else [])]):
         move_label(versions, label, version_id)
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from nightbus.aws.ids import new_uuid
-from nightbus.identity.secrets import CURRENT, VERSION, version_key
+from nightbus.identity.secrets import CURRENT
 from nightbus.services.context import Context
-from nightbus.services.secretsmanager.errors import invalid_request, token_in_use
+from nightbus.services.secretsmanager.errors import invalid_request, limit_exceeded, token_in_use
 from nightbus.services.secretsmanager.records import Secret, find_secret
-from nightbus.services.secretsmanager.values import has_value, put_value, secret_value
-from nightbus.services.secretsmanager.versions import add_version, take_deprecated
-from nightbus.store.interface import Change, DeleteRecord
+from nightbus.services.secretsmanager.storing import save
+from nightbus.services.secretsmanager.values import has_stored_value, has_value, read_value, secret_value
+from nightbus.services.secretsmanager.versions import MOST_LABELS, add_version, take_deprecated
 
 
 async def put_secret_value(
@@ -29,12 +29,12 @@ async def put_secret_value(
     if value is None:
         raise invalid_request("You must provide either SecretString or SecretBinary.")
     token = client_request_token or new_uuid()
+    labels = version_stages or [CURRENT]
     if not await _is_repeated(ctx, secret, token, value):
-        await ctx.store.commit(
-            *await add_value(ctx, secret, token, value, version_stages or [CURRENT]), secret.put()
-        )
+        add_value(ctx, secret, token, value, labels)
+        await save(ctx, secret)
     stages = secret.versions[token]["stages"]
-    return {**secret.named(), "VersionId": token, "VersionStages": stages}
+    return {**secret.named(), "VersionId": token, "VersionStages": list(stages)}
 
 
 async def update_secret(
@@ -51,39 +51,43 @@ async def update_secret(
     value = secret_value(secret_string, secret_binary)
     if description is not None:
         secret.value["description"] = description
-    if kms_key_id is not None:
-        secret.value["key"] = kms_key_id
+    if kms_key_id is not None and kms_key_id != secret.value["key"]:
+        await _encrypt_anew(ctx, secret, kms_key_id)
     secret.value["changed"] = ctx.now_ms()
     if value is None:
-        await ctx.store.commit(secret.put())
+        await save(ctx, secret)
         return secret.named()
     token = client_request_token or new_uuid()
-    changes: list[Change] = []
     if not await _is_repeated(ctx, secret, token, value):
-        changes = await add_value(ctx, secret, token, value, [CURRENT])
-    await ctx.store.commit(*changes, secret.put())
+        add_value(ctx, secret, token, value, [CURRENT])
+    await save(ctx, secret)
     return {**secret.named(), "VersionId": token}
+
+
+async def _encrypt_anew(ctx: Context, secret: Secret, key: str) -> None:
+    """Give the secret another key, which encrypts the versions that have labels anew."""
+    for version_id, version in secret.versions.items():
+        if version["stages"] and await has_stored_value(ctx, secret, version_id):
+            secret.new_values[version_id] = await read_value(ctx, secret, version_id)
+            version["key"] = key
+    secret.value["key"] = key
 
 
 async def _is_repeated(ctx: Context, secret: Secret, token: str, value: str | bytes) -> bool:
     """Return whether the version is there already. Raises AwsError if it has another value."""
-    if token not in secret.versions:
+    if token not in secret.versions or not await has_stored_value(ctx, secret, token):
         return False
     if not await has_value(ctx, secret, token, value):
         raise token_in_use(token, secret.arn)
     return True
 
 
-async def add_value(
-    ctx: Context, secret: Secret, token: str, value: str | bytes, labels: Sequence[str]
-) -> list[Change]:
-    """Add the version `token` to the secret's value, and return the changes of the values of versions."""
+def add_value(ctx: Context, secret: Secret, token: str, value: str | bytes, labels: Sequence[str]) -> None:
+    """Add the version `token` to the secret, which is to be saved then."""
     now = ctx.now_ms()
-    put = await put_value(ctx, secret, token, value)
+    if len(set(labels)) > MOST_LABELS:
+        raise limit_exceeded(f"A secret version can have a maximum of {MOST_LABELS} staging labels.")
+    secret.new_values[token] = value
     add_version(secret.versions, token, labels, now, secret.value["key"])
     secret.value["changed"] = now
-    gone = take_deprecated(secret.versions, now)
-    return [
-        put,
-        *(DeleteRecord(secret.scope, VERSION, version_key(secret.name, one)) for one in gone),
-    ]
+    secret.gone += take_deprecated(secret.versions, now)

@@ -46,6 +46,8 @@ from nightbus.stacks.resources.logs_log_group import LogsLogGroup
 from nightbus.stacks.resources.logs_resource_policy import LogsResourcePolicy
 from nightbus.stacks.resources.s3_bucket import S3Bucket
 from nightbus.stacks.resources.s3_bucket_policy import S3BucketPolicy
+from nightbus.stacks.resources.secretsmanager_resource_policy import SecretsManagerResourcePolicy
+from nightbus.stacks.resources.secretsmanager_rotation_schedule import SecretsManagerRotationSchedule
 from nightbus.stacks.resources.secretsmanager_secret import SecretsManagerSecret
 from nightbus.stacks.resources.sns_subscription import SnsSubscription
 from nightbus.stacks.resources.sns_topic import SnsTopic
@@ -111,6 +113,8 @@ _NAMED: dict[str, ResourceType] = {
     "AWS::Logs::ResourcePolicy": LogsResourcePolicy(),
     "AWS::S3::Bucket": S3Bucket(),
     "AWS::S3::BucketPolicy": S3BucketPolicy(),
+    "AWS::SecretsManager::ResourcePolicy": SecretsManagerResourcePolicy(),
+    "AWS::SecretsManager::RotationSchedule": SecretsManagerRotationSchedule(),
     "AWS::SecretsManager::Secret": SecretsManagerSecret(),
     "AWS::SNS::Subscription": SnsSubscription(),
     "AWS::SNS::Topic": SnsTopic(),

@@ -30,7 +30,7 @@ _PASSWORD_SWITCHES = (
 
 class SecretsManagerSecret:
     type_name = "AWS::SecretsManager::Secret"
-    properties = frozenset({*_SETTINGS, *_VALUE, "Name", "Tags"})
+    properties = frozenset({*_SETTINGS, *_VALUE, "Name", "ReplicaRegions", "Tags"})
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"Name"})
 
@@ -48,6 +48,7 @@ class SecretsManagerSecret:
             if not is_there_already(error) or not belongs_to_resource(await _tags(str(name), ctx), ctx):
                 raise
             reply = await ctx.operation("secretsmanager", "UpdateSecret", SecretId=name, **request)
+        await _replicate(reply["ARN"], {}, properties, ctx)
         return _resource(reply["ARN"])
 
     async def update(
@@ -58,11 +59,13 @@ class SecretsManagerSecret:
             request |= await _value(new, ctx)
         await ctx.operation("secretsmanager", "UpdateSecret", SecretId=physical_id, **request)
         await _retag(physical_id, all_tags(new, ctx), ctx)
+        await _replicate(physical_id, old, new, ctx)
         return _resource(physical_id)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         """Delete the secret at once, as CloudFormation does: its name must be free for the next stack."""
         with ignore_missing():
+            await _replicate(physical_id, properties, {}, ctx)
             await ctx.operation(
                 "secretsmanager", "DeleteSecret", SecretId=physical_id, ForceDeleteWithoutRecovery=True
             )
@@ -115,6 +118,27 @@ def _template_members(template: Any) -> dict[str, Any]:
     if not isinstance(members, dict):
         raise ValueError(template)
     return members
+
+
+async def _replicate(
+    secret: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
+) -> None:
+    """Make the replicas those of the template. A region whose key has changed gets a new replica."""
+    former, wanted = old.get("ReplicaRegions") or [], new.get("ReplicaRegions") or []
+    if not former and not wanted:
+        return
+    described = await ctx.operation("secretsmanager", "DescribeSecret", SecretId=secret)
+    existing = {one["Region"] for one in described.get("ReplicationStatus") or []}
+    surplus = sorted(one["Region"] for one in former if one not in wanted and one["Region"] in existing)
+    if surplus:
+        await ctx.operation(
+            "secretsmanager", "RemoveRegionsFromReplication", SecretId=secret, RemoveReplicaRegions=surplus
+        )
+    missing = [one for one in wanted if one["Region"] not in existing.difference(surplus)]
+    if missing:
+        await ctx.operation(
+            "secretsmanager", "ReplicateSecretToRegions", SecretId=secret, AddReplicaRegions=missing
+        )
 
 
 async def _tags(secret: str, ctx: ResourceContext) -> dict[str, str]:
