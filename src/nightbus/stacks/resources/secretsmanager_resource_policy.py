@@ -36,6 +36,13 @@ class SecretsManagerResourcePolicy:
         with ignore_missing():
             await ctx.operation("secretsmanager", "DeleteResourcePolicy", SecretId=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("secretsmanager", "GetResourcePolicy", SecretId=physical_id)
+        policy = live.get("ResourcePolicy")
+        return {"Id": physical_id, "SecretId": physical_id, "ResourcePolicy": policy} if policy else None
+
 
 async def _put(secret: str, properties: Mapping[str, Any], ctx: ResourceContext) -> Resource:
     request = selected_properties(properties, "BlockPublicPolicy", kinds={"BlockPublicPolicy": boolean})

@@ -34,6 +34,12 @@ class SecretsManagerRotationSchedule:
             if described.get("RotationEnabled"):
                 await ctx.operation("secretsmanager", "CancelRotateSecret", SecretId=physical_id)
 
+    async def read(
+        self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext
+    ) -> dict[str, Any] | None:
+        live = await ctx.operation("secretsmanager", "DescribeSecret", SecretId=physical_id)
+        return {**live, "Id": physical_id, "SecretId": physical_id} if live.get("RotationEnabled") else None
+
 
 async def _rotate(secret: str, properties: Mapping[str, Any], ctx: ResourceContext) -> Resource:
     request = selected_properties(

@@ -76,7 +76,16 @@ class SecretsManagerSecret:
         live = await ctx.operation("secretsmanager", "DescribeSecret", SecretId=physical_id)
         if live.get("DeletedDate") is not None:
             return None
-        return {**live, "Id": physical_id, "Tags": own_tags(tag_map(live.get("Tags") or []))}
+        replicas = [
+            {name: one[name] for name in ("Region", "KmsKeyId") if one.get(name)}
+            for one in live.get("ReplicationStatus") or []
+        ]
+        return {
+            **live,
+            "Id": physical_id,
+            "ReplicaRegions": replicas or None,
+            "Tags": own_tags(tag_map(live.get("Tags") or [])),
+        }
 
 
 def _settings(properties: Mapping[str, Any]) -> dict[str, str]:
