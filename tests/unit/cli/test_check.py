@@ -145,3 +145,11 @@ def test_what_a_person_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in shown[1:4:2]] == ["refused", "made"]
     assert shown[-1].strip() == "1 of 2 resources are made here, 1 refused."
+
+
+def test_what_a_macro_changes_is_not_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"Fn::Transform": {"Name": "Named", "Parameters": {}}}}
+    document = {"Transform": ["DeadLetters", "AWS::LanguageExtensions"], "Resources": {"Topic": topic}}
+    status, (report,) = checked(capsys, write(tmp_path, document))
+    assert (status, verdicts(report)) == (0, {"Topic": "made"})
+    assert report["unchecked_macros"] == ["DeadLetters", "Named"]

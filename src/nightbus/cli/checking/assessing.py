@@ -21,6 +21,7 @@ from nightbus.stacks.resources import RESOURCE_TYPES
 from nightbus.stacks.templates.expressions import text_of
 from nightbus.stacks.templates.parameters import resolve
 from nightbus.stacks.templates.template import Template, check_template, read_template
+from nightbus.stacks.templates.transforms import Transform
 
 _ASSUMED_TEXT = "assumed"
 _CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
@@ -30,17 +31,30 @@ _CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPA
 class Report:
     """What a node does with one template. `error` says why the template as a whole is refused, empty if it is not.
 
-    `assumed` has the values that were taken for the parameters without a value.
+    `assumed` has the values that were taken for the parameters without a value, `macros` the names of those that only
+    a node can run: what they change in the template is not assessed.
     """
 
     name: str
     assessments: list[Assessment] = field(default_factory=list)
     assumed: dict[str, str] = field(default_factory=dict)
+    macros: list[str] = field(default_factory=list)
     error: str = ""
 
     @property
     def is_supported(self) -> bool:
         return not self.error and all(one.is_supported for one in self.assessments)
+
+
+class _SkippedMacros:
+    """Leaves every fragment as it is, and collects the macros' names."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    async def run(self, transform: Transform, fragment: Any, values: Mapping[str, Any], whole: bool) -> Any:
+        self.names.append(transform.name)
+        return fragment
 
 
 async def assess_source(
@@ -49,6 +63,7 @@ async def assess_source(
     """Return the report on a template. `overrides` are values of parameters, `forwards` the endpoints of services
     outside the node."""
     assumed: dict[str, str] = {}
+    macros = _SkippedMacros()
     try:
         text = json.dumps(source.document, default=str)
         template = read_template(text)
@@ -61,14 +76,14 @@ async def assess_source(
         if not proposal.has_transforms:
             check_template(template)
         stack = Stack("arn:aws:cloudformation:::stack/checked/0", "checked", "REVIEW_IN_PROGRESS", 0)
-        deployment = await process(proposal, scope, stack)
+        deployment = await process(proposal, scope, stack, macros)
         judge = partial(unreachable_target, forwards=forwards)
         elsewhere = partial(_forwarded, forwards=forwards)
         expressions = evaluator(deployment, scope, stack)
         assessments = assess(Template(deployment.processed), expressions, RESOURCE_TYPES, judge, elsewhere)
     except AwsError as error:
         return Report(source.name, assumed=assumed, error=error.message)
-    return Report(source.name, assessments, assumed)
+    return Report(source.name, assessments, assumed, sorted(set(macros.names)))
 
 
 def _forwarded(type_name: str, properties: Mapping[str, Any], forwards: Mapping[str, str]) -> list[str]:

@@ -46,6 +46,8 @@ def _print_report(report: Report) -> None:
     if report.error:
         print(f"  {coloured('refused', RED)}  the template: {report.error}")
         return
+    if report.macros:
+        print(f"  not checked: what {', '.join(report.macros)} would change, since macros run on a node")
     width = max((len(one.logical_id) for one in report.assessments), default=0)
     for one in report.assessments:
         verdict, colour = _verdict(one)
@@ -73,6 +75,7 @@ def _document(report: Report) -> dict[str, Any]:
         "supported": report.is_supported,
         "error": report.error or None,
         "assumed_parameters": report.assumed,
+        "unchecked_macros": report.macros,
         "resources": [
             {
                 "logical_id": one.logical_id,
