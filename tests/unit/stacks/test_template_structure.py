@@ -163,3 +163,14 @@ def test_a_right_template_passes() -> None:
             "Outputs": {"O": {"Value": {"Fn::Sub": "${A.Arn}"}, "Export": {"Name": "n"}, "Condition": "Yes"}},
         }
     )
+
+
+def test_outputs_of_nested_stacks_and_answers_of_custom_resources_are_attributes() -> None:
+    types = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::CustomResource", "Custom::Own")
+    for type_name in types:
+        output = {"Value": {"Fn::GetAtt": ["Other", "Outputs.Url"]}}
+        other = {
+            "Type": type_name,
+            "Properties": {"TemplateURL": "https://s3.amazonaws.com/b/k", "ServiceToken": "x"},
+        }
+        check_template(read_template(json.dumps({"Resources": {"Other": other}, "Outputs": {"Url": output}})))

@@ -9,6 +9,9 @@ from nightbus.stacks.schemas import resource_schemas
 from nightbus.stacks.templates.expressions import template_error
 from nightbus.stacks.templates.references import Reference, references
 
+# The attributes of these are the outputs of a nested stack, and what a custom resource answers.
+_OPEN = frozenset({"AWS::CloudFormation::CustomResource", "AWS::CloudFormation::Stack"})
+
 
 def check_attributes(
     resources: Mapping[str, Mapping[str, Any]], outputs: Mapping[str, Mapping[str, Any]]
@@ -17,7 +20,7 @@ def check_attributes(
     for reference in _attribute_references(resources, outputs):
         resource = resources.get(reference.name)
         schema = resource_schemas().get(str(resource["Type"])) if resource else None
-        if schema is None or reference.attribute == "*":
+        if schema is None or reference.attribute == "*" or schema.get("typeName") in _OPEN:
             continue
         if reference.attribute.partition(".")[0] not in schema.get("properties", {}):
             raise template_error(
