@@ -9,7 +9,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,69 +16,28 @@ from uuid import uuid4
 
 import pytest
 
+from example_stacks import (
+    SECONDS,
+    Deployed,
+    begin_change,
+    delete,
+    deploy,
+    empty,
+    object_body,
+    outputs_of,
+    put_object,
+)
 from nodes import RunningNode
 from waiting import wait_for
 
 TEMPLATES = Path(__file__).parents[2] / "examples" / "templates"
 PARTS = {"nested-queue", "macro-use"}  # that other templates use
-_CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-_SECONDS = 90
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """A stack that is complete, with its outputs."""
-
-    client: Callable[[str], Any]
-    name: str
-    outputs: dict[str, str]
-
-    def messages(self, output: str, count: int = 1) -> list[str]:
-        """The bodies of `count` messages of the queue in an output, in no order; fails if others come."""
-        found: list[str] = []
-
-        def received() -> bool:
-            asked = {"QueueUrl": self.outputs[output], "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}
-            for one in self.client("sqs").receive_message(**asked).get("Messages", []):
-                found.append(one["Body"])
-                self.client("sqs").delete_message(
-                    QueueUrl=self.outputs[output], ReceiptHandle=one["ReceiptHandle"]
-                )
-            return len(found) >= count
-
-        wait_for(received, _SECONDS)
-        assert len(found) == count, found
-        return found
-
-    def invoke(self, output: str, event: Any) -> Any:
-        reply = self.client("lambda").invoke(FunctionName=self.outputs[output], Payload=json.dumps(event))
-        result = json.loads(reply["Payload"].read())
-        assert "FunctionError" not in reply, result
-        return result
-
-
-def object_body(stack: Deployed, bucket: str, key: str) -> bytes | None:
-    try:
-        body: bytes = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    except stack.client("s3").exceptions.NoSuchKey:
-        return None
-    return body
-
-
-def empty(stack: Deployed, bucket: str) -> None:
-    versions = stack.client("s3").list_object_versions(Bucket=bucket)
-    for one in [*versions.get("Versions", []), *versions.get("DeleteMarkers", [])]:
-        stack.client("s3").delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
-
-
-def put_object(stack: Deployed, output: str, key: str, body: bytes) -> None:
-    stack.client("s3").put_object(Bucket=stack.outputs[output], Key=key, Body=body)
 
 
 def drive_object_thumbnails(stack: Deployed) -> None:
     put_object(stack, "Uploads", "other/x", b"no")
     put_object(stack, "Uploads", "in/a photo+1.jpg", b"12345")
-    body = wait_for(lambda: object_body(stack, stack.outputs["Summaries"], "out/a photo+1.jpg"), _SECONDS)
+    body = wait_for(lambda: object_body(stack, stack.outputs["Summaries"], "out/a photo+1.jpg"), SECONDS)
     assert body == b"5 bytes"
     assert stack.client("s3").list_objects_v2(Bucket=stack.outputs["Summaries"])["KeyCount"] == 1
     empty(stack, stack.outputs["Uploads"])
@@ -122,7 +80,7 @@ def drive_secret_rotation(stack: Deployed) -> None:
     before = value()
     assert (before["username"], len(before["password"])) == ("shop", 24)
     secrets.rotate_secret(SecretId=arn)
-    wait_for(lambda: value() != before, _SECONDS)
+    wait_for(lambda: value() != before, SECONDS)
     previous = secrets.get_secret_value(SecretId=arn, VersionStage="AWSPREVIOUS")["SecretString"]
     assert json.loads(previous) == before
     assert value()["username"] == "shop"
@@ -186,7 +144,7 @@ def drive_function_url(stack: Deployed) -> None:
         # Not every machine finds names below localhost.
         headers = {"Host": url.netloc, "Content-Type": "application/json"}
         asked = urllib.request.Request(f"http://127.0.0.1:{url.port}/payment", body, headers)
-        with urllib.request.urlopen(asked, timeout=_SECONDS) as answer:
+        with urllib.request.urlopen(asked, timeout=SECONDS) as answer:
             assert answer.status == 202
     assert stack.messages("Paid") == ["7"]
 
@@ -206,8 +164,8 @@ def drive_ordered_payments(stack: Deployed) -> None:
             TopicArn=stack.outputs["Topic"], Message=f"{number};", MessageGroupId=f"account-{number % 2}"
         )
     bucket = stack.outputs["Balances"]
-    wait_for(lambda: object_body(stack, bucket, "account-0") == b"0;2;4;", _SECONDS)
-    wait_for(lambda: object_body(stack, bucket, "account-1") == b"1;3;5;", _SECONDS)
+    wait_for(lambda: object_body(stack, bucket, "account-0") == b"0;2;4;", SECONDS)
+    wait_for(lambda: object_body(stack, bucket, "account-1") == b"1;3;5;", SECONDS)
     empty(stack, bucket)
 
 
@@ -268,64 +226,6 @@ def stack_name() -> str:
     return f"example-{uuid4().hex[:8]}"
 
 
-def deploy(client: Callable[[str], Any], name: str, template: str, **parameters: str) -> dict[str, str]:
-    """Deploy by a change set, as the tools do, and return the outputs."""
-    stacks = client("cloudformation")
-    is_new = not any(one["StackName"] == name for one in stacks.list_stacks()["StackSummaries"])
-    begin_change(client, name, template, "CREATE" if is_new else "UPDATE", **parameters)
-    return outputs_of(client, name)
-
-
-def begin_change(
-    client: Callable[[str], Any], name: str, template: str, kind: str, **parameters: str
-) -> None:
-    stacks = client("cloudformation")
-    asked = stacks.create_change_set(
-        StackName=name,
-        ChangeSetName=f"c-{uuid4().hex[:8]}",
-        ChangeSetType=kind,
-        TemplateBody=template,
-        Capabilities=_CAPABILITIES,
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-    )
-
-    def described() -> dict[str, Any] | None:
-        found: dict[str, Any] = stacks.describe_change_set(ChangeSetName=asked["Id"])
-        return found if found["Status"] in ("CREATE_COMPLETE", "FAILED") else None
-
-    found = wait_for(described, _SECONDS)
-    assert found["Status"] == "CREATE_COMPLETE", found.get("StatusReason")
-    stacks.execute_change_set(ChangeSetName=asked["Id"])
-
-
-def ended(client: Callable[[str], Any], name: str) -> dict[str, Any]:
-    def described() -> dict[str, Any] | None:
-        (found,) = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
-        return None if found["StackStatus"].endswith("_IN_PROGRESS") else found
-
-    return wait_for(described, _SECONDS)
-
-
-def outputs_of(client: Callable[[str], Any], name: str) -> dict[str, str]:
-    found = ended(client, name)
-    if found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        events = client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
-        reasons = [one.get("ResourceStatusReason") for one in events if "FAILED" in one["ResourceStatus"]]
-        raise AssertionError(f"{found['StackStatus']}: {reasons}")
-    return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])}
-
-
-def delete(client: Callable[[str], Any], name: str) -> None:
-    stacks = client("cloudformation")
-    (stack,) = stacks.describe_stacks(StackName=name)["Stacks"]
-    stacks.delete_stack(StackName=name)
-    last = ended(client, stack["StackId"])
-    left = stacks.list_stack_resources(StackName=stack["StackId"])["StackResourceSummaries"]
-    kept = [one for one in left if one["ResourceStatus"] != "DELETE_COMPLETE"]
-    kept = [one for one in kept if one["ResourceType"] != "AWS::Lambda::Version"]  # SAM retains them
-    assert (last["StackStatus"], kept) == ("DELETE_COMPLETE", [])
-
-
 DRIVERS = {
     name.removeprefix("drive_").replace("_", "-"): driver
     for name, driver in globals().items()
@@ -368,12 +268,12 @@ def test_a_stack_that_waits_for_signals(client: Callable[[str], Any], stack_name
         found = ssm.get_parameters(Names=[name])["Parameters"]
         return found[0]["Value"] if found else None
 
-    url = wait_for(address, _SECONDS)
+    url = wait_for(address, SECONDS)
     for id, data in (("one", "up"), ("two", "up too")):
         signal = {"Status": "SUCCESS", "Reason": "ready", "UniqueId": id, "Data": data}
         request = urllib.request.Request(url, json.dumps(signal).encode(), method="PUT")
         request.add_header("Content-Type", "")
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
             assert answer.status == 200
     drive_wait_condition(Deployed(client, stack_name, outputs_of(client, stack_name)))
     delete(client, stack_name)
@@ -416,7 +316,7 @@ def test_a_webhook(client: Callable[[str], Any], stack_name: str, receiver: tupl
     endpoint, keys = receiver
     outputs = deploy(client, stack_name, text_of("webhook"), Endpoint=endpoint)
     client("events").put_events(Entries=[{"Source": stack_name, "DetailType": "x", "Detail": "{}"}])
-    wait_for(lambda: keys, _SECONDS)
+    wait_for(lambda: keys, SECONDS)
     secret = client("secretsmanager").get_secret_value(SecretId=outputs["Secret"])["SecretString"]
     assert keys == [secret]
     delete(client, stack_name)
