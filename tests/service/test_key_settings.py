@@ -34,6 +34,13 @@ def code_of(call: Callable[..., Any], **params: Any) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
+def lets(*services: str) -> str:
+    """The policy of a key that AWS services may use."""
+    root = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*"}
+    use = {"Principal": {"Service": list(services)}, "Action": ["kms:GenerateDataKey*", "kms:Decrypt"]}
+    return json.dumps({"Statement": [{"Effect": "Allow", "Resource": "*", **one} for one in (root, use)]})
+
+
 def name() -> str:
     return f"keyed-{uuid4().hex[:10]}"
 
@@ -71,6 +78,7 @@ def test_topics(client: Client, kms: Any, key: str) -> None:
     assert code_of(sns.publish, TopicArn=topic, Message="tea") == "KMSNotFound"
     sns.set_topic_attributes(TopicArn=topic, AttributeName="KmsMasterKeyId", AttributeValue="alias/aws/sns")
     sns.publish(TopicArn=topic, Message="tea")
+    kms.put_key_policy(KeyId=key, Policy=lets("sns.amazonaws.com"))
     # A subscribed queue with a key that cannot be used does not get the message; the publisher does not hear of it.
     allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
     attributes = {"KmsMasterKeyId": key, "Policy": json.dumps({"Statement": [allow]})}
@@ -149,6 +157,8 @@ def test_log_groups(client: Client, kms: Any, key: str) -> None:
     logs, stacks = client("logs"), client("cloudformation")
     group, stream = name(), "s"
     assert code_of(logs.create_log_group, logGroupName=group, kmsKeyId=UNKNOWN) == "InvalidParameterException"
+    assert code_of(logs.create_log_group, logGroupName=group, kmsKeyId=key) == "InvalidParameterException"
+    kms.put_key_policy(KeyId=key, Policy=lets("logs.us-east-1.amazonaws.com"))
     logs.create_log_group(logGroupName=group, kmsKeyId=key)
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
     (shown,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
@@ -174,3 +184,20 @@ def test_log_groups(client: Client, kms: Any, key: str) -> None:
     stacks.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1})
     assert "kmsKeyId" not in logs.describe_log_groups(logGroupNamePrefix=f"{stack}-g")["logGroups"][0]
     stacks.delete_stack(StackName=stack)
+
+
+def test_a_rule_reaches_a_queue_whose_key_lets_eventbridge_use_it(client: Client, kms: Any, key: str) -> None:
+    events, sqs, rule, queue = client("events"), client("sqs"), name(), name()
+    allow = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Statement": [allow]})
+    url = sqs.create_queue(QueueName=queue, Attributes={"KmsMasterKeyId": key, "Policy": policy})["QueueUrl"]
+    events.put_rule(Name=rule, EventPattern=json.dumps({"source": [rule]}))
+    events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}"}])
+    entry = {"Source": rule, "DetailType": "order", "Detail": "{}"}
+    lost = events.put_events(Entries=[entry])["Entries"][0]["EventId"]
+    kms.put_key_policy(KeyId=key, Policy=lets("events.amazonaws.com"))
+    reached = events.put_events(Entries=[entry])["Entries"][0]["EventId"]
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MaxNumberOfMessages=10)["Messages"]
+    assert json.loads(message["Body"])["id"] == reached != lost
+    other = client("sqs", account="111122223333")
+    assert code_of(other.send_message, QueueUrl=url, MessageBody="tea") == "KMS.AccessDeniedException"

@@ -10,7 +10,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightbus.aws.arn import Arn
@@ -71,6 +71,9 @@ class Key:
     statements: tuple[Statement, ...]
     denies: bool  # whether a statement of the policy denies anything
     value: Mapping[str, Any]
+    answers: dict[tuple[str, ...], tuple[bool, str]] = field(
+        default_factory=dict, compare=False
+    )  # of the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +168,7 @@ class Keys:
             raise wrong_usage(key.arn, key.usage, operation)
 
     def state(self, key: Key) -> str:
-        return state_of(dict(key.value), self._clock.now_ms())
+        return state_of(key.value, self._clock.now_ms())
 
     async def material(self, key: Key) -> Material:
         """Return the key's unsealed material. Raises AwsError where it has none, VaultClosed."""

@@ -53,3 +53,16 @@ def wrong_algorithm(algorithm: str, spec: str) -> AwsError:
     return AwsError(
         "InvalidKeyUsageException", f"Algorithm {algorithm} is incompatible with key spec {spec}."
     )
+
+
+def access_denied(message: str) -> AwsError:
+    return AwsError("AccessDeniedException", message)
+
+
+def other_account(caller: str, action: str, arn: str) -> AwsError:
+    """Return the refusal that does not say whether another account's key exists."""
+    return access_denied(
+        f"User: {caller} is not authorized to perform: {action} on resource: {arn} because the resource does not "
+        "exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly "
+        "denies access"
+    )

@@ -7,6 +7,7 @@ scope of its account and region; those of a multi-Region key are in each of its 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -62,7 +63,7 @@ def material_id(secret: bytes) -> str:
     return hashlib.sha256(b"nightbus key material" + secret).hexdigest()
 
 
-def state_of(value: dict[str, Any], now_ms: int) -> str:
+def state_of(value: Mapping[str, Any], now_ms: int) -> str:
     """Return the key's state; imported material that has expired is gone, also before its removal."""
     expires = value.get("ValidTo")
     if value["State"] in (ENABLED, DISABLED) and expires is not None and expires <= now_ms:

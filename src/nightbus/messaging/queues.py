@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.clock import Clock
 from nightbus.keys.directory import Keys
-from nightbus.keys.uses import is_usable
+from nightbus.keys.uses import WRITING, KeyUser, is_usable
 from nightbus.messaging.deduplication import Deduplication, SequenceNumbers, Windows, content_key
 from nightbus.messaging.message import Message, PlainMessages, decode, encode
 from nightbus.messaging.queue import KIND, Queue, queue_address
@@ -51,9 +51,12 @@ class Queues:
         record = await self._store.get(address[0], KIND, address[1])
         return None if record is None else Queue.of(address[0], record)
 
-    async def may_use_key(self, scope: Scope, key: str) -> bool:
-        """Whether the key that a queue or a topic names can be used now. "" names none, which is always right."""
-        return not key or (self._keys is not None and await is_usable(self._keys, scope, key))
+    async def may_use_key(self, scope: Scope, key: str, caller: Caller, via: str) -> bool:
+        """Whether the caller may send by the key that a queue or a topic names, which "" does not."""
+        if not key:
+            return True
+        user = KeyUser(caller, via, WRITING)
+        return self._keys is not None and await is_usable(self._keys, scope, key, user)
 
     def writes(self, *changes: Change) -> QueueWrites:
         """For one commit, which begins with `changes`."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import orjson
 
-from nightbus.aws.calls import Scope
+from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.notification import (
@@ -66,9 +66,9 @@ class Topics:
         subscribed = await self._store.list(scope, SUBSCRIPTION, prefix=subscription_key(name))
         return Topic.of(scope, record, tuple(Subscription.of(scope, one) for one in subscribed))
 
-    async def may_use_key(self, topic: Topic) -> bool:
-        """Whether the topic has no key, or one that can be used now."""
-        return await self._queues.may_use_key(topic.scope, topic.key)
+    async def may_use_key(self, topic: Topic, caller: Caller) -> bool:
+        """Whether the topic has no key, or one that the caller may publish by now."""
+        return await self._queues.may_use_key(topic.scope, topic.key, caller, "sns")
 
     def ended(self, topic: Topic) -> None:
         """The topic was deleted."""
@@ -170,8 +170,10 @@ class Topics:
         queue = await self._queues.find_arn(subscription.endpoint)
         if queue is None or not queue.access.admits(SERVICE, notification.topic_arn, SEND):
             return False
-        if not await self._queues.may_use_key(queue.scope, queue.key):
-            return False
+        if queue.key:
+            caller = Caller.for_service(topic.scope.account, SERVICE, notification.topic_arn)
+            if not await self._queues.may_use_key(queue.scope, queue.key, caller, "sqs"):
+                return False
         version, further = "", 0
         if subscription.raw:
             body, attributes = (

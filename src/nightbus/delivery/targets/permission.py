@@ -7,8 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightbus.aws.calls import Caller
 from nightbus.delivery.buses import SERVICE, caller_for_rule
 from nightbus.messaging.access import Access
+
+
+def sender(account: str, rule_arn: str, target: dict[str, Any]) -> Caller:
+    """Return who sends to the target of a rule: the target's role, or EventBridge."""
+    return caller_for_rule(account, rule_arn, target.get("RoleArn"))
 
 
 def may(access: Access, action: str, account: str, rule_arn: str, target: dict[str, Any]) -> bool:

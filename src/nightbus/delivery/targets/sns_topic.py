@@ -9,7 +9,7 @@ from nightbus.aws.ids import new_uuid
 from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.delivery.jobs import Delivered, Job, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
-from nightbus.delivery.targets.permission import may
+from nightbus.delivery.targets.permission import may, sender
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.topic import PUBLISH
 
@@ -21,8 +21,10 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
         return None
     if not may(topic.access, PUBLISH, matched.scope.account, matched.rule_arn, matched.target):
         return None
-    if not await commit.topics.may_use_key(topic):
-        return None
+    if topic.key:
+        caller = sender(matched.scope.account, matched.rule_arn, matched.target)
+        if not await commit.topics.may_use_key(topic, caller):
+            return None
     notification = Notification(
         id=new_uuid(),
         topic_arn=topic.arn,

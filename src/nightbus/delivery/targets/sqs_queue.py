@@ -17,7 +17,7 @@ from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
 from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
-from nightbus.delivery.targets.permission import may
+from nightbus.delivery.targets.permission import may, sender
 from nightbus.messaging.queue import SEND, queue_address, url_path
 from nightbus.messaging.queue_writes import Incoming, QueueAppender
 
@@ -45,15 +45,17 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
         or not may(queue.access, SEND, matched.scope.account, matched.rule_arn, matched.target)
         or len(matched.input) > queue.largest
         or (queue.fifo and not _fits(matched, queue.content_based))
-        or not await commit.queues.may_use_key(queue.scope, queue.key)
     ):
         return None
-    sender = matched.scope.account
+    if queue.key:
+        caller = sender(matched.scope.account, matched.rule_arn, matched.target)
+        if not await commit.queues.may_use_key(queue.scope, queue.key, caller, "sqs"):
+            return None
     group = _group_for(matched)
     if group is None:
         return None
     incoming = Incoming(matched.input.decode(), {}, group=group, trace=matched.trace)
-    accepted = await commit.queues.add(commit.writes, queue, incoming, sender, matched.time)
+    accepted = await commit.queues.add(commit.writes, queue, incoming, matched.scope.account, matched.time)
     return accepted.message_id
 
 

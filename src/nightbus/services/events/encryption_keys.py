@@ -6,6 +6,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.bus.envelope import Problem
 from nightbus.delivery.buses import Bus
 from nightbus.keys.uses import (
+    ACCESS_DENIED,
     DISABLED,
     INVALID_STATE,
     INVALID_USAGE,
@@ -21,6 +22,7 @@ _ERRORS = {
     DISABLED: _INVALID,
     INVALID_STATE: _INVALID,
     INVALID_USAGE: _INVALID,
+    ACCESS_DENIED: _INVALID,
 }
 
 

@@ -1,23 +1,18 @@
-"""Decides whether a caller may do something with a key: by the key's policy and its grants.
-
-As for queues and topics, the principals of the key's own account are stopped only by a Deny, until policies of users
-and roles are evaluated; another account and an AWS service need an Allow of the key's policy, or a grant.
-"""
+"""Refuses callers who may not do something with a key, and changes of AWS managed keys."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import decode_token
-from nightbus.aws.resource_policy import PolicyRequest, Values, is_allowed, is_denied, not_allowed, refusal
-from nightbus.keys.directory import Grant, Key
-from nightbus.keys.records import AWS, AWS_KMS
+from nightbus.aws.resource_policy import PolicyRequest, not_allowed
+from nightbus.keys.access import refusal_of_use
+from nightbus.keys.directory import Key
+from nightbus.keys.errors import access_denied
+from nightbus.keys.records import AWS
 from nightbus.services.context import Context
-from nightbus.services.kms.errors import access_denied, other_account
-from nightbus.services.kms.grant_constraints import allows
 
 _MENDING = frozenset({"kms:GetKeyPolicy", "kms:PutKeyPolicy"})
 # What the policies of AWS managed keys, which nobody can change, let their account do directly.
@@ -45,55 +40,23 @@ async def authorize(
     """Raise AwsError unless the caller may do `action` (such as `kms:Encrypt`) with the key."""
     for token in tokens or ():
         decode_token(token, AwsError("InvalidGrantTokenException", "The grant token is invalid."))
-    caller, owner = ctx.caller, key.scope.account
-    if caller.arn and caller.account == owner and not key.denies:
+    caller = ctx.caller
+    own = caller.account == key.scope.account
+    if action in _MENDING and own and caller.arn.endswith(":root"):
         return
-    if action in _MENDING and caller.arn.endswith(":root") and caller.account == owner:
-        return
-    request = _request(caller, key, action, context or {}, alias)
-    if is_denied(key.statements, request):
-        raise _denied(request, key)
-    if caller.arn and caller.account == owner:
-        return
-    if caller.arn and action not in _BY_OTHER_ACCOUNTS:
-        raise access_denied(not_allowed(request))
-    if is_allowed(key.statements, request) or await _is_granted(ctx, key, action, context or {}):
-        return
-    raise other_account(caller.arn or caller.service, action, key.arn)
-
-
-async def _is_granted(ctx: Context, key: Key, action: str, context: Mapping[str, str]) -> bool:
-    grants: Sequence[Grant] = await ctx.platform.keys.grants(key)
-    return any(allows(grant.value, ctx.caller, action.removeprefix("kms:"), context) for grant in grants)
+    refusal = await refusal_of_use(ctx.platform.keys, key, caller, action, context or {}, alias=alias)
+    if refusal is None:
+        foreign = bool(caller.arn) and not own and action not in _BY_OTHER_ACCOUNTS
+        refusal = access_denied(not_allowed(_plain_request(ctx, key.arn, action))) if foreign else None
+    if refusal is not None:
+        raise refusal
 
 
 def refuse_managed(ctx: Context, key_arn: str, value: Mapping[str, Any], action: str) -> None:
     """Raise AwsError for a change of an AWS managed key, which belongs to its service."""
     if value["KeyManager"] == AWS and not action.startswith(_OF_MANAGED_KEYS):
-        raise access_denied(
-            not_allowed(PolicyRequest(ctx.caller.service, action, key_arn, arn=ctx.caller.arn))
-        )
+        raise access_denied(not_allowed(_plain_request(ctx, key_arn, action)))
 
 
-def _denied(request: PolicyRequest, key: Key) -> Exception:
-    return access_denied(refusal(key.statements, request, key.scope.account))
-
-
-def _request(caller: Caller, key: Key, action: str, context: Mapping[str, str], alias: str) -> PolicyRequest:
-    source_account = caller.source_arn.split(":")[4] if caller.source_arn.count(":") > 4 else ""
-    values: dict[str, Values] = {
-        "kms:calleraccount": caller.account,
-        "kms:keyspec": key.spec,
-        "kms:keyusage": key.usage,
-        "kms:keyorigin": str(key.value.get("Origin", AWS_KMS)),
-        "kms:multiregion": "true" if key.value.get("MultiRegion") else "false",
-        "kms:requestalias": alias,
-        "kms:viaservice": "",
-        "kms:encryptioncontextkeys": tuple(context),
-        **{f"kms:encryptioncontext:{name.lower()}": value for name, value in context.items()},
-        **{f"aws:resourcetag/{name.lower()}": value for name, value in key.value["Tags"].items()},
-    }
-    account = caller.account if caller.arn else ""
-    return PolicyRequest(
-        caller.service, action, key.arn, caller.source_arn, source_account, account, caller.arn, values
-    )
+def _plain_request(ctx: Context, key_arn: str, action: str) -> PolicyRequest:
+    return PolicyRequest(ctx.caller.service, action, key_arn, arn=ctx.caller.arn)

@@ -6,19 +6,7 @@ Those about a key, which other services translate, are in `nightbus.keys.errors`
 from __future__ import annotations
 
 from nightbus.aws.errors import AwsError, validation_error
-
-
-def access_denied(message: str) -> AwsError:
-    return AwsError("AccessDeniedException", message)
-
-
-def other_account(caller: str, action: str, arn: str) -> AwsError:
-    """Return the refusal that does not say whether another account's key exists."""
-    return access_denied(
-        f"User: {caller} is not authorized to perform: {action} on resource: {arn} because the resource does not "
-        "exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly "
-        "denies access"
-    )
+from nightbus.keys.errors import access_denied
 
 
 def unknown_ciphertext() -> AwsError:

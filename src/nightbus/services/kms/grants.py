@@ -12,13 +12,13 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import decode_token, encode_token, page
-from nightbus.keys.errors import not_found
+from nightbus.keys.errors import access_denied, not_found
+from nightbus.keys.grant_constraints import is_principal
 from nightbus.keys.records import GRANT, KEY, SYMMETRIC, grant_key, key_arn, key_of_grant
 from nightbus.services.context import Context
-from nightbus.services.kms.errors import access_denied, bad_marker, invalid, limit_exceeded
+from nightbus.services.kms.errors import bad_marker, invalid, limit_exceeded
 from nightbus.services.kms.errors import dry_run as dry_run_error
 from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion, refuse_unusable
-from nightbus.services.kms.grant_constraints import is_principal
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, RequireRecord
 
 _MOST_OF_A_KEY = 50_000  # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.arn import Arn, is_arn
+from nightbus.aws.calls import Caller
 from nightbus.aws.errors import not_supported
 from nightbus.aws.pagination import page
 from nightbus.aws.support import LOG_GROUP_CLASS
-from nightbus.keys.uses import is_usable
+from nightbus.keys.uses import WRITING, KeyUser, is_usable
 from nightbus.messaging.log_streams import GROUP, STREAM, create_group, log_name, stream_key, stream_of
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_group
@@ -76,9 +77,14 @@ async def create_log_group(
 
 
 async def check_key(ctx: Context, group: str, key: str) -> None:
-    """Raise AwsError unless the key, which an ARN must name, can be used."""
-    if not is_arn(key) or not await is_usable(ctx.platform.keys, ctx.scope, key):
-        arn = group_arn(ctx, group)
+    """Raise AwsError unless the key, which an ARN must name, can be used, and its policy lets CloudWatch Logs use it.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+    """
+    arn = group_arn(ctx, group)
+    service = Caller.for_service(ctx.account, f"logs.{ctx.region}.amazonaws.com", f"{arn}:*")
+    user = KeyUser(service, "logs", WRITING, {"aws:logs:arn": arn})
+    if not is_arn(key) or not await is_usable(ctx.platform.keys, ctx.scope, key, user):
         raise invalid(f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'")
 
 

@@ -14,7 +14,17 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
 from nightbus.keys.records import managed_key_id
-from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, require_key
+from nightbus.keys.uses import (
+    ACCESS_DENIED,
+    DISABLED,
+    INVALID_STATE,
+    INVALID_USAGE,
+    NOT_FOUND,
+    READING,
+    WRITING,
+    KeyUser,
+    require_key,
+)
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
 from nightbus.store.interface import Record
@@ -26,6 +36,7 @@ _KEY_ERRORS = {
     DISABLED: "KMS.DisabledException",
     INVALID_STATE: "KMS.KMSInvalidStateException",
     INVALID_USAGE: "KMS.InvalidKeyUsageException",
+    ACCESS_DENIED: "AccessDenied",
 }
 
 
@@ -54,7 +65,7 @@ async def encryption_of(
         return {"ServerSideEncryption": AES}
     named = (key if algorithm else default.get("KMSMasterKeyID")) or _MANAGED
     home = Scope(ctx.caller.account or bucket.value["Account"], bucket.value["Region"])
-    found = await require_key(ctx.platform.keys, home, named, _KEY_ERRORS)
+    found = await require_key(ctx.platform.keys, home, named, _KEY_ERRORS, _user(ctx, WRITING))
     enabled = rule.get("BucketKeyEnabled") if bucket_key is None else bucket_key
     members = {"ServerSideEncryption": KMS, "SSEKMSKeyId": found.arn}
     return {**members, "BucketKeyEnabled": True} if enabled else members
@@ -71,7 +82,7 @@ async def require_key_of(ctx: Context, encryption: Mapping[str, Any]) -> None:
         arn.resource == f"key/{managed_key_id(home, _MANAGED)}"
     ):  # it is always enabled, and made at its first use
         return
-    await require_key(ctx.platform.keys, home, named, _KEY_ERRORS)
+    await require_key(ctx.platform.keys, home, named, _KEY_ERRORS, _user(ctx, READING))
 
 
 def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -82,3 +93,8 @@ def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
 def _rule(bucket: Record) -> Mapping[str, Any]:
     rules = bucket.value.get("Encryption", {}).get("Rules", [])
     return next(iter(rules), {})
+
+
+def _user(ctx: Context, actions: tuple[str, ...]) -> KeyUser | None:
+    """Return whose permission is asked. An AWS service that writes for an account does so by a role of that account."""
+    return KeyUser(ctx.caller, "s3", actions) if ctx.caller.arn else None

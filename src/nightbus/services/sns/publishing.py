@@ -14,7 +14,16 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.json_text import parse_json
 from nightbus.delivery.trace_log import sent
-from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, require_key
+from nightbus.keys.uses import (
+    ACCESS_DENIED,
+    DISABLED,
+    INVALID_STATE,
+    INVALID_USAGE,
+    NOT_FOUND,
+    WRITING,
+    KeyUser,
+    require_key,
+)
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_address
@@ -27,6 +36,7 @@ _KEY_ERRORS = {
     NOT_FOUND: "KMSNotFound",
     DISABLED: "KMSDisabled",
     INVALID_STATE: "KMSInvalidState",
+    ACCESS_DENIED: "KMSAccessDenied",
     INVALID_USAGE: "KMSInvalidState",  # SNS has no error of its own for it
 }
 _LONGEST_SUBJECT = 100
@@ -141,7 +151,8 @@ async def _topic(ctx: Context, arn: str | None) -> Topic:
     if refusal:
         raise not_authorized(refusal)
     if topic.key:
-        await require_key(ctx.platform.keys, topic.scope, topic.key, _KEY_ERRORS)
+        user = KeyUser(ctx.caller, "sns", WRITING)
+        await require_key(ctx.platform.keys, topic.scope, topic.key, _KEY_ERRORS, user)
     return topic
 
 

@@ -9,7 +9,17 @@ from urllib.parse import unquote, urlsplit
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, require_key
+from nightbus.keys.uses import (
+    ACCESS_DENIED,
+    DISABLED,
+    INVALID_STATE,
+    INVALID_USAGE,
+    NOT_FOUND,
+    READING,
+    WRITING,
+    KeyUser,
+    require_key,
+)
 from nightbus.messaging.queue import KIND, RECEIVE, SEND, Queue, url_path
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import hidden_queue, no_such_queue, queue_access_denied
@@ -21,6 +31,7 @@ _KEY_ERRORS = {
     DISABLED: "KmsDisabled",
     INVALID_STATE: "KmsInvalidState",
     INVALID_USAGE: "KmsInvalidKeyUsage",
+    ACCESS_DENIED: "KmsAccessDenied",
 }
 
 
@@ -41,7 +52,7 @@ async def find_queue(ctx: Context, url: str, action: str) -> Queue:
     """Find the queue for an action that its policy may allow to other accounts.
 
     Raises AwsError QueueDoesNotExist, InvalidAddress, AccessDenied, and for messages of a queue with a key that cannot
-    be used KmsNotFound, KmsDisabled, KmsInvalidState, KmsInvalidKeyUsage.
+    be used KmsNotFound, KmsDisabled, KmsInvalidState, KmsInvalidKeyUsage, KmsAccessDenied.
     """
     queue = await ctx.platform.queues.find(*queue_of_url(ctx, url))
     if queue is None:
@@ -50,7 +61,8 @@ async def find_queue(ctx: Context, url: str, action: str) -> Queue:
     if refusal:
         raise queue_access_denied(refusal)
     if queue.key and action in (SEND, RECEIVE):
-        await require_key(ctx.platform.keys, queue.scope, queue.key, _KEY_ERRORS)
+        user = KeyUser(ctx.caller, "sqs", WRITING if action == SEND else READING)
+        await require_key(ctx.platform.keys, queue.scope, queue.key, _KEY_ERRORS, user)
     return queue
 
 

@@ -1,0 +1,88 @@
+"""Judges whether a caller may do something with a key: by the key's policy and its grants.
+
+As for queues and topics, the principals of the key's own account are stopped only by a Deny, until policies of users
+and roles are evaluated; another account and an AWS service need an Allow of the key's policy, or a grant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nightbus.aws.calls import Caller
+from nightbus.aws.errors import AwsError
+from nightbus.aws.resource_policy import PolicyRequest, Values, is_allowed, is_denied, refusal
+from nightbus.keys.directory import Key, Keys
+from nightbus.keys.errors import access_denied, other_account
+from nightbus.keys.grant_constraints import allows
+from nightbus.keys.records import AWS_KMS
+
+_NO_CONTEXT: Mapping[str, str] = {}
+_MOST_REMEMBERED = 1000
+
+
+async def refusal_of_use(
+    keys: Keys,
+    key: Key,
+    caller: Caller,
+    action: str,
+    context: Mapping[str, str] = _NO_CONTEXT,
+    *,
+    alias: str = "",
+    via: str = "",
+) -> AwsError | None:
+    """Return why the caller may not do `action` (such as `kms:Encrypt`), None if it may.
+
+    `via` is the service by which a user's request comes, such as `sqs`; `alias` is the alias that it names.
+    """
+    if caller.arn and caller.account == key.scope.account and not key.denies:
+        return None
+    asked = (caller.account, caller.arn, caller.service, caller.source_arn, action, via, alias)
+    answer = None if context else key.answers.get(asked)
+    if answer is None:
+        answer = _answer(policy_request(caller, key, action, context, alias, via), key)
+        if not context:
+            if len(key.answers) >= _MOST_REMEMBERED:
+                key.answers.clear()
+            key.answers[asked] = answer
+    allowed, denial = answer
+    if denial:
+        return access_denied(denial)
+    if allowed or await _is_granted(keys, key, caller, action, context):
+        return None
+    return other_account(caller.arn or caller.service, action, key.arn)
+
+
+def _answer(request: PolicyRequest, key: Key) -> tuple[bool, str]:
+    """Return whether the policy allows the request, and the text of an explicit Deny."""
+    if is_denied(key.statements, request):
+        return False, refusal(key.statements, request, key.scope.account)
+    own = bool(request.arn) and request.account == key.scope.account
+    return own or is_allowed(key.statements, request), ""
+
+
+async def _is_granted(keys: Keys, key: Key, caller: Caller, action: str, context: Mapping[str, str]) -> bool:
+    operation = action.removeprefix("kms:")
+    return any(allows(grant.value, caller, operation, context) for grant in await keys.grants(key))
+
+
+def policy_request(
+    caller: Caller, key: Key, action: str, context: Mapping[str, str], alias: str, via: str
+) -> PolicyRequest:
+    source_account = caller.source_arn.split(":")[4] if caller.source_arn.count(":") > 4 else ""
+    through = f"{via}.{key.scope.region}.amazonaws.com" if via and caller.arn else ""
+    values: dict[str, Values] = {
+        "kms:calleraccount": caller.account,
+        "kms:keyspec": key.spec,
+        "kms:keyusage": key.usage,
+        "kms:keyorigin": str(key.value.get("Origin", AWS_KMS)),
+        "kms:multiregion": "true" if key.value.get("MultiRegion") else "false",
+        "kms:requestalias": alias,
+        "kms:viaservice": through,
+        "kms:encryptioncontextkeys": tuple(context),
+        **{f"kms:encryptioncontext:{name.lower()}": value for name, value in context.items()},
+        **{f"aws:resourcetag/{name.lower()}": value for name, value in key.value["Tags"].items()},
+    }
+    account = caller.account if caller.arn else ""
+    return PolicyRequest(
+        caller.service, action, key.arn, caller.source_arn, source_account, account, caller.arn, values
+    )
