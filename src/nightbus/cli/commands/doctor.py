@@ -19,6 +19,8 @@ from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import LOOPBACK, Settings
+from nightbus.services.cloudcontrol.requests import QUEUE as RESOURCE_REQUESTS
+from nightbus.services.cloudformation.stack_sets.records import QUEUE as STACK_SET_OPERATIONS
 from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
 from nightbus.services.s3.notifications.jobs import QUEUE as BUCKET_NOTIFICATIONS
@@ -36,6 +38,8 @@ _WORK = {
     SUBSCRIBER_DELIVERIES: "notifications to subscribers",
     BUCKET_NOTIFICATIONS: "notifications of buckets",
     STACK_OPERATIONS: "operations of stacks",
+    STACK_SET_OPERATIONS: "operations of stack sets",
+    RESOURCE_REQUESTS: "requests of the Cloud Control API",
 }
 _SEALED = {CONNECTION: ("Sealed", "connections"), DEPLOYMENT: ("sealed", "deployments of stacks")}
 _MOST_NAMED = 5

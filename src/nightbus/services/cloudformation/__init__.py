@@ -15,7 +15,8 @@ from nightbus.services.cloudformation import (
     templates,
     types,
 )
-from nightbus.services.context import Handler
+from nightbus.services.cloudformation.stack_sets import STACK_SET_HANDLERS, working
+from nightbus.services.context import Handler, Worker
 
 HANDLERS: dict[str, Handler] = {
     "CancelUpdateStack": stack_states.cancel_update_stack,
@@ -53,4 +54,7 @@ HANDLERS: dict[str, Handler] = {
     "UpdateStack": stacks.update_stack,
     "UpdateTerminationProtection": stack_states.update_termination_protection,
     "ValidateTemplate": template_summary.validate_template,
+    **STACK_SET_HANDLERS,
 }
+WORKERS: list[Worker] = [working.carry_out_stack_set_operations]
+DUTIES: list[Worker] = [working.forget_old_stack_set_operations]
