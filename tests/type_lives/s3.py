@@ -29,6 +29,22 @@ LIVES = [
         },
         update={
             "Tags": [{"Key": "a", "Value": "1"}],
+            "LifecycleConfiguration": {
+                "Rules": [
+                    {
+                        "Id": "old",
+                        "Status": "Enabled",
+                        "Prefix": "logs/",
+                        "TagFilters": [{"Key": "a", "Value": "b"}],
+                        "ExpirationInDays": "90",
+                        "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+                        "Transitions": [{"StorageClass": "GLACIER", "TransitionInDays": 30}],
+                    }
+                ]
+            },
+            "CorsConfiguration": {
+                "CorsRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAge": 5}]
+            },
             "BucketEncryption": {
                 "ServerSideEncryptionConfiguration": [
                     {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}

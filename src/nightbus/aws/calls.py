@@ -67,6 +67,7 @@ class Call:
     request_id: str = field(default_factory=new_request_id)
     trace: str = ""  # the X-Amzn-Trace-Id header, "" without one
     source_ip: str = ""  # the client's address, "" for a call from inside
+    is_form: bool = False  # PutObject by an HTML form, which notifications call by another name
     as_aws_service: bool = False  # PutEvents accepts sources that begin with aws.; no request sets it
 
     def acting_as(self, service: str, source_arn: str) -> Call:

@@ -27,7 +27,9 @@ from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.cors import CrossOrigin
 from nightbus.gateway.failure_log import Failures, error_of
-from nightbus.gateway.models import OperationModel, ServiceModel
+from nightbus.gateway.models import OperationModel, ServiceModel, load_service
+from nightbus.gateway.post_forms.multipart import read_form
+from nightbus.gateway.post_forms.upload import bucket_of_form, put_form, with_credentials
 from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
 from nightbus.gateway.request import Credential, WireRequest, parse_query
@@ -133,6 +135,13 @@ class Gateway:
     async def _respond(
         self, scope: AsgiScope, request: WireRequest, body: _Body, request_id: str, allowed_origin: str | None
     ) -> WireResponse:
+        bucket = bucket_of_form(request)
+        if bucket is not None:
+            response = await self._take_form(scope, request, body, bucket, request_id)
+            request.labels["Bucket"] = bucket
+            if allowed_origin is not None:
+                response.headers |= await self._cross_origin.actual(request, allowed_origin, "s3")
+            return response
         try:
             route = await self._route(request, body)
         except Unroutable as failure:
@@ -142,6 +151,24 @@ class Gateway:
             service = route.operation.service.name
             response.headers |= await self._cross_origin.actual(request, allowed_origin, service)
         return response
+
+    async def _take_form(
+        self, scope: AsgiScope, request: WireRequest, body: _Body, bucket: str, request_id: str
+    ) -> WireResponse:
+        """Answer an upload by an HTML form, which is not an operation of S3's model."""
+        try:
+            form = await read_form(request.headers["content-type"], body.chunks())
+            call = await self._circumstances(
+                scope, with_credentials(request, form), request_id, load_service("s3").operations["PutObject"]
+            )
+            return await put_form(self._operations, call, bucket, form, self._clock.now_ms())
+        except AwsError as error:
+            return _error("rest-xml", None, error, request_id)
+        except ClientGone:
+            raise
+        except Exception as failure:
+            self._failures.tell("s3:POST Object", request_id, failure)
+            return _error("rest-xml", None, error_of(failure), request_id)
 
     async def _answer(
         self, scope: AsgiScope, request: WireRequest, body: _Body, route: Route, request_id: str

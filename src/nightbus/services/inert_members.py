@@ -81,6 +81,7 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         "BucketNamespace": _only("global"),  # default
         "ChecksumAlgorithm": _anything,  # of the request's own body, of bucket and object ACLs
         "ContentMD5": _anything,  # the same
+        "ContinuationToken": _anything,  # of lists of configurations, which are empty
         "MFA": _anything,  # no bucket has MFA delete
         "RequestPayer": _only(
             "requester"

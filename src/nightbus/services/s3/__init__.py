@@ -20,7 +20,7 @@ from nightbus.services.s3 import (
     version_listing,
 )
 from nightbus.services.s3.archives import restoring
-from nightbus.services.s3.configuration import deleter, fixed, getter, not_configured, putter
+from nightbus.services.s3.configuration import deleter, fixed, getter, not_configured, putter, unchanged
 from nightbus.services.s3.lifecycle import configuration as lifecycle
 from nightbus.services.s3.lifecycle.expiry import apply_lifecycle_rules
 from nightbus.services.s3.locks import operations as locks
@@ -122,6 +122,18 @@ HANDLERS: dict[str, Handler] = {
     "GetBucketLifecycleConfiguration": lifecycle.get_bucket_lifecycle_configuration,
     "PutBucketLifecycleConfiguration": lifecycle.put_bucket_lifecycle_configuration,
     "GetBucketLogging": fixed({}),
+    "PutBucketLogging": unchanged("PutBucketLogging", "bucket_logging_status", {}),
+    "PutBucketAccelerateConfiguration": unchanged(
+        "PutBucketAccelerateConfiguration", "accelerate_configuration", {"Status": "Suspended"}
+    ),
+    "PutBucketRequestPayment": unchanged(
+        "PutBucketRequestPayment", "request_payment_configuration", {"Payer": "BucketOwner"}
+    ),
+    "DeleteBucketReplication": deleter("Replication"),
+    "ListBucketAnalyticsConfigurations": fixed({"IsTruncated": False}),
+    "ListBucketIntelligentTieringConfigurations": fixed({"IsTruncated": False}),
+    "ListBucketInventoryConfigurations": fixed({"IsTruncated": False}),
+    "ListBucketMetricsConfigurations": fixed({"IsTruncated": False}),
     "GetBucketNotificationConfiguration": notifications.get_bucket_notification_configuration,
     "GetBucketRequestPayment": fixed({"Payer": "BucketOwner"}),
     "GetBucketWebsite": getter(

@@ -98,6 +98,18 @@ def fixed(output: Mapping[str, Any]) -> Handler:
     return _handler(run)
 
 
+def unchanged(operation: str, parameter: str, default: Mapping[str, Any]) -> Handler:
+    """Return the handler that accepts the value of `parameter` that every bucket has, and refuses others by name."""
+
+    async def run(ctx: Context, parameters: Mapping[str, Any]) -> None:
+        await find_bucket(ctx, parameters["bucket"], parameters.get("expected_bucket_owner"))
+        for name, value in parameters[parameter].items():
+            if value is not None and default.get(name) != value:
+                raise not_supported("s3", operation, name)
+
+    return _handler(run, parameter)
+
+
 def not_configured(code: str, message: str) -> AwsError:
     return AwsError(code, message, 404)
 

@@ -120,7 +120,7 @@ async def put_object(
             ctx,
             bucket,
             version,
-            "ObjectCreated:Put",
+            "ObjectCreated:Post" if ctx.call.is_form else "ObjectCreated:Put",
             lambda current: check_write(current, key, if_match, if_none_match),
         )
     except BaseException:

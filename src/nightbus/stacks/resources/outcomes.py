@@ -15,6 +15,8 @@ _GONE = frozenset(
         "ProvisionedConcurrencyConfigNotFoundException", "RepositoryNotFoundException",
         "RepositoryPolicyNotFoundException", "LifecyclePolicyNotFoundException",
         "ParameterNotFound", "InvalidResourceId",
+        "NoSuchLifecycleConfiguration", "NoSuchCORSConfiguration", "ObjectLockConfigurationNotFoundError",
+        "NoSuchPublicAccessBlockConfiguration", "OwnershipControlsNotFoundError",
     }
 )  # fmt: skip
 _THERE = frozenset(

@@ -7,6 +7,7 @@ from typing import Any
 
 from nightbus.stacks.interface import ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
+from nightbus.stacks.resources.s3_shown_rules import shown_cors, shown_lifecycle
 from nightbus.stacks.resources.tags import own_tags, tag_map
 
 
@@ -65,6 +66,10 @@ def _notification(part: Mapping[str, Any], event: str, member: str, destination:
 # Each property: the operation that shows it, and how the property is made of the reply.
 _SHOWN: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
     "BucketEncryption": ("GetBucketEncryption", _encryption),
+    "CorsConfiguration": ("GetBucketCors", shown_cors),
+    "LifecycleConfiguration": ("GetBucketLifecycleConfiguration", shown_lifecycle),
+    "ObjectLockConfiguration": ("GetObjectLockConfiguration", lambda reply: reply["ObjectLockConfiguration"]),
+    "ObjectLockEnabled": ("GetObjectLockConfiguration", lambda reply: True),
     "NotificationConfiguration": ("GetBucketNotificationConfiguration", _notifications),
     "OwnershipControls": ("GetBucketOwnershipControls", lambda reply: reply["OwnershipControls"]),
     "PublicAccessBlockConfiguration": (

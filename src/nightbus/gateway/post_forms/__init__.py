@@ -1,0 +1,1 @@
+"""Takes uploads to buckets by HTML forms: POST with multipart/form-data."""
