@@ -55,7 +55,7 @@ GOOD: dict[str, Any] = {
             "Properties": {
                 "DisplayName": {"Fn::If": ["Yes", {"Ref": "B"}, {"Ref": "AWS::NoValue"}]},
                 "TopicName": {
-                    "Fn::Sub": ["${B.TopicName}${x}${P}", {"x": {"Fn::Select": [0, {"Ref": "L"}]}}]
+                    "Fn::Sub": ["${AWS::StackName}${x}${P}", {"x": {"Fn::Select": [0, {"Ref": "L"}]}}]
                 },
                 "KmsMasterKeyId": {
                     "Fn::Join": ["-", [{"Fn::FindInMap": ["M", {"Ref": "P"}, "b"]}, {"Fn::Base64": "x"}]]
@@ -67,7 +67,9 @@ GOOD: dict[str, Any] = {
             "DependsOn": ["C"],
             "Properties": {
                 "DisplayName": {"Fn::GetAtt": ["C", "TopicName"]},
-                "TopicName": "{{resolve:ssm:/name:1}}{{resolve:secretsmanager:s:SecretString:k}}",
+                "TopicName": {
+                    "Fn::Sub": "${AWS::StackName}{{resolve:ssm:/name:1}}{{resolve:secretsmanager:s:SecretString:k}}"
+                },
                 "Tags": [
                     {
                         "Key": {"Fn::Select": [0, {"Fn::GetAZs": ""}]},
@@ -88,7 +90,7 @@ GOOD: dict[str, Any] = {
             {
                 "T${Name}&{Name}": {
                     "Type": TOPIC,
-                    "Properties": {"TopicName": {"Fn::Sub": "${Name}-${AWS::Region}"}},
+                    "Properties": {"TopicName": {"Fn::Sub": "${Name}-${AWS::StackName}"}},
                 }
             },
         ],
@@ -165,6 +167,34 @@ def documents(draw: st.DrawFn) -> Any:
                 at[path[-1]] = deep
             case _:
                 at[path[-1]] = draw(VALUES)
+    return document
+
+
+_GENTLE = [
+    path for path in _PATHS if len(path) > 3 and path[0] in ("Conditions", "Mappings", "Outputs", "Resources")
+]
+
+
+@st.composite
+def deployable_documents(draw: st.DrawFn) -> Any:
+    """A good template of which a value is another one of its own, a word, or absent: most of these can be deployed."""
+    document = copy.deepcopy(GOOD)
+    del document["Resources"]["D"]
+    path, other = (draw(st.sampled_from(_GENTLE)) for _ in range(2))
+    value: Any = GOOD
+    for key in other:
+        value = value[key]
+    at: Any = document
+    for key in path[:-1]:
+        at = at.get(key, {}) if isinstance(at, dict) else at[key]
+    if path[-1] in (at if isinstance(at, dict) else range(len(at))):
+        match draw(st.integers(0, 3)):
+            case 0:
+                del at[path[-1]]
+            case 1:
+                at[path[-1]] = draw(_WORDS)
+            case _:
+                at[path[-1]] = copy.deepcopy(value)
     return document
 
 

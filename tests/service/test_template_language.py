@@ -271,3 +271,44 @@ def test_an_output_of_another_stack_is_read_without_an_export(client: Client, st
         proposed(stacks, name, document, "UPDATE")
     for one in (stacks, elsewhere):
         one.delete_stack(StackName=name)
+
+
+def test_a_secret_reaches_its_resource_and_nothing_that_shows_the_stack(
+    client: Client, stacks: Any, name: str
+) -> None:
+    secret = client("secretsmanager").create_secret(
+        Name=name, SecretString=json.dumps({"title": "hunter22", "n": 1})
+    )["ARN"]
+    title = f"{{{{resolve:secretsmanager:{secret}:SecretString:title:AWSCURRENT}}}}"
+    document = {
+        "Resources": {
+            "T": {
+                "Type": "AWS::SNS::Topic",
+                "Properties": {
+                    "DisplayName": {"Fn::Join": ["-", [title, f"{{{{resolve:secretsmanager:{name}::n}}}}"]]}
+                },
+            }
+        },
+        "Outputs": {"Arn": {"Value": {"Ref": "T"}}},
+    }
+    stack = deployed(stacks, name, document)
+    topic = client("sns").get_topic_attributes(TopicArn=stack["Outputs"][0]["OutputValue"])
+    assert topic["Attributes"]["DisplayName"] == "hunter22-1"
+    detection = stacks.detect_stack_drift(StackName=name)["StackDriftDetectionId"]
+
+    def detected() -> bool:
+        status = stacks.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
+        return bool(status["DetectionStatus"] == "DETECTION_COMPLETE")
+
+    wait_for(detected, 20)
+    drifts = stacks.describe_stack_resource_drifts(StackName=name)["StackResourceDrifts"]
+    assert [one["StackResourceDriftStatus"] for one in drifts] == ["IN_SYNC"]
+    shown = [
+        drifts,
+        stacks.describe_stack_events(StackName=name)["StackEvents"],
+        stacks.describe_stacks(StackName=name)["Stacks"],
+        stacks.get_template(StackName=name, TemplateStage="Processed")["TemplateBody"],
+        proposed(stacks, name, {**document, "Outputs": {}}, "UPDATE"),
+    ]
+    assert "hunter22" not in json.dumps(shown, default=str)
+    stacks.delete_stack(StackName=name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import dataclasses
 import itertools
 import json
 import os
@@ -20,14 +21,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bus_rig import Rig
+from bus_rig import SCOPE, Rig
 from nightbus.aws.errors import AwsError
-from nightbus.clock import VirtualClock
+from nightbus.clock import SystemClock, VirtualClock
+from nightbus.stacks.engine import Engine
 from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent
-from template_strategies import GOOD, parameter_entries, texts
+from template_strategies import GOOD, deployable_documents, parameter_entries, texts
 
 _EXAMPLES = int(os.environ.get("NIGHTBUS_FUZZ_EXAMPLES", "150"))
 _REFUSALS = frozenset({"ValidationError", "InsufficientCapabilitiesException", "NotImplementedException"})
+_RESTING = frozenset(
+    {"CREATE_COMPLETE", "ROLLBACK_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "DELETE_COMPLETE"}
+)
 _SLOWEST = 20.0  # seconds, on a machine with much else to do
 _LETTERS = st.lists(
     st.sampled_from(
@@ -51,6 +56,8 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
     async def opened() -> Rig:
         rig = Rig(folder, VirtualClock())
         await rig("PutParameter", "ssm", Name="/a", Value="x,y", Type="StringList")
+        await rig("PutParameter", "ssm", Name="/name", Value="topic", Type="String")
+        await rig("CreateSecret", "secretsmanager", Name="s", SecretString='{"k": "v"}')
         return rig
 
     rig = loop.run_until_complete(opened())
@@ -65,6 +72,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
         finally:
             assert time.monotonic() - began < _SLOWEST
 
+    called.loop, called.rig = loop, rig  # type: ignore[attr-defined]
     yield called
     loop.run_until_complete(rig.store.close())
     loop.close()
@@ -108,6 +116,67 @@ def test_any_template_is_planned_or_refused(call: Call, text: str, entries: list
         described = call("DescribeChangeSet", ChangeSetName=made["Id"], IncludePropertyValues=True)
         if described["Status"] == "CREATE_COMPLETE":
             call("GetTemplate", ChangeSetName=made["Id"], TemplateStage="Processed")
+
+
+@pytest.fixture(scope="module")
+def stacks(call: Call) -> Iterator[Call]:
+    """Calls an operation that starts one on the stack of the time, and returns the stack's status at its end."""
+    loop, rig = call.loop, call.rig  # type: ignore[attr-defined]
+    engine = Engine(rig.store, SystemClock(), rig.operations, rig.platform.vault)
+    rig.operations.attach(dataclasses.replace(rig.platform, stacks=engine))
+    working: asyncio.Task[None] = loop.create_task(engine.run())
+
+    number = [0]  # a stack may leave resources behind, so each has a name of its own
+
+    def ended(operation: str, **params: Any) -> str:
+        made = call(
+            operation,
+            StackName=f"deployed-{number[0]}",
+            Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            **params,
+        )
+        if not isinstance(made, dict):
+            return str(made)
+        id = made["StackId"]
+        loop.run_until_complete(asyncio.wait_for(engine.settled(SCOPE, id), _SLOWEST))
+        return str(call("DescribeStacks", StackName=id)["Stacks"][0]["StackStatus"])
+
+    def delete() -> str:
+        """Delete the stack, and go on to the next one."""
+        found = call("DescribeStacks", StackName=f"deployed-{number[0]}")
+        number[0] += 1
+        if not isinstance(found, dict):
+            return str(found)
+        id = found["Stacks"][0]["StackId"]
+        loop.run_until_complete(rig("DeleteStack", "cloudformation", StackName=id))
+        loop.run_until_complete(asyncio.wait_for(engine.settled(SCOPE, id), _SLOWEST))
+        return str(call("DescribeStacks", StackName=id)["Stacks"][0]["StackStatus"])
+
+    ended.delete = delete  # type: ignore[attr-defined]
+    yield ended
+    working.cancel()
+    loop.run_until_complete(asyncio.gather(working, return_exceptions=True))
+    loop.run_until_complete(engine.close())
+
+
+def test_the_good_template_is_deployed(stacks: Call) -> None:
+    document = copy.deepcopy(GOOD)
+    del document["Resources"]["D"]
+    assert stacks("CreateStack", TemplateBody=json.dumps(document)) == "CREATE_COMPLETE"
+    assert stacks.delete() == "DELETE_COMPLETE"  # type: ignore[attr-defined]
+
+
+@settings(max_examples=max(_EXAMPLES // 5, 1), deadline=None, suppress_health_check=list(HealthCheck))
+@given(deployable_documents(), deployable_documents())
+def test_any_stack_comes_to_rest_and_can_be_deleted(stacks: Call, first: Any, second: Any) -> None:
+    bodies = [json.dumps(one) for one in (first, second)]
+    if any(len(one.encode()) > 51_200 for one in bodies):
+        return
+    statuses = [stacks("CreateStack", TemplateBody=bodies[0]), stacks("UpdateStack", TemplateBody=bodies[1])]
+    statuses.append(stacks.delete())  # type: ignore[attr-defined]
+    for status in statuses:
+        assert status in _REFUSALS | _RESTING
+    assert statuses[-1] in ("DELETE_COMPLETE", "ValidationError")
 
 
 @settings(max_examples=_EXAMPLES, deadline=None)

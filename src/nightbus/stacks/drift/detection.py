@@ -14,6 +14,7 @@ from nightbus.stacks.interface import ResourceContext, ResourceType
 from nightbus.stacks.live_state import NotReadable, live_properties
 from nightbus.stacks.records import StackResource
 from nightbus.stacks.secrecy import MASKED_PROPERTIES, masked
+from nightbus.stacks.templates.dynamic_references import has_reference
 from nightbus.stacks.templates.parameters import MASK
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ async def detect(
     result.differences = [
         replace(one, expected=hide(one.expected), actual=hide(one.actual)).reply() for one in found
     ]
-    result.actual = value_text(hide(masked(resource.type, actual)))
+    result.actual = value_text(hide(masked(resource.type, _without_references(actual, expected))))
     return replace(result, status=MODIFIED) if found else result
 
 
@@ -63,6 +64,13 @@ def _of_the_template(
             if key in expected["Tags"] or stack_tags.get(key) != value
         }
     return shown
+
+
+def _without_references(actual: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the live properties with the dynamic references that the template has, which may stand for secrets."""
+    return {
+        name: expected[name] if has_reference(expected.get(name)) else value for name, value in actual.items()
+    }
 
 
 def _masked(type_name: str, difference: Difference) -> Difference:
