@@ -128,7 +128,7 @@ async def test_functions_over_what_is_known_become_values() -> None:
     assert await made({"F": {"Fn::FindInMap": keys}}, **sections) == {"F": "found"}
     keys = ["M", "no", "b", {"DefaultValue": {"Ref": "L"}}]
     assert await made({"F": {"Fn::FindInMap": keys}}, **sections) == {"F": ["x", "y"]}
-    later = {"T": {"Fn::ToJsonString": {"arn": {"Fn::GetAtt": ["B", "Arn"]}}}}
+    later = {"T": {"Fn::ToJsonString": {"arn": {"Fn::GetAtt": ["B", "TopicArn"]}}}}
     found = await processed({"A": topic(**later), "B": topic()})
     assert found["Resources"]["A"]["Properties"] == later
 

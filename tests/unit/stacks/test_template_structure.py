@@ -140,6 +140,19 @@ def test_types_and_attributes_that_only_aws_has_pass_the_check_of_structure() ->
     _check({"Resources": {"A": {"Type": "My::Own::Thing::MODULE"}}})
 
 
+def test_attributes_of_custom_resources_and_nested_stacks_are_anybodys() -> None:
+    custom = {"Type": "AWS::CloudFormation::CustomResource", "Properties": {"ServiceToken": "t"}}
+    nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "u"}}
+    outputs = {
+        "A": {"Value": {"Fn::GetAtt": "C.Anything.At.All"}},
+        "B": {"Value": {"Fn::Sub": "${X.Any} ${N.Outputs.Some}"}},
+    }
+    resources = {"C": custom, "X": {**custom, "Type": "Custom::X"}, "N": nested}
+    _check({"Resources": resources, "Outputs": outputs})
+    with pytest.raises(AwsError, match="resource N does not support attribute type Other in Fn::GetAtt"):
+        _check({"Resources": resources, "Outputs": {"O": {"Value": {"Fn::GetAtt": ["N", "Other"]}}}})
+
+
 def test_a_right_template_passes() -> None:
     _check(
         {

@@ -51,7 +51,7 @@ async def transformed(
     """
     values = {**parameters, **pseudo}
     try:
-        whole = await _nested(dict(document), macros, values)
+        whole = await _nested(dict(document), macros, values, whole=True)
         if not isinstance(whole, dict):
             raise format_error("unsupported structure.")
         for transform in section_transforms(document):
@@ -63,8 +63,8 @@ async def transformed(
     return {name: section for name, section in whole.items() if name != "Transform"}
 
 
-async def _nested(value: Any, macros: Macros, values: Mapping[str, Any]) -> Any:
-    """Return the value after all Fn::Transform in it, the innermost first."""
+async def _nested(value: Any, macros: Macros, values: Mapping[str, Any], *, whole: bool = False) -> Any:
+    """Return the value after all Fn::Transform in it, the innermost first. `whole`: it is the template."""
     if isinstance(value, list):
         return [await _nested(child, macros, values) for child in value]
     if not isinstance(value, dict):
@@ -74,7 +74,7 @@ async def _nested(value: Any, macros: Macros, values: Mapping[str, Any]) -> Any:
         return inner
     fragment: Any = inner
     for transform in function_transforms(value[FUNCTION]):
-        fragment = await macros.run(transform, fragment, values, False)
+        fragment = await macros.run(transform, fragment, values, whole)
     return fragment
 
 

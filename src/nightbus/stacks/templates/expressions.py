@@ -35,6 +35,10 @@ PSEUDO_PARAMETERS = frozenset(
         "AccountId", "NoValue", "NotificationARNs", "Partition", "Region", "StackId", "StackName", "URLSuffix"
     )
 )  # fmt: skip
+FIND_IN_MAP = (
+    "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute "
+    "for return value"
+)
 VARIABLE = re.compile(r"\$\{([^!{}][^{}]*|)\}|\$\{!([^{}]*)\}")
 
 

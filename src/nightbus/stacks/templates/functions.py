@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.templates.expressions import function_of
+from nightbus.stacks.templates.expressions import FIND_IN_MAP, function_of, template_error
 
 # In the order of CloudFormation's message.
 _SUPPORTED = (
@@ -27,7 +27,9 @@ def check_functions(document: Mapping[str, Any], extended: bool) -> None:
         document.get("Conditions"),
         document.get("Outputs"),
     ]
-    for function in _functions(values):
+    for function, argument in _calls(values):
+        if function == "Fn::FindInMap" and not extended and isinstance(argument, list) and len(argument) > 3:
+            raise template_error(FIND_IN_MAP)
         if function not in known:
             raise AwsError(
                 "ValidationError",
@@ -36,13 +38,14 @@ def check_functions(document: Mapping[str, Any], extended: bool) -> None:
             )
 
 
-def _functions(value: Any) -> Iterator[str]:
+def _calls(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the functions that a value calls, at any depth, with their arguments."""
     if isinstance(value, list):
         for child in value:
-            yield from _functions(child)
+            yield from _calls(child)
     elif isinstance(value, dict):
         function = function_of(value)
         if function is not None:
-            yield function
+            yield function, value[function]
         for child in value.values():
-            yield from _functions(child)
+            yield from _calls(child)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from nightbus.aws.errors import AwsError, unsupported
 from nightbus.stacks.templates.expressions import (
+    FIND_IN_MAP,
     NO_VALUE,
     UNKNOWN,
     VARIABLE,
@@ -210,13 +211,13 @@ class Evaluator:
 
     def _find_in_map(self, argument: Any) -> Any:
         if not isinstance(argument, list) or len(argument) not in (3, 4):
-            raise template_error(_FIND_IN_MAP)
+            raise template_error(FIND_IN_MAP)
         default = _default_of(argument)
         keys = [self.evaluate(part) for part in argument[:3]]
         if any(key is UNKNOWN for key in keys):
             return UNKNOWN
         if any(isinstance(key, dict | list) for key in keys):
-            raise template_error(_FIND_IN_MAP)
+            raise template_error(FIND_IN_MAP)
         name, first, second = (text_of(key, "Fn::FindInMap") for key in keys)
         entries = self.mappings.get(name, {}).get(first, {})
         if second in entries:
@@ -327,10 +328,6 @@ _JOIN = (
     "every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined "
     "or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
 )
-_FIND_IN_MAP = (
-    "every Fn::FindInMap object requires three parameters, the map name, map key and the attribute "
-    "for return value"
-)
 _GET_STACK_OUTPUT = (
     "every Fn::GetStackOutput object requires the strings StackName and OutputName, and may have Region and "
     "RoleArn."
@@ -368,7 +365,7 @@ def _default_of(argument: list[Any]) -> Any:
     if len(argument) == 3:
         return NO_VALUE
     if not isinstance(argument[3], dict) or set(argument[3]) != {"DefaultValue"}:
-        raise template_error(_FIND_IN_MAP)
+        raise template_error(FIND_IN_MAP)
     return argument[3]["DefaultValue"]
 
 

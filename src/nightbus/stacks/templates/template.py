@@ -191,16 +191,21 @@ def _check_sections(document: Mapping[str, Any], *, has_transforms: bool) -> Non
             raise format_error(f"unsupported structure in the {name} section: it must be an object.")
     if not document.get("Resources") and not has_transforms:
         raise format_error("At least one Resources member must be defined.")
-    _check_scalars(document)
+    _check_description(document)
+    if not has_transforms:
+        _check_mappings(document)
     _refuse_nulls(document, "")
 
 
-def _check_scalars(document: Mapping[str, Any]) -> None:
+def _check_description(document: Mapping[str, Any]) -> None:
     description = document.get("Description", "")
     if not isinstance(description, str):
         raise format_error("every Description must be a string.")
     if len(description.encode()) > MAX_DESCRIPTION:
         raise format_error("'Description' length is greater than 1024.")
+
+
+def _check_mappings(document: Mapping[str, Any]) -> None:
     for name, mapping in document.get("Mappings", {}).items():
         if not isinstance(mapping, dict) or not all(isinstance(entry, dict) for entry in mapping.values()):
             raise format_error(f"Every Mappings attribute must be a map of maps; {name} is none.")
