@@ -12,7 +12,7 @@ import asyncio
 import base64
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from nightbus.bounded import Bounded
 from nightbus.messaging.notification import Signature, signed_body, signed_text
 from nightbus.messaging.receive_attempts import Received
 from nightbus.store.interface import SYSTEM, Conflict, PutRecord, Store
+from nightbus.store.vault import Vault
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -37,10 +38,11 @@ _MADE = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class Signer:
-    """`endpoint` is the node's base URL, below which the certificate is."""
+    """`endpoint` is the node's base URL, below which the certificate is. `vault` seals the key."""
 
-    def __init__(self, store: Store, endpoint: str) -> None:
+    def __init__(self, store: Store, endpoint: str, vault: Vault | None = None) -> None:
         self._store = store
+        self._vault = vault or Vault()
         self._endpoint = endpoint
         self._loading = asyncio.Lock()
         self._key: RSAPrivateKey | None = None
@@ -99,12 +101,19 @@ class Signer:
                 self._certificate = record.value["certificate"].encode()
                 name = hashlib.sha256(self._certificate).hexdigest()[:32]
                 self._certificate_url = f"{self._endpoint}{CERTIFICATE_PATH}{name}.pem"
-                self._key = await asyncio.to_thread(_read, record.value["key"].encode())
+                self._key = await asyncio.to_thread(self._opened, record.value)
         return self._key
 
+    def _opened(self, value: Mapping[str, str]) -> RSAPrivateKey:
+        """Return the key; earlier releases did not seal it."""
+        return _read(self._vault.open(value["sealed"]) if "sealed" in value else value["key"].encode())
+
+    def _new(self) -> dict[str, str]:
+        key, certificate = _new_pair()
+        return {"sealed": self._vault.seal(key), "certificate": certificate.decode()}
+
     async def _make(self) -> None:
-        key, certificate = await asyncio.to_thread(_new_pair)
-        value = {"key": key.decode(), "certificate": certificate.decode()}
+        value = await asyncio.to_thread(self._new)
         try:
             await self._store.commit(PutRecord(SYSTEM, _KIND, _KEY, value, expect=0))
         except Conflict:

@@ -37,6 +37,7 @@ from nightbus.messaging.topic import (
 )
 from nightbus.store.interface import SYSTEM, Append, Enqueue, RecordName, RequireRecord, Store
 from nightbus.store.record_cache import RecordCache
+from nightbus.store.vault import Vault
 
 DELIVERIES = "sns/deliveries"
 _MOST_KNOWN = 10_000
@@ -44,13 +45,13 @@ SERVICE = "sns.amazonaws.com"
 
 
 class Topics:
-    """The topics of all accounts and regions of the node; `endpoint` is its base URL."""
+    """The topics of all accounts and regions of the node; `endpoint` is its base URL, `vault` seals its signing key."""
 
-    def __init__(self, store: Store, queues: Queues, endpoint: str) -> None:
+    def __init__(self, store: Store, queues: Queues, endpoint: str, vault: Vault | None = None) -> None:
         self._store = store
         self._queues = queues
         self._endpoint = endpoint
-        self.signer = Signer(store, endpoint)
+        self.signer = Signer(store, endpoint, vault)
         self._topics = RecordCache(store, _MOST_KNOWN, [TOPIC, SUBSCRIPTION], _topic_of, self._load)
         self._windows = Windows(store)
 

@@ -147,7 +147,7 @@ class Node:
             "%d deliveries wait from before", backlog.waiting
         )  # counted once, before anybody waits for it
         queues = Queues(store, self.clock, keys)
-        topics = Topics(store, queues, self.endpoint)
+        topics = Topics(store, queues, self.endpoint, vault)
         invoker = ApiInvoker(store, vault, http, self.clock)
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)

@@ -140,13 +140,16 @@ async def test_who_left_by_a_link_may_come_back_for_two_days(rig: Rig) -> None:
 async def test_all_that_sign_at_once_sign_with_one_key(tmp_path: Path) -> None:
     clock = VirtualClock()
     store = SqliteStore.open(tmp_path, clock, durable=False)
-    one, other = Signer(store, "http://node"), Signer(store, "http://node")
+    vault = Vault()
+    one, other = Signer(store, "http://node", vault), Signer(store, "http://node", vault)
     found = await asyncio.gather(*(signer.sign("text", "1") for signer in (one, other) for _ in range(5)))
     assert len(set(found)) == 1  # PKCS #1 v1.5 knows no chance
     assert found[0].version == "1"
     assert (await one.sign("text", "2")).value != found[0].value
     path = found[0].certificate_url.removeprefix("http://node")
-    certificate = await Signer(store, "http://node").certificate(path)
+    certificate = await Signer(store, "http://node", vault).certificate(path)
+    (record,) = await store.list(SYSTEM, "sns/signing")
+    assert "PRIVATE KEY" not in str(record.value)
     assert certificate is not None
     assert certificate == await one.certificate(path) == await other.certificate(path)
     assert await one.certificate(path.replace(".pem", "0.pem")) is None

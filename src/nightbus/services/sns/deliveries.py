@@ -176,8 +176,10 @@ def _headers(kind: str, message_id: str, topic: Topic, subscription: Subscriptio
     }
 
 
-def without_secret(endpoint: str) -> str:
-    """An endpoint as a log may show it: without the user and the password of a URL."""
+def without_secret(protocol: str, endpoint: str) -> str:
+    """An endpoint as a log may show it: without the user and the password of a URL, and the end of a phone number."""
+    if protocol == "sms":
+        return f"…{endpoint[-4:]}"
     if "@" not in endpoint or "://" not in endpoint:
         return endpoint
     scheme, _, rest = endpoint.partition("://")

@@ -192,7 +192,8 @@ class NotificationJobs:
         is_notification = isinstance(message, Notification)
         name = f"notification {message.id}" if is_notification else f"the {_kind(message)}"
         text = f"{failure.code} {failure.message}" if "Arn" in job.target else failure.message
-        line = f"{name} was not delivered to {subscription.protocol} {without_secret(subscription.endpoint)}"
+        endpoint = without_secret(subscription.protocol, subscription.endpoint)
+        line = f"{name} was not delivered to {subscription.protocol} {endpoint}"
         if attempt.again_ms is not None:
             log.warning("%s: %s; again in %g s", line, text, (attempt.again_ms - attempt.ended) / 1000)
         elif is_notification and (lost := _why_lost(attempt)):
