@@ -14,6 +14,8 @@ INITIATED = "Resource creation Initiated"
 EXPRESS_COMPLETED = (
     "Resource operation completed using Express Mode. It may continue becoming available in the background."
 )
+IMPORTING = "Resource import started."
+IMPORTED = "Resource import completed."
 TIMED_OUT = "Stack creation time exceeded the specified timeout."
 USER_INITIATED = "User Initiated"
 CREATION_CANCELLED = "Resource creation cancelled"
@@ -69,6 +71,10 @@ def failure(error: BaseException, type_name: str, request_id: str) -> str:
     else:
         message = f"Internal error occurred: {type(error).__name__}: {error}"
     return f'Resource handler returned message: "{message}" (RequestToken: {token}, HandlerErrorCode: {code})'
+
+
+def nothing_to_import(type_name: str, physical_id: str) -> str:
+    return f"Resource of type '{type_name}' with identifier '{physical_id}' was not found."
 
 
 def missing_signals(wanted: int, received: int, failed: int) -> str:

@@ -87,6 +87,9 @@ class Stack:
     retain_except_on_create: bool = (
         False  # of the operation under way: new resources go, whatever their DeletionPolicy
     )
+    to_import: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # by logical id, for the operation under way
     force: bool = False  # of a deletion: what cannot be deleted is left behind
     drift: dict[str, Any] = field(default_factory=dict)  # what the last detection found (`drift/records.py`)
 
@@ -173,6 +176,7 @@ class StackResource:
     garbage: list[PhysicalResource] = field(default_factory=list)
     fresh: bool = True
     deployment: str = ""
+    imported: bool = False  # by the operation under way or failed, whose rollback leaves it as it is
 
     @property
     def physical_id(self) -> str:
@@ -214,6 +218,7 @@ class ChangeSet:
     base: str = ""  # the stack's deployment when the change set was created
     deployment_config: dict[str, Any] = field(default_factory=dict)
     import_existing: bool = False
+    imports: dict[str, dict[str, str]] = field(default_factory=dict)  # identifiers by logical id
     notification_arns: list[str] | None = None  # None leaves those of the stack
 
     @property

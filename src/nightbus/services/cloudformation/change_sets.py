@@ -22,6 +22,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
 from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
+from nightbus.services.cloudformation.imports import plan_imports
 from nightbus.services.cloudformation.operation_start import (
     UPDATABLE,
     check_notifications,
@@ -86,15 +87,14 @@ async def create_change_set(
     include_nested_stacks: bool | None = None,
     on_stack_failure: str | None = None,
     import_existing_resources: bool | None = None,
+    resources_to_import: list[dict[str, Any]] | None = None,
     deployment_config: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     disables_rollback(deployment_config, None, on_stack_failure)
     check_notifications(notification_arns)
-    # `cdk bootstrap` sends ImportExistingResources. It has an effect only if a resource of that name exists outside
-    # the stack. Nightbus does not import it, and the resource's creation fails with an error that names it.
     kind = change_set_type or "UPDATE"
-    if kind == "IMPORT":
-        raise not_supported("cloudformation", "CreateChangeSet", "ChangeSetType IMPORT")
+    if resources_to_import and kind != "IMPORT":
+        raise AwsError("ValidationError", "ResourcesToImport can only be specified for ChangeSetType IMPORT")
     stack, is_new = await _stack_for(ctx, stack_name, change_set_name, kind)
     old = await last_deployment(ctx, stack)
     text = await template_text(
@@ -131,6 +131,8 @@ async def create_change_set(
         notification_arns=notification_arns,
     )
     deployment = await _fill(ctx, change_set, stack, old, proposal)
+    if deployment is not None:
+        await plan_imports(ctx, change_set, stack, deployment, resources_to_import or [])
     if is_new:
         stack.description = proposal.template.description
         await store_new_stack(ctx, stack, None)
@@ -145,7 +147,7 @@ async def _stack_for(ctx: Context, name: str, change_set: str, kind: str) -> tup
     """Return the change set's stack, and whether it is new and must be stored. Raises AwsError."""
     stored = await stack_records(ctx).stack(name)
     exists = stored is not None and stored.value.status != "DELETE_COMPLETE"
-    if kind == "CREATE" and not exists:
+    if kind in ("CREATE", "IMPORT") and not exists:
         check_stack_name(name)
         return await new_stack(ctx, name, "REVIEW_IN_PROGRESS"), True
     if stored is None or not exists:
@@ -156,7 +158,7 @@ async def _stack_for(ctx: Context, name: str, change_set: str, kind: str) -> tup
             "ValidationError",
             f"Stack [{name}] already exists and cannot be created again with the changeSet [{change_set}].",
         )
-    if kind != "CREATE":
+    if kind != "CREATE" and not (kind == "IMPORT" and stack.status == "REVIEW_IN_PROGRESS"):
         require_updatable(stack)
     if await stack_records(ctx).change_sets(stack, change_set):
         raise AwsError("AlreadyExistsException", f"ChangeSet {change_set} already exists")
@@ -272,7 +274,9 @@ async def execute_change_set(
             "ValidationError", "You can specify either DisableRollback or OnStackFailure, but not both."
         )
     deployment = await stack_records(ctx).deployment(stack, change_set.deployment)
-    creates = stack.status == "REVIEW_IN_PROGRESS"
+    verb = "CREATE" if stack.status == "REVIEW_IN_PROGRESS" else "UPDATE"
+    if change_set.kind == "IMPORT":
+        verb = "IMPORT"
     change_set.execution_status = "EXECUTE_IN_PROGRESS"
     obsoleted = await _mark_obsolete(ctx, stack, change_set)
 
@@ -284,7 +288,7 @@ async def execute_change_set(
     await start_operation(
         ctx,
         stack,
-        "CREATE_IN_PROGRESS" if creates else "UPDATE_IN_PROGRESS",
+        f"{verb}_IN_PROGRESS",
         check,
         put_change_set(ctx.scope, change_set, stored.revision),
         *obsoleted,
@@ -295,6 +299,7 @@ async def execute_change_set(
         mode=mode_of(change_set.deployment_config),
         imports=sorted({*stack.imports, *deployment.imports}),
         change_set=change_set.key,
+        to_import=change_set.imports,
         retain_except_on_create=bool(retain_except_on_create),
         **(
             {}

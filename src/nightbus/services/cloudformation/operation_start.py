@@ -19,6 +19,8 @@ UPDATABLE = frozenset(
     {
         "CREATE_COMPLETE",
         "CREATE_FAILED",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
         "UPDATE_COMPLETE",
         "UPDATE_FAILED",
         "UPDATE_ROLLBACK_COMPLETE",
@@ -83,6 +85,7 @@ async def start_operation(
     check(current)
     current.status, current.status_reason = status, USER_INITIATED
     current.token, current.cancelled, current.retain, current.skip = token or "", False, [], []
+    current.to_import = {}
     current.policy_during_update, current.retain_except_on_create, current.force = "", False, False
     current.remember_call(ctx.call)
     for name, value in fields.items():

@@ -8,6 +8,8 @@ under way                            phase          after success               
 CREATE_IN_PROGRESS                   forward        CREATE_COMPLETE                      see below
 UPDATE_IN_PROGRESS                   forward        UPDATE_COMPLETE_CLEANUP_IN_PROGRESS  see below
 UPDATE_COMPLETE_CLEANUP_IN_PROGRESS  cleanup        UPDATE_COMPLETE                      UPDATE_COMPLETE
+IMPORT_IN_PROGRESS                   forward        IMPORT_COMPLETE                      IMPORT_ROLLBACK_IN_PROGRESS
+IMPORT_ROLLBACK_IN_PROGRESS          undo_import    IMPORT_ROLLBACK_COMPLETE             IMPORT_ROLLBACK_FAILED
 ROLLBACK_IN_PROGRESS                 undo_creation  ROLLBACK_COMPLETE                    ROLLBACK_FAILED
 UPDATE_ROLLBACK_IN_PROGRESS          undo_update    UPDATE_ROLLBACK_COMPLETE_CLEANUP_    UPDATE_ROLLBACK_FAILED
                                                     IN_PROGRESS
@@ -76,6 +78,12 @@ from nightbus.stacks.templates.graph import dependencies
 from nightbus.stacks.templates.template import Template
 from nightbus.store.interface import Change, DeleteRecord
 
+# The state after `forward`, by the one before.
+_REACHED: Mapping[str, str] = {
+    "CREATE_IN_PROGRESS": "CREATE_COMPLETE",
+    "UPDATE_IN_PROGRESS": "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+    "IMPORT_IN_PROGRESS": "IMPORT_COMPLETE",
+}
 Phase = Callable[[StackOperation], Awaitable[None]]
 
 
@@ -160,11 +168,11 @@ async def _reached(operation: StackOperation, deployment: Deployment, outputs: l
     superseded = stack.deployment
     if superseded:
         changes.append(drop_deployment(operation.scope, stack, superseded))
-    created = stack.status == "CREATE_IN_PROGRESS"
-    if created:
+    next_status = _REACHED[stack.status]
+    if next_status.endswith("_COMPLETE"):
         changes += [await operation.put_of(_settled(one)) for one in operation.resources.values()]
     await operation.change_state(
-        "CREATE_COMPLETE" if created else "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        next_status,
         "",
         *changes,
         deployment=deployment.id,
@@ -176,14 +184,16 @@ async def _reached(operation: StackOperation, deployment: Deployment, outputs: l
 
 
 def _settled(resource: StackResource) -> StackResource:
-    resource.fresh = False
+    resource.fresh, resource.imported = False, False
     return resource
 
 
 async def _failed(operation: StackOperation, reason: str) -> None:
     stack = operation.stack
     creating = not stack.deployment
-    if stack.on_failure == "DO_NOTHING":
+    if stack.status == "IMPORT_IN_PROGRESS":
+        await operation.change_state("IMPORT_ROLLBACK_IN_PROGRESS", reason)
+    elif stack.on_failure == "DO_NOTHING":
         await operation.change_state(
             "CREATE_FAILED" if stack.status.startswith("CREATE") else "UPDATE_FAILED", reason
         )
@@ -247,6 +257,20 @@ async def undo_update(operation: StackOperation) -> None:
     await operation.change_state("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "", skip=[])
 
 
+async def undo_import(operation: StackOperation) -> None:
+    """Let go, after a failed import, of the resources that it took; they stay as they are."""
+    imported = [one for one in operation.resources.values() if one.fresh]
+    for resource in imported:
+        await operation.save(resource, ("IMPORT_ROLLBACK_IN_PROGRESS", ""), ("IMPORT_ROLLBACK_COMPLETE", ""))
+    changes: list[Change] = [
+        drop_resource(operation.scope, operation.stack, resource.logical_id) for resource in imported
+    ]
+    if operation.stack.deployment and operation.stack.target:
+        changes.append(drop_deployment(operation.scope, operation.stack, operation.stack.target))
+    target = "" if operation.stack.deployment else operation.stack.target
+    await operation.change_state("IMPORT_ROLLBACK_COMPLETE", "", *changes, target=target, to_import={})
+
+
 async def undo_cleanup(operation: StackOperation) -> None:
     """Remove, after the rollback of an update, the resources that only the failed deployment has."""
     old = await operation.records.deployment(operation.stack, operation.stack.deployment)
@@ -265,6 +289,8 @@ async def undo_cleanup(operation: StackOperation) -> None:
 PHASES: Mapping[str, Phase] = {
     "CREATE_IN_PROGRESS": forward,
     "UPDATE_IN_PROGRESS": forward,
+    "IMPORT_IN_PROGRESS": forward,
+    "IMPORT_ROLLBACK_IN_PROGRESS": undo_import,
     "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": cleanup,
     "ROLLBACK_IN_PROGRESS": undo_creation,
     "UPDATE_ROLLBACK_IN_PROGRESS": undo_update,

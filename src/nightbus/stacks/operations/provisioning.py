@@ -60,10 +60,12 @@ from nightbus.stacks.interface import (
     ResourceFailure,
     has_further_properties,
 )
+from nightbus.stacks.live_state import identified_properties, physical_id_of
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.planning.stack_policy import DELETE, MODIFY, REPLACE, denial
 from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
 from nightbus.stacks.reference_values import ReferenceValues
+from nightbus.stacks.schemas import named_properties
 from nightbus.stacks.secrecy import with_kept_secret
 from nightbus.stacks.templates.creation_policy import resource_signals_of
 from nightbus.stacks.templates.dynamic_references import hidden
@@ -89,7 +91,7 @@ class Provisioning:
         self._needs = needs
         self._evaluator = evaluator
         self._tags_changed = tags_changed
-        self.failed: dict[str, list[str]] = {"create": [], "update": []}
+        self.failed: dict[str, list[str]] = {"create": [], "update": [], "import": []}
 
     async def step(self, name: str) -> bool:
         recorded = self._operation.resources.get(name)
@@ -104,6 +106,8 @@ class Provisioning:
             properties = self._properties(name, declared)
         except AwsError as wrong:
             return await self._fail(resource, "update" if existing else "create", wrong.message)
+        if not existing and name in self._operation.stack.to_import:
+            return await self._import(resource, properties, self._operation.stack.to_import[name])
         if not existing:
             return await self._make(resource, properties, replaces=False)
         return await self._bring(resource, properties, declared)
@@ -170,6 +174,32 @@ class Provisioning:
             return await self._fail(resource, verb.lower(), reason)
         self._take(resource, self._physical_resource(resource.logical_id, created, properties))
         return await self._run_to_end(resource, verb, (f"{verb}_IN_PROGRESS", reasons.INITIATED))
+
+    async def _import(
+        self, resource: StackResource, properties: dict[str, Any], identifier: Mapping[str, str]
+    ) -> bool:
+        """Take an existing resource into the stack, without a change of it."""
+        kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
+        resource.imported, physical_id = True, physical_id_of(kind, identifier)
+        await self._operation.save(
+            resource, ("IMPORT_IN_PROGRESS", reasons.IMPORTING), physical_id=physical_id
+        )
+        try:
+            live = await identified_properties(kind, identifier, ctx)
+            if live is None:
+                raise ResourceFailure(reasons.nothing_to_import(resource.type, physical_id))
+        except Exception as error:
+            self._operation.interrupted = True
+            reason = reasons.failure(error, resource.type, ctx.call.request_id)
+            await self._operation.save(resource, ("IMPORT_FAILED", reason))
+            self.failed["import"].append(resource.logical_id)
+            return False
+        shown = named_properties(resource.type, "readOnlyProperties")
+        attributes = {name: live[name] for name in shown if name in live}
+        new = Resource(physical_id, attributes)
+        self._take(resource, self._physical_resource(resource.logical_id, new, properties))
+        await self._operation.save(resource, ("IMPORT_COMPLETE", reasons.IMPORTED), properties=properties)
+        return True
 
     async def _resolved(
         self,

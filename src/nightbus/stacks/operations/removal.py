@@ -38,6 +38,8 @@ class Removal:
     def _keeps(self, resource: StackResource) -> bool:
         policy = resource.current.deletion_policy if resource.current else "Delete"
         new = self._undo and resource.fresh
+        if new and resource.imported:
+            return True
         if policy == "Retain":
             return not (new and self._operation.stack.retain_except_on_create)
         return policy == "RetainExceptOnCreate" and not new
