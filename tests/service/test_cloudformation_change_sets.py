@@ -165,6 +165,6 @@ def test_change_sets_are_listed_deleted_and_refused(cloudformation: Any, name: s
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
     with pytest.raises(ClientError, match=r"Stack \[no-such-stack\] does not exist"):
         propose(cloudformation, "no-such-stack", "UPDATE", TemplateBody=template(A=group()))
-    with pytest.raises(ClientError, match="NotImplementedException"):
+    with pytest.raises(ClientError, match="ResourcesToImport must be specified"):
         propose(cloudformation, name, "IMPORT", TemplateBody=template(A=group()))
     cloudformation.delete_stack(StackName=name)
