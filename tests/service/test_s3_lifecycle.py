@@ -58,6 +58,14 @@ def test_replies_say_when_an_object_expires(s3: Any, bucket: str) -> None:
     assert "Expiration" not in s3.put_object(Bucket=bucket, Key="other", Body=b"")
 
 
+def test_the_longest_period_ends_with_the_last_date(s3: Any, bucket: str) -> None:
+    put(s3, bucket, {"ID": "r", "Expiration": {"Days": 2_147_483_647}})
+    expiration = s3.put_object(Bucket=bucket, Key="k", Body=b"", StorageClass="GLACIER")["Expiration"]
+    assert "31 Dec 9999" in expiration
+    s3.restore_object(Bucket=bucket, Key="k", RestoreRequest={"Days": 2_147_483_647})
+    assert "31 Dec 9999" in s3.head_object(Bucket=bucket, Key="k")["Restore"]
+
+
 def test_what_s3_refuses_is_refused_with_its_text(s3: Any, bucket: str) -> None:
     days = {"Expiration": {"Days": 1}}
     tag = {"Filter": {"Tag": {"Key": "a", "Value": "b"}}}

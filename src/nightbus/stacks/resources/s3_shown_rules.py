@@ -9,7 +9,10 @@ from typing import Any
 
 def shown_lifecycle(reply: Mapping[str, Any]) -> dict[str, Any]:
     """Return the property LifecycleConfiguration of a reply of GetBucketLifecycleConfiguration."""
-    return {"Rules": [_rule(rule) for rule in reply["Rules"]]}
+    smallest = reply.get("TransitionDefaultMinimumObjectSize")
+    return _present(
+        Rules=[_rule(rule) for rule in reply["Rules"]], TransitionDefaultMinimumObjectSize=smallest
+    )
 
 
 def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from nightbus.services.s3.locks.retention import is_locked
 from nightbus.services.s3.records import ObjectVersion
 
 DAY_MS = 86_400_000
+_LAST_MIDNIGHT = 253_402_214_400_000  # 9999-12-31
 STANDARD = "STANDARD"
 # From the dearest to the cheapest: a transition never goes back.
 CLASSES = (
@@ -95,8 +96,8 @@ class Rule:
 
 
 def next_midnight(time_ms: int) -> int:
-    """Return the first midnight UTC that is not before the time."""
-    return -(-time_ms // DAY_MS) * DAY_MS
+    """Return the first midnight UTC that is not before the time, at the latest the last one that a date can show."""
+    return min(-(-time_ms // DAY_MS) * DAY_MS, _LAST_MIDNIGHT)
 
 
 def rules_of(configuration: Mapping[str, Any]) -> list[Rule]:

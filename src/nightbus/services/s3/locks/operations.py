@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from nightbus.aws.errors import AwsError
+from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
 from nightbus.services.s3.configuration import save
 from nightbus.services.s3.errors import malformed_xml
@@ -45,6 +45,8 @@ async def put_object_lock_configuration(
 
 
 def _check_default(default: Mapping[str, Any]) -> None:
+    if default.get("DefaultEventHold") is not None:
+        raise not_supported("s3", "PutObjectLockConfiguration", "DefaultEventHold")
     days, years = default.get("Days"), default.get("Years")
     if "Mode" not in default or (days is None) == (years is None):
         raise malformed_xml()
