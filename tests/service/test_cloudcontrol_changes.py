@@ -62,7 +62,12 @@ def test_life(type_name: str, client: Client) -> None:
     assert identifier in [one["Identifier"] for one in listed]
 
     update = json.loads(json.dumps(life.update).replace("NAME", name))
-    patch = [{"op": "add", "path": f"/{key}", "value": value} for key, value in update.items()]
+    patch = [
+        {"op": "remove", "path": f"/{key}"}
+        if value is None
+        else {"op": "add", "path": f"/{key}", "value": value}
+        for key, value in update.items()
+    ]
     reply = cloud.update_resource(TypeName=type_name, Identifier=identifier, PatchDocument=json.dumps(patch))
     changed = ended(client, reply["ProgressEvent"])
     assert changed["OperationStatus"] == "SUCCESS", changed

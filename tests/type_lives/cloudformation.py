@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from type_lives import Drift, Life
 from type_lives.lambda_ import CODE, ROLE
 
@@ -11,6 +14,22 @@ def handler(event, context):
     cfnresponse.send(event, context, "FAILED" if fails else "SUCCESS", {}, event["LogicalResourceId"])
 """
 FUNCTION = {"Type": "AWS::Lambda::Function", "Properties": {**CODE, "Code": {"ZipFile": ANSWERING}}}
+INSTANCE = {
+    "Parameters": {"Days": {"Type": "Number"}},
+    "Resources": {
+        "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": {"Ref": "Days"}}}
+    },
+}
+
+
+def targets(region: str) -> dict[str, Any]:
+    return {"DeploymentTargets": {"Accounts": ["111111111111"]}, "Regions": [region]}
+
+
+def change_stack_set(client: Any, id: str, name: str) -> None:
+    days = [{"ParameterKey": "Days", "ParameterValue": "7"}]
+    client("cloudformation").update_stack_set(StackSetName=id, UsePreviousTemplate=True, Parameters=days)
+
 
 LIVES = [
     Life(
@@ -32,6 +51,24 @@ LIVES = [
             ],
             "/Parameters/Days",
         ),
+    ),
+    Life(
+        "AWS::CloudFormation::StackSet",
+        {
+            "StackSetName": "NAME",
+            "PermissionModel": "SELF_MANAGED",
+            "TemplateBody": json.dumps(INSTANCE),
+            "Parameters": [{"ParameterKey": "Days", "ParameterValue": "3"}],
+            "StackInstancesGroup": [targets("eu-west-1")],
+        },
+        update={
+            "Description": "two",
+            "Parameters": [{"ParameterKey": "Days", "ParameterValue": 5}],
+            "StackInstancesGroup": [targets("us-west-2")],
+        },
+        replacement={"StackSetName": "NAME-other"},
+        failing={"Parameters": [{"ParameterKey": "Days", "ParameterValue": "2"}]},
+        drift=Drift(change_stack_set, "/Parameters/0/ParameterValue"),
     ),
     Life(
         "AWS::CloudFormation::WaitConditionHandle",

@@ -17,7 +17,14 @@ from nightbus.stacks.schemas import resolved, resource_schemas
 
 ADD, REMOVE, NOT_EQUAL = "ADD", "REMOVE", "NOT_EQUAL"
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
-_NAMES = ("Key", "Id", "PolicyName", "Sid", "Name")  # members by which the elements of a list are told apart
+_NAMES = (
+    "Key",
+    "Id",
+    "PolicyName",
+    "ParameterKey",
+    "Sid",
+    "Name",
+)  # members by which the elements of a list are told apart
 _DYNAMIC = "{{resolve:"
 Schema = Mapping[str, Any]
 

@@ -7,6 +7,7 @@ from nightbus.stacks.resources.cdk_metadata import CdkMetadata
 from nightbus.stacks.resources.cloudformation_custom_resource import CloudFormationCustomResource
 from nightbus.stacks.resources.cloudformation_macro import CloudFormationMacro
 from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
+from nightbus.stacks.resources.cloudformation_stack_set import CloudFormationStackSet
 from nightbus.stacks.resources.cloudformation_wait_condition import CloudFormationWaitCondition
 from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
 from nightbus.stacks.resources.ecr_repository import EcrRepository
@@ -76,6 +77,7 @@ _NAMED: dict[str, ResourceType] = {
     "AWS::CloudFormation::CustomResource": CloudFormationCustomResource(),
     "AWS::CloudFormation::Macro": CloudFormationMacro(),
     "AWS::CloudFormation::Stack": CloudFormationStack(),
+    "AWS::CloudFormation::StackSet": CloudFormationStackSet(),
     "AWS::CloudFormation::WaitCondition": CloudFormationWaitCondition(),
     "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
     "AWS::ECR::Repository": EcrRepository(),

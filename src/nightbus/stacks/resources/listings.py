@@ -54,6 +54,7 @@ _OF_A_FUNCTION = {"FunctionName": "FunctionName"}
 
 LISTINGS: Mapping[str, Listing] = {
     "AWS::CloudFormation::Stack": Listing("cloudformation", "DescribeStacks", "Stacks", "StackId"),
+    "AWS::CloudFormation::StackSet": Listing("cloudformation", "ListStackSets", "Summaries", "StackSetId"),
     "AWS::ECR::Repository": Listing(
         "ecr", "DescribeRepositories", "repositories", "repositoryName", token=_LOWER
     ),
@@ -63,10 +64,15 @@ LISTINGS: Mapping[str, Listing] = {
     "AWS::Events::Endpoint": Listing("events", "ListEndpoints", "Endpoints", "Name"),
     "AWS::Events::EventBus": Listing("events", "ListEventBuses", "EventBuses", "Name"),
     "AWS::Events::Rule": Listing("events", "ListRules", "Rules", "Arn"),
+    "AWS::IAM::Group": Listing("iam", "ListGroups", "Groups", "GroupName", token=_MARKER),
+    "AWS::IAM::InstanceProfile": Listing(
+        "iam", "ListInstanceProfiles", "InstanceProfiles", "InstanceProfileName", token=_MARKER
+    ),
     "AWS::IAM::ManagedPolicy": Listing(
         "iam", "ListPolicies", "Policies", "Arn", {"Scope": "Local"}, token=_MARKER
     ),
     "AWS::IAM::Role": Listing("iam", "ListRoles", "Roles", "RoleName", token=_MARKER),
+    "AWS::IAM::User": Listing("iam", "ListUsers", "Users", "UserName", token=_MARKER),
     "AWS::KMS::Alias": Listing("kms", "ListAliases", "Aliases", "AliasName", token=_NEXT_MARKER),
     "AWS::KMS::Key": Listing("kms", "ListKeys", "Keys", "KeyId", token=_NEXT_MARKER),
     "AWS::Lambda::Alias": Listing(
