@@ -8,11 +8,13 @@ reads the secrets of connections here, in the commits of the connections.
 from __future__ import annotations
 
 import asyncio
+from copy import deepcopy
 from typing import Any
 
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import RecordReader
+from nightbus.aws.ids import new_hex, new_uuid
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, RecordReader
 from nightbus.store.vault import Vault
 
 SECRET = "secretsmanager/secret"  # noqa: S105
@@ -22,6 +24,7 @@ EMPTY: dict[str, Any] = {
     "description": "",
     "key": "",
     "policy": "",
+    "tags": {},
     "owner": "",
     "accessed": None,
     "deleted": None,
@@ -53,11 +56,33 @@ async def opened_value(vault: Vault, value: dict[str, Any]) -> str | bytes:
     return data if value["binary"] else data.decode()
 
 
-async def current_value(store: RecordReader, vault: Vault, scope: Scope, name: str) -> str | bytes | None:
-    """Return the value of the version that is AWSCURRENT, None without one. Raises VaultClosed."""
-    secret = await store.get(scope, SECRET, name)
-    for version_id, version in secret.value["versions"].items() if secret else ():
-        if CURRENT in version["stages"]:
-            record = await store.get(scope, VERSION, version_key(name, version_id))
-            return None if record is None else await opened_value(vault, record.value)
-    return None
+async def put_managed_secret(
+    store: RecordReader, scope: Scope, name: str, suffix: str, owner: str, sealed: dict[str, Any], now: int
+) -> tuple[str, list[Change]]:
+    """Return the id of a new version with this sealed value, and the changes that make it the only one of the secret.
+
+    `owner` is the service that manages the secret, such as "events"; the secret is made if it is not there. `now` is
+    UTC ms.
+    """
+    existing = await store.get(scope, SECRET, name)
+    version_id = new_uuid()
+    value = deepcopy(EMPTY) | {"id": new_hex(12), "created": now}
+    value |= (existing.value if existing else {}) | {"suffix": suffix, "owner": owner, "changed": now}
+    former = list(existing.value["versions"]) if existing else []
+    value["versions"] = {version_id: {"created": now, "stages": [CURRENT], "key": "", "accessed": None}}
+    return version_id, [
+        PutRecord(scope, SECRET, name, value, expect=existing.revision if existing else 0),
+        PutRecord(scope, VERSION, version_key(name, version_id), sealed, expect=0),
+        *(DeleteRecord(scope, VERSION, version_key(name, one)) for one in former),
+    ]
+
+
+async def delete_managed_secret(store: RecordReader, scope: Scope, name: str) -> list[Change]:
+    """Return the changes that delete a secret, none if it is not there."""
+    existing = await store.get(scope, SECRET, name)
+    if existing is None:
+        return []
+    return [
+        DeleteRecord(scope, SECRET, name, expect=existing.revision),
+        *(DeleteRecord(scope, VERSION, version_key(name, one)) for one in existing.value["versions"]),
+    ]

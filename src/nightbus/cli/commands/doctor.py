@@ -15,6 +15,7 @@ from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
 from nightbus.functions.zygote.isolation.report import examined, lost_network, missing_layers
+from nightbus.identity.secrets import VERSION as SECRET_VERSION
 from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
@@ -41,7 +42,11 @@ _WORK = {
     STACK_SET_OPERATIONS: "operations of stack sets",
     RESOURCE_REQUESTS: "requests of the Cloud Control API",
 }
-_SEALED = {CONNECTION: ("Sealed", "connections"), DEPLOYMENT: ("sealed", "deployments of stacks")}
+_SEALED = {
+    CONNECTION: ("Sealed", "connections"),  # as earlier releases kept them
+    SECRET_VERSION: ("sealed", "connections"),
+    DEPLOYMENT: ("sealed", "deployments of stacks"),
+}
 _MOST_NAMED = 5
 _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 
@@ -121,7 +126,7 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
             try:
                 readable += bool(sealed and vault.open(sealed))
             except VaultClosed as why:
-                closed.append(name)
+                closed.append(_owner(name))
                 reason = str(why)
         if closed:
             advice = "put the key file of a backup back, or give them their secrets again"
@@ -129,6 +134,11 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
             yield Finding(WRONG, text, advice)
         elif readable:
             yield Finding(OK, f"{readable} {noun}, the key opens the secrets of each")
+
+
+def _owner(key: str) -> str:
+    """Return the name in the key `events!connection/NAME/…` of a secret; any other key is a name itself."""
+    return key.split("/")[1] if key.startswith("events!connection/") else key
 
 
 def _isolation(settings: Settings, _: Patient) -> Iterator[Finding]:

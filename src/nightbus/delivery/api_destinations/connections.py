@@ -1,7 +1,8 @@
 """Reads API destinations and their connections: the endpoint, and how requests to it are authorized.
 
-The reading side of connections and API destinations. The secrets of a connection lie sealed in its record
-(store/vault.py); here they are in the clear, in memory only, and no `repr` shows them.
+The reading side of connections and API destinations. The secrets of a connection are a version of a secret of Secrets
+Manager (identity/secrets.py), sealed by the vault; here they are in the clear, in memory only, and no `repr` shows
+them. Earlier releases kept them in the connection's record, as `Sealed`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import orjson
 
 from nightbus.aws.arn import arn as arn_of
 from nightbus.aws.calls import Scope
-from nightbus.store.interface import Record, Store
+from nightbus.identity.secrets import VERSION, version_key
+from nightbus.store.interface import Record, RecordReader, Store
 from nightbus.store.vault import Vault
 
 CONNECTION = "events/connection"
@@ -87,12 +89,22 @@ def _name_in(arn: str) -> str:
 async def connection_of(store: Store, vault: Vault, scope: Scope, arn: str) -> Connection | None:
     """Raises VaultClosed where the key to its secrets is not the node's."""
     record = await find_connection(store, scope, arn)
-    return None if record is None else await opened(vault, scope, record)
+    return None if record is None else await opened(store, vault, scope, record)
 
 
-async def opened(vault: Vault, scope: Scope, record: Record) -> Connection:
+def secret_name(name: str, value: Mapping[str, Any]) -> str:
+    """Return the name of the connection's secret. `value` is that of the connection's record."""
+    return f"events!connection/{name}/{value['Secret'].rpartition('-')[0]}"
+
+
+async def opened(store: RecordReader, vault: Vault, scope: Scope, record: Record) -> Connection:
+    """Raises VaultClosed where the key to its secrets is not the node's."""
     value = record.value
     sealed = value.get("Sealed")
+    if "SecretVersion" in value:
+        key = version_key(secret_name(record.key, value), value["SecretVersion"])
+        version = await store.get(scope, VERSION, key)
+        sealed = version and version.value["sealed"]
     auth = orjson.loads(await asyncio.to_thread(vault.open, sealed)) if sealed else {}
     return Connection(
         record.key,

@@ -7,6 +7,7 @@ from nightbus.services.events import (
     api_destinations,
     archives,
     buses,
+    connection_secrets,
     connections,
     endpoints,
     partners,
@@ -91,6 +92,7 @@ DUTIES: list[Worker] = [
     history_trimming.trim_history,
     archive_sizes.trim_archives,
     replaying.delete_old_replays,
+    connection_secrets.move_sealed_parameters,
 ]
 WORKERS: list[Worker] = [
     replaying.run_replays,

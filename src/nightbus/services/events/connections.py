@@ -1,7 +1,8 @@
 """Creates, changes, describes and deletes connections, which authorize the node's calls to API destinations.
 
-The record has the authorization parameters twice: sealed by the node's vault, and without secrets for replies. With
-OAuth, the worker of `engines/connection_authorization.py` fetches the first token:
+The authorization parameters are kept twice: without secrets for replies in the record, and whole in a secret of Secrets
+Manager that EventBridge manages, `events!connection/…`; each commit of a connection has that of its secret. With OAuth,
+the worker of `engines/connection_authorization.py` fetches the first token:
 
 | state            | becomes      | when                                                              |
 |------------------|--------------|-------------------------------------------------------------------|
@@ -15,11 +16,8 @@ OAuth, the worker of `engines/connection_authorization.py` fetches the first tok
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
-
-import orjson
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix, new_uuid
@@ -33,16 +31,19 @@ from nightbus.services.events.connection_auth import (
     updated_auth,
     without_secrets,
 )
+from nightbus.services.events.connection_secrets import delete_secret, put_secret, secret_arn_of
 from nightbus.services.events.encryption_keys import check_key
 from nightbus.services.events.engines.connection_authorization import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import invalid_token, reply_time
 from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
 from nightbus.services.events.state_events import StateEvents
-from nightbus.store.interface import DeleteRecord, PutRecord, Record
+from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 from nightbus.store.vault import VaultClosed
 
 _PAGE = 100
-_OF_AUTHORIZATION = ("Sealed", "Shown", "Secret", "StateReason", "Authorization", "LastAuthorizedTime")
+_OF_AUTHORIZATION = (
+    "Sealed", "Shown", "Secret", "SecretVersion", "StateReason", "Authorization", "LastAuthorizedTime"
+)  # fmt: skip
 
 
 async def create_connection(
@@ -63,8 +64,9 @@ async def create_connection(
     now = ctx.now_ms()
     value = {"Id": new_uuid(), "CreationTime": now, "LastModifiedTime": now}
     value |= _settings(description, kms_key_identifier)
-    value |= await _authorization(ctx, authorization_type, auth_parameters)
-    await _save(ctx, "Creation Started", None, Record(name, value, 0))
+    value |= _authorization(ctx, authorization_type, auth_parameters)
+    secret = await put_secret(ctx, name, value, auth_parameters)
+    await _save(ctx, "Creation Started", None, Record(name, value, 0), *secret)
     return _state(ctx, Record(name, value, 1))
 
 
@@ -77,13 +79,12 @@ def _settings(description: str | None, key: str | None) -> dict[str, str]:
     return {name: text for name, text in settings.items() if text is not None}
 
 
-async def _authorization(
+def _authorization(
     ctx: Context, kind: str, auth: Mapping[str, Any], secret: str | None = None
 ) -> dict[str, Any]:
     """Return the record's members for new parameters. `secret` is the secret's name; None makes a new one."""
     members: dict[str, Any] = {
         "AuthorizationType": kind,
-        "Sealed": await asyncio.to_thread(ctx.platform.vault.seal, orjson.dumps(auth)),
         "Shown": without_secrets(auth),
         "Secret": secret or f"{new_uuid()}-{new_physical_suffix(6)}",
     }
@@ -92,8 +93,8 @@ async def _authorization(
     return {**members, "State": AUTHORIZED, "LastAuthorizedTime": ctx.now_ms()}
 
 
-async def _save(ctx: Context, began: str, before: Record | None, after: Record) -> None:
-    """Store the connection over the revision that was read. Raises Conflict.
+async def _save(ctx: Context, began: str, before: Record | None, after: Record, *secret: Change) -> None:
+    """Store the connection over the revision that was read, with the changes of its secret. Raises Conflict.
 
     A new authorization is queued in the same commit.
     """
@@ -103,7 +104,7 @@ async def _save(ctx: Context, began: str, before: Record | None, after: Record) 
     state_events = StateEvents(ctx.platform, ctx.scope)
     await state_events.connection(began, before, after)
     put = PutRecord(ctx.scope, CONNECTION, after.key, after.value, expect=after.revision)
-    await state_events.commit(put, *work)
+    await state_events.commit(put, *work, *secret)
 
 
 def _state(ctx: Context, record: Record, state: str | None = None) -> dict[str, Any]:
@@ -123,15 +124,10 @@ async def describe_connection(ctx: Context, *, name: str) -> dict[str, Any]:
     return {
         **_listed(ctx, record),
         "Description": value.get("Description"),
-        "SecretArn": _secret_arn(ctx, record),
+        "SecretArn": secret_arn_of(ctx.scope, record),
         "KmsKeyIdentifier": value.get("KmsKeyIdentifier") or None,
         "AuthParameters": value.get("Shown"),
     }
-
-
-def _secret_arn(ctx: Context, record: Record) -> str | None:
-    secret = record.value.get("Secret")
-    return secret and ctx.arn("secretsmanager", f"secret:events!connection/{record.key}/{secret}")
 
 
 async def _find(ctx: Context, name: str) -> Record:
@@ -185,19 +181,21 @@ async def update_connection(
     value.pop("KmsKeyIdentifier", None)
     value |= _settings(description, kms_key_identifier)
     kind = authorization_type or value["AuthorizationType"]
+    secret: list[Change] = []
     if auth_parameters is not None or kind != value["AuthorizationType"]:
         auth = updated_auth(kind, await _standing(ctx, record), auth_parameters or {})
         check_auth(kind, auth)
-        value = _without_authorization(value) | await _authorization(ctx, kind, auth, value.get("Secret"))
+        value = _without_authorization(value) | _authorization(ctx, kind, auth, value.get("Secret"))
+        secret = await put_secret(ctx, name, value, auth)
     updated = Record(name, value, record.revision)
-    await _save(ctx, "Update Started", record, updated)
+    await _save(ctx, "Update Started", record, updated, *secret)
     return _state(ctx, updated)
 
 
 async def _standing(ctx: Context, record: Record) -> Mapping[str, Any]:
     """Return the stored parameters, or none if they cannot be unsealed: a request with all parameters needs none."""
     try:
-        return (await opened(ctx.platform.vault, ctx.scope, record)).auth
+        return (await opened(ctx.store, ctx.platform.vault, ctx.scope, record)).auth
     except VaultClosed:
         return {}
 
@@ -214,7 +212,8 @@ async def deauthorize_connection(ctx: Context, *, name: str) -> dict[str, Any]:
         remaining["LastAuthorizedTime"] = record.value["LastAuthorizedTime"]
     value = {**remaining, "State": DEAUTHORIZED, "LastModifiedTime": ctx.now_ms()}
     updated = Record(name, value, record.revision)
-    await _save(ctx, "Deauthorization Started", record, updated)
+    secret = await delete_secret(ctx, record)
+    await _save(ctx, "Deauthorization Started", record, updated, *secret)
     return _state(ctx, updated)
 
 
@@ -223,5 +222,6 @@ async def delete_connection(ctx: Context, *, name: str) -> dict[str, Any]:
     record = await _find(ctx, name)
     state_events = StateEvents(ctx.platform, ctx.scope)
     await state_events.connection("Deletion Started", record, None)
-    await state_events.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision))
+    secret = await delete_secret(ctx, record)
+    await state_events.commit(DeleteRecord(ctx.scope, CONNECTION, name, expect=record.revision), *secret)
     return _state(ctx, record, "DELETING")

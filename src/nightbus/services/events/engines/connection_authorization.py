@@ -82,7 +82,7 @@ async def _attempt(platform: Platform, scope: Scope, record: Record, item: Item)
     """Make one attempt and store its result. Raises Conflict."""
     now = platform.clock.now_ms()
     try:
-        connection = await opened(platform.vault, scope, record)
+        connection = await opened(platform.store, platform.vault, scope, record)
     except VaultClosed as closed:
         log.error("%s", closed)
         reason = "The connection's secrets cannot be opened."
