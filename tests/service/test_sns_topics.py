@@ -166,23 +166,6 @@ def test_a_wrong_attribute_is_refused(sns: Any, topic: str, name: str, value: st
 def test_what_could_not_have_its_effect_is_refused_by_name(sns: Any, topic: str) -> None:
     archive = {"AttributeName": "ArchivePolicy", "AttributeValue": "{}"}
     assert refusal(sns.set_topic_attributes, TopicArn=topic, **archive)[:2] == ("InvalidParameter", 400)
-    refused = refusal(sns.create_topic, Name=unique("t"), DataProtectionPolicy="{}")
-    assert (refused[0], "DataProtectionPolicy" in refused[2]) == ("NotImplementedException", True)
-
-
-@pytest.mark.parametrize(
-    ("call", "params"),
-    [
-        ("get_data_protection_policy", {"ResourceArn": NOWHERE}),
-        ("put_data_protection_policy", {"ResourceArn": NOWHERE, "DataProtectionPolicy": "{}"}),
-    ],
-)
-def test_what_has_no_meaning_on_one_installation_is_refused(
-    sns: Any, call: str, params: dict[str, Any]
-) -> None:
-    code, status, message = refusal(getattr(sns, call), **params)
-    assert (code, status) == ("NotImplementedException", 501)
-    assert "is not supported by Nightbus yet" in message
 
 
 def test_a_topic_that_is_not_there_is_said_so(sns: Any) -> None:

@@ -20,6 +20,7 @@ from nightbus.bus.patterns import parse_pattern
 from nightbus.bus.patterns.matching import matches
 from nightbus.bus.patterns.rule import Pattern
 from nightbus.messaging.access import Access
+from nightbus.messaging.data_protection import ProtectionStatement, statements_of
 from nightbus.messaging.notification import Notification, filtered_attributes, parsed_body
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.store.interface import Record
@@ -45,6 +46,7 @@ class Subscription:
     pattern: Pattern | None
     by_body: bool
     attributes: Mapping[str, str]
+    principal: str  # the ARN of who subscribed
     revision: int  # of its record
     replaying: bool  # whether a replay delivers new messages too, from the archive
 
@@ -64,6 +66,7 @@ class Subscription:
             pattern=parse_pattern(policy, LONGEST_POLICY) if policy and parse_json(policy) else None,
             by_body=attributes.get("FilterPolicyScope") == BODY_SCOPE,
             attributes=attributes,
+            principal=value.get("principal", ""),
             revision=record.revision,
             replaying=replay.get("status") == "In progress" and replay["until"] is None,
         )
@@ -101,6 +104,7 @@ class Topic:
     fifo: bool
     content_based: bool
     by_group: bool
+    protection: tuple[ProtectionStatement, ...]  # its data protection policy
     archived: bool  # whether it keeps what is published
     largest: int  # bytes
     delivery_policy: str
@@ -123,6 +127,7 @@ class Topic:
             fifo=record.key.endswith(FIFO_SUFFIX),
             content_based=attributes.get("ContentBasedDeduplication") == "true",
             by_group=attributes.get("FifoThroughputScope") == "MessageGroup",
+            protection=statements_of(record.value.get("protection", "")),
             archived="ArchivePolicy" in attributes,
             largest=int(attributes.get("MaximumMessageSize", 262_144)),
             delivery_policy=attributes.get("DeliveryPolicy", ""),

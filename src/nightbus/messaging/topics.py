@@ -13,6 +13,7 @@ import orjson
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.threads import LONG_TEXT, aside
+from nightbus.messaging.data_protection import OUTBOUND, protected
 from nightbus.messaging.deduplication import Deduplication, Windows, content_key
 from nightbus.messaging.notification import (
     Notification,
@@ -100,7 +101,10 @@ class Topics:
         written = 0
         for subscription in topic.subscriptions:
             if subscription.confirmed and subscription.wants(notification):
-                await self._add_for(writes, topic, subscription, notification)
+                shown = protected(notification, topic.protection, OUTBOUND, subscription.principal)
+                if shown is None:
+                    continue  # the policy denies it to this subscriber
+                await self._add_for(writes, topic, subscription, shown)
                 written += len(notification.body_for(subscription.protocol))
                 if (
                     written > LONG_TEXT and not topic.fifo

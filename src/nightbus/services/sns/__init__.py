@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.sns import (
     confirmation,
+    data_protection,
     notification_jobs,
     outbox_trimming,
     permissions,
@@ -40,6 +41,8 @@ HANDLERS: dict[str, Handler] = {
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags_for_resource,
+    "GetDataProtectionPolicy": data_protection.get_data_protection_policy,
+    "PutDataProtectionPolicy": data_protection.put_data_protection_policy,
     "GetSMSAttributes": sms_attributes.get_sms_attributes,
     "SetSMSAttributes": sms_attributes.set_sms_attributes,
     "CheckIfPhoneNumberIsOptedOut": numbers.check_if_phone_number_is_opted_out,

@@ -24,6 +24,7 @@ from nightbus.keys.uses import (
     KeyUser,
     require_key,
 )
+from nightbus.messaging.data_protection import INBOUND, protected
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_address
@@ -189,7 +190,7 @@ def _notification(ctx: Context, topic: Topic, entry: Mapping[str, Any]) -> Notif
     _check_tokens(topic, group, deduplication)
     if topic.fifo and not deduplication:
         deduplication = hashlib.sha256(message.encode()).hexdigest()
-    return Notification(
+    notification = Notification(
         id=new_uuid(),
         topic_arn=topic.arn,
         bodies=_bodies(message, entry.get("MessageStructure")),
@@ -201,6 +202,13 @@ def _notification(ctx: Context, topic: Topic, entry: Mapping[str, Any]) -> Notif
         deduplication=deduplication if topic.fifo else "",
         trace=ctx.call.trace,
     )
+    admitted = protected(notification, topic.protection, INBOUND, ctx.caller.arn)
+    if admitted is None:
+        raise not_authorized(
+            f"User: {ctx.caller.arn} is not authorized to perform: SNS:Publish on resource: {topic.arn} with an"
+            " explicit deny in a data protection policy"
+        )
+    return admitted
 
 
 def _check_tokens(topic: Topic, group: str, deduplication: str) -> None:

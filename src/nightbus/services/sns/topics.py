@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import page
 from nightbus.messaging.deduplication import log_of
@@ -23,6 +23,7 @@ from nightbus.messaging.topic import (
 )
 from nightbus.services.context import Context
 from nightbus.services.sns.archives.policies import archive_ms
+from nightbus.services.sns.data_protection import POLICY, check_data_protection
 from nightbus.services.sns.endpoints import check_largest_message
 from nightbus.services.sns.errors import bad_parameter, errors_name_attributes, invalid_next_token
 from nightbus.services.sns.records import change_topic, topic_record
@@ -52,8 +53,6 @@ async def create_topic(
     tags: list[dict[str, str]] | None = None,
     data_protection_policy: str | None = None,
 ) -> dict[str, Any]:
-    if data_protection_policy:
-        raise not_supported("sns", "CreateTopic", "DataProtectionPolicy")
     requested = attributes or {}
     fifo = requested.get("FifoTopic") == "true"
     plain = name.removesuffix(FIFO_SUFFIX) if fifo else name
@@ -74,6 +73,9 @@ async def create_topic(
         "deleted": 0,
         "archive_began": ctx.now_ms(),
     }
+    if data_protection_policy:
+        check_data_protection(data_protection_policy, fifo)
+        topic[POLICY] = data_protection_policy
     arn = topic_arn(ctx.scope, name)
     if await ctx.store.get(ctx.scope, TOPIC, name) is not None:
         await _check_unchanged(ctx, arn, stored_attributes, merged_tags(tags or []), bool(tags))

@@ -18,7 +18,7 @@ from nightbus.stacks.resources.outcomes import (
     undone_on_failure,
 )
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map
-from nightbus.stacks.resources.values import attributes, selected_properties, text
+from nightbus.stacks.resources.values import attributes, changed, selected_properties, text
 
 _LONGEST_NAME = 256
 _FIFO = ".fifo"
@@ -46,7 +46,15 @@ _PREFIXES = {  # of the attributes, by the protocol that the template names
 class SnsTopic:
     type_name = "AWS::SNS::Topic"
     properties = frozenset(
-        {*_WITHOUT, "DeliveryStatusLogging", "FifoTopic", "Subscription", "Tags", "TopicName"}
+        {
+            *_WITHOUT,
+            "DataProtectionPolicy",
+            "DeliveryStatusLogging",
+            "FifoTopic",
+            "Subscription",
+            "Tags",
+            "TopicName",
+        }
     )
     required: frozenset[str] = frozenset()
     replace_on = frozenset({"FifoTopic", "TopicName"})
@@ -73,7 +81,8 @@ class SnsTopic:
         if _is_fifo(properties):
             topic_attributes["FifoTopic"] = "true"
         tags = as_list(all_tags(properties, ctx))
-        await ctx.operation("sns", "CreateTopic", Name=name, Attributes=topic_attributes, Tags=tags)
+        policy = {"DataProtectionPolicy": _protection(properties)} if _protection(properties) else {}
+        await ctx.operation("sns", "CreateTopic", Name=name, Attributes=topic_attributes, Tags=tags, **policy)
         async with undone_on_failure(self.delete(topic, properties, ctx)):
             for protocol, endpoint in _subscriptions(properties):
                 await _subscribe(topic, protocol, endpoint, ctx)
@@ -88,6 +97,11 @@ class SnsTopic:
             if before.get(name) != value:
                 request = {"AttributeName": name, "AttributeValue": value}
                 await ctx.operation("sns", "SetTopicAttributes", TopicArn=physical_id, **request)
+        if changed(old, new, "DataProtectionPolicy"):
+            policy = _protection(new)
+            await ctx.operation(
+                "sns", "PutDataProtectionPolicy", ResourceArn=physical_id, DataProtectionPolicy=policy
+            )
         await _resubscribe(physical_id, _subscriptions(old), _subscriptions(new), ctx)
         await _retag(physical_id, all_tags(new, ctx), ctx)
         return _resource(physical_id)
@@ -118,6 +132,10 @@ class SnsTopic:
         settings = selected_properties(live, *_WITHOUT, "FifoTopic")
         if "ArchivePolicy" in settings:
             settings["ArchivePolicy"] = json.loads(settings["ArchivePolicy"])
+        if properties.get("DataProtectionPolicy") or not properties:
+            policy = await ctx.operation("sns", "GetDataProtectionPolicy", ResourceArn=physical_id)
+            if policy["DataProtectionPolicy"]:
+                settings["DataProtectionPolicy"] = json.loads(policy["DataProtectionPolicy"])
         logging = _logging(live)
         if logging:
             settings["DeliveryStatusLogging"] = logging
@@ -145,6 +163,11 @@ def _logging(live: Mapping[str, str]) -> list[dict[str, str]]:
         if settings:
             found.append({"Protocol": protocol, **settings})
     return found
+
+
+def _protection(properties: Mapping[str, Any]) -> str:
+    policy = properties.get("DataProtectionPolicy")
+    return text(policy) if policy else ""
 
 
 def _topic_arn(name: str, ctx: ResourceContext) -> str:
