@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
 from nightbus.aws.resource_policy import Statement, statements_of
 from nightbus.clock import Clock
 from nightbus.keys.errors import (
@@ -52,8 +54,9 @@ from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, PutRecord, RecordName, Store
 from nightbus.store.known_records import KnownRecords
 from nightbus.store.record_cache import RecordCache
-from nightbus.store.vault import Vault
+from nightbus.store.vault import Vault, VaultClosed
 
+log = logging.getLogger("nightbus.kms")
 _MOST_KNOWN = 10_000
 _MOST_UNSEALED = 1_000
 YEAR_MS = 365 * 86_400_000
@@ -171,8 +174,12 @@ class Keys:
         return state_of(key.value, self._clock.now_ms())
 
     async def material(self, key: Key) -> Material:
-        """Return the key's unsealed material. Raises AwsError where it has none, VaultClosed."""
-        material = await self._materials.find((key.scope, key.id))
+        """Return the key's unsealed material. Raises AwsError where it has none, or the vault does not open it."""
+        try:
+            material = await self._materials.find((key.scope, key.id))
+        except VaultClosed as closed:
+            log.error("the material of %s cannot be unsealed: %s", key.arn, closed)
+            raise AwsError("KeyUnavailableException", f"{key.arn} is not available.", 500) from closed
         if material is None:
             raise is_in_state(key.arn, "PendingImport")
         return material

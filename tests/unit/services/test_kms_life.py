@@ -319,6 +319,42 @@ async def test_a_multi_region_key(kms: Kms) -> None:
     await until(kms, lambda: gone(kms, key, ELSEWHERE))
 
 
+async def test_what_becomes_of_keys_is_on_the_bus(kms: Kms) -> None:
+    await kms.rig.rule("keys", EventPattern='{"source": ["aws.kms"]}')
+    key = await kms.key()
+    former = (await kms("DescribeKey", KeyId=key))["KeyMetadata"]["CurrentKeyMaterialId"]
+    await kms("RotateKeyOnDemand", KeyId=key)
+    (event,) = await kms.rig.received()
+    assert (event["detail-type"], event["resources"]) == ("KMS CMK Rotation", [key])
+    assert event["detail"] == {
+        "key-id": key.rpartition("/")[2],
+        "key-origin": "AWS_KMS",
+        "rotation-type": "ON_DEMAND",
+        "previous-key-material-id": former,
+        "current-key-material-id": (await kms("DescribeKey", KeyId=key))["KeyMetadata"][
+            "CurrentKeyMaterialId"
+        ],
+    }
+    await kms("ScheduleKeyDeletion", KeyId=key, PendingWindowInDays=7)
+    await kms.rig.work(keep_up_keys)
+    await pass_days(kms, 7)
+    await until(kms, lambda: gone(kms, key))
+    (event,) = await kms.rig.received()
+    assert (event["detail-type"], event["resources"]) == ("KMS CMK Deletion", [key])
+
+
+async def test_what_names_no_grant(kms: Kms) -> None:
+    key = await kms.key()
+    await kms("CreateAlias", AliasName="alias/a", TargetKeyId=key)
+    await kms("CreateAlias", AliasName="alias/b", TargetKeyId=key)
+    marker = (await kms("ListAliases", Limit=1))["NextMarker"]
+    for token in (marker, "nonsense"):
+        assert (await kms.refused("RetireGrant", GrantToken=token))[0] == "InvalidGrantTokenException"
+    grant = await kms("CreateGrant", KeyId=key, GranteePrincipal=user().arn, Operations=["Decrypt"])
+    assert (await kms("ListGrants", KeyId=key, GrantId=grant["GrantId"]))["Grants"]
+    assert not (await kms("ListGrants", KeyId=key, GrantId=grant["GrantId"][:8]))["Grants"]
+
+
 async def test_another_nodes_change_is_followed(kms: Kms) -> None:
     key = await kms.key()
     await kms("Encrypt", KeyId=key, Plaintext=b"x")

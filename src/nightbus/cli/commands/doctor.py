@@ -16,6 +16,7 @@ from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
 from nightbus.functions.zygote.isolation.report import examined, lost_network, missing_layers
 from nightbus.identity.secrets import VERSION as SECRET_VERSION
+from nightbus.keys.records import MATERIAL
 from nightbus.messaging.queue import KIND, Queue, queue_address
 from nightbus.messaging.topic import TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
@@ -45,6 +46,7 @@ _WORK = {
 _SEALED = {
     CONNECTION: ("Sealed", "connections"),  # as earlier releases kept them
     SECRET_VERSION: ("sealed", "connections"),
+    MATERIAL: ("Versions", "keys"),
     DEPLOYMENT: ("sealed", "deployments of stacks"),
 }
 _MOST_NAMED = 5
@@ -124,7 +126,8 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
         for name, value in patient.connection.execute(query, (kind,)):
             sealed = orjson.loads(value).get(member)
             try:
-                readable += bool(sealed and vault.open(sealed))
+                opened = [vault.open(one) for one in _sealed_texts(sealed)]
+                readable += bool(opened)
             except VaultClosed as why:
                 closed.append(_owner(name))
                 reason = str(why)
@@ -139,6 +142,13 @@ def _secrets(patient: Patient) -> Iterator[Finding]:
 def _owner(key: str) -> str:
     """Return the name in the key `events!connection/NAME/…` of a secret; any other key is a name itself."""
     return key.split("/")[1] if key.startswith("events!connection/") else key
+
+
+def _sealed_texts(member: Any) -> list[str]:
+    """Return the sealed texts of a record's member: one, or those of the versions of a key's material."""
+    if isinstance(member, list):
+        return [one["Sealed"] for one in member]
+    return [member] if member else []
 
 
 def _isolation(settings: Settings, _: Patient) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from nightbus.keys.records import (
 from nightbus.services.context import Context, Platform
 from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion
 from nightbus.services.kms.imports import without_material
+from nightbus.services.kms.key_events import DELETION, EXPIRATION, commit_rotation, commit_with_event
 from nightbus.services.kms.regions import scopes_of
 from nightbus.services.kms.rotation import AUTOMATIC, is_due, rotated
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, Store
@@ -60,8 +61,9 @@ async def cancel_key_deletion(ctx: Context, *, key_id: str) -> dict[str, Any]:
     return {"KeyId": found.arn}
 
 
-async def delete_key(store: Store, scope: Scope, record: Record, now: int) -> None:
+async def delete_key(platform: Platform, scope: Scope, record: Record, now: int) -> None:
     """Delete a key with its material, aliases and grants, unless it has changed since `record` was read."""
+    store = platform.store
     changes: list[Change] = [
         DeleteRecord(scope, KEY, record.key, expect=record.revision),
         DeleteRecord(scope, MATERIAL, record.key),
@@ -70,7 +72,8 @@ async def delete_key(store: Store, scope: Scope, record: Record, now: int) -> No
     changes += [DeleteRecord(scope, ALIAS, one.key) for one in aliases if one.value["KeyId"] == record.key]
     grants = await store.list(scope, GRANT, prefix=f"{record.key}:")
     changes += [DeleteRecord(scope, GRANT, one.key) for one in grants]
-    await store.commit(*changes, *await _left_behind(store, scope, record, now))
+    changes += await _left_behind(store, scope, record, now)
+    await commit_with_event(platform, scope, record.key, DELETION, *changes)
 
 
 async def _left_behind(store: Store, scope: Scope, record: Record, now: int) -> list[Change]:
@@ -104,10 +107,10 @@ async def _keep_up(platform: Platform, scope: Scope, record: Record, now: int) -
     value = record.value
     if value["State"] == PENDING_DELETION:
         if value["DeletionTime"] <= now:
-            await delete_key(platform.store, scope, record, now)
+            await delete_key(platform, scope, record, now)
     elif state_of(value, now) == PENDING_IMPORT != value["State"]:
-        arn = key_arn(scope, record.key)
-        await platform.store.commit(*without_material(KeyRecord(scope, record, arn, PENDING_IMPORT)))
+        found = KeyRecord(scope, record, key_arn(scope, record.key), PENDING_IMPORT)
+        await commit_with_event(platform, scope, record.key, EXPIRATION, *without_material(found))
     elif is_due(scope, value, now):
         changes = await rotated(platform.keys, platform.store, scope, record, AUTOMATIC)
-        await platform.store.commit(*changes)
+        await commit_rotation(platform, scope, record.key, value, AUTOMATIC, changes)

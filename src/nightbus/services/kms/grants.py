@@ -120,8 +120,9 @@ async def list_grants(
     wanted = {"GranteePrincipal": grantee_principal, "GranteeServicePrincipal": grantee_service_principal}
     records = [
         one
-        for one in await ctx.store.list(found.scope, GRANT, prefix=grant_key(found.id, grant_id or ""))
-        if all(text is None or one.value.get(member) == text for member, text in wanted.items())
+        for one in await ctx.store.list(found.scope, GRANT, prefix=grant_key(found.id, ""))
+        if (grant_id is None or one.key == grant_key(found.id, grant_id))
+        and all(text is None or one.value.get(member) == text for member, text in wanted.items())
     ]
     return _page_of(found.scope, records, limit, marker)
 
@@ -210,6 +211,8 @@ async def revoke_grant(ctx: Context, *, key_id: str, grant_id: str, dry_run: boo
 
 
 def _of_token(token: str) -> list[str]:
-    return decode_token(token, AwsError("InvalidGrantTokenException", "The grant token is invalid.")).split(
-        " "
-    )
+    invalid_token = AwsError("InvalidGrantTokenException", "The grant token is invalid.")
+    parts = decode_token(token, invalid_token).split(" ")
+    if len(parts) != 3:  # a token of something else
+        raise invalid_token
+    return parts

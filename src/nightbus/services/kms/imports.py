@@ -132,8 +132,12 @@ async def _read_token(ctx: Context, found: KeyRecord, token: bytes) -> tuple[str
     except (VaultClosed, UnicodeDecodeError):
         raise AwsError("InvalidImportTokenException", "The import token is invalid.") from None
     written, _, private = text.partition(b"\n")
-    head = orjson.loads(written)
-    if (head["key"], head["region"]) != (found.id, found.scope.region):
+    try:
+        head = orjson.loads(written)
+        named = head["key"], head["region"]
+    except (ValueError, KeyError, TypeError):  # the vault sealed something else
+        raise AwsError("InvalidImportTokenException", "The import token is invalid.") from None
+    if named != (found.id, found.scope.region):
         raise AwsError("InvalidImportTokenException", "The import token is for another key.")
     if head["to"] <= ctx.now_ms():
         raise AwsError("ExpiredImportTokenException", "The import token is expired.")

@@ -16,6 +16,7 @@ from nightbus.keys.records import AWS_KMS, ENABLED, KEY, MATERIAL, SYMMETRIC
 from nightbus.services.context import Context
 from nightbus.services.kms.errors import bad_marker, limit_exceeded, unsupported_operation
 from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion, refuse_unusable
+from nightbus.services.kms.key_events import commit_rotation
 from nightbus.services.kms.regions import changed_everywhere, is_replica, scopes_of
 from nightbus.store.interface import Change, PutRecord, Record, Store
 
@@ -75,7 +76,7 @@ async def rotate_key_on_demand(ctx: Context, *, key_id: str) -> dict[str, Any]:
     if ctx.platform.quotas and sum(one.get("Type") == ON_DEMAND for one in versions) >= _MOST_ON_DEMAND:
         raise limit_exceeded(f"The key has been rotated on demand {_MOST_ON_DEMAND} times.")
     changes = await rotated(ctx.platform.keys, ctx.store, found.scope, found.record, ON_DEMAND)
-    await ctx.store.commit(*changes)
+    await commit_rotation(ctx.platform, found.scope, found.id, found.value, ON_DEMAND, changes)
     return {"KeyId": found.arn}
 
 
