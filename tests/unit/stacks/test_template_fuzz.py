@@ -13,7 +13,7 @@ import itertools
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,13 @@ from bus_rig import SCOPE, Rig
 from nightbus.aws.errors import AwsError
 from nightbus.clock import SystemClock, VirtualClock
 from nightbus.stacks.engine import Engine
+from nightbus.stacks.planning.plan import plan_changes
+from nightbus.stacks.planning.proposal import process, propose
+from nightbus.stacks.records import Stack
+from nightbus.stacks.resources import RESOURCE_TYPES
 from nightbus.stacks.templates.java_patterns import MatchingTime, NotAPattern, TimeSpent
-from template_strategies import GOOD, deployable_documents, parameter_entries, texts
+from nightbus.stacks.templates.transforms import Transform
+from template_strategies import GOOD, VALUES, deployable_documents, parameter_entries, texts
 
 _EXAMPLES = int(os.environ.get("NIGHTBUS_FUZZ_EXAMPLES", "150"))
 _REFUSALS = frozenset({"ValidationError", "InsufficientCapabilitiesException", "NotImplementedException"})
@@ -116,6 +121,33 @@ def test_any_template_is_planned_or_refused(call: Call, text: str, entries: list
         described = call("DescribeChangeSet", ChangeSetName=made["Id"], IncludePropertyValues=True)
         if described["Status"] == "CREATE_COMPLETE":
             call("GetTemplate", ChangeSetName=made["Id"], TemplateStage="Processed")
+
+
+class AnyMacro:
+    """A macro that gives one section of a template, or a whole fragment, any value."""
+
+    def __init__(self, section: str, value: Any) -> None:
+        self.section, self.value = section, value
+
+    async def run(self, transform: Transform, fragment: Any, values: Mapping[str, Any], whole: bool) -> Any:
+        return {**fragment, self.section: self.value} if whole and self.section else self.value
+
+
+@settings(max_examples=_EXAMPLES, deadline=None)
+@given(
+    st.sampled_from(
+        ["", "Resources", "Conditions", "Outputs", "Mappings", "Parameters", "Rules", "Metadata", "X"]
+    ),
+    VALUES,
+    st.sampled_from([["Mine"], ["Mine", "AWS::LanguageExtensions"], ["AWS::LanguageExtensions", "Mine"]]),
+)
+def test_whatever_a_macro_returns_is_checked(section: str, value: Any, transforms: list[str]) -> None:
+    document = {**copy.deepcopy(GOOD), "Transform": transforms}
+    stack = Stack("arn:aws:cloudformation:eu-west-1:1:stack/s/1", "s", "CREATE_IN_PROGRESS", 1)
+    with contextlib.suppress(AwsError):
+        proposal = propose(json.dumps(document), [], {}, {}, [])
+        deployment = asyncio.run(process(proposal, SCOPE, stack, AnyMacro(section, value)))
+        plan_changes(SCOPE, stack, None, deployment, {}, RESOURCE_TYPES, {})
 
 
 @pytest.fixture(scope="module")

@@ -219,8 +219,9 @@ class Evaluator:
         if any(isinstance(key, dict | list) for key in keys):
             raise template_error(FIND_IN_MAP)
         name, first, second = (text_of(key, "Fn::FindInMap") for key in keys)
-        entries = self.mappings.get(name, {}).get(first, {})
-        if second in entries:
+        mapping = self.mappings.get(name)
+        entries = mapping.get(first) if isinstance(mapping, dict) else None  # unchecked before a transform
+        if isinstance(entries, dict) and second in entries:
             return self.evaluate(entries[second])
         if default is not NO_VALUE:
             return self.evaluate(default)

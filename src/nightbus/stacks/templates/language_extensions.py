@@ -55,7 +55,8 @@ def _extended(document: dict[str, Any], values: Mapping[str, Any]) -> dict[str, 
         if isinstance(document.get(section), dict):
             document[section] = {name: fold(one) for name, one in document[section].items()}
     for section in ("Resources", "Outputs"):
-        for member in (document.get(section) or {}).values():
+        members = document.get(section)
+        for member in members.values() if isinstance(members, dict) else ():
             _set_attributes(member, evaluator)
     return document
 
