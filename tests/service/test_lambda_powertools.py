@@ -134,3 +134,43 @@ def test_a_batch_and_lambda_s_own_log_levels(client: Client, role: str) -> None:
     client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
     later = records_of(client, name)[before:]
     assert not [one for one in later if one.get("level") in ("DEBUG", "INFO")]
+
+
+PARAMETERS = """
+from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+
+ssm, secrets = SSMProvider(), SecretsProvider()
+
+def handler(event, context):
+    path = event["path"]
+    if "value" in event:
+        ssm.set(f"{path}/json", event["value"], overwrite=True)
+    return {
+        "plain": ssm.get(f"{path}/plain"),
+        "secure": ssm.get(f"{path}/secure", decrypt=True),
+        "json": ssm.get(f"{path}/json", transform="json", force_fetch=True),
+        "below": ssm.get_multiple(path, decrypt=True),
+        "byname": ssm.get_parameters_by_name({f"{path}/plain": {}, f"{path}/none": {}}, raise_on_error=False),
+        "secret": secrets.get(event["secret"], transform="json"),
+    }
+"""
+
+
+def test_parameters_and_secrets(client: Client, role: str) -> None:
+    path = f"/power-{uuid4().hex[:8]}"
+    ssm = client("ssm")
+    ssm.put_parameter(Name=f"{path}/plain", Value="p", Type="String")
+    ssm.put_parameter(Name=f"{path}/secure", Value="s", Type="SecureString")
+    ssm.put_parameter(Name=f"{path}/json", Value="{}", Type="String")
+    arn = client("secretsmanager").create_secret(Name=path[1:], SecretString='{"password": "hunter"}')["ARN"]
+    name = create(client, role, package_with(*PACKAGES, app=PARAMETERS))
+    event = {"path": path, "secret": arn, "value": '{"a": 1}'}
+    reply = client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    assert json.load(reply["Payload"]) == {
+        "plain": "p",
+        "secure": "s",
+        "json": {"a": 1},
+        "below": {"plain": "p", "secure": "s", "json": '{"a": 1}'},
+        "byname": {f"{path}/plain": "p", "_errors": [f"{path}/none"]},
+        "secret": {"password": "hunter"},
+    }
