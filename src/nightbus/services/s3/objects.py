@@ -15,7 +15,7 @@ from nightbus.services.s3.encryption import encryption_members, require_key_of
 from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.lifecycle.expiration_header import expiration_of
 from nightbus.services.s3.locks.retention import lock_members
-from nightbus.services.s3.public_access import browser_headers
+from nightbus.services.s3.public_access import browser_headers, check_overrides
 from nightbus.services.s3.ranges import byte_range, is_range
 from nightbus.services.s3.records import ObjectVersion, version_id_in_reply
 from nightbus.store.interface import Record
@@ -69,6 +69,7 @@ async def get_object(
         ContentType=response_content_type,
         Expires=response_expires,
     )
+    check_overrides(ctx.caller, overridden)
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
     expiration = None if version_id is not None else expiration_of(record, version)
     return _guarded(
@@ -112,6 +113,7 @@ async def head_object(
         ContentType=response_content_type,
         Expires=response_expires,
     )
+    check_overrides(ctx.caller, overridden)
     reply = _reply(record, version, start, length, is_range(range), part_number, checksum_mode)
     expiration = None if version_id is not None else expiration_of(record, version)
     return _guarded(

@@ -7,9 +7,12 @@ Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-blo
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from nightbus.aws.calls import Caller
 from nightbus.aws.resource_policy import PolicyRequest, is_allowed, statements_of
-from nightbus.services.s3.errors import access_denied
+from nightbus.services.s3.errors import access_denied, invalid_request
 from nightbus.store.interface import Record
 
 # Media types that browsers show without running scripts, as long as `nosniff` keeps them from guessing another type.
@@ -38,6 +41,13 @@ def check_anonymous(caller: Caller, bucket: Record, key: str, version_id: str | 
     request = PolicyRequest("", action, f"arn:aws:s3:::{bucket.key}/{key}")
     if blocked or not is_allowed(statements_of(bucket.value.get("Policy")), request):
         raise access_denied()
+
+
+def check_overrides(caller: Caller, overridden: Mapping[str, Any]) -> None:
+    """Raise AwsError if an anonymous caller sets headers of the response."""
+    if caller.is_anonymous and overridden:
+        text = "Request specific response headers cannot be used for anonymous GET requests."
+        raise invalid_request(text)
 
 
 def browser_headers(content_type: str) -> dict[str, str]:

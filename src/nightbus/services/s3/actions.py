@@ -1,0 +1,92 @@
+"""Maps each operation to its IAM action and the ARN that a policy names, from the Service Authorization Reference.
+
+The members in braces are the request's own, and `{partition}` that of the call. A request that names a version id needs
+the action of versions instead (`s3:GetObjectVersion` for `s3:GetObject`), and a copy `s3:GetObject` of its source too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_BUCKET = "arn:{partition}:s3:::{Bucket}"
+_OBJECT = "arn:{partition}:s3:::{Bucket}/{Key}"
+_OBJECTS = "arn:{partition}:s3:::{Bucket}/*"
+
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "AbortMultipartUpload": ("s3:AbortMultipartUpload", _OBJECT),
+    "CompleteMultipartUpload": ("s3:PutObject", _OBJECT),
+    "CopyObject": ("s3:PutObject", _OBJECT),
+    "CreateBucket": ("s3:CreateBucket", _BUCKET),
+    "CreateMultipartUpload": ("s3:PutObject", _OBJECT),
+    "DeleteBucket": ("s3:DeleteBucket", _BUCKET),
+    "DeleteBucketCors": ("s3:PutBucketCORS", _BUCKET),
+    "DeleteBucketEncryption": ("s3:PutEncryptionConfiguration", _BUCKET),
+    "DeleteBucketLifecycle": ("s3:PutLifecycleConfiguration", _BUCKET),
+    "DeleteBucketOwnershipControls": ("s3:PutBucketOwnershipControls", _BUCKET),
+    "DeleteBucketPolicy": ("s3:DeleteBucketPolicy", _BUCKET),
+    "DeleteBucketReplication": ("s3:PutReplicationConfiguration", _BUCKET),
+    "DeleteBucketTagging": ("s3:PutBucketTagging", _BUCKET),
+    "DeleteBucketWebsite": ("s3:DeleteBucketWebsite", _BUCKET),
+    "DeleteObject": ("s3:DeleteObject", _OBJECT),
+    "DeleteObjectTagging": ("s3:DeleteObjectTagging", _OBJECT),
+    "DeleteObjects": ("s3:DeleteObject", _OBJECTS),  # of each key
+    "DeletePublicAccessBlock": ("s3:PutBucketPublicAccessBlock", _BUCKET),
+    "GetBucketAccelerateConfiguration": ("s3:GetAccelerateConfiguration", _BUCKET),
+    "GetBucketAcl": ("s3:GetBucketAcl", _BUCKET),
+    "GetBucketCors": ("s3:GetBucketCORS", _BUCKET),
+    "GetBucketEncryption": ("s3:GetEncryptionConfiguration", _BUCKET),
+    "GetBucketLifecycleConfiguration": ("s3:GetLifecycleConfiguration", _BUCKET),
+    "GetBucketLocation": ("s3:GetBucketLocation", _BUCKET),
+    "GetBucketLogging": ("s3:GetBucketLogging", _BUCKET),
+    "GetBucketNotificationConfiguration": ("s3:GetBucketNotification", _BUCKET),
+    "GetBucketOwnershipControls": ("s3:GetBucketOwnershipControls", _BUCKET),
+    "GetBucketPolicy": ("s3:GetBucketPolicy", _BUCKET),
+    "GetBucketPolicyStatus": ("s3:GetBucketPolicyStatus", _BUCKET),
+    "GetBucketReplication": ("s3:GetReplicationConfiguration", _BUCKET),
+    "GetBucketRequestPayment": ("s3:GetBucketRequestPayment", _BUCKET),
+    "GetBucketTagging": ("s3:GetBucketTagging", _BUCKET),
+    "GetBucketVersioning": ("s3:GetBucketVersioning", _BUCKET),
+    "GetBucketWebsite": ("s3:GetBucketWebsite", _BUCKET),
+    "GetObject": ("s3:GetObject", _OBJECT),
+    "GetObjectAcl": ("s3:GetObjectAcl", _OBJECT),
+    "GetObjectAttributes": ("s3:GetObjectAttributes", _OBJECT),
+    "GetObjectLegalHold": ("s3:GetObjectLegalHold", _OBJECT),
+    "GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration", _BUCKET),
+    "GetObjectRetention": ("s3:GetObjectRetention", _OBJECT),
+    "GetObjectTagging": ("s3:GetObjectTagging", _OBJECT),
+    "GetPublicAccessBlock": ("s3:GetBucketPublicAccessBlock", _BUCKET),
+    "HeadBucket": ("s3:ListBucket", _BUCKET),
+    "HeadObject": ("s3:GetObject", _OBJECT),
+    "ListBucketAnalyticsConfigurations": ("s3:GetAnalyticsConfiguration", _BUCKET),
+    "ListBucketIntelligentTieringConfigurations": ("s3:GetIntelligentTieringConfiguration", _BUCKET),
+    "ListBucketInventoryConfigurations": ("s3:GetInventoryConfiguration", _BUCKET),
+    "ListBucketMetricsConfigurations": ("s3:GetMetricsConfiguration", _BUCKET),
+    "ListBuckets": ("s3:ListAllMyBuckets", "*"),
+    "ListMultipartUploads": ("s3:ListBucketMultipartUploads", _BUCKET),
+    "ListObjectVersions": ("s3:ListBucketVersions", _BUCKET),
+    "ListObjects": ("s3:ListBucket", _BUCKET),
+    "ListObjectsV2": ("s3:ListBucket", _BUCKET),
+    "ListParts": ("s3:ListMultipartUploadParts", _OBJECT),
+    "PutBucketAccelerateConfiguration": ("s3:PutAccelerateConfiguration", _BUCKET),
+    "PutBucketAcl": ("s3:PutBucketAcl", _BUCKET),
+    "PutBucketCors": ("s3:PutBucketCORS", _BUCKET),
+    "PutBucketEncryption": ("s3:PutEncryptionConfiguration", _BUCKET),
+    "PutBucketLifecycleConfiguration": ("s3:PutLifecycleConfiguration", _BUCKET),
+    "PutBucketLogging": ("s3:PutBucketLogging", _BUCKET),
+    "PutBucketNotificationConfiguration": ("s3:PutBucketNotification", _BUCKET),
+    "PutBucketOwnershipControls": ("s3:PutBucketOwnershipControls", _BUCKET),
+    "PutBucketPolicy": ("s3:PutBucketPolicy", _BUCKET),
+    "PutBucketRequestPayment": ("s3:PutBucketRequestPayment", _BUCKET),
+    "PutBucketTagging": ("s3:PutBucketTagging", _BUCKET),
+    "PutBucketVersioning": ("s3:PutBucketVersioning", _BUCKET),
+    "PutObject": ("s3:PutObject", _OBJECT),
+    "PutObjectAcl": ("s3:PutObjectAcl", _OBJECT),
+    "PutObjectLegalHold": ("s3:PutObjectLegalHold", _OBJECT),
+    "PutObjectLockConfiguration": ("s3:PutBucketObjectLockConfiguration", _BUCKET),
+    "PutObjectRetention": ("s3:PutObjectRetention", _OBJECT),
+    "PutObjectTagging": ("s3:PutObjectTagging", _OBJECT),
+    "PutPublicAccessBlock": ("s3:PutBucketPublicAccessBlock", _BUCKET),
+    "RestoreObject": ("s3:RestoreObject", _OBJECT),
+    "UploadPart": ("s3:PutObject", _OBJECT),
+    "UploadPartCopy": ("s3:PutObject", _OBJECT),
+}
