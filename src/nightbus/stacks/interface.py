@@ -29,6 +29,11 @@ class ResourceContext:
     logical_id: str
     tags: Mapping[str, str] = field(default_factory=dict)  # the stack's own, aws:cloudformation:* included
     callbacks: StackCallbacks | None = None
+    planned_name: str = ""  # that a change set has given to a nested stack
+    continues: bool = (
+        False  # a failed rollback goes on; `skip` are the resources of a nested stack that it leaves out
+    )
+    skip: tuple[str, ...] = ()
     is_cancelled: Callable[[], Awaitable[bool]] = field(default=_never)  # whether the stack's operation is
 
     async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:

@@ -90,6 +90,10 @@ class Stack:
     to_import: dict[str, dict[str, str]] = field(
         default_factory=dict
     )  # by logical id, for the operation under way
+    planned_names: dict[str, str] = field(
+        default_factory=dict
+    )  # of new nested stacks with change sets, by logical id
+    continues: bool = False  # a rollback that failed goes on, in nested stacks too
     force: bool = False  # of a deletion: what cannot be deleted is left behind
     drift: dict[str, Any] = field(default_factory=dict)  # what the last detection found (`drift/records.py`)
 
@@ -219,6 +223,10 @@ class ChangeSet:
     deployment_config: dict[str, Any] = field(default_factory=dict)
     import_existing: bool = False
     imports: dict[str, dict[str, str]] = field(default_factory=dict)  # identifiers by logical id
+    parent: str = ""  # the id of the change set that includes this one; empty for a root
+    root: str = ""
+    nested: list[str] = field(default_factory=list)  # the keys of the change sets of nested stacks
+    planned_names: dict[str, str] = field(default_factory=dict)  # of their new stacks, by logical id
     notification_arns: list[str] | None = None  # None leaves those of the stack
 
     @property

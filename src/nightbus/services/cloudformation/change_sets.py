@@ -17,12 +17,14 @@ A change set whose base is no longer the stack's deployment is refused as OBSOLE
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from nightbus.aws.errors import AwsError, not_supported
+from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
 from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
 from nightbus.services.cloudformation.imports import plan_imports
+from nightbus.services.cloudformation.nested_change_sets import begun, deleted, make_nested, refuse_nested
 from nightbus.services.cloudformation.operation_start import (
     UPDATABLE,
     check_notifications,
@@ -47,7 +49,6 @@ from nightbus.services.cloudformation.sources import read_in_thread, template_te
 from nightbus.services.cloudformation.stacks import new_stack, store_new_stack
 from nightbus.services.cloudformation.stored_parameters import with_stored_values
 from nightbus.services.context import Context
-from nightbus.stacks.events import STACK_TYPE
 from nightbus.stacks.planning.plan import NO_CHANGES, is_empty
 from nightbus.stacks.planning.proposal import Proposal, propose, stack_tags
 from nightbus.stacks.records import (
@@ -130,7 +131,7 @@ async def create_change_set(
         import_existing=bool(import_existing_resources),
         notification_arns=notification_arns,
     )
-    deployment = await _fill(ctx, change_set, stack, old, proposal)
+    deployment, nested = await _fill(ctx, change_set, stack, old, proposal)
     if deployment is not None:
         await plan_imports(ctx, change_set, stack, deployment, resources_to_import or [])
     if is_new:
@@ -140,6 +141,8 @@ async def create_change_set(
         [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
     )
     await ctx.store.commit(put_change_set(ctx.scope, change_set), *deployment_record)
+    if change_set.include_nested and nested:
+        await make_nested(ctx, change_set, stack, nested)
     return {"Id": change_set.id, "StackId": stack.id}
 
 
@@ -167,14 +170,13 @@ async def _stack_for(ctx: Context, name: str, change_set: str, kind: str) -> tup
 
 async def _fill(
     ctx: Context, change_set: ChangeSet, stack: Stack, old: Deployment | None, proposal: Proposal
-) -> Deployment | None:
-    """Plan the change set: set its changes, or the reason why it has none.
+) -> tuple[Deployment | None, Mapping[str, Mapping[str, Any]]]:
+    """Plan the change set: set its changes, or the reason why it has none. Returns nested stacks that change, too.
 
     An error of a transform makes the change set fail, and the call succeed.
     """
     try:
         deployment, changes = await planned(ctx, stack, old, proposal)
-        _refuse_nested(change_set, deployment)
     except AwsError as error:
         if not proposal.has_transforms:
             raise
@@ -183,16 +185,10 @@ async def _fill(
         change_set.changes = changes.changes
         if not is_empty(changes, stack, old, deployment) or stack.status.endswith("_FAILED"):
             change_set.deployment = deployment.id
-            return deployment
+            return deployment, changes.nested
         change_set.status_reason = NO_CHANGES
     change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
-    return None
-
-
-def _refuse_nested(change_set: ChangeSet, deployment: Deployment) -> None:
-    """Raise AwsError for IncludeNestedStacks if the template has nested stacks: their change sets do not exist yet."""
-    if change_set.include_nested and STACK_TYPE in Template(deployment.processed).types():
-        raise not_supported("cloudformation", "CreateChangeSet", "IncludeNestedStacks for a nested stack")
+    return None, {}
 
 
 async def _find(ctx: Context, name: str, stack_name: str | None) -> Stored[ChangeSet]:
@@ -268,6 +264,7 @@ async def execute_change_set(
     stored = await _find(ctx, change_set_name, stack_name)
     change_set = stored.value
     stack = (await find_stack(ctx, change_set.stack_id)).value
+    refuse_nested(change_set, "executed")
     _refuse_unavailable(change_set, stack)
     if disable_rollback is not None and change_set.on_failure:
         raise AwsError(
@@ -292,6 +289,7 @@ async def execute_change_set(
         check,
         put_change_set(ctx.scope, change_set, stored.revision),
         *obsoleted,
+        *await begun(ctx, change_set),
         token=client_request_token,
         target=deployment.id,
         updated=ctx.now_ms(),
@@ -300,6 +298,7 @@ async def execute_change_set(
         imports=sorted({*stack.imports, *deployment.imports}),
         change_set=change_set.key,
         to_import=change_set.imports,
+        planned_names=change_set.planned_names,
         retain_except_on_create=bool(retain_except_on_create),
         **(
             {}
@@ -364,5 +363,7 @@ async def delete_change_set(
             f"ChangeSet [{change_set.id}] cannot be deleted in its current status of "
             f"[{change_set.execution_status}]",
         )
-    await ctx.store.commit(DeleteRecord(ctx.scope, CHANGE_SET, change_set.key, stored.revision))
+    refuse_nested(change_set, "deleted")
+    below = await deleted(ctx, change_set)
+    await ctx.store.commit(DeleteRecord(ctx.scope, CHANGE_SET, change_set.key, stored.revision), *below)
     return {}

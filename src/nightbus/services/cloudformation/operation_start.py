@@ -85,7 +85,8 @@ async def start_operation(
     check(current)
     current.status, current.status_reason = status, USER_INITIATED
     current.token, current.cancelled, current.retain, current.skip = token or "", False, [], []
-    current.to_import = {}
+    current.continues = False
+    current.to_import, current.planned_names = {}, {}
     current.policy_during_update, current.retain_except_on_create, current.force = "", False, False
     current.remember_call(ctx.call)
     for name, value in fields.items():

@@ -151,6 +151,8 @@ def change_set_summary(change_set: ChangeSet) -> dict[str, Any]:
         "Description": change_set.description or None,
         "IncludeNestedStacks": change_set.include_nested,
         "ImportExistingResources": change_set.import_existing,
+        "ParentChangeSetId": change_set.parent or None,
+        "RootChangeSetId": change_set.root or None,
     }
 
 

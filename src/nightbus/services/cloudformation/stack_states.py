@@ -49,7 +49,7 @@ async def continue_update_rollback(
 ) -> dict[str, Any]:
     stack = (await find_existing_stack(ctx, stack_name)).value
     resources = await stack_records(ctx).resources(stack)
-    unknown = [name for name in resources_to_skip or [] if name not in resources]
+    unknown = [name for name in resources_to_skip or [] if name.partition(".")[0] not in resources]
     if unknown:
         raise AwsError("ValidationError", f"Resource [{unknown[0]}] does not exist in stack [{stack.name}]")
 
@@ -67,6 +67,7 @@ async def continue_update_rollback(
         check,
         token=client_request_token,
         skip=resources_to_skip or [],
+        continues=True,
     )
     return {}
 

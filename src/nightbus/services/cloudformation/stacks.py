@@ -7,6 +7,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
 from nightbus.services.cloudformation.deployment_config import disables_rollback, mode_of
+from nightbus.services.cloudformation.nested_change_sets import names_of_nested
 from nightbus.services.cloudformation.operation_start import (
     check_notifications,
     find_existing_stack,
@@ -41,6 +42,7 @@ from nightbus.stacks.records import (
     STANDARD,
     Deployment,
     Stack,
+    Stored,
     new_stack_id,
     put_deployment,
     put_stack,
@@ -80,7 +82,7 @@ async def create_stack(
         raise AwsError(
             "ValidationError", "You can specify either DisableRollback or OnFailure, but not both."
         )
-    await _refuse_existing(ctx, stack_name)
+    reviewed = await _refuse_existing(ctx, stack_name)
     text = await template_text(ctx, template_body, template_url, None)
     proposal = await read_in_thread(
         text, propose, parameters or [], {}, stack_tags(tags or []), capabilities or [], role_arn or ""
@@ -89,6 +91,9 @@ async def create_stack(
     proposal = await with_stored_values(ctx, proposal)
     failing = on_failure or ("DO_NOTHING" if no_rollback else "ROLLBACK")
     stack = await new_stack(ctx, stack_name, "CREATE_IN_PROGRESS", failing, client_request_token)
+    if reviewed:
+        stack.id = reviewed.value.id
+        stack.planned_names = await names_of_nested(ctx, stack)
     stack.mode = mode_of(deployment_config)
     stack.protected = bool(enable_termination_protection)
     stack.notification_arns, stack.timeout_minutes = notification_arns or [], timeout_in_minutes or 0
@@ -97,7 +102,8 @@ async def create_stack(
     deployment, _ = await planned(ctx, stack, None, proposal)
     stack.target, stack.imports = deployment.id, deployment.imports
     stack.description = Template(deployment.processed).description
-    await store_new_stack(ctx, stack, deployment, operation_item(ctx.scope, stack.id, ctx.now_ms()))
+    item = operation_item(ctx.scope, stack.id, ctx.now_ms())
+    await store_new_stack(ctx, stack, deployment, item, reviewed=reviewed)
     return {"StackId": stack.id}
 
 
@@ -119,14 +125,22 @@ async def new_stack(
     return stack
 
 
-async def store_new_stack(ctx: Context, stack: Stack, deployment: Deployment | None, *also: Change) -> None:
-    """Store a new stack with its deployment, and `also`. Raises Conflict if another request has taken the name in
-    between."""
+async def store_new_stack(
+    ctx: Context,
+    stack: Stack,
+    deployment: Deployment | None,
+    *also: Change,
+    reviewed: Stored[Stack] | None = None,
+) -> None:
+    """Store a new stack with its deployment, and `also`, in the place of `reviewed`.
+
+    Raises Conflict if another request has taken the name in between.
+    """
     changes = [await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment)] if deployment else []
     event = stack_event(ctx.scope, stack, ctx.now_ms(), stack.status, USER_INITIATED)
     await ctx.store.commit(
-        PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=0),
-        put_stack(ctx.scope, stack, 0),
+        PutRecord(ctx.scope, NAME, stack.name, {"stack_id": stack.id}, expect=None if reviewed else 0),
+        put_stack(ctx.scope, stack, reviewed.revision if reviewed else 0),
         *changes,
         event,
         *also,
@@ -134,9 +148,15 @@ async def store_new_stack(ctx: Context, stack: Stack, deployment: Deployment | N
     await notify(ctx.platform.operations, ctx.scope, stack, [event])
 
 
-async def _refuse_existing(ctx: Context, name: str) -> None:
-    if await stack_records(ctx).stack(name) is not None:
-        raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
+async def _refuse_existing(ctx: Context, name: str) -> Stored[Stack] | None:
+    """Return the stack in review that its parent creates now, or None. Raises AwsError for another one of the name."""
+    existing = await stack_records(ctx).stack(name)
+    if existing is None:
+        return None
+    by_parent = existing.value.parent_id and existing.value.parent_id == ctx.caller.source_arn
+    if by_parent and existing.value.status == "REVIEW_IN_PROGRESS":
+        return existing
+    raise AwsError("AlreadyExistsException", f"Stack [{name}] already exists")
 
 
 def _require_auto_expand(proposal: Proposal) -> None:
@@ -205,6 +225,7 @@ async def update_stack(
         notification_arns=arns,
         policy=stack.policy if policy is None else policy,
         policy_during_update=during or "",
+        planned_names=await names_of_nested(ctx, stack) if stack.parent_id else {},
         retain_except_on_create=bool(retain_except_on_create),
     )
     return {"StackId": stack.id}

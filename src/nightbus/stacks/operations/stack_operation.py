@@ -97,6 +97,13 @@ class StackOperation:
             logical_id,
             tags,
             self.callbacks,
+            self.stack.planned_names.get(logical_id, ""),
+            self.stack.continues and self.stack.status.startswith("UPDATE_ROLLBACK"),
+            tuple(
+                name.removeprefix(f"{logical_id}.")
+                for name in self.stack.skip
+                if name.startswith(f"{logical_id}.")
+            ),
             self.is_cancelled,
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError, unsupported
+from nightbus.stacks.events import STACK_TYPE
 from nightbus.stacks.interface import JudgesValues, ResourceType, has_further_properties
 from nightbus.stacks.planning.property_values import DisplayedValues
 from nightbus.stacks.records import Deployment, Stack, StackResource
@@ -44,6 +45,9 @@ class StackPlan:
     changes: list[dict[str, Any]]
     imports: list[str]
     outputs: list[dict[str, str]]
+    nested: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict
+    )  # properties of nested stacks that change
 
 
 @dataclass
@@ -110,7 +114,8 @@ def plan_changes(
         changes += planner.change(name, chosen[name])
     changes += [_removal(one, planner.displayed) for name, one in existing.items() if name not in chosen]
     outputs = outputs_of(template, expressions, conditions)
-    return StackPlan(sorted(changes, key=_logical_id), sorted(outlook.imports), outputs)
+    changes = sorted(changes, key=_logical_id)
+    return StackPlan(changes, sorted(outlook.imports), outputs, planner.nested)
 
 
 def is_empty(changes: StackPlan, stack: Stack, old: Deployment | None, new: Deployment) -> bool:
@@ -155,12 +160,15 @@ class _Planner:
     new: Deployment
     displayed: DisplayedValues
     refusal: Refusal
+    nested: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def change(self, name: str, declared: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return one change, or an empty list for none."""
         kind = self.types[str(declared["Type"])]
         properties = self._properties(name, declared, kind)
         existing = self.outlook.resources.get(name)
+        if kind.type_name == STACK_TYPE:
+            self.nested[name] = properties
         if existing is None:
             self.outlook.new.add(name)
             added = _resource_change("Add", name, kind.type_name)
@@ -168,6 +176,7 @@ class _Planner:
             return [added]
         details = list(self._details(existing, declared, properties, kind))
         if not details:
+            self.nested.pop(name, None)
             return []
         replacement = _replacement(details)
         (self.outlook.modified if replacement == "False" else self.outlook.new).add(name)

@@ -22,11 +22,11 @@ class CloudFormationStack:
     replace_on: frozenset[str] = frozenset()
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
-        return generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
+        return ctx.planned_name or generated_name(ctx.stack_name, ctx.logical_id, _LONGEST_NAME)
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         existing = await _find(str(name), ctx)
-        if existing is None:
+        if existing is None or existing["StackStatus"] == "REVIEW_IN_PROGRESS":
             request = await _request(properties, ctx)
             if "TimeoutInMinutes" in properties:
                 minutes = converted("TimeoutInMinutes", properties["TimeoutInMinutes"], integer_value)
@@ -40,7 +40,13 @@ class CloudFormationStack:
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
-        await _settled(physical_id, ctx)  # an update that was started before a crash continues by itself
+        stack = await _settled(physical_id, ctx)  # an update started before a crash continues by itself
+        if ctx.continues and stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+            skipped = {"ResourcesToSkip": list(ctx.skip)} if ctx.skip else {}
+            await ctx.operation("cloudformation", "ContinueUpdateRollback", StackName=physical_id, **skipped)
+            stack = await _settled(physical_id, ctx)
+        if stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+            raise _failure(stack, "updated")
         request = await _request(new, ctx)
         try:
             await ctx.operation("cloudformation", "UpdateStack", StackName=physical_id, **request)
