@@ -81,6 +81,18 @@ def test_a_configuration_is_refused_with_the_text_of_s3(s3: Any, bucket: str, sq
     assert "QueueConfigurations" not in s3.get_bucket_notification_configuration(Bucket=bucket)
 
 
+def test_what_is_returned_may_be_put_again(s3: Any, bucket: str, queue: Queue) -> None:
+    rules = [{"Name": "suffix", "Value": ".csv"}]
+    part = to_queue(queue, "s3:ObjectCreated:*", Filter={"Key": {"FilterRules": rules}})
+    configure(s3, bucket, QueueConfigurations=[part], EventBridgeConfiguration={})
+    kept = s3.get_bucket_notification_configuration(Bucket=bucket)
+    del kept["ResponseMetadata"]
+    configure(s3, bucket, **kept)
+    again = s3.get_bucket_notification_configuration(Bucket=bucket)
+    del again["ResponseMetadata"]
+    assert again == kept
+
+
 def test_a_stack_configures_the_notifications_of_its_bucket(
     s3: Any, client: Callable[..., Any], sqs: Any
 ) -> None:

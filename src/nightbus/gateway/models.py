@@ -145,6 +145,8 @@ def load_service(name: str) -> ServiceModel:
     raw = read_model(name)
     if name == "sqs":
         _take_message_attributes(raw["shapes"])
+    if name == "s3":
+        raw["shapes"]["FilterRuleName"]["enum"] += ["Prefix", "Suffix"]  # as S3 itself returns them
     return ServiceModel(name, raw)
 
 
