@@ -23,7 +23,7 @@ from nightbus.services.secretsmanager.rotation_items import QUEUE
 from nightbus.store.interface import SYSTEM
 
 FUNCTION = f"arn:aws:lambda:{SCOPE.region}:{SCOPE.account}:function:rotate"
-DAY = 86400.0
+DAY, HOUR = 86400.0, 3600.0
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ async def test_rotation_at_once_and_on_schedule(events: Rig) -> None:
         "r", EventPattern='{"source":["aws.secretsmanager"],"detail":{"eventName":[{"prefix":"Rotation"}]}}'
     )
     await call(events, "CreateSecret", Name="s", SecretString="1")
-    rules = {"AutomaticallyAfterDays": 10}
+    rules = {"ScheduleExpression": "rate(4 hours)"}
     await call(events, "RotateSecret", SecretId="s", RotationLambdaARN=FUNCTION, RotationRules=rules)
     await events.work(rotate_due_secrets)
     await events.settled(QUEUE, SYSTEM)
@@ -172,16 +172,16 @@ async def test_rotation_at_once_and_on_schedule(events: Rig) -> None:
     assert await names_of_events(events) == ["RotationStarted", "RotationSucceeded"]
     described = await call(events, "DescribeSecret", SecretId="s")
     assert (described["RotationEnabled"], described["RotationLambdaARN"]) == (True, FUNCTION)
-    assert (described["NextRotationDate"] - described["LastRotatedDate"]).days == 10
-    await events.clock.advance(9.9 * DAY)
+    assert (described["NextRotationDate"] - described["LastRotatedDate"]).total_seconds() == 4 * HOUR
+    await events.clock.advance(3.9 * HOUR)
     assert await value(events) == "1+"
-    await events.clock.advance(DAY / 5)
+    await events.clock.advance(HOUR / 5)
     while (await value(events)) != "1++":
         await asyncio.sleep(0.001)
     await events.settled(QUEUE, SYSTEM)
     assert await names_of_events(events) == ["RotationStarted", "RotationSucceeded"]
     await call(events, "CancelRotateSecret", SecretId="s")
-    await events.clock.advance(11 * DAY)
+    await events.clock.advance(5 * HOUR)
     await events.settled(QUEUE, SYSTEM)
     assert (await value(events), await events.store.count(SYSTEM, QUEUE)) == ("1++", (0, 0, 0))
 
@@ -341,6 +341,14 @@ async def test_a_policy_lets_other_accounts_read(events: Rig) -> None:
     assert (await refused(events, "PutResourcePolicy", **request)).startswith("MalformedPolicyDocument")
     await call(events, "DeleteResourcePolicy", SecretId="s")
     assert (await call(events, "GetResourcePolicy", SecretId="s"))["ResourcePolicy"] is None
+
+
+@pytest.mark.parametrize(
+    "secret_id", ["arn:::::", "arn:aws:ssm:::x", "arn:aws:secretsmanager:::secret:", ":", "é"]
+)
+async def test_names_of_nothing(events: Rig, secret_id: str) -> None:
+    code = (await refused(events, "GetSecretValue", SecretId=secret_id)).partition(":")[0]
+    assert code in ("ResourceNotFoundException", "AccessDeniedException")
 
 
 OTHER = "999999999999"

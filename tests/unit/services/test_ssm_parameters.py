@@ -147,8 +147,8 @@ def policy(kind: str, **attributes: str) -> dict[str, Any]:
     return {"Type": kind, "Version": "1.0", "Attributes": attributes}
 
 
-def timestamp(events: Rig, days: float) -> str:
-    return datetime.fromtimestamp(events.clock.now_ms() / 1000 + days * 86400, UTC).isoformat()
+def timestamp(events: Rig, hours: float) -> str:
+    return datetime.fromtimestamp(events.clock.now_ms() / 1000 + hours * 3600, UTC).isoformat()
 
 
 async def test_policies_are_carried_out_when_they_are_due(events: Rig) -> None:
@@ -157,18 +157,18 @@ async def test_policies_are_carried_out_when_they_are_due(events: Rig) -> None:
     )
     policies = [
         policy("Expiration", Timestamp=timestamp(events, 30)),
-        policy("ExpirationNotification", Before="10", Unit="Days"),
-        policy("NoChangeNotification", After="48", Unit="Hours"),
+        policy("ExpirationNotification", Before="10", Unit="Hours"),
+        policy("NoChangeNotification", After="2", Unit="Hours"),
     ]
     await put(events, Policies=json.dumps(policies), Tier="Intelligent-Tiering")
-    await events.clock.advance(86400)
+    await events.clock.advance(3600)
     await put(events, "again")  # the policies stay, and the time without a change begins anew
     (described,) = (await events("DescribeParameters", "ssm"))["Parameters"]
     assert [one["PolicyType"] for one in described["Policies"]] == [one["Type"] for one in policies]
     await events.work(run_parameter_policies)
     happened = []
-    for days in (1.5, 1, 16, 1, 8, 2):
-        await events.clock.advance(days * 86400)
+    for hours in (1.5, 1, 16, 1, 8, 2):
+        await events.clock.advance(hours * 3600)
         await events.settled(QUEUE, SYSTEM)
         happened.append([one["detail"]["policy-type"] for one in await events.received()])
     assert happened == [[], ["NoChangeNotification"], [], ["ExpirationNotification"], [], ["Expiration"]]
@@ -180,6 +180,11 @@ async def test_policies_are_carried_out_when_they_are_due(events: Rig) -> None:
     "policies, code",
     [
         ("x", "ValidationException"),
+        ("[" * 4000, "ValidationException"),
+        ("[1]", "ValidationException"),
+        ([{"Type": "Expiration", "Attributes": []}], "InvalidPolicyAttributeException"),
+        ([policy("NoChangeNotification", After="9" * 99, Unit="Days")], "InvalidPolicyAttributeException"),
+        ([policy("Expiration", Timestamp="0001-01-01T00:00:00+23:59")], "InvalidPolicyAttributeException"),
         ([policy("Other")], "InvalidPolicyTypeException"),
         ([policy("Expiration", Timestamp="2001-01-01T00:00:00Z")], "InvalidPolicyAttributeException"),
         ([policy("NoChangeNotification", After="1", Unit="Years")], "InvalidPolicyAttributeException"),
@@ -191,6 +196,11 @@ async def test_wrong_policies(events: Rig, policies: Any, code: str) -> None:
     text = policies if isinstance(policies, str) else json.dumps(policies)
     request = {"Name": "/n", "Value": "v", "Type": "String", "Tier": "Advanced", "Policies": text}
     assert await refused(events, "PutParameter", **request) == code
+
+
+@pytest.mark.parametrize("name", ["arn:::::", "arn:aws:ssm:::x", ":", "a:" + "9" * 2000, "/a//b", "é"])
+async def test_names_of_nothing(events: Rig, name: str) -> None:
+    assert await refused(events, "GetParameter", Name=name) in ("ParameterNotFound", "ValidationException")
 
 
 async def test_change_events(events: Rig) -> None:

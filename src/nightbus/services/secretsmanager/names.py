@@ -29,7 +29,10 @@ def named_secrets(home: Scope, secret_id: str) -> Iterator[tuple[Scope, str, str
     if not is_arn(secret_id):
         yield home, secret_id, ""
         return
-    parsed = Arn.parse(secret_id)
+    try:
+        parsed = Arn.parse(secret_id)
+    except ValueError as wrong:
+        raise no_secret() from wrong
     if parsed.service != "secretsmanager" or not parsed.resource.startswith("secret:"):
         raise no_secret()
     scope, text = Scope(parsed.account, parsed.region), parsed.resource.removeprefix("secret:")

@@ -60,7 +60,10 @@ def parse_reference(scope: Scope, text: str) -> Reference:
         name, _, selector = text.partition(":")
         check_name(name)
         return Reference((name,), selector)
-    parsed = Arn.parse(text)
+    try:
+        parsed = Arn.parse(text)
+    except ValueError as wrong:
+        raise wrong_name() from wrong
     if (parsed.service, parsed.account, parsed.region) != ("ssm", scope.account, scope.region):
         raise no_parameter()
     path, _, selector = parsed.resource.removeprefix("parameter/").partition(":")

@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, validation_error
 
 EXPIRATION, BEFORE_EXPIRATION, NO_CHANGE = "Expiration", "ExpirationNotification", "NoChangeNotification"
 PENDING, FINISHED = "Pending", "Finished"
 _MOST = 10
 _UNITS = {"days": 24 * 60 * 60 * 1000, "hours": 60 * 60 * 1000}
+_LONGEST_MS = 100 * 366 * 24 * 60 * 60 * 1000
 _ATTRIBUTE = {BEFORE_EXPIRATION: "Before", NO_CHANGE: "After"}
 
 Policy = dict[str, Any]
@@ -27,7 +29,7 @@ def parse_policies(text: str, now: int) -> list[Policy]:
     `now` is when the parameter was changed, in UTC ms. Raises AwsError.
     """
     try:
-        given = json.loads(text)
+        given = read_document(text)
     except ValueError as wrong:
         raise validation_error("Invalid policies input: it must be a JSON array of policies.") from wrong
     if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
@@ -70,9 +72,9 @@ def _expiration(policies: Sequence[Mapping[str, Any]], now: int) -> int | None:
         return None
     try:
         moment = datetime.fromisoformat(str(_attributes(expiring[0])["Timestamp"]))
-    except (KeyError, ValueError) as wrong:
+        expires = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
+    except (KeyError, ValueError, OverflowError) as wrong:
         raise _wrong_attribute(expiring[0]) from wrong
-    expires = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() * 1000)
     if expires <= now:
         raise _wrong_attribute(expiring[0])
     return expires
@@ -86,7 +88,7 @@ def _due(policy: Mapping[str, Any], now: int, expires: int | None) -> int:
         period = int(attributes[_ATTRIBUTE[policy["Type"]]]) * _UNITS[str(attributes["Unit"]).lower()]
     except (KeyError, ValueError, TypeError) as wrong:
         raise _wrong_attribute(policy) from wrong
-    if period <= 0:
+    if not 0 < period <= _LONGEST_MS:
         raise _wrong_attribute(policy)
     if policy["Type"] == BEFORE_EXPIRATION and expires is not None:
         return max(now, expires - period)

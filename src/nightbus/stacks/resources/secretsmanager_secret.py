@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix
 from nightbus.stacks.interface import Resource, ResourceContext
@@ -123,7 +124,7 @@ async def _generated(options: Mapping[str, Any], ctx: ResourceContext) -> str:
 
 
 def _template_members(template: Any) -> dict[str, Any]:
-    members = json.loads(template) if isinstance(template, str) else template
+    members = read_document(template) if isinstance(template, str) else template
     if not isinstance(members, dict):
         raise ValueError(template)
     return members
