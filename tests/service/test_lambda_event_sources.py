@@ -209,7 +209,10 @@ def test_a_disabled_mapping_rests(functions: Any, sqs: Any, client: Client, name
     assert updated["ScalingConfig"] == {"MaximumConcurrency": 2}
     wait_for(lambda: is_empty(sqs, url))
     assert [one["body"] for one in got(client, name)] == ["waits"]
-    key = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    missing = "arn:aws:kms:us-east-1:000000000000:key/11111111-2222-3333-4444-555555555555"
+    wrong = refusal(functions.update_event_source_mapping, UUID=uuid, KMSKeyArn=missing)
+    assert wrong[0] == "InvalidParameterValueException" and "KMS Exception: NotFoundException" in wrong[2]
     assert functions.update_event_source_mapping(UUID=uuid, KMSKeyArn=key)["State"] == "Updating"
     config = functions.get_event_source_mapping(UUID=uuid)
     assert (config["State"], config["KMSKeyArn"]) == ("Enabled", key)

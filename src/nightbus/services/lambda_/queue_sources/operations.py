@@ -22,6 +22,7 @@ from nightbus.services.lambda_.queue_sources.settings import (
     no_such_event_source,
 )
 from nightbus.services.lambda_.records import FUNCTION, require_version
+from nightbus.services.lambda_.settings.encryption_key import check_key_of_filter
 from nightbus.services.lambda_.shapes import paged
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
@@ -53,6 +54,7 @@ async def create_event_source_mapping(
         "KMSKeyArn": kms_key_arn,
     }
     queue = await _queue(ctx, event_source_arn or "", "CreateEventSourceMapping")
+    await check_key_of_filter(ctx, kms_key_arn)
     if starting_position is not None:
         raise invalid_parameter_value("StartingPosition is not valid for SQS event sources.")
     config = merged_settings(DEFAULTS, requested)
@@ -100,6 +102,7 @@ async def update_event_source_mapping(
         "KMSKeyArn": kms_key_arn,
     }
     queue = await _queue(ctx, record.value["source"], "UpdateEventSourceMapping")
+    await check_key_of_filter(ctx, kms_key_arn)
     config = merged_settings(record.value["config"], requested)
     await _check(ctx, ref, queue, config)
     value = {

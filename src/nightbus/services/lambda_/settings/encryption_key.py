@@ -24,15 +24,23 @@ _CODES = {
 
 async def check_key(ctx: Context, key: str | None) -> None:
     """Raise AwsError for a key that a function is to have and that cannot be used. "" removes the key."""
+    await _check(ctx, key, "configure access to your environment variables")
+
+
+async def check_key_of_filter(ctx: Context, key: str | None) -> None:
+    """Raise AwsError for such a key of an event source mapping, which is for its filter criteria."""
+    await _check(ctx, key, "encrypt the filter criteria")
+
+
+async def _check(ctx: Context, key: str | None, purpose: str) -> None:
     if not key:
         return
     try:
         await data_key_source(ctx.platform.keys, ctx.scope, key)
     except AwsError as error:
         raise invalid_parameter_value(
-            "Lambda was unable to configure access to your environment variables because the KMS key is invalid for "
-            "CreateGrant. Please check your KMS key settings. "
-            f"KMS Exception: {error.code} KMS Message: {error.message}"
+            f"Lambda was unable to {purpose} because the KMS key is invalid for CreateGrant. "
+            f"Please check your KMS key settings. KMS Exception: {error.code} KMS Message: {error.message}"
         ) from None
 
 
