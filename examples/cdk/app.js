@@ -1,13 +1,13 @@
 // An order that is placed reaches a function and a queue: a rule, a function from a folder, a queue.
 const path = require("path");
-const { App, CfnOutput, CliCredentialsStackSynthesizer, Stack } = require("aws-cdk-lib");
+const { App, CfnOutput, Stack } = require("aws-cdk-lib");
 const { Rule } = require("aws-cdk-lib/aws-events");
 const { LambdaFunction, SqsQueue } = require("aws-cdk-lib/aws-events-targets");
 const { Code, Function, Runtime } = require("aws-cdk-lib/aws-lambda");
 const { Queue } = require("aws-cdk-lib/aws-sqs");
 
 const app = new App();
-const stack = new Stack(app, "Shop", { synthesizer: new CliCredentialsStackSynthesizer() });
+const stack = new Stack(app, "Shop");
 
 const orders = new Queue(stack, "Orders");
 const invoice = new Function(stack, "Invoice", {

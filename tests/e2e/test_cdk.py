@@ -17,6 +17,7 @@ from nodes import RunningNode
 from waiting import wait_for
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "cdk"
+CONSTRUCTS = Path(__file__).parent / "cdk-constructs"
 MODULES = Path(sys.prefix) / "cdk" / "node_modules"
 RUNTIME = f"python3.{sys.version_info.minor}"
 _SECONDS = 240
@@ -30,9 +31,9 @@ pytestmark = pytest.mark.skipif(
 class Cdk:
     """The application's folder, in which `cdk` runs."""
 
-    def __init__(self, node: RunningNode, folder: Path) -> None:
+    def __init__(self, node: RunningNode, folder: Path, source: Path = EXAMPLE) -> None:
         self.node = node
-        self.folder = shutil.copytree(EXAMPLE, folder)
+        self.folder = shutil.copytree(source, folder)
 
     def run(self, *arguments: str) -> str:
         """What `cdk` printed on either stream. Fails where it fails."""
@@ -44,8 +45,8 @@ class Cdk:
         command = ["cdk", "--no-color", "--no-notices", "--context", f"runtime={RUNTIME}", *arguments]
         return run_tool(self.node, command, self.folder, environment, seconds=_SECONDS)
 
-    def outputs(self) -> dict[str, str]:
-        (stack,) = self.node.client("cloudformation").describe_stacks(StackName="Shop")["Stacks"]
+    def outputs(self, stack_name: str = "Shop") -> dict[str, str]:
+        (stack,) = self.node.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
@@ -54,10 +55,16 @@ def cdk(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
     return Cdk(node, tmp_path_factory.mktemp("cdk") / "app")
 
 
-def test_bootstrap_makes_the_bucket_for_assets(cdk: Cdk) -> None:
-    said = cdk.run("bootstrap", "--template", "bootstrap.yaml", "aws://000000000000/us-east-1")
-    assert "bootstrapped" in said
-    cdk.node.client("s3").head_bucket(Bucket="cdk-hnb659fds-assets-000000000000-us-east-1")
+def test_bootstrap_makes_what_the_cdk_needs(cdk: Cdk) -> None:
+    """By the CDK's own template: a bucket with a key, a repository, roles, a parameter with the version."""
+    assert "bootstrapped" in cdk.run("bootstrap", "aws://000000000000/us-east-1")
+    bucket = "cdk-hnb659fds-assets-000000000000-us-east-1"
+    rules = cdk.node.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert {rule["ID"] for rule in rules} == {"CleanupOldVersions", "AbortIncompleteMultipartUploads"}
+    repository = "cdk-hnb659fds-container-assets-000000000000-us-east-1"
+    cdk.node.client("ecr").describe_repositories(repositoryNames=[repository])
+    version = cdk.node.client("ssm").get_parameter(Name="/cdk-bootstrap/hnb659fds/version")
+    assert int(version["Parameter"]["Value"]) > 20
 
 
 def test_deploy_brings_the_order_to_the_function_and_the_queue(cdk: Cdk) -> None:
@@ -105,3 +112,80 @@ def test_destroy_leaves_nothing(cdk: Cdk) -> None:
     stacks = cdk.node.client("cloudformation")
     left = stacks.list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_FAILED"])
     assert [stack["StackName"] for stack in left["StackSummaries"]] == ["CDKToolkit"]
+
+
+@pytest.fixture(scope="module")
+def constructs(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+    """The application with custom resources, synthesized once: that takes longer than all the rest."""
+    app = Cdk(node, tmp_path_factory.mktemp("constructs") / "app", CONSTRUCTS)
+    app.run("synth", "--quiet")
+    return app
+
+
+def test_constructs_with_custom_resources_are_deployed(constructs: Cdk) -> None:
+    node = constructs.node
+    constructs.run("--app", "cdk.out", "deploy", "--all", "--method", "direct", "--require-approval", "never")
+    outputs = constructs.outputs("Constructs")
+    assert outputs["Answer"] == "TEA?"
+    s3, bucket = node.client("s3"), outputs["Bucket"]
+    assert b"<h1>" in s3.get_object(Bucket=bucket, Key="site/index.html")["Body"].read()
+    assert s3.get_object(Bucket=bucket, Key="site/told.txt")["Body"].read() == b"hello"
+    assert node.client("ssm").get_parameter(Name="/shop/told")["Parameter"]["Value"] == "told"
+    group = f"/aws/lambda/{outputs['FunctionName']}"
+    (described,) = node.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert described["retentionInDays"] == 7
+    s3.put_object(Bucket=bucket, Key="in/order.json", Body=b"{}")
+    wait_for(lambda: any("in/order.json" in body for body in received(constructs, outputs["QueueUrl"])))
+    order(constructs)
+    wait_for(lambda: any("OrderPlaced" in body for body in received(constructs, outputs["QueueUrl"])))
+    wait_for(lambda: invoices(constructs, outputs["FunctionName"], "invoice for tea"))
+    logs = node.client("logs")
+    wait_for(lambda: logs.filter_log_events(logGroupName=outputs["LogGroup"])["events"])
+    node.client("sqs").get_queue_attributes(QueueUrl=outputs["InnerUrl"], AttributeNames=["QueueArn"])
+
+
+def received(cdk: Cdk, url: str) -> list[str]:
+    messages = cdk.node.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+    return [message["Body"] for message in messages.get("Messages", [])]
+
+
+def order(cdk: Cdk) -> None:
+    entry = {"Source": "shop", "DetailType": "OrderPlaced", "Detail": json.dumps({"item": "tea"})}
+    assert cdk.node.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+
+def test_nothing_has_drifted_until_a_hotswap(constructs: Cdk) -> None:
+    assert "No drift detected" in constructs.run("--app", "cdk.out", "drift", "Constructs")
+    source = constructs.folder / "function" / "app.py"
+    source.write_text(source.read_text().replace("invoice for", "bill for"))
+    constructs.run("synth", "--quiet")
+    said = constructs.run(
+        "--app",
+        "cdk.out",
+        "deploy",
+        "Constructs",
+        "--exclusively",
+        "--hotswap",
+        "--require-approval",
+        "never",
+    )
+    assert "hotswap" in said
+    order(constructs)
+    wait_for(lambda: invoices(constructs, constructs.outputs("Constructs")["FunctionName"], "bill for tea"))
+
+
+def test_old_assets_are_collected(constructs: Cdk) -> None:
+    said = constructs.run(
+        "--unstable=gc", "gc", "--confirm=false", "--rollback-buffer-days", "0", "--created-buffer-days", "0",
+        "aws://000000000000/us-east-1",
+    )  # fmt: skip
+    assert re.search(r"files scanned: .* [1-9]\d* assets .*deleted", said), said
+
+
+def test_destroy_empties_the_bucket_and_leaves_no_stack(constructs: Cdk) -> None:
+    bucket = constructs.outputs("Constructs")["Bucket"]
+    constructs.run("--app", "cdk.out", "destroy", "--all", "--force")
+    found = [one["Name"] for one in constructs.node.client("s3").list_buckets()["Buckets"]]
+    assert bucket not in found
+    with pytest.raises(constructs.node.client("ssm").exceptions.ParameterNotFound):
+        constructs.node.client("ssm").get_parameter(Name="/shop/told")

@@ -9,8 +9,10 @@ import pytest
 
 from function_rig import Functions
 from nightbus.functions.runtimes.interface import CannotProvide
-from nightbus.functions.runtimes.javascript_sdk import missing_packages, runtime_folder
+from nightbus.functions.runtimes.javascript_sdk import CLIENTS, missing_packages, runtime_folder
 from nightbus.functions.runtimes.nodejs import CLIENT
+from nightbus.gateway.models import load_service
+from nightbus.services import SERVICES
 
 CODE = """import { S3Client } from "@aws-sdk/client-s3"; const v2 = require('aws-sdk')
 import{x}from'@smithy/node-http-handler';export*from"@aws-sdk/lib-dynamodb/dist";const no="@aws-sdk/"+name"""
@@ -44,6 +46,16 @@ def test_what_the_code_names_and_nobody_brings(tmp_path: Path) -> None:
         {"a.js": "require('@aws-sdk/client-s3')", "node_modules/@aws-sdk/client-s3/i.js": ""},
     )
     assert missing_packages(own, None, 20) == ()
+
+
+def test_code_that_computes_the_name_of_a_client_gets_those_of_all_services(tmp_path: Path) -> None:
+    for number, text in enumerate(
+        ("require(`@aws-sdk/client-${name}`)", "require('@aws-sdk/client-' + name)")
+    ):
+        code = write(tmp_path / str(number), {"index.js": text})
+        assert missing_packages(code, None, 22) == CLIENTS
+    ids = [str(load_service(service).metadata["serviceId"]) for service in SERVICES]
+    assert sorted(CLIENTS) == sorted(f"@aws-sdk/client-{one.lower().replace(' ', '-')}" for one in ids)
 
 
 def npm_that(folder: Path, does: str) -> Path:

@@ -1,7 +1,8 @@
 """Provides the AWS SDK for JavaScript that Lambda has at /var/runtime/node_modules, as far as a function needs it.
 
 AWS's folder holds some four hundred packages. Here a function's code is searched for the names of those that it does
-not bring, and these are installed by npm, once for each set of them, into the user's cache.
+not bring, and these are installed by npm, once for each set of them, into the user's cache. Code that puts the name of
+a client together as it runs gets the clients of all services of a node.
 """
 
 from __future__ import annotations
@@ -22,6 +23,16 @@ _CODE = (".js", ".mjs", ".cjs")
 _NAMED = re.compile(
     rb"""["'`]((?:@aws-sdk|@smithy)/[a-z0-9][a-z0-9._-]{0,100}|aws-sdk)(?:/[^"'`]{0,200})?["'`]"""
 )
+_COMPUTED = re.compile(rb"""["'`]@aws-sdk/client-(?:\$\{|["'`])""")
+# For code that puts the name of a client together as it runs, as the CDK's AwsCustomResource does: the clients of the
+# services that a node has. AWS has all clients.
+CLIENTS = tuple(
+    f"@aws-sdk/client-{name}"
+    for name in (
+        "cloudcontrol", "cloudformation", "cloudwatch-logs", "ecr", "eventbridge", "iam", "kms", "lambda", "s3",
+        "secrets-manager", "sns", "sqs", "ssm", "sts",
+    )
+)  # fmt: skip
 _LARGEST_FILE = 16 * 1024 * 1024
 _MOST_READ = 64 * 1024 * 1024
 _FIRST_WITH_V3 = 18
@@ -46,7 +57,12 @@ def _named_packages(code: Path) -> set[str]:
         size = path.stat().st_size
         if size <= min(_LARGEST_FILE, room):
             room -= size
-            found |= {match[1].decode() for match in _NAMED.finditer(path.read_bytes())}
+            text = path.read_bytes()
+            found |= {
+                name for match in _NAMED.finditer(text) if not (name := match[1].decode()).endswith("-")
+            }
+            if _COMPUTED.search(text):
+                found |= set(CLIENTS)
     return found
 
 

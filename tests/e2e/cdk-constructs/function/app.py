@@ -1,0 +1,2 @@
+def handler(event, context):
+    print("invoice for", event["detail"]["item"])
