@@ -107,6 +107,16 @@ def test_diff_and_deploy_of_a_change_are_of_that_change(cdk: Cdk) -> None:
     assert found["Attributes"]["VisibilityTimeout"] == "77"
 
 
+def test_drift_finds_what_was_changed_behind_its_back(cdk: Cdk) -> None:
+    assert "No drift detected" in cdk.run("drift", "Shop", "--fail")
+    cdk.node.client("sqs").set_queue_attributes(
+        QueueUrl=cdk.outputs()["QueueUrl"], Attributes={"VisibilityTimeout": "11"}
+    )
+    said = cdk.run("drift", "Shop")
+    assert "1 resource has drifted" in said, said
+    assert re.search(r"/?VisibilityTimeout", said), said
+
+
 def test_destroy_leaves_nothing(cdk: Cdk) -> None:
     cdk.run("destroy", "--force")
     stacks = cdk.node.client("cloudformation")
