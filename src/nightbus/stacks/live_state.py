@@ -100,6 +100,12 @@ def physical_id_of(kind: ResourceType, identifier: Mapping[str, str]) -> str:
 async def identified_properties(
     kind: ResourceType, identifier: Mapping[str, str], ctx: ResourceContext
 ) -> dict[str, Any] | None:
-    """Return the properties of the resource of the identifier as they are now; None if it is not there."""
+    """Return the properties of the resource of the identifier as they are now; None if it is not there.
+
+    An identifier comes from a client: one that is not of the type's form names no resource.
+    """
     known = identifier if isinstance(kind, HasIdentifier) else {}
-    return await live_properties(kind, physical_id_of(kind, identifier), known, ctx)
+    try:
+        return await live_properties(kind, physical_id_of(kind, identifier), known, ctx)
+    except (ValueError, LookupError):
+        return None

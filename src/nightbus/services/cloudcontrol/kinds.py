@@ -23,7 +23,9 @@ def find_kind(type_name: str, action: str) -> ResourceType:
         if type_name.startswith("AWS::"):
             raise _unsupported(type_name, action)
         raise AwsError("TypeNotFoundException", f"The type '{type_name}' cannot be found.")
-    if action not in handlers:
+    if (
+        action not in handlers or "read" not in handlers
+    ):  # what cannot be read cannot be found by its identifier
         raise _unsupported(type_name, action)
     return RESOURCE_TYPES[type_name]
 

@@ -29,7 +29,13 @@ from nightbus.services.cloudcontrol.requests import (
 )
 from nightbus.services.context import Platform
 from nightbus.stacks.interface import HasIdentifier, ResourceContext, ResourceType
-from nightbus.stacks.live_state import NotReadable, identifier_of, joined_identifier, live_properties
+from nightbus.stacks.live_state import (
+    NotReadable,
+    identified_properties,
+    identifier_of,
+    joined_identifier,
+    live_properties,
+)
 from nightbus.stacks.resources import RESOURCE_TYPES
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import DeleteRecord, Item
@@ -155,7 +161,7 @@ async def _delete(
     ctx: ResourceContext,
 ) -> str:
     known = content["identifier"] if isinstance(kind, HasIdentifier) else {}
-    live = await _live(kind, request.physical_id, known, ctx)
+    live = await identified_properties(kind, content["identifier"], ctx)
     if live is None and not request.begun:
         text = f"Resource of type '{request.type_name}' with identifier '{request.identifier}' was not found."
         raise AwsError("ResourceNotFoundException", text)

@@ -44,7 +44,9 @@ class KmsReplicaKey:
             "Description": properties.get("Description") or "",
             "Tags": tag_list(all_tags(properties, ctx)),
         }
-        primary = replace(ctx.call, scope=Scope(ctx.call.scope.account, _region(properties["PrimaryKeyArn"])))
+        primary = replace(
+            ctx.call, scope=Scope(ctx.call.scope.account, _region(str(properties["PrimaryKeyArn"])))
+        )
         reply = await ctx.operations.call("kms", "ReplicateKey", request, primary)
         key = reply["ReplicaKeyMetadata"]
         async with undone_on_failure(self.delete(key["KeyId"], properties, ctx)):
