@@ -1,7 +1,8 @@
-"""Uploads by HTML forms, as boto3 makes them, against a running node."""
+"""Uploads by HTML forms, as boto3 makes them, and reads by links, against a running node."""
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -87,3 +88,24 @@ def test_what_a_policy_does_not_allow_is_refused(s3: Any, bucket: str) -> None:
     )
     assert page.status == 403  # by the gate, before anything is read
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
+
+
+def test_an_anonymous_reader_sets_no_headers_of_the_response(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"open")
+    s3.delete_public_access_block(Bucket=bucket)
+    statement = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    s3.put_bucket_policy(
+        Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    )
+    url = f"{s3.meta.endpoint_url}/{bucket}/k"
+    assert urllib3.request("GET", url).data == b"open"
+    refused = urllib3.request("GET", f"{url}?response-content-type=text/html")
+    assert (refused.status, code_of(refused)) == (400, "InvalidRequest")
+    parameters = {"Bucket": bucket, "Key": "k", "ResponseContentType": "text/plain"}
+    signed = urllib3.request("GET", s3.generate_presigned_url("get_object", Params=parameters))
+    assert (signed.data, signed.headers["Content-Type"]) == (b"open", "text/plain")
