@@ -148,13 +148,13 @@ def test_what_is_wrong_is_refused_and_leaves_nothing(cloudformation: Any, name: 
         "Requires capabilities : [CAPABILITY_NAMED_IAM]",
     )
     assert refused(create, StackName=name, TemplateBody=groups("A"), NotificationARNs=["arn:x"])[0] == (
-        "NotImplementedException"
+        "ValidationError"
     )
     url = "https://s3.amazonaws.com/no-such-bucket-here/key"
     code, message = refused(create, StackName=name, TemplateURL=url)
     assert code == "ValidationError" and message.startswith("S3 error: ")
     assert refused(cloudformation.set_stack_policy, StackName=name, StackPolicyBody="{}")[0] == (
-        "NotImplementedException"
+        "ValidationError"
     )
     assert refused(cloudformation.describe_stacks, StackName=name)[0] == "ValidationError"
 

@@ -202,7 +202,6 @@ def test_what_a_false_condition_leaves_out_may_be_of_any_type() -> None:
             },
             "SSEAlgorithm aws:kms:dsse",
         ),
-        ("AWS::S3::Bucket", {"ObjectLockEnabled": True}, "Property ObjectLockEnabled"),
         ("AWS::SNS::Subscription", {"Protocol": "firehose", "TopicArn": ref("P")}, "Protocol firehose"),
         (
             "AWS::SNS::Topic",
