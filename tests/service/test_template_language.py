@@ -243,6 +243,12 @@ def test_a_summary_tells_what_a_template_declares(stacks: Any, client: Client, n
         ],
         "Warnings": {"UnrecognizedResourceTypes": ["Nothing"]},
     }  # fmt: skip
+    plain = json.dumps({"Resources": {"B": {"Type": "AWS::S3::Bucket"}}})
+    stacks.create_stack_set(StackSetName=name, TemplateBody=plain)
+    assert stacks.get_template_summary(StackSetName=name)["ResourceTypes"] == ["AWS::S3::Bucket"]
+    with pytest.raises(ClientError, match="Only one of"):
+        stacks.get_template_summary(StackSetName=name, TemplateBody=plain)
+    stacks.delete_stack_set(StackSetName=name)
     wrong = {
         "Resources": {"A": {"Type": "AWS::S3::Bucket"}},
         "Outputs": {"O": {"Value": {"Fn::GetAtt": "A.Nope"}}},
