@@ -80,7 +80,7 @@ def test_stored_parameters_are_resolved_and_rules_judge_them(client: Client, sta
     document: dict[str, Any] = {
         "Parameters": {
             "Days": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": f"/{name}/days"},
-            "List": {"Type": "AWS::SSM::Parameter::Value<List<String>>", "Default": f"/{name}/list"},
+            "List": {"Type": "AWS::SSM::Parameter::Value<List<String>>", "Default": f"/{name}/list:1"},
             "Exists": {"Type": "AWS::SSM::Parameter::Name", "Default": f"/{name}/days"},
         },
         "Rules": {

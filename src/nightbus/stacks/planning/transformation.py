@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-macros-o
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from nightbus.stacks.templates.transforms import (
     SERVERLESS,
     Transform,
     function_transforms,
+    nested_transforms,
     section_transforms,
 )
 
@@ -51,7 +53,9 @@ async def transformed(
     """
     values = {**parameters, **pseudo}
     try:
-        whole = await _nested(dict(document), macros, values, whole=True)
+        whole: Any = dict(document)
+        if next(nested_transforms(whole), None) is not None:
+            whole = await _nested(whole, macros, values, whole=True)
         if not isinstance(whole, dict):
             raise format_error("unsupported structure.")
         for transform in section_transforms(document):
@@ -86,7 +90,7 @@ async def _whole(
     values: Mapping[str, Any],
 ) -> dict[str, Any]:
     if transform.name == EXTENSIONS:
-        return extend(document, values)
+        return await asyncio.to_thread(extend, document, values)  # loops may take half a second
     if transform.name == SERVERLESS:
         return await transform_sam(document, parameters, str(values["AWS::Region"]))
     result = await macros.run(transform, document, values, True)

@@ -17,7 +17,7 @@ from nightbus.stacks.templates.expressions import UNKNOWN, function_of, sub_part
 
 LOOP = "Fn::ForEach::"
 _DEEPEST = 5  # loops within loops
-_MOST_VALUES = 200_000  # more than a template of a megabyte has
+_MOST_VALUES = 100_000  # more than a template of a megabyte has
 _NAME = re.compile(r"[A-Za-z0-9]+")
 _VARIABLE = re.compile(r"([$&])\{([A-Za-z0-9]+)\}")
 Names = Mapping[str, str]
