@@ -81,6 +81,7 @@ class LogsLogGroup:
         tags = await ctx.operation("logs", "ListTagsForResource", resourceArn=_arn(physical_id, ctx))
         return {
             **_resource(physical_id, ctx).attributes,
+            "KmsKeyId": group.get("kmsKeyId"),
             "LogGroupClass": group.get("logGroupClass"),
             "LogGroupName": physical_id,
             "RetentionInDays": group.get("retentionInDays"),
