@@ -46,7 +46,6 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         "ForceRollback": _only(False),  # default
         "ResourceTypes": _only([], ["*"], ["AWS::*"]),  # default: permissions to all resource types
         "RollbackConfiguration": _no_triggers,  # default: no triggers, 0 minutes
-        "TemplateSummaryConfig": _only({}, {"TreatUnrecognizedResourceTypesAsWarnings": False}),  # default
     },
     "events": {"InvocationConnectivityParameters": _empty},
     "lambda": {

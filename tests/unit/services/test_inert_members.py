@@ -18,7 +18,11 @@ REFUSED = {
     "cloudcontrol": {"RoleArn", "TypeVersionId"},
     "cloudformation": {
         "DeploymentMode",
+        "OrganizationalUnitIds",
+        "PublicVersionNumber",
+        "PublisherId",
         "ResourcesToImport",
+        "StackIdsUrl",
         "StackPolicyBody",
         "StackPolicyDuringUpdateBody",
         "StackPolicyDuringUpdateURL",
@@ -113,9 +117,7 @@ def test_no_decision_is_left_over() -> None:
     ("service", "member", "nothing", "something"),
     [
         ("cloudformation", "RollbackConfiguration", {}, {"RollbackTriggers": [{"Arn": "a", "Type": "t"}]}),
-        ("cloudformation", "RetainExceptOnCreate", False, True),
         ("cloudformation", "ResourceTypes", ["*"], ["AWS::SQS::Queue"]),
-        ("cloudformation", "DeletionMode", "STANDARD", "FORCE_DELETE_STACK"),
         ("lambda", "MetricsConfig", {"Metrics": []}, {"Metrics": ["EventCount"]}),
         ("lambda", "ImageConfig", {}, {"Command": ["a"]}),
         ("s3", "BucketNamespace", "global", "account-regional"),
