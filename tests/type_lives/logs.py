@@ -42,4 +42,18 @@ LIVES = [
             "/PolicyDocument/Statement/0/Action",
         ),
     ),
+    Life(
+        "AWS::Logs::QueryDefinition",
+        {"Name": "NAME/errors", "QueryString": "fields @message"},
+        update={"QueryString": "fields @timestamp", "LogGroupNames": ["/NAME/one"]},
+        replacement=None,
+        failing={"Name": ""},
+        drift=Drift(
+            lambda client, id, name: client("logs").put_query_definition(
+                queryDefinitionId=id, name="other", queryString="fields @timestamp"
+            ),
+            "/Name",
+        ),
+        why_not="no property of it is replaced on AWS",
+    ),
 ]

@@ -96,7 +96,7 @@ class Context:
         """Return an ARN in the call's account and region."""
         return arn(service, self.region, self.account, resource)
 
-    async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
+    async def operation(self, service: str, name: str, /, **params: Any) -> dict[str, Any]:
         """Call another service's operation in the same circumstances. `params` have wire names. Raises AwsError."""
         return await self.platform.operations.call(service, name, params, self.call)
 

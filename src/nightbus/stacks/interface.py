@@ -36,7 +36,7 @@ class ResourceContext:
     skip: tuple[str, ...] = ()
     is_cancelled: Callable[[], Awaitable[bool]] = field(default=_never)  # whether the stack's operation is
 
-    async def operation(self, service: str, name: str, **params: Any) -> dict[str, Any]:
+    async def operation(self, service: str, name: str, /, **params: Any) -> dict[str, Any]:
         """Call an operation of a service, and repeat the call while a concurrent change makes it fail."""
         for pause in pauses():
             try:

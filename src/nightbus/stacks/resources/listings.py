@@ -101,6 +101,9 @@ LISTINGS: Mapping[str, Listing] = {
         needs=_OF_A_FUNCTION,
     ),
     "AWS::Logs::LogGroup": Listing("logs", "DescribeLogGroups", "logGroups", "logGroupName", token=_LOWER),
+    "AWS::Logs::QueryDefinition": Listing(
+        "logs", "DescribeQueryDefinitions", "queryDefinitions", "queryDefinitionId", token=_LOWER
+    ),
     "AWS::Logs::ResourcePolicy": Listing(
         "logs", "DescribeResourcePolicies", "resourcePolicies", "policyName", token=_LOWER
     ),
