@@ -190,3 +190,20 @@ def test_a_call_that_boto3_refuses_is_a_dead_letter(source: Source) -> None:
     told = source.letter(url)["MessageAttributes"]
     assert told["ERROR_CODE"]["StringValue"] == "INVALID_PARAMETER"
     assert "speed" in told["ERROR_MESSAGE"]["StringValue"]
+
+
+def test_a_topic_sends_to_a_firehose_stream(node: RunningNode, elsewhere: Elsewhere) -> None:
+    sns = node.client("sns")
+    topic = sns.create_topic(Name="to-firehose")["TopicArn"]
+    stream = f"arn:aws:firehose:us-east-1:{ACCOUNT}:deliverystream/notes"
+    role = {"SubscriptionRoleArn": ROLE}
+    arn = sns.subscribe(TopicArn=topic, Protocol="firehose", Endpoint=stream, Attributes=role)[
+        "SubscriptionArn"
+    ]
+    shown = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    assert (shown["SubscriptionRoleArn"], shown["PendingConfirmation"]) == (ROLE, "false")
+    sns.publish(TopicArn=topic, Message="for the stream")
+    sent = wait_for(lambda: [one for one in elsewhere.requests if one.target.startswith("Firehose")])
+    record = next(one.body for one in sent if one.body["DeliveryStreamName"] == "notes")
+    data = base64.b64decode(record["Record"]["Data"])
+    assert (json.loads(data)["Message"], data[-1:]) == ("for the stream", b"\n")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import select
+import subprocess
+import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from aws_refusals import refusal
-from nodes import RunningNode
+from nodes import RunningNode, clean_environment
 from sns_rig import Inbox, unique, verify, visit
 from waiting import wait_for
 
@@ -236,3 +239,89 @@ def test_a_stack_subscribes_a_reader_and_logs_deliveries(own: RunningNode, sns: 
     assert "SQSSuccessFeedbackRoleArn" not in sns.get_topic_attributes(TopicArn=arn)["Attributes"]
     stacks.delete_stack(StackName=name)
     stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2})
+
+
+def test_a_stack_archives_replays_and_protects(own: RunningNode, sns: Any) -> None:
+    stacks, name = own.client("cloudformation"), unique("stack")
+    since = {"PointType": "Timestamp", "StartingPoint": "2024-01-01T00:00:00Z"}
+    statement = {
+        "DataDirection": "Inbound",
+        "Principal": ["*"],
+        "DataIdentifier": ["arn:aws:dataprotection::aws:data-identifier/EmailAddress"],
+        "Operation": {"Deny": {}},
+    }
+    policy = {"Name": "p", "Version": "2021-06-01", "Statement": [statement]}
+
+    def template(days: str, policy: dict[str, Any]) -> str:
+        fifo = {
+            "FifoTopic": True,
+            "TopicName": f"{name}.fifo",
+            "ArchivePolicy": {"MessageRetentionPeriod": days},
+        }
+        replayed = {
+            "TopicArn": {"Ref": "T"}, "Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Q", "Arn"]},
+            "ReplayPolicy": since,
+        }  # fmt: skip
+        resources = {
+            "T": {"Type": "AWS::SNS::Topic", "Properties": fifo},
+            "Q": {"Type": "AWS::SQS::Queue", "Properties": {"FifoQueue": True}},
+            "S": {"Type": "AWS::SNS::Subscription", "Properties": replayed},
+            "P": {
+                "Type": "AWS::SNS::Topic",
+                "Properties": {"DataProtectionPolicy": policy} if policy else {},
+            },
+        }
+        return json.dumps({"Resources": resources, "Outputs": {"P": {"Value": {"Ref": "P"}}}})
+
+    stacks.create_stack(StackName=name, TemplateBody=template("7", policy))
+    stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2})
+    (output,) = stacks.describe_stacks(StackName=name)["Stacks"][0]["Outputs"]
+    plain, fifo = output["OutputValue"], f"arn:aws:sns:us-east-1:000000000000:{name}.fifo"
+    archive = sns.get_topic_attributes(TopicArn=fifo)["Attributes"]["ArchivePolicy"]
+    assert json.loads(archive) == {"MessageRetentionPeriod": "7"}
+    assert refusal(sns.publish, TopicArn=plain, Message="to a@b.example")[0] == "AuthorizationError"
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=fifo)["Subscriptions"]
+    shown = sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])["Attributes"]
+    assert json.loads(shown["ReplayPolicy"]) == since
+    stacks.update_stack(StackName=name, TemplateBody=template("8", {}))
+    stacks.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2})
+    archive = sns.get_topic_attributes(TopicArn=fifo)["Attributes"]["ArchivePolicy"]
+    assert json.loads(archive) == {"MessageRetentionPeriod": "8"}
+    sns.publish(TopicArn=plain, Message="to a@b.example")
+    stacks.delete_stack(StackName=name)
+    stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 0.2})
+    assert refusal(sns.get_topic_attributes, TopicArn=fifo)[0] == "NotFound"
+
+
+def test_the_command_line_shows_the_outbox(own: RunningNode, sns: Any) -> None:
+    def nightbus(*arguments: str) -> str:
+        environ = clean_environment() | {"NIGHTBUS_PORT": str(own.port), "COLUMNS": "200"}
+        command = [sys.executable, "-m", "nightbus", "outbox", *arguments]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60).stdout
+
+    number = "+15555550166"
+    sent = sns.publish(PhoneNumber=number, Message="two\nlines")["MessageId"]
+    assert nightbus("stop", number) == f"{number} is opted out\n"
+    sns.publish(PhoneNumber=number, Message="late")
+    first, second, kept = nightbus("list", "--to", number, "--since", "1h").splitlines()
+    assert (sent in first, "two lines" in first) == (True, True)
+    assert second.endswith("late  not delivered: Phone number is opted out")
+    assert kept.startswith("kept: ")
+    assert nightbus("show", sent).endswith("two\nlines\n")
+    assert json.loads(nightbus("list", "--to", number, "--json"))["counts"]["sms"]["failed"] >= 1
+    with subprocess.Popen(
+        [sys.executable, "-m", "nightbus", "outbox", "follow", "--json", "--to", number],
+        env=clean_environment() | {"NIGHTBUS_PORT": str(own.port)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as following:
+        assert following.stdout is not None
+        texts: list[str] = []
+
+        def published() -> bool:
+            texts.append(sns.publish(PhoneNumber=number, Message=f"m{len(texts)}")["MessageId"])
+            return bool(select.select([following.stdout], [], [], 0)[0])
+
+        wait_for(published)
+        assert json.loads(following.stdout.readline())["id"] in texts
+        following.terminate()
