@@ -88,12 +88,14 @@ def test_a_batch_keeps_its_order_and_drops_what_is_in_it_twice(client: Client, s
         {"Id": f"e{at}", "Message": f"{at}", "MessageGroupId": "g", "MessageDeduplicationId": f"d{at % 4}"}
         for at in range(6)
     ]
-    entries.append({"Id": "none", "Message": "without group", "MessageDeduplicationId": "x"})
+    without = [{"Id": "none", "Message": "without group", "MessageDeduplicationId": "x"}]
+    told = "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+    refused = refusal(sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=[*entries, *without])
+    assert refused == ("InvalidParameter", 400, told)
     reply = sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
     by_id = {one["Id"]: one["MessageId"] for one in reply["Successful"]}
     assert len(by_id) == 6
     assert (by_id["e4"], by_id["e5"]) == (by_id["e0"], by_id["e1"])
-    assert [one["Id"] for one in reply["Failed"]] == ["none"]
     assert [message["Body"] for message in inbox.take(4)] == ["0", "1", "2", "3"]
 
 

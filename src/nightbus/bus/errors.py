@@ -34,6 +34,8 @@ def source_at(text: str, position: Position) -> str:
 class InvalidPattern(ValueError):
     """An invalid pattern. `reason` is AWS's text; `line` and `column` are None if AWS reports no position.
 
+    `placed_reason` is the text with the positions.
+
     There may be two positions: AWS wraps an error in the lists of anything-but once more, and its message has both.
     """
 
@@ -44,7 +46,8 @@ class InvalidPattern(ValueError):
         self.line = positions[0].line if positions else None
         self.column = positions[0].column if positions else None
         suffixes = "".join(f"\n at {source_at(text, position)}" for position in positions)
-        super().__init__(f"Event pattern is not valid. Reason: {reason}{suffixes}")
+        self.placed_reason = f"{reason}{suffixes}"
+        super().__init__(f"Event pattern is not valid. Reason: {self.placed_reason}")
 
     def again_at(self, position: Position) -> InvalidPattern:
         return InvalidPattern(self.reason, self.text, (*self.positions, position))

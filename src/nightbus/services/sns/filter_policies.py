@@ -32,7 +32,7 @@ def check_filter_policy(text: str, by_body: bool) -> None:
     try:
         pattern = parse_pattern(text, LONGEST_POLICY)
     except InvalidPattern as broken:
-        raise bad_parameter(f"FilterPolicy: {broken.reason}") from broken
+        raise bad_parameter(f"FilterPolicy: {broken.placed_reason}") from broken
     if sum(_combinations(branch, by_body) for branch in pattern.branches) > _MOST_COMBINATIONS:
         raise bad_parameter("FilterPolicy: Filter policy is too complex")
 

@@ -95,6 +95,8 @@ async def publish_batch(
         try:
             notification = notifications[entry["Id"]] = _notification(ctx, topic, entry)
         except AwsError as error:
+            if error.code == "InvalidParameter":
+                raise  # as on AWS, the whole batch fails for it
             failed.append(
                 {"Id": entry["Id"], "Code": error.code, "Message": error.message, "SenderFault": True}
             )
