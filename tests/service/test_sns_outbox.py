@@ -315,13 +315,14 @@ def test_the_command_line_shows_the_outbox(own: RunningNode, sns: Any) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as following:
-        assert following.stdout is not None
+        stdout = following.stdout
+        assert stdout is not None
         texts: list[str] = []
 
         def published() -> bool:
             texts.append(sns.publish(PhoneNumber=number, Message=f"m{len(texts)}")["MessageId"])
-            return bool(select.select([following.stdout], [], [], 0)[0])
+            return bool(select.select([stdout.fileno()], [], [], 0)[0])
 
         wait_for(published)
-        assert json.loads(following.stdout.readline())["id"] in texts
+        assert json.loads(stdout.readline())["id"] in texts
         following.terminate()
