@@ -49,7 +49,14 @@ REFUSED = {
         "TenantId",
         "Topics",
     },
-    "logs": {"entity", "expectedRevisionId", "logGroupNamePattern", "resourceArn", "resourceIdentifier"},
+    "logs": {
+        "entity",
+        "expectedRevisionId",
+        "logGroupNamePattern",
+        "parameters",
+        "resourceArn",
+        "resourceIdentifier",
+    },
     "secretsmanager": {"ExternalSecretRotationMetadata", "ExternalSecretRotationRoleArn", "Type"},
     "s3": {
         "AccessControlPolicy",
