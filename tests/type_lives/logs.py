@@ -56,4 +56,14 @@ LIVES = [
         ),
         why_not="no property of it is replaced on AWS",
     ),
+    Life(
+        "AWS::Logs::LogStream",
+        {"LogGroupName": {"Ref": "Group"}},
+        update=None,
+        replacement={"LogStreamName": "NAME-other"},
+        failing={"LogGroupName": "/NAME/none"},
+        drift=None,
+        around={"Group": {"Type": "AWS::Logs::LogGroup"}},
+        why_not="a stream has nothing but its name",
+    ),
 ]

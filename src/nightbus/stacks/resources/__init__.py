@@ -44,6 +44,7 @@ from nightbus.stacks.resources.lambda_permission import LambdaPermission
 from nightbus.stacks.resources.lambda_url import LambdaUrl
 from nightbus.stacks.resources.lambda_version import LambdaVersion
 from nightbus.stacks.resources.logs_log_group import LogsLogGroup
+from nightbus.stacks.resources.logs_log_stream import LogsLogStream
 from nightbus.stacks.resources.logs_query_definition import LogsQueryDefinition
 from nightbus.stacks.resources.logs_resource_policy import LogsResourcePolicy
 from nightbus.stacks.resources.s3_bucket import S3Bucket
@@ -113,6 +114,7 @@ _NAMED: dict[str, ResourceType] = {
     "AWS::Lambda::Url": LambdaUrl(),
     "AWS::Lambda::Version": LambdaVersion(),
     "AWS::Logs::LogGroup": LogsLogGroup(),
+    "AWS::Logs::LogStream": LogsLogStream(),
     "AWS::Logs::QueryDefinition": LogsQueryDefinition(),
     "AWS::Logs::ResourcePolicy": LogsResourcePolicy(),
     "AWS::S3::Bucket": S3Bucket(),
