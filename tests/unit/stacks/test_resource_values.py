@@ -17,7 +17,7 @@ from nightbus.clock import VirtualClock
 from nightbus.node.operations import OperationRegistry
 from nightbus.stacks.contention import is_contended, pauses
 from nightbus.stacks.interface import ResourceContext
-from nightbus.stacks.resources.lambda_function import inline_package
+from nightbus.stacks.resources.lambda_.function import inline_package
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 from nightbus.stacks.resources.values import (
     boolean,

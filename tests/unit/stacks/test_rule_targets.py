@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.resources.events_rule_targets import api_target
+from nightbus.stacks.resources.events.rule_targets import api_target
 
 
 def test_numbers_and_the_names_of_ecs() -> None:

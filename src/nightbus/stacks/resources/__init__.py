@@ -1,63 +1,63 @@
-"""Lists the resource types of CloudFormation: each has a file in this folder and a line in `RESOURCE_TYPES`."""
+"""Lists the resource types of CloudFormation: each has a file in its service's folder and a line in a dict here."""
 
 from __future__ import annotations
 
 from nightbus.stacks.interface import ResourceType
-from nightbus.stacks.resources.cdk_metadata import CdkMetadata
-from nightbus.stacks.resources.cloudformation_custom_resource import CloudFormationCustomResource
-from nightbus.stacks.resources.cloudformation_macro import CloudFormationMacro
-from nightbus.stacks.resources.cloudformation_stack import CloudFormationStack
-from nightbus.stacks.resources.cloudformation_stack_set import CloudFormationStackSet
-from nightbus.stacks.resources.cloudformation_wait_condition import CloudFormationWaitCondition
-from nightbus.stacks.resources.cloudformation_wait_condition_handle import CloudFormationWaitConditionHandle
-from nightbus.stacks.resources.ecr_repository import EcrRepository
-from nightbus.stacks.resources.events_api_destination import EventsApiDestination
-from nightbus.stacks.resources.events_archive import EventsArchive
-from nightbus.stacks.resources.events_connection import EventsConnection
-from nightbus.stacks.resources.events_endpoint import EventsEndpoint
-from nightbus.stacks.resources.events_event_bus import EventsEventBus
-from nightbus.stacks.resources.events_event_bus_policy import EventsEventBusPolicy
-from nightbus.stacks.resources.events_rule import EventsRule
-from nightbus.stacks.resources.iam_access_key import IamAccessKey
-from nightbus.stacks.resources.iam_group import IamGroup
-from nightbus.stacks.resources.iam_instance_profile import IamInstanceProfile
-from nightbus.stacks.resources.iam_managed_policy import IamManagedPolicy
-from nightbus.stacks.resources.iam_policy import (
+from nightbus.stacks.resources.cdk.metadata import CdkMetadata
+from nightbus.stacks.resources.cloudformation.custom_resource import CloudFormationCustomResource
+from nightbus.stacks.resources.cloudformation.macro import CloudFormationMacro
+from nightbus.stacks.resources.cloudformation.stack import CloudFormationStack
+from nightbus.stacks.resources.cloudformation.stack_set import CloudFormationStackSet
+from nightbus.stacks.resources.cloudformation.wait_condition import CloudFormationWaitCondition
+from nightbus.stacks.resources.cloudformation.wait_condition_handle import CloudFormationWaitConditionHandle
+from nightbus.stacks.resources.ecr.repository import EcrRepository
+from nightbus.stacks.resources.events.api_destination import EventsApiDestination
+from nightbus.stacks.resources.events.archive import EventsArchive
+from nightbus.stacks.resources.events.connection import EventsConnection
+from nightbus.stacks.resources.events.endpoint import EventsEndpoint
+from nightbus.stacks.resources.events.event_bus import EventsEventBus
+from nightbus.stacks.resources.events.event_bus_policy import EventsEventBusPolicy
+from nightbus.stacks.resources.events.rule import EventsRule
+from nightbus.stacks.resources.iam.access_key import IamAccessKey
+from nightbus.stacks.resources.iam.group import IamGroup
+from nightbus.stacks.resources.iam.instance_profile import IamInstanceProfile
+from nightbus.stacks.resources.iam.managed_policy import IamManagedPolicy
+from nightbus.stacks.resources.iam.policy import (
     IAM_GROUP_POLICY,
     IAM_ROLE_POLICY,
     IAM_USER_POLICY,
     IamPolicy,
 )
-from nightbus.stacks.resources.iam_role import IamRole
-from nightbus.stacks.resources.iam_user import IamUser
-from nightbus.stacks.resources.iam_user_to_group_addition import IamUserToGroupAddition
-from nightbus.stacks.resources.kms_alias import KmsAlias
-from nightbus.stacks.resources.kms_key import KmsKey
-from nightbus.stacks.resources.kms_replica_key import KmsReplicaKey
-from nightbus.stacks.resources.lambda_alias import LambdaAlias
-from nightbus.stacks.resources.lambda_event_invoke_config import LambdaEventInvokeConfig
-from nightbus.stacks.resources.lambda_event_source_mapping import LambdaEventSourceMapping
-from nightbus.stacks.resources.lambda_function import LambdaFunction
-from nightbus.stacks.resources.lambda_layer_version import LambdaLayerVersion
-from nightbus.stacks.resources.lambda_layer_version_permission import LambdaLayerVersionPermission
-from nightbus.stacks.resources.lambda_permission import LambdaPermission
-from nightbus.stacks.resources.lambda_url import LambdaUrl
-from nightbus.stacks.resources.lambda_version import LambdaVersion
-from nightbus.stacks.resources.logs_log_group import LogsLogGroup
-from nightbus.stacks.resources.logs_log_stream import LogsLogStream
-from nightbus.stacks.resources.logs_query_definition import LogsQueryDefinition
-from nightbus.stacks.resources.logs_resource_policy import LogsResourcePolicy
-from nightbus.stacks.resources.s3_bucket import S3Bucket
-from nightbus.stacks.resources.s3_bucket_policy import S3BucketPolicy
-from nightbus.stacks.resources.secretsmanager_resource_policy import SecretsManagerResourcePolicy
-from nightbus.stacks.resources.secretsmanager_rotation_schedule import SecretsManagerRotationSchedule
-from nightbus.stacks.resources.secretsmanager_secret import SecretsManagerSecret
-from nightbus.stacks.resources.sns_subscription import SnsSubscription
-from nightbus.stacks.resources.sns_topic import SnsTopic
-from nightbus.stacks.resources.sns_topic_policy import SNS_TOPIC_INLINE_POLICY, SNS_TOPIC_POLICY
-from nightbus.stacks.resources.sqs_queue import SqsQueue
-from nightbus.stacks.resources.sqs_queue_policy import SQS_QUEUE_INLINE_POLICY, SQS_QUEUE_POLICY
-from nightbus.stacks.resources.ssm_parameter import SsmParameter
+from nightbus.stacks.resources.iam.role import IamRole
+from nightbus.stacks.resources.iam.user import IamUser
+from nightbus.stacks.resources.iam.user_to_group_addition import IamUserToGroupAddition
+from nightbus.stacks.resources.kms.alias import KmsAlias
+from nightbus.stacks.resources.kms.key import KmsKey
+from nightbus.stacks.resources.kms.replica_key import KmsReplicaKey
+from nightbus.stacks.resources.lambda_.alias import LambdaAlias
+from nightbus.stacks.resources.lambda_.event_invoke_config import LambdaEventInvokeConfig
+from nightbus.stacks.resources.lambda_.event_source_mapping import LambdaEventSourceMapping
+from nightbus.stacks.resources.lambda_.function import LambdaFunction
+from nightbus.stacks.resources.lambda_.layer_version import LambdaLayerVersion
+from nightbus.stacks.resources.lambda_.layer_version_permission import LambdaLayerVersionPermission
+from nightbus.stacks.resources.lambda_.permission import LambdaPermission
+from nightbus.stacks.resources.lambda_.url import LambdaUrl
+from nightbus.stacks.resources.lambda_.version import LambdaVersion
+from nightbus.stacks.resources.logs.log_group import LogsLogGroup
+from nightbus.stacks.resources.logs.log_stream import LogsLogStream
+from nightbus.stacks.resources.logs.query_definition import LogsQueryDefinition
+from nightbus.stacks.resources.logs.resource_policy import LogsResourcePolicy
+from nightbus.stacks.resources.s3.bucket import S3Bucket
+from nightbus.stacks.resources.s3.bucket_policy import S3BucketPolicy
+from nightbus.stacks.resources.secretsmanager.resource_policy import SecretsManagerResourcePolicy
+from nightbus.stacks.resources.secretsmanager.rotation_schedule import SecretsManagerRotationSchedule
+from nightbus.stacks.resources.secretsmanager.secret import SecretsManagerSecret
+from nightbus.stacks.resources.sns.subscription import SnsSubscription
+from nightbus.stacks.resources.sns.topic import SnsTopic
+from nightbus.stacks.resources.sns.topic_policy import SNS_TOPIC_INLINE_POLICY, SNS_TOPIC_POLICY
+from nightbus.stacks.resources.sqs.queue import SqsQueue
+from nightbus.stacks.resources.sqs.queue_policy import SQS_QUEUE_INLINE_POLICY, SQS_QUEUE_POLICY
+from nightbus.stacks.resources.ssm.parameter import SsmParameter
 
 _CUSTOM = "Custom::"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision, provisioned
+from nightbus.stacks.resources.lambda_.provisioned_concurrency import PROPERTY, provision, provisioned
 from nightbus.stacks.resources.live_values import function_as_declared
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.values import changed, selected_properties

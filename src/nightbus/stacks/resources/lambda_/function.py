@@ -10,7 +10,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.support import is_supported_runtime
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.cfn_response import helper_file
+from nightbus.stacks.resources.lambda_.cfn_response import helper_file
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, belongs_to_resource, own_tags

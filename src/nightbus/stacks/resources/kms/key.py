@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.kms_keys import (
+from nightbus.stacks.resources.kms.keys import (
     is_enabled,
     key_resource,
     live_key,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.iam_principals import drop_policies, policies_now, set_policies
+from nightbus.stacks.resources.iam.principals import drop_policies, policies_now, set_policies
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, undone_on_failure
 from nightbus.stacks.resources.values import changed, selected_properties

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.events_rule_targets import api_target
+from nightbus.stacks.resources.events.rule_targets import api_target
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, own_tags, tag_map

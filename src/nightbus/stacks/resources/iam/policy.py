@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.iam_principals import PRINCIPALS, delete_inline, inline_now, put_inline
+from nightbus.stacks.resources.iam.principals import PRINCIPALS, delete_inline, inline_now, put_inline
 from nightbus.stacks.resources.live_values import json_value
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing

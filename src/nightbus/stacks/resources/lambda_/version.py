@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.lambda_function import stabilized
-from nightbus.stacks.resources.lambda_provisioned_concurrency import PROPERTY, provision, provisioned
+from nightbus.stacks.resources.lambda_.function import stabilized
+from nightbus.stacks.resources.lambda_.provisioned_concurrency import PROPERTY, provision, provisioned
 from nightbus.stacks.resources.live_values import function_as_declared
 from nightbus.stacks.resources.outcomes import ignore_missing, undone_on_failure
 from nightbus.stacks.resources.values import selected_properties

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.iam_principals import (
+from nightbus.stacks.resources.iam.principals import (
     drop_policies,
     policies_now,
     retag,

@@ -10,7 +10,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.kms_keys import (
+from nightbus.stacks.resources.kms.keys import (
     is_enabled,
     key_resource,
     live_key,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nightbus.stacks.interface import ResourceContext
-from nightbus.stacks.resources.s3_lifecycle import cors, lifecycle
+from nightbus.stacks.resources.s3.lifecycle import cors, lifecycle
 from nightbus.stacks.resources.values import boolean, changed, converted, integer_value
 
 _SMALLEST = "TransitionDefaultMinimumObjectSize"  # beside the lifecycle rules, in a request

@@ -8,7 +8,7 @@ from typing import Any
 from nightbus.aws.arn import arn, is_arn
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
-from nightbus.stacks.resources.iam_principals import PRINCIPALS, attach, detach
+from nightbus.stacks.resources.iam.principals import PRINCIPALS, attach, detach
 from nightbus.stacks.resources.live_values import policy_document
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure

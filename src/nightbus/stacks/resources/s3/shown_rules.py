@@ -1,4 +1,4 @@
-"""Reads the lifecycle and CORS rules of AWS::S3::Bucket as S3 shows them: the other direction of `s3_lifecycle`."""
+"""Reads the lifecycle and CORS rules of AWS::S3::Bucket as S3 shows them: the other direction of `lifecycle`."""
 
 from __future__ import annotations
 

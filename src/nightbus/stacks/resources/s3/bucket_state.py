@@ -1,4 +1,4 @@
-"""Reads the settings of AWS::S3::Bucket as S3 shows them: the other direction of `s3_bucket_settings`."""
+"""Reads the settings of AWS::S3::Bucket as S3 shows them: the other direction of `bucket_settings`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.stacks.interface import ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
-from nightbus.stacks.resources.s3_shown_rules import shown_cors, shown_lifecycle
+from nightbus.stacks.resources.s3.shown_rules import shown_cors, shown_lifecycle
 from nightbus.stacks.resources.tags import own_tags, tag_map
 
 

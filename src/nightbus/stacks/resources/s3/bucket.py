@@ -11,8 +11,8 @@ from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import exists_elsewhere, ignore_missing, is_gone, undone_on_failure
-from nightbus.stacks.resources.s3_bucket_settings import SETTINGS, apply_settings
-from nightbus.stacks.resources.s3_bucket_state import live_settings
+from nightbus.stacks.resources.s3.bucket_settings import SETTINGS, apply_settings
+from nightbus.stacks.resources.s3.bucket_state import live_settings
 from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
 from nightbus.stacks.resources.values import boolean
 

@@ -1,0 +1,1 @@
+"""Implements the resource types of AWS Identity and Access Management."""
