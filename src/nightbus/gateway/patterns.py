@@ -30,6 +30,7 @@ _POSIX = {
     "XDigit": "0-9a-fA-F",
 }
 _CLASS = re.compile(r"\\([pP])(?:\{(?:Is)?(\w+)\}|([A-Z]))")
+_LEADING_FLAGS = re.compile(r"\(\?([imsx]+)\)")
 _REPETITIONS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 _LONG_NAMES = {"Letter": "L", "Alphabetic": "L"}
 
@@ -97,7 +98,13 @@ def _translated(pattern: str) -> str:
             text = members if inside[match.start()] else f"[{members}]"
         parts += [pattern[at : match.start()], text]
         at = match.end()
-    return "".join([*parts, pattern[at:]])
+    return _with_scoped_flags("".join([*parts, pattern[at:]]))
+
+
+def _with_scoped_flags(pattern: str) -> str:
+    """Return the pattern with leading flags around the rest, `(?i:x)` for `(?i)x`, so that it may become a part."""
+    flags = _LEADING_FLAGS.match(pattern)
+    return f"(?{flags[1]}:{pattern[flags.end() :]})" if flags else pattern
 
 
 def _inside_brackets(pattern: str) -> list[bool]:
