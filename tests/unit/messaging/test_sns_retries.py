@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, HttpPolicy, http_delivery
+from nightbus.services.sns.deliveries.retries import AWS_ENDPOINTS, SMTP, HttpPolicy, http_delivery
 
 
 def delays(policy: HttpPolicy) -> list[float | None]:

@@ -24,10 +24,11 @@ from nightbus.messaging.topic import ENDED, SUBSCRIPTION
 from nightbus.messaging.topics import DELIVERIES, Topics
 from nightbus.services import sns
 from nightbus.services.context import Context, Platform
-from nightbus.services.sns import confirmation, subscriptions, topics
-from nightbus.services.sns.notification_jobs import NotificationJobs
-from nightbus.services.sns.questions import EXPIRIES
-from nightbus.services.sns.unconfirmed import forget_unanswered
+from nightbus.services.sns.deliveries.jobs import NotificationJobs
+from nightbus.services.sns.subscriptions import confirmation, subscriptions
+from nightbus.services.sns.subscriptions.questions import EXPIRIES
+from nightbus.services.sns.subscriptions.unconfirmed import forget_unanswered
+from nightbus.services.sns.topics import topics
 from nightbus.store.interface import SYSTEM, Counts, Enqueue, PutRecord, Record, TrimQueue
 from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault

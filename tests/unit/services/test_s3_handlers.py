@@ -25,7 +25,7 @@ from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
 from nightbus.services.context import Platform
 from nightbus.services.logs.writer import LogWriter
-from nightbus.services.s3.buckets import reopen_buckets
+from nightbus.services.s3.buckets.buckets import reopen_buckets
 from nightbus.services.s3.records import BUCKET
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import SYSTEM, PutRecord

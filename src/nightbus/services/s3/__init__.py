@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler, JobQueueMaker, Worker
-from nightbus.services.s3 import (
-    attributes,
-    buckets,
-    completing,
-    configuration,
-    copying,
-    deleting,
-    listing,
-    objects,
-    parts,
-    policies,
-    putting,
-    tagging,
-    uploads,
-    version_listing,
-)
+from nightbus.services.s3 import attributes, copying, deleting, objects, putting, tagging
 from nightbus.services.s3.archives import restoring
-from nightbus.services.s3.configuration import deleter, fixed, getter, not_configured, putter, unchanged
+from nightbus.services.s3.buckets import buckets, configuration, policies
+from nightbus.services.s3.buckets.configuration import (
+    deleter,
+    fixed,
+    getter,
+    not_configured,
+    putter,
+    unchanged,
+)
 from nightbus.services.s3.lifecycle import configuration as lifecycle
 from nightbus.services.s3.lifecycle.expiry import apply_lifecycle_rules
+from nightbus.services.s3.listing import listing
+from nightbus.services.s3.listing import versions as version_listing
 from nightbus.services.s3.locks import operations as locks
 from nightbus.services.s3.notifications import configuration as notifications
 from nightbus.services.s3.notifications.jobs import BucketNotificationJobs
+from nightbus.services.s3.uploads import completing, parts, uploads
 
 _DEFAULT_ENCRYPTION = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]

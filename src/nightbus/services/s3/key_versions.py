@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nightbus.services.context import Context
+from nightbus.services.s3.buckets.public_access import check_anonymous
 from nightbus.services.s3.errors import delete_marker_refused, no_such_key, no_such_object_version
-from nightbus.services.s3.public_access import check_anonymous
 from nightbus.services.s3.records import (
     ObjectVersion,
     find_bucket,

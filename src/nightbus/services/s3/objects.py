@@ -10,12 +10,12 @@ from nightbus.aws.replies import ByteStream, Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.archives.state import check_readable, restore_header
 from nightbus.services.s3.bodies import read_file
+from nightbus.services.s3.buckets.public_access import browser_headers, check_overrides
 from nightbus.services.s3.conditions import ReadConditions
 from nightbus.services.s3.encryption import encryption_members, require_key_of
 from nightbus.services.s3.key_versions import find_version
 from nightbus.services.s3.lifecycle.expiration_header import expiration_of
 from nightbus.services.s3.locks.retention import lock_members
-from nightbus.services.s3.public_access import browser_headers, check_overrides
 from nightbus.services.s3.ranges import byte_range, is_range
 from nightbus.services.s3.records import ObjectVersion, version_id_in_reply
 from nightbus.store.interface import Record

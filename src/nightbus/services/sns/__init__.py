@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from nightbus.services.context import Handler, JobQueueMaker, Worker
-from nightbus.services.sns import (
-    confirmation,
-    data_protection,
-    notification_jobs,
-    outbox_trimming,
-    permissions,
-    publishing,
-    subscription_attributes,
-    subscriptions,
-    tags,
-    topics,
-    unconfirmed,
-)
+from nightbus.services.sns import publishing
 from nightbus.services.sns.archives import replays, trimming
+from nightbus.services.sns.deliveries import jobs as notification_jobs
+from nightbus.services.sns.deliveries import outbox_trimming
 from nightbus.services.sns.push import applications, endpoints
 from nightbus.services.sns.sms import attributes as sms_attributes
 from nightbus.services.sns.sms import numbers, sandbox
+from nightbus.services.sns.subscriptions import attributes as subscription_attributes
+from nightbus.services.sns.subscriptions import confirmation, subscriptions, unconfirmed
+from nightbus.services.sns.topics import data_protection, permissions, tags, topics
 
 HANDLERS: dict[str, Handler] = {
     "CreateTopic": topics.create_topic,

@@ -7,7 +7,7 @@ from typing import Any
 from nightbus.aws.ids import new_uuid
 from nightbus.messaging.notification import Attributes
 from nightbus.services.context import Context
-from nightbus.services.sns.delivery_logs import direct_sms_log
+from nightbus.services.sns.deliveries.logs import direct_sms_log
 from nightbus.services.sns.errors import bad_arn, bad_parameter
 from nightbus.services.sns.push.records import endpoint_key
 from nightbus.services.sns.push.sending import push_message, refused

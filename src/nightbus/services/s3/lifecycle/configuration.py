@@ -13,7 +13,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
 from nightbus.services.context import Context
-from nightbus.services.s3.configuration import save
+from nightbus.services.s3.buckets.configuration import save
 from nightbus.services.s3.errors import invalid_request, malformed_xml
 from nightbus.services.s3.records import find_bucket
 

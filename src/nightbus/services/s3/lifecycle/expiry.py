@@ -31,7 +31,7 @@ from nightbus.services.s3.records import (
     upload_kind,
     was_ever_versioned,
 )
-from nightbus.services.s3.uploads import upload_removal
+from nightbus.services.s3.uploads.uploads import upload_removal
 from nightbus.services.s3.version_writes import delete_version, plan_change, require_open_bucket
 from nightbus.store.interface import SYSTEM, Conflict, Record
 from nightbus.store.upkeep import one_of_many

@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.services.context import Context
-from nightbus.services.s3.configuration import save
+from nightbus.services.s3.buckets.configuration import save
 from nightbus.services.s3.errors import malformed_xml
 from nightbus.services.s3.key_versions import find_version, versions_of_key
 from nightbus.services.s3.locks.retention import (

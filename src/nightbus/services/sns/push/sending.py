@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from nightbus.aws.errors import AwsError
 from nightbus.messaging.outbox import PUSH
-from nightbus.services.sns.outgoing import Outgoing
+from nightbus.services.sns.deliveries.outgoing import Outgoing
 from nightbus.services.sns.push.records import APPLICATION, ENDPOINT, application_key, endpoint_key
 from nightbus.store.interface import Store
 

@@ -13,7 +13,7 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.messaging.notification import Attributes
 from nightbus.messaging.outbox import SMS
-from nightbus.services.sns.outgoing import Outgoing
+from nightbus.services.sns.deliveries.outgoing import Outgoing
 from nightbus.services.sns.sms.attributes import sms_attributes
 from nightbus.services.sns.sms.numbers import is_opted_out
 from nightbus.services.sns.sms.spending import PRICE, spent_parts

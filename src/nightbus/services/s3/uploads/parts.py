@@ -18,10 +18,10 @@ from nightbus.services.s3.conditions import ReadConditions
 from nightbus.services.s3.copying import find_copy_source
 from nightbus.services.s3.encryption import encryption_members, require_key_of
 from nightbus.services.s3.errors import conflicting, invalid_argument
-from nightbus.services.s3.key_order import LARGEST_PAGE, page_size
+from nightbus.services.s3.listing.key_order import LARGEST_PAGE, page_size
 from nightbus.services.s3.putting import discard_blob, new_blob_owner
 from nightbus.services.s3.records import ObjectVersion, owner_of, part_kind, upload_kind, version_id_in_reply
-from nightbus.services.s3.uploads import find_upload
+from nightbus.services.s3.uploads.uploads import find_upload
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import (
     SYSTEM,

@@ -10,7 +10,7 @@ from nightbus.aws.arn import arn
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.records import change_topic, topic_record
-from nightbus.services.sns.topics import default_policy
+from nightbus.services.sns.topics.topics import default_policy
 from nightbus.store.interface import Record
 
 _ACCOUNT = re.compile(r"\d{12}")

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import not_supported
+from nightbus.services.sns.deliveries.retries import HttpPolicy
 from nightbus.services.sns.errors import bad_parameter
-from nightbus.services.sns.retries import HttpPolicy
 
 _LONGEST_TOTAL = 3600
 _RANGES = {

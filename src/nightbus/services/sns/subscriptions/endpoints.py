@@ -13,7 +13,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import SNS_PROTOCOLS_ELSEWHERE
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_address
-from nightbus.services.sns.deliveries import HTTP, MAIL
+from nightbus.services.sns.deliveries.deliveries import HTTP, MAIL
 from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.push.records import endpoint_key
 from nightbus.services.sns.sms.numbers import is_number

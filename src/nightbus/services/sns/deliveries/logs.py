@@ -22,7 +22,7 @@ from nightbus.delivery.jobs import Attempt, Failed
 from nightbus.messaging.log_streams import appends, ensure_stream, required_stream
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.topic import Subscription, Topic
-from nightbus.services.sns.outgoing import Outgoing
+from nightbus.services.sns.deliveries.outgoing import Outgoing
 from nightbus.services.sns.sms.attributes import sms_attributes
 from nightbus.store.interface import Change, Store
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from nightbus.aws.calls import Scope
 from nightbus.messaging.queue import queue_address
 from nightbus.services.sns.archives.policies import read_replay_policy
-from nightbus.services.sns.deliveries import HTTP
-from nightbus.services.sns.delivery_policies import check_subscription_policy
+from nightbus.services.sns.deliveries.deliveries import HTTP
+from nightbus.services.sns.deliveries.policies import check_subscription_policy
 from nightbus.services.sns.errors import bad_parameter
-from nightbus.services.sns.filter_policies import check_filter_policy
 from nightbus.services.sns.json_values import json_object
+from nightbus.services.sns.subscriptions.filter_policies import check_filter_policy
 
 _RAW = ("sqs", *HTTP)
 

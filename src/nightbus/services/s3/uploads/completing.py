@@ -19,10 +19,10 @@ from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.errors import invalid_request, malformed_xml, no_such_upload
 from nightbus.services.s3.key_versions import versions_of_key
-from nightbus.services.s3.parts import Part, parts_of
 from nightbus.services.s3.putting import discard_blob, new_blob_owner, write_reply
 from nightbus.services.s3.records import ObjectVersion, find_bucket
-from nightbus.services.s3.uploads import find_upload, upload_removal
+from nightbus.services.s3.uploads.parts import Part, parts_of
+from nightbus.services.s3.uploads.uploads import find_upload, upload_removal
 from nightbus.services.s3.version_writes import write_version
 from nightbus.store.interface import Change
 

@@ -11,8 +11,8 @@ from nightbus.messaging.topic import ENDED, SUBSCRIPTION, subscription_arn, subs
 from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
 from nightbus.services.sns.errors import bad_parameter
-from nightbus.services.sns.questions import VALID_MS
 from nightbus.services.sns.records import topic_record
+from nightbus.services.sns.subscriptions.questions import VALID_MS
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 

@@ -23,12 +23,12 @@ from nightbus.messaging.topic import (
 )
 from nightbus.services.context import Context
 from nightbus.services.sns.archives.policies import archive_ms
-from nightbus.services.sns.data_protection import POLICY, check_data_protection
-from nightbus.services.sns.endpoints import check_largest_message
 from nightbus.services.sns.errors import bad_parameter, errors_name_attributes, invalid_next_token
 from nightbus.services.sns.records import change_topic, topic_record
-from nightbus.services.sns.tags import merged_tags
-from nightbus.services.sns.values import check_topic_attribute
+from nightbus.services.sns.subscriptions.endpoints import check_largest_message
+from nightbus.services.sns.topics.data_protection import POLICY, check_data_protection
+from nightbus.services.sns.topics.tags import merged_tags
+from nightbus.services.sns.topics.values import check_topic_attribute
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, TrimLog
 
 _SHOWN_EMPTY = frozenset({"DisplayName"})

@@ -21,12 +21,12 @@ from nightbus.messaging.queue_writes import Incoming
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION, Subscription, Topic, topic_arn
 from nightbus.messaging.topics import DELIVERIES, SERVICE
 from nightbus.services.context import Platform
-from nightbus.services.sns.deliveries import DeliveryMaker, without_secret
-from nightbus.services.sns.delivery_logs import topic_log
-from nightbus.services.sns.outgoing import Outgoing
-from nightbus.services.sns.questions import SUBSCRIBE, Question
-from nightbus.services.sns.retries import AWS_ENDPOINTS, SubscriberPolicy
-from nightbus.services.sns.unconfirmed import forget
+from nightbus.services.sns.deliveries.deliveries import DeliveryMaker, without_secret
+from nightbus.services.sns.deliveries.logs import topic_log
+from nightbus.services.sns.deliveries.outgoing import Outgoing
+from nightbus.services.sns.deliveries.retries import AWS_ENDPOINTS, SubscriberPolicy
+from nightbus.services.sns.subscriptions.questions import SUBSCRIBE, Question
+from nightbus.services.sns.subscriptions.unconfirmed import forget
 from nightbus.store.interface import Change, Record
 
 log = logging.getLogger("nightbus.sns")

@@ -21,7 +21,6 @@ from nightbus.messaging.topic import (
 from nightbus.services.context import Context
 from nightbus.services.sns.archives.starting import started_replay
 from nightbus.services.sns.callers import is_signed
-from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE, check_endpoint, check_largest_message
 from nightbus.services.sns.errors import (
     bad_parameter,
     errors_name_attributes,
@@ -29,14 +28,19 @@ from nightbus.services.sns.errors import (
     not_authorized,
 )
 from nightbus.services.sns.push.records import ENDPOINT, endpoint_key
-from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, confirmation_request
 from nightbus.services.sns.records import (
     change_subscription,
     subscription_record,
     topic_of,
     topic_record,
 )
-from nightbus.services.sns.subscription_values import check_subscription_attribute
+from nightbus.services.sns.subscriptions.endpoints import (
+    CONFIRMED_AT_ONCE,
+    check_endpoint,
+    check_largest_message,
+)
+from nightbus.services.sns.subscriptions.questions import RESTORE, SUBSCRIBE, confirmation_request
+from nightbus.services.sns.subscriptions.values import check_subscription_attribute
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record, RequireRecord
 
 _PAGE = 100

@@ -8,9 +8,9 @@ from typing import Any
 
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
-from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
 from nightbus.services.s3.key_versions import versions_of_key
-from nightbus.services.s3.listing import after_marker, object_entry, refuse_attributes, text_encoder
+from nightbus.services.s3.listing.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
+from nightbus.services.s3.listing.listing import after_marker, object_entry, refuse_attributes, text_encoder
 from nightbus.services.s3.records import ObjectVersion, find_bucket, object_kind, owner_of
 from nightbus.store.interface import Record
 

@@ -11,7 +11,7 @@ import orjson
 
 from nightbus.messaging.notification import Notification, unsubscribe_url
 from nightbus.messaging.topic import Subscription, Topic
-from nightbus.services.sns.questions import RESTORE, SUBSCRIBE, Question
+from nightbus.services.sns.subscriptions.questions import RESTORE, SUBSCRIBE, Question
 
 JSON = "email-json"
 _NAME = "Nightbus Notifications"

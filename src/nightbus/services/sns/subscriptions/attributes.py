@@ -10,12 +10,12 @@ from nightbus.messaging.topic import BODY_SCOPE, SUBSCRIPTION
 from nightbus.services.context import Context
 from nightbus.services.sns.archives.replays import shown_status
 from nightbus.services.sns.archives.starting import started_replay
-from nightbus.services.sns.deliveries import HTTP
-from nightbus.services.sns.endpoints import CONFIRMED_AT_ONCE
+from nightbus.services.sns.deliveries.deliveries import HTTP
+from nightbus.services.sns.deliveries.retries import http_delivery
 from nightbus.services.sns.errors import not_authorized
 from nightbus.services.sns.records import change_subscription, subscription_record, topic_of, topic_record
-from nightbus.services.sns.retries import http_delivery
-from nightbus.services.sns.subscription_values import check_subscription_attribute
+from nightbus.services.sns.subscriptions.endpoints import CONFIRMED_AT_ONCE
+from nightbus.services.sns.subscriptions.values import check_subscription_attribute
 from nightbus.store.interface import Change, PutRecord, Record
 
 _REMOVED_WHEN_EMPTY = ("FilterPolicy", "RedrivePolicy", "DeliveryPolicy")

@@ -12,7 +12,13 @@ from nightbus.aws.errors import not_supported
 from nightbus.aws.pagination import decode_token, encode_token
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import invalid_argument
-from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size, roll_up
+from nightbus.services.s3.listing.key_order import (
+    LARGEST_PAGE,
+    CommonPrefix,
+    list_in_order,
+    page_size,
+    roll_up,
+)
 from nightbus.services.s3.records import ObjectVersion, find_bucket, object_kind, owner_of
 from nightbus.store.interface import Record
 

@@ -11,7 +11,7 @@ from nightbus.delivery.fair_worker import FairWorker, ItemName, Work
 from nightbus.delivery.shares import Shares
 from nightbus.messaging.topic import ENDED, SUBSCRIPTION
 from nightbus.services.context import Platform
-from nightbus.services.sns.questions import EXPIRIES, SUBSCRIBE, VALID_MS
+from nightbus.services.sns.subscriptions.questions import EXPIRIES, SUBSCRIBE, VALID_MS
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import DeleteRecord, Item
 

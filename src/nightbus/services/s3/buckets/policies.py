@@ -10,7 +10,7 @@ from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
-from nightbus.services.s3.configuration import save
+from nightbus.services.s3.buckets.configuration import save
 from nightbus.services.s3.records import find_bucket
 
 _LARGEST = 20_480

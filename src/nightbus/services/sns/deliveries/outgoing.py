@@ -8,7 +8,7 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.messaging.outbox import EMAIL, SMS, OutboxMessage
-from nightbus.services.sns.mail import Mail
+from nightbus.services.sns.deliveries.mail import Mail
 from nightbus.services.sns.sms.spending import spending
 from nightbus.store.interface import Change, Store
 

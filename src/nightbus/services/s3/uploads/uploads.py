@@ -12,9 +12,9 @@ from nightbus.services.context import Context
 from nightbus.services.s3.checksums import digest_for, type_for
 from nightbus.services.s3.encryption import encryption_of
 from nightbus.services.s3.errors import no_such_upload
-from nightbus.services.s3.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
 from nightbus.services.s3.lifecycle.expiration_header import abort_members
-from nightbus.services.s3.listing import after_marker, text_encoder
+from nightbus.services.s3.listing.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
+from nightbus.services.s3.listing.listing import after_marker, text_encoder
 from nightbus.services.s3.locks.retention import lock_of_write
 from nightbus.services.s3.properties import (
     check_acl,

@@ -18,13 +18,13 @@ from nightbus.messaging.outbox import PUSH
 from nightbus.messaging.queue import FIFO_SUFFIX
 from nightbus.messaging.topic import Subscription, Topic
 from nightbus.services.context import Platform
-from nightbus.services.sns.mail import Mail, notification_mail, question_mail
-from nightbus.services.sns.outgoing import Outgoing, outgoing_mail
+from nightbus.services.sns.deliveries.mail import Mail, notification_mail, question_mail
+from nightbus.services.sns.deliveries.outgoing import Outgoing, outgoing_mail
+from nightbus.services.sns.deliveries.retries import AWS_ENDPOINTS, SMTP, SubscriberPolicy, http_delivery
 from nightbus.services.sns.push.sending import push_message
-from nightbus.services.sns.questions import Question
-from nightbus.services.sns.retries import AWS_ENDPOINTS, SMTP, SubscriberPolicy, http_delivery
 from nightbus.services.sns.sms.numbers import written_number
 from nightbus.services.sns.sms.sending import text_message
+from nightbus.services.sns.subscriptions.questions import Question
 
 HTTP = ("http", "https")
 MAIL = ("email", "email-json")

@@ -10,7 +10,7 @@ import re
 from nightbus.aws.grammar import whole_number
 from nightbus.aws.resource_policy import is_readable
 from nightbus.services.sns.archives.policies import check_archive_policy
-from nightbus.services.sns.delivery_policies import check_topic_policy
+from nightbus.services.sns.deliveries.policies import check_topic_policy
 from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.json_values import json_object
 

@@ -1,0 +1,1 @@
+"""Manages buckets, and the settings that a bucket has."""

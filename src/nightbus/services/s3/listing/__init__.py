@@ -1,0 +1,1 @@
+"""Lists the keys and the versions of a bucket."""

@@ -1,0 +1,1 @@
+"""Delivers notifications to subscribers that are not queues of this node: jobs, retries, mails, logs, the outbox."""

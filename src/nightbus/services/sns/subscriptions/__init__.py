@@ -1,0 +1,1 @@
+"""Subscribes endpoints to topics, confirms them, and keeps the settings of subscriptions."""
