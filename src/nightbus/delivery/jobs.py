@@ -14,9 +14,11 @@ The dispatcher makes the attempts, the same way for every origin.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import orjson
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Operations, Scope
@@ -132,6 +134,34 @@ class Job(Generic[OriginT_co]):
 
     def next_try(self) -> Job[OriginT_co]:
         return replace(self, attempt=self.attempt + 1)
+
+
+def encode_job(job: Job[Any]) -> bytes:
+    """Return what a queue keeps of a job whose origin is a dataclass. The queue decides the policy and the share."""
+    return orjson.dumps(
+        {
+            "target": job.target,
+            "input": job.input.decode(),
+            "origin": asdict(job.origin),
+            "accepted": job.accepted,
+            "attempt": job.attempt,
+            "trace": job.trace,
+        }
+    )
+
+
+def decode_job(data: bytes, policy: Policy, origin: Callable[..., OriginT]) -> Job[OriginT]:
+    """Return the job that `encode_job` encoded; `origin` is the class of its origin."""
+    value = orjson.loads(data)
+    return Job(
+        value["target"],
+        value["input"].encode(),
+        policy,
+        origin(**value["origin"]),
+        value["accepted"],
+        value["attempt"],
+        trace=value["trace"],
+    )
 
 
 class Buried(NamedTuple):

@@ -17,7 +17,7 @@ from nightbus.keys.grant_constraints import allows
 from nightbus.keys.records import AWS_KMS
 
 _NO_CONTEXT: Mapping[str, str] = {}
-_MOST_REMEMBERED = 1000
+_MOST_REMEMBERED = 100  # answers of one key
 
 
 async def refusal_of_use(

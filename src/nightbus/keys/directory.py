@@ -74,9 +74,8 @@ class Key:
     statements: tuple[Statement, ...]
     denies: bool  # whether a statement of the policy denies anything
     value: Mapping[str, Any]
-    answers: dict[tuple[str, ...], tuple[bool, str]] = field(
-        default_factory=dict, compare=False
-    )  # of the policy
+    # What `keys.access` has found in the policy, by the question; a change of the record makes another Key.
+    answers: dict[tuple[str, ...], tuple[bool, str]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +126,7 @@ class Keys:
         return {
             **self._aliases.in_memory(),
             "keys": len(self._keys),
+            "answers of key policies": sum(len(key.answers) for key in self._keys.values()),
             "unsealed key material": len(self._materials),
             "grants of keys": len(self._grants),
         }

@@ -34,6 +34,7 @@ class RecordCache(Generic[K, V]):
         self._load = load
         self._changes = 0
         self.peek = self._values.get  # the value that is kept, without reading
+        self.values = self._values.values
         store.watch(self._touched, kinds)
 
     async def find(self, key: K) -> V | None:

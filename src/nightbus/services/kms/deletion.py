@@ -69,7 +69,12 @@ async def delete_key(platform: Platform, scope: Scope, record: Record, now: int)
         DeleteRecord(scope, MATERIAL, record.key),
     ]
     aliases = await store.list(scope, ALIAS)
-    changes += [DeleteRecord(scope, ALIAS, one.key) for one in aliases if one.value["KeyId"] == record.key]
+    # Without `expect`, an alias that has got another key meanwhile would go too.
+    changes += [
+        DeleteRecord(scope, ALIAS, one.key, expect=one.revision)
+        for one in aliases
+        if one.value["KeyId"] == record.key
+    ]
     grants = await store.list(scope, GRANT, prefix=f"{record.key}:")
     changes += [DeleteRecord(scope, GRANT, one.key) for one in grants]
     changes += await _left_behind(store, scope, record, now)

@@ -50,7 +50,7 @@ _HOUR_MS = 60 * 60 * 1000
 
 
 async def rotate_due_secrets(platform: Platform) -> None:
-    """Rotate the secrets that are due, as a worker. Each account has its share, so a slow function delays no other."""
+    """Rotate the secrets that are due, as a worker. Each secret has its share, so a slow function delays no other."""
     worker = FairWorker(
         platform.store, platform.clock, _LEASE_MS, Shares[ItemName](_AT_ONCE, _AT_ONCE_OF_ONE)
     )

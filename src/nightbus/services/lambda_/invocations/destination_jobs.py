@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from nightbus.aws.calls import Call, Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.trace_header import for_invocation, without_lineage
 from nightbus.bus.retry import RetryPolicy
-from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job
+from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job, decode_job, encode_job
 from nightbus.delivery.targets.s3_bucket import KEY
 from nightbus.delivery.trace_log import record_sent
 from nightbus.functions.interface import InvokeResult
@@ -118,20 +118,7 @@ def _enqueue(end: InvocationEnd, target: Mapping[str, Any], body: bytes, now: in
     trace = for_invocation(invocation.trace, invocation.request_id, now, invocation.ref.arn)
     if Arn.parse(str(target["Arn"])).service == "events":
         trace = without_lineage(trace)
-    return Enqueue(SYSTEM, QUEUE, encode(Job(target, body, _POLICY, origin, now, trace=trace)), now)
-
-
-def encode(job: DestinationJob) -> bytes:
-    return orjson.dumps(
-        {
-            "target": job.target,
-            "input": job.input.decode(),
-            "origin": asdict(job.origin),
-            "accepted": job.accepted,
-            "attempt": job.attempt,
-            "trace": job.trace,
-        }
-    )
+    return Enqueue(SYSTEM, QUEUE, encode_job(Job(target, body, _POLICY, origin, now, trace=trace)), now)
 
 
 class DestinationJobs:
@@ -143,19 +130,10 @@ class DestinationJobs:
         self._platform = platform
 
     def decode(self, data: bytes) -> DestinationJob:
-        value = orjson.loads(data)
-        return Job(
-            value["target"],
-            value["input"].encode(),
-            _POLICY,
-            InvocationOrigin(**value["origin"]),
-            value["accepted"],
-            value["attempt"],
-            trace=value["trace"],
-        )
+        return decode_job(data, _POLICY, InvocationOrigin)
 
     def encode(self, job: DestinationJob) -> bytes:
-        return encode(job)
+        return encode_job(job)
 
     async def current(self, job: DestinationJob) -> DestinationJob:
         """The record is sent also after its function was deleted or changed."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,7 +18,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.bus.retry import RetryPolicy
-from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job
+from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job, decode_job, encode_job
 from nightbus.services.context import Platform
 from nightbus.services.s3.notifications.object_events import SERVICE, bucket_arn
 from nightbus.store.interface import SYSTEM, Change, Enqueue, Record
@@ -52,20 +52,7 @@ def notification_job(
         target["Subject"] = _SUBJECT
     origin = BucketOrigin(bucket_arn(bucket), bucket.value["Account"], bucket.value["Region"], new_uuid())
     job = Job(target, orjson.dumps(message), _POLICY, origin, now_ms, trace=trace)
-    return Enqueue(SYSTEM, QUEUE, _encode(job), now_ms)
-
-
-def _encode(job: NotificationJob) -> bytes:
-    return orjson.dumps(
-        {
-            "target": job.target,
-            "input": job.input.decode(),
-            "origin": asdict(job.origin),
-            "accepted": job.accepted,
-            "attempt": job.attempt,
-            "trace": job.trace,
-        }
-    )
+    return Enqueue(SYSTEM, QUEUE, encode_job(job), now_ms)
 
 
 class BucketNotificationJobs:
@@ -77,19 +64,10 @@ class BucketNotificationJobs:
         self._platform = platform
 
     def decode(self, data: bytes) -> NotificationJob:
-        value = orjson.loads(data)
-        return Job(
-            value["target"],
-            value["input"].encode(),
-            _POLICY,
-            BucketOrigin(**value["origin"]),
-            value["accepted"],
-            value["attempt"],
-            trace=value["trace"],
-        )
+        return decode_job(data, _POLICY, BucketOrigin)
 
     def encode(self, job: NotificationJob) -> bytes:
-        return _encode(job)
+        return encode_job(job)
 
     async def current(self, job: NotificationJob) -> NotificationJob:
         """What happened is told also after the configuration was changed, since it was accepted before."""

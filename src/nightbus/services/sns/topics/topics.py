@@ -113,7 +113,7 @@ async def delete_topic(ctx: Context, *, topic_arn: str) -> None:
         for one in await ctx.store.list(scope, kind, prefix=subscription_key(name))
     ]
     await ctx.store.commit(
-        DeleteRecord(scope, TOPIC, name),
+        DeleteRecord(scope, TOPIC, name, expect=record.revision),  # as it was when it had no archive policy
         *subscriptions,
         TrimLog(scope, log_of(topic.topic), ended=True),
         TrimLog(scope, archive_log(topic.topic), ended=True),
