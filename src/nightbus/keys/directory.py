@@ -126,7 +126,7 @@ class Keys:
         return {
             **self._aliases.in_memory(),
             "keys": len(self._keys),
-            "answers of key policies": sum(len(key.answers) for key in self._keys.values()),
+            "answers of key policies": sum(len(key.answers) for key in self._keys.values() if key),
             "unsealed key material": len(self._materials),
             "grants of keys": len(self._grants),
         }
