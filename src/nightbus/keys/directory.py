@@ -123,10 +123,11 @@ class Keys:
         )
 
     def in_memory(self) -> dict[str, int]:
+        answers = [len(key.answers) for key in self._keys.values() if key is not None]
         return {
             **self._aliases.in_memory(),
             "keys": len(self._keys),
-            "answers of key policies": sum(len(key.answers) for key in self._keys.values() if key),
+            "answers of key policies": sum(answers),
             "unsealed key material": len(self._materials),
             "grants of keys": len(self._grants),
         }
