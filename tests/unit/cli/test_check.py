@@ -153,3 +153,37 @@ def test_what_a_macro_changes_is_not_checked(tmp_path: Path, capsys: pytest.Capt
     status, (report,) = checked(capsys, write(tmp_path, document))
     assert (status, verdicts(report)) == (0, {"Topic": "made"})
     assert report["unchecked_macros"] == ["DeadLetters", "Named"]
+
+
+def test_a_custom_resource_takes_any_property(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topic = "arn:aws:sns:us-east-1:000000000000:seeds"
+    seed = {"Type": "Custom::Seed", "Properties": {"ServiceToken": topic, "Flags": [True, 1], "Text": "x"}}
+    status, (report,) = checked(capsys, write(tmp_path, {"Resources": {"Seed": seed}}))
+    assert (status, verdicts(report)) == (0, {"Seed": "made"})
+
+
+def test_a_nested_template_gets_the_parameters_of_its_stack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = {"Fn::Select": ["1", {"Ref": "Names"}]}
+    parameters = {
+        "Names": {"Type": "CommaDelimitedList"},
+        "Known": {"Type": "String"},
+        "Later": {"Type": "String"},
+    }
+    queue = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": name}}
+    write(tmp_path, {"Parameters": parameters, "Resources": {"Queue": queue}}, "queue.json")
+    topic = {"Type": "AWS::SNS::Topic"}
+    given = {"Names": {"Ref": "Names"}, "Known": {"Ref": "Known"}, "Later": {"Ref": "Topic"}}
+    nested = {
+        "Type": "AWS::CloudFormation::Stack",
+        "Properties": {"TemplateURL": "queue.json", "Parameters": given},
+    }
+    document = {
+        "Parameters": {"Names": parameters["Names"], "Known": {"Type": "String", "Default": "k"}},
+        "Resources": {"Topic": topic, "Nested": nested},
+    }
+    status, (root, child) = checked(capsys, write(tmp_path, document))
+    assert (status, verdicts(child)) == (0, {"Queue": "made"})
+    assert list(root["assumed_parameters"]) == ["Names"]
+    assert list(child["assumed_parameters"]) == ["Later"]

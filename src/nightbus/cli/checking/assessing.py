@@ -18,12 +18,13 @@ from nightbus.stacks.planning.proposal import Proposal, process
 from nightbus.stacks.records import Stack
 from nightbus.stacks.resolution import evaluator
 from nightbus.stacks.resources import RESOURCE_TYPES
-from nightbus.stacks.templates.expressions import text_of
+from nightbus.stacks.templates.expressions import has_unknown, text_of
 from nightbus.stacks.templates.parameters import resolve
 from nightbus.stacks.templates.template import Template, check_template, read_template
 from nightbus.stacks.templates.transforms import Transform
 
 _ASSUMED_TEXT = "assumed"
+_ASSUMED_LIST = "assumed1,assumed2,assumed3"  # Fn::Select often takes the second or third element
 _CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 
 
@@ -40,6 +41,14 @@ class Report:
     assumed: dict[str, str] = field(default_factory=dict)
     macros: list[str] = field(default_factory=list)
     error: str = ""
+
+    def parameters_of(self, logical_id: str) -> dict[str, str]:
+        """Return the parameters that a nested stack gets, without those that only a deployment knows."""
+        given = next((one.properties for one in self.assessments if one.logical_id == logical_id), {})
+        parameters = given.get("Parameters")
+        if not isinstance(parameters, Mapping):
+            return {}
+        return {name: _parameter_text(value) for name, value in parameters.items() if not has_unknown(value)}
 
     @property
     def is_supported(self) -> bool:
@@ -97,6 +106,12 @@ def _forwarded(type_name: str, properties: Mapping[str, Any], forwards: Mapping[
     ]
 
 
+def _parameter_text(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(text_of(one, "Parameters") for one in value)
+    return text_of(value, "Parameters")
+
+
 def _assumed_values(template: Template, overrides: Mapping[str, str]) -> dict[str, str]:
     return {
         name: _assumed_value(declared)
@@ -111,4 +126,6 @@ def _assumed_value(declared: Mapping[str, Any]) -> str:
         return text_of(allowed[0], "AllowedValues")
     if "Number" in str(declared.get("Type")):
         return str(declared.get("MinValue", 1))
+    if "List" in str(declared.get("Type")):
+        return _ASSUMED_LIST
     return _ASSUMED_TEXT

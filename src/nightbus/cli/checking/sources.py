@@ -21,10 +21,15 @@ _DEEPEST = 20  # folders or templates inside one another
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A template to check. `name` is the file, or the stack of a CDK application, and the path to a nested one."""
+    """A template to check. `name` is the file, or the stack of a CDK application, and the path to a nested one.
+
+    `parent` and `logical_id` are the name of the template and of its resource that nest it, empty for the others.
+    """
 
     name: str
     document: dict[str, Any]
+    parent: str = ""
+    logical_id: str = ""
 
 
 def find_sources(chosen: Path | None) -> list[Source]:
@@ -76,17 +81,19 @@ def _inside(folder: Path, name: str) -> Path:
     return path
 
 
-def _with_nested(name: str, file: Path, depth: int) -> Iterator[Source]:
+def _with_nested(
+    name: str, file: Path, depth: int, parent: str = "", nested_as: str = ""
+) -> Iterator[Source]:
     document = read_template(file)
     nested = list(_assets(document, file.parent))
     for artefact in local_artefacts(document, file.parent):
         if artefact.type_name in TEMPLATES:
             nested.append((artefact.logical_id, artefact.path))
         refer_to(document, artefact, "local-files", artefact.path.name, "https://s3.amazonaws.com")
-    yield Source(name, document)
+    yield Source(name, document, parent, nested_as)
     if depth < _DEEPEST:
         for logical_id, path in nested:
-            yield from _with_nested(f"{name} / {logical_id}", path, depth + 1)
+            yield from _with_nested(f"{name} / {logical_id}", path, depth + 1, name, logical_id)
 
 
 def _assets(document: dict[str, Any], folder: Path) -> Iterator[tuple[str, Path]]:

@@ -10,7 +10,7 @@ from typing import Any
 from nightbus.aws.calls import Scope
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.cli.checking.assessing import Report, assess_source
-from nightbus.cli.checking.sources import find_sources
+from nightbus.cli.checking.sources import Source, find_sources
 from nightbus.cli.deployment import parameter
 from nightbus.cli.environment import chosen_region
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
@@ -34,8 +34,16 @@ def check_templates(
     return 0 if all(report.is_supported for report in reports) else 1
 
 
-async def _assess_all(sources: Any, values: dict[str, str], settings: Settings, scope: Scope) -> list[Report]:
-    return [await assess_source(source, values, settings.forward, scope) for source in sources]
+async def _assess_all(
+    sources: list[Source], values: dict[str, str], settings: Settings, scope: Scope
+) -> list[Report]:
+    """Return the reports in the order of the sources, in which a nested template comes after its parent."""
+    reports: dict[str, Report] = {}
+    for source in sources:
+        parent = reports.get(source.parent)
+        given = values if parent is None else {**values, **parent.parameters_of(source.logical_id)}
+        reports[source.name] = await assess_source(source, given, settings.forward, scope)
+    return list(reports.values())
 
 
 def _print_report(report: Report) -> None:

@@ -6,11 +6,11 @@ Pure. `plan_changes` ends at the first refusal, since nothing is made after one;
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.stacks.interface import JudgesValues, ResourceType
+from nightbus.stacks.interface import JudgesValues, ResourceType, has_further_properties
 from nightbus.stacks.planning.plan import Refusal
 from nightbus.stacks.resolution import chosen_resources, evaluate_conditions
 from nightbus.stacks.templates.expressions import NO_VALUE
@@ -27,7 +27,8 @@ class Assessment:
     """What this node does with one resource. `skipped`: its condition does not hold, so nothing of it is made.
 
     `refusals` are the reasons why the node refuses it, `errors` those why CloudFormation would, and `elsewhere` says
-    which of its targets other endpoints serve.
+    which of its targets other endpoints serve. `properties` are those of the template, evaluated; what only a
+    deployment tells is UNKNOWN.
     """
 
     logical_id: str
@@ -36,6 +37,7 @@ class Assessment:
     errors: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     skipped: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_supported(self) -> bool:
@@ -85,15 +87,18 @@ def _assess_one(
     problems += _property_problems(name, kind, properties)
     problem = refusal(type_name, properties)
     problems += [problem] if problem is not None else []
-    return _from_problems(name, type_name, problems, elsewhere(type_name, properties))
+    return _from_problems(name, type_name, problems, elsewhere(type_name, properties), properties)
 
 
 def _property_problems(name: str, kind: ResourceType, properties: Mapping[str, Any]) -> list[AwsError]:
     problems = []
-    supported = {key: value for key, value in properties.items() if key in kind.properties}
-    for checked in [supported, *({key: properties[key]} for key in properties if key not in kind.properties)]:
+    is_open = has_further_properties(kind)
+    supported = {key: value for key, value in properties.items() if is_open or key in kind.properties}
+    for checked in [supported, *({key: properties[key]} for key in properties if key not in supported)]:
         try:
-            check_properties(name, kind.type_name, kind.properties, checked, structure_only=True)
+            check_properties(
+                name, kind.type_name, kind.properties, checked, structure_only=True, is_open=is_open
+            )
         except AwsError as error:
             if checked is supported or "not supported" in error.message or "extraneous key" in error.message:
                 problems.append(error)
@@ -101,7 +106,13 @@ def _property_problems(name: str, kind: ResourceType, properties: Mapping[str, A
     return [*problems, unsupported(refused)] if refused is not None else problems
 
 
-def _from_problems(name: str, type_name: str, problems: list[AwsError], elsewhere: list[str]) -> Assessment:
+def _from_problems(
+    name: str,
+    type_name: str,
+    problems: list[AwsError],
+    elsewhere: list[str],
+    properties: Mapping[str, Any] | None = None,
+) -> Assessment:
     refusals = tuple(one.message for one in problems if one.code == "NotImplementedException")
     errors = tuple(one.message for one in problems if one.code != "NotImplementedException")
-    return Assessment(name, type_name, refusals, errors, tuple(elsewhere))
+    return Assessment(name, type_name, refusals, errors, tuple(elsewhere), properties=properties or {})
