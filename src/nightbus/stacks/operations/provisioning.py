@@ -60,6 +60,7 @@ from nightbus.stacks.interface import (
     ResourceFailure,
     has_further_properties,
 )
+from nightbus.stacks.live_state import identified_properties, physical_id_of
 from nightbus.stacks.operations.stack_operation import StackOperation
 from nightbus.stacks.planning.stack_policy import DELETE, MODIFY, REPLACE, denial
 from nightbus.stacks.records import Pending, PhysicalResource, StackResource, possible_leftovers
@@ -178,9 +179,6 @@ class Provisioning:
         self, resource: StackResource, properties: dict[str, Any], identifier: Mapping[str, str]
     ) -> bool:
         """Take an existing resource into the stack, without a change of it."""
-        # Imported here, because it loads all resource types, of which a node without stacks needs none.
-        from nightbus.stacks.live_state import identified_properties, physical_id_of
-
         kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
         resource.imported, physical_id = True, physical_id_of(kind, identifier)
         await self._operation.save(

@@ -1,134 +1,111 @@
-"""Lists the resource types of CloudFormation: each has a file in its service's folder and a line in a dict here."""
+"""Lists the resource types of CloudFormation: each has a file in its service's folder and a line in a dict here.
+
+A type's module is loaded when a template, or whoever lists all types, first asks for the type: most nodes need few.
+"""
 
 from __future__ import annotations
 
-from nightbus.stacks.interface import ResourceType
-from nightbus.stacks.resources.cdk.metadata import CdkMetadata
-from nightbus.stacks.resources.cloudformation.custom_resource import CloudFormationCustomResource
-from nightbus.stacks.resources.cloudformation.macro import CloudFormationMacro
-from nightbus.stacks.resources.cloudformation.stack import CloudFormationStack
-from nightbus.stacks.resources.cloudformation.stack_set import CloudFormationStackSet
-from nightbus.stacks.resources.cloudformation.wait_condition import CloudFormationWaitCondition
-from nightbus.stacks.resources.cloudformation.wait_condition_handle import CloudFormationWaitConditionHandle
-from nightbus.stacks.resources.ecr.repository import EcrRepository
-from nightbus.stacks.resources.events.api_destination import EventsApiDestination
-from nightbus.stacks.resources.events.archive import EventsArchive
-from nightbus.stacks.resources.events.connection import EventsConnection
-from nightbus.stacks.resources.events.endpoint import EventsEndpoint
-from nightbus.stacks.resources.events.event_bus import EventsEventBus
-from nightbus.stacks.resources.events.event_bus_policy import EventsEventBusPolicy
-from nightbus.stacks.resources.events.rule import EventsRule
-from nightbus.stacks.resources.iam.access_key import IamAccessKey
-from nightbus.stacks.resources.iam.group import IamGroup
-from nightbus.stacks.resources.iam.instance_profile import IamInstanceProfile
-from nightbus.stacks.resources.iam.managed_policy import IamManagedPolicy
-from nightbus.stacks.resources.iam.policy import (
-    IAM_GROUP_POLICY,
-    IAM_ROLE_POLICY,
-    IAM_USER_POLICY,
-    IamPolicy,
-)
-from nightbus.stacks.resources.iam.role import IamRole
-from nightbus.stacks.resources.iam.user import IamUser
-from nightbus.stacks.resources.iam.user_to_group_addition import IamUserToGroupAddition
-from nightbus.stacks.resources.kms.alias import KmsAlias
-from nightbus.stacks.resources.kms.key import KmsKey
-from nightbus.stacks.resources.kms.replica_key import KmsReplicaKey
-from nightbus.stacks.resources.lambda_.alias import LambdaAlias
-from nightbus.stacks.resources.lambda_.event_invoke_config import LambdaEventInvokeConfig
-from nightbus.stacks.resources.lambda_.event_source_mapping import LambdaEventSourceMapping
-from nightbus.stacks.resources.lambda_.function import LambdaFunction
-from nightbus.stacks.resources.lambda_.layer_version import LambdaLayerVersion
-from nightbus.stacks.resources.lambda_.layer_version_permission import LambdaLayerVersionPermission
-from nightbus.stacks.resources.lambda_.permission import LambdaPermission
-from nightbus.stacks.resources.lambda_.url import LambdaUrl
-from nightbus.stacks.resources.lambda_.version import LambdaVersion
-from nightbus.stacks.resources.logs.log_group import LogsLogGroup
-from nightbus.stacks.resources.logs.log_stream import LogsLogStream
-from nightbus.stacks.resources.logs.query_definition import LogsQueryDefinition
-from nightbus.stacks.resources.logs.resource_policy import LogsResourcePolicy
-from nightbus.stacks.resources.s3.bucket import S3Bucket
-from nightbus.stacks.resources.s3.bucket_policy import S3BucketPolicy
-from nightbus.stacks.resources.secretsmanager.resource_policy import SecretsManagerResourcePolicy
-from nightbus.stacks.resources.secretsmanager.rotation_schedule import SecretsManagerRotationSchedule
-from nightbus.stacks.resources.secretsmanager.secret import SecretsManagerSecret
-from nightbus.stacks.resources.sns.subscription import SnsSubscription
-from nightbus.stacks.resources.sns.topic import SnsTopic
-from nightbus.stacks.resources.sns.topic_policy import SNS_TOPIC_INLINE_POLICY, SNS_TOPIC_POLICY
-from nightbus.stacks.resources.sqs.queue import SqsQueue
-from nightbus.stacks.resources.sqs.queue_policy import SQS_QUEUE_INLINE_POLICY, SQS_QUEUE_POLICY
-from nightbus.stacks.resources.ssm.parameter import SsmParameter
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nightbus.stacks.interface import ResourceType
 
 _CUSTOM = "Custom::"
+_CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
 
 
-class ResourceTypes(dict[str, ResourceType]):
-    """The types by name. Each name that begins with `Custom::` is one of a custom resource."""
+class ResourceTypes(Mapping[str, "ResourceType"]):
+    """The types by name. Each name that begins with `Custom::` is one of a custom resource.
+
+    `places` has each type's module in this package and its class, or its instance, in the module.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
+        self._loaded: dict[str, ResourceType] = {}  # at most one for each place
+
+    def __getitem__(self, name: str) -> ResourceType:
+        """Return the type. Raises KeyError."""
+        if name not in self._loaded and name in self._places:
+            loaded = self._named(name)
+            self._loaded[name] = loaded() if isinstance(loaded, type) else loaded
+        if name not in self._places and name.startswith(_CUSTOM):
+            custom: ResourceType = self._named(_CUSTOM_RESOURCE)(name)
+            return custom
+        return self._loaded[name]
+
+    def _named(self, name: str) -> Any:
+        module, _, member = self._places[name].partition(":")
+        return getattr(import_module(f"{__name__}.{module}"), member)
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or (isinstance(name, str) and name.startswith(_CUSTOM))
+        return name in self._places or (isinstance(name, str) and name.startswith(_CUSTOM))
 
-    def __missing__(self, name: str) -> ResourceType:
-        if not name.startswith(_CUSTOM):
-            raise KeyError(name)
-        return CloudFormationCustomResource(name)
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
-_NAMED: dict[str, ResourceType] = {
-    "AWS::CDK::Metadata": CdkMetadata(),
-    "AWS::CloudFormation::CustomResource": CloudFormationCustomResource(),
-    "AWS::CloudFormation::Macro": CloudFormationMacro(),
-    "AWS::CloudFormation::Stack": CloudFormationStack(),
-    "AWS::CloudFormation::StackSet": CloudFormationStackSet(),
-    "AWS::CloudFormation::WaitCondition": CloudFormationWaitCondition(),
-    "AWS::CloudFormation::WaitConditionHandle": CloudFormationWaitConditionHandle(),
-    "AWS::ECR::Repository": EcrRepository(),
-    "AWS::Events::ApiDestination": EventsApiDestination(),
-    "AWS::Events::Archive": EventsArchive(),
-    "AWS::Events::Connection": EventsConnection(),
-    "AWS::Events::Endpoint": EventsEndpoint(),
-    "AWS::Events::EventBus": EventsEventBus(),
-    "AWS::Events::EventBusPolicy": EventsEventBusPolicy(),
-    "AWS::Events::Rule": EventsRule(),
-    "AWS::IAM::AccessKey": IamAccessKey(),
-    "AWS::IAM::Group": IamGroup(),
-    "AWS::IAM::GroupPolicy": IAM_GROUP_POLICY,
-    "AWS::IAM::InstanceProfile": IamInstanceProfile(),
-    "AWS::IAM::ManagedPolicy": IamManagedPolicy(),
-    "AWS::IAM::Policy": IamPolicy(),
-    "AWS::IAM::Role": IamRole(),
-    "AWS::KMS::Alias": KmsAlias(),
-    "AWS::KMS::Key": KmsKey(),
-    "AWS::KMS::ReplicaKey": KmsReplicaKey(),
-    "AWS::IAM::RolePolicy": IAM_ROLE_POLICY,
-    "AWS::IAM::User": IamUser(),
-    "AWS::IAM::UserPolicy": IAM_USER_POLICY,
-    "AWS::IAM::UserToGroupAddition": IamUserToGroupAddition(),
-    "AWS::Lambda::Alias": LambdaAlias(),
-    "AWS::Lambda::EventInvokeConfig": LambdaEventInvokeConfig(),
-    "AWS::Lambda::EventSourceMapping": LambdaEventSourceMapping(),
-    "AWS::Lambda::Function": LambdaFunction(),
-    "AWS::Lambda::LayerVersion": LambdaLayerVersion(),
-    "AWS::Lambda::LayerVersionPermission": LambdaLayerVersionPermission(),
-    "AWS::Lambda::Permission": LambdaPermission(),
-    "AWS::Lambda::Url": LambdaUrl(),
-    "AWS::Lambda::Version": LambdaVersion(),
-    "AWS::Logs::LogGroup": LogsLogGroup(),
-    "AWS::Logs::LogStream": LogsLogStream(),
-    "AWS::Logs::QueryDefinition": LogsQueryDefinition(),
-    "AWS::Logs::ResourcePolicy": LogsResourcePolicy(),
-    "AWS::S3::Bucket": S3Bucket(),
-    "AWS::S3::BucketPolicy": S3BucketPolicy(),
-    "AWS::SecretsManager::ResourcePolicy": SecretsManagerResourcePolicy(),
-    "AWS::SecretsManager::RotationSchedule": SecretsManagerRotationSchedule(),
-    "AWS::SecretsManager::Secret": SecretsManagerSecret(),
-    "AWS::SNS::Subscription": SnsSubscription(),
-    "AWS::SNS::Topic": SnsTopic(),
-    "AWS::SNS::TopicInlinePolicy": SNS_TOPIC_INLINE_POLICY,
-    "AWS::SNS::TopicPolicy": SNS_TOPIC_POLICY,
-    "AWS::SQS::Queue": SqsQueue(),
-    "AWS::SQS::QueueInlinePolicy": SQS_QUEUE_INLINE_POLICY,
-    "AWS::SQS::QueuePolicy": SQS_QUEUE_POLICY,
-    "AWS::SSM::Parameter": SsmParameter(),
-}
-RESOURCE_TYPES = ResourceTypes(_NAMED)
+RESOURCE_TYPES = ResourceTypes(
+    {
+        "AWS::CDK::Metadata": "cdk.metadata:CdkMetadata",
+        "AWS::CloudFormation::CustomResource": "cloudformation.custom_resource:CloudFormationCustomResource",
+        "AWS::CloudFormation::Macro": "cloudformation.macro:CloudFormationMacro",
+        "AWS::CloudFormation::Stack": "cloudformation.stack:CloudFormationStack",
+        "AWS::CloudFormation::StackSet": "cloudformation.stack_set:CloudFormationStackSet",
+        "AWS::CloudFormation::WaitCondition": "cloudformation.wait_condition:CloudFormationWaitCondition",
+        "AWS::CloudFormation::WaitConditionHandle": "cloudformation.wait_condition_handle:WaitConditionHandle",
+        "AWS::ECR::Repository": "ecr.repository:EcrRepository",
+        "AWS::Events::ApiDestination": "events.api_destination:EventsApiDestination",
+        "AWS::Events::Archive": "events.archive:EventsArchive",
+        "AWS::Events::Connection": "events.connection:EventsConnection",
+        "AWS::Events::Endpoint": "events.endpoint:EventsEndpoint",
+        "AWS::Events::EventBus": "events.event_bus:EventsEventBus",
+        "AWS::Events::EventBusPolicy": "events.event_bus_policy:EventsEventBusPolicy",
+        "AWS::Events::Rule": "events.rule:EventsRule",
+        "AWS::IAM::AccessKey": "iam.access_key:IamAccessKey",
+        "AWS::IAM::Group": "iam.group:IamGroup",
+        "AWS::IAM::GroupPolicy": "iam.policy:IAM_GROUP_POLICY",
+        "AWS::IAM::InstanceProfile": "iam.instance_profile:IamInstanceProfile",
+        "AWS::IAM::ManagedPolicy": "iam.managed_policy:IamManagedPolicy",
+        "AWS::IAM::Policy": "iam.policy:IamPolicy",
+        "AWS::IAM::Role": "iam.role:IamRole",
+        "AWS::IAM::RolePolicy": "iam.policy:IAM_ROLE_POLICY",
+        "AWS::IAM::User": "iam.user:IamUser",
+        "AWS::IAM::UserPolicy": "iam.policy:IAM_USER_POLICY",
+        "AWS::IAM::UserToGroupAddition": "iam.user_to_group_addition:IamUserToGroupAddition",
+        "AWS::KMS::Alias": "kms.alias:KmsAlias",
+        "AWS::KMS::Key": "kms.key:KmsKey",
+        "AWS::KMS::ReplicaKey": "kms.replica_key:KmsReplicaKey",
+        "AWS::Lambda::Alias": "lambda_.alias:LambdaAlias",
+        "AWS::Lambda::EventInvokeConfig": "lambda_.event_invoke_config:LambdaEventInvokeConfig",
+        "AWS::Lambda::EventSourceMapping": "lambda_.event_source_mapping:LambdaEventSourceMapping",
+        "AWS::Lambda::Function": "lambda_.function:LambdaFunction",
+        "AWS::Lambda::LayerVersion": "lambda_.layer_version:LambdaLayerVersion",
+        "AWS::Lambda::LayerVersionPermission": "lambda_.layer_version_permission:LambdaLayerVersionPermission",
+        "AWS::Lambda::Permission": "lambda_.permission:LambdaPermission",
+        "AWS::Lambda::Url": "lambda_.url:LambdaUrl",
+        "AWS::Lambda::Version": "lambda_.version:LambdaVersion",
+        "AWS::Logs::LogGroup": "logs.log_group:LogsLogGroup",
+        "AWS::Logs::LogStream": "logs.log_stream:LogsLogStream",
+        "AWS::Logs::QueryDefinition": "logs.query_definition:LogsQueryDefinition",
+        "AWS::Logs::ResourcePolicy": "logs.resource_policy:LogsResourcePolicy",
+        "AWS::S3::Bucket": "s3.bucket:S3Bucket",
+        "AWS::S3::BucketPolicy": "s3.bucket_policy:S3BucketPolicy",
+        "AWS::SecretsManager::ResourcePolicy": "secretsmanager.resource_policy:SecretsManagerResourcePolicy",
+        "AWS::SecretsManager::RotationSchedule": "secretsmanager.rotation_schedule:SecretsManagerRotationSchedule",
+        "AWS::SecretsManager::Secret": "secretsmanager.secret:SecretsManagerSecret",
+        "AWS::SNS::Subscription": "sns.subscription:SnsSubscription",
+        "AWS::SNS::Topic": "sns.topic:SnsTopic",
+        "AWS::SNS::TopicInlinePolicy": "sns.topic_policy:SNS_TOPIC_INLINE_POLICY",
+        "AWS::SNS::TopicPolicy": "sns.topic_policy:SNS_TOPIC_POLICY",
+        "AWS::SQS::Queue": "sqs.queue:SqsQueue",
+        "AWS::SQS::QueueInlinePolicy": "sqs.queue_policy:SQS_QUEUE_INLINE_POLICY",
+        "AWS::SQS::QueuePolicy": "sqs.queue_policy:SQS_QUEUE_POLICY",
+        "AWS::SSM::Parameter": "ssm.parameter:SsmParameter",
+    }
+)

@@ -10,7 +10,7 @@ from nightbus.stacks.interface import Resource, ResourceContext, ResourceFailure
 from nightbus.stacks.resources.names import generated_name
 
 
-class CloudFormationWaitConditionHandle:
+class WaitConditionHandle:
     type_name = "AWS::CloudFormation::WaitConditionHandle"
     properties: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
