@@ -1,4 +1,4 @@
-"""Terraform with its AWS provider: 35 types of resources applied, found unchanged, updated and destroyed."""
+"""Terraform with its AWS provider: 69 types of resources applied, found unchanged, updated and destroyed."""
 
 from __future__ import annotations
 
@@ -77,12 +77,13 @@ def terraform(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Te
 
 
 def types(terraform: Terraform) -> set[str]:
-    return set(re.findall(r'^resource "(\w+)"', (terraform.folder / "main.tf").read_text(), re.MULTILINE))
+    text = "".join(file.read_text() for file in terraform.folder.glob("*.tf"))
+    return set(re.findall(r'^resource "(\w+)"', text, re.MULTILINE))
 
 
 def test_apply_makes_every_type_of_resource(terraform: Terraform) -> None:
-    assert len(types(terraform)) == 35
-    assert "Apply complete! Resources: 40 added, 0 changed, 0 destroyed." in terraform.run(
+    assert len(types(terraform)) == 69
+    assert "Apply complete! Resources: 98 added, 0 changed, 0 destroyed." in terraform.run(
         "apply", "-auto-approve"
     )
 
@@ -105,7 +106,7 @@ def test_an_update_is_of_what_changes_alone(terraform: Terraform) -> None:
 
 
 def test_destroy_leaves_nothing(terraform: Terraform) -> None:
-    assert "Destroy complete! Resources: 40 destroyed." in terraform.run("destroy", "-auto-approve")
+    assert "Destroy complete! Resources: 98 destroyed." in terraform.run("destroy", "-auto-approve")
     node = terraform.node
     left: list[Any] = [
         *node.client("lambda").list_functions()["Functions"],
@@ -115,5 +116,13 @@ def test_destroy_leaves_nothing(terraform: Terraform) -> None:
         *node.client("iam").list_roles()["Roles"],
         *node.client("events").list_rules()["Rules"],
         *node.client("logs").describe_log_groups()["logGroups"],
+        *node.client("ssm").describe_parameters()["Parameters"],
+        *node.client("secretsmanager").list_secrets()["SecretList"],
+        *node.client("ecr").describe_repositories()["repositories"],
+        *node.client("iam").list_users()["Users"],
+        *node.client("iam").list_groups()["Groups"],
+        *node.client("iam").list_instance_profiles()["InstanceProfiles"],
+        *node.client("sns").list_platform_applications()["PlatformApplications"],
+        *[one for one in node.client("kms").list_aliases()["Aliases"] if "/aws/" not in one["AliasName"]],
     ]
     assert left == []

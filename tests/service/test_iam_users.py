@@ -267,3 +267,16 @@ def test_a_stack_makes_changes_and_deletes_all_of_them(client: Clients, iam: Any
     stacks.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     assert refusal(iam.get_user, UserName=made["User"])[0] == "NoSuchEntity"
     assert refusal(iam.get_group, GroupName=made["Group"])[0] == "NoSuchEntity"
+
+
+def test_what_a_user_never_has_is_listed_as_none(iam: Any, user: str) -> None:
+    """Terraform's `force_destroy` and boto3's resources read all of these."""
+    for kind in ("mfa_devices", "signing_certificates", "ssh_public_keys", "service_specific_credentials"):
+        listed = getattr(iam, f"list_{kind}")
+        (members,) = (value for value in listed(UserName=user).values() if isinstance(value, list))
+        assert members == []
+        assert refusal(lambda listed=listed: listed(UserName="nobody"))[0] == "NoSuchEntity"
+    for kind in ("virtual_mfa_devices", "server_certificates", "saml_providers", "open_id_connect_providers"):
+        (members,) = (value for value in getattr(iam, f"list_{kind}")().values() if isinstance(value, list))
+        assert members == []
+    assert refusal(iam.get_account_password_policy)[1] == 404

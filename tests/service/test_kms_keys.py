@@ -164,3 +164,10 @@ def test_a_stack_has_a_key_and_its_alias(client: Client) -> None:
     wait_for(lambda: kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"]["KeyState"] == "PendingDeletion")
     stacks.get_waiter("stack_delete_complete").wait(StackName="keys", WaiterConfig={"Delay": 0.1})
     assert refusal(kms.describe_key, KeyId="alias/of-a-stack")[0] == "NotFoundException"
+
+
+def test_an_asymmetric_key_never_rotates_by_itself(client: Client) -> None:
+    kms = client("kms")
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    status = kms.get_key_rotation_status(KeyId=key)
+    assert status["KeyRotationEnabled"] is False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -13,14 +12,11 @@ import pytest
 from installed_packages import package_with
 from lambda_rig import code, trust
 from nodes import RunningNode
+from powertools_packages import PACKAGES, RUNTIME
 from url_rig import ask, open_url
 from waiting import wait_for
 
 Client = Callable[..., Any]
-PACKAGES = ("aws-lambda-powertools", "aws-xray-sdk", "wrapt", "jmespath", "typing-extensions")
-RUNTIME = (
-    f"python{sys.version_info.major}.{sys.version_info.minor}"  # wrapt has a part that is compiled for it
-)
 APP = """
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.event_handler import LambdaFunctionUrlResolver

@@ -53,10 +53,9 @@ async def disable_key_rotation(ctx: Context, *, key_id: str) -> None:
 
 
 async def get_key_rotation_status(ctx: Context, *, key_id: str) -> dict[str, Any]:
+    """Return whether the key rotates by itself, which asymmetric and HMAC keys never do."""
     found = await key_record(ctx, key_id, "GetKeyRotationStatus", changes=False)
     refuse_pending_deletion(found)
-    if found.value["KeySpec"] != SYMMETRIC:
-        raise unsupported_operation()
     rotation = found.value.get("Rotation")
     reply: dict[str, Any] = {"KeyId": found.arn, "KeyRotationEnabled": rotation is not None}
     if rotation is None:
