@@ -97,7 +97,7 @@ resource "aws_secretsmanager_secret_version" "database" {
 }
 resource "aws_secretsmanager_secret_version" "other" {
   secret_id      = aws_secretsmanager_secret.database.id
-  secret_binary  = base64encode("timeout ${var.timeout}")
+  secret_binary  = base64encode("hush")
   version_stages = ["OTHER"]
   depends_on     = [aws_secretsmanager_secret_version.database]
 }
@@ -185,7 +185,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "intake" {
     id     = "expire"
     status = "Enabled"
     filter { prefix = "orders/" }
-    expiration { days = 30 + var.timeout }
+    expiration { days = 30 }
     noncurrent_version_expiration { noncurrent_days = 7 }
   }
   rule {
@@ -268,7 +268,7 @@ resource "aws_ecr_repository" "images" {
 }
 resource "aws_ecr_lifecycle_policy" "images" {
   repository = aws_ecr_repository.images.name
-  policy     = jsonencode({ rules = [{ rulePriority = 1, description = "keep few", selection = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = tonumber(var.timeout) }, action = { type = "expire" } }] })
+  policy     = jsonencode({ rules = [{ rulePriority = 1, description = "keep few", selection = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 20 }, action = { type = "expire" } }] })
 }
 resource "aws_ecr_repository_policy" "images" {
   repository = aws_ecr_repository.images.name
