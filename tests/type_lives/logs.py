@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from type_lives import Drift, Life
+from type_lives.lambda_ import ARN, FUNCTION, REF, ROLE
+
+PERMISSION = {
+    "Type": "AWS::Lambda::Permission",
+    "Properties": {"FunctionName": REF, "Action": "lambda:InvokeFunction", "Principal": "logs.amazonaws.com"},
+}
+PERMITTED = {"Fn::Select": [0, [ARN, {"Ref": "Permission"}]]}  # the function, after the permission
+
+
+def change_pattern(client: Any, id: str, name: str) -> None:
+    group = f"/{name}/subscribed"
+    (found,) = client("logs").describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+    client("logs").put_subscription_filter(
+        logGroupName=group, filterName=id, filterPattern="other", destinationArn=found["destinationArn"]
+    )
 
 
 def policy(action: str) -> str:
@@ -65,5 +81,19 @@ LIVES = [
         drift=None,
         around={"Group": {"Type": "AWS::Logs::LogGroup"}},
         why_not="a stream has nothing but its name",
+    ),
+    Life(
+        "AWS::Logs::SubscriptionFilter",
+        {"LogGroupName": {"Ref": "Group"}, "FilterPattern": "ERROR", "DestinationArn": PERMITTED},
+        update={"FilterPattern": "WARNING"},
+        replacement={"FilterName": "NAME-other"},
+        failing={"FilterPattern": '"unfinished'},
+        drift=Drift(change_pattern, "/FilterPattern"),
+        around={
+            "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "/NAME/subscribed"}},
+            "Role": ROLE,
+            "Function": FUNCTION,
+            "Permission": PERMISSION,
+        },
     ),
 ]

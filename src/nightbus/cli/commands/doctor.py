@@ -25,6 +25,7 @@ from nightbus.services.cloudcontrol.requests import QUEUE as RESOURCE_REQUESTS
 from nightbus.services.cloudformation.stack_sets.records import QUEUE as STACK_SET_OPERATIONS
 from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
+from nightbus.services.logs.subscriptions.jobs import QUEUE as SUBSCRIBED_EVENTS
 from nightbus.services.s3.notifications.jobs import QUEUE as BUCKET_NOTIFICATIONS
 from nightbus.stacks.operation_queue import QUEUE as STACK_OPERATIONS
 from nightbus.stacks.records import DEPLOYMENT
@@ -39,6 +40,7 @@ _WORK = {
     DESTINATIONS: "records of invocations to their destinations",
     SUBSCRIBER_DELIVERIES: "notifications to subscribers",
     BUCKET_NOTIFICATIONS: "notifications of buckets",
+    SUBSCRIBED_EVENTS: "log events for subscribed functions",
     STACK_OPERATIONS: "operations of stacks",
     STACK_SET_OPERATIONS: "operations of stack sets",
     RESOURCE_REQUESTS: "requests of the Cloud Control API",

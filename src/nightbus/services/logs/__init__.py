@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightbus.services.context import Handler, Worker
+from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.logs import (
     encryption_keys,
     groups,
@@ -13,6 +13,9 @@ from nightbus.services.logs import (
     streams,
     tags,
 )
+from nightbus.services.logs.subscriptions import operations as subscriptions
+from nightbus.services.logs.subscriptions.jobs import SubscriptionJobs
+from nightbus.services.logs.subscriptions.reading import deliver_subscribed_events
 
 HANDLERS: dict[str, Handler] = {
     "AssociateKmsKey": encryption_keys.associate_kms_key,
@@ -23,10 +26,12 @@ HANDLERS: dict[str, Handler] = {
     "DeleteQueryDefinition": query_definitions.delete_query_definition,
     "DeleteResourcePolicy": resource_policies.delete_resource_policy,
     "DeleteRetentionPolicy": retention.delete_retention_policy,
+    "DeleteSubscriptionFilter": subscriptions.delete_subscription_filter,
     "DescribeLogGroups": groups.describe_log_groups,
     "DescribeLogStreams": streams.describe_log_streams,
     "DescribeQueryDefinitions": query_definitions.describe_query_definitions,
     "DescribeResourcePolicies": resource_policies.describe_resource_policies,
+    "DescribeSubscriptionFilters": subscriptions.describe_subscription_filters,
     "DisassociateKmsKey": encryption_keys.disassociate_kms_key,
     "FilterLogEvents": reading.filter_log_events,
     "GetLogEvents": reading.get_log_events,
@@ -37,10 +42,13 @@ HANDLERS: dict[str, Handler] = {
     "PutQueryDefinition": query_definitions.put_query_definition,
     "PutResourcePolicy": resource_policies.put_resource_policy,
     "PutRetentionPolicy": retention.put_retention_policy,
+    "PutSubscriptionFilter": subscriptions.put_subscription_filter,
     "TagLogGroup": tags.tag_log_group,
     "TagResource": tags.tag_resource,
     "UntagLogGroup": tags.untag_log_group,
     "UntagResource": tags.untag_resource,
 }
 
-DUTIES: list[Worker] = [retention.trim_expired_events]
+DUTIES: list[Worker] = [retention.trim_expired_events, deliver_subscribed_events]
+
+JOB_QUEUES: list[JobQueueMaker] = [SubscriptionJobs]

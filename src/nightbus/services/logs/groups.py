@@ -13,6 +13,7 @@ from nightbus.keys.uses import WRITING, KeyUser, is_usable
 from nightbus.messaging.log_streams import GROUP, STREAM, create_group, log_name, stream_key, stream_of
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, exists, invalid, no_group
+from nightbus.services.logs.subscriptions.records import without_group
 from nightbus.store.interface import Change, Conflict, DeleteRecord, Record, TrimLog
 
 _PAGE = 50
@@ -94,6 +95,7 @@ async def delete_log_group(ctx: Context, *, log_group_name: str) -> None:
     for record in await ctx.store.list(ctx.scope, STREAM, prefix=stream_key(log_group_name, "")):
         changes.append(DeleteRecord(ctx.scope, STREAM, record.key))
         changes.append(TrimLog(ctx.scope, log_name(log_group_name, stream_of(record.key))))
+    changes += await without_group(ctx, log_group_name)
     await ctx.store.commit(*changes)
 
 

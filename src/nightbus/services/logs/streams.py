@@ -22,6 +22,7 @@ from nightbus.services.logs.errors import bad_token, exists, invalid, no_stream
 from nightbus.services.logs.events import content
 from nightbus.services.logs.groups import group_arn, group_name, require_group
 from nightbus.services.logs.retention import expired_before
+from nightbus.services.logs.subscriptions.records import without_stream
 from nightbus.store.interface import DeleteRecord, Entry, Record, RequireRecord, TrimLog
 
 _PAGE = 50
@@ -50,6 +51,7 @@ async def delete_log_stream(ctx: Context, *, log_group_name: str, log_stream_nam
     await ctx.store.commit(
         DeleteRecord(ctx.scope, STREAM, record.key),
         TrimLog(ctx.scope, log_name(log_group_name, log_stream_name)),
+        *await without_stream(ctx, log_group_name, log_stream_name),
     )
 
 
