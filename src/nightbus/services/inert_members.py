@@ -68,10 +68,14 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
     },
     "logs": {
         "accountIdentifiers": _only([]),
+        "applyOnTransformedLogs": _only(False),  # default; there are no transformers
         "dataSources": _only([]),
+        "emitSystemFields": _only([]),
         "fieldIndexNames": _only([]),
+        "fieldSelectionCriteria": _only(""),
         "includeLinkedAccounts": _only(False),  # default
         "logGroupTags": _only([]),
+        "roleArn": _only(""),  # of a subscription to a stream; functions have policies
     },
     "s3": {
         "AnnotationDirective": _only(
