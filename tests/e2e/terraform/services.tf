@@ -332,7 +332,6 @@ resource "aws_sns_topic" "orders" {
   content_based_deduplication = var.timeout == 10
   display_name                = "orders"
   kms_master_key_id           = aws_kms_alias.shop.name
-  archive_policy              = jsonencode({ MessageRetentionPeriod = "30" })
 }
 resource "aws_sns_topic" "alerts" {
   name              = "tf-alerts"
