@@ -94,6 +94,7 @@ RESOURCE_TYPES = ResourceTypes(
         "AWS::Logs::LogStream": "logs.log_stream:LogsLogStream",
         "AWS::Logs::QueryDefinition": "logs.query_definition:LogsQueryDefinition",
         "AWS::Logs::ResourcePolicy": "logs.resource_policy:LogsResourcePolicy",
+        "AWS::Logs::SubscriptionFilter": "logs.subscription_filter:LogsSubscriptionFilter",
         "AWS::S3::Bucket": "s3.bucket:S3Bucket",
         "AWS::S3::BucketPolicy": "s3.bucket_policy:S3BucketPolicy",
         "AWS::SecretsManager::ResourcePolicy": "secretsmanager.resource_policy:SecretsManagerResourcePolicy",
