@@ -154,6 +154,10 @@ class MemoryStore:
         await _let_others_go_on()
         return sorted(found, key=lambda record: record.key.encode())[:limit]
 
+    async def count_records(self, scope: Scope, kind: str) -> int:
+        await _let_others_go_on()
+        return len(self._cluster.records.get((scope, kind), {}))
+
     async def scopes(self, kind: str) -> builtins.list[Scope]:
         await _let_others_go_on()
         return [

@@ -44,6 +44,7 @@ log = logging.getLogger("nightbus.gateway")
 
 DEFAULT_REGION = "us-east-1"
 _WAITING = frozenset({"ReceiveMessage"})  # may wait long, and leases messages that no other client gets then
+_SPACES = dict.fromkeys([*range(0x20), 0x7F], " ")  # HTTP allows no control character in a header
 _LONG_LIST = 250  # entries, which take some 10 ms to write as XML
 _MEBIBYTE = 1024 * 1024
 _LARGEST_BODY = {"lambda": 80 * _MEBIBYTE}  # CreateFunction has the package in base64
@@ -388,11 +389,11 @@ async def _send_while_client_reads(send: Send, response: WireResponse, body: _Bo
 
 
 def _header_value(value: str) -> bytes:
-    """Encode a header as Latin-1, or as UTF-8 if it has other characters, such as user metadata. Line breaks are left
-    out."""
+    """Encode a header as Latin-1, or as UTF-8 if it has other characters, such as user metadata. A control character
+    becomes a space."""
     if value.isascii() and value.isprintable():
         return value.encode()
-    text = value.replace("\r", " ").replace("\n", " ")
+    text = value.translate(_SPACES)
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

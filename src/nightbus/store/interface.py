@@ -145,6 +145,10 @@ class Store(Protocol):
         """
         ...
 
+    async def count_records(self, scope: Scope, kind: str) -> int:
+        """How many records of the kind the scope holds, without reading their values: for quotas."""
+        ...
+
     async def scopes(self, kind: str) -> builtins.list[Scope]:
         """Every scope that holds a record of this kind."""
         ...

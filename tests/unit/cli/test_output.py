@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nightbus.cli import terminal
-from nightbus.cli.commands import status
+from nightbus.cli.commands import outbox, status, tail
 from nightbus.cli.commands.explain import explanation_text
 from nightbus.cli.dead_letters import dead_letter_text
 
@@ -79,3 +79,31 @@ def test_status_says_where_what_is_of_no_account_belongs() -> None:
     held = {"what": "buckets", "account": "", "region": "", "count": 1, "names": ["b"]}
     lines = status.status_text({**full(accounts=0), "holds": [held]}, 80).splitlines()
     assert lines[3:] == ["  all accounts and regions", "    buckets          1  b"]
+
+
+ESCAPES = "\x1b]52;c;cm0gLXJm\x07\x9b2J\u202e\x00"
+
+
+def test_what_others_wrote_cannot_steer_the_terminal() -> None:
+    message: dict[str, Any] = {
+        "id": "1",
+        "kind": "sms",
+        "to": "+1",
+        "time": 0,
+        "subject": "",
+        "text": f"a\n{ESCAPES}b",
+    }
+    message |= {"failure": ESCAPES, "topic": ESCAPES, "details": {"name": ESCAPES}}
+    event = {"source": ESCAPES, "detail-type": ESCAPES, "id": "1"}
+    delivery = {"outcome": "FAILED", "code": "C", "message": ESCAPES, "time": 0, "attempt": 1}
+    delivery |= {"rule": "r", "target": "t"}
+    texts = [
+        outbox._line(message),
+        outbox._whole(message),
+        tail._line_text({"event": event, "rules": [], "time": 0, "bus": "b"}),
+        tail._line_text({"delivery": delivery, "event_id": "1"}),
+    ]
+    for text in texts:
+        assert text.replace("\n", "").isprintable(), text
+        assert "\\x1b]52;c" in text
+    assert texts[1].split("\n\n")[1].startswith("a\n")

@@ -132,6 +132,13 @@ class TestRecords:
         assert [one.key for one in first + rest] == [f"x/{n}" for n in range(5)]
         assert await store.list(HERE, "k", limit=0) == []
 
+    async def test_records_are_counted_by_scope_and_kind(self, store: Store) -> None:
+        await store.commit(PutRecord(HERE, "k", "a", {}), PutRecord(HERE, "k", "b", {}))
+        await store.commit(PutRecord(THERE, "k", "a", {}), PutRecord(HERE, "kk", "a", {}))
+        await store.commit(DeleteRecord(HERE, "k", "b"))
+        counts = [await store.count_records(scope, kind) for scope in (HERE, THERE) for kind in ("k", "kk")]
+        assert counts == [1, 1, 1, 0]
+
     async def test_scopes_are_those_that_hold_the_kind(self, store: Store) -> None:
         nowhere = Scope("222222222222", "")
         for scope in (HERE, THERE, nowhere):

@@ -12,7 +12,7 @@ from nightbus.cli.client import get_json, post_json
 from nightbus.cli.commands.tail import seconds_of
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import CommandFailed
-from nightbus.cli.terminal import RED, coloured
+from nightbus.cli.terminal import RED, coloured, without_controls
 from nightbus.node.settings import Settings
 
 _AGAIN_SECONDS = 0.5
@@ -78,12 +78,15 @@ def _query(filters: Mapping[str, str | None], region: str | None) -> dict[str, s
 
 
 def _line(message: Mapping[str, Any]) -> str:
-    text = " ".join((message["subject"] or message["text"]).split())
+    text = without_controls(" ".join((message["subject"] or message["text"]).split()))
     shown = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-    failure = coloured(f"  not delivered: {message['failure']}", RED) if message["failure"] else ""
-    return (
-        f"{_clock(message['time'])}  {message['kind']:<5}  {message['to']}  {message['id']}  {shown}{failure}"
+    failure = (
+        coloured(f"  not delivered: {without_controls(message['failure'])}", RED)
+        if message["failure"]
+        else ""
     )
+    to = without_controls(message["to"])
+    return f"{_clock(message['time'])}  {message['kind']:<5}  {to}  {message['id']}  {shown}{failure}"
 
 
 def _whole(message: Mapping[str, Any]) -> str:
@@ -95,7 +98,8 @@ def _whole(message: Mapping[str, Any]) -> str:
     ]
     lines += [f"{name:<8} {message[name]}" for name in ("topic", "subject", "failure") if message[name]]
     lines += [f"{name:<8} {value}" for name, value in message["details"].items()]
-    return "\n".join([*lines, "", message["text"]])
+    heads = [without_controls(line) for line in lines]
+    return "\n".join([*heads, "", without_controls(message["text"].replace("\r\n", "\n"), keep="\n\t")])
 
 
 def _clock(milliseconds: int) -> str:

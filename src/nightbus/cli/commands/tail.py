@@ -19,7 +19,7 @@ from nightbus.cli.dead_letters import dead_letter_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.files import read_text
-from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
+from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured, without_controls
 from nightbus.node.settings import Settings
 
 _SILENCE_SECONDS = 30.0  # the node sends a line at least every ten
@@ -106,12 +106,13 @@ def _line_text(line: dict[str, Any]) -> str:
         rules = ", ".join(line["rules"])
         reached = f"→ {rules}" if rules else coloured("matches no rule", YELLOW)
         return (
-            f"{_clock(line['time'])}  {line['bus']}  {event['source']}  {event['detail-type']}  "
+            f"{_clock(line['time'])}  {line['bus']}  {without_controls(event['source'])}  "
+            f"{without_controls(event['detail-type'])}  "
             f"{event['id']}  {reached}"
         )
     delivery = line["delivery"]
     outcome = coloured(delivery["outcome"], _COLOURS.get(delivery["outcome"], YELLOW))
-    error = f": {delivery['code']} {delivery['message']}" if delivery.get("code") else ""
+    error = f": {delivery['code']} {without_controls(delivery['message'])}" if delivery.get("code") else ""
     return (
         f"{_clock(delivery['time'])}    {line['event_id']}  {delivery['rule']} → {delivery['target']}  "
         f"attempt {delivery['attempt']} {outcome}{error}{dead_letter_text(delivery)}"

@@ -8,5 +8,5 @@ from nightbus.services.iam.errors import limit_exceeded
 
 async def check_quota(ctx: Context, kind: str, name: str, most: int) -> None:
     """Raise AwsError LimitExceeded if the account has `most` records of the kind."""
-    if ctx.platform.quotas and len(await ctx.store.list(ctx.global_scope, kind)) >= most:
+    if ctx.platform.quotas and await ctx.store.count_records(ctx.global_scope, kind) >= most:
         raise limit_exceeded(f"Cannot exceed quota for {name}: {most}")

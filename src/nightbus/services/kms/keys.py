@@ -71,7 +71,7 @@ async def create_key(
     value["Tags"] = tags_of(tags)
     if multi_region:
         value["MultiRegion"] = {"Primary": ctx.region, "Replicas": []}
-    if ctx.platform.quotas and len(await ctx.store.list(ctx.scope, KEY)) >= _MOST_KEYS:
+    if ctx.platform.quotas and await ctx.store.count_records(ctx.scope, KEY) >= _MOST_KEYS:
         raise limit_exceeded(f"The account has {_MOST_KEYS} KMS keys in this Region already.")
     if origin == EXTERNAL:
         value["State"] = PENDING_IMPORT

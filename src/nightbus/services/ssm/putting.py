@@ -144,9 +144,11 @@ async def _check_room(ctx: Context, tier: str) -> None:
     most = _MOST_PARAMETERS[tier]
     if not ctx.platform.quotas:
         return
-    # A count costs as much as it counts, so it is made only where there can be as many at all.
-    records = await ctx.store.list(ctx.scope, PARAMETER, limit=most)
-    if len(records) >= most and sum(record.value["newest"]["tier"] == tier for record in records) >= most:
+    # A count reads no values; the tiers are read only where there can be as many of one.
+    if await ctx.store.count_records(ctx.scope, PARAMETER) < most:
+        return
+    records = await ctx.store.list(ctx.scope, PARAMETER)
+    if sum(record.value["newest"]["tier"] == tier for record in records) >= most:
         raise AwsError(
             "ParameterLimitExceeded",
             f"The maximum number of {tier.lower()} parameters for this account has been reached ({most}).",

@@ -59,6 +59,13 @@ def records(
     return readable
 
 
+def count_records(connection: sqlite3.Connection, scope: Scope, kind: str) -> int:
+    number: int = connection.execute(
+        "SELECT count(*) FROM record WHERE kind = ? AND scope = ?", (kind, scope_text(scope))
+    ).fetchone()[0]
+    return number
+
+
 def scopes(connection: sqlite3.Connection, kind: str) -> list[Scope]:
     """Hops from scope to scope over the primary key, since SQLite's DISTINCT would visit every record."""
     listed: list[Scope] = []

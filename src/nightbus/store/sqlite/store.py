@@ -118,6 +118,9 @@ class SqliteStore:
     ) -> list[Record]:
         return await self._in_reader(reads.records, scope, kind, prefix, after, limit)
 
+    async def count_records(self, scope: Scope, kind: str) -> int:
+        return await self._in_reader(reads.count_records, scope, kind)
+
     async def scopes(self, kind: str) -> builtins.list[Scope]:
         return await self._in_reader(reads.scopes, kind)
 
