@@ -98,26 +98,33 @@ def test_a_reader_that_follows_sees_new_events_at_once(logs: Any, group: str) ->
         ("filter_log_events", {"nextToken": "x"}, "InvalidParameterException", "nextToken is invalid."),
         ("put_retention_policy", {"retentionInDays": 2}, "InvalidParameterException", "enum value set"),
         (
-            "put_subscription_filter",
-            {},
+            "put_metric_filter",
+            {"filterName": "f", "filterPattern": "", "metricTransformations": []},
             "NotImplementedException",
-            "logs:PutSubscriptionFilter is not supported",
+            "logs:PutMetricFilter is not supported",
         ),
     ],
 )
 def test_refused(
     logs: Any, group: str, operation: str, params: dict[str, Any], code: str, message: str
 ) -> None:
-    if operation == "put_subscription_filter":
-        params = {
-            "filterName": "f",
-            "filterPattern": "",
-            "destinationArn": "arn:aws:lambda:us-east-1:0:function:f",
-        }
     with pytest.raises(ClientError) as caught:
         getattr(logs, operation)(logGroupName=group, **params)
     assert caught.value.response["Error"]["Code"] == code
     assert message in caught.value.response["Error"]["Message"]
+
+
+def test_patterns_of_json_and_fields(logs: Any, group: str) -> None:
+    put(logs, group, "patterns", '{"level": "error", "ms": 120}', '{"level": "info"}', "GET /a 404 15")
+    for pattern, expected in (
+        ('{ $.level = "error" && $.ms > 100 }', ['{"level": "error", "ms": 120}']),
+        ("[verb, path, status = 4*, bytes > 10]", ["GET /a 404 15"]),
+        ("%inf.%", ['{"level": "info"}']),
+    ):
+        found = logs.filter_log_events(logGroupName=group, logStreamNames=["patterns"], filterPattern=pattern)
+        assert [event["message"] for event in found["events"]] == expected
+    tried = logs.test_metric_filter(filterPattern="[verb, ..., bytes]", logEventMessages=["GET /a 404 15"])
+    assert tried["matches"][0]["extractedValues"]["$bytes"] == "15"
 
 
 def test_scopes_are_apart(client: Client, group: str) -> None:

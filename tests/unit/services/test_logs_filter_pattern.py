@@ -1,4 +1,4 @@
-"""The plain-terms syntax of filter patterns, and which events of a batch are admitted."""
+"""The terms of filter patterns, and which events of a batch are admitted."""
 
 from __future__ import annotations
 

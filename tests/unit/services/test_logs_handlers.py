@@ -234,5 +234,14 @@ async def test_tags_of_a_group(logs: Rig) -> None:
 
 async def test_what_is_not_supported_is_named(logs: Rig) -> None:
     await logs("logs", "CreateLogGroup", logGroupName=GROUP)
-    with pytest.raises(AwsError, match="regular expression filterPattern is not supported"):
-        await logs("logs", "FilterLogEvents", logGroupName=GROUP, filterPattern="%a+%")
+    with pytest.raises(AwsError, match="logGroupClass DELIVERY is not supported"):
+        await logs("logs", "CreateLogGroup", logGroupName=f"{GROUP}-2", logGroupClass="DELIVERY")
+    with pytest.raises(AwsError, match="Invalid filter pattern"):
+        await logs("logs", "FilterLogEvents", logGroupName=GROUP, filterPattern="%a(b)%")
+
+
+async def test_a_pattern_is_tried_on_messages(logs: Rig) -> None:
+    messages = ['{"ms": 5}', '{"ms": 50}']
+    reply = await logs("logs", "TestMetricFilter", filterPattern="{ $.ms > 9 }", logEventMessages=messages)
+    match = {"eventNumber": 2, "eventMessage": '{"ms": 50}', "extractedValues": {"$.ms": "50"}}
+    assert reply["matches"] == [match]

@@ -6,6 +6,7 @@ from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.logs import (
     encryption_keys,
     groups,
+    metric_filters,
     query_definitions,
     reading,
     resource_policies,
@@ -45,6 +46,7 @@ HANDLERS: dict[str, Handler] = {
     "PutSubscriptionFilter": subscriptions.put_subscription_filter,
     "TagLogGroup": tags.tag_log_group,
     "TagResource": tags.tag_resource,
+    "TestMetricFilter": metric_filters.test_metric_filter,
     "UntagLogGroup": tags.untag_log_group,
     "UntagResource": tags.untag_resource,
 }

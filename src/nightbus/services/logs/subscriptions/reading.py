@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
 from nightbus.messaging.log_streams import STREAM, log_name, required_stream, stream_key, stream_of
 from nightbus.services.context import Platform
 from nightbus.services.logs.events import content, event_id
@@ -149,8 +150,18 @@ def _matching(value: dict[str, Any], entries: Iterable[Entry]) -> Iterator[dict[
     matches = compile_pattern(value["pattern"])
     for entry in entries:
         ingested, message = content(entry)
-        if ingested >= value["since"] and matches(message):
+        if ingested >= value["since"] and _fits(matches, message):
             yield {"id": event_id(entry), "timestamp": entry.time, "message": message}
+
+
+def _fits(matches: Callable[[str], bool], message: str) -> bool:
+    """Say whether the message matches; one that the expression is too slow for is passed over, or it would be read
+    again without end."""
+    try:
+        return matches(message)
+    except AwsError as error:
+        log.warning("a subscription filter passes over a log event: %s", error.message)
+        return False
 
 
 def _batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
