@@ -99,7 +99,11 @@ def test_a_reader_that_follows_sees_new_events_at_once(logs: Any, group: str) ->
         ("put_retention_policy", {"retentionInDays": 2}, "InvalidParameterException", "enum value set"),
         (
             "put_metric_filter",
-            {"filterName": "f", "filterPattern": "", "metricTransformations": []},
+            {
+                "filterName": "f",
+                "filterPattern": "",
+                "metricTransformations": [{"metricName": "m", "metricNamespace": "n", "metricValue": "1"}],
+            },
             "NotImplementedException",
             "logs:PutMetricFilter is not supported",
         ),
