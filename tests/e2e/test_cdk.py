@@ -101,7 +101,7 @@ def test_diff_and_deploy_of_a_change_are_of_that_change(cdk: Cdk) -> None:
     )  # fmt: skip
     said = cdk.run("diff")
     assert re.search(r"VisibilityTimeout", said), said
-    cdk.run("deploy", "--require-approval", "never", "--method", "direct")
+    cdk.run("deploy", "--require-approval", "never")
     url = cdk.outputs()["QueueUrl"]
     found = cdk.node.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
     assert found["Attributes"]["VisibilityTimeout"] == "77"
@@ -134,7 +134,7 @@ def constructs(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> C
 
 def test_constructs_with_custom_resources_are_deployed(constructs: Cdk) -> None:
     node = constructs.node
-    constructs.run("--app", "cdk.out", "deploy", "--all", "--method", "direct", "--require-approval", "never")
+    constructs.run("--app", "cdk.out", "deploy", "--all", "--require-approval", "never")
     outputs = constructs.outputs("Constructs")
     assert outputs["Answer"] == "TEA?"
     s3, bucket = node.client("s3"), outputs["Bucket"]
