@@ -1,0 +1,6 @@
+"""Prints and returns the event."""
+
+
+def handler(event, context):
+    print("received", event)
+    return {"received": event}
