@@ -97,7 +97,7 @@ resource "aws_secretsmanager_secret_version" "database" {
 }
 resource "aws_secretsmanager_secret_version" "other" {
   secret_id      = aws_secretsmanager_secret.database.id
-  secret_binary  = base64encode("hush")
+  secret_binary  = base64encode("hush hush")
   version_stages = ["OTHER"]
   depends_on     = [aws_secretsmanager_secret_version.database]
 }
