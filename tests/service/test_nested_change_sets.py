@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from custom_rig import Topic, answer, begin, events, put, settled
+from waiting import wait_for
 
 Client = Callable[..., Any]
 
@@ -134,3 +135,38 @@ def test_a_failed_rollback_continues_in_the_nested_stack(client: Client, stack: 
     (nested_one,) = stacks.describe_stack_resources(StackName=stack)["StackResources"]
     (found,) = stacks.describe_stacks(StackName=nested_one["PhysicalResourceId"])["Stacks"]
     assert found["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_nested_stacks_in_review_go_with_their_root(client: Client, stack: str) -> None:
+    """The root fails before it comes to its nested stack, is deleted in review, or has a template that is not there."""
+    stacks, templates = client("cloudformation"), Templates(client, stack)
+
+    def left() -> list[str]:
+        found = stacks.list_stacks(StackStatusFilter=["REVIEW_IN_PROGRESS"])["StackSummaries"]
+        return [one["StackName"] for one in found if one["StackName"].startswith(f"{stack}-")]
+
+    root = json.loads(templates.root(1, "a"))
+    root["Resources"]["Own"]["Properties"] = {"QueueName": "taken", "FifoQueue": True}
+    root["Resources"]["Middle"]["DependsOn"] = "Own"
+    failing = propose(client, stack, json.dumps(root), "CREATE")
+    assert len(left()) == 2
+    stacks.execute_change_set(ChangeSetName=failing["ChangeSetId"])
+    assert settled(client, stack)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert left() == []
+    stacks.delete_stack(StackName=stack)
+    wait_for(lambda: not [one for one in stacks.describe_stacks()["Stacks"] if one["StackName"] == stack])
+
+    del root["Resources"]["Own"]
+    del root["Resources"]["Middle"]["DependsOn"]
+    propose(client, stack, json.dumps(root), "CREATE")
+    assert len(left()) == 2
+    stacks.delete_stack(StackName=stack)
+    wait_for(lambda: not [one for one in stacks.describe_stacks()["Stacks"] if one["StackName"] == stack])
+    assert left() == []
+
+    root["Resources"]["Missing"] = nested(f"https://{stack}.s3.amazonaws.com/missing")
+    broken = propose(client, stack, json.dumps(root), "CREATE")
+    assert broken["Status"] == "FAILED" and "Nested change set" in broken["StatusReason"]
+    stacks.delete_stack(StackName=stack)
+    wait_for(lambda: not [one for one in stacks.describe_stacks()["Stacks"] if one["StackName"] == stack])
+    assert left() == []

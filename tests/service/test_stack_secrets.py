@@ -32,9 +32,15 @@ TEMPLATE: dict[str, Any] = {
                     }
                 },
             },
-        }
+        },
+        "Kept": {
+            "Type": "AWS::SecretsManager::Secret",
+            "Properties": {"SecretString": {"Fn::Sub": "a${Secret}"}},
+        },
     },
 }
+# Its failure names the value that is wrong.
+SCHEDULE = {"Type": "AWS::Events::Rule", "Properties": {"ScheduleExpression": {"Fn::Sub": "${Secret}"}}}
 BROKEN = {
     "Type": "AWS::Events::ApiDestination",
     "DependsOn": "Connection",
@@ -108,8 +114,12 @@ def test_a_secret_of_a_stack(tmp_path: Path, server: Elsewhere) -> None:
     described["Resources"]["Connection"]["Properties"]["Description"] = "new"
     assert update(node, described, UsePreviousValue=True) == "UPDATE_COMPLETE"
     assert node.client("events").describe_connection(Name="shop")["Description"] == "new"
-    failing = {**TEMPLATE, "Resources": {**TEMPLATE["Resources"], "Broken": BROKEN}}
+    failing = {**TEMPLATE, "Resources": {**TEMPLATE["Resources"], "Broken": BROKEN, "Late": SCHEDULE}}
     assert update(node, failing, ParameterValue="hunter-2") == "UPDATE_ROLLBACK_COMPLETE"
+    told = json.dumps(
+        node.client("cloudformation").describe_stack_events(StackName="s")["StackEvents"], default=str
+    )
+    assert "hunter" not in told and "string [****] does not match" in told
     wait_for(lambda: len(server.requests) >= 2 and secrets_sent(server)[-1] == "hunter-1")
     assert node.stop() == 0
     _hold_no_secret(folder)

@@ -6,13 +6,20 @@ may need it), change sets and exports. `operations/` decides how they change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar
 
 from nightbus.aws.arn import Arn, arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.ids import new_uuid
-from nightbus.stacks.secrecy import open_deployment, open_resource, seal_deployment, seal_resource
+from nightbus.stacks.secrecy import (
+    mark_secret,
+    open_deployment,
+    open_resource,
+    seal_deployment,
+    seal_resource,
+)
 from nightbus.stacks.templates.dynamic_references import has_reference
 from nightbus.store.interface import DeleteRecord, PutRecord, Record, Store
 from nightbus.store.vault import Vault
@@ -130,6 +137,7 @@ class PhysicalResource:
     deletion_policy: str = "Delete"
     replace_policy: str = "Delete"
     no_echo: bool = False  # the attributes are secret
+    secret: bool = False  # the properties have a secret, so they are sealed in the store
 
 
 @dataclass
@@ -143,6 +151,7 @@ class Pending:
     name: str | None = None
     replaces: bool = True
     judged: bool = False
+    secret: bool = False  # the properties have a secret, so they are sealed in the store
 
 
 def possible_leftovers(pending: Pending) -> list[PhysicalResource]:
@@ -258,8 +267,11 @@ def put_stack(scope: Scope, stack: Stack, expect: int | None = None) -> PutRecor
     return PutRecord(scope, STACK, stack.key, asdict(stack), expect)
 
 
-async def put_resource(vault: Vault, scope: Scope, stack: Stack, resource: StackResource) -> PutRecord:
-    value = await seal_resource(vault, asdict(resource))
+async def put_resource(
+    vault: Vault, scope: Scope, stack: Stack, resource: StackResource, secrets: Sequence[str]
+) -> PutRecord:
+    """Return the change that stores a resource. Properties that have one of the `secrets` are sealed."""
+    value = await seal_resource(vault, mark_secret(asdict(resource), secrets))
     return PutRecord(scope, RESOURCE, f"{stack.key}/{resource.logical_id}", value)
 
 
@@ -342,11 +354,28 @@ class StackRecords:
         kept_key = f"{stack.key}/{stack.described_deployment}"
         deployments = await self._store.list(self._scope, DEPLOYMENT, prefix=f"{stack.key}/")
         keys = [(DEPLOYMENT, record.key) for record in deployments if record.key != kept_key]
-        keys += [(CHANGE_SET, stored.value.key) for stored in await self.change_sets(stack)]
+        change_sets = [stored.value for stored in await self.change_sets(stack)]
+        keys += [(CHANGE_SET, one.key) for one in change_sets]
+        for one in change_sets:
+            keys += await self.in_review_below(one)
         drifts = await self._store.list(self._scope, DRIFT, prefix=f"{stack.key}/")
         keys += [(DRIFT, record.key) for record in drifts]
         keys += [(DRIFT_DETECTION, stack.drift["detection"])] if stack.drift else []
         return [DeleteRecord(self._scope, kind, key) for kind, key in keys]
+
+    async def in_review_below(self, root: ChangeSet) -> list[tuple[str, str]]:
+        """Return kind and key of the records of the nested stacks, at any depth, that are in review for the change
+        set, with those of their change sets."""
+        keys: list[tuple[str, str]] = []
+        for key in root.nested:
+            stored = await self.change_set(key)
+            if stored is None:
+                continue
+            found = await self.stack(stored.value.stack_id)
+            if found is not None and found.value.status == "REVIEW_IN_PROGRESS":
+                keys += [(CHANGE_SET, key), (NAME, found.value.name), (STACK, found.value.key)]
+            keys += await self.in_review_below(stored.value)
+        return keys
 
     async def exports(self) -> dict[str, dict[str, str]]:
         """Return the exports of all stacks by name, each with `value` and `stack_id`."""

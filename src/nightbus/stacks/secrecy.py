@@ -63,6 +63,8 @@ async def _each(value: dict[str, Any], change: Callable[[Any], Any], is_sealed: 
         members[name] = await asyncio.to_thread(change, one)
         if members[name] is None:
             del members[name]
+            if name == "properties":
+                members[name] = {}
     return value
 
 
@@ -71,12 +73,28 @@ def _secret_members(value: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], 
     name = MASKED_PROPERTIES.get(value["type"], "")
     attribute = SECRET_ATTRIBUTES.get(value["type"], "")
     for incarnation in (value["current"], value["previous"], value["pending"], *value["garbage"]):
-        if incarnation and name:
+        if incarnation and incarnation.get("secret"):
+            yield incarnation, "properties"
+        elif incarnation and name:
             yield incarnation["properties"], name
         if incarnation and attribute:
             yield incarnation.get("attributes") or {}, attribute
         if incarnation and incarnation.get("no_echo"):
             yield incarnation, "attributes"
+
+
+def parameter_secrets(processed: Mapping[str, Any], values: Mapping[str, str]) -> list[str]:
+    """Return the values of the parameters with NoEcho that the template declares."""
+    declared = Template(dict(processed)).parameters
+    return [text for name, text in values.items() if text and is_secret(declared.get(name, {}))]
+
+
+def mark_secret(value: dict[str, Any], secrets: Sequence[str]) -> dict[str, Any]:
+    """Mark, in a resource's record, the properties to seal: those that have one of the secrets. Returns `value`."""
+    for one in (value["current"], value["previous"], value["pending"], *value["garbage"]):
+        if one and not one["secret"] and without_texts(one["properties"], secrets) != one["properties"]:
+            one["secret"] = True
+    return value
 
 
 def secret_texts(attributes: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -61,6 +61,24 @@ def test_answers(response: Any, failure: str) -> None:
     assert bool(answer.failure) == bool(failure)
 
 
+@pytest.mark.parametrize(
+    "data",
+    ["[" * 300 + "]" * 300, '"\\ud800"', "NaN"],
+    ids=["too deep", "half of a character", "no JSON value"],
+)
+def test_an_answer_with_values_that_no_record_can_have_is_refused(data: str) -> None:
+    for member in ("Data", "PhysicalResourceId"):
+        body = f'{{"Status": "SUCCESS", "PhysicalResourceId": "p", "{member}": {{"A": {data}}}}}'
+        if member == "PhysicalResourceId":
+            body = f'{{"Status": "SUCCESS", "PhysicalResourceId": {data}}}'
+        assert judged(body, REQUEST).failure == "Invalid response: the response is not valid JSON."
+
+
+def test_a_number_too_large_for_a_record_is_a_text() -> None:
+    body = '{"Status": "SUCCESS", "PhysicalResourceId": "p", "Data": {"A": %s}}' % ("9" * 40)
+    assert judged(body, REQUEST).data == {"A": "9" * 40}
+
+
 def test_a_deletion_needs_no_physical_id() -> None:
     assert judged('{"Status": "SUCCESS"}', {**REQUEST, "RequestType": "Delete"}).failure == ""
 

@@ -10,7 +10,13 @@ import pytest
 
 from nightbus.aws.calls import Call
 from nightbus.aws.errors import AwsError
-from nightbus.stacks.templates.dynamic_references import Unresolved, check_references, references_in
+from nightbus.stacks.templates.dynamic_references import (
+    MOST,
+    Unresolved,
+    check_count,
+    check_references,
+    references_in,
+)
 from stack_rig import NoOperations, Rig, ref, thing
 
 ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:shop-a1b2c3"
@@ -142,3 +148,10 @@ async def test_a_secret_in_a_services_error_is_masked(rig: Rig, values: Values) 
     assert await rig.create({"A": thing(Other=SECRET)}) == "ROLLBACK_COMPLETE"
     failed = next(event for event in await rig.events() if event.status == "CREATE_FAILED")
     assert 'message: "create A was **** (Service' in failed.reason
+
+
+def test_a_template_has_at_most_sixty_references() -> None:
+    resources = {"A": {"Properties": {"Value": SECRET * MOST}}, "B": {"Type": "AWS::SQS::Queue"}}
+    check_count(resources)
+    with pytest.raises(AwsError, match="61 dynamic references"):
+        check_count({**resources, "B": {"Properties": {"Value": [SECRET]}}})

@@ -10,6 +10,8 @@ import pytest
 from nightbus.aws.errors import AwsError
 from nightbus.stacks.planning.proposal import process, propose
 from nightbus.stacks.records import Stack
+from nightbus.stacks.templates.intrinsics import Evaluator
+from nightbus.stacks.templates.language_extensions import extend
 from stack_rig import SCOPE
 
 STACK = Stack("arn:aws:cloudformation:us-east-1:000000000000:stack/s/1", "s", "CREATE_IN_PROGRESS", 1)
@@ -168,3 +170,14 @@ def test_without_the_transform_its_functions_do_not_exist() -> None:
 async def test_a_macro_that_is_not_there_is_named() -> None:
     nested = {"A": {**topic(), "Fn::Transform": {"Name": "Mine", "Parameters": {"a": 1}}}}
     assert await refused(nested) == "No transform named Mine found."
+
+
+def test_json_texts_within_json_texts_cannot_fill_the_memory() -> None:
+    """Each level doubles the escapes: 40 levels of a template of 2 KB would be a terabyte."""
+    value: Any = '"'
+    for _ in range(40):
+        value = {"Fn::ToJsonString": {"a": value}}
+    document = {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Metadata": {"a": value}}}}
+    with pytest.raises(AwsError):
+        Evaluator({}, extended=True).evaluate(value)
+    assert extend(document, {})["Resources"]

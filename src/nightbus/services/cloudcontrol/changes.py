@@ -26,6 +26,7 @@ from nightbus.services.context import Context
 from nightbus.stacks.interface import JudgesValues, ResourceType
 from nightbus.stacks.live_state import identified_properties, joined_identifier, physical_id_of
 from nightbus.stacks.schemas import named_properties, resource_schemas
+from nightbus.stacks.templates.documents import read_json
 from nightbus.stacks.templates.schema_validation import check_properties, violations
 from nightbus.store.interface import Change, PutRecord
 
@@ -59,8 +60,8 @@ async def update_resource(
     if live is None:
         raise not_found(type_name, identifier)
     try:
-        wanted = patched(live, json.loads(patch_document))
-    except ValueError as broken:
+        wanted = patched(live, read_json(patch_document))
+    except (AwsError, ValueError) as broken:
         text = str(broken) if isinstance(broken, BadPatch) else "PatchDocument is not valid JSON"
         raise AwsError("InvalidRequestException", f"Invalid patch document: {text}") from broken
     if not isinstance(wanted, dict):

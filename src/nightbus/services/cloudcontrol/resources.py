@@ -12,6 +12,7 @@ from nightbus.services.cloudcontrol.kinds import context_of, find_kind, identifi
 from nightbus.services.context import Context
 from nightbus.stacks.live_state import NotReadable, identified_properties, identifier_of, joined_identifier
 from nightbus.stacks.resources.listings import LISTINGS, listed_ids
+from nightbus.stacks.templates.documents import read_json
 
 _PAGE = 100
 _BAD_TOKEN = AwsError("InvalidRequestException", "Invalid NextToken")
@@ -64,9 +65,9 @@ async def list_resources(
 def json_object(text: str, member: str) -> dict[str, Any]:
     """Return the JSON object of a member of the request. Raises AwsError InvalidRequestException."""
     try:
-        value = json.loads(text)
-    except ValueError as broken:
-        raise AwsError("InvalidRequestException", f"{member} is not valid JSON: {broken}") from broken
+        value = read_json(text)
+    except AwsError as broken:
+        raise AwsError("InvalidRequestException", f"{member} is not valid JSON: {broken.message}") from broken
     if not isinstance(value, Mapping):
         raise AwsError("InvalidRequestException", f"{member} must be a JSON object")
     return dict(value)

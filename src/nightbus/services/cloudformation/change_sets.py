@@ -132,7 +132,7 @@ async def create_change_set(
         notification_arns=notification_arns,
     )
     deployment, nested = await _fill(ctx, change_set, stack, old, proposal)
-    if deployment is not None:
+    if change_set.status != "FAILED" and deployment is not None:
         await plan_imports(ctx, change_set, stack, deployment, resources_to_import or [])
     if is_new:
         stack.description = proposal.template.description
@@ -175,6 +175,7 @@ async def _fill(
 
     An error of a transform makes the change set fail, and the call succeed.
     """
+    deployment = None
     try:
         deployment, changes = await planned(ctx, stack, old, proposal)
     except AwsError as error:
@@ -182,13 +183,12 @@ async def _fill(
             raise
         change_set.status_reason = error.message
     else:
-        change_set.changes = changes.changes
+        change_set.changes, change_set.deployment = changes.changes, deployment.id
         if not is_empty(changes, stack, old, deployment) or stack.status.endswith("_FAILED"):
-            change_set.deployment = deployment.id
             return deployment, changes.nested
         change_set.status_reason = NO_CHANGES
     change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
-    return None, {}
+    return deployment, {}
 
 
 async def _find(ctx: Context, name: str, stack_name: str | None) -> Stored[ChangeSet]:

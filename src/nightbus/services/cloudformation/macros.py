@@ -17,7 +17,8 @@ from nightbus.aws.replies import ByteStream
 from nightbus.services.cloudformation.sources import object_text
 from nightbus.services.context import Context
 from nightbus.stacks.records import RESOURCE
-from nightbus.stacks.templates.documents import parse_text
+from nightbus.stacks.secrecy import open_resource
+from nightbus.stacks.templates.documents import parse_text, read_json
 from nightbus.stacks.templates.intrinsics import Evaluator
 from nightbus.stacks.templates.transforms import INCLUDE, Transform
 
@@ -65,7 +66,8 @@ class AccountMacros:
             if value["type"] != MACRO_TYPE or not value["current"] or value["status"].startswith("DELETE"):
                 continue
             if value["current"]["physical_id"] == name:
-                properties: Mapping[str, Any] = value["current"]["properties"]
+                opened = await open_resource(self._ctx.platform.vault, value)
+                properties: Mapping[str, Any] = opened["current"]["properties"]
                 return properties
         return None
 
@@ -77,10 +79,8 @@ class AccountMacros:
             )
             if reply.get("FunctionError"):
                 raise malformed
-            answer = json.loads(await _payload(reply.get("Payload", b"")))
-        except AwsError as error:
-            raise malformed from error
-        except ValueError as broken:
+            answer = read_json((await _payload(reply.get("Payload", b""))).decode())
+        except (AwsError, UnicodeDecodeError) as broken:
             raise malformed from broken
         if not isinstance(answer, dict) or answer.get("requestId") != request["requestId"]:
             raise malformed

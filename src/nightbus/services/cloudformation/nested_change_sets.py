@@ -2,8 +2,8 @@
 
 Each nested stack that the change set would create or update has a change set of its own, with those of its own nested
 stacks below. A nested stack that does not exist yet is in REVIEW_IN_PROGRESS until the root is executed, and becomes
-that of the resource then (`Stack.planned_names`), or until the root is deleted. Only the root is executed: its
-operation creates and updates the nested stacks as one without nested change sets does.
+that of the resource then (`Stack.planned_names`), or until the root is deleted or has ended without it. Only the root
+is executed: its operation creates and updates the nested stacks as one without nested change sets does.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from nightbus.services.context import Context
 from nightbus.stacks.planning.plan import NO_CHANGES
 from nightbus.stacks.records import (
     CHANGE_SET,
-    NAME,
-    STACK,
     ChangeSet,
     Stack,
     put_change_set,
@@ -47,18 +45,25 @@ async def make_nested(
         change = changes[name]["ResourceChange"]
         existing = change.get("PhysicalResourceId")
         child_name = existing or generated_name(stack.name, name, _LONGEST_NAME)
-        child = await _make_one(ctx, change_set, stack, properties, child_name, is_new=not existing)
+        try:
+            child = await _make_one(ctx, change_set, stack, properties, child_name, is_new=not existing)
+        except AwsError as refused:
+            _fail(change_set, f"Nested change set of {name} was not successfully created: {refused.message}")
+            continue
         change["ChangeSetId"] = child.id
         change_set.nested.append(child.key)
         if not existing:
             change_set.planned_names[name] = child_name
         if child.status == "FAILED" and child.status_reason != NO_CHANGES:
-            change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
-            change_set.status_reason = (
-                f"Nested change set {child.id} was not successfully created: Currently in FAILED."
+            _fail(
+                change_set, f"Nested change set {child.id} was not successfully created: Currently in FAILED."
             )
     await _set_root(ctx, change_set, change_set.id)
     await ctx.store.commit(put_change_set(ctx.scope, change_set))
+
+
+def _fail(change_set: ChangeSet, reason: str) -> None:
+    change_set.status, change_set.execution_status, change_set.status_reason = "FAILED", "UNAVAILABLE", reason
 
 
 async def _make_one(
@@ -149,11 +154,6 @@ async def names_of_nested(ctx: Context, stack: Stack) -> dict[str, str]:
 
 async def deleted(ctx: Context, change_set: ChangeSet) -> list[Change]:
     """Return the changes that delete all below, with the stacks that were in review only for them."""
-    changes: list[Change] = []
-    for child in await descendants(ctx, change_set):
-        changes.append(DeleteRecord(ctx.scope, CHANGE_SET, child.key))
-        stored = await stack_records(ctx).stack(child.stack_id)
-        if stored is not None and stored.value.status == "REVIEW_IN_PROGRESS":
-            changes.append(DeleteRecord(ctx.scope, NAME, stored.value.name))
-            changes.append(DeleteRecord(ctx.scope, STACK, stored.value.key))
-    return changes
+    keys = [(CHANGE_SET, child.key) for child in await descendants(ctx, change_set)]
+    keys += [key for key in await stack_records(ctx).in_review_below(change_set) if key not in keys]
+    return [DeleteRecord(ctx.scope, kind, key) for kind, key in keys]

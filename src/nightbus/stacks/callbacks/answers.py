@@ -5,10 +5,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-response
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from nightbus.aws.errors import AwsError
+from nightbus.stacks.templates.documents import read_json
 
 LONGEST = 4096  # bytes of a response
 _LONGEST_PHYSICAL_ID = 1024
@@ -28,8 +30,8 @@ class Answer:
 def judged(body: str, request: Mapping[str, Any]) -> Answer:
     """Return the answer that the body of a response is to `request`."""
     try:
-        response = json.loads(body)
-    except (ValueError, RecursionError):
+        response = read_json(body)
+    except AwsError:
         return Answer("Invalid response: the response is not valid JSON.")
     if not isinstance(response, dict):
         return Answer("Invalid response: the response must be a JSON object.")

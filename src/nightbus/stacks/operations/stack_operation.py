@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -25,11 +26,12 @@ from nightbus.stacks.records import (
     put_resource,
     put_stack,
 )
-from nightbus.stacks.secrecy import masked, secret_texts, without_texts
+from nightbus.stacks.secrecy import masked, parameter_secrets, secret_texts, without_texts
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Append, Change, DeleteRecord, PutRecord, Store
 from nightbus.store.vault import Vault
 
+_SHORTEST_IN_SENTENCES = 4
 _FAILURES = ("ROLLBACK", "FAILED")
 
 
@@ -65,6 +67,7 @@ class StackOperation:
         self.tags: dict[str, str] = {}
         self.interrupted = False
         self.timed_out = False
+        self._secrets: dict[tuple[str, str], list[str]] = {}  # by target and last good deployment
         self._event_time = 0  # UTC ms, of the last event
         self.stack: Stack
 
@@ -119,18 +122,17 @@ class StackOperation:
         With `physical_id` the events are about another physical resource than the current one, whose state stays.
         """
         now = self.clock.now_ms()
+        secrets = await self.secrets()
         if self.stack.mode == EXPRESS:
             transitions = tuple((status, reason or _express_reason(status)) for status, reason in transitions)
         if transitions and physical_id is None:
-            resource.status, resource.reason = transitions[-1]
-            resource.time = now
-        secrets = secret_texts(
-            one.current.attributes for one in self.resources.values() if one.current and one.current.no_echo
-        )
+            resource.status, reason = transitions[-1]
+            resource.reason, resource.time = without_texts(reason, _long(secrets)), now
+        shown, long = without_texts(masked(resource.type, properties), secrets), _long(secrets)
         events = [
             resource_event(
-                self.scope, self.stack, resource, self._next_event_time(now), status, reason,
-                physical_id=physical_id, properties=without_texts(masked(resource.type, properties), secrets),
+                self.scope, self.stack, resource, self._next_event_time(now), status,
+                without_texts(reason, long), physical_id=physical_id, properties=shown,
             )
             for status, reason in transitions
         ]  # fmt: skip
@@ -144,7 +146,28 @@ class StackOperation:
         return self._event_time
 
     async def put_of(self, resource: StackResource) -> PutRecord:
-        return await put_resource(self.vault, self.scope, self.stack, resource)
+        return await put_resource(
+            self.vault, self.scope, self.stack, resource, await self._parameter_secrets()
+        )
+
+    async def secrets(self) -> list[str]:
+        """Return the texts to mask: values of parameters with NoEcho, and attributes of resources that answered so."""
+        hidden = (
+            one.current.attributes for one in self.resources.values() if one.current and one.current.no_echo
+        )
+        texts = {*secret_texts(hidden), *await self._parameter_secrets()}
+        return sorted(texts, key=len, reverse=True)
+
+    async def _parameter_secrets(self) -> list[str]:
+        key = (self.stack.target, self.stack.deployment)
+        if key not in self._secrets:
+            found: list[str] = []
+            for id in filter(None, key):
+                with suppress(LookupError):
+                    deployment = await self.records.deployment(self.stack, id)
+                    found += parameter_secrets(deployment.processed, deployment.values)
+            self._secrets[key] = sorted(set(found), key=len, reverse=True)
+        return self._secrets[key]
 
     async def change_state(self, status: str, reason: str = "", *also: Change, **fields: Any) -> None:
         """Set the stack's next state, with its event and everything that changes with it, in one commit.
@@ -152,6 +175,7 @@ class StackOperation:
         `also` has further changes, `fields` further members of the stack to set. Nothing changes if a request has set
         another state meanwhile; then the phase of that state is next.
         """
+        reason = without_texts(reason, _long(await self.secrets()))
         event = await self._change_state(status, reason, *also, **fields)
         if event is not None:
             await notify(self.operations, self.scope, self.stack, [event])
@@ -204,7 +228,10 @@ class StackOperation:
         return [DeleteRecord(self.scope, kind, key) for kind, key in names]
 
     async def _executed(self, stack: Stack) -> list[Change]:
-        """Return the change of the executed change set's status, once the stack is in a state of rest."""
+        """Return the change of the executed change set's status, once the stack is in a state of rest.
+
+        Nested stacks that are in review for it, and that the operation has not come to, are deleted.
+        """
         if stack.status.endswith("IN_PROGRESS") or not stack.change_set:
             return []
         stored = await self.records.change_set(stack.change_set)
@@ -212,9 +239,18 @@ class StackOperation:
             return []
         failed = any(word in stack.status for word in _FAILURES)
         stored.value.execution_status = "EXECUTE_FAILED" if failed else "EXECUTE_COMPLETE"
-        return [PutRecord(self.scope, CHANGE_SET, stored.value.key, asdict(stored.value))]
+        below = await self.records.in_review_below(stored.value)
+        return [
+            PutRecord(self.scope, CHANGE_SET, stored.value.key, asdict(stored.value)),
+            *(DeleteRecord(self.scope, kind, key) for kind, key in below),
+        ]
 
 
 def _express_reason(status: str) -> str:
     """Return CloudFormation's reason, in express mode, for a resource whose configuration is applied."""
     return EXPRESS_COMPLETED if status.endswith("_COMPLETE") else ""
+
+
+def _long(secrets: Sequence[str]) -> list[str]:
+    """Return the secrets to mask in sentences: in these, a short one would mask parts of other words."""
+    return [one for one in secrets if len(one) >= _SHORTEST_IN_SENTENCES]

@@ -19,7 +19,7 @@ from nightbus.stacks.records import Deployment, Stack, StackResource
 from nightbus.stacks.resolution import chosen_resources, evaluate_conditions, evaluator, outputs_of
 from nightbus.stacks.secrecy import MASKED_PROPERTIES, secret_texts
 from nightbus.stacks.stack_outputs import Outputs
-from nightbus.stacks.templates.dynamic_references import check_references, hidden
+from nightbus.stacks.templates.dynamic_references import check_count, check_references, hidden
 from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN, has_unknown
 from nightbus.stacks.templates.graph import dependencies, order
 from nightbus.stacks.templates.intrinsics import Evaluator
@@ -106,6 +106,7 @@ def plan_changes(
     chosen = chosen_resources(template, conditions)
     _refuse_unsupported(chosen, types)
     _refuse_new_types(chosen, existing)
+    check_count(template.resources)
     no_echo = [one.current.attributes for one in existing.values() if one.current and one.current.no_echo]
     displayed = DisplayedValues(old, new, secret_texts(no_echo))
     planner = _Planner(types, outlook, expressions, old, new, displayed, refusal)

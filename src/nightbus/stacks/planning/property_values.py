@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nightbus.stacks.records import Deployment
-from nightbus.stacks.secrecy import masked
+from nightbus.stacks.secrecy import masked, parameter_secrets
 from nightbus.stacks.templates.expressions import NO_VALUE, UNKNOWN
-from nightbus.stacks.templates.parameters import MASK, is_secret
-from nightbus.stacks.templates.template import Template
+from nightbus.stacks.templates.parameters import MASK
 
 _LATER = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
@@ -23,7 +22,12 @@ class DisplayedValues:
     """Formats the values of one plan. The secrets of deployments `old` and `new`, and `further` texts, are masked."""
 
     def __init__(self, old: Deployment | None, new: Deployment, further: Iterable[str] = ()) -> None:
-        secrets = {text for one in (old, new) if one is not None for text in _secrets(one)} | set(further)
+        secrets = {
+            text
+            for one in (old, new)
+            if one is not None
+            for text in parameter_secrets(one.processed, one.values)
+        } | set(further)
         self._secrets = sorted(secrets, key=len, reverse=True)
 
     def context(self, type_name: str, properties: Mapping[str, Any]) -> str:
@@ -59,9 +63,3 @@ class DisplayedValues:
         for secret in self._secrets:
             value = value.replace(secret, MASK)
         return value
-
-
-def _secrets(deployment: Deployment) -> list[str]:
-    declared = Template(deployment.processed).parameters
-    values = [*deployment.parameters.items(), *deployment.resolved.items()]
-    return [text for name, text in values if text and is_secret(declared.get(name, {}))]

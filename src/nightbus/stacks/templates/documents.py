@@ -25,7 +25,7 @@ def parse_template_text(text: str) -> dict[str, Any]:
 def parse_text(text: str) -> Any:
     """Parse JSON or YAML. Raises AwsError ValidationError with CloudFormation's texts."""
     if text.lstrip().startswith(("{", "[")):
-        value = _read_json(text)
+        value = read_json(text)
     else:
         from nightbus.stacks.templates.yaml_documents import read_yaml  # with 18 ms of imports
 
@@ -33,7 +33,8 @@ def parse_text(text: str) -> Any:
     return value
 
 
-def _read_json(text: str) -> Any:
+def read_json(text: str) -> Any:
+    """Parse JSON whose values the store can keep and a reply can have. Raises AwsError ValidationError otherwise."""
     try:
         value = json.loads(
             text,

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-reference
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.templates.expressions import UNKNOWN
 
 START = "{{resolve:"
+MOST = 60  # references of a template
 _REFERENCE = re.compile(r"\{\{resolve:(ssm|ssm-secure|secretsmanager):([^{}]*)\}\}")
 _PARAMETER = re.compile(r"([a-zA-Z0-9_.\-/]+)(?::([0-9]{1,10}))?")
 _ARN_PARTS = 7  # arn:aws:secretsmanager:region:account:secret:name
@@ -94,6 +96,20 @@ def _read_secret(text: str, rest: str) -> DynamicReference:
         raise Unresolved(f"Incorrect format is used in the following Secrets Manager reference: [{text}]")
     _, key, stage, version = [*following, "", "", "", ""][:4]
     return DynamicReference(text, "secretsmanager", name, version, key, stage)
+
+
+def check_count(resources: Mapping[str, Any]) -> None:
+    """Raise AwsError ValidationError for resources with more references than a template may have."""
+    count = sum(1 for one in resources.values() for _ in _REFERENCE.finditer(_text(one.get("Properties"))))
+    if count > MOST:
+        raise AwsError(
+            "ValidationError",
+            f"Template error: the template has {count} dynamic references, and the maximum allowed is {MOST}",
+        )
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if has_reference(value) else ""
 
 
 def check_references(type_name: str, properties: Mapping[str, Any]) -> None:

@@ -101,6 +101,10 @@ class Evaluator:
         if self._spent[0] > MAX_COST:
             raise template_error("the values of the template are too large.")
 
+    def _made(self, text: str) -> str:
+        self._spend(len(text))
+        return text
+
     def _truth(self, expression: Any) -> bool:
         if isinstance(expression, dict) and set(expression) == {"Condition"}:
             return self.holds(str(expression["Condition"]))
@@ -176,10 +180,11 @@ class Evaluator:
         return argument[0].join(texts)
 
     def _select(self, argument: Any) -> Any:
+        wrong = template_error(
+            "Fn::Select requires a list argument with two elements: an integer index and a list"
+        )
         if not isinstance(argument, list) or len(argument) != 2:
-            raise template_error(
-                "Fn::Select requires a list argument with two elements: an integer index and a list"
-            )
+            raise wrong
         index, items = self.evaluate(argument[0]), self.evaluate(argument[1])
         if index is UNKNOWN or items is UNKNOWN:
             return UNKNOWN
@@ -188,9 +193,7 @@ class Evaluator:
         except (TypeError, ValueError, OverflowError) as broken:
             raise template_error("Fn::Select requires a list argument with a valid index") from broken
         if not isinstance(items, list):
-            raise template_error(
-                "Fn::Select requires a list argument with two elements: an integer index and a list"
-            )
+            raise wrong
         if not 0 <= position < len(items):
             raise template_error(f"Fn::Select  cannot select nonexistent value at index {position}")
         return items[position]
@@ -259,7 +262,7 @@ class Evaluator:
             return UNKNOWN
         if not isinstance(value, str):
             raise template_error("every Fn::Base64 object must have a String-typed value.")
-        return base64.b64encode(value.encode()).decode()
+        return self._made(base64.b64encode(value.encode()).decode())
 
     def _import_value(self, argument: Any) -> Any:
         name = self.evaluate(argument)
@@ -318,7 +321,7 @@ class Evaluator:
     def _to_json(self, argument: Any) -> Any:
         self._needs_extensions("Fn::ToJsonString")
         value = self.evaluate(argument)
-        return UNKNOWN if has_unknown(value) else json.dumps(value, separators=(",", ":"))
+        return UNKNOWN if has_unknown(value) else self._made(json.dumps(value, separators=(",", ":")))
 
     def _needs_extensions(self, name: str) -> None:
         if not self.extended:
