@@ -27,8 +27,7 @@ from nightbus.stacks.templates.expressions import (
     text_of,
 )
 
-MAX_COST = 16_000_000  # characters that functions may produce; every evaluated value costs some as well
-_NODE_COST = 16
+MAX_COST, _NODE_COST = 16_000_000, 16  # characters that functions may produce; the cost of an evaluated value
 
 
 class Provisioned(Protocol):
@@ -260,9 +259,9 @@ class Evaluator:
         value = self.evaluate(argument)
         if value is UNKNOWN:
             return UNKNOWN
-        if not isinstance(value, str):
-            raise template_error("every Fn::Base64 object must have a String-typed value.")
-        return self._made(base64.b64encode(value.encode()).decode())
+        if isinstance(value, str):
+            return self._made(base64.b64encode(value.encode()).decode())
+        raise template_error("every Fn::Base64 object must have a String-typed value.")
 
     def _import_value(self, argument: Any) -> Any:
         name = self.evaluate(argument)
