@@ -1,6 +1,6 @@
 """Prints and returns the event."""
 
 
-def handler(event, context):
+def handler(event: object, context: object) -> object:
     print("received", event)
     return {"received": event}
