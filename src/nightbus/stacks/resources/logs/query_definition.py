@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.outcomes import ignore_missing
@@ -20,7 +21,7 @@ class LogsQueryDefinition:
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         """Make the definition. The token is the resource's, so that a creation after a crash makes no second one."""
-        token = f"{ctx.stack_id}/{ctx.logical_id}"[-128:]
+        token = str(uuid5(NAMESPACE_URL, f"{ctx.stack_id}/{ctx.logical_id}"))
         return await _put(properties, ctx, clientToken=token)
 
     async def update(
