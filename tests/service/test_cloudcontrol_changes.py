@@ -147,3 +147,12 @@ def test_types_and_their_schemas(client: Client) -> None:
         cloudformation.register_type, TypeName="My::Own::Type", SchemaHandlerPackage="s3://b/k"
     )
     assert code == "NotImplementedException"
+
+
+def test_two_resources_of_a_type_whose_ids_the_service_chooses_are_two(client: Client) -> None:
+    for number in range(2):
+        created(
+            client, "AWS::Logs::QueryDefinition", {"Name": f"two-{number}", "QueryString": "fields @message"}
+        )
+    names = [one["name"] for one in client("logs").describe_query_definitions()["queryDefinitions"]]
+    assert {"two-0", "two-1"} <= set(names)

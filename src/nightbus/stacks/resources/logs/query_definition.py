@@ -20,7 +20,10 @@ class LogsQueryDefinition:
         return None
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        """Make the definition. The token is the resource's, so that a creation after a crash makes no second one."""
+        """Make the definition. The token is that of a stack's resource, so that a creation after a crash makes no second
+        one. A resource of the Cloud Control API has no name of its own, and so no token."""
+        if not ctx.stack_id:
+            return await _put(properties, ctx)
         token = str(uuid5(NAMESPACE_URL, f"{ctx.stack_id}/{ctx.logical_id}"))
         return await _put(properties, ctx, clientToken=token)
 
