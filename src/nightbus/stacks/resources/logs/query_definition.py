@@ -20,8 +20,7 @@ class LogsQueryDefinition:
         return None
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
-        """Make the definition. The token is that of a stack's resource, so that a creation after a crash makes no second
-        one. A resource of the Cloud Control API has no name of its own, and so no token."""
+        """Make the definition. A stack's resource has a token, so that a creation after a crash makes no second one."""
         if not ctx.stack_id:
             return await _put(properties, ctx)
         token = str(uuid5(NAMESPACE_URL, f"{ctx.stack_id}/{ctx.logical_id}"))
