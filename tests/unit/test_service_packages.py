@@ -16,7 +16,7 @@ from nightbus.cli.commands import doctor
 from nightbus.delivery.jobs import JobQueue
 from nightbus.delivery.rule_jobs import RuleJobs
 from nightbus.gateway.models import load_service, snake_case
-from nightbus.services import SERVICES
+from nightbus.services import SERVICES, WITHOUT_WORK
 
 METHODS_OF_JOB_QUEUES = [name for name in vars(JobQueue) if callable(vars(JobQueue)[name]) and name[0] != "_"]
 
@@ -50,6 +50,14 @@ def test_every_worker_is_listed(service: str) -> None:
         one.__qualname__ for one in listed
     }
     assert forgotten == set()
+
+
+def test_a_start_passes_over_the_packages_without_work_and_no_other() -> None:
+    """Remedy: the service leaves `WITHOUT_WORK` with its first worker, duty or queue of jobs."""
+    packages = {service: importlib.import_module(package) for service, package in SERVICES.items()}
+    tables = ("WORKERS", "DUTIES", "JOB_QUEUES")
+    without = {name for name, one in packages.items() if not any(getattr(one, table, ()) for table in tables)}
+    assert without == WITHOUT_WORK
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))

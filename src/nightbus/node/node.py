@@ -42,7 +42,7 @@ from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
 from nightbus.node.settings import ALL, LOOPBACK, MEMORY_FOLDER_PREFIX
 from nightbus.outbound.http_client import HttpClient
-from nightbus.services import SERVICES
+from nightbus.services import SERVICES, WITHOUT_WORK
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
 from nightbus.services.lambda_.records import OF_AN_INVOCATION
@@ -220,7 +220,7 @@ class Node:
 
     async def _start_work_of_services(self) -> None:
         """One service after the other: importing all of them takes 0.2 s, in which first requests are answered."""
-        for package in SERVICES.values():
+        for package in (SERVICES[name] for name in SERVICES if name not in WITHOUT_WORK):
             await asyncio.sleep(0)
             services = importlib.import_module(package)
             for make in getattr(services, "JOB_QUEUES", ()):

@@ -26,3 +26,6 @@ SERVICES: dict[str, str] = {
     "ssm": "nightbus.services.ssm",
     "sts": "nightbus.services.sts",
 }
+
+# These have neither workers nor duties nor jobs, so a node imports them with their first request and not at its start.
+WITHOUT_WORK = frozenset({"ecr", "iam", "sts"})
