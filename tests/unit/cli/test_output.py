@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nightbus.cli import terminal
-from nightbus.cli.commands import outbox, status, tail
+from nightbus.cli.commands import outbox, status, tail, trace
 from nightbus.cli.commands.explain import explanation_text
 from nightbus.cli.dead_letters import dead_letter_text
 
@@ -102,8 +102,12 @@ def test_what_others_wrote_cannot_steer_the_terminal() -> None:
         outbox._whole(message),
         tail._line_text({"event": event, "rules": [], "time": 0, "bus": "b"}),
         tail._line_text({"delivery": delivery, "event_id": "1"}),
+        explanation_text({"event": {**event, "time": "t"}, "rules": [rule("r")], "bus": "b"}),
     ]
     for text in texts:
         assert text.replace("\n", "").isprintable(), text
         assert "\\x1b]52;c" in text
     assert texts[1].split("\n\n")[1].startswith("a\n")
+    shown = trace._printable({"event": event, "runs": [{"log": [ESCAPES, 7]}]})
+    assert "\\x1b]52;c" in shown["runs"][0]["log"][0]
+    assert shown["event"]["source"].isprintable()

@@ -13,6 +13,7 @@ from nightbus.cli.dead_letters import unsent_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.files import read_text
+from nightbus.cli.terminal import without_controls
 from nightbus.node.settings import Settings
 
 _NEAREST = 5
@@ -56,7 +57,11 @@ def print_file_explanation(event: Path, pattern: Path, output: OutputOptions) ->
         print(json.dumps(answers if len(answers) > 1 else answers[0], indent=2))
     else:
         for answer in answers:
-            print("✓ it matches" if answer["matched"] else f"✗ it does not match: {answer['why']}")
+            print(
+                "✓ it matches"
+                if answer["matched"]
+                else f"✗ it does not match: {without_controls(str(answer['why']))}"
+            )
     return all(answer["matched"] for answer in answers)
 
 
@@ -111,7 +116,7 @@ def explanation_text(explained: dict[str, Any], every_rule: bool = False) -> str
     for other in explained.get("elsewhere", ()):
         bus = f"bus {other['bus']}" + _foreign(explained, other)
         lines.append(f"  → it would match rule {other['rule']} on {bus}: was it put onto the wrong bus?")
-    return "\n".join(lines)
+    return without_controls("\n".join(lines), keep="\n")
 
 
 def _foreign(explained: dict[str, Any], other: dict[str, Any]) -> str:

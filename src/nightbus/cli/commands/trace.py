@@ -12,6 +12,7 @@ from nightbus.cli.client import get_json
 from nightbus.cli.dead_letters import dead_letter_text, service_and_name, unsent_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import CommandFailed
+from nightbus.cli.terminal import without_controls
 from nightbus.node.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def print_trace(
     trace = get_json(settings, "trace", query)
     if wait is not None:
         trace = _wait_for_end(settings, query, trace, wait)
-    print(json.dumps(trace, indent=2)) if as_json else _print(trace)
+    print(json.dumps(trace, indent=2)) if as_json else _print(_printable(trace))
     if wait is not None and any(state not in _WELL for state in _states(trace)):
         raise CommandFailed("a delivery or a function failed")
 
@@ -73,6 +74,15 @@ def _states_of(invocations: Sequence[dict[str, Any]]) -> Iterator[str]:
             yield from _states(child)
         for message in run.get("sent", ()):
             yield from _states_of(message["invocations"])
+
+
+def _printable(value: Any) -> Any:
+    """Return the trace with the control characters written out that events and log lines contain."""
+    if isinstance(value, str):
+        return without_controls(value, keep="\n\t")
+    if isinstance(value, list):
+        return [_printable(one) for one in value]
+    return {name: _printable(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def _print(trace: dict[str, Any]) -> None:
