@@ -153,12 +153,6 @@ def test_members_that_ask_for_nothing(client: Client, name: str) -> None:
     assert "SQSSuccessFeedbackRoleArn" not in shown
     with pytest.raises(ClientError, match="InvalidParameter"):
         sns.set_topic_attributes(TopicArn=topic, **{**rate, "AttributeValue": "101"})
-    with pytest.raises(ClientError, match="NotImplementedException"):
-        sns.set_topic_attributes(
-            TopicArn=topic,
-            AttributeName="SQSSuccessFeedbackRoleArn",
-            AttributeValue="arn:aws:iam::000000000000:role/r",
-        )
     with pytest.raises(ClientError, match="ImageConfig is not supported"):
         lambdas.update_function_configuration(FunctionName=name, ImageConfig={"Command": ["a"]})
     with pytest.raises(ClientError, match="ResourceNotFoundException"):

@@ -202,6 +202,7 @@ class Node:
             keys,
             self.access_keys,
             self.platform.specs,
+            self.platform.access_logs,
         )
         self.gateway = Gateway(operations, credentials, self.access_keys, self.clock)
 

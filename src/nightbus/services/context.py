@@ -17,6 +17,7 @@ from nightbus.functions.known_specs import FunctionSpecs
 from nightbus.functions.pool.concurrency import RunningInvocations
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.keys.directory import Keys
+from nightbus.messaging.access_logs import AccessLogs
 from nightbus.messaging.deduplication import SequenceNumbers
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
@@ -56,6 +57,7 @@ class Platform:
     retention: Retention = field(default_factory=Retention)
     running: RunningInvocations = field(default_factory=RunningInvocations)
     specs: FunctionSpecs = field(default_factory=FunctionSpecs)
+    access_logs: AccessLogs = field(default_factory=AccessLogs)
     object_numbers: SequenceNumbers = field(default_factory=SequenceNumbers)  # of the events of S3's objects
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from nightbus.services.context import Handler, JobQueueMaker, Worker
 from nightbus.services.s3 import attributes, copying, deleting, objects, putting, tagging
+from nightbus.services.s3.access_logs import configuration as access_logs
+from nightbus.services.s3.access_logs.recording import recorded, write_access_logs
 from nightbus.services.s3.archives import restoring
 from nightbus.services.s3.buckets import buckets, configuration, policies
 from nightbus.services.s3.buckets.configuration import (
@@ -27,7 +29,7 @@ _DEFAULT_ENCRYPTION = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
 }
 
-HANDLERS: dict[str, Handler] = {
+_OPERATIONS: dict[str, Handler] = {
     "CreateBucket": buckets.create_bucket,
     "DeleteBucket": buckets.delete_bucket,
     "GetBucketLocation": buckets.get_bucket_location,
@@ -117,8 +119,8 @@ HANDLERS: dict[str, Handler] = {
     ),
     "GetBucketLifecycleConfiguration": lifecycle.get_bucket_lifecycle_configuration,
     "PutBucketLifecycleConfiguration": lifecycle.put_bucket_lifecycle_configuration,
-    "GetBucketLogging": fixed({}),
-    "PutBucketLogging": unchanged("PutBucketLogging", "bucket_logging_status", {}),
+    "GetBucketLogging": access_logs.get_bucket_logging,
+    "PutBucketLogging": access_logs.put_bucket_logging,
     "PutBucketAccelerateConfiguration": unchanged(
         "PutBucketAccelerateConfiguration", "accelerate_configuration", {"Status": "Suspended"}
     ),
@@ -140,5 +142,8 @@ HANDLERS: dict[str, Handler] = {
     ),
 }
 
+HANDLERS: dict[str, Handler] = {name: recorded(name, handler) for name, handler in _OPERATIONS.items()}
+
+WORKERS: list[Worker] = [write_access_logs]
 DUTIES: list[Worker] = [buckets.reopen_buckets, apply_lifecycle_rules, restoring.end_restored_copies]
 JOB_QUEUES: list[JobQueueMaker] = [BucketNotificationJobs]

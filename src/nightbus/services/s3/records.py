@@ -8,6 +8,7 @@ versions are records of another kind, with keys that sort newer versions first.
 from __future__ import annotations
 
 import hashlib
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -100,6 +101,10 @@ def owner_of(account: str) -> dict[str, str]:
     return {"ID": canonical_id(account), "DisplayName": account}
 
 
+# The bucket with logging that the request under way is about (`access_logs/recording.py`).
+LOGGED_BUCKET: ContextVar[Record | None] = ContextVar("LOGGED_BUCKET", default=None)
+
+
 async def find_bucket(ctx: Context, bucket: str, expected_owner: str | None = None) -> Record:
     """Return the bucket's record. Raises AwsError NoSuchBucket, or AccessDenied for another account's bucket."""
     record = await ctx.store.get(SYSTEM, BUCKET, bucket)
@@ -108,6 +113,8 @@ async def find_bucket(ctx: Context, bucket: str, expected_owner: str | None = No
     owner = record.value["Account"]
     if owner != ctx.account or (expected_owner is not None and expected_owner != owner):
         raise access_denied()
+    if "Logging" in record.value:
+        LOGGED_BUCKET.set(record)
     return record
 
 

@@ -16,12 +16,14 @@ from nightbus.aws.support import BUCKET_ENCRYPTIONS
 from nightbus.services.context import Context, Handler
 from nightbus.services.s3.errors import malformed_xml
 from nightbus.services.s3.key_versions import find_version
-from nightbus.services.s3.properties import check_acl, tags_by_key
+from nightbus.services.s3.properties import acls_are_off, check_acl, tags_by_key
 from nightbus.services.s3.records import BUCKET, canonical_id, find_bucket
 from nightbus.store.changing import change
 from nightbus.store.interface import SYSTEM
 
 Check = Callable[[Any], None]
+_LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"
+_LOG_DELIVERY_GRANT = f'uri="{_LOG_DELIVERY}"'
 _MOST_TAGS = 50
 _MOST_CORS_RULES = 100
 _CORS_METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
@@ -174,10 +176,26 @@ def check_ownership(value: Mapping[str, Any]) -> None:
 
 
 async def put_bucket_acl(
-    ctx: Context, *, bucket: str, acl: str | None = None, expected_bucket_owner: str | None = None
+    ctx: Context,
+    *,
+    bucket: str,
+    acl: str | None = None,
+    grant_write: str | None = None,
+    grant_read_acp: str | None = None,
+    expected_bucket_owner: str | None = None,
 ) -> None:
-    """Accept an ACL that grants the owner full control, the only one that there is."""
-    check_acl("PutBucketAcl", await find_bucket(ctx, bucket, expected_bucket_owner), acl)
+    """Accept an ACL that grants the owner full control, and the grants of `log-delivery-write`.
+
+    These are to the group LogDelivery; server access logs are written with or without these grants.
+    """
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    check_acl("PutBucketAcl", record, acl)
+    given = {one for one in (grant_write, grant_read_acp) if one is not None}
+    if given and acls_are_off(record):
+        raise AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs")
+    if given and given != {_LOG_DELIVERY_GRANT}:
+        raise not_supported("s3", "PutBucketAcl", "grants to others than the group LogDelivery")
+    await save(ctx, bucket, expected_bucket_owner, {"LogDelivery": True if given else None})
 
 
 async def put_object_acl(
@@ -195,8 +213,12 @@ async def put_object_acl(
 
 async def get_acl(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> dict[str, Any]:
     """Return the bucket's ACL: the owner has full control, because ACLs are disabled, as they are by default on AWS."""
-    await find_bucket(ctx, bucket, expected_bucket_owner)
-    return acl_of(ctx.account)
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    shown = acl_of(ctx.account)
+    if record.value.get("LogDelivery"):
+        group = {"Type": "Group", "URI": _LOG_DELIVERY}
+        shown["Grants"] += [{"Grantee": group, "Permission": one} for one in ("WRITE", "READ_ACP")]
+    return shown
 
 
 async def get_object_acl(

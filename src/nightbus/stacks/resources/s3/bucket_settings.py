@@ -13,11 +13,12 @@ from nightbus.stacks.interface import ResourceContext
 from nightbus.stacks.resources.s3.lifecycle import cors, lifecycle
 from nightbus.stacks.resources.values import boolean, changed, converted, integer_value
 
+_LOG_DELIVERY = 'uri="http://acs.amazonaws.com/groups/s3/LogDelivery"'
 _SMALLEST = "TransitionDefaultMinimumObjectSize"  # beside the lifecycle rules, in a request
 
 
 class Setting(NamedTuple):
-    """`convert` makes the member `member` of the operation `put` from the property.
+    """`convert` makes the member `member` of the operation `put` from the property; all members if `member` is "".
 
     Without a property the operation `delete` is called; where that is "", `convert` gets None. What it makes None of is
     not put.
@@ -42,9 +43,18 @@ async def apply_settings(
             continue
         made = setting.convert(value)
         if made is not None:
-            smallest = value.get(_SMALLEST) if isinstance(value, Mapping) else None
-            further = {_SMALLEST: smallest} if smallest else {}
-            await ctx.operation("s3", setting.put, Bucket=bucket, **{setting.member: made}, **further)
+            request = _request(bucket, setting, made, value)
+            await ctx.operation("s3", setting.put, Bucket=bucket, **request)
+
+
+def _request(bucket: str, setting: Setting, made: Any, value: Any) -> dict[str, Any]:
+    """Return the members of the request that puts a setting."""
+    if not setting.member:
+        return dict(made)
+    if setting.put == "PutBucketLogging" and made:  # without another bucket's name, one logs to itself
+        made["LoggingEnabled"].setdefault("TargetBucket", bucket)
+    smallest = value.get(_SMALLEST) if isinstance(value, Mapping) else None
+    return {setting.member: made, **({_SMALLEST: smallest} if smallest else {})}
 
 
 def _versioning(value: Any) -> dict[str, Any]:
@@ -70,11 +80,14 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def _acl(value: Any) -> str | None:
-    """Return the canned ACL of a property such as `LogDeliveryWrite`, in S3's spelling; None for every bucket's own."""
+def _acl(value: Any) -> dict[str, str]:
+    """Return the canned ACL of a property such as `PublicRead`, in S3's spelling, or the grants of `LogDeliveryWrite`;
+    nothing for every bucket's own ACL."""
     if value in (None, "Private"):
-        return None
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", value).lower()
+        return {}
+    if value == "LogDeliveryWrite":
+        return {"GrantWrite": _LOG_DELIVERY, "GrantReadACP": _LOG_DELIVERY}
+    return {"ACL": re.sub(r"(?<=[a-z])(?=[A-Z])", "-", value).lower()}
 
 
 def _lock_enabled(value: Any) -> dict[str, Any] | None:
@@ -93,6 +106,18 @@ def _lock(value: Any) -> dict[str, Any] | None:
     }
     retention = {"Mode": default.get("Mode"), **periods}
     return {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}}
+
+
+def _logging(value: Any) -> dict[str, Any]:
+    """Return the status; an empty one, which turns logging off, without the property."""
+    if value is None:
+        return {}
+    enabled: dict[str, Any] = {"TargetPrefix": str(value.get("LogFilePrefix", ""))}
+    if value.get("DestinationBucketName"):
+        enabled["TargetBucket"] = str(value["DestinationBucketName"])
+    if value.get("TargetObjectKeyFormat"):
+        enabled["TargetObjectKeyFormat"] = value["TargetObjectKeyFormat"]
+    return {"LoggingEnabled": enabled}
 
 
 def _notifications(value: Any) -> dict[str, Any]:
@@ -135,10 +160,11 @@ SETTINGS: Mapping[str, Setting] = {
     "OwnershipControls": Setting(
         "PutBucketOwnershipControls", "OwnershipControls", _as_it_is, "DeleteBucketOwnershipControls"
     ),
-    "AccessControl": Setting("PutBucketAcl", "ACL", _acl),
+    "AccessControl": Setting("PutBucketAcl", "", _acl),
     "LifecycleConfiguration": Setting(
         "PutBucketLifecycleConfiguration", "LifecycleConfiguration", lifecycle, "DeleteBucketLifecycle"
     ),
+    "LoggingConfiguration": Setting("PutBucketLogging", "BucketLoggingStatus", _logging),
     "CorsConfiguration": Setting("PutBucketCors", "CORSConfiguration", cors, "DeleteBucketCors"),
     "NotificationConfiguration": Setting(
         "PutBucketNotificationConfiguration", "NotificationConfiguration", _notifications

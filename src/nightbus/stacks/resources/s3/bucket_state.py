@@ -31,6 +31,18 @@ def _encryption(reply: Mapping[str, Any]) -> dict[str, Any]:
     return {"ServerSideEncryptionConfiguration": rules}
 
 
+def _logging(reply: Mapping[str, Any]) -> dict[str, Any] | None:
+    enabled = reply.get("LoggingEnabled")
+    if not enabled:
+        return None
+    shown = {
+        "DestinationBucketName": enabled["TargetBucket"],
+        "LogFilePrefix": enabled.get("TargetPrefix"),
+        "TargetObjectKeyFormat": enabled.get("TargetObjectKeyFormat"),
+    }
+    return {name: value for name, value in shown.items() if value}
+
+
 def _versioning(reply: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"Status": reply["Status"]} if reply.get("Status") else None
 
@@ -68,6 +80,7 @@ _SHOWN: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
     "BucketEncryption": ("GetBucketEncryption", _encryption),
     "CorsConfiguration": ("GetBucketCors", shown_cors),
     "LifecycleConfiguration": ("GetBucketLifecycleConfiguration", shown_lifecycle),
+    "LoggingConfiguration": ("GetBucketLogging", _logging),
     "ObjectLockConfiguration": ("GetObjectLockConfiguration", lambda reply: reply["ObjectLockConfiguration"]),
     "ObjectLockEnabled": ("GetObjectLockConfiguration", lambda reply: True),
     "NotificationConfiguration": ("GetBucketNotificationConfiguration", _notifications),
