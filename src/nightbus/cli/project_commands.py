@@ -9,6 +9,16 @@ from nightbus.cli import options
 from nightbus.cli.options import add_json, settings_of
 
 
+def _add_overrides(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--parameter-overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="The value of a parameter; may be repeated.",
+    )
+
+
 def declare_deploy(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "template",
@@ -18,13 +28,7 @@ def declare_deploy(parser: argparse.ArgumentParser) -> None:
         help="SAM or CloudFormation template; default: the output of sam build, else ./template.yaml (.yml, .json).",
     )
     parser.add_argument("--stack-name", required=True, metavar="NAME", help="The stack to create or update.")
-    parser.add_argument(
-        "--parameter-overrides",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="The value of a parameter; may be repeated.",
-    )
+    _add_overrides(parser)
     options.add_node(parser)
     options.add_region(parser)
     options.add_json(parser, "Print what changed, the events and the outputs as JSON, at the end.")
@@ -54,13 +58,7 @@ def declare_dev(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stack-name", metavar="NAME", help="The stack; default: samconfig.toml's, else the folder's name."
     )
-    parser.add_argument(
-        "--parameter-overrides",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="The value of a parameter; may be repeated.",
-    )
+    _add_overrides(parser)
     parser.add_argument(
         "--debug",
         action="append",
@@ -104,13 +102,7 @@ def declare_check(parser: argparse.ArgumentParser) -> None:
         help="SAM or CloudFormation template, or the output folder of cdk synth; default: the output of sam build, "
         "else ./template.yaml (.yml, .json), else ./cdk.out.",
     )
-    parser.add_argument(
-        "--parameter-overrides",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="The value of a parameter; may be repeated.",
-    )
+    _add_overrides(parser)
     options.add_forward(parser)
     options.add_region(parser)
     options.add_json(parser)

@@ -1,7 +1,7 @@
 """Keeps the lines of S3's server access logs until they are written to their buckets.
 
-As on AWS their delivery is best effort: lines that wait here are lost if the node ends, and the oldest ones of a bucket
-make room while its target takes none.
+As on AWS their delivery is best effort: lines that wait here are lost if the node ends. While the target of a bucket
+takes none, its lines go on waiting, and the oldest ones make room for new ones.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ class AccessLogs:
 
     def add(self, bucket: str, line: str) -> None:
         self._lines.setdefault(bucket, deque(maxlen=_MOST_LINES)).append(line)
+
+    def put_back(self, bucket: str, lines: list[str]) -> None:
+        """Let lines wait again that could not be written; they stand before those that came meanwhile."""
+        self._lines[bucket] = deque([*lines, *self._lines.get(bucket, ())], maxlen=_MOST_LINES)
 
     def take(self) -> dict[str, list[str]]:
         """Return all lines by bucket, and forget them."""

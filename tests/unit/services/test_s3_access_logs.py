@@ -86,3 +86,32 @@ async def test_requests_are_logged_once_a_minute(tmp_path: Path) -> None:
             ["REST.HEAD.OBJECT", "none"],
         ]
         assert " 404 " in lines[1]
+
+
+def test_lines_that_could_not_be_written_wait_before_newer_ones() -> None:
+    logs = AccessLogs()
+    logs.add("a", "newer")
+    logs.put_back("a", ["older"])
+    assert logs.take() == {"a": ["older", "newer"]}
+
+
+async def test_lines_wait_while_the_target_is_gone_and_refusals_are_logged(tmp_path: Path) -> None:
+    async with rig(tmp_path) as node:
+        place = {"CreateBucketConfiguration": {"LocationConstraint": SCOPE.region}}
+        for name in ("shop", "shop-logs"):
+            await node("CreateBucket", "s3", Bucket=name, **place)
+        status = {"LoggingEnabled": {"TargetBucket": "shop-logs", "TargetPrefix": ""}}
+        await node("PutBucketLogging", "s3", Bucket="shop", BucketLoggingStatus=status)
+        await node("DeleteBucket", "s3", Bucket="shop-logs")
+        with pytest.raises(AwsError):
+            await node("HeadBucket", "s3", Bucket="shop", ExpectedBucketOwner="111122223333")
+        await node.work(write_access_logs)
+        for _ in range(3):
+            await node.clock.advance(60)
+            await asyncio.sleep(0)
+        assert node.platform.access_logs.in_memory() == {"lines of access logs": 1}
+        await node("CreateBucket", "s3", Bucket="shop-logs", **place)
+        async with asyncio.timeout(20):
+            while not (await node("ListObjectsV2", "s3", Bucket="shop-logs")).get("Contents"):
+                await node.clock.advance(60)
+                await asyncio.sleep(0.002)

@@ -110,11 +110,11 @@ async def find_bucket(ctx: Context, bucket: str, expected_owner: str | None = No
     record = await ctx.store.get(SYSTEM, BUCKET, bucket)
     if record is None:
         raise no_such_bucket(bucket)
+    if "Logging" in record.value:
+        LOGGED_BUCKET.set(record)
     owner = record.value["Account"]
     if owner != ctx.account or (expected_owner is not None and expected_owner != owner):
         raise access_denied()
-    if "Logging" in record.value:
-        LOGGED_BUCKET.set(record)
     return record
 
 

@@ -27,9 +27,8 @@ log = logging.getLogger("nightbus.logs")
 
 _AGAIN_SECONDS = 1.0
 _AT_ONCE = 1000  # entries of a read, of which one commit is made
-_MOST_BYTES = (
-    256 * 1024
-)  # of messages in one invocation, so that it fits an asynchronous one even if incompressible
+# The messages of one invocation, so that it fits an asynchronous one even if they cannot be compressed.
+_MOST_BYTES = 256 * 1024
 _PREFIX = "logs/"
 
 Stream = tuple[Scope, str, str]  # the scope, the group's name, the stream's name

@@ -90,8 +90,10 @@ async def write_access_logs(platform: Platform) -> None:
         for name, lines in platform.access_logs.take().items():
             try:
                 await _write(platform, name, lines)
-            except AwsError as error:
-                log.warning("the access log of bucket %s was not written: %s", name, error.message)
+            except Exception as failure:  # of the target bucket, or the store's while the disk is full
+                platform.access_logs.put_back(name, lines)
+                reason = failure.message if isinstance(failure, AwsError) else failure
+                log.warning("the access log of bucket %s is not written yet: %s", name, reason)
 
 
 async def _write(platform: Platform, name: str, lines: list[str]) -> None:
