@@ -1,0 +1,1 @@
+"""Reads and evaluates IAM's policies: pure functions over values, which know no store and no service."""
