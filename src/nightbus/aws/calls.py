@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from nightbus.aws.ids import new_request_id
@@ -22,9 +22,30 @@ class Scope(NamedTuple):
     region: str
 
 
+class Session(NamedTuple):
+    """What temporary credentials carry besides the principal.
+
+    `role` is the ARN of the session's role, "" for a session of a user or of the root user. `issued` is in UTC ms, 0 if
+    unknown. `policies` are session policies: JSON texts, and ARNs of managed policies. `mfa` is None where nothing is
+    known of it. `assumed_by` is the AWS service that uses the role, whose trust policy has to admit it; credentials
+    that AssumeRole issued have none, since their caller was admitted then.
+    """
+
+    role: str
+    issued: int = 0
+    policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    source_identity: str = ""
+    mfa: bool | None = None
+    assumed_by: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A principal with its ARN, or an AWS service that acts for a resource (`service`, `source_arn`)."""
+    """A principal with its ARN, or an AWS service that acts for a resource (`service`, `source_arn`).
+
+    Both: a service that uses a role, or that forwards a principal's request (CloudFormation for the stack's caller).
+    """
 
     account: str
     arn: str
@@ -32,6 +53,7 @@ class Caller:
     access_key: str = ""
     service: str = ""
     source_arn: str = ""
+    session: Session | None = None
 
     @classmethod
     @functools.lru_cache(maxsize=1024)
@@ -52,6 +74,39 @@ class Caller:
         """Return an AWS service as the caller. `service` is a principal such as `events.amazonaws.com`."""
         return cls(account, "", "", service=service, source_arn=source_arn)
 
+    @classmethod
+    def in_role(cls, role_arn: str, session_name: str, service: str, source_arn: str = "") -> Caller:
+        """Return a session of the role that an AWS service has begun, for the resource `source_arn` if it is given."""
+        _, partition, _, _, account, _ = role_arn.split(":", 5)
+        name = role_arn.rsplit("/", 1)[-1]
+        arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name}"
+        session = Session(role_arn, assumed_by=service)
+        return cls(account, arn, "", service=service, source_arn=source_arn, session=session)
+
+    @property
+    def is_root(self) -> bool:
+        return self.arn.endswith(":root") and ":iam:" in self.arn
+
+    def stored(self) -> dict[str, Any]:
+        """Return the principal as a value for the store, without the service that acts for it."""
+        kept = {
+            "account": self.account,
+            "arn": self.arn,
+            "user_id": self.user_id,
+            "access_key": self.access_key,
+        }
+        return kept if self.session is None else kept | {"session": self.session._asdict()}
+
+    @classmethod
+    def restored(cls, value: Mapping[str, Any]) -> Caller:
+        """Return the caller that `stored` gave."""
+        session = value.get("session")
+        if session is None:
+            return cls(**value)
+        tags = tuple((str(key), str(text)) for key, text in session["tags"])
+        made = Session(**{**session, "policies": tuple(session["policies"]), "tags": tags})
+        return cls(**{**value, "session": made})
+
 
 _ANONYMOUS_ARN = "anonymous"
 _ANONYMOUS = Caller("", _ANONYMOUS_ARN, "")
@@ -69,6 +124,14 @@ class Call:
     source_ip: str = ""  # the client's address, "" for a call from inside
     is_form: bool = False  # PutObject by an HTML form, which notifications call by another name
     as_aws_service: bool = False  # PutEvents accepts sources that begin with aws.; no request sets it
+    via: tuple[str, ...] = ()  # the services, by botocore's names, through which the caller's request came
+    trusted: bool = False  # what the node does for itself, which nothing has to allow; no request sets it
+    user_agent: str = ""
+    is_secure: bool = False  # whether the request came by TLS
+
+    def through(self, service: str) -> Call:
+        """Return a call that a service makes in the caller's name."""
+        return replace(self, via=(*self.via, service))
 
     def acting_as(self, service: str, source_arn: str) -> Call:
         """Return a call in the same circumstances with an AWS service as its caller and a new request id."""

@@ -12,9 +12,11 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from nightbus.aws.calls import Caller, Scope
+from nightbus.aws.calls import Caller, Scope, Session
 from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account
 from nightbus.clock import Clock
 
@@ -62,26 +64,39 @@ class CredentialIssuer:
         self._secret = secret
         self._clock = clock
 
-    def issue(self, role_arn: str, role_id: str, session_name: str, expiration_ms: int) -> SessionCredentials:
+    def issue(
+        self,
+        role_arn: str,
+        role_id: str,
+        session_name: str,
+        expiration_ms: int,
+        session: Session | None = None,
+    ) -> SessionCredentials:
+        """Return credentials of the role. `session` has what they carry besides it."""
         account = role_arn.split(":")[4]
         role = role_arn.rsplit("/", 1)[-1]
         caller_arn = f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}"
-        return self._make(account, caller_arn, f"{role_id}:{session_name}", role_arn, expiration_ms)
+        carried = (session or Session(role_arn))._replace(role=role_arn)
+        return self._make(account, caller_arn, f"{role_id}:{session_name}", carried, expiration_ms)
 
-    def issue_for(self, caller: Caller, expiration_ms: int) -> SessionCredentials:
+    def issue_for(
+        self, caller: Caller, expiration_ms: int, session: Session | None = None
+    ) -> SessionCredentials:
         """Return temporary credentials of the caller itself, valid until `expiration_ms` (UTC ms)."""
-        return self._make(caller.account, caller.arn, caller.user_id, "", expiration_ms)
+        return self._make(caller.account, caller.arn, caller.user_id, session or Session(""), expiration_ms)
 
     def _make(
-        self, account: str, caller_arn: str, user_id: str, role_arn: str, expiration_ms: int
+        self, account: str, caller_arn: str, user_id: str, session: Session, expiration_ms: int
     ) -> SessionCredentials:
         access_key = new_access_key("ASIA", account)
         claims = {
             "key": access_key,
             "arn": caller_arn,
             "uid": user_id,
-            "role": role_arn,
+            "role": session.role,
             "exp": expiration_ms,
+            "iat": session.issued or self._clock.now_ms(),
+            **_claims_of(session),
         }
         body = json.dumps(claims, separators=(",", ":")).encode()
         token = base64.b64encode(self._sign(body) + body).decode()
@@ -100,7 +115,8 @@ class CredentialIssuer:
         claims = self._claims(session_token) if session_token else None
         if claims is not None and claims.get("key") == access_key:
             caller_arn = str(claims["arn"])
-            return Caller(caller_arn.split(":")[4], caller_arn, str(claims["uid"]), access_key)
+            account, session = caller_arn.split(":")[4], _session_of(claims)
+            return Caller(account, caller_arn, str(claims["uid"]), access_key, session=session)
         return Caller.root(account_of(access_key), access_key)
 
     def for_role(self, role_arn: str, session_name: str, scope: Scope, seconds: int) -> SessionCredentials:
@@ -108,7 +124,7 @@ class CredentialIssuer:
         expiration = self._clock.now_ms() + seconds * 1000
         return self.issue(role_arn, _role_id(role_arn), session_name, expiration)
 
-    def _claims(self, token: str) -> dict[str, object] | None:
+    def _claims(self, token: str) -> dict[str, Any] | None:
         try:
             raw = base64.b64decode(token, validate=True)
         except (binascii.Error, ValueError):
@@ -121,6 +137,24 @@ class CredentialIssuer:
 
     def _sign(self, body: bytes) -> bytes:
         return hmac.digest(self._secret, body, hashlib.sha256)
+
+
+def _claims_of(session: Session) -> dict[str, Any]:
+    """Return the claims of what a session has, so that a token is not longer than it must be."""
+    claims = {"pol": list(session.policies), "tags": dict(session.tags), "src": session.source_identity}
+    present = {name: value for name, value in claims.items() if value}
+    return present if session.mfa is None else present | {"mfa": session.mfa}
+
+
+def _session_of(claims: Mapping[str, Any]) -> Session:
+    return Session(
+        role=str(claims["role"]),
+        issued=int(claims.get("iat", 0)),
+        policies=tuple(claims.get("pol", ())),
+        tags=tuple(claims.get("tags", {}).items()),
+        source_identity=str(claims.get("src", "")),
+        mfa=claims.get("mfa"),
+    )
 
 
 def _role_id(role_arn: str) -> str:

@@ -83,7 +83,7 @@ class Stack:
     skip: list[str] = field(default_factory=list)
     token: str = ""
     cancelled: bool = False
-    caller: dict[str, str] = field(default_factory=dict)
+    caller: dict[str, Any] = field(default_factory=dict)
     endpoint: str = ""
     description: str = ""
     mode: str = STANDARD  # of the operation under way, or of the last one
@@ -114,14 +114,12 @@ class Stack:
 
     def remember_call(self, call: Call) -> None:
         """Store the caller and endpoint with which the operation continues after a restart."""
-        caller = call.caller
-        self.caller = {"account": caller.account, "arn": caller.arn, "user_id": caller.user_id}
-        self.caller["access_key"] = caller.access_key
+        self.caller = call.caller.stored()
         self.endpoint = call.endpoint
 
     def call(self, scope: Scope) -> Call:
         """Return the call that provisions the resources: the remembered caller's, forwarded by CloudFormation."""
-        caller = Caller(**self.caller) if self.caller else Caller.root(scope.account)
+        caller = Caller.restored(self.caller) if self.caller else Caller.root(scope.account)
         caller = replace(caller, service="cloudformation.amazonaws.com", source_arn=self.id)
         return Call(scope, caller, self.endpoint)
 

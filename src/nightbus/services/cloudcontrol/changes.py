@@ -17,7 +17,6 @@ from nightbus.services.cloudcontrol.requests import (
     REQUEST,
     UNDER_WAY,
     Request,
-    caller_fields,
     put_request,
     request_item,
 )
@@ -109,7 +108,7 @@ def _request(ctx: Context, type_name: str, operation: str, client_token: str | N
         operation,
         ctx.now_ms(),
         client_token=client_token or "",
-        caller=caller_fields(ctx.call),
+        caller=ctx.caller.stored(),
         endpoint=ctx.call.endpoint,
     )
 

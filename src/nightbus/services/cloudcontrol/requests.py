@@ -53,11 +53,11 @@ class Request:
     name: str | None = None  # what `physical_name` chose
     begun: bool = False
     client_token: str = ""
-    caller: dict[str, str] = field(default_factory=dict)
+    caller: dict[str, Any] = field(default_factory=dict)
     endpoint: str = ""
 
     def call(self, scope: Scope) -> Call:
-        return Call(scope, Caller(**self.caller), self.endpoint)
+        return Call(scope, Caller.restored(self.caller), self.endpoint)
 
     def progress(self) -> dict[str, Any]:
         """Return the ProgressEvent."""
@@ -78,16 +78,6 @@ class Request:
 
 def _time(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
-
-
-def caller_fields(call: Call) -> dict[str, str]:
-    caller = call.caller
-    return {
-        "account": caller.account,
-        "arn": caller.arn,
-        "user_id": caller.user_id,
-        "access_key": caller.access_key,
-    }
 
 
 def put_request(scope: Scope, request: Request, expect: int | None = None) -> PutRecord:
