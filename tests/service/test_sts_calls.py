@@ -47,11 +47,3 @@ def test_an_external_id(
     for params in ({}, {"ExternalId": wrong}):
         told = refusal(sts.assume_role, RoleArn=arn, RoleSessionName="guest", **params)
         assert told[:2] == ("AccessDenied", 403)
-
-
-def test_session_policies_are_refused_by_name(client: Callable[..., Any]) -> None:
-    arn = role_with(client, {})
-    more = {"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/AdministratorAccess"}]}
-    code, status, message = refusal(client("sts").assume_role, RoleArn=arn, RoleSessionName="guest", **more)
-    assert (code, status) == ("NotImplementedException", 501)
-    assert "sts:AssumeRole with PolicyArns" in message

@@ -123,7 +123,9 @@ def test_what_is_not_there_is_named(client: Client, make_role: Callable[..., str
     assert (code, status) == ("NotImplementedException", 501)
     assert "sts:DecodeAuthorizationMessage" in message
     arn = make_role(trusting({"AWS": "*"}))
-    _, _, message = refusal(sts.assume_role, RoleArn=arn, RoleSessionName="me", Policy="{}")
-    assert "Policy" in message
+    web = {"RoleArn": arn, "RoleSessionName": "me", "WebIdentityToken": "abcd"}
+    code, status, message = refusal(sts.assume_role_with_web_identity, **web)
+    assert (code, status) == ("NotImplementedException", 501)
+    assert "sts:AssumeRoleWithWebIdentity" in message
     wrong = refusal(sts.assume_role, RoleArn="arn:aws:s3:::not-a-role", RoleSessionName="me")
     assert wrong == ("ValidationError", 400, "arn:aws:s3:::not-a-role is invalid")

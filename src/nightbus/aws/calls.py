@@ -28,7 +28,10 @@ class Session(NamedTuple):
     `role` is the ARN of the session's role, "" for a session of a user or of the root user. `issued` is in UTC ms, 0 if
     unknown. `policies` are session policies: JSON texts, and ARNs of managed policies. `mfa` is None where nothing is
     known of it. `assumed_by` is the AWS service that uses the role, whose trust policy has to admit it; credentials
-    that AssumeRole issued have none, since their caller was admitted then.
+    that AssumeRole issued have none, since their caller was admitted then. `role_id` is the role's unique id when the
+    session began, "" if the role was not read. `transitive` has the keys, in lower case, of the tags that the next role
+    of a chain inherits. A federated user's session has the user or root who asked for it as its `parent` (an ARN) with
+    `parent_id`: it may do what the parent may and its session policies allow, nothing without session policies.
     """
 
     role: str
@@ -38,6 +41,15 @@ class Session(NamedTuple):
     source_identity: str = ""
     mfa: bool | None = None
     assumed_by: str = ""
+    role_id: str = ""
+    transitive: tuple[str, ...] = ()
+    parent: str = ""
+    parent_id: str = ""
+
+    @property
+    def inherited_tags(self) -> dict[str, str]:
+        """The tags that the next role of a chain inherits."""
+        return {key: value for key, value in self.tags if key.lower() in self.transitive}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,8 @@ class Caller:
         if session is None:
             return cls(**value)
         tags = tuple((str(key), str(text)) for key, text in session["tags"])
-        made = Session(**{**session, "policies": tuple(session["policies"]), "tags": tags})
+        lists = {name: tuple(session.get(name, ())) for name in ("policies", "transitive")}
+        made = Session(**{**session, **lists, "tags": tags})
         return cls(**{**value, "session": made})
 
 

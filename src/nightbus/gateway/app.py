@@ -243,12 +243,12 @@ class Gateway:
                 caller = await self._access_keys.user_of(credential.access_key) or caller
             except InactiveKey:
                 raise refused_key(operation) from None
+        await self._access_keys.sessions.check(caller, operation.service.name, operation.name)
         account = caller.account or DEFAULT_ACCOUNT
         region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
         endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
         trace = trace_header_or_none(request.headers.get("x-amzn-trace-id", ""))
-        client = scope.get("client")
-        address = str(client[0]) if client else ""
+        address = str((scope.get("client") or [""])[0])
         return Call(Scope(account, region), caller, endpoint, request_id, trace, address)
 
 

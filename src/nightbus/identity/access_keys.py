@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.identity.credentials import account_in
+from nightbus.identity.live_sessions import KINDS, LiveSessions
 from nightbus.store.interface import Store
 from nightbus.store.known_records import KnownRecords
 
@@ -24,7 +25,8 @@ class AccessKeys:
     """Remembers the keys that it was asked for, also that IAM has not issued them."""
 
     def __init__(self, store: Store) -> None:
-        self._keys = KnownRecords(store, [ACCESS_KEY])
+        self._keys = KnownRecords(store, [ACCESS_KEY, *KINDS])
+        self.sessions = LiveSessions(self._keys)
 
     def in_memory(self) -> dict[str, int]:
         return self._keys.in_memory()

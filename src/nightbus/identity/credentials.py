@@ -75,9 +75,16 @@ class CredentialIssuer:
         """Return credentials of the role. `session` has what they carry besides it."""
         account = role_arn.split(":")[4]
         role = role_arn.rsplit("/", 1)[-1]
-        caller_arn = f"arn:aws:sts::{account}:assumed-role/{role}/{session_name}"
+        partition = role_arn.split(":")[1]
+        caller_arn = f"arn:{partition}:sts::{account}:assumed-role/{role}/{session_name}"
         carried = (session or Session(role_arn))._replace(role=role_arn)
         return self._make(account, caller_arn, f"{role_id}:{session_name}", carried, expiration_ms)
+
+    def issue_federated(self, session: Session, name: str, expiration_ms: int) -> SessionCredentials:
+        """Return credentials of a federated user of the account of the session's `parent`."""
+        _, partition, _, _, account, _ = session.parent.split(":", 5)
+        caller_arn = f"arn:{partition}:sts::{account}:federated-user/{name}"
+        return self._make(account, caller_arn, f"{account}:{name}", session, expiration_ms)
 
     def issue_for(
         self, caller: Caller, expiration_ms: int, session: Session | None = None
@@ -141,7 +148,15 @@ class CredentialIssuer:
 
 def _claims_of(session: Session) -> dict[str, Any]:
     """Return the claims of what a session has, so that a token is not longer than it must be."""
-    claims = {"pol": list(session.policies), "tags": dict(session.tags), "src": session.source_identity}
+    claims = {
+        "pol": list(session.policies),
+        "tags": dict(session.tags),
+        "src": session.source_identity,
+        "rid": session.role_id,
+        "trans": list(session.transitive),
+        "by": session.parent,
+        "bid": session.parent_id,
+    }
     present = {name: value for name, value in claims.items() if value}
     return present if session.mfa is None else present | {"mfa": session.mfa}
 
@@ -154,6 +169,10 @@ def _session_of(claims: Mapping[str, Any]) -> Session:
         tags=tuple(claims.get("tags", {}).items()),
         source_identity=str(claims.get("src", "")),
         mfa=claims.get("mfa"),
+        role_id=str(claims.get("rid", "")),
+        transitive=tuple(claims.get("trans", ())),
+        parent=str(claims.get("by", "")),
+        parent_id=str(claims.get("bid", "")),
     )
 
 

@@ -171,7 +171,8 @@ async def _caller(node: Node, host: UrlHost, request: WireRequest) -> Caller:
         user = await node.access_keys.user_of(credential.access_key)
     except InactiveKey:
         return Caller.anonymous()
-    return user or node.platform.credentials.caller(credential.access_key, token)
+    caller = user or node.platform.credentials.caller(credential.access_key, token)
+    return caller if await node.access_keys.sessions.is_alive(caller) else Caller.anonymous()
 
 
 async def _send(response: UrlResponse, scope: AsgiScope, send: Send, *, close: bool = False) -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
+from nightbus.policies.aws_managed import aws_policy_arns, document_of
 from nightbus.services.iam.documents import check_identity_policy, check_trust_policy, quota_size
-from nightbus.services.iam.managed import aws_policy_arns, document_of
 
 IDENTITY = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}

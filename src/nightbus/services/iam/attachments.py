@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from nightbus.aws.errors import not_supported
+from nightbus.policies.aws_managed import aws_policy_arns, is_aws_managed
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import limit_exceeded, no_such_policy, not_attachable
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
-from nightbus.services.iam.managed import aws_policy_arns, is_aws_managed
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.records import (
     GROUPS,

@@ -8,8 +8,8 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_iam_id
+from nightbus.policies import aws_managed as managed
 from nightbus.services.context import Context
-from nightbus.services.iam import managed
 from nightbus.services.iam.documents import check_identity_policy, quota_size
 from nightbus.services.iam.errors import (
     already_exists,

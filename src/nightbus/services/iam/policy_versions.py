@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
+from nightbus.policies import aws_managed as managed
 from nightbus.services.context import Context
-from nightbus.services.iam import managed
 from nightbus.services.iam.documents import percent_encoded
 from nightbus.services.iam.errors import (
     delete_conflict,

@@ -9,5 +9,6 @@ HANDLERS: dict[str, Handler] = {
     "AssumeRole": sessions.assume_role,
     "GetAccessKeyInfo": identity.get_access_key_info,
     "GetCallerIdentity": identity.get_caller_identity,
+    "GetFederationToken": sessions.get_federation_token,
     "GetSessionToken": sessions.get_session_token,
 }

@@ -14,38 +14,40 @@ from typing import Any
 from nightbus.aws.calls import Caller
 from nightbus.aws.wildcards import like
 
-_ACTION = "sts:assumerole"
+ASSUME = "sts:AssumeRole"
 _EXTERNAL_ID = "sts:externalid"
 _ID_OPERATORS = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
 
 
-def trusts(document: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
-    """Return whether the caller may assume the role: a statement allows it, and none denies it.
+def trusts(
+    document: Mapping[str, Any], caller: Caller, external_id: str | None, action: str = ASSUME
+) -> bool:
+    """Return whether the caller may do the action on the role: a statement allows it, and none denies it.
 
     `external_id` is the call's ExternalId, None without one.
     """
     statements = document.get("Statement", [])
     listed = statements if isinstance(statements, list) else [statements]
-    effects = {one["Effect"] for one in listed if _applies(one, caller, external_id)}
+    effects = {one["Effect"] for one in listed if _applies(one, caller, external_id, action)}
     return effects == {"Allow"}
 
 
-def _applies(statement: Mapping[str, Any], caller: Caller, external_id: str | None) -> bool:
+def _applies(statement: Mapping[str, Any], caller: Caller, external_id: str | None, action: str) -> bool:
     return (
-        _names_action(statement)
+        _names_action(statement, action.lower())
         and _names_caller(statement, caller)
         and _external_id_holds(statement.get("Condition", {}), external_id)
     )
 
 
-def _names_action(statement: Mapping[str, Any]) -> bool:
+def _names_action(statement: Mapping[str, Any], action: str) -> bool:
     if "NotAction" in statement:
-        return not _matches_action(statement["NotAction"])
-    return _matches_action(statement.get("Action", []))
+        return not _matches_action(statement["NotAction"], action)
+    return _matches_action(statement.get("Action", []), action)
 
 
-def _matches_action(patterns: Any) -> bool:
-    return any(like(str(pattern).lower(), _ACTION) for pattern in _listed(patterns))
+def _matches_action(patterns: Any, action: str) -> bool:
+    return any(like(str(pattern).lower(), action) for pattern in _listed(patterns))
 
 
 def _names_caller(statement: Mapping[str, Any], caller: Caller) -> bool:

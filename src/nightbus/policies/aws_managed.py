@@ -1,6 +1,6 @@
 """Provides the managed policies of AWS: their ARNs, and the documents of the common ones.
 
-The names and ARNs are those that the SAM translator lists. `managed_policies.json` has the documents of the common
+The names and ARNs are those that the SAM translator lists. `aws_managed_policies.json` has the documents of the common
 policies, copied verbatim from AWS's managed policy reference.
 """
 
@@ -89,6 +89,6 @@ def _by_partition() -> dict[str, frozenset[str]]:
 
 @functools.cache
 def _documents() -> dict[str, dict[str, Any]]:
-    file = Path(__file__).with_name("managed_policies.json")
+    file = Path(__file__).with_name("aws_managed_policies.json")
     documents: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
     return documents
