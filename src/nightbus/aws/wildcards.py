@@ -10,13 +10,48 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Iterable
 
 
 def like(pattern: str, text: str) -> bool:
     """Return whether the whole text matches the pattern. Case matters."""
     if "*" not in pattern and "?" not in pattern:
         return pattern == text
-    first, *middle = _parts(pattern)
+    return matches(_parts(pattern), text)
+
+
+def compiled(pattern: str) -> Callable[[str], bool]:
+    """Return `like` for one pattern, as a function of the text: the quickest for a pattern that is compared often."""
+    if "*" not in pattern and "?" not in pattern:
+        return pattern.__eq__
+    if pattern.strip("*") == "":
+        return lambda text: True
+    body = pattern[:-1]
+    if pattern.endswith("*") and "*" not in body and "?" not in body:
+        return lambda text: text.startswith(body)
+    parts = compiled_parts([(pattern, False)])
+    return lambda text: matches(parts, text)
+
+
+Parts = tuple["_Literal", ...]
+
+
+def compiled_parts(texts: Iterable[tuple[str, bool]]) -> Parts:
+    """Return what `matches` needs for a pattern made of texts: (text, whether its `*` and `?` are only characters)."""
+    parts: list[list[tuple[str, bool]]] = [[]]
+    for text, literal in texts:
+        if literal:
+            parts[-1].append((text, True))
+            continue
+        first, *others = text.split("*")
+        parts[-1].append((first, False))
+        parts += [[(other, False)] for other in others]
+    return tuple(_Literal(part) for part in parts)
+
+
+def matches(parts: Parts, text: str) -> bool:
+    """Return whether the whole text matches the parts, between which stars stand."""
+    first, *middle = parts
     if not middle:
         return len(first) == len(text) and first.fits(text, 0)
     last = middle.pop()
@@ -35,11 +70,15 @@ def like(pattern: str, text: str) -> bool:
 class _Literal:
     """A part of a pattern without stars. It matches a text of its own length."""
 
-    def __init__(self, text: str) -> None:
-        self._text = text
-        single = "?" in text
-        expression = "".join("." if char == "?" else re.escape(char) for char in text)
-        self._expression = re.compile(expression, re.DOTALL) if single else None
+    __slots__ = ("_expression", "_text")
+
+    def __init__(self, texts: Iterable[tuple[str, bool]]) -> None:
+        listed = list(texts)
+        self._text = "".join(text for text, _ in listed)
+        self._expression = None
+        if any("?" in text for text, literal in listed if not literal):
+            expression = "".join(_expression(text, literal) for text, literal in listed)
+            self._expression = re.compile(expression, re.DOTALL)
 
     def __len__(self) -> int:
         return len(self._text)
@@ -57,6 +96,12 @@ class _Literal:
         return -1 if match is None else match.start()
 
 
+def _expression(text: str, literal: bool) -> str:
+    if literal:
+        return re.escape(text)
+    return "".join("." if char == "?" else re.escape(char) for char in text)
+
+
 @functools.lru_cache(maxsize=1024)
-def _parts(pattern: str) -> tuple[_Literal, ...]:
-    return tuple(_Literal(text) for text in pattern.split("*"))
+def _parts(pattern: str) -> Parts:
+    return compiled_parts([(pattern, False)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -37,4 +37,4 @@ class AccessRequest:
     service: str = ""
     source_arn: str = ""
     source_account: str = ""
-    keys: Mapping[str, Values] = NO_KEYS
+    keys: Mapping[str, Values] = field(default_factory=lambda: NO_KEYS)

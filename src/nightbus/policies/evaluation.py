@@ -1,0 +1,197 @@
+"""Decides whether a principal may do an action on a resource, by all policies that apply. Pure.
+
+How `decide` decides, in this order:
+
+1. A Deny of any policy that applies refuses.
+2. An AWS service and an anonymous caller need an Allow of the resource's policy. Nothing else limits them.
+3. A caller of another account than the resource's needs an Allow of the resource's policy, and of its own policies.
+4. A caller of the resource's own account needs an Allow of its own policies, or of the resource's policy. The latter
+   is enough if it names the user or the session, or everybody. If it names the session's role, the boundary and the
+   session policies must allow the action as well. If it names the account, it leaves the decision to the account's
+   own policies. A role's trust policy and a key's policy must allow the action in any case.
+
+A caller's own policies allow an action if one of the identity policies, the boundary, and one of the session policies
+allow it, as far as there are any. An account's root has no identity policies that limit it. Sources:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
+https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from nightbus.policies.decision import Decision, Effect, PolicyKind
+from nightbus.policies.document import DENIED, Policy
+from nightbus.policies.principals import Grant
+from nightbus.policies.request import AccessRequest
+
+_ALLOWED = Decision(Effect.ALLOW)
+_ROOT = re.compile(r"arn:[\w-]+:iam::\d+:root")
+_DENYING = {
+    PolicyKind.IDENTITY: "with an explicit deny in an identity-based policy",
+    PolicyKind.RESOURCE: "with an explicit deny in a resource-based policy",
+    PolicyKind.BOUNDARY: "with an explicit deny in a permissions boundary",
+    PolicyKind.SESSION: "with an explicit deny in a session policy",
+    PolicyKind.TRUST: "with an explicit deny in the role trust policy",
+}
+# What the root of the owner's account may do whatever the resource's policy denies, so that it can mend the policy:
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-tasks.html
+_MENDING = frozenset(
+    {
+        "s3:deletebucketpolicy", "s3:getbucketpolicy", "s3:putbucketpolicy",
+        "sqs:getqueueattributes", "sqs:removepermission", "sqs:setqueueattributes",
+        "sns:gettopicattributes", "sns:removepermission", "sns:settopicattributes",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """The policies of a request. `identity` is None for a principal without limits: an account's root, or an
+    administrator; `session` is None for a session without session policies."""
+
+    identity: tuple[Policy, ...] | None = ()
+    boundary: Policy | None = None
+    session: tuple[Policy, ...] | None = None
+    resource: Policy | None = None
+
+    def __iter__(self) -> Iterator[Policy]:
+        yield from self.identity or ()
+        if self.boundary is not None:
+            yield self.boundary
+        yield from self.session or ()
+        if self.resource is not None:
+            yield self.resource
+
+
+NO_POLICIES = Policies()
+UNLIMITED = Policies(identity=None)
+
+
+def decide(request: AccessRequest, policies: Policies, owner: str) -> Decision:
+    """Return the decision on a request. `owner` is the account of the resource.
+
+    A refusal has the kind of policy that is missing or that denies, and AWS's reason; verdicts come from `explain`.
+    """
+    action = request.action.lower()
+    granted = _granted(request, policies, action, owner)
+    if granted == DENIED:
+        return _denied(PolicyKind.TRUST if _is_trust(policies) else PolicyKind.RESOURCE)
+    if not request.arn:
+        return _ALLOWED if granted else _missing(request, _resource_kind(policies))
+    missing = _missing_of_caller(request, policies, action)
+    if isinstance(missing, Decision):
+        return missing
+    needs_resource = request.account != owner or (
+        policies.resource is not None and (_is_trust(policies) or action.startswith("kms:"))
+    )
+    if needs_resource and not granted:
+        return _missing(request, _resource_kind(policies))
+    if missing is None or (
+        request.account == owner and _outweighs(granted, missing, policies, request, action)
+    ):
+        return _ALLOWED
+    return _missing(request, missing)
+
+
+def _granted(request: AccessRequest, policies: Policies, action: str, owner: str) -> int:
+    """Return DENIED, or how the resource's policy allows the request."""
+    if policies.resource is None:
+        return Grant.NONE
+    granted = policies.resource.judge(request, action)
+    if granted == DENIED and action in _MENDING and request.account == owner and _ROOT.fullmatch(request.arn):
+        return Grant.NONE
+    return granted
+
+
+def _missing_of_caller(
+    request: AccessRequest, policies: Policies, action: str
+) -> PolicyKind | Decision | None:
+    """Return the kind of the caller's own policies that does not allow the request, None if all do; a Deny decides."""
+    missing: PolicyKind | None = None
+    if policies.session is not None:
+        allowed = False
+        for policy in policies.session:
+            granted = policy.judge(request, action)
+            if granted == DENIED:
+                return _denied(PolicyKind.SESSION)
+            allowed = allowed or granted > 0
+        if not allowed:
+            missing = PolicyKind.SESSION
+    if policies.boundary is not None:
+        granted = policies.boundary.judge(request, action)
+        if granted == DENIED:
+            return _denied(PolicyKind.BOUNDARY)
+        if not granted:
+            missing = PolicyKind.BOUNDARY
+    if policies.identity is not None:
+        allowed = False
+        for policy in policies.identity:
+            granted = policy.judge(request, action)
+            if granted == DENIED:
+                return _denied(PolicyKind.IDENTITY)
+            allowed = allowed or granted > 0
+        if not allowed:
+            missing = PolicyKind.IDENTITY
+    return missing
+
+
+def _outweighs(
+    granted: int, missing: PolicyKind, policies: Policies, request: AccessRequest, action: str
+) -> bool:
+    """Return whether the Allow of the resource's policy is enough although the caller's own policies do not allow."""
+    if granted == Grant.DIRECT:
+        return True
+    return (
+        granted == Grant.ROLE and missing is PolicyKind.IDENTITY and _limits_allow(policies, request, action)
+    )
+
+
+def _limits_allow(policies: Policies, request: AccessRequest, action: str) -> bool:
+    if policies.boundary is not None and not policies.boundary.judge(request, action):
+        return False
+    return policies.session is None or any(one.judge(request, action) for one in policies.session)
+
+
+def _is_trust(policies: Policies) -> bool:
+    return policies.resource is not None and policies.resource.kind is PolicyKind.TRUST
+
+
+def _resource_kind(policies: Policies) -> PolicyKind:
+    return PolicyKind.TRUST if _is_trust(policies) else PolicyKind.RESOURCE
+
+
+def _denied(kind: PolicyKind) -> Decision:
+    return _DENIALS[kind]
+
+
+_DENIALS = {kind: Decision(Effect.EXPLICIT_DENY, kind, reason) for kind, reason in _DENYING.items()}
+
+
+def _missing(request: AccessRequest, kind: PolicyKind) -> Decision:
+    return Decision(Effect.IMPLICIT_DENY, kind, f"because no {kind.value} allows the {request.action} action")
+
+
+def explain(request: AccessRequest, policies: Policies, owner: str) -> Decision:
+    """Return the same decision, with the verdict of every policy."""
+    decision = decide(request, policies, owner)
+    verdicts = tuple(policy.verdict(request) for policy in policies)
+    return Decision(decision.effect, decision.kind, decision.reason, verdicts)
+
+
+def refusal_text(request: AccessRequest, decision: Decision) -> str:
+    """Return AWS's text of the refusal. Source:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    """
+    principal = request.arn or request.service or "anonymous"
+    what = f"{request.action} on resource: {request.resource}"
+    return f"User: {principal} is not authorized to perform: {what} {decision.reason}"
+
+
+def smallest_statement(request: AccessRequest) -> dict[str, Any]:
+    """Return the smallest statement of an identity policy that would allow the request."""
+    return {"Effect": "Allow", "Action": request.action, "Resource": request.resource}

@@ -1,0 +1,98 @@
+"""Gives the values of condition keys: those that come with a request, and those that follow from its principal.
+
+A key has a value (a text, or several), or is absent (""), or is unknown (None): the evaluator cannot say what AWS
+would say. Absent is every global key that the request does not have, and every key of a service that the tables of
+actions give wherever a request has it. Source:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nightbus.policies.principals import account_of, principal_arn, principal_type, user_name
+from nightbus.policies.request import AccessRequest, Values
+
+ABSENT = ""
+# Global keys of AWS, in lower case, beside those derived below: a request that does not have one has no value for it.
+_GLOBAL = frozenset(
+    {
+        "aws:assumedroot", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:canonicaluserid",
+        "aws:chatbotsourcearn", "aws:currenttime", "aws:ec2instancesourceprivateipv4", "aws:ec2instancesourcevpc",
+        "aws:epochtime", "aws:federatedprovider", "aws:isvpceservice", "aws:multifactorauthage",
+        "aws:multifactorauthpresent", "aws:principalorgid", "aws:principalorgpaths",
+        "aws:principalservicenameslist", "aws:referer", "aws:requestedregion", "aws:resourceaccount",
+        "aws:resourceorgid", "aws:resourceorgpaths", "aws:signinsessionarn", "aws:sourceidentity", "aws:sourceip",
+        "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcevpc", "aws:sourcevpcarn", "aws:sourcevpce",
+        "aws:tagkeys", "aws:tokenissuetime", "aws:useragent", "aws:userid", "aws:vpceaccount", "aws:vpceorgid",
+        "aws:vpceorgpaths", "aws:vpcsourceip",
+    }
+)  # fmt: skip
+_TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
+# Keys of services that the tables of actions give wherever a request has them: https://docs.aws.amazon.com/
+# service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+_OF_SERVICES = frozenset(
+    {
+        "events:creatoraccount", "events:detail-type", "events:detail.eventtypecode", "events:detail.service",
+        "events:detail.useridentity.principalid", "events:eventbusarn", "events:eventbusinvocation",
+        "events:managedby", "events:source", "events:targetarn",
+        "iam:associatedresourcearn", "iam:awsservicename", "iam:passedtoservice", "iam:permissionsboundary",
+        "iam:policyarn",
+        "kms:bypasspolicylockoutsafetycheck", "kms:calleraccount", "kms:encryptioncontextkeys",
+        "kms:grantisforawsresource", "kms:grantoperations", "kms:granteeprincipal", "kms:keyorigin", "kms:keyspec",
+        "kms:keyusage", "kms:multiregion", "kms:requestalias", "kms:resourcealiases", "kms:retiringprincipal",
+        "kms:viaservice",
+        "lambda:codesigningconfigarn", "lambda:eventsourcetoken", "lambda:functionarn",
+        "lambda:functionurlauthtype", "lambda:invokedviafunctionurl", "lambda:layer", "lambda:principal",
+        "lambda:securitygroupids", "lambda:sourcefunctionarn", "lambda:subnetids", "lambda:vpcids",
+        "s3:delimiter", "s3:max-keys", "s3:prefix", "s3:versionid",
+        "sns:endpoint", "sns:protocol",
+        "sts:externalid", "sts:rolesessionname", "sts:sourceidentity", "sts:transitivetagkeys",
+    }
+)  # fmt: skip
+_TAGS_OF_SERVICES = (
+    "iam:resourcetag/",
+    "secretsmanager:resourcetag/",
+    "ssm:resourcetag/",
+    "ecr:resourcetag/",
+)
+
+
+def _is_service(request: AccessRequest) -> bool:
+    return bool(request.service) and not request.arn
+
+
+_DERIVED: dict[str, Callable[[AccessRequest], str]] = {
+    "aws:principalaccount": lambda request: request.account or account_of(request.arn),
+    "aws:principalarn": lambda request: principal_arn(request.arn),
+    "aws:principalisawsservice": lambda request: "true" if _is_service(request) else "false",
+    "aws:principalservicename": lambda request: request.service if _is_service(request) else ABSENT,
+    "aws:principaltype": lambda request: principal_type(request.arn),
+    "aws:securetransport": lambda _: "true",  # policies use it against plain HTTP over the internet
+    "aws:sourceaccount": lambda request: request.source_account,
+    "aws:sourcearn": lambda request: request.source_arn,
+    "aws:sourceowner": lambda request: (
+        request.account
+    ),  # a topic's default policy names its own account by it
+    "aws:username": lambda request: user_name(request.arn),
+    "aws:viaawsservice": lambda request: "true" if request.service and request.arn else "false",
+}
+
+
+def value_of(request: AccessRequest, key: str) -> Values | None:
+    """Return the value of a key (in lower case), "" for an absent one, None for an unknown one."""
+    return reader(key)(request)
+
+
+def reader(key: str) -> Callable[[AccessRequest], Values | None]:
+    """Return the function that reads a key (in lower case) from requests, for a policy that asks often."""
+    derived = _DERIVED.get(key)
+    if derived is not None:
+        return lambda request: derived(request) if (value := request.keys.get(key)) is None else value
+    absent = ABSENT if is_known(key) else None
+    return lambda request: request.keys.get(key, absent)
+
+
+def is_known(key: str) -> bool:
+    """Return whether a request without this key (in lower case) is one that has no value for it."""
+    return key in _GLOBAL or key in _OF_SERVICES or key.startswith((*_TAGS, *_TAGS_OF_SERVICES))
