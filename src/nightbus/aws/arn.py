@@ -38,5 +38,10 @@ def partition_of(region: str) -> str:
     return "aws"
 
 
+def last_part(arn: str) -> str:
+    """Return what stands after the last colon or slash of an ARN: mostly the resource's own name."""
+    return arn.removesuffix(":*").replace("/", ":").rsplit(":", 1)[-1]
+
+
 def is_arn(text: str) -> bool:
     return text.startswith("arn:") and text.count(":") >= 5

@@ -49,6 +49,7 @@ class BusRules:
         self.index = RuleIndex()
         self.archives = BusArchives()
         self.targets: dict[str, list[RuleTarget]] = {}
+        self.taking_reads: set[str] = set()  # rules that get CloudTrail's events of read-only calls too
         self._indexed: dict[str, str] = {}  # rule → the pattern it is indexed by
         # What changed in the store since it was read:
         self.outdated_rules: set[str] = set()
@@ -77,6 +78,10 @@ class BusRules:
             self.targets.pop(name, None)
         else:
             self.targets[name] = self._targets(rule)
+        if rule is not None and rule.takes_reads:
+            self.taking_reads.add(name)
+        else:
+            self.taking_reads.discard(name)
         matching = rule is not None and rule.enabled and bool(rule.targets)
         pattern = rule.pattern if rule is not None and matching else None
         if self._indexed.get(name) == pattern:

@@ -110,6 +110,14 @@ class EventRouter(Protocol):
     @property
     def buses(self) -> Buses: ...
 
+    async def has_rules(self, scope: Scope, bus: str) -> bool:
+        """Whether the bus has any rule: cheap to ask before an event's text is made."""
+        ...
+
+    async def takes_reads(self, scope: Scope, bus: str, rule: str) -> bool:
+        """Whether the rule gets CloudTrail's events of read-only calls too."""
+        ...
+
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
         """The rules that would get an event of this text now."""
         ...

@@ -80,5 +80,11 @@ class Router:
     def in_memory(self) -> dict[str, int]:
         return self._rules.in_memory()
 
+    async def has_rules(self, scope: Scope, bus: str) -> bool:
+        return bool((await self._rules.bus(scope, bus)).targets)
+
+    async def takes_reads(self, scope: Scope, bus: str, rule: str) -> bool:
+        return rule in (await self._rules.bus(scope, bus)).taking_reads
+
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
         return sorted((await self._rules.bus(scope, bus)).index.match_json(text))

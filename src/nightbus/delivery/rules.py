@@ -12,7 +12,8 @@ from nightbus.store.interface import Record, Store
 BUS = "events/bus"
 RULE = "events/rule"
 DEFAULT_BUS = "default"
-ENABLED = ("ENABLED", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
+WITH_READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+ENABLED = ("ENABLED", WITH_READS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Rule:
     pattern: str | None  # the event pattern's JSON text; None where only a schedule triggers the rule
     enabled: bool
     targets: tuple[dict[str, Any], ...]
+    takes_reads: bool = False  # gets CloudTrail's events of read-only calls too
 
     @classmethod
     def of(cls, record: Record) -> Rule:
@@ -34,6 +36,7 @@ class Rule:
             value.get("EventPattern"),
             value["State"] in ENABLED,
             tuple(value.get("Targets", ())),
+            value["State"] == WITH_READS,
         )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from nightbus.audit.trail import Trail
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
@@ -81,6 +82,8 @@ class Node:
     `idle_seconds`: how long an environment is kept that nobody invokes; by default ten minutes.
     `preload_sdk`: import boto3 once for all environments of a Python, unless memory is short; by default True.
     `functions_network`: what functions reach, `all` or `loopback`; by default all.
+    `trail_retention`: how long, and how much of, the audit trail is kept; by default 90 days and 256 MB.
+    `data_events`: record successful data calls in the audit trail too; by default False.
     """
 
     def __init__(
@@ -97,6 +100,8 @@ class Node:
         idle_seconds: float = IDLE_SECONDS,
         preload_sdk: bool = True,
         functions_network: str = ALL,
+        trail_retention: Retention | None = None,
+        data_events: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
@@ -107,6 +112,8 @@ class Node:
         self._idle_seconds = idle_seconds
         self._preload_sdk = preload_sdk
         self._functions_network = functions_network
+        self._trail_retention = trail_retention or Retention(hours=90 * 24, megabytes=256)
+        self._data_events = data_events
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -152,6 +159,7 @@ class Node:
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)
         router = Router(store, self.clock, queues, topics, rule_invocations, backlog, buses)
+        self.trail = Trail(store, self.clock, router, self._data_events)
         self._mailer = None if self._mail is None else Mailer(self._mail)
         self.dispatcher = Dispatcher(
             store,
@@ -186,6 +194,8 @@ class Node:
             quotas=self._quotas,
             service_events=self._service_events,
             retention=self._retention,
+            trail=self.trail,
+            trail_retention=self._trail_retention,
             running=RunningInvocations(self._concurrent_executions),
         )
         operations.attach(self.platform)
@@ -201,6 +211,8 @@ class Node:
             invocables,
             keys,
             self.access_keys,
+            self.trail,
+            self.platform.lookups,
             self.platform.specs,
             self.platform.access_logs,
         )
@@ -267,7 +279,7 @@ class Node:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await _in_time(self.functions.close, self.forwarding.close, self._log_writer.close)
+        await _in_time(self.functions.close, self.forwarding.close, self._log_writer.close, self.trail.close)
         if self._mailer is not None:
             self._mailer.close()
         await self.store.close()

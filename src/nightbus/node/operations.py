@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nightbus.audit.event_kinds import is_data_event
 from nightbus.aws.calls import Call
-from nightbus.aws.errors import not_supported
+from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.replies import Reply
 from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.models import OperationModel, load_service, snake_case
@@ -34,6 +35,7 @@ class _Bound:
     model: OperationModel
     handler: Handler
     parameters: Mapping[str, str]
+    is_data_event: bool  # by CloudTrail
 
 
 class OperationRegistry:
@@ -51,6 +53,29 @@ class OperationRegistry:
         self, service: str, operation: str, params: Mapping[str, Any], call: Call
     ) -> Mapping[str, Any] | Reply:
         bound = self._bound.get((service, operation)) or self._bind(service, operation)
+        if self._platform is None:
+            raise RuntimeError("the node is not assembled yet")
+        trail = self._platform.trail
+        try:
+            result = await self._run(self._platform, bound, service, operation, params, call)
+        except AwsError as error:
+            if trail is not None:
+                trail.failed(service, operation, params, error, call)
+            raise
+        if trail is not None and (trail.data_events or not bound.is_data_event):
+            output = result.output if isinstance(result, Reply) else result
+            trail.succeeded(service, operation, params, output, call)
+        return result
+
+    async def _run(
+        self,
+        platform: Platform,
+        bound: _Bound,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        call: Call,
+    ) -> Mapping[str, Any] | Reply:
         if type(params) is not Checked:
             validate(bound.model, params)
         arguments = {}
@@ -63,11 +88,9 @@ class OperationRegistry:
                     continue
                 raise not_supported(service, operation, member)
             arguments[parameter] = value
-        if self._platform is None:
-            raise RuntimeError("the node is not assembled yet")
         try:
             result: Mapping[str, Any] | Reply | None = await bound.handler(
-                Context(call, self._platform), **arguments
+                Context(call, platform), **arguments
             )
         except (Conflict, Contended) as lost:
             raise conflict_error(service, lost.key) from lost
@@ -99,4 +122,4 @@ def bind(service: str, operation: str, handler: Handler) -> _Bound:
         raise TypeError(f"{service}:{operation} has no member for {', '.join(unknown)}")
     # What has consumed a streamed body cannot begin again: its handler retries what comes after.
     retrying = handler if model.input_is_streamed else retries_on_conflict(handler)
-    return _Bound(model, retrying, {members[name]: name for name in names})
+    return _Bound(model, retrying, {members[name]: name for name in names}, is_data_event(service, operation))

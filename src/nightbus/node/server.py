@@ -109,6 +109,8 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         idle_seconds=settings.environment_idle_seconds,
         preload_sdk=settings.preload_sdk,
         functions_network=settings.functions_network,
+        trail_retention=settings.trail_retention,
+        data_events=settings.audit_data_events,
     )
     await node.start()
     config = Config(

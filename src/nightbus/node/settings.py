@@ -30,6 +30,9 @@ _FALSE = {"", "0", "false", "no", "off"}
 _KNOWN = (
     "allowed_hosts",
     "allowed_origins",
+    "audit_data_events",
+    "audit_days",
+    "audit_megabytes",
     "concurrent_executions",
     "data",
     "environment_idle_seconds",
@@ -47,6 +50,7 @@ _KNOWN = (
 )
 
 
+_TRAIL_DAYS, _TRAIL_MEGABYTES = 90, 256
 ALL, LOOPBACK = "all", "loopback"  # of `functions_network`
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104
 
@@ -67,6 +71,7 @@ class Settings:
     environment is kept that nobody invokes.
     With `preload_sdk`, boto3 is imported once for all environments of a Python, unless memory is short then.
     `functions_network` is what functions reach: `all` that the machine does, or `loopback` for the node and themselves.
+    `trail_retention` is how much of the audit trail is kept; with `audit_data_events` it has successful data calls too.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     """
 
@@ -85,6 +90,8 @@ class Settings:
     environment_idle_seconds: int = 600
     preload_sdk: bool = True
     functions_network: str = ALL
+    trail_retention: Retention = field(default_factory=lambda: Retention(_TRAIL_DAYS * 24, _TRAIL_MEGABYTES))
+    audit_data_events: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -131,6 +138,11 @@ def load_settings(
         environment_idle_seconds=_count("environment_idle_seconds", 600, variables, table, file),
         preload_sdk=_switch("preload_sdk", True, None, variables, table, file),
         functions_network=_network(functions_network, variables, table, file),
+        trail_retention=Retention(
+            hours=24 * _count("audit_days", _TRAIL_DAYS, variables, table, file),
+            megabytes=_count("audit_megabytes", _TRAIL_MEGABYTES, variables, table, file),
+        ),
+        audit_data_events=_switch("audit_data_events", False, None, variables, table, file),
     )
     if settings.functions_network == LOOPBACK and not (
         settings.host in _ANY_ADDRESS or _is_loopback(settings.host)

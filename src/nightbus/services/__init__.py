@@ -13,6 +13,7 @@ SERVICES: dict[str, str] = {
     # botocore's service name: the package that handles it
     "cloudcontrol": "nightbus.services.cloudcontrol",
     "cloudformation": "nightbus.services.cloudformation",
+    "cloudtrail": "nightbus.services.cloudtrail",
     "ecr": "nightbus.services.ecr",
     "events": "nightbus.services.events",
     "iam": "nightbus.services.iam",

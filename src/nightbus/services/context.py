@@ -15,6 +15,8 @@ from nightbus.delivery.retention import Retention
 from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.functions.known_specs import FunctionSpecs
 from nightbus.functions.pool.concurrency import RunningInvocations
+from nightbus.identity.audit import AuditTrail
+from nightbus.identity.call_rates import CallRates
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.keys.directory import Keys
 from nightbus.messaging.access_logs import AccessLogs
@@ -55,6 +57,9 @@ class Platform:
     service_events: bool = False  # whether PutEvents accepts sources that begin with aws. from everybody
     quotas: bool = True  # whether AWS's quotas, those that an account may ask to raise, are enforced
     retention: Retention = field(default_factory=Retention)
+    trail: AuditTrail | None = None
+    lookups: CallRates = field(default_factory=CallRates)  # of LookupEvents
+    trail_retention: Retention = field(default_factory=lambda: Retention(hours=90 * 24, megabytes=256))
     running: RunningInvocations = field(default_factory=RunningInvocations)
     specs: FunctionSpecs = field(default_factory=FunctionSpecs)
     access_logs: AccessLogs = field(default_factory=AccessLogs)

@@ -1,0 +1,120 @@
+"""Keeps the audit trail: notes each call, and writes the records of what was noted in groups.
+
+A call pays for a note in a list. The records are made and committed at most `_EVERY_SECONDS` later, so a kill of the
+process loses what was called in the last fifth of a second, and a node that is stopped loses nothing. While the store
+takes nothing (the disk is full), notes wait, at most `_MOST_WAITING`; what comes beyond that is lost with a line in
+the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.audit.bus_events import CallEvents
+from nightbus.audit.event_kinds import is_data_event
+from nightbus.audit.parameters import json_bytes
+from nightbus.audit.record import NotedCall, record_of
+from nightbus.aws.calls import Call, Scope
+from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_event_id
+from nightbus.bounded import Seldom
+from nightbus.clock import Clock
+from nightbus.delivery.interface import EventRouter
+from nightbus.identity.audit import TRAIL
+from nightbus.store.interface import Append, Store
+
+log = logging.getLogger("nightbus.audit")
+_EVERY_SECONDS = 0.2
+_AGAIN_SECONDS = 1.0
+_MOST_TOGETHER = 64  # records in one commit; making them takes the event loop some 5 ms
+_MOST_WAITING = 20_000
+REFUSED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
+)
+
+
+class Trail:
+    """Implements `nightbus.identity.audit.AuditTrail`. `data_events`: record successful data calls as well."""
+
+    def __init__(self, store: Store, clock: Clock, router: EventRouter, data_events: bool = False) -> None:
+        self._store = store
+        self._clock = clock
+        self._events = CallEvents(router)
+        self.data_events = data_events
+        self._waiting: deque[NotedCall] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+        self._losses: Seldom[str] = Seldom(60_000, 1)
+
+    def in_memory(self) -> dict[str, int]:
+        return {"calls to be recorded": len(self._waiting)}
+
+    def succeeded(
+        self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call
+    ) -> None:
+        self._note(NotedCall(self._clock.now_ms(), service, operation, params, call, result))
+
+    def failed(
+        self, service: str, operation: str, params: Mapping[str, Any], error: AwsError, call: Call
+    ) -> None:
+        """Note a call that failed. Of data calls only those that were refused are kept, unless all are recorded."""
+        if self.data_events or error.code in REFUSED or not is_data_event(service, operation):
+            self._note(NotedCall(self._clock.now_ms(), service, operation, params, call, error=error))
+
+    async def written(self) -> None:
+        self._hurry.set()
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def close(self) -> None:
+        """Write what waits, once."""
+        await self.written()
+
+    def _note(self, noted: NotedCall) -> None:
+        if len(self._waiting) >= _MOST_WAITING:
+            if self._losses.is_due("", self._clock.now_ms()):
+                log.error("the audit trail lost calls: the store takes no records")
+            return
+        self._waiting.append(noted)
+        if self._writing is None:
+            self._hurry.clear()
+            self._writing = asyncio.create_task(self._write_waiting())
+
+    async def _write_waiting(self) -> None:
+        try:
+            await self._pause(_EVERY_SECONDS)
+            while self._waiting:
+                few = [self._waiting.popleft() for _ in range(min(_MOST_TOGETHER, len(self._waiting)))]
+                try:
+                    await self._write(few)
+                except Exception as failure:
+                    log.error("the audit trail cannot write %d records: %s", len(few), failure)
+                    self._waiting.extendleft(reversed(few))
+                    await asyncio.sleep(_AGAIN_SECONDS)
+        finally:
+            self._writing = None
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._hurry.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _write(self, calls: Sequence[NotedCall]) -> None:
+        entries: list[Append] = []
+        records: list[tuple[Scope, int, dict[str, Any]]] = []
+        for noted in calls:
+            try:
+                record = record_of(noted, new_event_id(noted.time))
+            except Exception:
+                log.exception("no record of %s:%s could be made", noted.service, noted.operation)
+                continue
+            scope = noted.call.scope
+            entries.append(Append(scope, TRAIL, noted.time, json_bytes(record)))
+            records.append((scope, noted.time, record))
+        await self._store.commit(*entries)
+        await self._events.put(records)

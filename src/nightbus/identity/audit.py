@@ -1,0 +1,29 @@
+"""Defines what the parts of a node ask of the audit trail, and the logs in which the trail and the refusals lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from nightbus.aws.calls import Call
+from nightbus.aws.errors import AwsError
+
+TRAIL = "cloudtrail/events"  # of the call's account and region: one entry for each recorded call, CloudTrail's JSON
+
+
+class AuditTrail(Protocol):
+    """Takes notes of calls, which are written in groups soon after: a call does not wait for its record."""
+
+    data_events: bool  # whether successful data calls are recorded too; refused ones always are
+
+    def succeeded(
+        self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call
+    ) -> None: ...
+
+    def failed(
+        self, service: str, operation: str, params: Mapping[str, Any], error: AwsError, call: Call
+    ) -> None: ...
+
+    async def written(self) -> None:
+        """Return when everything that was noted so far is in the store."""
+        ...
