@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.calls import Call, Caller
@@ -29,8 +30,9 @@ def user_identity(call: Call) -> dict[str, Any]:
         identity["userName"] = user_name(caller)
     if identity["type"] == "AssumedRole":
         identity["sessionContext"] = _session(caller)
-    if caller.service:
-        identity["invokedBy"] = caller.service
+    service = _service(call)
+    if service:
+        identity["invokedBy"] = service
     return identity
 
 
@@ -42,7 +44,19 @@ def user_name(caller: Caller) -> str:
 
 
 def source_address(call: Call) -> str:
-    return call.source_ip or call.caller.service or INTERNAL
+    """Return the client's address, or the service through which the call came."""
+    return _service(call) or call.source_ip or INTERNAL
+
+
+def user_agent(call: Call) -> str:
+    return _service(call) or call.user_agent or INTERNAL
+
+
+def _service(call: Call) -> str:
+    """Return the service that makes the call for its caller, "" for a caller's own request."""
+    if call.via:
+        return f"{call.via[-1]}.amazonaws.com"
+    return call.caller.service
 
 
 def _type(caller: Caller) -> str:
@@ -51,15 +65,29 @@ def _type(caller: Caller) -> str:
     return "Root" if caller.arn.endswith(":root") else "IAMUser"
 
 
+def _role_id(caller: Caller) -> str:
+    known = caller.session.role_id if caller.session is not None else ""
+    return known or caller.user_id.split(":", 1)[0]
+
+
 def _session(caller: Caller) -> dict[str, Any]:
-    role = caller.arn.split(_ASSUMED, 1)[1].split("/", 1)[0]
-    return {
+    session, partition = caller.session, caller.arn.split(":", 2)[1]
+    name = caller.arn.split(_ASSUMED, 1)[1].split("/", 1)[0]
+    role = session.role if session is not None and session.role else ""
+    attributes = {"mfaAuthenticated": "true" if session is not None and session.mfa else "false"}
+    if session is not None and session.issued:
+        issued = datetime.fromtimestamp(session.issued / 1000, UTC)
+        attributes["creationDate"] = f"{issued:%Y-%m-%dT%H:%M:%SZ}"
+    context: dict[str, Any] = {
         "sessionIssuer": {
             "type": "Role",
-            "principalId": caller.user_id.split(":", 1)[0],
-            "arn": f"arn:aws:iam::{caller.account}:role/{role}",
+            "principalId": _role_id(caller),
+            "arn": role or f"arn:{partition}:iam::{caller.account}:role/{name}",
             "accountId": caller.account,
-            "userName": role,
+            "userName": name,
         },
-        "attributes": {"mfaAuthenticated": "false"},
+        "attributes": attributes,
     }
+    if session is not None and session.source_identity:
+        context["sourceIdentity"] = session.source_identity
+    return context

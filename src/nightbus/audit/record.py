@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from nightbus.audit.event_kinds import event_name, event_source, is_data_event, is_read_only
-from nightbus.audit.identities import source_address, user_identity
+from nightbus.audit.identities import source_address, user_agent, user_identity
 from nightbus.audit.parameters import shown
 from nightbus.audit.resources import needs_of, resources_of
 from nightbus.aws.calls import Call
@@ -45,7 +45,7 @@ def record_of(noted: NotedCall, event_id: str) -> dict[str, Any]:
         "eventName": event_name(model),
         "awsRegion": call.scope.region,
         "sourceIPAddress": source_address(call),
-        "userAgent": call.caller.service or source_address(call),
+        "userAgent": user_agent(call),
     }
     if noted.error is not None:
         record["errorCode"] = noted.error.code
@@ -60,6 +60,9 @@ def record_of(noted: NotedCall, event_id: str) -> dict[str, Any]:
     resources = resources_of(needs_of(service, operation, noted.params, call))
     if resources:
         record["resources"] = resources
+    if call.is_secure:
+        host = call.endpoint.split("://", 1)[-1].partition(":")[0]
+        record["tlsDetails"] = {"clientProvidedHostHeader": host}
     return record | {
         "eventType": "AwsApiCall",
         "managementEvent": not is_data,

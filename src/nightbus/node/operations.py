@@ -55,7 +55,7 @@ class OperationRegistry:
         bound = self._bound.get((service, operation)) or self._bind(service, operation)
         if self._platform is None:
             raise RuntimeError("the node is not assembled yet")
-        trail = self._platform.trail
+        trail = None if call.trusted else self._platform.trail
         try:
             result = await self._run(self._platform, bound, service, operation, params, call)
         except AwsError as error:
