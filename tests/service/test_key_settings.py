@@ -126,6 +126,18 @@ def test_functions(client: Client, kms: Any, key: str) -> None:
     )
     kms.enable_key(KeyId=key)
     assert functions.invoke(**invoke)["Payload"].read() == b'"tea"'
+    deny = {"Effect": "Deny", "Principal": {"AWS": role}, "Action": "kms:Decrypt", "Resource": "*"}
+    admit = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": "kms:*",
+        "Resource": "*",
+    }
+    kms.put_key_policy(KeyId=key, Policy=json.dumps({"Version": "2012-10-17", "Statement": [admit, deny]}))
+    assert code_of(functions.invoke, **invoke) == "KMSAccessDeniedException"
+    kms.disable_key(KeyId=key)
+    environment = functions.get_function_configuration(**invoke)["Environment"]
+    assert environment["Error"]["ErrorCode"] == "DisabledException"
 
 
 def test_buses_archives_and_connections(client: Client, kms: Any, key: str) -> None:

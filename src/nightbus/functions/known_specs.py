@@ -6,7 +6,7 @@ spec needs to be made anew only after a change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.calls import Scope
@@ -21,14 +21,12 @@ class FunctionSpecs:
     def __init__(self) -> None:
         self._specs: Bounded[VersionKey, tuple[Mapping[str, Any], FunctionSpec]] = Bounded(_MOST)
 
-    def of(
-        self, key: VersionKey, config: Mapping[str, Any], make: Callable[[], FunctionSpec]
-    ) -> FunctionSpec:
-        """Return the spec of the version with this configuration; `make` makes it where it is not known."""
+    def peek(self, key: VersionKey, config: Mapping[str, Any]) -> FunctionSpec | None:
+        """Return the spec of the version with this configuration, None where it is not known."""
         known = self._specs.get(key)
-        if known is not None and known[0] is config:
-            return known[1]
-        spec = make()
+        return known[1] if known is not None and known[0] is config else None
+
+    def keep(self, key: VersionKey, config: Mapping[str, Any], spec: FunctionSpec) -> FunctionSpec:
         self._specs[key] = (config, spec)
         return spec
 

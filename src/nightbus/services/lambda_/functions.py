@@ -36,6 +36,7 @@ from nightbus.services.lambda_.records import (
 )
 from nightbus.services.lambda_.settings.configuration import configured, defaults
 from nightbus.services.lambda_.settings.encryption_key import check_key
+from nightbus.services.lambda_.settings.environment_variables import sealed, shown, with_variables
 from nightbus.services.lambda_.shapes import configuration, layer_list, paged, touched
 from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, DeleteRecord, PutRecord
@@ -99,6 +100,7 @@ async def create_function(
         raise _exists(ref)
     await check_role(ctx, role)
     await check_key(ctx, kms_key_arn)
+    config = await sealed(ctx.platform, config)
     latest = await _first_version(ctx, config, code, layers or [])
     return await _create_record(ctx, ref, latest, tags or {}, publish)
 
@@ -127,7 +129,7 @@ async def _create_record(
         changes += more
     changes.append(PutRecord(ref.scope, FUNCTION, ref.name, value, expect=0))
     await ctx.store.commit(*changes, *blob_changes(blob_owner(ref, LATEST), None, latest))
-    return configuration(version)
+    return await shown(ctx, version)
 
 
 def _exists(ref: FunctionRef) -> AwsError:
@@ -139,7 +141,7 @@ async def get_function(ctx: Context, *, function_name: str, qualifier: str | Non
     await wait_until_prepared(ctx.platform, ref.scope, ref.name, _LOOK_SECONDS)
     function, version = await require_version(ctx, ref)
     reply: dict[str, Any] = {
-        "Configuration": configuration(version, ref.qualifier),
+        "Configuration": await shown(ctx, version, ref.qualifier),
         "Code": {"RepositoryType": "S3", "Location": await code_link(ctx, version["digest"])},
     }
     if function.value["tags"]:
@@ -155,7 +157,7 @@ async def get_function_configuration(
     ref = function_ref(ctx.scope, function_name, qualifier)
     await wait_until_prepared(ctx.platform, ref.scope, ref.name, _LOOK_SECONDS)
     _, version = await require_version(ctx, ref)
-    return configuration(version, ref.qualifier)
+    return await shown(ctx, version, ref.qualifier)
 
 
 async def list_functions(
@@ -173,7 +175,7 @@ async def list_functions(
         versions = await ctx.store.list(ctx.scope, VERSION)
         configurations += [(record.key, record.value["config"]) for record in versions]
     page_items, token = paged(sorted(configurations, key=lambda item: item[0]), marker, max_items)
-    return {"Functions": page_items, "NextMarker": token}
+    return {"Functions": [await with_variables(ctx, one) for one in page_items], "NextMarker": token}
 
 
 async def delete_function(

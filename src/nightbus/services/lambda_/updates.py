@@ -23,7 +23,8 @@ from nightbus.services.lambda_.records import (
 )
 from nightbus.services.lambda_.settings.configuration import configured
 from nightbus.services.lambda_.settings.encryption_key import check_key
-from nightbus.services.lambda_.shapes import configuration, layer_list, touched
+from nightbus.services.lambda_.settings.environment_variables import sealed, shown
+from nightbus.services.lambda_.shapes import layer_list, touched
 from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, PutRecord, Record
 
@@ -59,7 +60,7 @@ async def update_function_code(
     config = touched(config | {"CodeSize": package.size, "CodeSha256": package.sha256}, ctx.now_ms())
     new = Version(config=config, digest=package.digest, unzipped=package.unzipped, layers=old["layers"])
     if dry_run:
-        return configuration(new)
+        return await shown(ctx, new)
     return await _store(ctx, ref, record, new, publish)
 
 
@@ -109,6 +110,7 @@ async def update_function_configuration(
     if role is not None:
         await check_role(ctx, role)
     await check_key(ctx, kms_key_arn)
+    config = await sealed(ctx.platform, config, before=old["config"])
     used = old["layers"] if layers is None else await layers_in_use(ctx, layers)
     check_total(old["unzipped"], used)
     config.pop("Layers", None)
@@ -144,4 +146,4 @@ async def _store(
     changes += change_of_blobs(blob_owner(ref, LATEST), blobs_held(record.value), blobs_held(value))
     await ctx.store.commit(*changes)
     await ctx.platform.functions.retire(ref.scope, ref.name, LATEST)
-    return configuration(version)
+    return await shown(ctx, version)

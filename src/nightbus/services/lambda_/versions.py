@@ -19,10 +19,12 @@ from nightbus.services.lambda_.records import (
     require_function,
     version_of,
 )
+from nightbus.services.lambda_.settings.environment_variables import are_equal, shown, with_variables
 from nightbus.services.lambda_.shapes import configuration, paged
 from nightbus.store.interface import Change, PutRecord
 
 _OF_THE_COPY = STATE_MEMBERS | {"FunctionArn", "Version", "RevisionId", "LastModified", "Description"}
+_COMPARED_ALONE = _OF_THE_COPY | {"Environment"}
 
 
 def publication(
@@ -49,12 +51,13 @@ def publication(
     return version, [put, *blob_changes(blob_owner(ref, number), None, version)]
 
 
-def is_unchanged(latest: Version, last: Version) -> bool:
+async def _is_unchanged(ctx: Context, latest: Version, last: Version) -> bool:
     def compared(version: Version) -> dict[str, Any]:
-        members = {name: value for name, value in version["config"].items() if name not in _OF_THE_COPY}
+        members = {name: value for name, value in version["config"].items() if name not in _COMPARED_ALONE}
         return members | {"SnapStart": version["config"]["SnapStart"]["ApplyOn"]}
 
-    return compared(latest) == compared(last)
+    same = compared(latest) == compared(last)
+    return same and await are_equal(ctx.platform, latest["config"], last["config"])
 
 
 async def publish_version(
@@ -78,12 +81,12 @@ async def publish_version(
             "Please try again with the CodeSHA256 in $LATEST."
         )
     last = await _last_published(ctx, ref, record.value["last_version"])
-    if last is not None and is_unchanged(latest, last):
-        return configuration(last)
+    if last is not None and await _is_unchanged(ctx, latest, last):
+        return await shown(ctx, last)
     version, changes = publication(ref, record.value, description)
     put = PutRecord(ref.scope, FUNCTION, ref.name, record.value, expect=record.revision)
     await ctx.store.commit(put, *changes)
-    return configuration(version)
+    return await shown(ctx, version)
 
 
 async def _last_published(ctx: Context, ref: FunctionRef, number: int) -> Version | None:
@@ -103,4 +106,4 @@ async def list_versions_by_function(
     published = await ctx.store.list(ref.scope, VERSION, prefix=f"{ref.name}:")
     versions += [(record.key, record.value["config"]) for record in published]
     page_items, token = paged(versions, marker, max_items)
-    return {"Versions": page_items, "NextMarker": token}
+    return {"Versions": [await with_variables(ctx, one) for one in page_items], "NextMarker": token}

@@ -123,7 +123,7 @@ async def _check_room(ctx: Context, ref: FunctionRef, function: Record, count: i
 
 
 async def _described_now(ctx: Context, ref: FunctionRef, record: Record) -> dict[str, Any]:
-    targets = await targets_of(ctx.store, ref, int(record.value["requested"]))
+    targets = await targets_of(ctx.platform, ref, int(record.value["requested"]))
     states = [ctx.platform.functions.provisioned(one.spec) for one in targets]
     state = ProvisionedState(
         sum(one.allocated for one in states),

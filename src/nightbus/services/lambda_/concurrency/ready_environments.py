@@ -7,18 +7,21 @@ node makes all provisioned environments again. Each of several nodes keeps the w
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
 from nightbus.functions.interface import ProvisionedTarget
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.aliases import versions_of_alias
-from nightbus.services.lambda_.invocations.running import function_spec
+from nightbus.services.lambda_.invocations.running import spec_of
 from nightbus.services.lambda_.lifecycle.states import is_in_progress
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import ALIAS, FUNCTION, PROVISIONED, VERSION, as_version, qualified_key
-from nightbus.store.interface import Store, Touched
+from nightbus.store.interface import Touched
 
 Name = tuple[Scope, str]
+log = logging.getLogger("nightbus.lambda")
 
 
 class _Changes:
@@ -50,7 +53,7 @@ async def keep_environments_ready(platform: Platform) -> None:
         while True:
             await changes.noted.wait()
             await _note_reservations(platform, changes.take())
-            await platform.functions.provision(await wanted_environments(platform.store))
+            await platform.functions.provision(await wanted_environments(platform))
     finally:
         unwatch()
 
@@ -67,18 +70,19 @@ async def _note_reservations(platform: Platform, names: set[Name | None]) -> Non
             running.reserve(*name, function.value["reserved"] if function is not None else None)
 
 
-async def wanted_environments(store: Store) -> list[ProvisionedTarget]:
+async def wanted_environments(platform: Platform) -> list[ProvisionedTarget]:
     wanted: list[ProvisionedTarget] = []
+    store = platform.store
     for scope in await store.scopes(PROVISIONED):
         for record in await store.list(scope, PROVISIONED):
             ref = FunctionRef(scope, record.key.partition(":")[0], record.value["qualifier"])
-            wanted += await targets_of(store, ref, int(record.value["requested"]))
+            wanted += await targets_of(platform, ref, int(record.value["requested"]))
     return wanted
 
 
-async def targets_of(store: Store, ref: FunctionRef, count: int) -> list[ProvisionedTarget]:
+async def targets_of(platform: Platform, ref: FunctionRef, count: int) -> list[ProvisionedTarget]:
     """Return how many environments of which versions a version or an alias is to have, of versions that are ready."""
-    shares = {ref.qualifier: count}
+    store, shares = platform.store, {ref.qualifier: count}
     alias = await store.get(ref.scope, ALIAS, qualified_key(ref.name, ref.qualifier))
     if alias is not None:
         shares = versions_of_alias(alias.value, count)
@@ -86,5 +90,10 @@ async def targets_of(store: Store, ref: FunctionRef, count: int) -> list[Provisi
     for number, share in shares.items():
         record = await store.get(ref.scope, VERSION, qualified_key(ref.name, number))
         if record is not None and share and not is_in_progress(record.value["config"]):
-            targets.append(ProvisionedTarget(function_spec(ref, as_version(record.value)), share))
+            try:
+                targets.append(
+                    ProvisionedTarget(await spec_of(platform, ref, as_version(record.value)), share)
+                )
+            except AwsError as error:
+                log.warning("%s:%s has no provisioned environments: %s", ref.arn, number, error.message)
     return targets

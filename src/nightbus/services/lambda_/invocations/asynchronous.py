@@ -124,7 +124,6 @@ async def _attempt(platform: Platform, plan: Plan, invocation: QueuedInvocation)
             request_id=invocation.request_id,
             trace=invocation.trace,
             log_with_result=True,
-            spec=plan.spec if ready is runnable else None,
         )
     except Exception as error:
         log.info("%s did not run: %s", runnable.ref.qualified_arn, error)

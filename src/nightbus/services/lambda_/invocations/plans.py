@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nightbus.bounded import Bounded
-from nightbus.functions.interface import FunctionSpec
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.queued import Policy
-from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, function_spec
+from nightbus.services.lambda_.invocations.running import Runnable, find_runnable
 from nightbus.services.lambda_.lifecycle.states import is_settled
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import EVENT_INVOKE, qualified_key
@@ -31,7 +30,6 @@ class Plan:
 
     runnable: Runnable
     policy: Policy
-    spec: FunctionSpec
     settings: Record | None
     config: dict[str, Any]
     is_ready: bool
@@ -54,10 +52,9 @@ class Plans:
         if known is not None and known.settings is settings and known.config is config:
             if known.runnable.function is runnable.function:
                 return known
-            plan = Plan(runnable, known.policy, known.spec, settings, config, known.is_ready)
+            plan = Plan(runnable, known.policy, settings, config, known.is_ready)
         else:
             policy = Policy.of(settings.value["config"] if settings else {})
-            spec = function_spec(ref, runnable.version)
-            plan = Plan(runnable, policy, spec, settings, config, is_settled(config))
+            plan = Plan(runnable, policy, settings, config, is_settled(config))
         self._plans[ref] = plan
         return plan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nightbus.aws.trace_header import for_invocation
@@ -25,6 +26,7 @@ from nightbus.services.lambda_.records import (
     version_of,
 )
 from nightbus.services.lambda_.settings.encryption_key import require_key
+from nightbus.services.lambda_.settings.environment_variables import opened
 from nightbus.services.lambda_.settings.recursion import is_recursive, recursive_invocation
 from nightbus.store.interface import Record, RecordReader
 
@@ -97,25 +99,24 @@ async def run(
     client_context: str = "",
     trace: str = "",
     log_with_result: bool = False,
-    spec: FunctionSpec | None = None,
     stream: ResponseStream | None = None,
 ) -> InvokeResult:
-    """`spec`: the version's own, where it is known. `stream` takes a streamed response.
+    """`stream` takes a streamed response.
 
     Raises AwsError TooManyRequestsException when the function, or the account, runs as often as it may, and
     RecursiveInvocationException where the trace shows a loop, KMSDisabledException and the like where the key of the
     function's variables cannot be used.
     """
-    ref = runnable.ref
-    if spec is None:
-        config = runnable.version["config"]
-        key = (ref.scope, ref.name, config["Version"])
-        spec = platform.specs.of(key, config, lambda: function_spec(ref, runnable.version))
+    ref, config = runnable.ref, runnable.version["config"]
     if "Lineage=" in trace and is_recursive(ref, runnable.function, trace):
         log.warning("stopped a recursive loop of %s", ref.arn)
         raise recursive_invocation(ref)
-    if "KMSKeyArn" in runnable.version["config"]:
-        await require_key(platform, ref.scope, runnable.version["config"])
+    if "KMSKeyArn" in config:
+        await require_key(platform, ref.scope, config)
+    key = (ref.scope, ref.name, config["Version"])
+    spec = platform.specs.peek(key, config)
+    if spec is None:
+        spec = platform.specs.keep(key, config, await spec_of(platform, ref, runnable.version))
     try:
         unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
     except NoRoom as full:
@@ -135,7 +136,12 @@ async def run(
         platform.running.end(ref.scope, ref.name, unreserved=unreserved)
 
 
-def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:
+async def spec_of(platform: Platform, ref: FunctionRef, version: Version) -> FunctionSpec:
+    """Raises AwsError where the environment variables cannot be opened."""
+    return function_spec(ref, version, await opened(platform, version["config"]))
+
+
+def function_spec(ref: FunctionRef, version: Version, variables: Mapping[str, str]) -> FunctionSpec:
     config = version["config"]
     logging = config["LoggingConfig"]
     return FunctionSpec(
@@ -150,7 +156,7 @@ def function_spec(ref: FunctionRef, version: Version) -> FunctionSpec:
         revision=config["RevisionId"],
         timeout=config["Timeout"],
         memory=config["MemorySize"],
-        environment=config.get("Environment", {}).get("Variables", {}),
+        environment=variables,
         layers=tuple(layer["digest"] for layer in version["layers"]),
         ephemeral_storage=config["EphemeralStorage"]["Size"],
         log_group=logging["LogGroup"],

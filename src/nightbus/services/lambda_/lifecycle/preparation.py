@@ -14,7 +14,7 @@ from collections.abc import Callable
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.invocations.running import function_spec
+from nightbus.services.lambda_.invocations.running import spec_of
 from nightbus.services.lambda_.lifecycle.progress import is_being_prepared
 from nightbus.services.lambda_.lifecycle.record_worker import RecordWorker
 from nightbus.services.lambda_.lifecycle.states import Config, failed, has_snapshot, is_in_progress, prepared
@@ -55,7 +55,7 @@ async def prepare(platform: Platform, scope: Scope, name: str) -> None:
         return
     ref, latest = FunctionRef(scope, name), as_version(record.value["latest"])
     try:
-        runtime_version = await platform.functions.prepare(function_spec(ref, latest))
+        runtime_version = await platform.functions.prepare(await spec_of(platform, ref, latest))
     except AwsError as error:
         await _settle(
             platform, ref, latest, _failure(ref, _CODES.get(error.code, "InternalError"), error.message)

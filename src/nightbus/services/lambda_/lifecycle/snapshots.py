@@ -15,7 +15,7 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.functions.outcomes import EnvironmentEnded
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.invocations.running import function_spec
+from nightbus.services.lambda_.invocations.running import spec_of
 from nightbus.services.lambda_.lifecycle.record_worker import RecordWorker
 from nightbus.services.lambda_.lifecycle.states import Config, failed, has_snapshot, is_in_progress, prepared
 from nightbus.services.lambda_.names import FunctionRef
@@ -48,9 +48,9 @@ async def make_snapshot(platform: Platform, scope: Scope, key: str) -> None:
     if record is None or not _waits_for_snapshot(record.value["config"]):
         return
     ref, version = FunctionRef(scope, key.partition(":")[0]), as_version(record.value)
-    spec = function_spec(ref, version)
     settle = partial(_settle, platform, scope, key, version["config"]["RevisionId"])
     try:
+        spec = await spec_of(platform, ref, version)
         runtime_version = await platform.functions.prepare(spec)
         await platform.functions.snapshot(spec)
     except EnvironmentEnded as ended:

@@ -1,5 +1,5 @@
 """Checks the KMS key of a function's environment variables, when it is set and at each invocation of a function with
-variables. The variables lie in the store as they are; the key decides whether the function runs."""
+variables. `environment_variables` encrypts them with it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.keys.uses import DISABLED, INVALID_STATE, INVALID_USAGE, NOT_FOUND, data_key_source
+from nightbus.keys.uses import (
+    ACCESS_DENIED,
+    DISABLED,
+    INVALID_STATE,
+    INVALID_USAGE,
+    NOT_FOUND,
+    KeyUser,
+    data_key_source,
+)
 from nightbus.services.context import Context, Platform
 from nightbus.services.lambda_.errors import invalid_parameter_value
+from nightbus.services.lambda_.invocations.role_session import role_session
 
 _BAD_GATEWAY = 502
 _CODES = {
@@ -18,6 +27,7 @@ _CODES = {
     NOT_FOUND: ("KMSNotFoundException", "the KMS key was not found"),
     DISABLED: ("KMSDisabledException", "the KMS key used is disabled"),
     INVALID_STATE: ("KMSInvalidStateException", "the KMS key used is in an invalid state for Decrypt"),
+    ACCESS_DENIED: ("KMSAccessDeniedException", "KMS access was denied"),
     INVALID_USAGE: ("KMSInvalidStateException", "the KMS key used is not valid for Decrypt"),
 }
 
@@ -45,13 +55,20 @@ async def _check(ctx: Context, key: str | None, purpose: str) -> None:
 
 
 async def require_key(platform: Platform, scope: Scope, config: Mapping[str, Any]) -> None:
-    """Raise AwsError where a function with a key has variables that this key cannot decrypt now."""
-    if not config.get("Environment", {}).get("Variables"):
+    """Raise AwsError where a function with a key has variables that its role cannot decrypt with this key now."""
+    if not config.get("Environment"):
         return
+    role = role_session(scope.account, config["Role"], config["FunctionName"])
+    user = KeyUser(role, "lambda", ("kms:Decrypt",))
     try:
-        await data_key_source(platform.keys, scope, config["KMSKeyArn"])
+        await data_key_source(platform.keys, scope, config["KMSKeyArn"], user)
     except AwsError as error:
-        code, reason = _CODES[error.code]
-        text = f"Lambda was unable to decrypt the environment variables because {reason}. Please check the function's"
-        text += f" KMS key settings. KMS Exception: {error.code} KMS Message: {error.message}"
-        raise AwsError(code, text, _BAD_GATEWAY, fields={"Type": "Server"}) from None
+        raise undecryptable(error.code, error.message) from None
+
+
+def undecryptable(kms_code: str, kms_message: str) -> AwsError:
+    """Return Lambda's error for variables that cannot be decrypted, because of an error of KMS."""
+    code, reason = _CODES.get(kms_code, _CODES[ACCESS_DENIED])
+    text = f"Lambda was unable to decrypt the environment variables because {reason}. Please check the function's"
+    text += f" KMS key settings. KMS Exception: {kms_code} KMS Message: {kms_message}"
+    return AwsError(code, text, _BAD_GATEWAY, fields={"Type": "Server"})
