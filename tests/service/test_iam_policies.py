@@ -17,7 +17,7 @@ from lambda_rig import trust
 
 TRUST = json.dumps(trust("lambda.amazonaws.com"))
 READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
-WITHOUT_TEXT = "arn:aws:iam::aws:policy/AmazonEC2FullAccess"
+LAMBDA = "arn:aws:iam::aws:policy/AWSLambda_FullAccess"
 
 
 @pytest.fixture
@@ -105,11 +105,17 @@ def test_policies_of_aws_are_read_only(iam: Any) -> None:
         assert refusal(change, PolicyArn=READ_ONLY, **params)[:2] == ("AccessDenied", 403)
 
 
-def test_what_is_not_known_of_a_policy_of_aws_is_named_with_the_operation(iam: Any) -> None:
-    assert len(iam.list_policy_versions(PolicyArn=READ_ONLY)["Versions"]) == 1
-    code, status, message = refusal(iam.list_policy_versions, PolicyArn=WITHOUT_TEXT)
+def test_policies_of_aws_have_their_default_versions(iam: Any) -> None:
+    default = iam.get_policy(PolicyArn=LAMBDA)["Policy"]["DefaultVersionId"]
+    versions = iam.list_policy_versions(PolicyArn=LAMBDA)["Versions"]
+    assert [one["VersionId"] for one in versions] == [default]
+    shown = iam.get_policy_version(PolicyArn=LAMBDA, VersionId=default)["PolicyVersion"]
+    assert any("lambda:*" in one["Action"] for one in shown["Document"]["Statement"])
+    code, status, message = refusal(iam.get_policy_version, PolicyArn=LAMBDA, VersionId="v1")
     assert (code, status) == ("NotImplementedException", 501)
-    assert message.startswith(f"iam:ListPolicyVersions with {WITHOUT_TEXT}")
+    assert message.startswith(f"iam:GetPolicyVersion with {LAMBDA} v1")
+    later = refusal(iam.get_policy_version, PolicyArn=LAMBDA, VersionId="v1000")
+    assert later[:2] == ("NoSuchEntity", 404)
 
 
 def test_json_has_no_nan(iam: Any) -> None:

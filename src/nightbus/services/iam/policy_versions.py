@@ -94,13 +94,19 @@ async def delete_policy_version(ctx: Context, *, policy_arn: str, version_id: st
 
 
 def _aws_version(ctx: Context, operation: str, arn: str, version_id: str | None = None) -> dict[str, Any]:
-    """Return the default version of an AWS policy. Raises AwsError 501 if Nightbus does not have its document."""
-    if arn not in managed.aws_policy_arns(ctx.region):
+    """Return the default version of an AWS policy. Raises AwsError 501 for an older one."""
+    version = managed.aws_policy_version(arn) if arn in managed.aws_policy_arns(ctx.region) else None
+    if version is None:
         raise no_such_policy(arn)
-    version = managed.aws_policy_version(arn)
-    if version is None or version_id not in (None, version["VersionId"]):
-        raise not_supported("iam", operation, f"{arn} {version_id or ''}".rstrip())
+    if version_id is not None and version_id != version["VersionId"]:
+        if _number(version_id) > _number(version["VersionId"]):
+            raise no_such_policy_version(arn, version_id)
+        raise not_supported("iam", operation, f"{arn} {version_id}")
     return {**version, "Document": percent_encoded(version["Document"])}
+
+
+def _number(version_id: str) -> int:
+    return int(version_id[1:].partition(".")[0])
 
 
 def _refuse_aws_managed(arn: str) -> None:
