@@ -1,38 +1,74 @@
-"""Maps each operation to its IAM action and the ARN that a policy names, from the Service Authorization Reference.
-
-The members in braces are the request's own, and `{partition}`, `{region}` and `{account}` those of the call.
-"""
+"""Says which actions on which repositories each operation needs, as the Service Authorization Reference has it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-_REPOSITORY = "arn:{partition}:ecr:{region}:{account}:repository/{repositoryName}"
-_RESOURCE = "{resourceArn}"
-_ANY = "*"
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
+from nightbus.identity.needs import ANY, Asked, NeedsOf, needs
+from nightbus.identity.request_keys import tagged, untagged
+from nightbus.policies.request import Need
+from nightbus.services.context import Platform
+from nightbus.services.ecr.records import REPOSITORY, repository_arn
 
-ACTIONS: Mapping[str, tuple[str, str]] = {
-    "BatchCheckLayerAvailability": ("ecr:BatchCheckLayerAvailability", _REPOSITORY),
-    "BatchDeleteImage": ("ecr:BatchDeleteImage", _REPOSITORY),
-    "BatchGetImage": ("ecr:BatchGetImage", _REPOSITORY),
-    "CreateRepository": ("ecr:CreateRepository", _REPOSITORY),
-    "DeleteLifecyclePolicy": ("ecr:DeleteLifecyclePolicy", _REPOSITORY),
-    "DeleteRepository": ("ecr:DeleteRepository", _REPOSITORY),
-    "DeleteRepositoryPolicy": ("ecr:DeleteRepositoryPolicy", _REPOSITORY),
-    "DescribeImages": ("ecr:DescribeImages", _REPOSITORY),
-    "DescribeRegistry": ("ecr:DescribeRegistry", _ANY),
-    "DescribeRepositories": ("ecr:DescribeRepositories", _REPOSITORY),
-    "GetAuthorizationToken": ("ecr:GetAuthorizationToken", _ANY),
-    "GetLifecyclePolicy": ("ecr:GetLifecyclePolicy", _REPOSITORY),
-    "GetRepositoryPolicy": ("ecr:GetRepositoryPolicy", _REPOSITORY),
-    "InitiateLayerUpload": ("ecr:InitiateLayerUpload", _REPOSITORY),
-    "ListImages": ("ecr:ListImages", _REPOSITORY),
-    "ListTagsForResource": ("ecr:ListTagsForResource", _RESOURCE),
-    "PutImage": ("ecr:PutImage", _REPOSITORY),
-    "PutImageScanningConfiguration": ("ecr:PutImageScanningConfiguration", _REPOSITORY),
-    "PutImageTagMutability": ("ecr:PutImageTagMutability", _REPOSITORY),
-    "PutLifecyclePolicy": ("ecr:PutLifecyclePolicy", _REPOSITORY),
-    "SetRepositoryPolicy": ("ecr:SetRepositoryPolicy", _REPOSITORY),
-    "TagResource": ("ecr:TagResource", _RESOURCE),
-    "UntagResource": ("ecr:UntagResource", _RESOURCE),
-}
+
+def _arn(asked: Asked, name: str) -> str:
+    registry = asked.text("registryId") or asked.call.scope.account
+    return repository_arn(Scope(registry, asked.call.scope.region), name)
+
+
+def _repository(asked: Asked) -> str:
+    return _arn(asked, asked.text("repositoryName"))
+
+
+def _resource(asked: Asked) -> str:
+    return asked.text("resourceArn") or ANY
+
+
+def _described(asked: Asked) -> Sequence[Need]:
+    names = asked.params.get("repositoryNames") or ("*",)
+    return [Need("ecr:DescribeRepositories", _arn(asked, str(name))) for name in names]
+
+
+def _tags_new_repository(asked: Asked) -> Sequence[Need]:
+    if not asked.params.get("tags"):
+        return ()
+    return needs("ecr:TagResource", _repository, keys=tagged("tags"))(asked)
+
+
+def _on_repository(operation: str) -> NeedsOf:
+    return needs(f"ecr:{operation}", _repository)
+
+
+ACTIONS: Mapping[str, NeedsOf] = {
+    **{
+        operation: _on_repository(operation)
+        for operation in (
+            "BatchCheckLayerAvailability", "BatchDeleteImage", "BatchGetImage", "DeleteLifecyclePolicy",
+            "DeleteRepository", "DeleteRepositoryPolicy", "DescribeImages", "GetLifecyclePolicy",
+            "GetRepositoryPolicy", "InitiateLayerUpload", "ListImages", "PutImage", "PutImageScanningConfiguration",
+            "PutImageTagMutability", "PutLifecyclePolicy", "SetRepositoryPolicy",
+        )
+    },
+    "CreateRepository": needs(
+        "ecr:CreateRepository", _repository, _tags_new_repository, keys=tagged("tags")
+    ),
+    "DescribeRegistry": needs("ecr:DescribeRegistry"),
+    "DescribeRepositories": _described,
+    "GetAuthorizationToken": needs("ecr:GetAuthorizationToken"),
+    "ListTagsForResource": needs("ecr:ListTagsForResource", _resource),
+    "TagResource": needs("ecr:TagResource", _resource, keys=tagged("tags")),
+    "UntagResource": needs("ecr:UntagResource", _resource, keys=untagged("tagKeys")),
+}  # fmt: skip
+
+
+async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+    try:
+        named = Arn.parse(arn)
+    except ValueError:
+        return {}
+    name = named.resource.removeprefix("repository/")
+    record = await platform.store.get(Scope(named.account, named.region), REPOSITORY, name)
+    tags: dict[str, str] = record.value.get("tags") or {} if record is not None else {}
+    return tags

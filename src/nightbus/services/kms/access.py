@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import decode_token
-from nightbus.aws.resource_policy import PolicyRequest, not_allowed
+from nightbus.aws.resource_policy import PolicyRequest, Values, not_allowed
 from nightbus.keys.access import refusal_of_use
 from nightbus.keys.directory import Key
 from nightbus.keys.errors import access_denied
-from nightbus.keys.records import AWS
-from nightbus.services.context import Context
+from nightbus.keys.records import AWS, AWS_KMS
+from nightbus.services.context import Context, Platform
 
 _MENDING = frozenset({"kms:GetKeyPolicy", "kms:PutKeyPolicy"})
 # What the policies of AWS managed keys, which nobody can change, let their account do directly.
@@ -27,6 +29,27 @@ _BY_OTHER_ACCOUNTS = frozenset(
         "kms:Verify", "kms:VerifyMac", "kms:Encapsulate", "kms:Decapsulate",
     }
 )  # fmt: skip
+
+
+async def key_of(platform: Platform, home: Scope | None, arn: str) -> Key | None:
+    """Return the key that an ARN of a key or an alias names, None if there is none."""
+    try:
+        named = Arn.parse(arn)
+        scope = Scope(named.account, named.region)
+        return await platform.keys.find(home or scope, arn)
+    except (ValueError, AwsError):
+        return None
+
+
+def kind_of(key: Key) -> Mapping[str, Values]:
+    """Return the condition keys that say what kind of key it is."""
+    multi_region = key.value.get("MultiRegion")
+    return {
+        "kms:keyspec": key.spec,
+        "kms:keyusage": key.usage,
+        "kms:keyorigin": str(key.value.get("Origin", AWS_KMS)),
+        "kms:multiregion": "true" if multi_region else "false",
+    }
 
 
 async def authorize(

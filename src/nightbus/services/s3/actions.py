@@ -1,92 +1,188 @@
-"""Maps each operation to its IAM action and the ARN that a policy names, from the Service Authorization Reference.
+"""Says which actions on which buckets and objects each operation needs, as S3's documentation has it.
 
-The members in braces are the request's own, and `{partition}` that of the call. A request that names a version id needs
-the action of versions instead (`s3:GetObjectVersion` for `s3:GetObject`), and a copy `s3:GetObject` of its source too.
+A request that names a version needs the action of versions (`s3:GetObjectVersion` for `s3:GetObject`); a copy reads its
+source too; what a new object is given besides its bytes (tags, an ACL, a lock) needs the action that would give it
+later. DeleteObjects asks for each key in its handler, and so does a copy for the tags of its source.
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-_BUCKET = "arn:{partition}:s3:::{Bucket}"
-_OBJECT = "arn:{partition}:s3:::{Bucket}/{Key}"
-_OBJECTS = "arn:{partition}:s3:::{Bucket}/*"
+from nightbus.aws.arn import partition_of
+from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf
+from nightbus.identity.request_keys import joined, tags_of
+from nightbus.policies.request import Need
+from nightbus.services.s3 import condition_keys
+from nightbus.services.s3.copying import parse_copy_source
 
-ACTIONS: Mapping[str, tuple[str, str]] = {
-    "AbortMultipartUpload": ("s3:AbortMultipartUpload", _OBJECT),
-    "CompleteMultipartUpload": ("s3:PutObject", _OBJECT),
-    "CopyObject": ("s3:PutObject", _OBJECT),
-    "CreateBucket": ("s3:CreateBucket", _BUCKET),
-    "CreateMultipartUpload": ("s3:PutObject", _OBJECT),
-    "DeleteBucket": ("s3:DeleteBucket", _BUCKET),
-    "DeleteBucketCors": ("s3:PutBucketCORS", _BUCKET),
-    "DeleteBucketEncryption": ("s3:PutEncryptionConfiguration", _BUCKET),
-    "DeleteBucketLifecycle": ("s3:PutLifecycleConfiguration", _BUCKET),
-    "DeleteBucketOwnershipControls": ("s3:PutBucketOwnershipControls", _BUCKET),
-    "DeleteBucketPolicy": ("s3:DeleteBucketPolicy", _BUCKET),
-    "DeleteBucketReplication": ("s3:PutReplicationConfiguration", _BUCKET),
-    "DeleteBucketTagging": ("s3:PutBucketTagging", _BUCKET),
-    "DeleteBucketWebsite": ("s3:DeleteBucketWebsite", _BUCKET),
-    "DeleteObject": ("s3:DeleteObject", _OBJECT),
-    "DeleteObjectTagging": ("s3:DeleteObjectTagging", _OBJECT),
-    "DeleteObjects": ("s3:DeleteObject", _OBJECTS),  # of each key
-    "DeletePublicAccessBlock": ("s3:PutBucketPublicAccessBlock", _BUCKET),
-    "GetBucketAccelerateConfiguration": ("s3:GetAccelerateConfiguration", _BUCKET),
-    "GetBucketAcl": ("s3:GetBucketAcl", _BUCKET),
-    "GetBucketCors": ("s3:GetBucketCORS", _BUCKET),
-    "GetBucketEncryption": ("s3:GetEncryptionConfiguration", _BUCKET),
-    "GetBucketLifecycleConfiguration": ("s3:GetLifecycleConfiguration", _BUCKET),
-    "GetBucketLocation": ("s3:GetBucketLocation", _BUCKET),
-    "GetBucketLogging": ("s3:GetBucketLogging", _BUCKET),
-    "GetBucketNotificationConfiguration": ("s3:GetBucketNotification", _BUCKET),
-    "GetBucketOwnershipControls": ("s3:GetBucketOwnershipControls", _BUCKET),
-    "GetBucketPolicy": ("s3:GetBucketPolicy", _BUCKET),
-    "GetBucketPolicyStatus": ("s3:GetBucketPolicyStatus", _BUCKET),
-    "GetBucketReplication": ("s3:GetReplicationConfiguration", _BUCKET),
-    "GetBucketRequestPayment": ("s3:GetBucketRequestPayment", _BUCKET),
-    "GetBucketTagging": ("s3:GetBucketTagging", _BUCKET),
-    "GetBucketVersioning": ("s3:GetBucketVersioning", _BUCKET),
-    "GetBucketWebsite": ("s3:GetBucketWebsite", _BUCKET),
-    "GetObject": ("s3:GetObject", _OBJECT),
-    "GetObjectAcl": ("s3:GetObjectAcl", _OBJECT),
-    "GetObjectAttributes": ("s3:GetObjectAttributes", _OBJECT),
-    "GetObjectLegalHold": ("s3:GetObjectLegalHold", _OBJECT),
-    "GetObjectLockConfiguration": ("s3:GetBucketObjectLockConfiguration", _BUCKET),
-    "GetObjectRetention": ("s3:GetObjectRetention", _OBJECT),
-    "GetObjectTagging": ("s3:GetObjectTagging", _OBJECT),
-    "GetPublicAccessBlock": ("s3:GetBucketPublicAccessBlock", _BUCKET),
-    "HeadBucket": ("s3:ListBucket", _BUCKET),
-    "HeadObject": ("s3:GetObject", _OBJECT),
-    "ListBucketAnalyticsConfigurations": ("s3:GetAnalyticsConfiguration", _BUCKET),
-    "ListBucketIntelligentTieringConfigurations": ("s3:GetIntelligentTieringConfiguration", _BUCKET),
-    "ListBucketInventoryConfigurations": ("s3:GetInventoryConfiguration", _BUCKET),
-    "ListBucketMetricsConfigurations": ("s3:GetMetricsConfiguration", _BUCKET),
-    "ListBuckets": ("s3:ListAllMyBuckets", "*"),
-    "ListMultipartUploads": ("s3:ListBucketMultipartUploads", _BUCKET),
-    "ListObjectVersions": ("s3:ListBucketVersions", _BUCKET),
-    "ListObjects": ("s3:ListBucket", _BUCKET),
-    "ListObjectsV2": ("s3:ListBucket", _BUCKET),
-    "ListParts": ("s3:ListMultipartUploadParts", _OBJECT),
-    "PutBucketAccelerateConfiguration": ("s3:PutAccelerateConfiguration", _BUCKET),
-    "PutBucketAcl": ("s3:PutBucketAcl", _BUCKET),
-    "PutBucketCors": ("s3:PutBucketCORS", _BUCKET),
-    "PutBucketEncryption": ("s3:PutEncryptionConfiguration", _BUCKET),
-    "PutBucketLifecycleConfiguration": ("s3:PutLifecycleConfiguration", _BUCKET),
-    "PutBucketLogging": ("s3:PutBucketLogging", _BUCKET),
-    "PutBucketNotificationConfiguration": ("s3:PutBucketNotification", _BUCKET),
-    "PutBucketOwnershipControls": ("s3:PutBucketOwnershipControls", _BUCKET),
-    "PutBucketPolicy": ("s3:PutBucketPolicy", _BUCKET),
-    "PutBucketRequestPayment": ("s3:PutBucketRequestPayment", _BUCKET),
-    "PutBucketTagging": ("s3:PutBucketTagging", _BUCKET),
-    "PutBucketVersioning": ("s3:PutBucketVersioning", _BUCKET),
-    "PutObject": ("s3:PutObject", _OBJECT),
-    "PutObjectAcl": ("s3:PutObjectAcl", _OBJECT),
-    "PutObjectLegalHold": ("s3:PutObjectLegalHold", _OBJECT),
-    "PutObjectLockConfiguration": ("s3:PutBucketObjectLockConfiguration", _BUCKET),
-    "PutObjectRetention": ("s3:PutObjectRetention", _OBJECT),
-    "PutObjectTagging": ("s3:PutObjectTagging", _OBJECT),
-    "PutPublicAccessBlock": ("s3:PutBucketPublicAccessBlock", _BUCKET),
-    "RestoreObject": ("s3:RestoreObject", _OBJECT),
-    "UploadPart": ("s3:PutObject", _OBJECT),
-    "UploadPartCopy": ("s3:PutObject", _OBJECT),
+_GRANTS = ("GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
+_RETENTION = ("ObjectLockMode", "ObjectLockRetainUntilDate")
+
+
+def bucket_resource(asked: Asked, bucket: str) -> str:
+    return f"arn:{partition_of(asked.call.scope.region)}:s3:::{bucket}"
+
+
+def _bucket(asked: Asked) -> str:
+    return bucket_resource(asked, asked.text("Bucket"))
+
+
+def _object(asked: Asked) -> str:
+    return f"{_bucket(asked)}/{asked.text('Key')}"
+
+
+def _line(
+    action: str, resource: Callable[[Asked], str], *further: NeedsOf, keys: Keys | None = None
+) -> NeedsOf:
+    """Do as `needs`, with the keys that every request to S3 has."""
+    all_keys = condition_keys.signature if keys is None else joined(condition_keys.signature, keys)
+
+    def needs_of(asked: Asked) -> Sequence[Need]:
+        own = Need(f"s3:{action}", resource(asked), all_keys(asked))
+        return [own, *(need for line in further for need in line(asked))]
+
+    return needs_of
+
+
+def _on_bucket(action: str, *further: NeedsOf, keys: Keys | None = None) -> NeedsOf:
+    return _line(action, _bucket, *further, keys=keys)
+
+
+def _on_object(action: str, *further: NeedsOf, keys: Keys | None = None) -> NeedsOf:
+    return _line(action, _object, *further, keys=keys)
+
+
+def _of_version(action: str, *further: NeedsOf, keys: Keys | None = None) -> NeedsOf:
+    """Return the line of an operation on an object, whose action is another one if it names a version."""
+    plain = _on_object(action, *further, keys=keys)
+    versioned = condition_keys.VERSION if keys is None else joined(condition_keys.VERSION, keys)
+    of_version = _on_object(action.replace("Object", "ObjectVersion", 1), *further, keys=versioned)
+    return lambda asked: (of_version if asked.params.get("VersionId") is not None else plain)(asked)
+
+
+def _if_asked(members: Sequence[str], line: NeedsOf) -> NeedsOf:
+    """Return the line if the request has one of the members, else nothing."""
+    return lambda asked: line(asked) if any(asked.params.get(member) for member in members) else ()
+
+
+def _tags(asked: Asked) -> Sequence[Need]:
+    """Return what a new object with tags needs. A copy takes those of the request only if it says so."""
+    if not condition_keys.header_tags(asked) or asked.text("TaggingDirective") == "COPY":
+        return ()
+    return _on_object("PutObjectTagging", keys=condition_keys.WRITE)(asked)
+
+
+def _copied(asked: Asked) -> Sequence[Need]:
+    source = parse_copy_source(asked.text("CopySource"))
+    if source is None:
+        return ()
+    named = Asked({"Bucket": source.bucket, "Key": source.key, "VersionId": source.version_id}, asked.call)
+    return _of_version("GetObject")(named)
+
+
+def _tags_new_bucket(asked: Asked) -> Sequence[Need]:
+    configuration = asked.params.get("CreateBucketConfiguration") or {}
+    if not tags_of(configuration.get("Tags")):
+        return ()
+    return _on_bucket("TagResource", keys=condition_keys.new_bucket)(asked)
+
+
+_ADDED_TO_OBJECT = (
+    _tags,
+    _if_asked(("ACL", *_GRANTS), _on_object("PutObjectAcl", keys=condition_keys.WRITE)),
+    _if_asked(_RETENTION, _on_object("PutObjectRetention", keys=condition_keys.WRITE)),
+    _if_asked(("ObjectLockLegalHoldStatus",), _on_object("PutObjectLegalHold", keys=condition_keys.WRITE)),
+)
+_BYPASSES = _if_asked(("BypassGovernanceRetention",), _on_object("BypassGovernanceRetention"))
+_SETTINGS = {
+    "DeleteBucket": "DeleteBucket",
+    "DeleteBucketCors": "PutBucketCORS",
+    "DeleteBucketEncryption": "PutEncryptionConfiguration",
+    "DeleteBucketLifecycle": "PutLifecycleConfiguration",
+    "DeleteBucketOwnershipControls": "PutBucketOwnershipControls",
+    "DeleteBucketPolicy": "DeleteBucketPolicy",
+    "DeleteBucketReplication": "PutReplicationConfiguration",
+    "DeleteBucketTagging": "PutBucketTagging",
+    "DeleteBucketWebsite": "DeleteBucketWebsite",
+    "DeletePublicAccessBlock": "PutBucketPublicAccessBlock",
+    "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
+    "GetBucketAcl": "GetBucketAcl",
+    "GetBucketCors": "GetBucketCORS",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketLocation": "GetBucketLocation",
+    "GetBucketLogging": "GetBucketLogging",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetBucketOwnershipControls": "GetBucketOwnershipControls",
+    "GetBucketPolicy": "GetBucketPolicy",
+    "GetBucketPolicyStatus": "GetBucketPolicyStatus",
+    "GetBucketReplication": "GetReplicationConfiguration",
+    "GetBucketRequestPayment": "GetBucketRequestPayment",
+    "GetBucketTagging": "GetBucketTagging",
+    "GetBucketVersioning": "GetBucketVersioning",
+    "GetBucketWebsite": "GetBucketWebsite",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "HeadBucket": "ListBucket",
+    "ListBucketAnalyticsConfigurations": "GetAnalyticsConfiguration",
+    "ListBucketIntelligentTieringConfigurations": "GetIntelligentTieringConfiguration",
+    "ListBucketInventoryConfigurations": "GetInventoryConfiguration",
+    "ListBucketMetricsConfigurations": "GetMetricsConfiguration",
+    "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    "PutBucketCors": "PutBucketCORS",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
+    "PutBucketLogging": "PutBucketLogging",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutBucketOwnershipControls": "PutBucketOwnershipControls",
+    "PutBucketPolicy": "PutBucketPolicy",
+    "PutBucketRequestPayment": "PutBucketRequestPayment",
+    "PutBucketTagging": "PutBucketTagging",
+    "PutBucketVersioning": "PutBucketVersioning",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
+
+ACTIONS: Mapping[str, NeedsOf] = {
+    **{operation: _on_bucket(action) for operation, action in _SETTINGS.items()},
+    "AbortMultipartUpload": _on_object("AbortMultipartUpload"),
+    "CompleteMultipartUpload": _on_object("PutObject", keys=condition_keys.WRITE),
+    "CopyObject": _on_object("PutObject", _copied, *_ADDED_TO_OBJECT, keys=condition_keys.WRITE),
+    "CreateBucket": _on_bucket(
+        "CreateBucket",
+        _if_asked(("ACL", *_GRANTS), _on_bucket("PutBucketAcl", keys=condition_keys.ACL)),
+        _if_asked(("ObjectLockEnabledForBucket",), _on_bucket("PutBucketObjectLockConfiguration")),
+        _if_asked(("ObjectLockEnabledForBucket",), _on_bucket("PutBucketVersioning")),
+        _if_asked(("ObjectOwnership",), _on_bucket("PutBucketOwnershipControls")),
+        _tags_new_bucket,
+        keys=condition_keys.new_bucket,
+    ),
+    "CreateMultipartUpload": _on_object("PutObject", *_ADDED_TO_OBJECT, keys=condition_keys.WRITE),
+    "DeleteObject": _of_version("DeleteObject", _BYPASSES),
+    "DeleteObjectTagging": _of_version("DeleteObjectTagging"),
+    "DeleteObjects": lambda asked: (),
+    "GetObject": _of_version("GetObject"),
+    "GetObjectAcl": _of_version("GetObjectAcl"),
+    "GetObjectAttributes": _of_version("GetObjectAttributes", _of_version("GetObject")),
+    "GetObjectLegalHold": _on_object("GetObjectLegalHold"),
+    "GetObjectRetention": _on_object("GetObjectRetention"),
+    "GetObjectTagging": _of_version("GetObjectTagging"),
+    "HeadObject": _of_version("GetObject"),
+    "ListBuckets": _line("ListAllMyBuckets", lambda asked: ANY),
+    "ListMultipartUploads": _on_bucket("ListBucketMultipartUploads", keys=condition_keys.LISTING),
+    "ListObjectVersions": _on_bucket("ListBucketVersions", keys=condition_keys.LISTING),
+    "ListObjects": _on_bucket("ListBucket", keys=condition_keys.LISTING),
+    "ListObjectsV2": _on_bucket("ListBucket", keys=condition_keys.LISTING),
+    "ListParts": _on_object("ListMultipartUploadParts"),
+    "PutBucketAcl": _on_bucket("PutBucketAcl", keys=condition_keys.ACL),
+    "PutObject": _on_object("PutObject", *_ADDED_TO_OBJECT, keys=condition_keys.WRITE),
+    "PutObjectAcl": _of_version("PutObjectAcl", keys=condition_keys.ACL),
+    "PutObjectLegalHold": _on_object("PutObjectLegalHold", keys=condition_keys.legal_hold),
+    "PutObjectRetention": _on_object("PutObjectRetention", _BYPASSES, keys=condition_keys.retention),
+    "PutObjectTagging": _of_version("PutObjectTagging", keys=condition_keys.body_tags),
+    "RestoreObject": _on_object("RestoreObject"),
+    "UploadPart": _on_object("PutObject", keys=condition_keys.WRITE),
+    "UploadPartCopy": _on_object("PutObject", _copied, keys=condition_keys.WRITE),
 }

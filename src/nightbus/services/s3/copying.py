@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from nightbus.services.context import Context
@@ -194,16 +194,30 @@ def _copy_reply(bucket: Record, version: ObjectVersion, source_version: str | No
     return {**output, "CopyObjectResult": result, "CopySourceVersionId": source_version}
 
 
+class CopySource(NamedTuple):
+    bucket: str
+    key: str
+    version_id: str | None
+
+
+def parse_copy_source(text: str) -> CopySource | None:
+    """Parse `bucket/key?versionId=…`, percent-encoded as in the header; None for what is not a source."""
+    path, mark, query = text.rpartition("?versionId=")
+    bucket, slash, key = unquote(path if mark else text).lstrip("/").partition("/")
+    if not slash or not key:
+        return None
+    return CopySource(bucket, key, unquote(query) if mark else None)
+
+
 async def find_copy_source(
     ctx: Context, copy_source: str, expected_owner: str | None
 ) -> tuple[Record, ObjectVersion]:
-    """Return the version that `copy_source` names: `bucket/key?versionId=…`, percent-encoded as in the header."""
-    path, mark, query = copy_source.rpartition("?versionId=")
-    bucket, slash, key = unquote(path if mark else copy_source).lstrip("/").partition("/")
-    if not slash or not key:
+    """Return the version that `copy_source` names. Raises AwsError."""
+    source = parse_copy_source(copy_source)
+    if source is None:
         text = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         raise invalid_argument(text, "x-amz-copy-source", copy_source)
-    record, version = await find_version(ctx, bucket, key, unquote(query) if mark else None, expected_owner)
+    record, version = await find_version(ctx, *source, expected_owner)
     check_copyable(version, ctx.now_ms())
     await require_key_of(ctx, version.encryption)
     return record, version

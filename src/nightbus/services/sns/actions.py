@@ -1,61 +1,103 @@
-"""Maps each operation to its IAM action and the ARN that a policy names, from the Service Authorization Reference.
+"""Says which actions on which resources each operation needs, as the Service Authorization Reference has it.
 
-The members in braces are the request's own, and `{partition}`, `{region}` and `{account}` those of the call.
+Subscriptions are not resources of policies: what is done to one needs its action on all resources.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-_TOPIC = "{TopicArn}"
-_SUBSCRIPTION = "{SubscriptionArn}"
-_RESOURCE = "{ResourceArn}"
-_APPLICATION = "{PlatformApplicationArn}"
-_ENDPOINT = "{EndpointArn}"
-_NAMED = "arn:{partition}:sns:{region}:{account}:{Name}"
-_ANY = "*"
+from nightbus.identity.needs import ANY, Asked, NeedsOf, needs
+from nightbus.identity.request_keys import members, tagged, untagged
+from nightbus.messaging.topic import TOPIC, topic_address
+from nightbus.policies.request import Need
+from nightbus.services.context import Platform
 
-ACTIONS: Mapping[str, tuple[str, str]] = {
-    "AddPermission": ("sns:AddPermission", _TOPIC),
-    "CheckIfPhoneNumberIsOptedOut": ("sns:CheckIfPhoneNumberIsOptedOut", _ANY),
-    "ConfirmSubscription": ("sns:ConfirmSubscription", _TOPIC),
-    "CreatePlatformApplication": ("sns:CreatePlatformApplication", _ANY),
-    "CreatePlatformEndpoint": ("sns:CreatePlatformEndpoint", _APPLICATION),
-    "CreateSMSSandboxPhoneNumber": ("sns:CreateSMSSandboxPhoneNumber", _ANY),
-    "CreateTopic": ("sns:CreateTopic", _NAMED),
-    "DeleteEndpoint": ("sns:DeleteEndpoint", _ENDPOINT),
-    "DeletePlatformApplication": ("sns:DeletePlatformApplication", _APPLICATION),
-    "DeleteSMSSandboxPhoneNumber": ("sns:DeleteSMSSandboxPhoneNumber", _ANY),
-    "DeleteTopic": ("sns:DeleteTopic", _TOPIC),
-    "GetDataProtectionPolicy": ("sns:GetDataProtectionPolicy", _RESOURCE),
-    "GetEndpointAttributes": ("sns:GetEndpointAttributes", _ENDPOINT),
-    "GetPlatformApplicationAttributes": ("sns:GetPlatformApplicationAttributes", _APPLICATION),
-    "GetSMSAttributes": ("sns:GetSMSAttributes", _ANY),
-    "GetSMSSandboxAccountStatus": ("sns:GetSMSSandboxAccountStatus", _ANY),
-    "GetSubscriptionAttributes": ("sns:GetSubscriptionAttributes", _SUBSCRIPTION),
-    "GetTopicAttributes": ("sns:GetTopicAttributes", _TOPIC),
-    "ListEndpointsByPlatformApplication": ("sns:ListEndpointsByPlatformApplication", _APPLICATION),
-    "ListOriginationNumbers": ("sns:ListOriginationNumbers", _ANY),
-    "ListPhoneNumbersOptedOut": ("sns:ListPhoneNumbersOptedOut", _ANY),
-    "ListPlatformApplications": ("sns:ListPlatformApplications", _ANY),
-    "ListSMSSandboxPhoneNumbers": ("sns:ListSMSSandboxPhoneNumbers", _ANY),
-    "ListSubscriptions": ("sns:ListSubscriptions", _ANY),
-    "ListSubscriptionsByTopic": ("sns:ListSubscriptionsByTopic", _TOPIC),
-    "ListTagsForResource": ("sns:ListTagsForResource", _RESOURCE),
-    "ListTopics": ("sns:ListTopics", _ANY),
-    "OptInPhoneNumber": ("sns:OptInPhoneNumber", _ANY),
-    "Publish": ("sns:Publish", _TOPIC),
-    "PublishBatch": ("sns:Publish", _TOPIC),
-    "PutDataProtectionPolicy": ("sns:PutDataProtectionPolicy", _RESOURCE),
-    "RemovePermission": ("sns:RemovePermission", _TOPIC),
-    "SetEndpointAttributes": ("sns:SetEndpointAttributes", _ENDPOINT),
-    "SetPlatformApplicationAttributes": ("sns:SetPlatformApplicationAttributes", _APPLICATION),
-    "SetSMSAttributes": ("sns:SetSMSAttributes", _ANY),
-    "SetSubscriptionAttributes": ("sns:SetSubscriptionAttributes", _SUBSCRIPTION),
-    "SetTopicAttributes": ("sns:SetTopicAttributes", _TOPIC),
-    "Subscribe": ("sns:Subscribe", _TOPIC),
-    "TagResource": ("sns:TagResource", _RESOURCE),
-    "Unsubscribe": ("sns:Unsubscribe", _SUBSCRIPTION),
-    "UntagResource": ("sns:UntagResource", _RESOURCE),
-    "VerifySMSSandboxPhoneNumber": ("sns:VerifySMSSandboxPhoneNumber", _ANY),
+
+def _topic(asked: Asked) -> str:
+    return asked.text("TopicArn") or ANY
+
+
+def _resource(asked: Asked) -> str:
+    return asked.text("ResourceArn") or ANY
+
+
+def _named(asked: Asked) -> str:
+    return asked.arn("sns", asked.text("Name"))
+
+
+def _application(asked: Asked) -> str:
+    return asked.text("PlatformApplicationArn") or ANY
+
+
+def _endpoint(asked: Asked) -> str:
+    return asked.text("EndpointArn") or ANY
+
+
+def _published(asked: Asked) -> str:
+    """Return the topic, the endpoint, or the phone number: AWS takes a number for the resource."""
+    return asked.text("TopicArn") or asked.text("TargetArn") or asked.text("PhoneNumber") or ANY
+
+
+def _of_new_topic(asked: Asked) -> Sequence[Need]:
+    needed: list[Need] = []
+    if asked.params.get("Tags"):
+        needed += needs("sns:TagResource", _named, keys=tagged())(asked)
+    if asked.params.get("DataProtectionPolicy"):
+        needed += needs("sns:PutDataProtectionPolicy", _named)(asked)
+    return needed
+
+
+ACTIONS: Mapping[str, NeedsOf] = {
+    "AddPermission": needs("sns:AddPermission", _topic),
+    "CheckIfPhoneNumberIsOptedOut": needs("sns:CheckIfPhoneNumberIsOptedOut"),
+    "ConfirmSubscription": needs("sns:ConfirmSubscription", _topic),
+    "CreatePlatformApplication": needs("sns:CreatePlatformApplication"),
+    "CreatePlatformEndpoint": needs("sns:CreatePlatformEndpoint", _application),
+    "CreateSMSSandboxPhoneNumber": needs("sns:CreateSMSSandboxPhoneNumber"),
+    "CreateTopic": needs("sns:CreateTopic", _named, _of_new_topic, keys=tagged()),
+    "DeleteEndpoint": needs("sns:DeleteEndpoint", _endpoint),
+    "DeletePlatformApplication": needs("sns:DeletePlatformApplication", _application),
+    "DeleteSMSSandboxPhoneNumber": needs("sns:DeleteSMSSandboxPhoneNumber"),
+    "DeleteTopic": needs("sns:DeleteTopic", _topic),
+    "GetDataProtectionPolicy": needs("sns:GetDataProtectionPolicy", _resource),
+    "GetEndpointAttributes": needs("sns:GetEndpointAttributes", _endpoint),
+    "GetPlatformApplicationAttributes": needs("sns:GetPlatformApplicationAttributes", _application),
+    "GetSMSAttributes": needs("sns:GetSMSAttributes"),
+    "GetSMSSandboxAccountStatus": needs("sns:GetSMSSandboxAccountStatus"),
+    "GetSubscriptionAttributes": needs("sns:GetSubscriptionAttributes"),
+    "GetTopicAttributes": needs("sns:GetTopicAttributes", _topic),
+    "ListEndpointsByPlatformApplication": needs("sns:ListEndpointsByPlatformApplication", _application),
+    "ListOriginationNumbers": needs("sns:ListOriginationNumbers"),
+    "ListPhoneNumbersOptedOut": needs("sns:ListPhoneNumbersOptedOut"),
+    "ListPlatformApplications": needs("sns:ListPlatformApplications"),
+    "ListSMSSandboxPhoneNumbers": needs("sns:ListSMSSandboxPhoneNumbers"),
+    "ListSubscriptions": needs("sns:ListSubscriptions"),
+    "ListSubscriptionsByTopic": needs("sns:ListSubscriptionsByTopic", _topic),
+    "ListTagsForResource": needs("sns:ListTagsForResource", _resource),
+    "ListTopics": needs("sns:ListTopics"),
+    "OptInPhoneNumber": needs("sns:OptInPhoneNumber"),
+    "Publish": needs("sns:Publish", _published),
+    "PublishBatch": needs("sns:Publish", _topic),
+    "PutDataProtectionPolicy": needs("sns:PutDataProtectionPolicy", _resource),
+    "RemovePermission": needs("sns:RemovePermission", _topic),
+    "SetEndpointAttributes": needs("sns:SetEndpointAttributes", _endpoint),
+    "SetPlatformApplicationAttributes": needs("sns:SetPlatformApplicationAttributes", _application),
+    "SetSMSAttributes": needs("sns:SetSMSAttributes"),
+    "SetSubscriptionAttributes": needs("sns:SetSubscriptionAttributes"),
+    "SetTopicAttributes": needs("sns:SetTopicAttributes", _topic),
+    "Subscribe": needs(
+        "sns:Subscribe", _topic, keys=members(sns__protocol="Protocol", sns__endpoint="Endpoint")
+    ),
+    "TagResource": needs("sns:TagResource", _resource, keys=tagged()),
+    "Unsubscribe": needs("sns:Unsubscribe"),
+    "UntagResource": needs("sns:UntagResource", _resource, keys=untagged()),
+    "VerifySMSSandboxPhoneNumber": needs("sns:VerifySMSSandboxPhoneNumber"),
 }
+
+
+async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+    address = topic_address(arn)
+    record = await platform.store.get(address[0], TOPIC, address[1]) if address else None
+    tags: dict[str, str] = record.value.get("tags") or {} if record is not None else {}
+    return tags

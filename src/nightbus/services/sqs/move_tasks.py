@@ -136,6 +136,14 @@ def _task_key(handle: str) -> str:
         raise invalid_parameter("Value for parameter TaskHandle is invalid.") from None
 
 
+def source_of_task(handle: str) -> str:
+    """Return the ARN of the queue from which the task moves messages, "" if the handle is not one."""
+    try:
+        return _task_key(handle).partition("|")[0]
+    except AwsError:
+        return ""
+
+
 async def list_message_move_tasks(ctx: Context, *, source_arn: str, max_results: int = 1) -> dict[str, Any]:
     if not 1 <= max_results <= _MOST_SHOWN:
         raise outside_range(max_results, "MaxResults", 1, _MOST_SHOWN)

@@ -35,13 +35,21 @@ _KEY_ERRORS = {
 }
 
 
-def queue_of_url(ctx: Context, url: str) -> tuple[Scope, str]:
-    """Return the scope and the name of the queue. Raises AwsError InvalidAddress for what is not a queue's URL."""
+def address_of_url(url: str) -> tuple[str, str] | None:
+    """Return the account and the name of the queue, None for what is not a queue's URL."""
     account, _, name = unquote(urlsplit(url).path).strip("/").rpartition("/")
     account = account.rpartition("/")[2]
     if not name or len(account) != _ACCOUNT_DIGITS or not account.isdigit():
+        return None
+    return account, name
+
+
+def queue_of_url(ctx: Context, url: str) -> tuple[Scope, str]:
+    """Return the scope and the name of the queue. Raises AwsError InvalidAddress for what is not a queue's URL."""
+    address = address_of_url(url)
+    if address is None:
         raise AwsError("InvalidAddress", f"The address {url} is not valid for this endpoint.", 404)
-    return Scope(account, ctx.region), name
+    return Scope(address[0], ctx.region), address[1]
 
 
 def queue_url(ctx: Context, scope: Scope, name: str) -> str:

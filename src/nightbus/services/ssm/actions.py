@@ -1,32 +1,88 @@
-"""Maps the operations of Parameter Store to the IAM actions that they need, and to the resources of these.
+"""Says which actions on which parameters each operation needs, as the Service Authorization Reference has it.
 
-Names in braces are members of the request. https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
+The ARN of a parameter has its name without the leading slash, so versions and labels of names are left out.
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssystemsmanager.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-_PARAMETER = "arn:{partition}:ssm:{region}:{account}:parameter/{Name}"
-_PARAMETERS = "arn:{partition}:ssm:{region}:{account}:parameter/{Names}"
-_TAGGED = "arn:{partition}:ssm:{region}:{account}:parameter/{ResourceId}"
+from nightbus.aws.arn import Arn, is_arn
+from nightbus.aws.calls import Scope
+from nightbus.identity.needs import Asked, NeedsOf, needs
+from nightbus.identity.request_keys import joined, members, tagged, untagged
+from nightbus.policies.request import Need
+from nightbus.services.context import Platform
+from nightbus.services.ssm.names import parameter_arn
+from nightbus.services.ssm.records import PARAMETER
 
-ACTIONS: Mapping[str, tuple[str, str]] = {
-    # the operation: the action, and the ARN of its resource
-    "AddTagsToResource": ("ssm:AddTagsToResource", _TAGGED),
-    "DeleteParameter": ("ssm:DeleteParameter", _PARAMETER),
-    "DeleteParameters": ("ssm:DeleteParameters", _PARAMETERS),
-    "DescribeParameters": ("ssm:DescribeParameters", "*"),
-    "GetParameter": ("ssm:GetParameter", _PARAMETER),
-    "GetParameterHistory": ("ssm:GetParameterHistory", _PARAMETER),
-    "GetParameters": ("ssm:GetParameters", _PARAMETERS),
-    "GetParametersByPath": (
-        "ssm:GetParametersByPath",
-        "arn:{partition}:ssm:{region}:{account}:parameter{Path}",
+_REFERENCE = "/aws/reference/secretsmanager/"
+
+
+def _arn(asked: Asked, text: str) -> str:
+    """Return the ARN of the parameter that a name, a name with a version or label, or an ARN means."""
+    if is_arn(text):
+        head, _, resource = text.rpartition(":parameter/")
+        return f"{head}:parameter/{resource.partition(':')[0]}"
+    name = text if text.startswith(_REFERENCE) else text.partition(":")[0]
+    return parameter_arn(asked.call.scope, name)
+
+
+def _name(asked: Asked) -> str:
+    return _arn(asked, asked.text("Name"))
+
+
+def _tagged_parameter(asked: Asked) -> str:
+    return _arn(asked, asked.text("ResourceId"))
+
+
+def _path(asked: Asked) -> str:
+    return parameter_arn(asked.call.scope, asked.text("Path"))
+
+
+def _each(action: str) -> NeedsOf:
+    def needs_of(asked: Asked) -> Sequence[Need]:
+        return [Need(action, _arn(asked, str(name))) for name in asked.params.get("Names") or ()]
+
+    return needs_of
+
+
+def _tags_new_parameter(asked: Asked) -> Sequence[Need]:
+    return needs("ssm:AddTagsToResource", _name, keys=tagged())(asked) if asked.params.get("Tags") else ()
+
+
+ACTIONS: Mapping[str, NeedsOf] = {
+    "AddTagsToResource": needs("ssm:AddTagsToResource", _tagged_parameter, keys=tagged()),
+    "DeleteParameter": needs("ssm:DeleteParameter", _name),
+    "DeleteParameters": _each("ssm:DeleteParameters"),
+    "DescribeParameters": needs("ssm:DescribeParameters"),
+    "GetParameter": needs("ssm:GetParameter", _name),
+    "GetParameterHistory": needs("ssm:GetParameterHistory", _name),
+    "GetParameters": _each("ssm:GetParameters"),
+    "GetParametersByPath": needs("ssm:GetParametersByPath", _path, keys=members(ssm__recursive="Recursive")),
+    "LabelParameterVersion": needs("ssm:LabelParameterVersion", _name),
+    "ListTagsForResource": needs("ssm:ListTagsForResource", _tagged_parameter),
+    "PutParameter": needs(
+        "ssm:PutParameter",
+        _name,
+        _tags_new_parameter,
+        keys=joined(tagged(), members(ssm__overwrite="Overwrite", ssm__policies="Policies")),
     ),
-    "LabelParameterVersion": ("ssm:LabelParameterVersion", _PARAMETER),
-    "ListTagsForResource": ("ssm:ListTagsForResource", _TAGGED),
-    "PutParameter": ("ssm:PutParameter", _PARAMETER),
-    "RemoveTagsFromResource": ("ssm:RemoveTagsFromResource", _TAGGED),
-    "UnlabelParameterVersion": ("ssm:UnlabelParameterVersion", _PARAMETER),
+    "RemoveTagsFromResource": needs("ssm:RemoveTagsFromResource", _tagged_parameter, keys=untagged()),
+    "UnlabelParameterVersion": needs("ssm:UnlabelParameterVersion", _name),
 }
+
+
+async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+    try:
+        named = Arn.parse(arn)
+    except ValueError:
+        return {}
+    scope, path = Scope(named.account, named.region), named.resource.removeprefix("parameter/")
+    for name in (path, f"/{path}"):
+        record = await platform.store.get(scope, PARAMETER, name)
+        if record is not None:
+            tags: dict[str, str] = record.value["tags"]
+            return tags
+    return {}
