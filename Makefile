@@ -4,6 +4,9 @@ VENV ?= .venv
 export PYTHON VENV
 BIN := $(VENV)/bin
 PYTEST_OPTIONS ?=
+# Two processes on two cores or more, a file's tests together and in their order; the long files (tests/e2e) first.
+# More than two would disturb the tests that measure how long a node's loop is held. One: PYTEST_OPTIONS="-n 0".
+SIDE_BY_SIDE := -n logical --maxprocesses 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help demo test soak check format bench clean
 
@@ -20,7 +23,7 @@ demo:
 
 test:
 	@scripts/install test
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_OPTIONS)
 
 soak:
 	@scripts/install test

@@ -8,6 +8,10 @@ A line of a table is made by `needs`, or is a function of its own where an opera
         "CreateFunction": needs("lambda:CreateFunction", _function, passes_role("Role", "lambda.amazonaws.com")),
     }
 
+Lines are pure. Where a request names a resource by what only the store knows (a role without its path, an alias of a
+key), `actions.py` may have `async def resolve(platform, asked, needs) -> Sequence[Need]`, which the authorizer calls
+with the needs of the line. It raises nothing: what does not exist stays as the request names it.
+
 Source: the Service Authorization Reference,
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -22,6 +26,7 @@ from nightbus.aws.calls import Call
 from nightbus.policies.request import NO_KEYS, Need, Values
 
 ANY = "*"
+EMPTY = ("",)  # of a key that the request has, with an empty text
 
 
 class Asked(NamedTuple):
@@ -58,6 +63,50 @@ def needs(action: str, resource: Resource = ANY, *further: NeedsOf, keys: Keys |
         return [own, *(need for line in further for need in line(asked))]
 
     return needs_of
+
+
+def when(member: str, line: NeedsOf) -> NeedsOf:
+    """Return a line that only a request with the member needs, such as the one for the tags of a new resource."""
+
+    def needs_of(asked: Asked) -> Sequence[Need]:
+        return line(asked) if asked.params.get(member) else ()
+
+    return needs_of
+
+
+def request_tags(member: str) -> Keys:
+    """Return what makes `aws:RequestTag/...` and `aws:TagKeys` of tags by key, a list of tags, or a list of keys."""
+
+    def keys(asked: Asked) -> Mapping[str, Values]:
+        tags = asked.params.get(member) or ()
+        if isinstance(tags, Mapping):
+            return tag_conditions(tags)
+        if all(isinstance(tag, str) for tag in tags):
+            return {"aws:tagkeys": tuple(tags)}
+        return tag_conditions({_either(tag, "Key"): _either(tag, "Value") for tag in tags})
+
+    return keys
+
+
+def tag_conditions(tags: Mapping[str, str]) -> Mapping[str, Values]:
+    """Return the condition keys of the tags of a request. Names of keys have no case."""
+    by_name: dict[str, Values] = {
+        f"aws:requesttag/{key}".lower(): str(value) or EMPTY for key, value in tags.items()
+    }
+    return {**by_name, "aws:tagkeys": tuple(tags)}
+
+
+def _either(tag: Mapping[str, Any], member: str) -> str:
+    return str(tag.get(member, tag.get(f"Tag{member}", tag.get(member.lower(), ""))))
+
+
+def merged(*parts: Keys) -> Keys:
+    """Return what makes the condition keys of all `parts`."""
+
+    def keys(asked: Asked) -> Mapping[str, Values]:
+        return {name: value for part in parts for name, value in part(asked).items()}
+
+    return keys
 
 
 def passes_role(member: str, service: str) -> NeedsOf:

@@ -48,7 +48,7 @@ def test_what_nobody_encrypted_is_refused(blob: bytes) -> None:
         decrypt(SECRET, blob, {})
 
 
-@pytest.mark.parametrize("key_id", [KEY_ID, f"mrk-{'0f' * 16}"])
+@pytest.mark.parametrize("key_id", [KEY_ID, f"mrk-{'0f' * 16}"], ids=["of one region", "of many regions"])
 def test_a_blob_names_its_key_and_material(key_id: str) -> None:
     head = read_head(made(b"x", {}, key_id))
     assert (head.account, head.key_id) == (ACCOUNT, key_id)

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
-from nightbus.identity.needs import ANY, Asked, NeedsOf, needs
-from nightbus.identity.request_keys import tagged, untagged
+from nightbus.identity.needs import ANY, Asked, NeedsOf, needs, request_tags, when
 from nightbus.policies.request import Need
 from nightbus.services.context import Platform
 from nightbus.services.ecr.records import REPOSITORY, repository_arn
@@ -31,17 +30,14 @@ def _described(asked: Asked) -> Sequence[Need]:
     return [Need("ecr:DescribeRepositories", _arn(asked, str(name))) for name in names]
 
 
-def _tags_new_repository(asked: Asked) -> Sequence[Need]:
-    if not asked.params.get("tags"):
-        return ()
-    return needs("ecr:TagResource", _repository, keys=tagged("tags"))(asked)
+_TAGS_NEW_REPOSITORY = when("tags", needs("ecr:TagResource", _repository, keys=request_tags("tags")))
 
 
 def _on_repository(operation: str) -> NeedsOf:
     return needs(f"ecr:{operation}", _repository)
 
 
-ACTIONS: Mapping[str, NeedsOf] = {
+_ACTIONS: dict[str, NeedsOf] = {
     **{
         operation: _on_repository(operation)
         for operation in (
@@ -52,15 +48,16 @@ ACTIONS: Mapping[str, NeedsOf] = {
         )
     },
     "CreateRepository": needs(
-        "ecr:CreateRepository", _repository, _tags_new_repository, keys=tagged("tags")
+        "ecr:CreateRepository", _repository, _TAGS_NEW_REPOSITORY, keys=request_tags("tags")
     ),
     "DescribeRegistry": needs("ecr:DescribeRegistry"),
     "DescribeRepositories": _described,
     "GetAuthorizationToken": needs("ecr:GetAuthorizationToken"),
     "ListTagsForResource": needs("ecr:ListTagsForResource", _resource),
-    "TagResource": needs("ecr:TagResource", _resource, keys=tagged("tags")),
-    "UntagResource": needs("ecr:UntagResource", _resource, keys=untagged("tagKeys")),
+    "TagResource": needs("ecr:TagResource", _resource, keys=request_tags("tags")),
+    "UntagResource": needs("ecr:UntagResource", _resource, keys=request_tags("tagKeys")),
 }  # fmt: skip
+ACTIONS: Mapping[str, NeedsOf] = dict(sorted(_ACTIONS.items()))
 
 
 async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:

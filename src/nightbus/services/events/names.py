@@ -19,16 +19,21 @@ def scope_and_bus(ctx: Context, text: str | None) -> tuple[Scope, str]:
 
     An ARN that is not a bus's counts as a name, which no bus has.
     """
+    return bus_in(ctx.scope, text)
+
+
+def bus_in(scope: Scope, text: str | None) -> tuple[Scope, str]:
+    """Do the same as `scope_and_bus` for a call in `scope`."""
     if not text:
-        return ctx.scope, DEFAULT_BUS
+        return scope, DEFAULT_BUS
     if is_arn(text):
         try:
             parsed = Arn.parse(text)
         except ValueError:
-            return ctx.scope, text
+            return scope, text
         if parsed.service == "events" and parsed.resource.startswith("event-bus/"):
             return Scope(parsed.account, parsed.region), parsed.resource.removeprefix("event-bus/")
-    return ctx.scope, text
+    return scope, text
 
 
 def bus_name(ctx: Context, text: str | None) -> str:

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.resource_policy import Values
-from nightbus.bus.patterns.matchers import Exact
-from nightbus.bus.patterns.rule import Field, Pattern
+from nightbus.bus.patterns.rule import Pattern
 from nightbus.delivery.rules import rule_arn
 from nightbus.services.context import Context
 from nightbus.services.events.names import find_bus, find_rule, in_scope, no_such_rule, scope_and_bus
+from nightbus.services.events.rule_conditions import exact_values
 from nightbus.store.interface import Record
 
 
@@ -62,25 +62,7 @@ def _conditions(
 ) -> dict[str, Values]:
     return {
         "events:creatoraccount": rule.value["CreatedBy"] if rule else "",
-        "events:source": _exact_values(pattern, "source"),
-        "events:detail-type": _exact_values(pattern, "detail-type"),
+        "events:source": exact_values(pattern, "source"),
+        "events:detail-type": exact_values(pattern, "detail-type"),
         "events:targetarn": tuple(str(target["Arn"]) for target in targets),
     }
-
-
-def _exact_values(pattern: Pattern | None, path: str) -> tuple[str, ...]:
-    """Return the values that the pattern admits for the field, as a policy's condition sees them.
-
-    A matcher that is not an exact value, or a branch without the field, gives a text that no policy can name.
-    """
-    branches = pattern.branches if pattern else ()
-    fields = [next((field for field in branch if field.path == path), None) for branch in branches]
-    if not any(fields):
-        return ()
-    return tuple(dict.fromkeys(text for field in fields for text in _texts(field)))
-
-
-def _texts(field: Field | None) -> list[str]:
-    if field is None:
-        return [""]
-    return [one.text if isinstance(one, Exact) else repr(one) for one in field.matchers]

@@ -11,8 +11,8 @@ from typing import Any
 
 from nightbus.aws.arn import is_arn
 from nightbus.aws.calls import Scope
-from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, Resource, needs
-from nightbus.identity.request_keys import ABSENT, joined, members, tagged, untagged
+from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, Resource, merged, needs, request_tags, when
+from nightbus.identity.request_keys import ABSENT, members
 from nightbus.keys.ciphertexts import Unreadable, read_head
 from nightbus.keys.records import ALIAS_PREFIX, SYMMETRIC, key_arn
 from nightbus.policies.request import Need, Values
@@ -61,7 +61,7 @@ def _caller(asked: Asked) -> Mapping[str, Values]:
 
 def _on_key(operation: str, *further: Keys, member: str = "KeyId", action: str = "") -> NeedsOf:
     """Return the line of an operation on one key."""
-    return needs(f"kms:{action or operation}", _key(member), keys=joined(_caller, *further))
+    return needs(f"kms:{action or operation}", _key(member), keys=merged(_caller, *further))
 
 
 def _using(
@@ -141,10 +141,6 @@ def _changes_alias(operation: str) -> NeedsOf:
     return needs_of
 
 
-def _tags_new_key(asked: Asked) -> Sequence[Need]:
-    return needs("kms:TagResource", keys=joined(_caller, tagged()))(asked) if asked.params.get("Tags") else ()
-
-
 def _grant(asked: Asked) -> Mapping[str, Values]:
     constraints = asked.params.get("Constraints") or {}
     context = {name: text for one in constraints.values() for name, text in (one or {}).items()}
@@ -173,6 +169,7 @@ def _new_key(asked: Asked) -> Mapping[str, Values]:
     }
 
 
+_TAGS_NEW_KEY = when("Tags", needs("kms:TagResource", keys=merged(_caller, request_tags("Tags"))))
 _NO_SAFETY_CHECK = members(kms__bypasspolicylockoutsafetycheck="BypassPolicyLockoutSafetyCheck")
 _PLAIN = (
     "CancelKeyDeletion", "DeleteImportedKeyMaterial", "DisableKey", "DisableKeyRotation", "EnableKey", "GetKeyPolicy",
@@ -180,12 +177,12 @@ _PLAIN = (
     "UpdateKeyDescription",
 )  # fmt: skip
 
-ACTIONS: Mapping[str, NeedsOf] = {
+_ACTIONS: dict[str, NeedsOf] = {
     **{operation: _on_key(operation) for operation in _PLAIN},
     "CreateAlias": _changes_alias("CreateAlias"),
     "CreateGrant": _on_key("CreateGrant", _grant),
     "CreateKey": needs(
-        "kms:CreateKey", ANY, _tags_new_key, keys=joined(_caller, tagged(), _new_key, _NO_SAFETY_CHECK)
+        "kms:CreateKey", ANY, _TAGS_NEW_KEY, keys=merged(_caller, request_tags("Tags"), _new_key, _NO_SAFETY_CHECK)
     ),
     "Decapsulate": _by_alias("Decapsulate"),
     "Decrypt": _of_ciphertext("Decrypt"),
@@ -220,9 +217,9 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "ReplicateKey": needs(
         "kms:ReplicateKey",
         _key(),
-        needs("kms:CreateKey", keys=joined(_caller, tagged())),
-        _tags_new_key,
-        keys=joined(_caller, members(kms__replicaregion="ReplicaRegion")),
+        needs("kms:CreateKey", keys=merged(_caller, request_tags("Tags"))),
+        _TAGS_NEW_KEY,
+        keys=merged(_caller, members(kms__replicaregion="ReplicaRegion")),
     ),
     "RetireGrant": lambda asked: (),
     "RevokeGrant": _on_key("RevokeGrant", _for_aws),
@@ -230,13 +227,14 @@ ACTIONS: Mapping[str, NeedsOf] = {
         "ScheduleKeyDeletion", members(kms__schedulekeydeletionpendingwindowindays="PendingWindowInDays")
     ),
     "Sign": _by_alias("Sign", kms__messagetype="MessageType", kms__signingalgorithm="SigningAlgorithm"),
-    "TagResource": _on_key("TagResource", tagged()),
-    "UntagResource": _on_key("UntagResource", untagged()),
+    "TagResource": _on_key("TagResource", request_tags("Tags")),
+    "UntagResource": _on_key("UntagResource", request_tags("TagKeys")),
     "UpdateAlias": _changes_alias("UpdateAlias"),
     "UpdatePrimaryRegion": _on_key("UpdatePrimaryRegion", members(kms__primaryregion="PrimaryRegion")),
     "Verify": _by_alias("Verify", kms__messagetype="MessageType", kms__signingalgorithm="SigningAlgorithm"),
     "VerifyMac": _by_alias("VerifyMac", kms__macalgorithm="MacAlgorithm"),
 }  # fmt: skip
+ACTIONS: Mapping[str, NeedsOf] = dict(sorted(_ACTIONS.items()))
 
 _OF_ALIASES = frozenset({"kms:CreateAlias", "kms:UpdateAlias", "kms:DeleteAlias"})
 

@@ -12,7 +12,7 @@ from nightbus.services.lambda_.errors import beyond_limit, invalid_parameter_val
 
 LATEST = "$LATEST"
 _LONGEST = 64
-_NAME = re.compile(
+FUNCTION_NAME = re.compile(
     r"(?:arn:[a-z-]+:lambda:)?(?:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?"
     r"(?P<name>[a-zA-Z0-9-_.]+)(?::(?P<qualifier>\$LATEST(?:\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
 )
@@ -46,7 +46,7 @@ def function_arn(scope: Scope, name: str) -> str:
 
 def function_ref(scope: Scope, text: str, qualifier: str | None = None) -> FunctionRef:
     """Parse the text. Raises AwsError for an invalid name, two qualifiers, or another account's or region's ARN."""
-    match = _NAME.fullmatch(text)
+    match = FUNCTION_NAME.fullmatch(text)
     if match is None:
         raise invalid_parameter_value(f"Invalid function name: {text}")
     name, own_qualifier = match["name"], match["qualifier"] or ""

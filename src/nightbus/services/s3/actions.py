@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from nightbus.aws.arn import partition_of
-from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf
-from nightbus.identity.request_keys import joined, tags_of
+from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, merged
 from nightbus.policies.request import Need
 from nightbus.services.s3 import condition_keys
 from nightbus.services.s3.copying import parse_copy_source
@@ -37,7 +36,7 @@ def _line(
     action: str, resource: Callable[[Asked], str], *further: NeedsOf, keys: Keys | None = None
 ) -> NeedsOf:
     """Do as `needs`, with the keys that every request to S3 has."""
-    all_keys = condition_keys.signature if keys is None else joined(condition_keys.signature, keys)
+    all_keys = condition_keys.signature if keys is None else merged(condition_keys.signature, keys)
 
     def needs_of(asked: Asked) -> Sequence[Need]:
         own = Need(f"s3:{action}", resource(asked), all_keys(asked))
@@ -57,7 +56,7 @@ def _on_object(action: str, *further: NeedsOf, keys: Keys | None = None) -> Need
 def _of_version(action: str, *further: NeedsOf, keys: Keys | None = None) -> NeedsOf:
     """Return the line of an operation on an object, whose action is another one if it names a version."""
     plain = _on_object(action, *further, keys=keys)
-    versioned = condition_keys.VERSION if keys is None else joined(condition_keys.VERSION, keys)
+    versioned = condition_keys.VERSION if keys is None else merged(condition_keys.VERSION, keys)
     of_version = _on_object(action.replace("Object", "ObjectVersion", 1), *further, keys=versioned)
     return lambda asked: (of_version if asked.params.get("VersionId") is not None else plain)(asked)
 
@@ -71,7 +70,7 @@ def _tags(asked: Asked) -> Sequence[Need]:
     """Return what a new object with tags needs. A copy takes those of the request only if it says so."""
     if not condition_keys.header_tags(asked) or asked.text("TaggingDirective") == "COPY":
         return ()
-    return _on_object("PutObjectTagging", keys=condition_keys.WRITE)(asked)
+    return _on_object("PutObjectTagging", keys=condition_keys.new_tags)(asked)
 
 
 def _copied(asked: Asked) -> Sequence[Need]:
@@ -84,16 +83,16 @@ def _copied(asked: Asked) -> Sequence[Need]:
 
 def _tags_new_bucket(asked: Asked) -> Sequence[Need]:
     configuration = asked.params.get("CreateBucketConfiguration") or {}
-    if not tags_of(configuration.get("Tags")):
+    if not configuration.get("Tags"):
         return ()
     return _on_bucket("TagResource", keys=condition_keys.new_bucket)(asked)
 
 
 _ADDED_TO_OBJECT = (
     _tags,
-    _if_asked(("ACL", *_GRANTS), _on_object("PutObjectAcl", keys=condition_keys.WRITE)),
-    _if_asked(_RETENTION, _on_object("PutObjectRetention", keys=condition_keys.WRITE)),
-    _if_asked(("ObjectLockLegalHoldStatus",), _on_object("PutObjectLegalHold", keys=condition_keys.WRITE)),
+    _if_asked(("ACL", *_GRANTS), _on_object("PutObjectAcl", keys=condition_keys.ACL)),
+    _if_asked(_RETENTION, _on_object("PutObjectRetention", keys=condition_keys.LOCK)),
+    _if_asked(("ObjectLockLegalHoldStatus",), _on_object("PutObjectLegalHold", keys=condition_keys.LOCK)),
 )
 _BYPASSES = _if_asked(("BypassGovernanceRetention",), _on_object("BypassGovernanceRetention"))
 _SETTINGS = {
@@ -145,7 +144,7 @@ _SETTINGS = {
     "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
 }
 
-ACTIONS: Mapping[str, NeedsOf] = {
+_ACTIONS: dict[str, NeedsOf] = {
     **{operation: _on_bucket(action) for operation, action in _SETTINGS.items()},
     "AbortMultipartUpload": _on_object("AbortMultipartUpload"),
     "CompleteMultipartUpload": _on_object("PutObject", keys=condition_keys.WRITE),
@@ -171,7 +170,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "GetObjectTagging": _of_version("GetObjectTagging"),
     "HeadObject": _of_version("GetObject"),
     "ListBuckets": _line("ListAllMyBuckets", lambda asked: ANY),
-    "ListMultipartUploads": _on_bucket("ListBucketMultipartUploads", keys=condition_keys.LISTING),
+    "ListMultipartUploads": _on_bucket("ListBucketMultipartUploads"),
     "ListObjectVersions": _on_bucket("ListBucketVersions", keys=condition_keys.LISTING),
     "ListObjects": _on_bucket("ListBucket", keys=condition_keys.LISTING),
     "ListObjectsV2": _on_bucket("ListBucket", keys=condition_keys.LISTING),
@@ -186,3 +185,4 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "UploadPart": _on_object("PutObject", keys=condition_keys.WRITE),
     "UploadPartCopy": _on_object("PutObject", _copied, keys=condition_keys.WRITE),
 }
+ACTIONS: Mapping[str, NeedsOf] = dict(sorted(_ACTIONS.items()))

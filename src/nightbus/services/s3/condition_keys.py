@@ -5,11 +5,11 @@ Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
-from nightbus.identity.needs import Asked
-from nightbus.identity.request_keys import ABSENT, joined, members, tag_keys, tags_of
+from nightbus.identity.needs import EMPTY, Asked, merged, tag_conditions
+from nightbus.identity.request_keys import ABSENT, members
 from nightbus.policies.request import Values
 from nightbus.services.s3.copying import parse_copy_source
 
@@ -28,7 +28,7 @@ _ENCRYPTION = members(
     s3__x_amz_server_side_encryption_aws_kms_key_id="SSEKMSKeyId",
     s3__x_amz_server_side_encryption_customer_algorithm="SSECustomerAlgorithm",
 )
-_LOCK = members(
+LOCK = members(
     s3__object_lock_mode="ObjectLockMode",
     s3__object_lock_retain_until_date="ObjectLockRetainUntilDate",
     s3__object_lock_legal_hold="ObjectLockLegalHoldStatus",
@@ -47,17 +47,24 @@ def header_tags(asked: Asked) -> Mapping[str, str]:
     return dict(parse_qsl(asked.text("Tagging"), keep_blank_values=True))
 
 
-def _header_tags(asked: Asked) -> Mapping[str, Values]:
-    return _object_tags(header_tags(asked), asked)
+def new_tags(asked: Asked) -> Mapping[str, Values]:
+    return _object_tags(header_tags(asked))
 
 
 def body_tags(asked: Asked) -> Mapping[str, Values]:
     """Return the keys of the tags in the body of PutObjectTagging."""
-    return _object_tags(tags_of((asked.params.get("Tagging") or {}).get("TagSet")), asked)
+    return _object_tags(tags_of((asked.params.get("Tagging") or {}).get("TagSet")))
 
 
-def _object_tags(tags: Mapping[str, str], asked: Asked) -> Mapping[str, Values]:
-    return tag_keys(tags, "s3:requestobjecttag/", "s3:requestobjecttagkeys")(asked)
+def tags_of(tag_set: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tag_set or ()}
+
+
+def _object_tags(tags: Mapping[str, str]) -> Mapping[str, Values]:
+    by_name: dict[str, Values] = {
+        f"s3:requestobjecttag/{name.lower()}": value or EMPTY for name, value in tags.items()
+    }
+    return {**by_name, "s3:requestobjecttagkeys": tuple(tags)}
 
 
 def _copy_source(asked: Asked) -> Mapping[str, Values]:
@@ -82,7 +89,7 @@ def new_bucket(asked: Asked) -> Mapping[str, Values]:
         "s3:locationconstraint": configuration.get("LocationConstraint") or ABSENT,
         "s3:x-amz-object-ownership": asked.text("ObjectOwnership"),
         **ACL(asked),
-        **tag_keys(tags)(asked),
+        **tag_conditions(tags),
     }
 
 
@@ -94,4 +101,4 @@ def signature(asked: Asked) -> Mapping[str, Values]:
     return {"s3:signatureversion": "AWS4-HMAC-SHA256", "s3:authtype": method}
 
 
-WRITE = joined(ACL, _ENCRYPTION, _LOCK, _OTHERS, _header_tags, _copy_source)
+WRITE = merged(ACL, _ENCRYPTION, LOCK, _OTHERS, new_tags, _copy_source)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from nightbus.aws.arn import Arn, is_arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.identity.needs import Asked, Keys, NeedsOf, needs
-from nightbus.identity.request_keys import ABSENT, joined, members, tagged, untagged
+from nightbus.identity.needs import Asked, Keys, NeedsOf, merged, needs, request_tags
+from nightbus.identity.request_keys import ABSENT, members
 from nightbus.identity.secrets import CURRENT, SECRET, secret_arn
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
@@ -36,7 +36,7 @@ def _secret_id(asked: Asked) -> Mapping[str, Values]:
 
 
 def _on_secret(operation: str, *further: Keys) -> NeedsOf:
-    return needs(f"secretsmanager:{operation}", _existing, keys=joined(_secret_id, *further))
+    return needs(f"secretsmanager:{operation}", _existing, keys=merged(_secret_id, *further))
 
 
 def _version(asked: Asked) -> Mapping[str, Values]:
@@ -68,7 +68,7 @@ _DELETION = members(
 def _of_new_secret(asked: Asked) -> Sequence[Need]:
     further: list[Need] = []
     if asked.params.get("Tags"):
-        further += needs("secretsmanager:TagResource", _new, keys=tagged())(asked)
+        further += needs("secretsmanager:TagResource", _new, keys=request_tags("Tags"))(asked)
     if asked.params.get("AddReplicaRegions"):
         further += needs("secretsmanager:ReplicateSecretToRegions", _new, keys=_regions)(asked)
     return further
@@ -81,7 +81,9 @@ ACTIONS: Mapping[str, NeedsOf] = {
         "secretsmanager:CreateSecret",
         _new,
         _of_new_secret,
-        keys=joined(tagged(), _KEYS_OF_VALUE, _regions, _OVERWRITES, members(secretsmanager__name="Name")),
+        keys=merged(
+            request_tags("Tags"), _KEYS_OF_VALUE, _regions, _OVERWRITES, members(secretsmanager__name="Name")
+        ),
     ),
     "DeleteResourcePolicy": _on_secret("DeleteResourcePolicy"),
     "DeleteSecret": _on_secret("DeleteSecret", _DELETION),
@@ -100,8 +102,8 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "RestoreSecret": _on_secret("RestoreSecret"),
     "RotateSecret": _on_secret("RotateSecret", _ROTATION),
     "StopReplicationToReplica": _on_secret("StopReplicationToReplica"),
-    "TagResource": _on_secret("TagResource", tagged()),
-    "UntagResource": _on_secret("UntagResource", untagged()),
+    "TagResource": _on_secret("TagResource", request_tags("Tags")),
+    "UntagResource": _on_secret("UntagResource", request_tags("TagKeys")),
     "UpdateSecret": _on_secret("UpdateSecret", _KEYS_OF_VALUE),
     "UpdateSecretVersionStage": _on_secret(
         "UpdateSecretVersionStage", members(secretsmanager__versionstage="VersionStage")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nightbus.identity.needs import ANY, Asked, NeedsOf, needs
-from nightbus.identity.request_keys import members, tagged, untagged
+from nightbus.identity.needs import ANY, Asked, NeedsOf, needs, request_tags
+from nightbus.identity.request_keys import members
 from nightbus.messaging.topic import TOPIC, topic_address
 from nightbus.policies.request import Need
 from nightbus.services.context import Platform
@@ -42,7 +42,7 @@ def _published(asked: Asked) -> str:
 def _of_new_topic(asked: Asked) -> Sequence[Need]:
     needed: list[Need] = []
     if asked.params.get("Tags"):
-        needed += needs("sns:TagResource", _named, keys=tagged())(asked)
+        needed += needs("sns:TagResource", _named, keys=request_tags("Tags"))(asked)
     if asked.params.get("DataProtectionPolicy"):
         needed += needs("sns:PutDataProtectionPolicy", _named)(asked)
     return needed
@@ -55,7 +55,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "CreatePlatformApplication": needs("sns:CreatePlatformApplication"),
     "CreatePlatformEndpoint": needs("sns:CreatePlatformEndpoint", _application),
     "CreateSMSSandboxPhoneNumber": needs("sns:CreateSMSSandboxPhoneNumber"),
-    "CreateTopic": needs("sns:CreateTopic", _named, _of_new_topic, keys=tagged()),
+    "CreateTopic": needs("sns:CreateTopic", _named, _of_new_topic, keys=request_tags("Tags")),
     "DeleteEndpoint": needs("sns:DeleteEndpoint", _endpoint),
     "DeletePlatformApplication": needs("sns:DeletePlatformApplication", _application),
     "DeleteSMSSandboxPhoneNumber": needs("sns:DeleteSMSSandboxPhoneNumber"),
@@ -89,9 +89,9 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "Subscribe": needs(
         "sns:Subscribe", _topic, keys=members(sns__protocol="Protocol", sns__endpoint="Endpoint")
     ),
-    "TagResource": needs("sns:TagResource", _resource, keys=tagged()),
+    "TagResource": needs("sns:TagResource", _resource, keys=request_tags("Tags")),
     "Unsubscribe": needs("sns:Unsubscribe"),
-    "UntagResource": needs("sns:UntagResource", _resource, keys=untagged()),
+    "UntagResource": needs("sns:UntagResource", _resource, keys=request_tags("TagKeys")),
     "VerifySMSSandboxPhoneNumber": needs("sns:VerifySMSSandboxPhoneNumber"),
 }
 

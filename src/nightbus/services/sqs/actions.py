@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.arn import arn
-from nightbus.identity.needs import Asked, NeedsOf, needs
-from nightbus.identity.request_keys import tagged, untagged
+from nightbus.identity.needs import Asked, NeedsOf, needs, request_tags, when
 from nightbus.messaging.queue import KIND, queue_address, queue_arn, redrive_of
 from nightbus.policies.request import Need
 from nightbus.services.context import Platform
@@ -54,16 +53,14 @@ def _task(operation: str) -> NeedsOf:
     return needs_of
 
 
-def _tags_new_queue(asked: Asked) -> Sequence[Need]:
-    return needs("sqs:TagQueue", _named, keys=tagged("tags"))(asked) if asked.params.get("tags") else ()
-
+_TAGS_NEW_QUEUE = when("tags", needs("sqs:TagQueue", _named, keys=request_tags("tags")))
 
 ACTIONS: Mapping[str, NeedsOf] = {
     "AddPermission": _on_queue("AddPermission"),
     "CancelMessageMoveTask": _task("CancelMessageMoveTask"),
     "ChangeMessageVisibility": _on_queue("ChangeMessageVisibility"),
     "ChangeMessageVisibilityBatch": _on_queue("ChangeMessageVisibility"),
-    "CreateQueue": needs("sqs:CreateQueue", _named, _tags_new_queue, keys=tagged("tags")),
+    "CreateQueue": needs("sqs:CreateQueue", _named, _TAGS_NEW_QUEUE, keys=request_tags("tags")),
     "DeleteMessage": _on_queue("DeleteMessage"),
     "DeleteMessageBatch": _on_queue("DeleteMessage"),
     "DeleteQueue": _on_queue("DeleteQueue"),
@@ -80,8 +77,8 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "SendMessageBatch": _on_queue("SendMessage"),
     "SetQueueAttributes": _on_queue("SetQueueAttributes"),
     "StartMessageMoveTask": _task("StartMessageMoveTask"),
-    "TagQueue": needs("sqs:TagQueue", _queue, keys=tagged()),
-    "UntagQueue": needs("sqs:UntagQueue", _queue, keys=untagged()),
+    "TagQueue": needs("sqs:TagQueue", _queue, keys=request_tags("Tags")),
+    "UntagQueue": needs("sqs:UntagQueue", _queue, keys=request_tags("TagKeys")),
 }
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from nightbus.aws.arn import Arn, is_arn
 from nightbus.aws.calls import Scope
-from nightbus.identity.needs import Asked, NeedsOf, needs
-from nightbus.identity.request_keys import joined, members, tagged, untagged
+from nightbus.identity.needs import Asked, NeedsOf, merged, needs, request_tags, when
+from nightbus.identity.request_keys import members
 from nightbus.policies.request import Need
 from nightbus.services.context import Platform
 from nightbus.services.ssm.names import parameter_arn
@@ -48,12 +48,10 @@ def _each(action: str) -> NeedsOf:
     return needs_of
 
 
-def _tags_new_parameter(asked: Asked) -> Sequence[Need]:
-    return needs("ssm:AddTagsToResource", _name, keys=tagged())(asked) if asked.params.get("Tags") else ()
-
+_TAGS_NEW_PARAMETER = when("Tags", needs("ssm:AddTagsToResource", _name, keys=request_tags("Tags")))
 
 ACTIONS: Mapping[str, NeedsOf] = {
-    "AddTagsToResource": needs("ssm:AddTagsToResource", _tagged_parameter, keys=tagged()),
+    "AddTagsToResource": needs("ssm:AddTagsToResource", _tagged_parameter, keys=request_tags("Tags")),
     "DeleteParameter": needs("ssm:DeleteParameter", _name),
     "DeleteParameters": _each("ssm:DeleteParameters"),
     "DescribeParameters": needs("ssm:DescribeParameters"),
@@ -66,10 +64,12 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "PutParameter": needs(
         "ssm:PutParameter",
         _name,
-        _tags_new_parameter,
-        keys=joined(tagged(), members(ssm__overwrite="Overwrite", ssm__policies="Policies")),
+        _TAGS_NEW_PARAMETER,
+        keys=merged(request_tags("Tags"), members(ssm__overwrite="Overwrite", ssm__policies="Policies")),
     ),
-    "RemoveTagsFromResource": needs("ssm:RemoveTagsFromResource", _tagged_parameter, keys=untagged()),
+    "RemoveTagsFromResource": needs(
+        "ssm:RemoveTagsFromResource", _tagged_parameter, keys=request_tags("TagKeys")
+    ),
     "UnlabelParameterVersion": needs("ssm:UnlabelParameterVersion", _name),
 }
 

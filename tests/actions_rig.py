@@ -1,0 +1,34 @@
+"""Asks the tables of actions what a request needs."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.identity.needs import Asked
+from nightbus.policies.request import Need
+from nightbus.services import SERVICES
+
+ACCOUNT, REGION = "000000000000", "eu-west-1"
+OTHER = "111111111111"
+CALL = Call(Scope(ACCOUNT, REGION), Caller.root(ACCOUNT), "http://localhost")
+
+
+def needed(service: str, operation: str, **params: Any) -> Sequence[Need]:
+    actions: Mapping[str, Any] = importlib.import_module(f"{SERVICES[service]}.actions").ACTIONS
+    return list(actions[operation](Asked(params, CALL)))
+
+
+def pairs(service: str, operation: str, **params: Any) -> list[tuple[str, str]]:
+    """Return the actions and resources, each ARN without its beginning where that is this account's and region's."""
+    own = f"arn:aws:{service}:{REGION}:{ACCOUNT}:"
+    return [
+        (need.action.removeprefix(f"{service}:"), need.resource.removeprefix(own))
+        for need in needed(service, operation, **params)
+    ]
+
+
+def keys(service: str, operation: str, **params: Any) -> dict[str, Any]:
+    return dict(needed(service, operation, **params)[0].keys)
