@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nightbus.node.settings import ALL, LOOPBACK, Settings, load_settings
+from nightbus.node.settings import ALL, AUDIT, ENFORCE, LOOPBACK, OFF, Settings, load_settings
 
 _LARGEST_PORT = 65535
 _OF_SETTINGS = (
@@ -19,6 +19,7 @@ _OF_SETTINGS = (
     "allowed_origins",
     "service_events",
     "functions_network",
+    "authorization",
 )
 
 
@@ -111,6 +112,12 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
         choices=(ALL, LOOPBACK),
         help="What functions reach: all that this machine does, which is the default, or loopback: the node and "
         "themselves. [NIGHTBUS_FUNCTIONS_NETWORK]",
+    )
+    parser.add_argument(
+        "--authorization",
+        choices=(ENFORCE, AUDIT, OFF),
+        help="enforce the policies of callers, or audit: let every call go on, and write down those that the policies "
+        "refuse. [NIGHTBUS_AUTHORIZATION]",
     )
 
 

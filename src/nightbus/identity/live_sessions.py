@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.identity.principals import ROLE, USER
 from nightbus.store.known_records import KnownRecords
 
-ROLE = "iam/role"
-USER = "iam/user"
 KINDS = (ROLE, USER)
 _OF_A_SESSION_TOKEN = frozenset({"AssumeRole", "GetCallerIdentity"})
 _OF_A_FEDERATED_USER = frozenset({"GetCallerIdentity"})

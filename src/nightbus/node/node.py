@@ -33,7 +33,9 @@ from nightbus.functions.pool.pool import IDLE_SECONDS
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.access_keys import AccessKeys
+from nightbus.identity.authorization import Authorizer
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.identity.principals import Principals
 from nightbus.keys.directory import Keys
 from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
@@ -41,7 +43,8 @@ from nightbus.messaging.topics import Topics
 from nightbus.node import loop_holds
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
-from nightbus.node.settings import ALL, LOOPBACK, MEMORY_FOLDER_PREFIX
+from nightbus.node.resource_access import ServiceResources
+from nightbus.node.settings import ALL, LOOPBACK, MEMORY_FOLDER_PREFIX, OFF
 from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES, WITHOUT_WORK
 from nightbus.services.context import Platform
@@ -84,6 +87,7 @@ class Node:
     `functions_network`: what functions reach, `all` or `loopback`; by default all.
     `trail_retention`: how long, and how much of, the audit trail is kept; by default 90 days and 256 MB.
     `data_events`: record successful data calls in the audit trail too; by default False.
+    `authorization`: `enforce` the policies of callers, or `audit`: write down what they would refuse.
     """
 
     def __init__(
@@ -102,6 +106,7 @@ class Node:
         functions_network: str = ALL,
         trail_retention: Retention | None = None,
         data_events: bool = False,
+        authorization: str = OFF,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
@@ -114,6 +119,7 @@ class Node:
         self._functions_network = functions_network
         self._trail_retention = trail_retention or Retention(hours=90 * 24, megabytes=256)
         self._data_events = data_events
+        self._authorization = authorization
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -132,7 +138,11 @@ class Node:
         secret = await _node_secret(store)
         credentials = CredentialIssuer(secret, self.clock)
         self.access_keys = AccessKeys(store)
-        operations = OperationRegistry()
+        operations, resources = OperationRegistry(), ServiceResources()
+        principals = Principals(store)
+        authorizer = Authorizer(
+            principals, resources, self.clock, self._authorization, unknown_roles=self._temporary is not None
+        )
         log_sink = self._log_writer = LogWriter(store, self.clock)
         self.functions = Runner(
             self.folder / "functions",
@@ -197,8 +207,10 @@ class Node:
             trail=self.trail,
             trail_retention=self._trail_retention,
             running=RunningInvocations(self._concurrent_executions),
+            authorizer=None if self._authorization == OFF else authorizer,
         )
         operations.attach(self.platform)
+        resources.attach(self.platform)
         self.owners: Sequence[HoldsInMemory] = (
             buses,
             router,
@@ -213,6 +225,7 @@ class Node:
             self.access_keys,
             self.trail,
             self.platform.lookups,
+            principals,
             self.platform.specs,
             self.platform.access_logs,
         )

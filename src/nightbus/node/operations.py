@@ -3,14 +3,18 @@
 Parameters are validated by the service model, top-level member names become the handler's keyword parameters, and
 what a handler does not name is refused by name: nothing that a client asks for is silently ignored. A handler whose
 commit meets another one's begins again, so that clients do not hear of it.
+
+Before that, the Authorizer judges whether the call may do what the operation needs (`ACTIONS` in the service's
+`actions.py`), whoever calls: a client, another service, a stack. A handler asks only for what it learns later, by
+`ctx.authorize`.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nightbus.audit.event_kinds import is_data_event
@@ -20,6 +24,10 @@ from nightbus.aws.replies import Reply
 from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.models import OperationModel, load_service, snake_case
 from nightbus.gateway.validation import validate
+from nightbus.identity.authorization import Authorizer
+from nightbus.identity.needs import Asked, NeedsOf
+from nightbus.node.resource_access import service_modules
+from nightbus.policies.request import Need
 from nightbus.services import SERVICES
 from nightbus.services.conflicts import conflict_error
 from nightbus.services.context import Context, Handler, Platform
@@ -27,15 +35,20 @@ from nightbus.services.inert_members import asks_for_nothing
 from nightbus.store.conflicts import Contended, retries_on_conflict
 from nightbus.store.interface import Conflict
 
+Resolve = Callable[[Any, Asked, Sequence[Need]], Awaitable[Sequence[Need]]]
+
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
     """A handler beside its model: `parameters` maps the members it honours to its keyword parameters."""
 
+    name: str  # such as `events:PutEvents`
     model: OperationModel
     handler: Handler
     parameters: Mapping[str, str]
     is_data_event: bool  # by CloudTrail
+    needs_of: NeedsOf | None = None
+    resolve: Resolve | None = None
 
 
 class OperationRegistry:
@@ -78,6 +91,8 @@ class OperationRegistry:
     ) -> Mapping[str, Any] | Reply:
         if type(params) is not Checked:
             validate(bound.model, params)
+        if platform.authorizer is not None and not call.trusted:
+            await _authorize(platform, platform.authorizer, bound, Asked(params, call))
         arguments = {}
         for member, value in params.items():
             if value is None:
@@ -88,10 +103,9 @@ class OperationRegistry:
                     continue
                 raise not_supported(service, operation, member)
             arguments[parameter] = value
+        context = Context(call, platform, bound.name)
         try:
-            result: Mapping[str, Any] | Reply | None = await bound.handler(
-                Context(call, platform), **arguments
-            )
+            result: Mapping[str, Any] | Reply | None = await bound.handler(context, **arguments)
         except (Conflict, Contended) as lost:
             raise conflict_error(service, lost.key) from lost
         return {} if result is None else result
@@ -108,6 +122,10 @@ class OperationRegistry:
         if handler is None:
             raise not_supported(service, operation)
         bound = bind(service, operation, handler)
+        for module in service_modules(service):
+            line = getattr(module, "ACTIONS", {}).get(operation)
+            if callable(line):
+                bound = replace(bound, needs_of=line, resolve=getattr(module, "resolve", None))
         self._bound[service, operation] = bound
         return bound
 
@@ -122,4 +140,14 @@ def bind(service: str, operation: str, handler: Handler) -> _Bound:
         raise TypeError(f"{service}:{operation} has no member for {', '.join(unknown)}")
     # What has consumed a streamed body cannot begin again: its handler retries what comes after.
     retrying = handler if model.input_is_streamed else retries_on_conflict(handler)
-    return _Bound(model, retrying, {members[name]: name for name in names}, is_data_event(service, operation))
+    named = {members[name]: name for name in names}
+    return _Bound(f"{service}:{operation}", model, retrying, named, is_data_event(service, operation))
+
+
+async def _authorize(platform: Platform, authorizer: Authorizer, bound: _Bound, asked: Asked) -> None:
+    if bound.needs_of is None:
+        return
+    needs = bound.needs_of(asked)
+    if bound.resolve is not None:
+        needs = await bound.resolve(platform, asked, needs)
+    await authorizer.authorize(bound.name, needs, asked.call)

@@ -111,6 +111,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         functions_network=settings.functions_network,
         trail_retention=settings.trail_retention,
         data_events=settings.audit_data_events,
+        authorization=settings.authorization,
     )
     await node.start()
     config = Config(

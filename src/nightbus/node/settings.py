@@ -33,6 +33,7 @@ _KNOWN = (
     "audit_data_events",
     "audit_days",
     "audit_megabytes",
+    "authorization",
     "concurrent_executions",
     "data",
     "environment_idle_seconds",
@@ -52,6 +53,7 @@ _KNOWN = (
 
 _TRAIL_DAYS, _TRAIL_MEGABYTES = 90, 256
 ALL, LOOPBACK = "all", "loopback"  # of `functions_network`
+ENFORCE, AUDIT, OFF = "enforce", "audit", "off"  # of `authorization`
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104
 
 
@@ -72,6 +74,7 @@ class Settings:
     With `preload_sdk`, boto3 is imported once for all environments of a Python, unless memory is short then.
     `functions_network` is what functions reach: `all` that the machine does, or `loopback` for the node and themselves.
     `trail_retention` is how much of the audit trail is kept; with `audit_data_events` it has successful data calls too.
+    `authorization` says whether the policies of callers are enforced, or only what they would refuse is written down.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     """
 
@@ -92,6 +95,7 @@ class Settings:
     functions_network: str = ALL
     trail_retention: Retention = field(default_factory=lambda: Retention(_TRAIL_DAYS * 24, _TRAIL_MEGABYTES))
     audit_data_events: bool = False
+    authorization: str = OFF
 
     @property
     def endpoint(self) -> str:
@@ -112,6 +116,7 @@ def load_settings(
     allowed_origins: Sequence[str] = (),
     service_events: bool | None = None,
     functions_network: str | None = None,
+    authorization: str | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -137,12 +142,15 @@ def load_settings(
         concurrent_executions=_count("concurrent_executions", 1000, variables, table, file),
         environment_idle_seconds=_count("environment_idle_seconds", 600, variables, table, file),
         preload_sdk=_switch("preload_sdk", True, None, variables, table, file),
-        functions_network=_network(functions_network, variables, table, file),
         trail_retention=Retention(
             hours=24 * _count("audit_days", _TRAIL_DAYS, variables, table, file),
             megabytes=_count("audit_megabytes", _TRAIL_MEGABYTES, variables, table, file),
         ),
         audit_data_events=_switch("audit_data_events", False, None, variables, table, file),
+        functions_network=_one_of(
+            (ALL, LOOPBACK), "functions_network", functions_network, variables, table, file
+        ),
+        authorization=_one_of((OFF, ENFORCE, AUDIT), "authorization", authorization, variables, table, file),
     )
     if settings.functions_network == LOOPBACK and not (
         settings.host in _ANY_ADDRESS or _is_loopback(settings.host)
@@ -240,16 +248,26 @@ def _count(
     return value
 
 
-def _network(
-    option: str | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
+def _one_of(
+    values: tuple[str, ...],
+    name: str,
+    option: str | None,
+    environ: Mapping[str, str],
+    table: Mapping[str, Any],
+    file: Path | None,
 ) -> str:
-    origin, value = f"{file}: functions_network", _text(table, "functions_network", file)
-    if option or environ.get("NIGHTBUS_FUNCTIONS_NETWORK"):
-        origin = "--functions-network" if option else "NIGHTBUS_FUNCTIONS_NETWORK"
-        value = option or environ["NIGHTBUS_FUNCTIONS_NETWORK"]
-    if value not in (None, ALL, LOOPBACK):
-        raise SettingsError(f"{origin}: {value!r} is neither {ALL} nor {LOOPBACK}")
-    return value or ALL
+    """Return one of `values`, of which the first is the default."""
+    origin, value = f"{file}: {name}", _text(table, name, file)
+    variable = f"NIGHTBUS_{name.upper()}"
+    if option or environ.get(variable):
+        origin = f"--{name.replace('_', '-')}" if option else variable
+        value = option or environ[variable]
+    if value not in (None, *values):
+        neither = (
+            f"neither {values[0]} nor {values[1]}" if len(values) == 2 else f"none of {', '.join(values)}"
+        )
+        raise SettingsError(f"{origin}: {value!r} is {neither}")
+    return value or values[0]
 
 
 def _smtp(environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> MailServer | None:

@@ -16,6 +16,7 @@ from nightbus.functions.interface import FunctionRunner, LogSink
 from nightbus.functions.known_specs import FunctionSpecs
 from nightbus.functions.pool.concurrency import RunningInvocations
 from nightbus.identity.audit import AuditTrail
+from nightbus.identity.authorization import Authorizer
 from nightbus.identity.call_rates import CallRates
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.keys.directory import Keys
@@ -25,6 +26,7 @@ from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.outbound.http_client import HttpClient
+from nightbus.policies.request import Need
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import RecordReader, Store
 from nightbus.store.vault import Vault
@@ -64,12 +66,16 @@ class Platform:
     specs: FunctionSpecs = field(default_factory=FunctionSpecs)
     access_logs: AccessLogs = field(default_factory=AccessLogs)
     object_numbers: SequenceNumbers = field(default_factory=SequenceNumbers)  # of the events of S3's objects
+    authorizer: Authorizer | None = None  # None where everybody may do everything
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
+    """`handles` is the operation, such as `events:PutEvents`, "" for work that no operation does."""
+
     call: Call
     platform: Platform
+    handles: str = ""
 
     @property
     def scope(self) -> Scope:
@@ -104,8 +110,15 @@ class Context:
         return arn(service, self.region, self.account, resource)
 
     async def operation(self, service: str, name: str, /, **params: Any) -> dict[str, Any]:
-        """Call another service's operation in the same circumstances. `params` have wire names. Raises AwsError."""
-        return await self.platform.operations.call(service, name, params, self.call)
+        """Call another service's operation in the caller's name. `params` have wire names. Raises AwsError."""
+        by = self.handles.partition(":")[0]
+        call = self.call.through(by) if by not in ("", service) else self.call
+        return await self.platform.operations.call(service, name, params, call)
+
+    async def authorize(self, *needs: Need) -> None:
+        """Raise AwsError unless the caller may do this too: what an operation needs that only its handler knows."""
+        if self.platform.authorizer is not None:
+            await self.platform.authorizer.authorize(self.handles, needs, self.call)
 
 
 Handler = Callable[..., Awaitable[Any]]

@@ -38,14 +38,15 @@ class ResourceContext:
 
     async def operation(self, service: str, name: str, /, **params: Any) -> dict[str, Any]:
         """Call an operation of a service, and repeat the call while a concurrent change makes it fail."""
+        call = self.call.through("cloudformation")
         for pause in pauses():
             try:
-                return await self.operations.call(service, name, params, self.call)
+                return await self.operations.call(service, name, params, call)
             except AwsError as error:
                 if not is_contended(error):
                     raise
                 await self.clock.sleep(pause)
-        return await self.operations.call(service, name, params, self.call)
+        return await self.operations.call(service, name, params, call)
 
 
 @dataclass(frozen=True, slots=True)

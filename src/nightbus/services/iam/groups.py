@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.ids import new_iam_id
+from nightbus.identity.principals import GROUP
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.quotas import check_quota
 from nightbus.services.iam.records import (
-    GROUP,
     GROUPS,
     USERS,
     entities,

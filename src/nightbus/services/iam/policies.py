@@ -8,6 +8,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_iam_id
+from nightbus.identity.principals import POLICY
 from nightbus.policies import aws_managed as managed
 from nightbus.services.context import Context
 from nightbus.services.iam.documents import check_identity_policy, quota_size
@@ -22,7 +23,6 @@ from nightbus.services.iam.errors import (
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.records import (
     GROUPS,
-    POLICY,
     ROLES,
     USERS,
     entities,

@@ -13,14 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from nightbus.aws.arn import partition_of
+from nightbus.identity.principals import GROUP, POLICY, ROLE, USER
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import invalid_input, no_such_entity, no_such_policy
 from nightbus.store.interface import Change, PutRecord, Record
-
-ROLE = "iam/role"
-USER = "iam/user"
-GROUP = "iam/group"
-POLICY = "iam/policy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_iam_id
+from nightbus.identity.principals import ROLE
 from nightbus.services.context import Context
 from nightbus.services.iam.documents import check_trust_policy, percent_encoded, quota_size
 from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
@@ -14,7 +15,6 @@ from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.profiles_of_roles import is_in_a_profile
 from nightbus.services.iam.records import (
-    ROLE,
     all_roles,
     change_role,
     find_role,

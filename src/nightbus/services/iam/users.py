@@ -11,13 +11,14 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_iam_id
 from nightbus.identity.access_keys import ACCESS_KEY
+from nightbus.identity.principals import USER
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import already_exists, delete_conflict
 from nightbus.services.iam.keys_of_users import keys_of
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.quotas import check_quota
-from nightbus.services.iam.records import USER, USERS, entities, find_entity, iam_arn, time_of, unchanged_or
+from nightbus.services.iam.records import USERS, entities, find_entity, iam_arn, time_of, unchanged_or
 from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import Change, DeleteRecord, PutRecord
 

@@ -11,10 +11,10 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope, Session
 from nightbus.aws.errors import AwsError
 from nightbus.identity.credentials import SessionCredentials
+from nightbus.identity.principals import POLICY, ROLE
 from nightbus.policies.aws_managed import aws_policy_arns, is_aws_managed
 from nightbus.services.context import Context
 from nightbus.services.iam.documents import check_identity_policy
-from nightbus.services.iam.records import POLICY, ROLE
 from nightbus.services.sts.session_limits import (
     Descriptors,
     Tags,

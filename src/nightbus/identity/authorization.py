@@ -1,0 +1,247 @@
+"""Decides whether a call may do what its operation needs. This is the one place that asks the policies.
+
+Theory of operation. `authorize` gets the needs of an operation (`identity/needs.py`) and the call. It finds the
+policies of the principal (`identity/principals.py`) and the policy of each resource (`Resources`), evaluates them, and
+raises the error by which the service refuses. What a caller is limited by:
+
+caller                                   identity policies         what else
+an account's root                        none                      the policy of the resource
+a user, a session of a role              its own                   boundary, session policies, the resource's policy
+an AWS service                           it has none               the resource's policy has to allow it
+a service in a role (`assumed_by`)       the role's                the role's trust policy has to admit the service
+nobody                                   it has none               the resource's policy has to allow everybody
+
+What the node does for itself is a trusted call, which needs nothing.
+
+A decision that depends on no condition key is remembered with the principal, and is as old as the compiled policies
+are: a change of IAM's records makes new principals, and a change of a resource's policy makes another `Policy` object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from nightbus.aws.calls import Call, Caller
+from nightbus.aws.errors import AwsError
+from nightbus.clock import Clock
+from nightbus.identity.global_keys import global_keys, source_account
+from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
+from nightbus.identity.refusals import access_denied, invalid_token
+from nightbus.policies.decision import Decision
+from nightbus.policies.document import Policy
+from nightbus.policies.evaluation import Policies, decide, refusal_text
+from nightbus.policies.request import AccessRequest, Need, Values
+
+ENFORCE, AUDIT = "enforce", "audit"
+_TAG_KEYS = ("resourcetag/", ":existingobjecttag/")
+_TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
+_NO_POLICIES: tuple[Policy, ...] = ()
+
+
+class Resources(Protocol):
+    """Finds what belongs to a resource, by its ARN."""
+
+    async def policy(self, arn: str) -> Policy | None: ...
+
+    async def owner(self, arn: str) -> str:
+        """Return the account of a resource whose ARN does not have it, "" if there is no such resource."""
+        ...
+
+    async def tags(self, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refused request. `operation` is such as `events:PutEvents`; with `enforced` False it went on (audit mode)."""
+
+    operation: str
+    need: Need
+    call: Call
+    request: AccessRequest
+    policies: Policies
+    owner: str
+    decision: Decision
+    enforced: bool
+    text: str
+
+
+class Authorizer:
+    """`mode` is `enforce` or `audit`. With `unknown_roles` a role that IAM does not have is limited by nothing.
+
+    `refused` are told of each refusal; they must not wait.
+    """
+
+    def __init__(
+        self,
+        principals: Principals,
+        resources: Resources,
+        clock: Clock,
+        mode: str = ENFORCE,
+        *,
+        unknown_roles: bool = False,
+    ) -> None:
+        self.principals = principals
+        self.resources = resources
+        self.enforces = mode == ENFORCE
+        self.unknown_roles = unknown_roles
+        self.refused: list[Callable[[Refusal], None]] = []
+        self._clock = clock
+
+    async def authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
+        """Raise AwsError, in the spelling of the operation's service, unless the call may do all that it needs.
+
+        `operation` is botocore's name of the service and the operation's, such as `events:PutEvents`.
+        """
+        if call.trusted:
+            return
+        caller = call.caller
+        principal = await self.principal_of(caller, operation)
+        if caller.session is not None and caller.session.assumed_by and principal.trust is not None:
+            await self._admit_service(operation, call, principal)
+        for need in needs:
+            policy = await self._policy_of(need)
+            owner = await self._owner(need.resource, call)
+            if principal is UNLIMITED and policy is None and owner == caller.account:
+                continue
+            admitted = principal.admitted.get((need.action, need.resource, caller.arn))
+            if (
+                admitted is not None
+                and admitted[0] is policy
+                and not (caller.session and caller.session.policies)
+            ):
+                continue
+            await self._judge(operation, need, call, principal, policy, owner)
+
+    async def principal_of(self, caller: Caller, operation: str = "sts:GetCallerIdentity") -> Principal:
+        """Return the caller's policies. Raises AwsError for a principal that does not exist any more."""
+        session = caller.session
+        if session is not None and session.parent:
+            caller = Caller(caller.account, session.parent, session.parent_id)
+            session = None
+        if caller.is_root:
+            return UNLIMITED
+        if not caller.arn or caller.is_anonymous:
+            return NOBODY
+        name = caller.arn.split("/", 1)[-1]
+        if ":user/" in caller.arn:
+            principal = await self.principals.user(caller.account, name.rsplit("/", 1)[-1])
+        elif session is not None and session.role:
+            principal = await self.principals.role_of(session.role)
+        else:
+            principal = await self.principals.role(caller.account, name.split("/", 1)[0])
+        if principal is None:
+            if self.unknown_roles and ":user/" not in caller.arn:
+                return UNLIMITED
+            raise self._unknown(caller, operation)
+        known = caller.user_id.split(":", 1)[0]
+        if known and principal.id != known and caller.access_key:
+            raise invalid_token()
+        return principal
+
+    def _unknown(self, caller: Caller, operation: str) -> AwsError:
+        if caller.session is not None and caller.session.assumed_by:
+            text = f"User: {caller.service} is not authorized to perform: sts:AssumeRole on resource:"
+            return access_denied(operation.split(":")[0], f"{text} {caller.session.role}")
+        return invalid_token()
+
+    async def _admit_service(self, operation: str, call: Call, principal: Principal) -> None:
+        """Raise AwsError unless the role's trust policy admits the service that uses it."""
+        caller, session = call.caller, call.caller.session
+        if session is None or principal.trust is None:
+            return
+        asked = (caller.service, session.role, caller.source_arn)
+        if asked in principal.admitted:
+            return
+        need = Need("sts:AssumeRole", session.role)
+        service = Caller.for_service(source_account(caller), session.assumed_by, caller.source_arn)
+        by_service = Call(call.scope, service, call.endpoint, call.request_id)
+        await self._judge(operation, need, by_service, NOBODY, principal.trust, caller.account)
+        principal.admitted[asked] = (principal.trust,)
+
+    async def _policy_of(self, need: Need) -> Policy | None:
+        if need.resource == "*":
+            return None
+        if need.action.startswith(_TRUSTED_ACTIONS):
+            role = await self.principals.role_of(need.resource)
+            return role.trust if role is not None else None
+        return await self.resources.policy(need.resource)
+
+    async def _owner(self, resource: str, call: Call) -> str:
+        parts = resource.split(":", 5)
+        if len(parts) < 6:
+            return call.scope.account
+        account = parts[4]
+        if account.isdigit():
+            return account
+        return (await self.resources.owner(resource) if not account else "") or call.scope.account
+
+    async def _judge(
+        self,
+        operation: str,
+        need: Need,
+        call: Call,
+        principal: Principal,
+        policy: Policy | None,
+        owner: str,
+    ) -> None:
+        caller, session = call.caller, call.caller.session
+        of_session = None
+        if session is not None and _is_limited(caller):
+            of_session = await self.principals.session_policies(caller.account, session.policies)
+        policies = Policies(principal.identity, principal.boundary, of_session, policy)
+        request = await self._request(need, call, principal, policies)
+        decision = decide(request, policies, owner)
+        if decision.is_allowed:
+            if principal.identity and of_session is None and not _named_keys(principal, policies):
+                principal.admitted[need.action, need.resource, caller.arn] = (policy,)
+            return
+        text = refusal_text(request, decision)
+        refusal = Refusal(operation, need, call, request, policies, owner, decision, self.enforces, text)
+        for tell in self.refused:
+            tell(refusal)
+        if self.enforces:
+            service = operation.split(":", 1)[0]
+            raise access_denied(service, "Access Denied" if service == "s3" and caller.is_anonymous else text)
+
+    async def _request(
+        self, need: Need, call: Call, principal: Principal, policies: Policies
+    ) -> AccessRequest:
+        caller = call.caller
+        keys: dict[str, Values] = {**global_keys(call, principal, self._clock.now_ms()), **need.keys}
+        if any(part in key for key in _named_keys(principal, policies) for part in _TAG_KEYS):
+            keys |= await self._tags_of(need, keys)
+        is_principal = bool(caller.arn) and not caller.is_anonymous
+        return AccessRequest(
+            need.action,
+            need.resource,
+            arn=caller.arn if is_principal else "",
+            account=caller.account if is_principal else "",
+            service="" if caller.arn else caller.service,
+            source_arn="" if caller.arn else caller.source_arn,
+            source_account="" if caller.arn else source_account(caller),
+            keys=keys,
+        )
+
+    async def _tags_of(self, need: Need, keys: Mapping[str, Values]) -> dict[str, Values]:
+        """Return the tags of the resource, by each of the keys under which services have them."""
+        service = need.action.split(":", 1)[0].lower()
+        prefixes = ("aws:resourcetag/", f"{service}:resourcetag/", "s3:existingobjecttag/")
+        tags = await self.resources.tags(need.resource, need.keys)
+        named = {prefix + name.lower(): value for name, value in tags.items() for prefix in prefixes}
+        return {name: value for name, value in named.items() if name not in keys}
+
+
+def _is_limited(caller: Caller) -> bool:
+    """Return whether session policies limit the caller; a federated user without any may do nothing."""
+    session = caller.session
+    return session is not None and bool(session.policies or session.parent)
+
+
+def _named_keys(principal: Principal, policies: Policies) -> set[str]:
+    named = set(principal.condition_keys)
+    for policy in (*(policies.session or _NO_POLICIES), policies.resource):
+        if policy is not None:
+            named |= policy.keys
+    return named

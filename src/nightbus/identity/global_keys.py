@@ -1,0 +1,78 @@
+"""Gives the condition keys that every request has, whatever the service is.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from nightbus.aws.calls import Call, Caller
+from nightbus.identity.principals import Principal
+from nightbus.policies.request import Values
+
+_CALLED_VIA = frozenset({"cloudformation"})  # the services that Nightbus has of those that set aws:CalledVia
+
+
+def global_keys(call: Call, principal: Principal, now_ms: int) -> dict[str, Values]:
+    """Return the global keys, in lower case. "" stands for one that the request does not have."""
+    caller, now = call.caller, datetime.fromtimestamp(now_ms // 1000, UTC)
+    chain = tuple(f"{one}.amazonaws.com" for one in call.via if one in _CALLED_VIA)
+    return {
+        **_of_principal(caller, principal),
+        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:epochtime": str(now_ms // 1000),
+        "aws:requestedregion": call.scope.region,
+        "aws:securetransport": "true",  # policies use it against plain HTTP over the internet
+        "aws:sourceip": "" if call.via else call.source_ip,
+        "aws:useragent": call.user_agent,
+        "aws:calledvia": chain,
+        "aws:calledviafirst": chain[0] if chain else "",
+        "aws:calledvialast": chain[-1] if chain else "",
+        "aws:viaawsservice": "true" if call.via and caller.arn else "false",
+        "aws:sourcearn": "" if caller.arn else caller.source_arn,
+        "aws:sourceaccount": "" if caller.arn else source_account(caller),
+        "aws:sourceowner": caller.account,  # a topic's default policy names its own account by this key
+        "aws:principalorgid": "",  # Nightbus has no organizations
+        "aws:sourceorgid": "",
+        "aws:resourceorgid": "",
+    }
+
+
+def source_account(caller: Caller) -> str:
+    """Return the account of the resource for which a service calls: of its ARN, which a bucket's does not have."""
+    parts = caller.source_arn.split(":", 5)
+    return (parts[4] if len(parts) > 4 else "") or caller.account
+
+
+def _of_principal(caller: Caller, principal: Principal) -> dict[str, Values]:
+    session = caller.session
+    temporary = session is not None and not session.assumed_by
+    keys: dict[str, Values] = {
+        "aws:principalarn": (session.role if session else "") or caller.arn,
+        "aws:principalaccount": caller.account if caller.arn else "",
+        "aws:principaltype": _type_of(caller),
+        "aws:principalisawsservice": "false" if caller.arn else str(bool(caller.service)).lower(),
+        "aws:principalservicename": "" if caller.arn else caller.service,
+        "aws:userid": caller.user_id if not caller.user_id.startswith(":") else principal.id + caller.user_id,
+        "aws:username": caller.arn.rsplit("/", 1)[-1] if ":user/" in caller.arn else "",
+        "aws:multifactorauthpresent": "",
+        "aws:tokenissuetime": "",
+        "aws:sourceidentity": session.source_identity if session else "",
+    }
+    if temporary and session is not None:
+        keys["aws:multifactorauthpresent"] = str(bool(session.mfa)).lower()
+        issued = datetime.fromtimestamp(session.issued // 1000, UTC)
+        keys["aws:tokenissuetime"] = issued.strftime("%Y-%m-%dT%H:%M:%SZ")
+    tags = {**principal.tags, **dict(session.tags if session else ())}
+    return keys | {f"aws:principaltag/{name.lower()}": value for name, value in tags.items()}
+
+
+def _type_of(caller: Caller) -> str:
+    if caller.is_anonymous:
+        return "Anonymous"
+    if not caller.arn:
+        return ""
+    if caller.is_root:
+        return "Account"
+    return "User" if ":user/" in caller.arn else "AssumedRole"

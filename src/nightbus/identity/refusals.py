@@ -1,0 +1,31 @@
+"""Spells the refusal of a request as the service does that refuses it."""
+
+from __future__ import annotations
+
+from nightbus.aws.errors import AwsError
+
+_BY_JSON, _BY_REST_JSON, _BY_XML = (
+    ("AccessDeniedException", 400),
+    ("AccessDeniedException", 403),
+    ("AccessDenied", 403),
+)
+_SPELLINGS = {
+    "cloudformation": _BY_XML,
+    "iam": _BY_XML,
+    "lambda": _BY_REST_JSON,
+    "s3": _BY_XML,
+    "sns": ("AuthorizationError", 403),
+    "sqs": _BY_XML,
+    "sts": _BY_XML,
+}
+
+
+def access_denied(service: str, text: str) -> AwsError:
+    """Return the error of `service`, by botocore's name, for a request that no policy allows or that one denies."""
+    code, status = _SPELLINGS.get(service, _BY_JSON)
+    return AwsError(code, text, status)
+
+
+def invalid_token() -> AwsError:
+    """Return the error for credentials whose principal does not exist any more."""
+    return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
