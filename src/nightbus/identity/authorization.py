@@ -243,5 +243,5 @@ def _named_keys(principal: Principal, policies: Policies) -> set[str]:
     named = set(principal.condition_keys)
     for policy in (*(policies.session or _NO_POLICIES), policies.resource):
         if policy is not None:
-            named |= policy.keys
+            named |= policy.condition_keys
     return named

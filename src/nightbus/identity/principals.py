@@ -136,7 +136,7 @@ class Principals:
             value.get("RoleId") or value.get("UserId") or "",
             {tag["Key"]: tag["Value"] for tag in value.get("Tags") or ()},
             self._compiled(PolicyKind.TRUST, value["Arn"], trust) if trust else None,
-            frozenset(key for policy in every if policy for key in policy.keys),
+            frozenset(key for policy in every if policy for key in policy.condition_keys),
         )
 
     async def _groups(self, account: str, ids: Collection[str]) -> list[dict[str, Any]]:
