@@ -35,7 +35,7 @@ from nightbus.services.context import Platform
 from nightbus.services.lambda_.lifecycle.preparation import prepare
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.interface import StackEngine
-from nightbus.store.interface import SYSTEM, Acknowledge, Change, Enqueue, PutRecord
+from nightbus.store.interface import Acknowledge, Change, Enqueue
 from nightbus.store.sqlite.store import SqliteStore
 from nightbus.store.vault import Vault
 
@@ -211,7 +211,6 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
     clock = VirtualClock()
     store = cast(NotingStore, NotingStore.open(folder, clock, durable=False))
     store.committed = []
-    await store.commit(PutRecord(SYSTEM, "node/secret", "signing", {"hex": "11" * 32}))
     runner, operations = ScriptedRunner(), Operations()
     vault = Vault()
     platform = Platform(

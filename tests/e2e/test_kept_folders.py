@@ -30,6 +30,9 @@ def test_it_opens_and_works(packed: Path, tmp_path: Path) -> None:
         check(node)
     finally:
         assert node.stop() == 0
+    stored = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert b"KEPT" not in stored, "the variables of functions are sealed, in free pages too"
+    assert b"node/secret" not in stored
 
 
 def test_there_are_some() -> None:

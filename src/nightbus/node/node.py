@@ -11,7 +11,6 @@ import contextlib
 import functools
 import importlib
 import logging
-import secrets
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -53,12 +52,11 @@ from nightbus.services.lambda_.records import OF_AN_INVOCATION
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.engine import Engine
-from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.duties import forget_unattended, on_duty
-from nightbus.store.interface import SYSTEM, PutRecord, Store
+from nightbus.store.interface import Store
 from nightbus.store.known_records import KnownRecords
 from nightbus.store.sqlite.store import SqliteStore
-from nightbus.store.vault import Vault
+from nightbus.store.vault import SIGNING, Vault
 
 log = logging.getLogger("nightbus.node")
 _STOP_SECONDS = 5.0
@@ -130,12 +128,13 @@ class Node:
         self.ending = asyncio.Event()  # set once the node is to stop, so that what streams ends
 
     async def start(self) -> None:
-        """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse."""
+        """Open the store, recover what a crash cut off, start the background work. Raises FolderInUse, VaultClosed."""
         store = SqliteStore.open(self.folder, self.clock, durable=self._temporary is None)
         store.announce(urlsplit(self.endpoint).port or 0)
         self.operator_key = write_operator_key(self.folder)
         self.store: Store = store
-        secret = await _node_secret(store)
+        vault, http = Vault(None if self._temporary else self.folder), HttpClient()
+        secret = vault.keyed(SIGNING)
         credentials = CredentialIssuer(secret, self.clock)
         self.access_keys = AccessKeys(store)
         operations, resources = OperationRegistry(), ServiceResources()
@@ -155,7 +154,6 @@ class Node:
             self._preload_sdk,
             self._functions_network == LOOPBACK,
         )
-        vault, http = Vault(None if self._temporary else self.folder), HttpClient()
         self.callbacks = StackCallbacks(store, self.clock, vault, secret, self.endpoint)
         self.stacks = Engine(store, self.clock, operations, vault, callbacks=self.callbacks)
         keys = Keys(store, vault, self.clock)
@@ -305,17 +303,3 @@ async def _in_time(*closes: Callable[[], Awaitable[None]]) -> None:
     for close in closes:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(close(), _STOP_SECONDS)
-
-
-@retries_on_conflict
-async def _node_secret(store: Store) -> bytes:
-    """Signs what the node hands out (session tokens, links); made once and kept with the data.
-
-    Of nodes that start at once on one empty store, one makes it and the others read it.
-    """
-    record = await store.get(SYSTEM, "node/secret", "signing")
-    if record is not None:
-        return bytes.fromhex(record.value["hex"])
-    secret = secrets.token_bytes(32)
-    await store.commit(PutRecord(SYSTEM, "node/secret", "signing", {"hex": secret.hex()}, expect=0))
-    return secret

@@ -63,13 +63,13 @@ async def test_the_codes_link_leads_to_the_code_and_ends(aws: Rig) -> None:
     link = (await aws("lambda", "GetFunction", FunctionName="worker"))["Code"]["Location"]
     assert link.startswith("http://127.0.0.1:4566/_nightbus/lambda-code/")
     token = link.rsplit("/", 1)[1]
-    with await resolve_link(aws.store, aws.clock, token) as file:
+    with await resolve_link(aws.store, aws.platform.vault, aws.clock, token) as file:
         assert file.read() == package
     with pytest.raises(AwsError, match="Access Denied"):
-        await resolve_link(aws.store, aws.clock, "x" + token)
+        await resolve_link(aws.store, aws.platform.vault, aws.clock, "x" + token)
     await aws.clock.advance(601)
     with pytest.raises(AwsError, match="expired"):
-        await resolve_link(aws.store, aws.clock, token)
+        await resolve_link(aws.store, aws.platform.vault, aws.clock, token)
 
 
 async def test_code_out_of_s3(aws: Rig) -> None:

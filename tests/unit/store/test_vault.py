@@ -58,3 +58,18 @@ def test_what_was_damaged_is_not_opened(tmp_path: Path, damage: Callable[[str], 
     vault = Vault(tmp_path)
     with pytest.raises(VaultClosed, match="does not open"):
         vault.open(damage(vault.seal(b"hunter2")))
+
+
+def test_secrets_of_the_node_follow_from_the_key_and_their_name(tmp_path: Path) -> None:
+    first, again = Vault(tmp_path), Vault(tmp_path)
+    assert first.keyed("signing") == again.keyed("signing")
+    assert len({first.keyed("signing"), first.keyed("other"), Vault().keyed("signing")}) == 3
+
+
+def test_a_secret_from_before_is_taken_over(tmp_path: Path) -> None:
+    vault = Vault(tmp_path)
+    sealed, other = vault.seal(b"hunter2"), vault.keyed("other")
+    vault.keep("signing", b"s" * 32)
+    for one in (vault, Vault(tmp_path)):
+        assert (one.keyed("signing"), one.keyed("other"), one.open(sealed)) == (b"s" * 32, other, b"hunter2")
+    assert stat.S_IMODE((tmp_path / KEY_FILE).stat().st_mode) == 0o600

@@ -25,6 +25,7 @@ from nightbus.services.cloudcontrol.requests import QUEUE as RESOURCE_REQUESTS
 from nightbus.services.cloudformation.stack_sets.records import QUEUE as STACK_SET_OPERATIONS
 from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
+from nightbus.services.lambda_.records import FUNCTION
 from nightbus.services.logs.subscriptions.jobs import QUEUE as SUBSCRIBED_EVENTS
 from nightbus.services.s3.notifications.jobs import QUEUE as BUCKET_NOTIFICATIONS
 from nightbus.stacks.operation_queue import QUEUE as STACK_OPERATIONS
@@ -46,10 +47,12 @@ _WORK = {
     RESOURCE_REQUESTS: "requests of the Cloud Control API",
 }
 _SEALED = {
-    CONNECTION: ("Sealed", "connections"),  # as earlier releases kept them
-    SECRET_VERSION: ("sealed", "connections"),
-    MATERIAL: ("Versions", "keys"),
-    DEPLOYMENT: ("sealed", "deployments of stacks"),
+    # By kind: where in the value the sealed text is, and what has it.
+    CONNECTION: (("Sealed",), "connections"),  # as earlier releases kept them
+    SECRET_VERSION: (("sealed",), "connections"),
+    MATERIAL: (("Versions",), "keys"),
+    DEPLOYMENT: (("sealed",), "deployments of stacks"),
+    FUNCTION: (("latest", "config", "Environment", "Sealed"), "functions"),
 }
 _MOST_NAMED = 5
 _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
@@ -122,11 +125,13 @@ def _is_topic(patient: Patient, arn: str) -> bool:
 def _secrets(patient: Patient) -> Iterator[Finding]:
     """Yield whether the key beside the database unseals the secrets."""
     vault = Vault(patient.folder)
-    for kind, (member, noun) in _SEALED.items():
+    for kind, (path, noun) in _SEALED.items():
         readable, closed, reason = 0, list[str](), ""
         query = "SELECT key, value FROM record WHERE kind = ?"
         for name, value in patient.connection.execute(query, (kind,)):
-            sealed = orjson.loads(value).get(member)
+            sealed = orjson.loads(value)
+            for member in path:
+                sealed = (sealed or {}).get(member)
             try:
                 opened = [vault.open(one) for one in _sealed_texts(sealed)]
                 readable += bool(opened)

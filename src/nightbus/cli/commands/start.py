@@ -19,6 +19,7 @@ def start_node(settings: Settings, verbose: bool) -> None:
     from nightbus.node.node import Node
     from nightbus.node.server import CannotListen, bind, run
     from nightbus.store.sqlite.store import FolderInUse, NewerSchema
+    from nightbus.store.vault import VaultClosed
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
@@ -37,7 +38,7 @@ def start_node(settings: Settings, verbose: bool) -> None:
 
     try:
         run(bound, listener, ready)
-    except (FolderInUse, NewerSchema) as failure:
+    except (FolderInUse, NewerSchema, VaultClosed) as failure:
         raise CommandFailed(str(failure)) from failure
     except (OSError, sqlite3.Error) as failure:
         raise CommandFailed(f"the data folder {bound.data} cannot be used: {failure}") from failure

@@ -14,7 +14,8 @@ _CHUNK_BYTES = 1024 * 1024
 async def send_code(request: AdminRequest) -> None:
     """Streams the zip file in chunks. Raises AwsError where the token is wrong or has run out."""
     token = request.name.partition("/")[2]
-    with await resolve_link(request.node.store, request.node.clock, token) as file:
+    node = request.node
+    with await resolve_link(node.store, node.platform.vault, node.clock, token) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         headers = [(b"content-type", b"application/zip"), (b"content-length", str(size).encode())]

@@ -10,9 +10,12 @@ import re
 import sqlite3
 from pathlib import Path
 
-VERSION = 3
+from nightbus.store.sqlite.plain_secrets import seal_plain_secrets
+
+VERSION = 4
 FILE_NAME = "nightbus.db"
 _WITH_FORMS = 3  # the first version whose records have a form
+_WITHOUT_PLAIN_SECRETS = 4
 CLOCK = "clock"  # the counter that holds when something was last committed, UTC ms
 
 _TABLES = """
@@ -37,6 +40,7 @@ INSERT INTO counter VALUES ('position', 0), ('item', 0);
 _STEPS = {
     1: "ALTER TABLE item ADD COLUMN grp TEXT NOT NULL DEFAULT '';",
     2: "ALTER TABLE record ADD COLUMN form INTEGER NOT NULL DEFAULT 1;",
+    3: "",  # `plain_secrets`
 }
 
 
@@ -85,8 +89,15 @@ def prepare(connection: sqlite3.Connection, folder: Path) -> None:
     if version == 0:
         connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     elif version < VERSION:
-        steps = "".join(_STEPS[older] for older in range(version, VERSION))
-        connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")
+        if version < _WITHOUT_PLAIN_SECRETS:
+            _bring_up(connection, version, _WITHOUT_PLAIN_SECRETS - 1)
+            seal_plain_secrets(connection, folder)  # before the version says so; again, if it is cut off
+        _bring_up(connection, max(version, _WITHOUT_PLAIN_SECRETS - 1), VERSION)
+
+
+def _bring_up(connection: sqlite3.Connection, version: int, wanted: int) -> None:
+    steps = "".join(_STEPS[older] for older in range(version, wanted))
+    connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {wanted}; COMMIT;")
 
 
 def keep_due(connection: sqlite3.Connection, now: int) -> None:

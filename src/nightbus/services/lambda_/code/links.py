@@ -15,7 +15,8 @@ from typing import BinaryIO
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.services.context import Context
-from nightbus.store.interface import SYSTEM, Store
+from nightbus.store.interface import Store
+from nightbus.store.vault import SIGNING, Vault
 
 _VALID_MS = 600_000
 _PATH = "/_nightbus/lambda-code/"
@@ -23,11 +24,11 @@ _PATH = "/_nightbus/lambda-code/"
 
 async def code_link(ctx: Context, digest: str) -> str:
     claims = json.dumps({"digest": digest, "until": ctx.now_ms() + _VALID_MS}).encode()
-    signature = await _signature(ctx.store, claims)
+    signature = _signature(ctx.platform.vault, claims)
     return f"{ctx.call.endpoint.rstrip('/')}{_PATH}{_encode(claims)}.{_encode(signature)}"
 
 
-async def resolve_link(store: Store, clock: Clock, token: str) -> BinaryIO:
+async def resolve_link(store: Store, vault: Vault, clock: Clock, token: str) -> BinaryIO:
     """Open the zip file that a link's token names. The caller closes it.
 
     Raises AwsError for an invalid or expired token.
@@ -36,7 +37,7 @@ async def resolve_link(store: Store, clock: Clock, token: str) -> BinaryIO:
         claims, signature = (_decode(part) for part in token.split("."))
     except (ValueError, binascii.Error):
         raise _denied() from None
-    if not hmac.compare_digest(signature, await _signature(store, claims)):
+    if not hmac.compare_digest(signature, _signature(vault, claims)):
         raise _denied()
     link = json.loads(claims)
     if link["until"] < clock.now_ms():
@@ -47,11 +48,8 @@ async def resolve_link(store: Store, clock: Clock, token: str) -> BinaryIO:
         raise AwsError("NoSuchKey", "The specified key does not exist.", 404) from None
 
 
-async def _signature(store: Store, claims: bytes) -> bytes:
-    secret = await store.get(SYSTEM, "node/secret", "signing")
-    if secret is None:
-        raise RuntimeError("the node has no secret to sign with")
-    return hmac.digest(bytes.fromhex(secret.value["hex"]), b"lambda-code:" + claims, hashlib.sha256)
+def _signature(vault: Vault, claims: bytes) -> bytes:
+    return hmac.digest(vault.keyed(SIGNING), b"lambda-code:" + claims, hashlib.sha256)
 
 
 def _encode(raw: bytes) -> str:

@@ -47,7 +47,7 @@ async def create_function_url_config(
     _check_cors(cors)
     now = _timestamp(ctx)
     value = {
-        "id": await url_id(ctx.store, ref),
+        "id": url_id(ctx.platform.vault, ref),
         "AuthType": auth_type,
         "Cors": cors or {},
         "InvokeMode": invoke_mode,

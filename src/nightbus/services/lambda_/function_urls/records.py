@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from nightbus.aws.calls import Scope
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.records import FUNCTION_URL, FUNCTION_URL_ID, qualified_key
-from nightbus.store.interface import SYSTEM, Change, DeleteRecord, PutRecord, Record, RecordReader, Store
+from nightbus.store.interface import SYSTEM, Change, DeleteRecord, PutRecord, Record, RecordReader
+from nightbus.store.vault import SIGNING, Vault
 
 BUFFERED = "BUFFERED"
 RESPONSE_STREAM = "RESPONSE_STREAM"
@@ -55,13 +56,10 @@ def deletion(scope: Scope, record: Record) -> list[Change]:
     ]
 
 
-async def url_id(store: Store, ref: FunctionRef) -> str:
+def url_id(vault: Vault, ref: FunctionRef) -> str:
     """The id of the reference's URL: 32 characters, always the same on one node's data, and not to be guessed."""
-    secret = await store.get(SYSTEM, "node/secret", "signing")
-    if secret is None:
-        raise RuntimeError("the node has no secret to sign with")
     claim = f"function-url:{ref.arn}:{ref.qualifier}".encode()
-    digest = hmac.digest(bytes.fromhex(secret.value["hex"]), claim, hashlib.sha256)
+    digest = hmac.digest(vault.keyed(SIGNING), claim, hashlib.sha256)
     return base64.b32encode(digest[:20]).decode().lower()
 
 
