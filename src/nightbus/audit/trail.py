@@ -18,6 +18,8 @@ from nightbus.audit.bus_events import CallEvents
 from nightbus.audit.event_kinds import is_data_event
 from nightbus.audit.parameters import json_bytes
 from nightbus.audit.record import NotedCall, record_of
+from nightbus.audit.refusals import NotedRefusal, Refused, refusal_entry
+from nightbus.audit.seen_needs import SeenNeeds
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_event_id
@@ -25,11 +27,13 @@ from nightbus.bounded import Seldom
 from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
 from nightbus.identity.audit import TRAIL
+from nightbus.policies.request import Need
 from nightbus.store.interface import Append, Store
 
 log = logging.getLogger("nightbus.audit")
 _EVERY_SECONDS = 0.2
 _AGAIN_SECONDS = 1.0
+_MOST_SECONDS = 5.0  # for which a reader waits for what is not written yet
 _MOST_TOGETHER = 64  # records in one commit; making them takes the event loop some 5 ms
 _MOST_WAITING = 20_000
 REFUSED = frozenset(
@@ -45,13 +49,15 @@ class Trail:
         self._clock = clock
         self._events = CallEvents(router)
         self.data_events = data_events
-        self._waiting: deque[NotedCall] = deque()
+        self._waiting: deque[NotedCall | NotedRefusal] = deque()
+        self.needs = SeenNeeds(clock)
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._losses: Seldom[str] = Seldom(60_000, 1)
+        self._lines: Seldom[tuple[str, str, str]] = Seldom(60_000, 50)
 
     def in_memory(self) -> dict[str, int]:
-        return {"calls to be recorded": len(self._waiting)}
+        return {"calls to be recorded": len(self._waiting), **self.needs.in_memory()}
 
     def succeeded(
         self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call
@@ -65,21 +71,42 @@ class Trail:
         if self.data_events or error.code in REFUSED or not is_data_event(service, operation):
             self._note(NotedCall(self._clock.now_ms(), service, operation, params, call, error=error))
 
+    def refused(self, refused: Refused) -> None:
+        """Keep why a call is refused, or would be if policies were enforced."""
+        now, call = self._clock.now_ms(), refused.call
+        principal = refused.request.arn or refused.request.service
+        if self._lines.is_due((principal, refused.request.action, refused.request.resource), now):
+            log.warning(
+                "%s: %s: nightbus why-denied %s",
+                "refused" if refused.enforced else "allowed, since policies are only audited",
+                refused.text,
+                call.request_id,
+            )
+        self._note(NotedRefusal(now, refused))
+
+    def see_needs(self, role: str, needs: Sequence[Need]) -> None:
+        """Remember what a session of the role asks for."""
+        if self.needs.see(role, needs):
+            self._begin_writing()
+
     async def written(self) -> None:
         self._hurry.set()
         if self._writing is not None:
-            await asyncio.shield(self._writing)
+            await asyncio.wait({self._writing}, timeout=_MOST_SECONDS)
 
     async def close(self) -> None:
         """Write what waits, once."""
         await self.written()
 
-    def _note(self, noted: NotedCall) -> None:
+    def _note(self, noted: NotedCall | NotedRefusal) -> None:
         if len(self._waiting) >= _MOST_WAITING:
             if self._losses.is_due("", self._clock.now_ms()):
                 log.error("the audit trail lost calls: the store takes no records")
             return
         self._waiting.append(noted)
+        self._begin_writing()
+
+    def _begin_writing(self) -> None:
         if self._writing is None:
             self._hurry.clear()
             self._writing = asyncio.create_task(self._write_waiting())
@@ -87,13 +114,14 @@ class Trail:
     async def _write_waiting(self) -> None:
         try:
             await self._pause(_EVERY_SECONDS)
-            while self._waiting:
+            while self._waiting or self.needs.waiting:
                 few = [self._waiting.popleft() for _ in range(min(_MOST_TOGETHER, len(self._waiting)))]
                 try:
                     await self._write(few)
                 except Exception as failure:
                     log.error("the audit trail cannot write %d records: %s", len(few), failure)
                     self._waiting.extendleft(reversed(few))
+                    del self.needs.waiting[:-_MOST_WAITING]
                     await asyncio.sleep(_AGAIN_SECONDS)
         finally:
             self._writing = None
@@ -104,10 +132,14 @@ class Trail:
         except TimeoutError:
             return
 
-    async def _write(self, calls: Sequence[NotedCall]) -> None:
-        entries: list[Append] = []
+    async def _write(self, notes: Sequence[NotedCall | NotedRefusal]) -> None:
+        needs = list(self.needs.waiting)
+        entries: list[Append] = [*needs]
         records: list[tuple[Scope, int, dict[str, Any]]] = []
-        for noted in calls:
+        for noted in notes:
+            if isinstance(noted, NotedRefusal):
+                entries.append(refusal_entry(noted))
+                continue
             try:
                 record = record_of(noted, new_event_id(noted.time))
             except Exception:
@@ -117,4 +149,5 @@ class Trail:
             entries.append(Append(scope, TRAIL, noted.time, json_bytes(record)))
             records.append((scope, noted.time, record))
         await self._store.commit(*entries)
+        del self.needs.waiting[: len(needs)]
         await self._events.put(records)

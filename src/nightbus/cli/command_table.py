@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightbus.cli import event_commands, options, outbox_commands, project_commands
+from nightbus.cli import access_commands, event_commands, options, outbox_commands, project_commands
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.options import settings_of
 
@@ -223,6 +223,7 @@ def _completion(arguments: Arguments) -> None:
 
 GROUPS = {
     "events": "The events on the buses.",
+    "policy": "The policies of roles.",
     "outbox": "The text messages, push notifications and mails of SNS, which stay on this machine.",
 }
 
@@ -284,6 +285,20 @@ COMMANDS = (
         _declare_trace,
         _trace,
         "EVENT_ID",
+    ),
+    Command(
+        "why-denied",
+        "Show why requests were refused, and the statement that would allow them.",
+        access_commands.declare_why_denied,
+        access_commands.why_denied,
+        "[REQUEST_ID]",
+    ),
+    Command(
+        "policy suggest",
+        "Print least-privilege policies for a stack's functions, from what they were seen to call.",
+        access_commands.declare_suggest,
+        access_commands.suggest,
+        "STACK",
     ),
     Command(
         "events tail",

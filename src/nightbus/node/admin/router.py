@@ -12,6 +12,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.node.admin import (
+    access,
     code_packages,
     debugging,
     explanations,
@@ -43,6 +44,8 @@ ROUTES = {
     "trace": AdminRoute(read=explanations.trace),
     "debug": AdminRoute(write=debugging.debug_function),
     "outbox": AdminRoute(read=outbox.show_outbox, write=outbox.answer_message),
+    "why-denied": AdminRoute(write=access.why_denied),
+    "policy/suggest": AdminRoute(write=access.suggest_policy),
     "events/put": AdminRoute(write=service_events.put_as_service),
 }
 

@@ -1,0 +1,157 @@
+"""Keeps why a call was refused, so that `nightbus why-denied` can say it later, also after a restart.
+
+A refusal is written with the records of the trail. It has the verdict of every policy and the smallest statement that
+would allow the request, as they were at that moment: policies may have changed when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from nightbus.audit.identities import source_address
+from nightbus.audit.parameters import json_bytes
+from nightbus.aws.calls import Call, Scope
+from nightbus.policies.decision import Decision, Effect, PolicyKind, Verdict
+from nightbus.policies.evaluation import Policies, explain, smallest_statement
+from nightbus.policies.request import AccessRequest, Need
+from nightbus.store.interface import SYSTEM, Append, Entry, Store
+
+REFUSALS = "audit/refusals"  # by request id
+_MOST_KEYS = 40
+_MOST_READ = 10_000
+
+
+class Refused(Protocol):
+    """What the authorizer tells of a refusal. `operation` is such as `events:PutEvents`; `text` is the error's."""
+
+    @property
+    def operation(self) -> str: ...
+    @property
+    def need(self) -> Need: ...
+    @property
+    def call(self) -> Call: ...
+    @property
+    def request(self) -> AccessRequest: ...
+    @property
+    def policies(self) -> Policies: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def decision(self) -> Decision: ...
+    @property
+    def enforced(self) -> bool: ...
+    @property
+    def text(self) -> str: ...
+
+
+class NotedRefusal(NamedTuple):
+    """A refusal that is to be written. `time` is UTC ms."""
+
+    time: int
+    refused: Refused
+
+
+def refusal_entry(noted: NotedRefusal) -> Append:
+    refused = noted.refused
+    document = json_bytes(refusal_document(noted))
+    return Append(SYSTEM, REFUSALS, noted.time, document, refused.call.request_id)
+
+
+def refusal_document(noted: NotedRefusal) -> dict[str, Any]:
+    """Return what is kept of a refusal, as JSON."""
+    refused = noted.refused
+    request, call = refused.request, refused.call
+    decision = explain(request, refused.policies, refused.owner)
+    session = call.caller.session
+    return {
+        "id": call.request_id,
+        "time": noted.time,
+        "account": call.scope.account,
+        "region": call.scope.region,
+        "operation": refused.operation,
+        "action": request.action,
+        "resource": request.resource,
+        "owner": refused.owner,
+        "principal": request.arn or request.service or "anonymous",
+        "role": session.role if session is not None and request.arn else "",
+        "source": source_address(call),
+        "trace": call.trace,
+        "enforced": refused.enforced,
+        "message": refused.text,
+        "effect": decision.effect.value,
+        "decided_by": decision.kind.value if decision.kind is not None else "",
+        "reason": decision.reason,
+        "policies": [_verdict(one) for one in decision.verdicts],
+        "keys": dict(sorted(request.keys.items())[:_MOST_KEYS]),
+        "remedy": _remedy(request, decision),
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "kind": verdict.kind.value,
+        "policy": verdict.policy,
+        "effect": verdict.effect.value,
+        "statements": list(verdict.statements),
+    }
+
+
+def _remedy(request: AccessRequest, decision: Decision) -> dict[str, Any]:
+    """Return what would allow the request: a statement for a policy of `kind`, or the statements that deny it."""
+    kind = decision.kind or PolicyKind.IDENTITY
+    if decision.effect is Effect.EXPLICIT_DENY:
+        denying = [one for one in decision.verdicts if one.effect is Effect.EXPLICIT_DENY]
+        return {"kind": kind.value, "deny": [_verdict(one) for one in denying]}
+    statement = smallest_statement(request)
+    if kind in (PolicyKind.RESOURCE, PolicyKind.TRUST):
+        statement = {"Effect": "Allow", "Principal": _named(request), **statement}
+        if kind is PolicyKind.TRUST:
+            statement.pop("Resource", None)
+    return {"kind": kind.value, "statement": statement}
+
+
+def _named(request: AccessRequest) -> Any:
+    if request.arn:
+        session = request.arn.split(":assumed-role/", 1)
+        if len(session) == 2:
+            partition = request.arn.split(":", 2)[1]
+            role = session[1].split("/", 1)[0]
+            return {"AWS": f"arn:{partition}:iam::{request.account}:role/{role}"}
+        return {"AWS": request.arn}
+    return {"Service": request.service} if request.service else "*"
+
+
+async def find_refusals(store: Store, request_id: str) -> list[dict[str, Any]]:
+    """Return the refusals of a request, in order: in audit mode it may have several."""
+    entries = await store.read(SYSTEM, REFUSALS, key=request_id)
+    return [_document(entry) for entry in entries]
+
+
+async def last_refusals(
+    store: Store, account: str, limit: int, *, enforced: bool | None = None
+) -> list[dict[str, Any]]:
+    """Return the newest refusals of an account ("" for all), the newest first; with `enforced` only such ones."""
+    found: list[dict[str, Any]] = []
+    after, read = 0, 0
+    while len(found) < limit and read < _MOST_READ:
+        entries = await store.read(SYSTEM, REFUSALS, after=after, limit=1000, backwards=True)
+        for entry in entries:
+            one = _document(entry)
+            if account in ("", one["account"]) and enforced in (None, one["enforced"]):
+                found.append(one)
+        if len(entries) < 1000:
+            break
+        after, read = entries[-1].offset, read + len(entries)
+    return found[:limit]
+
+
+def _document(entry: Entry) -> dict[str, Any]:
+    document: dict[str, Any] = orjson.loads(entry.data)
+    return document
+
+
+def scope_of(refusal: Mapping[str, Any]) -> Scope:
+    return Scope(refusal["account"], refusal["region"])
