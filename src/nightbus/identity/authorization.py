@@ -87,6 +87,7 @@ class Authorizer:
         self.enforces = mode == ENFORCE
         self.unknown_roles = unknown_roles
         self.refused: list[Callable[[Refusal], None]] = []
+        self.seen: Callable[[str, Sequence[Need]], None] | None = None
         self._clock = clock
 
     async def authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
@@ -97,6 +98,8 @@ class Authorizer:
         if call.trusted:
             return
         caller = call.caller
+        if self.seen is not None and caller.session is not None and caller.session.role:
+            self.seen(caller.session.role, needs)
         principal = await self.principal_of(caller, operation)
         if caller.session is not None and caller.session.assumed_by and principal.trust is not None:
             await self._admit_service(operation, call, principal)
