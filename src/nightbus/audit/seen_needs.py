@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 import orjson
 
+from nightbus.aws.arn import last_part
 from nightbus.bounded import Bounded
 from nightbus.clock import Clock
+from nightbus.identity.principals import ROLE
 from nightbus.policies.request import Need
-from nightbus.store.interface import SYSTEM, Append, Store
+from nightbus.store.interface import SYSTEM, Append, Store, Touched
 
 SEEN = "audit/needs"  # by the role's ARN
-_MOST_KNOWN = 20_000
-_MOST_ACTIONS = 5_000
+_MOST_ROLES = 1_000
 _MOST_RESOURCES = 12
 _DAY_MS = 24 * 3600 * 1000
 _SEPARATORS = re.compile(r"[/:._-]")
@@ -34,46 +35,56 @@ class Seen(NamedTuple):
 
 
 class SeenNeeds:
-    def __init__(self, clock: Clock) -> None:
+    """What was seen since the node's start, by role: each action's resources, with the day on which they were noted.
+
+    A role that was changed or deleted is forgotten, so what it asks for next is written again.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._clock = clock
-        self._known: Bounded[tuple[str, str, str], int] = Bounded(_MOST_KNOWN)
-        self._resources: Bounded[tuple[str, str], list[str]] = Bounded(_MOST_ACTIONS)
+        self._roles: Bounded[str, dict[str, dict[str, int]]] = Bounded(_MOST_ROLES)
         self.waiting: list[Append] = []
+        store.watch(self._touched, [ROLE])
 
     def in_memory(self) -> dict[str, int]:
-        return {"needs seen": len(self._known), "actions seen": len(self._resources)}
+        return {"roles seen": len(self._roles)}
 
     def see(self, role: str, needs: Iterable[Need]) -> bool:
         """Note what a session of the role asks for; return whether something is to be written."""
+        actions = self._roles.get(role)
+        if actions is None:
+            actions = self._roles[role] = {}
         today = self._clock.now_ms() // _DAY_MS
         new = False
         for need in needs:
-            key = (role, need.action, need.resource)
-            if self._known.get(key) != today:
-                new |= self._take(key, today)
+            days = actions.get(need.action)
+            if days is None:
+                days = actions[need.action] = {}
+            if days.get(need.resource) != today:
+                new |= self._take(role, need, days, today)
         return new
 
-    def _take(self, key: tuple[str, str, str], today: int) -> bool:
-        role, action, resource = key
-        seen = self._resources.get((role, action))
-        if seen is None:
-            seen = self._resources[role, action] = []
-        if len(seen) == 1 and seen[0].endswith("*") and resource.startswith(seen[0][:-1]):
-            resource = seen[0]
-            key = (role, action, resource)
-            if self._known.get(key) == today:
-                return False
-        elif resource not in seen:
-            seen.append(resource)
-            if len(seen) > _MOST_RESOURCES:
-                resource = generalised(seen)
-                seen[:] = [resource]
-                key = (role, action, resource)
-        self._known[key] = today
-        self.waiting.append(
-            Append(SYSTEM, SEEN, self._clock.now_ms(), orjson.dumps([action, resource]), role)
-        )
+    def _take(self, role: str, need: Need, days: dict[str, int], today: int) -> bool:
+        resource = next((one for one in days if one[-1] == "*" and need.resource.startswith(one[:-1])), "")
+        if not resource:
+            resource = need.resource
+            if resource not in days and len(days) >= _MOST_RESOURCES:
+                resource = generalised([*days, resource])
+                days.clear()
+        if days.get(resource) == today:
+            return False
+        days[resource] = today
+        text = orjson.dumps([need.action, resource])
+        self.waiting.append(Append(SYSTEM, SEEN, self._clock.now_ms(), text, role))
         return True
+
+    def _touched(self, touched: Touched | None) -> None:
+        if touched is None:
+            self._roles.clear()
+            return
+        names = {(scope.account, key) for scope, _, key in touched.records}
+        for role in [one for one in self._roles if (one.split(":")[4], last_part(one).lower()) in names]:
+            del self._roles[role]
 
 
 def generalised(resources: Sequence[str]) -> str:

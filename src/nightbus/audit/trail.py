@@ -50,14 +50,14 @@ class Trail:
         self._events = CallEvents(router)
         self.data_events = data_events
         self._waiting: deque[NotedCall | NotedRefusal] = deque()
-        self.needs = SeenNeeds(clock)
+        self.needs = SeenNeeds(store, clock)
         self._writing: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._losses: Seldom[str] = Seldom(60_000, 1)
         self._lines: Seldom[tuple[str, str, str]] = Seldom(60_000, 50)
 
     def in_memory(self) -> dict[str, int]:
-        return {"calls to be recorded": len(self._waiting), **self.needs.in_memory()}
+        return self.needs.in_memory()
 
     def succeeded(
         self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call
