@@ -49,9 +49,8 @@ class StackNames:
     ARNs are written without a reference, because the function depends on its role."""
 
     def __init__(
-        self, stack: str, account: str, region: str, members: Iterable[StackMember], own: Sequence[str] = ()
+        self, account: str, region: str, members: Iterable[StackMember], own: Sequence[str] = ()
     ) -> None:
-        self._stack = stack
         self._account = account
         self._region = region
         self._own = own
@@ -71,7 +70,7 @@ class StackNames:
         name = member.logical_id
         if name in self._own:
             return self._plain(
-                self._arn(member).replace(member.physical_id, f"{self._stack}-{name}-*") + rest
+                self._arn(member).replace(member.physical_id, f"${{AWS::StackName}}-{name}-*") + rest
             )
         if member.type in _NAMED:
             service, resource = _NAMED[member.type]
@@ -90,7 +89,8 @@ class StackNames:
         service, resource = _GET_ARN.get(member.type) or _NAMED.get(member.type) or ("", "")
         if not service or not member.physical_id:
             return ""
-        name = last_part(member.physical_id) if service == "sqs" else member.physical_id.removeprefix("/")
+        name = last_part(member.physical_id) if service == "sqs" else member.physical_id
+        name = name.removeprefix("/") if service == "ssm" else name
         region = "" if service in ("iam", "s3") else self._region
         account = "" if service == "s3" else self._account
         return str(Arn("aws", service, region, account, resource.format(name)))
@@ -100,12 +100,11 @@ class StackNames:
             parts = Arn.parse(arn)
         except ValueError:
             return arn
-        resource = parts.resource.replace(f"{self._stack}-", "${AWS::StackName}-")
         written = Arn(
             "${AWS::Partition}",
             parts.service,
             "${AWS::Region}" if parts.region == self._region else parts.region,
             "${AWS::AccountId}" if parts.account == self._account else parts.account,
-            resource,
+            parts.resource,
         )
         return {"Fn::Sub": str(written)}

@@ -13,7 +13,6 @@ from nightbus.cli.yaml_text import yaml_lines
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NAMES = StackNames(
-    "shop",
     ACCOUNT,
     REGION,
     [
@@ -100,6 +99,6 @@ def test_policies_are_written_as_people_write_them() -> None:
         ],
     }
     assert "\n".join(yaml_lines({"Policies": [policy]})) == (
-        'Policies:\n  - Version: "2012-10-17"\n    Statement:\n      - Effect: Allow\n        Action:\n          - a:B\n'
-        '          - a:C\n        Resource:\n          - !Ref Topic\n          - "*"\n          - !Sub ${A.Arn}/x'
+        'Policies:\n  - Version: "2012-10-17"\n    Statement:\n      - Effect: Allow\n        Action:\n          - a:B'
+        '\n          - a:C\n        Resource:\n          - !Ref Topic\n          - "*"\n          - !Sub ${A.Arn}/x'
     )

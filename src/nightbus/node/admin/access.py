@@ -72,7 +72,7 @@ async def suggest_policy(request: AdminRequest) -> dict[str, Any]:
                 "functions": functions,
                 "statements": statements(
                     await seen_of(node.store, role),
-                    StackNames(stack, *scope, members, functions).written,
+                    StackNames(*scope, members, functions).written,
                 ),
             }
             for role, functions in by_role.items()
@@ -109,7 +109,7 @@ async def _add_to(node: Node, refusal: Mapping[str, Any]) -> dict[str, Any]:
         found["function"] = function
     if "statement" in remedy:
         own = [found["function"]] if "function" in found else []
-        names = StackNames(found["stack"], *scope_of(refusal), members, own)
+        names = StackNames(*scope_of(refusal), members, own)
         resource = remedy["statement"].get("Resource", "*")
         found["statement"] = {
             **remedy["statement"],
