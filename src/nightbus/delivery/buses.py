@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nightbus.aws.calls import Caller, Scope
-from nightbus.aws.resource_policy import PolicyRequest, Statement, Values, refusal
 from nightbus.bounded import Seldom
 from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
+from nightbus.policies.callers import NO_STATEMENTS, is_denied, refusal, request_by
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy
+from nightbus.policies.request import Values
 from nightbus.store.interface import Record, Store
 from nightbus.store.record_cache import RecordCache
 
@@ -34,12 +37,12 @@ class LogLevel:
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """`statements` are its policy; without a `level` it has no log, without a `key` none of KMS."""
+    """Without a `level` it has no log, without a `key` none of KMS."""
 
     scope: Scope
     name: str
     exists: bool
-    statements: Sequence[Statement] = ()
+    policy: Policy = NO_STATEMENTS
     level: LogLevel | None = None
     key: str = ""
 
@@ -48,8 +51,9 @@ class Bus:
         if record is None:
             return cls(scope, name, name == DEFAULT_BUS)
         value = record.value
-        statements, level = tuple(value.get("Statements") or ()), LogLevel.of(value.get("LogConfig"))
-        return cls(scope, name, True, statements, level, value.get("KmsKeyIdentifier") or "")
+        statements, level = value.get("Statements"), LogLevel.of(value.get("LogConfig"))
+        policy = Policy.of_statements(statements, PolicyKind.RESOURCE) if statements else NO_STATEMENTS
+        return cls(scope, name, True, policy, level, value.get("KmsKeyIdentifier") or "")
 
     @property
     def arn(self) -> str:
@@ -57,40 +61,30 @@ class Bus:
 
     def is_open_to(self, caller: Caller) -> bool:
         """Whether nothing has to be asked: the bus is the caller's own, and nobody is denied anything."""
-        return not self.statements and caller.account == self.scope.account
+        return not self.policy.denies and caller.account == self.scope.account
 
     def refusal(self, caller: Caller, source: str, detail_type: str) -> str:
         """Why the caller may not put such an event on the bus; "" if it may. Only a Deny closes a bus to its own
         account."""
-        request = PolicyRequest(
-            principal=caller.service,
-            action="events:PutEvents",
-            resource=self.arn,
-            source_arn=caller.source_arn,
-            source_account=caller.account if caller.source_arn else "",
-            account=caller.account,
-            arn=caller.arn,
-            values={
-                "events:source": source,
-                "events:detail-type": detail_type,
-                "events:eventbusinvocation": "true" if caller.source_arn else "false",
-            },
-        )
-        return refusal(self.statements, request, self.scope.account)
+        keys = {
+            "events:source": source,
+            "events:detail-type": detail_type,
+            "events:eventbusinvocation": "true" if caller.source_arn else "false",
+        }
+        return self._refusal(caller, "events:PutEvents", self.arn, keys)
 
     def refusal_on_rule(self, caller: Caller, action: str, rule: str, values: Mapping[str, Values]) -> str:
         """Why the caller may not do `action` with the rule of the ARN `rule`; "" if it may."""
-        if self.is_open_to(caller):
-            return ""
-        request = PolicyRequest(
-            principal=caller.service,
-            action=f"events:{action}",
-            resource=rule,
-            account=caller.account,
-            arn=caller.arn,
-            values=values,
-        )
-        return refusal(self.statements, request, self.scope.account)
+        return "" if self.is_open_to(caller) else self._refusal(caller, f"events:{action}", rule, values)
+
+    def _refusal(self, caller: Caller, action: str, resource: str, keys: Mapping[str, Values]) -> str:
+        """EventBridge puts events in the name of its rule's account, which a bus's policy may name as well."""
+        request = request_by(caller, action, resource, keys)
+        if not caller.arn:
+            request = replace(request, account=caller.account)
+            if caller.account == self.scope.account and not is_denied(self.policy, request, caller.account):
+                return ""
+        return refusal(self.policy, request, self.scope.account)
 
 
 class Buses:

@@ -1,7 +1,7 @@
 """Judges whether a caller may do something with a key: by the key's policy and its grants.
 
-As for queues and topics, the principals of the key's own account are stopped only by a Deny, until policies of users
-and roles are evaluated; another account and an AWS service need an Allow of the key's policy, or a grant.
+The key's policy, or a grant, must allow everybody. For the principals of the key's own account it is enough that the
+policy names the account's root, as KMS's default policy does; their own policies count as allowing here.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from collections.abc import Mapping
 
 from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import PolicyRequest, Values, is_allowed, is_denied, refusal
 from nightbus.keys.directory import Key, Keys
 from nightbus.keys.errors import access_denied, other_account
 from nightbus.keys.grant_constraints import allows
 from nightbus.keys.records import AWS_KMS
+from nightbus.policies.callers import not_allowed, request_by
+from nightbus.policies.decision import Effect
+from nightbus.policies.evaluation import Policies, decide, refusal_text
+from nightbus.policies.request import AccessRequest, Values
 
 _NO_CONTEXT: Mapping[str, str] = {}
 _MOST_REMEMBERED = 100  # answers of one key
@@ -34,8 +37,6 @@ async def refusal_of_use(
 
     `via` is the service by which a user's request comes, such as `sqs`; `alias` is the alias that it names.
     """
-    if caller.arn and caller.account == key.scope.account and not key.denies:
-        return None
     asked = (caller.account, caller.arn, caller.service, caller.source_arn, action, via, alias)
     answer = None if context else key.answers.get(asked)
     if answer is None:
@@ -49,15 +50,16 @@ async def refusal_of_use(
         return access_denied(denial)
     if allowed or await _is_granted(keys, key, caller, action, context):
         return None
+    if caller.arn and caller.account == key.scope.account:
+        return access_denied(not_allowed(request_by(caller, action, key.arn)))
     return other_account(caller.arn or caller.service, action, key.arn)
 
 
-def _answer(request: PolicyRequest, key: Key) -> tuple[bool, str]:
+def _answer(request: AccessRequest, key: Key) -> tuple[bool, str]:
     """Return whether the policy allows the request, and the text of an explicit Deny."""
-    if is_denied(key.statements, request):
-        return False, refusal(key.statements, request, key.scope.account)
-    own = bool(request.arn) and request.account == key.scope.account
-    return own or is_allowed(key.statements, request), ""
+    decision = decide(request, Policies(identity=None, resource=key.policy), key.scope.account)
+    denied = decision.effect is Effect.EXPLICIT_DENY
+    return decision.is_allowed, refusal_text(request, decision) if denied else ""
 
 
 async def _is_granted(keys: Keys, key: Key, caller: Caller, action: str, context: Mapping[str, str]) -> bool:
@@ -67,8 +69,7 @@ async def _is_granted(keys: Keys, key: Key, caller: Caller, action: str, context
 
 def policy_request(
     caller: Caller, key: Key, action: str, context: Mapping[str, str], alias: str, via: str
-) -> PolicyRequest:
-    source_account = caller.source_arn.split(":")[4] if caller.source_arn.count(":") > 4 else ""
+) -> AccessRequest:
     through = f"{via}.{key.scope.region}.amazonaws.com" if via and caller.arn else ""
     values: dict[str, Values] = {
         "kms:calleraccount": caller.account,
@@ -82,7 +83,4 @@ def policy_request(
         **{f"kms:encryptioncontext:{name.lower()}": value for name, value in context.items()},
         **{f"aws:resourcetag/{name.lower()}": value for name, value in key.value["Tags"].items()},
     }
-    account = caller.account if caller.arn else ""
-    return PolicyRequest(
-        caller.service, action, key.arn, caller.source_arn, source_account, account, caller.arn, values
-    )
+    return request_by(caller, action, key.arn, values)

@@ -17,7 +17,6 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import Statement, statements_of
 from nightbus.clock import Clock
 from nightbus.keys.errors import (
     disabled,
@@ -50,6 +49,8 @@ from nightbus.keys.records import (
     state_of,
 )
 from nightbus.keys.specs import ENCRYPT
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import Change, PutRecord, RecordName, Store
 from nightbus.store.known_records import KnownRecords
@@ -71,8 +72,7 @@ class Key:
     arn: str
     spec: str
     usage: str
-    statements: tuple[Statement, ...]
-    denies: bool  # whether a statement of the policy denies anything
+    policy: Policy
     value: Mapping[str, Any]
     # What `keys.access` has found in the policy, by the question; a change of the record makes another Key.
     answers: dict[tuple[str, ...], tuple[bool, str]] = field(default_factory=dict, compare=False)
@@ -194,17 +194,9 @@ class Keys:
         record = await self._store.get(scope, KEY, key_id)
         if record is None:
             return None
-        statements = tuple(statements_of(record.value["Policy"]))
-        return Key(
-            scope,
-            key_id,
-            key_arn(scope, key_id),
-            record.value["KeySpec"],
-            record.value["KeyUsage"],
-            statements,
-            any(one.get("Effect") != "Allow" for one in statements),
-            record.value,
-        )
+        own_arn, value = key_arn(scope, key_id), record.value
+        policy = Policy.compile(value["Policy"], PolicyKind.RESOURCE, own_arn)
+        return Key(scope, key_id, own_arn, value["KeySpec"], value["KeyUsage"], policy, value)
 
     async def _unseal(self, place: Place) -> Material | None:
         record = await self._store.get(place[0], MATERIAL, place[1])

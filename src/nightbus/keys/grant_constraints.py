@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.calls import Caller
-from nightbus.aws.resource_policy import PolicyRequest, is_allowed
+from nightbus.policies.callers import names_caller
 
 _WITH_CONTEXT = frozenset(
     {
@@ -33,9 +33,4 @@ def fits(constraints: Mapping[str, Any], context: Mapping[str, str]) -> bool:
 
 def is_principal(principal: str | None, caller: Caller) -> bool:
     """Return whether the caller is the principal: a user, a role (or a session of it), an account, or a service."""
-    if not principal:
-        return False
-    if not caller.arn:
-        return principal == caller.service
-    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "*", "Resource": "*"}
-    return is_allowed([statement], PolicyRequest("", "kms:Use", "*", account=caller.account, arn=caller.arn))
+    return bool(principal) and names_caller(str(principal), caller)

@@ -7,6 +7,7 @@ not of the form that the grammar asks for grants nothing.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -135,6 +136,10 @@ class Policy:
                     best = grant
         return best
 
+    def allows(self, request: AccessRequest) -> bool:
+        """Return whether the policy by itself allows the request, and does not deny it."""
+        return self.judge(request, request.action.lower()) > 0
+
     def verdict(self, request: AccessRequest) -> Verdict:
         """Return what the policy says, with the statements that apply."""
         action = request.action.lower()
@@ -152,6 +157,10 @@ class Policy:
         naming.sort(key=_allows)
         self._by_action[action] = found = tuple(naming)
         return found
+
+
+# For policies that are kept as JSON texts: each text is compiled once.
+compiled_policy = functools.lru_cache(maxsize=1024)(Policy.compile)
 
 
 def _allows(statement: Statement) -> bool:

@@ -70,6 +70,10 @@ class Principals:
     def _of_service(self, request: AccessRequest) -> Grant:
         if request.service and request.service in self._services:
             return Grant.DIRECT
+        if (
+            request.account in self._accounts
+        ):  # of a service whose account counts, as for events of another account
+            return Grant.ACCOUNT
         provider = request.keys.get("aws:federatedprovider") if self._federated else None
         return Grant.DIRECT if provider in self._federated else Grant.NONE
 

@@ -7,8 +7,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightbus.aws.resource_policy import PolicyRequest, is_allowed
 from nightbus.aws.wildcards import like
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy
+from nightbus.policies.request import AccessRequest
 
 PATTERNS = st.text(alphabet="ab*?\n.", max_size=8)
 TEXTS = st.text(alphabet="ab\n.", max_size=12)
@@ -27,5 +29,5 @@ def test_many_stars_are_judged_at_once() -> None:
     assert not like("*a?" * 300 + "*b", text)
     assert like("*a" * 500 + "*", text)
     statement = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*a" * 200 + "b"}
-    request = PolicyRequest("", "sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:" + "a" * 2_000)
-    assert not is_allowed([statement], request)
+    request = AccessRequest("sqs:SendMessage", "arn:aws:sqs:us-east-1:000000000000:" + "a" * 2_000)
+    assert not Policy.of_statements([statement], PolicyKind.RESOURCE).allows(request)

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from nightbus.aws import resource_policy
 from nightbus.aws.calls import Caller
 from nightbus.messaging.access import Access
+from nightbus.policies import callers
+from nightbus.policies.document import Policy
+from nightbus.policies.grammar import is_readable
+from nightbus.policies.request import AccessRequest
 
 OWNER, GUEST = "111111111111", "222222222222"
 ARN = f"arn:aws:sqs:us-east-1:{OWNER}:orders"
@@ -88,7 +91,8 @@ def test_others_and_services_are_told_why_they_may_not() -> None:
         ([when(DENY_ALL, "Bool", aws_PrincipalIsAWSService="false")], CLERK, False),
         ([when(DENY_ALL, "Bool", aws_ViaAWSService="false")], CLERK, False),
         ([when(DENY_ALL, "Bool", aws_ViaAWSService="false")], STACK, True),
-        ([when(DENY_ALL, "ArnNotEquals", aws_PrincipalArn=CLERK.arn)], CLERK, True),
+        ([when(DENY_ALL, "ArnNotEquals", aws_PrincipalArn=f"arn:aws:iam::{OWNER}:role/clerk")], CLERK, True),
+        ([when(DENY_ALL, "ArnNotEquals", aws_PrincipalArn=CLERK.arn)], CLERK, False),  # it is the role's ARN
         ([{**DENY_ALL, "Principal": {"AWS": f"arn:aws:iam::{OWNER}:role/clerk"}}], CLERK, False),
         ([{**DENY_ALL, "Principal": {"AWS": f"arn:aws:iam::{OWNER}:role/cook"}}], CLERK, True),
         ([when({**ALLOW_GUEST, "Principal": "*"}, "StringEquals", AWS_SourceOwner=OWNER)], VISITOR, False),
@@ -131,13 +135,13 @@ def test_an_action_may_have_condition_keys_of_its_own() -> None:
 
 def test_a_question_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[str] = []
-    applies = resource_policy._applies
+    refusal = callers.refusal
 
-    def noting(statement: resource_policy.Statement, request: resource_policy.PolicyRequest) -> bool:
+    def noting(policy: Policy, request: AccessRequest, owner: str) -> str:
         judged.append(request.action)
-        return applies(statement, request)
+        return refusal(policy, request, owner)
 
-    monkeypatch.setattr(resource_policy, "_applies", noting)
+    monkeypatch.setattr("nightbus.messaging.access.refusal", noting)
     policy = access(ALLOW_GUEST, ALLOW_EVENTS)
     policy.refusal(ROOT, SEND)
     assert judged == []  # nobody is denied anything
@@ -170,7 +174,7 @@ def test_what_is_remembered_has_an_end() -> None:
     ],
 )
 def test_a_policy_can_be_read_or_not(document: dict[str, Any], readable: bool) -> None:
-    assert resource_policy.is_readable(document) is readable
+    assert is_readable(document) is readable
 
 
 def test_what_is_no_statement_says_nothing() -> None:

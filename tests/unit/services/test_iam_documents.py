@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
 from nightbus.policies.aws_managed import aws_policy_arns, document_of
-from nightbus.services.iam.documents import check_identity_policy, check_trust_policy, quota_size
+from nightbus.policies.grammar import check_identity_policy, check_trust_policy, quota_size
 
 IDENTITY = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}

@@ -271,6 +271,12 @@ async def test_key_policies(kms: Kms) -> None:
     )
     await kms("PutKeyPolicy", KeyId=key, Policy=policy(shared), BypassPolicyLockoutSafetyCheck=True)
     assert json.loads((await kms("GetKeyPolicy", KeyId=key))["Policy"]) == json.loads(policy(shared))
+    code, message = await kms.refused(
+        "ListKeyPolicies", KeyId=key
+    )  # the policy does not name the account's root
+    assert code == "AccessDeniedException"
+    assert message.endswith("because no resource-based policy allows the kms:ListKeyPolicies action")
+    await kms("PutKeyPolicy", KeyId=key, Policy=policy(ROOT))
     assert (await kms("ListKeyPolicies", KeyId=key))["PolicyNames"] == ["default"]
     for text in ("{", "[]", "{}", policy({"Effect": "Maybe", **ROOT})):
         assert (await kms.refused("PutKeyPolicy", KeyId=key, Policy=text))[

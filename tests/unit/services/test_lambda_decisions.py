@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from lambda_rig import SCOPE, trust
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import PolicyRequest, arn_like, is_allowed
 from nightbus.aws.wildcards import like
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy as ResourcePolicy
+from nightbus.policies.request import AccessRequest
 from nightbus.services.lambda_.access.roles import trusts_lambda
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.invocations.queued import (
@@ -57,7 +59,11 @@ def statement(**changes: Any) -> dict[str, Any]:
     }
 
 
-ORDER = PolicyRequest("events.amazonaws.com", "lambda:InvokeFunction", ARN, RULE, "123456789012")
+ORDER = AccessRequest("lambda:InvokeFunction", ARN, "", "", "events.amazonaws.com", RULE, "123456789012")
+
+
+def is_allowed(statements: list[dict[str, Any]], request: AccessRequest) -> bool:
+    return ResourcePolicy.of_statements(statements, PolicyKind.RESOURCE).allows(request)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +96,9 @@ def test_a_denial_outweighs() -> None:
 
 
 def test_wildcards_of_arns_stay_within_their_part() -> None:
-    assert arn_like("arn:aws:events:*:*:rule/*", RULE)
-    assert not arn_like("arn:*:rule/bus/orders", RULE)
+    for pattern, fits in (("arn:aws:events:*:*:rule/*", True), ("arn:*:rule/bus/orders", False)):
+        condition = {"ArnLike": {"aws:SourceArn": pattern}}
+        assert is_allowed([statement(Condition=condition)], ORDER) is fits
 
 
 @given(st.text(), st.text())

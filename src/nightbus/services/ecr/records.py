@@ -12,7 +12,9 @@ from typing import Any
 from nightbus.aws.arn import arn, partition_of
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import PolicyRequest, refusal, statements_of
+from nightbus.policies.callers import refusal, request_by
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import compiled_policy
 from nightbus.services.context import Context
 from nightbus.services.ecr.errors import no_repository
 from nightbus.store.changing import change
@@ -31,13 +33,12 @@ async def find_repository(ctx: Context, name: str, registry: str | None, action:
     record = await ctx.store.get(scope, REPOSITORY, name)
     if record is None:
         raise no_repository(name, scope.account)
-    request = PolicyRequest(
-        "", f"ecr:{action}", repository_arn(scope, name), account=ctx.account, arn=ctx.caller.arn
-    )
-    statements = [{"Resource": "*", **one} for one in statements_of(record.value["policy"])]  # they name none
-    refused = refusal(statements, request, scope.account)
-    if refused and scope.account != ctx.account:
-        raise AwsError("AccessDeniedException", refused)
+    if scope.account != ctx.account:
+        request = request_by(ctx.caller, f"ecr:{action}", repository_arn(scope, name))
+        policy = compiled_policy(record.value["policy"] or "{}", PolicyKind.RESOURCE, request.resource)
+        refused = refusal(policy, request, scope.account)
+        if refused:
+            raise AwsError("AccessDeniedException", refused)
     return record
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.documents import read_document
-from nightbus.aws.resource_policy import is_readable
+from nightbus.policies.grammar import is_readable
 from nightbus.services.context import Context
 from nightbus.services.ecr.errors import invalid_parameter, no_repository_policy
 from nightbus.services.ecr.records import change_repository, find_repository, named

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import Values
 from nightbus.bus.patterns.rule import Pattern
 from nightbus.delivery.rules import rule_arn
+from nightbus.policies.request import Values
 from nightbus.services.context import Context
 from nightbus.services.events.names import find_bus, find_rule, in_scope, no_such_rule, scope_and_bus
 from nightbus.services.events.rule_conditions import exact_values

@@ -37,7 +37,3 @@ def delete_conflict(message: str) -> AwsError:
 
 def invalid_input(message: str) -> AwsError:
     return AwsError("InvalidInput", message)
-
-
-def malformed_document(message: str) -> AwsError:
-    return AwsError("MalformedPolicyDocument", message)

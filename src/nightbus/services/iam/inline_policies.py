@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.errors import AwsError
+from nightbus.policies.grammar import check_identity_policy, percent_encoded, quota_size
 from nightbus.services.context import Context
-from nightbus.services.iam.documents import check_identity_policy, percent_encoded, quota_size
 from nightbus.services.iam.errors import limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, itself, listing
 from nightbus.services.iam.records import GROUPS, ROLES, USERS, EntityKind, change_entity, find_entity

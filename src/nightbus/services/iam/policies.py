@@ -10,8 +10,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_iam_id
 from nightbus.identity.principals import POLICY
 from nightbus.policies import aws_managed as managed
+from nightbus.policies.grammar import check_identity_policy, quota_size
 from nightbus.services.context import Context
-from nightbus.services.iam.documents import check_identity_policy, quota_size
 from nightbus.services.iam.errors import (
     already_exists,
     delete_conflict,

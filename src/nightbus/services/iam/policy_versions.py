@@ -7,8 +7,8 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.policies import aws_managed as managed
+from nightbus.policies.grammar import percent_encoded
 from nightbus.services.context import Context
-from nightbus.services.iam.documents import percent_encoded
 from nightbus.services.iam.errors import (
     delete_conflict,
     limit_exceeded,

@@ -8,8 +8,8 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_iam_id
 from nightbus.identity.principals import ROLE
+from nightbus.policies.grammar import check_trust_policy, percent_encoded, quota_size
 from nightbus.services.context import Context
-from nightbus.services.iam.documents import check_trust_policy, percent_encoded, quota_size
 from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy

@@ -9,11 +9,12 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import decode_token
-from nightbus.aws.resource_policy import PolicyRequest, Values, not_allowed
 from nightbus.keys.access import refusal_of_use
 from nightbus.keys.directory import Key
 from nightbus.keys.errors import access_denied
 from nightbus.keys.records import AWS, AWS_KMS
+from nightbus.policies.callers import not_allowed, request_by
+from nightbus.policies.request import Values
 from nightbus.services.context import Context, Platform
 
 _MENDING = frozenset({"kms:GetKeyPolicy", "kms:PutKeyPolicy"})
@@ -70,7 +71,7 @@ async def authorize(
     refusal = await refusal_of_use(ctx.platform.keys, key, caller, action, context or {}, alias=alias)
     if refusal is None:
         foreign = bool(caller.arn) and not own and action not in _BY_OTHER_ACCOUNTS
-        refusal = access_denied(not_allowed(_plain_request(ctx, key.arn, action))) if foreign else None
+        refusal = access_denied(not_allowed(request_by(caller, action, key.arn))) if foreign else None
     if refusal is not None:
         raise refusal
 
@@ -78,8 +79,4 @@ async def authorize(
 def refuse_managed(ctx: Context, key_arn: str, value: Mapping[str, Any], action: str) -> None:
     """Raise AwsError for a change of an AWS managed key, which belongs to its service."""
     if value["KeyManager"] == AWS and not action.startswith(_OF_MANAGED_KEYS):
-        raise access_denied(not_allowed(_plain_request(ctx, key_arn, action)))
-
-
-def _plain_request(ctx: Context, key_arn: str, action: str) -> PolicyRequest:
-    return PolicyRequest(ctx.caller.service, action, key_arn, arn=ctx.caller.arn)
+        raise access_denied(not_allowed(request_by(ctx.caller, action, key_arn)))

@@ -7,7 +7,10 @@ from typing import Any
 
 from nightbus.aws.calls import Caller
 from nightbus.aws.documents import read_document
-from nightbus.aws.resource_policy import PolicyRequest, is_allowed, is_readable, statements_of
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy
+from nightbus.policies.grammar import is_readable
+from nightbus.policies.request import AccessRequest
 from nightbus.services.kms.errors import malformed_policy
 
 _LOCKED_OUT = "The new key policy will not allow you to update the key policy in the future."
@@ -41,9 +44,6 @@ def _check_statement(statement: Mapping[str, Any]) -> None:
 
 def _may_change(text: str, caller: Caller, key_arn: str, owner: str) -> bool:
     """Return whether the policy lets the caller, or the whole of its account, put another policy."""
-    statements = statements_of(text)
+    policy = Policy.compile(text, PolicyKind.RESOURCE, key_arn)
     arns = (caller.arn, f"arn:aws:iam::{owner}:root")
-    return any(
-        is_allowed(statements, PolicyRequest("", "kms:PutKeyPolicy", key_arn, account=owner, arn=arn))
-        for arn in arns
-    )
+    return any(policy.allows(AccessRequest("kms:PutKeyPolicy", key_arn, arn, owner)) for arn in arns)

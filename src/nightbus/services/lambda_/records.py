@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from nightbus.aws.calls import Scope
-from nightbus.aws.resource_policy import Statement
+from nightbus.policies.callers import NO_STATEMENTS
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import no_function, not_found
 from nightbus.services.lambda_.lifecycle.states import update_failed
@@ -124,10 +126,12 @@ async def require_version(ctx: Context, ref: FunctionRef) -> tuple[Record, Versi
     return function, await version_of(ctx.store, ref, function, qualifier)
 
 
-async def policy_statements(store: RecordReader, ref: FunctionRef) -> list[Statement]:
-    """Return the statements of the policy of the function, or of the version or alias that the reference names."""
+async def resource_policy_of(store: RecordReader, ref: FunctionRef) -> Policy:
+    """Return the policy of the function, or of the version or alias that the reference names."""
     record = await store.get(ref.scope, POLICY, qualified_key(ref.name, ref.qualifier))
-    return record.value["statements"] if record is not None else []
+    if record is None:
+        return NO_STATEMENTS
+    return Policy.of_statements(record.value["statements"], PolicyKind.RESOURCE, ref.qualified_arn)
 
 
 async def version_of(store: RecordReader, ref: FunctionRef, function: Record, version: str) -> Version:

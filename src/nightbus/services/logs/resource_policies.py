@@ -7,7 +7,7 @@ from typing import Any
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
-from nightbus.aws.resource_policy import is_readable
+from nightbus.policies.grammar import is_readable
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, invalid
 from nightbus.store.interface import DeleteRecord, PutRecord, Record

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import is_readable, statements_of
+from nightbus.policies.grammar import is_readable, statements_of
 from nightbus.services.context import Context
 from nightbus.services.secretsmanager.records import find_secret
 from nightbus.services.secretsmanager.storing import save

@@ -7,8 +7,8 @@ from typing import Any
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
-from nightbus.aws.resource_policy import Values
 from nightbus.messaging.topic import SUBSCRIPTION, TOPIC, Topic, topic_address, topic_arn
+from nightbus.policies.request import Values
 from nightbus.services.context import Context
 from nightbus.services.sns.errors import bad_arn, no_subscription, no_topic, not_authorized
 from nightbus.store.interface import PutRecord, Record

@@ -12,8 +12,8 @@ from typing import Any
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
-from nightbus.aws.resource_policy import is_readable
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_address
+from nightbus.policies.grammar import is_readable
 from nightbus.services.sqs.errors import (
     invalid_attribute,
     invalid_parameter,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -13,8 +12,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.identity.credentials import SessionCredentials
 from nightbus.identity.principals import POLICY, ROLE
 from nightbus.policies.aws_managed import aws_policy_arns, is_aws_managed
+from nightbus.policies.grammar import check_identity_policy
 from nightbus.services.context import Context
-from nightbus.services.iam.documents import check_identity_policy
 from nightbus.services.sts.session_limits import (
     Descriptors,
     Tags,
@@ -51,7 +50,7 @@ async def assume_role(
     if role is None:
         raise _not_authorized(ctx, ASSUME, role_arn)
     for action in actions:
-        if not trusts(json.loads(role["Trust"]), ctx.caller, external_id, action):
+        if not trusts(role["Trust"], role["Arn"], ctx.caller, external_id, action):
             raise _not_authorized(ctx, action, role_arn)
     if duration_seconds > role["MaxSessionDuration"]:
         text = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."

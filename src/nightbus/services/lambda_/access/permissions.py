@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import PolicyRequest, Statement, is_allowed
+from nightbus.policies.callers import not_allowed, request_by
+from nightbus.policies.document import Policy
 from nightbus.services.context import Context
 from nightbus.services.lambda_.access.policy_record import (
     bad_principal,
@@ -27,12 +27,13 @@ from nightbus.services.lambda_.names import LATEST, FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
     POLICY,
     function_requirements,
-    policy_statements,
     qualified_key,
     require_version,
+    resource_policy_of,
 )
 from nightbus.store.interface import Record
 
+_INVOKE = "lambda:InvokeFunction"
 _NOT_BY_URL = {"lambda:invokedviafunctionurl": "false", "lambda:functionurlauthtype": ""}
 
 
@@ -121,33 +122,18 @@ async def get_policy(ctx: Context, *, function_name: str, qualifier: str | None 
 
 
 async def authorize(ctx: Context, ref: FunctionRef) -> None:
-    """Raise AwsError if the caller is an AWS service and the function's policy does not let it invoke the function.
-
-    The policies of users and roles are not enforced yet.
-    """
+    """Raise AwsError if the caller is an AWS service and the function's policy does not let it invoke the function."""
     caller = ctx.caller
-    if not caller.service:
+    if caller.arn:
         return
-    if not admits(await policy_statements(ctx.platform.invocables, ref), ref, caller):
-        raise AwsError(
-            "AccessDeniedException",
-            f"User: {caller.service} is not authorized to perform: lambda:InvokeFunction on resource: "
-            f"{ref.qualified_arn} because no resource-based policy allows the lambda:InvokeFunction action",
-            403,
-        )
+    if not admits(await resource_policy_of(ctx.platform.invocables, ref), ref, caller):
+        text = not_allowed(request_by(caller, _INVOKE, ref.qualified_arn))
+        raise AwsError("AccessDeniedException", text, 403)
 
 
-def admits(statements: Sequence[Statement], ref: FunctionRef, caller: Caller) -> bool:
-    """Return whether the caller may invoke the function: an AWS service needs the policy, other callers do not."""
-    request = PolicyRequest(
-        caller.service,
-        "lambda:InvokeFunction",
-        ref.qualified_arn,
-        caller.source_arn,
-        caller.account,
-        values=_NOT_BY_URL,
-    )
-    return not caller.service or is_allowed(statements, request)
+def admits(policy: Policy, ref: FunctionRef, caller: Caller) -> bool:
+    """Return whether the function's policy lets an AWS service invoke it."""
+    return policy.allows(request_by(caller, _INVOKE, ref.qualified_arn, _NOT_BY_URL))
 
 
 async def _policy(ctx: Context, ref: FunctionRef) -> Record | None:

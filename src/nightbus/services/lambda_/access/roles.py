@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError
+from nightbus.policies.conditions import listed
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy
+from nightbus.policies.request import AccessRequest
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import invalid_parameter_value
 
 _PRINCIPAL = "lambda.amazonaws.com"
-_ACTIONS = frozenset({"sts:assumerole", "sts:*", "*"})
 
 
 async def check_role(ctx: Context, role_arn: str) -> None:
@@ -35,27 +38,15 @@ async def check_role(ctx: Context, role_arn: str) -> None:
 
 
 def trusts_lambda(document: Mapping[str, Any]) -> bool:
-    """Return whether a trust policy lets the Lambda service assume the role."""
-    statements = _listed(document.get("Statement"))
-    trusting = [one for one in statements if _is_about_lambda(one)]
-    return bool(trusting) and all(one.get("Effect") == "Allow" for one in trusting)
-
-
-def _is_about_lambda(statement: Mapping[str, Any]) -> bool:
-    principal = statement.get("Principal")
-    if isinstance(principal, Mapping):
-        names_lambda = _PRINCIPAL in _listed(principal.get("Service")) or "*" in _listed(principal.get("AWS"))
-    else:
-        names_lambda = principal == "*"
-    return names_lambda and any(
-        str(action).lower() in _ACTIONS for action in _listed(statement.get("Action"))
-    )
-
-
-def _listed(value: Any) -> Iterable[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
+    """Return whether a trust policy lets the Lambda service assume the role. Statements with conditions are judged when
+    the function runs: a Deny with one does not count yet, an Allow with one does."""
+    statements = [
+        {name: value for name, value in one.items() if name != "Condition"}
+        for one in listed(document.get("Statement"))
+        if isinstance(one, Mapping) and (one.get("Effect") == "Allow" or "Condition" not in one)
+    ]
+    request = AccessRequest("sts:AssumeRole", "*", service=_PRINCIPAL)
+    return Policy.of_statements(statements, PolicyKind.TRUST).allows(request)
 
 
 def _cannot_be_assumed() -> AwsError:

@@ -13,10 +13,11 @@ import orjson
 from nightbus.aws.calls import Call, Caller
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex
-from nightbus.aws.resource_policy import PolicyRequest, Statement, is_allowed, refusal
 from nightbus.aws.threads import aside
 from nightbus.functions.interface import InvokeResult
 from nightbus.functions.runtime_api.response_stream import ResponseStream
+from nightbus.policies.callers import refusal, request_by
+from nightbus.policies.document import Policy
 from nightbus.services.context import Context, Platform
 from nightbus.services.lambda_.function_urls.cors import is_preflight, preflight_response, with_cors
 from nightbus.services.lambda_.function_urls.events import event_of
@@ -33,7 +34,7 @@ from nightbus.services.lambda_.invocations.running import Runnable, find_ready, 
 from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
 from nightbus.services.lambda_.invocations.trace_notes import with_run_notes
 from nightbus.services.lambda_.names import FunctionRef
-from nightbus.services.lambda_.records import policy_statements
+from nightbus.services.lambda_.records import resource_policy_of
 
 LARGEST_REQUEST = 6_291_456
 _MOST_PARAMETERS = 20_000
@@ -75,11 +76,10 @@ def too_large() -> UrlResponse:
     return error_response(413, "RequestEntityTooLargeException", {"Message": text})
 
 
-def may_invoke(statements: list[Statement], url: FunctionUrl, caller: Caller) -> bool:
+def may_invoke(policy: Policy, url: FunctionUrl, caller: Caller) -> bool:
     """Whether the policy lets the caller invoke the function by its URL: both actions are needed since October 2025.
 
-    Callers of the function's own account need no policy: those of users and roles are not enforced yet.
-    Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    Callers of the function's own account need no statement of it. Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     """
     values = {
         "lambda:functionurlauthtype": "AWS_IAM" if url.is_signed else "NONE",
@@ -89,13 +89,8 @@ def may_invoke(statements: list[Statement], url: FunctionUrl, caller: Caller) ->
         return False
     for action in _ACTIONS:
         resource = url.ref.qualified_arn
-        if url.is_signed:
-            request = PolicyRequest(
-                "", action, resource, account=caller.account, arn=caller.arn, values=values
-            )
-            if refusal(statements, request, url.ref.scope.account):
-                return False
-        elif not is_allowed(statements, PolicyRequest("", action, resource, values=values)):
+        asking = caller if url.is_signed else Caller.anonymous()
+        if refusal(policy, request_by(asking, action, resource, values), url.ref.scope.account):
             return False
     return True
 
@@ -114,8 +109,8 @@ async def answer(platform: Platform, url: FunctionUrl, request: UrlRequest) -> U
 
 
 async def _invoke(platform: Platform, url: FunctionUrl, request: UrlRequest, trace: str) -> UrlResponse:
-    statements = await policy_statements(platform.invocables, url.ref)
-    if not may_invoke(statements, url, request.caller):
+    policy = await resource_policy_of(platform.invocables, url.ref)
+    if not may_invoke(policy, url, request.caller):
         return forbidden()
     try:
         event = await aside(len(request.body), _event, url, request, platform.clock.now_ms(), trace)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.aws.errors import AwsError
-from nightbus.aws.resource_policy import Statement
 from nightbus.services.lambda_.access.permissions import admits
 from nightbus.services.lambda_.invocations.invoke import check_payload
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
@@ -20,8 +19,8 @@ from nightbus.services.lambda_.records import (
     FUNCTION,
     POLICY,
     VERSION,
-    policy_statements,
     qualified_key,
+    resource_policy_of,
     version_of,
 )
 from nightbus.store.interface import Enqueue, Record, RecordName, RecordReader, Store
@@ -70,10 +69,7 @@ class RuleInvocations:
         admitted = function.admitted.get(key)
         if admitted is None:
             await self._require(ref, function.record)
-            statements: list[Statement] = []
-            if caller.service:
-                statements = await policy_statements(self._store, ref)
-            admitted = admits(statements, ref, caller)
+            admitted = bool(caller.arn) or admits(await resource_policy_of(self._store, ref), ref, caller)
             if len(function.admitted) < _MOST_CALLERS:
                 function.admitted[key] = admitted
         return admitted

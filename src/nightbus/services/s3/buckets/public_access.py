@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.calls import Caller
-from nightbus.aws.resource_policy import PolicyRequest, is_allowed, statements_of
+from nightbus.policies.callers import request_by
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import compiled_policy
 from nightbus.services.s3.errors import access_denied, invalid_request
 from nightbus.store.interface import Record
 
@@ -38,8 +40,9 @@ def check_anonymous(caller: Caller, bucket: Record, key: str, version_id: str | 
         return
     blocked = bucket.value.get("PublicAccessBlock", {}).get("RestrictPublicBuckets")
     action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
-    request = PolicyRequest("", action, f"arn:aws:s3:::{bucket.key}/{key}")
-    if blocked or not is_allowed(statements_of(bucket.value.get("Policy")), request):
+    request = request_by(caller, action, f"arn:aws:s3:::{bucket.key}/{key}")
+    policy = bucket.value.get("Policy")
+    if blocked or not policy or not compiled_policy(policy, PolicyKind.RESOURCE, bucket.key).allows(request):
         raise access_denied()
 
 

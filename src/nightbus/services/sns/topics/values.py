@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from nightbus.aws.grammar import whole_number
-from nightbus.aws.resource_policy import is_readable
+from nightbus.policies.grammar import is_readable
 from nightbus.services.sns.archives.policies import check_archive_policy
 from nightbus.services.sns.deliveries.policies import check_topic_policy
 from nightbus.services.sns.errors import bad_parameter

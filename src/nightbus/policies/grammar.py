@@ -5,13 +5,15 @@ Identity policies (inline and managed) allow or deny actions; trust policies nam
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from nightbus.aws.documents import read_document
-from nightbus.services.iam.errors import malformed_document
+from nightbus.aws.errors import AwsError
+from nightbus.policies.conditions import listed
 
 _VERSIONS = ("2008-10-17", "2012-10-17")
 _DOCUMENT = {"Version", "Id", "Statement"}
@@ -26,6 +28,26 @@ _AWS = re.compile(
     r"|arn:aws[a-z-]*:sts::\d{12}:(assumed-role|federated-user)/.+|A[A-Z0-9]{15,}"
 )
 _SYNTAX = "Syntax errors in policy."
+
+
+def malformed_document(message: str) -> AwsError:
+    return AwsError("MalformedPolicyDocument", message)
+
+
+def statements_of(document: str | None) -> list[Mapping[str, Any]]:
+    """Return the statements of a policy's JSON text, none for no policy. What is not an object is skipped."""
+    if not document:
+        return []
+    return [one for one in listed(json.loads(document).get("Statement")) if isinstance(one, Mapping)]
+
+
+def is_readable(document: Mapping[str, Any]) -> bool:
+    """Return whether every element has the form that a policy requires, so that any request can be evaluated."""
+    statements = list(listed(document.get("Statement")))
+    return all(isinstance(one, Mapping) for one in statements) and all(
+        isinstance(conditions, Mapping) and all(isinstance(keys, Mapping) for keys in conditions.values())
+        for conditions in (one.get("Condition") or {} for one in statements)
+    )
 
 
 def percent_encoded(document: str) -> str:
