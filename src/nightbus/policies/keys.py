@@ -14,18 +14,17 @@ from nightbus.policies.principals import account_of, principal_arn, principal_ty
 from nightbus.policies.request import AccessRequest, Values
 
 ABSENT = ""
-# Global keys of AWS, in lower case, beside those derived below: a request that does not have one has no value for it.
+# Global keys of AWS, in lower case, that no request to Nightbus has where it does not say so: there are no
+# organizations, no VPC endpoints and no chat applications. Keys of a call (aws:SourceIp, aws:CurrentTime) are given with
+# each request that comes from a call; where the policy of a resource is asked about a delivery they are unknown.
 _GLOBAL = frozenset(
     {
-        "aws:assumedroot", "aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:canonicaluserid",
-        "aws:chatbotsourcearn", "aws:currenttime", "aws:ec2instancesourceprivateipv4", "aws:ec2instancesourcevpc",
-        "aws:epochtime", "aws:federatedprovider", "aws:isvpceservice", "aws:multifactorauthage",
-        "aws:multifactorauthpresent", "aws:principalorgid", "aws:principalorgpaths",
-        "aws:principalservicenameslist", "aws:referer", "aws:requestedregion", "aws:resourceaccount",
-        "aws:resourceorgid", "aws:resourceorgpaths", "aws:signinsessionarn", "aws:sourceidentity", "aws:sourceip",
-        "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcevpc", "aws:sourcevpcarn", "aws:sourcevpce",
-        "aws:tagkeys", "aws:tokenissuetime", "aws:useragent", "aws:userid", "aws:vpceaccount", "aws:vpceorgid",
-        "aws:vpceorgpaths", "aws:vpcsourceip",
+        "aws:assumedroot", "aws:canonicaluserid", "aws:chatbotsourcearn", "aws:ec2instancesourceprivateipv4",
+        "aws:ec2instancesourcevpc", "aws:federatedprovider", "aws:isvpceservice", "aws:multifactorauthage",
+        "aws:principalorgid", "aws:principalorgpaths", "aws:principalservicenameslist", "aws:referer",
+        "aws:resourceaccount", "aws:resourceorgid", "aws:resourceorgpaths", "aws:signinsessionarn",
+        "aws:sourceidentity", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcevpc", "aws:sourcevpcarn",
+        "aws:sourcevpce", "aws:tagkeys", "aws:vpceaccount", "aws:vpceorgid", "aws:vpceorgpaths", "aws:vpcsourceip",
     }
 )  # fmt: skip
 _TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
