@@ -69,7 +69,9 @@ async def authorize(
     if action in _MENDING and own and caller.arn.endswith(":root"):
         return
     via = ctx.call.via[-1] if ctx.call.via else ""
-    refusal = await refusal_of_use(ctx.platform.keys, key, caller, action, context or {}, alias=alias, via=via)
+    refusal = await refusal_of_use(
+        ctx.platform.keys, key, caller, action, context or {}, alias=alias, via=via
+    )
     if refusal is None:
         foreign = bool(caller.arn) and not own and action not in _BY_OTHER_ACCOUNTS
         refusal = access_denied(not_allowed(request_by(caller, action, key.arn))) if foreign else None

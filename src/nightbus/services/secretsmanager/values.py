@@ -57,7 +57,7 @@ def _context(arn: str, version_id: str) -> dict[str, str]:
 
 def _in(ctx: Context, scope: Scope) -> Context:
     """Return the context in another scope: keys are named in the secret's account and region."""
-    return Context(replace(ctx.call, scope=scope), ctx.platform)
+    return Context(replace(ctx.call, scope=scope), ctx.platform, ctx.handles)
 
 
 async def has_stored_value(ctx: Context, secret: Secret, version_id: str) -> bool:
