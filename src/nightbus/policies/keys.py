@@ -15,8 +15,8 @@ from nightbus.policies.request import AccessRequest, Values
 
 ABSENT = ""
 # Global keys of AWS, in lower case, that no request to Nightbus has where it does not say so: there are no
-# organizations, no VPC endpoints and no chat applications. Keys of a call (aws:SourceIp, aws:CurrentTime) come with each
-# request that a call makes; where the policy of a resource is asked about a delivery they are unknown.
+# organizations, no VPC endpoints and no chat applications. Keys of a call (aws:SourceIp, aws:CurrentTime) come with
+# requests that a call makes; where the policy of a resource is asked about a delivery they are unknown.
 _GLOBAL = frozenset(
     {
         "aws:assumedroot", "aws:canonicaluserid", "aws:chatbotsourcearn", "aws:ec2instancesourceprivateipv4",
