@@ -14,12 +14,13 @@ import orjson
 from nightbus.audit.identities import source_address
 from nightbus.audit.parameters import json_bytes
 from nightbus.aws.calls import Call, Scope
+from nightbus.delivery import trace_log
+from nightbus.identity.audit import REFUSALS
 from nightbus.policies.decision import Decision, Effect, PolicyKind, Verdict
 from nightbus.policies.evaluation import Policies, explain, smallest_statement
 from nightbus.policies.request import AccessRequest, Need
 from nightbus.store.interface import SYSTEM, Append, Entry, Store
 
-REFUSALS = "audit/refusals"  # by request id
 _MOST_KEYS = 40
 _MOST_READ = 10_000
 
@@ -54,10 +55,12 @@ class NotedRefusal(NamedTuple):
     refused: Refused
 
 
-def refusal_entry(noted: NotedRefusal) -> Append:
-    refused = noted.refused
+def refusal_entries(noted: NotedRefusal) -> list[Append]:
+    """Return what is written of a refusal: the document, and a note for the trace of the invocation."""
+    request, call = noted.refused.request, noted.refused.call
     document = json_bytes(refusal_document(noted))
-    return Append(SYSTEM, REFUSALS, noted.time, document, refused.call.request_id)
+    note = trace_log.refused(call, request.action, request.resource, noted.time)
+    return [Append(SYSTEM, REFUSALS, noted.time, document, call.request_id), *note]
 
 
 def refusal_document(noted: NotedRefusal) -> dict[str, Any]:

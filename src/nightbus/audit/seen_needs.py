@@ -16,11 +16,11 @@ import orjson
 from nightbus.aws.arn import last_part
 from nightbus.bounded import Bounded
 from nightbus.clock import Clock
+from nightbus.identity.audit import NEEDS
 from nightbus.identity.principals import ROLE
 from nightbus.policies.request import Need
 from nightbus.store.interface import SYSTEM, Append, Store, Touched
 
-SEEN = "audit/needs"  # by the role's ARN
 _MOST_ROLES = 1_000
 _MOST_RESOURCES = 12
 _DAY_MS = 24 * 3600 * 1000
@@ -75,7 +75,7 @@ class SeenNeeds:
             return False
         days[resource] = today
         text = orjson.dumps([need.action, resource])
-        self.waiting.append(Append(SYSTEM, SEEN, self._clock.now_ms(), text, role))
+        self.waiting.append(Append(SYSTEM, NEEDS, self._clock.now_ms(), text, role))
         return True
 
     def _touched(self, touched: Touched | None) -> None:
@@ -101,5 +101,5 @@ def generalised(resources: Sequence[str]) -> str:
 
 async def seen_of(store: Store, role: str) -> list[Seen]:
     """Return what sessions of the role were seen to ask for, sorted, each once."""
-    entries = await store.read(SYSTEM, SEEN, key=role, limit=100_000)
+    entries = await store.read(SYSTEM, NEEDS, key=role, limit=100_000)
     return sorted({Seen(*orjson.loads(entry.data)) for entry in entries})

@@ -16,9 +16,10 @@ from typing import Any
 
 from nightbus.audit.bus_events import CallEvents
 from nightbus.audit.event_kinds import is_data_event
+from nightbus.audit.function_logs import tell_function
 from nightbus.audit.parameters import json_bytes
 from nightbus.audit.record import NotedCall, record_of
-from nightbus.audit.refusals import NotedRefusal, Refused, refusal_entry
+from nightbus.audit.refusals import NotedRefusal, Refused, refusal_entries
 from nightbus.audit.seen_needs import SeenNeeds
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
@@ -26,6 +27,7 @@ from nightbus.aws.ids import new_event_id
 from nightbus.bounded import Seldom
 from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
+from nightbus.functions.interface import LogSink
 from nightbus.identity.audit import TRAIL
 from nightbus.policies.request import Need
 from nightbus.store.interface import Append, Store
@@ -44,7 +46,15 @@ REFUSED = frozenset(
 class Trail:
     """Implements `nightbus.identity.audit.AuditTrail`. `data_events`: record successful data calls as well."""
 
-    def __init__(self, store: Store, clock: Clock, router: EventRouter, data_events: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        router: EventRouter,
+        log_sink: LogSink,
+        data_events: bool = False,
+    ) -> None:
+        self._log_sink = log_sink
         self._store = store
         self._clock = clock
         self._events = CallEvents(router)
@@ -52,6 +62,7 @@ class Trail:
         self._waiting: deque[NotedCall | NotedRefusal] = deque()
         self.needs = SeenNeeds(store, clock)
         self._writing: asyncio.Task[None] | None = None
+        self._to_tell: list[Refused] = []
         self._hurry = asyncio.Event()
         self._losses: Seldom[str] = Seldom(60_000, 1)
         self._lines: Seldom[tuple[str, str, str]] = Seldom(60_000, 50)
@@ -82,6 +93,8 @@ class Trail:
                 refused.text,
                 call.request_id,
             )
+            self._to_tell.append(refused)
+            self._hurry.set()  # so that the line is in the function's log before its end
         self._note(NotedRefusal(now, refused))
 
     def see_needs(self, role: str, needs: Sequence[Need]) -> None:
@@ -90,8 +103,8 @@ class Trail:
             self._begin_writing()
 
     async def written(self) -> None:
-        self._hurry.set()
         if self._writing is not None:
+            self._hurry.set()
             await asyncio.wait({self._writing}, timeout=_MOST_SECONDS)
 
     async def close(self) -> None:
@@ -108,7 +121,6 @@ class Trail:
 
     def _begin_writing(self) -> None:
         if self._writing is None:
-            self._hurry.clear()
             self._writing = asyncio.create_task(self._write_waiting())
 
     async def _write_waiting(self) -> None:
@@ -131,6 +143,8 @@ class Trail:
             await asyncio.wait_for(self._hurry.wait(), seconds)
         except TimeoutError:
             return
+        finally:
+            self._hurry.clear()
 
     async def _write(self, notes: Sequence[NotedCall | NotedRefusal]) -> None:
         needs = list(self.needs.waiting)
@@ -138,7 +152,7 @@ class Trail:
         records: list[tuple[Scope, int, dict[str, Any]]] = []
         for noted in notes:
             if isinstance(noted, NotedRefusal):
-                entries.append(refusal_entry(noted))
+                entries += refusal_entries(noted)
                 continue
             try:
                 record = record_of(noted, new_event_id(noted.time))
@@ -151,3 +165,9 @@ class Trail:
         await self._store.commit(*entries)
         del self.needs.waiting[: len(needs)]
         await self._events.put(records)
+        told, self._to_tell = self._to_tell, []
+        for refused in told:
+            try:
+                await tell_function(self._store, self._log_sink, refused, self._clock.now_ms())
+            except Exception as failure:
+                log.warning("a refusal is not in the log of its function: %s", failure)

@@ -27,8 +27,10 @@ BROUGHT = "trace/brought"  # by the segment of that invocation: what it got
 RAN = "trace/ran"  # by the segment of the invocation: each time that it ran
 SENT = "trace/sent"  # by the segment of the invocation that sent: messages, or invocations of other functions
 SENDER = "trace/sender"  # by the id of such a message or invocation: who sent it
-LOGS = (PUBLISHED, INVOKED, CARRIED, BROUGHT, RAN, SENT, SENDER)
+REFUSED = "trace/refused"  # by the segment of the invocation whose request was refused
+LOGS = (PUBLISHED, INVOKED, CARRIED, BROUGHT, RAN, SENT, SENDER, REFUSED)
 _MOST = 200
+_REFUSED_MEMBERS = ("request_id", "action", "resource")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,13 @@ def sent(call: Call, to: str, ids: Sequence[str], now: int) -> list[Append]:
     ]
 
 
+def refused(call: Call, action: str, resource: str, now: int) -> list[Append]:
+    """Nothing where the request did not come from within an invocation."""
+    segment = parent_in(call.trace) if call.trace else ""
+    data = orjson.dumps([call.request_id, action, resource])
+    return [Append(SYSTEM, REFUSED, now, data, segment)] if segment else []
+
+
 def invoked(matched: Matched, request_id: str) -> Append:
     """The event's own commit asked for the invocation."""
     return _invoked(matched.scope, matched.bus, matched.event_id, matched.time, matched.rule, request_id)
@@ -186,6 +195,14 @@ async def origin_of(store: Store, segment: str) -> Origin | None:
         account, region, bus, event_id, time, rule = orjson.loads(entry.data)
         return Origin(Scope(account, region), bus, event_id, time, rule)
     return None
+
+
+async def refused_in(store: Store, segment: str) -> list[dict[str, Any]]:
+    """The requests of the invocation that were refused, in order."""
+    return [
+        {"time": entry.time, **dict(zip(_REFUSED_MEMBERS, orjson.loads(entry.data), strict=True))}
+        for entry in await store.read(SYSTEM, REFUSED, key=segment, limit=_MOST)
+    ]
 
 
 async def carried_of(store: Store, message_id: str) -> list[Carried]:

@@ -10,6 +10,9 @@ from nightbus.aws.errors import AwsError
 
 TRAIL = "cloudtrail/events"  # of the call's account and region: one entry for each recorded call, CloudTrail's JSON
 
+REFUSALS = "audit/refusals"  # why calls were refused, by request id; of all accounts
+NEEDS = "audit/needs"  # what the sessions of roles asked for, by the role's ARN; of all accounts
+
 
 class AuditTrail(Protocol):
     """Takes notes of calls, which are written in groups soon after: a call does not wait for its record."""

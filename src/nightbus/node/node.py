@@ -167,7 +167,7 @@ class Node:
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)
         router = Router(store, self.clock, queues, topics, rule_invocations, backlog, buses)
-        self.trail = Trail(store, self.clock, router, self._data_events)
+        self.trail = Trail(store, self.clock, router, log_sink, self._data_events)
         authorizer.refused.append(self.trail.refused)
         authorizer.seen = self.trail.see_needs
         self._mailer = None if self._mail is None else Mailer(self._mail)

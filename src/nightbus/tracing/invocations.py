@@ -12,6 +12,7 @@ from nightbus.delivery.trace_log import (
     carried_of,
     published_in,
     recorded_runs,
+    refused_in,
     sent_in,
 )
 from nightbus.store.interface import Store
@@ -48,6 +49,9 @@ async def invocation_of(
     noted = [one for one in await recorded_runs(store, segment) if one["request_id"] == request_id]
     logged = [one for one in await logged_by(function, segment) or () if one["request_id"] == request_id]
     runs = describe_runs(noted, logged, [one.time for one in done])
+    if runs:
+        for refusal in await refused_in(store, segment):
+            runs[run_of(runs, refusal["time"])].setdefault("refused", []).append(refusal)
     by_run: Done = [[] for _ in runs]
     for one in done:
         by_run[run_of(runs, one.time)].append(one)

@@ -189,6 +189,9 @@ def _add_runs(branch: Tree, invocation: dict[str, Any]) -> None:
         run_node = branch.add(_run(run))
         for line in run["log"]:
             run_node.add(Text(f"{_clock(line['time'])}  {line['message'].expandtabs(2)}"))
+        for refusal in run.get("refused", ()):
+            what = f"{_clock(refusal['time'])}  refused {refusal['action']} on {refusal['resource']}"
+            run_node.add(Text(f"{what}: nightbus why-denied {refusal['request_id']}", style="red"))
         for child in run.get("events", ()):
             run_node.add(_event_tree(child))
         for message in run.get("sent", ()):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from nightbus.aws.calls import Scope
 from nightbus.delivery.retention import STEP_MS, Retention, first_kept
-from nightbus.identity.audit import TRAIL
+from nightbus.identity.audit import NEEDS, REFUSALS, TRAIL
 from nightbus.services.context import Platform
-from nightbus.store.interface import Store, TrimLog
+from nightbus.store.interface import SYSTEM, Store, TrimLog
 
 _EVERY_SECONDS = 600.0
+_MOST_MEGABYTES = 32  # of refusals, and of what roles asked for
 
 
 async def trim_trail(platform: Platform) -> None:
@@ -19,9 +23,17 @@ async def trim_trail(platform: Platform) -> None:
 
 async def trim(store: Store, retention: Retention, now_ms: int) -> None:
     scopes = [scope for scope in await store.log_scopes() if TRAIL in await store.logs(scope, TRAIL)]
-    sizes = [await store.log_sizes(scope, TRAIL, STEP_MS) for scope in scopes]
+    await _trim_logs(store, [(scope, TRAIL) for scope in scopes], retention, now_ms)
+    for name in (REFUSALS, NEEDS):
+        await _trim_logs(store, [(SYSTEM, name)], Retention(retention.hours, _MOST_MEGABYTES), now_ms)
+
+
+async def _trim_logs(
+    store: Store, logs: Sequence[tuple[Scope, str]], retention: Retention, now_ms: int
+) -> None:
+    sizes = [await store.log_sizes(scope, name, STEP_MS) for scope, name in logs]
     before = first_kept(sizes, retention, now_ms)
-    for scope, size in zip(scopes, sizes, strict=True):
+    for (scope, name), size in zip(logs, sizes, strict=True):
         for step in sorted(size):
             if step < before:
-                await store.commit(TrimLog(scope, TRAIL, min(step + STEP_MS, before)))
+                await store.commit(TrimLog(scope, name, min(step + STEP_MS, before)))
