@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode, clean_environment
+from waiting import wait_for
 
 ACCOUNT = "000000000000"
 BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
@@ -25,6 +29,53 @@ TRUST = {
         }
     ],
 }
+
+
+CODE = """
+import os, boto3
+
+def handler(event, context):
+    if event.get("order"):
+        boto3.client("events").put_events(Entries=[{"Source": "shop", "DetailType": "order", "Detail": "{}"}])
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody="hello")
+    for number in range(3):
+        boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key=f"invoices/{number}.txt", Body=b"x")
+    return "done"
+"""
+TEMPLATE: dict[str, Any] = {
+    "Transform": "AWS::Serverless-2016-10-31",
+    "Resources": {
+        "Queue": {"Type": "AWS::SQS::Queue"},
+        "Bucket": {"Type": "AWS::S3::Bucket"},
+        "Worker": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {
+                "Runtime": f"python3.{sys.version_info.minor}",
+                "Handler": "index.handler",
+                "InlineCode": CODE,
+                "Timeout": 20,
+                "Environment": {"Variables": {"QUEUE": {"Ref": "Queue"}, "BUCKET": {"Ref": "Bucket"}}},
+                "Policies": [
+                    {
+                        "Version": "2012-10-17",
+                        "Statement": [{"Effect": "Allow", "Action": ["sqs:*", "s3:*"], "Resource": "*"}],
+                    }
+                ],
+            },
+        },
+    },
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads the short forms of intrinsic functions."""
+
+
+_Loader.add_constructor("!Ref", lambda loader, node: {"Ref": loader.construct_scalar(node)})
+_Loader.add_constructor("!Sub", lambda loader, node: {"Fn::Sub": loader.construct_scalar(node)})
+_Loader.add_constructor(
+    "!GetAtt", lambda loader, node: {"Fn::GetAtt": loader.construct_scalar(node).split(".")}
+)
 
 
 def nightbus(node: RunningNode, *arguments: str) -> str:
@@ -121,6 +172,63 @@ def test_refused_data_calls_are_in_the_trail(node: RunningNode) -> None:
     assert record["errorCode"] == "AccessDeniedException"
     assert record["userIdentity"]["sessionContext"]["sessionIssuer"]["userName"] == "clerk"
     assert record["resources"][0]["type"] == "AWS::Events::EventBus"
+
+
+def test_what_is_suggested_for_a_stack_is_enough_for_it(node: RunningNode) -> None:
+    cloudformation = node.client("cloudformation")
+    cloudformation.create_stack(
+        StackName="rights",
+        TemplateBody=json.dumps(TEMPLATE),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="rights", WaiterConfig={"Delay": 1})
+    worker = cloudformation.describe_stack_resource(StackName="rights", LogicalResourceId="Worker")
+    name = worker["StackResourceDetail"]["PhysicalResourceId"]
+
+    def invoke(event: dict[str, Any]) -> dict[str, Any]:
+        reply: dict[str, Any] = node.client("lambda").invoke(FunctionName=name, Payload=json.dumps(event))
+        return {"answer": json.loads(reply["Payload"].read()), "error": reply.get("FunctionError")}
+
+    failed = invoke({"order": True})
+    assert failed["error"]
+    assert "AccessDeniedException" in failed["answer"]["errorType"] + failed["answer"]["errorMessage"]
+    assert invoke({}) == {"answer": "done", "error": None}
+    text = nightbus(node, "why-denied", "--limit", "1")
+    assert "to Policies of Worker in the template of stack rights" in text
+    assert (
+        "Resource: !Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+        in text
+    )
+
+    (refused,) = json.loads(nightbus(node, "why-denied", "--limit", "1", "--json"))["refusals"]
+    group, logs = f"/aws/lambda/{name}", node.client("logs")
+    (line,) = wait_for(
+        lambda: logs.filter_log_events(logGroupName=group, filterPattern='"why-denied"')["events"]
+    )
+    assert f"nightbus why-denied {refused['id']}" in line["message"]
+
+    suggested = nightbus(node, "policy", "suggest", "rights", "--function", "Worker")
+    policies = yaml.load(suggested, _Loader)["Policies"]
+    assert policies[0]["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Action": "events:PutEvents",
+            "Resource": {
+                "Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+            },
+        },
+        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": {"Fn::Sub": "${Bucket.Arn}/invoices/*"}},
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["Queue", "Arn"]}},
+    ]
+    template = json.loads(json.dumps(TEMPLATE))
+    template["Resources"]["Worker"]["Properties"]["Policies"] = policies
+    cloudformation.update_stack(
+        StackName="rights",
+        TemplateBody=json.dumps(template),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(StackName="rights", WaiterConfig={"Delay": 1})
+    assert invoke({"order": True}) == {"answer": "done", "error": None}
 
 
 def test_a_refusal_is_explained_after_a_restart(node: RunningNode, folder: Path) -> None:

@@ -62,7 +62,7 @@ class Trail:
         self._waiting: deque[NotedCall | NotedRefusal] = deque()
         self.needs = SeenNeeds(store, clock)
         self._writing: asyncio.Task[None] | None = None
-        self._to_tell: list[Refused] = []
+        self._telling: set[asyncio.Task[None]] = set()  # at most 50 a minute, as `_lines` says
         self._hurry = asyncio.Event()
         self._losses: Seldom[str] = Seldom(60_000, 1)
         self._lines: Seldom[tuple[str, str, str]] = Seldom(60_000, 50)
@@ -93,8 +93,9 @@ class Trail:
                 refused.text,
                 call.request_id,
             )
-            self._to_tell.append(refused)
-            self._hurry.set()  # so that the line is in the function's log before its end
+            telling = asyncio.create_task(self._tell_function(refused))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
         self._note(NotedRefusal(now, refused))
 
     def see_needs(self, role: str, needs: Sequence[Need]) -> None:
@@ -109,6 +110,8 @@ class Trail:
 
     async def close(self) -> None:
         """Write what waits, once."""
+        for telling in self._telling:
+            telling.cancel()
         await self.written()
 
     def _note(self, noted: NotedCall | NotedRefusal) -> None:
@@ -165,9 +168,9 @@ class Trail:
         await self._store.commit(*entries)
         del self.needs.waiting[: len(needs)]
         await self._events.put(records)
-        told, self._to_tell = self._to_tell, []
-        for refused in told:
-            try:
-                await tell_function(self._store, self._log_sink, refused, self._clock.now_ms())
-            except Exception as failure:
-                log.warning("a refusal is not in the log of its function: %s", failure)
+
+    async def _tell_function(self, refused: Refused) -> None:
+        try:
+            await tell_function(self._store, self._log_sink, self._clock, refused)
+        except Exception as failure:
+            log.warning("a refusal is not in the log of its function: %s", failure)

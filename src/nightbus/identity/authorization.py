@@ -138,8 +138,8 @@ class Authorizer:
             if self.unknown_roles and ":user/" not in caller.arn:
                 return UNLIMITED
             raise self._unknown(caller, operation)
-        known = caller.user_id.split(":", 1)[0]
-        if known and principal.id != known and caller.access_key:
+        known = caller.user_id if session is None else session.role_id
+        if known and ":" not in known and principal.id != known:
             raise invalid_token()
         return principal
 
