@@ -71,11 +71,12 @@ class _Loader(yaml.SafeLoader):
     """Reads the short forms of intrinsic functions."""
 
 
-_Loader.add_constructor("!Ref", lambda loader, node: {"Ref": loader.construct_scalar(node)})
-_Loader.add_constructor("!Sub", lambda loader, node: {"Fn::Sub": loader.construct_scalar(node)})
-_Loader.add_constructor(
-    "!GetAtt", lambda loader, node: {"Fn::GetAtt": loader.construct_scalar(node).split(".")}
-)
+def _intrinsic(loader: Any, tag: str, node: Any) -> Any:
+    text = loader.construct_scalar(node)
+    return {"Ref": text} if tag == "Ref" else {f"Fn::{tag}": text.split(".") if tag == "GetAtt" else text}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
 
 
 def nightbus(node: RunningNode, *arguments: str) -> str:
