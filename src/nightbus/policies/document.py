@@ -23,6 +23,7 @@ _WITH_VARIABLES = "2012-10-17"
 _WITH_PRINCIPALS = (PolicyKind.RESOURCE, PolicyKind.TRUST)
 _MOST_ACTIONS = 1000  # remembered for each policy
 DENIED = -1
+_NONE, _DIRECT = Grant.NONE, Grant.DIRECT
 
 
 class Statement:
@@ -61,14 +62,14 @@ class Statement:
         resources = self._resources
         if resources is not None:
             if resources.match(request.resource, request) is self._is_not_resource:
-                return Grant.NONE
+                return _NONE
             if self._is_not_resource and not self.denies and resources.unresolved(request):
-                return Grant.NONE
-        grant = Grant.DIRECT if self._names is None else self._names(request)
+                return _NONE
+        grant = _DIRECT if self._names is None else self._names(request)
         if grant:
             for holds in self._conditions:
                 if not holds(request):
-                    return Grant.NONE
+                    return _NONE
         return grant
 
 
@@ -130,7 +131,7 @@ class Policy:
             if grant:
                 if statement.denies:
                     return DENIED
-                if grant == Grant.DIRECT:
+                if grant == _DIRECT:
                     return grant
                 if grant > best:
                     best = grant

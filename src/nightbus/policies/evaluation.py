@@ -169,11 +169,14 @@ def _denied(kind: PolicyKind) -> Decision:
     return _DENIALS[kind]
 
 
+_NAMES = {kind: kind.value for kind in PolicyKind}
 _DENIALS = {kind: Decision(Effect.EXPLICIT_DENY, kind, reason) for kind, reason in _DENYING.items()}
 
 
 def _missing(request: AccessRequest, kind: PolicyKind) -> Decision:
-    return Decision(Effect.IMPLICIT_DENY, kind, f"because no {kind.value} allows the {request.action} action")
+    return Decision(
+        Effect.IMPLICIT_DENY, kind, f"because no {_NAMES[kind]} allows the {request.action} action"
+    )
 
 
 def explain(request: AccessRequest, policies: Policies, owner: str) -> Decision:

@@ -11,19 +11,19 @@ advantage (a `NotResource` or a `StringNotEquals` of an Allow), `unresolved` let
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from nightbus.aws.wildcards import compiled, compiled_parts, matches
-from nightbus.policies.keys import value_of
+from nightbus.policies.keys import reader, value_of
 from nightbus.policies.request import AccessRequest
 
 Match = Callable[[str, AccessRequest], bool]
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _DEFAULT = re.compile(r"\s*([^\s,']+)\s*,\s*'([^']*)'\s*")
 _SPECIAL = ("*", "?", "$")
+_MOST_VALUES = 256  # remembered for one pattern
 
 
 class Variable(NamedTuple):
@@ -120,22 +120,40 @@ def _like(pieces: Sequence[_Marked | Variable]) -> Callable[[str], bool]:
 
 
 def _filled(pieces: Sequence[_Marked | Variable], *, wildcards: bool, fold: bool) -> Match:
+    """Return the match of a pattern with variables, which is compiled once for each set of values, up to a bound."""
+    readers = [(reader(one.key), one.default) for one in pieces if isinstance(one, Variable)]
+    compiled_for: dict[tuple[str, ...], Callable[[str], bool]] = {}
+
     def match(text: str, request: AccessRequest) -> bool:
-        texts: list[tuple[str, bool]] = []
-        for piece in pieces:
-            value = piece.text if isinstance(piece, _Marked) else piece.value(request)
-            if value is None:
+        values = []
+        for read, default in readers:
+            value = read(request)
+            chosen = value if value and isinstance(value, str) else default
+            if chosen is None:
                 return False
-            texts.append((value, isinstance(piece, Variable) or piece.literal))
-        if wildcards:
-            return matches(_remembered_parts(tuple(texts)), text)
-        whole = "".join(value for value, _ in texts)
-        return whole.lower() == text.lower() if fold else whole == text
+            values.append(chosen)
+        key = tuple(values)
+        found = compiled_for.get(key)
+        if found is None:
+            if len(compiled_for) >= _MOST_VALUES:
+                compiled_for.clear()
+            found = compiled_for[key] = _with_values(pieces, key, wildcards, fold)
+        return found(text)
 
     return match
 
 
-_remembered_parts = functools.lru_cache(maxsize=1024)(compiled_parts)
+def _with_values(
+    pieces: Sequence[_Marked | Variable], values: Sequence[str], wildcards: bool, fold: bool
+) -> Callable[[str], bool]:
+    left = iter(values)
+    texts = [(one.text, one.literal) if isinstance(one, _Marked) else (next(left), True) for one in pieces]
+    if wildcards and any(not literal and ("*" in text or "?" in text) for text, literal in texts):
+        parts = compiled_parts(texts)
+        return lambda text: matches(parts, text)
+    whole = "".join(text for text, _ in texts)
+    folded = whole.lower()
+    return (lambda text: text.lower() == folded) if fold else whole.__eq__
 
 
 def _match(
