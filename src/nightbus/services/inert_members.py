@@ -47,6 +47,16 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         "ResourceTypes": _only([], ["*"], ["AWS::*"]),  # default: permissions to all resource types
         "RollbackConfiguration": _no_triggers,  # default: no triggers, 0 minutes
     },
+    "cloudtrail": {
+        "AdvancedEventSelectors": _only([]),
+        "CloudWatchLogsLogGroupArn": _only(""),
+        "CloudWatchLogsRoleArn": _only(""),
+        "EnableLogFileValidation": _only(False),  # default
+        "IsOrganizationTrail": _only(False),  # default
+        "KmsKeyId": _only(""),
+        "RecursiveLogging": _empty,  # log files of a trail are never in a log file
+        "SnsTopicName": _only(""),
+    },
     "events": {"InvocationConnectivityParameters": _empty},
     "lambda": {
         "BisectBatchOnFunctionError": _only(False),  # of streams alone; default
@@ -93,7 +103,6 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
     },
     "secretsmanager": {"RotationToken": _anything},  # of functions that assume a role of another account
     "ssm": {"Shared": _only(False)},  # default; nothing is shared by AWS RAM
-    "sts": {"PolicyArns": _only([]), "Tags": _only([]), "TransitiveTagKeys": _only([])},
 }
 
 

@@ -59,6 +59,7 @@ RESOURCE_TYPES = ResourceTypes(
         "AWS::CloudFormation::StackSet": "cloudformation.stack_set:CloudFormationStackSet",
         "AWS::CloudFormation::WaitCondition": "cloudformation.wait_condition:CloudFormationWaitCondition",
         "AWS::CloudFormation::WaitConditionHandle": "cloudformation.wait_condition_handle:WaitConditionHandle",
+        "AWS::CloudTrail::Trail": "cloudtrail.trail:CloudTrailTrail",
         "AWS::ECR::Repository": "ecr.repository:EcrRepository",
         "AWS::Events::ApiDestination": "events.api_destination:EventsApiDestination",
         "AWS::Events::Archive": "events.archive:EventsArchive",

@@ -55,6 +55,7 @@ _OF_A_FUNCTION = {"FunctionName": "FunctionName"}
 LISTINGS: Mapping[str, Listing] = {
     "AWS::CloudFormation::Stack": Listing("cloudformation", "DescribeStacks", "Stacks", "StackId"),
     "AWS::CloudFormation::StackSet": Listing("cloudformation", "ListStackSets", "Summaries", "StackSetId"),
+    "AWS::CloudTrail::Trail": Listing("cloudtrail", "ListTrails", "Trails", "Name"),
     "AWS::ECR::Repository": Listing(
         "ecr", "DescribeRepositories", "repositories", "repositoryName", token=_LOWER
     ),

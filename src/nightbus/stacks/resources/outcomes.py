@@ -14,7 +14,7 @@ _GONE = frozenset(
         "NotFoundException", "NoSuchTagSet", "QueueDoesNotExist", "NotFound", "ResourceNotFound",
         "ProvisionedConcurrencyConfigNotFoundException", "RepositoryNotFoundException",
         "RepositoryPolicyNotFoundException", "LifecyclePolicyNotFoundException",
-        "ParameterNotFound", "InvalidResourceId",
+        "ParameterNotFound", "InvalidResourceId", "TrailNotFoundException",
         "NoSuchLifecycleConfiguration", "NoSuchCORSConfiguration", "ObjectLockConfigurationNotFoundError",
         "NoSuchPublicAccessBlockConfiguration", "OwnershipControlsNotFoundError",
     }
@@ -23,7 +23,7 @@ _THERE = frozenset(
     {
         "ResourceConflictException", "ResourceAlreadyExistsException", "EntityAlreadyExists",
         "EntityAlreadyExistsException", "AlreadyExistsException", "BucketAlreadyOwnedByYou", "QueueNameExists",
-        "RepositoryAlreadyExistsException",
+        "RepositoryAlreadyExistsException", "TrailAlreadyExistsException",
         "ParameterAlreadyExists", "ResourceExistsException",
     }
 )  # fmt: skip
