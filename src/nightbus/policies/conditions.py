@@ -46,6 +46,21 @@ def listed(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def is_comparison(name: str, values: Any) -> bool:
+    """Return whether the operator is one of AWS, and whether each value is one that it can compare."""
+    given = list(listed(values))
+    if not given or not all(isinstance(one, str | bool | int | float) for one in given):
+        return False
+    quantifier, _, operator = name.lower().rpartition(":")
+    if quantifier not in ("", _FOR_ALL, _FOR_ANY):
+        return False
+    texts = texts_of(given)
+    if operator in ("null", "bool", "boolifexists"):
+        return all(one.lower() in ("true", "false") or "${" in one for one in texts)
+    compile_values, _ = OPERATORS.get(operator.removesuffix("ifexists"), (None, True))
+    return compile_values is not None and compile_values(texts, False) is not None
+
+
 def _condition(name: str, key: str, expected: list[str], variables: bool, unknown: bool) -> Condition:
     read = reader(key.lower())
     quantifier, _, operator = name.lower().rpartition(":")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
-from nightbus.policies.conditions import listed
+from nightbus.policies.conditions import is_comparison, listed
 
 _VERSIONS = ("2008-10-17", "2012-10-17")
 _DOCUMENT = {"Version", "Id", "Statement"}
@@ -27,7 +27,16 @@ _AWS = re.compile(
     r"\*|\d{12}|arn:aws[a-z-]*:iam::\d{12}:(root|(role|user)/.+)"
     r"|arn:aws[a-z-]*:sts::\d{12}:(assumed-role|federated-user)/.+|A[A-Z0-9]{15,}"
 )
+_KINDS = {"AWS", "Service", "Federated", "CanonicalUser"}
 _SYNTAX = "Syntax errors in policy."
+_PREFACED = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
+_VENDOR = "Resource vendor must be fully qualified and cannot contain regexes."
+_PARTITION = re.compile(r"aws[a-z-]*|\*")
+_IAM_PATHS = (
+    "user/", "federated-user/", "role/", "group/", "instance-profile/", "mfa/", "server-certificate/", "policy/",
+    "sms-mfa/", "saml-provider/", "oidc-provider/", "report/", "access-report/",
+)  # fmt: skip
+_IAM_PATH = f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_PATHS)}.'
 
 
 def malformed_document(message: str) -> AwsError:
@@ -41,12 +50,44 @@ def statements_of(document: str | None) -> list[Mapping[str, Any]]:
     return [one for one in listed(json.loads(document).get("Statement")) if isinstance(one, Mapping)]
 
 
-def is_readable(document: Mapping[str, Any]) -> bool:
-    """Return whether every element has the form that a policy requires, so that any request can be evaluated."""
-    statements = list(listed(document.get("Statement")))
-    return all(isinstance(one, Mapping) for one in statements) and all(
-        isinstance(conditions, Mapping) and all(isinstance(keys, Mapping) for keys in conditions.values())
-        for conditions in (one.get("Condition") or {} for one in statements)
+def is_resource_policy(document: Any) -> bool:
+    """Return whether a document, as JSON gives it, has the form of the policy of a resource.
+
+    Every statement needs an effect, a principal and an action. Most services let it leave out the resource, which is
+    the one that has the policy.
+    """
+    if not isinstance(document, Mapping) or set(document) - _DOCUMENT or "Statement" not in document:
+        return False
+    statements = list(listed(document["Statement"]))
+    version = document.get("Version", _VERSIONS[0])
+    return (
+        bool(statements) and version in _VERSIONS and all(_is_resource_statement(one) for one in statements)
+    )
+
+
+def _is_resource_statement(statement: Any) -> bool:
+    if not isinstance(statement, Mapping) or set(statement) - _STATEMENT - _PRINCIPAL:
+        return False
+    if statement.get("Effect") not in ("Allow", "Deny") or not isinstance(statement.get("Sid", ""), str):
+        return False
+    try:
+        _values(statement, "Action", "")
+        if {"Resource", "NotResource"} & set(statement):
+            _values(statement, "Resource", "")
+        check_condition(statement)
+    except AwsError:
+        return False
+    named = [statement[one] for one in sorted(_PRINCIPAL) if one in statement]
+    return len(named) == 1 and _is_principal(named[0])
+
+
+def _is_principal(element: Any) -> bool:
+    if not isinstance(element, Mapping):
+        return bool(element == "*")
+    return (
+        bool(element)
+        and not set(element) - _KINDS
+        and all(isinstance(one, str) for values in element.values() for one in listed(values))
     )
 
 
@@ -70,16 +111,18 @@ def check_identity_policy(text: str) -> None:
             raise malformed_document("Policy document should not specify a principal.")
         if set(statement) - _STATEMENT or statement.get("Effect") not in ("Allow", "Deny"):
             raise malformed_document(_SYNTAX)
-        _check_condition(statement)
+        check_condition(statement)
         for action in _values(statement, "Action", "Policy statement must contain actions."):
             if action != "*" and ":" not in action:
-                text = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-                raise malformed_document(text)
+                raise malformed_document(_PREFACED)
+            if action.count(":") > 1:
+                raise malformed_document("Actions/Condition can contain only one colon.")
             if action != "*" and not _ACTION.fullmatch(action):
                 raise malformed_document(_SYNTAX)
         for resource in _values(statement, "Resource", "Policy statement must contain resources."):
             if resource != "*" and not _is_arn(resource):
                 raise malformed_document(f'Resource {resource} must be in ARN format or "*".')
+            _check_arn(resource)
     _check_sids(document)
 
 
@@ -87,6 +130,19 @@ def _is_arn(resource: str) -> bool:
     """Return whether the text has the form of an ARN: six parts, or fewer with a star for the rest."""
     parts = resource.count(":") + 1
     return resource.startswith("arn:") and (parts >= 6 or (parts >= 3 and resource.endswith("*")))
+
+
+def _check_arn(resource: str) -> None:
+    """Raise AwsError for an ARN whose partition, service or IAM path IAM does not take."""
+    if resource == "*":
+        return
+    _, partition, service, _, _, path = (*resource.split(":", 5), "*", "*", "*")[:6]
+    if not _PARTITION.fullmatch(partition):
+        raise malformed_document(f'Partition "{partition}" is not valid for resource "{resource}".')
+    if "*" in service or "?" in service:
+        raise malformed_document(_VENDOR)
+    if service == "iam" and path not in ("*", "root") and not path.startswith((*_IAM_PATHS, "${")):
+        raise malformed_document(_IAM_PATH)
 
 
 def check_trust_policy(text: str) -> None:
@@ -106,7 +162,7 @@ def check_trust_policy(text: str) -> None:
             raise malformed_document(f"Invalid effect: {statement['Effect']}")
         if not _PRINCIPAL & set(statement):
             raise malformed_document("Missing required field Principal")
-        _check_condition(statement)
+        check_condition(statement)
         for action in _values(statement, "Action", "Missing required field Action"):
             if action != "*" and not _ASSUME.fullmatch(action):
                 raise malformed_document("AssumeRole policy may only specify STS AssumeRole actions.")
@@ -161,10 +217,17 @@ def _values(statement: Mapping[str, Any], name: str, missing: str) -> list[str]:
     return values
 
 
-def _check_condition(statement: Mapping[str, Any]) -> None:
+def check_condition(statement: Mapping[str, Any]) -> None:
+    """Raise AwsError for a condition with an unknown operator, or with a value that is not of the operator's type."""
     condition = statement.get("Condition", {})
     if not isinstance(condition, dict) or not all(isinstance(one, dict) for one in condition.values()):
         raise malformed_document(_SYNTAX)
+    for name, keys in condition.items():
+        for key, values in keys.items():
+            if ":" not in key:
+                raise malformed_document(_PREFACED)
+            if not is_comparison(name, values):
+                raise malformed_document(_SYNTAX)
 
 
 def _check_sids(document: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ from nightbus.aws.calls import Caller
 from nightbus.messaging.access import Access
 from nightbus.policies import callers
 from nightbus.policies.document import Policy
-from nightbus.policies.grammar import is_readable
 from nightbus.policies.request import AccessRequest
 
 OWNER, GUEST = "111111111111", "222222222222"
@@ -159,22 +158,6 @@ def test_what_is_remembered_has_an_end() -> None:
         policy.refusal(Caller(GUEST, f"{VISITOR.arn}{number}", ""), SEND)
     assert len(policy._answers) <= 1000
     assert policy.refusal(VISITOR, SEND) == ""
-
-
-@pytest.mark.parametrize(
-    ("document", "readable"),
-    [
-        ({}, True),
-        ({"Statement": DENY_ALL}, True),
-        ({"Statement": [DENY_ALL, when(DENY_ALL, "Bool", aws_SecureTransport="false")]}, True),
-        ({"Statement": "all"}, False),
-        ({"Statement": ["all"]}, False),
-        ({"Statement": {**DENY_ALL, "Condition": "never"}}, False),
-        ({"Statement": {**DENY_ALL, "Condition": {"Bool": "never"}}}, False),
-    ],
-)
-def test_a_policy_can_be_read_or_not(document: dict[str, Any], readable: bool) -> None:
-    assert is_readable(document) is readable
 
 
 def test_what_is_no_statement_says_nothing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.documents import read_document
-from nightbus.policies.grammar import is_readable
+from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
 from nightbus.services.ecr.errors import invalid_parameter, no_repository_policy
 from nightbus.services.ecr.records import change_repository, find_repository, named
@@ -59,4 +59,4 @@ def _is_policy(document: str) -> bool:
         policy = read_document(document)
     except ValueError:
         return False
-    return isinstance(policy, dict) and bool(policy.get("Statement")) and is_readable(policy)
+    return is_resource_policy(policy)

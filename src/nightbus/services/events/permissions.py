@@ -8,6 +8,7 @@ from typing import Any
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, validation_error
 from nightbus.delivery.rules import BUS, bus_arn
+from nightbus.policies.grammar import check_condition
 from nightbus.services.context import Context
 from nightbus.services.events.names import bus_name, find_bus
 from nightbus.services.events.quotas import POLICY_BYTES
@@ -88,11 +89,11 @@ def _read_policy(text: str) -> list[dict[str, Any]]:
     for one in listed:
         if not isinstance(one, dict) or one.get("Effect") not in ("Allow", "Deny"):
             raise validation_error("Every Statement of the policy must be an object with an Effect.")
-        conditions = one.get("Condition", {})
-        if not isinstance(conditions, dict) or not all(
-            isinstance(keys, dict) for keys in conditions.values()
-        ):
-            raise validation_error("A Condition of the policy must name an operator, keys and values.")
+        try:
+            check_condition(one)
+        except AwsError as broken:
+            text = "A Condition of the policy must name an operator, keys and values."
+            raise validation_error(text) from broken
     return listed
 
 

@@ -9,7 +9,7 @@ from nightbus.aws.calls import Caller
 from nightbus.aws.documents import read_document
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy
-from nightbus.policies.grammar import is_readable
+from nightbus.policies.grammar import is_resource_policy, statements_of
 from nightbus.policies.request import AccessRequest
 from nightbus.services.kms.errors import malformed_policy
 
@@ -22,11 +22,12 @@ def check_policy(text: str, caller: Caller, key_arn: str, owner: str, bypass: bo
         document = read_document(text)
     except ValueError:
         raise malformed_policy("Policy contains a statement that is not valid JSON.") from None
-    if not isinstance(document, Mapping) or not document.get("Statement") or not is_readable(document):
+    if not isinstance(document, Mapping) or not document.get("Statement"):
         raise malformed_policy("Policy is not in a valid form.")
-    statements = document["Statement"]
-    for one in statements if isinstance(statements, list) else [statements]:
+    for one in statements_of(text):
         _check_statement(one)
+    if not is_resource_policy(document):
+        raise malformed_policy("Policy is not in a valid form.")
     if not bypass and caller.arn and not _may_change(text, caller, key_arn, owner):
         raise malformed_policy(_LOCKED_OUT)
 

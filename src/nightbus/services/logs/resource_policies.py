@@ -7,7 +7,7 @@ from typing import Any
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
-from nightbus.policies.grammar import is_readable
+from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, invalid
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
@@ -59,7 +59,7 @@ def _is_policy(document: str) -> bool:
         policy = read_document(document)
     except ValueError:
         return False
-    return isinstance(policy, dict) and bool(policy.get("Statement")) and is_readable(policy)
+    return is_resource_policy(policy)
 
 
 def _policy_reply(name: str, value: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
-from nightbus.policies.grammar import is_readable, statements_of
+from nightbus.policies.grammar import is_resource_policy, statements_of
 from nightbus.services.context import Context
 from nightbus.services.secretsmanager.records import find_secret
 from nightbus.services.secretsmanager.storing import save
@@ -64,7 +64,7 @@ def _problem(document: str) -> str:
         policy = read_document(document)
     except ValueError:
         return "This resource policy is not valid JSON."
-    if not isinstance(policy, Mapping) or not policy.get("Statement") or not is_readable(policy):
+    if not isinstance(policy, Mapping) or not policy.get("Statement"):
         return "This resource policy contains an unsupported statement."
     for statement in statements_of(document):
         if statement.get("Effect") not in ("Allow", "Deny"):
@@ -72,7 +72,7 @@ def _problem(document: str) -> str:
         for names in _REQUIRED:
             if sum(name in statement for name in names) != 1:
                 return f"This resource policy contains a statement without a {names[0].lower()}."
-    return ""
+    return "" if is_resource_policy(policy) else "This resource policy contains an unsupported statement."
 
 
 def _is_public(document: str) -> bool:

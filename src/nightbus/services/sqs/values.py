@@ -13,7 +13,7 @@ from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import whole_number
 from nightbus.messaging.queue import FIFO_SUFFIX, queue_address
-from nightbus.policies.grammar import is_readable
+from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.sqs.errors import (
     invalid_attribute,
     invalid_parameter,
@@ -100,8 +100,7 @@ def _checked(name: str, value: str, fifo: bool) -> str:
 
 
 def _check_policy(text: str) -> None:
-    value = _object(text)
-    if value is None or not isinstance(value.get("Statement"), list | dict) or not is_readable(value):
+    if not is_resource_policy(_object(text)):
         raise invalid_attribute("Policy")
 
 

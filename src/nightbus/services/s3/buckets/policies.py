@@ -9,6 +9,7 @@ from typing import Any
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import Reply
+from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
 from nightbus.services.s3.buckets.configuration import save
 from nightbus.services.s3.records import find_bucket
@@ -99,6 +100,8 @@ def _check_statement(statement: Any, bucket: str) -> None:
     for resource in _listed(statement.get("Resource", statement.get("NotResource"))):
         if not isinstance(resource, str) or not _is_in(resource, bucket):
             raise _malformed("Policy has invalid resource")
+    if not is_resource_policy({"Statement": statement}):
+        raise _malformed("Invalid policy syntax.")
 
 
 def _is_in(resource: str, bucket: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from nightbus.aws.grammar import whole_number
-from nightbus.policies.grammar import is_readable
+from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.sns.archives.policies import check_archive_policy
 from nightbus.services.sns.deliveries.policies import check_topic_policy
 from nightbus.services.sns.errors import bad_parameter
@@ -28,7 +28,7 @@ def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
         if len(value) > _LONGEST_NAME or (value and not value.isprintable()):
             raise bad_parameter("DisplayName")
     elif name == "Policy":
-        if value and not is_readable(json_object(name, value)):
+        if value and not is_resource_policy(json_object(name, value)):
             raise bad_parameter("Policy Error: null")
     elif name == "DeliveryPolicy":
         if value:

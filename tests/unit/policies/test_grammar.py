@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from nightbus.aws.errors import AwsError
 from nightbus.policies.aws_managed import aws_policy_arns, document_of
-from nightbus.policies.grammar import check_identity_policy, check_trust_policy, quota_size
+from nightbus.policies.grammar import (
+    check_identity_policy,
+    check_trust_policy,
+    is_resource_policy,
+    quota_size,
+)
 
 IDENTITY = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -65,6 +70,33 @@ SYNTAX = "Syntax errors in policy."
             text({**IDENTITY, "Action": "GetObject"}),
             "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
         ),
+        (text({**IDENTITY, "Action": "s3:Get:Object"}), "Actions/Condition can contain only one colon."),
+        (
+            text({**IDENTITY, "Resource": "arn:aws:*:*:*:x"}),
+            "Resource vendor must be fully qualified and cannot contain regexes.",
+        ),
+        (
+            text({**IDENTITY, "Resource": "arn:{x}:s3:::b"}),
+            'Partition "{x}" is not valid for resource "arn:{x}:s3:::b".',
+        ),
+        (
+            text({**IDENTITY, "Resource": "arn:aws:iam::111122223333:ann"}),
+            'IAM resource path must either be "*", root, or start with user/, federated-user/, role/, group/, '
+            "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, "
+            "access-report/.",
+        ),
+        (
+            text({**IDENTITY, "Condition": {"Bool": {"secure": "true"}}}),
+            "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+        ),
+        (text({**IDENTITY, "Condition": {"StringResembles": {"aws:a": "x"}}}), SYNTAX),
+        (text({**IDENTITY, "Condition": {"ForSomeValues:StringLike": {"aws:a": "x"}}}), SYNTAX),
+        (text({**IDENTITY, "Condition": {"NumericEquals": {"aws:a": "x"}}}), SYNTAX),
+        (text({**IDENTITY, "Condition": {"DateEquals": {"aws:a": "yesterday"}}}), SYNTAX),
+        (text({**IDENTITY, "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/99"}}}), SYNTAX),
+        (text({**IDENTITY, "Condition": {"Null": {"aws:a": "perhaps"}}}), SYNTAX),
+        (text({**IDENTITY, "Condition": {"StringEquals": {"aws:a": []}}}), SYNTAX),
+        (text({**IDENTITY, "Condition": {"StringEquals": {"aws:a": {"Ref": "x"}}}}), SYNTAX),
         (text({**IDENTITY, "Resource": "bucket"}), 'Resource bucket must be in ARN format or "*".'),
         (
             text({**IDENTITY, "Sid": "a"}, {**IDENTITY, "Sid": "a"}),
@@ -114,6 +146,41 @@ def test_wrong_trust_policies(document: str, message: str) -> None:
     with pytest.raises(AwsError) as caught:
         check_trust_policy(document)
     assert (caught.value.code, caught.value.message) == ("MalformedPolicyDocument", message)
+
+
+RESOURCE = {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("document", "valid"),
+    [
+        ({"Statement": RESOURCE}, True),
+        ({"Version": "2012-10-17", "Id": "x", "Statement": [{**RESOURCE, "Sid": "a b"}]}, True),
+        ({"Statement": [without(RESOURCE, "Resource")]}, True),
+        ({"Statement": {**without(RESOURCE, "Principal"), "NotPrincipal": {"AWS": ["111122223333"]}}}, True),
+        ({"Statement": {**RESOURCE, "Condition": {"Bool": {"aws:SecureTransport": False}}}}, True),
+        ({}, False),
+        ({"Statement": []}, False),
+        ({"Statement": "all"}, False),
+        ({"Statement": ["all"]}, False),
+        ({"Statement": RESOURCE, "Version": "2020-01-01"}, False),
+        ({"Statement": RESOURCE, "Other": 1}, False),
+        ({"Statement": {**RESOURCE, "Other": 1}}, False),
+        ({"Statement": {**RESOURCE, "Effect": "allow"}}, False),
+        ({"Statement": without(RESOURCE, "Principal")}, False),
+        ({"Statement": without(RESOURCE, "Action")}, False),
+        ({"Statement": {**RESOURCE, "Principal": {"Ref": "x"}}}, False),
+        ({"Statement": {**RESOURCE, "Principal": "me"}}, False),
+        ({"Statement": {**RESOURCE, "NotPrincipal": "*"}}, False),
+        ({"Statement": {**RESOURCE, "Condition": "never"}}, False),
+        ({"Statement": {**RESOURCE, "Condition": {"Bool": "never"}}}, False),
+        ({"Statement": {**RESOURCE, "Condition": {"Resembles": {"aws:a": "b"}}}}, False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_policies_of_resources(document: Any, valid: bool) -> None:
+    assert is_resource_policy(document) is valid
 
 
 anything = st.recursive(
