@@ -240,3 +240,18 @@ def test_a_refusal_is_explained_after_a_restart(node: RunningNode, folder: Path)
     node.process = again.process
     after = json.loads(nightbus(node, "why-denied", "--limit", "100", "--json"))["refusals"]
     assert [one["id"] for one in after] == [one["id"] for one in before]
+
+
+def test_in_audit_mode_a_call_goes_on_and_is_shown_as_one_that_would_be_refused(
+    tmp_path: Path,
+) -> None:
+    audited = RunningNode(tmp_path / "data", environ={"NIGHTBUS_AUTHORIZATION": "audit"})
+    _FOLDERS[audited.port] = tmp_path / "data"
+    try:
+        reply = audited.client("events", **session(audited, "clerk")).put_events(Entries=[ENTRY])
+        assert reply["FailedEntryCount"] == 0
+        (one,) = json.loads(nightbus(audited, "why-denied", "--audit", "--json"))["refusals"]
+        assert (one["action"], one["enforced"]) == ("events:PutEvents", False)
+        assert "allowed (policies are only audited)" in nightbus(audited, "why-denied", one["id"])
+    finally:
+        assert audited.stop() == 0

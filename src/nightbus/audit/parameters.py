@@ -20,14 +20,14 @@ _MOST_BYTES = 100_000  # of the parameters, and of the reply; CloudTrail's own b
 _SECRETS = frozenset(
     {
         "SecretString", "SecretBinary", "Plaintext", "PrivateKeyPlaintext", "SharedSecret", "SecretAccessKey",
-        "SessionToken", "Password", "NewPassword", "OldPassword", "ClientToken", "CiphertextBlob", "ParameterValue",
-        "TemplateBody", "Token", "SecretHash",
+        "SessionToken", "Password", "NewPassword", "OldPassword", "CiphertextBlob", "ParameterValue",
+        "TemplateBody", "Token", "TokenCode", "PlatformCredential", "PlatformPrincipal",
     }
 )  # fmt: skip
 _BODIES = {  # what clients send and receive by data calls
     "events": {"Detail"},
     "logs": {"message"},
-    "sns": {"Message", "Subject", "MessageAttributes"},
+    "sns": {"Message", "Subject", "MessageAttributes", "Endpoint", "PhoneNumber", "phoneNumber"},
     "sqs": {"MessageBody", "MessageAttributes", "Body", "ReceiptHandle"},
     "lambda": {"ClientContext"},
 }
@@ -63,7 +63,10 @@ def _value(shape: Shape, value: Any, hidden: frozenset[str]) -> Any:
         return HIDDEN
     if isinstance(value, Mapping):
         if shape.type == "map":
-            entries = {str(key): _value(shape.value, one, hidden) for key, one in value.items()}
+            entries = {
+                str(key): HIDDEN if key in hidden else _value(shape.value, one, hidden)
+                for key, one in value.items()
+            }
             return {key: one for key, one in entries.items() if one is not _NOTHING}
         return _structure(shape, value, hidden) if shape.type == "structure" else _NOTHING
     if isinstance(value, list | tuple):
@@ -73,6 +76,8 @@ def _value(shape: Shape, value: Any, hidden: frozenset[str]) -> Any:
         return [one for one in written if one is not _NOTHING]
     if isinstance(value, datetime):
         return _time(value)
+    if shape.type == "blob":
+        return _NOTHING
     return value if isinstance(value, str | int | float | bool) else _NOTHING
 
 

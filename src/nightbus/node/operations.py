@@ -22,6 +22,7 @@ from nightbus.aws.calls import Call
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.replies import Reply
 from nightbus.gateway.checked_json import Checked
+from nightbus.gateway.failure_log import error_of
 from nightbus.gateway.models import OperationModel, load_service, snake_case
 from nightbus.gateway.validation import validate
 from nightbus.identity.authorization import Authorizer
@@ -74,6 +75,10 @@ class OperationRegistry:
         except AwsError as error:
             if trail is not None:
                 trail.failed(service, operation, params, error, call)
+            raise
+        except Exception as failure:
+            if trail is not None:
+                trail.failed(service, operation, params, error_of(failure), call)
             raise
         if trail is not None and (trail.data_events or not bound.is_data_event):
             output = result.output if isinstance(result, Reply) else result
