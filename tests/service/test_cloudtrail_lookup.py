@@ -93,9 +93,13 @@ def test_an_api_call_is_an_event_for_the_rule_that_wants_it(client: Callable[...
     policy = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"},
                              "Action": "sqs:SendMessage", "Resource": "*"}]}  # fmt: skip
     urls = {}
-    for name, state in (("writes", "ENABLED"), ("all", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")):
+    of_calls = {"source": ["aws.sns"], "detail-type": ["AWS API Call via CloudTrail"]}
+    for name, state, pattern in (
+        ("writes", "ENABLED", of_calls),
+        ("all", "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS", of_calls),
+        ("everything", "ENABLED", {"source": ["aws.sns"]}),
+    ):
         urls[name] = sqs.create_queue(QueueName=name, Attributes={"Policy": json.dumps(policy)})["QueueUrl"]
-        pattern = {"source": ["aws.sns"], "detail-type": ["AWS API Call via CloudTrail"]}
         events.put_rule(Name=name, EventPattern=json.dumps(pattern), State=state)
         arn = f"arn:aws:sqs:us-east-1:{account}:{name}"
         events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn}])
@@ -118,6 +122,18 @@ def test_an_api_call_is_an_event_for_the_rule_that_wants_it(client: Callable[...
         "AWS API Call via CloudTrail",
         [],
     )
+    count = ["ApproximateNumberOfMessages"]  # a rule for everything gets them only where a trail is logging
+    assert (
+        sqs.get_queue_attributes(QueueUrl=urls["everything"], AttributeNames=count)["Attributes"][count[0]]
+        == "0"
+    )
+    client("s3", account=account).create_bucket(Bucket="trail-for-rules")
+    trail = client("cloudtrail", account=account)
+    trail.create_trail(Name="for-rules", S3BucketName="trail-for-rules")
+    trail.start_logging(Name="for-rules")
+    client("sns", account=account).create_topic(Name="logged")
+    (made,) = received("everything", 1)
+    assert made["detail"]["requestParameters"] == {"name": "logged"}
 
 
 def test_what_lookup_events_refuses(client: Callable[..., Any]) -> None:

@@ -1,8 +1,9 @@
 """Puts "AWS API Call via CloudTrail" events on default buses, where a rule matches them.
 
 An event that no rule matches is not put: it would only fill the bus's history. Read-only calls go to those rules alone
-whose state is ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS, as on AWS. The events are put by the router and not by the
-operation PutEvents, so putting one is not a call that makes another one.
+whose state is ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS, as on AWS. There, an account has such events only if a
+trail of it is logging; here, rules that are about them get them without one too, and a rule for everything does not.
+The events are put by the router, not by the operation PutEvents, so putting one is not a call that makes another one.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_event_id
 from nightbus.delivery.interface import Audience, Batch, Event, EventRouter, Overloaded
 from nightbus.delivery.rules import DEFAULT_BUS
+from nightbus.services.cloudtrail.records import TRAIL_RECORD
+from nightbus.store.interface import Store, Touched
 
 log = logging.getLogger("nightbus.audit")
 API_CALL = "AWS API Call via CloudTrail"
 
 
 class CallEvents:
-    def __init__(self, router: EventRouter) -> None:
+    def __init__(self, store: Store, router: EventRouter) -> None:
         self._router = router
+        self._trails = LoggingTrails(store)
 
     async def put(self, records: Sequence[tuple[Scope, int, dict[str, Any]]]) -> None:
         """Put the events of records: each with its scope, and its time in UTC ms. A failure is only logged."""
@@ -38,18 +42,40 @@ class CallEvents:
                 log.exception("the event of a call of %s is not put", record["eventName"])
 
     async def _batch(self, scope: Scope, time: int, record: dict[str, Any]) -> Batch | None:
-        if not await self._router.has_rules(scope, DEFAULT_BUS):
+        rules = await self._router.rules_for_calls(scope, DEFAULT_BUS)
+        if not rules.exist:
+            return None
+        is_logged = await self._trails.log_events_of(scope)
+        if not is_logged and not rules.naming_calls:
             return None
         event_id = new_event_id(time)
         text = _envelope(event_id, scope, record)
-        matching = await self._router.matching(scope, DEFAULT_BUS, text)
-        audience = None
-        if record["readOnly"] and matching:
-            matching = [rule for rule in matching if await self._router.takes_reads(scope, DEFAULT_BUS, rule)]
-            audience = Audience(frozenset(matching), by_pattern=True)
-        return (
-            Batch(scope, DEFAULT_BUS, [Event(event_id, text)], time, audience=audience) if matching else None
-        )
+        matching = set(await self._router.matching(scope, DEFAULT_BUS, text))
+        chosen = matching if is_logged else matching & rules.naming_calls
+        chosen = chosen & rules.taking_reads if record["readOnly"] else chosen
+        audience = None if chosen == matching else Audience(frozenset(chosen), by_pattern=True)
+        return Batch(scope, DEFAULT_BUS, [Event(event_id, text)], time, audience=audience) if chosen else None
+
+
+class LoggingTrails:
+    """Knows in which accounts and Regions a trail is logging. It is read again after a change of any trail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._logging: set[tuple[str, str]] | None = None  # account and Region, "" for all Regions
+        store.watch(self._forget, [TRAIL_RECORD])
+
+    async def log_events_of(self, scope: Scope) -> bool:
+        if self._logging is None:
+            self._logging = found = set[tuple[str, str]]()
+            for one in await self._store.scopes(TRAIL_RECORD):
+                for record in await self._store.list(one, TRAIL_RECORD):
+                    if record.value["logging"]:
+                        found.add((one.account, "" if record.value["multi"] else one.region))
+        return bool(self._logging & {(scope.account, ""), tuple(scope)}) if self._logging else False
+
+    def _forget(self, touched: Touched | None) -> None:
+        self._logging = None
 
 
 def _envelope(event_id: str, scope: Scope, record: dict[str, Any]) -> bytes:

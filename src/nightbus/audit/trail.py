@@ -57,7 +57,7 @@ class Trail:
         self._log_sink = log_sink
         self._store = store
         self._clock = clock
-        self._events = CallEvents(router)
+        self._events = CallEvents(store, router)
         self.data_events = data_events
         self._waiting: deque[NotedCall | NotedRefusal] = deque()
         self.needs = SeenNeeds(store, clock)

@@ -50,6 +50,7 @@ class BusRules:
         self.archives = BusArchives()
         self.targets: dict[str, list[RuleTarget]] = {}
         self.taking_reads: set[str] = set()  # rules that get CloudTrail's events of read-only calls too
+        self.naming_calls: set[str] = set()  # rules that are about CloudTrail's events
         self._indexed: dict[str, str] = {}  # rule → the pattern it is indexed by
         # What changed in the store since it was read:
         self.outdated_rules: set[str] = set()
@@ -78,10 +79,7 @@ class BusRules:
             self.targets.pop(name, None)
         else:
             self.targets[name] = self._targets(rule)
-        if rule is not None and rule.takes_reads:
-            self.taking_reads.add(name)
-        else:
-            self.taking_reads.discard(name)
+        self._sort_for_calls(name, rule)
         matching = rule is not None and rule.enabled and bool(rule.targets)
         pattern = rule.pattern if rule is not None and matching else None
         if self._indexed.get(name) == pattern:
@@ -91,6 +89,16 @@ class BusRules:
             del self._indexed[name]
         if pattern is not None:
             self._add(name, pattern)
+
+    def _sort_for_calls(self, name: str, rule: Rule | None) -> None:
+        for names, belongs in (
+            (self.taking_reads, rule is not None and rule.takes_reads),
+            (self.naming_calls, rule is not None and rule.names_calls),
+        ):
+            if belongs:
+                names.add(name)
+            else:
+                names.discard(name)
 
     def match_for(self, audience: Audience | None) -> Callable[[bytes], Sequence[str]]:
         """A function from an event's JSON to the names of the rules that match. A replay may be for some rules only."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import Any, NamedTuple, Protocol
 
 from nightbus.aws.calls import Caller, Scope
@@ -99,6 +99,15 @@ class Overloaded(Exception):
     """More deliveries wait than the node is set to hold; nothing was accepted."""
 
 
+class CallRules(NamedTuple):
+    """Of the rules of a bus: whether there are any, the names of those that get CloudTrail's events of read-only calls
+    too, and of those whose patterns are about CloudTrail's events."""
+
+    exist: bool
+    taking_reads: Set[str]
+    naming_calls: Set[str]
+
+
 class EventRouter(Protocol):
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
         """Match the events and commit them, what they matched, and `also`, in one; then return.
@@ -110,12 +119,8 @@ class EventRouter(Protocol):
     @property
     def buses(self) -> Buses: ...
 
-    async def has_rules(self, scope: Scope, bus: str) -> bool:
-        """Whether the bus has any rule: cheap to ask before an event's text is made."""
-        ...
-
-    async def takes_reads(self, scope: Scope, bus: str, rule: str) -> bool:
-        """Whether the rule gets CloudTrail's events of read-only calls too."""
+    async def rules_for_calls(self, scope: Scope, bus: str) -> CallRules:
+        """What is to be known of a bus's rules before the event of a call is made."""
         ...
 
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:

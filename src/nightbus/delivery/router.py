@@ -13,7 +13,7 @@ from nightbus.clock import Clock
 from nightbus.delivery.backlog import Backlog
 from nightbus.delivery.buses import Buses
 from nightbus.delivery.event_commit import EventCommit
-from nightbus.delivery.interface import Batch, FunctionQueue, Overloaded
+from nightbus.delivery.interface import Batch, CallRules, FunctionQueue, Overloaded
 from nightbus.delivery.rule_cache import RuleCache
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -80,11 +80,9 @@ class Router:
     def in_memory(self) -> dict[str, int]:
         return self._rules.in_memory()
 
-    async def has_rules(self, scope: Scope, bus: str) -> bool:
-        return bool((await self._rules.bus(scope, bus)).targets)
-
-    async def takes_reads(self, scope: Scope, bus: str, rule: str) -> bool:
-        return rule in (await self._rules.bus(scope, bus)).taking_reads
+    async def rules_for_calls(self, scope: Scope, bus: str) -> CallRules:
+        rules = await self._rules.bus(scope, bus)
+        return CallRules(bool(rules.targets), rules.taking_reads, rules.naming_calls)
 
     async def matching(self, scope: Scope, bus: str, text: bytes) -> list[str]:
         return sorted((await self._rules.bus(scope, bus)).index.match_json(text))

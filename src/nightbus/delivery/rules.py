@@ -12,6 +12,7 @@ from nightbus.store.interface import Record, Store
 BUS = "events/bus"
 RULE = "events/rule"
 DEFAULT_BUS = "default"
+_OF_CALLS = ("via CloudTrail", '"eventName"', '"eventSource"')
 WITH_READS = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 ENABLED = ("ENABLED", WITH_READS)
 
@@ -26,6 +27,11 @@ class Rule:
     enabled: bool
     targets: tuple[dict[str, Any], ...]
     takes_reads: bool = False  # gets CloudTrail's events of read-only calls too
+
+    @property
+    def names_calls(self) -> bool:
+        """Whether the pattern is about CloudTrail's events: it names their type, or what only they have."""
+        return self.pattern is not None and any(one in self.pattern for one in _OF_CALLS)
 
     @classmethod
     def of(cls, record: Record) -> Rule:
