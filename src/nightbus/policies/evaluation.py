@@ -31,6 +31,8 @@ from nightbus.policies.request import AccessRequest
 
 _ALLOWED = Decision(Effect.ALLOW)
 _ROOT = re.compile(r"arn:[\w-]+:iam::\d+:root")
+_RESOURCE = PolicyKind.RESOURCE
+_NAMES = {kind: kind.value for kind in PolicyKind}
 _DENYING = {
     PolicyKind.IDENTITY: "with an explicit deny in an identity-based policy",
     PolicyKind.RESOURCE: "with an explicit deny in a resource-based policy",
@@ -38,6 +40,7 @@ _DENYING = {
     PolicyKind.SESSION: "with an explicit deny in a session policy",
     PolicyKind.TRUST: "with an explicit deny in the role trust policy",
 }
+_DENIALS = {kind: Decision(Effect.EXPLICIT_DENY, kind, reason) for kind, reason in _DENYING.items()}
 # What the root of the owner's account may do whatever the resource's policy denies, so that it can mend the policy:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/root-user-tasks.html
 _MENDING = frozenset(
@@ -68,109 +71,91 @@ class Policies:
             yield self.resource
 
 
-NO_POLICIES = Policies()
-UNLIMITED = Policies(identity=None)
-
-
 def decide(request: AccessRequest, policies: Policies, owner: str) -> Decision:
     """Return the decision on a request. `owner` is the account of the resource.
 
     A refusal has the kind of policy that is missing or that denies, and AWS's reason; verdicts come from `explain`.
     """
-    action = request.action.lower()
-    granted = _granted(request, policies, action, owner)
+    action, resource = request.action.lower(), policies.resource
+    kind = _RESOURCE if resource is None else resource.kind
+    granted = 0 if resource is None else resource.judge(request, action)
     if granted == DENIED:
-        return _denied(PolicyKind.TRUST if _is_trust(policies) else PolicyKind.RESOURCE)
+        if not _may_mend(request, action, owner):
+            return _DENIALS[kind]
+        granted = 0
     if not request.arn:
-        return _ALLOWED if granted else _missing(request, _resource_kind(policies))
-    missing = _missing_of_caller(request, policies, action)
-    if isinstance(missing, Decision):
-        return missing
-    needs_resource = request.account != owner or (
-        policies.resource is not None and (_is_trust(policies) or action.startswith("kms:"))
-    )
-    if needs_resource and not granted:
-        return _missing(request, _resource_kind(policies))
+        return _ALLOWED if granted else _missing(request, kind)
+    denied, missing = _of_caller(request, policies, action)
+    if denied is not None:
+        return _DENIALS[denied]
+    if not granted and _needs_resource(request, resource, action, owner):
+        return _missing(request, kind)
     if missing is None or (
-        request.account == owner and _outweighs(granted, missing, policies, request, action)
+        request.account == owner and _is_enough(granted, missing, policies, request, action)
     ):
         return _ALLOWED
     return _missing(request, missing)
 
 
-def _granted(request: AccessRequest, policies: Policies, action: str, owner: str) -> int:
-    """Return DENIED, or how the resource's policy allows the request."""
-    if policies.resource is None:
-        return Grant.NONE
-    granted = policies.resource.judge(request, action)
-    if granted == DENIED and action in _MENDING and request.account == owner and _ROOT.fullmatch(request.arn):
-        return Grant.NONE
-    return granted
+def _may_mend(request: AccessRequest, action: str, owner: str) -> bool:
+    return action in _MENDING and request.account == owner and _ROOT.fullmatch(request.arn) is not None
 
 
-def _missing_of_caller(
+def _needs_resource(request: AccessRequest, resource: Policy | None, action: str, owner: str) -> bool:
+    """Return whether the resource's policy must allow the request, whatever the caller's own policies say."""
+    if request.account != owner:
+        return True
+    return resource is not None and (resource.kind is PolicyKind.TRUST or action.startswith("kms:"))
+
+
+def _of_caller(
     request: AccessRequest, policies: Policies, action: str
-) -> PolicyKind | Decision | None:
-    """Return the kind of the caller's own policies that does not allow the request, None if all do; a Deny decides."""
+) -> tuple[PolicyKind | None, PolicyKind | None]:
+    """Return which of the caller's own policies deny the request, and which kind does not allow it."""
     missing: PolicyKind | None = None
     if policies.session is not None:
-        allowed = False
-        for policy in policies.session:
-            granted = policy.judge(request, action)
-            if granted == DENIED:
-                return _denied(PolicyKind.SESSION)
-            allowed = allowed or granted > 0
-        if not allowed:
+        granted = _judge(policies.session, request, action)
+        if granted == DENIED:
+            return PolicyKind.SESSION, None
+        if not granted:
             missing = PolicyKind.SESSION
     if policies.boundary is not None:
         granted = policies.boundary.judge(request, action)
         if granted == DENIED:
-            return _denied(PolicyKind.BOUNDARY)
+            return PolicyKind.BOUNDARY, None
         if not granted:
             missing = PolicyKind.BOUNDARY
     if policies.identity is not None:
-        allowed = False
-        for policy in policies.identity:
-            granted = policy.judge(request, action)
-            if granted == DENIED:
-                return _denied(PolicyKind.IDENTITY)
-            allowed = allowed or granted > 0
-        if not allowed:
+        granted = _judge(policies.identity, request, action)
+        if granted == DENIED:
+            return PolicyKind.IDENTITY, None
+        if not granted:
             missing = PolicyKind.IDENTITY
-    return missing
+    return None, missing
 
 
-def _outweighs(
+def _judge(policies: tuple[Policy, ...], request: AccessRequest, action: str) -> int:
+    """Return DENIED if one of the policies denies the request, else whether one allows it."""
+    best = 0
+    for policy in policies:
+        granted = policy.judge(request, action)
+        if granted == DENIED:
+            return DENIED
+        best = best or granted
+    return best
+
+
+def _is_enough(
     granted: int, missing: PolicyKind, policies: Policies, request: AccessRequest, action: str
 ) -> bool:
     """Return whether the Allow of the resource's policy is enough although the caller's own policies do not allow."""
-    if granted == Grant.DIRECT:
-        return True
+    if granted != Grant.ROLE:
+        return granted == Grant.DIRECT
     return (
-        granted == Grant.ROLE and missing is PolicyKind.IDENTITY and _limits_allow(policies, request, action)
+        missing is PolicyKind.IDENTITY
+        and (policies.boundary is None or policies.boundary.judge(request, action) > 0)
+        and (policies.session is None or _judge(policies.session, request, action) > 0)
     )
-
-
-def _limits_allow(policies: Policies, request: AccessRequest, action: str) -> bool:
-    if policies.boundary is not None and not policies.boundary.judge(request, action):
-        return False
-    return policies.session is None or any(one.judge(request, action) for one in policies.session)
-
-
-def _is_trust(policies: Policies) -> bool:
-    return policies.resource is not None and policies.resource.kind is PolicyKind.TRUST
-
-
-def _resource_kind(policies: Policies) -> PolicyKind:
-    return PolicyKind.TRUST if _is_trust(policies) else PolicyKind.RESOURCE
-
-
-def _denied(kind: PolicyKind) -> Decision:
-    return _DENIALS[kind]
-
-
-_NAMES = {kind: kind.value for kind in PolicyKind}
-_DENIALS = {kind: Decision(Effect.EXPLICIT_DENY, kind, reason) for kind, reason in _DENYING.items()}
 
 
 def _missing(request: AccessRequest, kind: PolicyKind) -> Decision:

@@ -9,13 +9,14 @@ and qualifier.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from nightbus.aws.calls import Scope
 from nightbus.policies.callers import NO_STATEMENTS
 from nightbus.policies.decision import PolicyKind
-from nightbus.policies.document import Policy
+from nightbus.policies.document import Policy, compiled_policy
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import no_function, not_found
 from nightbus.services.lambda_.lifecycle.states import update_failed
@@ -131,7 +132,8 @@ async def resource_policy_of(store: RecordReader, ref: FunctionRef) -> Policy:
     record = await store.get(ref.scope, POLICY, qualified_key(ref.name, ref.qualifier))
     if record is None:
         return NO_STATEMENTS
-    return Policy.of_statements(record.value["statements"], PolicyKind.RESOURCE, ref.qualified_arn)
+    document = json.dumps({"Version": "2012-10-17", "Statement": record.value["statements"]})
+    return compiled_policy(document, PolicyKind.RESOURCE, ref.qualified_arn)
 
 
 async def version_of(store: RecordReader, ref: FunctionRef, function: Record, version: str) -> Version:
