@@ -6,14 +6,15 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nightbus.aws.calls import Call, Caller, Scope
+from bus_rig import SCOPE, Rig
+from nightbus.aws.calls import Call, Caller
 from nightbus.identity.needs import Asked
 from nightbus.policies.request import Need
 from nightbus.services import SERVICES
 
-ACCOUNT, REGION = "000000000000", "eu-west-1"
+ACCOUNT, REGION = SCOPE
 OTHER = "111111111111"
-CALL = Call(Scope(ACCOUNT, REGION), Caller.root(ACCOUNT), "http://localhost")
+CALL = Call(SCOPE, Caller.root(ACCOUNT), "http://localhost")
 
 
 def needed(service: str, operation: str, **params: Any) -> Sequence[Need]:
@@ -32,3 +33,9 @@ def pairs(service: str, operation: str, **params: Any) -> list[tuple[str, str]]:
 
 def keys(service: str, operation: str, **params: Any) -> dict[str, Any]:
     return dict(needed(service, operation, **params)[0].keys)
+
+
+async def resolved(aws: Rig, service: str, operation: str, **params: Any) -> Sequence[Need]:
+    """Return what a request needs, with what only the store of the rig's node knows."""
+    module = importlib.import_module(f"{SERVICES[service]}.actions")
+    return list(await module.resolve(aws.platform, Asked(params, CALL), needed(service, operation, **params)))

@@ -50,7 +50,7 @@ async def describe_stack_resources(
     stack = (
         (await find_stack(ctx, stack_name)).value
         if stack_name is not None
-        else await _stack_with(ctx, physical_resource_id or "")
+        else await stack_with(ctx, physical_resource_id or "")
     )
     resources = await _sorted_resources(ctx, stack)
     chosen = [one for one in resources if logical_resource_id in (None, one.logical_id)]
@@ -59,7 +59,7 @@ async def describe_stack_resources(
     return {"StackResources": shapes}
 
 
-async def _stack_with(ctx: Context, physical_id: str) -> Stack:
+async def stack_with(ctx: Context, physical_id: str) -> Stack:
     for stack in await stack_records(ctx).stacks():
         if stack.status == "DELETE_COMPLETE":
             continue

@@ -1,0 +1,230 @@
+"""Says which actions an operation of AWS IAM needs, on which users, roles, groups, policies and instance profiles.
+
+The ARN of an entity has its path, which requests do not name: `resolve` reads it from the entity's record, with its
+permissions boundary and its tags.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagement.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nightbus.aws.arn import partition_of
+from nightbus.aws.calls import Scope
+from nightbus.identity.access_keys import ACCESS_KEY
+from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, request_tags
+from nightbus.policies.request import Need, Values
+from nightbus.services.context import Platform
+from nightbus.services.iam.profiles_of_roles import INSTANCE_PROFILE
+from nightbus.services.iam.records import GROUP, POLICY, ROLE, USER
+
+_RECORDS = {
+    "user": USER,
+    "role": ROLE,
+    "group": GROUP,
+    "instance-profile": INSTANCE_PROFILE,
+    "policy": POLICY,
+}
+_CREATIONS = frozenset(f"iam:Create{kind}" for kind in ("Group", "InstanceProfile", "Policy", "Role", "User"))
+_USER_OF_KEY = "user/*"  # until the key's record says whose it is
+
+
+def _arn(asked: Asked, resource: str) -> str:
+    scope = asked.call.scope
+    return f"arn:{partition_of(scope.region)}:iam::{scope.account}:{resource}"
+
+
+def _existing(kind: str, member: str) -> Resource:
+    """Return what makes the ARN of an entity without its path."""
+    return lambda asked: _arn(asked, f"{kind}/{asked.text(member)}")
+
+
+def _new(kind: str, member: str) -> Resource:
+    """Return what makes the ARN of an entity that the request creates."""
+    return lambda asked: _arn(asked, f"{kind}{asked.text('Path') or '/'}{asked.text(member)}")
+
+
+def _user(asked: Asked) -> str:
+    """Return the user's ARN, the caller's own if the request names no user."""
+    name = asked.text("UserName")
+    return _arn(asked, f"user/{name}") if name else asked.call.caller.arn
+
+
+_ROLE, _GROUP = _existing("role", "RoleName"), _existing("group", "GroupName")
+_PROFILE = _existing("instance-profile", "InstanceProfileName")
+_TAGS, _TAG_KEYS = request_tags("Tags"), request_tags("TagKeys")
+
+
+def _policy(asked: Asked) -> str:
+    return asked.text("PolicyArn")
+
+
+def _attached(asked: Asked) -> Mapping[str, Values]:
+    return {"iam:policyarn": asked.text("PolicyArn")}
+
+
+def _boundary(asked: Asked) -> Mapping[str, Values]:
+    return {"iam:permissionsboundary": asked.text("PermissionsBoundary")}
+
+
+def _renamed(kind: str) -> NeedsOf:
+    """Return the need of the name or the path that an entity gets."""
+
+    def needs_of(asked: Asked) -> Sequence[Need]:
+        name, path = asked.text(f"New{kind}Name"), asked.text("NewPath")
+        if not name and not path:
+            return []
+        new = _arn(asked, f"{kind.lower()}{path or '/'}{name or asked.text(f'{kind}Name')}")
+        return [Need(f"iam:Update{kind}", new)]
+
+    return needs_of
+
+
+def _passed_to_profile(asked: Asked) -> Sequence[Need]:
+    return [
+        Need(
+            "iam:PassRole",
+            _arn(asked, f"role/{asked.text('RoleName')}"),
+            {"iam:passedtoservice": "ec2.amazonaws.com"},
+        )
+    ]
+
+
+def _all(*actions: str) -> dict[str, NeedsOf]:
+    return {action: needs(f"iam:{action}") for action in actions}
+
+
+def _each(resource: Resource, *actions: str) -> dict[str, NeedsOf]:
+    return {action: needs(f"iam:{action}", resource) for action in actions}
+
+
+def _tagging(kind: str, resource: Resource) -> dict[str, NeedsOf]:
+    return {
+        f"Tag{kind}": needs(f"iam:Tag{kind}", resource, keys=_TAGS),
+        f"Untag{kind}": needs(f"iam:Untag{kind}", resource, keys=_TAG_KEYS),
+    }
+
+
+def _creation(kind: str, tag_action: str = "") -> NeedsOf:
+    """Return what a new entity needs: its tags need an action of their own."""
+    name = {"InstanceProfile": "instance-profile"}.get(kind, kind.lower())
+    resource, keys = _new(name, f"{kind}Name"), merged(_boundary, _TAGS)
+    tag = needs(f"iam:Tag{kind}", resource, keys=_TAGS)
+    own = needs(f"iam:Create{kind}", resource, keys=keys)
+    return lambda asked: [*own(asked), *(tag(asked) if asked.params.get("Tags") else ())]
+
+
+_UNSORTED: dict[str, NeedsOf] = {
+    **_all("GetAccountPasswordPolicy", "ListAccountAliases", "ListGroups", "ListInstanceProfiles"),
+    **_all(
+        "ListOpenIDConnectProviders",
+        "ListPolicies",
+        "ListRoles",
+        "ListSAMLProviders",
+        "ListServerCertificates",
+    ),
+    **_all("ListUsers", "ListVirtualMFADevices"),
+    **_each(
+        _user, "CreateAccessKey", "DeleteAccessKey", "DeleteLoginProfile", "DeleteUser", "DeleteUserPolicy"
+    ),
+    **_each(
+        _user,
+        "DeleteUserPermissionsBoundary",
+        "GetLoginProfile",
+        "GetUser",
+        "GetUserPolicy",
+        "ListAccessKeys",
+    ),
+    **_each(_user, "ListAttachedUserPolicies", "ListGroupsForUser", "ListMFADevices", "ListSSHPublicKeys"),
+    **_each(
+        _user, "ListServiceSpecificCredentials", "ListSigningCertificates", "ListUserPolicies", "ListUserTags"
+    ),
+    **_each(_user, "PutUserPolicy", "UpdateAccessKey"),
+    **_each(
+        _ROLE, "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "GetRole", "GetRolePolicy"
+    ),
+    **_each(
+        _ROLE, "ListAttachedRolePolicies", "ListInstanceProfilesForRole", "ListRolePolicies", "ListRoleTags"
+    ),
+    **_each(_ROLE, "PutRolePolicy", "UpdateAssumeRolePolicy", "UpdateRole", "UpdateRoleDescription"),
+    **_each(_GROUP, "AddUserToGroup", "DeleteGroup", "DeleteGroupPolicy", "GetGroup", "GetGroupPolicy"),
+    **_each(
+        _GROUP, "ListAttachedGroupPolicies", "ListGroupPolicies", "PutGroupPolicy", "RemoveUserFromGroup"
+    ),
+    **_each(_PROFILE, "DeleteInstanceProfile", "GetInstanceProfile", "ListInstanceProfileTags"),
+    **_each(_PROFILE, "RemoveRoleFromInstanceProfile"),
+    **_each(
+        _policy, "CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "GetPolicy", "GetPolicyVersion"
+    ),
+    **_each(
+        _policy, "ListEntitiesForPolicy", "ListPolicyTags", "ListPolicyVersions", "SetDefaultPolicyVersion"
+    ),
+    **_tagging("InstanceProfile", _PROFILE),
+    **_tagging("Policy", _policy),
+    **_tagging("Role", _ROLE),
+    **_tagging("User", _user),
+    "AddRoleToInstanceProfile": needs("iam:AddRoleToInstanceProfile", _PROFILE, _passed_to_profile),
+    "AttachGroupPolicy": needs("iam:AttachGroupPolicy", _GROUP, keys=_attached),
+    "AttachRolePolicy": needs("iam:AttachRolePolicy", _ROLE, keys=_attached),
+    "AttachUserPolicy": needs("iam:AttachUserPolicy", _user, keys=_attached),
+    "CreateGroup": needs("iam:CreateGroup", _new("group", "GroupName")),
+    "CreateInstanceProfile": _creation("InstanceProfile"),
+    "CreatePolicy": _creation("Policy"),
+    "CreateRole": _creation("Role"),
+    "CreateUser": _creation("User"),
+    "DetachGroupPolicy": needs("iam:DetachGroupPolicy", _GROUP, keys=_attached),
+    "DetachRolePolicy": needs("iam:DetachRolePolicy", _ROLE, keys=_attached),
+    "DetachUserPolicy": needs("iam:DetachUserPolicy", _user, keys=_attached),
+    "GetAccessKeyLastUsed": needs("iam:GetAccessKeyLastUsed", lambda asked: _arn(asked, _USER_OF_KEY)),
+    "PutRolePermissionsBoundary": needs("iam:PutRolePermissionsBoundary", _ROLE, keys=_boundary),
+    "PutUserPermissionsBoundary": needs("iam:PutUserPermissionsBoundary", _user, keys=_boundary),
+    "UpdateGroup": needs("iam:UpdateGroup", _GROUP, _renamed("Group")),
+    "UpdateUser": needs("iam:UpdateUser", _user, _renamed("User")),
+}
+ACTIONS: Mapping[str, NeedsOf] = {operation: _UNSORTED[operation] for operation in sorted(_UNSORTED)}
+
+
+async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> Sequence[Need]:
+    """Put the path of an entity that exists into its ARN, and add its boundary and tags to the condition keys."""
+    if asked.params.get("AccessKeyId") and needed[0].resource.endswith(f":{_USER_OF_KEY}"):
+        scope = Scope(asked.call.scope.account, "")
+        key = await platform.store.get(scope, ACCESS_KEY, asked.text("AccessKeyId"))
+        if key is None:
+            return needed
+        needed = [needed[0]._replace(resource=_arn(asked, f"user/{key.value['UserName']}"))]
+    if needed[0].action in _CREATIONS:
+        return needed
+    own, *further = needed
+    passed = [await _of_record(platform, one) if one.action == "iam:PassRole" else one for one in further]
+    return [await _of_record(platform, own), *passed]
+
+
+async def _of_record(platform: Platform, need: Need) -> Need:
+    value = await _entity(platform, need.resource)
+    if value is None:
+        return need
+    boundary = value.get("PermissionsBoundary") or ""
+    keys = {"iam:permissionsboundary": boundary, **_tags_of(value), **need.keys}
+    return need._replace(resource=value["Arn"], keys=keys)
+
+
+async def _entity(platform: Platform, arn: str) -> dict[str, Any] | None:
+    """Return the record of an entity, by an ARN with or without its path."""
+    account, _, resource = arn.partition(":iam::")[2].partition(":")
+    kind, _, path = resource.partition("/")
+    if kind not in _RECORDS or not path:
+        return None
+    record = await platform.store.get(Scope(account, ""), _RECORDS[kind], path.rpartition("/")[2].lower())
+    return record.value if record is not None else None
+
+
+def _tags_of(value: Mapping[str, Any]) -> Mapping[str, Values]:
+    return {f"iam:resourcetag/{tag['Key']}".lower(): tag["Value"] for tag in value.get("Tags") or ()}
+
+
+async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+    """Return the tags of a user, role, policy or instance profile."""
+    value = await _entity(platform, arn)
+    return {tag["Key"]: tag["Value"] for tag in value.get("Tags") or ()} if value is not None else {}

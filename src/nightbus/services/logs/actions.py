@@ -1,0 +1,96 @@
+"""Says which actions an operation of Amazon CloudWatch Logs needs, on which log groups and streams.
+
+As on AWS the operations on tags by ARN name a group `log-group:NAME`, and all others name it with its streams, so that
+a policy must end in `log-group:NAME:*` for them.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nightbus.aws.arn import Arn
+from nightbus.identity.needs import Asked, NeedsOf, needs, passes_role, request_tags, when
+
+_MEMBERS = ("logGroupIdentifier", "resourceIdentifier", "resourceArn", "logGroupName")
+
+
+def _name(asked: Asked) -> tuple[str, str]:
+    """Return the service's part of the ARN, up to the account, and the group's name, from a name or an ARN."""
+    text = next(filter(None, map(asked.text, _MEMBERS)), "")
+    try:
+        arn = Arn.parse(text)
+    except ValueError:
+        return asked.arn("logs", ""), text
+    return str(arn._replace(resource="")), arn.resource.removeprefix("log-group:").removesuffix(":*")
+
+
+def _group(asked: Asked) -> str:
+    prefix, name = _name(asked)
+    return f"{prefix}log-group:{name}:log-stream:"
+
+
+def _stream(asked: Asked) -> str:
+    return f"{_group(asked)}{asked.text('logStreamName')}"
+
+
+def _tagged(asked: Asked) -> str:
+    prefix, name = _name(asked)
+    return f"{prefix}log-group:{name}"
+
+
+def _all_groups(asked: Asked) -> str:
+    return asked.arn("logs", "log-group::log-stream:")
+
+
+_ROLE = passes_role("roleArn", "logs.amazonaws.com")
+_TAGS = request_tags("tags")
+
+
+def _on_group(action: str) -> NeedsOf:
+    return needs(f"logs:{action}", _group)
+
+
+def _on_stream(action: str) -> NeedsOf:
+    return needs(f"logs:{action}", _stream)
+
+
+ACTIONS: Mapping[str, NeedsOf] = {
+    "AssociateKmsKey": _on_group("AssociateKmsKey"),
+    "CreateLogGroup": needs(
+        "logs:CreateLogGroup",
+        _group,
+        when("tags", needs("logs:TagResource", _tagged, keys=_TAGS)),
+        keys=_TAGS,
+    ),
+    "CreateLogStream": _on_stream("CreateLogStream"),
+    "DeleteLogGroup": _on_group("DeleteLogGroup"),
+    "DeleteLogStream": _on_stream("DeleteLogStream"),
+    "DeleteQueryDefinition": needs("logs:DeleteQueryDefinition"),
+    "DeleteResourcePolicy": needs("logs:DeleteResourcePolicy"),
+    "DeleteRetentionPolicy": _on_group("DeleteRetentionPolicy"),
+    "DeleteSubscriptionFilter": _on_group("DeleteSubscriptionFilter"),
+    "DescribeLogGroups": needs("logs:DescribeLogGroups", _all_groups),
+    "DescribeLogStreams": _on_group("DescribeLogStreams"),
+    "DescribeQueryDefinitions": needs("logs:DescribeQueryDefinitions"),
+    "DescribeResourcePolicies": needs("logs:DescribeResourcePolicies"),
+    "DescribeSubscriptionFilters": _on_group("DescribeSubscriptionFilters"),
+    "DisassociateKmsKey": _on_group("DisassociateKmsKey"),
+    "FilterLogEvents": _on_group("FilterLogEvents"),
+    "GetLogEvents": _on_stream("GetLogEvents"),
+    "ListLogGroups": needs("logs:ListLogGroups", _all_groups),
+    "ListTagsForResource": needs("logs:ListTagsForResource", _tagged),
+    "ListTagsLogGroup": _on_group("ListTagsLogGroup"),
+    "PutLogEvents": _on_stream("PutLogEvents"),
+    "PutQueryDefinition": needs("logs:PutQueryDefinition"),
+    "PutResourcePolicy": needs("logs:PutResourcePolicy"),
+    "PutRetentionPolicy": _on_group("PutRetentionPolicy"),
+    "PutSubscriptionFilter": needs("logs:PutSubscriptionFilter", _group, _ROLE),
+    "TagLogGroup": needs("logs:TagLogGroup", _group, keys=_TAGS),
+    "TagResource": needs("logs:TagResource", _tagged, keys=_TAGS),
+    "TestMetricFilter": needs("logs:TestMetricFilter"),
+    "UntagLogGroup": needs("logs:UntagLogGroup", _group, keys=_TAGS),
+    "UntagResource": needs("logs:UntagResource", _tagged, keys=request_tags("tagKeys")),
+}
