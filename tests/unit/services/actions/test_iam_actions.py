@@ -14,7 +14,14 @@ from bus_rig import Rig, rig
 IAM = f"arn:aws:iam::{ACCOUNT}:"
 ROLE = f"arn:aws:iam::{OTHER}:role/r"
 BOUNDARY = f"{IAM}policy/bound"
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+)
 
 
 @pytest.mark.parametrize(
