@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nightbus.aws.arn import is_arn
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.identity.needs import Asked, NeedsOf, merged, needs, passes_role, request_tags
 from nightbus.policies.request import Need, Values
@@ -19,6 +20,7 @@ from nightbus.services.cloudformation.operation_start import stack_records
 from nightbus.services.cloudformation.stack_resources import stack_with
 from nightbus.services.cloudformation.stack_sets.records import STACK_SET
 from nightbus.services.context import Context, Platform
+from nightbus.stacks.records import STACK
 
 _SERVICE = "cloudformation.amazonaws.com"
 _CHANGE_SET = ":changeSet/"
@@ -211,3 +213,14 @@ async def _existing(ctx: Context, asked: Asked) -> str:
         except AwsError:
             return ""
     return ""
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
+    """Return the tags of a stack, or of a stack set."""
+    _, _, _, region, account, resource = arn.split(":", 5)
+    kind, _, path = resource.partition("/")
+    if kind == "stackset":
+        record = await platform.store.get(Scope(account, region), STACK_SET, path.partition(":")[0])
+    else:
+        record = await platform.store.get(Scope(account, region), STACK, path)
+    return record.value["tags"] if record is not None else {}

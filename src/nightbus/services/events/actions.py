@@ -14,8 +14,9 @@ from typing import Any
 
 from nightbus.aws.arn import Arn, arn, is_arn
 from nightbus.aws.calls import Scope
-from nightbus.delivery.rules import DEFAULT_BUS, RULE, bus_arn, rule_arn, rule_key
+from nightbus.delivery.rules import BUS, DEFAULT_BUS, RULE, bus_arn, rule_arn, rule_key
 from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, passes_role, request_tags, when
+from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.events.names import bus_in
@@ -244,3 +245,29 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
         need._replace(keys={**need.keys, **keys}) if need.resource == needed[0].resource else need
         for need in needed
     ]
+
+
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    """Return the policy of a bus, which is that of its rules too."""
+    bus = _bus_of(arn)
+    return (await platform.router.buses.find(*bus)).policy if bus is not None else None
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
+    """Return the tags of a bus or a rule."""
+    bus = _bus_of(arn)
+    if bus is None:
+        return {}
+    scope, name = bus
+    rule = arn.rpartition("/")[2] if ":rule/" in arn else ""
+    record = await platform.store.get(scope, *((RULE, rule_key(name, rule)) if rule else (BUS, name)))
+    return record.value.get("Tags", {}) if record is not None else {}
+
+
+def _bus_of(arn: str) -> tuple[Scope, str] | None:
+    """Return the bus that an ARN names, or the bus of the rule that it names; None for another resource."""
+    _, _, _, region, account, resource = arn.split(":", 5)
+    kind, _, path = resource.partition("/")
+    if kind == "rule":
+        path = path.rpartition("/")[0] or DEFAULT_BUS
+    return (Scope(account, region), path) if kind in ("rule", "event-bus") else None

@@ -224,7 +224,7 @@ def _tags_of(value: Mapping[str, Any]) -> Mapping[str, Values]:
     return {f"iam:resourcetag/{tag['Key']}".lower(): tag["Value"] for tag in value.get("Tags") or ()}
 
 
-async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
     """Return the tags of a user, role, policy or instance profile."""
     value = await _entity(platform, arn)
     return {tag["Key"]: tag["Value"] for tag in value.get("Tags") or ()} if value is not None else {}

@@ -14,10 +14,13 @@ from collections.abc import Mapping, Sequence
 from nightbus.aws.arn import is_arn, partition_of
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, merged, needs, passes_role, request_tags, when
+from nightbus.policies.compiled import resource_policy_of
+from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.names import FUNCTION_NAME, function_arn
+from nightbus.services.lambda_.names import FUNCTION_NAME, FunctionRef, function_arn
 from nightbus.services.lambda_.queue_sources.settings import EVENT_SOURCE
+from nightbus.services.lambda_.records import FUNCTION, LAYER_POLICY, policy_statements, qualified_key
 
 _GET_LAYER_VERSION = "lambda:GetLayerVersion"
 
@@ -242,3 +245,28 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
     keys = {**needed[0].keys, "lambda:functionarn": record.value["function"]}
     present = needed[0]._replace(keys=keys)
     return [present, *needed] if asked.params.get("FunctionName") else [present]
+
+
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    """Return the policy of a function, of its version or alias, or of a layer version."""
+    scope, kind, name, qualifier = _parts(arn)
+    if kind == "function":
+        return resource_policy_of(await policy_statements(platform.invocables, FunctionRef(scope, name, qualifier)), arn)
+    if kind != "layer":
+        return None
+    record = await platform.store.get(scope, LAYER_POLICY, qualified_key(name, qualifier))
+    return resource_policy_of(record.value["statements"], arn) if record is not None else None
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
+    """Return the tags of a function, whichever version of it, or of an event source mapping."""
+    scope, kind, name, _ = _parts(arn)
+    stored = {"function": FUNCTION, "event-source-mapping": EVENT_SOURCE}.get(kind)
+    record = await platform.store.get(scope, stored, name) if stored else None
+    return record.value["tags"] if record is not None else {}
+
+
+def _parts(arn: str) -> tuple[Scope, str, str, str]:
+    """Return the scope, the kind, the name and the qualifier or version that an ARN names."""
+    _, _, _, region, account, kind, name, qualifier, *_ = [*arn.split(":"), "", "", "", "", "", "", ""]
+    return Scope(account, region), kind, name, qualifier

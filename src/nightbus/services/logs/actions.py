@@ -12,7 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nightbus.aws.arn import Arn
+from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, needs, passes_role, request_tags, when
+from nightbus.messaging.log_streams import GROUP
+from nightbus.policies.compiled import resource_policy_of
+from nightbus.policies.document import Policy
+from nightbus.policies.request import Values
+from nightbus.services.context import Platform
+from nightbus.services.logs.resource_policies import POLICY, statements_in
 
 _MEMBERS = ("logGroupIdentifier", "resourceIdentifier", "resourceArn", "logGroupName")
 
@@ -94,3 +101,18 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "UntagLogGroup": needs("logs:UntagLogGroup", _group, keys=_TAGS),
     "UntagResource": needs("logs:UntagResource", _tagged, keys=request_tags("tagKeys")),
 }
+
+
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    """Return the resource policies of the account as one: each may name any of its log groups."""
+    _, _, _, region, account, _ = arn.split(":", 5)
+    records = await platform.store.list(Scope(account, region), POLICY)
+    return resource_policy_of([one for record in records for one in statements_in(record)], arn)
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
+    """Return the tags of a log group, for its streams too."""
+    parsed = Arn.parse(arn)
+    name = parsed.resource.removeprefix("log-group:").partition(":")[0]
+    record = await platform.store.get(Scope(parsed.account, parsed.region), GROUP, name)
+    return record.value["tags"] if record is not None else {}

@@ -54,6 +54,12 @@ async def delete_resource_policy(ctx: Context, *, policy_name: str | None = None
     await ctx.store.commit(DeleteRecord(ctx.scope, POLICY, policy_name))
 
 
+def statements_in(record: Record) -> list[dict[str, Any]]:
+    """Return the statements of a stored policy."""
+    statements = read_document(record.value["document"])["Statement"]
+    return list(statements) if isinstance(statements, list) else [statements]
+
+
 def _is_policy(document: str) -> bool:
     try:
         policy = read_document(document)
