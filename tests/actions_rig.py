@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from bus_rig import SCOPE, Rig
 from nightbus.aws.calls import Call, Caller
 from nightbus.identity.needs import Asked
+from nightbus.policies.document import Policy
 from nightbus.policies.request import Need
 from nightbus.services import SERVICES
 
@@ -39,3 +41,17 @@ async def resolved(aws: Rig, service: str, operation: str, **params: Any) -> Seq
     """Return what a request needs, with what only the store of the rig's node knows."""
     module = importlib.import_module(f"{SERVICES[service]}.actions")
     return list(await module.resolve(aws.platform, Asked(params, CALL), needed(service, operation, **params)))
+
+
+async def policy(aws: Rig, arn: str) -> Policy | None:
+    found: Policy | None = await _actions_of(arn).resource_policy(aws.platform, arn)
+    return found
+
+
+async def found_tags(aws: Rig, arn: str) -> Mapping[str, str]:
+    tags: Mapping[str, str] = await _actions_of(arn).resource_tags(aws.platform, arn, {})
+    return tags
+
+
+def _actions_of(arn: str) -> ModuleType:
+    return importlib.import_module(f"{SERVICES[arn.split(':')[2]]}.actions")
