@@ -25,7 +25,12 @@ STACK = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack"
 IAM = f"arn:aws:iam::{ACCOUNT}"
 DENIED = ("AccessDenied", "AccessDeniedException")
 MAY = {
-    "events": [f"{BUS}/mine", f"{RULE}/mine", f"{RULE}/mine/*", f"{BUS.replace('event-bus', 'archive')}/mine"],
+    "events": [
+        f"{BUS}/mine",
+        f"{RULE}/mine",
+        f"{RULE}/mine/*",
+        f"{BUS.replace('event-bus', 'archive')}/mine",
+    ],
     "lambda": [f"{FUNCTION}:mine", f"{FUNCTION}:mine:*", f"{LAYER}:mine", f"{LAYER}:mine:*"],
     "logs": [f"{GROUP}:mine", f"{GROUP}:mine:*"],
     "cloudformation": [f"{STACK}/mine/*"],
@@ -51,13 +56,17 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("events", "delete_rule", {"Name": "%", "Force": True}),
     ("events", "create_archive", {"ArchiveName": "%", "EventSourceArn": f"{BUS}/%"}),
     ("events", "create_archive", {"ArchiveName": "mine", "EventSourceArn": f"{BUS}/%"}),
-    ("events", "put_events", {"Entries": [{"EventBusName": "%", "Source": "a", "DetailType": "b", "Detail": "{}"}]}),
+    (
+        "events",
+        "put_events",
+        {"Entries": [{"EventBusName": "%", "Source": "a", "DetailType": "b", "Detail": "{}"}]},
+    ),
     ("lambda", "get_function", {"FunctionName": "%"}),
     ("lambda", "get_function", {"FunctionName": f"{FUNCTION}:%"}),
     ("lambda", "get_function", {"FunctionName": f"{ACCOUNT}:function:%"}),
     ("lambda", "get_function", {"FunctionName": "%:live"}),
     ("lambda", "invoke", {"FunctionName": "%"}),
-    ("lambda", "invoke", {"FunctionName": f"function:%", "Qualifier": "live"}),
+    ("lambda", "invoke", {"FunctionName": "function:%", "Qualifier": "live"}),
     ("lambda", "invoke_with_response_stream", {"FunctionName": "%"}),
     ("lambda", "invoke_async", {"FunctionName": "%", "InvokeArgs": b"{}"}),
     ("lambda", "update_function_configuration", {"FunctionName": "%", "Timeout": 5}),
@@ -68,7 +77,12 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     (
         "lambda",
         "add_permission",
-        {"FunctionName": "%", "StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"},
+        {
+            "FunctionName": "%",
+            "StatementId": "s",
+            "Action": "lambda:InvokeFunction",
+            "Principal": "s3.amazonaws.com",
+        },
     ),
     ("lambda", "get_policy", {"FunctionName": "%", "Qualifier": "live"}),
     ("lambda", "create_function_url_config", {"FunctionName": "%", "AuthType": "NONE"}),
@@ -79,11 +93,14 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("lambda", "delete_function", {"FunctionName": "%"}),
     ("logs", "create_log_group", {"logGroupName": "%"}),
     ("logs", "create_log_stream", {"logGroupName": "%", "logStreamName": "s"}),
-    ("logs", "put_log_events", {"logGroupName": "%", "logStreamName": "s", "logEvents": []}),
+    (
+        "logs",
+        "put_log_events",
+        {"logGroupName": "%", "logStreamName": "s", "logEvents": [{"timestamp": 1, "message": "m"}]},
+    ),
     ("logs", "get_log_events", {"logGroupName": "%", "logStreamName": "s"}),
     ("logs", "get_log_events", {"logGroupIdentifier": f"{GROUP}:%", "logStreamName": "s"}),
     ("logs", "filter_log_events", {"logGroupName": "%"}),
-    ("logs", "filter_log_events", {"logGroupIdentifier": f"{GROUP}:%:*"}),
     ("logs", "describe_log_streams", {"logGroupName": "%"}),
     ("logs", "put_retention_policy", {"logGroupName": "%", "retentionInDays": 1}),
     ("logs", "tag_resource", {"resourceArn": f"{GROUP}:%", "tags": {"a": "b"}}),
@@ -107,7 +124,11 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("iam", "create_role", {"RoleName": "%", "Path": "/app/", "AssumeRolePolicyDocument": "{}"}),
     ("iam", "get_role", {"RoleName": "%"}),
     ("iam", "put_role_policy", {"RoleName": "%", "PolicyName": "p", "PolicyDocument": "{}"}),
-    ("iam", "attach_role_policy", {"RoleName": "%", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+    (
+        "iam",
+        "attach_role_policy",
+        {"RoleName": "%", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"},
+    ),
     ("iam", "update_assume_role_policy", {"RoleName": "%", "PolicyDocument": "{}"}),
     ("iam", "tag_role", {"RoleName": "%", "Tags": [{"Key": "a", "Value": "b"}]}),
     ("iam", "get_user", {"UserName": "%"}),
@@ -118,7 +139,7 @@ ROWS: list[tuple[str, str, dict[str, Any]]] = [
     ("iam", "add_user_to_group", {"GroupName": "%", "UserName": "other"}),
     ("iam", "create_policy", {"PolicyName": "%", "Path": "/app/", "PolicyDocument": "{}"}),
     ("iam", "create_policy_version", {"PolicyArn": f"{IAM}:policy/app/%", "PolicyDocument": "{}"}),
-    ("sts", "assume_role", {"RoleArn": f"{IAM}:role/app/%", "RoleSessionName": "s"}),
+    ("sts", "assume_role", {"RoleArn": f"{IAM}:role/app/%", "RoleSessionName": "me"}),
 ]
 
 
@@ -138,13 +159,20 @@ def node() -> Iterator[RunningNode]:
 @pytest.fixture(scope="module")
 def keys(node: RunningNode) -> dict[str, str]:
     """The access key of a user who may do everything with `mine`, and nothing with anything else."""
-    allowed = [{"Effect": "Allow", "Action": f"{service}:*", "Resource": arns} for service, arns in MAY.items()]
+    allowed = [
+        {"Effect": "Allow", "Action": f"{service}:*", "Resource": arns} for service, arns in MAY.items()
+    ]
     document = json.dumps({"Version": "2012-10-17", "Statement": allowed})
     return user_keys(node, "clerk", document)
 
 
 def statement(action: str | list[str], resource: str | list[str] | None = None, **more: Any) -> str:
-    one = {"Effect": "Allow", "Action": action, **({} if resource is None else {"Resource": resource}), **more}
+    one = {
+        "Effect": "Allow",
+        "Action": action,
+        **({} if resource is None else {"Resource": resource}),
+        **more,
+    }
     return json.dumps({"Version": "2012-10-17", "Statement": [one]})
 
 

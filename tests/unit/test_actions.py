@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import runpy
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from nightbus.services import SERVICES
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "list_actions.py"
 WITH_ACTIONS = [name for name in sorted(SERVICES) if importlib.util.find_spec(f"{SERVICES[name]}.actions")]
 
 
@@ -30,3 +33,9 @@ def test_every_operation_has_an_action(service: str) -> None:
 def test_the_lines_stand_in_the_order_of_the_alphabet(service: str) -> None:
     actions = list(_actions(service).ACTIONS)
     assert actions == sorted(actions)
+
+
+def test_the_page_of_actions_is_up_to_date() -> None:
+    """Remedy: `python scripts/list_actions.py`."""
+    script = runpy.run_path(str(SCRIPT))
+    assert script["PAGE"].read_text() == script["page"]()

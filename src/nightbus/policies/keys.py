@@ -32,6 +32,9 @@ _TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
 # service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 _OF_SERVICES = frozenset(
     {
+        "cloudformation:changesetname", "cloudformation:createaction", "cloudformation:importresourcetypes",
+        "cloudformation:resourcetypes", "cloudformation:rolearn", "cloudformation:stackpolicyurl",
+        "cloudformation:targetregion", "cloudformation:templateurl", "cloudformation:typearn",
         "events:creatoraccount", "events:detail-type", "events:detail.eventtypecode", "events:detail.service",
         "events:detail.useridentity.principalid", "events:eventbusarn", "events:eventbusinvocation",
         "events:managedby", "events:source", "events:targetarn",

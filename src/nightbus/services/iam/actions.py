@@ -15,10 +15,10 @@ from nightbus.aws.arn import partition_of
 from nightbus.aws.calls import Scope
 from nightbus.identity.access_keys import ACCESS_KEY
 from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, request_tags
+from nightbus.identity.principals import GROUP, POLICY, ROLE, USER
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.iam.profiles_of_roles import INSTANCE_PROFILE
-from nightbus.services.iam.records import GROUP, POLICY, ROLE, USER
 
 _RECORDS = {
     "user": USER,

@@ -143,7 +143,9 @@ def _changes_alias(operation: str) -> NeedsOf:
 
 def _grant(asked: Asked) -> Mapping[str, Values]:
     constraints = asked.params.get("Constraints") or {}
-    context = {name: text for one in constraints.values() for name, text in (one or {}).items()}
+    context = {
+        name: text for one in constraints.values() if isinstance(one, Mapping) for name, text in one.items()
+    }
     return {
         **encryption_context(context),
         "kms:grantconstrainttype": tuple(constraints) or ABSENT,

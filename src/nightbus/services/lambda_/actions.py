@@ -251,7 +251,9 @@ async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     """Return the policy of a function, of its version or alias, or of a layer version."""
     scope, kind, name, qualifier = _parts(arn)
     if kind == "function":
-        return resource_policy_of(await policy_statements(platform.invocables, FunctionRef(scope, name, qualifier)), arn)
+        return resource_policy_of(
+            await policy_statements(platform.invocables, FunctionRef(scope, name, qualifier)), arn
+        )
     if kind != "layer":
         return None
     record = await platform.store.get(scope, LAYER_POLICY, qualified_key(name, qualifier))

@@ -45,7 +45,10 @@ async def allows(aws: Rig, action: str, resource: str) -> bool:
 
 async def test_the_policy_of_a_bus_is_that_of_its_rules_too(aws: Rig) -> None:
     await call(aws, "events", "CreateEventBus", Name="orders")
-    statements = _statement("events:PutRule", f"{EVENTS}rule/orders/*"), _statement("events:PutEvents", f"{EVENTS}*")
+    statements = (
+        _statement("events:PutRule", f"{EVENTS}rule/orders/*"),
+        _statement("events:PutEvents", f"{EVENTS}*"),
+    )
     await call(aws, "events", "PutPermission", EventBusName="orders", Policy=_document(*statements))
     assert await allows(aws, "events:PutEvents", f"{EVENTS}event-bus/orders")
     assert await allows(aws, "events:PutRule", f"{EVENTS}rule/orders/r")
@@ -76,7 +79,9 @@ async def test_nothing_is_known_of_what_does_not_exist(aws: Rig) -> None:
 async def test_tags(aws: Rig) -> None:
     tags = [{"Key": "Team", "Value": "x"}]
     await call(aws, "events", "CreateEventBus", Name="orders", Tags=tags)
-    await call(aws, "events", "PutRule", Name="r", EventBusName="orders", EventPattern='{"a":["b"]}', Tags=tags)
+    await call(
+        aws, "events", "PutRule", Name="r", EventBusName="orders", EventPattern='{"a":["b"]}', Tags=tags
+    )
     await call(aws, "events", "PutRule", Name="r", EventPattern='{"a":["b"]}')
     await call(aws, "logs", "CreateLogGroup", logGroupName="g", tags={"Team": "y"})
     await call(aws, "iam", "CreateUser", UserName="u", Path="/p/", Tags=tags)
