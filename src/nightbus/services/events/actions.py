@@ -250,7 +250,8 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     """Return the policy of a bus, which is that of its rules too."""
     bus = _bus_of(arn)
-    return (await platform.router.buses.find(*bus)).policy if bus is not None else None
+    policy = (await platform.router.buses.find(*bus)).policy if bus is not None else None
+    return policy if policy is not None and policy.statements else None
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

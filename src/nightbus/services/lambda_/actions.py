@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from nightbus.aws.arn import is_arn, partition_of
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, merged, needs, passes_role, request_tags, when
-from nightbus.policies.compiled import resource_policy_of
+from nightbus.policies.compiled import compiled_statements
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
-from nightbus.services.lambda_.names import FUNCTION_NAME, FunctionRef, function_arn
+from nightbus.services.lambda_.names import FUNCTION_NAME, function_arn
 from nightbus.services.lambda_.queue_sources.settings import EVENT_SOURCE
-from nightbus.services.lambda_.records import FUNCTION, LAYER_POLICY, policy_statements, qualified_key
+from nightbus.services.lambda_.records import FUNCTION, LAYER_POLICY, POLICY, qualified_key
 
 _GET_LAYER_VERSION = "lambda:GetLayerVersion"
 
@@ -250,14 +250,12 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     """Return the policy of a function, of its version or alias, or of a layer version."""
     scope, kind, name, qualifier = _parts(arn)
+    key = qualified_key(name, qualifier)
     if kind == "function":
-        return resource_policy_of(
-            await policy_statements(platform.invocables, FunctionRef(scope, name, qualifier)), arn
-        )
-    if kind != "layer":
-        return None
-    record = await platform.store.get(scope, LAYER_POLICY, qualified_key(name, qualifier))
-    return resource_policy_of(record.value["statements"], arn) if record is not None else None
+        record = await platform.invocables.get(scope, POLICY, key)
+    else:
+        record = await platform.store.get(scope, LAYER_POLICY, key) if kind == "layer" else None
+    return compiled_statements(record.value["statements"], arn) if record is not None else None
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

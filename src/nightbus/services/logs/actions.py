@@ -15,7 +15,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, needs, passes_role, request_tags, when
 from nightbus.messaging.log_streams import GROUP
-from nightbus.policies.compiled import resource_policy_of
+from nightbus.policies.compiled import compiled_statements
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Values
 from nightbus.services.context import Platform
@@ -107,7 +107,7 @@ async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     """Return the resource policies of the account as one: each may name any of its log groups."""
     _, _, _, region, account, _ = arn.split(":", 5)
     records = await platform.store.list(Scope(account, region), POLICY)
-    return resource_policy_of([one for record in records for one in statements_in(record)], arn)
+    return compiled_statements([one for record in records for one in statements_in(record)], arn)
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
