@@ -1,0 +1,163 @@
+"""The trail is written in groups, waits for a store that takes nothing, is found page by page, and is trimmed."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bus_rig import ENDPOINT, SCOPE, Rig, rig
+from nightbus.audit.refusals import NotedRefusal, refusal_document
+from nightbus.audit.trail import Trail
+from nightbus.aws.calls import Call, Caller
+from nightbus.aws.errors import AwsError
+from nightbus.delivery.retention import Retention
+from nightbus.identity.audit import REFUSALS, TRAIL
+from nightbus.identity.authorization import Refusal
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy
+from nightbus.policies.evaluation import Policies, decide
+from nightbus.policies.request import AccessRequest, Need
+from nightbus.services.cloudtrail.trimming import trim
+
+CALL = Call(SCOPE, Caller.root(SCOPE.account), ENDPOINT)
+TOPIC = f"arn:aws:sns:{SCOPE.region}:{SCOPE.account}:t"
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig(tmp_path / "data") as made:
+        platform = made.platform
+        trail = Trail(made.store, made.clock, platform.router, platform.log_sink)
+        made.platform = dataclasses.replace(platform, trail=trail, quotas=False)
+        made.operations.attach(made.platform)
+        yield made
+        await trail.close()
+
+
+async def events(node: Rig, **params: Any) -> list[str]:
+    reply = await node("LookupEvents", "cloudtrail", **params)
+    return [event["EventName"] for event in reply["Events"]]
+
+
+async def test_the_history_is_read_page_by_page_the_newest_first(node: Rig) -> None:
+    for number in range(5):
+        await node("CreateTopic", "sns", Name=f"t{number}")
+        await node.clock.advance(1)
+    names, token = [], ""
+    attribute = [{"AttributeKey": "EventName", "AttributeValue": "CreateTopic"}]
+    while True:
+        more = {"NextToken": token} if token else {}
+        page = await node("LookupEvents", "cloudtrail", LookupAttributes=attribute, MaxResults=2, **more)
+        names += [json.loads(one["CloudTrailEvent"])["requestParameters"]["name"] for one in page["Events"]]
+        token = page.get("NextToken", "")
+        if not token:
+            break
+    assert names == ["t4", "t3", "t2", "t1", "t0"]
+    assert (
+        await events(node, LookupAttributes=[{"AttributeKey": "ReadOnly", "AttributeValue": "false"}])
+        == ["CreateTopic"] * 5
+    )
+    named = [{"AttributeKey": "ResourceName", "AttributeValue": "t3"}]
+    assert await events(node, LookupAttributes=named) == ["CreateTopic"]
+    typed = [{"AttributeKey": "ResourceType", "AttributeValue": "AWS::SNS::Topic"}]
+    assert len(await events(node, LookupAttributes=typed)) == 5
+    with pytest.raises(AwsError, match="InvalidNextTokenException"):
+        await events(node, NextToken="nonsense")
+
+
+async def test_trusted_calls_and_data_calls_leave_no_record_unless_refused(node: Rig) -> None:
+    trusted = dataclasses.replace(CALL, trusted=True)
+    await node.operations.call("sns", "CreateTopic", {"Name": "t"}, trusted)
+    await node.operations.call("sns", "Publish", {"TopicArn": TOPIC, "Message": "m"}, CALL)
+    assert await events(node) == []
+    trail = node.platform.trail
+    assert trail is not None
+    trail.failed("sns", "Publish", {"TopicArn": TOPIC}, AwsError("NotFound", "x"), CALL)
+    trail.failed("sns", "Publish", {"TopicArn": TOPIC}, AwsError("AuthorizationError", "x", 403), CALL)
+    trail.data_events = True
+    await node.operations.call("sns", "Publish", {"TopicArn": TOPIC, "Message": "m"}, CALL)
+    assert await events(node) == ["Publish", "Publish", "LookupEvents"]
+
+
+async def test_records_wait_while_the_store_takes_none(node: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = node.store.commit
+    refused = asyncio.Event()
+
+    async def full(*changes: Any, **options: Any) -> None:
+        if any(getattr(one, "log", "") == TRAIL for one in changes):
+            refused.set()
+            raise OSError("the disk is full")
+        await commit(*changes, **options)
+
+    monkeypatch.setattr(node.store, "commit", full)
+    await node("CreateTopic", "sns", Name="t")
+    await refused.wait()
+    monkeypatch.setattr(node.store, "commit", commit)
+    assert await events(node) == ["CreateTopic"]
+
+
+async def test_the_trail_is_trimmed_by_age_and_by_size(node: Rig) -> None:
+    for hour in range(3):
+        await node("CreateTopic", "sns", Name=f"t{hour}")
+        await node.clock.advance(3600)
+    assert len(await events(node)) == 3
+    assert node.platform.trail is not None
+    await node.platform.trail.written()
+    now = node.clock.now_ms()
+    await trim(node.store, Retention(hours=2, megabytes=1), now)
+    kept = await node.store.read(SCOPE, TRAIL)
+    assert [json.loads(one.data)["eventName"] for one in kept] == [
+        "CreateTopic",
+        "CreateTopic",
+        "LookupEvents",
+    ]
+    await trim(node.store, Retention(hours=2, megabytes=0), now)
+    assert len(await node.store.read(SCOPE, TRAIL)) == 1  # the last minute always stays
+    assert await node.store.read(SCOPE, REFUSALS) == []
+
+
+def refusal(request: AccessRequest, policies: Policies, call: Call = CALL) -> dict[str, Any]:
+    decision = decide(request, policies, SCOPE.account)
+    assert not decision.is_allowed
+    need = Need(request.action, request.resource)
+    refused = Refusal("sns:Publish", need, call, request, policies, SCOPE.account, decision, True, "text")
+    return refusal_document(NotedRefusal(1, refused))
+
+
+def test_what_a_resource_policy_is_missing_names_the_service_and_its_source() -> None:
+    rule = f"arn:aws:events:{SCOPE.region}:{SCOPE.account}:rule/r"
+    request = AccessRequest("sns:Publish", TOPIC, service="events.amazonaws.com", source_arn=rule)
+    kept = refusal(
+        request, Policies(resource=Policy.compile({"Statement": []}, PolicyKind.RESOURCE, "topic"))
+    )
+    assert kept["principal"] == "events.amazonaws.com"
+    assert kept["remedy"] == {
+        "kind": "resource-based policy",
+        "statement": {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sns:Publish",
+            "Resource": TOPIC,
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        },
+    }
+
+
+def test_a_boundary_without_an_allow_is_named_as_what_is_missing() -> None:
+    user = f"arn:aws:iam::{SCOPE.account}:user/ada"
+    document = {"Statement": [{"Effect": "Allow", "Action": "sns:*", "Resource": "*"}]}
+    own = Policy.compile(document, PolicyKind.IDENTITY, "own")
+    boundary = Policy.compile({"Statement": []}, PolicyKind.BOUNDARY, "limit")
+    request = AccessRequest("sns:Publish", TOPIC, arn=user, account=SCOPE.account)
+    kept = refusal(request, Policies(identity=(own,), boundary=boundary))
+    assert (kept["decided_by"], kept["remedy"]["kind"]) == ("permissions boundary", "permissions boundary")
+    assert [(one["policy"], one["effect"]) for one in kept["policies"]] == [
+        ("own", "allow"),
+        ("limit", "implicitDeny"),
+    ]
