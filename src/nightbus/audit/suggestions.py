@@ -60,10 +60,19 @@ def _patterns(arns: Sequence[str]) -> list[str]:
 
 
 def _objects(arns: Sequence[str]) -> list[str]:
-    """Return the keys, or the folder of all of them where their names vary."""
-    keys = sorted(set(arns))
-    if len(keys) <= 2 and not any(_DIGIT.search(key.split("/", 1)[1]) for key in keys) and keys[0][-1] != "*":
-        return keys
+    """Return the keys of a bucket's objects, by their top folders: a pattern for each where names vary."""
+    folders = defaultdict[str, set[str]](set)
+    for arn in arns:
+        bucket, _, key = arn.partition("/")
+        folders[f"{bucket}/{key.split('/', 1)[0]}" if "/" in key else bucket].add(arn)
+    if len(folders) > _MOST_RESOURCES:
+        return [f"{arns[0].partition('/')[0]}/*"]
+    return [pattern for keys in folders.values() for pattern in _objects_of_folder(sorted(keys))]
+
+
+def _objects_of_folder(keys: Sequence[str]) -> list[str]:
+    if len(keys) <= 2 and not any(_DIGIT.search(key.split("/", 1)[1]) or key[-1] == "*" for key in keys):
+        return list(keys)
     folder = keys[0].rsplit("/", 1)[0]
     while not all(key.startswith(f"{folder}/") for key in keys) and "/" in folder:
         folder = folder.rsplit("/", 1)[0]

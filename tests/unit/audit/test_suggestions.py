@@ -77,10 +77,12 @@ def test_actions_on_the_same_resources_share_a_statement_and_varying_keys_a_patt
         Seen("sqs:ReceiveMessage", arn("sqs", "q")),
         Seen("kms:GenerateRandom", "*"),
     ]
+    seen += [Seen("s3:DeleteObject", f"{bucket}/{letter}/x") for letter in "abcdef"]
     made = {str(one["Action"]): one["Resource"] for one in statements(seen, lambda one: one)}
     assert made == {
         "kms:GenerateRandom": "*",
-        "s3:GetObject": f"{bucket}/*",
+        "s3:DeleteObject": f"{bucket}/*",
+        "s3:GetObject": [f"{bucket}/config.json", f"{bucket}/invoices/*"],
         "s3:ListBucket": bucket,
         "s3:PutObject": f"{bucket}/invoices/*",
         "['sqs:ReceiveMessage', 'sqs:SendMessage']": arn("sqs", "q"),
