@@ -30,22 +30,18 @@ class Statement:
     """A compiled statement. `id` is its Sid, or its number from 0."""
 
     __slots__ = (
-        "_actions",
-        "_conditions",
-        "_is_not_action",
-        "_is_not_resource",
-        "_names",
-        "_resources",
-        "denies",
-        "id",
-    )
+        "_actions", "_conditions", "_is_not_action", "_is_not_resource", "_like_actions", "_names", "_resources",
+        "denies", "id",
+    )  # fmt: skip
 
     def __init__(self, statement: Mapping[str, Any], number: int, kind: PolicyKind, variables: bool) -> None:
         self.id = str(statement.get("Sid") or number)
         self.denies = statement.get("Effect") != "Allow"
         self._is_not_action = "NotAction" in statement
         actions = statement.get("NotAction" if self._is_not_action else "Action")
-        self._actions = [compiled(str(one).lower()) for one in listed(actions)]
+        texts = [str(one).lower() for one in listed(actions)]
+        self._actions = frozenset(one for one in texts if "*" not in one and "?" not in one)
+        self._like_actions = tuple(compiled(one) for one in texts if one not in self._actions)
         self._is_not_resource = "NotResource" in statement
         self._resources = _resources(statement, kind, variables)
         self._names: Names | None = names(statement) if kind in _WITH_PRINCIPALS else None
@@ -55,7 +51,8 @@ class Statement:
 
     def names_action(self, action: str) -> bool:
         """`action` is in lower case."""
-        return any(one(action) for one in self._actions) is not self._is_not_action
+        named = action in self._actions or any(one(action) for one in self._like_actions)
+        return named is not self._is_not_action
 
     def applies(self, request: AccessRequest) -> Grant:
         """Return how the statement, which names the action, names the principal; NONE if it does not apply."""

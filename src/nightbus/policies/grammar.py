@@ -189,9 +189,21 @@ def _parsed(text: str, message: str) -> Mapping[str, Any]:
         document = read_document(text)
     except ValueError as broken:
         raise malformed_document(message) from broken
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or _has_a_name_twice(text):
         raise malformed_document(message)
     return document
+
+
+def _has_a_name_twice(text: str) -> bool:
+    """Return whether an object of the JSON text has two members of the same name, of which a reader takes the last."""
+    twice = False
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal twice
+        twice = twice or len({name for name, _ in pairs}) < len(pairs)
+
+    json.loads(text, object_pairs_hook=note)
+    return twice
 
 
 def _statements(document: Mapping[str, Any], message: str) -> Iterator[Mapping[str, Any]]:

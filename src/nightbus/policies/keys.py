@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from nightbus.policies.principals import account_of, principal_arn, principal_type, user_name
 from nightbus.policies.request import AccessRequest, Values
+from nightbus.policies.service_keys import PREFIXES_OF_SERVICES, SERVICE_KEYS
 
 ABSENT = ""
 # Global keys of AWS, in lower case, that no request to Nightbus has where it does not say so: there are no
@@ -27,37 +28,7 @@ _GLOBAL = frozenset(
         "aws:sourcevpce", "aws:tagkeys", "aws:vpceaccount", "aws:vpceorgid", "aws:vpceorgpaths", "aws:vpcsourceip",
     }
 )  # fmt: skip
-_TAGS = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
-# Keys of services that the tables of actions give wherever a request has them: https://docs.aws.amazon.com/
-# service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-_OF_SERVICES = frozenset(
-    {
-        "cloudformation:changesetname", "cloudformation:createaction", "cloudformation:importresourcetypes",
-        "cloudformation:resourcetypes", "cloudformation:rolearn", "cloudformation:stackpolicyurl",
-        "cloudformation:targetregion", "cloudformation:templateurl", "cloudformation:typearn",
-        "events:creatoraccount", "events:detail-type", "events:detail.eventtypecode", "events:detail.service",
-        "events:detail.useridentity.principalid", "events:eventbusarn", "events:eventbusinvocation",
-        "events:managedby", "events:source", "events:targetarn",
-        "iam:associatedresourcearn", "iam:awsservicename", "iam:passedtoservice", "iam:permissionsboundary",
-        "iam:policyarn",
-        "kms:bypasspolicylockoutsafetycheck", "kms:calleraccount", "kms:encryptioncontextkeys",
-        "kms:grantisforawsresource", "kms:grantoperations", "kms:granteeprincipal", "kms:keyorigin", "kms:keyspec",
-        "kms:keyusage", "kms:multiregion", "kms:requestalias", "kms:resourcealiases", "kms:retiringprincipal",
-        "kms:viaservice",
-        "lambda:codesigningconfigarn", "lambda:eventsourcetoken", "lambda:functionarn",
-        "lambda:functionurlauthtype", "lambda:invokedviafunctionurl", "lambda:layer", "lambda:principal",
-        "lambda:securitygroupids", "lambda:sourcefunctionarn", "lambda:subnetids", "lambda:vpcids",
-        "s3:delimiter", "s3:max-keys", "s3:prefix", "s3:versionid",
-        "sns:endpoint", "sns:protocol",
-        "sts:externalid", "sts:rolesessionname", "sts:sourceidentity", "sts:transitivetagkeys",
-    }
-)  # fmt: skip
-_TAGS_OF_SERVICES = (
-    "iam:resourcetag/",
-    "secretsmanager:resourcetag/",
-    "ssm:resourcetag/",
-    "ecr:resourcetag/",
-)
+_PREFIXES = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", *PREFIXES_OF_SERVICES)
 
 
 def _is_service(request: AccessRequest) -> bool:
@@ -73,9 +44,8 @@ _DERIVED: dict[str, Callable[[AccessRequest], str]] = {
     "aws:securetransport": lambda _: "true",  # policies use it against plain HTTP over the internet
     "aws:sourceaccount": lambda request: request.source_account,
     "aws:sourcearn": lambda request: request.source_arn,
-    "aws:sourceowner": lambda request: (
-        request.account
-    ),  # a topic's default policy names its own account by it
+    # A topic's default policy names its own account by it.
+    "aws:sourceowner": lambda request: request.account,
     "aws:username": lambda request: user_name(request.arn),
     "aws:viaawsservice": lambda request: "true" if request.service and request.arn else "false",
 }
@@ -97,4 +67,4 @@ def reader(key: str) -> Callable[[AccessRequest], Values | None]:
 
 def is_known(key: str) -> bool:
     """Return whether a request without this key (in lower case) is one that has no value for it."""
-    return key in _GLOBAL or key in _OF_SERVICES or key.startswith((*_TAGS, *_TAGS_OF_SERVICES))
+    return key in _GLOBAL or key in SERVICE_KEYS or key.startswith(_PREFIXES)

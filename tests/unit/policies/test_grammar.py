@@ -89,6 +89,7 @@ SYNTAX = "Syntax errors in policy."
             text({**IDENTITY, "Condition": {"Bool": {"secure": "true"}}}),
             "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
         ),
+        ('{"Statement": {"Effect": "Allow", "Effect": "Deny", "Action": "*", "Resource": "*"}}', SYNTAX),
         (text({**IDENTITY, "Condition": {"StringResembles": {"aws:a": "x"}}}), SYNTAX),
         (text({**IDENTITY, "Condition": {"ForSomeValues:StringLike": {"aws:a": "x"}}}), SYNTAX),
         (text({**IDENTITY, "Condition": {"NumericEquals": {"aws:a": "x"}}}), SYNTAX),

@@ -9,14 +9,13 @@ and qualifier.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from nightbus.aws.calls import Scope
 from nightbus.policies.callers import NO_STATEMENTS
-from nightbus.policies.decision import PolicyKind
-from nightbus.policies.document import Policy, compiled_policy
+from nightbus.policies.compiled import compiled_statements
+from nightbus.policies.document import Policy
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import no_function, not_found
 from nightbus.services.lambda_.lifecycle.states import update_failed
@@ -130,10 +129,8 @@ async def require_version(ctx: Context, ref: FunctionRef) -> tuple[Record, Versi
 async def resource_policy_of(store: RecordReader, ref: FunctionRef) -> Policy:
     """Return the policy of the function, or of the version or alias that the reference names."""
     record = await store.get(ref.scope, POLICY, qualified_key(ref.name, ref.qualifier))
-    if record is None:
-        return NO_STATEMENTS
-    document = json.dumps({"Version": "2012-10-17", "Statement": record.value["statements"]})
-    return compiled_policy(document, PolicyKind.RESOURCE, ref.qualified_arn)
+    statements = record.value["statements"] if record is not None else []
+    return compiled_statements(statements, ref.qualified_arn) or NO_STATEMENTS
 
 
 async def version_of(store: RecordReader, ref: FunctionRef, function: Record, version: str) -> Version:

@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from nightbus.aws.grammar import whole_number
+from nightbus.policies.conditions import listed
 from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.sns.archives.policies import check_archive_policy
 from nightbus.services.sns.deliveries.policies import check_topic_policy
@@ -22,14 +24,23 @@ _LONGEST_NAME = 100
 _SIZES = range(1024, 1_048_577)
 
 
+def _check_policy(document: object) -> None:
+    if not isinstance(document, Mapping) or not is_resource_policy(document):
+        raise bad_parameter("Policy Error: null")
+    for statement in listed(document["Statement"]):
+        actions = [*listed(statement.get("Action")), *listed(statement.get("NotAction"))]
+        if not all(one == "*" or str(one).lower().startswith("sns:") for one in actions):
+            raise bad_parameter("Policy statement action out of service scope!")
+
+
 def check_topic_attribute(name: str, value: str, fifo: bool) -> None:
     """Raise AwsError InvalidParameter for an invalid value, or an attribute that a topic of this kind does not have."""
     if name == "DisplayName":
         if len(value) > _LONGEST_NAME or (value and not value.isprintable()):
             raise bad_parameter("DisplayName")
     elif name == "Policy":
-        if value and not is_resource_policy(json_object(name, value)):
-            raise bad_parameter("Policy Error: null")
+        if value:
+            _check_policy(json_object(name, value))
     elif name == "DeliveryPolicy":
         if value:
             check_topic_policy(json_object(name, value))
