@@ -247,6 +247,8 @@ def _attempt(attempt: dict[str, Any]) -> Text:
 def _append_end(text: Text, outcome: dict[str, Any]) -> None:
     if "code" in outcome:
         text.append(f": {outcome['code']} {outcome['message']}".rstrip())
+        if str(outcome["code"]).startswith("AccessDenied"):
+            text.append(" (nightbus why-denied says more)", style="dim")
     if "duration" in outcome:
         text.append(f"  after {outcome['duration']} ms", style="dim")
     if "next" in outcome:
