@@ -127,7 +127,13 @@ def test_an_api_call_is_an_event_for_the_rule_that_wants_it(client: Callable[...
         sqs.get_queue_attributes(QueueUrl=urls["everything"], AttributeNames=count)["Attributes"][count[0]]
         == "0"
     )
-    client("s3", account=account).create_bucket(Bucket="trail-for-rules")
+    s3 = client("s3", account=account)
+    s3.create_bucket(Bucket="trail-for-rules")
+    for_trail = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:PutObject",
+                 "Resource": "arn:aws:s3:::trail-for-rules/*"}  # fmt: skip
+    s3.put_bucket_policy(
+        Bucket="trail-for-rules", Policy=json.dumps({"Version": "2012-10-17", "Statement": [for_trail]})
+    )
     trail = client("cloudtrail", account=account)
     trail.create_trail(Name="for-rules", S3BucketName="trail-for-rules")
     trail.start_logging(Name="for-rules")
