@@ -19,6 +19,7 @@ from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, pas
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
+from nightbus.services.events.endpoints import endpoint_with
 from nightbus.services.events.names import bus_in
 from nightbus.services.events.rule_conditions import conditions_of_pattern
 
@@ -137,8 +138,9 @@ def _on_rule(action: str) -> NeedsOf:
     return needs(f"events:{action}", _rule)
 
 
-def _arn_in(member: str) -> Resource:
-    return lambda asked: asked.text(member)
+def _archive(asked: Asked) -> str:
+    """Return the ARN of the archive, of which the handler takes the name alone."""
+    return asked.arn("events", f"archive/{asked.text('EventSourceArn').partition(':archive/')[2]}")
 
 
 def _destination(asked: Asked) -> str:
@@ -215,7 +217,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "StartReplay": _on(
         "replay",
         "StartReplay",
-        needs("events:StartReplay", _arn_in("EventSourceArn")),
+        needs("events:StartReplay", _archive),
         needs("events:StartReplay", _destination),
         member="ReplayName",
     ),
@@ -232,6 +234,8 @@ ACTIONS: Mapping[str, NeedsOf] = {
 
 async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> Sequence[Need]:
     """Add who created the rule of the request, and the service that manages it."""
+    if needed and needed[0].action == "events:PutEvents" and asked.params.get("EndpointId"):
+        return await _on_buses_of_endpoint(platform, asked, needed)
     if not needed or needed[0].action not in _OF_RULES:
         return needed
     scope, bus, name = _rule_of(asked)
@@ -245,6 +249,15 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
         need._replace(keys={**need.keys, **keys}) if need.resource == needed[0].resource else need
         for need in needed
     ]
+
+
+async def _on_buses_of_endpoint(platform: Platform, asked: Asked, needed: Sequence[Need]) -> Sequence[Need]:
+    """Return the needs on each bus of a global endpoint, which entries need not name."""
+    found = await endpoint_with(platform.store, asked.call.scope.account, asked.text("EndpointId"))
+    if found is None:
+        return needed
+    arns = [bus["EventBusArn"] for bus in found[1].value["EventBuses"]]
+    return [need._replace(resource=bus) for need in needed for bus in arns]
 
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:

@@ -19,7 +19,7 @@ from nightbus.delivery.rules import BUS, DEFAULT_BUS
 from nightbus.services.context import Context
 from nightbus.services.events.names import in_scope, invalid_token, reply_time
 from nightbus.services.events.quotas import ENDPOINTS_PER_REGION, check_room
-from nightbus.store.interface import DeleteRecord, PutRecord, Record
+from nightbus.store.interface import DeleteRecord, PutRecord, Record, Store
 
 ENDPOINT = "events/endpoint"
 _BY_ID = "events/endpoint-id"  # in the account's global scope
@@ -164,6 +164,16 @@ async def delete_endpoint(ctx: Context, *, name: str) -> None:
     )
 
 
+async def endpoint_with(store: Store, account: str, endpoint_id: str) -> tuple[Scope, Record] | None:
+    """Return the primary scope and the record of the endpoint with the id, None if there is none."""
+    reference = await store.get(Scope(account, ""), _BY_ID, endpoint_id)
+    if reference is None:
+        return None
+    scope = Scope(account, reference.value["Region"])
+    record = await store.get(scope, ENDPOINT, reference.value["Name"])
+    return None if record is None else (scope, record)
+
+
 async def resolve_endpoint(
     ctx: Context, endpoint_id: str, entries: list[dict[str, Any]]
 ) -> tuple[Context, list[dict[str, Any]], Scope | None]:
@@ -172,15 +182,10 @@ async def resolve_endpoint(
 
     Raises AwsError for an endpoint that does not exist, and for an entry that names another bus.
     """
-    reference = await ctx.store.get(ctx.global_scope, _BY_ID, endpoint_id)
-    scope = None if reference is None else Scope(ctx.account, reference.value["Region"])
-    record = (
-        None
-        if scope is None or reference is None
-        else await ctx.store.get(scope, ENDPOINT, reference.value["Name"])
-    )
-    if record is None or scope is None:
+    found = await endpoint_with(ctx.store, ctx.account, endpoint_id)
+    if found is None:
         raise validation_error(f"Endpoint {endpoint_id} does not exist.")
+    scope, record = found
     arns = [one["EventBusArn"] for one in record.value["EventBuses"]]
     bus = Arn.parse(arns[0]).resource.removeprefix("event-bus/")
     for entry in entries:

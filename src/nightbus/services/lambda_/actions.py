@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nightbus.aws.arn import is_arn, partition_of
+from nightbus.aws.arn import arn, partition_of
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, merged, needs, passes_role, request_tags, when
 from nightbus.policies.compiled import compiled_statements
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
+from nightbus.services.lambda_.layers.versions import LAYER_ARN
 from nightbus.services.lambda_.names import FUNCTION_NAME, function_arn
 from nightbus.services.lambda_.queue_sources.settings import EVENT_SOURCE
 from nightbus.services.lambda_.records import FUNCTION, LAYER_POLICY, POLICY, qualified_key
@@ -41,14 +42,27 @@ def _named(asked: Asked, text: str, qualifier: str = "", *, keep_qualifier: bool
     if match is None:
         return asked.arn("lambda", f"function:{text}")
     here = asked.call.scope
-    arn = function_arn(Scope(match["account"] or here.account, match["region"] or here.region), match["name"])
+    function = function_arn(
+        Scope(match["account"] or here.account, match["region"] or here.region), match["name"]
+    )
     suffix = qualifier or match["qualifier"] or "" if keep_qualifier else ""
-    return f"{arn}:{suffix}" if suffix else arn
+    return f"{function}:{suffix}" if suffix else function
 
 
 def _layer(asked: Asked) -> str:
     name = asked.text("LayerName")
-    return name if is_arn(name) else asked.arn("lambda", f"layer:{name}")
+    match = LAYER_ARN.fullmatch(name)
+    return asked.arn("lambda", f"layer:{name}") if match is None else _layer_arn(match[1], match[2], match[3])
+
+
+def _layer_arn(region: str, account: str, name: str, version: str = "") -> str:
+    return arn("lambda", region, account, f"layer:{name}:{version}" if version else f"layer:{name}")
+
+
+def _named_layer_version(text: str) -> str:
+    """Return the ARN of a layer version in the partition of its region, whichever partition the text has."""
+    match = LAYER_ARN.fullmatch(text)
+    return text if match is None else _layer_arn(*match.groups(""))
 
 
 def _layer_version(asked: Asked) -> str:
@@ -60,8 +74,10 @@ def _mapping(asked: Asked) -> str:
 
 
 def _tagged(asked: Asked) -> str:
-    """Return the resource of the tags. Only functions have other spellings of their ARNs."""
+    """Return the resource of the tags, as the handler finds it: a mapping by its id alone, in the call's account."""
     text = asked.text("Resource")
+    if ":event-source-mapping:" in text:
+        return asked.arn("lambda", f"event-source-mapping:{text.rpartition(':')[2]}")
     return _named(asked, text, keep_qualifier=True) if ":function:" in text else text
 
 
@@ -104,7 +120,9 @@ def _code_signing(asked: Asked) -> Mapping[str, Values]:
 
 def _layers(asked: Asked) -> Sequence[Need]:
     """A function's author reads its layers."""
-    return [Need(_GET_LAYER_VERSION, layer) for layer in asked.params.get("Layers") or ()]
+    return [
+        Need(_GET_LAYER_VERSION, _named_layer_version(layer)) for layer in asked.params.get("Layers") or ()
+    ]
 
 
 def _code(member: str = "") -> NeedsOf:
@@ -118,8 +136,8 @@ def _code(member: str = "") -> NeedsOf:
         version = code.get("S3ObjectVersion")
         action = "s3:GetObjectVersion" if version else "s3:GetObject"
         partition = partition_of(asked.call.scope.region)
-        arn = f"arn:{partition}:s3:::{code['S3Bucket']}/{code.get('S3Key', '')}"
-        return [Need(action, arn, {"s3:versionid": version or ""})]
+        code_object = f"arn:{partition}:s3:::{code['S3Bucket']}/{code.get('S3Key', '')}"
+        return [Need(action, code_object, {"s3:versionid": version or ""})]
 
     return needs_of
 
@@ -185,7 +203,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "GetFunctionRecursionConfig": _on_function("GetFunctionRecursionConfig"),
     "GetFunctionUrlConfig": needs("lambda:GetFunctionUrlConfig", _qualified, keys=_url),
     "GetLayerVersion": needs(_GET_LAYER_VERSION, _layer_version),
-    "GetLayerVersionByArn": needs(_GET_LAYER_VERSION, lambda asked: asked.text("Arn")),
+    "GetLayerVersionByArn": needs(_GET_LAYER_VERSION, lambda asked: _named_layer_version(asked.text("Arn"))),
     "GetLayerVersionPolicy": needs("lambda:GetLayerVersionPolicy", _layer_version),
     "GetPolicy": _on_qualified("GetPolicy"),
     "GetProvisionedConcurrencyConfig": _on_qualified("GetProvisionedConcurrencyConfig"),

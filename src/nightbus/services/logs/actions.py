@@ -24,28 +24,26 @@ from nightbus.services.logs.resource_policies import POLICY, statements_in
 _MEMBERS = ("logGroupIdentifier", "resourceIdentifier", "resourceArn", "logGroupName")
 
 
-def _name(asked: Asked) -> tuple[str, str]:
-    """Return the service's part of the ARN, up to the account, and the group's name, from a name or an ARN."""
+def _name(asked: Asked) -> str:
+    """Return the group's name from a name or an ARN, of which the handlers take the name alone."""
     text = next(filter(None, map(asked.text, _MEMBERS)), "")
     try:
-        arn = Arn.parse(text)
+        named = Arn.parse(text).resource
     except ValueError:
-        return asked.arn("logs", ""), text
-    return str(arn._replace(resource="")), arn.resource.removeprefix("log-group:").removesuffix(":*")
+        return text
+    return named.removeprefix("log-group:").removesuffix(":*")
+
+
+def _tagged(asked: Asked) -> str:
+    return asked.arn("logs", f"log-group:{_name(asked)}")
 
 
 def _group(asked: Asked) -> str:
-    prefix, name = _name(asked)
-    return f"{prefix}log-group:{name}:log-stream:"
+    return f"{_tagged(asked)}:log-stream:"
 
 
 def _stream(asked: Asked) -> str:
     return f"{_group(asked)}{asked.text('logStreamName')}"
-
-
-def _tagged(asked: Asked) -> str:
-    prefix, name = _name(asked)
-    return f"{prefix}log-group:{name}"
 
 
 def _all_groups(asked: Asked) -> str:

@@ -58,6 +58,17 @@ def test_a_function_has_one_arn_however_it_is_named(
         ("CreateEventSourceMapping", {"FunctionName": "f"}, [("CreateEventSourceMapping", "*")]),
         ("GetLayerVersion", {"LayerName": "l", "VersionNumber": 2}, [("GetLayerVersion", "layer:l:2")]),
         ("GetLayerVersionByArn", {"Arn": LAYER}, [("GetLayerVersion", LAYER)]),
+        ("GetLayerVersionByArn", {"Arn": LAYER.replace("aws", "aws-cn", 1)}, [("GetLayerVersion", LAYER)]),
+        (
+            "DeleteLayerVersion",
+            {"LayerName": LAYER, "VersionNumber": 1},
+            [("DeleteLayerVersion", f"{LAYER[:-1]}1")],
+        ),
+        (
+            "ListTags",
+            {"Resource": "arn:x:y:::event-source-mapping:u"},
+            [("ListTags", "event-source-mapping:u")],
+        ),
         ("ListFunctions", {}, [("ListFunctions", "*")]),
         ("ListTags", {"Resource": ARN}, [("ListTags", "function:f")]),
         (

@@ -28,7 +28,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
         (
             "FilterLogEvents",
             {"logGroupIdentifier": GROUP.replace(ACCOUNT, OTHER)},
-            f"arn:aws:logs:{REGION}:{OTHER}:log-group:/a/b:log-stream:",
+            "log-group:/a/b:log-stream:",
         ),
     ],
 )
