@@ -49,7 +49,7 @@ def source_address(call: Call) -> str:
 
 
 def user_agent(call: Call) -> str:
-    return _service(call) or call.user_agent or INTERNAL
+    return _service(call) or call.user_agent or ("" if call.source_ip else INTERNAL)
 
 
 def _service(call: Call) -> str:
