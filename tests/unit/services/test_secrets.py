@@ -180,6 +180,11 @@ async def test_rotation_at_once_and_on_schedule(events: Rig) -> None:
         await asyncio.sleep(0.001)
     await events.settled(QUEUE, SYSTEM)
     assert await names_of_events(events) == ["RotationStarted", "RotationSucceeded"]
+    attribute = {"AttributeKey": "EventName", "AttributeValue": "RotationSucceeded"}
+    history = await events("LookupEvents", "cloudtrail", LookupAttributes=[attribute])
+    assert [json.loads(one["CloudTrailEvent"])["eventType"] for one in history["Events"]] == [
+        "AwsServiceEvent"
+    ] * 2
     await call(events, "CancelRotateSecret", SecretId="s")
     await events.clock.advance(5 * HOUR)
     await events.settled(QUEUE, SYSTEM)
