@@ -87,9 +87,10 @@ class Principals:
         return await self._find(account, ROLE, name)
 
     async def role_of(self, arn: str) -> Principal | None:
-        """Return the role with this ARN, None if there is none."""
+        """Return the role with this ARN, None if there is none: a role of the name with another path is another one."""
         _, _, _, _, account, resource = arn.split(":", 5)
-        return await self._find(account, ROLE, resource.rsplit("/", 1)[-1])
+        role = await self._find(account, ROLE, resource.rsplit("/", 1)[-1])
+        return role if role is None or role.trust is None or role.trust.name == arn else None
 
     async def user(self, account: str, name: str) -> Principal | None:
         """Return the user, None if there is none."""

@@ -10,6 +10,7 @@ import pytest
 
 from actions_rig import ACCOUNT, CALL, OTHER, keys, needed, pairs, resolved
 from bus_rig import Rig, rig
+from nightbus.identity.principals import Principals
 
 IAM = f"arn:aws:iam::{ACCOUNT}:"
 ROLE = f"arn:aws:iam::{OTHER}:role/r"
@@ -96,6 +97,10 @@ async def _entities_with_paths(aws: Rig) -> None:
     assert (own.resource, new.resource) == (f"{IAM}user/p/u", f"{IAM}user/q/u")
     [need] = await resolved(aws, "iam", "CreateRole", RoleName="deep", Path="/c/")
     assert need.resource == f"{IAM}role/c/deep"
+    principals = Principals(aws.store)
+    assert await principals.role_of(f"{IAM}role/a/b/deep") is not None
+    for other in "role/deep", "role/a/deep", "role/a/b/DEEP":
+        assert await principals.role_of(f"{IAM}{other}") is None
     [need] = await resolved(aws, "iam", "GetRole", RoleName="absent")
     assert need.resource == f"{IAM}role/absent"
 
