@@ -29,6 +29,7 @@ from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
 from nightbus.functions.interface import LogSink
 from nightbus.identity.audit import TRAIL
+from nightbus.identity.call_rates import CallRates
 from nightbus.policies.request import Need
 from nightbus.store.interface import Append, Store
 
@@ -38,6 +39,9 @@ _AGAIN_SECONDS = 1.0
 _MOST_SECONDS = 5.0  # for which a reader waits for what is not written yet
 _MOST_TOGETHER = 64  # records in one commit; making them takes the event loop some 5 ms
 _MOST_WAITING = 20_000
+_MOST_REFUSALS = (
+    100  # that are kept in a second, of an account and Region: a client that is refused in a loop makes more
+)
 REFUSED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
 )
@@ -64,11 +68,15 @@ class Trail:
         self._writing: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()  # at most 50 a minute, as `_lines` says
         self._hurry = asyncio.Event()
+        self._refusals, self._refused_data = CallRates(), CallRates()
         self._losses: Seldom[str] = Seldom(60_000, 1)
         self._lines: Seldom[tuple[str, str, str]] = Seldom(60_000, 50)
 
     def in_memory(self) -> dict[str, int]:
-        return self.needs.in_memory()
+        refusals = sum(
+            size for rates in (self._refusals, self._refused_data) for size in rates.in_memory().values()
+        )
+        return {**self.needs.in_memory(), "rates of refusals": refusals}
 
     def succeeded(
         self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call
@@ -79,8 +87,10 @@ class Trail:
         self, service: str, operation: str, params: Mapping[str, Any], error: AwsError, call: Call
     ) -> None:
         """Note a call that failed. Of data calls only those that were refused are kept, unless all are recorded."""
-        if self.data_events or error.code in REFUSED or not is_data_event(service, operation):
-            self._note(NotedCall(self._clock.now_ms(), service, operation, params, call, error=error))
+        now = self._clock.now_ms()
+        is_chosen = self.data_events or not is_data_event(service, operation)
+        if is_chosen or (error.code in REFUSED and self._refused_data.admit(call.scope, _MOST_REFUSALS, now)):
+            self._note(NotedCall(now, service, operation, params, call, error=error))
 
     def refused(self, refused: Refused) -> None:
         """Keep why a call is refused, or would be if policies were enforced."""
@@ -96,7 +106,8 @@ class Trail:
             telling = asyncio.create_task(self._tell_function(refused))
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
-        self._note(NotedRefusal(now, refused))
+        if self._refusals.admit(call.scope, _MOST_REFUSALS, now):
+            self._note(NotedRefusal(now, refused))
 
     def see_needs(self, role: str, needs: Sequence[Need]) -> None:
         """Remember what a session of the role asks for."""
