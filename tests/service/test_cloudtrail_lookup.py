@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
+from waiting import wait_for
 
 ACCOUNT = "310000000001"
 
@@ -31,7 +32,9 @@ def lookup(trail: Any, key: str, value: str) -> list[dict[str, Any]]:
 
 
 def records(trail: Any, name: str) -> list[dict[str, Any]]:
-    return [json.loads(event["CloudTrailEvent"]) for event in lookup(trail, "EventName", name)]
+    """Wait for them: another node of the store writes its records a moment later."""
+    found = wait_for(lambda: lookup(trail, "EventName", name))
+    return [json.loads(event["CloudTrailEvent"]) for event in found]
 
 
 def test_a_call_is_recorded_with_who_what_and_the_answer(client: Callable[..., Any], trail: Any) -> None:
@@ -83,8 +86,9 @@ def test_no_secret_is_in_a_record(client: Callable[..., Any], trail: Any) -> Non
 def test_data_calls_are_not_recorded(client: Callable[..., Any], trail: Any) -> None:
     queue = client("sqs", account=ACCOUNT).create_queue(QueueName="audited")["QueueUrl"]
     client("sqs", account=ACCOUNT).send_message(QueueUrl=queue, MessageBody="hello")
-    assert lookup(trail, "EventSource", "sqs.amazonaws.com")[0]["EventName"] == "CreateQueue"
-    assert records(trail, "SendMessage") == []
+    (event,) = wait_for(lambda: lookup(trail, "EventSource", "sqs.amazonaws.com"))
+    assert event["EventName"] == "CreateQueue"
+    assert lookup(trail, "EventName", "SendMessage") == []
 
 
 def test_an_api_call_is_an_event_for_the_rule_that_wants_it(client: Callable[..., Any]) -> None:
