@@ -44,6 +44,8 @@ GROUPS = [
     Group(f"{PAGE}#principal-roles", f"""
         allow {OTHER}:role/role-name/any {SEND}
         none  {OTHER}:role/path/any {SEND}
+        allow {OTHER}:role/role-name/any {SEND} aws:PrincipalArn=arn:aws:iam::{OTHER}:role/path/role-name
+        none  {OTHER}:role/role-name/any {SEND} aws:PrincipalArn=arn:aws:iam::{OTHER}:role/role-name
         """, identity=MAY, resource=[allow("sqs:*", "*", {"AWS": f"arn:aws:iam::{OTHER}:role/path/role-name"})]),
     Group(f"{PAGE}#principal-roles", f"""
         allow {OTHER}:role/r/s {SEND} aws:userid=AROADBQP57FF2AEXAMPLE:s

@@ -36,7 +36,17 @@ Names = Callable[[AccessRequest], Grant]
 class Principals:
     """The principals that an element names."""
 
-    __slots__ = ("_accounts", "_arns", "_everybody", "_federated", "_ids", "_roles", "_services", "_users")
+    __slots__ = (
+        "_accounts",
+        "_arns",
+        "_everybody",
+        "_federated",
+        "_ids",
+        "_role_arns",
+        "_roles",
+        "_services",
+        "_users",
+    )
 
     def __init__(self, element: Any) -> None:
         named = element if isinstance(element, Mapping) else {"AWS": "*"} if element == "*" else {}
@@ -49,7 +59,8 @@ class Principals:
         self._accounts = frozenset(
             found[1] if found else one for found, one in accounts if found or _ACCOUNT.fullmatch(one)
         )
-        self._roles = frozenset(role for one in aws if _ROLE.fullmatch(one) and (role := role_of(one)))
+        self._role_arns = frozenset(one for one in aws if _ROLE.fullmatch(one))
+        self._roles = frozenset(role_of(one) for one in self._role_arns)
         self._ids = frozenset(one for one in aws if _UNIQUE_ID.fullmatch(one))
         self._arns = frozenset(one for one in aws if one.startswith("arn:") and not _ROLE.fullmatch(one))
 
@@ -61,11 +72,18 @@ class Principals:
             return self._of_service(request)
         if request.arn in self._arns and not _ROOT.fullmatch(request.arn):
             return Grant.DIRECT
-        if self._roles and role_of(request.arn) in self._roles:
+        if self._roles and self._names_role(request):
             return Grant.ROLE
         if self._ids and (grant := self._by_id(request)):
             return grant
         return self._of_account(request)
+
+    def _names_role(self, request: AccessRequest) -> bool:
+        """A session's ARN has no path; where aws:PrincipalArn says the role's ARN, the whole of it counts."""
+        if role_of(request.arn) not in self._roles:
+            return False
+        arn = request.keys.get("aws:principalarn", "")
+        return arn in self._role_arns if isinstance(arn, str) and _ROLE.fullmatch(arn) else True
 
     def _of_service(self, request: AccessRequest) -> Grant:
         if request.service and request.service in self._services:
