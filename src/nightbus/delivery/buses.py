@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from nightbus.delivery.rules import BUS, DEFAULT_BUS, bus_arn
 from nightbus.policies.callers import NO_STATEMENTS, is_denied, refusal, request_by
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy
-from nightbus.policies.request import Values
+from nightbus.policies.request import Need, Values
 from nightbus.store.interface import Record, Store
 from nightbus.store.record_cache import RecordCache
 
@@ -110,8 +111,14 @@ class Buses:
         return {"buses": len(self._buses)}
 
 
+def put_events_need(bus: str, source: str, detail_type: str) -> Need:
+    """Return what a rule's role needs to send an event to another bus, by the bus's ARN."""
+    keys = {"events:source": source, "events:detail-type": detail_type, "events:eventbusinvocation": "true"}
+    return Need("events:PutEvents", bus, keys)
+
+
 def caller_for_rule(account: str, rule_arn: str, role: str | None) -> Caller:
     """EventBridge acting for a rule, by the target's role where it has one."""
     if role:
-        return Caller(account, role, "", source_arn=rule_arn)
+        return Caller.in_role(role, hashlib.sha256(rule_arn.encode()).hexdigest()[:32], SERVICE, rule_arn)
     return Caller.for_service(account, SERVICE, rule_arn)

@@ -26,14 +26,14 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from nightbus.aws.calls import Caller, Scope
+from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.bus.json_text import parse_json
 from nightbus.bus.transform import render_input
 from nightbus.delivery.bus_log import BusLog
 from nightbus.delivery.bus_rules import BusRules, RuleTarget
-from nightbus.delivery.buses import Bus, Buses, caller_for_rule
+from nightbus.delivery.buses import Bus, Buses, caller_for_rule, put_events_need
 from nightbus.delivery.history import HistoryWriter, note_line
 from nightbus.delivery.interface import (
     Audience,
@@ -47,9 +47,11 @@ from nightbus.delivery.rule_cache import RuleCache
 from nightbus.delivery.rule_origin import QUEUE, encode, outcome_entry, rule_job
 from nightbus.delivery.rules import outcome_log
 from nightbus.delivery.trace_log import published
+from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.queue_writes import QueueAppender
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
+from nightbus.policies.request import Need
 from nightbus.store.interface import SYSTEM, Append, Change, Enqueue, Store
 
 
@@ -64,6 +66,7 @@ class EventCommit:
         functions: FunctionQueue,
         buses: Buses,
         rules: RuleCache,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self.store = store
         self.queues = queues
@@ -71,6 +74,7 @@ class EventCommit:
         self.functions = functions
         self.writes = queues.writes()
         self._buses = buses
+        self._authorizer = authorizer
         self._rules = rules
         self._history = HistoryWriter()
         self._appenders: dict[
@@ -93,13 +97,26 @@ class EventCommit:
     async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
         """Accept an event that a rule sends to another bus; False where that bus does not take it."""
         other = await self._buses.find(scope, bus)
-        caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
-        if not other.exists:
-            return False
-        if not other.is_open_to(caller) and not await aside(len(event.text), _may_put, other, caller, event):
+        if not other.exists or not await self._may_put(other, matched, event):
             return False
         await self._accept(other, [event], matched.trace, None, forwarded=True)
         return True
+
+    async def admits(self, matched: Matched, need: Need) -> bool:
+        """Return whether the role of the rule's target may do this."""
+        account, arn = matched.scope.account, matched.rule_arn
+        caller = caller_for_rule(account, arn, matched.target.get("RoleArn"))
+        return self._authorizer is None or await self._authorizer.admits(caller, matched.scope, need)
+
+    async def _may_put(self, other: Bus, matched: Matched, event: Event) -> bool:
+        role = matched.target.get("RoleArn")
+        caller = caller_for_rule(matched.scope.account, matched.rule_arn, role)
+        if other.is_open_to(caller) and (not role or self._authorizer is None):
+            return True
+        source, detail_type = await aside(len(event.text), _kind, event)
+        if role and self._authorizer is not None:
+            return await self.admits(matched, put_events_need(other.arn, source, detail_type))
+        return not other.refusal(caller, source, detail_type)
 
     async def write(self, *also: Change) -> None:
         """One commit of everything, and of `also`. Raises Conflict, StaleLease and what the store raises."""
@@ -246,6 +263,6 @@ class EventCommit:
         )  # a path may bring half a surrogate pair, which an event has as an escape
 
 
-def _may_put(bus: Bus, caller: Caller, event: Event) -> bool:
+def _kind(event: Event) -> tuple[str, str]:
     parsed = parse_json(event.text.decode())
-    return not bus.refusal(caller, parsed["source"], parsed["detail-type"])
+    return parsed["source"], parsed["detail-type"]

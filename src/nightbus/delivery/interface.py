@@ -10,6 +10,7 @@ from nightbus.delivery.buses import Buses
 from nightbus.messaging.queue_writes import QueueAppender, QueueWrites
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
+from nightbus.policies.request import Need
 from nightbus.store.interface import Change, Enqueue, Store
 
 
@@ -83,6 +84,10 @@ class OpenCommit(Protocol):
     topics: Topics
     functions: FunctionQueue
     writes: QueueWrites
+
+    async def admits(self, matched: Matched, need: Need) -> bool:
+        """Return whether the role of the rule's target may do this; for a target with a role."""
+        ...
 
     async def forward(self, matched: Matched, scope: Scope, bus: str, event: Event) -> bool:
         """Accept the event on another bus too; False where that bus does not take it."""

@@ -15,6 +15,7 @@ from nightbus.delivery.buses import Buses
 from nightbus.delivery.event_commit import EventCommit
 from nightbus.delivery.interface import Batch, CallRules, FunctionQueue, Overloaded
 from nightbus.delivery.rule_cache import RuleCache
+from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.store.conflicts import MOST_ATTEMPTS, Contended
@@ -33,6 +34,7 @@ class Router:
         functions: FunctionQueue,
         backlog: Backlog,
         buses: Buses,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self._store = store
         self.clock = clock
@@ -41,6 +43,7 @@ class Router:
         self._functions = functions
         self._backlog = backlog
         self.buses = buses
+        self._authorizer = authorizer
         self._rules = RuleCache(store)
 
     async def put(self, batches: Sequence[Batch], also: Sequence[Change] = ()) -> None:
@@ -65,7 +68,13 @@ class Router:
         if not self._backlog.admit(count):
             raise Overloaded
         commit = EventCommit(
-            self._store, self._queues, self._topics, self._functions, self.buses, self._rules
+            self._store,
+            self._queues,
+            self._topics,
+            self._functions,
+            self.buses,
+            self._rules,
+            self._authorizer,
         )
         try:
             for batch in batches:

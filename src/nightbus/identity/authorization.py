@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from nightbus.aws.calls import Call, Caller
+from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.identity.global_keys import global_keys, source_account
@@ -90,31 +90,47 @@ class Authorizer:
         self.seen: Callable[[str, Sequence[Need]], None] | None = None
         self._clock = clock
 
+    async def admits(self, caller: Caller, scope: Scope, *needs: Need) -> bool:
+        """Return whether the caller may do all of this, for what another call does or refuses: nobody is told."""
+        try:
+            await self._authorize("", needs, Call(scope, caller, "", request_id=""))
+        except AwsError:
+            return False
+        return True
+
+    async def is_assumable(self, role_arn: str, service: str, account: str, source_arn: str = "") -> bool:
+        """Return whether the AWS service may use the role, for a resource of the account."""
+        role = await self.principals.role_of(role_arn)
+        if role is None:
+            return self.unknown_roles
+        caller = Caller.for_service(account, service, source_arn)
+        return await self.admits(caller, Scope(account, ""), Need("sts:AssumeRole", role_arn))
+
     async def authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
         """Raise AwsError, in the spelling of the operation's service, unless the call may do all that it needs.
 
         `operation` is botocore's name of the service and the operation's, such as `events:PutEvents`.
         """
-        if call.trusted:
-            return
+        if not call.trusted:
+            await self._authorize(operation, needs, call)
+
+    async def _authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
         caller = call.caller
         if self.seen is not None and caller.session is not None and caller.session.role:
             self.seen(caller.session.role, needs)
         principal = await self.principal_of(caller, operation)
         if caller.session is not None and caller.session.assumed_by and principal.trust is not None:
             await self._admit_service(operation, call, principal)
+        is_limited = _is_limited(caller)
         for need in needs:
             policy = await self._policy_of(need)
             owner = await self._owner(need.resource, call)
-            if principal is UNLIMITED and policy is None and owner == caller.account:
-                continue
-            admitted = principal.admitted.get((need.action, need.resource, caller.arn))
-            if (
-                admitted is not None
-                and admitted[0] is policy
-                and not (caller.session and caller.session.policies)
-            ):
-                continue
+            if not is_limited:
+                if principal is UNLIMITED and policy is None and owner == caller.account:
+                    continue
+                admitted = principal.admitted.get((need.action, need.resource, caller.arn))
+                if admitted is not None and admitted[0] is policy:
+                    continue
             await self._judge(operation, need, call, principal, policy, owner)
 
     async def principal_of(self, caller: Caller, operation: str = "sts:GetCallerIdentity") -> Principal:
@@ -202,9 +218,9 @@ class Authorizer:
             return
         text = refusal_text(request, decision)
         refusal = Refusal(operation, need, call, request, policies, owner, decision, self.enforces, text)
-        for tell in self.refused:
+        for tell in self.refused if operation else ():
             tell(refusal)
-        if self.enforces:
+        if self.enforces or not operation:
             service = operation.split(":", 1)[0]
             raise access_denied(service, "Access Denied" if service == "s3" and caller.is_anonymous else text)
 

@@ -120,6 +120,13 @@ class Context:
         if self.platform.authorizer is not None:
             await self.platform.authorizer.authorize(self.handles, needs, self.call)
 
+    async def allows(self, *needs: Need) -> bool:
+        """Return whether the caller may do this too, for a reply that depends on it; a refusal is not recorded."""
+        authorizer = self.platform.authorizer
+        if authorizer is None or self.call.trusted:
+            return True
+        return await authorizer.admits(self.caller, self.scope, *needs)
+
 
 Handler = Callable[..., Awaitable[Any]]
 Worker = Callable[[Platform], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""Checks the policies that let a rule reach its queue or topic; a target's role of the same account needs none.
+"""Checks the policies that let a rule reach its queue or topic; a target's role needs its own policies.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 """
@@ -9,7 +9,9 @@ from typing import Any
 
 from nightbus.aws.calls import Caller
 from nightbus.delivery.buses import SERVICE, caller_for_rule
+from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.messaging.access import Access
+from nightbus.policies.request import Need
 
 
 def sender(account: str, rule_arn: str, target: dict[str, Any]) -> Caller:
@@ -17,9 +19,19 @@ def sender(account: str, rule_arn: str, target: dict[str, Any]) -> Caller:
     return caller_for_rule(account, rule_arn, target.get("RoleArn"))
 
 
-def may(access: Access, action: str, account: str, rule_arn: str, target: dict[str, Any]) -> bool:
-    """`account` is the rule's."""
-    role = target.get("RoleArn")
+def may_without_role(access: Access, action: str, rule_arn: str, target: dict[str, Any]) -> bool:
+    """Return whether EventBridge itself may; False for a target with a role, of which `may` has to be asked."""
+    return not target.get("RoleArn") and access.admits(SERVICE, rule_arn, action)
+
+
+async def may(commit: OpenCommit, access: Access, action: str, arn: str, matched: Matched) -> bool:
+    """Return whether the rule's target may do `action` with the resource `arn`, which has the policy `access`."""
+    role = matched.target.get("RoleArn")
     if not role:
-        return access.admits(SERVICE, rule_arn, action)
-    return access.is_open_to(account) or not access.refusal(caller_for_rule(account, rule_arn, role), action)
+        return access.admits(SERVICE, matched.rule_arn, action)
+    account = matched.scope.account
+    if not access.is_open_to(account) and access.refusal(
+        caller_for_rule(account, matched.rule_arn, role), action
+    ):
+        return False
+    return await commit.admits(matched, Need(action, arn))

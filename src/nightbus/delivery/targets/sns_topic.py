@@ -19,7 +19,7 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     topic = await commit.topics.find_arn(matched.target["Arn"])
     if topic is None or topic.fifo or not 0 < len(matched.input) <= topic.largest:
         return None
-    if not may(topic.access, PUBLISH, matched.scope.account, matched.rule_arn, matched.target):
+    if not await may(commit, topic.access, PUBLISH, topic.arn, matched):
         return None
     if topic.key:
         caller = sender(matched.scope.account, matched.rule_arn, matched.target)

@@ -17,7 +17,7 @@ from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
 from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
-from nightbus.delivery.targets.permission import may, sender
+from nightbus.delivery.targets.permission import may, may_without_role, sender
 from nightbus.messaging.queue import SEND, queue_address, url_path
 from nightbus.messaging.queue_writes import Incoming, QueueAppender
 
@@ -32,7 +32,7 @@ def open_appender(
     queue = commit.queues.known(target["Arn"])
     if queue is None or queue.fifo or queue.key or _group(target):
         return None
-    if not may(queue.access, SEND, scope.account, rule_arn, target):
+    if not may_without_role(queue.access, SEND, rule_arn, target):
         return None
     return commit.queues.appender(commit.writes, queue, scope.account, now)
 
@@ -42,7 +42,7 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     queue = await commit.queues.find_arn(matched.target["Arn"])
     if (
         queue is None
-        or not may(queue.access, SEND, matched.scope.account, matched.rule_arn, matched.target)
+        or not await may(commit, queue.access, SEND, matched.target["Arn"], matched)
         or len(matched.input) > queue.largest
         or (queue.fifo and not _fits(matched, queue.content_based))
     ):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from nightbus.aws.calls import Caller
 
+PRINCIPAL = "lambda.amazonaws.com"
+
 
 def role_session(account: str, role_arn: str, function: str) -> Caller:
-    role = role_arn.rsplit("/", 1)[-1]
-    return Caller(account, f"arn:aws:sts::{account}:assumed-role/{role}/{function}", "")
+    """`account` is the function's, which is its role's too."""
+    return Caller.in_role(role_arn, function, PRINCIPAL)
