@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from nightbus.node.settings import ALL, AUDIT, ENFORCE, LOOPBACK, OFF, Settings, load_settings
+from nightbus.node.settings import ALL, AUDIT, ENFORCE, LOOPBACK, Settings, load_settings
 
 _LARGEST_PORT = 65535
 _OF_SETTINGS = (
@@ -115,7 +115,7 @@ def add_serving(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--authorization",
-        choices=(ENFORCE, AUDIT, OFF),
+        choices=(ENFORCE, AUDIT),
         help="enforce the policies of callers, or audit: let every call go on, and write down those that the policies "
         "refuse. [NIGHTBUS_AUTHORIZATION]",
     )

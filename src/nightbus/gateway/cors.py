@@ -107,7 +107,7 @@ class CrossOrigin:
 
     def __init__(self, operations: Operations, scope: Scope) -> None:
         self._operations = operations
-        self._call = Call(scope, Caller.root(scope.account), "")
+        self._call = Call(scope, Caller.root(scope.account), "", trusted=True)
 
     async def preflight(self, request: WireRequest, origin: str | None) -> dict[str, str]:
         """Return the headers of the response to an OPTIONS request. Raises AwsError with S3's text if it is refused."""

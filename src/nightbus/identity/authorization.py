@@ -9,8 +9,9 @@ an account's root                        none                      the policy of
 a user, a session of a role              its own                   boundary, session policies, the resource's policy
 an AWS service                           it has none               the resource's policy has to allow it
 a service in a role (`assumed_by`)       the role's                the role's trust policy has to admit the service
-nobody                                   it has none               the resource's policy has to allow everybody
 
+An anonymous caller has no policies: the few operations that take one ask the resource's policy and access lists
+themselves. So does a service for an AWS service as the caller where its resources have no policies in `Resources`.
 What the node does for itself is a trusted call, which needs nothing.
 
 A decision that depends on no condition key is remembered with the principal, and is as old as the compiled policies
@@ -44,6 +45,10 @@ class Resources(Protocol):
     """Finds what belongs to a resource, by its ARN."""
 
     async def policy(self, arn: str) -> Policy | None: ...
+
+    def has_policies(self, arn: str) -> bool:
+        """Return whether resources of this service have policies."""
+        ...
 
     async def owner(self, arn: str) -> str:
         """Return the account of a resource whose ARN does not have it, "" if there is no such resource."""
@@ -116,6 +121,8 @@ class Authorizer:
 
     async def _authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
         caller = call.caller
+        if caller.is_anonymous:
+            return
         if self.seen is not None and caller.session is not None and caller.session.role:
             self.seen(caller.session.role, needs)
         principal = await self.principal_of(caller, operation)
@@ -124,6 +131,8 @@ class Authorizer:
         is_limited = _is_limited(caller)
         for need in needs:
             policy = await self._policy_of(need)
+            if not caller.arn and policy is None and not self.resources.has_policies(need.resource):
+                continue
             owner = await self._owner(need.resource, call)
             if not is_limited:
                 if principal is UNLIMITED and policy is None and owner == caller.account:

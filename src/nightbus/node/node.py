@@ -43,7 +43,7 @@ from nightbus.node import loop_holds
 from nightbus.node.operations import OperationRegistry
 from nightbus.node.operator_key import write_operator_key
 from nightbus.node.resource_access import ServiceResources
-from nightbus.node.settings import ALL, LOOPBACK, MEMORY_FOLDER_PREFIX, OFF
+from nightbus.node.settings import ALL, ENFORCE, LOOPBACK, MEMORY_FOLDER_PREFIX
 from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES, WITHOUT_WORK
 from nightbus.services.context import Platform
@@ -104,7 +104,7 @@ class Node:
         functions_network: str = ALL,
         trail_retention: Retention | None = None,
         data_events: bool = False,
-        authorization: str = OFF,
+        authorization: str = ENFORCE,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
@@ -166,7 +166,7 @@ class Node:
         invoker = ApiInvoker(store, vault, http, self.clock)
         invocables = KnownRecords(store, OF_AN_INVOCATION)
         rule_invocations = RuleInvocations(store, invocables)
-        router = Router(store, self.clock, queues, topics, rule_invocations, backlog, buses)
+        router = Router(store, self.clock, queues, topics, rule_invocations, backlog, buses, authorizer)
         self.trail = Trail(store, self.clock, router, log_sink, self._data_events)
         authorizer.refused.append(self.trail.refused)
         authorizer.seen = self.trail.see_needs
@@ -207,7 +207,7 @@ class Node:
             trail=self.trail,
             trail_retention=self._trail_retention,
             running=RunningInvocations(self._concurrent_executions),
-            authorizer=None if self._authorization == OFF else authorizer,
+            authorizer=authorizer,
         )
         operations.attach(self.platform)
         resources.attach(self.platform)

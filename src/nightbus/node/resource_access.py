@@ -40,6 +40,9 @@ class ServiceResources:
         policy: Policy | None = await find(self._platform, arn)
         return policy
 
+    def has_policies(self, arn: str) -> bool:
+        return self._finder(arn, _POLICY) is not None
+
     async def owner(self, arn: str) -> str:
         find = self._finder(arn, _OWNER)
         return "" if find is None else str(await find(self._platform, arn) or "")

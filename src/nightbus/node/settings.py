@@ -53,7 +53,7 @@ _KNOWN = (
 
 _TRAIL_DAYS, _TRAIL_MEGABYTES = 90, 256
 ALL, LOOPBACK = "all", "loopback"  # of `functions_network`
-ENFORCE, AUDIT, OFF = "enforce", "audit", "off"  # of `authorization`
+ENFORCE, AUDIT = "enforce", "audit"  # of `authorization`
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104
 
 
@@ -95,7 +95,7 @@ class Settings:
     functions_network: str = ALL
     trail_retention: Retention = field(default_factory=lambda: Retention(_TRAIL_DAYS * 24, _TRAIL_MEGABYTES))
     audit_data_events: bool = False
-    authorization: str = OFF
+    authorization: str = ENFORCE
 
     @property
     def endpoint(self) -> str:
@@ -150,7 +150,7 @@ def load_settings(
         functions_network=_one_of(
             (ALL, LOOPBACK), "functions_network", functions_network, variables, table, file
         ),
-        authorization=_one_of((OFF, ENFORCE, AUDIT), "authorization", authorization, variables, table, file),
+        authorization=_one_of((ENFORCE, AUDIT), "authorization", authorization, variables, table, file),
     )
     if settings.functions_network == LOOPBACK and not (
         settings.host in _ANY_ADDRESS or _is_loopback(settings.host)

@@ -29,7 +29,7 @@ async def debug_function(request: AdminRequest) -> dict[str, Any]:
     if port is not None and (not isinstance(port, int) or port not in _PORTS):
         raise AwsError("ValidationException", f"`port` must be a number from {_PORTS[0]} to {_PORTS[-1]}.")
     platform, scope = request.node.platform, Scope(account, region)
-    call = Call(scope, Caller.root(account), request.node.endpoint)
+    call = Call(scope, Caller.root(account), request.node.endpoint, trusted=True)
     config = await platform.operations.call(
         "lambda", "GetFunctionConfiguration", {"FunctionName": name}, call
     )

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import ANY, Asked, NeedsOf, needs, request_tags, when
-from nightbus.policies.request import Need
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy, compiled_policy
+from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.ecr.records import REPOSITORY, repository_arn
+from nightbus.store.interface import Record
 
 
 def _arn(asked: Asked, name: str) -> str:
@@ -60,12 +63,22 @@ _ACTIONS: dict[str, NeedsOf] = {
 ACTIONS: Mapping[str, NeedsOf] = dict(sorted(_ACTIONS.items()))
 
 
-async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    record = await _record(platform, arn)
+    document = record.value["policy"] if record is not None else ""
+    return compiled_policy(document, PolicyKind.RESOURCE, arn) if document else None
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
+    record = await _record(platform, arn)
+    tags: dict[str, str] = record.value.get("tags") or {} if record is not None else {}
+    return tags
+
+
+async def _record(platform: Platform, arn: str) -> Record | None:
     try:
         named = Arn.parse(arn)
     except ValueError:
-        return {}
+        return None
     name = named.resource.removeprefix("repository/")
-    record = await platform.store.get(Scope(named.account, named.region), REPOSITORY, name)
-    tags: dict[str, str] = record.value.get("tags") or {} if record is not None else {}
-    return tags
+    return await platform.store.get(Scope(named.account, named.region), REPOSITORY, name)

@@ -10,10 +10,11 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import decode_token
 from nightbus.keys.access import refusal_of_use
-from nightbus.keys.directory import Key
+from nightbus.keys.directory import Grant, Key
 from nightbus.keys.errors import access_denied
 from nightbus.keys.records import AWS, AWS_KMS
 from nightbus.policies.callers import not_allowed, request_by
+from nightbus.policies.document import Policy
 from nightbus.policies.request import Values
 from nightbus.services.context import Context, Platform
 
@@ -40,6 +41,24 @@ async def key_of(platform: Platform, home: Scope | None, arn: str) -> Key | None
         return await platform.keys.find(home or scope, arn)
     except (ValueError, AwsError):
         return None
+
+
+def with_grants(policy: Policy, grants: Sequence[Grant]) -> Policy:
+    """Return the key's policy with a statement for each grant."""
+    statements = [
+        {
+            "Effect": "Allow",
+            "Principal": _principal(str(grant.value.get("GranteePrincipal", ""))),
+            "Action": [f"kms:{operation}" for operation in grant.value["Operations"]],
+        }
+        for grant in grants
+    ]
+    granted = Policy.of_statements(statements, policy.kind, policy.name)
+    return Policy(policy.kind, policy.name, (*policy.statements, *granted.statements), policy.condition_keys)
+
+
+def _principal(text: str) -> dict[str, str]:
+    return {"AWS" if text.startswith("arn:") else "Service": text}
 
 
 def kind_of(key: Key) -> Mapping[str, Values]:

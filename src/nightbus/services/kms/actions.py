@@ -15,6 +15,7 @@ from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, Resource, merged,
 from nightbus.identity.request_keys import ABSENT, members
 from nightbus.keys.ciphertexts import Unreadable, read_head
 from nightbus.keys.records import ALIAS_PREFIX, SYMMETRIC, key_arn
+from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.kms import access
@@ -257,7 +258,18 @@ async def resolve(platform: Platform, asked: Asked, found: Sequence[Need]) -> Se
     return resolved
 
 
-async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    """Return the policy of a key, with what its grants allow; their constraints are the handlers' to judge."""
+    if f":{ALIAS_PREFIX}" in arn:
+        return None
+    key = await access.key_of(platform, None, arn)
+    if key is None:
+        return None
+    grants = await platform.keys.grants(key)
+    return access.with_grants(key.policy, grants) if grants else key.policy
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
     key = await access.key_of(platform, None, arn)
     tags: dict[str, str] = key.value["Tags"] if key is not None else {}
     return tags

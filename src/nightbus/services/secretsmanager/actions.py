@@ -14,9 +14,12 @@ from nightbus.aws.errors import AwsError
 from nightbus.identity.needs import Asked, Keys, NeedsOf, merged, needs, request_tags
 from nightbus.identity.request_keys import ABSENT, members
 from nightbus.identity.secrets import CURRENT, SECRET, secret_arn
+from nightbus.policies.decision import PolicyKind
+from nightbus.policies.document import Policy, compiled_policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.secretsmanager.names import named_secrets
+from nightbus.store.interface import Record
 
 _UNKNOWN = "??????"
 _SECRET_ID = "secretsmanager:secretid"  # noqa: S105
@@ -137,12 +140,22 @@ async def _arn_of(platform: Platform, home: Scope, secret_id: str) -> str:
     return ""
 
 
-async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    record = await _record(platform, arn)
+    document = record.value["policy"] if record is not None else ""
+    return compiled_policy(document, PolicyKind.RESOURCE, arn) if document else None
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
+    record = await _record(platform, arn)
+    tags: dict[str, str] = record.value["tags"] if record is not None else {}
+    return tags
+
+
+async def _record(platform: Platform, arn: str) -> Record | None:
     try:
         named = Arn.parse(arn)
     except ValueError:
-        return {}
+        return None
     name = named.resource.removeprefix("secret:").rpartition("-")[0]
-    record = await platform.store.get(Scope(named.account, named.region), SECRET, name)
-    tags: dict[str, str] = record.value["tags"] if record is not None else {}
-    return tags
+    return await platform.store.get(Scope(named.account, named.region), SECRET, name)

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from nightbus.identity.needs import ANY, Asked, NeedsOf, needs, request_tags
 from nightbus.identity.request_keys import members
 from nightbus.messaging.topic import TOPIC, topic_address
-from nightbus.policies.request import Need
+from nightbus.policies.document import Policy
+from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 
 
@@ -96,7 +97,12 @@ ACTIONS: Mapping[str, NeedsOf] = {
 }
 
 
-async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    topic = await platform.topics.find_arn(arn)
+    return topic.access.policy if topic is not None and topic.access.policy.statements else None
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
     address = topic_address(arn)
     record = await platform.store.get(address[0], TOPIC, address[1]) if address else None
     tags: dict[str, str] = record.value.get("tags") or {} if record is not None else {}

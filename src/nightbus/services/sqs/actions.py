@@ -12,7 +12,8 @@ from typing import Any
 from nightbus.aws.arn import arn
 from nightbus.identity.needs import Asked, NeedsOf, needs, request_tags, when
 from nightbus.messaging.queue import KIND, queue_address, queue_arn, redrive_of
-from nightbus.policies.request import Need
+from nightbus.policies.document import Policy
+from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.sqs.move_tasks import source_of_task
 from nightbus.services.sqs.queue_addresses import address_of_url
@@ -96,7 +97,12 @@ async def resolve(platform: Platform, asked: Asked, found: Sequence[Need]) -> Se
     return [*found, *(Need("sqs:SendMessage", queue_arn(address[0], name)) for name in senders)]
 
 
-async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+async def resource_policy(platform: Platform, arn: str) -> Policy | None:
+    queue = await platform.queues.find_arn(arn)
+    return queue.access.policy if queue is not None and queue.access.policy.statements else None
+
+
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
     address = queue_address(arn)
     record = await platform.store.get(address[0], KIND, address[1]) if address else None
     tags: dict[str, Any] = record.value.get("tags") or {} if record is not None else {}

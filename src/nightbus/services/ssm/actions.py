@@ -12,7 +12,7 @@ from nightbus.aws.arn import Arn, is_arn
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, merged, needs, request_tags, when
 from nightbus.identity.request_keys import members
-from nightbus.policies.request import Need
+from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.ssm.names import parameter_arn
 from nightbus.services.ssm.records import PARAMETER
@@ -74,7 +74,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
 }
 
 
-async def resource_tags(platform: Platform, arn: str) -> Mapping[str, str]:
+async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:
     try:
         named = Arn.parse(arn)
     except ValueError:

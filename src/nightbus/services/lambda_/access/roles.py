@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,11 +26,16 @@ async def check_role(ctx: Context, role_arn: str) -> None:
     if arn.account != ctx.account:
         raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
     try:
-        reply = await ctx.operation("iam", "GetRole", RoleName=arn.resource.rsplit("/", 1)[-1])
+        by_node = replace(ctx.call, trusted=True)
+        named = {"RoleName": arn.resource.rsplit("/", 1)[-1]}
+        reply = await ctx.platform.operations.call("iam", "GetRole", named, by_node)
     except AwsError as error:
-        if error.code in ("NoSuchEntity", "NoSuchEntityException"):
-            raise _cannot_be_assumed() from None
-        raise
+        if error.code not in ("NoSuchEntity", "NoSuchEntityException"):
+            raise
+        authorizer = ctx.platform.authorizer
+        if authorizer is not None and authorizer.unknown_roles:
+            return
+        raise _cannot_be_assumed() from None
     document = reply["Role"]["AssumeRolePolicyDocument"]
     if isinstance(document, str):
         document = json.loads(unquote(document))
