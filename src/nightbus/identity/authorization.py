@@ -29,8 +29,8 @@ from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.identity.global_keys import global_keys, source_account
 from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
-from nightbus.identity.refusals import access_denied, invalid_token
-from nightbus.policies.decision import Decision
+from nightbus.identity.refusals import access_denied, invalid_token, spelled
+from nightbus.policies.decision import Decision, PolicyKind
 from nightbus.policies.document import Policy
 from nightbus.policies.evaluation import Policies, decide, refusal_text
 from nightbus.policies.request import AccessRequest, Need, Values
@@ -38,6 +38,8 @@ from nightbus.policies.request import AccessRequest, Need, Values
 ENFORCE, AUDIT = "enforce", "audit"
 _TAG_KEYS = ("resourcetag/", ":existingobjecttag/")
 _TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
+# Services whose handlers ask the resource's policy too: they refuse single entries, or hide what is not there.
+_THEIR_HANDLERS_ASK = frozenset({"ecr", "events", "kms", "secretsmanager", "sns", "sqs"})
 _NO_POLICIES: tuple[Policy, ...] = ()
 
 
@@ -225,12 +227,14 @@ class Authorizer:
             if principal.identity and of_session is None and not _named_keys(principal, policies):
                 principal.admitted[need.action, need.resource, caller.arn] = (policy,)
             return
-        text = refusal_text(request, decision)
+        text = refusal_text(request, decision).replace(need.action, spelled(need.action))
         refusal = Refusal(operation, need, call, request, policies, owner, decision, self.enforces, text)
         for tell in self.refused if operation else ():
             tell(refusal)
+        service = operation.split(":", 1)[0]
+        if decision.kind is PolicyKind.RESOURCE and service in _THEIR_HANDLERS_ASK:
+            return
         if self.enforces or not operation:
-            service = operation.split(":", 1)[0]
             raise access_denied(service, "Access Denied" if service == "s3" and caller.is_anonymous else text)
 
     async def _request(

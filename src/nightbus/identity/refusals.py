@@ -29,3 +29,9 @@ def access_denied(service: str, text: str) -> AwsError:
 def invalid_token() -> AwsError:
     """Return the error for credentials whose principal does not exist any more."""
     return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+
+
+def spelled(action: str) -> str:
+    """Return the action as the service's refusals spell it, such as `sqs:sendmessage` and `SNS:Publish`."""
+    service, _, name = action.partition(":")
+    return f"sqs:{name.lower()}" if service == "sqs" else f"SNS:{name}" if service == "sns" else action
