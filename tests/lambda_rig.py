@@ -155,6 +155,13 @@ class Operations(OperationRegistry):
         return {"Body": ByteStream(chunks(), len(data))}
 
 
+def allow(iam: Any, role: str, *actions: str) -> None:
+    """Let a role of a running node do the actions, on everything."""
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="allowed", PolicyDocument=document)
+
+
 def trust(service: str) -> dict[str, Any]:
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     return {"Version": "2012-10-17", "Statement": [statement]}

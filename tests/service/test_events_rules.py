@@ -328,7 +328,7 @@ def test_a_service_that_is_not_here_wants_a_setting(events: Any, rule: dict[str,
     target = {
         "Id": "t",
         "Arn": f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:m",
-        "RoleArn": "arn:aws:iam::1:role/r",
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/r",
     }
     code, status, message = refusal(events.put_targets, **rule, Targets=[target])
     assert (code, status) == ("NotImplementedException", 501)

@@ -123,6 +123,8 @@ def test_a_call_with_a_users_key_is_the_users(client: Clients, user: str) -> Non
     iam = client("iam", account="222233334444")
     name = fresh("caller")
     iam.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": ["iam:GetUser", "iam:ListAccessKeys"], "Resource": "*"}
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Statement": [allowed]}))
     key = iam.create_access_key(UserName=name)["AccessKey"]
     assert (key["Status"], len(key["AccessKeyId"]), len(key["SecretAccessKey"])) == ("Active", 20, 40)
     own = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
@@ -136,6 +138,7 @@ def test_a_call_with_a_users_key_is_the_users(client: Clients, user: str) -> Non
     iam.update_user(UserName=name, NewUserName=f"{name}-2")
     assert client("sts", **own).get_caller_identity()["Arn"].endswith(f":user/{name}-2")
     assert iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])["UserName"] == f"{name}-2"
+    iam.delete_user_policy(UserName=f"{name}-2", PolicyName="p")
     iam.update_access_key(UserName=f"{name}-2", AccessKeyId=key["AccessKeyId"], Status="Inactive")
     assert refusal(client("sts", **own).get_caller_identity)[:2] == ("InvalidClientTokenId", 403)
     assert refusal(client("s3", **own).list_buckets)[:2] == ("InvalidAccessKeyId", 403)

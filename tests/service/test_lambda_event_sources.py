@@ -11,7 +11,7 @@ import pytest
 
 from aws_refusals import refusal
 from function_rig import zip_of
-from lambda_rig import trust
+from lambda_rig import allow, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -49,6 +49,7 @@ def name(functions: Any, client: Client) -> str:
     role = client("iam").create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
     )["Role"]["Arn"]
+    allow(client("iam"), name, "sqs:*")
     functions.create_function(
         FunctionName=name,
         Role=role,

@@ -11,7 +11,7 @@ import pytest
 
 from aws_refusals import code_and_status, refusal
 from function_rig import zip_of
-from lambda_rig import trust
+from lambda_rig import allow, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -55,6 +55,7 @@ class Shared:
         role = self.client("iam", account=OWNER).create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps(document)
         )["Role"]["Arn"]
+        allow(self.client("iam", account=OWNER), name, "sqs:*")
         sts = self.client("sts", account=OWNER)
         assumed = sts.assume_role(RoleArn=role, RoleSessionName="me")
         keys = assumed["Credentials"]
@@ -340,6 +341,7 @@ def test_a_function_is_fed_by_anothers_queue_if_its_role_may(client: Client, sha
     role = client("iam", account=GUEST).create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
     )["Role"]["Arn"]
+    allow(client("iam", account=GUEST), name, "sqs:*")
     functions.create_function(
         FunctionName=name, Role=role, Runtime="python3.11", Handler="app.handler",
         Code={"ZipFile": zip_of({"app.py": "def handler(event, context):\n    return None\n"})},

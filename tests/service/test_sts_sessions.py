@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from aws_refusals import refusal
+from lambda_rig import allow
 
 Client = Callable[..., Any]
 
@@ -102,6 +103,7 @@ def test_sessions_are_as_long_as_the_role_lets_them(client: Client, make_role: C
         "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
     )
     first = sts.assume_role(RoleArn=arn, RoleSessionName="me", DurationSeconds=7200)["Credentials"]
+    allow(client("iam"), arn.rsplit("/", 1)[-1], "sts:AssumeRole")
     chained = session(client, "sts", first)
     assert refusal(chained.assume_role, RoleArn=arn, RoleSessionName="me", DurationSeconds=3601) == (
         "ValidationError",

@@ -228,6 +228,8 @@ class Authorizer:
                 principal.admitted[need.action, need.resource, caller.arn] = (policy,)
             return
         text = refusal_text(request, decision).replace(need.action, spelled(need.action))
+        if decision.kind is PolicyKind.TRUST:  # AWS does not say what a trust policy lacks
+            text = text.removesuffix(f" {decision.reason}")
         refusal = Refusal(operation, need, call, request, policies, owner, decision, self.enforces, text)
         for tell in self.refused if operation else ():
             tell(refusal)

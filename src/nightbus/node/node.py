@@ -139,9 +139,7 @@ class Node:
         self.access_keys = AccessKeys(store)
         operations, resources = OperationRegistry(), ServiceResources()
         principals = Principals(store)
-        authorizer = Authorizer(
-            principals, resources, self.clock, self._authorization, unknown_roles=self._temporary is not None
-        )
+        authorizer = Authorizer(principals, resources, self.clock, self._authorization, unknown_roles=True)
         log_sink = self._log_writer = LogWriter(store, self.clock)
         self.functions = Runner(
             self.folder / "functions",

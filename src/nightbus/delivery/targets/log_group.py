@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -87,18 +88,21 @@ async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
     message = {"timestamp": log_event[0], "message": log_event[1]}
     stream_name = {"logGroupName": group, "logStreamName": stream}
     request: dict[str, Any] = {**stream_name, "logEvents": [message]}
+    call = (
+        ctx.call if job.target.get("RoleArn") else replace(ctx.call, trusted=True)
+    )  # as in the event's commit
     try:
         try:
-            reply = await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
+            reply = await ctx.operations.call("logs", "PutLogEvents", request, call)
         except AwsError as error:
             if error.code != "ResourceNotFoundException" or "stream" not in error.message:
                 raise
             try:
-                await ctx.operations.call("logs", "CreateLogStream", stream_name, ctx.call)
+                await ctx.operations.call("logs", "CreateLogStream", stream_name, call)
             except AwsError as made:  # another delivery of the rule was faster
                 if made.code != "ResourceAlreadyExistsException":
                     raise
-            reply = await ctx.operations.call("logs", "PutLogEvents", request, ctx.call)
+            reply = await ctx.operations.call("logs", "PutLogEvents", request, call)
     except AwsError as error:
         return failed(error)
     if reply.get("rejectedLogEventsInfo"):

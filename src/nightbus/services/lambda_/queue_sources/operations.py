@@ -9,7 +9,8 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_uuid
 from nightbus.aws.support import EVENT_SOURCES
-from nightbus.messaging.queue import RECEIVE, Queue
+from nightbus.messaging.queue import Queue
+from nightbus.policies.request import Need
 from nightbus.services.context import Context
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value, no_function, no_resource
 from nightbus.services.lambda_.invocations.role_session import role_session
@@ -179,10 +180,14 @@ async def _queue(ctx: Context, source: str, operation: str) -> Queue:
 async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str, Any]) -> None:
     _, version = await require_version(ctx, ref)
     role = role_session(ctx.account, version["config"]["Role"], ref.name)
-    if queue.access.refusal(role, RECEIVE):
-        raise invalid_parameter_value(
-            "The provided execution role does not have permissions to call ReceiveMessage on SQS"
-        )
+    authorizer = ctx.platform.authorizer
+    for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
+        need = Need(f"sqs:{action}", queue.arn)
+        closed = queue.access.refusal(role, need.action.lower())
+        if closed or (authorizer is not None and not await authorizer.admits(role, ctx.scope, need)):
+            raise invalid_parameter_value(
+                f"The provided execution role does not have permissions to call {action} on SQS"
+            )
     check_mapping(config, queue, version["config"]["Timeout"])
 
 
