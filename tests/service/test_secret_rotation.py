@@ -47,8 +47,13 @@ def template(days: int) -> str:
     }
     policy = {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:DeleteSecret", "Resource": "*"}
     secret = {"Ref": "Secret"}
+    rotating = [{"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}]
+    used = {"PolicyName": "rotation", "PolicyDocument": {"Version": "2012-10-17", "Statement": rotating}}
     resources = {
-        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {"AssumeRolePolicyDocument": trust, "Policies": [used]},
+        },
         "Function": {
             "Type": "AWS::Lambda::Function",
             "Properties": {
