@@ -186,3 +186,23 @@ def test_across_accounts_both_sides_must_allow(node: RunningNode) -> None:
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": gives})
     may.client("sqs").send_message(QueueUrl=url, MessageBody="x")
     refused(may_not.client("sqs").send_message, QueueUrl=url, MessageBody="x")
+
+
+@pytest.mark.parametrize(("addresses", "allowed"), [("127.0.0.0/8", True), ("203.0.113.0/24", False)])
+def test_a_queues_and_a_topics_policy_see_the_callers_address(
+    node: RunningNode, addresses: str, allowed: bool
+) -> None:
+    only = allow("{}:*", "*", "Deny", Principal="*", Condition={"NotIpAddress": {"aws:SourceIp": addresses}})
+    sqs, sns, name = node.client("sqs"), node.client("sns"), f"n{uuid4().hex[:8]}"
+    policy = document({**only, "Action": "sqs:SendMessage"})
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+    policy = document({**only, "Action": "sns:Publish"})
+    topic = sns.create_topic(Name=name, Attributes={"Policy": policy})["TopicArn"]
+    for send, params in (
+        (sqs.send_message, {"QueueUrl": url, "MessageBody": "x"}),
+        (sns.publish, {"TopicArn": topic, "Message": "x"}),
+    ):
+        if allowed:
+            send(**params)
+        else:
+            assert "explicit deny in a resource-based policy" in refused(send, **params)

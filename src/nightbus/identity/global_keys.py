@@ -9,23 +9,23 @@ from datetime import UTC, datetime
 
 from nightbus.aws.calls import Call, Caller
 from nightbus.identity.principals import Principal
+from nightbus.policies.document import Policy
 from nightbus.policies.request import Values
 
+_OF_CALL = frozenset(
+    {"aws:currenttime", "aws:epochtime", "aws:requestedregion", "aws:sourceip", "aws:useragent"}
+)
 _CALLED_VIA = frozenset({"cloudformation"})  # the services that Nightbus has of those that set aws:CalledVia
 
 
 def global_keys(call: Call, principal: Principal, now_ms: int) -> dict[str, Values]:
     """Return the global keys, in lower case. "" stands for one that the request does not have."""
-    caller, now = call.caller, datetime.fromtimestamp(now_ms // 1000, UTC)
+    caller = call.caller
     chain = tuple(f"{one}.amazonaws.com" for one in call.via if one in _CALLED_VIA)
     return {
         **_of_principal(caller, principal),
-        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "aws:epochtime": str(now_ms // 1000),
-        "aws:requestedregion": call.scope.region,
+        **_of_call(call, now_ms),
         "aws:securetransport": "true",  # policies use it against plain HTTP over the internet
-        "aws:sourceip": "" if call.via else call.source_ip,
-        "aws:useragent": call.user_agent,
         "aws:calledvia": chain,
         "aws:calledviafirst": chain[0] if chain else "",
         "aws:calledvialast": chain[-1] if chain else "",
@@ -36,6 +36,22 @@ def global_keys(call: Call, principal: Principal, now_ms: int) -> dict[str, Valu
         "aws:principalorgid": "",  # Nightbus has no organizations
         "aws:sourceorgid": "",
         "aws:resourceorgid": "",
+    }
+
+
+def call_keys(call: Call, policy: Policy, now_ms: int) -> dict[str, Values] | None:
+    """Return the keys of the call itself for a handler that asks a resource's policy, None if the policy names none."""
+    return _of_call(call, now_ms) if policy.condition_keys & _OF_CALL else None
+
+
+def _of_call(call: Call, now_ms: int) -> dict[str, Values]:
+    now = datetime.fromtimestamp(now_ms // 1000, UTC)
+    return {
+        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:epochtime": str(now_ms // 1000),
+        "aws:requestedregion": call.scope.region,
+        "aws:sourceip": "" if call.via else call.source_ip,
+        "aws:useragent": call.user_agent,
     }
 
 

@@ -19,6 +19,7 @@ from nightbus.identity.audit import AuditTrail
 from nightbus.identity.authorization import Authorizer
 from nightbus.identity.call_rates import CallRates
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.identity.global_keys import call_keys
 from nightbus.keys.directory import Keys
 from nightbus.messaging.access_logs import AccessLogs
 from nightbus.messaging.deduplication import SequenceNumbers
@@ -26,7 +27,8 @@ from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.outbound.http_client import HttpClient
-from nightbus.policies.request import Need
+from nightbus.policies.document import Policy
+from nightbus.policies.request import Need, Values
 from nightbus.stacks.interface import StackEngine
 from nightbus.store.interface import RecordReader, Store
 from nightbus.store.vault import Vault
@@ -114,6 +116,10 @@ class Context:
         by = self.handles.partition(":")[0]
         call = self.call.through(by) if by not in ("", service) else self.call
         return await self.platform.operations.call(service, name, params, call)
+
+    def call_keys(self, policy: Policy) -> Mapping[str, Values] | None:
+        """Return the condition keys of the call for a resource's policy that names some, None for another policy."""
+        return call_keys(self.call, policy, self.now_ms())
 
     async def authorize(self, *needs: Need) -> None:
         """Raise AwsError unless the caller may do this too: what an operation needs that only its handler knows."""

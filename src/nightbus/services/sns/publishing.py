@@ -150,7 +150,7 @@ async def _topic(ctx: Context, arn: str | None) -> Topic:
     topic = await ctx.platform.topics.find_arn(arn)
     if topic is None:
         raise no_topic()
-    refusal = topic.access.refusal(ctx.caller, PUBLISH)
+    refusal = topic.access.refusal(ctx.caller, PUBLISH, ctx.call_keys(topic.access.policy))
     if refusal:
         raise not_authorized(refusal)
     if topic.key:

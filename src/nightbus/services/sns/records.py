@@ -31,7 +31,9 @@ async def topic_record(
     if record is None:
         raise no_topic()
     if action:
-        refusal = Topic.of(scope_and_name[0], record, ()).access.refusal(ctx.caller, action, values)
+        access = Topic.of(scope_and_name[0], record, ()).access
+        keys = ctx.call_keys(access.policy)
+        refusal = access.refusal(ctx.caller, action, values if keys is None else {**(values or {}), **keys})
         if refusal:
             raise not_authorized(refusal)
     return scope_and_name[0], record
