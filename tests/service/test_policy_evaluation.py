@@ -206,3 +206,12 @@ def test_a_queues_and_a_topics_policy_see_the_callers_address(
             send(**params)
         else:
             assert "explicit deny in a resource-based policy" in refused(send, **params)
+
+
+def test_a_deny_of_a_repository_holds_for_its_own_account(node: RunningNode) -> None:
+    ecr, name = node.client("ecr"), f"r{uuid4().hex[:8]}"
+    ecr.create_repository(repositoryName=name)
+    no_lists = {"Effect": "Deny", "Principal": "*", "Action": "ecr:ListImages"}
+    ecr.set_repository_policy(repositoryName=name, policyText=document(no_lists))
+    assert "explicit deny in a resource-based policy" in refused(ecr.list_images, repositoryName=name)
+    ecr.get_repository_policy(repositoryName=name)

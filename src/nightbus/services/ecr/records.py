@@ -33,7 +33,7 @@ async def find_repository(ctx: Context, name: str, registry: str | None, action:
     record = await ctx.store.get(scope, REPOSITORY, name)
     if record is None:
         raise no_repository(name, scope.account)
-    if scope.account != ctx.account:
+    if scope.account != ctx.account or (record.value["policy"] and ctx.caller.arn):
         request = request_by(ctx.caller, f"ecr:{action}", repository_arn(scope, name))
         policy = compiled_policy(record.value["policy"] or "{}", PolicyKind.RESOURCE, request.resource)
         refused = refusal(policy, request, scope.account)
