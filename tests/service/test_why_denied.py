@@ -232,6 +232,33 @@ def test_what_is_suggested_for_a_stack_is_enough_for_it(node: RunningNode) -> No
     assert invoke({"order": True}) == {"answer": "done", "error": None}
 
 
+def test_a_trail_needs_a_bucket_whose_policy_admits_cloudtrail(node: RunningNode) -> None:
+    s3, cloudtrail = node.client("s3"), node.client("cloudtrail")
+    s3.create_bucket(Bucket="trail-of-rights")
+    with pytest.raises(ClientError, match="InsufficientS3BucketPolicyException"):
+        cloudtrail.create_trail(Name="rights", S3BucketName="trail-of-rights")
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "cloudtrail.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::trail-of-rights/AWSLogs/{ACCOUNT}/*",
+        "Condition": {
+            "StringEquals": {
+                "s3:x-amz-acl": "bucket-owner-full-control",
+                "aws:SourceArn": f"arn:aws:cloudtrail:us-east-1:{ACCOUNT}:trail/rights",
+            }
+        },
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    s3.put_bucket_policy(Bucket="trail-of-rights", Policy=json.dumps(policy))
+    cloudtrail.create_trail(Name="rights", S3BucketName="trail-of-rights")
+    cloudtrail.start_logging(Name="rights")
+    node.client("sns").create_topic(Name="of-rights")
+    cloudtrail.stop_logging(Name="rights")
+    files = [one["Key"] for one in s3.list_objects_v2(Bucket="trail-of-rights")["Contents"] if one["Size"]]
+    assert len(files) == 1
+
+
 def test_a_refusal_is_explained_after_a_restart(node: RunningNode, folder: Path) -> None:
     before = json.loads(nightbus(node, "why-denied", "--limit", "100", "--json"))["refusals"]
     assert before

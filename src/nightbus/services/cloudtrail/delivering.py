@@ -81,13 +81,23 @@ async def check_bucket(platform: Platform, scope: Scope, value: Mapping[str, Any
     try:
         await _put(platform, scope, value, f"{_folder(scope, value)}/", b"")
     except AwsError as error:
-        if error.code == "NoSuchBucket":
+        if error.code == "NoSuchBucket" or not await _exists(platform, scope, bucket):
             text = f"S3 bucket {bucket} does not exist!"
             raise AwsError("S3BucketDoesNotExistException", text) from error
         if error.code == "AccessDenied":
             text = f"Incorrect S3 bucket policy is detected for bucket: {bucket}"
             raise AwsError("InsufficientS3BucketPolicyException", text) from error
         raise
+
+
+async def _exists(platform: Platform, scope: Scope, bucket: str) -> bool:
+    """Whoever may not read a bucket is refused alike whether it exists or not; the trail's owner is told."""
+    call = Call(scope, Caller.root(scope.account), platform.endpoint, trusted=True)
+    try:
+        await platform.operations.call("s3", "HeadBucket", {"Bucket": bucket}, call)
+    except AwsError as error:
+        return error.status != 404
+    return True
 
 
 def _is_wanted(record: Mapping[str, Any], value: Mapping[str, Any]) -> bool:

@@ -88,9 +88,16 @@ def _tags_new_bucket(asked: Asked) -> Sequence[Need]:
     return _on_bucket("TagResource", keys=condition_keys.new_bucket)(asked)
 
 
+def _acl(asked: Asked) -> Sequence[Need]:
+    """Services give their log files an ACL, and AWS's policies for them allow PutObject alone."""
+    if asked.call.caller.service and not asked.call.caller.arn:
+        return ()
+    return _if_asked(("ACL", *_GRANTS), _on_object("PutObjectAcl", keys=condition_keys.ACL))(asked)
+
+
 _ADDED_TO_OBJECT = (
     _tags,
-    _if_asked(("ACL", *_GRANTS), _on_object("PutObjectAcl", keys=condition_keys.ACL)),
+    _acl,
     _if_asked(_RETENTION, _on_object("PutObjectRetention", keys=condition_keys.LOCK)),
     _if_asked(("ObjectLockLegalHoldStatus",), _on_object("PutObjectLegalHold", keys=condition_keys.LOCK)),
 )
