@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from function_rig import zip_of
+from lambda_rig import allow
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -63,6 +64,7 @@ class Shop:
             RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
         )
         self.role = role["Role"]["Arn"]
+        allow(node.client("iam", account=ACCOUNT), name, "events:*", "sqs:*", "sns:*", "lambda:*")
 
     def function(self, name: str, code: str = PUBLISHER, **variables: str) -> str:
         made = self.functions.create_function(

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from lambda_rig import trust
+from lambda_rig import allow, trust
 from nodes import RunningNode
 
 Client = Callable[..., Any]
@@ -29,6 +29,7 @@ def make(client: Client, package: bytes, timeout: int = 3, runtime: str = "pytho
     made = f"streaming-{uuid4().hex[:8]}"
     document = json.dumps(trust("lambda.amazonaws.com"))
     role = client("iam").create_role(RoleName=made, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allow(client("iam"), made, "sqs:*")
     settings = {"Runtime": runtime, "Handler": "app.handler", "Timeout": timeout, "MemorySize": 256}
     functions = client("lambda")
     functions.create_function(FunctionName=made, Role=role, Code={"ZipFile": package}, **settings)

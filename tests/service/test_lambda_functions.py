@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import code, trust
+from lambda_rig import allow, code, trust
 from nodes import RunningNode
 from waiting import wait_for
 
@@ -38,6 +38,7 @@ def role(client: Client) -> str:
     document = json.dumps(trust("lambda.amazonaws.com"))
     name = f"role-{uuid4().hex[:8]}"
     made = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    allow(client("iam"), name, "sqs:*", "sns:*", "events:*", "s3:*", "lambda:*", "logs:*")
     return str(made["Role"]["Arn"])
 
 

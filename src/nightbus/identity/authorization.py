@@ -40,6 +40,7 @@ _TAG_KEYS = ("resourcetag/", ":existingobjecttag/")
 _TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 # Services whose handlers ask the resource's policy too: they refuse single entries, or hide what is not there.
 _THEIR_HANDLERS_ASK = frozenset({"ecr", "events", "kms", "secretsmanager", "sns", "sqs"})
+_NEW_BUCKET = "s3:CreateBucket"  # whose name another account may have, which the handler says
 _NO_POLICIES: tuple[Policy, ...] = ()
 
 
@@ -133,9 +134,9 @@ class Authorizer:
         is_limited = _is_limited(caller)
         for need in needs:
             policy = await self._policy_of(need)
-            if not caller.arn and policy is None and not self.resources.has_policies(need.resource):
+            if not caller.arn and policy is None and await self._is_left(need, operation):
                 continue
-            owner = await self._owner(need.resource, call)
+            owner = await self._owner(need, call)
             if not is_limited:
                 if principal is UNLIMITED and policy is None and owner == caller.account:
                     continue
@@ -191,16 +192,27 @@ class Authorizer:
         principal.admitted[asked] = (principal.trust,)
 
     async def _policy_of(self, need: Need) -> Policy | None:
-        if need.resource == "*":
+        if need.resource == "*" or need.action == _NEW_BUCKET:
             return None
         if need.action.startswith(_TRUSTED_ACTIONS):
             role = await self.principals.role_of(need.resource)
             return role.trust if role is not None else None
         return await self.resources.policy(need.resource)
 
-    async def _owner(self, resource: str, call: Call) -> str:
+    async def _is_left(self, need: Need, operation: str) -> bool:
+        """Return whether the handler answers an AWS service, since it is the one who knows: a resource without a
+        policy may not be there, or belong to a service whose resources have none."""
+        service = operation.split(":", 1)[0]
+        if service in _THEIR_HANDLERS_ASK or service == "lambda":
+            return True
+        if not self.resources.has_policies(need.resource):
+            return True
+        return service == "s3" and not await self.resources.owner(need.resource)
+
+    async def _owner(self, need: Need, call: Call) -> str:
+        resource = need.resource
         parts = resource.split(":", 5)
-        if len(parts) < 6:
+        if len(parts) < 6 or need.action == _NEW_BUCKET:
             return call.scope.account
         account = parts[4]
         if account.isdigit():

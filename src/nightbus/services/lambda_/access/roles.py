@@ -25,6 +25,8 @@ async def check_role(ctx: Context, role_arn: str) -> None:
     arn = Arn.parse(role_arn)
     if arn.account != ctx.account:
         raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
+    if not arn.resource.startswith("role/"):
+        raise _cannot_be_assumed()
     try:
         by_node = replace(ctx.call, trusted=True)
         named = {"RoleName": arn.resource.rsplit("/", 1)[-1]}
@@ -36,6 +38,8 @@ async def check_role(ctx: Context, role_arn: str) -> None:
         if authorizer is not None and authorizer.unknown_roles:
             return
         raise _cannot_be_assumed() from None
+    if reply["Role"]["Arn"] != role_arn:
+        raise _cannot_be_assumed()
     document = reply["Role"]["AssumeRolePolicyDocument"]
     if isinstance(document, str):
         document = json.loads(unquote(document))
