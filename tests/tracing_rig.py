@@ -64,7 +64,7 @@ class Shop:
             RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST)
         )
         self.role = role["Role"]["Arn"]
-        allow(node.client("iam", account=ACCOUNT), name, "events:*", "sqs:*", "sns:*", "lambda:*")
+        allow(node.client("iam", account=ACCOUNT), name, "events:*", "sqs:*", "sns:*", "lambda:*", "s3:*")
 
     def function(self, name: str, code: str = PUBLISHER, **variables: str) -> str:
         made = self.functions.create_function(

@@ -87,7 +87,7 @@ BAD: dict[str, dict[str, Any]] = {
     "AWS::Lambda::Function": {
         "Runtime": "python3.12",
         "Handler": "index.handler",
-        "Role": "arn:aws:iam::000000000000:role/nobody",
+        "Role": "arn:aws:iam::000000000000:user/nobody",
         "Code": {"ZipFile": "def handler(event, context): pass"},
     },
     "AWS::Lambda::LayerVersion": {"Content": {"S3Bucket": "nobodys-bucket", "S3Key": "nothing.zip"}},

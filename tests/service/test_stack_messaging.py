@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from function_rig import zip_of
-from lambda_rig import trust
+from lambda_rig import allow, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -120,6 +120,7 @@ def function(client: Client) -> str:
     role = client("iam").create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps(trust("lambda.amazonaws.com"))
     )["Role"]["Arn"]
+    allow(client("iam"), name, "sqs:*")
     client("lambda").create_function(
         FunctionName=name,
         Role=role,
