@@ -55,6 +55,7 @@ def test_a_call_is_recorded_with_who_what_and_the_answer(client: Callable[..., A
         "Management",
     )
     assert (record["sourceIPAddress"], record["recipientAccountId"]) == ("127.0.0.1", ACCOUNT)
+    assert record["userAgent"].startswith("Boto3/")
     event = lookup(trail, "EventId", record["eventID"])[0]
     assert (event["EventName"], event["Username"], event["ReadOnly"]) == ("PutRule", "root", "false")
 

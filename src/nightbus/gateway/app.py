@@ -1,7 +1,6 @@
 """Turns HTTP requests into operation calls, and their results into responses.
 
-It is a raw ASGI callable: it reads, routes, parses, calls and serializes. It answers every error in the protocol of the
-request, and never with a traceback.
+It is a raw ASGI callable. It answers every error in the protocol of the request, and never with a traceback.
 """
 
 from __future__ import annotations
@@ -247,9 +246,10 @@ class Gateway:
         account = caller.account or DEFAULT_ACCOUNT
         region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
         endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
-        trace = trace_header_or_none(request.headers.get("x-amzn-trace-id", ""))
-        address = str((scope.get("client") or [""])[0])
-        return Call(Scope(account, region), caller, endpoint, request_id, trace, address)
+        trace, agent = (request.headers.get(name, "") for name in ("x-amzn-trace-id", "user-agent"))
+        trace, address = trace_header_or_none(trace), str((scope.get("client") or [""])[0])
+        call = Call(Scope(account, region), caller, endpoint, request_id, trace, address, user_agent=agent)
+        return call if scope.get("scheme") != "https" else replace(call, is_secure=True)
 
 
 def _is_long(output: Mapping[str, Any]) -> bool:
