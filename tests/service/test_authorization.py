@@ -67,3 +67,15 @@ def test_a_role_puts_events_only_with_the_permission(node: RunningNode) -> None:
     )
     with pytest.raises(ClientError, match="with an explicit deny in an identity-based policy"):
         events.put_events(Entries=[_ENTRY])
+
+
+def test_each_object_of_a_deletion_is_judged_by_itself(node: RunningNode) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="judged")
+    for key in ("mine/a", "yours/a"):
+        s3.put_object(Bucket="judged", Key=key, Body=b"x")
+    own = node.client("s3", **role_keys(node, "sweeper", statement("s3:*", "arn:aws:s3:::judged/mine/*")))
+    objects = {"Objects": [{"Key": "mine/a"}, {"Key": "yours/a"}]}
+    reply = own.delete_objects(Bucket="judged", Delete=objects)
+    assert [one["Key"] for one in reply["Deleted"]] == ["mine/a"]
+    assert [(one["Key"], one["Code"]) for one in reply["Errors"]] == [("yours/a", "AccessDenied")]

@@ -6,6 +6,7 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.replies import Reply
+from nightbus.policies.request import Need
 from nightbus.services.context import Context
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.errors import malformed_xml
@@ -55,6 +56,7 @@ async def delete_objects(
         _refuse_directory_conditions(entry)
         key, version_id = entry["Key"], entry.get("VersionId")
         try:
+            await ctx.authorize(*_needs(bucket, key, version_id, bypass=bypass_governance_retention))
             _, affected = await _delete(
                 ctx, bucket, key, version_id, entry.get("ETag"), bypass_governance_retention
             )
@@ -66,6 +68,14 @@ async def delete_objects(
                 result |= {"DeleteMarker": True, "DeleteMarkerVersionId": affected.version_id}
             deleted.append(result)
     return {"Deleted": [] if delete.get("Quiet") else deleted, "Errors": errors}
+
+
+def _needs(bucket: str, key: str, version_id: str | None, *, bypass: bool) -> list[Need]:
+    """Return what the deletion of one of several objects needs, as DeleteObject does."""
+    resource = f"arn:aws:s3:::{bucket}/{key}"
+    versioned = {"s3:versionid": version_id} if version_id else {}
+    needed = [Need("s3:DeleteObjectVersion" if version_id else "s3:DeleteObject", resource, versioned)]
+    return [*needed, Need("s3:BypassGovernanceRetention", resource)] if bypass else needed
 
 
 def _refuse_directory_conditions(entry: dict[str, Any]) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
+from nightbus.policies.request import Need
 from nightbus.services.context import Context
 from nightbus.services.secretsmanager.errors import invalid_parameter, invalid_token
 from nightbus.services.secretsmanager.filters import filtered_secrets
 from nightbus.services.secretsmanager.reading import get_secret_value
+from nightbus.services.secretsmanager.records import find_secret
 
 _PAGE = 20
 
@@ -37,6 +39,8 @@ async def batch_get_secret_value(
     values, errors = [], []
     for name in names:
         try:
+            secret = await find_secret(ctx, name, "GetSecretValue")
+            await ctx.authorize(Need("secretsmanager:GetSecretValue", secret.arn))
             values.append(await get_secret_value(ctx, secret_id=name))
         except AwsError as error:
             errors.append({"SecretId": name, "ErrorCode": error.code, "Message": error.message})
