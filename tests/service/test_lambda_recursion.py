@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from lambda_rig import code, trust
+from lambda_rig import allow, code, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -46,6 +46,7 @@ def name(client: Client) -> str:
 def create(client: Client, name: str, kind: str, target: str, **more: Any) -> str:
     document = json.dumps(trust("lambda.amazonaws.com"))
     role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allow(client("iam"), name, "sqs:*", "sns:*", "events:*", "lambda:*", "s3:*")
     for policy in ("AmazonSQSFullAccess", "service-role/AWSLambdaSQSQueueExecutionRole"):
         client("iam").attach_role_policy(RoleName=name, PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
     functions = client("lambda")
