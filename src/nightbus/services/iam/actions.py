@@ -61,6 +61,11 @@ def _policy(asked: Asked) -> str:
     return asked.text("PolicyArn")
 
 
+def _source(asked: Asked) -> str:
+    """Return the user, group or role whose policies are simulated."""
+    return asked.text("PolicySourceArn")
+
+
 def _attached(asked: Asked) -> Mapping[str, Values]:
     return {"iam:policyarn": asked.text("PolicyArn")}
 
@@ -125,7 +130,8 @@ _UNSORTED: dict[str, NeedsOf] = {
         "ListSAMLProviders",
         "ListServerCertificates",
     ),
-    **_all("ListUsers", "ListVirtualMFADevices"),
+    **_all("GetContextKeysForCustomPolicy", "ListUsers", "ListVirtualMFADevices", "SimulateCustomPolicy"),
+    **_each(_source, "GetContextKeysForPrincipalPolicy", "SimulatePrincipalPolicy"),
     **_each(
         _user, "CreateAccessKey", "DeleteAccessKey", "DeleteLoginProfile", "DeleteUser", "DeleteUserPolicy"
     ),
