@@ -12,12 +12,11 @@ from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
 from nightbus.keys.directory import Key, Keys
 from nightbus.keys.errors import access_denied, other_account
-from nightbus.keys.grant_constraints import allows
 from nightbus.keys.records import AWS_KMS
 from nightbus.policies.callers import not_allowed, request_by
 from nightbus.policies.decision import Effect
 from nightbus.policies.evaluation import Policies, decide, refusal_text
-from nightbus.policies.request import AccessRequest, Values
+from nightbus.policies.request import NO_KEYS, AccessRequest, Values
 
 _NO_CONTEXT: Mapping[str, str] = {}
 _MOST_REMEMBERED = 100  # answers of one key
@@ -32,23 +31,32 @@ async def refusal_of_use(
     *,
     alias: str = "",
     via: str = "",
+    further: Mapping[str, Values] = NO_KEYS,
 ) -> AwsError | None:
     """Return why the caller may not do `action` (such as `kms:Encrypt`), None if it may.
 
-    `via` is the service by which a user's request comes, such as `sqs`; `alias` is the alias that it names.
+    `via` is the service by which a user's request comes, such as `sqs`; `alias` is the alias that it names; `further`
+    are the condition keys of this action alone.
     """
     asked = (caller.account, caller.arn, caller.service, caller.source_arn, action, via, alias)
-    answer = None if context else key.answers.get(asked)
+    is_plain = not context and not further
+    answer = key.answers.get(asked) if is_plain else None
+    request = None
     if answer is None:
-        answer = _answer(policy_request(caller, key, action, context, alias, via), key)
-        if not context:
+        request = policy_request(caller, key, action, context, alias, via, further)
+        answer = _answer(request, key)
+        if is_plain:
             if len(key.answers) >= _MOST_REMEMBERED:
                 key.answers.clear()
             key.answers[asked] = answer
     allowed, denial = answer
     if denial:
         return access_denied(denial)
-    if allowed or await _is_granted(keys, key, caller, action, context):
+    if allowed:
+        return None
+    request = request or policy_request(caller, key, action, context, alias, via, further)
+    with_grants = Policies(identity=None, resource=await keys.policy(key))
+    if decide(request, with_grants, key.scope.account).is_allowed:
         return None
     if caller.arn and caller.account == key.scope.account:
         return access_denied(not_allowed(request_by(caller, action, key.arn)))
@@ -62,13 +70,14 @@ def _answer(request: AccessRequest, key: Key) -> tuple[bool, str]:
     return decision.is_allowed, refusal_text(request, decision) if denied else ""
 
 
-async def _is_granted(keys: Keys, key: Key, caller: Caller, action: str, context: Mapping[str, str]) -> bool:
-    operation = action.removeprefix("kms:")
-    return any(allows(grant.value, caller, operation, context) for grant in await keys.grants(key))
-
-
 def policy_request(
-    caller: Caller, key: Key, action: str, context: Mapping[str, str], alias: str, via: str
+    caller: Caller,
+    key: Key,
+    action: str,
+    context: Mapping[str, str],
+    alias: str,
+    via: str,
+    further: Mapping[str, Values] = NO_KEYS,
 ) -> AccessRequest:
     through = f"{via}.{key.scope.region}.amazonaws.com" if via and caller.arn else ""
     values: dict[str, Values] = {
@@ -82,5 +91,6 @@ def policy_request(
         "kms:encryptioncontextkeys": tuple(context),
         **{f"kms:encryptioncontext:{name.lower()}": value for name, value in context.items()},
         **{f"aws:resourcetag/{name.lower()}": value for name, value in key.value["Tags"].items()},
+        **further,
     }
     return request_by(caller, action, key.arn, values)

@@ -27,6 +27,7 @@ from nightbus.keys.errors import (
     not_found,
     wrong_usage,
 )
+from nightbus.keys.grant_policies import policy_of_grants
 from nightbus.keys.records import (
     ALIAS,
     ALIAS_PREFIX,
@@ -46,6 +47,7 @@ from nightbus.keys.records import (
     managed_key_id,
     managed_policy,
     material_id,
+    root_arn,
     state_of,
 )
 from nightbus.keys.specs import ENCRYPT
@@ -93,16 +95,10 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    id: str
-    value: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Grants:
-    """The grants of a key, of which most keys have none."""
+    """The grants of a key as a policy. Without grants it says who may retire them."""
 
-    listed: tuple[Grant, ...] = ()
+    policy: Policy
 
 
 Place = tuple[Scope, str]
@@ -185,9 +181,10 @@ class Keys:
             raise is_in_state(key.arn, "PendingImport")
         return material
 
-    async def grants(self, key: Key) -> tuple[Grant, ...]:
+    async def policy(self, key: Key) -> Policy:
+        """Return the key's policy with what its grants add to it."""
         found = await self._grants.find((key.scope, key.id))
-        return found.listed if found is not None else ()
+        return key.policy if found is None else key.policy.with_grants(found.policy)
 
     async def _load(self, place: Place) -> Key | None:
         scope, key_id = place
@@ -214,7 +211,8 @@ class Keys:
 
     async def _load_grants(self, place: Place) -> Grants:
         records = await self._store.list(place[0], GRANT, prefix=f"{place[1]}:")
-        return Grants(tuple(Grant(record.key.partition(":")[2], record.value) for record in records))
+        grants = [(record.key.partition(":")[2], record.value) for record in records]
+        return Grants(policy_of_grants(grants, root_arn(*place[0]), f"grants of {key_arn(*place)}"))
 
     async def new_material(self, secret: bytes) -> dict[str, Any]:
         """Return a version of a key's material as its record holds it."""

@@ -71,13 +71,16 @@ def state_of(value: Mapping[str, Any], now_ms: int) -> str:
     return str(value["State"])
 
 
+def root_arn(account: str, region: str) -> str:
+    return f"arn:{partition_of(region)}:iam::{account}:root"
+
+
 def default_policy(account: str, region: str) -> dict[str, Any]:
     """https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html"""
-    root = f"arn:{partition_of(region)}:iam::{account}:root"
     statement = {
         "Sid": "Enable IAM User Permissions",
         "Effect": "Allow",
-        "Principal": {"AWS": root},
+        "Principal": {"AWS": root_arn(account, region)},
         "Action": "kms:*",
         "Resource": "*",
     }
@@ -86,7 +89,6 @@ def default_policy(account: str, region: str) -> dict[str, Any]:
 
 def managed_policy(scope: Scope, service: str) -> dict[str, Any]:
     """Return the policy of an AWS managed key: the account's principals may use it through its service."""
-    root = f"arn:{partition_of(scope.region)}:iam::{scope.account}:root"
     via = {"kms:ViaService": f"{service}.{scope.region}.amazonaws.com", "kms:CallerAccount": scope.account}
     use = {
         "Sid": f"Allow access through {service} for all principals in the account that are authorized to use it",
@@ -102,7 +104,7 @@ def managed_policy(scope: Scope, service: str) -> dict[str, Any]:
     look = {
         "Sid": "Allow direct access to key metadata to the account",
         "Effect": "Allow",
-        "Principal": {"AWS": root},
+        "Principal": {"AWS": root_arn(scope.account, scope.region)},
         "Action": ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"],
         "Resource": "*",
     }

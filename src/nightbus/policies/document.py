@@ -86,18 +86,24 @@ def _resources(statement: Mapping[str, Any], kind: PolicyKind, variables: bool) 
 
 class Policy:
     """A compiled policy. `name` is its ARN, or its name for an inline policy. `condition_keys` are the keys
-    of its conditions and variables, in lower case."""
+    of its conditions and variables, in lower case. `grants` are what a key's grants add to its policy."""
 
-    __slots__ = ("_by_action", "condition_keys", "denies", "kind", "name", "statements")
+    __slots__ = ("_by_action", "condition_keys", "denies", "grants", "kind", "name", "statements")
 
     def __init__(
-        self, kind: PolicyKind, name: str, statements: Sequence[Statement], keys: frozenset[str]
+        self,
+        kind: PolicyKind,
+        name: str,
+        statements: Sequence[Statement],
+        keys: frozenset[str],
+        grants: Policy | None = None,
     ) -> None:
         self.kind = kind
         self.name = name
         self.statements = tuple(statements)
         self.condition_keys = keys
         self.denies = any(one.denies for one in statements)
+        self.grants = grants
         self._by_action: dict[str, tuple[Statement, ...]] = {}
 
     @classmethod
@@ -116,6 +122,11 @@ class Policy:
     ) -> Policy:
         """Compile statements that are stored without a document, such as those that AddPermission has made."""
         return cls.compile({"Version": _WITH_VARIABLES, "Statement": list(statements)}, kind, name)
+
+    def with_grants(self, grants: Policy) -> Policy:
+        """Return the policy with what grants add to it. An Allow of these holds for other accounts too."""
+        keys = self.condition_keys | grants.condition_keys
+        return Policy(self.kind, self.name, self.statements, keys, grants)
 
     def judge(self, request: AccessRequest, action: str) -> int:
         """Return DENIED, or the best `Grant` of its statements. `action` is the request's in lower case."""

@@ -9,12 +9,15 @@ How `decide` decides, in this order:
    is enough if it names the user or the session, or everybody. If it names the session's role, the boundary and the
    session policies must allow the action as well. If it names the account, it leaves the decision to the account's
    own policies. A role's trust policy and a key's policy must allow the action in any case.
+5. A grant of a key that names the user or the role is enough in every account; one that names an account leaves the
+   decision to the account's own policies.
 
 A caller's own policies allow an action if one of the identity policies, the boundary, and one of the session policies
 allow it, as far as there are any. An account's root has no identity policies that limit it. Sources:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic-cross-account.html
 https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+Across accounts: https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
 """
 
 from __future__ import annotations
@@ -69,6 +72,8 @@ class Policies:
         yield from self.session or ()
         if self.resource is not None:
             yield self.resource
+            if self.resource.grants is not None:
+                yield self.resource.grants
 
 
 def decide(request: AccessRequest, policies: Policies, owner: str) -> Decision:
@@ -83,16 +88,19 @@ def decide(request: AccessRequest, policies: Policies, owner: str) -> Decision:
         if not _may_mend(request, action, owner):
             return _DENIALS[kind]
         granted = 0
+    by_grant = 0 if resource is None or resource.grants is None else resource.grants.judge(request, action)
     if not request.arn:
-        return _ALLOWED if granted else _missing(request, kind)
+        return _ALLOWED if granted or by_grant else _missing(request, kind)
     denied, missing = _of_caller(request, policies, action)
     if denied is not None:
         return _DENIALS[denied]
-    if not granted and _needs_resource(request, resource, action, owner):
+    if not granted and not by_grant and _needs_resource(request, resource, action, owner):
         return _missing(request, kind)
     if missing is None or (
         request.account == owner and _is_enough(granted, missing, policies, request, action)
     ):
+        return _ALLOWED
+    if by_grant and _is_enough(by_grant, missing, policies, request, action):
         return _ALLOWED
     return _missing(request, missing)
 

@@ -10,12 +10,11 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import decode_token
 from nightbus.keys.access import refusal_of_use
-from nightbus.keys.directory import Grant, Key
+from nightbus.keys.directory import Key
 from nightbus.keys.errors import access_denied
 from nightbus.keys.records import AWS, AWS_KMS
 from nightbus.policies.callers import not_allowed, request_by
-from nightbus.policies.document import Policy
-from nightbus.policies.request import Values
+from nightbus.policies.request import NO_KEYS, Values
 from nightbus.services.context import Context, Platform
 
 _MENDING = frozenset({"kms:GetKeyPolicy", "kms:PutKeyPolicy"})
@@ -43,24 +42,6 @@ async def key_of(platform: Platform, home: Scope | None, arn: str) -> Key | None
         return None
 
 
-def with_grants(policy: Policy, grants: Sequence[Grant]) -> Policy:
-    """Return the key's policy with a statement for each grant."""
-    statements = [
-        {
-            "Effect": "Allow",
-            "Principal": _principal(str(grant.value.get("GranteePrincipal", ""))),
-            "Action": [f"kms:{operation}" for operation in grant.value["Operations"]],
-        }
-        for grant in grants
-    ]
-    granted = Policy.of_statements(statements, policy.kind, policy.name)
-    return Policy(policy.kind, policy.name, (*policy.statements, *granted.statements), policy.condition_keys)
-
-
-def _principal(text: str) -> dict[str, str]:
-    return {"AWS" if text.startswith("arn:") else "Service": text}
-
-
 def kind_of(key: Key) -> Mapping[str, Values]:
     """Return the condition keys that say what kind of key it is."""
     multi_region = key.value.get("MultiRegion")
@@ -79,8 +60,10 @@ async def authorize(
     context: Mapping[str, str] | None = None,
     tokens: Sequence[str] | None = None,
     alias: str = "",
+    further: Mapping[str, Values] = NO_KEYS,
 ) -> None:
-    """Raise AwsError unless the caller may do `action` (such as `kms:Encrypt`) with the key."""
+    """Raise AwsError unless the caller may do `action` (such as `kms:Encrypt`) with the key. `further` are condition
+    keys of this action."""
     for token in tokens or ():
         decode_token(token, AwsError("InvalidGrantTokenException", "The grant token is invalid."))
     caller = ctx.caller
@@ -89,7 +72,7 @@ async def authorize(
         return
     via = ctx.call.via[-1] if ctx.call.via else ""
     refusal = await refusal_of_use(
-        ctx.platform.keys, key, caller, action, context or {}, alias=alias, via=via
+        ctx.platform.keys, key, caller, action, context or {}, alias=alias, via=via, further=further
     )
     if refusal is None:
         foreign = bool(caller.arn) and not own and action not in _BY_OTHER_ACCOUNTS

@@ -7,7 +7,6 @@ retire a grant is said by the grant, so RetireGrant asks in its handler.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from nightbus.aws.arn import is_arn
 from nightbus.aws.calls import Scope
@@ -19,6 +18,7 @@ from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.kms import access
+from nightbus.services.kms.condition_keys import encryption_context, keys_of_grant
 
 _REQUEST_ALIAS = "kms:requestalias"
 
@@ -36,15 +36,6 @@ def _key(member: str = "KeyId") -> Resource:
 
 def _alias(asked: Asked) -> str:
     return _named(asked, asked.text("AliasName"))
-
-
-def encryption_context(context: Mapping[str, Any] | None) -> Mapping[str, Values]:
-    """Return the condition keys of an encryption context."""
-    values: dict[str, Values] = {
-        f"kms:encryptioncontext:{name.lower()}": str(text) for name, text in (context or {}).items()
-    }
-    values["kms:encryptioncontextkeys"] = tuple(context or ()) or ABSENT
-    return values
 
 
 def _alias_of(identifier: str) -> str:
@@ -143,18 +134,7 @@ def _changes_alias(operation: str) -> NeedsOf:
 
 
 def _grant(asked: Asked) -> Mapping[str, Values]:
-    constraints = asked.params.get("Constraints") or {}
-    context = {
-        name: text for one in constraints.values() if isinstance(one, Mapping) for name, text in one.items()
-    }
-    return {
-        **encryption_context(context),
-        "kms:grantconstrainttype": tuple(constraints) or ABSENT,
-        "kms:grantoperations": tuple(asked.params.get("Operations") or ()),
-        "kms:granteeprincipal": asked.text("GranteePrincipal"),
-        "kms:retiringprincipal": asked.text("RetiringPrincipal"),
-        **_for_aws(asked),
-    }
+    return {**keys_of_grant(asked.params), **_for_aws(asked)}
 
 
 def _for_aws(asked: Asked) -> Mapping[str, Values]:
@@ -214,7 +194,9 @@ _ACTIONS: dict[str, NeedsOf] = {
     "ListAliases": needs("kms:ListAliases"),
     "ListGrants": _on_key("ListGrants", _for_aws),
     "ListKeys": needs("kms:ListKeys"),
-    "ListRetirableGrants": needs("kms:ListRetirableGrants"),
+    "ListRetirableGrants": needs(
+        "kms:ListRetirableGrants", lambda asked: asked.text("RetiringPrincipal") or ANY, keys=_caller
+    ),
     "PutKeyPolicy": _on_key("PutKeyPolicy", _NO_SAFETY_CHECK),
     "ReEncrypt": _re_encrypted,
     "ReplicateKey": needs(
@@ -259,14 +241,11 @@ async def resolve(platform: Platform, asked: Asked, found: Sequence[Need]) -> Se
 
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
-    """Return the policy of a key, with what its grants allow; their constraints are the handlers' to judge."""
+    """Return the policy of a key, with what its grants allow."""
     if f":{ALIAS_PREFIX}" in arn:
         return None
     key = await access.key_of(platform, None, arn)
-    if key is None:
-        return None
-    grants = await platform.keys.grants(key)
-    return access.with_grants(key.policy, grants) if grants else key.policy
+    return None if key is None else await platform.keys.policy(key)
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

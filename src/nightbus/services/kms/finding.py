@@ -25,6 +25,7 @@ from nightbus.keys.records import (
     state_of,
 )
 from nightbus.keys.specs import ENCRYPT
+from nightbus.policies.request import NO_KEYS, Values
 from nightbus.services.context import Context
 from nightbus.services.kms.access import authorize, refuse_managed
 from nightbus.store.interface import PutRecord, Record
@@ -70,11 +71,18 @@ async def usable_key(
 
 
 async def key_record(
-    ctx: Context, identifier: str, operation: str, *, aliases: bool = False, changes: bool = True
+    ctx: Context,
+    identifier: str,
+    operation: str,
+    *,
+    aliases: bool = False,
+    changes: bool = True,
+    further: Mapping[str, Values] = NO_KEYS,
 ) -> KeyRecord:
     """Return the key's record from the store, for an operation on the key itself.
 
-    `aliases`: whether the operation takes aliases too. `changes`: whether AWS managed keys are refused.
+    `aliases`: whether the operation takes aliases too. `changes`: whether AWS managed keys are refused. `further` are
+    condition keys of this operation.
     """
     scope, name = place_of(ctx.scope, identifier)
     if name.startswith(ALIAS_PREFIX):
@@ -94,7 +102,7 @@ async def key_record(
         refuse_managed(ctx, found.arn, record.value, action)
     key = await ctx.platform.keys.by_id(scope, name)
     if key is not None:
-        await authorize(ctx, key, action)
+        await authorize(ctx, key, action, further=further)
     return found
 
 

@@ -12,10 +12,14 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex
 from nightbus.aws.pagination import decode_token, encode_token, page
-from nightbus.keys.errors import access_denied, not_found
-from nightbus.keys.grant_constraints import is_principal
+from nightbus.keys.directory import place_of
+from nightbus.keys.errors import no_key, not_found
+from nightbus.keys.grant_policies import GRANT_ID
 from nightbus.keys.records import GRANT, KEY, SYMMETRIC, grant_key, key_arn, key_of_grant
+from nightbus.policies.request import Need
 from nightbus.services.context import Context
+from nightbus.services.kms.access import authorize
+from nightbus.services.kms.condition_keys import keys_of_grant
 from nightbus.services.kms.errors import bad_marker, invalid, limit_exceeded
 from nightbus.services.kms.errors import dry_run as dry_run_error
 from nightbus.services.kms.finding import KeyRecord, key_record, refuse_pending_deletion, refuse_unusable
@@ -51,16 +55,6 @@ async def create_grant(
     name: str | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    found = await key_record(ctx, key_id, "CreateGrant")
-    refuse_unusable(found)
-    if (grantee_principal is None) == (grantee_service_principal is None):
-        raise invalid("Exactly one of GranteePrincipal and GranteeServicePrincipal must be specified.")
-    for principal in (grantee_principal, retiring_principal):
-        if principal is not None and not is_arn(principal):
-            raise AwsError("InvalidArnException", f"{principal} is not a valid principal.")
-    _check_operations(found, operations, constraints)
-    if dry_run:
-        raise dry_run_error()
     members = {
         "GranteePrincipal": grantee_principal,
         "GranteeServicePrincipal": grantee_service_principal,
@@ -70,6 +64,16 @@ async def create_grant(
         "Constraints": constraints,
         "Name": name,
     }
+    found = await key_record(ctx, key_id, "CreateGrant", further=keys_of_grant(members))
+    refuse_unusable(found)
+    if (grantee_principal is None) == (grantee_service_principal is None):
+        raise invalid("Exactly one of GranteePrincipal and GranteeServicePrincipal must be specified.")
+    for principal in (grantee_principal, retiring_principal):
+        if principal is not None and not is_arn(principal):
+            raise AwsError("InvalidArnException", f"{principal} is not a valid principal.")
+    _check_operations(found, operations, constraints)
+    if dry_run:
+        raise dry_run_error()
     value = {member: one for member, one in members.items() if one is not None}
     records = await ctx.store.list(found.scope, GRANT, prefix=grant_key(found.id, ""))
     again = next((one for one in records if name is not None and _is_same(one, value)), None)
@@ -174,29 +178,28 @@ async def retire_grant(
         scope = Scope(account, region)
         grant = await ctx.store.get(scope, GRANT, key)
     elif key_id is not None and grant_id is not None:
-        found = await key_record(ctx, key_id, "RetireGrant", changes=False)
-        scope, grant = found.scope, await ctx.store.get(found.scope, GRANT, grant_key(found.id, grant_id))
+        scope, name = place_of(ctx.scope, key_id)
+        if await ctx.store.get(scope, KEY, name) is None:
+            raise no_key(key_arn(scope, name))
+        grant = await ctx.store.get(scope, GRANT, grant_key(name, grant_id))
     else:
         raise invalid("Either GrantToken, or both KeyId and GrantId must be specified.")
     if grant is None:
         raise not_found(f"Grant ID {grant_id} not found" if grant_id else "Grant not found")
-    if not _may_retire(ctx, scope, grant):
-        raise access_denied(
-            f"User: {ctx.caller.arn} is not authorized to perform: kms:RetireGrant on resource: "
-            f"{key_arn(scope, key_of_grant(grant.key))}"
-        )
+    await _authorize_retirement(ctx, scope, grant)
     if dry_run:
         raise dry_run_error()
     await ctx.store.commit(DeleteRecord(scope, GRANT, grant.key, expect=grant.revision))
 
 
-def _may_retire(ctx: Context, scope: Scope, grant: Record) -> bool:
-    value = grant.value
-    return (
-        ctx.caller.account == scope.account
-        or is_principal(value.get("RetiringPrincipal") or value.get("RetiringServicePrincipal"), ctx.caller)
-        or ("RetireGrant" in value["Operations"] and is_principal(value.get("GranteePrincipal"), ctx.caller))
-    )
+async def _authorize_retirement(ctx: Context, scope: Scope, grant: Record) -> None:
+    """Raise AwsError unless the grant lets the caller retire it, or the key's account or the retiring one does."""
+    key_id, _, grant_id = grant.key.partition(":")
+    which = {GRANT_ID: grant_id}
+    await ctx.authorize(Need("kms:RetireGrant", key_arn(scope, key_id), which))
+    key = await ctx.platform.keys.by_id(scope, key_id)
+    if key is not None:
+        await authorize(ctx, key, "kms:RetireGrant", further=which)
 
 
 async def revoke_grant(ctx: Context, *, key_id: str, grant_id: str, dry_run: bool = False) -> None:
