@@ -142,7 +142,9 @@ class Operations(OperationRegistry):
     def _role(self, name: str) -> dict[str, Any]:
         if name not in self.roles:
             raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
-        return {"Role": {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(self.roles[name])}}
+        trusting = json.dumps(self.roles[name])
+        arn = f"arn:aws:iam::{SCOPE.account}:role/{name}"
+        return {"Role": {"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trusting}}
 
     def _object(self, bucket: str, key: str) -> dict[str, Any]:
         if (bucket, key) not in self.objects:
