@@ -21,7 +21,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from extension_code import EVENT_LOOP, LISTEN, layer_of, program
-from lambda_rig import code, trust
+from lambda_rig import allow, code, trust
 from nightbus.node.operator_key import OPERATOR_HEADER
 from nodes import TWO_NODES, RunningNode, clean_environment
 from waiting import wait_for
@@ -92,7 +92,9 @@ def bounded_node() -> Iterator[RunningNode]:
 
 def create(node: RunningNode, name: str = NAME, **more: Any) -> None:
     document = json.dumps(trust("lambda.amazonaws.com"))
-    role = node.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam = node.client("iam")
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allow(iam, name, "sqs:CreateQueue", "s3:CreateBucket", "s3:PutObject", "s3:GetObject")
     node.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.11",

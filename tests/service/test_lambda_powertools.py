@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from installed_packages import package_with
-from lambda_rig import code, trust
+from lambda_rig import allow, code, trust
 from nodes import RunningNode
 from powertools_packages import PACKAGES, RUNTIME
 from url_rig import ask, open_url
@@ -159,6 +159,13 @@ def test_parameters_and_secrets(client: Client, role: str) -> None:
     ssm.put_parameter(Name=f"{path}/secure", Value="s", Type="SecureString")
     ssm.put_parameter(Name=f"{path}/json", Value="{}", Type="String")
     arn = client("secretsmanager").create_secret(Name=path[1:], SecretString='{"password": "hunter"}')["ARN"]
+    reading = (
+        "ssm:GetParameter",
+        "ssm:GetParameters",
+        "ssm:GetParametersByPath",
+        "secretsmanager:GetSecretValue",
+    )
+    allow(client("iam"), role.rpartition("/")[2], "ssm:PutParameter", *reading)
     name = create(client, role, package_with(*PACKAGES, app=PARAMETERS))
     event = {"path": path, "secret": arn, "value": '{"a": 1}'}
     reply = client("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())

@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import trust
+from lambda_rig import allow, trust
 
 Client = Callable[..., Any]
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
@@ -48,8 +48,9 @@ def functions(client: Client) -> Any:
 @pytest.fixture
 def create(client: Client, functions: Any) -> Callable[..., str]:
     role = f"role-{uuid4().hex[:8]}"
-    document = json.dumps(trust("lambda.amazonaws.com"))
-    arn = client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    document, iam = json.dumps(trust("lambda.amazonaws.com")), client("iam")
+    arn = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allow(iam, role, "sqs:SendMessage")
 
     def make(files: Mapping[str, str], runtime: str, mode: int = 0o644, **params: Any) -> str:
         name = f"other-{uuid4().hex[:8]}"

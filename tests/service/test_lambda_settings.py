@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from lambda_rig import code, layer, trust
+from lambda_rig import allow, code, layer, trust
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -96,6 +96,7 @@ def test_a_layer_is_used_by_other_accounts_where_its_policy_lets_them(client: Cl
 def test_a_failed_events_record_is_put_into_a_bucket(functions: Any, client: Client, name: str) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket=name)
+    allow(client("iam"), name, "s3:PutObject", "s3:ListBucket")
     bucket = {"Destination": f"arn:aws:s3:::{name}"}
     asked = {"FunctionName": name, "MaximumRetryAttempts": 0}
     put = functions.put_function_event_invoke_config
@@ -169,8 +170,10 @@ def test_names_of_a_function_and_their_qualifiers(functions: Any, name: str) -> 
     get = functions.get_function_configuration
     contradiction = refusal(get, FunctionName=f"{name}:1", Qualifier="live")
     assert contradiction == ("InvalidParameterValueException", 400)
-    for text in (arn.replace("us-east-1", "eu-west-1"), arn.replace("000000000000", OTHER), f"{arn}:none"):
+    for text in (arn.replace("us-east-1", "eu-west-1"), f"{arn}:none"):
         assert refusal(get, FunctionName=text) == ("ResourceNotFoundException", 404)
+    of_another_account = arn.replace("000000000000", OTHER)
+    assert refusal(get, FunctionName=of_another_account) == ("AccessDeniedException", 403)
     delete = functions.delete_function
     assert refusal(delete, FunctionName=name, Qualifier="1") == ("ResourceConflictException", 409)
     assert refusal(delete, FunctionName=name, Qualifier="live") == ("InvalidParameterValueException", 400)

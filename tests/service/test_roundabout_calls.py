@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
+from waiting import wait_for
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 IAM = f"arn:aws:iam::{ACCOUNT}"
@@ -185,3 +186,32 @@ def test_a_batch_is_judged_entry_by_entry(node: RunningNode) -> None:
     assert events.put_events(Entries=[good])["FailedEntryCount"] == 0
     refused(events.put_events, Entries=[good, {**good, "EventBusName": "default"}])
     refused(events.put_events, Entries=[{**good, "EventBusName": f"{BUS}/default"}])
+
+
+def test_a_rule_s_role_invokes_only_functions_that_it_may(node: RunningNode) -> None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html"""
+    events, sqs = node.client("events"), node.client("sqs")
+    url = sqs.create_queue(QueueName="not-invoked")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = document("sqs:SendMessage", arn, Principal={"Service": "events.amazonaws.com"})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    events.put_rule(Name="invokes", EventPattern='{"source":["roles"]}')
+    targets = [
+        {
+            "Id": name,
+            "Arn": f"{FUNCTION}:f",
+            "RoleArn": f"{IAM}:role/{role}",
+            "DeadLetterConfig": {"Arn": arn},
+        }
+        for name, role in (("may", "admin"), ("may-not", "dev/worker"))
+    ]
+    assert events.put_targets(Rule="invokes", Targets=targets)["FailedEntryCount"] == 0
+    events.put_events(Entries=[{"Source": "roles", "DetailType": "d", "Detail": "{}"}])
+    received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20, MessageAttributeNames=["All"])[
+        "Messages"
+    ]
+    attributes = {key: one["StringValue"] for key, one in received[0]["MessageAttributes"].items()}
+    assert attributes["ERROR_CODE"] == "NO_PERMISSIONS"
+    assert "assumed-role/worker/" in attributes["ERROR_MESSAGE"]
+    streams = node.client("logs")
+    wait_for(lambda: streams.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"])

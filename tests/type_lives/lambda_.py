@@ -9,6 +9,20 @@ from type_lives import Drift, Life
 from type_lives.iam import TRUST
 
 ROLE = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": TRUST}}
+POLLS = {
+    "Effect": "Allow",
+    "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+    "Resource": "*",
+}
+POLLING_ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": TRUST,
+        "Policies": [
+            {"PolicyName": "polls", "PolicyDocument": {"Version": "2012-10-17", "Statement": [POLLS]}}
+        ],
+    },
+}
 QUEUE = {"Type": "AWS::SQS::Queue"}
 CODE = {
     "Runtime": f"python3.{sys.version_info.minor}",
@@ -104,7 +118,7 @@ LIVES = [
             lambda client, id, name: client("lambda").update_event_source_mapping(UUID=id, BatchSize=7),
             "/BatchSize",
         ),
-        around={"Role": ROLE, "Function": FUNCTION, "Queue": QUEUE, "OtherQueue": QUEUE},
+        around={"Role": POLLING_ROLE, "Function": FUNCTION, "Queue": QUEUE, "OtherQueue": QUEUE},
     ),
     Life(
         "AWS::Lambda::Url",

@@ -71,7 +71,7 @@ class FunctionQueue(Protocol):
         """The change that queues an asynchronous invocation of the function, its version or alias, at `time` (UTC ms).
 
         `whole`: the payload is an event as it is, and so JSON. None where the function is not there, does not admit the
-        caller, or does not take the payload; Invoke then says why.
+        service, or does not take the payload; Invoke then says why. A role's own policies are asked before.
         """
         ...
 

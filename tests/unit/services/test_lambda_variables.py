@@ -91,11 +91,13 @@ async def test_variables_follow_the_key_that_the_function_names(tmp_path: Path) 
 
 async def _new_key(aws: Rig) -> str:
     from nightbus.keys.directory import new_key_records, new_key_value
+    from nightbus.keys.records import default_policy
 
     number = f"{len(await aws.store.list(SCOPE, 'kms/key')):012d}"
     key_id = f"11111111-1111-4111-8111-{number}"
     version = await aws.platform.keys.new_material(bytes(31) + number[-1].encode())
-    value = new_key_value(manager="CUSTOMER", description="", policy='{"Statement": []}', created=1)
+    policy = json.dumps(default_policy(SCOPE.account, SCOPE.region))
+    value = new_key_value(manager="CUSTOMER", description="", policy=policy, created=1)
     await aws.store.commit(*new_key_records(SCOPE, key_id, value, version))
     return f"arn:aws:kms:{SCOPE.region}:{SCOPE.account}:key/{key_id}"
 

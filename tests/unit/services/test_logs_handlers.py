@@ -45,7 +45,8 @@ async def test_the_platforms_lines_make_group_and_stream(logs: Rig) -> None:
     assert sorted(messages(found)) == [f"line {number}" for number in range(5)]
 
 
-ALLOW = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"}}]}'
+ALLOW = """{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "es.amazonaws.com"},
+"Action": "logs:PutLogEvents", "Resource": "*"}]}"""
 
 
 async def test_resource_policies_are_kept_shown_and_deleted(logs: Rig) -> None:

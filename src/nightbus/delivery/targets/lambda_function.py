@@ -14,14 +14,18 @@ from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.delivery.jobs import Delivered, Job, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.trace_log import invoked
+from nightbus.policies.request import Need
 
 
 async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     """The id of the invocation's request; None when the function would not take it, which Lambda then says why."""
-    caller = caller_for_rule(matched.scope.account, matched.rule_arn, matched.target.get("RoleArn"))
+    role, arn = matched.target.get("RoleArn"), matched.target["Arn"]
+    if role and not await commit.admits(matched, Need("lambda:InvokeFunction", arn)):
+        return None
+    caller = caller_for_rule(matched.scope.account, matched.rule_arn, role)
     request_id = new_request_id()
     queued = await commit.functions.enqueue(
-        matched.target["Arn"],
+        arn,
         caller,
         request_id,
         matched.input,

@@ -29,8 +29,8 @@ _COMPUTED = re.compile(rb"""["'`]@aws-sdk/client-(?:\$\{|["'`])""")
 CLIENTS = tuple(
     f"@aws-sdk/client-{name}"
     for name in (
-        "cloudcontrol", "cloudformation", "cloudwatch-logs", "ecr", "eventbridge", "iam", "kms", "lambda", "s3",
-        "secrets-manager", "sns", "sqs", "ssm", "sts",
+        "cloudcontrol", "cloudformation", "cloudtrail", "cloudwatch-logs", "ecr", "eventbridge", "iam", "kms",
+        "lambda", "s3", "secrets-manager", "sns", "sqs", "ssm", "sts",
     )
 )  # fmt: skip
 _LARGEST_FILE = 16 * 1024 * 1024

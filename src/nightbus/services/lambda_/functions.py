@@ -22,6 +22,7 @@ from nightbus.services.lambda_.records import (
     FUNCTION_URL,
     OF_A_FUNCTION,
     OF_A_QUALIFIER,
+    POLICY,
     VERSION,
     Version,
     as_version,
@@ -198,9 +199,10 @@ async def _delete_all(ctx: Context, ref: FunctionRef) -> None:
     for record in await versions_of(ctx.store, ref.scope, ref.name):
         owner = blob_owner(ref, record.value["config"]["Version"])
         changes += blob_changes(owner, as_version(record.value), None)
+    keys = {(POLICY, qualified_key(ref.name, ""))}  # also without a policy, which memory knows as absent
     for kind in OF_A_FUNCTION:
-        for record in await ctx.store.list(ref.scope, kind, prefix=f"{ref.name}:"):
-            changes.append(DeleteRecord(ref.scope, kind, record.key))
+        keys |= {(kind, one.key) for one in await ctx.store.list(ref.scope, kind, prefix=f"{ref.name}:")}
+    changes += [DeleteRecord(ref.scope, kind, key) for kind, key in sorted(keys)]
     for record in await ctx.store.list(ref.scope, FUNCTION_URL, prefix=f"{ref.name}:"):
         changes += url_deletion(ref.scope, record)
     await ctx.store.commit(*changes)

@@ -32,10 +32,11 @@ _MOST_CALLERS = 1_000  # of one function
 
 @dataclass(frozen=True, slots=True)
 class _Function:
-    """`admitted`: by qualifier and caller whether an invocation is taken, as far as that was asked."""
+    """`admitted`: by qualifier and caller whether the function's policy lets it invoke the function, as far as that was
+    asked; a role is not asked about."""
 
     record: Record
-    admitted: dict[tuple[str, str, str, str], bool] = field(default_factory=dict)
+    admitted: dict[tuple[str, str, str, str, str], bool] = field(default_factory=dict)
 
 
 class RuleInvocations:
@@ -65,7 +66,7 @@ class RuleInvocations:
         function = await self._functions.find((ref.scope, ref.name))
         if function is None:
             return False
-        key = (ref.qualifier, caller.service, caller.source_arn, caller.account)
+        key = (ref.qualifier, caller.arn, caller.service, caller.source_arn, caller.account)
         admitted = function.admitted.get(key)
         if admitted is None:
             await self._require(ref, function.record)
