@@ -173,7 +173,7 @@ def test_trace_fails_where_something_failed(node: RunningNode) -> None:
     done = nightbus("trace", event_id, "--wait", "30", "--port", str(node.port))
     assert (done.returncode, done.stderr.strip()) == (1, "nightbus: a delivery or a function failed")
     assert "target it  lambda function:gone  failed" in done.stdout
-    assert "AccessDeniedException" in done.stdout  # a function that is not there admits nobody
+    assert "ResourceNotFoundException Function not found" in done.stdout
     assert done.stdout.rstrip().endswith("; now in sqs dead")
     assert nightbus("trace", event_id, "--port", str(node.port)).returncode == 0
 

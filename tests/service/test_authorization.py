@@ -69,6 +69,21 @@ def test_a_role_puts_events_only_with_the_permission(node: RunningNode) -> None:
         events.put_events(Entries=[_ENTRY])
 
 
+def test_conditions_see_the_account_of_the_resource(node: RunningNode) -> None:
+    """As the policies of the CDK's bootstrap use it; a bucket's ARN does not have its account."""
+    node.client("s3").create_bucket(Bucket="ours")
+    for number, key in enumerate(("aws:ResourceAccount", "s3:ResourceAccount")):
+        own, other = (
+            role_keys(
+                node, f"{name}{number}", statement("s3:List*", Condition={"StringEquals": {key: account}})
+            )
+            for name, account in (("own", ACCOUNT), ("other", "111111111111"))
+        )
+        assert node.client("s3", **own).list_objects_v2(Bucket="ours")["KeyCount"] == 0
+        with pytest.raises(ClientError, match="no identity-based policy allows the s3:ListBucket action"):
+            node.client("s3", **other).list_objects_v2(Bucket="ours")
+
+
 def test_each_object_of_a_deletion_is_judged_by_itself(node: RunningNode) -> None:
     s3 = node.client("s3")
     s3.create_bucket(Bucket="judged")

@@ -233,7 +233,7 @@ class Authorizer:
         if session is not None and _is_limited(caller):
             of_session = await self.principals.session_policies(caller.account, session.policies)
         policies = Policies(principal.identity, principal.boundary, of_session, policy)
-        request = await self._request(need, call, principal, policies)
+        request = await self._request(need, call, principal, policies, owner)
         decision = decide(request, policies, owner)
         if decision.is_allowed:
             if principal.identity and of_session is None and not _named_keys(principal, policies):
@@ -252,10 +252,15 @@ class Authorizer:
             raise access_denied(service, "Access Denied" if service == "s3" and caller.is_anonymous else text)
 
     async def _request(
-        self, need: Need, call: Call, principal: Principal, policies: Policies
+        self, need: Need, call: Call, principal: Principal, policies: Policies, owner: str
     ) -> AccessRequest:
         caller = call.caller
-        keys: dict[str, Values] = {**global_keys(call, principal, self._clock.now_ms()), **need.keys}
+        keys: dict[str, Values] = {
+            **global_keys(call, principal, self._clock.now_ms()),
+            "aws:resourceaccount": owner,
+            "s3:resourceaccount": owner,
+            **need.keys,
+        }
         if any(part in key for key in _named_keys(principal, policies) for part in _TAG_KEYS):
             keys |= await self._tags_of(need, keys)
         is_principal = bool(caller.arn) and not caller.is_anonymous

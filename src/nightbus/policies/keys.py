@@ -23,7 +23,7 @@ _GLOBAL = frozenset(
         "aws:assumedroot", "aws:canonicaluserid", "aws:chatbotsourcearn", "aws:ec2instancesourceprivateipv4",
         "aws:ec2instancesourcevpc", "aws:federatedprovider", "aws:isvpceservice", "aws:multifactorauthage",
         "aws:principalorgid", "aws:principalorgpaths", "aws:principalservicenameslist", "aws:referer",
-        "aws:resourceaccount", "aws:resourceorgid", "aws:resourceorgpaths", "aws:signinsessionarn",
+        "aws:resourceorgid", "aws:resourceorgpaths", "aws:signinsessionarn",
         "aws:sourceidentity", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcevpc", "aws:sourcevpcarn",
         "aws:sourcevpce", "aws:tagkeys", "aws:vpceaccount", "aws:vpceorgid", "aws:vpceorgpaths", "aws:vpcsourceip",
     }
@@ -41,6 +41,7 @@ _DERIVED: dict[str, Callable[[AccessRequest], str]] = {
     "aws:principalisawsservice": lambda request: "true" if _is_service(request) else "false",
     "aws:principalservicename": lambda request: request.service if _is_service(request) else ABSENT,
     "aws:principaltype": lambda request: principal_type(request.arn),
+    "aws:resourceaccount": lambda request: account_of(request.resource),
     "aws:securetransport": lambda _: "true",  # policies use it against plain HTTP over the internet
     "aws:sourceaccount": lambda request: request.source_account,
     "aws:sourcearn": lambda request: request.source_arn,
