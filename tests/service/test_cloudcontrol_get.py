@@ -21,10 +21,9 @@ def test_an_identifier_may_be_an_object(client: Callable[..., Any]) -> None:
         assert told == ("InvalidRequestException", 400, f"Invalid identifier {wrong}")
 
 
-def test_a_role_to_act_under_is_refused_by_name(client: Callable[..., Any]) -> None:
-    role = "arn:aws:iam::000000000000:role/any"
-    code, status, message = refusal(
-        client("cloudcontrol").get_resource, TypeName=URL, Identifier="none", RoleArn=role
+def test_a_role_of_another_account_is_refused(client: Callable[..., Any]) -> None:
+    role = "arn:aws:iam::111111111111:role/any"
+    code, status, _ = refusal(
+        client("cloudcontrol").get_resource, TypeName=URL, Identifier='{"FunctionArn":"none"}', RoleArn=role
     )
-    assert (code, status) == ("NotImplementedException", 501)
-    assert "cloudcontrol:GetResource with RoleArn" in message
+    assert (code, status) == ("AccessDeniedException", 400)

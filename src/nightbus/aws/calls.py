@@ -143,7 +143,11 @@ class Call:
     is_secure: bool = False  # whether the request came by TLS
 
     def through(self, service: str) -> Call:
-        """Return a call that a service makes in the caller's name."""
+        """Return a call that a service makes in the caller's name; its own call, if the caller is the service in a role
+        that it has assumed."""
+        session = self.caller.session
+        if session is not None and session.assumed_by == f"{service}.amazonaws.com":
+            return self
         return replace(self, via=(*self.via, service))
 
     def acting_as(self, service: str, source_arn: str) -> Call:

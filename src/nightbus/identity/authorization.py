@@ -106,13 +106,19 @@ class Authorizer:
             return False
         return True
 
-    async def is_assumable(self, role_arn: str, service: str, account: str, source_arn: str = "") -> bool:
-        """Return whether the AWS service may use the role, for a resource of the account."""
+    async def is_assumable(self, role_arn: str, by_service: Call, operation: str) -> bool:
+        """Return whether the AWS service that calls may use the role, by its trust policy; for the caller's operation.
+
+        Raises ValueError for what is not an ARN.
+        """
         role = await self.principals.role_of(role_arn)
         if role is None:
             return self.unknown_roles
-        caller = Caller.for_service(account, service, source_arn)
-        return await self.admits(caller, Scope(account, ""), Need("sts:AssumeRole", role_arn))
+        try:
+            await self.authorize(operation, [Need("sts:AssumeRole", role_arn)], by_service)
+        except AwsError:
+            return False
+        return True
 
     async def authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
         """Raise AwsError, in the spelling of the operation's service, unless the call may do all that it needs.

@@ -12,6 +12,8 @@ from nightbus.clock import Clock
 from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.contention import is_contended, pauses
 
+_READINGS = ("BatchGet", "Describe", "Get", "Head", "List")
+
 
 async def _never() -> bool:
     return False
@@ -35,9 +37,16 @@ class ResourceContext:
     )
     skip: tuple[str, ...] = ()
     is_cancelled: Callable[[], Awaitable[bool]] = field(default=_never)  # whether the stack's operation is
+    changes: list[str] = field(default_factory=list)  # the operations that have changed something
 
     async def operation(self, service: str, name: str, /, **params: Any) -> dict[str, Any]:
         """Call an operation of a service, and repeat the call while a concurrent change makes it fail."""
+        reply = await self._repeated(service, name, params)
+        if not name.startswith(_READINGS):
+            self.changes.append(name)
+        return reply
+
+    async def _repeated(self, service: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         call = self.call.through("cloudformation")
         for pause in pauses():
             try:

@@ -26,7 +26,8 @@ async def notify(operations: Operations, scope: Scope, stack: Stack, events: Seq
     if not stack.notification_arns:
         return
     call = stack.call(scope)
-    call = replace(call, caller=replace(call.caller, service="", source_arn=""))
+    if not stack.role_arn:  # the topic sees the principal's own call
+        call = replace(call, caller=replace(call.caller, service="", source_arn=""))
     for event in events:
         message = _message(event, scope, call.caller.user_id)
         for topic in stack.notification_arns:

@@ -32,6 +32,7 @@ _HANDLER_CODES: Sequence[tuple[str, str]] = (
     ("NoSuch", "NotFound"),
     ("AccessDenied", "AccessDenied"),
     ("NotAuthorized", "AccessDenied"),
+    ("AuthorizationError", "AccessDenied"),
     ("Throttl", "Throttling"),
     ("TooManyRequests", "Throttling"),
     ("LimitExceeded", "ServiceLimitExceeded"),
@@ -50,6 +51,11 @@ def handler_code(error: BaseException) -> str:
         if word in error.code:
             return code
     return "GeneralServiceException"
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Return whether the service has refused the call, which has changed nothing then."""
+    return handler_code(error) == "AccessDenied"
 
 
 def failure(error: BaseException, type_name: str, request_id: str) -> str:

@@ -56,6 +56,8 @@ class Deployment:
         return {**self.parameters, **self.resolved}
 
 
+SERVICE = "cloudformation.amazonaws.com"
+SESSION_NAME = "AWSCloudFormation"  # of a stack's service role
 STANDARD, EXPRESS = "STANDARD", "EXPRESS"  # DeploymentConfig's modes
 
 
@@ -103,6 +105,7 @@ class Stack:
     continues: bool = False  # a rollback that failed goes on, in nested stacks too
     force: bool = False  # of a deletion: what cannot be deleted is left behind
     drift: dict[str, Any] = field(default_factory=dict)  # what the last detection found (`drift/records.py`)
+    role_arn: str = ""  # the service role, in which every operation works
 
     @property
     def key(self) -> str:
@@ -118,10 +121,12 @@ class Stack:
         self.endpoint = call.endpoint
 
     def call(self, scope: Scope) -> Call:
-        """Return the call that provisions the resources: the remembered caller's, forwarded by CloudFormation."""
+        """Return the call that provisions the resources: CloudFormation's in the stack's role, or the remembered
+        caller's, forwarded by CloudFormation."""
+        if self.role_arn:
+            return Call(scope, Caller.in_role(self.role_arn, SESSION_NAME, SERVICE, self.id), self.endpoint)
         caller = Caller.restored(self.caller) if self.caller else Caller.root(scope.account)
-        caller = replace(caller, service="cloudformation.amazonaws.com", source_arn=self.id)
-        return Call(scope, caller, self.endpoint)
+        return Call(scope, replace(caller, service=SERVICE, source_arn=self.id), self.endpoint)
 
 
 @dataclass

@@ -14,6 +14,8 @@ from typing import Any
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Operations, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.stacks.assumed_roles import assume_role
+from nightbus.stacks.records import SESSION_NAME
 from nightbus.stacks.templates.expressions import StackOutput, template_error
 from nightbus.stacks.templates.intrinsics import Evaluator
 
@@ -51,6 +53,9 @@ def _wanted(argument: Any, expressions: Evaluator) -> StackOutput | None:
 async def _read(wanted: StackOutput, operations: Operations, call: Call) -> str | AwsError:
     try:
         there = replace(call, scope=_scope(wanted, call.scope))
+        if wanted.role:
+            caller = await assume_role(operations, call, wanted.role, SESSION_NAME)
+            there = replace(there, caller=caller)
         reply = await operations.call("cloudformation", "DescribeStacks", {"StackName": wanted.stack}, there)
     except AwsError as refused:
         return refused

@@ -22,6 +22,7 @@ from nightbus.services.cloudcontrol.requests import (
 )
 from nightbus.services.cloudcontrol.resources import json_object
 from nightbus.services.context import Context
+from nightbus.services.service_roles import check_role
 from nightbus.stacks.interface import JudgesValues, ResourceType
 from nightbus.stacks.live_state import identified_properties, joined_identifier, physical_id_of
 from nightbus.stacks.schemas import named_properties, resource_schemas
@@ -31,7 +32,12 @@ from nightbus.store.interface import Change, PutRecord
 
 
 async def create_resource(
-    ctx: Context, *, type_name: str, desired_state: str, client_token: str | None = None
+    ctx: Context,
+    *,
+    type_name: str,
+    desired_state: str,
+    client_token: str | None = None,
+    role_arn: str | None = None,
 ) -> dict[str, Any]:
     kind = find_kind(type_name, "create")
     properties = json_object(desired_state, "DesiredState")
@@ -41,13 +47,19 @@ async def create_resource(
         return {"ProgressEvent": known.progress()}
     _refuse_read_only(type_name, properties)
     _check(kind, properties)
-    request = _request(ctx, type_name, "CREATE", client_token)
+    request = await _request(ctx, type_name, "CREATE", client_token, role_arn)
     request.model = desired_model(type_name, properties)
     return await _accepted(ctx, request, fingerprint, {"new": properties})
 
 
 async def update_resource(
-    ctx: Context, *, type_name: str, identifier: str, patch_document: str, client_token: str | None = None
+    ctx: Context,
+    *,
+    type_name: str,
+    identifier: str,
+    patch_document: str,
+    client_token: str | None = None,
+    role_arn: str | None = None,
 ) -> dict[str, Any]:
     kind = find_kind(type_name, "update")
     given = identified(type_name, identifier)
@@ -55,7 +67,7 @@ async def update_resource(
     known = await _known(ctx, client_token, fingerprint)
     if known is not None:
         return {"ProgressEvent": known.progress()}
-    live = await identified_properties(kind, given, context_of(ctx, type_name))
+    live = await identified_properties(kind, given, await context_of(ctx, type_name, role_arn))
     if live is None:
         raise not_found(type_name, identifier)
     try:
@@ -72,7 +84,7 @@ async def update_resource(
         text = f"Invalid patch update: createOnlyProperties [/properties/{fixed[0]}] cannot be updated"
         raise AwsError("NotUpdatableException", text)
     _check_update(kind, wanted, changed)
-    request = _request(ctx, type_name, "UPDATE", client_token)
+    request = await _request(ctx, type_name, "UPDATE", client_token, role_arn)
     request.identifier, request.physical_id = joined_identifier(given), physical_id_of(kind, given)
     request.model = desired_model(type_name, wanted)
     old, new = settable(kind, live), settable(kind, wanted)
@@ -80,7 +92,12 @@ async def update_resource(
 
 
 async def delete_resource(
-    ctx: Context, *, type_name: str, identifier: str, client_token: str | None = None
+    ctx: Context,
+    *,
+    type_name: str,
+    identifier: str,
+    client_token: str | None = None,
+    role_arn: str | None = None,
 ) -> dict[str, Any]:
     kind = find_kind(type_name, "delete")
     given = identified(type_name, identifier)
@@ -88,7 +105,7 @@ async def delete_resource(
     known = await _known(ctx, client_token, fingerprint)
     if known is not None:
         return {"ProgressEvent": known.progress()}
-    request = _request(ctx, type_name, "DELETE", client_token)
+    request = await _request(ctx, type_name, "DELETE", client_token, role_arn)
     request.identifier, request.physical_id = joined_identifier(given), physical_id_of(kind, given)
     return await _accepted(ctx, request, fingerprint, {"identifier": given})
 
@@ -101,7 +118,11 @@ def desired_model(type_name: str, properties: Mapping[str, Any]) -> str:
     return json.dumps({name: value for name, value in properties.items() if name not in hidden})
 
 
-def _request(ctx: Context, type_name: str, operation: str, client_token: str | None) -> Request:
+async def _request(
+    ctx: Context, type_name: str, operation: str, client_token: str | None, role_arn: str | None
+) -> Request:
+    if role_arn:
+        await check_role(ctx, role_arn, "")
     return Request(
         new_uuid(),
         type_name,
@@ -110,6 +131,7 @@ def _request(ctx: Context, type_name: str, operation: str, client_token: str | N
         client_token=client_token or "",
         caller=ctx.caller.stored(),
         endpoint=ctx.call.endpoint,
+        role=role_arn or "",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from nightbus.aws.calls import Call
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context, Platform
+from nightbus.services.service_roles import check_role, working_in
 from nightbus.stacks.interface import ResourceContext, ResourceType
 from nightbus.stacks.live_state import split_identifier
 from nightbus.stacks.resources import RESOURCE_TYPES
@@ -49,8 +50,12 @@ def resource_context(platform: Platform, call: Call, type_name: str) -> Resource
     return ResourceContext(call, platform.operations, platform.clock, "", _NAME, logical_id)
 
 
-def context_of(ctx: Context, type_name: str) -> ResourceContext:
-    return resource_context(ctx.platform, ctx.call, type_name)
+async def context_of(ctx: Context, type_name: str, role: str | None) -> ResourceContext:
+    """Return the context of what a request reads: in its role, or in the caller's name. Raises AwsError for a role that
+    cannot be assumed."""
+    if role:
+        await check_role(ctx, role, "")
+    return resource_context(ctx.platform, working_in(ctx, role or "", "").call, type_name)
 
 
 def settable(kind: ResourceType, properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
 from nightbus.services.context import Context
+from nightbus.stacks.records import SERVICE, SESSION_NAME
 from nightbus.store.interface import SYSTEM, Enqueue, Item, PutRecord, Record
 
 REQUEST = "cloudcontrol/request"  # key: its token
@@ -55,8 +56,12 @@ class Request:
     client_token: str = ""
     caller: dict[str, Any] = field(default_factory=dict)
     endpoint: str = ""
+    role: str = ""  # the ARN of the role in which the resource is changed, "" for the caller
 
     def call(self, scope: Scope) -> Call:
+        """Return the call that changes the resource: in the role of the request, or in the caller's name."""
+        if self.role:
+            return Call(scope, Caller.in_role(self.role, SESSION_NAME, SERVICE), self.endpoint)
         return Call(scope, Caller.restored(self.caller), self.endpoint)
 
     def progress(self) -> dict[str, Any]:

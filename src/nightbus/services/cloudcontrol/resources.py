@@ -18,10 +18,12 @@ _PAGE = 100
 _BAD_TOKEN = AwsError("InvalidRequestException", "Invalid NextToken")
 
 
-async def get_resource(ctx: Context, *, type_name: str, identifier: str) -> dict[str, Any]:
+async def get_resource(
+    ctx: Context, *, type_name: str, identifier: str, role_arn: str | None = None
+) -> dict[str, Any]:
     kind = find_kind(type_name, "read")
     given = identified(type_name, identifier)
-    live = await identified_properties(kind, given, context_of(ctx, type_name))
+    live = await identified_properties(kind, given, await context_of(ctx, type_name, role_arn))
     if live is None:
         raise not_found(type_name, identifier)
     described = {"Identifier": joined_identifier(given), "Properties": json.dumps(live)}
@@ -35,6 +37,7 @@ async def list_resources(
     next_token: str | None = None,
     max_results: int | None = None,
     resource_model: str | None = None,
+    role_arn: str | None = None,
 ) -> dict[str, Any]:
     kind = find_kind(type_name, "list")
     listing = LISTINGS.get(type_name)
@@ -46,7 +49,7 @@ async def list_resources(
     if missing:
         text = f"Missing or invalid ResourceModel: required key [{missing[0]}] not found"
         raise AwsError("InvalidRequestException", text)
-    within = context_of(ctx, type_name)
+    within = await context_of(ctx, type_name, role_arn)
     ids = sorted({*await listed_ids(listing, model, within)})
     chosen, token = page(ids, str, max_results or _PAGE, next_token, _BAD_TOKEN)
     found = []

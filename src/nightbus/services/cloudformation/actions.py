@@ -20,7 +20,7 @@ from nightbus.services.cloudformation.operation_start import stack_records
 from nightbus.services.cloudformation.stack_resources import stack_with
 from nightbus.services.cloudformation.stack_sets.records import STACK_SET
 from nightbus.services.context import Context, Platform
-from nightbus.stacks.records import STACK
+from nightbus.stacks.records import StackRecords, is_stack_id
 
 _SERVICE = "cloudformation.amazonaws.com"
 _CHANGE_SET = ":changeSet/"
@@ -221,6 +221,9 @@ async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]
     kind, _, path = resource.partition("/")
     if kind == "stackset":
         record = await platform.store.get(Scope(account, region), STACK_SET, path.partition(":")[0])
-    else:
-        record = await platform.store.get(Scope(account, region), STACK, path)
-    return record.value["tags"] if record is not None else {}
+        return record.value["tags"] if record is not None else {}
+    records = StackRecords(platform.store, Scope(account, region), platform.vault)
+    stack = await records.stack(arn) if is_stack_id(arn) else None
+    if stack is None or not stack.value.described_deployment:
+        return {}
+    return (await records.deployment(stack.value, stack.value.described_deployment)).tags

@@ -49,6 +49,7 @@ from nightbus.services.cloudformation.sources import read_in_thread, template_te
 from nightbus.services.cloudformation.stacks import new_stack, store_new_stack
 from nightbus.services.cloudformation.stored_parameters import with_stored_values
 from nightbus.services.context import Context
+from nightbus.services.service_roles import service_role, working_in
 from nightbus.stacks.planning.plan import NO_CHANGES, is_empty
 from nightbus.stacks.planning.proposal import Proposal, propose, stack_tags
 from nightbus.stacks.records import (
@@ -98,6 +99,8 @@ async def create_change_set(
         raise AwsError("ValidationError", "ResourcesToImport can only be specified for ChangeSetType IMPORT")
     stack, is_new = await _stack_for(ctx, stack_name, change_set_name, kind)
     old = await last_deployment(ctx, stack)
+    role = await service_role(ctx, role_arn, stack.role_arn or (old.role_arn if old else ""), stack.id)
+    work = working_in(ctx, role, stack.id)
     text = await template_text(
         ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
     )
@@ -108,9 +111,9 @@ async def create_change_set(
         old.parameters if old else {},
         stack_tags(tags) if tags is not None else old.tags if old else {},
         capabilities or [],
-        role_arn or (old.role_arn if old else ""),
+        role,
     )
-    proposal = await with_stored_values(ctx, proposal)
+    proposal = await with_stored_values(work, proposal)
     change_set = ChangeSet(
         new_change_set_id(ctx.scope, change_set_name),
         change_set_name,
@@ -131,9 +134,9 @@ async def create_change_set(
         import_existing=bool(import_existing_resources),
         notification_arns=notification_arns,
     )
-    deployment, nested = await _fill(ctx, change_set, stack, old, proposal)
+    deployment, nested = await _fill(work, change_set, stack, old, proposal)
     if change_set.status != "FAILED" and deployment is not None:
-        await plan_imports(ctx, change_set, stack, deployment, resources_to_import or [])
+        await plan_imports(work, change_set, stack, deployment, resources_to_import or [])
     if is_new:
         stack.description = proposal.template.description
         await store_new_stack(ctx, stack, None)
@@ -142,7 +145,7 @@ async def create_change_set(
     )
     await ctx.store.commit(put_change_set(ctx.scope, change_set), *deployment_record)
     if change_set.include_nested and nested:
-        await make_nested(ctx, change_set, stack, nested)
+        await make_nested(work, change_set, stack, nested)
     return {"Id": change_set.id, "StackId": stack.id}
 
 
@@ -291,6 +294,7 @@ async def execute_change_set(
         *obsoleted,
         *await begun(ctx, change_set),
         token=client_request_token,
+        role=deployment.role_arn,
         target=deployment.id,
         updated=ctx.now_ms(),
         on_failure=_on_failure(change_set, disable_rollback),

@@ -8,11 +8,12 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
+from nightbus.services.service_roles import service_role
 from nightbus.stacks.events import stack_event
 from nightbus.stacks.notifications import notify
 from nightbus.stacks.operation_queue import operation_item
 from nightbus.stacks.reasons import USER_INITIATED
-from nightbus.stacks.records import Stack, StackRecords, Stored, is_stack_id, put_stack
+from nightbus.stacks.records import SERVICE, Stack, StackRecords, Stored, is_stack_id, put_stack
 from nightbus.store.interface import Change
 
 UPDATABLE = frozenset(
@@ -28,7 +29,6 @@ UPDATABLE = frozenset(
 )
 _TOPIC = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 PATIENCE = 1.0  # seconds
-_CLOUDFORMATION = "cloudformation.amazonaws.com"
 
 
 def stack_records(ctx: Context) -> StackRecords:
@@ -70,12 +70,14 @@ async def start_operation(
     check: Callable[[Stack], None],
     *also: Change,
     token: str | None = None,
+    role: str | None = None,
     **fields: Any,
 ) -> None:
     """Set the stack's status, and queue its operation for the engine.
 
-    `check` gets the stored stack and raises AwsError if its state does not allow the operation. `also` has changes for
-    the same commit, `fields` further members of the stack to set. Raises Conflict if the stack, or a record of `also`,
+    `role` is the ARN of the service role that the request names; without one the stack keeps its role. `check` gets
+    the stored stack and raises AwsError if its state does not allow the operation. `also` has changes for the same
+    commit, `fields` further members of the stack to set. Raises Conflict if the stack, or a record of `also`,
     was changed in between.
     """
     stored = await stack_records(ctx).stack(stack.id)
@@ -89,6 +91,7 @@ async def start_operation(
     current.to_import, current.planned_names = {}, {}
     current.policy_during_update, current.retain_except_on_create, current.force = "", False, False
     current.remember_call(ctx.call)
+    current.role_arn = await service_role(ctx, role, current.role_arn, current.id)
     for name, value in fields.items():
         setattr(current, name, value)
     event = stack_event(ctx.scope, current, now, status, USER_INITIATED)
@@ -108,7 +111,7 @@ async def wait_briefly(ctx: Context, stack_id: str) -> None:
 async def parent_ids(ctx: Context) -> tuple[str, str]:
     """Return the ids of the parent stack and of the root stack; empty strings if no stack makes this one."""
     caller = ctx.caller
-    if caller.service != _CLOUDFORMATION or not is_stack_id(caller.source_arn):
+    if caller.service != SERVICE or not is_stack_id(caller.source_arn):
         return "", ""
     parent = await stack_records(ctx).stack(caller.source_arn)
     root = parent.value.root_id if parent else ""

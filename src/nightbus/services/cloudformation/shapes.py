@@ -63,7 +63,7 @@ def stack_shape(stack: Stack, deployment: Deployment | None) -> dict[str, Any]:
         "NotificationARNs": stack.notification_arns,
         "Capabilities": deployment.capabilities if deployment else [],
         "Outputs": stack.outputs,
-        "RoleARN": (deployment.role_arn if deployment else "") or None,
+        "RoleARN": stack.role_arn or (deployment.role_arn if deployment else "") or None,
         "Tags": tag_list(deployment.tags) if deployment else [],
         "EnableTerminationProtection": stack.protected,
         "TimeoutInMinutes": stack.timeout_minutes or None,

@@ -66,6 +66,7 @@ async def continue_update_rollback(
         "UPDATE_ROLLBACK_IN_PROGRESS",
         check,
         token=client_request_token,
+        role=role_arn,
         skip=resources_to_skip or [],
         continues=True,
     )
@@ -94,6 +95,7 @@ async def rollback_stack(
     mode = mode_of(deployment_config)
     retain = bool(retain_except_on_create)
     await start_operation(
-        ctx, stack, status, check, token=client_request_token, mode=mode, retain_except_on_create=retain
-    )
+        ctx, stack, status, check, token=client_request_token, role=role_arn, mode=mode,
+        retain_except_on_create=retain,
+    )  # fmt: skip
     return {"StackId": stack.id}

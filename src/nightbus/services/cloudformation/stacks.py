@@ -30,6 +30,7 @@ from nightbus.services.cloudformation.sources import read_in_thread, template_te
 from nightbus.services.cloudformation.stack_policies import requested_policy
 from nightbus.services.cloudformation.stored_parameters import with_stored_values
 from nightbus.services.context import Context
+from nightbus.services.service_roles import service_role, working_in
 from nightbus.stacks.events import stack_event
 from nightbus.stacks.exports import exports_of, refuse_in_use
 from nightbus.stacks.notifications import notify
@@ -83,23 +84,25 @@ async def create_stack(
             "ValidationError", "You can specify either DisableRollback or OnFailure, but not both."
         )
     reviewed = await _refuse_existing(ctx, stack_name)
-    text = await template_text(ctx, template_body, template_url, None)
-    proposal = await read_in_thread(
-        text, propose, parameters or [], {}, stack_tags(tags or []), capabilities or [], role_arn or ""
-    )
-    _require_auto_expand(proposal)
-    proposal = await with_stored_values(ctx, proposal)
     failing = on_failure or ("DO_NOTHING" if no_rollback else "ROLLBACK")
     stack = await new_stack(ctx, stack_name, "CREATE_IN_PROGRESS", failing, client_request_token)
     if reviewed:
         stack.id = reviewed.value.id
         stack.planned_names = await names_of_nested(ctx, stack)
+    stack.role_arn = await service_role(ctx, role_arn, "", stack.id)
+    work = working_in(ctx, stack.role_arn, stack.id)
+    text = await template_text(ctx, template_body, template_url, None)
+    proposal = await read_in_thread(
+        text, propose, parameters or [], {}, stack_tags(tags or []), capabilities or [], stack.role_arn
+    )
+    _require_auto_expand(proposal)
+    proposal = await with_stored_values(work, proposal)
     stack.mode = mode_of(deployment_config)
     stack.protected = bool(enable_termination_protection)
     stack.notification_arns, stack.timeout_minutes = notification_arns or [], timeout_in_minutes or 0
     stack.retain_except_on_create = bool(retain_except_on_create)
     stack.policy = await requested_policy(ctx, stack_policy_body, stack_policy_url) or ""
-    deployment, _ = await planned(ctx, stack, None, proposal)
+    deployment, _ = await planned(work, stack, None, proposal)
     stack.target, stack.imports = deployment.id, deployment.imports
     stack.description = Template(deployment.processed).description
     item = operation_item(ctx.scope, stack.id, ctx.now_ms())
@@ -194,6 +197,8 @@ async def update_stack(
     stack = (await find_existing_stack(ctx, stack_name)).value
     require_updatable(stack)
     old = await last_deployment(ctx, stack)
+    role = await service_role(ctx, role_arn, stack.role_arn or (old.role_arn if old else ""), stack.id)
+    work = working_in(ctx, role, stack.id)
     text = await template_text(
         ctx, template_body, template_url, old.original if old else None, bool(use_previous_template)
     )
@@ -204,11 +209,11 @@ async def update_stack(
         old.parameters if old else {},
         stack_tags(tags) if tags is not None else old.tags if old else {},
         capabilities or [],
-        role_arn or (old.role_arn if old else ""),
+        role,
     )
     _require_auto_expand(proposal)
-    proposal = await with_stored_values(ctx, proposal)
-    deployment, changes = await planned(ctx, stack, old, proposal)
+    proposal = await with_stored_values(work, proposal)
+    deployment, changes = await planned(work, stack, old, proposal)
     policy = await requested_policy(ctx, stack_policy_body, stack_policy_url)
     arns = stack.notification_arns if notification_arns is None else notification_arns
     same = is_empty(changes, stack, old, deployment) and arns == stack.notification_arns
@@ -257,6 +262,7 @@ async def begin_update(
         unchanged,
         await put_deployment(ctx.platform.vault, ctx.scope, stack, deployment),
         token=token,
+        role=deployment.role_arn,
         target=deployment.id,
         updated=ctx.now_ms(),
         on_failure="DO_NOTHING" if disable_rollback else "ROLLBACK",
@@ -302,6 +308,7 @@ async def delete_stack(
         "DELETE_IN_PROGRESS",
         check,
         token=client_request_token,
+        role=role_arn,
         retain=retain_resources or [],
         change_set="",
         mode=mode_of(deployment_config),

@@ -160,7 +160,7 @@ class Provisioning:
         """Create the resource, for the first time or as a replacement. Returns whether it succeeded."""
         verb, began = ("UPDATE", reasons.REPLACING) if replaces else ("CREATE", "")
         kind, ctx = self._operation.types[resource.type], self._operation.context(resource.logical_id)
-        references = ReferenceValues()
+        references, is_first = ReferenceValues(), resource.pending is None
         try:
             resolved = await self._resolved(resource, properties, references, ctx)
             await self._decide(resource, properties, kind.physical_name(resolved, ctx), verb, began)
@@ -170,6 +170,8 @@ class Provisioning:
         except Exception as error:
             if isinstance(error, ResourceFailure) and resource.pending is not None:
                 resource.pending.name, resource.pending.judged = error.leftover or None, True
+            elif is_first and resource.pending is not None and reasons.is_refusal(error) and not ctx.changes:
+                resource.pending.name, resource.pending.judged = None, True
             reason = references.mask(reasons.failure(error, resource.type, ctx.call.request_id))
             return await self._fail(resource, verb.lower(), reason)
         self._take(resource, self._physical_resource(resource.logical_id, created, properties))

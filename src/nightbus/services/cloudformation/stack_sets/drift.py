@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from nightbus.services.cloudformation.stack_sets.execution_roles import execution_call
 from nightbus.services.cloudformation.stack_sets.instances import find_instance
 from nightbus.services.cloudformation.stack_sets.operations import begin, find_operation
 from nightbus.services.cloudformation.stack_sets.records import find_set, set_instances
@@ -46,7 +47,7 @@ async def list_stack_instance_resource_drifts(
         "MaxResults": max_results,
     }
     request = {name: value for name, value in wanted.items() if value is not None}
-    call = operation.call(instance.account, instance.region)
+    call = await execution_call(ctx.platform, ctx.scope, operation, instance.account, instance.region)
     operations = ctx.platform.operations
     reply = await operations.call("cloudformation", "DescribeStackResourceDrifts", request, call)
     hidden = ("ExpectedProperties", "ActualProperties", "DriftStatusReason")

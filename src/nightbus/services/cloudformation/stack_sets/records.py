@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from nightbus.aws.calls import Call, Caller, Scope
+from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context, Platform
 from nightbus.store.interface import SYSTEM, Enqueue, Item, PutRecord, Record
@@ -25,7 +25,6 @@ INSTANCE = "cloudformation/stack-instance"  # key: <name>/<account>/<region>
 OPERATION = "cloudformation/stack-set-operation"  # key: <name>/<operation id>
 QUEUE = "cloudformation/stack-set-operations"
 RUNNING = ("QUEUED", "RUNNING", "STOPPING")
-_EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 
 
 @dataclass
@@ -85,12 +84,6 @@ class SetOperation:
     administration_role: str = ""
     execution_role: str = ""
     endpoint: str = ""
-
-    def call(self, account: str, region: str) -> Call:
-        """Return a call in the account and region of an instance, as the execution role."""
-        role = self.execution_role or _EXECUTION_ROLE
-        arn = f"arn:aws:sts::{account}:assumed-role/{role}/{self.id}"
-        return Call(Scope(account, region), Caller(account, arn, f"{role}:{self.id}"), self.endpoint)
 
 
 async def sealed_map(vault: Vault, values: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from nightbus.services.cloudformation.operation_start import find_existing_stack
 from nightbus.services.cloudformation.planning import last_deployment
 from nightbus.services.cloudformation.shapes import BAD_TOKEN, tag_list, wire_time
 from nightbus.services.cloudformation.sources import read_in_thread, template_text
+from nightbus.services.cloudformation.stack_sets.execution_roles import EXECUTION_ROLE
 from nightbus.services.cloudformation.stack_sets.operations import begin
 from nightbus.services.cloudformation.stack_sets.records import (
     OPERATION,
@@ -35,7 +36,6 @@ from nightbus.store.interface import DeleteRecord
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _PAGE = 100
 _OPERATOR_ROLE = "AWSCloudFormationStackSetAdministrationRole"
-_EXECUTION_ROLE = "AWSCloudFormationStackSetExecutionRole"
 
 
 async def create_stack_set(
@@ -77,7 +77,7 @@ async def create_stack_set(
         list(capabilities or []),
         dict(stack_tags(tags or [])),
         administration_role_arn or "",
-        execution_role_name or _EXECUTION_ROLE,
+        execution_role_name or EXECUTION_ROLE,
         bool((managed_execution or {}).get("Active")),
         new_uuid(),
     )

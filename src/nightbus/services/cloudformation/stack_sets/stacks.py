@@ -1,6 +1,6 @@
 """Creates, updates, deletes and checks the stack of one instance, by CloudFormation's own operations.
 
-No roles are assumed really: a node does not enforce their policies, so the execution role is only the caller's name.
+The calls are those of the execution role, which the administration role assumes (`execution_roles.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
+from nightbus.services.cloudformation.stack_sets.execution_roles import execution_call
 from nightbus.services.cloudformation.stack_sets.records import (
     INSTANCE,
     STACK_SET,
@@ -41,8 +42,8 @@ async def carry_out_at(
     if record is None or set_record is None:
         return None if operation.action == "DELETE" else "The stack instance does not exist"
     instance, stack_set = Instance(**record.value), StackSet(**set_record.value)
-    stack = _Stack(platform, operation.call(account, region))
     try:
+        stack = _Stack(platform, await execution_call(platform, scope, operation, account, region))
         if operation.action == "DELETE":
             reason = await _delete(stack, instance, operation.retain)
             if reason is None:

@@ -101,8 +101,10 @@ async def _send(token: str, request: Mapping[str, Any], ctx: ResourceContext) ->
 
     Raises ResourceFailure with nothing left over.
     """
-    caller = replace(ctx.call.caller, service="", source_arn="")
-    ctx = replace(ctx, call=replace(ctx.call, caller=caller))
+    session = ctx.call.caller.session
+    if session is None or not session.assumed_by:  # the function sees the principal's own call
+        caller = replace(ctx.call.caller, service="", source_arn="")
+        ctx = replace(ctx, call=replace(ctx.call, caller=caller))
     body = json.dumps(request)
     try:
         service = Arn.parse(token).service

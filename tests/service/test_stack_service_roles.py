@@ -1,0 +1,258 @@
+"""A stack with RoleARN works as that role, a stack without one as its caller; stack sets as their execution role.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-iam-servicerole.html
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from botocore.exceptions import ClientError
+
+from nodes import RunningNode
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+IAM = f"arn:aws:iam::{ACCOUNT}"
+SERVICE = "cloudformation.amazonaws.com"
+QUEUE = {"Type": "AWS::SQS::Queue"}
+TOPIC = {"Type": "AWS::SNS::Topic"}
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RunningNode]:
+    running = RunningNode(environ={"NIGHTBUS_AUTHORIZATION": "enforce"})
+    yield running
+    running.stop()
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(*actions: str, resource: str = "*") -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+
+
+def trust(principal: dict[str, Any], condition: dict[str, Any] | None = None) -> str:
+    one = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    return document(one | ({"Condition": condition} if condition else {}))
+
+
+def role(node: RunningNode, name: str, *statements: dict[str, Any], trusting: str = "") -> str:
+    iam = node.client("iam")
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusting or trust({"Service": SERVICE}))
+    if statements:
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(*statements))
+    return str(made["Role"]["Arn"])
+
+
+def user(node: RunningNode, name: str, *statements: dict[str, Any]) -> Any:
+    """Return a CloudFormation client of a new user."""
+    iam = node.client("iam")
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=document(*statements))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return node.client(
+        "cloudformation",
+        aws_access_key_id=key["AccessKeyId"],
+        aws_secret_access_key=key["SecretAccessKey"],
+    )
+
+
+def template(**resources: dict[str, Any]) -> str:
+    return json.dumps({"Resources": resources})
+
+
+def until(condition: Callable[[], Any], what: str) -> Any:
+    for _ in range(300):
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(what)
+
+
+def ended(cloudformation: Any, stack: str) -> str:
+    def status() -> str:
+        found = str(cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+        return "" if found.endswith("_IN_PROGRESS") else found
+
+    return str(until(status, f"{stack} does not end"))
+
+
+def reasons(cloudformation: Any, stack: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+    return " ".join(one.get("ResourceStatusReason", "") for one in events)
+
+
+def test_a_stack_works_as_its_role_and_keeps_it(node: RunningNode) -> None:
+    arn = role(node, "queues-only", allow("sqs:*"))
+    own = user(
+        node, "deployer", allow("cloudformation:*"), allow("iam:PassRole", resource=f"{IAM}:role/queues-*")
+    )
+    created = own.create_stack(StackName="in-role", TemplateBody=template(Q=QUEUE), RoleARN=arn)
+    assert ended(own, "in-role") == "CREATE_COMPLETE"
+    assert own.describe_stacks(StackName="in-role")["Stacks"][0]["RoleARN"] == arn
+
+    # Another user, who may not pass the role, works with it all the same.
+    other = user(node, "operator", allow("cloudformation:*"))
+    other.update_stack(StackName="in-role", TemplateBody=template(Q=QUEUE, R=QUEUE))
+    assert ended(other, "in-role") == "UPDATE_COMPLETE"
+    other.update_stack(StackName="in-role", TemplateBody=template(Q=QUEUE, R=QUEUE, T=TOPIC))
+    assert ended(other, "in-role") == "UPDATE_ROLLBACK_COMPLETE"
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/queues-only/AWSCloudFormation"
+    assert f"User: {session} is not authorized to perform: SNS:" in reasons(other, "in-role")
+
+    # Without its permissions the stack cannot be deleted; with them it can.
+    iam = node.client("iam")
+    iam.put_role_policy(RoleName="queues-only", PolicyName="own", PolicyDocument=document(allow("sqs:List*")))
+    other.delete_stack(StackName="in-role")
+    assert ended(other, "in-role") == "DELETE_FAILED"
+    iam.put_role_policy(RoleName="queues-only", PolicyName="own", PolicyDocument=document(allow("sqs:*")))
+    other.delete_stack(StackName="in-role")
+    assert ended(other, created["StackId"]) == "DELETE_COMPLETE"
+
+
+def test_a_change_set_brings_its_role(node: RunningNode) -> None:
+    arn = role(node, "of-change-set", allow("sqs:*"))
+    own = user(
+        node,
+        "planner",
+        allow("cloudformation:*"),
+        allow("iam:PassRole", resource=f"{IAM}:role/of-change-set"),
+    )
+    own.create_change_set(
+        StackName="planned",
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=template(Q=QUEUE),
+        RoleARN=arn,
+    )
+    own.execute_change_set(StackName="planned", ChangeSetName="first")
+    assert ended(own, "planned") == "CREATE_COMPLETE"
+    own.delete_stack(StackName="planned")
+    until(lambda: not [s for s in own.describe_stacks()["Stacks"] if s["StackName"] == "planned"], "is there")
+
+
+def test_a_role_that_does_not_trust_cloudformation_is_refused(node: RunningNode) -> None:
+    untrusting = role(node, "of-lambda", allow("*"), trusting=trust({"Service": "lambda.amazonaws.com"}))
+    elsewhere = {"StringEquals": {"aws:SourceAccount": "111111111111"}}
+    confused = role(node, "of-others", allow("*"), trusting=trust({"Service": SERVICE}, elsewhere))
+    cloudformation = node.client("cloudformation")
+    for arn in untrusting, confused:
+        with pytest.raises(ClientError) as error:
+            cloudformation.create_stack(StackName="no", TemplateBody=template(Q=QUEUE), RoleARN=arn)
+        assert error.value.response["Error"] == {
+            "Type": "Sender",
+            "Code": "ValidationError",
+            "Message": f"Role {arn} is invalid or cannot be assumed",
+        }
+    with pytest.raises(ClientError, match="is not a valid RoleARN"):
+        cloudformation.create_stack(StackName="no", TemplateBody=template(Q=QUEUE), RoleARN="x" * 30)
+
+
+def test_nested_stacks_work_as_their_parent(node: RunningNode) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="nested-templates")
+    s3.put_object(Bucket="nested-templates", Key="child.json", Body=template(Q=QUEUE))
+    child = {
+        "Type": "AWS::CloudFormation::Stack",
+        "Properties": {"TemplateURL": f"{node.endpoint}/nested-templates/child.json"},
+    }
+    arn = role(node, "of-parent", allow("sqs:*", "cloudformation:*", "s3:GetObject"))
+    own = user(node, "parent", allow("cloudformation:*"), allow("iam:PassRole"))
+    own.create_stack(StackName="parent", TemplateBody=template(Child=child), RoleARN=arn)
+    assert ended(own, "parent") == "CREATE_COMPLETE", reasons(own, "parent")
+    (nested,) = [one for one in own.describe_stacks()["Stacks"] if one.get("ParentId")]
+    assert nested["RoleARN"] == arn
+    own.delete_stack(StackName="parent")
+    until(lambda: not [s for s in own.describe_stacks()["Stacks"] if "ParentId" in s], "is there")
+
+
+def test_the_role_outlives_the_node(tmp_path: Path) -> None:
+    """The operation that a restart takes up goes on in the role, and as a caller whose keys nobody has any more."""
+    environ = {"NIGHTBUS_AUTHORIZATION": "enforce"}
+    waiting = {"Handle": {"Ref": "H"}, "Timeout": "60"}
+    resources: dict[str, dict[str, Any]] = {
+        "H": {"Type": "AWS::CloudFormation::WaitConditionHandle"},
+        "W": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": waiting},
+        "T": {**TOPIC, "DependsOn": "W"},
+    }
+    node = RunningNode(tmp_path, environ)
+    try:
+        arn = role(node, "lasting", allow("cloudformation:*"))
+        own = node.client("cloudformation")
+        own.create_stack(StackName="lasting", TemplateBody=template(**resources), RoleARN=arn)
+        until(lambda: "Resource creation Initiated" in reasons(own, "lasting"), "has not begun")
+        resource = own.describe_stack_resource(StackName="lasting", LogicalResourceId="H")
+        node.kill()
+        node = RunningNode(tmp_path, environ, node.port)
+        signal = {"Status": "SUCCESS", "UniqueId": "1", "Data": "", "Reason": ""}
+        url = resource["StackResourceDetail"]["PhysicalResourceId"]
+        urlopen(Request(url, json.dumps(signal).encode(), method="PUT")).close()
+        own = node.client("cloudformation")
+        assert ended(own, "lasting") == "ROLLBACK_COMPLETE"
+        assert "assumed-role/lasting/AWSCloudFormation is not authorized" in reasons(own, "lasting")
+    finally:
+        node.stop()
+
+
+def test_a_resource_of_the_cloud_control_api_is_made_in_the_role(node: RunningNode) -> None:
+    arn = role(node, "of-control", allow("sqs:*"))
+    control = node.client("cloudcontrol")
+
+    def outcome(type_name: str) -> dict[str, Any]:
+        reply = control.create_resource(TypeName=type_name, DesiredState="{}", RoleArn=arn)
+
+        def progress() -> dict[str, Any] | None:
+            token = reply["ProgressEvent"]["RequestToken"]
+            found: dict[str, Any] = control.get_resource_request_status(RequestToken=token)["ProgressEvent"]
+            return None if found["OperationStatus"] in ("PENDING", "IN_PROGRESS") else found
+
+        return dict(until(progress, "does not end"))
+
+    assert outcome("AWS::SQS::Queue")["OperationStatus"] == "SUCCESS"
+    failed = outcome("AWS::SNS::Topic")
+    assert failed["OperationStatus"] == "FAILED"
+    assert "assumed-role/of-control/AWSCloudFormation is not authorized" in failed["StatusMessage"]
+
+
+def test_a_stack_set_works_as_the_execution_role(node: RunningNode) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs-self-managed.html"""
+    cloudformation = node.client("cloudformation")
+    admin = role(node, "set-admin", allow("sts:AssumeRole", resource=f"{IAM}:role/set-*"))
+    role(node, "set-worker", allow("cloudformation:*", "sqs:*"), trusting=trust({"AWS": admin}))
+    role(node, "set-stranger", allow("*"))
+
+    def result(name: str, execution: str, resource: dict[str, Any]) -> tuple[str, str]:
+        cloudformation.create_stack_set(
+            StackSetName=name,
+            TemplateBody=template(R=resource),
+            AdministrationRoleARN=admin,
+            ExecutionRoleName=execution,
+        )
+        reply = cloudformation.create_stack_instances(StackSetName=name, Accounts=[ACCOUNT], Regions=[REGION])
+
+        def done() -> dict[str, Any] | None:
+            one: dict[str, Any] = cloudformation.list_stack_set_operation_results(
+                StackSetName=name, OperationId=reply["OperationId"]
+            )["Summaries"][0]
+            return None if one["Status"] in ("PENDING", "RUNNING") else one
+
+        one = until(done, "does not end")
+        return one["Status"], one.get("StatusReason", "")
+
+    assert result("queues", "set-worker", QUEUE) == ("SUCCEEDED", "")
+    status, reason = result("topics", "set-worker", TOPIC)
+    assert status == "FAILED"
+    assert "assumed-role/set-worker/" in reason
+    assert result("strangers", "set-stranger", QUEUE) == (
+        "FAILED",
+        f"Account {ACCOUNT} should have 'set-stranger' role with trust relationship to Role 'set-admin'.",
+    )
