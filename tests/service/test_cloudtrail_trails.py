@@ -129,7 +129,7 @@ def test_trails_are_listed_in_every_region_that_they_log(client: Callable[..., A
         ({"Name": "no such name?", "S3BucketName": "trail-one"}, "InvalidTrailNameException"),
         ({"Name": "192.168.5.4", "S3BucketName": "trail-one"}, "InvalidTrailNameException"),
         ({"Name": "nowhere", "S3BucketName": "no-such-bucket-at-all"}, "S3BucketDoesNotExistException"),
-        ({"Name": "keyed", "S3BucketName": "trail-one", "KmsKeyId": "alias/x"}, "NotImplementedException"),
+        ({"Name": "keyed", "S3BucketName": "trail-one", "KmsKeyId": "alias/x"}, "KmsKeyNotFoundException"),
         (
             {
                 "Name": "mixed", "S3BucketName": "trail-one", "IsMultiRegionTrail": True,
@@ -144,9 +144,17 @@ def test_what_create_trail_refuses(trails: Any, request_: dict[str, Any], code: 
         trails.create_trail(**request_)
 
 
-def test_selectors_for_data_events_need_the_setting(client: Callable[..., Any], trails: Any) -> None:
+def test_selectors_of_data_events_are_kept(client: Callable[..., Any], trails: Any) -> None:
     make_bucket(client, "trail-data")
     trails.create_trail(Name="data", S3BucketName="trail-data")
     resources = [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]
-    with pytest.raises(ClientError, match="audit_data_events"):
-        trails.put_event_selectors(TrailName="data", EventSelectors=[{"DataResources": resources}])
+    trails.put_event_selectors(TrailName="data", EventSelectors=[{"DataResources": resources}])
+    (selector,) = trails.get_event_selectors(TrailName="data")["EventSelectors"]
+    assert selector["DataResources"] == resources
+    with pytest.raises(ClientError, match="AWS::DynamoDB::Table"):
+        trails.put_event_selectors(
+            TrailName="data",
+            EventSelectors=[
+                {"DataResources": [{"Type": "AWS::DynamoDB::Table", "Values": ["arn:aws:dynamodb"]}]}
+            ],
+        )

@@ -33,7 +33,12 @@ def stop(client: Any, id: str, name: str) -> None:
 LIVES = [
     Life(
         "AWS::CloudTrail::Trail",
-        {"S3BucketName": {"Ref": "Bucket"}, "IsLogging": "true", "Tags": [{"Key": "a", "Value": "1"}]},
+        {
+            "S3BucketName": {"Ref": "Bucket"},
+            "IsLogging": "true",
+            "EnableLogFileValidation": "true",
+            "Tags": [{"Key": "a", "Value": "1"}],
+        },
         update={"S3KeyPrefix": "NAME", "EventSelectors": [{"ReadWriteType": "WriteOnly"}]},
         replacement={"TrailName": "NAME-other"},
         failing={"S3BucketName": "NAME-no-such-bucket"},

@@ -12,22 +12,21 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from nightbus.audit.logging_trails import LoggingTrails
 from nightbus.audit.parameters import json_bytes
 from nightbus.aws.calls import Scope
 from nightbus.aws.ids import new_event_id
 from nightbus.delivery.interface import Audience, Batch, Event, EventRouter, Overloaded
 from nightbus.delivery.rules import DEFAULT_BUS
-from nightbus.services.cloudtrail.records import TRAIL_RECORD
-from nightbus.store.interface import Store, Touched
 
 log = logging.getLogger("nightbus.audit")
 API_CALL = "AWS API Call via CloudTrail"
 
 
 class CallEvents:
-    def __init__(self, store: Store, router: EventRouter) -> None:
+    def __init__(self, trails: LoggingTrails, router: EventRouter) -> None:
         self._router = router
-        self._trails = LoggingTrails(store)
+        self._trails = trails
 
     async def put(self, records: Sequence[tuple[Scope, int, dict[str, Any]]]) -> None:
         """Put the events of records: each with its scope, and its time in UTC ms. A failure is only logged."""
@@ -55,27 +54,6 @@ class CallEvents:
         chosen = chosen & rules.taking_reads if record["readOnly"] else chosen
         audience = None if chosen == matching else Audience(frozenset(chosen), by_pattern=True)
         return Batch(scope, DEFAULT_BUS, [Event(event_id, text)], time, audience=audience) if chosen else None
-
-
-class LoggingTrails:
-    """Knows in which accounts and Regions a trail is logging. It is read again after a change of any trail."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._logging: set[tuple[str, str]] | None = None  # account and Region, "" for all Regions
-        store.watch(self._forget, [TRAIL_RECORD])
-
-    async def log_events_of(self, scope: Scope) -> bool:
-        if self._logging is None:
-            self._logging = found = set[tuple[str, str]]()
-            for one in await self._store.scopes(TRAIL_RECORD):
-                for record in await self._store.list(one, TRAIL_RECORD):
-                    if record.value["logging"]:
-                        found.add((one.account, "" if record.value["multi"] else one.region))
-        return bool(self._logging & {(scope.account, ""), tuple(scope)}) if self._logging else False
-
-    def _forget(self, touched: Touched | None) -> None:
-        self._logging = None
 
 
 def _envelope(event_id: str, scope: Scope, record: dict[str, Any]) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 from nightbus.audit.bus_events import CallEvents
 from nightbus.audit.event_kinds import is_data_event
 from nightbus.audit.function_logs import tell_function
+from nightbus.audit.logging_trails import LoggingTrails
 from nightbus.audit.parameters import json_bytes
 from nightbus.audit.record import NotedCall, record_of
 from nightbus.audit.refusals import NotedRefusal, Refused, refusal_entries
@@ -61,7 +62,8 @@ class Trail:
         self._log_sink = log_sink
         self._store = store
         self._clock = clock
-        self._events = CallEvents(store, router)
+        self._trails = LoggingTrails(store)
+        self._events = CallEvents(self._trails, router)
         self.data_events = data_events
         self._waiting: deque[NotedCall | NotedRefusal] = deque()
         self.needs = SeenNeeds(store, clock)
@@ -77,6 +79,9 @@ class Trail:
             size for rates in (self._refusals, self._refused_data) for size in rates.in_memory().values()
         )
         return {**self.needs.in_memory(), "rates of refusals": refusals}
+
+    async def records_data(self, scope: Scope, service: str) -> bool:
+        return self.data_events or await self._trails.log_data_of(scope, service)
 
     def succeeded(
         self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from nightbus.aws.calls import Call
+from nightbus.aws.calls import Call, Scope
 from nightbus.aws.errors import AwsError
 
 TRAIL = "cloudtrail/events"  # of the call's account and region: one entry for each recorded call, CloudTrail's JSON
@@ -17,7 +17,11 @@ NEEDS = "audit/needs"  # what the sessions of roles asked for, by the role's ARN
 class AuditTrail(Protocol):
     """Takes notes of calls, which are written in groups soon after: a call does not wait for its record."""
 
-    data_events: bool  # whether successful data calls are recorded too; refused ones always are
+    data_events: bool  # whether all successful data calls are recorded too; refused ones always are
+
+    async def records_data(self, scope: Scope, service: str) -> bool:
+        """Return whether successful data calls of the service are recorded: all are, or a trail wants them."""
+        ...
 
     def succeeded(
         self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call

@@ -80,7 +80,7 @@ class OperationRegistry:
             if trail is not None:
                 trail.failed(service, operation, params, error_of(failure), call)
             raise
-        if trail is not None and (trail.data_events or not bound.is_data_event):
+        if trail is not None and (not bound.is_data_event or await trail.records_data(call.scope, service)):
             output = result.output if isinstance(result, Reply) else result
             trail.succeeded(service, operation, params, output, call)
         return result

@@ -48,14 +48,8 @@ _MEMBERS: Mapping[str, Mapping[str, Asks]] = {
         "RollbackConfiguration": _no_triggers,  # default: no triggers, 0 minutes
     },
     "cloudtrail": {
-        "AdvancedEventSelectors": _only([]),
-        "CloudWatchLogsLogGroupArn": _only(""),
-        "CloudWatchLogsRoleArn": _only(""),
-        "EnableLogFileValidation": _only(False),  # default
         "IsOrganizationTrail": _only(False),  # default
-        "KmsKeyId": _only(""),
         "RecursiveLogging": _empty,  # log files of a trail are never in a log file
-        "SnsTopicName": _only(""),
     },
     "events": {"InvocationConnectivityParameters": _empty},
     "lambda": {

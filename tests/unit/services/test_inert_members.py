@@ -16,7 +16,7 @@ from nightbus.services.inert_members import asks_for_nothing, listed
 # not there. A newer model that has more of them fails the test, so that each is decided on.
 REFUSED = {
     "cloudcontrol": {"RoleArn", "TypeVersionId"},
-    "cloudtrail": {"NextToken"},  # of lists that have one page
+    "cloudtrail": {"EventDataStore", "NextToken"},  # of selectors; of lists that have one page
     "cloudformation": {
         "DeploymentMode",
         "OrganizationalUnitIds",
@@ -129,7 +129,7 @@ def test_no_decision_is_left_over() -> None:
         ("lambda", "MetricsConfig", {"Metrics": []}, {"Metrics": ["EventCount"]}),
         ("lambda", "ImageConfig", {}, {"Command": ["a"]}),
         ("s3", "BucketNamespace", "global", "account-regional"),
-        ("cloudtrail", "KmsKeyId", "", "alias/x"),
+        ("cloudtrail", "IsOrganizationTrail", False, True),
     ],
 )
 def test_a_value_that_asks_for_something_does_not_pass(

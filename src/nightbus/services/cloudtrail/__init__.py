@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nightbus.services.cloudtrail import recording, selectors, tags, trails
+from nightbus.services.cloudtrail import recording, selectors, signing_keys, tags, trails
 from nightbus.services.cloudtrail.delivering import deliver_log_files
 from nightbus.services.cloudtrail.lookup import lookup_events
 from nightbus.services.cloudtrail.trimming import trim_trail
@@ -16,8 +16,10 @@ HANDLERS: Mapping[str, Handler] = {
     "DeleteTrail": trails.delete_trail,
     "DescribeTrails": trails.describe_trails,
     "GetEventSelectors": selectors.get_event_selectors,
+    "GetInsightSelectors": selectors.get_insight_selectors,
     "GetTrail": trails.get_trail,
     "GetTrailStatus": recording.get_trail_status,
+    "ListPublicKeys": signing_keys.list_public_keys,
     "ListTags": tags.list_tags,
     "ListTrails": trails.list_trails,
     "LookupEvents": lookup_events,

@@ -70,6 +70,7 @@ async def _search(
         if moment is None:
             return [], 0
         since, until = max(since or 0, moment), moment if until is None else min(until, moment)
+    shows_data = ctx.platform.trail is not None and ctx.platform.trail.data_events
     found: list[dict[str, Any]] = []
     for _ in range(_MOST_READ // _STEP):
         entries = await ctx.store.read(
@@ -82,7 +83,7 @@ async def _search(
             backwards=True,
         )
         for entry in entries:
-            event = _matching(entry, attribute)
+            event = _matching(entry, attribute, shows_data)
             after = entry.offset
             if event is not None:
                 found.append(event)
@@ -93,15 +94,21 @@ async def _search(
     return found, after
 
 
-def _matching(entry: Entry, attribute: Mapping[str, str] | None) -> dict[str, Any] | None:
-    if attribute is None:
-        return _event(entry, orjson.loads(entry.data))
-    key, value = attribute["AttributeKey"], attribute["AttributeValue"]
+def _matching(entry: Entry, attribute: Mapping[str, str] | None, shows_data: bool) -> dict[str, Any] | None:
+    """Return the event of an entry, None for one that is not asked for.
+
+    Without `shows_data` what is recorded for a trail alone, successful data calls, is not in the history.
+    """
+    key = attribute["AttributeKey"] if attribute is not None else ""
+    value = attribute["AttributeValue"] if attribute is not None else ""
     text = value if key == "ReadOnly" else orjson.dumps(value).decode()[1:-1]
-    if key not in ("Username", "ResourceType") and text.encode() not in entry.data:
+    if key not in ("", "Username", "ResourceType") and text.encode() not in entry.data:
         return None
-    event = _event(entry, orjson.loads(entry.data))
-    return event if value in _values(event, key) else None
+    record = orjson.loads(entry.data)
+    if not (shows_data or record["managementEvent"] or "errorCode" in record):
+        return None
+    event = _event(entry, record)
+    return event if not key or value in _values(event, key) else None
 
 
 def _values(event: Mapping[str, Any], key: str) -> Sequence[str]:

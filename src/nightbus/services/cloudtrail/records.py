@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nightbus.aws.arn import Arn, arn
@@ -11,9 +11,10 @@ from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 from nightbus.store.changing import change
-from nightbus.store.interface import Record
+from nightbus.store.interface import Record, Store
 
 TRAIL_RECORD = "cloudtrail/trail"
+PRINCIPAL = "cloudtrail.amazonaws.com"
 _NAME = re.compile(r"(?!.*[._-]{2})(?!\d{1,3}(\.\d{1,3}){3}$)[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
 
 
@@ -25,6 +26,20 @@ def check_name(name: str) -> None:
 
 def trail_arn(scope: Scope, name: str) -> str:
     return arn("cloudtrail", scope.region, scope.account, f"trail/{name}")
+
+
+def folder_of(scope: Scope, value: Mapping[str, Any]) -> str:
+    """Return the folder of a trail's log files in its bucket."""
+    prefix = f"{value['prefix']}/" if value["prefix"] else ""
+    return f"{prefix}AWSLogs/{scope.account}/CloudTrail"
+
+
+async def regions_of(store: Store, scope: Scope, value: Mapping[str, Any], log: str) -> list[str]:
+    """Return the Regions whose records the trail delivers, as far as they have any in `log`."""
+    if not value["multi"]:
+        return [scope.region]
+    scopes = [one for one in await store.log_scopes() if one.account == scope.account]
+    return [one.region for one in scopes if log in await store.logs(one, log)]
 
 
 async def find_trail(ctx: Context, name: str) -> tuple[Scope, Record]:

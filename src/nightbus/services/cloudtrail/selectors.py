@@ -1,7 +1,7 @@
-"""Keeps the event selectors of trails, and says which records a trail is to deliver by them.
+"""Keeps the event selectors of trails, basic and advanced, and says which records a trail is to deliver by them.
 
-Data events of objects and functions are recorded with the setting `audit_data_events` only; without it a selector that
-asks for them is refused, since it would stay without any.
+Data events are recorded while a trail that is logging has a selector for them, or always with the setting
+`audit_data_events`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.aws.errors import AwsError, unsupported
-from nightbus.services.cloudtrail.records import change_trail, find_trail, trail_arn
+from nightbus.services.cloudtrail.advanced_selectors import DATA_TYPES, check_advanced, selects, wanted_types
+from nightbus.services.cloudtrail.records import PRINCIPAL, change_trail, find_trail, trail_arn
 from nightbus.services.context import Context
 
 DEFAULT_SELECTORS: list[dict[str, Any]] = [
@@ -23,13 +24,76 @@ DEFAULT_SELECTORS: list[dict[str, Any]] = [
 ]
 _MOST_SELECTORS = 5
 _MOST_DATA_RESOURCES = 250
-_TYPES = ("AWS::S3::Object", "AWS::Lambda::Function")
+_BASIC_TYPES = ("AWS::S3::Object", "AWS::Lambda::Function")
 _EXCLUDABLE = ("kms.amazonaws.com", "rdsdata.amazonaws.com")
+_GLOBAL = ("iam.amazonaws.com", "sts.amazonaws.com")
 
 
 async def put_event_selectors(
-    ctx: Context, *, trail_name: str, event_selectors: Sequence[Mapping[str, Any]] = ()
+    ctx: Context,
+    *,
+    trail_name: str,
+    event_selectors: Sequence[Mapping[str, Any]] = (),
+    advanced_event_selectors: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
+    """Selectors of one form replace those of the other."""
+    if event_selectors and advanced_event_selectors:
+        raise _invalid("Use either EventSelectors or AdvancedEventSelectors, not both.")
+    if advanced_event_selectors:
+        check_advanced(advanced_event_selectors)
+        change: dict[str, Any] = {
+            "selectors": [],
+            "advanced": [dict(one) for one in advanced_event_selectors],
+        }
+    else:
+        change = {"selectors": _checked(event_selectors), "advanced": []}
+    value = await change_trail(ctx, trail_name, lambda value: value.update(change))
+    return {"TrailARN": trail_arn(ctx.scope, value["name"]), **_shown(value)}
+
+
+async def get_event_selectors(ctx: Context, *, trail_name: str) -> dict[str, Any]:
+    scope, record = await find_trail(ctx, trail_name)
+    return {"TrailARN": trail_arn(scope, record.key), **_shown(record.value)}
+
+
+async def get_insight_selectors(ctx: Context, *, trail_name: str) -> dict[str, Any]:
+    """Nothing computes insights here, so no trail has selectors for them. Raises AwsError."""
+    _, record = await find_trail(ctx, trail_name)
+    text = f"Trail {record.key} does not have Insights enabled. Edit the trail settings to enable Insights, and then"
+    raise AwsError("InsightNotEnabledException", f"{text} try the operation again.")
+
+
+def has_own_selectors(value: Mapping[str, Any]) -> bool:
+    return bool(value.get("advanced")) or value["selectors"] != DEFAULT_SELECTORS
+
+
+def data_services(value: Mapping[str, Any]) -> set[str]:
+    """Return the services, by botocore's names, of which a trail with this value wants data events."""
+    basic = [one["Type"] for selector in value["selectors"] for one in selector["DataResources"]]
+    return {DATA_TYPES[kind] for kind in (*basic, *wanted_types(value.get("advanced", ())))}
+
+
+def is_wanted(record: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    """Return whether a trail with this value delivers the record.
+
+    What CloudTrail itself calls to deliver is not recorded in log files, which would never end.
+    """
+    if record["userIdentity"].get("invokedBy") == PRINCIPAL:
+        return False
+    if not value["global"] and record["eventSource"] in _GLOBAL:
+        return False
+    if value.get("advanced"):
+        return any(selects(one, record) for one in value["advanced"])
+    return any(_selects(one, record) for one in value["selectors"])
+
+
+def _shown(value: Mapping[str, Any]) -> dict[str, Any]:
+    if value.get("advanced"):
+        return {"AdvancedEventSelectors": value["advanced"]}
+    return {"EventSelectors": value["selectors"]}
+
+
+def _checked(event_selectors: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not 1 <= len(event_selectors) <= _MOST_SELECTORS:
         raise _invalid(f"A trail must have between 1 and {_MOST_SELECTORS} event selectors.")
     selectors = [{**DEFAULT_SELECTORS[0], **one} for one in event_selectors]
@@ -37,27 +101,13 @@ async def put_event_selectors(
     if sum(len(one.get("Values") or ()) for one in resources) > _MOST_DATA_RESOURCES:
         raise _invalid(f"A trail cannot have more than {_MOST_DATA_RESOURCES} data resources.")
     for one in resources:
-        if one.get("Type") not in _TYPES:
+        if one.get("Type") not in _BASIC_TYPES:
             raise unsupported(f"The data resource type {one.get('Type')}")
-    trail = ctx.platform.trail
-    if resources and (trail is None or not trail.data_events):
-        raise unsupported("DataResources without the setting audit_data_events", "are")
     if any(
         one not in _EXCLUDABLE for selector in selectors for one in selector["ExcludeManagementEventSources"]
     ):
         raise _invalid(f"ExcludeManagementEventSources can be {' and '.join(_EXCLUDABLE)}.")
-    value = await change_trail(ctx, trail_name, lambda value: value.update(selectors=selectors))
-    return {"TrailARN": trail_arn(ctx.scope, value["name"]), "EventSelectors": selectors}
-
-
-async def get_event_selectors(ctx: Context, *, trail_name: str) -> dict[str, Any]:
-    scope, record = await find_trail(ctx, trail_name)
-    return {"TrailARN": trail_arn(scope, record.key), "EventSelectors": record.value["selectors"]}
-
-
-def is_selected(record: Mapping[str, Any], selectors: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether a trail with these selectors delivers the record."""
-    return any(_selects(one, record) for one in selectors)
+    return selectors
 
 
 def _selects(selector: Mapping[str, Any], record: Mapping[str, Any]) -> bool:

@@ -7,7 +7,9 @@ from typing import Any
 
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.services.cloudtrail.delivering import check_bucket
+from nightbus.services.cloudtrail.delivering import deliver
+from nightbus.services.cloudtrail.destinations import check_destinations, key_arn, topic_arn
+from nightbus.services.cloudtrail.digests import begun_anew
 from nightbus.services.cloudtrail.records import (
     TRAIL_RECORD,
     change_trail,
@@ -16,6 +18,7 @@ from nightbus.services.cloudtrail.records import (
     trail_arn,
 )
 from nightbus.services.cloudtrail.selectors import DEFAULT_SELECTORS
+from nightbus.services.cloudtrail.settings import settings_of, shown
 from nightbus.services.cloudtrail.tags import checked_tags
 from nightbus.services.context import Context
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
@@ -32,8 +35,13 @@ async def create_trail(
     name: str,
     s3_bucket_name: str,
     s3_key_prefix: str = "",
+    sns_topic_name: str = "",
     include_global_service_events: bool = True,
     is_multi_region_trail: bool = False,
+    enable_log_file_validation: bool = False,
+    cloud_watch_logs_log_group_arn: str = "",
+    cloud_watch_logs_role_arn: str = "",
+    kms_key_id: str = "",
     tags_list: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     check_name(name)
@@ -43,8 +51,13 @@ async def create_trail(
         "name": name,
         "bucket": s3_bucket_name,
         "prefix": s3_key_prefix,
+        "topic": topic_arn(ctx.scope, sns_topic_name),
         "global": include_global_service_events,
         "multi": is_multi_region_trail,
+        "validation": enable_log_file_validation,
+        "group": cloud_watch_logs_log_group_arn,
+        "role": cloud_watch_logs_role_arn,
+        "kms": await key_arn(ctx, kms_key_id),
         "logging": False,
         "selectors": DEFAULT_SELECTORS,
         "tags": checked_tags(tags_list),
@@ -56,9 +69,9 @@ async def create_trail(
     if ctx.platform.quotas and await ctx.store.count_records(ctx.scope, TRAIL_RECORD) >= _MOST_TRAILS:
         text = f"User: {ctx.account} already has {_MOST_TRAILS} trails in {ctx.region}."
         raise AwsError("MaximumNumberOfTrailsExceededException", text)
-    await check_bucket(ctx.platform, ctx.scope, value)
+    await check_destinations(ctx.platform, ctx.scope, {}, value)
     await ctx.store.commit(PutRecord(ctx.scope, TRAIL_RECORD, name, value, expect=0))
-    return _settings(ctx.scope, value)
+    return settings_of(ctx.scope, value)
 
 
 async def update_trail(
@@ -67,23 +80,44 @@ async def update_trail(
     name: str,
     s3_bucket_name: str | None = None,
     s3_key_prefix: str | None = None,
+    sns_topic_name: str | None = None,
     include_global_service_events: bool | None = None,
     is_multi_region_trail: bool | None = None,
+    enable_log_file_validation: bool | None = None,
+    cloud_watch_logs_log_group_arn: str | None = None,
+    cloud_watch_logs_role_arn: str | None = None,
+    kms_key_id: str | None = None,
 ) -> dict[str, Any]:
-    changes = {
+    """An empty text takes away the topic, the log group with its role, or the key."""
+    scope, record = await find_trail(ctx, name)
+    old, now = record.value, ctx.now_ms()
+    changes: dict[str, Any] = {
         "bucket": s3_bucket_name,
         "prefix": s3_key_prefix,
+        "topic": None if sns_topic_name is None else topic_arn(scope, sns_topic_name),
         "global": include_global_service_events,
         "multi": is_multi_region_trail,
+        "validation": enable_log_file_validation,
+        "group": cloud_watch_logs_log_group_arn,
+        "role": cloud_watch_logs_role_arn,
+        "kms": None if kms_key_id is None else await key_arn(ctx, kms_key_id),
     }
     changes = {key: one for key, one in changes.items() if one is not None}
     _check_prefix(s3_key_prefix or "")
-    scope, record = await find_trail(ctx, name)
-    new = {**record.value, **changes}
+    new = {**old, **changes}
     _check_regions(new["multi"], new["global"])
-    if "bucket" in changes or "prefix" in changes:
-        await check_bucket(ctx.platform, scope, new)
-    return _settings(scope, await change_trail(ctx, name, lambda value: value.update(changes)))
+    await check_destinations(ctx.platform, scope, old, new)
+    if new.get("group", "") != old.get("group", ""):
+        changes |= {"group_since": now, "group_positions": {}, "group_error": ""}
+    if old["logging"] and old.get("validation") and not new["validation"]:
+        await deliver(ctx.platform, scope, record, ends=True)
+
+    def edit(value: dict[str, Any]) -> None:
+        if changes.get("validation", False) and not value.get("validation"):
+            value.update(begun_anew(value, now))
+        value.update(changes)
+
+    return settings_of(scope, await change_trail(ctx, name, edit))
 
 
 async def delete_trail(ctx: Context, *, name: str) -> None:
@@ -96,7 +130,7 @@ async def delete_trail(ctx: Context, *, name: str) -> None:
 
 async def get_trail(ctx: Context, *, name: str) -> dict[str, Any]:
     scope, record = await find_trail(ctx, name)
-    return {"Trail": _shown(scope, record.value)}
+    return {"Trail": shown(scope, record.value)}
 
 
 async def describe_trails(
@@ -111,14 +145,14 @@ async def describe_trails(
             except AwsError as error:
                 if error.code != "TrailNotFoundException":
                     raise
-        return {"trailList": [_shown(scope, record.value) for scope, record in found]}
+        return {"trailList": [shown(scope, record.value) for scope, record in found]}
     trails = await _trails(ctx)
-    shown = [
-        _shown(scope, one.value)
+    visible = [
+        shown(scope, one.value)
         for scope, one in trails
         if scope == ctx.scope or (include_shadow_trails and one.value["multi"])
     ]
-    return {"trailList": shown}
+    return {"trailList": visible}
 
 
 async def list_trails(ctx: Context) -> dict[str, Any]:
@@ -134,27 +168,6 @@ async def _trails(ctx: Context) -> list[tuple[Scope, Record]]:
     """Return the trails of the account, by Region and name."""
     scopes = sorted(one for one in await ctx.store.scopes(TRAIL_RECORD) if one.account == ctx.account)
     return [(scope, record) for scope in scopes for record in await ctx.store.list(scope, TRAIL_RECORD)]
-
-
-def _settings(scope: Scope, value: Mapping[str, Any]) -> dict[str, Any]:
-    settings = {
-        "Name": value["name"],
-        "S3BucketName": value["bucket"],
-        "IncludeGlobalServiceEvents": value["global"],
-        "IsMultiRegionTrail": value["multi"],
-        "TrailARN": trail_arn(scope, value["name"]),
-        "LogFileValidationEnabled": False,
-        "IsOrganizationTrail": False,
-    }
-    return settings | ({"S3KeyPrefix": value["prefix"]} if value["prefix"] else {})
-
-
-def _shown(scope: Scope, value: Mapping[str, Any]) -> dict[str, Any]:
-    return _settings(scope, value) | {
-        "HomeRegion": scope.region,
-        "HasCustomEventSelectors": value["selectors"] != DEFAULT_SELECTORS,
-        "HasInsightSelectors": False,
-    }
 
 
 def _check_prefix(prefix: str) -> None:

@@ -14,7 +14,14 @@ from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resourc
 from nightbus.stacks.resources.values import boolean, changed, converted
 
 _LONGEST_NAME = 128
-_FLAGS = {"IncludeGlobalServiceEvents": True, "IsMultiRegionTrail": False}
+_FLAGS = {
+    "EnableLogFileValidation": False,
+    "IncludeGlobalServiceEvents": True,
+    "IsMultiRegionTrail": False,
+}
+_SHOWN_AS = {"EnableLogFileValidation": "LogFileValidationEnabled"}
+_TEXTS = ("CloudWatchLogsLogGroupArn", "CloudWatchLogsRoleArn", "KMSKeyId", "S3KeyPrefix", "SnsTopicName")
+_NAMED = {"KMSKeyId": "KmsKeyId"}  # where the operations spell it differently
 _SELECTOR_FLAG = "IncludeManagementEvents"
 
 
@@ -22,8 +29,8 @@ class CloudTrailTrail:
     type_name = "AWS::CloudTrail::Trail"
     properties = frozenset(
         {
-            "EventSelectors", "IncludeGlobalServiceEvents", "IsLogging", "IsMultiRegionTrail", "S3BucketName",
-            "S3KeyPrefix", "Tags", "TrailName",
+            "AdvancedEventSelectors", "EventSelectors", "IsLogging", "S3BucketName", "Tags", "TrailName", *_FLAGS,
+            *_TEXTS,
         }
     )  # fmt: skip
     required = frozenset({"IsLogging", "S3BucketName"})
@@ -41,16 +48,16 @@ class CloudTrailTrail:
             if not is_there_already(error) or not belongs_to_resource(await _tags(str(name), ctx), ctx):
                 raise
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
-            if properties.get("EventSelectors"):
+            if properties.get("EventSelectors") or properties.get("AdvancedEventSelectors"):
                 await _select(str(name), properties, ctx)
             await _log(str(name), properties, ctx)
-        return _resource(str(name), ctx)
+        return await _resource(str(name), ctx)
 
     async def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], ctx: ResourceContext
     ) -> Resource:
         await ctx.operation("cloudtrail", "UpdateTrail", Name=physical_id, **_settings(new))
-        if changed(old, new, "EventSelectors"):
+        if changed(old, new, "EventSelectors") or changed(old, new, "AdvancedEventSelectors"):
             await _select(physical_id, new, ctx)
         if changed(old, new, "IsLogging"):
             await _log(physical_id, new, ctx)
@@ -61,7 +68,7 @@ class CloudTrailTrail:
             await ctx.operation("cloudtrail", "RemoveTags", ResourceId=trail, TagsList=surplus)
         if any(existing.get(key) != value for key, value in tags.items()):
             await ctx.operation("cloudtrail", "AddTags", ResourceId=trail, TagsList=as_list(tags))
-        return _resource(physical_id, ctx)
+        return await _resource(physical_id, ctx)
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
         with ignore_missing():
@@ -75,14 +82,14 @@ class CloudTrailTrail:
         selectors = await ctx.operation("cloudtrail", "GetEventSelectors", TrailName=physical_id)
         return {
             "Arn": trail["TrailARN"],
-            "EventSelectors": selectors["EventSelectors"],
-            "IncludeGlobalServiceEvents": trail["IncludeGlobalServiceEvents"],
+            "AdvancedEventSelectors": selectors.get("AdvancedEventSelectors", []),
+            "EventSelectors": selectors.get("EventSelectors", []),
             "IsLogging": status["IsLogging"],
-            "IsMultiRegionTrail": trail["IsMultiRegionTrail"],
             "S3BucketName": trail["S3BucketName"],
-            "S3KeyPrefix": trail.get("S3KeyPrefix", ""),
             "Tags": own_tags(await _tags(physical_id, ctx)),
             "TrailName": physical_id,
+            **{name: trail[_SHOWN_AS.get(name, name)] for name in _FLAGS},
+            **{name: trail.get(_NAMED.get(name, name), "") for name in _TEXTS},
         }
 
 
@@ -91,14 +98,17 @@ def _settings(properties: Mapping[str, Any]) -> dict[str, Any]:
         name: converted(name, default if properties.get(name) is None else properties[name], boolean)
         for name, default in _FLAGS.items()
     }
-    return {
-        "S3BucketName": properties["S3BucketName"],
-        "S3KeyPrefix": properties.get("S3KeyPrefix") or "",
-        **flags,
-    }
+    texts = {_NAMED.get(name, name): properties.get(name) or "" for name in _TEXTS}
+    return {"S3BucketName": properties["S3BucketName"], **texts, **flags}
 
 
 async def _select(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:
+    advanced = properties.get("AdvancedEventSelectors")
+    if advanced:
+        await ctx.operation(
+            "cloudtrail", "PutEventSelectors", TrailName=name, AdvancedEventSelectors=advanced
+        )
+        return
     selectors = [
         {**one, _SELECTOR_FLAG: converted(_SELECTOR_FLAG, one.get(_SELECTOR_FLAG, True), boolean)}
         for one in properties.get("EventSelectors") or [{}]
@@ -120,5 +130,6 @@ def _arn(name: str, ctx: ResourceContext) -> str:
     return arn("cloudtrail", ctx.call.scope.region, ctx.call.scope.account, f"trail/{name}")
 
 
-def _resource(name: str, ctx: ResourceContext) -> Resource:
-    return Resource(name, {"Arn": _arn(name, ctx)})
+async def _resource(name: str, ctx: ResourceContext) -> Resource:
+    trail = (await ctx.operation("cloudtrail", "GetTrail", Name=name))["Trail"]
+    return Resource(name, {"Arn": trail["TrailARN"], "SnsTopicArn": trail.get("SnsTopicARN", "")})
