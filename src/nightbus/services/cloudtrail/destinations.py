@@ -52,7 +52,7 @@ async def key_arn(ctx: Context, key_id: str) -> str:
 
 
 async def check_destinations(
-    platform: Platform, scope: Scope, old: Mapping[str, Any], new: Mapping[str, Any]
+    ctx: Context, scope: Scope, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> None:
     """Raise AwsError unless the trail may deliver to what changed between its values."""
 
@@ -60,11 +60,11 @@ async def check_destinations(
         return any(old.get(key, "") != new.get(key, "") for key in keys)
 
     if differ("bucket", "prefix", "kms"):
-        await _check_bucket(platform, scope, new)
+        await _check_bucket(ctx.platform, scope, new)
     if differ("topic") and new.get("topic"):
-        await check_topic(platform, scope, new)
+        await check_topic(ctx.platform, scope, new)
     if differ("group", "role"):
-        await check_group(platform, scope, new)
+        await check_group(ctx, scope, new)
 
 
 async def _check_bucket(platform: Platform, scope: Scope, value: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.identity.audit import TRAIL
 from nightbus.services.cloudtrail.records import PRINCIPAL, trail_arn
 from nightbus.services.cloudtrail.selectors import is_wanted
-from nightbus.services.context import Platform
+from nightbus.services.context import Context, Platform
 from nightbus.store.interface import Entry
 
 log = logging.getLogger("nightbus.cloudtrail")
@@ -57,7 +58,7 @@ async def deliver_events(
     return changes | ({"group_positions": positions} if positions != before else {})
 
 
-async def check_group(platform: Platform, scope: Scope, value: Mapping[str, Any]) -> None:
+async def check_group(ctx: Context, scope: Scope, value: Mapping[str, Any]) -> None:
     """Raise AwsError unless the trail's role may write to its log group. As on AWS, the stream is made."""
     group, role = value.get("group", ""), value.get("role", "")
     if not group and not role:
@@ -80,17 +81,28 @@ async def check_group(platform: Platform, scope: Scope, value: Mapping[str, Any]
     ):
         text = "Check the log group ARN: CloudTrail can't validate it."
         raise AwsError("InvalidCloudWatchLogsLogGroupArnException", text)
-    source, authorizer = trail_arn(scope, value["name"]), platform.authorizer
-    if authorizer is not None and not await authorizer.is_assumable(role, PRINCIPAL, scope.account, source):
-        text = "Access denied. Check the trust relationships for your role."
-        raise AwsError("InvalidCloudWatchLogsRoleArnException", text)
+    await _check_role(ctx, scope, value)
     try:
-        await _make_stream(platform, scope, value)
+        await _make_stream(ctx.platform, scope, value)
     except AwsError as error:
         text = "Access denied. Check the permissions for your role."
         if error.code == "ResourceNotFoundException":
             text = "CloudTrail cannot validate the specified log group ARN."
         raise AwsError("InvalidCloudWatchLogsLogGroupArnException", text) from error
+
+
+async def _check_role(ctx: Context, scope: Scope, value: Mapping[str, Any]) -> None:
+    authorizer = ctx.platform.authorizer
+    service = Caller.for_service(scope.account, PRINCIPAL, trail_arn(scope, value["name"]))
+    by_service = replace(ctx.call, caller=service)
+    try:
+        if authorizer is None or await authorizer.is_assumable(value["role"], by_service, ctx.handles):
+            return
+    except ValueError:
+        text = "CloudTrail cannot validate the role ARN."
+        raise AwsError("InvalidCloudWatchLogsRoleArnException", text) from None
+    text = "Access denied. Check the trust relationships for your role."
+    raise AwsError("InvalidCloudWatchLogsRoleArnException", text)
 
 
 def _since(value: Mapping[str, Any]) -> int:

@@ -69,7 +69,7 @@ async def create_trail(
     if ctx.platform.quotas and await ctx.store.count_records(ctx.scope, TRAIL_RECORD) >= _MOST_TRAILS:
         text = f"User: {ctx.account} already has {_MOST_TRAILS} trails in {ctx.region}."
         raise AwsError("MaximumNumberOfTrailsExceededException", text)
-    await check_destinations(ctx.platform, ctx.scope, {}, value)
+    await check_destinations(ctx, ctx.scope, {}, value)
     await ctx.store.commit(PutRecord(ctx.scope, TRAIL_RECORD, name, value, expect=0))
     return settings_of(ctx.scope, value)
 
@@ -106,7 +106,7 @@ async def update_trail(
     _check_prefix(s3_key_prefix or "")
     new = {**old, **changes}
     _check_regions(new["multi"], new["global"])
-    await check_destinations(ctx.platform, scope, old, new)
+    await check_destinations(ctx, scope, old, new)
     if new.get("group", "") != old.get("group", ""):
         changes |= {"group_since": now, "group_positions": {}, "group_error": ""}
     if old["logging"] and old.get("validation") and not new["validation"]:
