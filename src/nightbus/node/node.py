@@ -34,6 +34,7 @@ from nightbus.gateway.app import Gateway
 from nightbus.identity.access_keys import AccessKeys
 from nightbus.identity.authorization import Authorizer
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.identity.last_uses import LastUses
 from nightbus.identity.principals import Principals
 from nightbus.keys.directory import Keys
 from nightbus.messaging.mail_server import Mailer, MailServer
@@ -168,6 +169,7 @@ class Node:
         self.trail = Trail(store, self.clock, router, log_sink, self._data_events)
         authorizer.refused.append(self.trail.refused)
         authorizer.seen = self.trail.see_needs
+        last_uses = self._last_uses = LastUses(store, self.clock)
         self._mailer = None if self._mail is None else Mailer(self._mail)
         self.dispatcher = Dispatcher(
             store,
@@ -206,6 +208,7 @@ class Node:
             trail_retention=self._trail_retention,
             running=RunningInvocations(self._concurrent_executions),
             authorizer=authorizer,
+            last_uses=last_uses,
         )
         operations.attach(self.platform)
         resources.attach(self.platform)
@@ -222,6 +225,7 @@ class Node:
             keys,
             self.access_keys,
             self.trail,
+            last_uses,
             self.platform.lookups,
             principals,
             self.platform.specs,
@@ -291,6 +295,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await _in_time(self.functions.close, self.forwarding.close, self._log_writer.close, self.trail.close)
+        await _in_time(self._last_uses.close)
         if self._mailer is not None:
             self._mailer.close()
         await self.store.close()

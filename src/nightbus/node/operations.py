@@ -155,4 +155,6 @@ async def _authorize(platform: Platform, authorizer: Authorizer, bound: _Bound, 
     needs = bound.needs_of(asked)
     if bound.resolve is not None:
         needs = await bound.resolve(platform, asked, needs)
+    if platform.last_uses is not None:
+        platform.last_uses.see(asked.call, bound.name, needs)
     await authorizer.authorize(bound.name, needs, asked.call)

@@ -20,6 +20,7 @@ from nightbus.identity.authorization import Authorizer
 from nightbus.identity.call_rates import CallRates
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.identity.global_keys import call_keys
+from nightbus.identity.last_uses import LastUses
 from nightbus.keys.directory import Keys
 from nightbus.messaging.access_logs import AccessLogs
 from nightbus.messaging.deduplication import SequenceNumbers
@@ -69,6 +70,7 @@ class Platform:
     access_logs: AccessLogs = field(default_factory=AccessLogs)
     object_numbers: SequenceNumbers = field(default_factory=SequenceNumbers)  # of the events of S3's objects
     authorizer: Authorizer | None = None  # None where everybody may do everything
+    last_uses: LastUses | None = None
 
 
 @dataclass(frozen=True, slots=True)

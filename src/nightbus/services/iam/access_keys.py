@@ -17,6 +17,7 @@ from nightbus.identity.credentials import new_access_key
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import invalid_input, limit_exceeded
 from nightbus.services.iam.keys_of_users import keys_of
+from nightbus.services.iam.last_used import forgotten, key_last_used
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.records import USERS, find_entity, time_of, unchanged_or
 from nightbus.services.iam.users import named_or_calling
@@ -73,15 +74,16 @@ async def update_access_key(
 
 async def delete_access_key(ctx: Context, *, access_key_id: str, user_name: str | None = None) -> None:
     record = await _key_of(ctx, access_key_id, user_name)
-    await ctx.store.commit(DeleteRecord(ctx.global_scope, ACCESS_KEY, record.key, record.revision))
+    deleted = DeleteRecord(ctx.global_scope, ACCESS_KEY, record.key, record.revision)
+    await ctx.store.commit(deleted, await forgotten(ctx, record.key))
 
 
 async def get_access_key_last_used(ctx: Context, *, access_key_id: str) -> dict[str, Any]:
-    """Return whose key it is. When a key was used is not kept."""
+    """Return whose key it is, and when, for which service and in which Region it was used last."""
     record = await ctx.store.get(ctx.global_scope, ACCESS_KEY, access_key_id)
     if record is None:
         raise _no_such_key(access_key_id)
-    used = {"ServiceName": "N/A", "Region": "N/A"}
+    used = await key_last_used(ctx, access_key_id)
     return {"UserName": record.value["UserName"], "AccessKeyLastUsed": used}
 
 

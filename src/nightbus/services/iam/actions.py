@@ -66,6 +66,10 @@ def _source(asked: Asked) -> str:
     return asked.text("PolicySourceArn")
 
 
+def _reported(asked: Asked) -> str:
+    return asked.text("Arn")
+
+
 def _attached(asked: Asked) -> Mapping[str, Values]:
     return {"iam:policyarn": asked.text("PolicyArn")}
 
@@ -131,6 +135,11 @@ _UNSORTED: dict[str, NeedsOf] = {
         "ListServerCertificates",
     ),
     **_all("GetContextKeysForCustomPolicy", "ListUsers", "ListVirtualMFADevices", "SimulateCustomPolicy"),
+    **_all("GenerateCredentialReport", "GetAccountAuthorizationDetails", "GetAccountSummary"),
+    **_all(
+        "GetCredentialReport", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities"
+    ),
+    **_each(_reported, "GenerateServiceLastAccessedDetails", "ListPoliciesGrantingServiceAccess"),
     **_each(_source, "GetContextKeysForPrincipalPolicy", "SimulatePrincipalPolicy"),
     **_each(
         _user, "CreateAccessKey", "DeleteAccessKey", "DeleteLoginProfile", "DeleteUser", "DeleteUserPolicy"

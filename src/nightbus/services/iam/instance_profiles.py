@@ -41,11 +41,11 @@ async def create_instance_profile(
         raise already_exists(f"Instance Profile {instance_profile_name} already exists.")
     await check_quota(ctx, INSTANCE_PROFILE, "InstanceProfilesPerAccount", _MOST)
     await ctx.store.commit(PutRecord(ctx.global_scope, INSTANCE_PROFILE, key, value, expect=0))
-    return {"InstanceProfile": await _described(ctx, value)}
+    return {"InstanceProfile": await described(ctx, value)}
 
 
 async def get_instance_profile(ctx: Context, *, instance_profile_name: str) -> dict[str, Any]:
-    return {"InstanceProfile": await _described(ctx, (await _find(ctx, instance_profile_name)).value)}
+    return {"InstanceProfile": await described(ctx, (await _find(ctx, instance_profile_name)).value)}
 
 
 async def list_instance_profiles(
@@ -67,7 +67,7 @@ async def _page(
     ctx: Context, found: Sequence[dict[str, Any]], max_items: int, marker: str | None
 ) -> dict[str, Any]:
     page = listing("InstanceProfiles", found, lambda one: str(one["Name"]).lower(), max_items, marker)
-    page["InstanceProfiles"] = [await _described(ctx, one, tags=False) for one in page["InstanceProfiles"]]
+    page["InstanceProfiles"] = [await described(ctx, one, tags=False) for one in page["InstanceProfiles"]]
     return page
 
 
@@ -132,7 +132,7 @@ def _put(ctx: Context, record: Record) -> PutRecord:
     return PutRecord(ctx.global_scope, INSTANCE_PROFILE, record.key, record.value, record.revision)
 
 
-async def _described(ctx: Context, value: Mapping[str, Any], tags: bool = True) -> dict[str, Any]:
+async def described(ctx: Context, value: Mapping[str, Any], tags: bool = True) -> dict[str, Any]:
     roles = [role_summary(one) for one in await entities(ctx, ROLES) if one["RoleName"] in value["Roles"]]
     reply = {
         "Path": value["Path"],

@@ -76,7 +76,7 @@ def check_document(document: str) -> None:
 
 
 async def get_policy(ctx: Context, *, policy_arn: str) -> dict[str, Any]:
-    attached, bounding = await _uses(ctx)
+    attached, bounding = await uses(ctx)
     if not managed.is_aws_managed(policy_arn):
         value = (await find_policy(ctx, policy_arn)).value
         return {"Policy": policy_reply(value, attached[policy_arn], bounding[policy_arn])}
@@ -95,7 +95,7 @@ async def list_policies(
     marker: str | None = None,
     max_items: int = DEFAULT_PAGE,
 ) -> dict[str, Any]:
-    attached, bounding = await _uses(ctx)
+    attached, bounding = await uses(ctx)
     policies: list[dict[str, Any]] = []
     if scope in ("All", "Local"):
         records = await ctx.store.list(ctx.global_scope, POLICY)
@@ -124,7 +124,7 @@ async def delete_policy(ctx: Context, *, policy_arn: str) -> None:
     if managed.is_aws_managed(policy_arn):
         raise AwsError("AccessDenied", "You cannot delete an AWS managed policy.", 403)
     record = await find_policy(ctx, policy_arn)
-    attached, bounding = await _uses(ctx)
+    attached, bounding = await uses(ctx)
     if attached[policy_arn] or bounding[policy_arn]:
         raise delete_conflict("Cannot delete a policy attached to entities.")
     if len(record.value["Versions"]) > 1:
@@ -163,7 +163,7 @@ async def _attachable(ctx: Context, arn: str) -> Record | None:
         raise invalid_input(f"ARN {arn} is not valid.") from None
 
 
-async def _uses(ctx: Context) -> tuple[Counter[str], Counter[str]]:
+async def uses(ctx: Context) -> tuple[Counter[str], Counter[str]]:
     """Count for each policy's ARN what it is attached to, and the roles and users whose boundary it is."""
     holders = [one for kind in (ROLES, USERS, GROUPS) for one in await entities(ctx, kind)]
     attached = Counter(arn for one in holders for arn in one["Attached"])

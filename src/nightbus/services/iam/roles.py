@@ -11,6 +11,7 @@ from nightbus.identity.principals import ROLE
 from nightbus.policies.grammar import check_trust_policy, percent_encoded, quota_size
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
+from nightbus.services.iam.last_used import forgotten, role_last_used
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.profiles_of_roles import is_in_a_profile
@@ -58,7 +59,7 @@ async def create_role(
         "Attached": [],
     }
     await _create_record(ctx, value)
-    return {"Role": role_summary(value) | _details(value)}
+    return {"Role": role_summary(value) | details(value)}
 
 
 async def _create_record(ctx: Context, value: dict[str, Any]) -> None:
@@ -71,7 +72,8 @@ async def _create_record(ctx: Context, value: dict[str, Any]) -> None:
 
 async def get_role(ctx: Context, *, role_name: str) -> dict[str, Any]:
     value = (await find_role(ctx, role_name)).value
-    return {"Role": {**role_summary(value), **_details(value), "RoleLastUsed": {}}}
+    used = await role_last_used(ctx, value["RoleId"])
+    return {"Role": {**role_summary(value), **details(value), "RoleLastUsed": used}}
 
 
 async def list_roles(
@@ -92,7 +94,7 @@ async def update_role(
 
 async def update_role_description(ctx: Context, *, role_name: str, description: str) -> dict[str, Any]:
     value = await _set(ctx, role_name, {"Description": description})
-    return {"Role": role_summary(value) | _details(value)}
+    return {"Role": role_summary(value) | details(value)}
 
 
 async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_document: str) -> None:
@@ -120,7 +122,8 @@ async def delete_role(ctx: Context, *, role_name: str) -> None:
         raise delete_conflict("Cannot delete entity, must detach all policies first.")
     if record.value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
-    await ctx.store.commit(DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision))
+    deleted = DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision)
+    await ctx.store.commit(deleted, await forgotten(ctx, record.value["RoleId"]))
 
 
 async def _set(ctx: Context, role_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +150,7 @@ def role_summary(value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _details(value: Mapping[str, Any]) -> dict[str, Any]:
+def details(value: Mapping[str, Any]) -> dict[str, Any]:
     boundary = value["PermissionsBoundary"]
     boundary_reply = (
         {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary} if boundary else None

@@ -15,6 +15,7 @@ from nightbus.identity.principals import USER
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import already_exists, delete_conflict
 from nightbus.services.iam.keys_of_users import keys_of
+from nightbus.services.iam.last_used import forgotten
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.quotas import check_quota
@@ -117,7 +118,8 @@ async def delete_user(ctx: Context, *, user_name: str) -> None:
         raise delete_conflict("Cannot delete entity, must detach all policies first.")
     if value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
-    await ctx.store.commit(DeleteRecord(ctx.global_scope, USER, record.key, record.revision))
+    deleted = DeleteRecord(ctx.global_scope, USER, record.key, record.revision)
+    await ctx.store.commit(deleted, await forgotten(ctx, value["UserId"]))
 
 
 async def put_user_permissions_boundary(ctx: Context, *, user_name: str, permissions_boundary: str) -> None:
