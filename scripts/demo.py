@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -64,7 +65,7 @@ def main() -> int:
             environment = tool_environment(endpoint)
             step(status, "Build (sam build)", lambda: sam_build(environment))
             step(status, "Deploy (sam deploy)", lambda: sam_deploy(environment))
-            way = step(status, "Order", lambda: place_order(endpoint))
+            way = step(status, "Order", lambda: place_order(endpoint, environment))
     except DemoFailed as failure:
         console.print(f"[red]The demo stopped:[/] {failure}")
         return 1
@@ -118,15 +119,19 @@ def running_node() -> str:
 
 
 def tool_environment(endpoint: str) -> dict[str, str]:
+    """The environment of the tools, with what `nightbus env` prints for the node."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return kept | {
-        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "000000000000",
-        "AWS_SECRET_ACCESS_KEY": "nightbus",
-        "AWS_DEFAULT_REGION": REGION,
-        "SAM_CLI_TELEMETRY": os.environ.get("SAM_CLI_TELEMETRY", "0"),
-    }
+    command = ["nightbus", "env", "--region", REGION, "--port", endpoint.rsplit(":", 1)[1]]
+    lines = shlex.split(run(command, kept).stdout, comments=False)
+    exported = dict(line.split("=", 1) for line in lines if "=" in line)
+    return (
+        kept
+        | exported
+        | {
+            "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+            "SAM_CLI_TELEMETRY": os.environ.get("SAM_CLI_TELEMETRY", "0"),
+        }
+    )
 
 
 def sam_build(environment: dict[str, str]) -> None:
@@ -169,8 +174,9 @@ def run(
     return done
 
 
-def place_order(endpoint: str) -> Way:
-    session: Any = boto3.Session("000000000000", "nightbus", region_name=REGION)
+def place_order(endpoint: str, environment: dict[str, str]) -> Way:
+    key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    session: Any = boto3.Session(key, secret, region_name=REGION)
 
     def client(service: str) -> Any:
         return session.client(service, endpoint_url=endpoint)

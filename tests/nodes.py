@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nightbus.identity.key_file import FILE_NAME, AccessKey, profile_of, read_key
+
 _READY_SECONDS = 30
 _HERE = Path(__file__).parent
 TWO_NODES = bool(os.environ.get("NIGHTBUS_TEST_TWO_NODES"))
@@ -24,10 +26,19 @@ else:
 
 
 class RunningNode:
-    """`nightbus start` on a free port. `output` grows as the node prints."""
+    """`nightbus start` on a free port. `output` grows as the node prints.
+
+    Clients name their accounts by keys of twelve digits, which a node with `dev_credentials` accepts. Without it they
+    use the administrator's key, as users do.
+    """
 
     def __init__(
-        self, data: Path | None = None, environ: Mapping[str, str] | None = None, port: int = 0
+        self,
+        data: Path | None = None,
+        environ: Mapping[str, str] | None = None,
+        port: int = 0,
+        *,
+        dev_credentials: bool = True,
     ) -> None:
         if TWO_NODES and data is not None:
             import pytest
@@ -35,7 +46,10 @@ class RunningNode:
             pytest.skip(
                 "two nodes on a shared store in memory have no data folder, and nothing outlives them"
             )
+        self.folder = data
+        self._dev_credentials = dev_credentials
         kept = ["--memory"] if data is None else ["--no-memory", "--data", str(data)]
+        kept.append("--dev-credentials" if dev_credentials else "--no-dev-credentials")
         self.output: list[str] = []
         self._ready: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
@@ -74,17 +88,28 @@ class RunningNode:
 
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
         options.setdefault("config", config)
-        options.setdefault("aws_access_key_id", account)
-        options.setdefault("aws_secret_access_key", "test")
+        key = self.key(account)
+        options.setdefault("aws_access_key_id", key.id)
+        options.setdefault("aws_secret_access_key", key.secret)
         make: Any = boto3.client
         return make(service, region_name=region, endpoint_url=self.endpoint, **options)
 
+    def key(self, account: str = "000000000000") -> AccessKey:
+        """The key of the account's administrator; twelve digits with any secret where the node accepts them."""
+        if self._dev_credentials:
+            return AccessKey(account, "test")
+        assert self.folder is not None
+        key = read_key(self.folder / FILE_NAME, profile_of(account))
+        assert key is not None, f"account {account} has no key yet"
+        return key
+
     def environment(self) -> dict[str, str]:
         """For tools that talk to this node."""
+        key = self.key()
         return clean_environment() | {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "000000000000",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": key.id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_REGION": "us-east-1",
         }

@@ -52,6 +52,7 @@ def test_env_prints_export_lines_that_a_shell_reads(node: RunningNode) -> None:
 
 
 def test_a_key_id_of_twelve_digits_names_its_account(node: RunningNode) -> None:
+    """The node makes the key of that account's administrator."""
     done = nightbus(
         "run", "--port", str(node.port), "--", "aws", "sts", "get-caller-identity", "--query", "Account",
         "--output", "text", environ={"AWS_ACCESS_KEY_ID": "123456789012"},

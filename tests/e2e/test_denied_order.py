@@ -23,7 +23,7 @@ _POLICIES = re.compile(r"(CodeUri: order/\n      Handler: app.handler\n)      Po
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[RunningNode]:
-    running = RunningNode(tmp_path / "data", environ={"NIGHTBUS_AUTHORIZATION": "enforce"})
+    running = RunningNode(tmp_path / "data", dev_credentials=False)
     yield running
     assert running.stop() == 0
 

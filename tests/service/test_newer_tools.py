@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from nightbus.cli.administrator_key import dev_key
 from nightbus.cli.environment import aws_variables
 from nightbus.node.settings import Settings
 from nodes import RunningNode
@@ -164,7 +165,7 @@ def test_no_name_is_put_in_front_of_the_nodes_address(
 ) -> None:
     """With what `nightbus env` prints, StartLiveTail reaches the node, which says that it does not have it."""
     settings = Settings(port=node.port)
-    for name, value in aws_variables(settings).items():
+    for name, value in aws_variables(settings, dev_key("000000000000")).items():
         monkeypatch.setenv(name, value)
     import boto3
 

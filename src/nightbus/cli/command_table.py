@@ -31,13 +31,20 @@ def _declare_start(parser: argparse.ArgumentParser) -> None:
     options.add_listening(parser)
     options.add_keeping(parser)
     options.add_serving(parser)
+    parser.add_argument(
+        "--profile",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="Write the AWS profile nightbus when the data folder gets its key, unless there is another one; the "
+        "default.",
+    )
     parser.add_argument("--verbose", "-v", action="store_true", help="Log every request.")
 
 
 def _start(arguments: Arguments) -> None:
     from nightbus.cli.commands.start import start_node
 
-    start_node(settings_of(arguments), arguments.verbose)
+    start_node(settings_of(arguments), arguments.verbose, writes_profile=arguments.profile)
 
 
 def _declare_run(parser: argparse.ArgumentParser) -> None:
@@ -63,19 +70,30 @@ def _run(arguments: Arguments) -> int:
 
 def _declare_env(parser: argparse.ArgumentParser) -> None:
     options.add_node(parser)
+    options.add_data(parser)
     options.add_region(parser)
+    options.add_account(parser)
 
 
 def _env(arguments: Arguments) -> None:
-    from nightbus.cli.environment import export_lines
+    from nightbus.cli.commands.env import print_exports
 
-    print(export_lines(settings_of(arguments), arguments.region))
+    print_exports(settings_of(arguments), arguments.region, arguments.account)
+
+
+def _declare_configure(parser: argparse.ArgumentParser) -> None:
+    _declare_env(parser)
+    parser.add_argument(
+        "--new-key",
+        action="store_true",
+        help="Replace the administrator's key first; the key from before is refused from then on.",
+    )
 
 
 def _configure(arguments: Arguments) -> None:
-    from nightbus.cli.commands.configure import write_profile
+    from nightbus.cli.commands.configure import configure
 
-    write_profile(settings_of(arguments), arguments.region)
+    configure(settings_of(arguments), arguments.region, arguments.account, new=arguments.new_key)
 
 
 def _declare_status(parser: argparse.ArgumentParser) -> None:
@@ -240,7 +258,7 @@ COMMANDS = (
     Command(
         "configure",
         "Write the AWS profile nightbus, so that `aws --profile nightbus` reaches the node.",
-        _declare_env,
+        _declare_configure,
         _configure,
     ),
     Command("status", "Show whether a node runs, and its resources.", _declare_status, _status),

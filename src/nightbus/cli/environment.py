@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account
 from nightbus.node.settings import Settings
+
+if TYPE_CHECKING:
+    from nightbus.identity.key_file import AccessKey
 
 _IN_THE_WAY = (
     "AWS_PROFILE",
@@ -24,20 +27,29 @@ def chosen_region(region: str | None, environ: Mapping[str, str] | None = None) 
 
 
 def chosen_account(environ: Mapping[str, str] | None = None) -> str:
-    """Return the account to use.
+    """Return the account to use: that of the environment's access key if the key is for a node, else the default one.
 
-    An access key of twelve digits is kept, as it names its account; others are replaced.
+    An access key of twelve digits names its account. Others contain it; they count where the environment names an
+    endpoint, as `nightbus env` does, since otherwise they are AWS's.
     """
-    key = (os.environ if environ is None else environ).get("AWS_ACCESS_KEY_ID", "")
-    return key if is_account(key) else DEFAULT_ACCOUNT
+    variables = os.environ if environ is None else environ
+    key = variables.get("AWS_ACCESS_KEY_ID", "")
+    if is_account(key):
+        return key
+    if not (variables.get("AWS_ENDPOINT_URL") and key.startswith(("AKIA", "ASIA"))):
+        return DEFAULT_ACCOUNT
+    from nightbus.identity.credentials import account_in
+
+    return account_in(key) or DEFAULT_ACCOUNT
 
 
-def aws_variables(settings: Settings, region: str | None = None) -> dict[str, str]:
+def aws_variables(settings: Settings, key: AccessKey, region: str | None = None) -> dict[str, str]:
+    """Return the variables by which AWS's tools and SDKs call the node with `key`."""
     chosen = chosen_region(region)
     return _proxy_exception(settings, os.environ) | {
         "AWS_ENDPOINT_URL": settings.endpoint,
-        "AWS_ACCESS_KEY_ID": chosen_account(),
-        "AWS_SECRET_ACCESS_KEY": "nightbus",
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
         "AWS_REGION": chosen,
         "AWS_DEFAULT_REGION": chosen,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -56,17 +68,11 @@ def _proxy_exception(settings: Settings, environ: Mapping[str, str]) -> dict[str
     return {"NO_PROXY": value, "no_proxy": value}
 
 
-def command_environment(settings: Settings, region: str | None = None) -> dict[str, str]:
+def command_environment(settings: Settings, key: AccessKey, region: str | None = None) -> dict[str, str]:
     """Return the environment for a child process: the inherited one without variables that lead elsewhere."""
     inherited = {
         name: value
         for name, value in os.environ.items()
         if name not in _IN_THE_WAY and not name.startswith("AWS_ENDPOINT_URL_")
     }
-    return inherited | aws_variables(settings, region)
-
-
-def export_lines(settings: Settings, region: str | None = None) -> str:
-    exported = aws_variables(settings, region)
-    cleared = {name: "" for name in ("AWS_SESSION_TOKEN",) if os.environ.get(name)}
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in (exported | cleared).items())
+    return inherited | aws_variables(settings, key, region)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from nightbus.aws.grammar import is_account
 from nightbus.node.settings import ALL, AUDIT, ENFORCE, LOOPBACK, Settings, load_settings
 
 _LARGEST_PORT = 65535
@@ -20,6 +21,7 @@ _OF_SETTINGS = (
     "service_events",
     "functions_network",
     "authorization",
+    "dev_credentials",
 )
 
 
@@ -77,9 +79,19 @@ def add_keeping(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_dev_credentials(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dev-credentials",
+        action=argparse.BooleanOptionalAction,
+        help="Accept any access key as an administrator's, as emulators do; only on loopback, and the default with "
+        "--memory. [NIGHTBUS_DEV_CREDENTIALS]",
+    )
+
+
 def add_serving(parser: argparse.ArgumentParser) -> None:
-    """Add the options for what a started node serves."""
+    """Add the options for what a started node serves, and to whom."""
     add_forward(parser)
+    add_dev_credentials(parser)
     parser.add_argument(
         "--quotas",
         action=argparse.BooleanOptionalAction,
@@ -134,6 +146,22 @@ def add_forward(parser: argparse.ArgumentParser) -> None:
 def add_region(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--region", metavar="NAME", help="AWS region; else AWS_REGION, AWS_DEFAULT_REGION, us-east-1."
+    )
+
+
+def account_number(text: str) -> str:
+    if not is_account(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an account (twelve digits)")
+    return text
+
+
+def add_account(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--account",
+        type=account_number,
+        metavar="NUMBER",
+        help="The account whose administrator's key is meant, by default 000000000000; one that has none yet gets it "
+        "from the running node.",
     )
 
 

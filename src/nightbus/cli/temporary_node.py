@@ -18,7 +18,7 @@ from nightbus.node.settings import Settings
 
 _READY_SECONDS = 15.0
 _STOP_SECONDS = 20.0
-_NO_NODE = 125  # `env` and `timeout` use the same code for their own failures
+NO_NODE = 125  # `env` and `timeout` use the same code for their own failures
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def running_node(settings: Settings, purpose: str) -> Iterator[Settings]:
         output = Path(folder) / "node.log"
         with output.open("wb") as sink:
             node = subprocess.Popen(
-                [sys.executable, "-m", "nightbus", "start", *_options(settings)],
+                [sys.executable, "-m", "nightbus", "start", "--no-profile", *_options(settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -54,7 +54,7 @@ def _is_up(settings: Settings) -> bool:
     try:
         return is_running(settings)
     except CommandFailed as failure:
-        raise CommandFailed(str(failure), _NO_NODE) from failure
+        raise CommandFailed(str(failure), NO_NODE) from failure
 
 
 def _options(settings: Settings) -> list[str]:
@@ -71,7 +71,7 @@ def _wait_until_ready(node: subprocess.Popen[bytes], output: Path, settings: Set
             return replace(settings, port=int(endpoint.rsplit(":", 1)[1]))
         time.sleep(0.02)
     reason = output.read_text(errors="replace").strip() or "it did not answer in time"
-    raise CommandFailed(f"the node did not start: {reason.removeprefix('nightbus: ')}", _NO_NODE)
+    raise CommandFailed(f"the node did not start: {reason.removeprefix('nightbus: ')}", NO_NODE)
 
 
 def _stop(node: subprocess.Popen[bytes]) -> None:

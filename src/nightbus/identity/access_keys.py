@@ -1,4 +1,4 @@
-"""Finds the IAM user of a long-term access key, so that a call with a user's key is that user's call.
+"""Finds whose a long-term access key is: an IAM user's, or an account's root's for an administrator's key.
 
 The key's id names its account, as AWS's do, and the key's record lies in that account. A key that IAM has not issued
 stays what it was: the root user's of the account that it names.
@@ -18,7 +18,7 @@ ACTIVE = "Active"
 
 
 class InactiveKey(Exception):
-    """The access key is one of a user, who has made it inactive."""
+    """The access key was made inactive."""
 
 
 class AccessKeys:
@@ -32,7 +32,7 @@ class AccessKeys:
         return self._keys.in_memory()
 
     async def user_of(self, access_key: str) -> Caller | None:
-        """Return the user as a caller, None if the key is not a user's. Raises InactiveKey."""
+        """Return the owner as a caller, None if nobody was issued the key. Raises InactiveKey."""
         account = account_in(access_key) if access_key.startswith(LONG_TERM) else None
         record = await self._keys.get(Scope(account, ""), ACCESS_KEY, access_key) if account else None
         if account is None or record is None:

@@ -19,6 +19,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from nightbus.audit.trail import Trail
+from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.invoker import ApiInvoker
 from nightbus.delivery.backlog import Backlog
@@ -32,6 +33,7 @@ from nightbus.functions.pool.pool import IDLE_SECONDS
 from nightbus.functions.runner import Runner
 from nightbus.gateway.app import Gateway
 from nightbus.identity.access_keys import AccessKeys
+from nightbus.identity.administrator_keys import AdministratorKeys
 from nightbus.identity.authorization import Authorizer
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.identity.last_uses import LastUses
@@ -87,6 +89,7 @@ class Node:
     `trail_retention`: how long, and how much of, the audit trail is kept; by default 90 days and 256 MB.
     `data_events`: record successful data calls in the audit trail too; by default False.
     `authorization`: `enforce` the policies of callers, or `audit`: write down what they would refuse.
+    `dev_credentials`: take access keys that the node did not issue for administrators' keys; by default False.
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class Node:
         trail_retention: Retention | None = None,
         data_events: bool = False,
         authorization: str = ENFORCE,
+        dev_credentials: bool = False,
     ) -> None:
         self.endpoint = endpoint
         self._mail = mail
@@ -119,6 +123,7 @@ class Node:
         self._trail_retention = trail_retention or Retention(hours=90 * 24, megabytes=256)
         self._data_events = data_events
         self._authorization = authorization
+        self.dev_credentials = dev_credentials
         self.forwarding = ForwardingProcess(forwards or {})
         self._temporary = Path(tempfile.mkdtemp(prefix=MEMORY_FOLDER_PREFIX)) if folder is None else None
         self.folder = folder or self._temporary or Path()
@@ -138,9 +143,14 @@ class Node:
         secret = vault.keyed(SIGNING)
         credentials = CredentialIssuer(secret, self.clock)
         self.access_keys = AccessKeys(store)
+        self.administrator_keys = AdministratorKeys(store, vault, self.clock, self.folder)
+        if self._temporary is None or not self.dev_credentials:
+            await self.administrator_keys.ensure(DEFAULT_ACCOUNT)
         operations, resources = OperationRegistry(), ServiceResources()
         principals = Principals(store)
-        authorizer = Authorizer(principals, resources, self.clock, self._authorization, unknown_roles=True)
+        authorizer = Authorizer(
+            principals, resources, self.clock, self._authorization, unknown_roles=self.dev_credentials
+        )
         log_sink = self._log_writer = LogWriter(store, self.clock)
         self.functions = Runner(
             self.folder / "functions",

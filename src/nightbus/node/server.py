@@ -112,6 +112,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         trail_retention=settings.trail_retention,
         data_events=settings.audit_data_events,
         authorization=settings.authorization,
+        dev_credentials=settings.dev_credentials,
     )
     await node.start()
     config = Config(

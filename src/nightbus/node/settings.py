@@ -36,6 +36,7 @@ _KNOWN = (
     "authorization",
     "concurrent_executions",
     "data",
+    "dev_credentials",
     "environment_idle_seconds",
     "forward",
     "functions_network",
@@ -75,6 +76,7 @@ class Settings:
     `functions_network` is what functions reach: `all` that the machine does, or `loopback` for the node and themselves.
     `trail_retention` is how much of the audit trail is kept; with `audit_data_events` it has successful data calls too.
     `authorization` says whether the policies of callers are enforced, or only what they would refuse is written down.
+    With `dev_credentials`, access keys that the node did not issue are administrators', of the accounts that they name.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
     """
 
@@ -96,12 +98,19 @@ class Settings:
     trail_retention: Retention = field(default_factory=lambda: Retention(_TRAIL_DAYS * 24, _TRAIL_MEGABYTES))
     audit_data_events: bool = False
     authorization: str = ENFORCE
+    dev_credentials: bool = False
+
+    @property
+    def reached_host(self) -> str:
+        """The host for clients on this machine, an address of IPv6 without brackets."""
+        host = self.host.strip("[]")
+        return "127.0.0.1" if host in ("", "0.0.0.0") else "::1" if host == "::" else host  # noqa: S104
 
     @property
     def endpoint(self) -> str:
         """The base URL for clients on this machine."""
-        host = "127.0.0.1" if self.host in ("", "0.0.0.0") else "[::1]" if self.host == "::" else self.host  # noqa: S104
-        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+        host = self.reached_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 def load_settings(
@@ -117,6 +126,7 @@ def load_settings(
     service_events: bool | None = None,
     functions_network: str | None = None,
     authorization: str | None = None,
+    dev_credentials: bool | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
@@ -124,11 +134,13 @@ def load_settings(
     variables = os.environ if environ is None else environ
     file, table = _find_file(folder or Path.cwd())
     data_default = table["data"] if "data" in table else default_data_folder(variables)
+    chosen_host = _host(host, variables, table, file)
+    in_memory = _switch("memory", False, memory, variables, table, file)
     settings = Settings(
-        host=_host(host, variables, table, file),
+        host=chosen_host,
         port=_port(port, variables, table, file),
         data=(data or _path(variables.get("NIGHTBUS_DATA")) or Path(data_default)).expanduser(),
-        memory=_switch("memory", False, memory, variables, table, file),
+        memory=in_memory,
         smtp=_smtp(variables, table, file),
         forward=_forward(forward, variables, table, file),
         quotas=_switch("quotas", True, quotas, variables, table, file),
@@ -151,6 +163,14 @@ def load_settings(
             (ALL, LOOPBACK), "functions_network", functions_network, variables, table, file
         ),
         authorization=_one_of((ENFORCE, AUDIT), "authorization", authorization, variables, table, file),
+        dev_credentials=_switch(
+            "dev_credentials",
+            in_memory and _is_loopback(chosen_host),
+            dev_credentials,
+            variables,
+            table,
+            file,
+        ),
     )
     if settings.functions_network == LOOPBACK and not (
         settings.host in _ANY_ADDRESS or _is_loopback(settings.host)
@@ -158,6 +178,11 @@ def load_settings(
         raise SettingsError(
             f"functions_network {LOOPBACK} goes with a loopback address, 0.0.0.0 or :: only, not with {settings.host}: "
             "functions could not reach the node"
+        )
+    if settings.dev_credentials and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"dev_credentials goes with a loopback address only, not with {settings.host}: "
+            "whoever reaches the node would be its administrator"
         )
     if settings.service_events and not _is_loopback(settings.host):
         raise SettingsError(

@@ -45,7 +45,7 @@ def test_what_became_of_an_event_that_was_given_up() -> None:
 def full(accounts: int) -> dict[str, Any]:
     return {
         "version": "1", "endpoint": "http://127.0.0.1:1", "pid": 1, "uptime_seconds": 5000, "data": None,
-        "services": ["events"],
+        "services": ["events"], "dev_credentials": False, "authorization": "enforce",
         "holds": [
             {"what": what, "account": f"{account:012}", "region": "us-east-1", "count": 5000 + account,
              "names": [f"a-rather-long-name-of-something-{at}" for at in range(100)]}
@@ -59,9 +59,10 @@ def test_status_of_a_full_node_fits_a_screen(columns: int) -> None:
     lines = status.status_text(full(accounts=300), columns).splitlines()
     assert len(lines) <= 40
     assert all(len(line) <= columns for line in lines[3:])
-    assert lines[3] == "  000000000299 us-east-1"
-    assert lines[4].startswith("    functions     5299  a-rather-long-name-of-something-0")
-    assert lines[4].endswith(" more")
+    assert lines[3] == "  access    access keys that the node issued; policies are enforced"
+    assert lines[4] == "  000000000299 us-east-1"
+    assert lines[5].startswith("    functions     5299  a-rather-long-name-of-something-0")
+    assert lines[5].endswith(" more")
     assert lines[-1].startswith("  and 292 more accounts and regions")
 
 
@@ -78,7 +79,7 @@ def test_there_are_no_colours_where_nobody_wants_them(monkeypatch: pytest.Monkey
 def test_status_says_where_what_is_of_no_account_belongs() -> None:
     held = {"what": "buckets", "account": "", "region": "", "count": 1, "names": ["b"]}
     lines = status.status_text({**full(accounts=0), "holds": [held]}, 80).splitlines()
-    assert lines[3:] == ["  all accounts and regions", "    buckets          1  b"]
+    assert lines[4:] == ["  all accounts and regions", "    buckets          1  b"]
 
 
 ESCAPES = "\x1b]52;c;cm0gLXJm\x07\x9b2J\u202e\x00"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from nightbus.cli.commands.artefacts import archive, local_artefacts, refer_to
-from nightbus.cli.commands.configure import with_section
 from nightbus.cli.commands.explain import explanation_text
 from nightbus.cli.errors import CommandFailed
+from nightbus.identity.key_file import with_section
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_option_before_variable_before_file(tmp_path: Path) -> None:
     (tmp_path / "nightbus.toml").write_text('host = "::1"\nport = 1\ndata = "kept"\nmemory = true\n')
     inner = tmp_path / "inner"
     inner.mkdir()
-    assert load(inner) == Settings("::1", 1, tmp_path / "kept", True)
+    assert load(inner) == Settings("::1", 1, tmp_path / "kept", True, dev_credentials=True)
     variables = {
         "NIGHTBUS_HOST": "0.0.0.0",
         "NIGHTBUS_PORT": "2",
@@ -133,6 +133,20 @@ def test_quotas_are_kept_unless_lifted(tmp_path: Path) -> None:
     assert load(tmp_path).quotas
     assert not load(tmp_path, {"NIGHTBUS_QUOTAS": "off"}).quotas
     assert load(tmp_path, {"NIGHTBUS_QUOTAS": "off"}, quotas=True).quotas
+
+
+def test_any_key_is_accepted_in_memory_and_on_demand_and_only_on_loopback(tmp_path: Path) -> None:
+    assert not load(tmp_path).dev_credentials
+    assert load(tmp_path, memory=True).dev_credentials
+    assert not load(tmp_path, memory=True, dev_credentials=False).dev_credentials
+    assert not load(tmp_path, memory=True, host="192.0.2.1").dev_credentials
+    assert load(tmp_path, {"NIGHTBUS_DEV_CREDENTIALS": "yes"}, host="localhost").dev_credentials
+    assert not load(tmp_path, {"NIGHTBUS_DEV_CREDENTIALS": "no"}, memory=True).dev_credentials
+    (tmp_path / "nightbus.toml").write_text("dev_credentials = true\n")
+    assert load(tmp_path).dev_credentials
+    for host in ("0.0.0.0", "::", "192.0.2.1"):
+        with pytest.raises(SettingsError, match=r"dev_credentials goes with a loopback address only"):
+            load(tmp_path, host=host)
 
 
 def test_what_functions_reach(tmp_path: Path) -> None:

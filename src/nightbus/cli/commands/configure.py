@@ -3,62 +3,65 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
-from nightbus.aws.grammar import DEFAULT_ACCOUNT
-from nightbus.cli.environment import chosen_region
+from nightbus.cli.administrator_key import administrator_key, new_key
+from nightbus.cli.environment import chosen_account, chosen_region
+from nightbus.cli.errors import CommandFailed
+from nightbus.identity.key_file import AccessKey, profile_of, read_section, write_section
 from nightbus.node.settings import Settings
 
-PROFILE = "nightbus"
+
+def configure(settings: Settings, region: str | None, account: str | None, *, new: bool) -> None:
+    """Write the profile of the account's administrator. With `new` the node replaces the administrator's key first.
+
+    Raises CommandFailed.
+    """
+    chosen = account or chosen_account()
+    profile, (config, credentials) = profile_of(chosen), _files()
+    for file in (config, credentials):
+        if file.exists() and not file.is_file():
+            raise CommandFailed(f"{file} is not a file that can be written")
+    key = new_key(settings, chosen) if new else administrator_key(settings, chosen)
+    try:
+        _write(settings, profile, key, region)
+    except OSError as failure:
+        raise CommandFailed(f"{failure.filename} cannot be written: {failure.strerror}") from failure
+    print(f"Profile {profile} written to {config} and {credentials}.")
+    print(f"Try: aws --profile {profile} events list-event-buses")
 
 
-def write_profile(settings: Settings, region: str | None) -> None:
-    config = _file("AWS_CONFIG_FILE", "config")
-    credentials = _file("AWS_SHARED_CREDENTIALS_FILE", "credentials")
-    _rewrite(
-        config,
-        f"profile {PROFILE}",
-        {"region": chosen_region(region), "output": "json", "endpoint_url": settings.endpoint},
-    )
-    _rewrite(credentials, PROFILE, {"aws_access_key_id": DEFAULT_ACCOUNT, "aws_secret_access_key": PROFILE})
-    print(f"Profile {PROFILE} written to {config} and {credentials}.")
-    print(f"Try: aws --profile {PROFILE} events list-event-buses")
+def write_first_profile(settings: Settings, account: str, key: AccessKey) -> bool:
+    """Write the profile, and return True, if there is none of the name or if it is for this very endpoint.
+
+    A profile of another node, or of anything else, stays as it is, and so does a file that cannot be written.
+    """
+    profile, (config, credentials) = profile_of(account), _files()
+    try:
+        if any(file.exists() and not file.is_file() for file in (config, credentials)):
+            return False
+        existing = read_section(config, f"profile {profile}")
+        if existing is None and read_section(credentials, profile) is None:
+            _write(settings, profile, key, None)
+        elif existing is not None and existing.get("endpoint_url", "").rstrip("/") == settings.endpoint:
+            write_section(credentials, profile, key.section)
+        else:
+            return False
+    except OSError:
+        return False
+    return True
 
 
-def with_section(text: str, name: str, values: Mapping[str, str]) -> str:
-    """Return `text`, an INI file, in which section `name` has exactly `values`. All other lines stay as they are."""
-    section = [f"[{name}]", *(f"{key} = {value}" for key, value in values.items())]
-    lines = text.splitlines()
-    start = next((at for at, line in enumerate(lines) if _header(line) == name), None)
-    if start is None:
-        gap = [""] if lines and lines[-1].strip() else []
-        return "\n".join([*lines, *gap, *section]) + "\n"
-    end = next((at for at in range(start + 1, len(lines)) if _header(lines[at]) is not None), len(lines))
-    while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith(("#", ";"))):
-        end -= 1
-    return "\n".join([*lines[:start], *section, *lines[end:]]) + "\n"
+def _write(settings: Settings, profile: str, key: AccessKey, region: str | None) -> None:
+    config, credentials = _files()
+    values = {"region": chosen_region(region), "output": "json", "endpoint_url": settings.endpoint}
+    write_section(config, f"profile {profile}", values)
+    write_section(credentials, profile, key.section)
 
 
-def _header(line: str) -> str | None:
-    stripped = line.strip()
-    if stripped.startswith("[") and "]" in stripped:
-        return " ".join(stripped[1 : stripped.index("]")].split())
-    return None
+def _files() -> tuple[Path, Path]:
+    return _file("AWS_CONFIG_FILE", "config"), _file("AWS_SHARED_CREDENTIALS_FILE", "credentials")
 
 
 def _file(variable: str, name: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / ".aws" / name).expanduser()
-
-
-def _rewrite(file: Path, section: str, values: Mapping[str, str]) -> None:
-    """Replace the file in one step, so that a reader never sees a part of it. A symbolic link is followed."""
-    target = file.resolve()
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    text = target.read_text() if target.exists() else ""
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
-    temporary = target.with_name(f".{target.name}.nightbus-{os.getpid()}")
-    temporary.touch(mode=0o600)
-    temporary.write_text(with_section(text, section, values))
-    temporary.chmod(mode)
-    temporary.replace(target)

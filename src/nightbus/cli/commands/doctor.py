@@ -15,6 +15,8 @@ from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
 from nightbus.delivery.rule_origin import QUEUE as RULE_DELIVERIES
 from nightbus.functions.zygote.isolation.report import examined, lost_network, missing_layers
+from nightbus.identity.access_keys import ACCESS_KEY
+from nightbus.identity.key_file import FILE_NAME
 from nightbus.identity.secrets import VERSION as SECRET_VERSION
 from nightbus.keys.records import MATERIAL
 from nightbus.messaging.queue import KIND, Queue, queue_address
@@ -52,6 +54,7 @@ _SEALED = {
     SECRET_VERSION: (("sealed",), "connections"),
     MATERIAL: (("Versions",), "keys"),
     DEPLOYMENT: (("sealed",), "deployments of stacks"),
+    ACCESS_KEY: (("Secret",), "access keys"),
     FUNCTION: (("latest", "config", "Environment", "Sealed"), "functions"),
 }
 _MOST_NAMED = 5
@@ -61,8 +64,8 @@ _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 def examine_folder(settings: Settings) -> int:
     """Print the findings. Returns the exit code: 1 if something is wrong."""
     wrong = 0
-    isolation = partial(_isolation, settings)
-    for finding in examine(settings.data, (_waiting, _dead_letters, _secrets, isolation)):
+    checks = (_waiting, _dead_letters, _secrets, partial(_callers, settings), partial(_isolation, settings))
+    for finding in examine(settings.data, checks):
         wrong += finding.level == WRONG
         print(_line(finding), flush=True)
     print(
@@ -156,6 +159,22 @@ def _sealed_texts(member: Any) -> list[str]:
     if isinstance(member, list):
         return [one["Sealed"] for one in member]
     return [member] if member else []
+
+
+def _callers(settings: Settings, patient: Patient) -> Iterator[Finding]:
+    """Yield whom a node on the folder lets in."""
+    file = patient.folder / FILE_NAME
+    if settings.dev_credentials:
+        advice = "turn it off where others use this machine"
+        yield Finding(NOTE, "any access key is accepted, by the setting dev_credentials", advice)
+    if not file.is_file():
+        yield Finding(
+            NOTE, f"{file} is missing", "a node writes the administrator's key there when it starts"
+        )
+    elif file.stat().st_mode & 0o077:
+        yield Finding(WRONG, f"others can read the administrator's key in {file}", f"chmod 600 {file}")
+    else:
+        yield Finding(OK, f"the administrator's key is in {file}, for you alone")
 
 
 def _isolation(settings: Settings, _: Patient) -> Iterator[Finding]:

@@ -7,9 +7,10 @@ import signal
 import subprocess
 from collections.abc import Iterator
 
-from nightbus.cli.environment import command_environment
+from nightbus.cli.administrator_key import administrator_key
+from nightbus.cli.environment import chosen_account, command_environment
 from nightbus.cli.errors import CommandFailed
-from nightbus.cli.temporary_node import running_node
+from nightbus.cli.temporary_node import NO_NODE, running_node
 from nightbus.node.settings import Settings
 
 _NOT_EXECUTABLE, _NOT_FOUND = 126, 127  # `env` and `timeout` use the same codes for their own failures
@@ -22,7 +23,11 @@ def run_command(command: list[str], settings: Settings, region: str | None) -> i
     """
     with running_node(settings, "this command") as node:
         try:
-            child = subprocess.Popen(command, env=command_environment(node, region))
+            key = administrator_key(node, chosen_account())
+        except CommandFailed as failure:
+            raise CommandFailed(str(failure), NO_NODE) from failure
+        try:
+            child = subprocess.Popen(command, env=command_environment(node, key, region))
         except FileNotFoundError:
             raise CommandFailed(f"{command[0]}: command not found", _NOT_FOUND) from None
         except OSError as failure:

@@ -6,17 +6,22 @@ import logging
 import sqlite3
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from nightbus import __version__
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
+from nightbus.cli.commands.configure import write_first_profile
 from nightbus.cli.errors import CommandFailed
+from nightbus.identity.key_file import FILE_NAME, PROFILE, read_key
 from nightbus.node.settings import Settings
 from nightbus.services import SERVICES
 
-
-def start_node(settings: Settings, verbose: bool) -> None:
-    began = time.perf_counter()
+if TYPE_CHECKING:
     from nightbus.node.node import Node
+
+
+def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> None:
+    began = time.perf_counter()
     from nightbus.node.server import CannotListen, bind, run
     from nightbus.store.sqlite.store import FolderInUse, NewerSchema
     from nightbus.store.vault import VaultClosed
@@ -34,7 +39,8 @@ def start_node(settings: Settings, verbose: bool) -> None:
         raise CommandFailed(str(failure)) from failure
 
     def ready(node: Node) -> None:
-        print(_greeting(bound, time.perf_counter() - began), flush=True)
+        key_text = _key_text(bound, node, writes_profile=writes_profile and settings.port != 0)
+        print(_greeting(bound, key_text, time.perf_counter() - began), flush=True)
 
     try:
         run(bound, listener, ready)
@@ -45,14 +51,32 @@ def start_node(settings: Settings, verbose: bool) -> None:
     print("Nightbus has stopped.", flush=True)
 
 
-def _greeting(settings: Settings, seconds: float) -> str:
+def _key_text(settings: Settings, node: Node, *, writes_profile: bool) -> str:
+    """Return how callers are let in. Writes the AWS profile if the node has just made its administrator's key.
+
+    The key's secret is not shown: the output of a node often ends in a log.
+    """
+    if settings.dev_credentials:
+        return "ANY ACCESS KEY is accepted, as an administrator's (dev_credentials): for development only"
+    file = node.folder.absolute() / FILE_NAME
+    key = read_key(file, PROFILE) if node.administrator_keys.made else None
+    if key is None:
+        return f"the administrator's, in {file}"
+    text = f"made {key.id} for the administrator, with its secret in {file}"
+    if writes_profile and not settings.memory and write_first_profile(settings, DEFAULT_ACCOUNT, key):
+        text += f" and in the AWS profile {PROFILE}"
+    return text
+
+
+def _greeting(settings: Settings, key_text: str, seconds: float) -> str:
     data_text = "in memory, gone when the node stops" if settings.memory else str(settings.data.absolute())
     prefix = "" if settings.port == 4566 else f"NIGHTBUS_PORT={settings.port} "
     return (
         f"Nightbus {__version__} is ready at {settings.endpoint} (in {seconds:.2f} s)\n"
         f"  data      {data_text}\n"
         f"  services  {', '.join(sorted(SERVICES))}\n"
-        f"  account   {DEFAULT_ACCOUNT}, any region, any access key\n"
+        f"  account   {DEFAULT_ACCOUNT}, any region\n"
+        f"  key       {key_text}\n"
         f'  use it    eval "$({prefix}nightbus env)"   or   {prefix}nightbus run -- sam deploy --guided\n'
         f"  stop it   Ctrl-C"
     )

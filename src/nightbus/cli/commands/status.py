@@ -28,6 +28,7 @@ def status_text(status: dict[str, Any], columns: int) -> str:
         f"Nightbus {status['version']} at {status['endpoint']}, process {status['pid']}, up {up}",
         f"  data      {status['data'] or 'in memory, gone when the node stops'}",
         f"  services  {', '.join(status['services'])}",
+        f"  access    {_access(status)}",
     ]
     by_scope: dict[str, list[dict[str, Any]]] = {}
     for kind in status["holds"]:
@@ -40,6 +41,12 @@ def status_text(status: dict[str, Any], columns: int) -> str:
     if len(fullest) > _MOST_PLACES:
         lines.append(f"  and {len(fullest) - _MOST_PLACES} more accounts and regions (--json shows them)")
     return "\n".join(lines)
+
+
+def _access(status: dict[str, Any]) -> str:
+    by_any = status.get("dev_credentials")
+    keys = "any access key (dev_credentials)" if by_any else "access keys that the node issued"
+    return f"{keys}; policies are {'not ' if status.get('authorization') == 'audit' else ''}enforced"
 
 
 def _kind_line(kind: dict[str, Any], columns: int) -> str:

@@ -14,6 +14,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.node.admin import (
     access,
     code_packages,
+    credentials,
     debugging,
     explanations,
     outbox,
@@ -46,6 +47,7 @@ ROUTES = {
     "outbox": AdminRoute(read=outbox.show_outbox, write=outbox.answer_message),
     "why-denied": AdminRoute(write=access.why_denied),
     "policy/suggest": AdminRoute(write=access.suggest_policy),
+    "credentials": AdminRoute(write=credentials.administrator_key),
     "events/put": AdminRoute(write=service_events.put_as_service),
 }
 

@@ -48,6 +48,8 @@ async def status(request: AdminRequest) -> dict[str, Any]:
         "data": None if request.settings.memory else str(request.settings.data.absolute()),
         "uptime_seconds": (node.clock.now_ms() - node.started_ms) / 1000,
         "services": sorted(SERVICES),
+        "dev_credentials": node.dev_credentials,
+        "authorization": request.settings.authorization,
         "holds": holds,
     }
 
