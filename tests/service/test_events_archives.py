@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from aws_refusals import code_and_status, refusal
+from key_policies import key_for
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -103,14 +104,15 @@ def finished(events: Any, replay: str) -> dict[str, Any]:
     return wait_for(shown)
 
 
-def test_an_archive_from_its_creation_to_its_end(events: Any, name: str, bus: str) -> None:
+def test_an_archive_from_its_creation_to_its_end(client: Client, events: Any, name: str, bus: str) -> None:
+    key = key_for(client("kms"), "events.amazonaws.com")
     made = events.create_archive(
         ArchiveName=name,
         EventSourceArn=bus,
         Description="orders",
         EventPattern=PATTERN,
         RetentionDays=3,
-        KmsKeyIdentifier="alias/aws/sqs",
+        KmsKeyIdentifier=key,
     )
     arn = f"{PREFIX}archive/{name}"
     assert (made["ArchiveArn"], made["State"]) == (arn, "ENABLED")
@@ -125,14 +127,14 @@ def test_an_archive_from_its_creation_to_its_end(events: Any, name: str, bus: st
         "EventCount": 0,
         "CreationTime": made["CreationTime"],
     }
-    settings = {"Description": "orders", "EventPattern": PATTERN, "KmsKeyIdentifier": "alias/aws/sqs"}
+    settings = {"Description": "orders", "EventPattern": PATTERN, "KmsKeyIdentifier": key}
     assert shown == {**listed, "ArchiveArn": arn, **settings}
     assert events.list_archives(EventSourceArn=bus)["Archives"] == [listed]
     changed = events.update_archive(ArchiveName=name, RetentionDays=0)
     assert (changed["ArchiveArn"], changed["State"]) == (arn, "ENABLED")
     shown = events.describe_archive(ArchiveName=name)
     assert (shown["RetentionDays"], shown["EventPattern"], shown["Description"]) == (0, PATTERN, "orders")
-    assert shown["KmsKeyIdentifier"] == "alias/aws/sqs"
+    assert shown["KmsKeyIdentifier"] == key
     events.update_archive(
         ArchiveName=name, Description="all", EventPattern='{"source": ["store"]}', KmsKeyIdentifier=""
     )

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from aws_refusals import code_and_status, refusal
+from key_policies import key_for
 
 Client = Callable[..., Any]
 ACCOUNT = "000000000000"
@@ -79,22 +80,22 @@ def test_what_cannot_be_created_is_refused_by_name(events: Any, bus: str) -> Non
     )
 
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "Description": "orders",
-    "KmsKeyIdentifier": "alias/aws/sqs",
     "DeadLetterConfig": {"Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:dead"},
     "LogConfig": {"Level": "INFO", "IncludeDetail": "FULL"},
 }
 
 
 def settings_in(reply: dict[str, Any]) -> dict[str, Any]:
-    return {name: reply[name] for name in SETTINGS if name in reply}
+    return {name: reply[name] for name in ("KmsKeyIdentifier", *SETTINGS) if name in reply}
 
 
-def test_the_settings_of_a_bus(events: Any) -> None:
+def test_the_settings_of_a_bus(client: Client, events: Any) -> None:
     name = f"bus-{uuid4().hex[:8]}"
-    assert settings_in(events.create_event_bus(Name=name, **SETTINGS)) == SETTINGS
-    assert settings_in(events.describe_event_bus(Name=name)) == SETTINGS
+    settings = {**SETTINGS, "KmsKeyIdentifier": key_for(client("kms"), "events.amazonaws.com")}
+    assert settings_in(events.create_event_bus(Name=name, **settings)) == settings
+    assert settings_in(events.describe_event_bus(Name=name)) == settings
     (listed,) = events.list_event_buses(NamePrefix=name)["EventBuses"]
     assert settings_in(listed) == {"Description": "orders"}
     changed = events.update_event_bus(Name=name, Description="", LogConfig={"Level": "ERROR"})
@@ -109,8 +110,11 @@ def test_the_settings_of_a_bus(events: Any) -> None:
 
 def test_the_default_bus_has_settings_too(client: Client) -> None:
     events = client("events", account="400000000011")
-    events.update_event_bus(Name="default", **SETTINGS)
-    assert settings_in(events.describe_event_bus()) == SETTINGS
+    kms = client("kms", account="400000000011")
+    key = key_for(kms, "events.amazonaws.com", account="400000000011")
+    settings = {**SETTINGS, "KmsKeyIdentifier": key}
+    events.update_event_bus(Name="default", **settings)
+    assert settings_in(events.describe_event_bus()) == settings
 
 
 def test_an_account_has_100_buses_at_most(client: Client) -> None:

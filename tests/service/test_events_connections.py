@@ -73,7 +73,11 @@ def described(events: Any, name: str) -> dict[str, Any]:
 
 def test_a_connection_from_its_creation_to_its_end(events: Any, name: str) -> None:
     reply = made(
-        events, name, auth={**BASIC, **INVOCATION}, Description="the shop", KmsKeyIdentifier="alias/aws/sqs"
+        events,
+        name,
+        auth={**BASIC, **INVOCATION},
+        Description="the shop",
+        KmsKeyIdentifier="alias/aws/secretsmanager",
     )
     arn = reply["ConnectionArn"]
     assert re.fullmatch(f"arn:aws:events:us-east-1:{ACCOUNT}:connection/{name}/{UUID}", arn)
@@ -90,7 +94,7 @@ def test_a_connection_from_its_creation_to_its_end(events: Any, name: str) -> No
         "ConnectionState": "AUTHORIZED",
         "AuthorizationType": "BASIC",
         "Description": "the shop",
-        "KmsKeyIdentifier": "alias/aws/sqs",
+        "KmsKeyIdentifier": "alias/aws/secretsmanager",
         "CreationTime": reply["CreationTime"],
         "LastModifiedTime": reply["LastModifiedTime"],
         "AuthParameters": {

@@ -13,6 +13,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from key_policies import lets
+
 Client = Callable[..., Any]
 ACCOUNT = "000000000000"
 UNKNOWN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
@@ -32,13 +34,6 @@ def code_of(call: Callable[..., Any], **params: Any) -> str:
     with pytest.raises(ClientError) as refused:
         call(**params)
     return str(refused.value.response["Error"]["Code"])
-
-
-def lets(*services: str) -> str:
-    """The policy of a key that AWS services may use."""
-    root = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*"}
-    use = {"Principal": {"Service": list(services)}, "Action": ["kms:GenerateDataKey*", "kms:Decrypt"]}
-    return json.dumps({"Statement": [{"Effect": "Allow", "Resource": "*", **one} for one in (root, use)]})
 
 
 def name() -> str:
@@ -144,6 +139,8 @@ def test_buses_archives_and_connections(client: Client, kms: Any, key: str) -> N
     events = client("events")
     bus = name()
     assert code_of(events.create_event_bus, Name=bus, KmsKeyIdentifier=UNKNOWN) == "ResourceNotFoundException"
+    assert code_of(events.create_event_bus, Name=bus, KmsKeyIdentifier=key) == "ValidationException"
+    kms.put_key_policy(KeyId=key, Policy=lets("events.amazonaws.com"))
     arn = events.create_event_bus(Name=bus, KmsKeyIdentifier=key)["EventBusArn"]
     entry = {"EventBusName": bus, "Source": "shop", "DetailType": "order", "Detail": "{}"}
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
@@ -163,6 +160,8 @@ def test_buses_archives_and_connections(client: Client, kms: Any, key: str) -> N
     assert code_of(events.create_connection, **connection, KmsKeyIdentifier=key) == "ValidationException"
     kms.enable_key(KeyId=key)
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    kms.put_key_policy(KeyId=key, Policy=lets("sns.amazonaws.com"))
+    assert events.put_events(Entries=[entry])["Entries"][0]["ErrorCode"] == "AccessDeniedException"
 
 
 def test_log_groups(client: Client, kms: Any, key: str) -> None:

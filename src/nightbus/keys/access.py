@@ -79,8 +79,15 @@ def policy_request(
     via: str,
     further: Mapping[str, Values] = NO_KEYS,
 ) -> AccessRequest:
+    return request_by(caller, action, key.arn, {**keys_of_use(caller, key, context, via, alias), **further})
+
+
+def keys_of_use(
+    caller: Caller, key: Key, context: Mapping[str, str], via: str, alias: str = ""
+) -> dict[str, Values]:
+    """Return the condition keys of a request about the key. They are all in lower case."""
     through = f"{via}.{key.scope.region}.amazonaws.com" if via and caller.arn else ""
-    values: dict[str, Values] = {
+    return {
         "kms:calleraccount": caller.account,
         "kms:keyspec": key.spec,
         "kms:keyusage": key.usage,
@@ -89,8 +96,7 @@ def policy_request(
         "kms:requestalias": alias,
         "kms:viaservice": through,
         "kms:encryptioncontextkeys": tuple(context),
+        "kms:grantisforawsresource": "true" if through else "false",
         **{f"kms:encryptioncontext:{name.lower()}": value for name, value in context.items()},
         **{f"aws:resourcetag/{name.lower()}": value for name, value in key.value["Tags"].items()},
-        **further,
     }
-    return request_by(caller, action, key.arn, values)

@@ -7,7 +7,8 @@ setting without a key asks nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from nightbus.aws.calls import Caller, Scope
@@ -59,12 +60,20 @@ async def require_key(
     keys: Keys, home: Scope, identifier: str, codes: Mapping[str, str], user: KeyUser | None = None
 ) -> Key:
     """Do the same, with the service's own codes for KMS's: `codes` has one for each of the five above."""
-    try:
+    with with_codes(codes):
         return await data_key_source(keys, home, identifier, user)
+
+
+@contextmanager
+def with_codes(codes: Mapping[str, str]) -> Iterator[None]:
+    """Raise a service's own errors for those of KMS."""
+    try:
+        yield
     except AwsError as error:
-        raise AwsError(
-            codes[error.code], error.message, 403 if codes[error.code] == "AccessDenied" else 400
-        ) from None
+        code = codes.get(error.code)
+        if code is None:
+            raise
+        raise AwsError(code, error.message, 403 if code == "AccessDenied" else 400) from None
 
 
 async def is_usable(keys: Keys, home: Scope, identifier: str, user: KeyUser | None = None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from nightbus.aws.calls import Caller, Scope
@@ -51,11 +51,16 @@ class Queues:
         record = await self._store.get(address[0], KIND, address[1])
         return None if record is None else Queue.of(address[0], record)
 
-    async def may_use_key(self, scope: Scope, key: str, caller: Caller, via: str) -> bool:
-        """Whether the caller may send by the key that a queue or a topic names, which "" does not."""
+    async def may_use_key(
+        self, scope: Scope, key: str, caller: Caller, via: str, context: Mapping[str, str]
+    ) -> bool:
+        """Whether the AWS service may send by the key that a queue or a topic names, which "" does not.
+
+        `context` is the encryption context, which names the queue or the topic.
+        """
         if not key:
             return True
-        user = KeyUser(caller, via, WRITING)
+        user = KeyUser(caller, via, WRITING, context)
         return self._keys is not None and await is_usable(self._keys, scope, key, user)
 
     def writes(self, *changes: Change) -> QueueWrites:

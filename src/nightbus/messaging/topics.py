@@ -69,8 +69,9 @@ class Topics:
         return Topic.of(scope, record, tuple(Subscription.of(scope, one) for one in subscribed))
 
     async def may_use_key(self, topic: Topic, caller: Caller) -> bool:
-        """Whether the topic has no key, or one that the caller may publish by now."""
-        return await self._queues.may_use_key(topic.scope, topic.key, caller, "sns")
+        """Whether the topic has no key, or one that the AWS service may publish by now."""
+        context = {"aws:sns:topicArn": topic.arn}
+        return await self._queues.may_use_key(topic.scope, topic.key, caller, "sns", context)
 
     def ended(self, topic: Topic) -> None:
         """The topic was deleted."""
@@ -177,7 +178,8 @@ class Topics:
             return False
         if queue.key:
             caller = Caller.for_service(topic.scope.account, SERVICE, notification.topic_arn)
-            if not await self._queues.may_use_key(queue.scope, queue.key, caller, "sqs"):
+            context = {"aws:sqs:arn": subscription.endpoint}
+            if not await self._queues.may_use_key(queue.scope, queue.key, caller, "sqs", context):
                 return False
         version, further = "", 0
         if subscription.raw:

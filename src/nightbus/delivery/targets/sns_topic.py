@@ -22,6 +22,8 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     if not await may(commit, topic.access, PUBLISH, topic.arn, matched):
         return None
     if topic.key:
+        if matched.target.get("RoleArn"):
+            return None  # Publish finds out whether the role may use the key
         caller = sender(matched.scope.account, matched.rule_arn, matched.target)
         if not await commit.topics.may_use_key(topic, caller):
             return None

@@ -18,7 +18,7 @@ from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContex
 from nightbus.delivery.targets.forwarded import material
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.delivery.targets.permission import may, may_without_role, sender
-from nightbus.messaging.queue import SEND, queue_address, url_path
+from nightbus.messaging.queue import SEND, Queue, queue_address, url_path
 from nightbus.messaging.queue_writes import Incoming, QueueAppender
 
 _TRACE = "AWSTraceHeader"
@@ -47,16 +47,23 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
         or (queue.fifo and not _fits(matched, queue.content_based))
     ):
         return None
-    if queue.key:
-        caller = sender(matched.scope.account, matched.rule_arn, matched.target)
-        if not await commit.queues.may_use_key(queue.scope, queue.key, caller, "sqs"):
-            return None
+    if queue.key and not await _may_use_key(matched, queue, commit):
+        return None
     group = _group_for(matched)
     if group is None:
         return None
     incoming = Incoming(matched.input.decode(), {}, group=group, trace=matched.trace)
     accepted = await commit.queues.add(commit.writes, queue, incoming, matched.scope.account, matched.time)
     return accepted.message_id
+
+
+async def _may_use_key(matched: Matched, queue: Queue, commit: OpenCommit) -> bool:
+    """Return whether EventBridge may use the queue's key. SendMessage finds out what a target's role may."""
+    if matched.target.get("RoleArn"):
+        return False
+    caller = sender(matched.scope.account, matched.rule_arn, matched.target)
+    context = {"aws:sqs:arn": matched.target["Arn"]}
+    return await commit.queues.may_use_key(queue.scope, queue.key, caller, "sqs", context)
 
 
 def _fits(matched: Matched, content_based: bool) -> bool:

@@ -35,7 +35,7 @@ async def create_archive(
 ) -> dict[str, Any]:
     if event_pattern:
         check_pattern(event_pattern)
-    await check_key(ctx, kms_key_identifier)
+    await check_key(ctx, kms_key_identifier, archive_arn(ctx.scope, archive_name), "archive")
     value: dict[str, Any] = {
         "Id": f"{archive_name}/{new_hex()}",
         "RetentionDays": retention_days,
@@ -111,7 +111,7 @@ async def update_archive(
     record = await find_archive(ctx, archive_name)
     if event_pattern:
         check_pattern(event_pattern)
-    await check_key(ctx, kms_key_identifier)
+    await check_key(ctx, kms_key_identifier, archive_arn(ctx.scope, archive_name), "archive")
     value = record.value | _requested_settings(description, event_pattern, kms_key_identifier)
     if retention_days is not None:
         value["RetentionDays"] = retention_days

@@ -37,7 +37,7 @@ async def create_event_bus(
     event_source_name: str | None = None,
 ) -> dict[str, Any]:
     _check_name(name, event_source_name)
-    await check_key(ctx, kms_key_identifier)
+    await check_key(ctx, kms_key_identifier, bus_arn(ctx.scope, name))
     source = [] if event_source_name is None else [await activation(ctx, event_source_name)]
     if await ctx.store.get(ctx.scope, BUS, name) is not None:
         raise _exists(name)
@@ -100,7 +100,7 @@ async def update_event_bus(
 ) -> dict[str, Any]:
     """Change a bus. Without a key it uses AWS's own again; other settings that the request omits stay."""
     record = await find_bus(ctx, name)
-    await check_key(ctx, kms_key_identifier)
+    await check_key(ctx, kms_key_identifier, bus_arn(ctx.scope, name))
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     value.pop("KmsKeyIdentifier", None)
     value |= _settings(ctx.scope, kms_key_identifier, dead_letter_config, log_config)

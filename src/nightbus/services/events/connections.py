@@ -32,7 +32,7 @@ from nightbus.services.events.connection_auth import (
     without_secrets,
 )
 from nightbus.services.events.connection_secrets import delete_secret, put_secret, secret_arn_of
-from nightbus.services.events.encryption_keys import check_key
+from nightbus.services.events.encryption_keys import check_key_of_connection
 from nightbus.services.events.engines.connection_authorization import AUTHORIZING, DEAUTHORIZED, to_authorize
 from nightbus.services.events.names import invalid_token, reply_time
 from nightbus.services.events.quotas import CONNECTIONS_PER_REGION, check_room
@@ -57,7 +57,7 @@ async def create_connection(
 ) -> dict[str, Any]:
     refuse_private_connectivity("CreateConnection", auth_parameters)
     check_auth(authorization_type, auth_parameters)
-    await check_key(ctx, kms_key_identifier)
+    await check_key_of_connection(ctx, kms_key_identifier)
     if await ctx.store.get(ctx.scope, CONNECTION, name) is not None:
         raise _exists(name)
     await check_room(ctx, CONNECTION, "", CONNECTIONS_PER_REGION)
@@ -175,7 +175,7 @@ async def update_connection(
 ) -> dict[str, Any]:
     """Change a connection. Without a key it uses AWS's own again, as with buses; other omitted settings stay."""
     refuse_private_connectivity("UpdateConnection", auth_parameters or {})
-    await check_key(ctx, kms_key_identifier)
+    await check_key_of_connection(ctx, kms_key_identifier)
     record = await _find(ctx, name)
     value = {**record.value, "LastModifiedTime": ctx.now_ms()}
     value.pop("KmsKeyIdentifier", None)

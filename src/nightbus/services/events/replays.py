@@ -37,7 +37,7 @@ async def start_replay(
     description: str | None = None,
 ) -> dict[str, Any]:
     archive = await _archive(ctx, event_source_arn)
-    await check_key(ctx, archive.key)
+    await check_key(ctx, archive.key, archive_arn(ctx.scope, archive.name), "archive")
     _check_destination(ctx, archive, destination["Arn"])
     for rule in destination.get("FilterArns") or ():
         await _check_rule(ctx, archive, rule)

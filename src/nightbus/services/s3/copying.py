@@ -96,7 +96,7 @@ async def copy_object(
         ),
         algorithm=checksum_algorithm,
         encryption=await encryption_of(
-            ctx, "CopyObject", target, server_side_encryption, ssekms_key_id, bucket_key_enabled
+            ctx, "CopyObject", target, server_side_encryption, ssekms_key_id, bucket_key_enabled, name=key
         ),
         encryption_is_new=server_side_encryption is not None or bucket_key_enabled is not None,
     )
@@ -219,5 +219,5 @@ async def find_copy_source(
         raise invalid_argument(text, "x-amz-copy-source", copy_source)
     record, version = await find_version(ctx, *source, expected_owner)
     check_copyable(version, ctx.now_ms())
-    await require_key_of(ctx, version.encryption)
+    await require_key_of(ctx, source.bucket, source.key, version.encryption)
     return record, version

@@ -21,14 +21,16 @@ from nightbus.keys.uses import (
     INVALID_USAGE,
     NOT_FOUND,
     READING,
-    WRITING,
     KeyUser,
-    require_key,
 )
 from nightbus.services.context import Context
+from nightbus.services.key_uses import require_use
 from nightbus.services.s3.errors import invalid_argument
 from nightbus.store.interface import Record
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions: parts are decrypted
+ONE_WRITE = ("kms:GenerateDataKey",)
+IN_PARTS = ("kms:GenerateDataKey", "kms:Decrypt")
 AES, KMS = "AES256", "aws:kms"
 _MANAGED = "alias/aws/s3"
 _KEY_ERRORS = {
@@ -47,11 +49,15 @@ async def encryption_of(
     algorithm: str | None,
     key: str | None = None,
     bucket_key: bool | None = None,
+    *,
+    name: str,
+    actions: tuple[str, ...] = ONE_WRITE,
 ) -> dict[str, Any]:
     """Return the members of replies that name the encryption of a new object. They are stored with the object.
 
     `algorithm`, `key` and `bucket_key` are those of the request; None stands for the bucket's default. With `aws:kms`
-    and no key it is the AWS managed key for S3. Raises AwsError for a key that cannot be used.
+    and no key it is the AWS managed key for S3. `name` is the object's key; `actions` are what the caller needs on the
+    key of KMS. Raises AwsError for a key that cannot be used.
     """
     rule = _rule(bucket)
     default = rule.get("ApplyServerSideEncryptionByDefault", {})
@@ -65,24 +71,32 @@ async def encryption_of(
         return {"ServerSideEncryption": AES}
     named = (key if algorithm else default.get("KMSMasterKeyID")) or _MANAGED
     home = Scope(ctx.caller.account or bucket.value["Account"], bucket.value["Region"])
-    found = await require_key(ctx.platform.keys, home, named, _KEY_ERRORS, _user(ctx, WRITING))
     enabled = rule.get("BucketKeyEnabled") if bucket_key is None else bucket_key
+    user = KeyUser(ctx.caller, "s3", actions, _context(bucket.key, name, bool(enabled)))
+    found = await require_use(ctx, home, named, _KEY_ERRORS, user)
     members = {"ServerSideEncryption": KMS, "SSEKMSKeyId": found.arn}
     return {**members, "BucketKeyEnabled": True} if enabled else members
 
 
-async def require_key_of(ctx: Context, encryption: Mapping[str, Any]) -> None:
-    """Raise AwsError unless the key of a stored object or upload, if it has one, can be used."""
+async def require_key_of(ctx: Context, bucket: str, name: str, encryption: Mapping[str, Any]) -> None:
+    """Raise AwsError unless the key of a stored object or upload, if it has one, can be used by the caller to read."""
     named = encryption.get("SSEKMSKeyId")
     if named is None:
         return
     arn = Arn.parse(named)
     home = Scope(arn.account, arn.region)
-    if (
-        arn.resource == f"key/{managed_key_id(home, _MANAGED)}"
-    ):  # it is always enabled, and made at its first use
-        return
-    await require_key(ctx.platform.keys, home, named, _KEY_ERRORS, _user(ctx, READING))
+    if arn.resource == f"key/{managed_key_id(home, _MANAGED)}":
+        named = f"arn:{arn.partition}:kms:{arn.region}:{arn.account}:{_MANAGED}"  # which makes it at its first use
+    context = _context(bucket, name, bool(encryption.get("BucketKeyEnabled")))
+    await require_use(ctx, home, named, _KEY_ERRORS, KeyUser(ctx.caller, "s3", READING, context))
+
+
+def _context(bucket: str, name: str, by_bucket: bool) -> dict[str, str]:
+    """Return the encryption context: the bucket with an S3 Bucket Key, else the object.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html#encryption-context
+    """
+    return {"aws:s3:arn": f"arn:aws:s3:::{bucket}" if by_bucket else f"arn:aws:s3:::{bucket}/{name}"}
 
 
 def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -93,8 +107,3 @@ def encryption_members(encryption: Mapping[str, Any]) -> Mapping[str, Any]:
 def _rule(bucket: Record) -> Mapping[str, Any]:
     rules = bucket.value.get("Encryption", {}).get("Rules", [])
     return next(iter(rules), {})
-
-
-def _user(ctx: Context, actions: tuple[str, ...]) -> KeyUser | None:
-    """Return whose permission is asked. An AWS service that writes for an account does so by a role of that account."""
-    return KeyUser(ctx.caller, "s3", actions) if ctx.caller.arn else None

@@ -55,7 +55,7 @@ async def get_object(
         check_readable(version, ctx.now_ms())
         start, length = byte_range(version, range, part_number)
         try:
-            body = await _open(ctx, version, start, length)
+            body = await _open(ctx, bucket, version, start, length)
         except (KeyError, FileNotFoundError):
             if attempt == _LAST_ATTEMPT:
                 raise
@@ -135,8 +135,8 @@ def _overridden_headers(**overrides: Any) -> dict[str, Any]:
     return {name: value for name, value in overrides.items() if value is not None}
 
 
-async def _open(ctx: Context, version: ObjectVersion, start: int, length: int) -> ByteStream:
-    await require_key_of(ctx, version.encryption)
+async def _open(ctx: Context, bucket: str, version: ObjectVersion, start: int, length: int) -> ByteStream:
+    await require_key_of(ctx, bucket, version.key, version.encryption)
     return read_file(await ctx.store.open_blob(version.digest), start, length)
 
 

@@ -67,7 +67,7 @@ async def put_object(
     check_key(key)
     check_acl("PutObject", record, acl)
     encryption = await encryption_of(
-        ctx, "PutObject", record, server_side_encryption, ssekms_key_id, bucket_key_enabled
+        ctx, "PutObject", record, server_side_encryption, ssekms_key_id, bucket_key_enabled, name=key
     )
     headers = stored_headers(
         cache_control=cache_control,

@@ -22,13 +22,13 @@ from nightbus.keys.uses import (
     NOT_FOUND,
     WRITING,
     KeyUser,
-    require_key,
 )
 from nightbus.messaging.data_protection import INBOUND, protected
 from nightbus.messaging.notification import Notification
 from nightbus.messaging.queue_writes import Accepted
 from nightbus.messaging.topic import PUBLISH, Topic, topic_address
 from nightbus.services.context import Context
+from nightbus.services.key_uses import require_use
 from nightbus.services.sns.direct_publishing import publish_text, publish_to_endpoint
 from nightbus.services.sns.errors import bad_arn, bad_parameter, no_topic, not_authorized
 
@@ -154,8 +154,8 @@ async def _topic(ctx: Context, arn: str | None) -> Topic:
     if refusal:
         raise not_authorized(refusal)
     if topic.key:
-        user = KeyUser(ctx.caller, "sns", WRITING)
-        await require_key(ctx.platform.keys, topic.scope, topic.key, _KEY_ERRORS, user)
+        user = KeyUser(ctx.caller, "sns", WRITING, {"aws:sns:topicArn": topic.arn})
+        await require_use(ctx, topic.scope, topic.key, _KEY_ERRORS, user)
     return topic
 
 

@@ -18,10 +18,10 @@ from nightbus.keys.uses import (
     READING,
     WRITING,
     KeyUser,
-    require_key,
 )
-from nightbus.messaging.queue import KIND, RECEIVE, SEND, Queue, url_path
+from nightbus.messaging.queue import KIND, RECEIVE, SEND, Queue, queue_arn, url_path
 from nightbus.services.context import Context
+from nightbus.services.key_uses import require_use
 from nightbus.services.sqs.errors import hidden_queue, no_such_queue, queue_access_denied
 from nightbus.store.interface import Record
 
@@ -69,8 +69,9 @@ async def find_queue(ctx: Context, url: str, action: str) -> Queue:
     if refusal:
         raise queue_access_denied(refusal)
     if queue.key and action in (SEND, RECEIVE):
-        user = KeyUser(ctx.caller, "sqs", WRITING if action == SEND else READING)
-        await require_key(ctx.platform.keys, queue.scope, queue.key, _KEY_ERRORS, user)
+        context = {"aws:sqs:arn": queue_arn(queue.scope, queue.name)}
+        user = KeyUser(ctx.caller, "sqs", WRITING if action == SEND else READING, context)
+        await require_use(ctx, queue.scope, queue.key, _KEY_ERRORS, user)
     return queue
 
 

@@ -18,10 +18,15 @@ from nightbus.keys.uses import (
     data_key_source,
 )
 from nightbus.services.context import Context, Platform
+from nightbus.services.key_uses import authorize_use
 from nightbus.services.lambda_.errors import invalid_parameter_value
 from nightbus.services.lambda_.invocations.role_session import role_session
 
 _BAD_GATEWAY = 502
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
+_CONFIGURING = ("kms:CreateGrant", "kms:Encrypt")
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html#filter-criteria-encryption
+_FILTERING = ("kms:GenerateDataKey", "kms:DescribeKey", "kms:Decrypt")
 _CODES = {
     # KMS's code: Lambda's, and its reason
     NOT_FOUND: ("KMSNotFoundException", "the KMS key was not found"),
@@ -34,19 +39,22 @@ _CODES = {
 
 async def check_key(ctx: Context, key: str | None) -> None:
     """Raise AwsError for a key that a function is to have and that cannot be used. "" removes the key."""
-    await _check(ctx, key, "configure access to your environment variables")
+    await _check(ctx, key, "configure access to your environment variables", _CONFIGURING)
 
 
 async def check_key_of_filter(ctx: Context, key: str | None) -> None:
     """Raise AwsError for such a key of an event source mapping, which is for its filter criteria."""
-    await _check(ctx, key, "encrypt the filter criteria")
+    await _check(ctx, key, "encrypt the filter criteria", _FILTERING)
 
 
-async def _check(ctx: Context, key: str | None, purpose: str) -> None:
+async def _check(ctx: Context, key: str | None, purpose: str, actions: tuple[str, ...]) -> None:
     if not key:
         return
+    user = KeyUser(ctx.caller, "lambda", actions)
     try:
-        await data_key_source(ctx.platform.keys, ctx.scope, key)
+        if not ctx.call.trusted:
+            await authorize_use(ctx, ctx.scope, key, user)
+        await data_key_source(ctx.platform.keys, ctx.scope, key, None if ctx.call.trusted else user)
     except AwsError as error:
         raise invalid_parameter_value(
             f"Lambda was unable to {purpose} because the KMS key is invalid for CreateGrant. "

@@ -19,6 +19,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.keys.ciphertexts import Unreadable, decrypt, encrypt, read_head
 from nightbus.keys.uses import ACCESS_DENIED, READING, KeyUser, data_key_source
 from nightbus.services.context import Context, Platform
+from nightbus.services.key_uses import authorize_use
 from nightbus.services.lambda_.records import Version
 from nightbus.services.lambda_.settings.encryption_key import undecryptable
 from nightbus.services.lambda_.shapes import configuration
@@ -101,6 +102,7 @@ async def with_variables(ctx: Context, config: dict[str, Any]) -> dict[str, Any]
         if _ENCRYPTED in config["Environment"]:
             scope, context = _scope_and_context(config)
             user = KeyUser(ctx.caller, "lambda", READING, context)
+            await authorize_use(ctx, scope, config["KMSKeyArn"], user)
             await data_key_source(ctx.platform.keys, scope, config["KMSKeyArn"], user)
         environment: dict[str, Any] = {"Variables": await opened(ctx.platform, config)}
     except AwsError as error:

@@ -17,6 +17,7 @@ from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.bodies import read_file
 from nightbus.services.s3.conditions import check_write
+from nightbus.services.s3.encryption import require_key_of
 from nightbus.services.s3.errors import invalid_request, malformed_xml, no_such_upload
 from nightbus.services.s3.key_versions import versions_of_key
 from nightbus.services.s3.putting import discard_blob, new_blob_owner, write_reply
@@ -49,6 +50,7 @@ async def complete_multipart_upload(
 ) -> dict[str, Any]:
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
     value = upload.value
+    await require_key_of(ctx, bucket, key, value.get("Encryption", {}))
     requested_parts = (multipart_upload or {}).get("Parts") or []
     parts = choose_parts(upload_id, requested_parts, await parts_of(ctx, bucket, upload_id))
     algorithm, kind = value["ChecksumAlgorithm"], value["ChecksumType"]

@@ -76,7 +76,7 @@ async def upload_part(
 ) -> dict[str, Any]:
     _check_number(part_number)
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
-    await require_key_of(ctx, upload.value.get("Encryption", {}))
+    await require_key_of(ctx, bucket, key, upload.value.get("Encryption", {}))
     blob = await ctx.store.put_blob(chunks_of(body))
     claimed = {
         "ChecksumCRC32": checksum_crc32,
@@ -118,7 +118,7 @@ async def upload_part_copy(
 ) -> dict[str, Any]:
     _check_number(part_number)
     upload = await find_upload(ctx, bucket, key, upload_id, expected_bucket_owner)
-    await require_key_of(ctx, upload.value.get("Encryption", {}))
+    await require_key_of(ctx, bucket, key, upload.value.get("Encryption", {}))
     conditions = ReadConditions(
         copy_source_if_match,
         copy_source_if_none_match,

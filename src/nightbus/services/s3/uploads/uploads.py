@@ -10,7 +10,7 @@ from nightbus.aws.ids import new_hex
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context
 from nightbus.services.s3.checksums import digest_for, type_for
-from nightbus.services.s3.encryption import encryption_of
+from nightbus.services.s3.encryption import IN_PARTS, encryption_of
 from nightbus.services.s3.errors import no_such_upload
 from nightbus.services.s3.lifecycle.expiration_header import abort_members
 from nightbus.services.s3.listing.key_order import LARGEST_PAGE, CommonPrefix, list_in_order, page_size
@@ -58,7 +58,14 @@ async def create_multipart_upload(
     check_key(key)
     check_acl("CreateMultipartUpload", record, acl)
     encryption = await encryption_of(
-        ctx, "CreateMultipartUpload", record, server_side_encryption, ssekms_key_id, bucket_key_enabled
+        ctx,
+        "CreateMultipartUpload",
+        record,
+        server_side_encryption,
+        ssekms_key_id,
+        bucket_key_enabled,
+        name=key,
+        actions=IN_PARTS,
     )
     if checksum_algorithm is not None:
         digest_for("CreateMultipartUpload", checksum_algorithm)

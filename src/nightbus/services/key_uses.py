@@ -1,0 +1,41 @@
+"""Asks whether the caller of an operation may use the key that a setting of another service names.
+
+As on AWS the service uses the key in the caller's name: the caller's own policies have to allow it, besides the key's
+policy, which `nightbus.keys.uses` asks. An AWS service has no policies of its own.
+https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nightbus.aws.calls import Scope
+from nightbus.keys.access import keys_of_use
+from nightbus.keys.directory import Key
+from nightbus.keys.uses import KeyUser, require_key, with_codes
+from nightbus.policies.request import Need
+from nightbus.services.context import Context
+
+
+async def require_use(
+    ctx: Context, home: Scope, identifier: str, codes: Mapping[str, str], user: KeyUser
+) -> Key:
+    """Return the key. Raises AwsError with the service's own `codes` for KMS's where it cannot be used, or not by the
+    caller. `home` is where an id or an alias is looked for."""
+    if not ctx.call.trusted:
+        with with_codes(codes):
+            await authorize_use(ctx, home, identifier, user)
+        return await require_key(ctx.platform.keys, home, identifier, codes, user)
+    return await require_key(ctx.platform.keys, home, identifier, codes)
+
+
+async def authorize_use(ctx: Context, home: Scope, identifier: str, user: KeyUser) -> None:
+    """Raise AwsError, with KMS's codes, unless the caller's own policies allow the user's actions."""
+    authorizer, caller = ctx.platform.authorizer, ctx.caller
+    if authorizer is None or caller.is_anonymous or not caller.arn:
+        return
+    key = await ctx.platform.keys.find(home, identifier)
+    keys = keys_of_use(caller, key, user.context, user.via)
+    call = ctx.call.through(user.via)
+    for action in user.actions:
+        await authorizer.authorize(action, [Need(action, key.arn, keys)], call)
