@@ -121,9 +121,6 @@ def test_a_session_token_keeps_the_caller(client: Client) -> None:
 
 def test_what_is_not_there_is_named(client: Client, make_role: Callable[..., str]) -> None:
     sts = client("sts")
-    code, status, message = refusal(sts.decode_authorization_message, EncodedMessage="x")
-    assert (code, status) == ("NotImplementedException", 501)
-    assert "sts:DecodeAuthorizationMessage" in message
     arn = make_role(trusting({"AWS": "*"}))
     web = {"RoleArn": arn, "RoleSessionName": "me", "WebIdentityToken": "abcd"}
     code, status, message = refusal(sts.assume_role_with_web_identity, **web)

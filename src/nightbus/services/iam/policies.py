@@ -21,6 +21,7 @@ from nightbus.services.iam.errors import (
     not_attachable,
 )
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
+from nightbus.services.iam.quotas import check_quota
 from nightbus.services.iam.records import (
     GROUPS,
     ROLES,
@@ -34,6 +35,7 @@ from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _LARGEST = 6144
+_MOST_POLICIES = 1500
 
 
 async def create_policy(
@@ -63,6 +65,7 @@ async def create_policy(
     if await ctx.store.get(ctx.global_scope, POLICY, policy_name.lower()) is not None:
         text = f"A policy called {policy_name} already exists. Duplicate names are not allowed."
         raise already_exists(text)
+    await check_quota(ctx, POLICY, "PoliciesPerAccount", _MOST_POLICIES)
     await ctx.store.commit(PutRecord(ctx.global_scope, POLICY, policy_name.lower(), value, expect=0))
     reply = policy_reply(value, 0, 0)
     del reply["Description"]

@@ -15,6 +15,7 @@ from nightbus.services.iam.last_used import forgotten, role_last_used
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.profiles_of_roles import is_in_a_profile
+from nightbus.services.iam.quotas import check_quota
 from nightbus.services.iam.records import (
     all_roles,
     change_role,
@@ -26,6 +27,7 @@ from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import DeleteRecord, PutRecord
 
 _LARGEST_TRUST = 2048
+_MOST_ROLES = 1000
 _SESSION_SECONDS = 3600
 _SERVICE_PATH = "/aws-service-role/"
 
@@ -67,6 +69,7 @@ async def _create_record(ctx: Context, value: dict[str, Any]) -> None:
     requirement = await require_policy(ctx, boundary) if boundary is not None else ()
     if await ctx.store.get(ctx.global_scope, ROLE, name.lower()) is not None:
         raise already_exists(f"Role with name {name} already exists.")
+    await check_quota(ctx, ROLE, "RolesPerAccount", _MOST_ROLES)
     await ctx.store.commit(PutRecord(ctx.global_scope, ROLE, name.lower(), value, expect=0), *requirement)
 
 

@@ -7,6 +7,7 @@ from nightbus.services.sts import identity, sessions
 
 HANDLERS: dict[str, Handler] = {
     "AssumeRole": sessions.assume_role,
+    "DecodeAuthorizationMessage": identity.decode_authorization_message,
     "GetAccessKeyInfo": identity.get_access_key_info,
     "GetCallerIdentity": identity.get_caller_identity,
     "GetFederationToken": sessions.get_federation_token,

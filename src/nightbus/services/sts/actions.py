@@ -47,6 +47,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
         when("SourceIdentity", needs("sts:SetSourceIdentity", _role, keys=_session)),
         keys=_session,
     ),
+    "DecodeAuthorizationMessage": needs("sts:DecodeAuthorizationMessage"),
     "GetAccessKeyInfo": needs("sts:GetAccessKeyInfo"),
     "GetCallerIdentity": _nothing,
     "GetFederationToken": needs("sts:GetFederationToken", _federated, keys=_TAGS),
