@@ -33,6 +33,7 @@ REFUSED = {
     },
     # external key stores, Nitro enclaves, and which checks a dry run leaves out
     "kms": {"CustomKeyStoreId", "DryRunModifiers", "Recipient", "XksKeyId"},
+    "iam": {"OrderedOrganizationPolicyInputList"},  # there are no organizations
     "lambda": {
         "AmazonManagedKafkaEventSourceConfig",
         "CapacityProviderConfig",
