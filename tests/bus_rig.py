@@ -18,6 +18,7 @@ from nightbus.delivery.router import Router
 from nightbus.functions.interface import FunctionRunner
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.keys.directory import Keys
+from nightbus.messaging.log_policies import LogPolicies
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
 from nightbus.node.operations import OperationRegistry
@@ -78,6 +79,7 @@ class Rig:
             log_sink=LogWriter(self.store, clock),
             endpoint=ENDPOINT,
             invocables=self.store,
+            log_policies=LogPolicies(self.store),
             vault=vault,
             keys=keys,
         )

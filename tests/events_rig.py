@@ -26,6 +26,7 @@ class Listener:
         self.name = f"listener-{uuid4().hex[:8]}"
         self.group = f"/events/{self.name}"
         self._logs.create_log_group(logGroupName=self.group)
+        admit_events(self._logs, region, account)
         self.rule = self._events.put_rule(Name=self.name, EventBusName=bus, EventPattern=json.dumps(pattern))[
             "RuleArn"
         ]
@@ -38,6 +39,21 @@ class Listener:
             return [json.loads(one["message"]) for one in found] if len(found) >= count else None
 
         return wait_for(enough)
+
+
+def admit_events(logs: Any, region: str = "us-east-1", account: str = ACCOUNT) -> None:
+    """EventBridge may write to the account's log groups.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    """
+    one = {
+        "Effect": "Allow",
+        "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]},
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": f"arn:aws:logs:{region}:{account}:log-group:*",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [one]})
+    logs.put_resource_policy(policyName="events", policyDocument=document)
 
 
 def admit(client: Client, owner: str, account: str = ACCOUNT, bus: str = "default", **options: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from events_rig import admit_events
 from waiting import wait_for
 
 
@@ -33,6 +34,7 @@ def messages(logs: Any, group: str) -> list[str]:
 def group(client: Callable[..., Any], request: pytest.FixtureRequest) -> str:
     name = f"/aws/events/{request.node.name}"[:100]
     client("logs").create_log_group(logGroupName=name)
+    admit_events(client("logs"))
     return name
 
 

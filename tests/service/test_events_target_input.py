@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from events_rig import ACCOUNT, put
+from events_rig import ACCOUNT, admit_events, put
 from waiting import wait_for
 
 Client = Callable[..., Any]
@@ -60,6 +60,7 @@ def aim(events: Any, name: str, **target: Any) -> None:
 
 def log_target(client: Client, name: str, template: str = TEMPLATE) -> dict[str, Any]:
     client("logs").create_log_group(logGroupName=f"/aws/events/{name}")
+    admit_events(client("logs"))
     return {
         "Arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:/aws/events/{name}",
         "InputTransformer": {

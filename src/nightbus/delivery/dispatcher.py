@@ -45,6 +45,7 @@ from nightbus.delivery.rates import Rates
 from nightbus.delivery.rule_jobs import RuleJobs
 from nightbus.delivery.shares import Shares
 from nightbus.delivery.targets import is_elsewhere, target_of
+from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.mail_server import Mailer
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.queue_writes import QueueWrites
@@ -95,6 +96,7 @@ class Dispatcher:
         *,
         http: HttpClient | None = None,
         mailer: Mailer | None = None,
+        authorizer: Authorizer | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -106,6 +108,7 @@ class Dispatcher:
         self._router = router
         self._http = http or HttpClient()
         self._mailer = mailer
+        self._authorizer = authorizer
         self._rates = Rates()
         self._worker = FairWorker(store, clock, _LEASE_MS, Shares[ItemName](_AT_ONCE, _AT_ONCE_TO_ONE))
         self.add(RuleJobs(store, router.buses))
@@ -170,6 +173,7 @@ class Dispatcher:
                 self._http,
                 self._mailer,
                 self._rates,
+                self._authorizer,
             )
             return await target(job, context)
         except Exception as failure:

@@ -26,6 +26,7 @@ from nightbus.clock import Clock
 from nightbus.delivery.forwarding.interface import Forwarder
 from nightbus.delivery.interface import EventRouter
 from nightbus.delivery.rates import Rates
+from nightbus.identity.authorization import Authorizer
 from nightbus.messaging.mail_server import Mailer
 from nightbus.messaging.queue_writes import Incoming
 from nightbus.outbound.http_client import HttpClient
@@ -276,3 +277,4 @@ class TargetContext:
     http: HttpClient = field(default_factory=HttpClient)
     mailer: Mailer | None = None
     rates: Rates = field(default_factory=Rates)
+    authorizer: Authorizer | None = None  # for what no operation of Nightbus does

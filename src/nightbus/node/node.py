@@ -39,6 +39,7 @@ from nightbus.identity.credentials import CredentialIssuer
 from nightbus.identity.last_uses import LastUses
 from nightbus.identity.principals import Principals
 from nightbus.keys.directory import Keys
+from nightbus.messaging.log_policies import LogPolicies
 from nightbus.messaging.mail_server import Mailer, MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -192,6 +193,7 @@ class Node:
             router,
             http=http,
             mailer=self._mailer,
+            authorizer=authorizer,
         )
         self.platform = Platform(
             store=store,
@@ -217,6 +219,7 @@ class Node:
             trail=self.trail,
             trail_retention=self._trail_retention,
             running=RunningInvocations(self._concurrent_executions),
+            log_policies=LogPolicies(store),
             authorizer=authorizer,
             last_uses=last_uses,
         )

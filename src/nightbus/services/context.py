@@ -24,6 +24,7 @@ from nightbus.identity.last_uses import LastUses
 from nightbus.keys.directory import Keys
 from nightbus.messaging.access_logs import AccessLogs
 from nightbus.messaging.deduplication import SequenceNumbers
+from nightbus.messaging.log_policies import LogPolicies
 from nightbus.messaging.mail_server import MailServer
 from nightbus.messaging.queues import Queues
 from nightbus.messaging.topics import Topics
@@ -69,6 +70,7 @@ class Platform:
     specs: FunctionSpecs = field(default_factory=FunctionSpecs)
     access_logs: AccessLogs = field(default_factory=AccessLogs)
     object_numbers: SequenceNumbers = field(default_factory=SequenceNumbers)  # of the events of S3's objects
+    log_policies: LogPolicies | None = None  # None where nobody asks
     authorizer: Authorizer | None = None  # None where everybody may do everything
     last_uses: LastUses | None = None
 

@@ -1,4 +1,4 @@
-"""Decides as whom CloudFormation works on a stack: in the stack's service role, or in the caller's name.
+"""Decides as whom services work for a caller, first of all CloudFormation: in a service role, or in the caller's name.
 
 A role that an operation names stays the stack's for all later operations, also of callers who may not pass it. Nested
 stacks work as their parent does.
@@ -46,10 +46,15 @@ async def check_role(ctx: Context, role: str, source_arn: str) -> None:
         raise AwsError("ValidationError", f"{role} is not a valid RoleARN")
     if named[1] != ctx.account:
         raise AwsError("ValidationError", "Cross-account pass role is not allowed.")
-    authorizer = ctx.platform.authorizer
-    by_service = replace(ctx.call, caller=Caller.for_service(ctx.account, SERVICE, source_arn), via=())
-    if authorizer is not None and not await authorizer.is_assumable(role, by_service, ctx.handles):
+    if not await may_assume(ctx, role, SERVICE, source_arn):
         raise AwsError("ValidationError", f"Role {role} is invalid or cannot be assumed")
+
+
+async def may_assume(ctx: Context, role: str, service: str, source_arn: str) -> bool:
+    """Return whether the AWS service may assume the role for the resource `source_arn` of the call's account."""
+    authorizer = ctx.platform.authorizer
+    by_service = replace(ctx.call, caller=Caller.for_service(ctx.account, service, source_arn), via=())
+    return authorizer is None or await authorizer.is_assumable(role, by_service, ctx.handles)
 
 
 def working_in(ctx: Context, role: str, source_arn: str) -> Context:

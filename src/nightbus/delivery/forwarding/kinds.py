@@ -28,32 +28,56 @@ class Kind:
     resource: str
     setting: str
     make: Make
+    action: str  # that the role needs, "" for what is not judged
     parameters: str = ""
     required: bool = False
     again: str = ""
     role: bool = True
+    judged: str = (
+        ""  # the member of `parameters` with the ARN on which the role needs the action; else the target's
+    )
 
 
 KINDS: tuple[Kind, ...] = (
-    Kind("states", "stateMachine:", "states", calls.start_execution, again="ExecutionAlreadyExists"),
-    Kind("kinesis", "stream/", "kinesis", calls.put_kinesis_record, "KinesisParameters"),
-    Kind("firehose", "deliverystream/", "firehose", calls.put_firehose_record),
-    Kind("ecs", "cluster/", "ecs", compute.run_task, "EcsParameters", required=True),
-    Kind("batch", "job-queue/", "batch", compute.submit_job, "BatchParameters", required=True),
-    Kind("ssm", "document/", "ssm", systems.send_command, "RunCommandParameters", required=True),
-    Kind("ssm", "automation-definition/", "ssm", systems.start_automation),
-    Kind("codebuild", "project/", "codebuild", pipelines.start_build),
-    Kind("codepipeline", "", "codepipeline", pipelines.start_code_pipeline),
-    Kind("glue", "workflow/", "glue", pipelines.start_workflow),
-    Kind("sagemaker", "pipeline/", "sagemaker", pipelines.start_sagemaker_pipeline, "SageMakerPipelineParameters"),
-    Kind("redshift", "cluster:", "redshift-data", systems.execute_sql, "RedshiftDataParameters", required=True),
     Kind(
-        "redshift-serverless", "workgroup/", "redshift-data", systems.execute_sql, "RedshiftDataParameters",
-        required=True,
+        "states", "stateMachine:", "states", calls.start_execution, "states:StartExecution",
+        again="ExecutionAlreadyExists",
     ),
-    Kind("inspector", "target/", "inspector", systems.start_assessment),
-    Kind("execute-api", "", "execute-api", http.invoke_api, "HttpParameters", role=False),
-    Kind("appsync", "endpoints/graphql-api/", "appsync", http.run_graphql, "AppSyncParameters", required=True),
+    Kind("kinesis", "stream/", "kinesis", calls.put_kinesis_record, "kinesis:PutRecord", "KinesisParameters"),
+    Kind("firehose", "deliverystream/", "firehose", calls.put_firehose_record, "firehose:PutRecord"),
+    Kind(
+        "ecs", "cluster/", "ecs", compute.run_task, "ecs:RunTask", "EcsParameters", required=True,
+        judged="TaskDefinitionArn",
+    ),
+    Kind(
+        "batch", "job-queue/", "batch", compute.submit_job, "batch:SubmitJob", "BatchParameters", required=True
+    ),
+    Kind(
+        "ssm", "document/", "ssm", systems.send_command, "ssm:SendCommand", "RunCommandParameters", required=True
+    ),
+    Kind("ssm", "automation-definition/", "ssm", systems.start_automation, "ssm:StartAutomationExecution"),
+    Kind("codebuild", "project/", "codebuild", pipelines.start_build, "codebuild:StartBuild"),
+    Kind(
+        "codepipeline", "", "codepipeline", pipelines.start_code_pipeline, "codepipeline:StartPipelineExecution"
+    ),
+    Kind("glue", "workflow/", "glue", pipelines.start_workflow, "glue:notifyEvent"),
+    Kind(
+        "sagemaker", "pipeline/", "sagemaker", pipelines.start_sagemaker_pipeline,
+        "sagemaker:StartPipelineExecution", "SageMakerPipelineParameters",
+    ),
+    Kind(
+        "redshift", "cluster:", "redshift-data", systems.execute_sql, "redshift-data:ExecuteStatement",
+        "RedshiftDataParameters", required=True,
+    ),
+    Kind(
+        "redshift-serverless", "workgroup/", "redshift-data", systems.execute_sql,
+        "redshift-data:ExecuteStatement", "RedshiftDataParameters", required=True,
+    ),
+    Kind("inspector", "target/", "inspector", systems.start_assessment, "inspector:StartAssessmentRun"),
+    Kind("execute-api", "", "execute-api", http.invoke_api, "", "HttpParameters", role=False),
+    Kind(
+        "appsync", "endpoints/graphql-api/", "appsync", http.run_graphql, "", "AppSyncParameters", required=True
+    ),
 )  # fmt: skip
 SETTINGS = tuple(dict.fromkeys(kind.setting for kind in KINDS))
 

@@ -7,9 +7,13 @@ from typing import Any
 from nightbus.delivery.forwarding.interface import Unforwardable
 from nightbus.delivery.jobs import Failed, Job, Outcome, Postponed, TargetContext
 from nightbus.delivery.targets.forwarded import material
+from nightbus.delivery.targets.permission import refusal_of_role
 
 
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome | Postponed:
+    refusal = await refusal_of_role(job, ctx, "events:InvokeApiDestination", job.address)
+    if refusal is not None:
+        return refusal
     made = await material(job, ctx)
     try:
         settings = made.settings("HttpParameters")

@@ -14,6 +14,7 @@ from nightbus.delivery.history import find_event
 from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
 from nightbus.delivery.rule_origin import RuleOrigin
 from nightbus.delivery.targets.outcomes import failed
+from nightbus.delivery.targets.permission import refusal_of_role
 
 
 async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
@@ -23,6 +24,11 @@ async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
         return Failed("UnsupportedTarget", f"{arn} is no target of Nightbus.", True)
     if kind.setting not in ctx.forwarder.endpoints:  # set when the target was put, and taken away since
         return Failed("NoEndpoint", missing(arn, kind.setting, ctx.forwarder.endpoints), permanent=False)
+    if kind.action:
+        resource = str((job.target.get(kind.parameters) or {}).get(kind.judged, "")) if kind.judged else arn
+        refusal = await refusal_of_role(job, ctx, kind.action, resource)
+        if refusal is not None:
+            return refusal
     try:
         call = kind.make(await material(job, ctx))
     except Unforwardable as reason:

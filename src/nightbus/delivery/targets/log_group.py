@@ -1,5 +1,7 @@
 """Writes one log event for each event to a CloudWatch log group, in a stream of the rule's own.
 
+A resource policy of CloudWatch Logs has to admit EventBridge, or the target's role may write.
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 What an input transformer makes must be `{"timestamp": …, "message": "…"}`: the log event itself.
 """
 
@@ -7,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,10 +21,12 @@ from nightbus.delivery.interface import Matched, OpenCommit
 from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
 from nightbus.delivery.targets.outcomes import failed
 from nightbus.messaging.log_streams import appends, required_stream
+from nightbus.policies.request import Need
 
 # PutLogEvents takes what is at most so old or so far ahead.
 _OLDEST_MS = 14 * 86_400_000
 _NEWEST_MS = 2 * 3_600_000
+_PUT = "logs:PutLogEvents"
 
 
 async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
@@ -34,6 +37,10 @@ async def deliver_inline(matched: Matched, commit: OpenCommit) -> str | None:
     if required is None:
         return None
     log_event = _log_event(matched.target, matched.input, matched.time)
+    if not await commit.admits(
+        matched, Need(_PUT, f"{matched.target['Arn'].removesuffix(':*')}:log-stream:{stream}")
+    ):
+        return None
     if log_event is None or not -_OLDEST_MS <= log_event[0] - matched.time <= _NEWEST_MS:
         return None
     commit.writes.changes.append(required)
@@ -88,9 +95,7 @@ async def deliver(job: Job[Any], ctx: TargetContext) -> Outcome:
     message = {"timestamp": log_event[0], "message": log_event[1]}
     stream_name = {"logGroupName": group, "logStreamName": stream}
     request: dict[str, Any] = {**stream_name, "logEvents": [message]}
-    call = (
-        ctx.call if job.target.get("RoleArn") else replace(ctx.call, trusted=True)
-    )  # as in the event's commit
+    call = ctx.call
     try:
         try:
             reply = await ctx.operations.call("logs", "PutLogEvents", request, call)

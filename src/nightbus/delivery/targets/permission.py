@@ -8,8 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from nightbus.aws.calls import Caller
+from nightbus.aws.errors import AwsError
 from nightbus.delivery.buses import SERVICE, caller_for_rule
 from nightbus.delivery.interface import Matched, OpenCommit
+from nightbus.delivery.jobs import Failed, Job, TargetContext
+from nightbus.delivery.targets.outcomes import failed
 from nightbus.messaging.access import Access
 from nightbus.policies.request import Need
 
@@ -22,6 +25,20 @@ def sender(account: str, rule_arn: str, target: dict[str, Any]) -> Caller:
 def may_without_role(access: Access, action: str, rule_arn: str, target: dict[str, Any]) -> bool:
     """Return whether EventBridge itself may; False for a target with a role, of which `may` has to be asked."""
     return not target.get("RoleArn") and access.admits(SERVICE, rule_arn, action)
+
+
+async def refusal_of_role(job: Job[Any], ctx: TargetContext, action: str, resource: str) -> Failed | None:
+    """Return why the target's role may not do what no operation of Nightbus does; None if it may, or there is no role.
+
+    `action` is such as `kinesis:PutRecord`.
+    """
+    if ctx.authorizer is None or not job.target.get("RoleArn"):
+        return None
+    try:
+        await ctx.authorizer.authorize(action, [Need(action, resource)], ctx.call)
+    except AwsError as refused:
+        return failed(refused)
+    return None
 
 
 async def may(commit: OpenCommit, access: Access, action: str, arn: str, matched: Matched) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from nightbus.aws.errors import AwsError, validation_error
@@ -28,9 +29,12 @@ from nightbus.services.events.quotas import (
     tags_of_new,
 )
 from nightbus.services.events.rule_access import RuleOnBus, find_rule_on_bus
+from nightbus.services.service_roles import may_assume
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
 _PAGE = 100
+_SERVICE = "events.amazonaws.com"
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
 
 
 def check_pattern(text: str) -> Pattern:
@@ -70,10 +74,22 @@ async def put_rule(
     on_bus = await find_rule_on_bus(ctx, "PutRule", name, event_bus_name, pattern)
     if pattern is not None and ctx.platform.quotas and pattern.has_wildcards():
         await _check_wildcards(on_bus, name)
+    arn_of_rule = rule_arn(on_bus.ctx.scope, on_bus.bus.key, name)
+    if requested.get("RoleArn"):
+        await check_role(ctx, str(requested["RoleArn"]), arn_of_rule)
     value = await _value(ctx, on_bus, name, tags)
     value |= {member: one for member, one in requested.items() if one is not None}
     await _put(on_bus, value)
-    return {"RuleArn": rule_arn(on_bus.ctx.scope, on_bus.bus.key, name)}
+    return {"RuleArn": arn_of_rule}
+
+
+async def check_role(ctx: Context, role: str, rule: str) -> None:
+    """Raise AwsError unless EventBridge may assume the role for the rule, given by its ARN."""
+    if not _ROLE.fullmatch(role):
+        reason = f"Parameter {role} is not valid. Reason: Provided Arn is not in correct format."
+        raise AwsError("ValidationException", reason)
+    if not await may_assume(ctx, role, _SERVICE, rule):
+        raise validation_error(f"Provided role '{role}' cannot be assumed by principal '{_SERVICE}'.")
 
 
 async def _check_wildcards(on_bus: RuleOnBus, name: str) -> None:

@@ -12,12 +12,13 @@ from nightbus.aws.pagination import page
 from nightbus.bus.transform import CHOICES, validate_target_input
 from nightbus.delivery.forwarding.kinds import kind_of, parameters_of
 from nightbus.delivery.reachable import unreachable
+from nightbus.delivery.rules import rule_arn
 from nightbus.services.context import Context
 from nightbus.services.events.managed_rules import check_not_managed
 from nightbus.services.events.names import bus_name, find_bus, invalid_token, scope_and_bus
 from nightbus.services.events.quotas import TARGETS_PER_RULE, check_quota
 from nightbus.services.events.rule_access import find_rule_on_bus
-from nightbus.services.events.rules import all_rules, save_rule
+from nightbus.services.events.rules import all_rules, check_role, save_rule
 from nightbus.services.events.target_parameters import check_dead_letter_queue, check_ids, check_parameters
 from nightbus.store.interface import Record
 
@@ -47,6 +48,8 @@ async def put_targets(
     ctx, record = on_bus.ctx, on_bus.existing(rule)
     check_not_managed(record.value)
     check_ids(targets)
+    for role in dict.fromkeys(target["RoleArn"] for target in targets if target.get("RoleArn")):
+        await check_role(ctx, role, rule_arn(ctx.scope, on_bus.bus.key, rule))
     by_id: dict[str, Any] = {target["Id"]: target for target in record.value.get("Targets", [])}
     failed = []
     for target in targets:

@@ -15,11 +15,9 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, needs, passes_role, request_tags, when
 from nightbus.messaging.log_streams import GROUP
-from nightbus.policies.compiled import compiled_statements
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Values
 from nightbus.services.context import Platform
-from nightbus.services.logs.resource_policies import POLICY, statements_in
 
 _MEMBERS = ("logGroupIdentifier", "resourceIdentifier", "resourceArn", "logGroupName")
 
@@ -104,8 +102,10 @@ ACTIONS: Mapping[str, NeedsOf] = {
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     """Return the resource policies of the account as one: each may name any of its log groups."""
     _, _, _, region, account, _ = arn.split(":", 5)
-    records = await platform.store.list(Scope(account, region), POLICY)
-    return compiled_statements([one for record in records for one in statements_in(record)], arn)
+    if platform.log_policies is None:
+        return None
+    policy = await platform.log_policies.find(Scope(account, region))
+    return policy if policy is not None and policy.statements else None
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

@@ -7,12 +7,12 @@ from typing import Any
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.aws.pagination import page
+from nightbus.messaging.log_policies import POLICY
 from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
 from nightbus.services.logs.errors import bad_token, invalid
 from nightbus.store.interface import DeleteRecord, PutRecord, Record
 
-POLICY = "logs/resource-policy"
 _MOST = 10  # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 _PAGE = 50
 _ACCOUNT = "ACCOUNT"
@@ -52,12 +52,6 @@ async def delete_resource_policy(ctx: Context, *, policy_name: str | None = None
     if record is None:
         raise AwsError("ResourceNotFoundException", "The specified resource policy does not exist.")
     await ctx.store.commit(DeleteRecord(ctx.scope, POLICY, policy_name))
-
-
-def statements_in(record: Record) -> list[dict[str, Any]]:
-    """Return the statements of a stored policy."""
-    statements = read_document(record.value["document"])["Statement"]
-    return list(statements) if isinstance(statements, list) else [statements]
 
 
 def _is_policy(document: str) -> bool:

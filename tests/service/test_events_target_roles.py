@@ -1,0 +1,136 @@
+"""Targets of rules: roles that EventBridge can assume and that may do what the target needs, and log groups.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-identity-based.html
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from events_rig import ACCOUNT, GOOD, admit_events, put
+from nodes import RunningNode
+from waiting import wait_for
+
+REGION = "us-east-1"
+SERVICE = "events.amazonaws.com"
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[RunningNode]:
+    running = RunningNode(environ={"NIGHTBUS_AUTHORIZATION": "enforce"})
+    yield running
+    running.stop()
+
+
+def role(node: RunningNode, name: str, service: str, *actions: str, condition: Any = None) -> str:
+    one = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    iam, trust = node.client("iam"), one | ({"Condition": condition} if condition else {})
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document(trust)))
+    allowed = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    if actions:
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=json.dumps(document(allowed)))
+    return str(made["Role"]["Arn"])
+
+
+def document(statement: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def rule_with(node: RunningNode, target: dict[str, Any], source: str) -> str:
+    """Return the URL of the rule's dead-letter queue."""
+    name, sqs, events = f"r-{uuid4().hex[:8]}", node.client("sqs"), node.client("events")
+    url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    open_to_events = {
+        "Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sqs:SendMessage", "Resource": queue,
+    }  # fmt: skip
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(document(open_to_events))})
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [source]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "t", "DeadLetterConfig": {"Arn": queue}, **target}])
+    return url
+
+
+def dead_letter(node: RunningNode, url: str) -> dict[str, str]:
+    def received() -> list[Any]:
+        reply = node.client("sqs").receive_message(QueueUrl=url, MessageAttributeNames=["All"])
+        return list(reply.get("Messages", ()))
+
+    (message,) = wait_for(received)
+    return {name: one["StringValue"] for name, one in message["MessageAttributes"].items()}
+
+
+def test_a_role_that_eventbridge_cannot_assume_is_no_target_role(node: RunningNode) -> None:
+    events = node.client("events")
+    elsewhere = {"ArnLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/other"}}
+    events.put_rule(Name="own", EventPattern='{"source": ["own"]}')
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+    for arn in (
+        role(node, "of-lambda", "lambda.amazonaws.com", "sqs:*"),
+        role(node, "of-another-rule", SERVICE, "sqs:*", condition=elsewhere),
+    ):
+        text = f"Provided role '{arn}' cannot be assumed by principal '{SERVICE}'."
+        for call, params in (
+            (events.put_targets, {"Rule": "own", "Targets": [{"Id": "t", "Arn": queue, "RoleArn": arn}]}),
+            (events.put_rule, {"Name": "own", "EventPattern": '{"source": ["own"]}', "RoleArn": arn}),
+        ):
+            with pytest.raises(ClientError) as refused:
+                call(**params)
+            error = refused.value.response["Error"]
+            assert (error["Code"], error["Message"]) == ("ValidationException", text)
+    assert events.list_targets_by_rule(Rule="own")["Targets"] == []
+
+
+def test_an_api_destination_is_invoked_with_the_right_of_the_role(node: RunningNode) -> None:
+    events = node.client("events")
+    connection = events.create_connection(
+        Name="c",
+        AuthorizationType="BASIC",
+        AuthParameters={"BasicAuthParameters": {"Username": "u", "Password": "p"}},
+    )["ConnectionArn"]
+    destination = events.create_api_destination(
+        Name="d", ConnectionArn=connection, InvocationEndpoint="http://127.0.0.1:9/", HttpMethod="POST"
+    )["ApiDestinationArn"]
+    arn = role(node, "no-api", SERVICE, "sqs:SendMessage")
+    letters = rule_with(node, {"Arn": destination, "RoleArn": arn}, "api")
+    put(events, {**GOOD, "Source": "api"})
+    letter = dead_letter(node, letters)
+    assert letter["ERROR_CODE"] == "NO_PERMISSIONS"
+    assert (
+        f"is not authorized to perform: events:InvokeApiDestination on resource: {destination}"
+        in (letter["ERROR_MESSAGE"])
+    )
+
+
+def test_a_log_group_needs_a_resource_policy_that_admits_eventbridge(node: RunningNode) -> None:
+    logs, events = node.client("logs"), node.client("events")
+    logs.create_log_group(logGroupName="/aws/events/closed")
+    target = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/closed"
+    letters = rule_with(node, {"Arn": target}, "logged")
+    put(events, {**GOOD, "Source": "logged"})
+    letter = dead_letter(node, letters)
+    assert letter["ERROR_CODE"] == "NO_PERMISSIONS"
+    assert (
+        f"User: {SERVICE} is not authorized to perform: logs:PutLogEvents on resource: {target}"
+        in (letter["ERROR_MESSAGE"])
+    )
+    admit_events(logs)
+    put(events, {**GOOD, "Source": "logged"})
+    wait_for(lambda: logs.filter_log_events(logGroupName="/aws/events/closed")["events"])
+
+
+def test_nobody_writes_to_the_log_groups_of_another_account(node: RunningNode) -> None:
+    """The rule's owner names the log group, and EventBridge is not the rule's deputy."""
+    others = node.client("logs", account="111111111111")
+    others.create_log_group(logGroupName="theirs")
+    target = f"arn:aws:logs:{REGION}:111111111111:log-group:theirs"
+    letters = rule_with(node, {"Arn": target}, "foreign")
+    put(node.client("events"), {**GOOD, "Source": "foreign"})
+    assert dead_letter(node, letters)["ERROR_CODE"] == "NO_PERMISSIONS"
+    assert others.filter_log_events(logGroupName="theirs")["events"] == []
