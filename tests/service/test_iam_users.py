@@ -142,7 +142,7 @@ def test_a_call_with_a_users_key_is_the_users(client: Clients, user: str) -> Non
     iam.update_access_key(UserName=f"{name}-2", AccessKeyId=key["AccessKeyId"], Status="Inactive")
     assert refusal(client("sts", **own).get_caller_identity)[:2] == ("InvalidClientTokenId", 403)
     assert refusal(client("s3", **own).list_buckets)[:2] == ("InvalidAccessKeyId", 403)
-    assert refusal(client("logs", **own).describe_log_groups)[:2] == ("UnrecognizedClientException", 403)
+    assert refusal(client("logs", **own).describe_log_groups)[:2] == ("UnrecognizedClientException", 400)
     iam.create_access_key(UserName=f"{name}-2")
     told = refusal(iam.create_access_key, UserName=f"{name}-2")
     assert told == ("LimitExceeded", 409, "Cannot exceed quota for AccessKeysPerUser: 2")

@@ -32,16 +32,18 @@ _ANSWERED: dict[str, frozenset[str]] = {
 _QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
 
 
-def check_credentials(request: WireRequest, operation: OperationModel) -> None:
-    """Raise AwsError for a request without credentials, or with only some of a presigned URL's parameters."""
-    service = operation.service.name
-    if request.authorization.is_given:
-        _check_scope(request.authorization, service)
-        if "X-Amz-Credential" in request.query and "authorization" not in request.headers:
-            _check_query(request, service)
-        return
-    if operation.needs_signature and operation.name not in _ANSWERED.get(service, ()):
-        raise _missing(service, operation.service.protocol)
+def check_form(request: WireRequest, service: str) -> None:
+    """Raise AwsError for a malformed credential, or for only some of a presigned URL's parameters."""
+    _check_scope(request.authorization, service)
+    if "X-Amz-Credential" in request.query and "authorization" not in request.headers:
+        _check_query(request, service)
+
+
+def check_anonymous(operation: OperationModel) -> None:
+    """Raise AwsError unless the operation may be called without credentials."""
+    service = operation.service
+    if operation.needs_signature and operation.name not in _ANSWERED.get(service.name, ()):
+        raise _missing(service.name, service.protocol)
 
 
 def _check_scope(credential: Credential, service: str) -> None:
@@ -70,16 +72,6 @@ def _check_query(request: WireRequest, service: str) -> None:
                 f"AWS query-string parameters must include '{part}'. Re-examine the query-string parameters."
             )
             raise AwsError("IncompleteSignature", text)
-
-
-def refused_key(operation: OperationModel) -> AwsError:
-    """Return the error for an access key that its user has made inactive."""
-    if operation.service.name == "s3":
-        text = "The AWS Access Key Id you provided does not exist in our records."
-        return AwsError("InvalidAccessKeyId", text, 403)
-    by_query = operation.service.protocol in ("query", "ec2")
-    code = "InvalidClientTokenId" if by_query else "UnrecognizedClientException"
-    return AwsError(code, "The security token included in the request is invalid.", 403)
 
 
 def _missing(service: str, protocol: str) -> AwsError:

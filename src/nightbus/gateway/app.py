@@ -9,11 +9,11 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
-from nightbus.aws.calls import Call, Operations, Scope
+from nightbus.aws.calls import Call, Caller, Operations, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.aws.ids import new_request_id
@@ -21,23 +21,23 @@ from nightbus.aws.replies import Reply
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
-from nightbus.gateway.anonymous_requests import check_credentials, refused_key
+from nightbus.gateway.bodies import Body, ClientGone, read_whole, while_client_waits
 from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.cors import CrossOrigin
 from nightbus.gateway.failure_log import Failures, error_of
-from nightbus.gateway.models import OperationModel, ServiceModel, load_service
+from nightbus.gateway.models import ServiceModel
 from nightbus.gateway.post_forms.multipart import read_form
 from nightbus.gateway.post_forms.upload import bucket_of_form, put_form, with_credentials
-from nightbus.gateway.presigned_urls import check_expiry
 from nightbus.gateway.protocols import PROTOCOLS
-from nightbus.gateway.request import Credential, WireRequest, parse_query
+from nightbus.gateway.request import WireRequest, parse_query, repeated_headers
 from nightbus.gateway.response import WireResponse, header_name, sent_whole
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
-from nightbus.gateway.uploads import upload
+from nightbus.gateway.signatures.verifier import Verifier
+from nightbus.gateway.uploads import decoded, upload
 from nightbus.gateway.validation import checked
-from nightbus.identity.access_keys import LONG_TERM, AccessKeys, InactiveKey
-from nightbus.identity.credentials import CredentialIssuer
+from nightbus.identity.live_sessions import LiveSessions
+from nightbus.identity.signers import Signers
 
 log = logging.getLogger("nightbus.gateway")
 
@@ -45,28 +45,26 @@ DEFAULT_REGION = "us-east-1"
 _WAITING = frozenset({"ReceiveMessage"})  # may wait long, and leases messages that no other client gets then
 _SPACES = dict.fromkeys([*range(0x20), 0x7F], " ")  # HTTP allows no control character in a header
 _LONG_LIST = 250  # entries, which take some 10 ms to write as XML
-_MEBIBYTE = 1024 * 1024
-_LARGEST_BODY = {"lambda": 80 * _MEBIBYTE}  # CreateFunction has the package in base64
-_LARGEST_USUAL_BODY = 16 * _MEBIBYTE  # for payloads of 6 MB, and of 1 MB with all characters escaped
-_LARGEST_UNSIGNED_BODY = 2 * _MEBIBYTE  # a form with a message of 1 MiB for a queue that is open to everybody
-T = TypeVar("T")
 AsgiScope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 
-class ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
-
-
 class Gateway:
+    """With `accepts_unknown_keys` a key that the node does not know is the root of the account that it names."""
+
     def __init__(
-        self, operations: Operations, credentials: CredentialIssuer, access_keys: AccessKeys, clock: Clock
+        self,
+        operations: Operations,
+        signers: Signers,
+        sessions: LiveSessions,
+        clock: Clock,
+        accepts_unknown_keys: bool = True,
     ) -> None:
         self._operations = operations
-        self._credentials = credentials
-        self._access_keys = access_keys
+        self._sessions = sessions
         self._clock = clock
+        self.verifier = Verifier(signers, clock, accepts_unknown_keys=accepts_unknown_keys)
         self._failures = Failures(clock)
         self._cross_origin = CrossOrigin(operations, Scope(DEFAULT_ACCOUNT, DEFAULT_REGION))
         self._routes: Routes | None = None
@@ -86,7 +84,7 @@ class Gateway:
         if scope["type"] != "http":
             return
         request_id = new_request_id()
-        body = _Body(receive)
+        body = Body(receive)
         try:
             request = _request(scope)
         except ValueError:
@@ -133,7 +131,7 @@ class Gateway:
             return _error("rest-xml", None, error, request_id)
 
     async def _respond(
-        self, scope: AsgiScope, request: WireRequest, body: _Body, request_id: str, allowed_origin: str | None
+        self, scope: AsgiScope, request: WireRequest, body: Body, request_id: str, allowed_origin: str | None
     ) -> WireResponse:
         bucket = bucket_of_form(request)
         if bucket is not None:
@@ -153,14 +151,15 @@ class Gateway:
         return response
 
     async def _take_form(
-        self, scope: AsgiScope, request: WireRequest, body: _Body, bucket: str, request_id: str
+        self, scope: AsgiScope, request: WireRequest, body: Body, bucket: str, request_id: str
     ) -> WireResponse:
         """Answer an upload by an HTML form, which is not an operation of S3's model."""
         try:
             form = await read_form(request.headers["content-type"], body.chunks())
-            call = await self._circumstances(
-                scope, with_credentials(request, form), request_id, load_service("s3").operations["PutObject"]
-            )
+            request = with_credentials(request, form)
+            caller = (await self.verifier.verify_form(request, form.fields)).caller
+            await self._sessions.check(caller, "s3", "PutObject")
+            call = _circumstances(scope, request, request_id, caller)
             return await put_form(self._operations, call, bucket, form, self._clock.now_ms())
         except AwsError as error:
             return _error("rest-xml", None, error, request_id)
@@ -171,7 +170,7 @@ class Gateway:
             return _error("rest-xml", None, error_of(failure), request_id)
 
     async def _answer(
-        self, scope: AsgiScope, request: WireRequest, body: _Body, route: Route, request_id: str
+        self, scope: AsgiScope, request: WireRequest, body: Body, route: Route, request_id: str
     ) -> WireResponse:
         service = route.operation.service
         try:
@@ -184,39 +183,40 @@ class Gateway:
             self._failures.tell(f"{service.name}:{route.operation.name}", request_id, failure)
             return _error(route.protocol, service, error_of(failure), request_id)
 
-    async def _route(self, request: WireRequest, body: _Body) -> Route:
+    async def _route(self, request: WireRequest, body: Body) -> Route:
         """Return the operation. The whole body has been read by then, except for uploads."""
         routes = self._routes or await self.prepare()
         signed_for = request.authorization.service
         if signed_for not in ("s3", "") or "x-amz-target" in request.headers:
-            await _read_whole(request, body, routes)
+            await read_whole(request, body, routes, self.verifier)
             if request.content_type == FORM and len(request.body) > LONG_TEXT:
                 with contextlib.suppress(ValueError):  # `find` raises it again
                     await asyncio.to_thread(request.form)
             return routes.find(request)
         if request.content_type == "application/x-www-form-urlencoded" and not signed_for:
-            await _read_whole(request, body, routes)
+            await read_whole(request, body, routes, self.verifier)
         route = routes.find(request)
         if not route.operation.input_is_streamed and not body.finished:
-            await _read_whole(request, body, routes)
+            await read_whole(request, body, routes, self.verifier)
         return route
 
     async def _call(
-        self, scope: AsgiScope, request: WireRequest, body: _Body, route: Route, request_id: str
+        self, scope: AsgiScope, request: WireRequest, body: Body, route: Route, request_id: str
     ) -> WireResponse:
         operation, protocol = route.operation, PROTOCOLS[route.protocol]
-        check_credentials(request, operation)
-        if request.query:
-            check_expiry(request, self._clock.now_ms(), operation.service.name)
+        caller, payload = await self.verifier.verify(request, operation, route.protocol)
+        await self._sessions.check(caller, operation.service.name, operation.name)
+        if payload is not None and request.body:
+            request.body = await decoded(request, payload)
         params = await aside(len(request.body), protocol.parse, operation, request)
         if len(request.body) > LONG_TEXT and type(params) is not Checked:
             params = await asyncio.to_thread(checked, operation, params)
         if operation.input_is_streamed and operation.input is not None and operation.input.payload:
             # Only S3's bodies are streams; Lambda's InvokeAsync has been read whole, with its route.
-            params[operation.input.payload] = request.body or upload(request, body.chunks())
-        call = await self._circumstances(scope, request, request_id, operation)
+            params[operation.input.payload] = request.body or upload(request, body.chunks(), payload)
+        call = _circumstances(scope, request, request_id, caller)
         handling = self._operations.handle(operation.service.name, operation.name, params, call)
-        result = await (_while_client_waits(body, handling) if operation.name in _WAITING else handling)
+        result = await (while_client_waits(body, handling) if operation.name in _WAITING else handling)
         output = result.output if isinstance(result, Reply) else result
         if _is_long(output):
             response = await asyncio.to_thread(protocol.serialize, operation, output, request_id)
@@ -231,25 +231,16 @@ class Gateway:
             )
         return response
 
-    async def _circumstances(
-        self, scope: AsgiScope, request: WireRequest, request_id: str, operation: OperationModel
-    ) -> Call:
-        credential: Credential = request.authorization
-        token = request.headers.get("x-amz-security-token") or request.query.get("X-Amz-Security-Token", "")
-        caller = self._credentials.caller(credential.access_key, token)
-        if credential.access_key.startswith(LONG_TERM):
-            try:
-                caller = await self._access_keys.user_of(credential.access_key) or caller
-            except InactiveKey:
-                raise refused_key(operation) from None
-        await self._access_keys.sessions.check(caller, operation.service.name, operation.name)
-        account = caller.account or DEFAULT_ACCOUNT
-        region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
-        endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
-        trace, agent = (request.headers.get(name, "") for name in ("x-amzn-trace-id", "user-agent"))
-        trace, address = trace_header_or_none(trace), str((scope.get("client") or [""])[0])
-        call = Call(Scope(account, region), caller, endpoint, request_id, trace, address, user_agent=agent)
-        return call if scope.get("scheme") != "https" else replace(call, is_secure=True)
+
+def _circumstances(scope: AsgiScope, request: WireRequest, request_id: str, caller: Caller) -> Call:
+    credential = request.authorization
+    account = caller.account or DEFAULT_ACCOUNT
+    region = credential.region if credential.region not in ("", "*", "aws-global") else DEFAULT_REGION
+    endpoint = f"{scope.get('scheme', 'http')}://{request.headers.get('host', 'localhost')}"
+    trace, agent = (request.headers.get(name, "") for name in ("x-amzn-trace-id", "user-agent"))
+    trace, address = trace_header_or_none(trace), str((scope.get("client") or [""])[0])
+    call = Call(Scope(account, region), caller, endpoint, request_id, trace, address, user_agent=agent)
+    return call if scope.get("scheme") != "https" else replace(call, is_secure=True)
 
 
 def _is_long(output: Mapping[str, Any]) -> bool:
@@ -261,82 +252,17 @@ async def _make_routes() -> Routes:
     return Routes(await asyncio.to_thread(Catalogue.read))
 
 
-class _Body:
-    """The body of a request, in the chunks in which it arrives."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self.finished = False
-
-    async def next(self) -> bytes:
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        self.finished = not message.get("more_body", False)
-        body: bytes = message.get("body", b"")
-        return body
-
-    async def closed(self) -> None:
-        """Return when the client closes the connection after the whole body."""
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        while not self.finished:
-            chunk = await self.next()
-            if chunk:
-                yield chunk
-
-
-async def _while_client_waits(body: _Body, handling: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `handling`, which is cancelled if the client closes the connection. Raises ClientGone."""
-    handled, gone = asyncio.create_task(handling), asyncio.create_task(body.closed())
-    try:
-        await asyncio.wait({handled, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not handled.done():
-            raise ClientGone
-        return handled.result()
-    finally:
-        handled.cancel()
-        gone.cancel()
-
-
-async def _read_whole(request: WireRequest, body: _Body, routes: Routes) -> None:
-    """Read the whole body. Raises Unroutable if it is longer than any body of the service may be."""
-    first = await body.next()
-    if body.finished:
-        request.body = first
-        return
-    limit, parts, size = _largest(request), [first], len(first)
-    async for chunk in body.chunks():
-        size += len(chunk)
-        if size > limit:
-            protocol, service = routes.spoken(request)
-            raise Unroutable(protocol, _too_large(limit, service), service)
-        parts.append(chunk)
-    request.body = b"".join(parts)
-
-
-def _largest(request: WireRequest) -> int:
-    """Return the largest body, in bytes, by the request's service and by whether it claims a signature."""
-    credential = request.authorization
-    if not credential.is_given:
-        return _LARGEST_UNSIGNED_BODY
-    return _LARGEST_BODY.get(credential.service, _LARGEST_USUAL_BODY)
-
-
-def _too_large(limit: int, service: ServiceModel | None) -> AwsError:
-    code = (
-        "EntityTooLarge" if service is not None and service.name == "s3" else "RequestEntityTooLargeException"
-    )
-    return AwsError(code, f"Request must be smaller than {limit} bytes.", 413)
-
-
 def _request(scope: AsgiScope) -> WireRequest:
     headers = {_text(name): value.decode("latin-1") for name, value in scope["headers"]}
-    query, lists = parse_query(scope["query_string"].decode("latin-1")) if scope["query_string"] else ({}, {})
+    raw_query = scope["query_string"].decode("latin-1")
+    query, lists = parse_query(raw_query) if raw_query else ({}, {})
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-    return WireRequest(scope["method"], raw_path.decode("latin-1"), query, headers, query_lists=lists)
+    path = raw_path.decode("latin-1")
+    request = WireRequest(scope["method"], path, query, headers, query_lists=lists)
+    request.raw_path, request.raw_query = path, raw_query
+    if len(headers) != len(scope["headers"]):
+        request.repeated = repeated_headers(scope["headers"])
+    return request
 
 
 @functools.lru_cache(maxsize=1024)
@@ -366,7 +292,7 @@ async def _send(send: Send, response: WireResponse, head: bool, close: bool) -> 
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _send_while_client_reads(send: Send, response: WireResponse, body: _Body) -> None:
+async def _send_while_client_reads(send: Send, response: WireResponse, body: Body) -> None:
     """Send a streamed body, and stop reading its source when the client closes the connection, which uvicorn does not
     report to the sender."""
     gone = asyncio.create_task(body.closed())

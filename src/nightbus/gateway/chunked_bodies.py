@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from nightbus.aws.errors import AwsError
 from nightbus.gateway.checksums import HEADER_PREFIX, BodyCheck
+from nightbus.gateway.signatures.payloads import ChunkSignatures
 
 _LONGEST_LINE = 16 * 1024
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
@@ -30,18 +31,25 @@ def incomplete() -> AwsError:
 
 
 class ChunkedBody:
-    """The decoded chunks. `trailers`, with names in lower case, is complete once the end was read."""
+    """The decoded chunks. `trailers`, with names in lower case, is complete once the end was read.
 
-    def __init__(self, source: AsyncIterator[bytes]) -> None:
+    With `signatures` each chunk's is verified at its end, and that of the trailers.
+    """
+
+    def __init__(self, source: AsyncIterator[bytes], signatures: ChunkSignatures | None = None) -> None:
         self._source = source
+        self._signatures = signatures
         self._buffer = bytearray()
         self.trailers: dict[str, str] = {}
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while True:
-            size = self._size(await self._line())
+            line = await self._line()
+            size = self._size(line)
+            if self._signatures is not None:
+                self._signatures.begin(line.partition(b";")[2].decode("latin-1"))
             if size == 0:
-                await self._read_trailers()
+                await self._finish()
                 return
             left = size
             while left:
@@ -50,9 +58,13 @@ class ChunkedBody:
                 taken = bytes(self._buffer[:left])
                 del self._buffer[: len(taken)]
                 left -= len(taken)
+                if self._signatures is not None:
+                    self._signatures.update(taken)
                 yield taken
             if await self._line():
                 raise incomplete()
+            if self._signatures is not None:
+                self._signatures.end()
 
     @staticmethod
     def _size(line: bytes) -> int:
@@ -78,6 +90,14 @@ class ChunkedBody:
                 self._buffer += chunk
                 return True
         return False
+
+    async def _finish(self) -> None:
+        if self._signatures is not None:
+            self._signatures.end()
+        await self._read_trailers()
+        if self._signatures is not None:
+            self._signatures.end_of_body(self.trailers)
+        self.trailers.pop("x-amz-trailer-signature", None)
 
     async def _read_trailers(self) -> None:
         while True:

@@ -94,6 +94,9 @@ class OperationModel:
         self.result_wrapper: str | None = raw.get("output", {}).get("resultWrapper")
         self.deprecated = bool(raw.get("deprecated"))
         self.needs_signature: bool = raw.get("authtype") != "none"
+        self.takes_unsigned_body = raw.get("authtype") == "v4-unsigned-body" or bool(
+            raw.get("unsignedPayload")
+        )
         self._raw = raw
 
     @cached_property
@@ -127,6 +130,11 @@ class ServiceModel:
     @property
     def protocol(self) -> str:
         return self.metadata["protocol"]
+
+    @property
+    def signing_name(self) -> str:
+        """Return the service that clients name in the scope of their signatures."""
+        return self.metadata.get("signingName") or self.metadata.get("endpointPrefix", self.name)
 
     @cached_property
     def errors(self) -> dict[str, Mapping[str, Any]]:

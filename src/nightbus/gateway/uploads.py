@@ -10,12 +10,20 @@ from nightbus.aws.replies import ByteStream
 from nightbus.gateway.checksums import ALGORITHMS, HEADER_PREFIX, BodyCheck
 from nightbus.gateway.chunked_bodies import ChunkedBody, checked, is_chunked
 from nightbus.gateway.request import WireRequest
+from nightbus.gateway.signatures.payloads import SignedPayload
 
 _LARGEST = 5 * 1024**3
 
 
-def upload(request: WireRequest, source: AsyncIterator[bytes]) -> ByteStream:
-    """Return the body as a stream. Raises AwsError for an invalid length or checksum header."""
+def upload(
+    request: WireRequest, source: AsyncIterator[bytes], payload: SignedPayload | None = None
+) -> ByteStream:
+    """Return the body as a stream. Raises AwsError for an invalid length or checksum header.
+
+    `payload` says what was signed of it, None if nothing has to be verified.
+    """
+    if payload is not None and payload.is_hash:
+        source = payload.verified(source)
     length = _length(request)
     check = BodyCheck()
     if "content-md5" in request.headers:
@@ -28,9 +36,20 @@ def upload(request: WireRequest, source: AsyncIterator[bytes]) -> ByteStream:
         if name.strip().lower().startswith(HEADER_PREFIX):
             check.watch(name.strip().lower().removeprefix(HEADER_PREFIX))
     if is_chunked(request.headers):
-        body = ChunkedBody(source)
+        body = ChunkedBody(source, payload.chunks if payload is not None else None)
         return ByteStream(checked(aiter(body), check, length, body.trailers), length, body.trailers)
     return ByteStream(checked(source, check, length, {}), length)
+
+
+async def decoded(request: WireRequest, payload: SignedPayload) -> bytes:
+    """Return a body that was read whole without its chunks. Raises AwsError if a chunk's signature is wrong."""
+    if not is_chunked(request.headers) or payload.is_hash:
+        return request.body
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield request.body
+
+    return await upload(request, whole(), payload).read()
 
 
 def _length(request: WireRequest) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from nightbus.aws.calls import Caller, Scope
 from nightbus.identity.credentials import account_in
 from nightbus.identity.live_sessions import KINDS, LiveSessions
-from nightbus.store.interface import Store
+from nightbus.store.interface import Record, Store
 from nightbus.store.known_records import KnownRecords
 
 ACCESS_KEY = "iam/access-key"
@@ -33,10 +33,15 @@ class AccessKeys:
 
     async def user_of(self, access_key: str) -> Caller | None:
         """Return the owner as a caller, None if nobody was issued the key. Raises InactiveKey."""
-        account = account_in(access_key) if access_key.startswith(LONG_TERM) else None
-        record = await self._keys.get(Scope(account, ""), ACCESS_KEY, access_key) if account else None
-        if account is None or record is None:
+        record = await self.record_of(access_key)
+        if record is None:
             return None
         if record.value["Status"] != ACTIVE:
             raise InactiveKey
+        account = str(record.value["UserArn"]).split(":")[4]
         return Caller(account, record.value["UserArn"], record.value["UserId"], access_key)
+
+    async def record_of(self, access_key: str) -> Record | None:
+        """Return the key's record, None for a key that IAM has not issued."""
+        account = account_in(access_key) if access_key.startswith(LONG_TERM) else None
+        return await self._keys.get(Scope(account, ""), ACCESS_KEY, access_key) if account else None

@@ -14,7 +14,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from nightbus.aws.calls import Caller, Scope, Session
 from nightbus.aws.grammar import DEFAULT_ACCOUNT, is_account
@@ -33,6 +33,14 @@ class SessionCredentials:
     expiration: int
     user_id: str
     arn: str
+
+
+class ReadToken(NamedTuple):
+    """What a session token of this node says. `expires` is in UTC ms."""
+
+    access_key: str
+    caller: Caller
+    expires: int
 
 
 def account_of(access_key: str) -> str:
@@ -107,24 +115,23 @@ class CredentialIssuer:
         }
         body = json.dumps(claims, separators=(",", ":")).encode()
         token = base64.b64encode(self._sign(body) + body).decode()
-        secret_key = base64.b64encode(
-            hmac.digest(self._secret, b"secret:" + access_key.encode(), hashlib.sha256)[:30]
-        ).decode()
+        secret_key = self.secret_of(access_key)
         return SessionCredentials(access_key, secret_key, token, expiration_ms, user_id, caller_arn)
 
-    def caller(self, access_key: str, session_token: str = "") -> Caller:
-        """Return the caller of the credentials. Every key is accepted: an unknown one is the root user of its account.
+    def secret_of(self, access_key: str) -> str:
+        """Return the secret of a temporary access key, whether it was issued or not."""
+        digest = hmac.digest(self._secret, b"secret:" + access_key.encode(), hashlib.sha256)
+        return base64.b64encode(digest[:30]).decode()
 
-        Without a key the caller is anonymous.
-        """
-        if not access_key:
-            return Caller.anonymous()
-        claims = self._claims(session_token) if session_token else None
-        if claims is not None and claims.get("key") == access_key:
-            caller_arn = str(claims["arn"])
-            account, session = caller_arn.split(":")[4], _session_of(claims)
-            return Caller(account, caller_arn, str(claims["uid"]), access_key, session=session)
-        return Caller.root(account_of(access_key), access_key)
+    def session_of(self, session_token: str) -> ReadToken | None:
+        """Return what the token says, whether its session is over or not; None for a token that is not this node's."""
+        claims = self._claims(session_token)
+        if claims is None:
+            return None
+        key, caller_arn = str(claims["key"]), str(claims["arn"])
+        account, session = caller_arn.split(":")[4], _session_of(claims)
+        caller = Caller(account, caller_arn, str(claims["uid"]), key, session=session)
+        return ReadToken(key, caller, int(claims["exp"]))
 
     def for_role(self, role_arn: str, session_name: str, scope: Scope, seconds: int) -> SessionCredentials:
         """Return credentials of the role, valid for `seconds`, for a caller in `scope` such as a function."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
@@ -17,10 +18,8 @@ from nightbus.aws.ids import new_request_id
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.gateway.gate import Admission
 from nightbus.gateway.hosts import UrlHost, function_url_of
-from nightbus.gateway.presigned_urls import check_expiry
-from nightbus.gateway.request import Credential, WireRequest, parse_query
+from nightbus.gateway.request import Credential, WireRequest, parse_query, repeated_headers
 from nightbus.gateway.response import ABORT
-from nightbus.identity.access_keys import InactiveKey
 from nightbus.node.admin.request import AsgiScope, Receive, Send
 from nightbus.node.node import Node
 from nightbus.services.lambda_.function_urls import cors
@@ -68,9 +67,13 @@ async def serve_function_url(
     if body is None:
         await _send(too_large(), scope, send, close=True)
         return
-    request = await _request(node, host, scope, body)
+    request = _request(host, scope, body)
     try:
+        if url.is_signed:
+            request = replace(request, caller=await _caller(node, host, scope, request))
         response = await answer(node.platform, url, request)
+    except AwsError as refused:
+        response = error_response(refused.status, refused.code, {"Message": refused.message})
     except Exception as failure:
         node.gateway.tell_failure("lambda:function URL", request.request_id, failure)
         response = failed()
@@ -128,7 +131,7 @@ def _declared_length(scope: AsgiScope) -> int:
     return 0
 
 
-async def _request(node: Node, host: UrlHost, scope: AsgiScope, body: bytes) -> UrlRequest:
+def _request(host: UrlHost, scope: AsgiScope, body: bytes) -> UrlRequest:
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     query = scope["query_string"].decode("latin-1")
@@ -145,7 +148,7 @@ async def _request(node: Node, host: UrlHost, scope: AsgiScope, body: bytes) -> 
         source_ip=client[0] if client else "127.0.0.1",
         scheme=scope.get("scheme", "http"),
         port=server[1] if server and server[1] else 80,
-        caller=await _caller(node, host, WireRequest(scope["method"], "", _last_values(query), named)),
+        caller=Caller.anonymous(),
         request_id=new_request_id(),
         trace=trace_header_or_none(named.get("x-amzn-trace-id", "")),
     )
@@ -157,21 +160,17 @@ def _last_values(query: str) -> dict[str, str]:
     return {}
 
 
-async def _caller(node: Node, host: UrlHost, request: WireRequest) -> Caller:
-    """Who signed the request for Lambda in the URL's region; the signature itself is not verified."""
-    credential: Credential = request.authorization
+async def _caller(node: Node, host: UrlHost, scope: AsgiScope, request: UrlRequest) -> Caller:
+    """Return who signed the request for Lambda in the URL's region. Raises AwsError for a wrong signature."""
+    wire = WireRequest(
+        request.method, request.path, _last_values(request.query), dict(request.headers), request.body
+    )
+    wire.raw_path, wire.raw_query = request.path, request.query
+    wire.repeated = repeated_headers(scope["headers"])
+    credential: Credential = wire.authorization
     if credential.malformed or credential.service != "lambda" or credential.region != host.region:
         return Caller.anonymous()
-    try:
-        check_expiry(request, node.clock.now_ms(), "lambda")
-    except AwsError:
-        return Caller.anonymous()
-    token = request.headers.get("x-amz-security-token") or request.query.get("X-Amz-Security-Token", "")
-    try:
-        user = await node.access_keys.user_of(credential.access_key)
-    except InactiveKey:
-        return Caller.anonymous()
-    caller = user or node.platform.credentials.caller(credential.access_key, token)
+    caller = await node.gateway.verifier.verify_url(wire)
     return caller if await node.access_keys.sessions.is_alive(caller) else Caller.anonymous()
 
 

@@ -38,6 +38,7 @@ from nightbus.identity.authorization import Authorizer
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.identity.last_uses import LastUses
 from nightbus.identity.principals import Principals
+from nightbus.identity.signers import Signers
 from nightbus.keys.directory import Keys
 from nightbus.messaging.log_policies import LogPolicies
 from nightbus.messaging.mail_server import Mailer, MailServer
@@ -225,6 +226,14 @@ class Node:
         )
         operations.attach(self.platform)
         resources.attach(self.platform)
+        signers = Signers(self.access_keys, credentials, vault, self.clock)
+        self.gateway = Gateway(
+            operations,
+            signers,
+            self.access_keys.sessions,
+            self.clock,
+            accepts_unknown_keys=self.dev_credentials,
+        )
         self.owners: Sequence[HoldsInMemory] = (
             buses,
             router,
@@ -243,8 +252,8 @@ class Node:
             principals,
             self.platform.specs,
             self.platform.access_logs,
+            self.gateway.verifier,
         )
-        self.gateway = Gateway(operations, credentials, self.access_keys, self.clock)
 
     def start_background_work(self) -> None:
         """Once the node listens, since what goes on from before a restart may call it."""

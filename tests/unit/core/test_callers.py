@@ -29,11 +29,15 @@ def test_a_stored_caller_comes_back_with_its_session() -> None:
 def test_a_token_carries_what_its_session_has() -> None:
     issuer = CredentialIssuer(b"s" * 32, VirtualClock())
     made = issuer.issue(_ROLE, "AROAX", "me", 10, _SESSION)
-    caller = issuer.caller(made.access_key, made.session_token)
+    read = issuer.session_of(made.session_token)
+    assert read is not None
+    caller = read.caller
+    assert (read.access_key, read.expires) == (made.access_key, 10)
     assert (caller.session, caller.user_id) == (_SESSION, "AROAX:me")
     plain = issuer.issue(_ROLE, "AROAX", "me", 10)
-    session = issuer.caller(plain.access_key, plain.session_token).session
-    assert session is not None
+    read = issuer.session_of(plain.session_token)
+    assert read is not None and read.caller.session is not None
+    session = read.caller.session
     assert session._replace(issued=0) == Session(_ROLE)
 
 

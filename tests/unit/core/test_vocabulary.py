@@ -79,15 +79,19 @@ def test_a_key_of_twelve_digits_names_its_account(key: str, account: str) -> Non
 def test_temporary_credentials_name_their_role_and_only_with_their_token() -> None:
     issuer = CredentialIssuer(b"s" * 32, VirtualClock())
     made = issuer.for_role(ROLE, "session", Scope("123456789012", "us-east-1"), 3600)
-    caller = issuer.caller(made.access_key, made.session_token)
+    read = issuer.session_of(made.session_token)
+    assert read is not None and read.access_key == made.access_key
+    assert issuer.secret_of(made.access_key) == made.secret_key
+    caller = read.caller
     assert (caller.account, caller.arn) == (
         "123456789012",
         "arn:aws:sts::123456789012:assumed-role/worker/session",
     )
     for token in ("", made.session_token[:-8], "AAAA" + made.session_token[4:]):
-        assert issuer.caller(made.access_key, token).arn == "arn:aws:iam::000000000000:root"
+        assert issuer.session_of(token) is None
     other = CredentialIssuer(b"t" * 32, VirtualClock())
-    assert other.caller(made.access_key, made.session_token).arn == "arn:aws:iam::000000000000:root"
+    assert other.session_of(made.session_token) is None
+    assert other.secret_of(made.access_key) != made.secret_key
 
 
 async def test_the_virtual_clock_wakes_sleepers_in_order_and_only_when_told() -> None:

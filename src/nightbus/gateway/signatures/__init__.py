@@ -1,0 +1,1 @@
+"""Verifies who signed a request. Everything but `verifier` is pure: values in, values out."""

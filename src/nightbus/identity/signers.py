@@ -1,0 +1,92 @@
+"""Finds whose an access key is, and the secret that its requests are signed with.
+
+A long-term key is a record, whose secret the vault has sealed. A temporary key is only valid with its session token,
+which the node signed and which names the key; its secret follows from the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from nightbus.aws.calls import Caller
+from nightbus.bounded import Bounded
+from nightbus.clock import Clock
+from nightbus.identity.access_keys import LONG_TERM, AccessKeys
+from nightbus.identity.credentials import CredentialIssuer
+from nightbus.store.vault import Vault
+
+_TEMPORARY = "ASIA"
+_MOST = 2000
+
+
+class InvalidToken(Exception):
+    """The session token does not belong to the key."""
+
+
+class TokenExpired(Exception):
+    """The session is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The caller that a key stands for. `expires` is in UTC ms, None for a long-term key."""
+
+    caller: Caller
+    secret: str
+    expires: int | None = None
+
+
+class Signers:
+    """Remembers opened secrets and read tokens; whether a key is active is asked each time."""
+
+    def __init__(
+        self, access_keys: AccessKeys, credentials: CredentialIssuer, vault: Vault, clock: Clock
+    ) -> None:
+        self._access_keys = access_keys
+        self._credentials = credentials
+        self._vault = vault
+        self._clock = clock
+        self._opened: Bounded[str, str] = Bounded(_MOST)
+        self._sessions: Bounded[tuple[str, str], Signer] = Bounded(_MOST)
+
+    def in_memory(self) -> dict[str, int]:
+        return {"opened secrets of keys": len(self._opened), "sessions that called": len(self._sessions)}
+
+    async def find(self, access_key: str, token: str = "") -> Signer | None:
+        """Return the signer, None for a key that is not this node's.
+
+        Raises InactiveKey, InvalidToken, TokenExpired; VaultClosed if the vault did not seal the key's secret.
+        """
+        if access_key.startswith(LONG_TERM):
+            return await self._long_term(access_key, token)
+        return self._temporary(access_key, token) if token else None
+
+    async def _long_term(self, access_key: str, token: str) -> Signer | None:
+        caller = await self._access_keys.user_of(access_key)
+        record = await self._access_keys.record_of(access_key)
+        if caller is None or record is None:
+            return None
+        if token:
+            raise InvalidToken
+        sealed = str(record.value["Secret"])
+        secret = self._opened.get(sealed)
+        if secret is None:  # in a thread, since the first one imports the library
+            secret = (await asyncio.to_thread(self._vault.open, sealed)).decode()
+            self._opened[sealed] = secret
+        return Signer(caller, secret)
+
+    def _temporary(self, access_key: str, token: str) -> Signer | None:
+        signer = self._sessions.get((access_key, token))
+        if signer is None:
+            session = self._credentials.session_of(token)
+            if session is None:
+                return None
+            if session.access_key != access_key:
+                raise InvalidToken
+            secret = self._credentials.secret_of(access_key)
+            signer = Signer(session.caller, secret, session.expires)
+            self._sessions[access_key, token] = signer
+        if signer.expires is not None and signer.expires <= self._clock.now_ms():
+            raise TokenExpired
+        return signer
