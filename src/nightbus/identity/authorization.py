@@ -20,6 +20,7 @@ are: a change of IAM's records makes new principals, and a change of a resource'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -37,6 +38,9 @@ from nightbus.policies.request import AccessRequest, Need, Values
 
 ENFORCE, AUDIT = "enforce", "audit"
 _TAG_KEYS = ("resourcetag/", ":existingobjecttag/")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-and-policies.html
+_OF_TAGGED_OBJECT = re.compile(r"s3:(Get|Put|Delete)Object(Version)?(Acl|Tagging)|s3:GetObject(Version)?")
+_OF_OBJECTS = ("s3:existingobjecttag/",)
 _TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 # Services whose handlers ask the resource's policy too: they refuse single entries, or hide what is not there.
 _THEIR_HANDLERS_ASK = frozenset({"ecr", "events", "kms", "secretsmanager", "sns", "sqs"})
@@ -284,7 +288,10 @@ class Authorizer:
     async def _tags_of(self, need: Need, keys: Mapping[str, Values]) -> dict[str, Values]:
         """Return the tags of the resource, by each of the keys under which services have them."""
         service = need.action.split(":", 1)[0].lower()
-        prefixes = ("aws:resourcetag/", f"{service}:resourcetag/", "s3:existingobjecttag/")
+        of_object = service == "s3" and "/" in need.resource
+        if of_object and not _OF_TAGGED_OBJECT.fullmatch(need.action):
+            return {}
+        prefixes = _OF_OBJECTS if of_object else ("aws:resourcetag/", f"{service}:resourcetag/")
         tags = await self.resources.tags(need.resource, need.keys)
         named = {prefix + name.lower(): value for name, value in tags.items() for prefix in prefixes}
         return {name: value for name, value in named.items() if name not in keys}

@@ -59,11 +59,9 @@ _OPERATIONS: dict[str, Handler] = {
     "PutBucketVersioning": configuration.put_bucket_versioning,
     "GetBucketVersioning": getter("VersioningConfiguration", None),
     "PutBucketPolicy": policies.put_bucket_policy,
-    "GetBucketPolicy": getter(
-        "Policy", not_configured("NoSuchBucketPolicy", "The bucket policy does not exist"), "Policy"
-    ),
+    "GetBucketPolicy": policies.get_bucket_policy,
     "GetBucketPolicyStatus": policies.get_bucket_policy_status,
-    "DeleteBucketPolicy": deleter("Policy"),
+    "DeleteBucketPolicy": policies.delete_bucket_policy,
     "PutBucketTagging": putter("tagging", "Tagging", configuration.check_bucket_tags, 204),
     "GetBucketTagging": getter("Tagging", not_configured("NoSuchTagSet", "The TagSet does not exist")),
     "DeleteBucketTagging": deleter("Tagging"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from nightbus.policies.request import Need, Values
 from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.archives.state import check_copyable
@@ -111,6 +112,8 @@ async def copy_object(
         conditions.check_source(source)
         if (source_bucket.key, source.key) == (bucket, key) and "versionId=" not in copy_source:
             change.check_onto_itself()
+        if change.tags is None and source.tags:
+            await ctx.authorize(*_tag_needs(parse_copy_source(copy_source), bucket, key, source.tags))
         version = await change.of(ctx, source, bucket, key)
         with contextlib.suppress(KeyError):  # the source was overwritten in between, and its blob is gone
             record, version = await write_version(
@@ -122,6 +125,20 @@ async def copy_object(
             )
             return _copy_reply(record, version, version_id_in_reply(source_bucket, source.version_id))
     raise conflicting()
+
+
+def _tag_needs(source: CopySource | None, bucket: str, key: str, tags: dict[str, str]) -> list[Need]:
+    """Return what a copy needs that takes the tags of its source.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (Permissions)
+    """
+    written: dict[str, Values] = {f"s3:requestobjecttag/{name.lower()}": text for name, text in tags.items()}
+    needed = [Need("s3:PutObjectTagging", f"arn:aws:s3:::{bucket}/{key}", written)]
+    if source is not None:
+        versioned: dict[str, Values] = {"s3:versionid": source.version_id or ""}
+        action = "s3:GetObjectVersionTagging" if source.version_id else "s3:GetObjectTagging"
+        needed.append(Need(action, f"arn:aws:s3:::{source.bucket}/{source.key}", versioned))
+    return needed
 
 
 @dataclass(frozen=True, slots=True)

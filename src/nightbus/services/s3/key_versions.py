@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from nightbus.policies.request import Need
 from nightbus.services.context import Context
-from nightbus.services.s3.buckets.public_access import check_anonymous
+from nightbus.services.s3.buckets.public_access import check_anonymous, check_anonymous_listing
 from nightbus.services.s3.errors import delete_marker_refused, no_such_key, no_such_object_version
 from nightbus.services.s3.records import (
     ObjectVersion,
@@ -16,6 +17,8 @@ from nightbus.services.s3.records import (
     was_ever_versioned,
 )
 from nightbus.store.interface import SYSTEM, Record
+
+_NO_PREFIX = {"s3:prefix": "", "s3:delimiter": "", "s3:max-keys": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +66,35 @@ async def versions_of_key(ctx: Context, bucket: Record, key: str) -> KeyVersions
         return KeyVersions(ObjectVersion.of(record), record.revision, older)
 
 
+async def _require_listing(ctx: Context, bucket: Record) -> None:
+    """Raise AwsError unless the caller may list the bucket, for an object that is not there.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (Permissions)
+    """
+    if ctx.caller.is_anonymous:
+        check_anonymous_listing(ctx, bucket)
+    await ctx.authorize(Need("s3:ListBucket", f"arn:aws:s3:::{bucket.key}", _NO_PREFIX))
+
+
 async def find_version(
     ctx: Context, bucket: str, key: str, version_id: str | None, expected_owner: str | None = None
 ) -> tuple[Record, ObjectVersion]:
     """Return the bucket and the version; `version_id` None stands for the current version.
 
     Raises AwsError NoSuchKey, NoSuchVersion, MethodNotAllowed for a delete marker, and AccessDenied for an anonymous
-    caller whom the bucket's policy does not allow to read the object.
+    caller whom the bucket's policy does not allow to read the object, and for a caller who may not know which keys
+    there are.
     """
     record = await find_bucket(ctx, bucket, expected_owner)
-    check_anonymous(ctx.caller, record, key, version_id)
+    check_anonymous(ctx, record, key, version_id)
     if version_id is None:
         current_record = await ctx.store.get(SYSTEM, object_kind(bucket), key)
         if current_record is None:
+            await _require_listing(ctx, record)
             raise no_such_key(key)
         current = ObjectVersion.of(current_record)
         if current.delete_marker:
+            await _require_listing(ctx, record)
             headers = {"x-amz-delete-marker": "true", "x-amz-version-id": current.version_id}
             raise no_such_key(key, headers)
         return record, current

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import access_denied, no_such_bucket
@@ -106,16 +107,31 @@ LOGGED_BUCKET: ContextVar[Record | None] = ContextVar("LOGGED_BUCKET", default=N
 
 
 async def find_bucket(ctx: Context, bucket: str, expected_owner: str | None = None) -> Record:
-    """Return the bucket's record. Raises AwsError NoSuchBucket, or AccessDenied for another account's bucket."""
+    """Return the bucket's record. Raises AwsError NoSuchBucket, or AccessDenied where another account is expected.
+
+    The Authorizer has judged whether a caller of another account may use the bucket.
+    """
     record = await ctx.store.get(SYSTEM, BUCKET, bucket)
     if record is None:
         raise no_such_bucket(bucket)
     if "Logging" in record.value:
         LOGGED_BUCKET.set(record)
     owner = record.value["Account"]
-    if owner != ctx.account or (expected_owner is not None and expected_owner != owner):
+    if expected_owner is not None and expected_owner != owner:
+        raise access_denied()
+    if owner != ctx.account and ctx.platform.authorizer is None:
         raise access_denied()
     return record
+
+
+def require_owner(ctx: Context, bucket: Record) -> None:
+    """Raise AwsError unless the caller's account has the bucket: only it may read and change the bucket's policy.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+    """
+    if bucket.value["Account"] != ctx.account and not ctx.call.trusted:
+        text = "The specified method is not allowed against this resource."
+        raise AwsError("MethodNotAllowed", text, 405)
 
 
 def is_versioned(bucket: Record) -> bool:

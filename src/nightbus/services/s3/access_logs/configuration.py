@@ -12,7 +12,7 @@ from nightbus.services.context import Context
 from nightbus.services.s3.buckets.configuration import save
 from nightbus.services.s3.errors import malformed_xml
 from nightbus.services.s3.records import BUCKET, find_bucket
-from nightbus.store.interface import SYSTEM
+from nightbus.store.interface import SYSTEM, Record
 
 _FORMATS = ("SimplePrefix", "PartitionedPrefix")
 
@@ -33,18 +33,18 @@ async def put_bucket_logging(
         key_format = enabled.get("TargetObjectKeyFormat")
         if key_format is not None and len([one for one in _FORMATS if key_format.get(one) is not None]) != 1:
             raise malformed_xml()
-        await _check_target(ctx, str(enabled["TargetBucket"]), record.value["Region"])
+        await _check_target(ctx, str(enabled["TargetBucket"]), record)
     await save(ctx, bucket, expected_bucket_owner, {"Logging": enabled})
 
 
-async def _check_target(ctx: Context, name: str, region: str) -> None:
+async def _check_target(ctx: Context, name: str, bucket: Record) -> None:
     target = await ctx.store.get(SYSTEM, BUCKET, name)
     if target is None:
         raise _bad_target("The target bucket for logging does not exist", name)
-    if target.value["Account"] != ctx.account:
+    if target.value["Account"] != bucket.value["Account"]:
         text = "The owner for the bucket to be logged and the target bucket must be the same."
         raise _bad_target(text, name)
-    if target.value["Region"] != region:
+    if target.value["Region"] != bucket.value["Region"]:
         text = "The bucket to be logged and the target bucket must be in the same location."
         raise AwsError("CrossLocationLoggingProhibited", text, 403, fields={"TargetBucket": name})
     if target.value.get("ObjectLock"):

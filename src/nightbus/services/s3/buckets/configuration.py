@@ -214,7 +214,7 @@ async def put_object_acl(
 async def get_acl(ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None) -> dict[str, Any]:
     """Return the bucket's ACL: the owner has full control, because ACLs are disabled, as they are by default on AWS."""
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
-    shown = acl_of(ctx.account)
+    shown = acl_of(record.value["Account"])
     if record.value.get("LogDelivery"):
         group = {"Type": "Group", "URI": _LOG_DELIVERY}
         shown["Grants"] += [{"Grantee": group, "Permission": one} for one in ("WRITE", "READ_ACP")]
@@ -229,8 +229,8 @@ async def get_object_acl(
     version_id: str | None = None,
     expected_bucket_owner: str | None = None,
 ) -> dict[str, Any]:
-    await find_version(ctx, bucket, key, version_id, expected_bucket_owner)
-    return acl_of(ctx.account)
+    record, _ = await find_version(ctx, bucket, key, version_id, expected_bucket_owner)
+    return acl_of(record.value["Account"])
 
 
 def acl_of(account: str) -> dict[str, Any]:

@@ -12,9 +12,19 @@ from nightbus.aws.replies import Reply
 from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
 from nightbus.services.s3.buckets.configuration import save
-from nightbus.services.s3.records import find_bucket
+from nightbus.services.s3.records import find_bucket, require_owner
 
 _LARGEST = 20_480
+_LIMITING = frozenset({"stringequals", "stringlike", "arnequals", "arnlike", "ipaddress"})
+_FIXED = frozenset(
+    {
+        "aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths",
+        "aws:sourceaccount", "aws:sourcearn", "aws:sourceip", "aws:sourceowner", "aws:sourcevpc", "aws:sourcevpce",
+        "aws:userid", "aws:username", "s3:dataaccesspointaccount", "s3:dataaccesspointarn",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    }
+)  # fmt: skip
+_SMALLEST_V4, _SMALLEST_V6 = 8, 32  # bits of a network's prefix
 _VERSIONS = ("2008-10-17", "2012-10-17")
 
 
@@ -29,12 +39,31 @@ async def put_bucket_policy(
     expected_bucket_owner: str | None = None,
 ) -> Reply:
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    require_owner(ctx, record)
     parsed = parse(policy, bucket)
     if is_public(parsed) and record.value.get("PublicAccessBlock", {}).get("BlockPublicPolicy"):
         text = f"User: {ctx.caller.arn} is not authorized to perform: s3:PutBucketPolicy on resource:"
         text += f' "arn:aws:s3:::{bucket}" because public policies are prevented by the BlockPublicPolicy setting in S3'
         raise AwsError("AccessDenied", f"{text} Block Public Access.", 403)
     await save(ctx, bucket, expected_bucket_owner, {"Policy": policy})
+    return Reply(status=204)
+
+
+async def get_bucket_policy(
+    ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None
+) -> dict[str, Any]:
+    record = await find_bucket(ctx, bucket, expected_bucket_owner)
+    require_owner(ctx, record)
+    if record.value.get("Policy") is None:
+        raise no_policy(bucket)
+    return {"Policy": record.value["Policy"]}
+
+
+async def delete_bucket_policy(
+    ctx: Context, *, bucket: str, expected_bucket_owner: str | None = None
+) -> Reply:
+    require_owner(ctx, await find_bucket(ctx, bucket, expected_bucket_owner))
+    await save(ctx, bucket, expected_bucket_owner, {"Policy": None})
     return Reply(status=204)
 
 
@@ -73,17 +102,40 @@ def parse(text: str, bucket: str) -> Mapping[str, Any]:
 
 
 def is_public(policy: Mapping[str, Any]) -> bool:
-    """Return whether a statement allows everyone an action. A statement with any condition does not count as public."""
+    """Return whether a statement allows everyone an action, and no condition limits it to fixed values of certain keys.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html#access-control-block-public-access-policy-status
+    """
     return any(
         statement.get("Effect") == "Allow"
-        and _is_everyone(statement.get("Principal"))
-        and not statement.get("Condition")
+        and _is_everyone(statement)
+        and not _is_limited(statement.get("Condition") or {})
         for statement in _statements(policy)
     )
 
 
-def _is_everyone(principal: Any) -> bool:
-    return principal == "*" or (isinstance(principal, dict) and "*" in _listed(principal.get("AWS", [])))
+def _is_everyone(statement: Mapping[str, Any]) -> bool:
+    principal = statement.get("Principal")
+    if "NotPrincipal" in statement or principal == "*":
+        return True
+    return isinstance(principal, dict) and "*" in _listed(principal.get("AWS", []))
+
+
+def _is_limited(conditions: Mapping[str, Any]) -> bool:
+    return any(
+        operator.lower() in _LIMITING and key.lower() in _FIXED and all(map(_is_fixed, _listed(values)))
+        for operator, keys in conditions.items()
+        for key, values in keys.items()
+    )
+
+
+def _is_fixed(value: Any) -> bool:
+    """Return whether the value is one value, or a network that is not half of the internet."""
+    text = str(value)
+    address, slash, bits = text.partition("/")
+    if slash and bits.isdigit():
+        return int(bits) >= (_SMALLEST_V6 if ":" in address else _SMALLEST_V4)
+    return not set("*?$") & set(text)
 
 
 def _check_statement(statement: Any, bucket: str) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.aws.calls import Caller
+from nightbus.identity.request_keys import ABSENT
 from nightbus.policies.callers import request_by
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import compiled_policy
+from nightbus.services.context import Context
 from nightbus.services.s3.errors import access_denied, invalid_request
 from nightbus.store.interface import Record
 
@@ -34,15 +36,30 @@ _PASSIVE_TYPES = frozenset(
 _ACTIVE_TYPES = frozenset({"image/svg+xml"})
 
 
-def check_anonymous(caller: Caller, bucket: Record, key: str, version_id: str | None) -> None:
+def check_anonymous(ctx: Context, bucket: Record, key: str, version_id: str | None) -> None:
     """Raise AwsError AccessDenied if the caller is anonymous and may not read the object."""
-    if not caller.is_anonymous:
-        return
-    blocked = bucket.value.get("PublicAccessBlock", {}).get("RestrictPublicBuckets")
-    action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
-    request = request_by(caller, action, f"arn:aws:s3:::{bucket.key}/{key}")
-    policy = bucket.value.get("Policy")
-    if blocked or not policy or not compiled_policy(policy, PolicyKind.RESOURCE, bucket.key).allows(request):
+    if ctx.caller.is_anonymous:
+        action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
+        _require_public(ctx, bucket, action, f"arn:aws:s3:::{bucket.key}/{key}")
+
+
+def check_anonymous_listing(ctx: Context, bucket: Record) -> None:
+    """Raise AwsError AccessDenied unless everybody may list the bucket."""
+    _require_public(ctx, bucket, "s3:ListBucket", f"arn:aws:s3:::{bucket.key}")
+
+
+def _require_public(ctx: Context, bucket: Record, action: str, resource: str) -> None:
+    document = bucket.value.get("Policy")
+    if not document or bucket.value.get("PublicAccessBlock", {}).get("RestrictPublicBuckets"):
+        raise access_denied()
+    policy = compiled_policy(document, PolicyKind.RESOURCE, bucket.key)
+    keys = {
+        "aws:securetransport": "true",
+        "s3:authtype": ABSENT,
+        "s3:signatureversion": ABSENT,
+        **(ctx.call_keys(policy) or {}),
+    }
+    if not policy.allows(request_by(ctx.caller, action, resource, keys)):
         raise access_denied()
 
 

@@ -20,7 +20,14 @@ from nightbus.services.s3.encryption import encryption_members, require_key_of
 from nightbus.services.s3.errors import conflicting, invalid_argument
 from nightbus.services.s3.listing.key_order import LARGEST_PAGE, page_size
 from nightbus.services.s3.putting import discard_blob, new_blob_owner
-from nightbus.services.s3.records import ObjectVersion, owner_of, part_kind, upload_kind, version_id_in_reply
+from nightbus.services.s3.records import (
+    ObjectVersion,
+    find_bucket,
+    owner_of,
+    part_kind,
+    upload_kind,
+    version_id_in_reply,
+)
 from nightbus.services.s3.uploads.uploads import find_upload
 from nightbus.store.conflicts import retries_on_conflict
 from nightbus.store.interface import (
@@ -166,7 +173,7 @@ async def list_parts(
     limit = page_size(max_parts, "max-parts")
     following = [part for part in await parts_of(ctx, bucket, upload_id) if part.Number > part_number_marker]
     chosen = following[:limit]
-    owner = owner_of(ctx.account)
+    owner = owner_of((await find_bucket(ctx, bucket)).value["Account"])
     return {
         "Bucket": bucket,
         "Key": key,
