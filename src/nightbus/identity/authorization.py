@@ -35,6 +35,7 @@ from nightbus.policies.decision import Decision, PolicyKind
 from nightbus.policies.document import Policy
 from nightbus.policies.evaluation import Policies, decide, refusal_text
 from nightbus.policies.request import AccessRequest, Need, Values
+from nightbus.store.interface import Change
 
 ENFORCE, AUDIT = "enforce", "audit"
 _TAG_KEYS = ("resourcetag/", ":existingobjecttag/")
@@ -62,6 +63,10 @@ class Resources(Protocol):
         ...
 
     async def tags(self, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]: ...
+
+    async def renamed(self, principal: str, new: str) -> Sequence[Change]:
+        """Return the changes that put `new` for the principal into every policy that names it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,24 @@
 """Finds the policy, the owner and the tags of a resource, which the service that has it knows: by its ARN.
 
 A service's `actions.py`, or the module `access.py` beside it, may have `resource_policy(platform, arn)`,
-`resource_owner(platform, arn)` and `resource_tags(platform, arn, keys)`.
+`resource_owner(platform, arn)` and `resource_tags(platform, arn, keys)`. Its `POLICY_RECORDS` are the kinds of records
+that have policies with principals.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from nightbus.policies.document import Policy
+from nightbus.policies.renamed_principals import renamed
 from nightbus.policies.request import Values
 from nightbus.services import SERVICES
 from nightbus.services.context import Platform
+from nightbus.store.interface import Change, PutRecord
 
 _NO_TAGS: Mapping[str, str] = {}
 _POLICY, _OWNER, _TAGS = "resource_policy", "resource_owner", "resource_tags"
@@ -54,6 +57,19 @@ class ServiceResources:
         tags: Mapping[str, str] = await find(self._platform, arn, keys)
         return tags
 
+    async def renamed(self, principal: str, new: str) -> Sequence[Change]:
+        """Return the changes that put `new` for the principal into every policy of the node that names it."""
+        if self._platform is None:
+            return ()
+        store, changes = self._platform.store, []
+        for kind in _kinds_with_policies():
+            for scope in await store.scopes(kind):
+                for record in await store.list(scope, kind):
+                    value = renamed(record.value, principal, new)
+                    if value is not record.value:
+                        changes.append(PutRecord(scope, kind, record.key, value, record.revision))
+        return changes
+
     def _finder(self, arn: str, name: str) -> Finder | None:
         """Return the function of the ARN's service, None where it has none."""
         service = arn.split(":", 3)[2] if arn.startswith("arn:") and arn.count(":") > 2 else ""
@@ -62,6 +78,12 @@ class ServiceResources:
             found = [getattr(module, name) for module in modules if hasattr(module, name)]
             self._finders[service, name] = found[0] if found else None
         return self._finders[service, name]
+
+
+def _kinds_with_policies() -> list[str]:
+    """Return what the services list as `POLICY_RECORDS`."""
+    modules = [module for service in SERVICES for module in service_modules(service)]
+    return [kind for module in modules for kind in getattr(module, "POLICY_RECORDS", ())]
 
 
 def service_modules(service: str) -> list[ModuleType]:

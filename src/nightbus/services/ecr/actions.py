@@ -63,6 +63,9 @@ _ACTIONS: dict[str, NeedsOf] = {
 ACTIONS: Mapping[str, NeedsOf] = dict(sorted(_ACTIONS.items()))
 
 
+POLICY_RECORDS = (REPOSITORY,)  # that have policies with principals
+
+
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     record = await _record(platform, arn)
     document = record.value["policy"] if record is not None else ""

@@ -260,6 +260,9 @@ async def _on_buses_of_endpoint(platform: Platform, asked: Asked, needed: Sequen
     return [need._replace(resource=bus) for need in needed for bus in arns]
 
 
+POLICY_RECORDS = (BUS,)  # that have policies with principals
+
+
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     """Return the policy of a bus, which is that of its rules too."""
     bus = _bus_of(arn)

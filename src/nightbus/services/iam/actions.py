@@ -201,6 +201,9 @@ _UNSORTED: dict[str, NeedsOf] = {
 ACTIONS: Mapping[str, NeedsOf] = {operation: _UNSORTED[operation] for operation in sorted(_UNSORTED)}
 
 
+POLICY_RECORDS = (ROLE,)  # that have policies with principals
+
+
 async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> Sequence[Need]:
     """Put the path of an entity that exists into its ARN, and add its boundary and tags to the condition keys."""
     if asked.params.get("AccessKeyId") and needed[0].resource.endswith(f":{_USER_OF_KEY}"):

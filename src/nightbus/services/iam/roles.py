@@ -23,6 +23,7 @@ from nightbus.services.iam.records import (
     iam_arn,
     time_of,
 )
+from nightbus.services.iam.stored_principals import check_principals, renamed_principal
 from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import DeleteRecord, PutRecord
 
@@ -46,6 +47,7 @@ async def create_role(
     if path.startswith(_SERVICE_PATH):
         raise not_supported("iam", "CreateRole", f"Path {path}")
     _check_trust(assume_role_policy_document)
+    await check_principals(ctx, assume_role_policy_document)
     value = {
         "RoleName": role_name,
         "RoleId": new_iam_id("AROA"),
@@ -103,6 +105,7 @@ async def update_role_description(ctx: Context, *, role_name: str, description: 
 async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_document: str) -> None:
     await find_role(ctx, role_name)
     _check_trust(policy_document)
+    await check_principals(ctx, policy_document)
     await _set(ctx, role_name, {"Trust": policy_document})
 
 
@@ -126,7 +129,9 @@ async def delete_role(ctx: Context, *, role_name: str) -> None:
     if record.value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
     deleted = DeleteRecord(ctx.global_scope, ROLE, record.key, record.revision)
-    await ctx.store.commit(deleted, await forgotten(ctx, record.value["RoleId"]))
+    id = record.value["RoleId"]
+    replaced = await renamed_principal(ctx, record.value["Arn"], id, but=record)
+    await ctx.store.commit(deleted, await forgotten(ctx, id), *replaced)
 
 
 async def _set(ctx: Context, role_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:

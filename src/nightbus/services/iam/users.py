@@ -20,6 +20,7 @@ from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.quotas import check_quota
 from nightbus.services.iam.records import USERS, entities, find_entity, iam_arn, time_of, unchanged_or
+from nightbus.services.iam.stored_principals import renamed_principal
 from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import Change, DeleteRecord, PutRecord
 
@@ -104,6 +105,8 @@ async def update_user(
     for key in await keys_of(ctx, user_name):
         moved = {**key.value, "UserName": name, "UserArn": arn}
         changes.append(PutRecord(ctx.global_scope, ACCESS_KEY, key.key, moved, key.revision))
+    if arn != record.value["Arn"]:
+        changes += await renamed_principal(ctx, record.value["Arn"], arn)
     await ctx.store.commit(*changes)
 
 
@@ -119,7 +122,8 @@ async def delete_user(ctx: Context, *, user_name: str) -> None:
     if value["Inline"]:
         raise delete_conflict("Cannot delete entity, must delete policies first.")
     deleted = DeleteRecord(ctx.global_scope, USER, record.key, record.revision)
-    await ctx.store.commit(deleted, await forgotten(ctx, value["UserId"]))
+    replaced = await renamed_principal(ctx, value["Arn"], value["UserId"])
+    await ctx.store.commit(deleted, await forgotten(ctx, value["UserId"]), *replaced)
 
 
 async def put_user_permissions_boundary(ctx: Context, *, user_name: str, permissions_boundary: str) -> None:

@@ -13,7 +13,7 @@ from nightbus.aws.calls import Scope
 from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, Resource, merged, needs, request_tags, when
 from nightbus.identity.request_keys import ABSENT, members
 from nightbus.keys.ciphertexts import Unreadable, read_head
-from nightbus.keys.records import ALIAS_PREFIX, SYMMETRIC, key_arn
+from nightbus.keys.records import ALIAS_PREFIX, GRANT, KEY, SYMMETRIC, key_arn
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
@@ -238,6 +238,9 @@ async def resolve(platform: Platform, asked: Asked, found: Sequence[Need]) -> Se
         elif need.action not in _OF_ALIASES or f":{ALIAS_PREFIX}" not in need.resource:
             resolved.append(need)
     return resolved
+
+
+POLICY_RECORDS = (GRANT, KEY)  # that have policies with principals
 
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:

@@ -265,6 +265,9 @@ async def resolve(platform: Platform, asked: Asked, needed: Sequence[Need]) -> S
     return [present, *needed] if asked.params.get("FunctionName") else [present]
 
 
+POLICY_RECORDS = (POLICY, LAYER_POLICY)  # that have policies with principals
+
+
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     """Return the policy of a function, of its version or alias, or of a layer version."""
     scope, kind, name, qualifier = _parts(arn)

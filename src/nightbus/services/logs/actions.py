@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, needs, passes_role, request_tags, when
+from nightbus.messaging.log_policies import POLICY
 from nightbus.messaging.log_streams import GROUP
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Values
@@ -97,6 +98,9 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "UntagLogGroup": needs("logs:UntagLogGroup", _group, keys=_TAGS),
     "UntagResource": needs("logs:UntagResource", _tagged, keys=request_tags("tagKeys")),
 }
+
+
+POLICY_RECORDS = (POLICY,)  # that have policies with principals
 
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:

@@ -14,6 +14,8 @@ from nightbus.services.s3.buckets.policies import is_public
 from nightbus.services.s3.records import BUCKET, ObjectVersion, object_kind, version_kind
 from nightbus.store.interface import SYSTEM, Record
 
+POLICY_RECORDS = (BUCKET,)  # that have policies with principals
+
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     record = await _bucket(platform, arn)

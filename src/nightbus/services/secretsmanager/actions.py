@@ -140,6 +140,9 @@ async def _arn_of(platform: Platform, home: Scope, secret_id: str) -> str:
     return ""
 
 
+POLICY_RECORDS = (SECRET,)  # that have policies with principals
+
+
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     record = await _record(platform, arn)
     document = record.value["policy"] if record is not None else ""

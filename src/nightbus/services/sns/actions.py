@@ -97,6 +97,9 @@ ACTIONS: Mapping[str, NeedsOf] = {
 }
 
 
+POLICY_RECORDS = (TOPIC,)  # that have policies with principals
+
+
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     topic = await platform.topics.find_arn(arn)
     return topic.access.policy if topic is not None and topic.access.policy.statements else None

@@ -97,6 +97,9 @@ async def resolve(platform: Platform, asked: Asked, found: Sequence[Need]) -> Se
     return [*found, *(Need("sqs:SendMessage", queue_arn(address[0], name)) for name in senders)]
 
 
+POLICY_RECORDS = (KIND,)  # that have policies with principals
+
+
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     queue = await platform.queues.find_arn(arn)
     return queue.access.policy if queue is not None and queue.access.policy.statements else None
