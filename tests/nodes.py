@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class RunningNode:
         port: int = 0,
         *,
         dev_credentials: bool = True,
+        options: Sequence[str] = (),
     ) -> None:
         if TWO_NODES and data is not None:
             import pytest
@@ -53,7 +54,7 @@ class RunningNode:
         self.output: list[str] = []
         self._ready: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, *_PROGRAM, "start", "--port", str(port), *kept],
+            [sys.executable, *_PROGRAM, "start", "--port", str(port), *kept, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -7,6 +7,7 @@ was there, by CloudTrail's own word for it. Bodies (bytes, streams) are left out
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,8 @@ _SECRETS = frozenset(
     {
         "SecretString", "SecretBinary", "Plaintext", "PrivateKeyPlaintext", "SharedSecret", "SecretAccessKey",
         "SessionToken", "Password", "NewPassword", "OldPassword", "CiphertextBlob", "ParameterValue",
-        "TemplateBody", "Token", "TokenCode", "PlatformCredential", "PlatformPrincipal",
+        "TemplateBody", "Token", "TokenCode", "PlatformCredential", "PlatformPrincipal", "OneTimePassword",
+        "ContextAssertion", "GrantToken", "GrantTokens", "authorizationToken",
     }
 )  # fmt: skip
 _BODIES = {  # what clients send and receive by data calls
@@ -29,8 +31,9 @@ _BODIES = {  # what clients send and receive by data calls
     "logs": {"message"},
     "sns": {"Message", "Subject", "MessageAttributes", "Endpoint", "PhoneNumber", "phoneNumber"},
     "sqs": {"MessageBody", "MessageAttributes", "Body", "ReceiptHandle"},
-    "lambda": {"ClientContext"},
+    "lambda": {"ClientContext", "EventSourceToken", "Location"},
 }
+_SIGNED_LINK = re.compile(r"[?&](X-Amz-(Signature|Security-Token)|Signature)=", re.IGNORECASE)
 _NO_NAMES: frozenset[str] = frozenset()
 _NOTHING = object()
 
@@ -78,6 +81,8 @@ def _value(shape: Shape, value: Any, hidden: frozenset[str]) -> Any:
         return _time(value)
     if shape.type == "blob":
         return _NOTHING
+    if isinstance(value, str) and _SIGNED_LINK.search(value):
+        return HIDDEN
     return value if isinstance(value, str | int | float | bool) else _NOTHING
 
 

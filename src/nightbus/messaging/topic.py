@@ -48,6 +48,7 @@ class Subscription:
     attributes: Mapping[str, str]
     principal: str  # the ARN of who subscribed
     revision: int  # of its record
+    sealed: str  # the endpoint with its password, "" where it has none
     replaying: bool  # whether a replay delivers new messages too, from the archive
 
     @classmethod
@@ -68,6 +69,7 @@ class Subscription:
             attributes=attributes,
             principal=value.get("principal", ""),
             revision=record.revision,
+            sealed=value.get("sealed", ""),
             replaying=replay.get("status") == "In progress" and replay["until"] is None,
         )
 

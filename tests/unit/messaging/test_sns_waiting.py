@@ -26,6 +26,7 @@ from nightbus.services import sns
 from nightbus.services.context import Context, Platform
 from nightbus.services.sns.deliveries.jobs import NotificationJobs
 from nightbus.services.sns.subscriptions import confirmation, subscriptions
+from nightbus.services.sns.subscriptions.confidential import confirmation_token
 from nightbus.services.sns.subscriptions.questions import EXPIRIES
 from nightbus.services.sns.subscriptions.unconfirmed import forget_unanswered
 from nightbus.services.sns.topics import topics
@@ -61,6 +62,9 @@ class Rig:
 
     async def kept(self, kind: str) -> list[dict[str, Any]]:
         return [record.value for record in await self.platform.store.list(SCOPE, kind)]
+
+    def token(self, value: dict[str, Any]) -> str:
+        return confirmation_token(self.platform.vault, value["token"])
 
     async def until_none(self, kind: str) -> None:
         """Time goes on meanwhile: the worker may go to sleep only after the clock was moved."""
@@ -108,7 +112,7 @@ async def test_who_does_not_confirm_within_two_days_is_forgotten(rig: Rig) -> No
     (value,) = await rig.kept(SUBSCRIPTION)
     await rig.clock.advance(1)
     with pytest.raises(AwsError, match="Token"):
-        await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=value["token"])
+        await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=rig.token(value))
     await rig.until_none(SUBSCRIPTION)
 
 
@@ -118,7 +122,7 @@ async def test_who_is_asked_again_has_two_days_more(rig: Rig) -> None:
     assert (await rig.subscribe()) == (topic, arn)
     await rig.clock.advance(2 * DAY_SECONDS - 1)
     (value,) = await rig.kept(SUBSCRIPTION)
-    await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=value["token"])
+    await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=rig.token(value))
     await rig.clock.advance(30 * DAY_SECONDS)
     ((confirmed),) = await rig.kept(SUBSCRIPTION)
     assert confirmed["confirmed"]
@@ -127,7 +131,7 @@ async def test_who_is_asked_again_has_two_days_more(rig: Rig) -> None:
 async def test_who_left_by_a_link_may_come_back_for_two_days(rig: Rig) -> None:
     topic, arn = await rig.subscribe()
     (value,) = await rig.kept(SUBSCRIPTION)
-    await confirmation.confirm_subscription(rig.ctx(UNSIGNED), topic_arn=topic, token=value["token"])
+    await confirmation.confirm_subscription(rig.ctx(UNSIGNED), topic_arn=topic, token=rig.token(value))
     await subscriptions.unsubscribe(rig.ctx(UNSIGNED), subscription_arn=arn)
     assert await rig.kept(SUBSCRIPTION) == []
     (ended,) = await rig.kept(ENDED)
@@ -135,7 +139,7 @@ async def test_who_left_by_a_link_may_come_back_for_two_days(rig: Rig) -> None:
     await rig.clock.advance(2 * DAY_SECONDS)
     await rig.until_none(ENDED)
     with pytest.raises(AwsError, match="Token"):
-        await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=ended["token"])
+        await confirmation.confirm_subscription(rig.ctx(), topic_arn=topic, token=rig.token(ended))
 
 
 async def test_all_that_sign_at_once_sign_with_one_key(tmp_path: Path) -> None:

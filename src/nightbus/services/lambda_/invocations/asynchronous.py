@@ -38,6 +38,7 @@ from nightbus.services.lambda_.invocations.running import run, when_ready
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.services.lambda_.settings.recursion import RECURSIVE
 from nightbus.store.interface import Enqueue, Item
+from nightbus.store.vault import VaultClosed
 
 log = logging.getLogger("nightbus.lambda")
 _AT_ONCE = 200
@@ -55,7 +56,10 @@ async def invoke_asynchronously(platform: Platform) -> None:
 
 def _work_of(platform: Platform, plans: Plans, item: Item) -> Work:
     """Raises ValueError and the like for what cannot be read."""
-    invocation = QueuedInvocation.decoded(item.data)
+    try:
+        invocation = QueuedInvocation.decoded(item.data).opened(platform.vault)
+    except VaultClosed as closed:
+        raise ValueError(str(closed)) from closed
     ref = invocation.ref
     return Work(ref.arn, partial(_run_once, platform, plans, item, invocation, ref))
 

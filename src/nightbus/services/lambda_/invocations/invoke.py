@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -21,6 +23,7 @@ from nightbus.services.lambda_.names import FunctionRef, function_ref
 
 _LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
 _LONGEST_CONTEXT = 3583
+_STACKS = "cloudformation.amazonaws.com"
 
 
 async def invoke(
@@ -39,6 +42,8 @@ async def invoke(
         return Reply({"StatusCode": 204, "Payload": b""}, 204)
     if invocation_type == "Event":
         accepted = QueuedInvocation.taken(ref, ctx.call.request_id, event, ctx.now_ms(), ctx.call.trace)
+        if _is_of_stack(ctx):
+            accepted = replace(accepted, sealed=await asyncio.to_thread(ctx.platform.vault.seal, event))
         await ctx.store.commit(enqueue(accepted), *request_notes(ctx, ref))
         return Reply({"StatusCode": 202, "Payload": b""}, 202)
     runnable = await when_ready(ctx.platform, runnable)
@@ -51,6 +56,11 @@ async def invoke_async(ctx: Context, *, function_name: str, invoke_args: Any) ->
     event = await invoke_args.read() if isinstance(invoke_args, ByteStream) else invoke_args
     await invoke(ctx, function_name=function_name, invocation_type="Event", payload=event)
     return Reply({"Status": 202}, 202)
+
+
+def _is_of_stack(ctx: Context) -> bool:
+    """Return whether the event is that of a custom resource: its link and its properties may be secrets."""
+    return ctx.caller.service == _STACKS or _STACKS.partition(".")[0] in ctx.call.via
 
 
 async def _run(ctx: Context, runnable: Runnable, event: bytes, client_context: str) -> InvokeResult:

@@ -15,6 +15,7 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.services.lambda_.names import FunctionRef
 from nightbus.store.interface import SYSTEM, Enqueue
+from nightbus.store.vault import Vault
 
 QUEUE = "lambda/async"
 _PAUSES_MS = (60_000, 120_000)
@@ -24,7 +25,10 @@ _LONGEST_BACKOFF_MS = 300_000
 
 @dataclass(frozen=True, slots=True)
 class QueuedInvocation:
-    """`accepted` is UTC ms; `errors` counts attempts that the function failed, `refusals` those that never ran."""
+    """`accepted` is UTC ms; `errors` counts attempts that the function failed, `refusals` those that never ran.
+
+    Where the payload is confidential, the queue has it `sealed` by the vault, and `opened` brings it back.
+    """
 
     account: str
     region: str
@@ -36,6 +40,7 @@ class QueuedInvocation:
     trace: str = ""
     errors: int = 0
     refusals: int = 0
+    sealed: str = ""
 
     @classmethod
     def decoded(cls, data: bytes) -> QueuedInvocation:
@@ -53,7 +58,11 @@ class QueuedInvocation:
         return FunctionRef(Scope(self.account, self.region), self.name, self.qualifier)
 
     def encoded(self) -> bytes:
-        return orjson.dumps(self)
+        return orjson.dumps(replace(self, payload="") if self.sealed else self)
+
+    def opened(self, vault: Vault) -> QueuedInvocation:
+        """Raises VaultClosed."""
+        return replace(self, payload=vault.open(self.sealed).decode()) if self.sealed else self
 
 
 @dataclass(frozen=True, slots=True)

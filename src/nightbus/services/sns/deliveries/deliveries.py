@@ -24,7 +24,9 @@ from nightbus.services.sns.deliveries.retries import AWS_ENDPOINTS, SMTP, Subscr
 from nightbus.services.sns.push.sending import push_message
 from nightbus.services.sns.sms.numbers import written_number
 from nightbus.services.sns.sms.sending import text_message
+from nightbus.services.sns.subscriptions.confidential import whole_endpoint
 from nightbus.services.sns.subscriptions.questions import Question
+from nightbus.store.vault import Vault
 
 HTTP = ("http", "https")
 MAIL = ("email", "email-json")
@@ -64,7 +66,7 @@ class DeliveryMaker:
             headers = _headers("Notification", notification.id, topic, subscription)
             if subscription.raw:
                 headers["x-amz-sns-rawdelivery"] = "true"
-            return _by_http(topic, subscription, headers, body)
+            return _by_http(topic, subscription, headers, body, self._platform.vault)
         if protocol == "firehose":
             role = subscription.attributes.get("SubscriptionRoleArn", "")
             target = {"Arn": subscription.endpoint, "RoleArn": role}
@@ -85,7 +87,7 @@ class DeliveryMaker:
             return self._by_mail(subscription, question_mail(question, subscription, message, self._endpoint))
         headers = _headers(question.kind, question.id, topic, subscription)
         headers.pop("x-amz-sns-subscription-arn")
-        return _by_http(topic, subscription, headers, orjson.dumps(message))
+        return _by_http(topic, subscription, headers, orjson.dumps(message), self._platform.vault)
 
     async def _outgoing(
         self, topic: Topic, subscription: Subscription, notification: Notification
@@ -128,11 +130,11 @@ class DeliveryMaker:
 
 
 def _by_http(
-    topic: Topic, subscription: Subscription, headers: Mapping[str, str], body: bytes
+    topic: Topic, subscription: Subscription, headers: Mapping[str, str], body: bytes, vault: Vault
 ) -> SubscriberDelivery:
     delivery = http_delivery(topic.delivery_policy, subscription.attributes.get("DeliveryPolicy", ""))
     target: dict[str, Any] = {
-        "Url": subscription.endpoint,
+        "Url": whole_endpoint(vault, subscription.endpoint, subscription.sealed),
         "Headers": {**headers, "Content-Type": delivery.content_type},
     }
     if delivery.per_second:

@@ -25,9 +25,11 @@ from nightbus.services.sns.deliveries.deliveries import DeliveryMaker, without_s
 from nightbus.services.sns.deliveries.logs import topic_log
 from nightbus.services.sns.deliveries.outgoing import Outgoing
 from nightbus.services.sns.deliveries.retries import AWS_ENDPOINTS, SubscriberPolicy
+from nightbus.services.sns.subscriptions.confidential import confirmation_token
 from nightbus.services.sns.subscriptions.questions import SUBSCRIBE, Question
 from nightbus.services.sns.subscriptions.unconfirmed import forget
 from nightbus.store.interface import Change, Record
+from nightbus.store.vault import Vault
 
 log = logging.getLogger("nightbus.sns")
 
@@ -142,7 +144,7 @@ class NotificationJobs:
         if isinstance(message, Notification):
             delivery = await self._maker.notification(topic, subscription, message)
         else:
-            question = _question(message, topic, subscription, record)
+            question = _question(message, topic, subscription, record, self._platform.vault)
             delivery = await self._maker.question(topic, subscription, question)
         origin = replace(job.origin, subscriber=Subscriber(topic, subscription))
         return replace(
@@ -202,13 +204,15 @@ class NotificationJobs:
             log.warning("%s: %s; given up", line, text)
 
 
-def _question(message: QueuedQuestion, topic: Topic, subscription: Subscription, record: Record) -> Question:
+def _question(
+    message: QueuedQuestion, topic: Topic, subscription: Subscription, record: Record, vault: Vault
+) -> Question:
     return Question(
         kind=message.kind,
         id=message.id,
         topic_arn=topic.arn,
         subscription_arn=subscription.arn,
-        token=record.value["token"],
+        token=confirmation_token(vault, record.value["token"]),
         time=message.time,
     )
 

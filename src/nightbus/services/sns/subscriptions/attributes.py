@@ -14,6 +14,7 @@ from nightbus.services.sns.deliveries.deliveries import HTTP
 from nightbus.services.sns.deliveries.retries import http_delivery
 from nightbus.services.sns.errors import not_authorized
 from nightbus.services.sns.records import change_subscription, subscription_record, topic_of, topic_record
+from nightbus.services.sns.subscriptions.confidential import endpoint_of
 from nightbus.services.sns.subscriptions.endpoints import CONFIRMED_AT_ONCE
 from nightbus.services.sns.subscriptions.values import check_subscription_attribute
 from nightbus.store.interface import Change, PutRecord, Record
@@ -31,7 +32,7 @@ async def get_subscription_attributes(ctx: Context, *, subscription_arn: str) ->
         "TopicArn": topic_of(scope, record.key),
         "Owner": value["owner"],
         "Protocol": value["protocol"],
-        "Endpoint": value["endpoint"],
+        "Endpoint": endpoint_of(ctx.platform.vault, value),
         "RawMessageDelivery": "false",
         "PendingConfirmation": "false" if value["confirmed"] else "true",
         "ConfirmationWasAuthenticated": "true" if authenticated else "false",

@@ -12,6 +12,7 @@ from nightbus.services.context import Context
 from nightbus.services.sns.callers import is_signed
 from nightbus.services.sns.errors import bad_parameter
 from nightbus.services.sns.records import topic_record
+from nightbus.services.sns.subscriptions.confidential import confirmation_token
 from nightbus.services.sns.subscriptions.questions import VALID_MS
 from nightbus.store.interface import Change, DeleteRecord, PutRecord, Record
 
@@ -54,7 +55,9 @@ async def _find_by_token(ctx: Context, scope: Scope, topic: str, token: str) -> 
             stored_token = record.value["token"]
             if (
                 stored_token
-                and hmac.compare_digest(stored_token.encode(), token.encode())
+                and hmac.compare_digest(
+                    confirmation_token(ctx.platform.vault, stored_token).encode(), token.encode()
+                )
                 and record.value["asked"] > oldest
             ):
                 return kind, record

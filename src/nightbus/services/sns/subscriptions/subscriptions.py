@@ -34,6 +34,7 @@ from nightbus.services.sns.records import (
     topic_of,
     topic_record,
 )
+from nightbus.services.sns.subscriptions.confidential import endpoint_of, kept_endpoint
 from nightbus.services.sns.subscriptions.endpoints import (
     CONFIRMED_AT_ONCE,
     check_endpoint,
@@ -87,7 +88,7 @@ async def _check_application_endpoint(ctx: Context, endpoint: str) -> None:
 
 async def _standing(ctx: Context, scope: Scope, topic: str, protocol: str, endpoint: str) -> Record | None:
     for record in await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic)):
-        if record.value["protocol"] == protocol and record.value["endpoint"] == endpoint:
+        if record.value["protocol"] == protocol and endpoint_of(ctx.platform.vault, record.value) == endpoint:
             return record
     return None
 
@@ -97,9 +98,9 @@ async def _make(
 ) -> Record:
     confirmed = protocol in CONFIRMED_AT_ONCE
     now = ctx.now_ms()
-    value = {
+    value: dict[str, Any] = {
         "protocol": protocol,
-        "endpoint": endpoint,
+        **await kept_endpoint(ctx.platform.vault, endpoint),
         "attributes": attributes,
         "confirmed": confirmed,
         "token": "" if confirmed else new_hex(64),
