@@ -153,6 +153,23 @@ def test_configure_writes_no_device(node: RunningNode) -> None:
     assert not Path(os.devnull).is_file()
 
 
+def test_a_key_that_the_node_did_not_issue_is_refused_with_a_way_to_get_one(node: RunningNode) -> None:
+    environ = {"AWS_ENDPOINT_URL": node.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+    for key in (
+        "AKIAIOSFODNN7EXAMPLE",
+        "000000000000",
+        node.key().id,
+    ):  # the last with a secret that is not its own
+        done = run(*WHO, environ={**environ, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "wrong"})
+        assert done.returncode != 0
+        if key == node.key().id:
+            assert "SignatureDoesNotMatch" in done.stderr
+        else:
+            assert "InvalidClientTokenId" in done.stderr
+            assert "nightbus env" in done.stderr
+            assert "--dev-credentials" in done.stderr
+
+
 def test_whoever_does_not_run_the_node_gets_no_key_from_it(node: RunningNode) -> None:
     url = f"{node.endpoint}/_nightbus/credentials"
     body = json.dumps({"account": OTHER})

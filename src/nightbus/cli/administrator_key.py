@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nightbus.cli.errors import CommandFailed, NotRunning, no_node_at
-from nightbus.cli.local_node import folder_of_port
+from nightbus.cli.node_folders import folder_of_port
 from nightbus.identity.key_file import FILE_NAME, AccessKey, profile_of, read_key
 from nightbus.node.settings import Settings
 

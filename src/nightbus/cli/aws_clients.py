@@ -9,6 +9,7 @@ from botocore.config import Config
 
 from nightbus.cli.administrator_key import administrator_key
 from nightbus.cli.environment import chosen_account, chosen_region
+from nightbus.cli.local_node import authority_of
 from nightbus.node.settings import Settings
 
 
@@ -22,8 +23,10 @@ class NodeClients:
         self.region = chosen_region(region)
         self._endpoint = settings.endpoint
         key = administrator_key(settings, chosen_account())
+        authority = authority_of(settings)
+        self._verify = None if authority is None else str(authority)
         self._session = boto3.Session(key.id, key.secret, region_name=self.region)
 
     def make(self, service: str) -> Any:
         make: Any = self._session.client
-        return make(service, endpoint_url=self._endpoint, config=Config(proxies={}))
+        return make(service, endpoint_url=self._endpoint, verify=self._verify, config=Config(proxies={}))

@@ -1,4 +1,4 @@
-"""Sends requests to a running node over plain HTTP, to the paths under `/_nightbus/`.
+"""Sends requests to a running node by HTTP, to the paths under `/_nightbus/`.
 
 It always connects directly and ignores the environment's proxies (`http_proxy`).
 """
@@ -16,8 +16,6 @@ from urllib.parse import urlencode
 from nightbus.cli.errors import CommandFailed, NotRunning, no_node_at
 from nightbus.node.settings import Settings
 
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
 
 def get_json(
     settings: Settings, path: str, query: Mapping[str, str] | None = None, timeout: float = 10.0
@@ -27,8 +25,8 @@ def get_json(
     `timeout` is in seconds, for connecting and for each read. Raises NotRunning, or CommandFailed with the node's
     error.
     """
-    url = f"{settings.endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
-    return _answer(settings, urllib.request.Request(url), timeout)  # noqa: S310 - always http, our own node
+    url = f"{settings.command_endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
+    return _answer(settings, urllib.request.Request(url), timeout)  # noqa: S310 - our own node
 
 
 def post_json(
@@ -41,18 +39,20 @@ def post_json(
     """POST `body` as JSON to `/_nightbus/<path>`. `timeout`, result and errors are as in `get_json`."""
     from nightbus.bus.json_text import write_json  # an event's numbers may be larger than any double
 
-    url, data = f"{settings.endpoint}/_nightbus/{path}", write_json(body).encode()
-    request = urllib.request.Request(url, data, dict(headers or {}))  # noqa: S310 - always http, our own node
+    url, data = f"{settings.command_endpoint}/_nightbus/{path}", write_json(body).encode()
+    request = urllib.request.Request(url, data, dict(headers or {}))  # noqa: S310 - our own node
     return _answer(settings, request, timeout)
 
 
 def _answer(settings: Settings, request: urllib.request.Request, timeout: float) -> dict[str, Any]:
     try:
-        with open_directly(request, timeout) as reply:
+        with open_directly(settings, request, timeout) as reply:
             answer = json.load(reply)
     except urllib.error.HTTPError as error:
         raise CommandFailed(message_of(error)) from error
-    except (urllib.error.URLError, OSError) as error:
+    except urllib.error.URLError as error:
+        raise no_connection(settings, error) from error
+    except OSError as error:
         raise no_node_at(settings.endpoint) from error
     except (ValueError, http.client.HTTPException) as error:
         raise CommandFailed(f"the server at {settings.endpoint} is not a Nightbus node") from error
@@ -61,10 +61,25 @@ def _answer(settings: Settings, request: urllib.request.Request, timeout: float)
     return answer
 
 
-def open_directly(request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
+def open_directly(
+    settings: Settings, request: urllib.request.Request, timeout: float
+) -> http.client.HTTPResponse:
     """Send the request directly, never by a proxy. Raises URLError, or HTTPError with the node's response."""
-    reply: http.client.HTTPResponse = _DIRECTLY.open(request, timeout=timeout)
+    handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+    if request.type == "https":
+        from nightbus.cli.trust import trusting_context
+
+        handlers.append(urllib.request.HTTPSHandler(context=trusting_context(settings)))
+    reply: http.client.HTTPResponse = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
     return reply
+
+
+def no_connection(settings: Settings, error: urllib.error.URLError) -> CommandFailed:
+    """Return the failure for a node that cannot be reached, or whose certificate is not trusted."""
+    if settings.tls and type(error.reason).__name__.startswith("SSL"):
+        reason = getattr(error.reason, "verify_message", "") or error.reason
+        return CommandFailed(f"no TLS connection with {settings.endpoint}: {reason}")
+    return no_node_at(settings.endpoint)
 
 
 def is_running(settings: Settings) -> bool:

@@ -73,6 +73,7 @@ def _declare_env(parser: argparse.ArgumentParser) -> None:
     options.add_data(parser)
     options.add_region(parser)
     options.add_account(parser)
+    options.add_tls(parser)
 
 
 def _env(arguments: Arguments) -> None:

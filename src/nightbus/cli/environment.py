@@ -46,15 +46,31 @@ def chosen_account(environ: Mapping[str, str] | None = None) -> str:
 def aws_variables(settings: Settings, key: AccessKey, region: str | None = None) -> dict[str, str]:
     """Return the variables by which AWS's tools and SDKs call the node with `key`."""
     chosen = chosen_region(region)
-    return _proxy_exception(settings, os.environ) | {
-        "AWS_ENDPOINT_URL": settings.endpoint,
-        "AWS_ACCESS_KEY_ID": key.id,
-        "AWS_SECRET_ACCESS_KEY": key.secret,
-        "AWS_REGION": chosen,
-        "AWS_DEFAULT_REGION": chosen,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # the host name streaming-127.0.0.1 does not exist
-    }
+    return (
+        _proxy_exception(settings, os.environ)
+        | _trust(settings)
+        | {
+            "AWS_ENDPOINT_URL": settings.endpoint,
+            "AWS_ACCESS_KEY_ID": key.id,
+            "AWS_SECRET_ACCESS_KEY": key.secret,
+            "AWS_REGION": chosen,
+            "AWS_DEFAULT_REGION": chosen,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",  # the host name streaming-127.0.0.1 does not exist
+        }
+    )
+
+
+def _trust(settings: Settings) -> dict[str, str]:
+    """Return what makes tools trust the certificate that the node has made: AWS's variable, and that of Node.js."""
+    if not settings.tls:
+        return {}
+    from nightbus.cli.local_node import authority_of
+
+    authority = authority_of(settings)
+    return (
+        {} if authority is None else dict.fromkeys(("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(authority))
+    )
 
 
 def _proxy_exception(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from nightbus.cli.errors import NotRunning
-from nightbus.node.settings import MEMORY_FOLDER_PREFIX, Settings
+from nightbus.cli.client import get_json
+from nightbus.cli.errors import CommandFailed, NotRunning
+from nightbus.cli.node_folders import folder_of_port, local_folders
+from nightbus.node.settings import Settings
 from nightbus.store.folder import FolderHolder, folder_holder
-
-
-def folder_of_port(settings: Settings) -> Path | None:
-    """Return the folder whose lock a node on the settings' port holds, found without asking a node; None without it."""
-    found = (folder for folder in _local_folders(settings) if _is_of_port(folder, settings.port))
-    return next(found, None)
 
 
 def find_local_node(settings: Settings) -> tuple[Path, FolderHolder]:
@@ -26,24 +21,28 @@ def find_local_node(settings: Settings) -> tuple[Path, FolderHolder]:
     raise NotRunning(_absence_text(settings))
 
 
+def authority_of(settings: Settings) -> Path | None:
+    """Return the PEM file of the authority that the node has made for itself, for tools to trust.
+
+    None where there is none: for plain HTTP, for a certificate of the user's own, and for a node elsewhere.
+    """
+    if not settings.tls or settings.tls_cert is not None:
+        return None
+    from nightbus.cli.trust import authority_in
+
+    try:
+        folder = folder_of_port(settings) or find_local_node(settings)[0]
+    except CommandFailed:
+        folder = settings.data
+    return authority_in(folder)
+
+
 def _folders(settings: Settings) -> Iterator[Path]:
     """Yield the folders that may have the lock of the node on the port: data folders and those of nodes in memory."""
-    from nightbus.cli.client import get_json
-
-    yield from _local_folders(settings)
+    yield from local_folders(settings)
     data = get_json(settings, "status").get("data")
     if isinstance(data, str):
         yield Path(data)
-
-
-def _local_folders(settings: Settings) -> Iterator[Path]:
-    yield settings.data
-    yield from Path(tempfile.gettempdir()).glob(f"{MEMORY_FOLDER_PREFIX}*")
-
-
-def _is_of_port(folder: Path, port: int) -> bool:
-    holder = folder_holder(folder)
-    return holder is not None and holder.port == port
 
 
 def _absence_text(settings: Settings) -> str:

@@ -22,6 +22,10 @@ _OF_SETTINGS = (
     "functions_network",
     "authorization",
     "dev_credentials",
+    "tls",
+    "tls_cert",
+    "tls_key",
+    "insecure_http",
 )
 
 
@@ -88,10 +92,38 @@ def add_dev_credentials(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_tls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls",
+        action=argparse.BooleanOptionalAction,
+        help="Speak TLS, which is the default with an address that is not loopback. [NIGHTBUS_TLS]",
+    )
+
+
+def add_encryption(parser: argparse.ArgumentParser) -> None:
+    """Add the options for TLS of a node that is started."""
+    add_tls(parser)
+    parser.add_argument(
+        "--tls-cert",
+        type=Path,
+        metavar="FILE",
+        help="The node's certificate, PEM; by default the node makes one. [NIGHTBUS_TLS_CERT]",
+    )
+    parser.add_argument(
+        "--tls-key", type=Path, metavar="FILE", help="The certificate's key, PEM. [NIGHTBUS_TLS_KEY]"
+    )
+    parser.add_argument(
+        "--insecure-http",
+        action=argparse.BooleanOptionalAction,
+        help="Speak plain HTTP with an address that is not loopback too. [NIGHTBUS_INSECURE_HTTP]",
+    )
+
+
 def add_serving(parser: argparse.ArgumentParser) -> None:
     """Add the options for what a started node serves, and to whom."""
     add_forward(parser)
     add_dev_credentials(parser)
+    add_encryption(parser)
     parser.add_argument(
         "--quotas",
         action=argparse.BooleanOptionalAction,

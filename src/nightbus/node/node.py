@@ -92,6 +92,7 @@ class Node:
     `data_events`: record successful data calls in the audit trail too; by default False.
     `authorization`: `enforce` the policies of callers, or `audit`: write down what they would refuse.
     `dev_credentials`: take access keys that the node did not issue for administrators' keys; by default False.
+    `functions_endpoint`: the URL by which functions reach the node; by default the same as for clients.
     """
 
     def __init__(
@@ -112,8 +113,10 @@ class Node:
         data_events: bool = False,
         authorization: str = ENFORCE,
         dev_credentials: bool = False,
+        functions_endpoint: str | None = None,
     ) -> None:
         self.endpoint = endpoint
+        self._functions_endpoint = functions_endpoint or endpoint
         self._mail = mail
         self._quotas = quotas
         self._retention = retention or Retention()
@@ -159,13 +162,13 @@ class Node:
             self.clock,
             log_sink,
             credentials,
-            self.endpoint,
+            self._functions_endpoint,
             store.open_blob,
             self._idle_seconds,
             self._preload_sdk,
             self._functions_network == LOOPBACK,
         )
-        self.callbacks = StackCallbacks(store, self.clock, vault, secret, self.endpoint)
+        self.callbacks = StackCallbacks(store, self.clock, vault, secret, self._functions_endpoint)
         self.stacks = Engine(store, self.clock, operations, vault, callbacks=self.callbacks)
         keys = Keys(store, vault, self.clock)
         backlog, buses = Backlog(store), Buses(store)

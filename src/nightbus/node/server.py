@@ -10,9 +10,11 @@ import contextlib
 import errno
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from nightbus.bus.json_text import RECURSION
 from nightbus.node.application import Application
@@ -20,6 +22,7 @@ from nightbus.node.garbage_collection import short_collections
 from nightbus.node.http import HttpProtocol
 from nightbus.node.node import Node
 from nightbus.node.settings import Settings
+from nightbus.node.tls_listener import TlsListener
 from nightbus.node.uvicorn_parts import Config, Server
 
 _GRACE_SECONDS = 5
@@ -34,21 +37,29 @@ class CannotListen(Exception):
 class _Server(Server):
     """Says when it listens, and leaves signals to the node, which stops more than this server."""
 
-    def __init__(self, config: Config, listening: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, listening: Callable[[], None], tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(config)
         self._listening = listening
+        self._tls = tls
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        if self._tls is None:
+            await super().startup(sockets)
+        else:
+            await super().startup([])
+            found: list[Any] = [TlsListener(one, self._tls, self._protocol) for one in sockets or ()]
+            self.servers += found
         self._listening()
+
+    def _protocol(self) -> asyncio.Protocol:
+        return HttpProtocol(self.config, self.server_state, self.lifespan.state)
 
     async def serve_on(self, listener: socket.socket) -> _FurtherListener:
         """Serve the same on one more listener, until what is returned is closed, or the server shuts down."""
-
-        def protocol() -> asyncio.Protocol:
-            return HttpProtocol(self.config, self.server_state, self.lifespan.state)
-
-        server = await asyncio.get_running_loop().create_server(protocol, sock=listener, backlog=_BACKLOG)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(self._protocol, sock=listener, backlog=_BACKLOG)
         if self.should_exit:
             server.close()
         else:
@@ -95,7 +106,7 @@ def _why(settings: Settings, failure: OSError) -> str:
 
 
 async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Node], None]) -> None:
-    """Run a node until SIGINT or SIGTERM; `ready` is called when it answers. Raises FolderInUse."""
+    """Run a node until SIGINT or SIGTERM; `ready` is called when it answers. Raises FolderInUse, SettingsError."""
     sys.setrecursionlimit(max(RECURSION, sys.getrecursionlimit()))
     node = Node(
         None if settings.memory else settings.data,
@@ -113,8 +124,10 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         data_events=settings.audit_data_events,
         authorization=settings.authorization,
         dev_credentials=settings.dev_credentials,
+        functions_endpoint=settings.plain_endpoint,
     )
     await node.start()
+    context = await _tls_context(settings, node) if settings.tls else None
     config = Config(
         Application(node, settings),
         http=HttpProtocol,
@@ -140,7 +153,7 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
         loop.call_later(_GRACE_SECONDS - 1, node.platform.running.end_detached)
         server.should_exit = True
 
-    server = _Server(config, listening)
+    server = _Server(config, listening, context)
     if node.functions.networks is not None:
         _raise_descriptor_limit()
         node.functions.networks.serve_node = server.serve_on
@@ -151,6 +164,17 @@ async def serve(settings: Settings, listener: socket.socket, ready: Callable[[No
             await server.serve(sockets=[listener])
     finally:
         await node.stop()
+
+
+async def _tls_context(settings: Settings, node: Node) -> ssl.SSLContext:
+    """Return the context of the node's certificate, which is made if need be. Stops the node if that fails."""
+    from nightbus.node.tls_certificate import certificate_of
+
+    try:
+        return await asyncio.to_thread(lambda: certificate_of(settings, node.folder).context())
+    except BaseException:
+        await node.stop()
+        raise
 
 
 def _raise_descriptor_limit() -> None:

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nightbus.delivery.retention import Retention
+from nightbus.node.setting_sources import SettingsError, Sources
 
 if TYPE_CHECKING:
     from nightbus.messaging.mail_server import MailServer
 
+__all__ = ["Settings", "SettingsError", "load_settings"]
+
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
-FILE_NAME = "nightbus.toml"
 MEMORY_FOLDER_PREFIX = "nightbus-node-"  # of the temporary folder of a node with --memory
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(%[A-Za-z0-9._-]+)?\]?")
-_TRUE = {"1", "true", "yes", "on"}
-_FALSE = {"", "0", "false", "no", "off"}
 _KNOWN = (
     "allowed_hosts",
     "allowed_origins",
@@ -43,12 +42,16 @@ _KNOWN = (
     "history_hours",
     "history_megabytes",
     "host",
+    "insecure_http",
     "memory",
     "port",
     "preload_sdk",
     "quotas",
     "service_events",
     "smtp",
+    "tls",
+    "tls_cert",
+    "tls_key",
 )
 
 
@@ -56,10 +59,6 @@ _TRAIL_DAYS, _TRAIL_MEGABYTES = 90, 256
 ALL, LOOPBACK = "all", "loopback"  # of `functions_network`
 ENFORCE, AUDIT = "enforce", "audit"  # of `authorization`
 _ANY_ADDRESS = ("", "0.0.0.0", "::", "[::]")  # noqa: S104
-
-
-class SettingsError(ValueError):
-    """A setting cannot be used; the text says which, where it stands and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,8 @@ class Settings:
     `authorization` says whether the policies of callers are enforced, or only what they would refuse is written down.
     With `dev_credentials`, access keys that the node did not issue are administrators', of the accounts that they name.
     With `service_events`, PutEvents takes events whose source begins with `aws.`, from everybody.
+    With `tls` clients speak TLS, except those of this machine, which may speak plain HTTP. The certificate is that of
+    `tls_cert` with the key of `tls_key` (PEM files), or one that the node makes.
     """
 
     host: str = DEFAULT_HOST
@@ -99,6 +100,9 @@ class Settings:
     audit_data_events: bool = False
     authorization: str = ENFORCE
     dev_credentials: bool = False
+    tls: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
     @property
     def reached_host(self) -> str:
@@ -109,8 +113,24 @@ class Settings:
     @property
     def endpoint(self) -> str:
         """The base URL for clients on this machine."""
+        return f"{'https' if self.tls else 'http'}://{self._authority}"
+
+    @property
+    def plain_endpoint(self) -> str:
+        """The base URL of plain HTTP, for functions: with `tls`, only this machine may use it."""
+        return f"http://{self._authority}"
+
+    @property
+    def command_endpoint(self) -> str:
+        """The base URL for the command line's own requests: plain HTTP to a node of this machine, which is not
+        encrypted, needs no certificate and crosses no network."""
+        is_here = self.host in _ANY_ADDRESS or _is_loopback(self.host)
+        return self.plain_endpoint if is_here else self.endpoint
+
+    @property
+    def _authority(self) -> str:
         host = self.reached_host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
 
 def load_settings(
@@ -127,73 +147,90 @@ def load_settings(
     functions_network: str | None = None,
     authorization: str | None = None,
     dev_credentials: bool | None = None,
+    tls: bool | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+    insecure_http: bool | None = None,
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
 ) -> Settings:
     """Raises SettingsError."""
     variables = os.environ if environ is None else environ
-    file, table = _find_file(folder or Path.cwd())
-    data_default = table["data"] if "data" in table else default_data_folder(variables)
-    chosen_host = _host(host, variables, table, file)
-    in_memory = _switch("memory", False, memory, variables, table, file)
+    sources = Sources(variables, folder or Path.cwd(), _KNOWN)
+    chosen_host, certificate = _host(sources, host), sources.path("tls_cert", tls_cert)
+    in_memory, is_local = sources.switch("memory", False, memory), _is_loopback(chosen_host)
+    is_open = sources.switch("insecure_http", False, insecure_http)
     settings = Settings(
         host=chosen_host,
-        port=_port(port, variables, table, file),
-        data=(data or _path(variables.get("NIGHTBUS_DATA")) or Path(data_default)).expanduser(),
+        port=sources.port(DEFAULT_PORT, port),
+        data=sources.path("data", data) or default_data_folder(variables),
         memory=in_memory,
-        smtp=_smtp(variables, table, file),
-        forward=_forward(forward, variables, table, file),
-        quotas=_switch("quotas", True, quotas, variables, table, file),
+        smtp=_smtp(sources),
+        forward=_forward(sources, forward),
+        quotas=sources.switch("quotas", True, quotas),
         retention=Retention(
-            hours=_count("history_hours", Retention().hours, variables, table, file),
-            megabytes=_count("history_megabytes", Retention().megabytes, variables, table, file),
+            hours=sources.count("history_hours", Retention().hours),
+            megabytes=sources.count("history_megabytes", Retention().megabytes),
         ),
-        allowed_hosts=_names("allowed_hosts", allowed_hosts, variables, table, file),
-        allowed_origins=_names("allowed_origins", allowed_origins, variables, table, file),
-        service_events=_switch("service_events", False, service_events, variables, table, file),
-        concurrent_executions=_count("concurrent_executions", 1000, variables, table, file),
-        environment_idle_seconds=_count("environment_idle_seconds", 600, variables, table, file),
-        preload_sdk=_switch("preload_sdk", True, None, variables, table, file),
+        allowed_hosts=sources.names("allowed_hosts", allowed_hosts, _allowed_host),
+        allowed_origins=sources.names("allowed_origins", allowed_origins, _allowed_origin),
+        service_events=sources.switch("service_events", False, service_events),
+        concurrent_executions=sources.count("concurrent_executions", 1000),
+        environment_idle_seconds=sources.count("environment_idle_seconds", 600),
+        preload_sdk=sources.switch("preload_sdk", True),
         trail_retention=Retention(
-            hours=24 * _count("audit_days", _TRAIL_DAYS, variables, table, file),
-            megabytes=_count("audit_megabytes", _TRAIL_MEGABYTES, variables, table, file),
+            hours=24 * sources.count("audit_days", _TRAIL_DAYS),
+            megabytes=sources.count("audit_megabytes", _TRAIL_MEGABYTES),
         ),
-        audit_data_events=_switch("audit_data_events", False, None, variables, table, file),
-        functions_network=_one_of(
-            (ALL, LOOPBACK), "functions_network", functions_network, variables, table, file
-        ),
-        authorization=_one_of((ENFORCE, AUDIT), "authorization", authorization, variables, table, file),
-        dev_credentials=_switch(
-            "dev_credentials",
-            in_memory and _is_loopback(chosen_host),
-            dev_credentials,
-            variables,
-            table,
-            file,
-        ),
+        audit_data_events=sources.switch("audit_data_events", False),
+        functions_network=sources.one_of((ALL, LOOPBACK), "functions_network", functions_network),
+        authorization=sources.one_of((ENFORCE, AUDIT), "authorization", authorization),
+        dev_credentials=sources.switch("dev_credentials", in_memory and is_local, dev_credentials),
+        tls=sources.switch("tls", certificate is not None or not (is_local or is_open), tls),
+        tls_cert=certificate,
+        tls_key=sources.path("tls_key", tls_key),
     )
-    if settings.functions_network == LOOPBACK and not (
-        settings.host in _ANY_ADDRESS or _is_loopback(settings.host)
-    ):
+    _check_tls(settings, is_open=is_open)
+    _check_loopback(settings)
+    return settings
+
+
+def _check_tls(settings: Settings, *, is_open: bool) -> None:
+    if (settings.tls_cert is None) != (settings.tls_key is None):
+        raise SettingsError("tls_cert and tls_key go together: the certificate and its key, as PEM files")
+    if settings.tls and is_open:
+        raise SettingsError("insecure_http is for plain HTTP, and does not go with tls")
+    if settings.tls_cert is not None and not settings.tls:
+        raise SettingsError("tls_cert does not go with tls off")
+    if not (settings.tls or is_open or _is_loopback(settings.host)):
+        raise SettingsError(
+            f"tls off goes with a loopback address only, not with {settings.host}: whoever sees the traffic could read "
+            "it; insecure_http (--insecure-http) allows that"
+        )
+
+
+def _check_loopback(settings: Settings) -> None:
+    """Raise SettingsError for what goes with a loopback address only."""
+    is_local = _is_loopback(settings.host)
+    if settings.functions_network == LOOPBACK and not (settings.host in _ANY_ADDRESS or is_local):
         raise SettingsError(
             f"functions_network {LOOPBACK} goes with a loopback address, 0.0.0.0 or :: only, not with {settings.host}: "
             "functions could not reach the node"
         )
-    if settings.dev_credentials and not _is_loopback(settings.host):
+    if settings.dev_credentials and not is_local:
         raise SettingsError(
             f"dev_credentials goes with a loopback address only, not with {settings.host}: "
             "whoever reaches the node would be its administrator"
         )
-    if settings.service_events and not _is_loopback(settings.host):
+    if settings.service_events and not is_local:
         raise SettingsError(
             f"service_events goes with a loopback address only, not with {settings.host}: "
             "whoever reaches the node could put events in the name of AWS's services"
         )
-    return settings
 
 
-def _host(option: str | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> str:
-    host = option or environ.get("NIGHTBUS_HOST") or _text(table, "host", file) or DEFAULT_HOST
+def _host(sources: Sources, option: str | None) -> str:
+    host = sources.text("host", option) or DEFAULT_HOST
     if not _HOST.fullmatch(host):
         raise SettingsError(f"host {host!r} is neither a host name nor an address")
     return host
@@ -213,92 +250,10 @@ def default_data_folder(environ: Mapping[str, str]) -> Path:
     return Path(base) / "nightbus"
 
 
-def _find_file(folder: Path) -> tuple[Path | None, dict[str, Any]]:
-    for candidate in (folder, *folder.parents):
-        file = candidate / FILE_NAME
-        if file.is_file():
-            return file, _read(file)
-    return None, {}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(file.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
-        raise SettingsError(f"{file}: {broken}") from broken
-    unknown = sorted(set(table) - set(_KNOWN))
-    if unknown:
-        raise SettingsError(f"{file}: unknown setting {', '.join(unknown)}; known are {', '.join(_KNOWN)}")
-    if "data" in table:
-        table["data"] = str(file.parent / Path(_text(table, "data", file) or ".").expanduser())
-    return table
-
-
-def _text(table: Mapping[str, Any], name: str, file: Path | None) -> str | None:
-    value = table.get(name)
-    if value is not None and not isinstance(value, str):
-        raise SettingsError(f"{file}: {name} must be a string")
-    return value
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text) if text else None
-
-
-def _port(option: int | None, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> int:
-    if option is not None:
-        value, origin = option, "--port"
-    elif environ.get("NIGHTBUS_PORT"):
-        text, origin = environ["NIGHTBUS_PORT"], "NIGHTBUS_PORT"
-        if not text.isdecimal():
-            raise SettingsError(f"{origin}: {text!r} is not a port number")
-        value = int(text)
-    else:
-        value, origin = table.get("port", DEFAULT_PORT), f"{file}: port"
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65535:
-        raise SettingsError(f"{origin}: {value!r} is not a port number (0 to 65535)")
-    return value
-
-
-def _count(
-    name: str, default: int, environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
-) -> int:
-    variable = f"NIGHTBUS_{name.upper()}"
-    origin, value = f"{file}: {name}", table.get(name, default)
-    if environ.get(variable):
-        origin, text = variable, environ[variable]
-        value = int(text) if text.isdecimal() else text
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SettingsError(f"{origin}: {value!r} is not a whole number above 0")
-    return value
-
-
-def _one_of(
-    values: tuple[str, ...],
-    name: str,
-    option: str | None,
-    environ: Mapping[str, str],
-    table: Mapping[str, Any],
-    file: Path | None,
-) -> str:
-    """Return one of `values`, of which the first is the default."""
-    origin, value = f"{file}: {name}", _text(table, name, file)
-    variable = f"NIGHTBUS_{name.upper()}"
-    if option or environ.get(variable):
-        origin = f"--{name.replace('_', '-')}" if option else variable
-        value = option or environ[variable]
-    if value not in (None, *values):
-        neither = (
-            f"neither {values[0]} nor {values[1]}" if len(values) == 2 else f"none of {', '.join(values)}"
-        )
-        raise SettingsError(f"{origin}: {value!r} is {neither}")
-    return value or values[0]
-
-
-def _smtp(environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None) -> MailServer | None:
-    text, origin = environ.get("NIGHTBUS_SMTP"), "NIGHTBUS_SMTP"
+def _smtp(sources: Sources) -> MailServer | None:
+    text, origin = sources.environ.get("NIGHTBUS_SMTP"), "NIGHTBUS_SMTP"
     if text is None:
-        text, origin = _text(table, "smtp", file), f"{file}: smtp"
+        text, origin = sources.text_of_file("smtp"), f"{sources.file}: smtp"
     if not text:
         return None
     from nightbus.messaging.mail_server import MailServer
@@ -309,22 +264,20 @@ def _smtp(environ: Mapping[str, str], table: Mapping[str, Any], file: Path | Non
         raise SettingsError(f"{origin} {wrong}") from None
 
 
-def _forward(
-    options: Sequence[str], environ: Mapping[str, str], table: Mapping[str, Any], file: Path | None
-) -> dict[str, str]:
+def _forward(sources: Sources, options: Sequence[str]) -> dict[str, str]:
     """Service by service: one may be named in the file and another by an option."""
-    in_file = table.get("forward", {})
-    if not in_file and not environ.get("NIGHTBUS_FORWARD") and not options:
+    in_file, in_variable = sources.table.get("forward", {}), sources.environ.get("NIGHTBUS_FORWARD", "")
+    if not in_file and not in_variable and not options:
         return {}
     from nightbus.delivery.forwarding.settings import forwards_from, forwards_in
 
-    origin, endpoints = f"{file}: forward", dict[str, str]()
+    origin, endpoints = f"{sources.file}: forward", dict[str, str]()
     try:
         if not isinstance(in_file, dict) or not all(isinstance(value, str) for value in in_file.values()):
             raise ValueError("must be a table of strings")
         endpoints |= forwards_from(in_file.items())
         origin = "NIGHTBUS_FORWARD"
-        endpoints |= forwards_in(environ.get(origin, ""))
+        endpoints |= forwards_in(in_variable)
         origin = "--forward"
         endpoints |= forwards_in(",".join(options))
     except ValueError as wrong:
@@ -332,51 +285,13 @@ def _forward(
     return endpoints
 
 
-def _names(
-    name: str,
-    options: Sequence[str],
-    environ: Mapping[str, str],
-    table: Mapping[str, Any],
-    file: Path | None,
-) -> tuple[str, ...]:
-    """A list of strings: an option that may be repeated, a variable with commas, or an array in the file."""
-    variable = f"NIGHTBUS_{name.upper()}"
-    if options:
-        origin, texts = f"--{name.replace('_', '-').rstrip('s')}", list(options)
-    elif variable in environ:
-        origin, texts = variable, [text.strip() for text in environ[variable].split(",") if text.strip()]
-    else:
-        origin, texts = f"{file}: {name}", table.get(name, [])
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise SettingsError(f"{origin} must be an array of strings")
-    if not texts:
-        return ()
-    from nightbus.gateway.gate import check_allowed_host, check_allowed_origin
+def _allowed_host(text: str) -> str:
+    from nightbus.gateway.gate import check_allowed_host
 
-    check = check_allowed_host if name == "allowed_hosts" else check_allowed_origin
-    try:
-        return tuple(check(text) for text in texts)
-    except ValueError as wrong:
-        raise SettingsError(f"{origin}: {wrong}") from None
+    return check_allowed_host(text)
 
 
-def _switch(
-    name: str,
-    default: bool,
-    option: bool | None,
-    environ: Mapping[str, str],
-    table: Mapping[str, Any],
-    file: Path | None,
-) -> bool:
-    if option is not None:
-        return option
-    variable = f"NIGHTBUS_{name.upper()}"
-    if variable in environ:
-        text = environ[variable].strip().lower()
-        if text not in _TRUE | _FALSE:
-            raise SettingsError(f"{variable}: {text!r} is neither true nor false")
-        return text in _TRUE
-    value = table.get(name, default)
-    if not isinstance(value, bool):
-        raise SettingsError(f"{file}: {name} must be true or false")
-    return value
+def _allowed_origin(text: str) -> str:
+    from nightbus.gateway.gate import check_allowed_origin
+
+    return check_allowed_origin(text)

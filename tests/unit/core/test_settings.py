@@ -32,9 +32,9 @@ def test_option_before_variable_before_file(tmp_path: Path) -> None:
         "NIGHTBUS_DATA": "/v",
         "NIGHTBUS_MEMORY": "no",
     }
-    assert load(inner, variables) == Settings("0.0.0.0", 2, Path("/v"), False)
+    assert load(inner, variables) == Settings("0.0.0.0", 2, Path("/v"), False, tls=True)
     chosen = load(inner, variables, host="h", port=0, data=Path("/o"), memory=True)
-    assert chosen == Settings("h", 0, Path("/o"), True)
+    assert chosen == Settings("h", 0, Path("/o"), True, tls=True)
 
 
 def test_how_much_history_is_kept(tmp_path: Path) -> None:
@@ -73,6 +73,37 @@ def test_names_and_pages_that_are_allowed(tmp_path: Path) -> None:
 )
 def test_the_endpoint_is_one_that_this_machine_reaches(host: str, endpoint: str) -> None:
     assert Settings(host, 80).endpoint == endpoint
+    with_tls = Settings(host, 80, tls=True)
+    assert with_tls.endpoint == endpoint.replace("http:", "https:")
+    assert with_tls.plain_endpoint == endpoint
+
+
+def test_tls_is_on_beyond_loopback_unless_plain_http_is_asked_for(tmp_path: Path) -> None:
+    assert not load(tmp_path).tls
+    assert load(tmp_path, tls=True).tls
+    assert load(tmp_path, {"NIGHTBUS_TLS": "on"}).tls
+    for host in ("0.0.0.0", "::", "192.0.2.1", "a.name"):
+        assert load(tmp_path, host=host).tls
+        assert not load(tmp_path, host=host, insecure_http=True).tls
+        assert not load(tmp_path, {"NIGHTBUS_INSECURE_HTTP": "1"}, host=host).tls
+        with pytest.raises(SettingsError, match="tls off goes with a loopback address only"):
+            load(tmp_path, host=host, tls=False)
+    for host in ("localhost", "127.0.0.2", "::1", "[::1]"):
+        assert not load(tmp_path, host=host).tls
+
+
+def test_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "nightbus.toml").write_text('tls_cert = "c.pem"\ntls_key = "/k.pem"\n')
+    found = load(tmp_path)
+    assert (found.tls, found.tls_cert, found.tls_key) == (True, tmp_path / "c.pem", Path("/k.pem"))
+    assert load(tmp_path, tls_cert=Path("/o.pem")).tls_cert == Path("/o.pem")
+    with pytest.raises(SettingsError, match="tls_cert does not go with tls off"):
+        load(tmp_path, tls=False)
+    with pytest.raises(SettingsError, match="insecure_http is for plain HTTP"):
+        load(tmp_path, insecure_http=True)
+    (tmp_path / "nightbus.toml").write_text('tls_key = "k.pem"\n')
+    with pytest.raises(SettingsError, match="tls_cert and tls_key go together"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

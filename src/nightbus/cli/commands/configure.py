@@ -8,6 +8,7 @@ from pathlib import Path
 from nightbus.cli.administrator_key import administrator_key, new_key
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import CommandFailed
+from nightbus.cli.local_node import authority_of
 from nightbus.identity.key_file import AccessKey, profile_of, read_section, write_section
 from nightbus.node.settings import Settings
 
@@ -55,6 +56,8 @@ def write_first_profile(settings: Settings, account: str, key: AccessKey) -> boo
 def _write(settings: Settings, profile: str, key: AccessKey, region: str | None) -> None:
     config, credentials = _files()
     values = {"region": chosen_region(region), "output": "json", "endpoint_url": settings.endpoint}
+    authority = authority_of(settings)
+    values |= {} if authority is None else {"ca_bundle": str(authority)}
     write_section(config, f"profile {profile}", values)
     write_section(credentials, profile, key.section)
 

@@ -6,6 +6,7 @@ import logging
 import sqlite3
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from nightbus import __version__
@@ -40,7 +41,8 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
 
     def ready(node: Node) -> None:
         key_text = _key_text(bound, node, writes_profile=writes_profile and settings.port != 0)
-        print(_greeting(bound, key_text, time.perf_counter() - began), flush=True)
+        lines = [f"  key       {key_text}", *_tls_lines(bound, node)]
+        print(_greeting(bound, lines, time.perf_counter() - began), flush=True)
 
     try:
         run(bound, listener, ready)
@@ -68,7 +70,18 @@ def _key_text(settings: Settings, node: Node, *, writes_profile: bool) -> str:
     return text
 
 
-def _greeting(settings: Settings, key_text: str, seconds: float) -> str:
+def _tls_lines(settings: Settings, node: Node) -> list[str]:
+    """Return how other machines recognise the node."""
+    if not settings.tls:
+        return []
+    from nightbus.node.tls_certificate import files_of
+
+    certificate = files_of(settings, node.folder.absolute())
+    trust = "" if certificate.authority is None else f"; others trust {certificate.authority} (AWS_CA_BUNDLE)"
+    return [f"  tls       SHA-256 {certificate.fingerprint()}{trust}"]
+
+
+def _greeting(settings: Settings, lines: Sequence[str], seconds: float) -> str:
     data_text = "in memory, gone when the node stops" if settings.memory else str(settings.data.absolute())
     prefix = "" if settings.port == 4566 else f"NIGHTBUS_PORT={settings.port} "
     return (
@@ -76,7 +89,7 @@ def _greeting(settings: Settings, key_text: str, seconds: float) -> str:
         f"  data      {data_text}\n"
         f"  services  {', '.join(sorted(SERVICES))}\n"
         f"  account   {DEFAULT_ACCOUNT}, any region\n"
-        f"  key       {key_text}\n"
-        f'  use it    eval "$({prefix}nightbus env)"   or   {prefix}nightbus run -- sam deploy --guided\n'
+        + "".join(f"{line}\n" for line in lines)
+        + f'  use it    eval "$({prefix}nightbus env)"   or   {prefix}nightbus run -- sam deploy --guided\n'
         f"  stop it   Ctrl-C"
     )

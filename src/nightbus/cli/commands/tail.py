@@ -90,9 +90,9 @@ def following(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, A
 
 def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]]:
     """Yield the lines of one connection. Raises CommandFailed with the node's error, OSError if no node answers."""
-    url = f"{settings.endpoint}/_nightbus/events/tail?{urlencode(query)}"
+    url = f"{settings.command_endpoint}/_nightbus/events/tail?{urlencode(query)}"
     try:
-        reply = open_directly(urllib.request.Request(url), _SILENCE_SECONDS)  # noqa: S310 - always http
+        reply = open_directly(settings, urllib.request.Request(url), _SILENCE_SECONDS)  # noqa: S310 - always http
     except urllib.error.HTTPError as error:
         raise CommandFailed(message_of(error), WRONG_USAGE) from error
     with reply:
