@@ -59,10 +59,10 @@ def test_a_principal_that_does_not_exist_is_refused(iam: Any, principal: str) ->
 
 
 def test_a_principal_of_an_account_that_is_not_here_is_accepted(iam: Any, client: Clients) -> None:
-    elsewhere = "arn:aws:iam::555566667777:role/deployer"
+    elsewhere = "arn:aws:iam::999988887777:role/deployer"
     name = fresh("role")
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=document({"AWS": elsewhere}))
-    client("iam", account="555566667777").create_user(UserName=fresh("user"))
+    client("iam", account="999988887777").create_user(UserName=fresh("user"))
     told = refusal(iam.update_assume_role_policy, RoleName=name, PolicyDocument=document({"AWS": elsewhere}))
     assert told[0] == "MalformedPolicyDocument"
 

@@ -154,15 +154,6 @@ def test_a_call_with_a_users_key_is_the_users(client: Clients, user: str) -> Non
     assert refusal(iam.list_access_keys)[0] == "ValidationError"
 
 
-def test_there_are_no_passwords(iam: Any, user: str) -> None:
-    assert refusal(iam.create_login_profile, UserName=user, Password="x")[:2] == (
-        "NotImplementedException",
-        501,
-    )
-    assert refusal(iam.get_login_profile, UserName=user)[0] == "NoSuchEntity"
-    assert refusal(iam.delete_login_profile, UserName=user)[0] == "NoSuchEntity"
-
-
 def test_instance_profiles_have_one_role(iam: Any) -> None:
     name, role = fresh("profile"), fresh("role")
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust("ec2.amazonaws.com")))

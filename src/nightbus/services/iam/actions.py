@@ -14,11 +14,13 @@ from typing import Any
 from nightbus.aws.arn import partition_of
 from nightbus.aws.calls import Scope
 from nightbus.identity.access_keys import ACCESS_KEY
-from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, request_tags
+from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, request_tags, when
 from nightbus.identity.principals import GROUP, POLICY, ROLE, USER
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 from nightbus.services.iam.profiles_of_roles import INSTANCE_PROFILE
+from nightbus.services.iam.provider_records import OIDC_PROVIDER, SAML_PROVIDER
+from nightbus.services.iam.service_linked_roles import SERVICE_PATH, linked_role_name
 
 _RECORDS = {
     "user": USER,
@@ -26,8 +28,22 @@ _RECORDS = {
     "group": GROUP,
     "instance-profile": INSTANCE_PROFILE,
     "policy": POLICY,
+    "oidc-provider": OIDC_PROVIDER,
+    "saml-provider": SAML_PROVIDER,
 }
-_CREATIONS = frozenset(f"iam:Create{kind}" for kind in ("Group", "InstanceProfile", "Policy", "Role", "User"))
+_CREATIONS = frozenset(
+    f"iam:Create{kind}"
+    for kind in (
+        "Group",
+        "InstanceProfile",
+        "OpenIDConnectProvider",
+        "Policy",
+        "Role",
+        "SAMLProvider",
+        "ServiceLinkedRole",
+        "User",
+    )
+)
 _USER_OF_KEY = "user/*"  # until the key's record says whose it is
 
 
@@ -116,6 +132,43 @@ def _tagging(kind: str, resource: Resource) -> dict[str, NeedsOf]:
     }
 
 
+def _oidc(asked: Asked) -> str:
+    return asked.text("OpenIDConnectProviderArn")
+
+
+def _saml(asked: Asked) -> str:
+    return asked.text("SAMLProviderArn")
+
+
+def _new_oidc(asked: Asked) -> str:
+    return _arn(asked, f"oidc-provider/{asked.text('Url').removeprefix('https://').rstrip('/')}")
+
+
+def _new_saml(asked: Asked) -> str:
+    return _arn(asked, f"saml-provider/{asked.text('Name')}")
+
+
+def _with_tags(kind: str, resource: Resource) -> NeedsOf:
+    """Return what a new identity provider needs: its tags need an action of their own."""
+    tag = when("Tags", needs(f"iam:Tag{kind}", resource, keys=_TAGS))
+    return needs(f"iam:Create{kind}", resource, tag, keys=_TAGS)
+
+
+def _linked_role(asked: Asked) -> str:
+    service = asked.text("AWSServiceName")
+    name = linked_role_name(service, asked.text("CustomSuffix")) or "*"
+    return _arn(asked, f"role{SERVICE_PATH}{service}/{name}")
+
+
+def _linked_service(asked: Asked) -> Mapping[str, Values]:
+    return {"iam:awsservicename": asked.text("AWSServiceName")}
+
+
+def _role_of_task(asked: Asked) -> str:
+    """A task is called task/aws-service-role/SERVICE/ROLE/UUID."""
+    return _arn(asked, f"role/{asked.text('DeletionTaskId').removeprefix('task/').rpartition('/')[0]}")
+
+
 def _creation(kind: str, tag_action: str = "") -> NeedsOf:
     """Return what a new entity needs: its tags need an action of their own."""
     name = {"InstanceProfile": "instance-profile"}.get(kind, kind.lower())
@@ -126,7 +179,27 @@ def _creation(kind: str, tag_action: str = "") -> NeedsOf:
 
 
 _UNSORTED: dict[str, NeedsOf] = {
+    **_all("CreateAccountAlias", "DeleteAccountAlias", "DeleteAccountPasswordPolicy"),
     **_all("GetAccountPasswordPolicy", "ListAccountAliases", "ListGroups", "ListInstanceProfiles"),
+    **_all("UpdateAccountPasswordPolicy"),
+    **_each(_user, "CreateLoginProfile", "UpdateLoginProfile"),
+    **_each(_ROLE, "DeleteServiceLinkedRole"),
+    **_each(
+        _oidc,
+        "AddClientIDToOpenIDConnectProvider",
+        "DeleteOpenIDConnectProvider",
+        "GetOpenIDConnectProvider",
+        "ListOpenIDConnectProviderTags",
+        "RemoveClientIDFromOpenIDConnectProvider",
+        "UpdateOpenIDConnectProviderThumbprint",
+    ),
+    **_each(_saml, "DeleteSAMLProvider", "GetSAMLProvider", "ListSAMLProviderTags", "UpdateSAMLProvider"),
+    **_tagging("OpenIDConnectProvider", _oidc),
+    **_tagging("SAMLProvider", _saml),
+    "CreateOpenIDConnectProvider": _with_tags("OpenIDConnectProvider", _new_oidc),
+    "CreateSAMLProvider": _with_tags("SAMLProvider", _new_saml),
+    "CreateServiceLinkedRole": needs("iam:CreateServiceLinkedRole", _linked_role, keys=_linked_service),
+    "GetServiceLinkedRoleDeletionStatus": needs("iam:GetServiceLinkedRoleDeletionStatus", _role_of_task),
     **_all(
         "ListOpenIDConnectProviders",
         "ListPolicies",
@@ -234,7 +307,8 @@ async def _entity(platform: Platform, arn: str) -> dict[str, Any] | None:
     kind, _, path = resource.partition("/")
     if kind not in _RECORDS or not path:
         return None
-    record = await platform.store.get(Scope(account, ""), _RECORDS[kind], path.rpartition("/")[2].lower())
+    key = path if kind.endswith("-provider") else path.rpartition("/")[2].lower()
+    record = await platform.store.get(Scope(account, ""), _RECORDS[kind], key)
     return record.value if record is not None else None
 
 

@@ -11,6 +11,7 @@ from nightbus.services.context import Context
 from nightbus.services.iam.errors import limit_exceeded, no_such_policy, not_attachable
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
+from nightbus.services.iam.protected_roles import refuse_protected
 from nightbus.services.iam.records import (
     GROUPS,
     ROLES,
@@ -41,6 +42,7 @@ async def attach_group_policy(ctx: Context, *, group_name: str, policy_arn: str)
 
 async def _attach(ctx: Context, kind: EntityKind, name: str, policy_arn: str) -> None:
     entity = await find_entity(ctx, kind, name)
+    refuse_protected(entity.value)
     requirement = await require_policy(ctx, policy_arn)
     attached: list[str] = entity.value["Attached"]
     if policy_arn in attached:
@@ -65,6 +67,7 @@ async def detach_group_policy(ctx: Context, *, group_name: str, policy_arn: str)
 
 async def _detach(ctx: Context, kind: EntityKind, name: str, policy_arn: str) -> None:
     def detach(value: dict[str, Any]) -> None:
+        refuse_protected(value)
         if policy_arn not in value["Attached"]:
             raise no_such_policy(policy_arn)
         value["Attached"].remove(policy_arn)

@@ -16,10 +16,12 @@ from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 from nightbus.services.iam.keys_of_users import keys_of
 from nightbus.services.iam.last_used import last_use
+from nightbus.services.iam.password_policy import password_age
 from nightbus.services.iam.records import USERS, entities, time_of
 from nightbus.store.interface import PutRecord
 
 _REPORT, _KEY = "iam/credential-report", "report"
+_DAY_MS = 24 * 3600 * 1000
 _VALID_MS = 4 * 3600 * 1000
 _USER_COLUMNS = (
     "user",
@@ -82,9 +84,18 @@ async def _root_row(ctx: Context) -> Sequence[str]:
 
 
 async def _user_row(ctx: Context, user: Mapping[str, Any]) -> Sequence[str]:
-    name, password = user["UserName"], ("false", "N/A", "N/A", "N/A")
+    name = user["UserName"]
     credentials = await _credentials(ctx, name)
-    return (name, user["Arn"], _time(user["Created"]), *password, "false", *credentials)
+    return (name, user["Arn"], _time(user["Created"]), *await _password(ctx, user), "false", *credentials)
+
+
+async def _password(ctx: Context, user: Mapping[str, Any]) -> Sequence[str]:
+    profile = user.get("LoginProfile")
+    if not profile:
+        return ("false", "N/A", "N/A", "N/A")
+    days = await password_age(ctx)
+    rotation = _time(profile["Changed"] + days * _DAY_MS) if days is not None else "N/A"
+    return ("true", "no_information", _time(profile["Changed"]), rotation)
 
 
 async def _credentials(ctx: Context, user_name: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ from nightbus.policies.grammar import check_identity_policy, percent_encoded, qu
 from nightbus.services.context import Context
 from nightbus.services.iam.errors import limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, itself, listing
+from nightbus.services.iam.protected_roles import refuse_protected
 from nightbus.services.iam.records import GROUPS, ROLES, USERS, EntityKind, change_entity, find_entity
 
 
@@ -29,6 +30,7 @@ async def _put(ctx: Context, kind: EntityKind, name: str, policy_name: str, poli
     check_identity_policy(policy_document)
 
     def put(value: dict[str, Any]) -> None:
+        refuse_protected(value)
         value["Inline"][policy_name] = policy_document
         if sum(quota_size(document) for document in value["Inline"].values()) > kind.inline_bytes:
             text = f"Maximum policy size of {kind.inline_bytes} bytes exceeded for {kind.noun} {name}"
@@ -96,6 +98,7 @@ async def delete_group_policy(ctx: Context, *, group_name: str, policy_name: str
 
 async def _delete(ctx: Context, kind: EntityKind, name: str, policy_name: str) -> None:
     def delete(value: dict[str, Any]) -> None:
+        refuse_protected(value)
         if value["Inline"].pop(policy_name, None) is None:
             raise _no_such_policy(kind, policy_name)
 

@@ -14,6 +14,7 @@ from nightbus.services.context import Context
 from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.profiles_of_roles import INSTANCE_PROFILE, profiles
+from nightbus.services.iam.protected_roles import refuse_protected
 from nightbus.services.iam.quotas import check_quota
 from nightbus.services.iam.records import ROLES, entities, find_entity, iam_arn, time_of, unchanged_or
 from nightbus.services.iam.roles import role_summary
@@ -73,6 +74,7 @@ async def _page(
 
 async def add_role_to_instance_profile(ctx: Context, *, instance_profile_name: str, role_name: str) -> None:
     profile, role = await _find(ctx, instance_profile_name), await find_entity(ctx, ROLES, role_name)
+    refuse_protected(role.value)
     if len(profile.value["Roles"]) >= _MOST_ROLES:
         raise limit_exceeded(f"Cannot exceed quota for InstanceSessionsPerInstanceProfile: {_MOST_ROLES}")
     profile.value["Roles"].append(role_name)

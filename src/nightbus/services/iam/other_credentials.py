@@ -1,4 +1,4 @@
-"""Answers the operations that list what no user of a node has: MFA devices, certificates, identity providers.
+"""Answers the operations that list what no user of a node has: MFA devices and certificates.
 
 Tools read these lists before they delete a user (Terraform's `force_destroy`, boto3's resources). The operations that
 would make such a thing are refused by name, so the lists are empty.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context, Handler
 from nightbus.services.iam.listing import DEFAULT_PAGE
 from nightbus.services.iam.records import USERS, find_entity
@@ -62,17 +61,3 @@ async def list_server_certificates(
     ctx: Context, *, path_prefix: str = "/", marker: str | None = None, max_items: int = DEFAULT_PAGE
 ) -> dict[str, Any]:
     return {"ServerCertificateMetadataList": [], **_NONE}
-
-
-async def list_saml_providers(ctx: Context) -> dict[str, Any]:
-    return {"SAMLProviderList": []}
-
-
-async def list_open_id_connect_providers(ctx: Context) -> dict[str, Any]:
-    return {"OpenIDConnectProviderList": []}
-
-
-async def get_account_password_policy(ctx: Context) -> dict[str, Any]:
-    raise AwsError(
-        "NoSuchEntity", f"The Password Policy with domain name {ctx.account} cannot be found.", 404
-    )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nightbus.aws.errors import not_supported
 from nightbus.aws.ids import new_iam_id
 from nightbus.identity.principals import ROLE
 from nightbus.policies.grammar import check_trust_policy, percent_encoded, quota_size
 from nightbus.services.context import Context
-from nightbus.services.iam.errors import already_exists, delete_conflict, limit_exceeded
+from nightbus.services.iam.errors import already_exists, delete_conflict, invalid_input, limit_exceeded
 from nightbus.services.iam.last_used import forgotten, role_last_used
 from nightbus.services.iam.listing import DEFAULT_PAGE, listing
 from nightbus.services.iam.policies import require_policy
 from nightbus.services.iam.profiles_of_roles import is_in_a_profile
+from nightbus.services.iam.protected_roles import refuse_protected
 from nightbus.services.iam.quotas import check_quota
 from nightbus.services.iam.records import (
     all_roles,
@@ -45,7 +45,10 @@ async def create_role(
     tags: Sequence[Tag] = (),
 ) -> dict[str, Any]:
     if path.startswith(_SERVICE_PATH):
-        raise not_supported("iam", "CreateRole", f"Path {path}")
+        text = (
+            f"Cannot create a role with the path {path}: only AWS services do. Use CreateServiceLinkedRole."
+        )
+        raise invalid_input(text)
     _check_trust(assume_role_policy_document)
     await check_principals(ctx, assume_role_policy_document)
     value = {
@@ -103,7 +106,7 @@ async def update_role_description(ctx: Context, *, role_name: str, description: 
 
 
 async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_document: str) -> None:
-    await find_role(ctx, role_name)
+    refuse_protected((await find_role(ctx, role_name)).value)
     _check_trust(policy_document)
     await check_principals(ctx, policy_document)
     await _set(ctx, role_name, {"Trust": policy_document})
@@ -111,17 +114,20 @@ async def update_assume_role_policy(ctx: Context, *, role_name: str, policy_docu
 
 async def put_role_permissions_boundary(ctx: Context, *, role_name: str, permissions_boundary: str) -> None:
     def bound(value: dict[str, Any]) -> None:
+        refuse_protected(value)
         value["PermissionsBoundary"] = permissions_boundary
 
     await change_role(ctx, role_name, bound, lambda: require_policy(ctx, permissions_boundary))
 
 
 async def delete_role_permissions_boundary(ctx: Context, *, role_name: str) -> None:
+    refuse_protected((await find_role(ctx, role_name)).value)
     await _set(ctx, role_name, {"PermissionsBoundary": None})
 
 
 async def delete_role(ctx: Context, *, role_name: str) -> None:
     record = await find_role(ctx, role_name)
+    refuse_protected(record.value)
     if await is_in_a_profile(ctx, role_name):
         raise delete_conflict("Cannot delete entity, must remove roles from instance profile first.")
     if record.value["Attached"]:

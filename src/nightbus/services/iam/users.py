@@ -1,7 +1,4 @@
-"""Creates, describes, renames and deletes users, and sets their permissions boundaries.
-
-Users have no passwords, because there is no console: CreateLoginProfile is refused by name.
-"""
+"""Creates, describes, renames and deletes users, and sets their permissions boundaries."""
 
 from __future__ import annotations
 
@@ -115,6 +112,8 @@ async def delete_user(ctx: Context, *, user_name: str) -> None:
     value = record.value
     if await keys_of(ctx, user_name):
         raise delete_conflict("Cannot delete entity, must delete access keys first.")
+    if value.get("LoginProfile"):
+        raise delete_conflict("Cannot delete entity, must delete login profile first.")
     if value["Groups"]:
         raise delete_conflict("Cannot delete entity, must remove users from group first.")
     if value["Attached"]:
@@ -137,17 +136,6 @@ async def delete_user_permissions_boundary(ctx: Context, *, user_name: str) -> N
     record = await find_entity(ctx, USERS, user_name)
     record.value["PermissionsBoundary"] = None
     await ctx.store.commit(unchanged_or(ctx, USERS, record))
-
-
-async def get_login_profile(ctx: Context, *, user_name: str | None = None) -> dict[str, Any]:
-    """Refuse, because no user has a password."""
-    name = named_or_calling(ctx, user_name)
-    await find_entity(ctx, USERS, name)
-    raise AwsError("NoSuchEntity", f"Login Profile for User {name} cannot be found.", 404)
-
-
-async def delete_login_profile(ctx: Context, *, user_name: str | None = None) -> None:
-    await get_login_profile(ctx, user_name=user_name)
 
 
 def summary(value: Mapping[str, Any]) -> dict[str, Any]:
