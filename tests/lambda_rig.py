@@ -122,7 +122,6 @@ class Operations(OperationRegistry):
     def __init__(self) -> None:
         super().__init__()
         self.objects: dict[tuple[str, str], bytes] = {}
-        self.roles: dict[str, dict[str, Any]] = {"worker": trust("lambda.amazonaws.com")}
         self.events: list[dict[str, Any]] = []
 
     async def handle(
@@ -130,21 +129,12 @@ class Operations(OperationRegistry):
     ) -> Mapping[str, Any] | Reply:
         if service in ("lambda", "logs"):
             return await super().handle(service, operation, params, call)
-        if (service, operation) == ("iam", "GetRole"):
-            return self._role(params["RoleName"])
         if (service, operation) == ("s3", "GetObject"):
             return self._object(params["Bucket"], params["Key"])
         if (service, operation) == ("events", "PutEvents"):
             self.events += params["Entries"]
             return {"FailedEntryCount": 0, "Entries": [{"EventId": "x"} for _ in params["Entries"]]}
         raise AssertionError(f"{service}:{operation} was not expected")
-
-    def _role(self, name: str) -> dict[str, Any]:
-        if name not in self.roles:
-            raise AwsError("NoSuchEntity", f"The role with name {name} cannot be found.", 404)
-        trusting = json.dumps(self.roles[name])
-        arn = f"arn:aws:iam::{SCOPE.account}:role/{name}"
-        return {"Role": {"RoleName": name, "Arn": arn, "AssumeRolePolicyDocument": trusting}}
 
     def _object(self, bucket: str, key: str) -> dict[str, Any]:
         if (bucket, key) not in self.objects:

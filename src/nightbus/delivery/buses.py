@@ -70,7 +70,7 @@ class Bus:
         keys = {
             "events:source": source,
             "events:detail-type": detail_type,
-            "events:eventbusinvocation": "true" if caller.source_arn else "false",
+            "events:eventbusinvocation": "true" if ":rule/" in caller.source_arn else "false",
         }
         return self._refusal(caller, "events:PutEvents", self.arn, keys)
 

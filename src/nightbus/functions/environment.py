@@ -106,7 +106,8 @@ class Environment:
     ) -> None:
         """Start the process; `invoke` waits for its init phase. Raises ZygoteDied. `visible`: as in `fork_request`."""
         await self._api.listen()
-        own = credentials.for_role(self.spec.role, self.spec.name, self.spec.scope, _CREDENTIAL_SECONDS)
+        role, name, scope = self.spec.role, self.spec.name, self.spec.scope
+        own = credentials.for_role(role, name, scope, _CREDENTIAL_SECONDS, self.spec.role_id)
         stream, address, launch = self._log.stream, self._api.address, self._paths.launch
         shown = variables(
             self.spec, launch.variables, stream=stream, runtime_api=address, credentials=own, endpoint=endpoint,

@@ -45,6 +45,7 @@ class FunctionSpec:
     log_format: str = "Text"  # or "JSON"
     application_log_level: str = "INFO"  # of JSON only, as the next one
     system_log_level: str = "INFO"
+    role_id: str = ""  # the role's unique id, which its credentials carry
 
 
 EnvironmentKey = tuple[Scope, str, str, str]
@@ -52,7 +53,7 @@ EnvironmentKey = tuple[Scope, str, str, str]
 
 def key_of(spec: FunctionSpec) -> EnvironmentKey:
     """What the specs of interchangeable environments have in common."""
-    return spec.scope, spec.name, spec.version, spec.revision
+    return spec.scope, spec.name, spec.version, spec.revision + spec.role_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,11 @@ class Credentials(Protocol):
 
 
 class CredentialSource(Protocol):
-    def for_role(self, role_arn: str, session_name: str, scope: Scope, seconds: int) -> Credentials:
-        """Temporary credentials of the role; without waiting, and nothing is stored."""
+    def for_role(
+        self, role_arn: str, session_name: str, scope: Scope, seconds: int, role_id: str = ""
+    ) -> Credentials:
+        """Temporary credentials of the role, which end with the role of this id; without waiting, and nothing is
+        stored."""
         ...
 
 

@@ -27,6 +27,7 @@ from typing import Protocol
 
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
+from nightbus.aws.ids import new_request_id
 from nightbus.clock import Clock
 from nightbus.identity.global_keys import global_keys, source_account
 from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
@@ -45,6 +46,7 @@ _OF_OBJECTS = ("s3:existingobjecttag/",)
 _TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 # Services whose handlers ask the resource's policy too: they refuse single entries, or hide what is not there.
 _THEIR_HANDLERS_ASK = frozenset({"ecr", "events", "kms", "secretsmanager", "sns", "sqs"})
+_OF_SERVICES = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:principalservicename"})
 _NEW_BUCKET = "s3:CreateBucket"  # whose name another account may have, which the handler says
 _NO_POLICIES: tuple[Policy, ...] = ()
 
@@ -124,10 +126,26 @@ class Authorizer:
         if role is None:
             return self.unknown_roles
         try:
-            await self.authorize(operation, [Need("sts:AssumeRole", role_arn)], by_service)
+            await self._admit(operation, role, role_arn, by_service)
         except AwsError:
             return False
         return True
+
+    async def assumed(
+        self, role_arn: str, service: str, source_arn: str, request_id: str, operation: str
+    ) -> str | None:
+        """Return the unique id of a role that the AWS service uses for the resource `source_arn`, "" for an unknown
+        role that counts, None if the service may not assume it. `request_id` is the caller's, "" for none."""
+        role = await self.principals.role_of(role_arn)
+        if role is None:
+            return "" if self.unknown_roles else None
+        if (service, role_arn, source_arn) not in role.admitted:
+            _, _, _, region, account, _ = source_arn.split(":", 5)
+            caller = Caller.for_service(account, service, source_arn)
+            call = Call(Scope(account, region), caller, "", request_id or new_request_id())
+            if not await self.is_assumable(role_arn, call, operation):
+                return None
+        return role.id
 
     async def authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
         """Raise AwsError, in the spelling of the operation's service, unless the call may do all that it needs.
@@ -178,7 +196,8 @@ class Authorizer:
         else:
             principal = await self.principals.role(caller.account, name.split("/", 1)[0])
         if principal is None:
-            if self.unknown_roles and ":user/" not in caller.arn:
+            is_issued = session is not None and bool(session.role_id)  # of a role that IAM had
+            if self.unknown_roles and ":user/" not in caller.arn and not is_issued:
                 return UNLIMITED
             raise self._unknown(caller, operation)
         known = caller.user_id if session is None else session.role_id
@@ -197,14 +216,25 @@ class Authorizer:
         caller, session = call.caller, call.caller.session
         if session is None or principal.trust is None:
             return
-        asked = (caller.service, session.role, caller.source_arn)
-        if asked in principal.admitted:
+        if (session.assumed_by, session.role, caller.source_arn) in principal.admitted:
             return
-        need = Need("sts:AssumeRole", session.role)
         service = Caller.for_service(source_account(caller), session.assumed_by, caller.source_arn)
         by_service = Call(call.scope, service, call.endpoint, call.request_id)
-        await self._judge(operation, need, by_service, NOBODY, principal.trust, caller.account)
-        principal.admitted[asked] = (principal.trust,)
+        await self._admit(operation, principal, session.role, by_service)
+
+    async def _admit(self, operation: str, role: Principal, role_arn: str, by_service: Call) -> None:
+        """Raise AwsError unless the role's trust policy admits the AWS service that calls.
+
+        An answer that does not depend on the circumstances of the call is remembered with the role.
+        """
+        caller, trust = by_service.caller, role.trust
+        if trust is None or by_service.trusted:
+            return
+        need = Need("sts:AssumeRole", role_arn)
+        account = role_arn.split(":", 5)[4]
+        await self._judge(operation, need, by_service, NOBODY, trust, account)
+        if self.enforces and trust.condition_keys <= _OF_SERVICES:
+            role.admitted[caller.service, role_arn, caller.source_arn] = (trust,)
 
     async def _policy_of(self, need: Need) -> Policy | None:
         if need.resource == "*" or need.action == _NEW_BUCKET:

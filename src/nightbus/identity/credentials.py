@@ -133,10 +133,16 @@ class CredentialIssuer:
         caller = Caller(account, caller_arn, str(claims["uid"]), key, session=session)
         return ReadToken(key, caller, int(claims["exp"]))
 
-    def for_role(self, role_arn: str, session_name: str, scope: Scope, seconds: int) -> SessionCredentials:
-        """Return credentials of the role, valid for `seconds`, for a caller in `scope` such as a function."""
+    def for_role(
+        self, role_arn: str, session_name: str, scope: Scope, seconds: int, role_id: str = ""
+    ) -> SessionCredentials:
+        """Return credentials of the role, valid for `seconds`, for a caller in `scope` such as a function.
+
+        They end with the role of the unique id `role_id`, if it is given.
+        """
         expiration = self._clock.now_ms() + seconds * 1000
-        return self.issue(role_arn, _role_id(role_arn), session_name, expiration)
+        session = Session(role_arn, role_id=role_id)
+        return self.issue(role_arn, role_id or _role_id(role_arn), session_name, expiration, session)
 
     def _claims(self, token: str) -> dict[str, Any] | None:
         try:

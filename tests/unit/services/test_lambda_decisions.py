@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambda_rig import SCOPE, trust
+from lambda_rig import SCOPE
 from nightbus.aws.errors import AwsError
 from nightbus.aws.wildcards import like
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy as ResourcePolicy
 from nightbus.policies.request import AccessRequest
-from nightbus.services.lambda_.access.roles import trusts_lambda
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.invocations.queued import (
     Again,
@@ -107,15 +106,6 @@ def test_a_text_is_like_itself_and_like_a_star(text: str, other: str) -> None:
     assert like(literal, literal)
     assert like(f"{literal}*", literal + other)
     assert like(literal, other) is (literal == other)
-
-
-def test_roles_that_trust_lambda() -> None:
-    assert trusts_lambda(trust("lambda.amazonaws.com"))
-    assert not trusts_lambda(trust("ec2.amazonaws.com"))
-    assert not trusts_lambda({"Statement": []})
-    denied = trust("lambda.amazonaws.com")
-    denied["Statement"].append(denied["Statement"][0] | {"Effect": "Deny"})
-    assert not trusts_lambda(denied)
 
 
 EVENT = QueuedInvocation("123456789012", "eu-west-1", "f", "", "id", "{}", accepted=1_000_000)

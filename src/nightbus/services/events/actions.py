@@ -109,7 +109,7 @@ def _connection(asked: Asked) -> str:
 
 def _put_events(asked: Asked) -> Sequence[Need]:
     entries: Sequence[Mapping[str, Any]] = asked.params.get("Entries") or ()
-    scope, invoked = asked.call.scope, "true" if asked.call.caller.source_arn else "false"
+    scope, invoked = asked.call.scope, "true" if ":rule/" in asked.call.caller.source_arn else "false"
     kinds = {(one.get("EventBusName"), one.get("Source"), one.get("DetailType")) for one in entries}
     buses = {bus: bus_arn(*bus_in(scope, bus)) for bus, _, _ in kinds}
     return [

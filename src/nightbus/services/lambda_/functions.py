@@ -99,7 +99,7 @@ async def create_function(
         )
     if await ctx.store.get(ref.scope, FUNCTION, ref.name) is not None:
         raise _exists(ref)
-    await check_role(ctx, role)
+    await check_role(ctx, role, ref.arn)
     await check_key(ctx, kms_key_arn)
     config = await sealed(ctx.platform, config)
     latest = await _first_version(ctx, config, code, layers or [])

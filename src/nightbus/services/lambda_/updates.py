@@ -108,7 +108,7 @@ async def update_function_configuration(
     old: Version = record.value["latest"]
     config = touched(configured(old["config"], changes, "UpdateFunctionConfiguration"), ctx.now_ms())
     if role is not None:
-        await check_role(ctx, role)
+        await check_role(ctx, role, ref.arn)
     await check_key(ctx, kms_key_arn)
     config = await sealed(ctx.platform, config, before=old["config"])
     used = old["layers"] if layers is None else await layers_in_use(ctx, layers)

@@ -1,63 +1,39 @@
-"""Checks that a role exists and trusts Lambda."""
+"""Checks that Lambda may assume a function's role: when the function gets it, and by each invocation.
+
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-from urllib.parse import unquote
-
 from nightbus.aws.arn import Arn
 from nightbus.aws.errors import AwsError
-from nightbus.policies.conditions import listed
-from nightbus.policies.decision import PolicyKind
-from nightbus.policies.document import Policy
-from nightbus.policies.request import AccessRequest
-from nightbus.services.context import Context
+from nightbus.services.context import Context, Platform
 from nightbus.services.lambda_.errors import invalid_parameter_value
+from nightbus.services.lambda_.invocations.role_session import PRINCIPAL
+from nightbus.services.lambda_.names import FunctionRef
+from nightbus.services.service_roles import may_assume
 
-_PRINCIPAL = "lambda.amazonaws.com"
+_CANNOT = "The role defined for the function cannot be assumed by Lambda."
 
 
-async def check_role(ctx: Context, role_arn: str) -> None:
+async def check_role(ctx: Context, role_arn: str, function_arn: str) -> None:
     """Raise AwsError if the role does not exist or Lambda cannot assume it."""
     arn = Arn.parse(role_arn)
     if arn.account != ctx.account:
         raise AwsError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
-    if not arn.resource.startswith("role/"):
-        raise _cannot_be_assumed()
-    try:
-        by_node = replace(ctx.call, trusted=True)
-        named = {"RoleName": arn.resource.rsplit("/", 1)[-1]}
-        reply = await ctx.platform.operations.call("iam", "GetRole", named, by_node)
-    except AwsError as error:
-        if error.code not in ("NoSuchEntity", "NoSuchEntityException"):
-            raise
-        authorizer = ctx.platform.authorizer
-        if authorizer is not None and authorizer.unknown_roles:
-            return
-        raise _cannot_be_assumed() from None
-    if reply["Role"]["Arn"] != role_arn:
-        raise _cannot_be_assumed()
-    document = reply["Role"]["AssumeRolePolicyDocument"]
-    if isinstance(document, str):
-        document = json.loads(unquote(document))
-    if not trusts_lambda(document):
-        raise _cannot_be_assumed()
+    if not arn.resource.startswith("role/") or not await may_assume(ctx, role_arn, PRINCIPAL, function_arn):
+        raise invalid_parameter_value(_CANNOT)
 
 
-def trusts_lambda(document: Mapping[str, Any]) -> bool:
-    """Return whether a trust policy lets the Lambda service assume the role. Statements with conditions are judged when
-    the function runs: a Deny with one does not count yet, an Allow with one does."""
-    statements = [
-        {name: value for name, value in one.items() if name != "Condition"}
-        for one in listed(document.get("Statement"))
-        if isinstance(one, Mapping) and (one.get("Effect") == "Allow" or "Condition" not in one)
-    ]
-    request = AccessRequest("sts:AssumeRole", "*", service=_PRINCIPAL)
-    return Policy.of_statements(statements, PolicyKind.TRUST).allows(request)
+async def role_in_use(platform: Platform, ref: FunctionRef, role_arn: str, request_id: str = "") -> str:
+    """Return the unique id of the function's role, "" where every role counts. `request_id` is the invocation's.
 
-
-def _cannot_be_assumed() -> AwsError:
-    return invalid_parameter_value("The role defined for the function cannot be assumed by Lambda.")
+    Raises AwsError if the role does not exist any more or does not trust Lambda.
+    """
+    authorizer = platform.authorizer
+    if authorizer is None:
+        return ""
+    role_id = await authorizer.assumed(role_arn, PRINCIPAL, ref.arn, request_id, "lambda:Invoke")
+    if role_id is None:
+        raise AwsError("AccessDeniedException", _CANNOT, 403)
+    return role_id

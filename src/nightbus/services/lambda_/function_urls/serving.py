@@ -17,7 +17,7 @@ from nightbus.aws.threads import aside
 from nightbus.functions.interface import InvokeResult
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.policies.callers import refusal, request_by
-from nightbus.policies.document import Policy
+from nightbus.policies.request import Need
 from nightbus.services.context import Context, Platform
 from nightbus.services.lambda_.function_urls.cors import is_preflight, preflight_response, with_cors
 from nightbus.services.lambda_.function_urls.events import event_of
@@ -38,6 +38,7 @@ from nightbus.services.lambda_.records import resource_policy_of
 
 LARGEST_REQUEST = 6_291_456
 _MOST_PARAMETERS = 20_000
+_OPERATION = "lambda:InvokeFunctionUrl"
 _ACTIONS = ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
 
 
@@ -76,22 +77,29 @@ def too_large() -> UrlResponse:
     return error_response(413, "RequestEntityTooLargeException", {"Message": text})
 
 
-def may_invoke(policy: Policy, url: FunctionUrl, caller: Caller) -> bool:
-    """Whether the policy lets the caller invoke the function by its URL: both actions are needed since October 2025.
+async def may_invoke(platform: Platform, url: FunctionUrl, call: Call) -> bool:
+    """Return whether the call may invoke the function by its URL: both actions are needed since October 2025.
 
-    Callers of the function's own account need no statement of it. Source: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    A signed request needs them of the caller's policies, the function's, or both, as any call of an operation; for an
+    open URL the function's policy has to admit everybody. https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     """
     values = {
         "lambda:functionurlauthtype": "AWS_IAM" if url.is_signed else "NONE",
         "lambda:invokedviafunctionurl": "true",
     }
-    if url.is_signed and caller.is_anonymous:
-        return False
-    for action in _ACTIONS:
-        resource = url.ref.qualified_arn
-        asking = caller if url.is_signed else Caller.anonymous()
-        if refusal(policy, request_by(asking, action, resource, values), url.ref.scope.account):
+    resource, authorizer = url.ref.qualified_arn, platform.authorizer
+    if not url.is_signed or authorizer is None:
+        if url.is_signed and call.caller.is_anonymous:
             return False
+        policy = await resource_policy_of(platform.invocables, url.ref)
+        asked = [request_by(call.caller, action, resource, values) for action in _ACTIONS]
+        return not any(refusal(policy, one, url.ref.scope.account) for one in asked)
+    if call.caller.is_anonymous:
+        return False
+    try:
+        await authorizer.authorize(_OPERATION, [Need(one, resource, values) for one in _ACTIONS], call)
+    except AwsError:
+        return False
     return True
 
 
@@ -109,8 +117,11 @@ async def answer(platform: Platform, url: FunctionUrl, request: UrlRequest) -> U
 
 
 async def _invoke(platform: Platform, url: FunctionUrl, request: UrlRequest, trace: str) -> UrlResponse:
-    policy = await resource_policy_of(platform.invocables, url.ref)
-    if not may_invoke(policy, url, request.caller):
+    caller = request.caller if url.is_signed else Caller.anonymous()
+    call = Call(
+        url.ref.scope, caller, platform.endpoint, request.request_id, trace, source_ip=request.source_ip
+    )
+    if not await may_invoke(platform, url, call):
         return forbidden()
     try:
         event = await aside(len(request.body), _event, url, request, platform.clock.now_ms(), trace)
@@ -120,8 +131,6 @@ async def _invoke(platform: Platform, url: FunctionUrl, request: UrlRequest, tra
         )
     if len(event) > LARGEST_REQUEST:
         return too_large()
-    caller = request.caller if url.is_signed else Caller.anonymous()
-    call = Call(url.ref.scope, caller, platform.endpoint, request.request_id, trace)
     ctx = Context(call, platform)
     try:
         runnable = await find_ready(platform, url.ref)

@@ -142,7 +142,7 @@ class DestinationJobs:
     def call(self, job: DestinationJob, endpoint: str) -> Call:
         """Under the function's role; the invocation is the parent of what follows."""
         origin = job.origin
-        caller = role_session(origin.account, origin.role, origin.function)
+        caller = role_session(origin.role, origin.arn)
         home = Scope(origin.account, Arn.parse(origin.arn).region)
         return Call(job.target_scope(home), caller, endpoint, trace=job.trace)
 

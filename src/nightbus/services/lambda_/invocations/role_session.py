@@ -1,4 +1,4 @@
-"""Makes the caller of a function's own requests: a session of the function's role with the function's name."""
+"""Makes the caller of what Lambda does for a function: a session of the function's role with the function's name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from nightbus.aws.calls import Caller
 PRINCIPAL = "lambda.amazonaws.com"
 
 
-def role_session(account: str, role_arn: str, function: str) -> Caller:
-    """`account` is the function's, which is its role's too."""
-    return Caller.in_role(role_arn, function, PRINCIPAL)
+def role_session(role_arn: str, function_arn: str) -> Caller:
+    """`function_arn` has no qualifier; the role's trust policy may name it as `aws:SourceArn`."""
+    return Caller.in_role(role_arn, function_arn.rsplit(":", 1)[-1], PRINCIPAL, function_arn)

@@ -12,6 +12,7 @@ from nightbus.functions.interface import ON_DEMAND, SNAP_START, FunctionSpec, In
 from nightbus.functions.pool.concurrency import NoRoom
 from nightbus.functions.runtime_api.response_stream import ResponseStream
 from nightbus.services.context import Platform
+from nightbus.services.lambda_.access.roles import role_in_use
 from nightbus.services.lambda_.aliases import chosen_version
 from nightbus.services.lambda_.errors import no_function, not_found, throttled
 from nightbus.services.lambda_.lifecycle.progress import wait_until_prepared
@@ -114,8 +115,9 @@ async def run(
     if "KMSKeyArn" in config:
         await require_key(platform, ref.scope, config)
     key = (ref.scope, ref.name, config["Version"])
+    role_id = await role_in_use(platform, ref, config["Role"], request_id)
     spec = platform.specs.peek(key, config)
-    if spec is None:
+    if spec is None or spec.role_id != role_id:
         spec = platform.specs.keep(key, config, await spec_of(platform, ref, runnable.version))
     try:
         unreserved = platform.running.begin(ref.scope, ref.name, runnable.reserved)
@@ -137,11 +139,14 @@ async def run(
 
 
 async def spec_of(platform: Platform, ref: FunctionRef, version: Version) -> FunctionSpec:
-    """Raises AwsError where the environment variables cannot be opened."""
-    return function_spec(ref, version, await opened(platform, version["config"]))
+    """Raises AwsError where the environment variables cannot be opened, or Lambda may not assume the role."""
+    role_id = await role_in_use(platform, ref, version["config"]["Role"])
+    return function_spec(ref, version, await opened(platform, version["config"]), role_id)
 
 
-def function_spec(ref: FunctionRef, version: Version, variables: Mapping[str, str]) -> FunctionSpec:
+def function_spec(
+    ref: FunctionRef, version: Version, variables: Mapping[str, str], role_id: str
+) -> FunctionSpec:
     config = version["config"]
     logging = config["LoggingConfig"]
     return FunctionSpec(
@@ -165,4 +170,5 @@ def function_spec(ref: FunctionRef, version: Version, variables: Mapping[str, st
         log_format=logging["LogFormat"],
         application_log_level=logging.get("ApplicationLogLevel", "INFO"),
         system_log_level=logging.get("SystemLogLevel", "INFO"),
+        role_id=role_id,
     )

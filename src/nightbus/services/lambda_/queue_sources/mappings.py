@@ -58,4 +58,4 @@ def poller_of(platform: Platform, scope: Scope, record: Record, carrying: Carryi
 async def _role(platform: Platform, ref: FunctionRef) -> Caller:
     """The function's role as it is now. Raises AwsError when there is no such function."""
     runnable = await find_runnable(platform.invocables, ref)
-    return role_session(ref.scope.account, runnable.version["config"]["Role"], ref.name)
+    return role_session(runnable.version["config"]["Role"], ref.arn)

@@ -179,7 +179,7 @@ async def _queue(ctx: Context, source: str, operation: str) -> Queue:
 
 async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str, Any]) -> None:
     _, version = await require_version(ctx, ref)
-    role = role_session(ctx.account, version["config"]["Role"], ref.name)
+    role = role_session(version["config"]["Role"], ref.arn)
     authorizer = ctx.platform.authorizer
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
         need = Need(f"sqs:{action}", queue.arn)

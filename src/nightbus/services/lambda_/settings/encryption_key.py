@@ -21,6 +21,7 @@ from nightbus.services.context import Context, Platform
 from nightbus.services.key_uses import authorize_use
 from nightbus.services.lambda_.errors import invalid_parameter_value
 from nightbus.services.lambda_.invocations.role_session import role_session
+from nightbus.services.lambda_.names import function_arn
 
 _BAD_GATEWAY = 502
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars-encryption.html
@@ -66,7 +67,7 @@ async def require_key(platform: Platform, scope: Scope, config: Mapping[str, Any
     """Raise AwsError where a function with a key has variables that its role cannot decrypt with this key now."""
     if not config.get("Environment"):
         return
-    role = role_session(scope.account, config["Role"], config["FunctionName"])
+    role = role_session(config["Role"], function_arn(scope, config["FunctionName"]))
     user = KeyUser(role, "lambda", ("kms:Decrypt",))
     try:
         await data_key_source(platform.keys, scope, config["KMSKeyArn"], user)
