@@ -31,17 +31,15 @@ class AccessKeys:
     def in_memory(self) -> dict[str, int]:
         return self._keys.in_memory()
 
-    async def user_of(self, access_key: str) -> Caller | None:
-        """Return the owner as a caller, None if nobody was issued the key. Raises InactiveKey."""
-        record = await self.record_of(access_key)
-        if record is None:
-            return None
-        if record.value["Status"] != ACTIVE:
-            raise InactiveKey
-        account = str(record.value["UserArn"]).split(":")[4]
-        return Caller(account, record.value["UserArn"], record.value["UserId"], access_key)
-
     async def record_of(self, access_key: str) -> Record | None:
         """Return the key's record, None for a key that IAM has not issued."""
         account = account_in(access_key) if access_key.startswith(LONG_TERM) else None
         return await self._keys.get(Scope(account, ""), ACCESS_KEY, access_key) if account else None
+
+
+def caller_with(access_key: str, record: Record) -> Caller:
+    """Return the owner of the key as a caller. Raises InactiveKey."""
+    if record.value["Status"] != ACTIVE:
+        raise InactiveKey
+    arn = str(record.value["UserArn"])
+    return Caller(arn.split(":")[4], arn, record.value["UserId"], access_key)

@@ -14,7 +14,8 @@ An anonymous caller has no policies: the few operations that take one ask the re
 themselves. So does a service for an AWS service as the caller where its resources have no policies in `Resources`.
 What the node does for itself is a trusted call, which needs nothing.
 
-A decision that depends on no condition key is remembered with the principal, and is as old as the compiled policies
+A decision that depends on no condition key, or on what the operation itself is asked for alone (the source of an
+event), is remembered with the principal, and is as old as the compiled policies
 are: a change of IAM's records makes new principals, and a change of a resource's policy makes another `Policy` object.
 """
 
@@ -173,7 +174,8 @@ class Authorizer:
             if not is_limited:
                 if principal is UNLIMITED and policy is None and owner == caller.account:
                     continue
-                admitted = principal.admitted.get((need.action, need.resource, caller.arn))
+                admission = _admission(principal, policy, need, caller)
+                admitted = principal.admitted.get(admission) if admission is not None else None
                 if admitted is not None and admitted[0] is policy:
                     continue
             await self._judge(operation, need, call, principal, policy, owner)
@@ -281,8 +283,9 @@ class Authorizer:
         request = await self._request(need, call, principal, policies, owner)
         decision = decide(request, policies, owner)
         if decision.is_allowed:
-            if principal.identity and of_session is None and not _named_keys(principal, policies):
-                principal.admitted[need.action, need.resource, caller.arn] = (policy,)
+            admission = _admission(principal, policy, need, caller)
+            if principal.identity and of_session is None and admission is not None:
+                principal.admitted[admission] = (policy,)
             return
         text = refusal_text(request, decision).replace(need.action, spelled(need.action))
         if decision.kind is PolicyKind.TRUST:  # AWS does not say what a trust policy lacks
@@ -336,6 +339,20 @@ def _is_limited(caller: Caller) -> bool:
     """Return whether session policies limit the caller; a federated user without any may do nothing."""
     session = caller.session
     return session is not None and bool(session.policies or session.parent)
+
+
+def _admission(
+    principal: Principal, policy: Policy | None, need: Need, caller: Caller
+) -> tuple[Values, ...] | None:
+    """Return what a decision depends on besides the policies; None if that is more than the need itself says."""
+    named = principal.condition_keys
+    if policy is not None and policy.condition_keys:
+        named = named | policy.condition_keys
+    if not named:
+        return need.action, need.resource, caller.arn
+    if not named <= need.keys.keys() or any(part in key for key in named for part in _TAG_KEYS):
+        return None
+    return need.action, need.resource, caller.arn, *(need.keys[key] for key in sorted(named))
 
 
 def _named_keys(principal: Principal, policies: Policies) -> set[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import json
@@ -53,6 +54,7 @@ def account_named_by(access_key: str) -> str:
     return (account_in(access_key) if access_key.startswith("ASIA") else None) or account_of(access_key)
 
 
+@functools.lru_cache(maxsize=1024)
 def account_in(access_key: str) -> str | None:
     """Return the account that is written into an access key's id, None if the id has not the form of such a key."""
     try:

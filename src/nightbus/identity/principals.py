@@ -17,6 +17,7 @@ from nightbus.bounded import Bounded
 from nightbus.policies.aws_managed import document_of
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy
+from nightbus.policies.request import Values
 from nightbus.store.interface import Record, Store
 from nightbus.store.record_cache import RecordCache
 
@@ -46,7 +47,7 @@ class Principal:
     tags: Mapping[str, str] = field(default_factory=lambda: _NO_TAGS)
     trust: Policy | None = None
     condition_keys: frozenset[str] = frozenset()
-    admitted: Bounded[tuple[str, str, str], tuple[Policy | None]] = field(
+    admitted: Bounded[tuple[Values, ...], tuple[Policy | None]] = field(
         default_factory=lambda: Bounded(_MOST_ADMITTED)
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from nightbus.aws.calls import Caller
 from nightbus.bounded import Bounded
 from nightbus.clock import Clock
-from nightbus.identity.access_keys import LONG_TERM, AccessKeys
+from nightbus.identity.access_keys import LONG_TERM, AccessKeys, caller_with
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.store.vault import Vault
 
@@ -63,10 +63,10 @@ class Signers:
         return self._temporary(access_key, token) if token else None
 
     async def _long_term(self, access_key: str, token: str) -> Signer | None:
-        caller = await self._access_keys.user_of(access_key)
         record = await self._access_keys.record_of(access_key)
-        if caller is None or record is None:
+        if record is None:
             return None
+        caller = caller_with(access_key, record)
         if token:
             raise InvalidToken
         sealed = str(record.value["Secret"])

@@ -10,7 +10,7 @@ import pytest
 
 from nightbus.aws.calls import Caller, Scope
 from nightbus.clock import SystemClock
-from nightbus.identity.access_keys import ACCESS_KEY, AccessKeys
+from nightbus.identity.access_keys import ACCESS_KEY, AccessKeys, caller_with
 from nightbus.identity.administrator_keys import AdministratorKeys
 from nightbus.identity.credentials import account_in
 from nightbus.identity.key_file import FILE_NAME, AccessKey, profile_of, read_key, read_section, write_section
@@ -47,6 +47,11 @@ def ensured(folder: Path, account: str = ACCOUNT) -> tuple[AccessKey, bool]:
     return found[0]
 
 
+async def owner_of(store: Store, key_id: str) -> Caller | None:
+    record = await AccessKeys(store).record_of(key_id)
+    return caller_with(key_id, record) if record is not None else None
+
+
 def test_the_key_is_made_once_and_lies_in_a_file_for_its_owner_alone(tmp_path: Path) -> None:
     key, made = ensured(tmp_path)
     assert made
@@ -62,7 +67,7 @@ def test_it_is_the_root_users_key_and_its_secret_is_sealed(tmp_path: Path) -> No
     async def work(keys: AdministratorKeys, store: Store) -> None:
         key = await keys.ensure(OTHER)
         assert account_in(key.id) == OTHER
-        assert await AccessKeys(store).user_of(key.id) == Caller.root(OTHER, key.id)
+        assert await owner_of(store, key.id) == Caller.root(OTHER, key.id)
         record = await store.get(Scope(OTHER, ""), ACCESS_KEY, key.id)
         assert record is not None
         assert key.secret not in str(record.value)
@@ -104,9 +109,8 @@ def test_a_replaced_key_is_nobodys(tmp_path: Path) -> None:
         old, others = await keys.ensure(ACCOUNT), await keys.ensure(OTHER)
         new = await keys.replace(ACCOUNT)
         assert new.id != old.id
-        known = AccessKeys(store)
-        assert await known.user_of(old.id) is None
-        assert await known.user_of(new.id) == Caller.root(ACCOUNT, new.id)
+        assert await owner_of(store, old.id) is None
+        assert await owner_of(store, new.id) == Caller.root(ACCOUNT, new.id)
         assert await keys.ensure(ACCOUNT) == new
         assert await keys.ensure(OTHER) == others
 

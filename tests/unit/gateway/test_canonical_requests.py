@@ -4,6 +4,7 @@ the test suite of signature version 4, and the pages of S3's API reference."""
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import AsyncIterator
 
 import pytest
@@ -24,7 +25,7 @@ from nightbus.gateway.signatures.payloads import (
     UNSIGNED,
     SignedPayload,
 )
-from nightbus.gateway.signatures.signing_keys import SigningKeys, signature
+from nightbus.gateway.signatures.signing_keys import SigningKeys, sha256
 
 SUITE_SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 S3_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -85,7 +86,7 @@ def test_the_suite_of_version_four(
     )
     to_sign = string_to_sign("20150830T123600Z", "20150830/us-east-1/service/aws4_request", canonical)
     key = SigningKeys().key(SUITE_SECRET, "20150830", "us-east-1", "service")
-    assert signature(key, to_sign) == expected
+    assert key.signature(to_sign) == expected
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def s3_signature(
     names = signed.split(";") if signed else sorted(headers)
     canonical = canonical_request(method, s3_path(path), canonical_query(query), headers, names, payload)
     to_sign = string_to_sign("20130524T000000Z", "20130524/us-east-1/s3/aws4_request", canonical)
-    return signature(SigningKeys().key(S3_SECRET, "20130524", "us-east-1", "s3"), to_sign)
+    return SigningKeys().key(S3_SECRET, "20130524", "us-east-1", "s3").signature(to_sign)
 
 
 def test_the_examples_of_s3() -> None:
@@ -209,8 +210,8 @@ async def test_the_trailer_is_signed() -> None:
     assert chunks is not None
     digest = hashlib.sha256(b"x-amz-checksum-crc32c:sOO8/Q==\n").hexdigest()
     last = CHUNK[2].split("=")[1].strip()
-    trailer = signature(
-        signed.key, f"AWS4-HMAC-SHA256-TRAILER\n{signed.timestamp}\n{signed.scope}\n{last}\n{digest}"
+    trailer = signed.key.signature(
+        f"AWS4-HMAC-SHA256-TRAILER\n{signed.timestamp}\n{signed.scope}\n{last}\n{digest}"
     )
     sent = f"{SENT}x-amz-checksum-crc32c:sOO8/Q==\r\nx-amz-trailer-signature:{trailer}\r\n\r\n"
     assert await decoded(sent, signed) == b"a" * 66560
@@ -221,3 +222,15 @@ async def test_the_trailer_is_signed() -> None:
     ):
         with pytest.raises(AwsError, match="SignatureDoesNotMatch"):
             await decoded(changed, payload(CHUNKED_WITH_TRAILER, SEED))
+
+
+@pytest.mark.parametrize("size", [0, 1, 2047, 2048, 2049, 10_000])
+def test_hashes_in_pieces_are_those_of_the_whole(size: int) -> None:
+    data = bytes(range(256)) * 40
+    assert sha256(data[:size]) == hashlib.sha256(data[:size]).hexdigest()
+    text = "\xe9" * size
+    derived = hmac.digest(b"AWS4s", b"d", hashlib.sha256)
+    for part in (b"r", b"s", b"aws4_request"):
+        derived = hmac.digest(derived, part, hashlib.sha256)
+    expected = hmac.digest(derived, text.encode("latin-1"), hashlib.sha256).hex()
+    assert SigningKeys().key("s", "d", "r", "s").signature(text) == expected

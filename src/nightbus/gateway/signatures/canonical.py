@@ -6,10 +6,11 @@ Everything is Latin-1, so that a header's bytes are signed as they came.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, unquote_to_bytes
+
+from nightbus.gateway.signatures.signing_keys import sha256
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
@@ -26,8 +27,7 @@ def canonical_request(
 
 
 def string_to_sign(timestamp: str, scope: str, canonical: str) -> str:
-    digest = hashlib.sha256(canonical.encode("latin-1", "replace")).hexdigest()
-    return f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
+    return f"{ALGORITHM}\n{timestamp}\n{scope}\n{sha256(canonical.encode('latin-1', 'replace'))}"
 
 
 def header_value(value: str) -> str:

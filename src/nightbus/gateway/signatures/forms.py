@@ -12,7 +12,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway.signatures.canonical import ALGORITHM
 from nightbus.gateway.signatures.errors import Dialect, incomplete, mismatch, unsupported_algorithm
 from nightbus.gateway.signatures.moments import iso_basic
-from nightbus.gateway.signatures.signing_keys import TERMINATOR, SigningKeys, is_same, signature
+from nightbus.gateway.signatures.signing_keys import TERMINATOR, SigningKeys, is_same
 from nightbus.gateway.signatures.version_two import hmac_sha1
 
 
@@ -35,7 +35,7 @@ def verify_form(fields: Mapping[str, str], secret: str, keys: SigningKeys) -> No
             text = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/s3/aws4_request".'
             raise incomplete(Dialect.S3, text)
         key = keys.key(secret, parts[1], parts[2], parts[3])
-        computed, claimed = signature(key, policy), fields["x-amz-signature"]
+        computed, claimed = key.signature(policy), fields["x-amz-signature"]
     if not is_same(computed, claimed):
         raise mismatch(Dialect.S3, policy)
 

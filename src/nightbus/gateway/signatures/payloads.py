@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from nightbus.aws.errors import AwsError
 from nightbus.gateway.signatures.errors import Dialect, mismatch, wrong_payload_hash
-from nightbus.gateway.signatures.signing_keys import is_same, signature
+from nightbus.gateway.signatures.signing_keys import SigningKey, is_same
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 CHUNKED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -48,10 +48,10 @@ class SignedPayload:
     """
 
     claimed: str
-    key: bytes = b""
-    timestamp: str = ""
-    scope: str = ""
-    seed: str = ""
+    key: SigningKey
+    timestamp: str
+    scope: str
+    seed: str
 
     @property
     def is_hash(self) -> bool:
@@ -119,7 +119,7 @@ class ChunkSignatures:
         return f"{self._payload.timestamp}\n{self._payload.scope}\n{self._previous}"
 
     def _verify(self, to_sign: str, claimed: str) -> None:
-        computed = signature(self._payload.key, to_sign)
+        computed = self._payload.key.signature(to_sign)
         if not is_same(computed, claimed):
             raise mismatch(Dialect.S3, to_sign)
         self._previous = computed

@@ -13,7 +13,6 @@ A key that the node does not know is refused, or is the root of the account that
 
 from __future__ import annotations
 
-import hashlib
 from typing import NamedTuple
 
 from nightbus.aws.calls import Caller
@@ -47,7 +46,7 @@ from nightbus.gateway.signatures.forms import verify_form
 from nightbus.gateway.signatures.moments import check_link, check_not_early, check_skew
 from nightbus.gateway.signatures.payloads import UNSIGNED, SignedPayload, s3_payload
 from nightbus.gateway.signatures.scopes import check_scope, check_signed_headers
-from nightbus.gateway.signatures.signing_keys import SigningKeys, is_same, signature
+from nightbus.gateway.signatures.signing_keys import SigningKeys, is_same, sha256
 from nightbus.identity.access_keys import InactiveKey
 from nightbus.identity.credentials import account_of
 from nightbus.identity.signers import InvalidToken, Signer, Signers, TokenExpired
@@ -187,7 +186,7 @@ class Verifier:
         canonical = canonical_request(request.method, path, query, headers, claim.signed, payload)
         to_sign = string_to_sign(claim.timestamp, claim.scope, canonical)
         key = self._keys.key(secret, claim.date, claim.region, claim.service)
-        computed = signature(key, to_sign)
+        computed = key.signature(to_sign)
         if not is_same(computed, claim.signature):
             fields = {
                 "AWSAccessKeyId": claim.access_key[:128],
@@ -238,8 +237,4 @@ def _root(request: WireRequest) -> Caller:
 
 
 async def _sha256(body: bytes) -> str:
-    return await aside(len(body), _digest, body)
-
-
-def _digest(body: bytes) -> str:
-    return hashlib.sha256(body).hexdigest()
+    return await aside(len(body), sha256, body)
