@@ -184,3 +184,15 @@ def test_the_resource_of_listing_retirable_grants_is_the_retiring_principal(
     lister = User(node, "lister", ("kms:ListRetirableGrants", nobody.arn)).client("kms")
     lister.list_retirable_grants(RetiringPrincipal=nobody.arn)
     refusal(lister.list_retirable_grants, RetiringPrincipal="arn:aws:iam::000000000000:root")
+
+
+def test_aliases_of_keys_are_conditions(node: RunningNode, kms: Any, key: str) -> None:
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    kms.create_alias(AliasName="alias/shop-one", TargetKeyId=key)
+    condition = {"ForAnyValue:StringLike": {"kms:ResourceAliases": "alias/shop-*"}}
+    user = User(node, "by-alias", statement("kms:Encrypt", "*", Condition=condition)).client("kms")
+    user.encrypt(KeyId=key, Plaintext=b"text")
+    refusal(user.encrypt, KeyId=other, Plaintext=b"text")
+    kms.update_alias(AliasName="alias/shop-one", TargetKeyId=other)
+    user.encrypt(KeyId=other, Plaintext=b"text")
+    refusal(user.encrypt, KeyId=key, Plaintext=b"text")

@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
+from users import OTHER_ACCOUNT
+from users import User as Caller
 from waiting import wait_for
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -215,3 +217,20 @@ def test_a_rule_s_role_invokes_only_functions_that_it_may(node: RunningNode) -> 
     assert "assumed-role/worker/" in attributes["ERROR_MESSAGE"]
     streams = node.client("logs")
     wait_for(lambda: streams.describe_log_groups(logGroupNamePrefix="/aws/lambda/f")["logGroups"])
+
+
+def test_another_account_invokes_what_both_policies_allow(node: RunningNode) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/permissions-function-cross-account.html"""
+    able = Caller(node, "far-able", ("lambda:*", "*"), account=OTHER_ACCOUNT).client("lambda")
+    unable = Caller(node, "far-unable", account=OTHER_ACCOUNT).client("lambda")
+    function = f"{FUNCTION}:f"
+    for client in able, unable:
+        refused(client.invoke, FunctionName=function)
+    node.client("lambda").add_permission(
+        FunctionName="f", StatementId="far", Action="lambda:InvokeFunction", Principal=OTHER_ACCOUNT
+    )
+    refused(unable.invoke, FunctionName=function)
+    for kind in "RequestResponse", "Event", "DryRun":
+        able.invoke(FunctionName=function, InvocationType=kind)
+    refused(able.get_function, FunctionName=function)
+    refused(able.update_function_configuration, FunctionName=function, Timeout=3)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
@@ -219,3 +220,28 @@ def test_what_an_upload_brings_along_needs_its_own_action(node: RunningNode, s3:
     refusal(writer.abort_multipart_upload, **part)
     refusal(writer.list_parts, **part)
     refusal(writer.list_multipart_uploads, Bucket=BUCKET)
+
+
+def test_a_link_is_known_by_its_kind_and_its_age(node: RunningNode, s3: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html"""
+
+    def reads(name: str, condition: dict[str, Any], version: str = "s3v4") -> tuple[bool, int]:
+        user = User(node, name, statement("s3:GetObject", OBJECTS, Condition=condition))
+        client = user.client("s3", config=Config(signature_version=version))
+        by_header = code_of(client.get_object, Bucket=BUCKET, Key="plain") == ""
+        link = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "plain"})
+        return by_header, node_status(node, link.removeprefix(node.endpoint))
+
+    by_header, by_query = (
+        {"StringEquals": {"s3:authType": f"REST-{one}"}} for one in ("HEADER", "QUERY-STRING")
+    )
+    assert reads("only-header", by_header) == (True, 403)
+    assert reads("only-link", by_query) == (False, 200)
+    young = {"NumericLessThan": {"s3:signatureAge": "600000"}}
+    assert reads("young", young) == (False, 200)
+    assert reads("old", {"NumericGreaterThan": {"s3:signatureAge": "600000"}}) == (False, 403)
+    fourth = {"StringEquals": {"s3:signatureversion": "AWS4-HMAC-SHA256"}}
+    assert reads("fourth", fourth) == (True, 200)
+    second = {"StringEquals": {"s3:signatureversion": "AWS"}}
+    assert reads("second", second, "s3")[1] == 200
+    assert reads("not-second", fourth, "s3")[1] == 403

@@ -141,6 +141,8 @@ class Call:
     trusted: bool = False  # what the node does for itself, which nothing has to allow; no request sets it
     user_agent: str = ""
     is_secure: bool = False  # whether the request came by TLS
+    link_version: int = 0  # the version of the signature, 2 or 4, of a presigned URL, 0 without one
+    link_age_ms: int = 0  # since a presigned URL of version 4 was signed
 
     def through(self, service: str) -> Call:
         """Return a call that a service makes in the caller's name; its own call, if the caller is the service in a role

@@ -33,6 +33,7 @@ from nightbus.gateway.protocols import PROTOCOLS
 from nightbus.gateway.request import WireRequest, parse_query, repeated_headers
 from nightbus.gateway.response import WireResponse, header_name, sent_whole
 from nightbus.gateway.routing import FORM, Route, Routes, Unroutable
+from nightbus.gateway.signatures.links import with_link
 from nightbus.gateway.signatures.verifier import Verifier
 from nightbus.gateway.uploads import decoded, upload
 from nightbus.gateway.validation import checked
@@ -215,6 +216,8 @@ class Gateway:
             # Only S3's bodies are streams; Lambda's InvokeAsync has been read whole, with its route.
             params[operation.input.payload] = request.body or upload(request, body.chunks(), payload)
         call = _circumstances(scope, request, request_id, caller)
+        if request.query:
+            call = with_link(call, request, self._clock.now_ms())
         handling = self._operations.handle(operation.service.name, operation.name, params, call)
         result = await (while_client_waits(body, handling) if operation.name in _WAITING else handling)
         output = result.output if isinstance(result, Reply) else result

@@ -18,6 +18,7 @@ from nightbus.policies.decision import Effect
 from nightbus.policies.evaluation import Policies, decide, refusal_text
 from nightbus.policies.request import NO_KEYS, AccessRequest, Values
 
+RESOURCE_ALIASES = "kms:resourcealiases"
 _NO_CONTEXT: Mapping[str, str] = {}
 _MOST_REMEMBERED = 100  # answers of one key
 
@@ -38,6 +39,8 @@ async def refusal_of_use(
     `via` is the service by which a user's request comes, such as `sqs`; `alias` is the alias that it names; `further`
     are the condition keys of this action alone.
     """
+    if RESOURCE_ALIASES in key.policy.condition_keys:
+        further = {**further, RESOURCE_ALIASES: await keys.aliases(key)}
     asked = (caller.account, caller.arn, caller.service, caller.source_arn, action, via, alias)
     is_plain = not context and not further
     answer = key.answers.get(asked) if is_plain else None

@@ -101,6 +101,13 @@ class Grants:
     policy: Policy
 
 
+@dataclass(frozen=True, slots=True)
+class AliasNames:
+    """The names of the aliases of an account's keys in a region, by the key's id."""
+
+    of_keys: Mapping[str, tuple[str, ...]]
+
+
 Place = tuple[Scope, str]
 
 
@@ -110,6 +117,9 @@ class Keys:
         self._vault = vault
         self._clock = clock
         self._aliases = KnownRecords(store, [ALIAS], _MOST_KNOWN)
+        self._names: RecordCache[Scope, AliasNames] = RecordCache(
+            store, _MOST_KNOWN, [ALIAS], lambda record: record.scope, self._load_names
+        )
         self._keys: RecordCache[Place, Key] = RecordCache(store, _MOST_KNOWN, [KEY], _place, self._load)
         self._materials: RecordCache[Place, Material] = RecordCache(
             store, _MOST_UNSEALED, [MATERIAL], _place, self._unseal
@@ -125,6 +135,7 @@ class Keys:
             "keys": len(self._keys),
             "answers of key policies": sum(answers),
             "unsealed key material": len(self._materials),
+            "aliases of keys": len(self._names),
             "grants of keys": len(self._grants),
         }
 
@@ -185,6 +196,17 @@ class Keys:
         """Return the key's policy with what its grants add to it."""
         found = await self._grants.find((key.scope, key.id))
         return key.policy if found is None else key.policy.with_grants(found.policy)
+
+    async def aliases(self, key: Key) -> tuple[str, ...]:
+        """Return the names of the key's aliases."""
+        names = await self._names.find(key.scope)
+        return names.of_keys.get(key.id, ()) if names is not None else ()
+
+    async def _load_names(self, scope: Scope) -> AliasNames:
+        found: dict[str, tuple[str, ...]] = {}
+        for record in await self._store.list(scope, ALIAS):
+            found[record.value["KeyId"]] = (*found.get(record.value["KeyId"], ()), record.key)
+        return AliasNames(found)
 
     async def _load(self, place: Place) -> Key | None:
         scope, key_id = place

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nightbus.aws.calls import Scope
-from nightbus.keys.access import keys_of_use
+from nightbus.keys.access import RESOURCE_ALIASES, keys_of_use
 from nightbus.keys.directory import Key
 from nightbus.keys.uses import KeyUser, require_key, with_codes
 from nightbus.policies.request import Need
@@ -35,7 +35,8 @@ async def authorize_use(ctx: Context, home: Scope, identifier: str, user: KeyUse
     if authorizer is None or caller.is_anonymous or not caller.arn:
         return
     key = await ctx.platform.keys.find(home, identifier)
-    keys = keys_of_use(caller, key, user.context, user.via)
+    aliases = await ctx.platform.keys.aliases(key)
+    keys = {**keys_of_use(caller, key, user.context, user.via), RESOURCE_ALIASES: aliases}
     call = ctx.call.through(user.via)
     for action in user.actions:
         await authorizer.authorize(action, [Need(action, key.arn, keys)], call)

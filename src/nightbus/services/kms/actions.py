@@ -12,6 +12,7 @@ from nightbus.aws.arn import is_arn
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, Resource, merged, needs, request_tags, when
 from nightbus.identity.request_keys import ABSENT, members
+from nightbus.keys.access import RESOURCE_ALIASES
 from nightbus.keys.ciphertexts import Unreadable, read_head
 from nightbus.keys.records import ALIAS_PREFIX, GRANT, KEY, SYMMETRIC, key_arn
 from nightbus.policies.document import Policy
@@ -234,7 +235,8 @@ async def resolve(platform: Platform, asked: Asked, found: Sequence[Need]) -> Se
             if need.action == "kms:CreateAlias":
                 continue
         if key is not None:
-            resolved.append(need._replace(resource=key.arn, keys={**need.keys, **access.kind_of(key)}))
+            keys = {**need.keys, **access.kind_of(key), RESOURCE_ALIASES: await platform.keys.aliases(key)}
+            resolved.append(need._replace(resource=key.arn, keys=keys))
         elif need.action not in _OF_ALIASES or f":{ALIAS_PREFIX}" not in need.resource:
             resolved.append(need)
     return resolved

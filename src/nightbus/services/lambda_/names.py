@@ -66,5 +66,12 @@ def function_ref(scope: Scope, text: str, qualifier: str | None = None) -> Funct
     return ref
 
 
+def invoked_ref(scope: Scope, text: str, qualifier: str | None = None) -> FunctionRef:
+    """Parse the text as `function_ref` does, for an invocation, which may be of another account's function."""
+    match = FUNCTION_NAME.fullmatch(text)
+    account = match["account"] if match is not None else None
+    return function_ref(Scope(account or scope.account, scope.region), text, qualifier)
+
+
 def is_version(qualifier: str) -> bool:
     return qualifier == LATEST or qualifier.isdigit()

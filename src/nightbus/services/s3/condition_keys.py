@@ -41,6 +41,14 @@ _OTHERS = members(
     s3__if_none_match="IfNoneMatch",
 )
 
+_UNSIGNED: Mapping[str, Values] = {
+    "s3:signatureversion": ABSENT,
+    "s3:authtype": ABSENT,
+    "s3:signatureage": ABSENT,
+}
+_VERSIONS = {0: "AWS4-HMAC-SHA256", 2: "AWS", 4: "AWS4-HMAC-SHA256"}
+_WITH_AGE = 4
+
 
 def header_tags(asked: Asked) -> Mapping[str, str]:
     """Return the tags in the header of a new object."""
@@ -94,11 +102,19 @@ def new_bucket(asked: Asked) -> Mapping[str, Values]:
 
 
 def signature(asked: Asked) -> Mapping[str, Values]:
-    """Return the keys that every request has: how it is signed."""
-    if asked.call.caller.is_anonymous:
-        return {"s3:signatureversion": ABSENT, "s3:authtype": ABSENT}
-    method = "POST" if asked.call.is_form else "REST-HEADER"
-    return {"s3:signatureversion": "AWS4-HMAC-SHA256", "s3:authtype": method}
+    """Return the keys that every request has: how it is signed, and how long ago if it is a presigned URL.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html
+    """
+    call = asked.call
+    if call.caller.is_anonymous:
+        return _UNSIGNED
+    version = _VERSIONS[call.link_version]
+    if call.link_version:
+        age = str(call.link_age_ms) if call.link_version == _WITH_AGE else ABSENT
+        return {"s3:signatureversion": version, "s3:authtype": "REST-QUERY-STRING", "s3:signatureage": age}
+    method = "POST" if call.is_form else "REST-HEADER"
+    return {"s3:signatureversion": version, "s3:authtype": method, "s3:signatureage": ABSENT}
 
 
 WRITE = merged(ACL, _ENCRYPTION, LOCK, _OTHERS, new_tags, _copy_source)

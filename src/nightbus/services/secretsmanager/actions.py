@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from nightbus.aws.arn import Arn, is_arn
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
-from nightbus.identity.needs import Asked, Keys, NeedsOf, merged, needs, request_tags
+from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, merged, needs, request_tags, when
 from nightbus.identity.request_keys import ABSENT, members
 from nightbus.identity.secrets import CURRENT, SECRET, secret_arn
 from nightbus.policies.decision import PolicyKind
@@ -78,7 +78,9 @@ def _of_new_secret(asked: Asked) -> Sequence[Need]:
 
 
 ACTIONS: Mapping[str, NeedsOf] = {
-    "BatchGetSecretValue": needs("secretsmanager:BatchGetSecretValue"),  # and in the handler for each secret
+    "BatchGetSecretValue": needs(  # and in the handler for each secret
+        "secretsmanager:BatchGetSecretValue", ANY, when("Filters", needs("secretsmanager:ListSecrets"))
+    ),
     "CancelRotateSecret": _on_secret("CancelRotateSecret"),
     "CreateSecret": needs(
         "secretsmanager:CreateSecret",
@@ -103,7 +105,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "RemoveRegionsFromReplication": _on_secret("RemoveRegionsFromReplication"),
     "ReplicateSecretToRegions": _on_secret("ReplicateSecretToRegions", _regions, _OVERWRITES),
     "RestoreSecret": _on_secret("RestoreSecret"),
-    "RotateSecret": _on_secret("RotateSecret", _ROTATION),
+    "RotateSecret": _on_secret("RotateSecret", _ROTATION),  # and in the handler for the function
     "StopReplicationToReplica": _on_secret("StopReplicationToReplica"),
     "TagResource": _on_secret("TagResource", request_tags("Tags")),
     "UntagResource": _on_secret("UntagResource", request_tags("TagKeys")),

@@ -6,7 +6,9 @@ from typing import Any
 
 from nightbus.aws.errors import AwsError
 from nightbus.aws.pagination import page
-from nightbus.policies.request import Need
+from nightbus.identity.request_keys import ABSENT
+from nightbus.identity.secrets import CURRENT
+from nightbus.policies.request import Need, Values
 from nightbus.services.context import Context
 from nightbus.services.secretsmanager.errors import invalid_parameter, invalid_token
 from nightbus.services.secretsmanager.filters import filtered_secrets
@@ -14,6 +16,7 @@ from nightbus.services.secretsmanager.reading import get_secret_value
 from nightbus.services.secretsmanager.records import find_secret
 
 _PAGE = 20
+_CURRENT_VERSION = {"secretsmanager:versionstage": CURRENT, "secretsmanager:versionid": ABSENT}
 
 
 async def batch_get_secret_value(
@@ -40,7 +43,8 @@ async def batch_get_secret_value(
     for name in names:
         try:
             secret = await find_secret(ctx, name, "GetSecretValue")
-            await ctx.authorize(Need("secretsmanager:GetSecretValue", secret.arn))
+            keys: dict[str, Values] = {"secretsmanager:secretid": secret.arn, **_CURRENT_VERSION}
+            await ctx.authorize(Need("secretsmanager:GetSecretValue", secret.arn, keys))
             values.append(await get_secret_value(ctx, secret_id=name))
         except AwsError as error:
             errors.append({"SecretId": name, "ErrorCode": error.code, "Message": error.message})

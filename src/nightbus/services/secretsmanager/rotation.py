@@ -13,6 +13,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex, new_uuid
 from nightbus.bus.schedule import InvalidSchedule, Rate, Schedule, next_due, parse_schedule
 from nightbus.identity.secrets import CURRENT, PENDING
+from nightbus.policies.request import Need
 from nightbus.services.context import Context
 from nightbus.services.secretsmanager.errors import access_denied, invalid_parameter, invalid_request
 from nightbus.services.secretsmanager.records import Secret, find_secret
@@ -124,7 +125,11 @@ def schedule_of(rules: Mapping[str, Any]) -> Schedule | None:
 
 
 async def _check_function(ctx: Context, secret: Secret, function: str) -> None:
-    """Raise AwsError unless Secrets Manager may invoke the function."""
+    """Raise AwsError unless the caller and Secrets Manager may invoke the function.
+
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+    """
+    await ctx.authorize(Need("lambda:InvokeFunction", function))
     request = {"FunctionName": function, "InvocationType": "DryRun"}
     try:
         call = ctx.call.acting_as(PRINCIPAL, secret.arn)

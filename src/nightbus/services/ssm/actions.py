@@ -38,7 +38,9 @@ def _tagged_parameter(asked: Asked) -> str:
 
 
 def _path(asked: Asked) -> str:
-    return parameter_arn(asked.call.scope, asked.text("Path"))
+    """Return the path as a parameter's ARN, without the slash at its end that means the same."""
+    path = asked.text("Path")
+    return parameter_arn(asked.call.scope, path.removesuffix("/") or path)
 
 
 def _each(action: str) -> NeedsOf:

@@ -19,7 +19,7 @@ from nightbus.services.lambda_.errors import too_large, unreadable_payload
 from nightbus.services.lambda_.invocations.queued import QueuedInvocation, enqueue
 from nightbus.services.lambda_.invocations.running import Runnable, find_runnable, run, when_ready
 from nightbus.services.lambda_.invocations.trace_notes import request_notes, with_run_notes
-from nightbus.services.lambda_.names import FunctionRef, function_ref
+from nightbus.services.lambda_.names import FunctionRef, invoked_ref
 
 _LIMITS = {"RequestResponse": 6_291_456, "Event": 1_048_576, "DryRun": 6_291_456}
 _LONGEST_CONTEXT = 3583
@@ -36,7 +36,7 @@ async def invoke(
     payload: bytes = b"",
     qualifier: str | None = None,
 ) -> Reply:
-    ref = function_ref(ctx.scope, function_name, qualifier)
+    ref = invoked_ref(ctx.scope, function_name, qualifier)
     runnable, event, context = await admitted(ctx, ref, payload, invocation_type, client_context)
     if invocation_type == "DryRun":
         return Reply({"StatusCode": 204, "Payload": b""}, 204)

@@ -19,7 +19,7 @@ from nightbus.services.context import Context
 from nightbus.services.lambda_.invocations.invoke import admitted
 from nightbus.services.lambda_.invocations.running import when_ready
 from nightbus.services.lambda_.invocations.streaming import begin_streaming, result_of_stream
-from nightbus.services.lambda_.names import function_ref
+from nightbus.services.lambda_.names import invoked_ref
 
 _CONTENT_TYPE = "application/vnd.amazon.eventstream"
 Event = tuple[str, Mapping[str, Any]]
@@ -35,7 +35,7 @@ async def invoke_with_response_stream(
     payload: bytes = b"",
     qualifier: str | None = None,
 ) -> Reply:
-    ref = function_ref(ctx.scope, function_name, qualifier)
+    ref = invoked_ref(ctx.scope, function_name, qualifier)
     runnable, event, context = await admitted(ctx, ref, payload, invocation_type, client_context)
     if invocation_type == "DryRun":
         return Reply({"StatusCode": 204}, 204)
