@@ -23,15 +23,21 @@ from nightbus.store.interface import SYSTEM, Append, Store, Touched
 
 _MOST_ROLES = 1_000
 _MOST_RESOURCES = 12
+_MOST_PASSED = 100  # pairs of a role and the service that gets it
+_PASS_ROLE = "iam:PassRole"  # noqa: S105
 _DAY_MS = 24 * 3600 * 1000
 _SEPARATORS = re.compile(r"[/:._-]")
 
 
 class Seen(NamedTuple):
-    """What a role asked for. `resource` is an ARN, a pattern of ARNs, or `*`."""
+    """What a role asked for. `resource` is an ARN, a pattern of ARNs, or `*`.
+
+    `passed_to` is the service that got a role, "" for other actions.
+    """
 
     action: str
     resource: str
+    passed_to: str = ""
 
 
 class SeenNeeds:
@@ -60,7 +66,9 @@ class SeenNeeds:
             days = actions.get(need.action)
             if days is None:
                 days = actions[need.action] = {}
-            if days.get(need.resource) != today:
+            if need.action == _PASS_ROLE:
+                new |= self._take_passed(role, need, days, today)
+            elif days.get(need.resource) != today:
                 new |= self._take(role, need, days, today)
         return new
 
@@ -75,6 +83,17 @@ class SeenNeeds:
             return False
         days[resource] = today
         text = orjson.dumps([need.action, resource])
+        self.waiting.append(Append(SYSTEM, NEEDS, self._clock.now_ms(), text, role))
+        return True
+
+    def _take_passed(self, role: str, need: Need, days: dict[str, int], today: int) -> bool:
+        """A role is passed to one service or another, which the statement says: each pair is noted by itself."""
+        service = need.keys.get("iam:passedtoservice", "")
+        pair = f"{need.resource} {service}"
+        if days.get(pair) == today or len(days) >= _MOST_PASSED:
+            return False
+        days[pair] = today
+        text = orjson.dumps([need.action, need.resource, service])
         self.waiting.append(Append(SYSTEM, NEEDS, self._clock.now_ms(), text, role))
         return True
 

@@ -1,7 +1,8 @@
 """Makes least-privilege statements of what a role was seen to ask for. Pure.
 
-Actions with the same resources share a statement. Of resources whose names vary (objects with numbers in their keys,
-more than `_MOST_RESOURCES` of a kind) the statement has a pattern.
+Actions with the same resources share a statement; a role is passed only to the service to which it was passed. Of
+resources whose names vary (objects with numbers in their keys, more than `_MOST_RESOURCES` of a kind) the statement has
+a pattern.
 """
 
 from __future__ import annotations
@@ -20,19 +21,22 @@ _DIGIT = re.compile(r"\d")
 
 def statements(seen: Iterable[Seen], written: Callable[[str], Any]) -> list[dict[str, Any]]:
     """Return the statements of a policy; `written` makes of an ARN what the template has in its place."""
-    resources = defaultdict[str, list[str]](list)
+    resources = defaultdict[tuple[str, str], list[str]](list)
     for one in seen:
-        resources[one.action].append(one.resource)
-    by_resources = defaultdict[tuple[str, ...], list[str]](list)
-    for action, arns in resources.items():
-        by_resources[tuple(_patterns(arns))].append(action)
+        resources[one.action, one.passed_to].append(one.resource)
+    by_resources = defaultdict[tuple[tuple[str, ...], str], list[str]](list)
+    for (action, service), arns in resources.items():
+        by_resources[tuple(_patterns(arns)), service].append(action)
     return [
         {
             "Effect": "Allow",
             "Action": _one_or_many(sorted(actions)),
             "Resource": _one_or_many([written(arn) if arn != "*" else "*" for arn in arns]),
+            **({"Condition": {"StringEquals": {"iam:PassedToService": service}}} if service else {}),
         }
-        for arns, actions in sorted(by_resources.items(), key=lambda pair: sorted(pair[1]))
+        for (arns, service), actions in sorted(
+            by_resources.items(), key=lambda pair: (sorted(pair[1]), pair[0][1])
+        )
     ]
 
 

@@ -1,4 +1,4 @@
-"""Prints least-privilege policies for a stack's functions, made of what they were seen to call."""
+"""Prints least-privilege policies for the roles of a stack, made of what they were seen to ask for."""
 
 from __future__ import annotations
 
@@ -30,15 +30,31 @@ def print_suggestions(
 
 def _document(suggestion: dict[str, Any]) -> dict[str, Any]:
     return {
+        "Stack": suggestion["stack"],
         "Functions": suggestion["functions"],
         "Role": suggestion["role"],
+        "Services": suggestion["services"],
         "PolicyDocument": {"Version": "2012-10-17", "Statement": suggestion["statements"]},
     }
 
 
 def _text(suggestion: dict[str, Any]) -> str:
-    head = f"# {', '.join(suggestion['functions'])} (role {suggestion['role'].rsplit('/', 1)[-1]})"
+    head = f"# {_heading(suggestion)}"
     if not suggestion["statements"]:
         return f"{head}: no call was seen"
-    policies = [{"Version": "2012-10-17", "Statement": suggestion["statements"]}]
-    return "\n".join([head, *yaml_lines({"Policies": policies})])
+    document = {"Version": "2012-10-17", "Statement": suggestion["statements"]}
+    if not suggestion["functions"]:  # Policies of AWS::IAM::Role
+        named = {"PolicyName": f"{suggestion['logical_id']}Policy", "PolicyDocument": document}
+        return "\n".join([head, *yaml_lines({"Policies": [named]})])
+    return "\n".join([head, *yaml_lines({"Policies": [document]})])
+
+
+def _heading(suggestion: dict[str, Any]) -> str:
+    """Return whose policies these are: the functions with their role, or a role that services use."""
+    name = suggestion["role"].rsplit("/", 1)[-1]
+    nested = suggestion["stack"].partition("/")[2]
+    where = f" of nested stack {nested}" if nested else ""
+    if suggestion["functions"]:
+        return f"{', '.join(suggestion['functions'])}{where} (role {name})"
+    used = f", used by {', '.join(suggestion['services'])}" if suggestion["services"] else ""
+    return f"{suggestion['logical_id']}{where} (role {name}{used})"

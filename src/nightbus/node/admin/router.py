@@ -18,6 +18,7 @@ from nightbus.node.admin import (
     debugging,
     explanations,
     outbox,
+    policy_suggestions,
     service_events,
     status,
     streaming,
@@ -46,7 +47,7 @@ ROUTES = {
     "debug": AdminRoute(write=debugging.debug_function),
     "outbox": AdminRoute(read=outbox.show_outbox, write=outbox.answer_message),
     "why-denied": AdminRoute(write=access.why_denied),
-    "policy/suggest": AdminRoute(write=access.suggest_policy),
+    "policy/suggest": AdminRoute(write=policy_suggestions.suggest_policy),
     "credentials": AdminRoute(write=credentials.administrator_key),
     "events/put": AdminRoute(write=service_events.put_as_service),
 }
