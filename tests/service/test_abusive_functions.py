@@ -147,9 +147,9 @@ def handler(names, context):
         "/sys",
         "/boot",
     ]
-    data = node.process.args[-1] if isinstance(node.process.args, list) else ""
-    assert Path(data, "functions").is_dir()
-    seen, tmp, processes, machine, uid, homes = abuse.run(text, [*names, data])
+    assert node.folder is not None
+    assert (node.folder / "functions").is_dir()
+    seen, tmp, processes, machine, uid, homes = abuse.run(text, [*names, str(node.folder)])
     assert (seen, tmp, machine, uid, homes) == ([], shown_in_tmp(), False, 993, [])
     assert processes <= 3
 

@@ -62,6 +62,20 @@ async def test_what_goes_on_after_the_answer_is_of_the_next_invocation(functions
     assert len(functions.sink.lines) == 2
 
 
+async def test_an_answer_together_with_an_error_that_nobody_caught_does_not_keep_the_process(
+    functions: Functions,
+) -> None:
+    code = """let count = 0
+      exports.handler = (event, context, callback) => {
+        count++
+        if (event) setTimeout(() => { setImmediate(() => context.succeed(count)); throw new Error('x') }, 1)
+        else context.succeed(count) }"""
+    spec = javascript(functions, code)
+    assert await functions.run(spec) == 1
+    assert (await functions.invoke(spec, "throw")).error == "Unhandled"
+    assert await functions.run(spec) == 1
+
+
 async def test_more_memory_than_the_function_has(functions: Functions) -> None:
     code = """exports.handler = async (event) => {
         const held = []; for (;;) held.push(Buffer.alloc(20e6, 1)) && await new Promise(setImmediate) }"""

@@ -18,6 +18,7 @@ class RuntimeApi {
   #next = null // the answer that will bring the next invocation
   #chunks = []
   #received = 0
+  #ends = false
 
   // `address`: the value of AWS_LAMBDA_RUNTIME_API.
   constructor(address) {
@@ -45,9 +46,12 @@ class RuntimeApi {
     this.#next = this.#ask(this.#request('POST', `invocation/${id}/error`, JSON.stringify(description), nextHeader()))
   }
 
-  // Hand in an error as the last thing that this process does.
+  // Hand in an error as the last thing that this process does. What the handler still hands in is not sent: it would
+  // take the place of the answer after which the process ends.
   lastError(id, description) {
-    return this.#ask(this.#request('POST', `invocation/${id}/error`, JSON.stringify(description)))
+    const answer = this.#ask(this.#request('POST', `invocation/${id}/error`, JSON.stringify(description)))
+    this.#ends = true
+    return answer
   }
 
   initError(description) {
@@ -69,6 +73,7 @@ class RuntimeApi {
   }
 
   #ask(request) {
+    if (this.#ends) return new Promise(() => {})
     return new Promise((resolve, reject) => {
       this.#exchange = { request, resolve, reject, again: true }
       this.#send()
