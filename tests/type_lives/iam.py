@@ -61,6 +61,8 @@ def empty_profile(client: Any, id: str, name: str) -> None:
         client("iam").remove_role_from_instance_profile(InstanceProfileName=id, RoleName=role["RoleName"])
 
 
+METADATA = f'<EntityDescriptor entityID="urn:one">{" " * 1000}</EntityDescriptor>'
+
 LIVES = [
     Life(
         "AWS::IAM::Role",
@@ -174,5 +176,52 @@ LIVES = [
         failing={"Roles": ["NAME-none"]},
         drift=Drift(empty_profile, "/Roles", "REMOVE"),
         around={"Role": ROLE, "Second": ROLE},
+    ),
+    Life(
+        "AWS::IAM::OIDCProvider",
+        {
+            "Url": "https://NAME.example.com/tenant",
+            "ClientIdList": ["one", "two"],
+            "ThumbprintList": ["a" * 40],
+            "Tags": [{"Key": "a", "Value": "1"}],
+        },
+        update={"ClientIdList": ["two", "three"], "ThumbprintList": ["b" * 40], "Tags": None},
+        replacement={"Url": "https://NAME.example.com/other"},
+        failing={"Url": "http://NAME.example.com"},
+        drift=Drift(
+            lambda client, id, name: client("iam").update_open_id_connect_provider_thumbprint(
+                OpenIDConnectProviderArn=id, ThumbprintList=["c" * 40]
+            ),
+            "/ThumbprintList/0",
+            "ADD",
+        ),
+    ),
+    Life(
+        "AWS::IAM::SAMLProvider",
+        {
+            "AssertionEncryptionMode": "Allowed",
+            "SamlMetadataDocument": METADATA,
+            "Tags": [{"Key": "a", "Value": "1"}],
+        },
+        update={"SamlMetadataDocument": METADATA.replace("one", "two"), "Tags": None},
+        replacement={"Name": "NAME-other"},
+        failing={"SamlMetadataDocument": "nonsense" * 200},
+        drift=Drift(
+            lambda client, id, name: client("iam").update_saml_provider(
+                SAMLProviderArn=id, AssertionEncryptionMode="Required"
+            ),
+            "/AssertionEncryptionMode",
+        ),
+    ),
+    Life(
+        "AWS::IAM::ServiceLinkedRole",
+        {"AWSServiceName": "autoscaling.amazonaws.com", "CustomSuffix": "NAME", "Description": "one"},
+        update={"Description": "two"},
+        replacement={"CustomSuffix": "NAME-b"},
+        failing={"AWSServiceName": "nonsense.amazonaws.com"},
+        drift=Drift(
+            lambda client, id, name: client("iam").update_role_description(RoleName=id, Description="x"),
+            "/Description",
+        ),
     ),
 ]

@@ -72,7 +72,11 @@ LISTINGS: Mapping[str, Listing] = {
     "AWS::IAM::ManagedPolicy": Listing(
         "iam", "ListPolicies", "Policies", "Arn", {"Scope": "Local"}, token=_MARKER
     ),
+    "AWS::IAM::OIDCProvider": Listing(
+        "iam", "ListOpenIDConnectProviders", "OpenIDConnectProviderList", "Arn"
+    ),
     "AWS::IAM::Role": Listing("iam", "ListRoles", "Roles", "RoleName", token=_MARKER),
+    "AWS::IAM::SAMLProvider": Listing("iam", "ListSAMLProviders", "SAMLProviderList", "Arn"),
     "AWS::IAM::User": Listing("iam", "ListUsers", "Users", "UserName", token=_MARKER),
     "AWS::KMS::Alias": Listing("kms", "ListAliases", "Aliases", "AliasName", token=_NEXT_MARKER),
     "AWS::KMS::Key": Listing("kms", "ListKeys", "Keys", "KeyId", token=_NEXT_MARKER),
