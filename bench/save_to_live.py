@@ -59,7 +59,7 @@ def measure(imports: str, saves: int, modules: int) -> list[float]:
         ]
         dev = subprocess.Popen(
             command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "NIGHTBUS_DEV_CREDENTIALS": "true"},
         )  # fmt: skip
         try:
             client = _client(dev)

@@ -100,6 +100,7 @@ def running_node() -> str:
                 "--data",
                 str(WORK / "data"),
                 "--no-memory",
+                "--no-profile",
                 *(["--port", "0"] if taken else []),
             ],
             stdin=subprocess.DEVNULL,
