@@ -97,6 +97,20 @@ def test_status_says_who_is_let_in(node: RunningNode) -> None:
     assert "policies are enforced" in told
 
 
+def test_doctor_says_whether_others_can_read_the_key(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    node = RunningNode(tmp_path / "data", dev_credentials=False)
+    assert node.stop() == 0
+    file = tmp_path / "data" / "credentials"
+    assert f"the administrator's key is in {file}, for you alone" in run("nightbus", "doctor", *data).stdout
+    file.chmod(0o644)
+    done = run("nightbus", "doctor", *data)
+    assert done.returncode == 1
+    assert f"others can read the administrator's key in {file}; chmod 600 {file}" in done.stdout
+    file.unlink()
+    assert f"{file} is missing" in run("nightbus", "doctor", *data).stdout
+
+
 def test_the_profile_is_written_once_and_not_over_anothers(tmp_path: Path) -> None:
     files = {
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
