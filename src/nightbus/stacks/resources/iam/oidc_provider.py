@@ -18,7 +18,7 @@ _ARN = "OpenIDConnectProviderArn"
 class IamOidcProvider:
     type_name = "AWS::IAM::OIDCProvider"
     properties = frozenset({"ClientIdList", "Tags", "ThumbprintList", "Url"})
-    required: frozenset[str] = frozenset({"Url"})
+    required: frozenset[str] = frozenset()
     replace_on = frozenset({"Url"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
@@ -30,7 +30,7 @@ class IamOidcProvider:
             await ctx.operation(
                 "iam",
                 "CreateOpenIDConnectProvider",
-                Url=properties["Url"],
+                Url=properties.get("Url"),
                 ClientIDList=properties.get("ClientIdList") or [],
                 ThumbprintList=properties.get("ThumbprintList") or [],
                 Tags=as_list(all_tags(properties, ctx)),

@@ -20,7 +20,7 @@ _MODE = "AssertionEncryptionMode"
 class IamSamlProvider:
     type_name = "AWS::IAM::SAMLProvider"
     properties = frozenset({_MODE, "Name", "SamlMetadataDocument", "Tags"})
-    required: frozenset[str] = frozenset({"SamlMetadataDocument"})
+    required: frozenset[str] = frozenset()
     replace_on = frozenset({"Name"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
@@ -33,7 +33,7 @@ class IamSamlProvider:
                 "iam",
                 "CreateSAMLProvider",
                 Name=str(name).rpartition("/")[2],
-                SAMLMetadataDocument=properties["SamlMetadataDocument"],
+                SAMLMetadataDocument=properties.get("SamlMetadataDocument"),
                 AssertionEncryptionMode=properties.get(_MODE),
                 Tags=as_list(all_tags(properties, ctx)),
             )
@@ -53,7 +53,7 @@ class IamSamlProvider:
                 "iam",
                 "UpdateSAMLProvider",
                 SAMLProviderArn=physical_id,
-                SAMLMetadataDocument=new["SamlMetadataDocument"],
+                SAMLMetadataDocument=new.get("SamlMetadataDocument"),
                 AssertionEncryptionMode=new.get(_MODE) or "Allowed",
             )
         existing = tag_map((await _shown(physical_id, ctx)).get("Tags") or [])

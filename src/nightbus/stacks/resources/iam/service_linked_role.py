@@ -13,7 +13,7 @@ from nightbus.stacks.resources.values import changed, selected_properties
 class IamServiceLinkedRole:
     type_name = "AWS::IAM::ServiceLinkedRole"
     properties = frozenset({"AWSServiceName", "CustomSuffix", "Description"})
-    required: frozenset[str] = frozenset({"AWSServiceName"})
+    required: frozenset[str] = frozenset()
     replace_on = frozenset({"AWSServiceName", "CustomSuffix"})
 
     def physical_name(self, properties: Mapping[str, Any], ctx: ResourceContext) -> str | None:
