@@ -113,6 +113,18 @@ def test_queues(node: RunningNode, key: str) -> None:
     none.send_message(QueueUrl=managed, MessageBody="text")
 
 
+def test_messages_that_are_moved(node: RunningNode, key: str) -> None:
+    sqs, arn = node.client("sqs"), f"arn:aws:sqs:us-east-1:{ACCOUNT}:moved-from"
+    attributes = {"KmsMasterKeyId": key}
+    sqs.create_queue(QueueName="moved-from", Attributes=attributes)
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    sqs.create_queue(QueueName="moved-to", Attributes={**attributes, "RedrivePolicy": redrive})
+    none, less, able = users(node, "moves", "sqs", key, "kms:Decrypt", "kms:GenerateDataKey")
+    for client in none, less:
+        refusal(client.start_message_move_task, SourceArn=arn)
+    able.start_message_move_task(SourceArn=arn)
+
+
 def test_topics(node: RunningNode, key: str) -> None:
     attributes = {"KmsMasterKeyId": key}
     topic = node.client("sns").create_topic(Name="keyed", Attributes=attributes)["TopicArn"]
@@ -195,6 +207,35 @@ def test_a_user_of_another_account_needs_its_own_policy_and_the_keys(node: Runni
     able.send_message(QueueUrl=url, MessageBody="text")
     kms.put_key_policy(KeyId=shared, Policy=document(root))
     refusal(able.send_message, QueueUrl=url, MessageBody="text")
+
+
+def test_a_session_is_limited_by_its_policy_in_the_use_of_keys_too(node: RunningNode) -> None:
+    """Also where a grant names the role, as a resource's policy that names the role does."""
+    iam, s3, kms = node.client("iam"), node.client("s3"), node.client("kms")
+    trust = document(statement("sts:AssumeRole", Principal={"AWS": ACCOUNT}))
+    role = iam.create_role(RoleName="reads", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="reads", PolicyName="own", PolicyDocument=document(statement("s3:*", "*")))
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    s3.create_bucket(Bucket="keyed-session")
+    by_key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    s3.put_object(Bucket="keyed-session", Key="o", Body=b"text", **by_key)
+
+    def session(*statements: dict[str, Any]) -> Any:
+        policy = {"Policy": document(*statements)} if statements else {}
+        made = node.client("sts").assume_role(RoleArn=role, RoleSessionName="one", **policy)["Credentials"]
+        return node.client(
+            "s3",
+            aws_access_key_id=made["AccessKeyId"],
+            aws_secret_access_key=made["SecretAccessKey"],
+            aws_session_token=made["SessionToken"],
+        )
+
+    refusal(session().get_object, Bucket="keyed-session", Key="o")
+    kms.create_grant(KeyId=key, GranteePrincipal=role, Operations=["Decrypt"])
+    session().get_object(Bucket="keyed-session", Key="o")
+    refusal(session(statement("s3:*", "*")).get_object, Bucket="keyed-session", Key="o")
+    both = statement(["s3:*", "kms:Decrypt"], "*")
+    session(both).get_object(Bucket="keyed-session", Key="o")
 
 
 def test_a_services_use_is_the_key_policys_to_allow(node: RunningNode, key: str) -> None:

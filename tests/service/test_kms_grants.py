@@ -196,3 +196,14 @@ def test_aliases_of_keys_are_conditions(node: RunningNode, kms: Any, key: str) -
     kms.update_alias(AliasName="alias/shop-one", TargetKeyId=other)
     user.encrypt(KeyId=other, Plaintext=b"text")
     refusal(user.encrypt, KeyId=key, Plaintext=b"text")
+
+
+def test_both_keys_of_a_new_primary_region_are_judged(node: RunningNode, kms: Any) -> None:
+    key = kms.create_key(MultiRegion=True)["KeyMetadata"]
+    kms.replicate_key(KeyId=key["KeyId"], ReplicaRegion="eu-west-1")
+    both = [key["Arn"], key["Arn"].replace("us-east-1", "eu-west-1")]
+    move = {"KeyId": key["KeyId"], "PrimaryRegion": "eu-west-1"}
+    one = User(node, "one-region", ("kms:UpdatePrimaryRegion", both[0]))
+    refusal(one.client("kms").update_primary_region, **move)
+    two = User(node, "two-regions", ("kms:UpdatePrimaryRegion", both))
+    two.client("kms").update_primary_region(**move)

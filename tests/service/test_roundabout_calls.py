@@ -234,3 +234,26 @@ def test_another_account_invokes_what_both_policies_allow(node: RunningNode) -> 
         able.invoke(FunctionName=function, InvocationType=kind)
     refused(able.get_function, FunctionName=function)
     refused(able.update_function_configuration, FunctionName=function, Timeout=3)
+
+
+def test_a_topic_gets_only_roles_that_its_owner_may_pass(node: RunningNode) -> None:
+    sns = Caller(node, "topics", ("sns:*", "*")).client("sns")
+    topic = sns.create_topic(Name="quiet")["TopicArn"]
+    admin = f"{IAM}:role/admin"
+    name = "SQSFailureFeedbackRoleArn"
+    for call, params in (
+        (sns.set_topic_attributes, {"TopicArn": topic, "AttributeName": name, "AttributeValue": admin}),
+        (sns.create_topic, {"Name": "loud", "Attributes": {name: admin}}),
+        (
+            sns.subscribe,
+            {
+                "TopicArn": topic,
+                "Protocol": "firehose",
+                "Endpoint": f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/s",
+                "Attributes": {"SubscriptionRoleArn": admin},
+            },
+        ),
+    ):
+        with pytest.raises(sns.exceptions.AuthorizationErrorException, match="iam:PassRole"):
+            call(**params)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue="quiet")

@@ -134,6 +134,18 @@ def _changes_alias(operation: str) -> NeedsOf:
     return needs_of
 
 
+def _moved_primary(asked: Asked) -> Sequence[Need]:
+    """Return the needs: the permission on the primary key that there is, and on the replica that becomes it.
+
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_UpdatePrimaryRegion.html
+    """
+    line = _on_key("UpdatePrimaryRegion", members(kms__primaryregion="PrimaryRegion"))
+    (present,) = line(asked)
+    parts = present.resource.split(":")
+    parts[3] = asked.text("PrimaryRegion")
+    return [present, present._replace(resource=":".join(parts))]
+
+
 def _grant(asked: Asked) -> Mapping[str, Values]:
     return {**keys_of_grant(asked.params), **_for_aws(asked)}
 
@@ -216,7 +228,7 @@ _ACTIONS: dict[str, NeedsOf] = {
     "TagResource": _on_key("TagResource", request_tags("Tags")),
     "UntagResource": _on_key("UntagResource", request_tags("TagKeys")),
     "UpdateAlias": _changes_alias("UpdateAlias"),
-    "UpdatePrimaryRegion": _on_key("UpdatePrimaryRegion", members(kms__primaryregion="PrimaryRegion")),
+    "UpdatePrimaryRegion": _moved_primary,
     "Verify": _by_alias("Verify", kms__messagetype="MessageType", kms__signingalgorithm="SigningAlgorithm"),
     "VerifyMac": _by_alias("VerifyMac", kms__macalgorithm="MacAlgorithm"),
 }  # fmt: skip

@@ -14,6 +14,8 @@ from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
 
+_SERVICE = "sns.amazonaws.com"
+
 
 def _topic(asked: Asked) -> str:
     return asked.text("TopicArn") or ANY
@@ -40,8 +42,19 @@ def _published(asked: Asked) -> str:
     return asked.text("TopicArn") or asked.text("TargetArn") or asked.text("PhoneNumber") or ANY
 
 
+def _passes_roles(asked: Asked) -> Sequence[Need]:
+    """Return what a request needs that gives SNS roles: of a Firehose subscription, or for delivery status logs.
+
+    https://docs.aws.amazon.com/sns/latest/dg/prereqs-kinesis-data-firehose.html
+    https://docs.aws.amazon.com/sns/latest/dg/topics-attrib.html
+    """
+    attributes = asked.params.get("Attributes") or {asked.text("AttributeName"): asked.text("AttributeValue")}
+    roles = [role for name, role in attributes.items() if name.endswith("RoleArn") and role]
+    return [Need("iam:PassRole", role, {"iam:passedtoservice": _SERVICE}) for role in roles]
+
+
 def _of_new_topic(asked: Asked) -> Sequence[Need]:
-    needed: list[Need] = []
+    needed: list[Need] = [*_passes_roles(asked)]
     if asked.params.get("Tags"):
         needed += needs("sns:TagResource", _named, keys=request_tags("Tags"))(asked)
     if asked.params.get("DataProtectionPolicy"):
@@ -53,7 +66,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "AddPermission": needs("sns:AddPermission", _topic),
     "CheckIfPhoneNumberIsOptedOut": needs("sns:CheckIfPhoneNumberIsOptedOut"),
     "ConfirmSubscription": needs("sns:ConfirmSubscription", _topic),
-    "CreatePlatformApplication": needs("sns:CreatePlatformApplication"),
+    "CreatePlatformApplication": needs("sns:CreatePlatformApplication", ANY, _passes_roles),
     "CreatePlatformEndpoint": needs("sns:CreatePlatformEndpoint", _application),
     "CreateSMSSandboxPhoneNumber": needs("sns:CreateSMSSandboxPhoneNumber"),
     "CreateTopic": needs("sns:CreateTopic", _named, _of_new_topic, keys=request_tags("Tags")),
@@ -83,12 +96,17 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "PutDataProtectionPolicy": needs("sns:PutDataProtectionPolicy", _resource),
     "RemovePermission": needs("sns:RemovePermission", _topic),
     "SetEndpointAttributes": needs("sns:SetEndpointAttributes", _endpoint),
-    "SetPlatformApplicationAttributes": needs("sns:SetPlatformApplicationAttributes", _application),
+    "SetPlatformApplicationAttributes": needs(
+        "sns:SetPlatformApplicationAttributes", _application, _passes_roles
+    ),
     "SetSMSAttributes": needs("sns:SetSMSAttributes"),
-    "SetSubscriptionAttributes": needs("sns:SetSubscriptionAttributes"),
-    "SetTopicAttributes": needs("sns:SetTopicAttributes", _topic),
+    "SetSubscriptionAttributes": needs("sns:SetSubscriptionAttributes", ANY, _passes_roles),
+    "SetTopicAttributes": needs("sns:SetTopicAttributes", _topic, _passes_roles),
     "Subscribe": needs(
-        "sns:Subscribe", _topic, keys=members(sns__protocol="Protocol", sns__endpoint="Endpoint")
+        "sns:Subscribe",
+        _topic,
+        _passes_roles,
+        keys=members(sns__protocol="Protocol", sns__endpoint="Endpoint"),
     ),
     "TagResource": needs("sns:TagResource", _resource, keys=request_tags("Tags")),
     "Unsubscribe": needs("sns:Unsubscribe"),

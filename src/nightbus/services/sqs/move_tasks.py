@@ -26,11 +26,13 @@ import orjson
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_uuid
+from nightbus.keys.uses import READING, WRITING
 from nightbus.messaging.message import Message, decode
 from nightbus.messaging.queue import KIND, SEND, Queue
 from nightbus.messaging.queues import moved_to
 from nightbus.services.context import Context, Platform
 from nightbus.services.sqs.errors import invalid_parameter, outside_range, queue_access_denied
+from nightbus.services.sqs.queue_addresses import require_key_of
 from nightbus.store.interface import Change, Conflict, Item, PutRecord, Record, StaleLease
 from nightbus.store.upkeep import one_of_many
 
@@ -55,12 +57,17 @@ async def start_message_move_task(
     if rate is not None and not 1 <= rate <= _FASTEST:
         raise outside_range(rate, "MaxNumberOfMessagesPerSecond", 1, _FASTEST)
     source = await _queue(ctx, source_arn, "SourceArn", "sqs:startmessagemovetask")
-    if not await _is_dead_letter_queue(ctx, source):
+    receivers = await _queues_before(ctx, source)
+    if not receivers:
         raise invalid_parameter("Source queue must be configured as a Dead Letter Queue.")
     if destination_arn is not None:
         destination = await _queue(ctx, destination_arn, "DestinationArn", SEND)
         if destination.fifo != source.fifo:
             raise invalid_parameter("Source and destination must be queues of the same type.")
+        receivers = [destination]
+    await require_key_of(ctx, source, READING)
+    for receiver in receivers:
+        await require_key_of(ctx, receiver, WRITING)
     if await _running(ctx, source_arn) is not None:
         raise invalid_parameter(
             "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
@@ -97,12 +104,10 @@ def _check_may(ctx: Context, queue: Queue, action: str) -> None:
         raise queue_access_denied(refusal)
 
 
-async def _is_dead_letter_queue(ctx: Context, queue: Queue) -> bool:
-    for record in await ctx.store.list(queue.scope, KIND):
-        redrive = Queue.of(queue.scope, record).redrive
-        if redrive is not None and redrive.arn == queue.arn:
-            return True
-    return False
+async def _queues_before(ctx: Context, queue: Queue) -> list[Queue]:
+    """Return the queues whose dead-letter queue this is."""
+    queues = [Queue.of(queue.scope, record) for record in await ctx.store.list(queue.scope, KIND)]
+    return [one for one in queues if one.redrive is not None and one.redrive.arn == queue.arn]
 
 
 async def _running(ctx: Context, source_arn: str) -> Record | None:

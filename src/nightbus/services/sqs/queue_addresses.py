@@ -69,10 +69,16 @@ async def find_queue(ctx: Context, url: str, action: str) -> Queue:
     if refusal:
         raise queue_access_denied(refusal)
     if queue.key and action in (SEND, RECEIVE):
-        context = {"aws:sqs:arn": queue_arn(queue.scope, queue.name)}
-        user = KeyUser(ctx.caller, "sqs", WRITING if action == SEND else READING, context)
-        await require_use(ctx, queue.scope, queue.key, _KEY_ERRORS, user)
+        await require_key_of(ctx, queue, WRITING if action == SEND else READING)
     return queue
+
+
+async def require_key_of(ctx: Context, queue: Queue, actions: tuple[str, ...]) -> None:
+    """Raise AwsError as `find_queue` does unless the caller may use the queue's key, if it has one."""
+    if queue.key:
+        context = {"aws:sqs:arn": queue_arn(queue.scope, queue.name)}
+        user = KeyUser(ctx.caller, "sqs", actions, context)
+        await require_use(ctx, queue.scope, queue.key, _KEY_ERRORS, user)
 
 
 async def check_visible(ctx: Context, scope: Scope, name: str, action: str) -> None:
