@@ -34,6 +34,7 @@ _BODIES = {  # what clients send and receive by data calls
     "lambda": {"ClientContext", "EventSourceToken", "Location"},
 }
 _SIGNED_LINK = re.compile(r"[?&](X-Amz-(Signature|Security-Token)|Signature)=", re.IGNORECASE)
+_PASSWORD = re.compile(r"(https?://[^/?#@:\s]*:)[^/?#\s]*(?=@)", re.IGNORECASE)
 _NO_NAMES: frozenset[str] = frozenset()
 _NOTHING = object()
 
@@ -81,9 +82,14 @@ def _value(shape: Shape, value: Any, hidden: frozenset[str]) -> Any:
         return _time(value)
     if shape.type == "blob":
         return _NOTHING
-    if isinstance(value, str) and _SIGNED_LINK.search(value):
-        return HIDDEN
+    if isinstance(value, str):
+        return without_secrets(value)
     return value if isinstance(value, str | int | float | bool) else _NOTHING
+
+
+def without_secrets(text: str) -> str:
+    """Return a text as a record may have it: without the password of a URL; a link with a signature is hidden."""
+    return HIDDEN if _SIGNED_LINK.search(text) else _PASSWORD.sub(r"\1****", text)
 
 
 def _camel(name: str) -> str:

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from nightbus.audit.identities import source_address
-from nightbus.audit.parameters import json_bytes
+from nightbus.audit.parameters import json_bytes, without_secrets
 from nightbus.aws.calls import Call, Scope
 from nightbus.delivery import trace_log
 from nightbus.identity.audit import REFUSALS
 from nightbus.policies.decision import Decision, Effect, PolicyKind, Verdict
 from nightbus.policies.evaluation import Policies, explain, smallest_statement
-from nightbus.policies.request import AccessRequest, Need
+from nightbus.policies.request import AccessRequest, Need, Values
 from nightbus.store.interface import SYSTEM, Append, Entry, Store
 
 _MOST_KEYS = 40
@@ -88,9 +88,13 @@ def refusal_document(noted: NotedRefusal) -> dict[str, Any]:
         "decided_by": decision.kind.value if decision.kind is not None else "",
         "reason": decision.reason,
         "policies": [_verdict(one) for one in decision.verdicts],
-        "keys": dict(sorted(request.keys.items())[:_MOST_KEYS]),
+        "keys": {name: _shown(values) for name, values in sorted(request.keys.items())[:_MOST_KEYS]},
         "remedy": _remedy(request, decision),
     }
+
+
+def _shown(values: Values) -> Values:
+    return without_secrets(values) if isinstance(values, str) else tuple(map(without_secrets, values))
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

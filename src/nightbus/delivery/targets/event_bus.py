@@ -19,6 +19,7 @@ from nightbus.aws.threads import aside
 from nightbus.bus.envelope import EnvelopeWriter, Problem, with_id
 from nightbus.bus.json_text import parse_json, write_json
 from nightbus.bus.transform import CHOICES
+from nightbus.delivery.buses import Bus, put_events_need
 from nightbus.delivery.history import find_event
 from nightbus.delivery.interface import Batch, Event, Matched, OpenCommit, Overloaded
 from nightbus.delivery.jobs import Delivered, Failed, Job, Outcome, TargetContext
@@ -87,11 +88,9 @@ async def _forward(job: RuleJob, ctx: TargetContext) -> Outcome:
     text = await _text(job, ctx, event_id)
     if isinstance(text, Problem):
         return Failed(text.code, text.message, True)
-    if not bus.is_open_to(caller):
-        event = await aside(len(text), parse_json, text.decode())
-        refusal = bus.refusal(caller, event["source"], event["detail-type"])
-        if refusal:
-            return Failed("AccessDeniedException", refusal, True)
+    refused = await _refusal(job, ctx, bus, text)
+    if refused is not None:
+        return refused
     batch = Batch(
         scope, name, [Event(event_id, text)], now, job.trace, True, ctx.call.request_id, caller.account,
         publisher=caller.arn,
@@ -101,6 +100,24 @@ async def _forward(job: RuleJob, ctx: TargetContext) -> Outcome:
     except Overloaded:
         return Failed("ThrottlingException", "Rate exceeded", False)
     return Delivered(event_id)
+
+
+async def _refusal(job: RuleJob, ctx: TargetContext, bus: Bus, text: bytes) -> Failed | None:
+    """Return why the bus does not take the event: the target's role may not put it, or the bus's policy forbids it."""
+    caller = ctx.call.caller
+    is_by_role = bool(job.target.get("RoleArn")) and ctx.authorizer is not None
+    if bus.is_open_to(caller) and not is_by_role:
+        return None
+    event = await aside(len(text), parse_json, text.decode())
+    if is_by_role and ctx.authorizer is not None:
+        need = put_events_need(bus.arn, event["source"], event["detail-type"])
+        try:
+            await ctx.authorizer.authorize("events:PutEvents", [need], ctx.call)
+        except AwsError as error:
+            return failed(error)
+        return None
+    refusal = bus.refusal(caller, event["source"], event["detail-type"])
+    return Failed("AccessDeniedException", refusal, True) if refusal else None
 
 
 async def _text(job: RuleJob, ctx: TargetContext, event_id: str) -> Problem | bytes:

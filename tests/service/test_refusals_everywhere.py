@@ -1,0 +1,144 @@
+"""Whatever way a request comes, its refusal can be asked for: links, batches, stacks, rules, subscriptions."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from nodes import RunningNode, clean_environment
+from users import User
+from waiting import wait_for
+
+ACCOUNT = "000000000000"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("refusals") / "data"
+
+
+@pytest.fixture(scope="module")
+def node(folder: Path) -> Iterator[RunningNode]:
+    running = RunningNode(folder)
+    yield running
+    assert running.stop() == 0
+
+
+def refusals(node: RunningNode, folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        ["nightbus", "why-denied", *arguments, "--json", "--port", str(node.port)],
+        env=clean_environment() | {"NIGHTBUS_DATA": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if done.returncode != 0:
+        return []
+    found: list[dict[str, Any]] = json.loads(done.stdout)["refusals"]
+    return found
+
+
+def refused_by(node: RunningNode, folder: Path, principal: str, action: str) -> list[dict[str, Any]]:
+    newest = refusals(node, folder, "--limit", "100")
+    return [one for one in newest if principal in one["principal"] and one["action"] == action]
+
+
+def test_a_link_of_a_user_without_the_right(node: RunningNode, folder: Path) -> None:
+    node.client("s3").create_bucket(Bucket="linked")
+    node.client("s3").put_object(Bucket="linked", Key="one", Body=b"x")
+    ann = User(node, "ann", ("s3:ListBucket", "*"))
+    s3 = ann.client("s3", config=Config(signature_version="s3v4"))
+    link = s3.generate_presigned_url("get_object", Params={"Bucket": "linked", "Key": "one"})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(link)
+    assert refused.value.code == 403
+    (one,) = refusals(node, folder, refused.value.headers["x-amz-request-id"])
+    assert (one["action"], one["resource"]) == ("s3:GetObject", "arn:aws:s3:::linked/one")
+    assert one["add_to"] == {"user": "ann"}
+    assert "X-Amz-Signature" not in json.dumps(one)
+
+
+def test_the_entries_of_a_batch(node: RunningNode, folder: Path) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="batch")
+    bob = User(node, "bob", ("s3:DeleteObject", "arn:aws:s3:::batch/mine/*"))
+    keys = [{"Key": key} for key in ("mine/1", "others/1", "others/2")]
+    reply = bob.client("s3").delete_objects(Bucket="batch", Delete={"Objects": keys})
+    assert {one["Key"] for one in reply["Errors"]} == {"others/1", "others/2"}
+    found = refusals(node, folder, reply["ResponseMetadata"]["RequestId"])
+    assert {one["resource"] for one in found} == {f"arn:aws:s3:::batch/others/{at}" for at in (1, 2)}
+
+
+def test_a_stack_of_a_user_without_the_right_for_a_resource(node: RunningNode, folder: Path) -> None:
+    carl = User(node, "carl", (["cloudformation:*", "sqs:Get*", "sqs:List*"], "*"))
+    template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "of-carl"}}}}
+    formation = carl.client("cloudformation")
+    formation.create_stack(StackName="of-carl", TemplateBody=json.dumps(template))
+    (one,) = wait_for(lambda: refused_by(node, folder, "user/carl", "sqs:CreateQueue"))
+    assert one["resource"] == f"arn:aws:sqs:us-east-1:{ACCOUNT}:of-carl"
+    assert one["remedy"]["statement"]["Action"] == "sqs:CreateQueue"
+
+
+def test_a_rule_whose_role_may_not_put_events(node: RunningNode, folder: Path) -> None:
+    iam, events = node.client("iam"), node.client("events")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    role = iam.create_role(RoleName="forwarder", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    bus = events.create_event_bus(Name="other")["EventBusArn"]
+    events.put_rule(Name="forward", EventPattern=json.dumps({"source": ["shop"]}))
+    events.put_targets(Rule="forward", Targets=[{"Id": "bus", "Arn": bus, "RoleArn": role}])
+    events.put_events(Entries=[{"Source": "shop", "DetailType": "d", "Detail": "{}"}])
+    found = wait_for(lambda: refused_by(node, folder, "assumed-role/forwarder", "events:PutEvents"))
+    assert (found[0]["resource"], found[0]["add_to"]["role"]) == (bus, "forwarder")
+
+
+def test_a_password_in_a_request_is_not_in_its_refusal(node: RunningNode, folder: Path) -> None:
+    topic = node.client("sns").create_topic(Name="guarded")["TopicArn"]
+    dora = User(node, "dora", ("sns:ListTopics", "*"))
+    with pytest.raises(ClientError) as refused:
+        dora.client("sns").subscribe(
+            TopicArn=topic, Protocol="https", Endpoint="https://dora:hush@example.com/hook"
+        )
+    assert "hush" not in str(refused.value)
+    (one,) = refusals(node, folder, refused.value.response["ResponseMetadata"]["RequestId"])
+    assert one["action"].lower() == "sns:subscribe"
+    assert "hush" not in json.dumps(one)
+
+
+def test_refused_requests_are_in_the_trail_unless_nobody_can_be_named(
+    node: RunningNode, folder: Path
+) -> None:
+    """As on AWS: what fails authentication is not recorded, whatever is refused after it is.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/logging-with-S3.html
+    """
+    emma = User(node, "emma", ("sns:*", "*"))
+    with pytest.raises(ClientError, match="InvalidParameter"):
+        emma.client("sns").create_topic(Name="no such name")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        emma.client("sqs").create_queue(QueueName="of-emma")
+    wrong = node.client(
+        "sns", aws_access_key_id=emma._keys["aws_access_key_id"], aws_secret_access_key="wrong"
+    )
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        wrong.create_topic(Name="of-nobody")
+    trail = node.client("cloudtrail")
+    found = trail.lookup_events(LookupAttributes=[{"AttributeKey": "Username", "AttributeValue": "emma"}])
+    records = [json.loads(one["CloudTrailEvent"]) for one in found["Events"]]
+    assert {(one["eventName"], one["errorCode"]) for one in records} == {
+        ("CreateTopic", "InvalidParameter"),
+        ("CreateQueue", "AccessDenied"),
+    }
