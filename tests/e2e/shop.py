@@ -24,11 +24,16 @@ _SECONDS = 120
 
 @dataclass
 class Shop:
-    """The application's folder and the node that its tools talk to; what earlier steps saw is kept for later ones."""
+    """The application's folder and the node that its tools talk to; what earlier steps saw is kept for later ones.
+
+    `keys` are the variables with the credentials of whoever uses the tools, if they are not the node's usual ones.
+    """
 
     node: RunningNode
     folder: Path
     seen: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    stack: str = "eb-demo"
 
     @classmethod
     def set_up(cls, node: RunningNode, folder: Path) -> Shop:
@@ -41,7 +46,7 @@ class Shop:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.node.environment(),
+            env=self.node.environment() | self.keys,
             capture_output=True,
             text=True,
             timeout=_SECONDS,
@@ -64,7 +69,7 @@ class Shop:
         return json.loads(output) if output.strip() else None
 
     def spawn(self, *command: str) -> pexpect.spawn[str]:
-        environment = self.node.environment() | {"COLUMNS": "220", "LINES": "60"}
+        environment = self.node.environment() | self.keys | {"COLUMNS": "220", "LINES": "60"}
         return pexpect.spawn(
             command[0],
             list(command[1:]),
@@ -81,7 +86,7 @@ class Shop:
             "cloudformation",
             "describe-stack-resource",
             "--stack-name",
-            "eb-demo",
+            self.stack,
             "--logical-resource-id",
             logical_id,
         )

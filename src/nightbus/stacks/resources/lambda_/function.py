@@ -91,7 +91,8 @@ class LambdaFunction:
             reply = existing["Configuration"]
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await stabilized(str(name), ctx)
-            await _set_concurrency(str(name), properties, ctx)
+            if "ReservedConcurrentExecutions" in properties:
+                await _set_concurrency(str(name), properties, ctx)
             await _set_behaviour(str(name), {}, properties, ctx)
         return _resource(reply)
 
