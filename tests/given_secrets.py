@@ -6,6 +6,7 @@ Each given secret is a text of its own that begins with `hush`, so that a search
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import re
@@ -33,6 +34,8 @@ CODE = """
 import json, os, urllib.request, boto3
 
 def handler(event, context):
+    if "credentials" in event:
+        return [os.environ[name] for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
     if "ResponseURL" not in event:
         return len(os.environ["PASSWORD"])
     answer = {
@@ -184,6 +187,9 @@ def give_functions(node: RunningNode, server: Elsewhere, collected: Collected) -
     )
     function.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
     assert json.loads(function.invoke(FunctionName="f")["Payload"].read()) == len("hush-variable")
+    own = function.invoke(FunctionName="f", Payload=b'{"credentials": 1}')["Payload"].read()
+    for name, text in zip(("secret key", "token"), json.loads(own), strict=True):
+        collected.add(f"function's {name}", text)
     function.update_function_configuration(
         FunctionName="f", Environment={"Variables": {"PASSWORD": "hush-variable-2"}}
     )
@@ -242,6 +248,12 @@ def give_identities(node: RunningNode, server: Elsewhere, collected: Collected) 
         "aws_session_token": issued["SessionToken"],
     }
     node.client("sts", **session).get_caller_identity()
+    for issue in (sts.get_session_token, lambda: sts.get_federation_token(Name="guest")):
+        try:
+            given = issue()["Credentials"]
+        except ClientError:  # root has no session token of its own, as on AWS
+            continue
+        collected.add(f"token {len(collected.made)}", given["SessionToken"])
     with pytest.raises(ClientError):
         node.client("sqs", **session).create_queue(QueueName="refused")
     try:
@@ -272,6 +284,11 @@ def give_storage(node: RunningNode, server: Elsewhere, collected: Collected) -> 
             urllib.request.urlopen(url).read()
         except urllib.error.HTTPError as refused:
             refused.read()
+    with contextlib.suppress(ClientError):  # keys of customers are refused by name
+        s3.put_object(
+            Bucket="linked", Key="own", Body=b"x", SSECustomerAlgorithm="AES256",
+            SSECustomerKey="hush-customer-key-of-32-bytes-00",
+        )  # fmt: skip
     try:
         collected.add(
             "token of the registry",
@@ -326,6 +343,33 @@ def give_stacks(node: RunningNode, server: Elsewhere, collected: Collected) -> N
     assert "hush-" not in shown
     told = json.dumps(formation.describe_stack_events(StackName="s")["StackEvents"], default=str)
     assert "hush-" not in told
+    secret = {"Parameters": {"Word": {"Type": "String", "NoEcho": True}}, "Resources": {
+        "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": {"Ref": "Word"}}}
+    }}  # fmt: skip
+    formation.create_stack_set(
+        StackSetName="set",
+        TemplateBody=json.dumps(secret),
+        Parameters=[{"ParameterKey": "Word", "ParameterValue": "hush-stack-set"}],
+    )
+    formation.create_stack_instances(
+        StackSetName="set",
+        Accounts=[ACCOUNT],
+        Regions=["eu-west-1"],
+        ParameterOverrides=[{"ParameterKey": "Word", "ParameterValue": "hush-override"}],
+    )
+    node.client("s3").put_object(Bucket="linked", Key="nested.json", Body=json.dumps(secret).encode())
+    nested = {"Parameters": secret["Parameters"], "Resources": {"Nested": {
+        "Type": "AWS::CloudFormation::Stack",
+        "Properties": {
+            "TemplateURL": "https://s3.amazonaws.com/linked/nested.json", "Parameters": {"Word": {"Ref": "Word"}}
+        },
+    }}}  # fmt: skip
+    formation.create_stack(
+        StackName="nested",
+        TemplateBody=json.dumps(nested),
+        Parameters=[{"ParameterKey": "Word", "ParameterValue": "hush-nested"}],
+    )
+    formation.get_waiter("stack_create_complete").wait(StackName="nested", WaiterConfig={"Delay": 1})
     node.client("cloudcontrol").create_resource(
         TypeName="AWS::SecretsManager::Secret",
         DesiredState=json.dumps({"Name": "controlled", "SecretString": "hush-desired-state"}),

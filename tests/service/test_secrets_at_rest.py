@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import urllib.error
@@ -55,11 +56,12 @@ def node(
     folder = tmp_path_factory.mktemp("secrets") / "data"
     smtp = "smtp://mailer:hush-smtp@127.0.0.1:1?from=shop@example.com"
     environ = {"NIGHTBUS_SMTP": smtp, "NIGHTBUS_AUDIT_DATA_EVENTS": "true"}
-    running = RunningNode(folder, environ=environ, options=["-v"])
+    running = RunningNode(folder, environ=environ, options=["-v", "--no-quotas"])
     _FOLDERS[id(running)] = folder
     try:
         for give in (give_events, give_functions, give_keys, give_identities, give_storage, give_messaging):
             give(running, server, collected)
+        collect_own_keys(folder, collected)
         give_stacks(running, server, collected)
         give_mistakes(running)
         yield running
@@ -67,6 +69,7 @@ def node(
         running.stop()
 
 
+_OF_THE_USER = ("vault.key", "operator.key", "credentials")  # mode 0600: keys that only the user may read
 _FOLDERS: dict[int, Path] = {}
 
 
@@ -136,8 +139,17 @@ def test_neither_the_log_nor_the_files_nor_a_backup_have_a_secret(
     assert not found
 
 
+def collect_own_keys(folder: Path, collected: Collected) -> None:
+    """The node's own: the administrator's key and the operator's."""
+    collected.add("operator key", (folder / "operator.key").read_text().strip())
+    credentials = folder / "credentials"
+    text = credentials.read_text() if credentials.exists() else ""
+    for number, key in enumerate(re.findall(r"aws_secret_access_key\s*=\s*(\S+)", text)):
+        collected.add(f"administrator's key {number}", key)
+
+
 def _in_files(folder: Path, collected: Collected) -> set[tuple[str, str]]:
-    files = [one for one in folder.rglob("*") if one.is_file() and one.name != "vault.key"]
+    files = [one for one in folder.rglob("*") if one.is_file() and one.name not in _OF_THE_USER]
     found = set[tuple[str, str]]()
     for file in files:
         data = file.read_bytes()

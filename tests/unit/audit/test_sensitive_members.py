@@ -16,7 +16,7 @@ from nightbus.services import SERVICES
 # Names that sound secret, and are not: they name something, or only tell one request or page from another.
 HARMLESS = re.compile(
     r"(next|client|clientrequest|hooksrequest|registration|request|continuation|nextcontinuation|sequence|nextsequence"
-    r"|nextforward|nextbackward|uploadsequence)token|registrationtokenlist|secretid(list)?|secretversionstostages|secret(manager)?arn|authorization(type|endpoint)"
+    r"|nextforward|nextbackward|uploadsequence)token|registrationtokenlist|removeprivatekey|secretid(list)?|secretversionstostages|secret(manager)?arn|authorization(type|endpoint)"
     r"|service(specific)?credential(alias|id)|externalsecretrotationrolearn|.*(id|arn|type|name|status)",
     re.IGNORECASE,
 )
