@@ -25,9 +25,9 @@ from given_secrets import (
     give_keys,
     give_messaging,
     give_mistakes,
-    give_stacks,
     give_storage,
 )
+from given_stack_secrets import give_stacks
 from nodes import RunningNode, clean_environment
 
 
