@@ -223,6 +223,45 @@ def test_a_resource_of_the_cloud_control_api_is_made_in_the_role(node: RunningNo
     assert "assumed-role/of-control/AWSCloudFormation is not authorized" in failed["StatusMessage"]
 
 
+def instance_result(cloudformation: Any, name: str) -> tuple[str, str]:
+    """Make an instance in the own account; return its status and the reason."""
+    reply = cloudformation.create_stack_instances(StackSetName=name, Accounts=[ACCOUNT], Regions=[REGION])
+
+    def done() -> dict[str, Any] | None:
+        one: dict[str, Any] = cloudformation.list_stack_set_operation_results(
+            StackSetName=name, OperationId=reply["OperationId"]
+        )["Summaries"][0]
+        return None if one["Status"] in ("PENDING", "RUNNING") else one
+
+    one = until(done, "does not end")
+    return one["Status"], one.get("StatusReason", "")
+
+
+def test_a_node_that_accepts_only_its_keys_takes_only_roles_that_iam_has(tmp_path: Path) -> None:
+    node = RunningNode(tmp_path, dev_credentials=False)
+    try:
+        stacks, ghost = node.client("cloudformation"), f"{IAM}:role/ghost"
+        with pytest.raises(ClientError, match="ghost is invalid or cannot be assumed"):
+            stacks.create_stack(StackName="no", TemplateBody=template(Q=QUEUE), RoleARN=ghost)
+        stacks.create_stack_set(StackSetName="set", TemplateBody=template(Q=QUEUE))
+        assert instance_result(stacks, "set") == (
+            "FAILED",
+            f"Account {ACCOUNT} should have 'AWSCloudFormationStackSetAdministrationRole' role with trust "
+            "relationship to CloudFormation service.",
+        )
+        events = node.client("events")
+        events.put_rule(Name="r", EventPattern='{"source": ["a"]}')
+        target = {"Id": "t", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "RoleArn": ghost}
+        with pytest.raises(ClientError, match="ghost' cannot be assumed by principal"):
+            events.put_targets(Rule="r", Targets=[target])
+        with pytest.raises(ClientError, match="cannot be assumed by Lambda"):
+            node.client("lambda").create_function(
+                FunctionName="f", Runtime="python3.12", Role=ghost, Handler="a.b", Code={"ZipFile": b"x"}
+            )
+    finally:
+        node.stop()
+
+
 def test_a_stack_set_works_as_the_execution_role(node: RunningNode) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-prereqs-self-managed.html"""
     cloudformation = node.client("cloudformation")

@@ -70,7 +70,7 @@ def _of_principal(caller: Caller, principal: Principal) -> dict[str, Values]:
         "aws:principaltype": _type_of(caller),
         "aws:principalisawsservice": "false" if caller.arn else str(bool(caller.service)).lower(),
         "aws:principalservicename": "" if caller.arn else caller.service,
-        "aws:userid": caller.user_id if not caller.user_id.startswith(":") else principal.id + caller.user_id,
+        "aws:userid": _user_id(caller, principal),
         "aws:username": caller.arn.rsplit("/", 1)[-1] if ":user/" in caller.arn else "",
         "aws:multifactorauthpresent": "",
         "aws:tokenissuetime": "",
@@ -82,6 +82,15 @@ def _of_principal(caller: Caller, principal: Principal) -> dict[str, Values]:
         keys["aws:tokenissuetime"] = issued.strftime("%Y-%m-%dT%H:%M:%SZ")
     tags = {**principal.tags, **dict(session.tags if session else ())}
     return keys | {f"aws:principaltag/{name.lower()}": value for name, value in tags.items()}
+
+
+def _user_id(caller: Caller, principal: Principal) -> str:
+    """Return the principal's unique id, with the session's name for a role; a service does not know its role's id."""
+    if caller.user_id and not caller.user_id.startswith(":"):
+        return caller.user_id
+    is_session = caller.session is not None and bool(caller.session.role)
+    name = caller.user_id or (f":{caller.arn.rsplit('/', 1)[-1]}" if is_session else "")
+    return principal.id + name if name and principal.id else ""
 
 
 def _type_of(caller: Caller) -> str:
