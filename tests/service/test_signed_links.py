@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import botocore.auth
 import pytest
 import urllib3
@@ -113,6 +114,21 @@ def test_a_link_is_accepted_with_any_unsigned_header_of_http(
         node, key, bucket, version, ResponseContentType="text/x y", ResponseContentDisposition='a; b="é"'
     )
     assert send(node, made) == (200, "a b")
+
+
+@pytest.mark.parametrize("version", ["s3v4", "s3"])
+def test_the_host_may_name_the_bucket(node: RunningNode, key: Key, bucket: str, version: str) -> None:
+    config = Config(signature_version=version, s3={"addressing_style": "virtual"})
+    options = {**key.options, "region_name": "us-east-1", "config": config}
+    s3 = boto3.client("s3", endpoint_url=f"http://localhost:{node.port}", **options)  # type: ignore[call-overload]
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b"}, ExpiresIn=60)
+    parts = urlsplit(url)
+    assert parts.netloc == f"{bucket}.localhost:{node.port}"
+    made = Request("GET", f"{parts.path}?{parts.query}", {"Host": parts.netloc})
+    assert send(node, made) == (200, "a b")
+    for changed_one in (made.having(host=f"other.localhost:{node.port}"), changed("a%20b", "other")(made)):
+        status, text = send(node, changed_one)
+        assert (status, "SignatureDoesNotMatch" in text) == (403, True), text
 
 
 @pytest.mark.parametrize("change", CHANGES_V4)

@@ -13,11 +13,13 @@ A key that the node does not know is refused, or is the root of the account that
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from typing import NamedTuple
 
 from nightbus.aws.calls import Caller
 from nightbus.aws.errors import AwsError
-from nightbus.aws.threads import aside
+from nightbus.aws.threads import LONG_TEXT
 from nightbus.clock import Clock
 from nightbus.gateway.anonymous_requests import check_anonymous, check_form
 from nightbus.gateway.models import OperationModel
@@ -237,4 +239,8 @@ def _root(request: WireRequest) -> Caller:
 
 
 async def _sha256(body: bytes) -> str:
-    return await aside(len(body), sha256, body)
+    return sha256(body) if len(body) <= LONG_TEXT else await asyncio.to_thread(_digest, body)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
