@@ -13,9 +13,6 @@ import shlex
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,7 +189,7 @@ def place_order(endpoint: str, environment: dict[str, str]) -> Way:
     answer = json.loads(reply["Payload"].read())
     if not answer.get("accepted"):
         raise DemoFailed(f"the order function answered {json.dumps(answer)}")
-    event = until(lambda: delivered(endpoint, answer["eventId"]), "the event to be delivered")
+    event = until(lambda: delivered(environment, endpoint, answer["eventId"]), "the event to be delivered")
     bucket, s3 = outputs["InvoiceBucket"], client("s3")
     invoice = until(lambda: invoice_of_order(s3, bucket, answer["orderId"]), "the invoice")
     ledger = until(lambda: ledger_with(s3, bucket, invoice), "the ledger")
@@ -211,11 +208,10 @@ def place_order(endpoint: str, environment: dict[str, str]) -> Way:
     )
 
 
-def delivered(endpoint: str, event_id: str) -> dict[str, Any] | None:
+def delivered(environment: dict[str, str], endpoint: str, event_id: str) -> dict[str, Any] | None:
     """What the node says of the event, once each of its deliveries has an outcome."""
-    query = urllib.parse.urlencode({"event": event_id, "region": REGION})
-    with urllib.request.urlopen(f"{endpoint}/_nightbus/explain?{query}", timeout=10) as reply:  # noqa: S310
-        found: dict[str, Any] = json.load(reply)
+    command = ["nightbus", "explain", event_id, "--json", "--port", endpoint.rsplit(":", 1)[1]]
+    found: dict[str, Any] = json.loads(run(command, environment).stdout)
     matched = [rule for rule in found["rules"] if rule["matched"]]
     return found if matched and all(rule["deliveries"] for rule in matched) else None
 

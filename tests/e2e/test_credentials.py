@@ -7,6 +7,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,6 +191,31 @@ def test_whoever_does_not_run_the_node_gets_no_key_from_it(node: RunningNode) ->
     for headers in ((), ("-H", "x-nightbus-operator-key: guessed")):
         done = run("curl", "--silent", *headers, "--data", body, url)
         assert json.loads(done.stdout)["error"] == "AccessDenied"
+
+
+def test_what_the_node_knows_of_all_accounts_is_for_whoever_runs_it(node: RunningNode) -> None:
+    """Functions and other machines reach these paths; no access key opens them."""
+
+    def answer(path: str, *options: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(
+            run("curl", "-s", *options, f"{node.endpoint}/_nightbus/{path}").stdout
+        )
+        return found
+
+    for path in ("explain?event=x", "trace?event=x", "events/tail", "outbox", "sizes", "holds"):
+        assert answer(path)["error"] == "AccessDenied", path
+    assert answer("explain", "--data", "{}")["error"] == "AccessDenied"
+    assert answer("outbox", "--data", "{}")["error"] == "AccessDenied"
+    assert "holds" not in answer("status")
+    assert answer("health")["status"] == "ok"
+    assert node.folder is not None
+    key = (node.folder / "operator.key").read_text()
+    assert "holds" in answer("status", "-H", f"x-nightbus-operator-key: {key}")
+    put = node.client("events").put_events(Entries=[{"Source": "a", "DetailType": "b", "Detail": "{}"}])
+    event_id = put["Entries"][0]["EventId"]
+    for command in (("explain", event_id), ("trace", event_id), ("outbox", "list"), ("status",)):
+        done = run("nightbus", *command, "--port", str(node.port))
+        assert done.returncode == 0, done.stderr
 
 
 def test_any_key_is_accepted_on_demand_and_the_node_says_so(tmp_path: Path) -> None:

@@ -18,7 +18,11 @@ from nightbus.node.settings import Settings
 
 
 def get_json(
-    settings: Settings, path: str, query: Mapping[str, str] | None = None, timeout: float = 10.0
+    settings: Settings,
+    path: str,
+    query: Mapping[str, str] | None = None,
+    timeout: float = 10.0,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """GET `/_nightbus/<path>` with `query`, and return the JSON object of the response.
 
@@ -26,7 +30,8 @@ def get_json(
     error.
     """
     url = f"{settings.command_endpoint}/_nightbus/{path}" + (f"?{urlencode(query)}" if query else "")
-    return _answer(settings, urllib.request.Request(url), timeout)  # noqa: S310 - our own node
+    request = urllib.request.Request(url, headers=dict(headers or {}))  # noqa: S310 - our own node
+    return _answer(settings, request, timeout)
 
 
 def post_json(

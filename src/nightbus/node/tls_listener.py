@@ -117,8 +117,13 @@ class TlsListener:
 
 def is_of_this_machine(connection: socket.socket) -> bool:
     """Return whether the other end of a TCP connection is on this machine."""
-    other, own = (_address(end[0]) for end in (connection.getpeername(), connection.getsockname()))
-    return other.is_loopback or other == own
+    return are_of_one_machine(connection.getpeername()[0], connection.getsockname()[0])
+
+
+def are_of_one_machine(other: str, own: str) -> bool:
+    """Return whether a connection's other end is on this machine, by its address and that of the near end."""
+    address = _address(other)
+    return address.is_loopback or address == _address(own)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nightbus.cli.client import get_json, post_json
+from nightbus.cli.client import post_json
 from nightbus.cli.dead_letters import unsent_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed
 from nightbus.cli.files import read_text
+from nightbus.cli.operator_request import get_as_operator, operator_headers
 from nightbus.cli.terminal import without_controls
 from nightbus.node.settings import Settings
 
@@ -34,7 +35,7 @@ def print_explanation(
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
     if rule:
         query["rule"] = rule
-    explained = get_json(settings, "explain", query)
+    explained = get_as_operator(settings, "explain", query)
     print(
         json.dumps(explained, indent=2) if output.as_json else explanation_text(explained, output.every_rule)
     )
@@ -80,7 +81,10 @@ def print_unput_explanation(
         "bus": bus or "",
         "rule": rule or "",
     }
-    explained = [post_json(settings, "explain", {**question, "event": one}) for one in _events(event)]
+    explained = [
+        post_json(settings, "explain", {**question, "event": one}, operator_headers(settings))
+        for one in _events(event)
+    ]
     if output.as_json:
         print(json.dumps(explained if len(explained) > 1 else explained[0], indent=2))
     else:

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from nightbus.cli.client import get_json, post_json
+from nightbus.cli.client import post_json
 from nightbus.cli.commands.tail import seconds_of
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import CommandFailed
+from nightbus.cli.operator_request import get_as_operator, operator_headers
 from nightbus.cli.terminal import RED, coloured, without_controls
 from nightbus.node.settings import Settings
 
@@ -23,7 +24,7 @@ def list_outbox(
     settings: Settings, filters: Mapping[str, str | None], region: str | None, as_json: bool
 ) -> None:
     """Print the newest messages, a line each, and how many are kept. `filters`: `kind`, `to`, `since`, `limit`."""
-    reply = get_json(settings, "outbox", _query(filters, region))
+    reply = get_as_operator(settings, "outbox", _query(filters, region))
     if as_json:
         print(json.dumps(reply, indent=2))
         return
@@ -39,7 +40,7 @@ def list_outbox(
 
 def show_message(settings: Settings, message_id: str, region: str | None, as_json: bool) -> None:
     """Print the whole of a message. Raises CommandFailed where there is none."""
-    messages = get_json(settings, "outbox", _query({"id": message_id}, region))["messages"]
+    messages = get_as_operator(settings, "outbox", _query({"id": message_id}, region))["messages"]
     if not messages:
         raise CommandFailed(f"there is no message {message_id} in the outbox")
     for message in messages:
@@ -51,11 +52,11 @@ def follow_outbox(
 ) -> None:
     """Print messages as they come, until Ctrl-C."""
     query = _query({"limit": "1", **filters}, region)
-    newest = get_json(settings, "outbox", query)["messages"]
+    newest = get_as_operator(settings, "outbox", query)["messages"]
     query |= {"after": str(newest[-1]["position"] if newest else 1), "limit": "100"}
     try:
         while True:
-            for message in get_json(settings, "outbox", query)["messages"]:
+            for message in get_as_operator(settings, "outbox", query)["messages"]:
                 query["after"] = str(message["position"])
                 print(json.dumps(message) if as_json else _line(message), flush=True)
             time.sleep(_AGAIN_SECONDS)
@@ -66,7 +67,7 @@ def follow_outbox(
 def answer_stop(settings: Settings, number: str, region: str | None) -> None:
     """Opt a phone number out, as its owner does by answering STOP."""
     body = {"from": number, "text": "STOP", "account": chosen_account(), "region": chosen_region(region)}
-    post_json(settings, "outbox", body)
+    post_json(settings, "outbox", body, operator_headers(settings))
     print(f"{number} is opted out")
 
 

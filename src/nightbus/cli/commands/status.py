@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from nightbus.cli.client import get_json
+from nightbus.cli.operator_request import get_as_operator
 from nightbus.cli.terminal import width
 from nightbus.node.settings import Settings
 
@@ -17,15 +17,17 @@ _UNBOUNDED = 1_000_000
 
 
 def show_status(settings: Settings, as_json: bool) -> None:
-    status = get_json(settings, "status")
+    status = get_as_operator(settings, "status")
     print(json.dumps(status, indent=2) if as_json else status_text(status, width() or _UNBOUNDED))
 
 
 def status_text(status: dict[str, Any], columns: int) -> str:
     """Return the response of `/_nightbus/status` as text. A line has the names that fit `columns`, and at least one."""
-    up = _duration(int(status["uptime_seconds"]))
+    first = f"Nightbus {status['version']} at {status['endpoint']}"
+    if "uptime_seconds" not in status:  # a node of somebody else
+        return f"{first}\n  access    {_access(status)}"
     lines = [
-        f"Nightbus {status['version']} at {status['endpoint']}, process {status['pid']}, up {up}",
+        f"{first}, process {status['pid']}, up {_duration(int(status['uptime_seconds']))}",
         f"  data      {status['data'] or 'in memory, gone when the node stops'}",
         f"  services  {', '.join(status['services'])}",
         f"  access    {_access(status)}",

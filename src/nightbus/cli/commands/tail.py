@@ -19,6 +19,7 @@ from nightbus.cli.dead_letters import dead_letter_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import WRONG_USAGE, CommandFailed, no_node_at
 from nightbus.cli.files import read_text
+from nightbus.cli.operator_request import operator_headers
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured, without_controls
 from nightbus.node.settings import Settings
 
@@ -92,7 +93,8 @@ def _lines(settings: Settings, query: dict[str, str]) -> Iterator[dict[str, Any]
     """Yield the lines of one connection. Raises CommandFailed with the node's error, OSError if no node answers."""
     url = f"{settings.command_endpoint}/_nightbus/events/tail?{urlencode(query)}"
     try:
-        reply = open_directly(settings, urllib.request.Request(url), _SILENCE_SECONDS)  # noqa: S310 - always http
+        request = urllib.request.Request(url, headers=operator_headers(settings))  # noqa: S310 - our own node
+        reply = open_directly(settings, request, _SILENCE_SECONDS)
     except urllib.error.HTTPError as error:
         raise CommandFailed(message_of(error), WRONG_USAGE) from error
     with reply:

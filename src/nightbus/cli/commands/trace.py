@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nightbus.cli.client import get_json
 from nightbus.cli.dead_letters import dead_letter_text, service_and_name, unsent_text
 from nightbus.cli.environment import chosen_account, chosen_region
 from nightbus.cli.errors import CommandFailed
+from nightbus.cli.operator_request import get_as_operator
 from nightbus.cli.terminal import without_controls
 from nightbus.node.settings import Settings
 
@@ -33,7 +33,7 @@ def print_trace(
     """Print the trace. With `wait`, in seconds, it first waits until everything has ended, and then fails if a delivery
     failed."""
     query = {"event": event_id, "account": chosen_account(), "region": chosen_region(region)}
-    trace = get_json(settings, "trace", query)
+    trace = get_as_operator(settings, "trace", query)
     if wait is not None:
         trace = _wait_for_end(settings, query, trace, wait)
     print(json.dumps(trace, indent=2)) if as_json else _print(_printable(trace))
@@ -51,7 +51,7 @@ def _wait_for_end(
         if quiet and all(state in (*_WELL, "failed") for state in _states(trace)):
             break
         time.sleep(_AGAIN_SECONDS)
-        latest = get_json(settings, "trace", query)
+        latest = get_as_operator(settings, "trace", query)
         if latest != trace:
             trace, since = latest, time.monotonic()
     return trace

@@ -2,6 +2,9 @@
 
 A handler of `ROUTES` returns the JSON object that is the answer. A handler of `DOWNLOADS` writes its response by
 itself, since it is not JSON or has no end. Either raises AwsError to refuse, before it has sent anything.
+
+What the node knows of all accounts (events, traces, logs, messages) is for its operator, whatever access key a caller
+has: functions and other machines reach these paths too. With `dev_credentials` every caller may read it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from nightbus.node.admin import (
     status,
     streaming,
 )
+from nightbus.node.admin.operator import is_operator, require_operator
 from nightbus.node.admin.request import PREFIX, AdminRequest, send_error, send_json
 
 JsonHandler = Callable[[AdminRequest], Awaitable[dict[str, Any]]]
@@ -52,15 +56,19 @@ ROUTES = {
     "events/put": AdminRoute(write=service_events.put_as_service),
 }
 
+_CODE = "lambda-code/"
+_FOR_EVERYBODY = frozenset({"health", "status", _CODE})  # code packages are fetched by signed links
+
 DOWNLOADS: dict[str, Download] = {
     "events/tail": streaming.stream_tail,
-    "lambda-code/": code_packages.send_code,  # a path that ends in a slash stands for all paths below it
+    _CODE: code_packages.send_code,  # a path that ends in a slash stands for all paths below it
 }
 
 
 async def answer(request: AdminRequest) -> None:
     """Answers one request, with a JSON error where it is refused."""
     try:
+        _admit(request)
         download = _download(request.name)
         if download is not None:
             await download(request)
@@ -70,6 +78,12 @@ async def answer(request: AdminRequest) -> None:
         await send_error(request.asgi, request.send, error)
         return
     await send_json(request.asgi, request.send, 200, reply)
+
+
+def _admit(request: AdminRequest) -> None:
+    name = request.name
+    if name not in _FOR_EVERYBODY and not name.startswith(_CODE) and not is_operator(request):
+        require_operator(request, f"nightbus {name.replace('/', ' ')}")
 
 
 def _download(name: str) -> Download | None:

@@ -8,8 +8,10 @@ from typing import Any
 from nightbus import __version__
 from nightbus.aws.calls import Scope
 from nightbus.aws.errors import AwsError
+from nightbus.node.admin.operator import is_operator
 from nightbus.node.admin.request import AdminRequest
 from nightbus.node.admin.sizes import sizes
+from nightbus.node.tls_listener import are_of_one_machine
 from nightbus.services import SERVICES
 from nightbus.store.interface import Record, Store
 
@@ -32,8 +34,34 @@ async def health(request: AdminRequest) -> dict[str, Any]:
 
 
 async def status(request: AdminRequest) -> dict[str, Any]:
-    """The node's address, process, data folder and uptime; per kind and scope how many records it holds."""
-    node, store = request.node, request.node.store
+    """The node's address and whom it lets in; for this machine its process and data folder too.
+
+    For the operator: its uptime, and per kind and scope how many records it holds.
+    """
+    node = request.node
+    reply: dict[str, Any] = {
+        "version": __version__,
+        "endpoint": node.endpoint,
+        "services": sorted(SERVICES),
+        "dev_credentials": node.dev_credentials,
+        "authorization": request.settings.authorization,
+    }
+    if _is_from_here(request):
+        data = None if request.settings.memory else str(request.settings.data.absolute())
+        reply |= {"pid": os.getpid(), "data": data}
+    if is_operator(request):
+        uptime = (node.clock.now_ms() - node.started_ms) / 1000
+        reply |= {"uptime_seconds": uptime, "holds": await _holds(node.store)}
+    return reply
+
+
+def _is_from_here(request: AdminRequest) -> bool:
+    """Return whether the request comes from this machine."""
+    client, server = request.asgi.get("client"), request.asgi.get("server")
+    return client is not None and server is not None and are_of_one_machine(client[0], server[0])
+
+
+async def _holds(store: Store) -> list[dict[str, Any]]:
     holds = []
     for label, kind in _KINDS.items():
         for scope in await store.scopes(kind):
@@ -41,17 +69,7 @@ async def status(request: AdminRequest) -> dict[str, Any]:
             if count:
                 scope_fields = {"account": scope.account, "region": scope.region}
                 holds.append({"what": label, **scope_fields, "count": count, "names": names})
-    return {
-        "version": __version__,
-        "endpoint": node.endpoint,
-        "pid": os.getpid(),
-        "data": None if request.settings.memory else str(request.settings.data.absolute()),
-        "uptime_seconds": (node.clock.now_ms() - node.started_ms) / 1000,
-        "services": sorted(SERVICES),
-        "dev_credentials": node.dev_credentials,
-        "authorization": request.settings.authorization,
-        "holds": holds,
-    }
+    return holds
 
 
 async def memory_and_disk(request: AdminRequest) -> dict[str, Any]:
