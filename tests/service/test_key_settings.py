@@ -79,8 +79,14 @@ def test_topics(client: Client, kms: Any, key: str) -> None:
     attributes = {"KmsMasterKeyId": key, "Policy": json.dumps({"Statement": [allow]})}
     queue = name()
     url = sqs.create_queue(QueueName=queue, Attributes=attributes)["QueueUrl"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}")
+    lost = name()
+    lost_url = sqs.create_queue(QueueName=lost, Attributes={"Policy": attributes["Policy"]})["QueueUrl"]
+    redrive = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:{lost}"})
+    endpoint = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint, Attributes={"RedrivePolicy": redrive})
     sns.publish(TopicArn=topic, Message="tea")
+    (letter,) = sqs.receive_message(QueueUrl=lost_url, WaitTimeSeconds=20)["Messages"]
+    assert json.loads(letter["Body"])["Message"] == "tea"
     kms.enable_key(KeyId=key)
     sns.publish(TopicArn=topic, Message="coffee")
     found = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]

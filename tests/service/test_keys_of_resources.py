@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from nodes import RunningNode
-from users import ACCOUNT, OTHER_ACCOUNT, User, document, refusal, statement
+from users import ACCOUNT, OTHER_ACCOUNT, User, code_of, document, refusal, statement
 
 BUCKET = "keyed-bucket"
 _USES = "kms:GenerateDataKey", "kms:Decrypt", "kms:Encrypt"
@@ -113,6 +113,25 @@ def test_queues(node: RunningNode, key: str) -> None:
     none.send_message(QueueUrl=managed, MessageBody="text")
 
 
+def test_a_message_keeps_its_key(node: RunningNode, key: str) -> None:
+    """Also when its queue has no key any more, and in a dead-letter queue without one."""
+    sqs, name = node.client("sqs"), "forgets-its-key"
+    dead = sqs.create_queue(QueueName="keyless")["QueueUrl"]
+    dead_arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:keyless"
+    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1})
+    settings = {"KmsMasterKeyId": key, "RedrivePolicy": redrive, "VisibilityTimeout": "0"}
+    url = sqs.create_queue(QueueName=name, Attributes=settings)["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="text")
+    none, _, able = users(node, "keeps", "sqs", key, "kms:Decrypt")
+    none.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": ""})
+    refusal(none.receive_message, QueueUrl=url)  # which counts, as the queue had to hand the message out
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)  # and now it moves
+    refusal(none.receive_message, QueueUrl=dead, VisibilityTimeout=0)
+    assert able.receive_message(QueueUrl=dead, WaitTimeSeconds=5)["Messages"][0]["Body"] == "text"
+    sqs.send_message(QueueUrl=url, MessageBody="plain")
+    assert none.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "plain"
+
+
 def test_messages_that_are_moved(node: RunningNode, key: str) -> None:
     sqs, arn = node.client("sqs"), f"arn:aws:sqs:us-east-1:{ACCOUNT}:moved-from"
     attributes = {"KmsMasterKeyId": key}
@@ -193,6 +212,38 @@ def test_variables_of_functions(node: RunningNode, key: str) -> None:
     assert shown == {"Variables": {"TEA": "tea"}}
 
 
+def test_a_function_does_not_give_away_its_variables_with_its_key(node: RunningNode, key: str) -> None:
+    """Who may not decrypt them does not have them encrypted by another key, or by Lambda's own."""
+    trust = document(statement("sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"}))
+    role = node.client("iam").create_role(RoleName="keeps", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return 1\n")
+    functions = node.client("lambda")
+    functions.create_function(
+        FunctionName="keeps",
+        Runtime=f"python3.{sys.version_info.minor}",
+        Role=role,
+        Handler="app.handler",
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"TEA": "secret"}},
+        KMSKeyArn=key,
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="keeps")
+    other = node.client("kms").create_key()["KeyMetadata"]["Arn"]
+    author = User(node, "taker", ("lambda:*", "*"), ("kms:*", other)).client("lambda")
+    for change in (
+        {"KMSKeyArn": ""},
+        {"KMSKeyArn": other},
+        {"KMSKeyArn": "", "Environment": {}},
+    ):
+        assert code_of(author.update_function_configuration, FunctionName="keeps", **change), change
+    shown = functions.get_function_configuration(FunctionName="keeps")
+    assert (shown["KMSKeyArn"], shown["Environment"]) == (key, {"Variables": {"TEA": "secret"}})
+    functions.update_function_configuration(FunctionName="keeps", KMSKeyArn="")
+    assert "KMSKeyArn" not in functions.get_function_configuration(FunctionName="keeps")
+
+
 def test_a_user_of_another_account_needs_its_own_policy_and_the_keys(node: RunningNode) -> None:
     kms = node.client("kms")
     root = statement("kms:*", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})
@@ -267,3 +318,20 @@ def test_a_services_use_is_the_key_policys_to_allow(node: RunningNode, key: str)
     node.client("kms").put_key_policy(KeyId=key, Policy=document(root, uses))
     events.put_events(Entries=[entry])
     assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+
+
+def test_in_audit_mode_keys_are_used_all_the_same() -> None:
+    node = RunningNode(environ={"NIGHTBUS_AUTHORIZATION": "audit"})
+    try:
+        kms = node.client("kms")
+        names_nobody = document(statement("kms:*", "*", Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"}))
+        key = kms.create_key(Policy=names_nobody)["KeyMetadata"]["Arn"]
+        attributes = {"KmsMasterKeyId": key}
+        url = node.client("sqs").create_queue(QueueName="audited", Attributes=attributes)["QueueUrl"]
+        able = User(node, "audited", ("sqs:*", "*"))
+        able.client("sqs").send_message(QueueUrl=url, MessageBody="text")
+        assert able.client("sqs").receive_message(QueueUrl=url)["Messages"]
+        far = User(node, "far-audited", account=OTHER_ACCOUNT).client("kms")
+        far.encrypt(KeyId=key, Plaintext=b"text")
+    finally:
+        node.stop()

@@ -17,7 +17,10 @@ class Message:
     """`attributes` as SendMessage took them, binary values in base64; `sent` is UTC ms.
 
     `received` counts what other queues delivered before this one; `source` is the ARN of the queue that gave it up.
-    `signature_version` is that of a notification whose body gets its signature when the message is received.
+    `signature_version` is that of a notification whose body gets its signature when the message is received. `key` is
+    what the queue that took the message named as its key of KMS: it stays the message's when the queue has another key
+    or none, and in another queue.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-server-side-encryption.html
     """
 
     id: str
@@ -32,6 +35,7 @@ class Message:
     received: int = 0
     source: str = ""
     signature_version: str = ""
+    key: str = ""
 
 
 _SHORT = {
@@ -43,6 +47,7 @@ _SHORT = {
     "received": "n",
     "source": "o",
     "signature_version": "v",
+    "key": "k",
 }
 
 

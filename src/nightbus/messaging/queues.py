@@ -86,6 +86,7 @@ class Queues:
             group=incoming.group,
             trace=incoming.trace,
             signature_version=incoming.signature_version,
+            key=queue.key,
         )
         delay = queue.delay_ms if incoming.delay_ms is None else incoming.delay_ms
         if not queue.fifo:

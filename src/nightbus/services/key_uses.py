@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from nightbus.aws.calls import Scope
 from nightbus.keys.access import RESOURCE_ALIASES, keys_of_use
 from nightbus.keys.directory import Key
-from nightbus.keys.uses import KeyUser, require_key, with_codes
+from nightbus.keys.uses import KeyUser, data_key_source, require_key, with_codes
 from nightbus.policies.request import Need
 from nightbus.services.context import Context
 
@@ -22,21 +22,31 @@ async def require_use(
 ) -> Key:
     """Return the key. Raises AwsError with the service's own `codes` for KMS's where it cannot be used, or not by the
     caller. `home` is where an id or an alias is looked for."""
-    if not ctx.call.trusted:
-        with with_codes(codes):
-            await authorize_use(ctx, home, identifier, user)
-        return await require_key(ctx.platform.keys, home, identifier, codes, user)
-    return await require_key(ctx.platform.keys, home, identifier, codes)
+    with with_codes(codes):
+        asked = await authorized(ctx, home, identifier, user)
+    return await require_key(ctx.platform.keys, home, identifier, codes, asked)
 
 
-async def authorize_use(ctx: Context, home: Scope, identifier: str, user: KeyUser) -> None:
-    """Raise AwsError, with KMS's codes, unless the caller's own policies allow the user's actions."""
+async def use(ctx: Context, home: Scope, identifier: str, user: KeyUser) -> Key:
+    """Do the same with KMS's own codes."""
+    asked = await authorized(ctx, home, identifier, user)
+    return await data_key_source(ctx.platform.keys, home, identifier, asked)
+
+
+async def authorized(ctx: Context, home: Scope, identifier: str, user: KeyUser) -> KeyUser | None:
+    """Return whom the key's policy has to allow the use, None where nobody is refused (in audit mode).
+
+    Raises AwsError, with KMS's codes, unless the caller's own policies allow the user's actions.
+    """
     authorizer, caller = ctx.platform.authorizer, ctx.caller
+    if ctx.call.trusted:
+        return None
     if authorizer is None or caller.is_anonymous or not caller.arn:
-        return
+        return user
     key = await ctx.platform.keys.find(home, identifier)
     aliases = await ctx.platform.keys.aliases(key)
     keys = {**keys_of_use(caller, key, user.context, user.via), RESOURCE_ALIASES: aliases}
     call = ctx.call.through(user.via)
     for action in user.actions:
         await authorizer.authorize(action, [Need(action, key.arn, keys)], call)
+    return user if authorizer.enforces else None

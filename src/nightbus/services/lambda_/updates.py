@@ -23,7 +23,7 @@ from nightbus.services.lambda_.records import (
 )
 from nightbus.services.lambda_.settings.configuration import configured
 from nightbus.services.lambda_.settings.encryption_key import check_key
-from nightbus.services.lambda_.settings.environment_variables import sealed, shown
+from nightbus.services.lambda_.settings.environment_variables import require_reading, sealed, shown
 from nightbus.services.lambda_.shapes import layer_list, touched
 from nightbus.services.lambda_.versions import publication
 from nightbus.store.interface import Change, PutRecord, Record
@@ -110,6 +110,9 @@ async def update_function_configuration(
     if role is not None:
         await check_role(ctx, role, ref.arn)
     await check_key(ctx, kms_key_arn)
+    keeps = (environment or {}).get("Variables") is None
+    if keeps and config.get("KMSKeyArn") != old["config"].get("KMSKeyArn"):
+        await require_reading(ctx, old["config"])
     config = await sealed(ctx.platform, config, before=old["config"])
     used = old["layers"] if layers is None else await layers_in_use(ctx, layers)
     check_total(old["unzipped"], used)

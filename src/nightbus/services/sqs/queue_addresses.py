@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
 from nightbus.aws.calls import Scope
@@ -19,7 +20,8 @@ from nightbus.keys.uses import (
     WRITING,
     KeyUser,
 )
-from nightbus.messaging.queue import KIND, RECEIVE, SEND, Queue, queue_arn, url_path
+from nightbus.messaging.message import Message
+from nightbus.messaging.queue import KIND, RECEIVE, SEND, Queue, url_path
 from nightbus.services.context import Context
 from nightbus.services.key_uses import require_use
 from nightbus.services.sqs.errors import hidden_queue, no_such_queue, queue_access_denied
@@ -76,9 +78,19 @@ async def find_queue(ctx: Context, url: str, action: str) -> Queue:
 async def require_key_of(ctx: Context, queue: Queue, actions: tuple[str, ...]) -> None:
     """Raise AwsError as `find_queue` does unless the caller may use the queue's key, if it has one."""
     if queue.key:
-        context = {"aws:sqs:arn": queue_arn(queue.scope, queue.name)}
-        user = KeyUser(ctx.caller, "sqs", actions, context)
-        await require_use(ctx, queue.scope, queue.key, _KEY_ERRORS, user)
+        await _require_key(ctx, queue.scope, queue.key, actions, queue.arn)
+
+
+async def require_keys_of(ctx: Context, queue: Queue, messages: Iterable[Message]) -> None:
+    """Raise AwsError as `find_queue` does unless the caller may decrypt messages that were sent under other keys."""
+    keys = {one.key: one.source or queue.arn for one in messages if one.key not in ("", queue.key)}
+    for key, source in keys.items():
+        await _require_key(ctx, queue.scope, key, READING, source)
+
+
+async def _require_key(ctx: Context, home: Scope, key: str, actions: tuple[str, ...], arn: str) -> None:
+    user = KeyUser(ctx.caller, "sqs", actions, {"aws:sqs:arn": arn})
+    await require_use(ctx, home, key, _KEY_ERRORS, user)
 
 
 async def check_visible(ctx: Context, scope: Scope, name: str, action: str) -> None:

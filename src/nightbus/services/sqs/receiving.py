@@ -14,7 +14,7 @@ from nightbus.messaging.receive_attempts import Received
 from nightbus.services.context import Context
 from nightbus.services.sqs.content import binary, md5_of_attributes, md5_of_body
 from nightbus.services.sqs.errors import invalid_value, outside_range, unknown_attribute
-from nightbus.services.sqs.queue_addresses import find_queue
+from nightbus.services.sqs.queue_addresses import find_queue, require_keys_of
 
 _MOST_MESSAGES = 10
 _LONGEST_WAIT = 20
@@ -56,6 +56,7 @@ async def receive_message(
     )
     if not received and await ctx.platform.queues.find(queue.scope, queue.name) is None:
         raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
+    await require_keys_of(ctx, queue, (one.message for one in received))
     now = ctx.now_ms()
     received = await ctx.platform.topics.signer.sign_received(received)
     messages = [

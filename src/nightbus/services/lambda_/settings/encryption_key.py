@@ -18,7 +18,7 @@ from nightbus.keys.uses import (
     data_key_source,
 )
 from nightbus.services.context import Context, Platform
-from nightbus.services.key_uses import authorize_use
+from nightbus.services.key_uses import use
 from nightbus.services.lambda_.errors import invalid_parameter_value
 from nightbus.services.lambda_.invocations.role_session import role_session
 from nightbus.services.lambda_.names import function_arn
@@ -53,9 +53,7 @@ async def _check(ctx: Context, key: str | None, purpose: str, actions: tuple[str
         return
     user = KeyUser(ctx.caller, "lambda", actions)
     try:
-        if not ctx.call.trusted:
-            await authorize_use(ctx, ctx.scope, key, user)
-        await data_key_source(ctx.platform.keys, ctx.scope, key, None if ctx.call.trusted else user)
+        await use(ctx, ctx.scope, key, user)
     except AwsError as error:
         raise invalid_parameter_value(
             f"Lambda was unable to {purpose} because the KMS key is invalid for CreateGrant. "

@@ -19,7 +19,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.keys.ciphertexts import Unreadable, decrypt, encrypt, read_head
 from nightbus.keys.uses import ACCESS_DENIED, READING, KeyUser, data_key_source
 from nightbus.services.context import Context, Platform
-from nightbus.services.key_uses import authorize_use
+from nightbus.services.key_uses import use
 from nightbus.services.lambda_.records import Version
 from nightbus.services.lambda_.settings.encryption_key import undecryptable
 from nightbus.services.lambda_.shapes import configuration
@@ -99,15 +99,26 @@ async def with_variables(ctx: Context, config: dict[str, Any]) -> dict[str, Any]
     if "Environment" not in config:
         return config
     try:
-        if _ENCRYPTED in config["Environment"]:
-            scope, context = _scope_and_context(config)
-            user = KeyUser(ctx.caller, "lambda", READING, context)
-            await authorize_use(ctx, scope, config["KMSKeyArn"], user)
-            await data_key_source(ctx.platform.keys, scope, config["KMSKeyArn"], user)
+        await _require_reading(ctx, config)
         environment: dict[str, Any] = {"Variables": await opened(ctx.platform, config)}
     except AwsError as error:
         environment = {"Error": {"ErrorCode": error.code, "Message": error.message}}
     return config | {"Environment": environment}
+
+
+async def require_reading(ctx: Context, config: Mapping[str, Any]) -> None:
+    """Raise AwsError, with Lambda's codes, unless the caller may decrypt the variables of a stored configuration, which
+    are to be kept in another way."""
+    try:
+        await _require_reading(ctx, config)
+    except AwsError as error:
+        raise undecryptable(error.code, error.message) from None
+
+
+async def _require_reading(ctx: Context, config: Mapping[str, Any]) -> None:
+    if _ENCRYPTED in config.get("Environment", {}):
+        scope, context = _scope_and_context(config)
+        await use(ctx, scope, config["KMSKeyArn"], KeyUser(ctx.caller, "lambda", READING, context))
 
 
 async def are_equal(platform: Platform, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
