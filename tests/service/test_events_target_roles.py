@@ -7,7 +7,10 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.h
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from events_rig import ACCOUNT, GOOD, admit_events, put
-from nodes import RunningNode
+from nodes import RunningNode, clean_environment
 from waiting import wait_for
 
 REGION = "us-east-1"
@@ -23,8 +26,13 @@ SERVICE = "events.amazonaws.com"
 
 
 @pytest.fixture(scope="module")
-def node() -> Iterator[RunningNode]:
-    running = RunningNode(environ={"NIGHTBUS_AUTHORIZATION": "enforce"})
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("roles") / "data"
+
+
+@pytest.fixture(scope="module")
+def node(folder: Path) -> Iterator[RunningNode]:
+    running = RunningNode(folder, environ={"NIGHTBUS_AUTHORIZATION": "enforce"})
     yield running
     running.stop()
 
@@ -134,3 +142,41 @@ def test_nobody_writes_to_the_log_groups_of_another_account(node: RunningNode) -
     put(node.client("events"), {**GOOD, "Source": "foreign"})
     assert dead_letter(node, letters)["ERROR_CODE"] == "NO_PERMISSIONS"
     assert others.filter_log_events(logGroupName="theirs")["events"] == []
+
+
+def test_a_queue_without_a_policy_refuses_eventbridge_and_the_node_says_why(
+    node: RunningNode, folder: Path
+) -> None:
+    node.client("sqs").create_queue(QueueName="closed")
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:closed"
+    letters = rule_with(node, {"Arn": queue}, "closed")
+    put(node.client("events"), {**GOOD, "Source": "closed"})
+    assert dead_letter(node, letters)["ERROR_CODE"] == "NO_PERMISSIONS"
+    (refusal,) = [one for one in refusals(node, folder) if one["resource"] == queue]
+    assert (refusal["action"], refusal["enforced"]) == ("sqs:SendMessage", True)
+
+
+def test_where_policies_are_only_audited_the_queue_gets_the_event(tmp_path: Path) -> None:
+    node = RunningNode(tmp_path, environ={"NIGHTBUS_AUTHORIZATION": "audit"})
+    try:
+        url = str(node.client("sqs").create_queue(QueueName="closed")["QueueUrl"])
+        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:closed"
+        rule_with(node, {"Arn": queue}, "audited")
+        put(node.client("events"), {**GOOD, "Source": "audited"})
+        wait_for(lambda: node.client("sqs").receive_message(QueueUrl=url).get("Messages"))
+        (refusal,) = [one for one in refusals(node, tmp_path, "--audit") if one["resource"] == queue]
+        assert not refusal["enforced"]
+    finally:
+        node.stop()
+
+
+def refusals(node: RunningNode, folder: Path, *options: str) -> list[dict[str, Any]]:
+    def found() -> list[dict[str, Any]]:
+        command = [sys.executable, "-m", "nightbus", "why-denied", "--limit", "100", "--json", *options]
+        run = subprocess.run(
+            [*command, "--port", str(node.port)], capture_output=True, text=True, check=False,
+            env=clean_environment() | {"NIGHTBUS_DATA": str(folder)},
+        )  # fmt: skip
+        return list(json.loads(run.stdout)["refusals"]) if run.returncode == 0 else []
+
+    return list(wait_for(found))

@@ -55,7 +55,9 @@ _NO_POLICIES: tuple[Policy, ...] = ()
 class Resources(Protocol):
     """Finds what belongs to a resource, by its ARN."""
 
-    async def policy(self, arn: str) -> Policy | None: ...
+    async def policy(self, arn: str) -> Policy | None:
+        """Return the policy, without statements for a resource that has none; None where it is not known to exist."""
+        ...
 
     def has_policies(self, arn: str) -> bool:
         """Return whether resources of this service have policies."""
@@ -172,7 +174,8 @@ class Authorizer:
                 continue
             owner = await self._owner(need, call)
             if not is_limited:
-                if principal is UNLIMITED and policy is None and owner == caller.account:
+                is_open = policy is None or not policy.statements
+                if principal is UNLIMITED and is_open and owner == caller.account:
                     continue
                 admission = _admission(principal, policy, need, caller)
                 admitted = principal.admitted.get(admission) if admission is not None else None
@@ -247,8 +250,10 @@ class Authorizer:
         return await self.resources.policy(need.resource)
 
     async def _is_left(self, need: Need, operation: str) -> bool:
-        """Return whether the handler answers an AWS service, since it is the one who knows: a resource without a
-        policy may not be there, or belong to a service whose resources have none."""
+        """Return whether the handler answers an AWS service, since it is the one who knows.
+
+        The resource is not there, or belongs to a service whose resources have no policies.
+        """
         service = operation.split(":", 1)[0]
         if service in _THEIR_HANDLERS_ASK or service == "lambda":
             return True

@@ -152,7 +152,7 @@ class Node:
         if self._temporary is None or not self.dev_credentials:
             await self.administrator_keys.ensure(DEFAULT_ACCOUNT)
         operations, resources = OperationRegistry(), ServiceResources()
-        principals = Principals(store)
+        principals, log_policies = Principals(store), LogPolicies(store)
         authorizer = Authorizer(
             principals, resources, self.clock, self._authorization, unknown_roles=self.dev_credentials
         )
@@ -223,7 +223,7 @@ class Node:
             trail=self.trail,
             trail_retention=self._trail_retention,
             running=RunningInvocations(self._concurrent_executions),
-            log_policies=LogPolicies(store),
+            log_policies=log_policies,
             authorizer=authorizer,
             last_uses=last_uses,
         )
@@ -255,6 +255,7 @@ class Node:
             principals,
             self.platform.specs,
             self.platform.access_logs,
+            log_policies,
             self.gateway.verifier,
         )
 

@@ -125,6 +125,12 @@ class Context:
         """Return the condition keys of the call for a resource's policy that names some, None for another policy."""
         return call_keys(self.call, policy, self.now_ms())
 
+    @property
+    def enforces(self) -> bool:
+        """Whether a refusal that the handler finds out counts; in audit mode the node only writes refusals down."""
+        authorizer = self.platform.authorizer
+        return authorizer is None or authorizer.enforces
+
     async def authorize(self, *needs: Need) -> None:
         """Raise AwsError unless the caller may do this too: what an operation needs that only its handler knows."""
         if self.platform.authorizer is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import ANY, Asked, NeedsOf, needs, request_tags, when
+from nightbus.policies.callers import NO_STATEMENTS
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy, compiled_policy
 from nightbus.policies.request import Need, Values
@@ -68,8 +69,10 @@ POLICY_RECORDS = (REPOSITORY,)  # that have policies with principals
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     record = await _record(platform, arn)
-    document = record.value["policy"] if record is not None else ""
-    return compiled_policy(document, PolicyKind.RESOURCE, arn) if document else None
+    if record is None:
+        return None
+    document = record.value["policy"]
+    return compiled_policy(document, PolicyKind.RESOURCE, arn) if document else NO_STATEMENTS
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

@@ -264,10 +264,10 @@ POLICY_RECORDS = (BUS,)  # that have policies with principals
 
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
-    """Return the policy of a bus, which is that of its rules too."""
-    bus = _bus_of(arn)
-    policy = (await platform.router.buses.find(*bus)).policy if bus is not None else None
-    return policy if policy is not None and policy.statements else None
+    """Return the policy of a bus, which is that of its rules too; None for one without, which EventBridge may use."""
+    named = _bus_of(arn)
+    bus = await platform.router.buses.find(*named) if named is not None else None
+    return bus.policy if bus is not None and bus.policy.statements else None
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

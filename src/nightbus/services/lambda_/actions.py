@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from nightbus.aws.arn import arn, partition_of
 from nightbus.aws.calls import Scope
 from nightbus.identity.needs import Asked, NeedsOf, merged, needs, passes_role, request_tags, when
+from nightbus.policies.callers import NO_STATEMENTS
 from nightbus.policies.compiled import compiled_statements
 from nightbus.policies.document import Policy
 from nightbus.policies.request import Need, Values
@@ -274,6 +275,8 @@ async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     key = qualified_key(name, qualifier)
     if kind == "function":
         record = await platform.invocables.get(scope, POLICY, key)
+        if record is None and await platform.invocables.get(scope, FUNCTION, name) is not None:
+            return NO_STATEMENTS
     else:
         record = await platform.store.get(scope, LAYER_POLICY, key) if kind == "layer" else None
     return compiled_statements(record.value["statements"], arn) if record is not None else None

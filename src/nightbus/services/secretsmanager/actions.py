@@ -14,6 +14,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.identity.needs import ANY, Asked, Keys, NeedsOf, merged, needs, request_tags, when
 from nightbus.identity.request_keys import ABSENT, members
 from nightbus.identity.secrets import CURRENT, SECRET, secret_arn
+from nightbus.policies.callers import NO_STATEMENTS
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy, compiled_policy
 from nightbus.policies.request import Need, Values
@@ -147,8 +148,10 @@ POLICY_RECORDS = (SECRET,)  # that have policies with principals
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     record = await _record(platform, arn)
-    document = record.value["policy"] if record is not None else ""
-    return compiled_policy(document, PolicyKind.RESOURCE, arn) if document else None
+    if record is None:
+        return None
+    document = record.value["policy"]
+    return compiled_policy(document, PolicyKind.RESOURCE, arn) if document else NO_STATEMENTS
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

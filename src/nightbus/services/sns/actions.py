@@ -48,8 +48,9 @@ def _passes_roles(asked: Asked) -> Sequence[Need]:
     https://docs.aws.amazon.com/sns/latest/dg/prereqs-kinesis-data-firehose.html
     https://docs.aws.amazon.com/sns/latest/dg/topics-attrib.html
     """
-    attributes = asked.params.get("Attributes") or {asked.text("AttributeName"): asked.text("AttributeValue")}
-    roles = [role for name, role in attributes.items() if name.endswith("RoleArn") and role]
+    attributes = asked.params.get("Attributes") or asked.params.get("attributes") or {}
+    attributes = attributes or {asked.text("AttributeName"): asked.text("AttributeValue")}
+    roles = [role for name, role in attributes.items() if name.endswith(("RoleArn", "IAMRole")) and role]
     return [Need("iam:PassRole", role, {"iam:passedtoservice": _SERVICE}) for role in roles]
 
 
@@ -99,7 +100,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "SetPlatformApplicationAttributes": needs(
         "sns:SetPlatformApplicationAttributes", _application, _passes_roles
     ),
-    "SetSMSAttributes": needs("sns:SetSMSAttributes"),
+    "SetSMSAttributes": needs("sns:SetSMSAttributes", ANY, _passes_roles),
     "SetSubscriptionAttributes": needs("sns:SetSubscriptionAttributes", ANY, _passes_roles),
     "SetTopicAttributes": needs("sns:SetTopicAttributes", _topic, _passes_roles),
     "Subscribe": needs(
@@ -120,7 +121,7 @@ POLICY_RECORDS = (TOPIC,)  # that have policies with principals
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     topic = await platform.topics.find_arn(arn)
-    return topic.access.policy if topic is not None and topic.access.policy.statements else None
+    return topic.access.policy if topic is not None else None
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

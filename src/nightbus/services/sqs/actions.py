@@ -102,7 +102,7 @@ POLICY_RECORDS = (KIND,)  # that have policies with principals
 
 async def resource_policy(platform: Platform, arn: str) -> Policy | None:
     queue = await platform.queues.find_arn(arn)
-    return queue.access.policy if queue is not None and queue.access.policy.statements else None
+    return queue.access.policy if queue is not None else None
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

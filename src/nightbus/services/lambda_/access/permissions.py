@@ -124,7 +124,7 @@ async def get_policy(ctx: Context, *, function_name: str, qualifier: str | None 
 async def authorize(ctx: Context, ref: FunctionRef) -> None:
     """Raise AwsError if the caller is an AWS service and the function's policy does not let it invoke the function."""
     caller = ctx.caller
-    if caller.arn:
+    if caller.arn or not ctx.enforces:
         return
     if not admits(await resource_policy_of(ctx.platform.invocables, ref), ref, caller):
         text = not_allowed(request_by(caller, _INVOKE, ref.qualified_arn))

@@ -32,6 +32,7 @@ from nightbus.store.interface import Change, Record
 from nightbus.store.vault import Vault
 
 log = logging.getLogger("nightbus.sns")
+_SESSION = "AmazonSNS"  # of a subscription's role
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,11 @@ class NotificationJobs:
         )
 
     def call(self, job: SubscriberJob, endpoint: str) -> Call:
-        """From SNS, on behalf of the topic, where the subscriber lives."""
-        home = job.origin.scope
+        """From SNS, on behalf of the topic, where the subscriber lives; in the subscription's role, if it has one."""
+        home, role = job.origin.scope, job.target.get("RoleArn")
         caller = Caller.for_service(home.account, SERVICE, job.origin.arn)
+        if role:
+            caller = Caller.in_role(str(role), _SESSION, SERVICE, job.origin.arn)
         return Call(job.target_scope(home), caller, endpoint, trace=job.trace)
 
     async def records(self, job: SubscriberJob, attempt: Attempt) -> list[Change]:
