@@ -10,7 +10,7 @@ SCOPE = "000000000000/20260101/us-east-1/{}/aws4_request"
 
 
 def signed(service: str, **headers: str) -> dict[str, str]:
-    """Headers with a credential of `service`; the node does not check the signature."""
+    """Headers with a credential of `service`; the node does not know the key, and accepts it."""
     return {"Authorization": f"AWS4-HMAC-SHA256 Credential={SCOPE.format(service)}, Signature=0", **headers}
 
 

@@ -1,4 +1,4 @@
-"""Refuses expired presigned URLs of signature versions 2 and 4. It does not verify the signature."""
+"""Refuses expired presigned URLs of signature versions 2 and 4. `gateway/signatures` verifies them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Turns a form into a PutObject, and its result into the response that the form asks for.
 
-The policy of the form is judged; its signature is read for the credentials, and not verified, as every other one.
+The policy of the form is judged; the gateway verifies who signed it (`gateway/signatures/forms.py`).
 A form without credentials is refused. https://docs.aws.amazon.com/AmazonS3/latest/API/RESTObjectPOST.html
 """
 

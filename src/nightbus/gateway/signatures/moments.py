@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (RequestTime
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ _DEFAULT_LIFETIME = 900  # seconds; of links to services other than S3
 _LONGEST_LIFETIME = 7 * 24 * 3600
 
 
+@functools.lru_cache(maxsize=256)
 def iso_basic(text: str) -> datetime | None:
     """Return the moment of a text such as 20260101T120000Z, None for any other text."""
     if _STAMP.fullmatch(text) is None:

@@ -1,0 +1,182 @@
+"""Whose a request is: a node that accepts only the keys that it issued, sessions that are over, tokens of other keys.
+
+Source: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from nodes import RunningNode
+from signed_requests import Key, new_user_key, send, sign
+from url_rig import HANDLER, ask, make, open_url
+
+WHO = "/?Action=GetCallerIdentity&Version=2011-06-15"
+UNKNOWN = Key("AKIAQAAAAAAAAAAAAAAA", "secret")
+HOW = "`nightbus env`"
+CODES = {
+    "events": "UnrecognizedClientException",
+    "sts": "InvalidClientTokenId",
+    "lambda": "UnrecognizedClientException",
+    "s3": "InvalidAccessKeyId",
+    "cloudformation": "InvalidClientTokenId",
+    "logs": "UnrecognizedClientException",
+}
+CALLS = {
+    "events": "list_event_buses",
+    "sts": "get_caller_identity",
+    "lambda": "list_functions",
+    "s3": "list_buckets",
+    "cloudformation": "list_stacks",
+    "logs": "describe_log_groups",
+}
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningNode]:
+    running = RunningNode(tmp_path_factory.mktemp("strict") / "data", dev_credentials=False)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def user(strict: RunningNode) -> Key:
+    return new_user_key(strict, "somebody")
+
+
+def error(strict: RunningNode, service: str, key: Key) -> tuple[str, str]:
+    with pytest.raises(ClientError) as refused:
+        getattr(strict.client(service, **key.options), CALLS[service])()
+    told = refused.value.response["Error"]
+    return str(told["Code"]), str(told["Message"])
+
+
+@pytest.mark.parametrize("service", CODES)
+@pytest.mark.parametrize(
+    "key",
+    [
+        UNKNOWN,
+        Key("000000000000", "test"),
+        Key("test", "test"),
+        Key("ASIAQAAAAAAAAAAAAAAA", "x", "of nobody"),
+    ],
+    ids=["AKIA", "account", "word", "session"],
+)
+def test_an_unknown_key_is_refused_and_told_how_to_get_one(
+    strict: RunningNode, service: str, key: Key
+) -> None:
+    code, text = error(strict, service, key)
+    assert code == CODES[service]
+    assert HOW in text and "--dev-credentials" in text
+
+
+@pytest.mark.parametrize("service", CODES)
+def test_a_wrong_secret_is_refused(strict: RunningNode, user: Key, service: str) -> None:
+    code, text = error(strict, service, replace(user, secret=user.secret[:-1]))
+    assert code in ("SignatureDoesNotMatch", "InvalidSignatureException")
+    assert user.secret[:-1] not in text and HOW not in text
+    getattr(strict.client(service, **user.options), CALLS[service])()
+
+
+def test_a_large_body_of_an_unknown_key_is_not_read(strict: RunningNode) -> None:
+    headers = {"X-Amz-Target": "AWSEvents.PutEvents", "Content-Type": "application/x-amz-json-1.1"}
+    request = sign(strict, UNKNOWN, "events", "POST", "/", b" " * 1_000_000, headers)
+    request = request.having(content_length=str(10_000_000))  # the answer does not wait for the rest
+    status, text = send(strict, request)
+    assert (status, "UnrecognizedClientException" in text) == (400, True)
+
+
+def test_a_key_that_was_made_inactive_or_deleted(strict: RunningNode) -> None:
+    key, iam = new_user_key(strict, "leaving"), strict.client("iam")
+    sts = strict.client("sts", **key.options)
+    sts.get_caller_identity()
+    iam.update_access_key(UserName="leaving", AccessKeyId=key.id, Status="Inactive")
+    with pytest.raises(ClientError, match="InvalidClientTokenId"):
+        sts.get_caller_identity()
+    iam.update_access_key(UserName="leaving", AccessKeyId=key.id, Status="Active")
+    sts.get_caller_identity()
+    iam.delete_access_key(UserName="leaving", AccessKeyId=key.id)
+    with pytest.raises(ClientError, match=r"InvalidClientTokenId.*nightbus env"):
+        sts.get_caller_identity()
+
+
+def test_a_session_needs_its_own_token_and_secret(strict: RunningNode, user: Key) -> None:
+    def begun() -> Key:
+        issued = strict.client("sts", **user.options).get_session_token(DurationSeconds=900)["Credentials"]
+        return Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
+
+    one, other = begun(), begun()
+    strict.client("events", **one.options).list_event_buses()
+    flipped = one.token[:50] + ("A" if one.token[50] != "A" else "B") + one.token[51:]
+    for service, wrong, code in [
+        ("events", replace(one, token=other.token), "UnrecognizedClientException"),
+        ("s3", replace(one, token=other.token), "InvalidToken"),
+        ("events", replace(one, token=""), "UnrecognizedClientException"),
+        ("events", replace(one, token=flipped), "UnrecognizedClientException"),
+        ("events", replace(one, secret=other.secret), "InvalidSignatureException"),
+        ("events", replace(user, token=one.token), "UnrecognizedClientException"),
+        ("s3", replace(user, token=one.token), "InvalidToken"),
+    ]:
+        assert error(strict, service, wrong)[0] == code, (service, wrong)
+
+
+def test_a_token_that_is_not_signed_is_refused(strict: RunningNode, user: Key) -> None:
+    issued = strict.client("sts", **user.options).get_session_token()["Credentials"]
+    key = Key(issued["AccessKeyId"], issued["SecretAccessKey"])
+    request = sign(strict, key, "events", "POST", "/", b"{}", {"X-Amz-Target": "AWSEvents.ListEventBuses"})
+    status, text = send(strict, request.having(x_amz_security_token=issued["SessionToken"]))
+    assert (status, "'x-amz-security-token' must be a 'SignedHeader'" in text) == (400, True), text
+
+
+@pytest.mark.parametrize(
+    ("authorization", "due"),
+    [
+        ("Bearer abc", "not a valid key=value pair"),
+        ("AWS AKIAQ:abc", "not a valid key=value pair"),
+        ("AWS4-HMAC-SHA256", "MissingAuthenticationToken"),
+        ("", "MissingAuthenticationToken"),
+    ],
+)
+def test_other_authorizations(strict: RunningNode, authorization: str, due: str) -> None:
+    headers = {"X-Amz-Target": "AWSEvents.ListEventBuses", "Authorization": authorization}
+    request = sign(strict, UNKNOWN, "events", "POST", "/", b"{}").having(
+        **{name.lower().replace("-", "_"): value for name, value in headers.items()}
+    )
+    status, text = send(strict, request)
+    assert 400 <= status < 500
+    assert due in text or "IncompleteSignature" in text or "UnrecognizedClient" in text, text
+
+
+def test_function_urls_verify_who_asks(strict: RunningNode) -> None:
+    from botocore.auth import SigV4Auth, SigV4QueryAuth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    from lambda_rig import code
+
+    key = strict.key()
+    name = make(strict.client, code(HANDLER))
+    url = open_url(strict.client, name, AuthType="AWS_IAM")
+
+    def status(signer: Any, secret: str, *, sent: bytes = b"") -> tuple[int, str]:
+        request: Any = AWSRequest("POST", url, data=b"signed" if signer is SigV4Auth else b"")
+        signer(Credentials(key.id, secret), "lambda", "us-east-1").add_auth(request)
+        path = "/" + request.prepare().url.split("/", 3)[3]
+        response = ask(strict, url, "POST", path, sent or request.data, dict(request.headers))
+        return response.status, response.body.decode()
+
+    for signer in (SigV4Auth, SigV4QueryAuth):
+        assert status(signer, key.secret)[0] == 200
+        for wrong in ({"secret": "wrong"}, {"secret": key.secret, "sent": b"other"}):
+            found, told = status(signer, **wrong)
+            assert (found, "signature" in told) == (403, True), told
+    unknown: Any = AWSRequest("GET", url)
+    SigV4Auth(Credentials("000000000000", "x"), "lambda", "us-east-1").add_auth(unknown)
+    response = ask(strict, url, "GET", "/", headers=dict(unknown.headers))
+    assert (response.status, HOW in response.json["Message"]) == (403, True)
