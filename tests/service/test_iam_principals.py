@@ -126,3 +126,36 @@ def test_resources_give_nothing_to_a_role_that_is_made_again(iam: Any, client: C
     assert refusal(client("s3", **after).list_objects_v2, Bucket=bucket)[0] == "AccessDenied"
     assert refusal(client("sqs", **after).get_queue_attributes, QueueUrl=url)[1] in (400, 403)
     assert refusal(client("kms", **after).encrypt, KeyId=key, Plaintext=b"x")[0] == "AccessDeniedException"
+
+
+def test_policies_of_resources_with_a_principal_that_does_not_exist_are_refused(client: Clients) -> None:
+    name, nobody = fresh("shared"), f"{IAM}role/nobody"
+    s3, sqs, sns, kms = client("s3"), client("sqs"), client("sns"), client("kms")
+    secrets = client("secretsmanager")
+    s3.create_bucket(Bucket=name)
+    policy = document({"AWS": nobody}, "s3:GetObject", Resource=f"arn:aws:s3:::{name}/*")
+    told = refusal(s3.put_bucket_policy, Bucket=name, Policy=policy)
+    assert told == ("MalformedPolicy", 400, "Invalid principal in policy")
+    policy = document({"AWS": nobody}, "sqs:SendMessage", Resource="*")
+    text = "Invalid value for the parameter Policy."
+    assert refusal(sqs.create_queue, QueueName=name, Attributes={"Policy": policy})[2] == text
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    assert refusal(sqs.set_queue_attributes, QueueUrl=url, Attributes={"Policy": policy})[2] == text
+    policy = document({"AWS": nobody}, "sns:Publish", Resource="*")
+    text = "Invalid parameter: Policy Error: PrincipalNotFound"
+    assert refusal(sns.create_topic, Name=name, Attributes={"Policy": policy})[2].endswith(text[19:])
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    setting = {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": policy}
+    assert refusal(sns.set_topic_attributes, **setting) == ("InvalidParameter", 400, text)
+    own = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "kms:*", "Resource": "*"}
+    shared = json.loads(document({"AWS": nobody}, "kms:Encrypt", Resource="*"))
+    shared["Statement"].append(own)
+    text = "Policy contains a statement with one or more invalid principals."
+    expected = ("MalformedPolicyDocumentException", 400, text)
+    assert refusal(kms.create_key, Policy=json.dumps(shared)) == expected
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    assert refusal(kms.put_key_policy, KeyId=key, Policy=json.dumps(shared)) == expected
+    secrets.create_secret(Name=name, SecretString="x")
+    policy = document({"AWS": nobody}, "secretsmanager:GetSecretValue", Resource="*")
+    told = refusal(secrets.put_resource_policy, SecretId=name, ResourcePolicy=policy)
+    assert told[:2] == ("MalformedPolicyDocumentException", 400)

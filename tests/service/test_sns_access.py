@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aws_refusals import code_and_status, refusal
+from lambda_rig import allow, trust
 from sns_rig import HttpEndpoint, allowing, unique, visit
 from waiting import wait_for
 
@@ -267,7 +268,9 @@ def test_a_targets_role_needs_no_policy_in_its_own_account_but_a_deny_stops_it(
 ) -> None:
     inbox, events, name = Inbox(client, OWNER), client("events", account=OWNER), unique("rule")
     shared.owner.subscribe(TopicArn=shared.arn, Protocol="sqs", Endpoint=inbox.arn)
-    role = f"arn:aws:iam::{OWNER}:role/sender"
+    iam, document = client("iam", account=OWNER), json.dumps(trust("events.amazonaws.com"))
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allow(iam, name, "sns:Publish")
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{"Id": "t", "Arn": shared.arn, "RoleArn": role}])
     entry = {"Source": name, "DetailType": "t", "Detail": "{}"}

@@ -313,13 +313,22 @@ def test_a_rule_reaches_anothers_queue_as_its_policy_allows(
     assert json.loads(next_of(letters, dead_url)["Body"])["detail"] == {"n": 4}
 
 
+def sending_role(client: Client) -> str:
+    """Return the ARN of a role by which rules may send to queues."""
+    iam, name = client("iam", account=OWNER), f"sender-{uuid4().hex[:8]}"
+    document = json.dumps(trust("events.amazonaws.com"))
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    allow(iam, name, "sqs:SendMessage")
+    return str(arn)
+
+
 @pytest.mark.parametrize("plain", [True, False], ids=["plain", "made"])
 def test_a_targets_role_needs_no_policy_in_its_own_account_but_a_deny_stops_it(
     client: Client, shared: Shared, plain: bool
 ) -> None:
     events = client("events", account=OWNER)
     events.put_rule(Name=shared.name, EventPattern=json.dumps({"source": [shared.name]}))
-    role = f"arn:aws:iam::{OWNER}:role/sender"
+    role, other = sending_role(client), sending_role(client)
     target = {"Id": "q", "Arn": shared.arn, "RoleArn": role, **({} if plain else {"InputPath": "$.detail"})}
     events.put_targets(Rule=shared.name, Targets=[target])
     entry = {"Source": shared.name, "DetailType": "t", "Detail": "{}"}
@@ -332,7 +341,7 @@ def test_a_targets_role_needs_no_policy_in_its_own_account_but_a_deny_stops_it(
     assert arrives()
     shared.rule({**DENY, "Principal": {"AWS": role}, "Action": "sqs:SendMessage"})
     assert not arrives()
-    shared.rule({**DENY, "Principal": {"AWS": f"{role}s"}, "Action": "sqs:SendMessage"})
+    shared.rule({**DENY, "Principal": {"AWS": other}, "Action": "sqs:SendMessage"})
     assert arrives()
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from bus_rig import SCOPE, rig
 from kms_rig import OTHER, Kms, user
-from nightbus.aws.calls import Caller
+from nightbus.aws.calls import Caller, Scope
 from nightbus.keys import asymmetric
 from nightbus.keys.records import ALIAS, GRANT, KEY, MATERIAL
 from nightbus.services.kms.deletion import keep_up_keys
@@ -248,6 +248,7 @@ ROOT = {"Principal": {"AWS": f"arn:aws:iam::{SCOPE.account}:root"}}
 
 async def test_key_policies(kms: Kms) -> None:
     key, ann, own = await kms.key(), user(), user(SCOPE.account)
+    await kms.rig.store.commit(PutRecord(Scope(SCOPE.account, ""), "iam/user", "ann", {"Arn": own.arn}))
     shared = {
         "Principal": {"AWS": f"arn:aws:iam::{OTHER}:root"},
         "Action": ["kms:Encrypt", "kms:DescribeKey"],

@@ -45,6 +45,9 @@ def bad_marker() -> AwsError:
     return AwsError("InvalidMarkerException", "The marker is invalid.")
 
 
+INVALID_PRINCIPALS = "Policy contains a statement with one or more invalid principals."
+
+
 def malformed_policy(message: str) -> AwsError:
     return AwsError("MalformedPolicyDocumentException", message)
 

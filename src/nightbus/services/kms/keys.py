@@ -26,11 +26,18 @@ from nightbus.keys.records import (
 )
 from nightbus.keys.specs import ENCRYPT, SPECS
 from nightbus.services.context import Context
-from nightbus.services.kms.errors import bad_marker, invalid, limit_exceeded
+from nightbus.services.kms.errors import (
+    INVALID_PRINCIPALS,
+    bad_marker,
+    invalid,
+    limit_exceeded,
+    malformed_policy,
+)
 from nightbus.services.kms.finding import key_record, refuse_pending_deletion, refuse_states
 from nightbus.services.kms.key_tags import tags_of
 from nightbus.services.kms.metadata import metadata
 from nightbus.services.kms.policy_documents import check_policy
+from nightbus.services.known_principals import unknown_principal
 from nightbus.store.interface import PutRecord, Record
 
 _MOST_KEYS = 100_000  # https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html
@@ -59,6 +66,8 @@ async def create_key(
     check_policy(
         text, ctx.caller, key_arn(ctx.scope, key_id), ctx.account, bypass_policy_lockout_safety_check
     )
+    if await unknown_principal(ctx.store, ctx.account, text) is not None:
+        raise malformed_policy(INVALID_PRINCIPALS)
     value = new_key_value(
         manager=CUSTOMER,
         description=description,

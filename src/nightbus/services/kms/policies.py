@@ -7,9 +7,10 @@ from typing import Any
 from nightbus.aws.pagination import decode_token
 from nightbus.keys.errors import not_found
 from nightbus.services.context import Context
-from nightbus.services.kms.errors import bad_marker
+from nightbus.services.kms.errors import INVALID_PRINCIPALS, bad_marker, malformed_policy
 from nightbus.services.kms.finding import key_record, refuse_pending_deletion
 from nightbus.services.kms.policy_documents import check_policy
+from nightbus.services.known_principals import unknown_principal
 
 _NAME = "default"
 
@@ -26,6 +27,8 @@ async def put_key_policy(
     found = await key_record(ctx, key_id, "PutKeyPolicy")
     refuse_pending_deletion(found)
     check_policy(policy, ctx.caller, found.arn, found.scope.account, bypass_policy_lockout_safety_check)
+    if await unknown_principal(ctx.store, found.scope.account, policy) is not None:
+        raise malformed_policy(INVALID_PRINCIPALS)
     await ctx.store.commit(found.put(Policy=policy))
 
 

@@ -9,6 +9,7 @@ from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError
 from nightbus.policies.grammar import is_resource_policy, statements_of
 from nightbus.services.context import Context
+from nightbus.services.known_principals import unknown_principal
 from nightbus.services.secretsmanager.records import find_secret
 from nightbus.services.secretsmanager.storing import save
 
@@ -22,6 +23,9 @@ async def put_resource_policy(
     problem = _problem(resource_policy)
     if problem:
         raise AwsError("MalformedPolicyDocumentException", problem)
+    if await unknown_principal(ctx.store, secret.scope.account, resource_policy) is not None:
+        text = "This resource policy contains an unsupported principal."
+        raise AwsError("MalformedPolicyDocumentException", text)
     if block_public_policy and _is_public(resource_policy):
         raise AwsError(
             "PublicPolicyException",

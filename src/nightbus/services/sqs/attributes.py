@@ -8,6 +8,7 @@ from nightbus.aws.calls import Scope
 from nightbus.messaging.queue import Queue, queue_arn
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import unknown_attribute
+from nightbus.services.sqs.policy_principals import check_principals
 from nightbus.services.sqs.queue_addresses import queue_record, shared_record
 from nightbus.services.sqs.queues import defaults_of
 from nightbus.services.sqs.records import change_record
@@ -72,6 +73,7 @@ async def set_queue_attributes(ctx: Context, *, queue_url: str, attributes: dict
         if name not in _SETTABLE:
             raise unknown_attribute(name)
     policy = changed_attributes(record.key, record.value["attributes"], attributes).get("RedrivePolicy")
+    await check_principals(ctx, scope, attributes.get("Policy"))
     if policy is not None and "RedrivePolicy" in attributes:
         await check_redrive(ctx, scope, record.key, policy)
 

@@ -13,6 +13,7 @@ from nightbus.messaging.deduplication import log_of
 from nightbus.messaging.queue import DEFAULTS, FIFO_SUFFIX, KIND, Queue
 from nightbus.services.context import Context
 from nightbus.services.sqs.errors import invalid_page_token, invalid_parameter, outside_range
+from nightbus.services.sqs.policy_principals import check_principals
 from nightbus.services.sqs.queue_addresses import check_visible, find_queue, queue_record, queue_url
 from nightbus.services.sqs.redrive import check_redrive
 from nightbus.services.sqs.tags import check_queue_tags
@@ -39,6 +40,7 @@ async def create_queue(
     _check_name(queue_name, requested)
     check_queue_tags(queue_name, tags or {})
     values = changed_attributes(queue_name, {}, requested)
+    await check_principals(ctx, ctx.scope, values.get("Policy"))
     if "RedrivePolicy" in values:
         await check_redrive(ctx, ctx.scope, queue_name, values["RedrivePolicy"])
     now = ctx.now_ms() // 1000

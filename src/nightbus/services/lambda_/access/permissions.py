@@ -10,6 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.policies.callers import not_allowed, request_by
 from nightbus.policies.document import Policy
 from nightbus.services.context import Context
+from nightbus.services.known_principals import unknown_principal
 from nightbus.services.lambda_.access.policy_record import (
     bad_principal,
     check_policy_revision,
@@ -78,6 +79,9 @@ async def add_permission(
             ("Bool", "lambda:InvokedViaFunctionUrl"): _flag(invoked_via_function_url),
         }
     )
+    if await unknown_principal(ctx.store, ctx.account, {"Statement": [statement]}) is not None:
+        text = "The provided principal was invalid. Please check the principal and try again."
+        raise invalid_parameter_value(text)
     if conditions:
         statement["Condition"] = conditions
     await _keep(ctx, ref, record, [*statements, statement])

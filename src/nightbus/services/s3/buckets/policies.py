@@ -11,6 +11,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.replies import Reply
 from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
+from nightbus.services.known_principals import unknown_principal
 from nightbus.services.s3.buckets.configuration import save
 from nightbus.services.s3.records import find_bucket, require_owner
 
@@ -41,6 +42,8 @@ async def put_bucket_policy(
     record = await find_bucket(ctx, bucket, expected_bucket_owner)
     require_owner(ctx, record)
     parsed = parse(policy, bucket)
+    if await unknown_principal(ctx.store, str(record.value["Account"]), parsed) is not None:
+        raise _malformed("Invalid principal in policy")
     if is_public(parsed) and record.value.get("PublicAccessBlock", {}).get("BlockPublicPolicy"):
         text = f"User: {ctx.caller.arn} is not authorized to perform: s3:PutBucketPolicy on resource:"
         text += f' "arn:aws:s3:::{bucket}" because public policies are prevented by the BlockPublicPolicy setting in S3'

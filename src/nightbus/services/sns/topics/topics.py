@@ -22,6 +22,7 @@ from nightbus.messaging.topic import (
     topic_arn,
 )
 from nightbus.services.context import Context
+from nightbus.services.known_principals import unknown_principal
 from nightbus.services.sns.archives.policies import archive_ms
 from nightbus.services.sns.errors import bad_parameter, errors_name_attributes, invalid_next_token
 from nightbus.services.sns.records import change_topic, topic_record
@@ -61,6 +62,7 @@ async def create_topic(
     with errors_name_attributes():
         for attribute, value in requested.items():
             check_topic_attribute(attribute, value, fifo or attribute == "FifoTopic")
+    await _check_principals(ctx, requested.get("Policy"))
     stored_attributes = {
         attribute: value
         for attribute, value in requested.items()
@@ -185,6 +187,12 @@ def default_policy(arn: str, account: str) -> str:
     return json.dumps(policy, separators=(",", ":"))
 
 
+async def _check_principals(ctx: Context, policy: str | None) -> None:
+    """Raise AwsError InvalidParameter for a policy, checked by its grammar, with a user or role that does not exist."""
+    if policy and await unknown_principal(ctx.store, ctx.account, policy) is not None:
+        raise bad_parameter("Policy Error: PrincipalNotFound")
+
+
 async def set_topic_attributes(
     ctx: Context, *, topic_arn: str, attribute_name: str, attribute_value: str = ""
 ) -> None:
@@ -206,5 +214,8 @@ async def set_topic_attributes(
         return {**record.value, "attributes": attributes, "archive_began": began}
 
     scope, topic = await topic_record(ctx, topic_arn, "SNS:SetTopicAttributes")
+    if attribute_name == "Policy":
+        check_topic_attribute(attribute_name, attribute_value, topic.key.endswith(FIFO_SUFFIX))
+        await _check_principals(ctx, attribute_value)
     subscriptions = await ctx.store.list(scope, SUBSCRIPTION, prefix=subscription_key(topic.key))
     await change_topic(ctx, topic_arn, changed)
