@@ -151,3 +151,38 @@ def test_a_signed_url_needs_both_actions_of_the_callers_policies(node: RunningNo
             FunctionName=function, StatementId=f"s{statement}", Action=action, Principal=user_arn, **auth
         )
     assert status() == 200
+
+
+def test_a_role_has_to_be_able_to_send_to_a_dead_letter_queue_and_to_destinations(
+    node: RunningNode, function: str
+) -> None:
+    iam, functions = node.client("iam"), node.client("lambda")
+    iam.delete_role_policy(RoleName=function, PolicyName="allowed")
+    queue, bus = f"arn:aws:sqs:us-east-1:{ACCOUNT}:q", f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
+    letters = {"FunctionName": function, "DeadLetterConfig": {"TargetArn": queue}}
+    records = {"FunctionName": function, "DestinationConfig": {"OnFailure": {"Destination": bus}}}
+    assert refusal(functions.update_function_configuration, **letters) == (
+        "InvalidParameterValueException",
+        "The provided execution role does not have permissions to call SendMessage on SQS",
+    )
+    assert (
+        refusal(functions.put_function_event_invoke_config, **records)[0] == "InvalidParameterValueException"
+    )
+    only_failures = {"StringEquals": {"events:detail-type": "Lambda Function Invocation Result - Failure"}}
+    statements = [
+        {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue},
+        {"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus, "Condition": only_failures},
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName=function, PolicyName="sends", PolicyDocument=document)
+    functions.update_function_configuration(**letters)
+    functions.put_function_event_invoke_config(**records)
+    successes = {"OnSuccess": {"Destination": bus}}
+    assert (
+        "permissions to call PutEvents"
+        in (
+            refusal(
+                functions.put_function_event_invoke_config, FunctionName=function, DestinationConfig=successes
+            )[1]
+        )
+    )

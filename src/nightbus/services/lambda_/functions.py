@@ -8,6 +8,7 @@ from typing import Any
 from nightbus.aws.errors import AwsError
 from nightbus.services.context import Context
 from nightbus.services.lambda_.access.roles import check_role
+from nightbus.services.lambda_.access.sending_rights import check_sending
 from nightbus.services.lambda_.code.links import code_link
 from nightbus.services.lambda_.code.packages import check_total, take_package
 from nightbus.services.lambda_.errors import conflict, invalid_parameter_value
@@ -100,6 +101,8 @@ async def create_function(
     if await ctx.store.get(ref.scope, FUNCTION, ref.name) is not None:
         raise _exists(ref)
     await check_role(ctx, role, ref.arn)
+    if "DeadLetterConfig" in config:
+        await check_sending(ctx, role, ref.arn, config["DeadLetterConfig"]["TargetArn"])
     await check_key(ctx, kms_key_arn)
     config = await sealed(ctx.platform, config)
     latest = await _first_version(ctx, config, code, layers or [])

@@ -7,6 +7,7 @@ from typing import Any
 from nightbus.aws.errors import not_supported
 from nightbus.services.context import Context
 from nightbus.services.lambda_.access.roles import check_role
+from nightbus.services.lambda_.access.sending_rights import check_sending
 from nightbus.services.lambda_.code.packages import check_total, take_package
 from nightbus.services.lambda_.errors import wrong_revision
 from nightbus.services.lambda_.layers.versions import layers_in_use
@@ -109,6 +110,8 @@ async def update_function_configuration(
     config = touched(configured(old["config"], changes, "UpdateFunctionConfiguration"), ctx.now_ms())
     if role is not None:
         await check_role(ctx, role, ref.arn)
+    if "DeadLetterConfig" in config and (role is not None or dead_letter_config is not None):
+        await check_sending(ctx, config["Role"], ref.arn, config["DeadLetterConfig"]["TargetArn"])
     await check_key(ctx, kms_key_arn)
     keeps = (environment or {}).get("Variables") is None
     if keeps and config.get("KMSKeyArn") != old["config"].get("KMSKeyArn"):

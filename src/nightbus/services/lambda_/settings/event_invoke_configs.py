@@ -8,6 +8,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.errors import not_supported
 from nightbus.aws.support import takes_invocation_records
 from nightbus.services.context import Context
+from nightbus.services.lambda_.access.sending_rights import check_sending
 from nightbus.services.lambda_.errors import not_found
 from nightbus.services.lambda_.names import FunctionRef, function_ref
 from nightbus.services.lambda_.records import (
@@ -35,6 +36,7 @@ async def put_function_event_invoke_config(
     settings = _requested_settings(
         maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Put"
     )
+    await _check_destinations(ctx, ref, settings)
     return await _store(ctx, ref, settings, None)
 
 
@@ -53,6 +55,7 @@ async def update_function_event_invoke_config(
     settings = _requested_settings(
         maximum_retry_attempts, maximum_event_age_in_seconds, destination_config, "Update"
     )
+    await _check_destinations(ctx, ref, settings)
     return await _store(ctx, ref, record.value["config"] | settings, record.revision)
 
 
@@ -105,6 +108,14 @@ def _destinations(config: dict[str, Any], operation: str) -> dict[str, Any]:
             raise not_supported("lambda", operation, f"the {outcome} destination {destination}")
         by_outcome[outcome] = {"Destination": destination}
     return by_outcome
+
+
+async def _check_destinations(ctx: Context, ref: FunctionRef, settings: dict[str, Any]) -> None:
+    """Raise AwsError unless the role of the version may send to the destinations."""
+    _, version = await require_version(ctx, ref)
+    for outcome, destination in settings.get("DestinationConfig", {}).items():
+        role = version["config"]["Role"]
+        await check_sending(ctx, role, ref.arn, destination["Destination"], outcome)
 
 
 async def _store(
