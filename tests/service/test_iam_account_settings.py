@@ -117,9 +117,12 @@ def test_a_service_linked_role_belongs_to_its_service(lambda_role: Any) -> None:
         ("update_assume_role_policy", {"PolicyDocument": document}),
         ("put_role_permissions_boundary", {"PermissionsBoundary": BASIC}),
         ("delete_role_permissions_boundary", {}),
+        ("update_role", {"MaxSessionDuration": 7200}),
     ):
         told = refusal(getattr(iam, operation), RoleName=name, **params)
         assert told == ("UnmodifiableEntity", 400, protected), operation
+    iam.update_role(RoleName=name, Description="for the edge")
+    assert iam.get_role(RoleName=name)["Role"]["Description"] == "for the edge"
     taken = refusal(iam.create_service_linked_role, AWSServiceName="replicator.lambda.amazonaws.com")
     assert taken[0] == "InvalidInput"
     assert "has been taken in this account" in taken[2]

@@ -5,7 +5,9 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationD
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nightbus.identity.principals import POLICY
@@ -30,6 +32,16 @@ _KINDS = {"User": USERS, "Group": GROUPS, "Role": ROLES}
 Found = tuple[str, str, Any]  # the filter's word, the key that orders, the record's value or an ARN
 
 
+@dataclass(frozen=True)
+class _Account:
+    """What the details of all entities of an account are made of, read once for each request."""
+
+    groups: Mapping[str, str]  # names by id
+    profiles: Sequence[dict[str, Any]]
+    attached: Counter[str]  # by policy
+    bounding: Counter[str]
+
+
 async def get_account_authorization_details(
     ctx: Context,
     *,
@@ -38,12 +50,14 @@ async def get_account_authorization_details(
     marker: str | None = None,
 ) -> dict[str, Any]:
     """Return the account's entities and policies, of AWS's policies those that are in use."""
+    groups = {one["GroupId"]: str(one["GroupName"]) for one in await entities(ctx, GROUPS)}
+    account = _Account(groups, await profiles(ctx), *await uses(ctx))
     chosen = [word for word in _LISTS if not filter or word in filter]
-    found = [one for word in chosen for one in await _found(ctx, word)]
+    found = [one for word in chosen for one in await _found(ctx, account, word)]
     page = listing("Found", found, _order, max_items, marker)
     reply: dict[str, Any] = {name: [] for name in _LISTS.values()}
     for word, _, value in page.pop("Found"):
-        reply[_LISTS[word]].append(await _DETAILS[word](ctx, value))
+        reply[_LISTS[word]].append(await _DETAILS[word](ctx, account, value))
     return reply | page
 
 
@@ -51,31 +65,29 @@ def _order(found: Found) -> str:
     return f"{list(_LISTS).index(found[0])} {found[1]}"
 
 
-async def _found(ctx: Context, word: str) -> list[Found]:
+async def _found(ctx: Context, account: _Account, word: str) -> list[Found]:
     if word in _KINDS:
         kind = _KINDS[word]
         return [(word, one[kind.member].lower(), one) for one in await entities(ctx, kind)]
     if word == "LocalManagedPolicy":
         records = await ctx.store.list(ctx.global_scope, POLICY)
         return [(word, record.key, record.value) for record in records]
-    attached, bounding = await uses(ctx)
-    arns = {arn for arn in (*attached, *bounding) if managed.is_aws_managed(arn)}
+    arns = {arn for arn in (*account.attached, *account.bounding) if managed.is_aws_managed(arn)}
     return [(word, arn, arn) for arn in arns]
 
 
-async def _user(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
-    groups = [one["GroupName"] for one in await entities(ctx, GROUPS) if one["GroupId"] in value["Groups"]]
+async def _user(ctx: Context, account: _Account, value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **_entity("User", value),
         "UserPolicyList": _inline(value),
-        "GroupList": sorted(groups),
+        "GroupList": sorted(account.groups[one] for one in value["Groups"] if one in account.groups),
         "AttachedManagedPolicies": _attached(value),
         **_bounded(value),
         "Tags": value["Tags"],
     }
 
 
-async def _group(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
+async def _group(ctx: Context, account: _Account, value: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **_entity("Group", value),
         "GroupPolicyList": _inline(value),
@@ -83,8 +95,8 @@ async def _group(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _role(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
-    holding = [one for one in await profiles(ctx) if value["RoleName"] in one["Roles"]]
+async def _role(ctx: Context, account: _Account, value: Mapping[str, Any]) -> dict[str, Any]:
+    holding = [one for one in account.profiles if value["RoleName"] in one["Roles"]]
     return {
         **_entity("Role", value),
         "AssumeRolePolicyDocument": percent_encoded(value["Trust"]),
@@ -97,9 +109,9 @@ async def _role(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-async def _local_policy(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any]:
-    attached, bounding = await uses(ctx)
-    reply = policy_reply(value, attached[value["Arn"]], bounding[value["Arn"]])
+async def _local_policy(ctx: Context, account: _Account, value: Mapping[str, Any]) -> dict[str, Any]:
+    arn = value["Arn"]
+    reply = policy_reply(value, account.attached[arn], account.bounding[arn])
     versions = [
         {
             "Document": percent_encoded(version["Document"]),
@@ -113,9 +125,8 @@ async def _local_policy(ctx: Context, value: Mapping[str, Any]) -> dict[str, Any
     return {**reply, "PolicyVersionList": versions}
 
 
-async def _aws_policy(ctx: Context, arn: str) -> dict[str, Any]:
-    attached, bounding = await uses(ctx)
-    reply = managed.aws_policy_reply(arn, attached[arn], bounding[arn])
+async def _aws_policy(ctx: Context, account: _Account, arn: str) -> dict[str, Any]:
+    reply = managed.aws_policy_reply(arn, account.attached[arn], account.bounding[arn])
     version = managed.aws_policy_version(arn)
     if version is None:
         return reply
@@ -123,7 +134,7 @@ async def _aws_policy(ctx: Context, arn: str) -> dict[str, Any]:
     return {**reply, "PolicyVersionList": [{**version, "Document": document}]}
 
 
-_DETAILS: Mapping[str, Callable[[Context, Any], Awaitable[dict[str, Any]]]] = {
+_DETAILS: Mapping[str, Callable[[Context, _Account, Any], Awaitable[dict[str, Any]]]] = {
     "User": _user,
     "Group": _group,
     "Role": _role,

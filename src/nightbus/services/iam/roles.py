@@ -95,6 +95,8 @@ async def update_role(
     ctx: Context, *, role_name: str, description: str | None = None, max_session_duration: int | None = None
 ) -> dict[str, Any]:
     """Set the members that the call has; a description that it omits stays as it is."""
+    if max_session_duration is not None:
+        refuse_protected((await find_role(ctx, role_name)).value)
     changes = {"Description": description, "MaxSessionDuration": max_session_duration}
     await _set(ctx, role_name, {name: value for name, value in changes.items() if value is not None})
     return {}
