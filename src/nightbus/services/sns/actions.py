@@ -1,6 +1,9 @@
 """Says which actions on which resources each operation needs, as the Service Authorization Reference has it.
 
-Subscriptions are not resources of policies: what is done to one needs its action on all resources.
+Subscriptions are not resources of policies: what is done to one needs its action on the topic. What concerns no topic
+needs its action on `arn:aws:sns:REGION:ACCOUNT:*`, which is the resource that AWS's refusals name.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
 """
 
 from __future__ import annotations
@@ -27,6 +30,20 @@ def _resource(asked: Asked) -> str:
 
 def _named(asked: Asked) -> str:
     return asked.arn("sns", asked.text("Name"))
+
+
+def _account(asked: Asked) -> str:
+    return asked.arn("sns", "*")
+
+
+def _subscription(asked: Asked) -> str:
+    """Return the subscription's topic; one in another account is not the resource of the subscription's owner."""
+    topic = asked.text("SubscriptionArn").rpartition(":")[0]
+    return topic if topic.startswith(asked.arn("sns", "")) else _account(asked)
+
+
+def _new_application(asked: Asked) -> str:
+    return asked.arn("sns", f"app/{asked.text('Platform')}/{asked.text('Name')}")
 
 
 def _application(asked: Asked) -> str:
@@ -65,33 +82,33 @@ def _of_new_topic(asked: Asked) -> Sequence[Need]:
 
 ACTIONS: Mapping[str, NeedsOf] = {
     "AddPermission": needs("sns:AddPermission", _topic),
-    "CheckIfPhoneNumberIsOptedOut": needs("sns:CheckIfPhoneNumberIsOptedOut"),
+    "CheckIfPhoneNumberIsOptedOut": needs("sns:CheckIfPhoneNumberIsOptedOut", _account),
     "ConfirmSubscription": needs("sns:ConfirmSubscription", _topic),
-    "CreatePlatformApplication": needs("sns:CreatePlatformApplication", ANY, _passes_roles),
+    "CreatePlatformApplication": needs("sns:CreatePlatformApplication", _new_application, _passes_roles),
     "CreatePlatformEndpoint": needs("sns:CreatePlatformEndpoint", _application),
-    "CreateSMSSandboxPhoneNumber": needs("sns:CreateSMSSandboxPhoneNumber"),
+    "CreateSMSSandboxPhoneNumber": needs("sns:CreateSMSSandboxPhoneNumber", _account),
     "CreateTopic": needs("sns:CreateTopic", _named, _of_new_topic, keys=request_tags("Tags")),
     "DeleteEndpoint": needs("sns:DeleteEndpoint", _endpoint),
     "DeletePlatformApplication": needs("sns:DeletePlatformApplication", _application),
-    "DeleteSMSSandboxPhoneNumber": needs("sns:DeleteSMSSandboxPhoneNumber"),
+    "DeleteSMSSandboxPhoneNumber": needs("sns:DeleteSMSSandboxPhoneNumber", _account),
     "DeleteTopic": needs("sns:DeleteTopic", _topic),
     "GetDataProtectionPolicy": needs("sns:GetDataProtectionPolicy", _resource),
     "GetEndpointAttributes": needs("sns:GetEndpointAttributes", _endpoint),
     "GetPlatformApplicationAttributes": needs("sns:GetPlatformApplicationAttributes", _application),
-    "GetSMSAttributes": needs("sns:GetSMSAttributes"),
-    "GetSMSSandboxAccountStatus": needs("sns:GetSMSSandboxAccountStatus"),
-    "GetSubscriptionAttributes": needs("sns:GetSubscriptionAttributes"),
+    "GetSMSAttributes": needs("sns:GetSMSAttributes", _account),
+    "GetSMSSandboxAccountStatus": needs("sns:GetSMSSandboxAccountStatus", _account),
+    "GetSubscriptionAttributes": needs("sns:GetSubscriptionAttributes", _subscription),
     "GetTopicAttributes": needs("sns:GetTopicAttributes", _topic),
     "ListEndpointsByPlatformApplication": needs("sns:ListEndpointsByPlatformApplication", _application),
-    "ListOriginationNumbers": needs("sns:ListOriginationNumbers"),
-    "ListPhoneNumbersOptedOut": needs("sns:ListPhoneNumbersOptedOut"),
-    "ListPlatformApplications": needs("sns:ListPlatformApplications"),
-    "ListSMSSandboxPhoneNumbers": needs("sns:ListSMSSandboxPhoneNumbers"),
-    "ListSubscriptions": needs("sns:ListSubscriptions"),
+    "ListOriginationNumbers": needs("sns:ListOriginationNumbers", _account),
+    "ListPhoneNumbersOptedOut": needs("sns:ListPhoneNumbersOptedOut", _account),
+    "ListPlatformApplications": needs("sns:ListPlatformApplications", _account),
+    "ListSMSSandboxPhoneNumbers": needs("sns:ListSMSSandboxPhoneNumbers", _account),
+    "ListSubscriptions": needs("sns:ListSubscriptions", _account),
     "ListSubscriptionsByTopic": needs("sns:ListSubscriptionsByTopic", _topic),
     "ListTagsForResource": needs("sns:ListTagsForResource", _resource),
-    "ListTopics": needs("sns:ListTopics"),
-    "OptInPhoneNumber": needs("sns:OptInPhoneNumber"),
+    "ListTopics": needs("sns:ListTopics", _account),
+    "OptInPhoneNumber": needs("sns:OptInPhoneNumber", _account),
     "Publish": needs("sns:Publish", _published),
     "PublishBatch": needs("sns:Publish", _topic),
     "PutDataProtectionPolicy": needs("sns:PutDataProtectionPolicy", _resource),
@@ -100,8 +117,8 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "SetPlatformApplicationAttributes": needs(
         "sns:SetPlatformApplicationAttributes", _application, _passes_roles
     ),
-    "SetSMSAttributes": needs("sns:SetSMSAttributes", ANY, _passes_roles),
-    "SetSubscriptionAttributes": needs("sns:SetSubscriptionAttributes", ANY, _passes_roles),
+    "SetSMSAttributes": needs("sns:SetSMSAttributes", _account, _passes_roles),
+    "SetSubscriptionAttributes": needs("sns:SetSubscriptionAttributes", _subscription, _passes_roles),
     "SetTopicAttributes": needs("sns:SetTopicAttributes", _topic, _passes_roles),
     "Subscribe": needs(
         "sns:Subscribe",
@@ -110,9 +127,9 @@ ACTIONS: Mapping[str, NeedsOf] = {
         keys=members(sns__protocol="Protocol", sns__endpoint="Endpoint"),
     ),
     "TagResource": needs("sns:TagResource", _resource, keys=request_tags("Tags")),
-    "Unsubscribe": needs("sns:Unsubscribe"),
+    "Unsubscribe": needs("sns:Unsubscribe", _subscription),
     "UntagResource": needs("sns:UntagResource", _resource, keys=request_tags("TagKeys")),
-    "VerifySMSSandboxPhoneNumber": needs("sns:VerifySMSSandboxPhoneNumber"),
+    "VerifySMSSandboxPhoneNumber": needs("sns:VerifySMSSandboxPhoneNumber", _account),
 }
 
 

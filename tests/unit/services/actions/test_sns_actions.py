@@ -1,6 +1,8 @@
-"""What the operations of Amazon SNS need beside their own action: iam:PassRole for each role that SNS shall use.
+"""What the operations of Amazon SNS need beside their own action: iam:PassRole for each role that SNS shall use,
+and the resources of what names no topic.
 
 https://docs.aws.amazon.com/sns/latest/dg/topics-attrib.html
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from actions_rig import ACCOUNT, REGION, pairs
+from actions_rig import ACCOUNT, OTHER, REGION, pairs
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:t"
@@ -41,3 +43,18 @@ def test_a_role_for_sns_is_passed(operation: str, params: dict[str, Any]) -> Non
 def test_an_empty_role_is_none() -> None:
     params = {"TopicArn": TOPIC, "AttributeName": "SQSSuccessFeedbackRoleArn", "AttributeValue": ""}
     assert pairs("sns", "SetTopicAttributes", **params) == [("SetTopicAttributes", "t")]
+
+
+def test_a_subscription_is_its_topics() -> None:
+    assert pairs("sns", "Unsubscribe", SubscriptionArn=f"{TOPIC}:1234") == [("Unsubscribe", "t")]
+    of_another_account = f"arn:aws:sns:{REGION}:{OTHER}:orders:1234"
+    assert pairs("sns", "GetSubscriptionAttributes", SubscriptionArn=of_another_account) == [
+        ("GetSubscriptionAttributes", "*")
+    ]
+
+
+def test_what_concerns_no_topic_is_all_of_the_accounts() -> None:
+    assert pairs("sns", "ListTopics") == [("ListTopics", "*")]
+    assert pairs("sns", "CreatePlatformApplication", Platform="GCM", Name="mine", Attributes={}) == [
+        ("CreatePlatformApplication", "app/GCM/mine")
+    ]
