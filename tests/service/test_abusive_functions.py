@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -115,19 +116,20 @@ def handler(event, context):
 def test_what_is_written_outside_tmp(abuse: Abuse) -> None:
     text = """
 import os
-def handler(event, context):
+def handler(name, context):
     done = []
     for folder in ("/", "/usr", "/etc", "/var", "/var/task", "/opt", "/root", "/home", "/dev", "/proc", "/closed"):
         try:
-            open(folder + "/new", "w").close()
+            open(f"{folder}/{name}", "w").close()
             done.append(folder)
         except OSError:
             pass
-    open("/tmp/new", "w").close()
+    open(f"/tmp/{name}", "w").close()
     return done
 """
-    assert abuse.run(text) == []
-    assert not Path("/tmp/new").exists()
+    name = f"new-{uuid4().hex}"
+    assert abuse.run(text, name) == []
+    assert not Path("/tmp", name).exists()
 
 
 def test_what_others_have_is_not_seen(abuse: Abuse, node: RunningNode) -> None:
