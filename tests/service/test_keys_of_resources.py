@@ -57,6 +57,8 @@ def test_objects(node: RunningNode, key: str) -> None:
     copy = {"Bucket": BUCKET, "Key": "copy", "CopySource": f"{BUCKET}/o"}
     for client in none, less:
         refusal(client.get_object, Bucket=BUCKET, Key="o")
+        client.head_object(Bucket=BUCKET, Key="o")
+        refusal(client.head_object, Bucket=BUCKET, Key="o", ChecksumMode="ENABLED")
         refusal(client.copy_object, **copy)
         refusal(client.create_multipart_upload, Bucket=BUCKET, Key="parts", **by_key)
     upload = able.create_multipart_upload(Bucket=BUCKET, Key="parts", **by_key)["UploadId"]

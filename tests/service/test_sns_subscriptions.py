@@ -300,3 +300,29 @@ def test_a_stack_leaves_what_nobody_confirmed(client: Client, sns: Any) -> None:
     wait_for(lambda: status() == "CREATE_COMPLETE")
     stacks.delete_stack(StackName=name)
     wait_for(lambda: status() == "DELETE_COMPLETE")
+
+
+def test_a_queue_of_another_account_is_asked(client: Client) -> None:
+    """https://docs.aws.amazon.com/sns/latest/dg/sns-send-message-to-sqs-cross-account.html"""
+    other, name = "111111111111", unique("far")
+    sns, queues = client("sns"), client("sqs", account=other)
+    everybody = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+    }
+    policy = json.dumps({"Statement": [{**everybody, "Resource": "*"}]})
+    url = queues.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    endpoint = f"arn:aws:sqs:us-east-1:{other}:{name}"
+    made = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=endpoint)
+    assert made["SubscriptionArn"] == "pending confirmation"
+    sns.publish(TopicArn=topic, Message="unasked")
+    (asked,) = queues.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    question = json.loads(asked["Body"])
+    assert (question["Type"], question["TopicArn"]) == ("SubscriptionConfirmation", topic)
+    queues.delete_message(QueueUrl=url, ReceiptHandle=asked["ReceiptHandle"])
+    client("sns", account=other).confirm_subscription(TopicArn=topic, Token=question["Token"])
+    sns.publish(TopicArn=topic, Message="asked")
+    (got,) = queues.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    assert json.loads(got["Body"])["Message"] == "asked"

@@ -105,6 +105,10 @@ async def head_object(
     if conditions.is_unchanged(version):
         return _unchanged(record, version)
     start, length = byte_range(version, range, part_number)
+    if (
+        checksum_mode == "ENABLED" and version.checksums
+    ):  # which needs the key, as the member's documentation says
+        await require_key_of(ctx, bucket, key, version.encryption)
     overridden = _overridden_headers(
         CacheControl=response_cache_control,
         ContentDisposition=response_content_disposition,

@@ -85,6 +85,9 @@ class DeliveryMaker:
         }
         if subscription.protocol in MAIL:
             return self._by_mail(subscription, question_mail(question, subscription, message, self._endpoint))
+        if subscription.protocol == "sqs":
+            target = _queue_of_question(subscription, question)
+            return SubscriberDelivery(target, orjson.dumps(message), SubscriberPolicy(AWS_ENDPOINTS))
         headers = _headers(question.kind, question.id, topic, subscription)
         headers.pop("x-amz-sns-subscription-arn")
         return _by_http(topic, subscription, headers, orjson.dumps(message), self._platform.vault)
@@ -144,6 +147,13 @@ def _by_http(
 
 def _by_outbox(message: Outgoing) -> SubscriberDelivery:
     return SubscriberDelivery(message.target, message.text.encode(), SubscriberPolicy(AWS_ENDPOINTS))
+
+
+def _queue_of_question(subscription: Subscription, question: Question) -> dict[str, Any]:
+    if not subscription.endpoint.endswith(FIFO_SUFFIX):
+        return {"Arn": subscription.endpoint}
+    settings = {"MessageGroupId": question.kind, "MessageDeduplicationId": question.id}
+    return {"Arn": subscription.endpoint, "SqsParameters": settings}
 
 
 def _queue(subscription: Subscription, notification: Notification) -> dict[str, Any]:

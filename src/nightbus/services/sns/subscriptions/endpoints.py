@@ -24,6 +24,18 @@ _TAKE_LARGE = ("sqs", "lambda", "firehose")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"]+@[^\s@<>()\[\]\\,;:\"]+")
 
 
+def is_confirmed_at_once(protocol: str, endpoint: str, account: str) -> bool:
+    """Return whether a subscription by the account begins without a question to the endpoint's owner.
+
+    A queue of another account is asked: it gets a message with the link that confirms.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-send-message-to-sqs-cross-account.html
+    """
+    if protocol != "sqs":
+        return protocol in CONFIRMED_AT_ONCE
+    address = queue_address(endpoint)
+    return address is not None and address[0].account == account
+
+
 def check_endpoint(topic: str, protocol: str, endpoint: str, forwards: Collection[str]) -> None:
     """Raise AwsError unless the endpoint is valid for the protocol and may subscribe to the topic.
 

@@ -39,6 +39,7 @@ from nightbus.services.sns.subscriptions.endpoints import (
     CONFIRMED_AT_ONCE,
     check_endpoint,
     check_largest_message,
+    is_confirmed_at_once,
 )
 from nightbus.services.sns.subscriptions.questions import RESTORE, SUBSCRIBE, confirmation_request
 from nightbus.services.sns.subscriptions.values import check_subscription_attribute
@@ -96,7 +97,7 @@ async def _standing(ctx: Context, scope: Scope, topic: str, protocol: str, endpo
 async def _make(
     ctx: Context, scope: Scope, topic: Record, protocol: str, endpoint: str, attributes: dict[str, str]
 ) -> Record:
-    confirmed = protocol in CONFIRMED_AT_ONCE
+    confirmed = is_confirmed_at_once(protocol, endpoint, ctx.account)
     now = ctx.now_ms()
     value: dict[str, Any] = {
         "protocol": protocol,
