@@ -29,6 +29,7 @@ from typing import Protocol
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
+from nightbus.bounded import Bounded
 from nightbus.clock import Clock
 from nightbus.identity.global_keys import global_keys, source_account
 from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
@@ -49,6 +50,7 @@ _TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
 _THEIR_HANDLERS_ASK = frozenset({"ecr", "events", "kms", "secretsmanager", "sns", "sqs"})
 _OF_SERVICES = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:principalservicename"})
 _NEW_BUCKET = "s3:CreateBucket"  # whose name another account may have, which the handler says
+_MOST_SERVICES = 10_000  # decisions that are remembered
 _NO_POLICIES: tuple[Policy, ...] = ()
 
 
@@ -111,6 +113,10 @@ class Authorizer:
         self.refused: list[Callable[[Refusal], None]] = []
         self.seen: Callable[[str, Sequence[Need]], None] | None = None
         self._clock = clock
+        self._services: Bounded[tuple[str, ...], Policy] = Bounded(_MOST_SERVICES)
+
+    def in_memory(self) -> dict[str, int]:
+        return {"decisions for services": len(self._services)}
 
     async def admits(self, caller: Caller, scope: Scope, *needs: Need) -> bool:
         """Return whether the caller may do all of this, for what another call does or refuses: nobody is told."""
@@ -180,6 +186,12 @@ class Authorizer:
                 admission = _admission(principal, policy, need, caller)
                 admitted = principal.admitted.get(admission) if admission is not None else None
                 if admitted is not None and admitted[0] is policy:
+                    continue
+                if (
+                    not caller.arn
+                    and policy is not None
+                    and self._services.get(_asked(need, caller)) is policy
+                ):
                     continue
             await self._judge(operation, need, call, principal, policy, owner)
 
@@ -291,6 +303,8 @@ class Authorizer:
             admission = _admission(principal, policy, need, caller)
             if principal.identity and of_session is None and admission is not None:
                 principal.admitted[admission] = (policy,)
+            if not caller.arn and policy is not None and policy.condition_keys <= _OF_SERVICES:
+                self._services[_asked(need, caller)] = policy
             return
         text = refusal_text(request, decision).replace(need.action, spelled(need.action))
         if decision.kind is PolicyKind.TRUST:  # AWS does not say what a trust policy lacks
@@ -344,6 +358,11 @@ def _is_limited(caller: Caller) -> bool:
     """Return whether session policies limit the caller; a federated user without any may do nothing."""
     session = caller.session
     return session is not None and bool(session.policies or session.parent)
+
+
+def _asked(need: Need, caller: Caller) -> tuple[str, ...]:
+    """Return what the decision for an AWS service depends on, besides a policy without further condition keys."""
+    return need.action, need.resource, caller.service, caller.source_arn, caller.account
 
 
 def _admission(

@@ -256,6 +256,7 @@ class Node:
             self.platform.specs,
             self.platform.access_logs,
             log_policies,
+            authorizer,
             self.gateway.verifier,
         )
 

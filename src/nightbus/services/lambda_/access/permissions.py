@@ -126,9 +126,12 @@ async def get_policy(ctx: Context, *, function_name: str, qualifier: str | None 
 
 
 async def authorize(ctx: Context, ref: FunctionRef) -> None:
-    """Raise AwsError if the caller is an AWS service and the function's policy does not let it invoke the function."""
+    """Raise AwsError if the caller is an AWS service and the function's policy does not let it invoke the function.
+
+    Where an Authorizer judges calls, it has done so before.
+    """
     caller = ctx.caller
-    if caller.arn or not ctx.enforces:
+    if caller.arn or ctx.platform.authorizer is not None:
         return
     if not admits(await resource_policy_of(ctx.platform.invocables, ref), ref, caller):
         text = not_allowed(request_by(caller, _INVOKE, ref.qualified_arn))
