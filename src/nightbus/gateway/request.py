@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote
 
+_LONGEST_SCOPE = 512  # characters
 _WITHOUT_REGION = "AWS4-ECDSA"  # SigV4A, whose scope has no region
 _MOST_FIELDS = 20_000  # of a form or a URL; the largest lists of the models have fewer
 
@@ -105,8 +106,14 @@ class Credential:
         return cls()
 
     @classmethod
-    @functools.lru_cache(maxsize=1024)
     def _of_scope(cls, scope: str, without_region: bool) -> Credential:
+        if len(scope) > _LONGEST_SCOPE:  # which is not worth remembering
+            return cls(scope[:_LONGEST_SCOPE], malformed=True)
+        return cls._read_scope(scope, without_region)
+
+    @classmethod
+    @functools.lru_cache(maxsize=1024)
+    def _read_scope(cls, scope: str, without_region: bool) -> Credential:
         parts = scope.split("/")
         if len(parts) == 5:
             return cls(parts[0], parts[2], parts[3])

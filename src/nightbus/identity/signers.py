@@ -18,6 +18,7 @@ from nightbus.store.vault import Vault
 
 _TEMPORARY = "ASIA"
 _MOST = 2000
+_LONGEST_ID = 128  # characters, by the model of IAM
 
 
 class InvalidToken(Exception):
@@ -58,6 +59,8 @@ class Signers:
 
         Raises InactiveKey, InvalidToken, TokenExpired; VaultClosed if the vault did not seal the key's secret.
         """
+        if len(access_key) > _LONGEST_ID:
+            return None
         if access_key.startswith(LONG_TERM):
             return await self._long_term(access_key, token)
         return self._temporary(access_key, token) if token else None

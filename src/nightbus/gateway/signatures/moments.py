@@ -23,11 +23,13 @@ _DEFAULT_LIFETIME = 900  # seconds; of links to services other than S3
 _LONGEST_LIFETIME = 7 * 24 * 3600
 
 
-@functools.lru_cache(maxsize=256)
 def iso_basic(text: str) -> datetime | None:
     """Return the moment of a text such as 20260101T120000Z, None for any other text."""
-    if _STAMP.fullmatch(text) is None:
-        return None
+    return _moment(text) if _STAMP.fullmatch(text) else None
+
+
+@functools.lru_cache(maxsize=256)
+def _moment(text: str) -> datetime | None:
     try:
         return datetime(
             int(text[:4]), int(text[4:6]), int(text[6:8]), int(text[9:11]), int(text[11:13]), int(text[13:15]), 0, UTC
