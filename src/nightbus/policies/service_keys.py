@@ -31,7 +31,7 @@ _KEYS = {
     "s3": (
         "authtype", "delimiter", "if-match", "if-none-match", "locationconstraint", "max-keys",
         "object-lock-legal-hold", "object-lock-mode", "object-lock-retain-until-date",
-        "prefix", "requestobjecttagkeys", "signatureversion",
+        "prefix", "requestobjecttagkeys", "signatureage", "signatureversion",
         "versionid", "x-amz-acl", "x-amz-copy-source", "x-amz-grant-full-control", "x-amz-grant-read",
         "x-amz-grant-read-acp", "x-amz-grant-write", "x-amz-grant-write-acp", "x-amz-metadata-directive",
         "x-amz-object-ownership", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
