@@ -40,6 +40,10 @@ TEMPLATE: dict[str, Any] = {
             "DependsOn": "Custom",
             "Properties": {"Type": "String", "Name": "plain", "Value": "plain"},
         },
+        "User": {
+            "Type": "AWS::IAM::User",
+            "Properties": {"LoginProfile": {"Password": {"Fn::Sub": "${Word}-1"}}},
+        },
         "Connection": {
             "Type": "AWS::Events::Connection",
             "Properties": {
@@ -64,13 +68,16 @@ def give_stacks(node: RunningNode, server: Elsewhere, collected: Collected) -> N
         {"ParameterKey": "Tell", "ParameterValue": f"{server.url}/tell"},
         {"ParameterKey": "Role", "ParameterValue": role},
     ]
-    formation.create_stack(StackName="s", TemplateBody=json.dumps(TEMPLATE), Parameters=given)
+    formation.create_stack(
+        StackName="s", TemplateBody=json.dumps(TEMPLATE), Parameters=given, Capabilities=["CAPABILITY_IAM"]
+    )
     formation.get_waiter("stack_create_complete").wait(StackName="s", WaiterConfig={"Delay": 1})
     (url,) = [one.body for one in server.requests if one.path == "/tell"]
     collected.add("link of a custom resource", urllib.parse.urlsplit(url).path.rsplit("/", 1)[-1])
     formation.create_change_set(
         StackName="s",
         ChangeSetName="c",
+        Capabilities=["CAPABILITY_IAM"],
         TemplateBody=json.dumps(TEMPLATE),
         Parameters=[
             {"ParameterKey": "Word", "ParameterValue": "hush-change-set"},

@@ -124,10 +124,12 @@ LIVES = [
         {
             "Groups": [{"Ref": "Group"}],
             "Policies": [{"PolicyName": "own", "PolicyDocument": policy("s3:GetObject")}],
+            "LoginProfile": {"Password": "Sesame-42!"},
             "Tags": [{"Key": "a", "Value": "1"}],
         },
         update={
             "Path": "/x/",
+            "LoginProfile": {"Password": "Sesame-43!", "PasswordResetRequired": True},
             "ManagedPolicyArns": ["arn:aws:iam::aws:policy/AdministratorAccess"],
             "Groups": None,
         },

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 MASKED_PROPERTIES = {
     "AWS::CloudFormation::Stack": "Parameters",
     "AWS::Events::Connection": "AuthParameters",
+    "AWS::IAM::User": "LoginProfile",
     "AWS::SecretsManager::Secret": "SecretString",
 }
 # Attributes that are secret, by type: GetAtt has them, and no event shows an attribute.
