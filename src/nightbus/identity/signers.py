@@ -14,6 +14,7 @@ from nightbus.bounded import Bounded
 from nightbus.clock import Clock
 from nightbus.identity.access_keys import LONG_TERM, AccessKeys, caller_with
 from nightbus.identity.credentials import CredentialIssuer
+from nightbus.store.interface import Record
 from nightbus.store.vault import Vault
 
 _TEMPORARY = "ASIA"
@@ -39,7 +40,7 @@ class Signer:
 
 
 class Signers:
-    """Remembers opened secrets and read tokens; whether a key is active is asked each time."""
+    """Remembers what it read of a key's record, as long as that is the record, and of tokens until they are over."""
 
     def __init__(
         self, access_keys: AccessKeys, credentials: CredentialIssuer, vault: Vault, clock: Clock
@@ -48,11 +49,11 @@ class Signers:
         self._credentials = credentials
         self._vault = vault
         self._clock = clock
-        self._opened: Bounded[str, str] = Bounded(_MOST)
+        self._owners: Bounded[str, tuple[Record, Signer]] = Bounded(_MOST)
         self._sessions: Bounded[tuple[str, str], Signer] = Bounded(_MOST)
 
     def in_memory(self) -> dict[str, int]:
-        return {"opened secrets of keys": len(self._opened), "sessions that called": len(self._sessions)}
+        return {"owners of access keys": len(self._owners), "sessions that called": len(self._sessions)}
 
     async def find(self, access_key: str, token: str = "") -> Signer | None:
         """Return the signer, None for a key that is not this node's.
@@ -69,15 +70,18 @@ class Signers:
         record = await self._access_keys.record_of(access_key)
         if record is None:
             return None
-        caller = caller_with(access_key, record)
+        known = self._owners.get(access_key)
+        if known is not None and known[0] is record:
+            signer = known[1]
+        else:
+            caller = caller_with(access_key, record)
+            # In a thread, since the first one imports the library.
+            secret = await asyncio.to_thread(self._vault.open, str(record.value["Secret"]))
+            signer = Signer(caller, secret.decode())
+            self._owners[access_key] = (record, signer)
         if token:
             raise InvalidToken
-        sealed = str(record.value["Secret"])
-        secret = self._opened.get(sealed)
-        if secret is None:  # in a thread, since the first one imports the library
-            secret = (await asyncio.to_thread(self._vault.open, sealed)).decode()
-            self._opened[sealed] = secret
-        return Signer(caller, secret)
+        return signer
 
     def _temporary(self, access_key: str, token: str) -> Signer | None:
         signer = self._sessions.get((access_key, token))

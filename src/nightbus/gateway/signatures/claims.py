@@ -17,10 +17,15 @@ from nightbus.aws.errors import AwsError
 from nightbus.gateway.signatures.canonical import ALGORITHM
 from nightbus.gateway.signatures.errors import Dialect, incomplete, unsupported_algorithm
 from nightbus.gateway.signatures.moments import iso_basic, stamp_of_http_date
+from nightbus.gateway.signatures.signing_keys import TERMINATOR
 
 _HEADER_PARTS = ("Credential", "Signature", "SignedHeaders")
 _QUERY_PARTS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Signature")
 _NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+(?:;[!#$%&'*+.^_`|~0-9a-z-]+)*")
+_USUAL = re.compile(  # as SDKs write it
+    r"AWS4-HMAC-SHA256 Credential=([0-9A-Za-z]{1,128})/([0-9]{8})/([0-9a-z-]{1,32})/([0-9a-z-]{1,64})/aws4_request,"
+    r" ?SignedHeaders=([0-9a-z;-]{1,1000}), ?Signature=([0-9a-f]{64})"
+)
 _LONGEST = 80  # characters of a client's text that an error quotes
 _S3_QUERY = (
     "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential,"
@@ -49,6 +54,16 @@ class Claim(NamedTuple):
 def claim_of_header(headers: Mapping[str, str], dialect: Dialect) -> Claim:
     """Return the claim of an Authorization header. Raises AwsError for one that cannot be read."""
     authorization = headers["authorization"]
+    usual, date = _USUAL.fullmatch(authorization), headers.get("x-amz-date", "")
+    if usual is not None and iso_basic(date) is not None:
+        key, day, region, service, signed, signature = usual.groups()
+        names = _names(signed)
+        if names:
+            return Claim(key, day, region, service, TERMINATOR, names, signature, date, by_query=False)
+    return _unusual_claim(authorization, headers, dialect)
+
+
+def _unusual_claim(authorization: str, headers: Mapping[str, str], dialect: Dialect) -> Claim:
     algorithm, credential, signed, signature = _read_header(authorization, dialect)
     date = headers.get("x-amz-date") or headers.get("date") or ""
     if algorithm == ALGORITHM and credential and signature and signed and date:

@@ -16,6 +16,7 @@ from nightbus.aws.grammar import whole_number
 from nightbus.gateway.signatures.errors import Dialect, wrong_scope
 
 _STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_STAMP_LENGTH = 16
 _FORM = "%Y%m%dT%H%M%SZ"
 _SKEW = timedelta(minutes=5)
 _S3_SKEW = timedelta(minutes=15)
@@ -25,11 +26,13 @@ _LONGEST_LIFETIME = 7 * 24 * 3600
 
 def iso_basic(text: str) -> datetime | None:
     """Return the moment of a text such as 20260101T120000Z, None for any other text."""
-    return _moment(text) if _STAMP.fullmatch(text) else None
+    return _moment(text) if len(text) == _STAMP_LENGTH else None
 
 
 @functools.lru_cache(maxsize=256)
 def _moment(text: str) -> datetime | None:
+    if _STAMP.fullmatch(text) is None:
+        return None
     try:
         return datetime(
             int(text[:4]), int(text[4:6]), int(text[6:8]), int(text[9:11]), int(text[11:13]), int(text[13:15]), 0, UTC
@@ -51,10 +54,11 @@ def stamp_of_http_date(text: str) -> str | None:
 
 def check_skew(timestamp: str, now_ms: int, dialect: Dialect) -> None:
     """Raise AwsError for a request that was signed too long ago, or in the future. `now_ms` is UTC ms."""
-    signed, now = iso_basic(timestamp), datetime.fromtimestamp(now_ms // 1000, UTC)
+    signed = iso_basic(timestamp)
     allowed = _S3_SKEW if dialect is Dialect.S3 else _SKEW
-    if signed is not None and abs(now - signed) <= allowed:
+    if signed is not None and abs(now_ms // 1000 - signed.timestamp()) <= allowed.total_seconds():
         return
+    now = datetime.fromtimestamp(now_ms // 1000, UTC)
     if dialect is Dialect.S3 or signed is None:
         fields = {
             "RequestTime": timestamp,

@@ -32,7 +32,7 @@ class SigningKey:
     def signature(self, to_sign: str) -> str:
         """Return the signature in lower-case hexadecimal digits."""
         inner, outer = self._inner.copy(), self._outer.copy()
-        update(inner, to_sign.encode("latin-1", "replace"))
+        inner.update(to_sign.encode("latin-1", "replace"))
         outer.update(inner.digest())
         return outer.hexdigest()
 
@@ -60,18 +60,12 @@ class SigningKeys:
 
 def sha256(data: bytes) -> str:
     """Return the hash in lower-case hexadecimal digits."""
-    digest = hashlib.sha256()
-    update(digest, data)
-    return digest.hexdigest()
-
-
-def update(digest: hashlib._Hash, data: bytes) -> None:
     if len(data) <= _PIECE:
-        digest.update(data)
-        return
-    view = memoryview(data)
+        return hashlib.sha256(data).hexdigest()
+    digest, view = hashlib.sha256(), memoryview(data)
     for at in range(0, len(data), _PIECE):
         digest.update(view[at : at + _PIECE])
+    return digest.hexdigest()
 
 
 def is_same(computed: str, provided: str) -> bool:

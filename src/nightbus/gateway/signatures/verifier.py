@@ -97,7 +97,10 @@ class Verifier:
         if dialect is Dialect.S3:
             return await self._verify_s3(request, signer, is_streamed=operation.input_is_streamed)
         claim = _claim(request, dialect)
-        payload = await self._payload(request, takes_unsigned=operation.takes_unsigned_body)
+        if operation.takes_unsigned_body and request.headers.get("x-amz-content-sha256") == UNSIGNED:
+            payload = UNSIGNED
+        else:
+            payload = await _sha256(request.body)
         self._verify(request, claim, signer.secret, service.signing_name, dialect, payload)
         if normalised(request.raw_path) != request.raw_path:  # it was routed by another path than was signed
             raise AwsError("UnknownOperationException", "The path of the request is not normalised.", 404)
@@ -110,7 +113,7 @@ class Verifier:
         if signer is None:
             check_expiry(request, self._clock.now_ms(), "lambda")
             return _root(request)
-        payload = await self._payload(request, takes_unsigned=False)
+        payload = await _sha256(request.body)
         self._verify(request, _claim(request, dialect), signer.secret, "lambda", dialect, payload)
         return signer.caller
 
@@ -169,11 +172,6 @@ class Verifier:
         if not is_streamed and signed.is_hash:
             signed.check(await _sha256(request.body))
         return Verified(signer.caller, signed)
-
-    async def _payload(self, request: WireRequest, *, takes_unsigned: bool) -> str:
-        if takes_unsigned and request.headers.get("x-amz-content-sha256") == UNSIGNED:
-            return UNSIGNED
-        return await _sha256(request.body)
 
     def _verify(
         self, request: WireRequest, claim: Claim, secret: str, service: str, dialect: Dialect, payload: str
