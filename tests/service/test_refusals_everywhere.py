@@ -142,3 +142,83 @@ def test_refused_requests_are_in_the_trail_unless_nobody_can_be_named(
         ("CreateTopic", "InvalidParameter"),
         ("CreateQueue", "AccessDenied"),
     }
+
+
+OTHER = "111111111111"
+
+
+def of_other_account(node: RunningNode, service: str) -> Any:
+    return node.client(service, account=OTHER)
+
+
+def send_message(node: RunningNode) -> Any:
+    queue = node.client("sqs").create_queue(QueueName="closed")["QueueUrl"]
+    return of_other_account(node, "sqs").send_message(QueueUrl=queue, MessageBody="x")
+
+
+def publish(node: RunningNode) -> Any:
+    topic = node.client("sns").create_topic(Name="closed")["TopicArn"]
+    return of_other_account(node, "sns").publish(TopicArn=topic, Message="x")
+
+
+def encrypt(node: RunningNode) -> Any:
+    key = node.client("kms").create_key()["KeyMetadata"]["Arn"]
+    return of_other_account(node, "kms").encrypt(KeyId=key, Plaintext=b"x")
+
+
+def get_secret(node: RunningNode) -> Any:
+    secret = node.client("secretsmanager").create_secret(Name="closed", SecretString="x")["ARN"]
+    return of_other_account(node, "secretsmanager").get_secret_value(SecretId=secret)
+
+
+def put_events(node: RunningNode) -> Any:
+    bus = node.client("events").create_event_bus(Name="closed")["EventBusArn"]
+    entry = {"Source": "shop", "DetailType": "d", "Detail": "{}", "EventBusName": bus}
+    return of_other_account(node, "events").put_events(Entries=[entry])
+
+
+def get_object(node: RunningNode) -> Any:
+    node.client("s3").create_bucket(Bucket="closed-to-others")
+    node.client("s3").put_object(Bucket="closed-to-others", Key="k", Body=b"x")
+    return of_other_account(node, "s3").get_object(Bucket="closed-to-others", Key="k")
+
+
+def describe_images(node: RunningNode) -> Any:
+    node.client("ecr").create_repository(repositoryName="closed")
+    return of_other_account(node, "ecr").describe_images(registryId=ACCOUNT, repositoryName="closed")
+
+
+def by_key_policy(node: RunningNode) -> Any:
+    """The key's policy names one user; another one of the account has every right, and is refused."""
+    fred, greta = User(node, "fred", ("kms:*", "*")), User(node, "greta", ("kms:*", "*"))
+    allow = {"Effect": "Allow", "Principal": {"AWS": fred.arn}, "Action": "kms:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    key = fred.client("kms").create_key(Policy=policy)["KeyMetadata"]["KeyId"]
+    return greta.client("kms").encrypt(KeyId=key, Plaintext=b"x")
+
+
+@pytest.mark.parametrize(
+    ("call", "action"),
+    [
+        (send_message, "sqs:SendMessage"),
+        (publish, "sns:Publish"),
+        (encrypt, "kms:Encrypt"),
+        (get_secret, "secretsmanager:GetSecretValue"),
+        (put_events, "events:PutEvents"),
+        (get_object, "s3:GetObject"),
+        (describe_images, "ecr:DescribeImages"),
+        (by_key_policy, "kms:Encrypt"),
+    ],
+)
+def test_what_the_policy_of_a_resource_does_not_allow(
+    node: RunningNode, folder: Path, call: Any, action: str
+) -> None:
+    try:
+        reply = call(node)
+        request_id = reply["ResponseMetadata"]["RequestId"]
+        assert reply["FailedEntryCount"] == 1
+    except ClientError as refused:
+        request_id = refused.response["ResponseMetadata"]["RequestId"]
+    found = refusals(node, folder, request_id)
+    assert found and {one["action"].lower() for one in found} == {action.lower()}
+    assert found[0]["remedy"]["kind"] == "resource-based policy"
