@@ -117,6 +117,8 @@ def _remedy(request: AccessRequest, decision: Decision) -> dict[str, Any]:
         statement = {"Effect": "Allow", "Principal": _named(request), **statement}
         if kind is PolicyKind.TRUST:
             statement.pop("Resource", None)
+        elif ":log-stream:" in request.resource:  # each delivery has a stream of its own
+            statement["Resource"] = request.resource.split(":log-stream:", 1)[0] + ":*"
         if not request.arn and request.source_arn:
             statement["Condition"] = {"ArnEquals": {"aws:SourceArn": request.source_arn}}
     return {"kind": kind.value, "statement": statement}

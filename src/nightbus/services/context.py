@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nightbus.aws.arn import arn
 from nightbus.aws.calls import Call, Caller, Operations, Scope
+from nightbus.aws.errors import AwsError
 from nightbus.clock import Clock
 from nightbus.delivery.interface import EventRouter
 from nightbus.delivery.jobs import JobQueue
@@ -135,6 +136,19 @@ class Context:
         """Raise AwsError unless the caller may do this too: what an operation needs that only its handler knows."""
         if self.platform.authorizer is not None:
             await self.platform.authorizer.authorize(self.handles, needs, self.call)
+
+    async def permits(self, caller: Caller, *needs: Need) -> bool:
+        """Return whether a role or a service may do for the caller what a request names. A refusal is explained by the
+        request's id, as one of the caller's own is."""
+        authorizer = self.platform.authorizer
+        if authorizer is None:
+            return True
+        try:
+            by_it = replace(self.call, caller=caller, via=(), trusted=False)
+            await authorizer.authorize(self.handles, needs, by_it)
+        except AwsError:
+            return False
+        return True
 
     async def allows(self, *needs: Need) -> bool:
         """Return whether the caller may do this too, for a reply that depends on it; a refusal is not recorded."""

@@ -65,6 +65,8 @@ def _where(kind: str, place: Mapping[str, Any]) -> str:
         return f"to Policies of {place['function']} in the template of stack {place['stack']} (role {place['role']})"
     if kind == "role trust policy":
         return f"to the trust policy of role {place['role']}"
+    if "resource" in place and ":logs:" in place["resource"]:
+        return "to a resource policy of CloudWatch Logs (aws logs put-resource-policy)"
     if "resource" in place:
         return f"to the policy of {place['resource']}"
     who = f"user {place['user']}" if "user" in place else f"role {place['role']}"

@@ -40,9 +40,7 @@ async def check_sending(
         "events:eventbusinvocation": "false",
     }
     need = Need(f"{service}:{operation}", resource, keys if service == "events" else NO_KEYS)
-    if not authorizer.enforces or await authorizer.admits(
-        role_session(role_arn, function_arn), ctx.scope, need
-    ):
+    if await ctx.permits(role_session(role_arn, function_arn), need):
         return
     raise invalid_parameter_value(
         f"The provided execution role does not have permissions to call {operation} on {name}"

@@ -180,11 +180,10 @@ async def _queue(ctx: Context, source: str, operation: str) -> Queue:
 async def _check(ctx: Context, ref: FunctionRef, queue: Queue, config: dict[str, Any]) -> None:
     _, version = await require_version(ctx, ref)
     role = role_session(version["config"]["Role"], ref.arn)
-    authorizer = ctx.platform.authorizer
     for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
         need = Need(f"sqs:{action}", queue.arn)
         closed = queue.access.refusal(role, need.action.lower())
-        if closed or (authorizer is not None and not await authorizer.admits(role, ctx.scope, need)):
+        if closed or not await ctx.permits(role, need):
             raise invalid_parameter_value(
                 f"The provided execution role does not have permissions to call {action} on SQS"
             )

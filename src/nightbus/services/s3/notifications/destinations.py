@@ -10,11 +10,13 @@ from nightbus.aws.errors import AwsError
 from nightbus.messaging.access import Access
 from nightbus.messaging.queue import SEND
 from nightbus.messaging.topic import PUBLISH
+from nightbus.policies.request import Need
 from nightbus.services.context import Context
 from nightbus.services.s3.notifications.filters import Destination
 from nightbus.services.s3.notifications.object_events import SERVICE, bucket_arn
 from nightbus.store.interface import Record
 
+_NEEDS = {SEND: "sqs:SendMessage", PUBLISH: "sns:Publish"}  # as the tables of actions spell them
 _SERVICES = {
     "QueueConfigurations": "sqs",
     "TopicConfigurations": "sns",
@@ -70,7 +72,9 @@ async def _problem(ctx: Context, bucket: Record, arn: str) -> str:
         return _FIFO.format(kind)
     if access is None:
         return f"The destination {kind} does not exist"
-    if not access.admits(SERVICE, bucket_arn(bucket), action, bucket.value["Account"]):
+    caller = Caller.for_service(bucket.value["Account"], SERVICE, bucket_arn(bucket))
+    is_admitted = access.admits(SERVICE, caller.source_arn, action, caller.account)
+    if not is_admitted and (not await ctx.permits(caller, Need(_NEEDS[action], arn)) or ctx.enforces):
         text = f"Permissions on the destination {kind} do not allow S3 to publish notifications"
         return f"{text} from this bucket"
     return ""
@@ -79,7 +83,7 @@ async def _problem(ctx: Context, bucket: Record, arn: str) -> str:
 async def _problem_of_function(ctx: Context, bucket: Record, arn: str) -> str:
     parsed = Arn.parse(arn)
     caller = Caller.for_service(bucket.value["Account"], SERVICE, bucket_arn(bucket))
-    call = Call(Scope(parsed.account, parsed.region), caller, ctx.call.endpoint)
+    call = Call(Scope(parsed.account, parsed.region), caller, ctx.call.endpoint, ctx.call.request_id)
     try:
         request = {"FunctionName": arn, "InvocationType": "DryRun"}
         await ctx.platform.operations.call("lambda", "Invoke", request, call)
