@@ -222,3 +222,49 @@ def test_what_the_policy_of_a_resource_does_not_allow(
     found = refusals(node, folder, request_id)
     assert found and {one["action"].lower() for one in found} == {action.lower()}
     assert found[0]["remedy"]["kind"] == "resource-based policy"
+
+
+def rule_to_queue(node: RunningNode, queue: str, arn: str) -> None:
+    events = node.client("events")
+    events.put_rule(Name="to-queue", EventPattern=json.dumps({"source": ["to-queue"]}))
+    events.put_targets(Rule="to-queue", Targets=[{"Id": "q", "Arn": arn}])
+    events.put_events(Entries=[{"Source": "to-queue", "DetailType": "d", "Detail": "{}"}])
+
+
+def topic_to_queue(node: RunningNode, queue: str, arn: str) -> None:
+    sns = node.client("sns")
+    topic = sns.create_topic(Name="to-queue")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    sns.publish(TopicArn=topic, Message="x")
+
+
+def bucket_to_queue(node: RunningNode, queue: str, arn: str) -> None:
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="to-queue")
+    configuration = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    with pytest.raises(ClientError, match="Unable to validate"):
+        s3.put_bucket_notification_configuration(Bucket="to-queue", NotificationConfiguration=configuration)
+
+
+@pytest.mark.parametrize(
+    ("send", "service"),
+    [
+        (rule_to_queue, "events.amazonaws.com"),
+        (topic_to_queue, "sns.amazonaws.com"),
+        (bucket_to_queue, "s3.amazonaws.com"),
+    ],
+)
+def test_services_that_a_queue_does_not_admit(
+    node: RunningNode, folder: Path, send: Any, service: str
+) -> None:
+    name = f"for-{service.partition('.')[0]}"
+    queue = node.client("sqs").create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+    send(node, queue, arn)
+
+    def found() -> list[dict[str, Any]]:
+        return [one for one in refused_by(node, folder, service, "sqs:SendMessage") if one["resource"] == arn]
+
+    (one, *_) = wait_for(found)
+    assert one["add_to"] == {"resource": arn}
+    assert one["remedy"]["statement"]["Principal"] == {"Service": service}
