@@ -6,28 +6,17 @@ that fails is rolled back.
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from living_stack import Clients, LivingStack, put_artefacts
 from nightbus.stacks.interface import ReadsState
 from nightbus.stacks.resources import RESOURCE_TYPES
-from type_lives import Life, all_lives
-from waiting import wait_for
+from type_lives import all_lives
 
 LIVES = all_lives()
-NESTED = {
-    "Parameters": {"Days": {"Type": "Number"}},
-    "Resources": {
-        "Group": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": {"Ref": "Days"}}}
-    },
-}
-Clients = Callable[..., Any]
 
 
 def test_every_type_has_a_row() -> None:
@@ -45,67 +34,7 @@ def test_a_row_leaves_nothing_out(type_name: str) -> None:
 
 @pytest.fixture(scope="module")
 def artefacts(node: Any) -> None:
-    layer = io.BytesIO()
-    with zipfile.ZipFile(layer, "w") as package:
-        package.writestr("python/shared.py", "VALUE = 1")
-    s3 = node.client("s3")
-    s3.create_bucket(Bucket="type-lives")
-    s3.put_object(Bucket="type-lives", Key="layer.zip", Body=layer.getvalue())
-    s3.put_object(Bucket="type-lives", Key="nested.json", Body=json.dumps(NESTED))
-    for name in ("primary-key", "other-key"):
-        key = node.client("kms", region="eu-west-1").create_key(MultiRegion=True)["KeyMetadata"]["Arn"]
-        node.client("ssm").put_parameter(Name=f"/type-lives/{name}", Type="String", Value=key)
-
-
-class LivingStack:
-    """One stack of a row, driven as a tool drives it."""
-
-    def __init__(self, client: Clients, life: Life, suffix: str) -> None:
-        self._client = client
-        self._life = life
-        self._cloudformation = client("cloudformation")
-        self.name = f"life-{life.type.split('::', 1)[1].replace('::', '-').lower()}-{suffix}"
-        self.id = self.name
-
-    def create(self, changes: Any = None) -> str:
-        reply = self._cloudformation.create_stack(**self._request(changes))
-        self.id = reply["StackId"]
-        return self.settled()
-
-    def update(self, changes: Any) -> str:
-        self._cloudformation.update_stack(**self._request(changes))
-        return self.settled()
-
-    def delete(self) -> str:
-        self._cloudformation.delete_stack(StackName=self.id)
-        return self.settled()
-
-    def _request(self, changes: Any) -> dict[str, Any]:
-        body = self._life.template(self.name, changes)
-        return {"StackName": self.name, "TemplateBody": body, "Capabilities": ["CAPABILITY_NAMED_IAM"]}
-
-    def settled(self) -> str:
-        def rested() -> str | None:
-            stack = self._cloudformation.describe_stacks(StackName=self.id)["Stacks"][0]
-            status = str(stack["StackStatus"])
-            return None if status.endswith("IN_PROGRESS") else status
-
-        return wait_for(rested)
-
-    def physical_id(self) -> str:
-        reply = self._cloudformation.describe_stack_resource(StackName=self.id, LogicalResourceId="It")
-        return str(reply["StackResourceDetail"]["PhysicalResourceId"])
-
-    def drift(self) -> dict[str, Any]:
-        reply = self._cloudformation.detect_stack_resource_drift(StackName=self.id, LogicalResourceId="It")
-        found: dict[str, Any] = reply["StackResourceDrift"]
-        return found
-
-    def reasons(self) -> list[str]:
-        events = self._cloudformation.describe_stack_events(StackName=self.id)["StackEvents"]
-        return [
-            event.get("ResourceStatusReason", "") for event in events if "FAILED" in event["ResourceStatus"]
-        ]
+    put_artefacts(node.client)
 
 
 def assert_in_sync(stack: LivingStack) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from nightbus.aws.calls import Call, Operations, Scope
@@ -45,6 +45,15 @@ class ResourceContext:
         if not name.startswith(_READINGS):
             self.changes.append(name)
         return reply
+
+    async def inspect(self, service: str, name: str, /, **params: Any) -> dict[str, Any]:
+        """Read, in the node's own name, whether a resource is there already and which tags it has.
+
+        AWS's CloudFormation knows that by itself, so the permissions of its handlers do not name it.
+        """
+        if not name.startswith(_READINGS):
+            raise ValueError(f"{name} is not a reading operation")
+        return await self.operations.call(service, name, params, replace(self.call, trusted=True))
 
     async def _repeated(self, service: str, name: str, params: Mapping[str, Any]) -> dict[str, Any]:
         call = self.call.through("cloudformation")

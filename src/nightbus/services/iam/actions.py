@@ -169,13 +169,28 @@ def _role_of_task(asked: Asked) -> str:
     return _arn(asked, f"role/{asked.text('DeletionTaskId').removeprefix('task/').rpartition('/')[0]}")
 
 
-def _creation(kind: str, tag_action: str = "") -> NeedsOf:
-    """Return what a new entity needs: its tags need an action of their own."""
+def _creation(kind: str) -> NeedsOf:
+    """Return what a new entity needs: its tags need an action of their own.
+
+    Stacks mark policies and instance profiles by tags, which AWS's do not, so that these tags need nothing.
+    """
     name = {"InstanceProfile": "instance-profile"}.get(kind, kind.lower())
     resource, keys = _new(name, f"{kind}Name"), merged(_boundary, _TAGS)
     tag = needs(f"iam:Tag{kind}", resource, keys=_TAGS)
     own = needs(f"iam:Create{kind}", resource, keys=keys)
-    return lambda asked: [*own(asked), *(tag(asked) if asked.params.get("Tags") else ())]
+
+    def needs_of(asked: Asked) -> Sequence[Need]:
+        tags = [str(one["Key"]) for one in asked.params.get("Tags") or ()]
+        if kind in ("InstanceProfile", "Policy") and _is_of_stack(asked):
+            tags = [key for key in tags if not key.startswith("aws:cloudformation:")]
+        return [*own(asked), *(tag(asked) if tags else ())]
+
+    return needs_of
+
+
+def _is_of_stack(asked: Asked) -> bool:
+    call = asked.call
+    return "cloudformation" in call.via or call.caller.service == "cloudformation.amazonaws.com"
 
 
 _UNSORTED: dict[str, NeedsOf] = {

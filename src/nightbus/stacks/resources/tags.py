@@ -16,15 +16,21 @@ def all_tags(properties: Mapping[str, Any], ctx: ResourceContext) -> dict[str, s
     """Return the stack's tags, overwritten by the resource's own (a list of Key and Value, or a map)."""
     declared = properties.get("Tags") or {}
     by_key = declared if isinstance(declared, Mapping) else {tag["Key"]: tag["Value"] for tag in declared}
-    ours = {
-        "aws:cloudformation:stack-name": ctx.stack_name,
-        _STACK_ID: ctx.stack_id,
-        _LOGICAL_ID: ctx.logical_id,
-    }
     return {
         **ctx.tags,
         **{str(key): text(value) for key, value in by_key.items()},
-        **(ours if ctx.stack_id else {}),
+        **mark(ctx),
+    }
+
+
+def mark(ctx: ResourceContext) -> dict[str, str]:
+    """Return the tags by which `belongs_to_resource` knows the resource; none for one that no stack makes."""
+    if not ctx.stack_id:
+        return {}
+    return {
+        "aws:cloudformation:stack-name": ctx.stack_name,
+        _STACK_ID: ctx.stack_id,
+        _LOGICAL_ID: ctx.logical_id,
     }
 
 

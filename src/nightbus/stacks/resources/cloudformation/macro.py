@@ -24,7 +24,7 @@ class CloudFormationMacro:
 
     async def create(self, properties: Mapping[str, Any], name: str | None, ctx: ResourceContext) -> Resource:
         try:
-            reply = await ctx.operation(
+            reply = await ctx.inspect(
                 "cloudformation", "DescribeStackResources", PhysicalResourceId=str(name)
             )
         except AwsError as absent:

@@ -80,13 +80,14 @@ class CloudTrailTrail:
         trail = (await ctx.operation("cloudtrail", "GetTrail", Name=physical_id))["Trail"]
         status = await ctx.operation("cloudtrail", "GetTrailStatus", Name=physical_id)
         selectors = await ctx.operation("cloudtrail", "GetEventSelectors", TrailName=physical_id)
+        tags = await ctx.operation("cloudtrail", "ListTags", ResourceIdList=[trail["TrailARN"]])
         return {
             "Arn": trail["TrailARN"],
             "AdvancedEventSelectors": selectors.get("AdvancedEventSelectors", []),
             "EventSelectors": selectors.get("EventSelectors", []),
             "IsLogging": status["IsLogging"],
             "S3BucketName": trail["S3BucketName"],
-            "Tags": own_tags(await _tags(physical_id, ctx)),
+            "Tags": own_tags(tag_map(tags["ResourceTagList"][0]["TagsList"])),
             "TrailName": physical_id,
             **{name: trail[_SHOWN_AS.get(name, name)] for name in _FLAGS},
             **{name: trail.get(_NAMED.get(name, name), "") for name in _TEXTS},
@@ -122,7 +123,7 @@ async def _log(name: str, properties: Mapping[str, Any], ctx: ResourceContext) -
 
 
 async def _tags(name: str, ctx: ResourceContext) -> dict[str, str]:
-    reply = await ctx.operation("cloudtrail", "ListTags", ResourceIdList=[_arn(name, ctx)])
+    reply = await ctx.inspect("cloudtrail", "ListTags", ResourceIdList=[_arn(name, ctx)])
     return tag_map(reply["ResourceTagList"][0]["TagsList"])
 
 
@@ -131,5 +132,5 @@ def _arn(name: str, ctx: ResourceContext) -> str:
 
 
 async def _resource(name: str, ctx: ResourceContext) -> Resource:
-    trail = (await ctx.operation("cloudtrail", "GetTrail", Name=name))["Trail"]
+    trail = (await ctx.inspect("cloudtrail", "GetTrail", Name=name))["Trail"]
     return Resource(name, {"Arn": trail["TrailARN"], "SnsTopicArn": trail.get("SnsTopicARN", "")})

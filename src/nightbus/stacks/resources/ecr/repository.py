@@ -45,7 +45,7 @@ class EcrRepository:
         except AwsError as error:
             if not is_there_already(error):
                 raise
-            tags = await ctx.operation("ecr", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
+            tags = await ctx.inspect("ecr", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
             if not belongs_to_resource(tag_map(tags["tags"]), ctx):
                 raise
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
@@ -145,7 +145,7 @@ async def _set_policies(
 
 async def _retag(name: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
     resource_arn = _arn(name, ctx)
-    existing = tag_map((await ctx.operation("ecr", "ListTagsForResource", resourceArn=resource_arn))["tags"])
+    existing = tag_map((await ctx.inspect("ecr", "ListTagsForResource", resourceArn=resource_arn))["tags"])
     surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("ecr", "UntagResource", resourceArn=resource_arn, tagKeys=surplus)
@@ -158,7 +158,7 @@ def _arn(name: str, ctx: ResourceContext) -> str:
 
 
 async def _resource(name: str, ctx: ResourceContext) -> Resource:
-    (found,) = (await ctx.operation("ecr", "DescribeRepositories", repositoryNames=[name]))["repositories"]
+    (found,) = (await ctx.inspect("ecr", "DescribeRepositories", repositoryNames=[name]))["repositories"]
     return Resource(name, {"Arn": found["repositoryArn"], "RepositoryUri": found["repositoryUri"]})
 
 

@@ -45,7 +45,7 @@ class EventsEventBus:
         await ctx.operation("events", "UpdateEventBus", Name=physical_id, **settings)
         described = await _described(physical_id, ctx)
         arn = described.attributes["Arn"]
-        existing = tag_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
+        existing = tag_map((await ctx.inspect("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
         tags = all_tags(new, ctx)
         surplus = sorted(set(existing) - set(tags))
         if surplus:
@@ -77,8 +77,8 @@ async def _set_policy(name: str, properties: Mapping[str, Any], ctx: ResourceCon
 
 
 async def _is_ours(name: str, ctx: ResourceContext) -> bool:
-    described = await ctx.operation("events", "DescribeEventBus", Name=name)
-    tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=described["Arn"])
+    described = await ctx.inspect("events", "DescribeEventBus", Name=name)
+    tags = await ctx.inspect("events", "ListTagsForResource", ResourceARN=described["Arn"])
     return belongs_to_resource(tag_map(tags["Tags"]), ctx)
 
 

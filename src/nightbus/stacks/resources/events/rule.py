@@ -85,7 +85,7 @@ async def _refuse_foreign_rule(name: str, properties: Mapping[str, Any], ctx: Re
         if is_gone(error):
             return
         raise
-    tags = await ctx.operation("events", "ListTagsForResource", ResourceARN=existing["Arn"])
+    tags = await ctx.inspect("events", "ListTagsForResource", ResourceARN=existing["Arn"])
     if not belongs_to_resource(tag_map(tags["Tags"]), ctx):
         raise exists_elsewhere(name)
 
@@ -107,7 +107,7 @@ async def _put_targets(name: str, properties: Mapping[str, Any], before: Any, ct
 
 
 async def _retag(arn: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    existing = tag_map((await ctx.operation("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
+    existing = tag_map((await ctx.inspect("events", "ListTagsForResource", ResourceARN=arn))["Tags"])
     surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("events", "UntagResource", ResourceARN=arn, TagKeys=surplus)

@@ -9,7 +9,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.stacks.interface import Resource, ResourceContext
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import as_list, belongs_to_resource, mark, tag_map
 from nightbus.stacks.resources.values import selected_properties
 
 _LONGEST_NAME = 128
@@ -32,7 +32,7 @@ class IamInstanceProfile:
                 "iam",
                 "CreateInstanceProfile",
                 InstanceProfileName=name,
-                Tags=as_list(all_tags({}, ctx)),
+                Tags=as_list(mark(ctx)),
                 **request,
             )
         except AwsError as error:

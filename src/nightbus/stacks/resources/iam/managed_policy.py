@@ -12,7 +12,7 @@ from nightbus.stacks.resources.iam.principals import PRINCIPALS, attach, detach
 from nightbus.stacks.resources.live_values import policy_document
 from nightbus.stacks.resources.names import generated_name
 from nightbus.stacks.resources.outcomes import ignore_missing, is_there_already, undone_on_failure
-from nightbus.stacks.resources.tags import all_tags, as_list, belongs_to_resource, tag_map
+from nightbus.stacks.resources.tags import as_list, belongs_to_resource, mark, tag_map
 from nightbus.stacks.resources.values import changed, document_text, selected_properties, text, written_time
 
 _LONGEST_NAME = 128
@@ -40,12 +40,12 @@ class IamManagedPolicy:
         try:
             await ctx.operation(
                 "iam", "CreatePolicy", PolicyName=name, PolicyDocument=document_text(properties["PolicyDocument"]),
-                Tags=as_list(all_tags({}, ctx)), **selected_properties(properties, "Description", "Path"),
+                Tags=as_list(mark(ctx)), **selected_properties(properties, "Description", "Path"),
             )  # fmt: skip
         except AwsError as error:
             if not is_there_already(error):
                 raise
-            existing = await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn)
+            existing = await ctx.inspect("iam", "GetPolicy", PolicyArn=policy_arn)
             if not belongs_to_resource(tag_map(existing["Policy"].get("Tags") or []), ctx):
                 raise
         async with undone_on_failure(self.delete(policy_arn, properties, ctx)):
@@ -124,7 +124,7 @@ async def _drop_oldest_version(policy_arn: str, ctx: ResourceContext) -> None:
 
 
 async def _resource(policy_arn: str, ctx: ResourceContext) -> Resource:
-    policy = (await ctx.operation("iam", "GetPolicy", PolicyArn=policy_arn))["Policy"]
+    policy = (await ctx.inspect("iam", "GetPolicy", PolicyArn=policy_arn))["Policy"]
     names = (
         "AttachmentCount",
         "DefaultVersionId",

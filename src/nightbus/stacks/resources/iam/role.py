@@ -80,7 +80,7 @@ class IamRole:
         if changed(old, new, "PermissionsBoundary"):
             await set_boundary("Role", physical_id, new.get("PermissionsBoundary"), ctx)
         await set_policies("Role", physical_id, old, new, ctx)
-        role = (await ctx.operation("iam", "GetRole", RoleName=physical_id))["Role"]
+        role = (await ctx.inspect("iam", "GetRole", RoleName=physical_id))["Role"]
         await retag("Role", role, all_tags(new, ctx), ctx)
         return _resource(role)
 

@@ -30,7 +30,7 @@ class IamServiceLinkedRole:
     ) -> Resource:
         if changed(old, new, "Description"):
             description = new.get("Description") or ""
-            await ctx.operation("iam", "UpdateRoleDescription", RoleName=physical_id, Description=description)
+            await ctx.operation("iam", "UpdateRole", RoleName=physical_id, Description=description)
         return Resource(physical_id, {"RoleName": physical_id})
 
     async def delete(self, physical_id: str, properties: Mapping[str, Any], ctx: ResourceContext) -> None:

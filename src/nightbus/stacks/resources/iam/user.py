@@ -58,7 +58,8 @@ class IamUser:
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
             await set_policies("User", str(name), {}, properties, ctx)
             await _join(str(name), properties.get("Groups") or (), ctx)
-            await _set_login(str(name), properties.get("LoginProfile"), ctx)
+            if properties.get("LoginProfile"):
+                await _set_login(str(name), properties["LoginProfile"], ctx)
         return _resource((await ctx.operation("iam", "GetUser", UserName=name))["User"])
 
     async def update(
@@ -74,7 +75,7 @@ class IamUser:
         await _join(physical_id, [group for group in after if group not in before], ctx)
         if changed(old, new, "LoginProfile"):
             await _set_login(physical_id, new.get("LoginProfile"), ctx)
-        user = (await ctx.operation("iam", "GetUser", UserName=physical_id))["User"]
+        user = (await ctx.inspect("iam", "GetUser", UserName=physical_id))["User"]
         await retag("User", user, all_tags(new, ctx), ctx)
         return _resource(user)
 

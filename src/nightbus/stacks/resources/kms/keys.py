@@ -32,7 +32,7 @@ async def set_policy(key_id: str, policy: Any, ctx: ResourceContext, *, bypass: 
 
 
 async def retag(key_id: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    listed = (await ctx.operation("kms", "ListResourceTags", KeyId=key_id))["Tags"]
+    listed = (await ctx.inspect("kms", "ListResourceTags", KeyId=key_id))["Tags"]
     existing = {tag["TagKey"]: tag["TagValue"] for tag in listed}
     surplus = sorted(set(existing) - set(tags))
     if surplus:

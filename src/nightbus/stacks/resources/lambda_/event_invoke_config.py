@@ -70,7 +70,7 @@ async def _refuse_foreign_config(request: Mapping[str, Any], ctx: ResourceContex
     """
     reference = {name: request[name] for name in ("FunctionName", "Qualifier")}
     try:
-        existing = await ctx.operation("lambda", "GetFunctionEventInvokeConfig", **reference)
+        existing = await ctx.inspect("lambda", "GetFunctionEventInvokeConfig", **reference)
     except AwsError as error:
         if is_gone(error):
             return

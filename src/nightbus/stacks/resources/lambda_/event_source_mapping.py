@@ -92,17 +92,17 @@ def _scaling(value: Mapping[str, Any]) -> dict[str, int]:
 async def _ours(request: Mapping[str, Any], ctx: ResourceContext) -> dict[str, Any] | None:
     """Return the mapping that this resource made before a crash, None if there is none."""
     reference = {name: request[name] for name in ("EventSourceArn", "FunctionName")}
-    listed = await ctx.operation("lambda", "ListEventSourceMappings", **reference)
+    listed = await ctx.inspect("lambda", "ListEventSourceMappings", **reference)
     for mapping in listed["EventSourceMappings"]:
         candidate: dict[str, Any] = mapping
-        tags = await ctx.operation("lambda", "ListTags", Resource=candidate["EventSourceMappingArn"])
+        tags = await ctx.inspect("lambda", "ListTags", Resource=candidate["EventSourceMappingArn"])
         if belongs_to_resource(tags["Tags"], ctx):
             return candidate
     return None
 
 
 async def _retag(arn: str, tags: Mapping[str, str], ctx: ResourceContext) -> None:
-    existing = (await ctx.operation("lambda", "ListTags", Resource=arn))["Tags"]
+    existing = (await ctx.inspect("lambda", "ListTags", Resource=arn))["Tags"]
     surplus = sorted(set(existing) - set(tags))
     if surplus:
         await ctx.operation("lambda", "UntagResource", Resource=arn, TagKeys=surplus)

@@ -145,11 +145,12 @@ class LambdaFunction:
         return live
 
 
-async def stabilized(function: str, ctx: ResourceContext) -> None:
+async def stabilized(function: str, ctx: ResourceContext, reading: str = "GetFunction") -> None:
     """Return once the function, a name or an ARN, can be invoked and changed. Raises AwsError if its creation or its
-    update failed."""
+    update failed. `reading` is the operation that AWS's handler of the type has the permission for."""
     while True:
-        config = await ctx.operation("lambda", "GetFunctionConfiguration", FunctionName=function)
+        reply = await ctx.operation("lambda", reading, FunctionName=function)
+        config = reply.get("Configuration", reply)
         state, update = config["State"], config.get("LastUpdateStatus")
         if "Failed" in (state, update):
             reason = config.get("LastUpdateStatusReason") or config.get("StateReason")

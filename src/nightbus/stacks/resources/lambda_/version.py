@@ -31,7 +31,7 @@ class LambdaVersion:
         arn, version = str(reply["FunctionArn"]), str(reply["Version"])
         if not arn.endswith(f":{version}"):
             arn = f"{arn}:{version}"
-        await stabilized(arn, ctx)
+        await stabilized(arn, ctx, "GetFunctionConfiguration")
         policy, function = properties.get("RuntimePolicy"), arn.removesuffix(f":{version}")
         if policy:
             await ctx.operation("lambda", "PutRuntimeManagementConfig", FunctionName=arn, **policy)

@@ -45,11 +45,12 @@ class LogsLogGroup:
         except AwsError as error:
             if not is_there_already(error):
                 raise
-            tags = await ctx.operation("logs", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
+            tags = await ctx.inspect("logs", "ListTagsForResource", resourceArn=_arn(str(name), ctx))
             if not belongs_to_resource(tags["tags"], ctx):
                 raise
         async with undone_on_failure(self.delete(str(name), properties, ctx)):
-            await _set_retention(str(name), properties, ctx)
+            if properties.get("RetentionInDays") is not None:
+                await _set_retention(str(name), properties, ctx)
         return _resource(str(name), ctx)
 
     async def update(

@@ -137,7 +137,7 @@ async def _replicate(
     former, wanted = old.get("ReplicaRegions") or [], new.get("ReplicaRegions") or []
     if not former and not wanted:
         return
-    described = await ctx.operation("secretsmanager", "DescribeSecret", SecretId=secret)
+    described = await ctx.inspect("secretsmanager", "DescribeSecret", SecretId=secret)
     existing = {one["Region"] for one in described.get("ReplicationStatus") or []}
     surplus = sorted(one["Region"] for one in former if one not in wanted and one["Region"] in existing)
     if surplus:
@@ -152,7 +152,7 @@ async def _replicate(
 
 
 async def _tags(secret: str, ctx: ResourceContext) -> dict[str, str]:
-    reply = await ctx.operation("secretsmanager", "DescribeSecret", SecretId=secret)
+    reply = await ctx.inspect("secretsmanager", "DescribeSecret", SecretId=secret)
     return tag_map(reply.get("Tags") or [])
 
 

@@ -188,7 +188,7 @@ async def _refuse_foreign_topic(topic: str, ctx: ResourceContext) -> None:
     CreateTopic would return an equal one of others.
     """
     try:
-        tags = await ctx.operation("sns", "ListTagsForResource", ResourceArn=topic)
+        tags = await ctx.inspect("sns", "ListTagsForResource", ResourceArn=topic)
     except AwsError as error:
         if is_gone(error):
             return

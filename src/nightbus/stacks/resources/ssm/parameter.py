@@ -78,7 +78,7 @@ def _request(properties: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def _tags(name: str, ctx: ResourceContext) -> dict[str, str]:
-    reply = await ctx.operation("ssm", "ListTagsForResource", ResourceType="Parameter", ResourceId=name)
+    reply = await ctx.inspect("ssm", "ListTagsForResource", ResourceType="Parameter", ResourceId=name)
     return tag_map(reply["TagList"])
 
 
@@ -101,4 +101,5 @@ def _resource(name: str, properties: Mapping[str, Any], ctx: ResourceContext) ->
 
 async def _tags_as_declared(name: str, ctx: ResourceContext) -> dict[str, str]:
     """Return the tags as the type has them, as a map."""
-    return {tag["Key"]: tag["Value"] for tag in own_tags(await _tags(name, ctx))}
+    reply = await ctx.operation("ssm", "ListTagsForResource", ResourceType="Parameter", ResourceId=name)
+    return {tag["Key"]: tag["Value"] for tag in own_tags(tag_map(reply["TagList"]))}
