@@ -33,7 +33,11 @@ REFUSED = {
     },
     # external key stores, Nitro enclaves, and which checks a dry run leaves out
     "kms": {"CustomKeyStoreId", "DryRunModifiers", "Recipient", "XksKeyId"},
-    "iam": {"OrderedOrganizationPolicyInputList"},  # there are no organizations
+    "iam": {
+        "AddPrivateKey",  # nobody signs in by SAML here, so nothing would be decrypted
+        "OrderedOrganizationPolicyInputList",  # there are no organizations
+        "RemovePrivateKey",
+    },
     "lambda": {
         "AmazonManagedKafkaEventSourceConfig",
         "CapacityProviderConfig",
