@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import urllib3
 from botocore.exceptions import ClientError
 
 from nodes import RunningNode
-from signed_requests import Key, new_user_key, send, sign
+from signed_requests import Key, Request, new_user_key, send, sign
 from url_rig import HANDLER, ask, make, open_url
 
 WHO = "/?Action=GetCallerIdentity&Version=2011-06-15"
@@ -180,3 +182,50 @@ def test_function_urls_verify_who_asks(strict: RunningNode) -> None:
     SigV4Auth(Credentials("000000000000", "x"), "lambda", "us-east-1").add_auth(unknown)
     response = ask(strict, url, "GET", "/", headers=dict(unknown.headers))
     assert (response.status, HOW in response.json["Message"]) == (403, True)
+
+
+def test_the_id_of_the_administrators_key_opens_nothing(strict: RunningNode) -> None:
+    """An id is no secret: it is in links, in errors and in the trail."""
+    key, now = strict.key(), datetime.now(UTC)
+    stamp, s3 = now.strftime("%Y%m%dT%H%M%SZ"), strict.client("s3")
+    s3.create_bucket(Bucket="closed")
+    s3.put_object(Bucket="closed", Key="k", Body=b"text")
+    scope = f"{key.id}/{stamp[:8]}/us-east-1/{{}}/aws4_request"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    link = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={}&X-Amz-Date={}&X-Amz-Expires=60"
+    link += "&X-Amz-SignedHeaders=host"
+    version_2 = f"AWSAccessKeyId={key.id}&Signature=AAAA&SignatureVersion=2&SignatureMethod=HmacSHA256"
+    header = {"X-Amz-Date": stamp, "X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD"}
+    attempts = [
+        ("GET", f"/closed/k?{link.format(scope.format('s3'), stamp)}", {}, b""),
+        ("GET", f"/closed/k?{link.format(scope.format('s3'), stamp)}&X-Amz-Signature=", {}, b""),
+        ("GET", f"/closed/k?{link.format(scope.format('s3'), stamp)}&X-Amz-Signature={'0' * 64}", {}, b""),
+        ("GET", f"/closed/k?AWSAccessKeyId={key.id}", {}, b""),
+        ("GET", f"/closed/k?AWSAccessKeyId={key.id}&Signature=&Expires=9999999999", {}, b""),
+        ("GET", "/closed/k", {**header, "Authorization": f"AWS {key.id}:AAAA"}, b""),
+        ("GET", "/closed/k", {**header, "Authorization": f"AWS4-HMAC-SHA256 Credential={scope.format('s3')}"}, b""),
+        ("GET", "/closed/k", {**header, "Authorization": f"AWS4-ECDSA-P256-SHA256 Credential={key.id}/{stamp[:8]}/s3/"
+         "aws4_request, SignedHeaders=host, Signature=00", "X-Amz-Region-Set": "*"}, b""),
+        ("GET", "/closed/k", {}, b""),
+        ("GET", "/closed/k?x-amz-credential=" + scope.format("s3"), {}, b""),
+        ("GET", f"/?Action=ListUsers&Version=2010-05-08&{version_2}", {}, b""),
+        ("POST", "/", form, f"Action=ListUsers&Version=2010-05-08&{version_2}".encode()),
+        ("GET", f"/?Action=ListUsers&Version=2010-05-08&{link.format(scope.format('iam'), stamp)}", {}, b""),
+        ("POST", "/", {**form, "Authorization": f"Credential={scope.format('iam')}"},
+         b"Action=ListUsers&Version=2010-05-08"),
+        ("POST", "/", {"X-Amz-Target": "AWSEvents.ListEventBuses", "X-Amz-Date": stamp, "Authorization":
+         f"AWS4-HMAC-SHA256 Credential={scope.format('events')}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"},
+         b"{}"),
+    ]  # fmt: skip
+    for method, target, headers, body in attempts:
+        status, text = send(strict, Request(method, target, headers, body))
+        assert 400 <= status < 500, (method, target, headers, text)
+    for fields in (
+        {"key": "new", "policy": "e30=", "AWSAccessKeyId": key.id},
+        {"key": "new", "policy": "e30=", "AWSAccessKeyId": key.id, "signature": ""},
+        {"key": "new", "policy": "e30=", "x-amz-credential": scope.format("s3"), "x-amz-date": stamp},
+    ):
+        whole: dict[str, Any] = {**fields, "file": ("f", b"data", "text/plain")}
+        reply = urllib3.request("POST", f"{strict.endpoint}/closed", fields=whole, redirect=False)
+        assert 400 <= reply.status < 500, reply.data
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket="closed")["Contents"]] == ["k"]
