@@ -155,7 +155,18 @@ def test_policies_of_resources_with_a_principal_that_does_not_exist_are_refused(
     assert refusal(kms.create_key, Policy=json.dumps(shared)) == expected
     key = kms.create_key()["KeyMetadata"]["KeyId"]
     assert refusal(kms.put_key_policy, KeyId=key, Policy=json.dumps(shared)) == expected
+    for principal in ("somebody", "arn:aws:iam::*:root", f"{IAM}group/team", "arn:aws:s3:::bucket"):
+        policy = document({"AWS": principal}, "s3:GetObject", Resource=f"arn:aws:s3:::{name}/*")
+        assert refusal(s3.put_bucket_policy, Bucket=name, Policy=policy) == told
+    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/nobody/me"
+    for principal in (ACCOUNT, "111122223333", f"{IAM}root", session):
+        policy = document({"AWS": principal}, "s3:GetObject", Resource=f"arn:aws:s3:::{name}/*")
+        s3.put_bucket_policy(Bucket=name, Policy=policy)
     secrets.create_secret(Name=name, SecretString="x")
     policy = document({"AWS": nobody}, "secretsmanager:GetSecretValue", Resource="*")
     told = refusal(secrets.put_resource_policy, SecretId=name, ResourcePolicy=policy)
     assert told[:2] == ("MalformedPolicyDocumentException", 400)
+    client("ecr").create_repository(repositoryName=name)
+    policy = document({"AWS": nobody}, "ecr:BatchGetImage")
+    told = refusal(client("ecr").set_repository_policy, repositoryName=name, policyText=policy)
+    assert told[:2] == ("InvalidParameterException", 400)

@@ -18,6 +18,11 @@ from nightbus.policies.conditions import listed
 from nightbus.store.interface import Store
 
 _ENTITY = re.compile(r"arn:aws[\w-]*:iam::(\d{12}):(user|role)/(?:.*/)?([^/]+)")
+# Everybody, an account, a session, and CloudFront's origin access identities, which S3 takes.
+_NOT_LOOKED_FOR = re.compile(
+    r"\*|\d{12}|arn:aws[\w-]*:iam::(\d{12}:root|cloudfront:user/.+)"
+    r"|arn:aws[\w-]*:sts::\d{12}:(assumed-role|federated-user)/.+|A[A-Z0-9]{15,}"
+)
 _IDS = {"AIDA": (USER, "UserId"), "AROA": (ROLE, "RoleId")}
 _KINDS = {"user": USER, "role": ROLE}
 
@@ -48,7 +53,7 @@ async def _exists(store: Store, account: str, principal: str) -> bool:
         return await _has_id(store, *id_of, principal)
     found = _ENTITY.fullmatch(principal)
     if found is None:
-        return True
+        return _NOT_LOOKED_FOR.fullmatch(principal) is not None
     owner, kind, name = found[1], _KINDS[found[2]], found[3]
     record = await store.get(Scope(owner, ""), kind, name.lower())
     if record is not None and record.value["Arn"] == principal:

@@ -9,6 +9,7 @@ from nightbus.policies.grammar import is_resource_policy
 from nightbus.services.context import Context
 from nightbus.services.ecr.errors import invalid_parameter, no_repository_policy
 from nightbus.services.ecr.records import change_repository, find_repository, named
+from nightbus.services.known_principals import unknown_principal
 
 
 async def set_repository_policy(
@@ -20,7 +21,10 @@ async def set_repository_policy(
     force: bool = False,
 ) -> dict[str, Any]:
     """Set the policy. `force` is accepted: no policy here can lock its own account out."""
-    if not _is_policy(policy_text):
+    if (
+        not _is_policy(policy_text)
+        or await unknown_principal(ctx.store, ctx.account, policy_text) is not None
+    ):
         raise invalid_parameter("PolicyText", "Invalid repository policy provided")
 
     def edit(value: dict[str, Any]) -> None:
