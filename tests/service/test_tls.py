@@ -122,6 +122,18 @@ def check_function(node: RunningNode) -> None:
     reply = json.loads(functions.invoke(FunctionName="caller")["Payload"].read())
     assert reply["endpoint"] == f"http://127.0.0.1:{node.port}"
     assert reply["arn"].startswith("arn:aws:sts::000000000000:assumed-role/caller/")
+    url = functions.create_function_url_config(FunctionName="caller", AuthType="NONE")["FunctionUrl"]
+    for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+        condition = (
+            {"FunctionUrlAuthType": "NONE"} if action.endswith("Url") else {"InvokedViaFunctionUrl": True}
+        )
+        functions.add_permission(
+            FunctionName="caller", StatementId=action.partition(":")[2], Action=action, Principal="*", **condition
+        )  # fmt: skip
+    host = url.removeprefix("https://").partition(":")[0]
+    command = ["curl", "-s", "--cacert", authority(node), "--resolve", f"{host}:{node.port}:127.0.0.1", url]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert json.loads(answer.stdout)["arn"] == reply["arn"], answer.stderr
 
 
 @pytest.mark.parametrize("setting", ["true", "false"])

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nightbus.cli.errors import CommandFailed, NotRunning, no_node_at
-from nightbus.cli.node_folders import folder_of_port
+from nightbus.cli.node_folders import folder_of_port, is_of_this_machine
 from nightbus.identity.key_file import FILE_NAME, AccessKey, profile_of, read_key
 from nightbus.node.settings import Settings
 
@@ -30,8 +30,7 @@ def administrator_key(settings: Settings, account: str) -> AccessKey:
     if folder is None and not _listens(settings):
         if settings.dev_credentials:
             return dev_key(account)
-        folder = settings.data
-        found = _read(folder, account)
+        found = _read(settings.data, account) if is_of_this_machine(settings.host) else None
         if found is None:
             raise no_node_at(settings.endpoint)
         return found

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from nightbus.cli.client import get_json
 from nightbus.cli.errors import CommandFailed, NotRunning
-from nightbus.cli.node_folders import folder_of_port, local_folders
+from nightbus.cli.node_folders import folder_of_port, is_of_this_machine, local_folders
 from nightbus.node.settings import Settings
 from nightbus.store.folder import FolderHolder, folder_holder
 
 
 def find_local_node(settings: Settings) -> tuple[Path, FolderHolder]:
     """Return the folder and the holder of its lock. Raises NotRunning if no node of this user listens on the port."""
+    if not is_of_this_machine(settings.host):
+        raise NotRunning(f"the node at {settings.endpoint} is on another machine")
     for folder in _folders(settings):
         holder = folder_holder(folder)
         if holder is not None and holder.port == settings.port:

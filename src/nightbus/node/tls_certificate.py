@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 _FOLDER = "tls"
 _DAYS = 825  # the most that Apple's clients accept: https://support.apple.com/en-us/103769
 _RENEWED_DAYS = 30  # before the end
+_AREAS = {  # of AWS's regions that have Lambda, with how many there are in each; without the isolated partitions
+    "af-south": 1, "ap-east": 2, "ap-northeast": 3, "ap-south": 2, "ap-southeast": 7, "ca-central": 1, "ca-west": 1,
+    "cn-north": 1, "cn-northwest": 1, "eu-central": 2, "eu-north": 1, "eu-south": 2, "eu-west": 3, "il-central": 1,
+    "me-central": 1, "me-south": 1, "mx-central": 1, "sa-east": 1, "us-east": 2, "us-gov-east": 1, "us-gov-west": 1,
+    "us-west": 2,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +100,25 @@ def _no_password() -> str:
 
 
 def _names(settings: Settings) -> list[str]:
-    """Return the names and addresses of the node by its settings. The URLs of functions are below localhost."""
+    """Return the names and addresses of the node by its settings, and those of buckets and functions below them."""
     host = settings.host.strip("[]").partition("%")[0]
-    names = ["localhost", "*.localhost", "127.0.0.1", "::1"]
+    given = ["localhost", "127.0.0.1", "::1", *settings.allowed_hosts]
     if host not in ("", "0.0.0.0", "::"):  # noqa: S104
-        names.append(host)
-    names += [f"*{name}" if name.startswith(".") else name for name in settings.allowed_hosts]
+        given.append(host)
+    names = ["*.localhost"]
+    for name in given:
+        names.append(f"*{name}" if name.startswith(".") else name)
+        if not _is_address(name):
+            names += _names_below(name.lstrip("*."))
     return names
+
+
+def _names_below(name: str) -> Iterator[str]:
+    """Yield the names of buckets and function URLs. A wildcard stands for one label (RFC 9525, 6.3)."""
+    yield f"*.s3.{name}"
+    for area, regions in _AREAS.items():
+        for number in range(1, regions + 1):
+            yield f"*.lambda-url.{area}-{number}.{name}"
 
 
 def _machine_names() -> Iterator[str]:
@@ -134,13 +152,18 @@ def _is_good(files: Certificate, names: Iterable[str]) -> bool:
     return lasts and is_whole and all(_general_name(name) in present for name in names)
 
 
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
 def _general_name(name: str) -> x509.GeneralName:
     from cryptography import x509
 
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
+    return x509.IPAddress(ipaddress.ip_address(name)) if _is_address(name) else x509.DNSName(name)
 
 
 def _make(files: Certificate, names: Iterable[str]) -> None:

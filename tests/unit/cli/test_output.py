@@ -112,3 +112,11 @@ def test_what_others_wrote_cannot_steer_the_terminal() -> None:
     shown = trace._printable({"event": event, "runs": [{"log": [ESCAPES, 7]}]})
     assert "\\x1b]52;c" in shown["runs"][0]["log"][0]
     assert shown["event"]["source"].isprintable()
+
+
+def test_status_of_somebody_elses_node_says_who_is_let_in() -> None:
+    answer = {"version": "1", "endpoint": "https://h:1", "dev_credentials": True, "authorization": "audit"}
+    assert status.status_text(answer, 80).splitlines() == [
+        "Nightbus 1 at https://h:1",
+        "  access    any access key (dev_credentials); policies are not enforced",
+    ]
