@@ -37,8 +37,9 @@ def write_first_profile(settings: Settings, account: str, key: AccessKey) -> boo
 
     A profile of another node, or of anything else, stays as it is, and so does a file that cannot be written.
     """
-    profile, (config, credentials) = profile_of(account), _files()
+    profile = profile_of(account)
     try:
+        config, credentials = _files()
         if any(file.exists() and not file.is_file() for file in (config, credentials)):
             return False
         existing = read_section(config, f"profile {profile}")
@@ -48,7 +49,7 @@ def write_first_profile(settings: Settings, account: str, key: AccessKey) -> boo
             write_section(credentials, profile, key.section)
         else:
             return False
-    except OSError:
+    except (OSError, CommandFailed):
         return False
     return True
 
@@ -67,4 +68,8 @@ def _files() -> tuple[Path, Path]:
 
 
 def _file(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable) or Path.home() / ".aws" / name).expanduser()
+    """Raises CommandFailed where the user has no home folder, as in a container with a number for a user."""
+    try:
+        return Path(os.environ.get(variable) or Path.home() / ".aws" / name).expanduser()
+    except RuntimeError:
+        raise CommandFailed(f"there is no home folder; set {variable}") from None
