@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from nightbus.policies.decision import Effect
 from nightbus.policies.request import Values
 from nightbus.policies.simulation import RESOURCE_POLICY, SimulatedCaller, Simulation, Source, context_keys
@@ -110,3 +113,28 @@ def test_context_keys_are_those_of_conditions_and_variables() -> None:
         "aws:RequestTag/team",
         "aws:username",
     ]
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(st.text(), _VALUES, max_size=3),
+    st.lists(st.dictionaries(st.text(), _VALUES, max_size=3), max_size=4),
+    st.sampled_from([None, 0, 1, 4, "\t"]),
+)
+def test_the_places_are_those_of_the_statements_however_the_text_is_written(
+    others: dict[str, Any], statements: list[dict[str, Any]], indent: int | str | None
+) -> None:
+    text = json.dumps({**others, "Statement": statements}, indent=indent, ensure_ascii=False)
+    lines = text.split("\n")
+
+    def offset(place: tuple[int, int]) -> int:
+        return sum(len(line) + 1 for line in lines[: place[0] - 1]) + place[1] - 1
+
+    found = [text[offset(span.start) - 1 : offset(span.end)] for span in statement_spans(text)]
+    assert [json.loads(one) for one in found] == statements
