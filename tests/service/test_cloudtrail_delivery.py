@@ -67,12 +67,12 @@ def bucket_for_trails(node: RunningNode, name: str) -> str:
     return name
 
 
-def validated(node: RunningNode, trail: str) -> tuple[int, str]:
+def validated(node: RunningNode, trail: str, region: str = "us-east-1") -> tuple[int, str]:
     start = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
     end = f"{datetime.now(UTC) + timedelta(seconds=5):%Y-%m-%dT%H:%M:%SZ}"
     command = ["aws", "cloudtrail", "validate-logs", "--verbose", "--trail-arn", trail]
     done = subprocess.run(
-        [*command, "--start-time", start, "--end-time", end],
+        [*command, "--start-time", start, "--end-time", end, "--region", region],
         env=node.environment(),
         capture_output=True,
         text=True,
@@ -101,6 +101,7 @@ def test_the_aws_cli_validates_the_digests_of_the_trail_that_cdk_makes(
     plain = stack["Plain295EB121"]
     arn = trails.get_trail(Name=plain)["Trail"]["TrailARN"]
     node.client("sns").create_topic(Name="first")
+    node.client("sns", region="eu-west-1").create_topic(Name="elsewhere")
     trails.stop_logging(Name=plain)
     trails.start_logging(Name=plain)
     node.client("sns").create_topic(Name="second")
@@ -110,6 +111,9 @@ def test_the_aws_cli_validates_the_digests_of_the_trail_that_cdk_makes(
     assert "2/2 digest files valid" in text
     assert "2/2 log files valid" in text
     assert trails.get_trail_status(Name=plain)["LatestDigestDeliveryTime"]
+    code, text = validated(node, arn, "eu-west-1")
+    assert (code, text.count("INVALID")) == (0, 0), text
+    assert "1/1 log files valid" in text
 
     s3, bucket = node.client("s3"), stack["PlainS327B5382D"]
     keys = [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]]

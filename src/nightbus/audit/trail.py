@@ -81,7 +81,13 @@ class Trail:
         return {**self.needs.in_memory(), "rates of refusals": refusals}
 
     async def records_data(self, scope: Scope, service: str) -> bool:
-        return self.data_events or await self._trails.log_data_of(scope, service)
+        if self.data_events:
+            return True
+        try:
+            return await self._trails.log_data_of(scope, service)
+        except Exception as failure:  # of the store: the call itself has succeeded
+            log.error("a data call of %s may be missing in the audit trail: %s", service, failure)
+            return False
 
     def succeeded(
         self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call
