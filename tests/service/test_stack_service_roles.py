@@ -295,3 +295,57 @@ def test_a_stack_set_works_as_the_execution_role(node: RunningNode) -> None:
         "FAILED",
         f"Account {ACCOUNT} should have 'set-stranger' role with trust relationship to Role 'set-admin'.",
     )
+
+
+def test_stacks_and_cloud_control_are_no_way_around_passing_a_role(node: RunningNode) -> None:
+    """Whatever hands a role to a service needs iam:PassRole of whoever the resource is made for."""
+    powerful = role(node, "powerful", allow("*"))
+    own = user(
+        node, "schemer", allow("cloudformation:*", "events:*", "lambda:*", "sns:*", "s3:*", "iam:GetRole")
+    )
+
+    def reason(name: str, resource: dict[str, Any]) -> str:
+        own.create_stack(StackName=name, TemplateBody=template(R=resource))
+        assert ended(own, name).startswith("ROLLBACK")
+        return reasons(own, name)
+
+    rule = {
+        "EventPattern": {"source": ["a"]},
+        "Targets": [{"Id": "t", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "RoleArn": powerful}],
+    }
+    stack_set = {
+        "StackSetName": "schemed", "PermissionModel": "SELF_MANAGED", "AdministrationRoleARN": powerful,
+        "TemplateBody": template(Q=QUEUE),
+    }  # fmt: skip
+    function = {
+        "Runtime": "python3.12", "Handler": "index.handler", "Role": powerful, "Code": {"ZipFile": "pass"},
+    }  # fmt: skip
+    for name, kind, properties in (
+        ("rule", "AWS::Events::Rule", rule),
+        ("set", "AWS::CloudFormation::StackSet", stack_set),
+        ("function", "AWS::Lambda::Function", function),
+    ):
+        told = reason(f"schemed-{name}", {"Type": kind, "Properties": properties})
+        assert f"user/schemer is not authorized to perform: iam:PassRole on resource: {powerful}" in told, (
+            told
+        )
+    for call, params in (
+        (own.update_stack, {"TemplateBody": template(Q=QUEUE)}),
+        (own.continue_update_rollback, {}),
+        (own.rollback_stack, {}),
+        (own.delete_stack, {}),
+    ):
+        with pytest.raises(ClientError, match="iam:PassRole on resource"):
+            call(StackName="schemed-rule", RoleARN=powerful, **params)
+
+
+def test_a_user_who_loses_its_rights_stops_its_stack(node: RunningNode) -> None:
+    """The resources are made with the rights that the user has then, not with those at the beginning."""
+    own = user(node, "fleeting", allow("cloudformation:*", "sqs:*", "sns:*"))
+    own.create_stack(StackName="fleeting", TemplateBody=template(Q=QUEUE))
+    assert ended(own, "fleeting") == "CREATE_COMPLETE"
+    less = document(allow("cloudformation:*", "sqs:*"))
+    node.client("iam").put_user_policy(UserName="fleeting", PolicyName="own", PolicyDocument=less)
+    own.update_stack(StackName="fleeting", TemplateBody=template(Q=QUEUE, T=TOPIC))
+    assert ended(own, "fleeting") == "UPDATE_ROLLBACK_COMPLETE"
+    assert "user/fleeting is not authorized to perform: SNS:" in reasons(own, "fleeting")
