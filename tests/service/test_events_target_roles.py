@@ -180,3 +180,40 @@ def refusals(node: RunningNode, folder: Path, *options: str) -> list[dict[str, A
         return list(json.loads(run.stdout)["refusals"]) if run.returncode == 0 else []
 
     return list(wait_for(found))
+
+
+def test_a_role_of_another_account_cannot_be_passed(node: RunningNode) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html"""
+    theirs = node.client("iam", account="111111111111")
+    one = {"Effect": "Allow", "Principal": {"Service": SERVICE}, "Action": "sts:AssumeRole"}
+    arn = theirs.create_role(RoleName="theirs", AssumeRolePolicyDocument=json.dumps(document(one)))["Role"][
+        "Arn"
+    ]
+    events, sns = node.client("events"), node.client("sns")
+    events.put_rule(Name="passing", EventPattern='{"source": ["passing"]}')
+    target = {"Id": "t", "Arn": f"arn:aws:sqs:{REGION}:111111111111:q", "RoleArn": arn}
+    feedback = {"SQSSuccessFeedbackRoleArn": arn}
+    for call, params in (
+        (events.put_targets, {"Rule": "passing", "Targets": [target]}),
+        (events.put_rule, {"Name": "passing", "EventPattern": '{"source": ["a"]}', "RoleArn": arn}),
+        (sns.create_topic, {"Name": "passing", "Attributes": feedback}),
+    ):
+        with pytest.raises(ClientError, match=f"iam:PassRole on resource: {arn}"):
+            call(**params)
+
+
+def test_nobody_invokes_the_api_destination_of_another_account(node: RunningNode) -> None:
+    """Its connection's secrets would go with the request."""
+    theirs = node.client("events", account="111111111111")
+    connection = theirs.create_connection(
+        Name="theirs",
+        AuthorizationType="API_KEY",
+        AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}},
+    )["ConnectionArn"]
+    destination = theirs.create_api_destination(
+        Name="theirs", ConnectionArn=connection, InvocationEndpoint="http://127.0.0.1:9/", HttpMethod="POST"
+    )["ApiDestinationArn"]
+    arn = role(node, "all-powerful", SERVICE, "*")
+    letters = rule_with(node, {"Arn": destination, "RoleArn": arn}, "their-api")
+    put(node.client("events"), {**GOOD, "Source": "their-api"})
+    assert dead_letter(node, letters)["ERROR_CODE"] == "NO_PERMISSIONS"

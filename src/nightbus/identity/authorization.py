@@ -31,6 +31,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.bounded import Bounded
 from nightbus.clock import Clock
+from nightbus.identity.asking_handlers import THEIR_HANDLERS_ASK, is_asked_by_handler
 from nightbus.identity.global_keys import global_keys, source_account
 from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
 from nightbus.identity.refusals import access_denied, invalid_token, spelled
@@ -46,8 +47,6 @@ _TAG_KEYS = ("resourcetag/", ":existingobjecttag/")
 _OF_TAGGED_OBJECT = re.compile(r"s3:(Get|Put|Delete)Object(Version)?(Acl|Tagging)|s3:GetObject(Version)?")
 _OF_OBJECTS = ("s3:existingobjecttag/",)
 _TRUSTED_ACTIONS = ("sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity")
-# Services whose handlers ask the resource's policy too: they refuse single entries, or hide what is not there.
-_THEIR_HANDLERS_ASK = frozenset({"ecr", "events", "kms", "secretsmanager", "sns", "sqs"})
 _OF_SERVICES = frozenset({"aws:sourcearn", "aws:sourceaccount", "aws:principalservicename"})
 _NEW_BUCKET = "s3:CreateBucket"  # whose name another account may have, which the handler says
 _MOST_SERVICES = 10_000  # decisions that are remembered
@@ -267,7 +266,7 @@ class Authorizer:
         The resource is not there, or belongs to a service whose resources have no policies.
         """
         service = operation.split(":", 1)[0]
-        if service in _THEIR_HANDLERS_ASK or service == "lambda":
+        if service in THEIR_HANDLERS_ASK or service == "lambda":
             return True
         if not self.resources.has_policies(need.resource):
             return True
@@ -313,7 +312,7 @@ class Authorizer:
         for tell in self.refused if operation else ():
             tell(refusal)
         service = operation.split(":", 1)[0]
-        if decision.kind is PolicyKind.RESOURCE and service in _THEIR_HANDLERS_ASK:
+        if decision.kind is PolicyKind.RESOURCE and is_asked_by_handler(service, need.action):
             return
         if self.enforces or not operation:
             raise access_denied(service, "Access Denied" if service == "s3" and caller.is_anonymous else text)
