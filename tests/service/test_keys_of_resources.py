@@ -322,6 +322,29 @@ def test_a_services_use_is_the_key_policys_to_allow(node: RunningNode, key: str)
     assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
 
 
+def test_nobody_uses_a_key_without_a_signature(node: RunningNode) -> None:
+    """Also where the key's policy is for everybody."""
+    import urllib.error
+    import urllib.request
+
+    everybody = document(statement("kms:*", "*", Principal="*"))
+    key = node.client("kms").create_key(Policy=everybody, BypassPolicyLockoutSafetyCheck=True)["KeyMetadata"]
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="keyed-public")
+    reads = document(statement("s3:GetObject", "arn:aws:s3:::keyed-public/*", Principal="*"))
+    s3.delete_public_access_block(Bucket="keyed-public")
+    s3.put_bucket_policy(Bucket="keyed-public", Policy=reads)
+    s3.put_object(Bucket="keyed-public", Key="plain", Body=b"text")
+    by_key = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key["Arn"]}
+    s3.put_object(Bucket="keyed-public", Key="keyed", Body=b"text", **by_key)
+    with urllib.request.urlopen(f"{node.endpoint}/keyed-public/plain") as reply:
+        assert reply.read() == b"text"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{node.endpoint}/keyed-public/keyed")
+    far = User(node, "far-reader", ("*", "*"), account=OTHER_ACCOUNT).client("s3")
+    far.get_object(Bucket="keyed-public", Key="keyed")
+
+
 def test_in_audit_mode_keys_are_used_all_the_same() -> None:
     node = RunningNode(environ={"NIGHTBUS_AUTHORIZATION": "audit"})
     try:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from nightbus.aws.calls import Scope
 from nightbus.keys.access import RESOURCE_ALIASES, keys_of_use
 from nightbus.keys.directory import Key
+from nightbus.keys.errors import access_denied
 from nightbus.keys.uses import KeyUser, data_key_source, require_key, with_codes
 from nightbus.policies.request import Need
 from nightbus.services.context import Context
@@ -41,7 +42,9 @@ async def authorized(ctx: Context, home: Scope, identifier: str, user: KeyUser) 
     authorizer, caller = ctx.platform.authorizer, ctx.caller
     if ctx.call.trusted:
         return None
-    if authorizer is None or caller.is_anonymous or not caller.arn:
+    if caller.is_anonymous:  # KMS takes no request without a signature, whatever a key's policy says
+        raise access_denied(f"User: anonymous is not authorized to perform: {user.actions[0]}")
+    if authorizer is None or not caller.arn:
         return user
     key = await ctx.platform.keys.find(home, identifier)
     aliases = await ctx.platform.keys.aliases(key)
