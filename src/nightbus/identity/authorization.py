@@ -155,15 +155,20 @@ class Authorizer:
                 return None
         return role.id
 
-    async def authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
+    async def authorize(
+        self, operation: str, needs: Sequence[Need], call: Call, *, handler_asks: bool = False
+    ) -> None:
         """Raise AwsError, in the spelling of the operation's service, unless the call may do all that it needs.
 
-        `operation` is botocore's name of the service and the operation's, such as `events:PutEvents`.
+        `operation` is botocore's name of the service and the operation's, such as `events:PutEvents`. With
+        `handler_asks` the operation's handler comes next, and says some refusals itself (`asking_handlers.py`).
         """
         if not call.trusted:
-            await self._authorize(operation, needs, call)
+            await self._authorize(operation, needs, call, handler_asks=handler_asks)
 
-    async def _authorize(self, operation: str, needs: Sequence[Need], call: Call) -> None:
+    async def _authorize(
+        self, operation: str, needs: Sequence[Need], call: Call, *, handler_asks: bool = False
+    ) -> None:
         caller = call.caller
         if caller.is_anonymous:
             return
@@ -192,7 +197,7 @@ class Authorizer:
                     and self._services.get(_asked(need, caller)) is policy
                 ):
                     continue
-            await self._judge(operation, need, call, principal, policy, owner)
+            await self._judge(operation, need, call, principal, policy, owner, handler_asks=handler_asks)
 
     async def principal_of(self, caller: Caller, operation: str = "sts:GetCallerIdentity") -> Principal:
         """Return the caller's policies. Raises AwsError for a principal that does not exist any more."""
@@ -290,6 +295,8 @@ class Authorizer:
         principal: Principal,
         policy: Policy | None,
         owner: str,
+        *,
+        handler_asks: bool = False,
     ) -> None:
         caller, session = call.caller, call.caller.session
         of_session = None
@@ -312,7 +319,8 @@ class Authorizer:
         for tell in self.refused if operation else ():
             tell(refusal)
         service = operation.split(":", 1)[0]
-        if decision.kind is PolicyKind.RESOURCE and is_asked_by_handler(service, need.action):
+        is_left = handler_asks and is_asked_by_handler(service, need.action)
+        if is_left and decision.kind is PolicyKind.RESOURCE:
             return
         if self.enforces or not operation:
             raise access_denied(service, "Access Denied" if service == "s3" and caller.is_anonymous else text)

@@ -157,4 +157,4 @@ async def _authorize(platform: Platform, authorizer: Authorizer, bound: _Bound, 
         needs = await bound.resolve(platform, asked, needs)
     if platform.last_uses is not None:
         platform.last_uses.see(asked.call, bound.name, needs)
-    await authorizer.authorize(bound.name, needs, asked.call)
+    await authorizer.authorize(bound.name, needs, asked.call, handler_asks=True)
