@@ -42,7 +42,7 @@ async def refusal_of_use(
     if RESOURCE_ALIASES in key.policy.condition_keys:
         further = {**further, RESOURCE_ALIASES: await keys.aliases(key)}
     asked = (caller.account, caller.arn, caller.service, caller.source_arn, action, via, alias)
-    is_plain = not context and not further
+    is_plain = not further and (not context or not _names_context(key))
     answer = key.answers.get(asked) if is_plain else None
     request = None
     if answer is None:
@@ -64,6 +64,10 @@ async def refusal_of_use(
     if caller.arn and caller.account == key.scope.account:
         return access_denied(not_allowed(request_by(caller, action, key.arn)))
     return other_account(caller.arn or caller.service, action, key.arn)
+
+
+def _names_context(key: Key) -> bool:
+    return any(name.startswith("kms:encryptioncontext") for name in key.policy.condition_keys)
 
 
 def _answer(request: AccessRequest, key: Key) -> tuple[bool, str]:

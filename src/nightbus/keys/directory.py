@@ -96,9 +96,11 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """The grants of a key as a policy. Without grants it says who may retire them."""
+    """The grants of a key as a policy. Without grants it says who may retire them. `joined` has the key's policy with
+    them, by the former: the Authorizer remembers its decisions by the object."""
 
     policy: Policy
+    joined: dict[Policy, Policy] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,13 @@ class Keys:
     async def policy(self, key: Key) -> Policy:
         """Return the key's policy with what its grants add to it."""
         found = await self._grants.find((key.scope, key.id))
-        return key.policy if found is None else key.policy.with_grants(found.policy)
+        if found is None:
+            return key.policy
+        joined = found.joined.get(key.policy)
+        if joined is None:
+            found.joined.clear()
+            joined = found.joined[key.policy] = key.policy.with_grants(found.policy)
+        return joined
 
     async def aliases(self, key: Key) -> tuple[str, ...]:
         """Return the names of the key's aliases."""
