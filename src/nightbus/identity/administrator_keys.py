@@ -61,7 +61,7 @@ class AdministratorKeys:
         if record is None or record.value["Status"] != ACTIVE:
             return None
         in_file = await asyncio.to_thread(self._read, account)
-        if in_file is not None and in_file.id == key_id:
+        if in_file is not None and in_file.id == key_id and pointer.value.get("Vault") == self._vault_mark():
             return in_file
         try:
             secret = await asyncio.to_thread(self._vault.open, record.value["Secret"])
@@ -84,10 +84,11 @@ class AdministratorKeys:
             "Created": self._clock.now_ms(),
             "Secret": await asyncio.to_thread(self._vault.seal, secret.encode()),
         }
+        marked = {"AccessKeyId": key.id, "Vault": self._vault_mark()}
         expected = 0 if pointer is None else pointer.revision
         changes: list[Change] = [
             PutRecord(scope, ACCESS_KEY, key.id, value, expect=0),
-            PutRecord(scope, ADMINISTRATOR, _KEY, {"AccessKeyId": key.id}, expect=expected),
+            PutRecord(scope, ADMINISTRATOR, _KEY, marked, expect=expected),
         ]
         if pointer is not None:
             changes.append(DeleteRecord(scope, ACCESS_KEY, str(pointer.value["AccessKeyId"])))
@@ -95,6 +96,10 @@ class AdministratorKeys:
         self.made.append(key.id)
         await asyncio.to_thread(self._write, account, key)
         return key
+
+    def _vault_mark(self) -> str:
+        """Return what tells the vault's key from another, without the library that opens what it has sealed."""
+        return self._vault.keyed(ADMINISTRATOR).hex()[:16]
 
     def _read(self, account: str) -> AccessKey | None:
         try:

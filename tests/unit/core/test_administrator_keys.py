@@ -97,8 +97,7 @@ def test_a_deleted_key_is_replaced_at_the_next_start(tmp_path: Path) -> None:
 
 def test_a_key_whose_secret_cannot_be_opened_is_replaced(tmp_path: Path) -> None:
     key, _ = ensured(tmp_path)
-    (tmp_path / FILE_NAME).unlink()
-    (tmp_path / KEY_FILE).unlink()
+    (tmp_path / KEY_FILE).unlink()  # the file of the key stays
     again, made = ensured(tmp_path)
     assert made
     assert again.id != key.id
