@@ -57,7 +57,7 @@ CASES: list[tuple[str, str, Mapping[str, Any], list[tuple[str, str]]]] = [
         "sns", "CreateTopic", {"Name": "news", "Tags": [{"Key": "a", "Value": "b"}]},
         [("sns:CreateTopic", TOPIC), ("sns:TagResource", TOPIC)],
     ),
-    ("sns", "Unsubscribe", {"SubscriptionArn": f"{TOPIC}:1"}, [("sns:Unsubscribe", "*")]),
+    ("sns", "Unsubscribe", {"SubscriptionArn": f"{TOPIC}:1"}, [("sns:Unsubscribe", TOPIC)]),
     ("s3", "GetObject", OBJECT, [("s3:GetObject", OBJECT_ARN)]),
     ("s3", "GetObject", {**OBJECT, "VersionId": "v"}, [("s3:GetObjectVersion", OBJECT_ARN)]),
     ("s3", "HeadObject", OBJECT, [("s3:GetObject", OBJECT_ARN)]),
