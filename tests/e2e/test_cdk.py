@@ -1,4 +1,9 @@
-"""The newest CDK from npm: an application from its bootstrap to its end."""
+"""The newest CDK from npm: an application from its bootstrap to its end.
+
+A developer whose user may assume the bootstrap's roles, and nothing else, deploys, compares and destroys, as the CDK's
+guide recommends: https://docs.aws.amazon.com/cdk/v2/guide/configure-access.html
+The administrator bootstraps, and does what the CDK does with the caller's own rights: drift, hotswaps, collection.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +36,17 @@ pytestmark = pytest.mark.skipif(
 class Cdk:
     """The application's folder, in which `cdk` runs."""
 
-    def __init__(self, node: RunningNode, folder: Path, source: Path = EXAMPLE) -> None:
+    def __init__(
+        self, node: RunningNode, folder: Path, source: Path = EXAMPLE, keys: dict[str, str] | None = None
+    ) -> None:
         self.node = node
+        self.keys = keys or {}
         self.folder = shutil.copytree(source, folder)
 
-    def run(self, *arguments: str) -> str:
+    def run(self, *arguments: str, as_administrator: bool = False) -> str:
         """What `cdk` printed on either stream. Fails where it fails."""
         environment = {
+            **({} if as_administrator else self.keys),
             "NODE_PATH": str(MODULES),
             "CDK_DISABLE_CLI_TELEMETRY": "true",
             "PATH": f"{MODULES / '.bin'}{os.pathsep}{self.node.environment()['PATH']}",
@@ -51,13 +60,26 @@ class Cdk:
 
 
 @pytest.fixture(scope="module")
-def cdk(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
-    return Cdk(node, tmp_path_factory.mktemp("cdk") / "app")
+def developer(node: RunningNode) -> dict[str, str]:
+    iam = node.client("iam")
+    iam.create_user(UserName="developer")
+    roles = "arn:aws:iam::000000000000:role/cdk-*"
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+    iam.put_user_policy(UserName="developer", PolicyName="cdk", PolicyDocument=document)
+    key = iam.create_access_key(UserName="developer")["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+@pytest.fixture(scope="module")
+def cdk(node: RunningNode, developer: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+    return Cdk(node, tmp_path_factory.mktemp("cdk") / "app", keys=developer)
 
 
 def test_bootstrap_makes_what_the_cdk_needs(cdk: Cdk) -> None:
     """By the CDK's own template: a bucket with a key, a repository, roles, a parameter with the version."""
-    assert "bootstrapped" in cdk.run("bootstrap", "aws://000000000000/us-east-1")
+    said = cdk.run("bootstrap", "aws://000000000000/us-east-1", as_administrator=True)
+    assert "bootstrapped" in said
     bucket = "cdk-hnb659fds-assets-000000000000-us-east-1"
     rules = cdk.node.client("s3").get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert {rule["ID"] for rule in rules} == {"CleanupOldVersions", "AbortIncompleteMultipartUploads"}
@@ -108,11 +130,11 @@ def test_diff_and_deploy_of_a_change_are_of_that_change(cdk: Cdk) -> None:
 
 
 def test_drift_finds_what_was_changed_behind_its_back(cdk: Cdk) -> None:
-    assert "No drift detected" in cdk.run("drift", "Shop", "--fail")
+    assert "No drift detected" in cdk.run("drift", "Shop", "--fail", as_administrator=True)
     cdk.node.client("sqs").set_queue_attributes(
         QueueUrl=cdk.outputs()["QueueUrl"], Attributes={"VisibilityTimeout": "11"}
     )
-    said = cdk.run("drift", "Shop")
+    said = cdk.run("drift", "Shop", as_administrator=True)
     assert "1 resource has drifted" in said, said
     assert re.search(r"/?VisibilityTimeout", said), said
 
@@ -125,9 +147,9 @@ def test_destroy_leaves_nothing(cdk: Cdk) -> None:
 
 
 @pytest.fixture(scope="module")
-def constructs(node: RunningNode, tmp_path_factory: pytest.TempPathFactory) -> Cdk:
+def constructs(node: RunningNode, developer: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Cdk:
     """The application with custom resources, synthesized once: that takes longer than all the rest."""
-    app = Cdk(node, tmp_path_factory.mktemp("constructs") / "app", CONSTRUCTS)
+    app = Cdk(node, tmp_path_factory.mktemp("constructs") / "app", CONSTRUCTS, developer)
     app.run("synth", "--quiet")
     return app
 
@@ -165,7 +187,9 @@ def order(cdk: Cdk) -> None:
 
 
 def test_nothing_has_drifted_until_a_hotswap(constructs: Cdk) -> None:
-    assert "No drift detected" in constructs.run("--app", "cdk.out", "drift", "Constructs")
+    assert "No drift detected" in constructs.run(
+        "--app", "cdk.out", "drift", "Constructs", as_administrator=True
+    )
     source = constructs.folder / "function" / "app.py"
     source.write_text(source.read_text().replace("invoice for", "bill for"))
     constructs.run("synth", "--quiet")
@@ -178,6 +202,7 @@ def test_nothing_has_drifted_until_a_hotswap(constructs: Cdk) -> None:
         "--hotswap",
         "--require-approval",
         "never",
+        as_administrator=True,
     )
     assert "hotswap" in said
     order(constructs)
@@ -187,7 +212,7 @@ def test_nothing_has_drifted_until_a_hotswap(constructs: Cdk) -> None:
 def test_old_assets_are_collected(constructs: Cdk) -> None:
     said = constructs.run(
         "--unstable=gc", "gc", "--confirm=false", "--rollback-buffer-days", "0", "--created-buffer-days", "0",
-        "aws://000000000000/us-east-1",
+        "aws://000000000000/us-east-1", as_administrator=True,
     )  # fmt: skip
     assert re.search(r"files scanned: .* [1-9]\d* assets .*deleted", said), said
 
