@@ -245,3 +245,14 @@ def test_a_link_is_known_by_its_kind_and_its_age(node: RunningNode, s3: Any) -> 
     second = {"StringEquals": {"s3:signatureversion": "AWS"}}
     assert reads("second", second, "s3")[1] == 200
     assert reads("not-second", fourth, "s3")[1] == 403
+
+
+def test_a_name_that_another_account_takes_is_theirs_whoever_used_it_before(node: RunningNode) -> None:
+    bucket, key = "passed-on-bucket", {"Bucket": "passed-on-bucket", "Key": "note"}
+    early = User(node, "early", ("s3:*", "*")).client("s3")
+    assert code_of(early.get_object, **key) == "NoSuchBucket"
+    theirs = node.client("s3", account=OTHER_ACCOUNT)
+    theirs.create_bucket(Bucket=bucket)
+    theirs.put_object(**key, Body=b"theirs")
+    assert code_of(early.get_object, **key) == "AccessDenied"
+    assert code_of(early.put_object, **key, Body=b"mine") == "AccessDenied"

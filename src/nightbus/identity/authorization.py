@@ -187,7 +187,7 @@ class Authorizer:
                 is_open = policy is None or not policy.statements
                 if principal is UNLIMITED and is_open and owner == caller.account:
                     continue
-                admission = _admission(principal, policy, need, caller)
+                admission = _admission(principal, policy, need, caller, owner)
                 admitted = principal.admitted.get(admission) if admission is not None else None
                 if admitted is not None and admitted[0] is policy:
                     continue
@@ -306,7 +306,7 @@ class Authorizer:
         request = await self._request(need, call, principal, policies, owner)
         decision = decide(request, policies, owner)
         if decision.is_allowed:
-            admission = _admission(principal, policy, need, caller)
+            admission = _admission(principal, policy, need, caller, owner)
             if principal.identity and of_session is None and admission is not None:
                 principal.admitted[admission] = (policy,)
             if not caller.arn and policy is not None and policy.condition_keys <= _OF_SERVICES:
@@ -373,17 +373,20 @@ def _asked(need: Need, caller: Caller) -> tuple[str, ...]:
 
 
 def _admission(
-    principal: Principal, policy: Policy | None, need: Need, caller: Caller
+    principal: Principal, policy: Policy | None, need: Need, caller: Caller, owner: str
 ) -> tuple[Values, ...] | None:
-    """Return what a decision depends on besides the policies; None if that is more than the need itself says."""
+    """Return what a decision depends on besides the policies; None if that is more than the need itself says.
+
+    The owner is a part of it, since a bucket that is deleted leaves its name to every account.
+    """
     named = principal.condition_keys
     if policy is not None and policy.condition_keys:
         named = named | policy.condition_keys
     if not named:
-        return need.action, need.resource, caller.arn
+        return need.action, need.resource, caller.arn, owner
     if not named <= need.keys.keys() or any(part in key for key in named for part in _TAG_KEYS):
         return None
-    return need.action, need.resource, caller.arn, *(need.keys[key] for key in sorted(named))
+    return need.action, need.resource, caller.arn, owner, *(need.keys[key] for key in sorted(named))
 
 
 def _named_keys(principal: Principal, policies: Policies) -> set[str]:

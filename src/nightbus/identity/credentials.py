@@ -14,7 +14,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nightbus.aws.calls import Caller, Scope, Session
@@ -29,8 +29,8 @@ class SessionCredentials:
     """Temporary credentials. `expiration` is in UTC ms."""
 
     access_key: str
-    secret_key: str
-    session_token: str
+    secret_key: str = field(repr=False)
+    session_token: str = field(repr=False)
     expiration: int
     user_id: str
     arn: str

@@ -7,7 +7,7 @@ which the node signed and which names the key; its secret follows from the key.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nightbus.aws.calls import Caller
 from nightbus.bounded import Bounded
@@ -35,7 +35,7 @@ class Signer:
     """The caller that a key stands for. `expires` is in UTC ms, None for a long-term key."""
 
     caller: Caller
-    secret: str
+    secret: str = field(repr=False)
     expires: int | None = None
 
 
