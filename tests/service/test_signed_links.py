@@ -99,6 +99,12 @@ CHANGES_V2: dict[str, tuple[Callable[[Request], Request], str]] = {
         lambda one: replace(one, target=one.target + "&attributes"),
         "SignatureDoesNotMatch",
     ),
+    "another end, by version 4": (
+        lambda one: replace(
+            one, target=one.target + "&X-Amz-Signature=a&X-Amz-Date=99990101T000000Z&X-Amz-Expires=9"
+        ),
+        "Only one auth mechanism allowed",
+    ),
     **CHANGES,
 }
 

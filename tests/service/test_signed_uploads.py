@@ -129,6 +129,23 @@ def test_a_changed_chunk_leaves_nothing(
     assert stored(node, bucket) == []
 
 
+def test_what_follows_the_last_chunk_is_refused(node: RunningNode, key: Key, bucket: str) -> None:
+    for trailer in (False, True):
+        request = upload(node, key, f"/{bucket}/refused", trailer=trailer)
+        status, text = send(node, replace(request, body=request.body + b"more"))
+        assert (status, "IncompleteBody" in text) == (400, True), text
+    assert stored(node, bucket) == []
+
+
+def test_a_body_whose_hash_was_signed_has_no_chunks(node: RunningNode, key: Key, bucket: str) -> None:
+    """Content-Encoding need not be signed, so that it cannot choose what of the body is verified."""
+    request = sign(node, key, "s3", "PUT", f"/{bucket}/refused", DATA)
+    for body in (b"4\r\nevil\r\n0\r\n\r\n", b"4\r\nevil\r\n0\r\n\r\n" + DATA):
+        status, text = send(node, replace(request.having(content_encoding="aws-chunked"), body=body))
+        assert (status, "XAmzContentSHA256Mismatch" in text) == (400, True), text
+    assert stored(node, bucket) == []
+
+
 def test_a_changed_body_leaves_nothing(node: RunningNode, key: Key, bucket: str) -> None:
     request = sign(node, key, "s3", "PUT", f"/{bucket}/refused", DATA)
     status, text = send(node, replace(request, body=DATA[:-1] + b"!"))

@@ -98,6 +98,12 @@ class ChunkedBody:
         if self._signatures is not None:
             self._signatures.end_of_body(self.trailers)
         self.trailers.pop("x-amz-trailer-signature", None)
+        while (
+            self._buffer or await self._fill()
+        ):  # read to its end, where the source may verify the whole of it
+            if self._buffer.strip(b"\r\n"):
+                raise incomplete()
+            self._buffer.clear()
 
     async def _read_trailers(self) -> None:
         while True:

@@ -20,11 +20,13 @@ def upload(
 ) -> ByteStream:
     """Return the body as a stream. Raises AwsError for an invalid length or checksum header.
 
-    `payload` says what was signed of it, None if nothing has to be verified.
+    `payload` says what was signed of it, None if nothing has to be verified. A body whose hash was signed has no
+    chunks, whatever its Content-Encoding says, which need not be signed.
     """
+    in_chunks = is_chunked(request.headers)
     if payload is not None and payload.is_hash:
-        source = payload.verified(source)
-    length = _length(request)
+        source, in_chunks = payload.verified(source), False
+    length = _length(request, in_chunks=in_chunks)
     check = BodyCheck()
     if "content-md5" in request.headers:
         check.expect("md5", request.headers["content-md5"])
@@ -35,7 +37,7 @@ def upload(
     for name in request.headers.get("x-amz-trailer", "").split(","):
         if name.strip().lower().startswith(HEADER_PREFIX):
             check.watch(name.strip().lower().removeprefix(HEADER_PREFIX))
-    if is_chunked(request.headers):
+    if in_chunks:
         body = ChunkedBody(source, payload.chunks if payload is not None else None)
         return ByteStream(checked(aiter(body), check, length, body.trailers), length, body.trailers)
     return ByteStream(checked(source, check, length, {}), length)
@@ -52,9 +54,9 @@ async def decoded(request: WireRequest, payload: SignedPayload) -> bytes:
     return await upload(request, whole(), payload).read()
 
 
-def _length(request: WireRequest) -> int | None:
+def _length(request: WireRequest, *, in_chunks: bool) -> int | None:
     """Return the length of the decoded body in bytes, None if the request does not say."""
-    name = "x-amz-decoded-content-length" if is_chunked(request.headers) else "content-length"
+    name = "x-amz-decoded-content-length" if in_chunks else "content-length"
     text = request.headers.get(name)
     if text is None:
         return None

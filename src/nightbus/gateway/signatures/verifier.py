@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from nightbus.aws.calls import Caller
@@ -52,6 +53,12 @@ from nightbus.gateway.signatures.signing_keys import SigningKeys, is_same, sha25
 from nightbus.identity.access_keys import InactiveKey
 from nightbus.identity.credentials import account_of
 from nightbus.identity.signers import InvalidToken, Signer, Signers, TokenExpired
+
+_OF_VERSION_FOUR = frozenset(
+    {
+        "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signature", "X-Amz-SignedHeaders",
+    }
+)  # fmt: skip
 
 
 class Verified(NamedTuple):
@@ -147,7 +154,8 @@ class Verifier:
         if headers.get("authorization", "").startswith("AWS "):
             raise version_two.refused_header()
         by_query = not headers.get("authorization")
-        if not by_query and ("X-Amz-Signature" in query or version_two.is_link(query)):
+        is_version_two = version_two.is_link(query)
+        if is_version_two + _is_link_of_version_four(query) + (not by_query) > 1:
             text = (
                 "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query"
             )
@@ -156,7 +164,7 @@ class Verifier:
             )
         if by_query:
             check_expiry(request, now_ms)
-            if version_two.is_link(query) and "X-Amz-Credential" not in query:
+            if is_version_two:
                 version_two.verify_link(request, signer.secret)
                 return Verified(signer.caller)
         claim = _claim(request, Dialect.S3)
@@ -217,6 +225,11 @@ def _claim(request: WireRequest, dialect: Dialect) -> Claim:
     if (claim.access_key, claim.region, claim.service) != (given.access_key, given.region, given.service):
         raise incomplete(dialect, "The credential is not unambiguous.")
     return claim
+
+
+def _is_link_of_version_four(query: Mapping[str, str]) -> bool:
+    """Return whether any parameter is there that says how a link of version 4 is signed, and until when."""
+    return not _OF_VERSION_FOUR.isdisjoint(query)
 
 
 def _token(request: WireRequest) -> str:
