@@ -162,6 +162,18 @@ def test_a_changed_body_leaves_nothing(node: RunningNode, key: Key, bucket: str)
     node.client("s3").abort_multipart_upload(Bucket=bucket, Key="refused", UploadId=made)
 
 
+@pytest.mark.parametrize("ending", [b"0\r\n\r\n", b"0\r\n", b"0\r\n\r\nmore"], ids=["whole", "short", "more"])
+def test_a_body_whose_hash_was_signed_cannot_become_chunks(
+    node: RunningNode, key: Key, bucket: str, ending: bytes
+) -> None:
+    """Content-Encoding need not be signed, so that whoever changes the body may add it."""
+    request = sign(node, key, "s3", "PUT", f"/{bucket}/refused", DATA)
+    forged = replace(request.having(content_encoding="aws-chunked"), body=b"6\r\nforged\r\n" + ending)
+    status, text = send(node, forged)
+    assert (status, "XAmzContentSHA256Mismatch" in text) == (400, True), text
+    assert stored(node, bucket) == []
+
+
 @pytest.mark.parametrize("claimed", ["", "nonsense", "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"])
 def test_the_hash_of_a_body_is_needed(node: RunningNode, key: Key, bucket: str, claimed: str) -> None:
     request = sign(node, key, "s3", "PUT", f"/{bucket}/refused", DATA)

@@ -14,6 +14,7 @@ from nightbus.gateway.checksums import HEADER_PREFIX, BodyCheck
 from nightbus.gateway.signatures.payloads import ChunkSignatures
 
 _LONGEST_LINE = 16 * 1024
+_MOST_TRAILERS = 32
 _SIZE = re.compile(rb"[0-9a-fA-F]{1,12}")
 
 
@@ -33,7 +34,8 @@ def incomplete() -> AwsError:
 class ChunkedBody:
     """The decoded chunks. `trailers`, with names in lower case, is complete once the end was read.
 
-    With `signatures` each chunk's is verified at its end, and that of the trailers.
+    With `signatures` each chunk's is verified at its end, and that of the trailers. The source is read to its end
+    whatever comes after the trailers, since it may verify the hash of the whole there.
     """
 
     def __init__(self, source: AsyncIterator[bytes], signatures: ChunkSignatures | None = None) -> None:
@@ -75,14 +77,23 @@ class ChunkedBody:
         return int(text, 16)
 
     async def _line(self) -> bytes:
+        line = await self._line_or_end()
+        if line is None:
+            raise incomplete()
+        return line
+
+    async def _line_or_end(self) -> bytes | None:
+        """Return the next line, None if the body ends before the end of one."""
         while True:
             end = self._buffer.find(b"\r\n")
             if end >= 0:
                 line = bytes(self._buffer[:end])
                 del self._buffer[: end + 2]
                 return line
-            if len(self._buffer) > _LONGEST_LINE or not await self._fill():
+            if len(self._buffer) > _LONGEST_LINE:
                 raise incomplete()
+            if not await self._fill():
+                return None
 
     async def _fill(self) -> bool:
         async for chunk in self._source:
@@ -95,6 +106,8 @@ class ChunkedBody:
         if self._signatures is not None:
             self._signatures.end()
         await self._read_trailers()
+        async for _ in self._source:
+            pass
         if self._signatures is not None:
             self._signatures.end_of_body(self.trailers)
         self.trailers.pop("x-amz-trailer-signature", None)
@@ -106,13 +119,9 @@ class ChunkedBody:
             self._buffer.clear()
 
     async def _read_trailers(self) -> None:
-        while True:
-            try:
-                line = await self._line()
-            except AwsError:
-                return  # some clients omit the last line break
-            if not line:
-                return
+        while line := await self._line_or_end():  # some clients omit the last line break
+            if len(self.trailers) >= _MOST_TRAILERS:
+                raise incomplete()
             name, _, value = line.decode("latin-1").partition(":")
             self.trailers[name.strip().lower()] = value.strip()
 

@@ -28,6 +28,7 @@ async def test_a_session_is_over_when_its_time_is(tmp_path: Path) -> None:
         signer = await signers.find(made.access_key, made.session_token)
         assert signer is not None
         assert (signer.secret, signer.caller.account) == (made.secret_key, "123456789012")
+        assert not any(one in f"{signer} {made}" for one in (made.secret_key, made.session_token))
     assert await signers.find(made.access_key) is None
     with pytest.raises(InvalidToken):
         await signers.find("ASIAQAAAAAAAAAAAAAAA", made.session_token)

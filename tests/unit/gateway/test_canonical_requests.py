@@ -204,6 +204,12 @@ async def test_a_changed_chunk_is_refused(sent: str) -> None:
         await decoded(sent, payload(CHUNKED, SEED))
 
 
+async def test_trailers_have_a_bound() -> None:
+    trailers = "".join(f"x-amz-meta-{number}:a\r\n" for number in range(1000))
+    with pytest.raises(AwsError, match="IncompleteBody"):
+        await decoded(f"0\r\n{trailers}\r\n", payload("STREAMING-UNSIGNED-PAYLOAD-TRAILER", SEED))
+
+
 async def test_the_trailer_is_signed() -> None:
     signed = payload(CHUNKED_WITH_TRAILER, SEED)
     chunks = signed.chunks
