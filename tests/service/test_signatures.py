@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 from __future__ import annotations
 
 import re
+import socket
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -183,3 +184,36 @@ def test_a_path_that_is_not_normalised_is_no_operation(node: RunningNode, key: K
     for path in ("/2015-03-31/functions/x/../", "/2015-03-31//functions/", "/./2015-03-31/functions/"):
         request = sign(node, key, "lambda", "GET", "/2015-03-31/functions/")
         assert send(node, replace(request, target=path))[0] == 404
+
+
+def test_a_request_has_one_authorization_header(node: RunningNode, key: Key) -> None:
+    for name in REQUESTS:
+        service, method, target, body, headers, _, incomplete, *_ = REQUESTS[name]
+        request = sign(node, key, service, method, target, body, headers)
+        for other in ("Bearer x", request.headers["Authorization"]):
+            status, text = send(node, replace(request, headers={"authorization": other, **request.headers}))
+            assert (status, incomplete in text) == (400, True), text
+
+
+def test_a_credential_without_a_key_is_not_anonymous(node: RunningNode, key: Key) -> None:
+    request = sign(node, key, "s3", "GET", "/any/object")
+    status, text = send(node, request.with_authorization(key.id, ""))
+    assert (status, "InvalidAccessKeyId" in text) == (403, True), text
+
+
+def test_trailers_are_no_headers(node: RunningNode, key: Key) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1"""
+    service, method, target, body, headers, *_ = REQUESTS["query"]
+    request = sign(node, key, service, method, target, body, headers)
+    chunked = b"%x\r\n%b\r\n0\r\n" % (len(body), body)
+    for trailer, status in (("authorization", 403), ("", 200)):
+        sent = {"Host": f"127.0.0.1:{node.port}", **request.headers, "Transfer-Encoding": "chunked"}
+        trailers = f"Authorization: {sent.pop('Authorization')}\r\n" if trailer else "X-Amz-Target: x\r\n"
+        head = "".join(f"{name}: {value}\r\n" for name, value in {**sent, "Connection": "close"}.items())
+        with socket.create_connection(("127.0.0.1", node.port), timeout=30) as connection:
+            whole = (
+                f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + chunked + f"{trailers}\r\n".encode()
+            )
+            connection.sendall(whole)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert int(answer.split()[1]) == status, answer

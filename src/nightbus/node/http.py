@@ -92,6 +92,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise TooManyRequests
         self._limit.counted = 0
         super().on_headers_complete()
+        self.headers = []  # for trailers: they must not become headers, after which was looked (RFC 9110, 6.5.1)
         cycle = self.cycle
         extensions = {RESPOND: partial(self._respond, cycle), ABORT: partial(self._abort, cycle)}
         self.scope["extensions"] = extensions  # type: ignore[typeddict-item]

@@ -93,7 +93,8 @@ class Verifier:
         dialect = Dialect.of(service.name, protocol)
         if not request.authorization.is_given:
             if request.headers.get("authorization"):
-                claim_of_header(request.headers, dialect)  # raises, since there is no credential in it
+                claim_of_header(request.headers, dialect)  # raises, unless only the key is left out
+                raise unknown_key(dialect, "")
             check_anonymous(operation)
             return Verified(Caller.anonymous())
         signer = await self._signer(request, dialect, service.name)
@@ -135,6 +136,8 @@ class Verifier:
     async def _signer(self, request: WireRequest, dialect: Dialect, service: str) -> Signer | None:
         """Return the owner of the key, None for an unknown key that is accepted. Raises AwsError."""
         key = request.authorization.access_key
+        if "authorization" in request.repeated:
+            raise incomplete(dialect, "The request has more than one Authorization header.")
         try:
             signer = await self._signers.find(key, _token(request))
         except InactiveKey:
