@@ -40,6 +40,7 @@ class AdministratorKeys:
         self._clock = clock
         self._file = folder / FILE_NAME
         self.made: list[str] = []  # the ids of keys that were made since the node's start
+        self.had_none = False  # whether the first of them is its account's first key
 
     @retries_on_conflict
     async def ensure(self, account: str) -> AccessKey:
@@ -93,6 +94,7 @@ class AdministratorKeys:
         if pointer is not None:
             changes.append(DeleteRecord(scope, ACCESS_KEY, str(pointer.value["AccessKeyId"])))
         await self._store.commit(*changes)
+        self.had_none |= not self.made and pointer is None
         self.made.append(key.id)
         await asyncio.to_thread(self._write, account, key)
         return key

@@ -28,6 +28,7 @@ from nightbus.delivery.dispatcher import Dispatcher
 from nightbus.delivery.forwarding.process import ForwardingProcess
 from nightbus.delivery.retention import Retention
 from nightbus.delivery.router import Router
+from nightbus.delivery.rules import RULE
 from nightbus.functions.pool.concurrency import ACCOUNT_LIMIT, RunningInvocations
 from nightbus.functions.pool.pool import IDLE_SECONDS
 from nightbus.functions.runner import Runner
@@ -53,10 +54,11 @@ from nightbus.outbound.http_client import HttpClient
 from nightbus.services import SERVICES, WITHOUT_WORK
 from nightbus.services.context import Platform
 from nightbus.services.lambda_.invocations.by_rules import RuleInvocations
-from nightbus.services.lambda_.records import OF_AN_INVOCATION
+from nightbus.services.lambda_.records import FUNCTION, OF_AN_INVOCATION
 from nightbus.services.logs.writer import LogWriter
 from nightbus.stacks.callbacks.stack_callbacks import StackCallbacks
 from nightbus.stacks.engine import Engine
+from nightbus.stacks.records import STACK
 from nightbus.store.duties import forget_unattended, on_duty
 from nightbus.store.interface import Store
 from nightbus.store.known_records import KnownRecords
@@ -151,6 +153,7 @@ class Node:
         self.administrator_keys = AdministratorKeys(store, vault, self.clock, self.folder)
         if self._temporary is None or not self.dev_credentials:
             await self.administrator_keys.ensure(DEFAULT_ACCOUNT)
+        self.enforces_first = self.administrator_keys.had_none and await _has_resources(store)
         operations, resources = OperationRegistry(), ServiceResources()
         principals, log_policies = Principals(store), LogPolicies(store)
         authorizer = Authorizer(
@@ -328,6 +331,11 @@ class Node:
         await self.store.close()
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+
+async def _has_resources(store: Store) -> bool:
+    """Return whether the store has something that acts or is acted for, so it was used before."""
+    return any([await store.scopes(kind) for kind in (FUNCTION, RULE, STACK)])
 
 
 async def _in_time(*closes: Callable[[], Awaitable[None]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from nightbus.aws.calls import Scope
+from nightbus.cli.commands.missing_roles import missing_roles
 from nightbus.cli.terminal import GREEN, RED, YELLOW, coloured
 from nightbus.clock import SystemClock
 from nightbus.delivery.api_destinations.connections import CONNECTION
@@ -64,7 +65,14 @@ _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
 def examine_folder(settings: Settings) -> int:
     """Print the findings. Returns the exit code: 1 if something is wrong."""
     wrong = 0
-    checks = (_waiting, _dead_letters, _secrets, partial(_callers, settings), partial(_isolation, settings))
+    checks = (
+        _waiting,
+        _dead_letters,
+        _secrets,
+        partial(_callers, settings),
+        partial(missing_roles, settings),
+        partial(_isolation, settings),
+    )
     for finding in examine(settings.data, checks):
         wrong += finding.level == WRONG
         print(_line(finding), flush=True)

@@ -41,7 +41,7 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
 
     def ready(node: Node) -> None:
         key_text = _key_text(bound, node, writes_profile=writes_profile and settings.port != 0)
-        lines = [f"  key       {key_text}", *_tls_lines(bound, node)]
+        lines = [f"  key       {key_text}", *_policy_lines(node), *_tls_lines(bound, node)]
         print(_greeting(bound, lines, time.perf_counter() - began), flush=True)
 
     try:
@@ -68,6 +68,17 @@ def _key_text(settings: Settings, node: Node, *, writes_profile: bool) -> str:
     if writes_profile and not settings.memory and write_first_profile(settings, DEFAULT_ACCOUNT, key):
         text += f" and in the AWS profile {PROFILE}"
     return text
+
+
+def _policy_lines(node: Node) -> list[str]:
+    """Return what the owner of a folder has to know that was used while no policies were asked."""
+    if not node.enforces_first:
+        return []
+    return [
+        "  policies  the release that wrote this folder enforced none, this one does. Roles that are missing:",
+        "            nightbus doctor; what is refused and how to allow it: nightbus why-denied; to go on without",
+        "            refusals meanwhile: --authorization audit (docs/access.md, Folders of earlier releases)",
+    ]
 
 
 def _tls_lines(settings: Settings, node: Node) -> list[str]:
