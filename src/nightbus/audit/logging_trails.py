@@ -22,6 +22,7 @@ class LoggingTrails:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._logging: _Logging | None = None
+        self._changes = 0
         store.watch(self._forget, [TRAIL_RECORD])
 
     async def log_events_of(self, scope: Scope) -> bool:
@@ -37,7 +38,7 @@ class LoggingTrails:
 
     async def _read(self) -> _Logging:
         places, data = set[tuple[str, str]](), set[tuple[str, str, str]]()
-        self._logging = found = _Logging(frozenset(), frozenset())
+        before = self._changes
         for scope in await self._store.scopes(TRAIL_RECORD):
             for record in await self._store.list(scope, TRAIL_RECORD):
                 if record.value["logging"]:
@@ -45,9 +46,10 @@ class LoggingTrails:
                     places.add(place)
                     data |= {(*place, service) for service in data_services(record.value)}
         read = _Logging(frozenset(places), frozenset(data))
-        if self._logging is found:  # no trail was changed meanwhile
+        if self._changes == before:  # else what was read may be old already
             self._logging = read
         return read
 
     def _forget(self, touched: Touched | None) -> None:
+        self._changes += 1
         self._logging = None
