@@ -38,6 +38,18 @@ def partition_of(region: str) -> str:
     return "aws"
 
 
+def in_own_partition(text: str, region: str) -> str:
+    """Return an ARN with the partition of its region, of `region` if it names none; any other text as it is.
+
+    Who finds a resource by its ARN reads account, region and name, so policies have to see one spelling of the rest.
+    """
+    parts = text.split(":", 4)
+    if len(parts) < 5 or parts[0] != "arn":
+        return text
+    own = partition_of(parts[3] or region)
+    return text if parts[1] == own else ":".join([parts[0], own, *parts[2:]])
+
+
 def last_part(arn: str) -> str:
     """Return what stands after the last colon or slash of an ARN: mostly the resource's own name."""
     return arn.removesuffix(":*").replace("/", ":").rsplit(":", 1)[-1]

@@ -33,6 +33,7 @@ from nightbus.bounded import Bounded
 from nightbus.clock import Clock
 from nightbus.identity.asking_handlers import THEIR_HANDLERS_ASK, is_asked_by_handler
 from nightbus.identity.global_keys import global_keys, source_account
+from nightbus.identity.needs import spelled_once
 from nightbus.identity.principals import NOBODY, UNLIMITED, Principal, Principals
 from nightbus.identity.refusals import access_denied, invalid_token, spelled
 from nightbus.policies.decision import Decision, PolicyKind
@@ -178,7 +179,8 @@ class Authorizer:
         if caller.session is not None and caller.session.assumed_by and principal.trust is not None:
             await self._admit_service(operation, call, principal)
         is_limited = _is_limited(caller)
-        for need in needs:
+        for asked in needs:
+            need = spelled_once(asked, call.scope.region)
             policy = await self._policy_of(need)
             if not caller.arn and policy is None and await self._is_left(need, operation):
                 continue

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nightbus.aws.arn import partition_of
+from nightbus.aws.arn import in_own_partition, partition_of
 from nightbus.aws.calls import Call
 from nightbus.policies.request import NO_KEYS, Need, Values
 
@@ -117,3 +117,9 @@ def passes_role(member: str, service: str) -> NeedsOf:
         return [Need("iam:PassRole", role, {"iam:passedtoservice": service})] if role else []
 
     return needs_of
+
+
+def spelled_once(need: Need, region: str) -> Need:
+    """Return the need with its resource in the partition of the resource's region, for a call in `region`."""
+    resource = in_own_partition(need.resource, region)
+    return need if resource is need.resource else need._replace(resource=resource)

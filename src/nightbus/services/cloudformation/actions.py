@@ -18,7 +18,7 @@ from nightbus.identity.needs import Asked, NeedsOf, merged, needs, passes_role, 
 from nightbus.policies.request import Need, Values
 from nightbus.services.cloudformation.operation_start import stack_records
 from nightbus.services.cloudformation.stack_resources import stack_with
-from nightbus.services.cloudformation.stack_sets.records import STACK_SET
+from nightbus.services.cloudformation.stack_sets.records import STACK_SET, set_name
 from nightbus.services.context import Context, Platform
 from nightbus.stacks.records import StackRecords, is_stack_id
 
@@ -109,6 +109,19 @@ def _on_instances(action: str) -> NeedsOf:
     return needs(f"cloudformation:{action}", _stack_set, keys=_regions)
 
 
+def _templates(asked: Asked) -> Sequence[Need]:
+    """Return what a set that is made of stacks needs to read them; one in another account is its execution role's.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stacksets-import.html
+    """
+    stacks = [asked.text("StackId"), *(asked.params.get("StackIds") or ())]
+    return [
+        Need("cloudformation:GetTemplate", stack)
+        for stack in stacks
+        if is_arn(stack) and stack.split(":", 5)[4] == asked.call.scope.account
+    ]
+
+
 def _describe_stacks(asked: Asked) -> Sequence[Need]:
     """A request that names no stack lists them all."""
     need = Need("cloudformation:DescribeStacks", _stack(asked))
@@ -126,7 +139,11 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "CreateStack": needs("cloudformation:CreateStack", _stack, _PASSES_ROLE, keys=merged(_change, _TAGS)),
     "CreateStackInstances": _on_instances("CreateStackInstances"),
     "CreateStackSet": needs(
-        "cloudformation:CreateStackSet", "*", _PASSES_SET_ROLE, keys=merged(_set_role, _template, _TAGS)
+        "cloudformation:CreateStackSet",
+        "*",
+        _PASSES_SET_ROLE,
+        _templates,
+        keys=merged(_set_role, _template, _TAGS),
     ),
     "DeleteChangeSet": _on_change_set("DeleteChangeSet"),
     "DeleteStack": _with_role("DeleteStack"),
@@ -151,7 +168,7 @@ ACTIONS: Mapping[str, NeedsOf] = {
     "GetStackPolicy": _on_stack("GetStackPolicy"),
     "GetTemplate": _on_stack("GetTemplate"),
     "GetTemplateSummary": needs("cloudformation:GetTemplateSummary", _stack_or_set, keys=_template),
-    "ImportStacksToStackSet": _on_set("ImportStacksToStackSet"),
+    "ImportStacksToStackSet": needs("cloudformation:ImportStacksToStackSet", _stack_set, _templates),
     "ListChangeSets": _on_stack("ListChangeSets"),
     "ListExports": _anywhere("ListExports"),
     "ListImports": _anywhere("ListImports"),
@@ -197,8 +214,7 @@ async def _existing(ctx: Context, asked: Asked) -> str:
     """Return the ARN of what the request names by something else, "" if there is no such thing."""
     params, records = asked.params, stack_records(ctx)
     if params.get("StackSetName"):
-        name = asked.text("StackSetName")
-        record = None if is_arn(name) else await ctx.store.get(ctx.scope, STACK_SET, name.partition(":")[0])
+        record = await ctx.store.get(ctx.scope, STACK_SET, set_name(asked.text("StackSetName")))
         return ctx.arn("cloudformation", f"stackset/{record.value['id']}") if record is not None else ""
     change_set = asked.text("ChangeSetName")
     if _CHANGE_SET in change_set:

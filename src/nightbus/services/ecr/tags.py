@@ -58,6 +58,6 @@ def _named_by(ctx: Context, resource_arn: str) -> tuple[str, str]:
     except ValueError:
         raise invalid_parameter("resourceArn", "Invalid ARN") from None
     kind, _, name = parsed.resource.partition("/")
-    if parsed.service != "ecr" or kind != "repository" or parsed.region != ctx.region:
+    if (parsed.service, kind, parsed.region) != ("ecr", "repository", ctx.region) or not parsed.account:
         raise invalid_parameter("resourceArn", "Invalid ARN")
     return name, parsed.account

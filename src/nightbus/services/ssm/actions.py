@@ -10,23 +10,27 @@ from collections.abc import Mapping, Sequence
 
 from nightbus.aws.arn import Arn, is_arn
 from nightbus.aws.calls import Scope
+from nightbus.aws.errors import AwsError
 from nightbus.identity.needs import Asked, NeedsOf, merged, needs, request_tags, when
 from nightbus.identity.request_keys import members
 from nightbus.policies.request import Need, Values
 from nightbus.services.context import Platform
-from nightbus.services.ssm.names import parameter_arn
+from nightbus.services.ssm.names import parameter_arn, parse_reference
 from nightbus.services.ssm.records import PARAMETER
 
 _REFERENCE = "/aws/reference/secretsmanager/"
 
 
 def _arn(asked: Asked, text: str) -> str:
-    """Return the ARN of the parameter that a name, a name with a version or label, or an ARN means."""
-    if is_arn(text):
-        head, _, resource = text.rpartition(":parameter/")
-        return f"{head}:parameter/{resource.partition(':')[0]}"
-    name = text if text.startswith(_REFERENCE) else text.partition(":")[0]
-    return parameter_arn(asked.call.scope, name)
+    """Return the ARN of the parameter that a name, a name with a version or label, or an ARN means to the handlers,
+    which refuse a text that means none."""
+    scope = asked.call.scope
+    if text.startswith(_REFERENCE):
+        return parameter_arn(scope, text)
+    try:
+        return parameter_arn(scope, parse_reference(scope, text).names[0])
+    except AwsError:
+        return text if is_arn(text) else parameter_arn(scope, text.partition(":")[0])
 
 
 def _name(asked: Asked) -> str:

@@ -123,10 +123,14 @@ def operation_of(item: Item) -> tuple[Scope, str]:
     return Scope(account, region), f"{name}/{id}"
 
 
+def set_name(name_or_id: str) -> str:
+    """Return the name of the set that a name, an id or an ARN means."""
+    return name_or_id.rpartition("stackset/")[2].partition(":")[0]
+
+
 async def find_set(ctx: Context, name_or_id: str) -> tuple[StackSet, Record]:
     """Return the set of the name, the id or the ARN. Raises AwsError StackSetNotFoundException."""
-    name = name_or_id.rpartition("stackset/")[2].partition(":")[0]
-    record = await ctx.store.get(ctx.scope, STACK_SET, name)
+    record = await ctx.store.get(ctx.scope, STACK_SET, set_name(name_or_id))
     stack_set = StackSet(**record.value) if record else None
     if record is None or stack_set is None or not _is_named(stack_set, name_or_id):
         raise AwsError("StackSetNotFoundException", f"StackSet {name_or_id} not found", 404)

@@ -24,11 +24,13 @@ from nightbus.services.cloudformation.stack_sets.records import (
     put_set,
     sealed_map,
     set_instances,
+    set_name,
     set_operations,
 )
 from nightbus.services.cloudformation.stack_sets.targets import checked_regions, chosen_accounts, invalid
 from nightbus.services.context import Context
 from nightbus.stacks.planning.proposal import propose, stack_tags
+from nightbus.stacks.records import is_stack_id
 from nightbus.stacks.templates.parameters import MASK, is_secret
 from nightbus.stacks.templates.template import Template, read_template
 from nightbus.store.interface import DeleteRecord
@@ -94,6 +96,8 @@ def _refuse_service_managed(model: str | None, auto_deployment: dict[str, Any] |
 
 
 async def _template_of_stack(ctx: Context, stack_id: str) -> str:
+    if not is_stack_id(stack_id):  # the caller's permission is asked for an ARN
+        raise invalid(f"{stack_id} is not the ARN of a stack")
     deployment = await last_deployment(ctx, (await find_existing_stack(ctx, stack_id)).value)
     return deployment.original if deployment else ""
 
@@ -122,6 +126,10 @@ async def update_stack_set(
 ) -> dict[str, Any]:
     _refuse_service_managed(permission_model, auto_deployment)
     stack_set, record = await find_set(ctx, stack_set_name)
+    if stack_set.administration_role and not administration_role_arn:
+        raise invalid(
+            "AdministrationRoleARN must be specified: the stack set has a customized administrator role"
+        )
     text = await template_text(
         ctx, template_body, template_url, stack_set.template, bool(use_previous_template)
     )
@@ -158,7 +166,7 @@ async def update_stack_set(
 
 
 async def delete_stack_set(ctx: Context, *, stack_set_name: str) -> None:
-    record = await ctx.store.get(ctx.scope, STACK_SET, stack_set_name.partition(":")[0])
+    record = await ctx.store.get(ctx.scope, STACK_SET, set_name(stack_set_name))
     if record is None:
         return
     stack_set = StackSet(**record.value)
