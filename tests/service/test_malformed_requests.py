@@ -170,6 +170,24 @@ def test_a_chunked_upload_is_checked_by_its_trailer(
         assert client("s3").list_objects_v2(Bucket="trailers", Prefix="False")["KeyCount"] == 0
 
 
+@pytest.mark.parametrize("end", [b"", b"x-amz-checksum-sha1:AAAA\r\n", b"x-amz-checksum-crc32:AAAAAA=="])
+def test_an_upload_without_the_trailer_that_it_announces_leaves_nothing(
+    send: Callable[..., tuple[int, str]], client: Callable[..., Any], end: bytes
+) -> None:
+    client("s3").create_bucket(Bucket="no-trailers")
+    headers = signed(
+        "s3",
+        **{
+            "Content-Encoding": "aws-chunked",
+            "X-Amz-Content-Sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+            "X-Amz-Trailer": "x-amz-checksum-crc32",
+        },
+    )
+    status, text = send("PUT", "/no-trailers/object", b"4\r\ndata\r\n0\r\n" + end, headers)
+    assert (status, "MalformedTrailerError" in text or "IncompleteBody" in text) == (400, True), text
+    assert client("s3").list_objects_v2(Bucket="no-trailers")["KeyCount"] == 0
+
+
 def test_a_wrong_md5_and_a_cut_upload_leave_nothing(
     send: Callable[..., tuple[int, str]], client: Callable[..., Any], node: Any
 ) -> None:

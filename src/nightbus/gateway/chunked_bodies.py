@@ -7,7 +7,7 @@ that the client computed while it sent the body.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from nightbus.aws.errors import AwsError
 from nightbus.gateway.checksums import HEADER_PREFIX, BodyCheck
@@ -127,9 +127,17 @@ class ChunkedBody:
 
 
 async def checked(
-    source: AsyncIterator[bytes], check: BodyCheck, length: int | None, trailers: Mapping[str, str]
+    source: AsyncIterator[bytes],
+    check: BodyCheck,
+    length: int | None,
+    trailers: Mapping[str, str],
+    promised: Collection[str] = (),
 ) -> AsyncIterator[bytes]:
-    """Yield `source` unchanged and verify it at its end: a wrong length or checksum raises before the last chunk."""
+    """Yield `source` unchanged and verify it at its end: a wrong length or checksum raises before the last chunk.
+
+    `promised` are trailers that have to be there (MalformedTrailerError,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
+    """
     size = 0
     async for chunk in source:
         size += len(chunk)
@@ -137,6 +145,11 @@ async def checked(
         yield chunk
     if length is not None and size != length:
         raise incomplete()
+    if any(name not in trailers for name in promised):
+        text = (
+            "The request contained trailing data that was not well-formed or did not conform to our published"
+        )
+        raise AwsError("MalformedTrailerError", f"{text} schema.")
     for name, value in trailers.items():
         if name.startswith(HEADER_PREFIX):
             check.expect(name.removeprefix(HEADER_PREFIX), value)

@@ -34,13 +34,20 @@ def upload(
         algorithm = name.removeprefix(HEADER_PREFIX)
         if name.startswith(HEADER_PREFIX) and algorithm in ALGORITHMS:
             check.expect(algorithm, value)
-    for name in request.headers.get("x-amz-trailer", "").split(","):
-        if name.strip().lower().startswith(HEADER_PREFIX):
-            check.watch(name.strip().lower().removeprefix(HEADER_PREFIX))
+    promised = _promised(request)
+    for name in promised:
+        check.watch(name.removeprefix(HEADER_PREFIX))
     if in_chunks:
         body = ChunkedBody(source, payload.chunks if payload is not None else None)
-        return ByteStream(checked(aiter(body), check, length, body.trailers), length, body.trailers)
+        stream = checked(aiter(body), check, length, body.trailers, promised)
+        return ByteStream(stream, length, body.trailers)
     return ByteStream(checked(source, check, length, {}), length)
+
+
+def _promised(request: WireRequest) -> list[str]:
+    """Return the checksums that the headers say come as trailers."""
+    names = (name.strip().lower() for name in request.headers.get("x-amz-trailer", "").split(","))
+    return [name for name in names if name.startswith(HEADER_PREFIX)]
 
 
 async def decoded(request: WireRequest, payload: SignedPayload) -> bytes:
