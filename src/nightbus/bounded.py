@@ -1,14 +1,14 @@
 """Provides maps, locks and log lines whose number has a limit, for objects that live as long as the node.
 
-A cache of what can be read again is a `Bounded` map: at its limit it drops the oldest entry. `Locks` keeps a lock only
-while a task holds it or waits for it. `Seldom` decides when to write a log line again that a client could cause a
-thousand times a second.
+A cache of what can be read again is a `Bounded` map: at its limit it drops the oldest entry. A `BoundedWeight` is one
+whose entries are as large as a client makes them. `Locks` keeps a lock only while a task holds it or waits for it.
+`Seldom` decides when to write a log line again that a client could cause a thousand times a second.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
@@ -27,6 +27,27 @@ class Bounded(dict[K, V]):
         super().__setitem__(key, value)
         if len(self) > self._most:
             del self[next(iter(self))]
+
+
+class BoundedWeight(Bounded[K, V]):
+    """A `Bounded` map whose keys weigh at most `heaviest` together: `weight` says what one does."""
+
+    def __init__(self, most: int, heaviest: int, weight: Callable[[K], int]) -> None:
+        super().__init__(most)
+        self.weight = 0
+        self._heaviest = heaviest
+        self._weight_of = weight
+
+    def __setitem__(self, key: K, value: V) -> None:
+        if key not in self:
+            self.weight += self._weight_of(key)
+        super().__setitem__(key, value)
+        while self.weight > self._heaviest and len(self) > 1:
+            del self[next(iter(self))]
+
+    def __delitem__(self, key: K) -> None:
+        super().__delitem__(key)
+        self.weight -= self._weight_of(key)
 
 
 class Locks(Generic[K]):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import json
 from pathlib import Path
 from typing import Any
 
-from nightbus.bounded import Bounded
+from nightbus.bounded import Bounded, BoundedWeight
+from nightbus.clock import SystemClock
+from nightbus.identity.principals import Principals
 from nightbus.node.admin.sizes import sizes
 from nightbus.node.node import Node
+from nightbus.store.sqlite.store import SqliteStore
 
 
 def bounded_maps() -> list[Bounded[Any, Any]]:
@@ -42,7 +46,7 @@ async def test_every_cache_of_a_node_is_among_its_sizes(tmp_path: Path) -> None:
         assert len(caches) > 5
         unreported = []
         for cache in caches:
-            size, key = await in_memory(node), object()
+            size, key = await in_memory(node), ("", "", "a key of none")
             cache[key] = None
             if await in_memory(node) == size:
                 unreported.append(owner_of(cache))
@@ -50,3 +54,27 @@ async def test_every_cache_of_a_node_is_among_its_sizes(tmp_path: Path) -> None:
         assert unreported == []
     finally:
         await node.stop()
+
+
+def test_a_map_of_heavy_keys_drops_the_oldest_until_it_is_light_enough() -> None:
+    kept: BoundedWeight[str, int] = BoundedWeight(100, 10, len)
+    for number, key in enumerate(("aaaa", "bbbb", "cc")):
+        kept[key] = number
+    kept["cc"] = 7
+    assert (list(kept), kept.weight) == (["aaaa", "bbbb", "cc"], 10)
+    kept["dd"] = 3
+    assert (list(kept), kept.weight) == (["bbbb", "cc", "dd"], 8)
+    kept["e" * 11] = 4
+    assert (list(kept), kept.weight) == (["e" * 11], 11)
+
+
+async def test_session_policies_as_long_as_may_be_do_not_take_all_memory(tmp_path: Path) -> None:
+    """Each caller of AssumeRole may send another one, which took 55 KB, as often as it likes."""
+    store = SqliteStore.open(tmp_path / "data", SystemClock())
+    principals = Principals(store)
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    for number in range(2_500):
+        text = json.dumps({"Statement": [{**statement, "Sid": f"s{number}{'x' * 1_900}"}]})
+        assert await principals.session_policies("000000000000", (text,))
+    assert 1_000 < principals.in_memory()["policies of principals"] < 2_200
+    await store.close()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nightbus.aws.calls import Scope
-from nightbus.bounded import Bounded
+from nightbus.bounded import Bounded, BoundedWeight
 from nightbus.policies.aws_managed import document_of
 from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import Policy
@@ -29,6 +29,10 @@ GROUP = "iam/group"
 POLICY = "iam/policy"
 
 _MOST_ACCOUNTS, _MOST_PRINCIPALS, _MOST_DOCUMENTS, _MOST_ADMITTED = 1_000, 10_000, 10_000, 1_000
+_MOST_CHARACTERS = 4_000_000  # of documents; a compiled policy takes up to 26 bytes for each
+_SMALLEST = (
+    500  # characters that a document counts for at least, also one of AWS's, whose text is not in its key
+)
 _NOTHING: Mapping[str, Any] = {"Version": "2012-10-17", "Statement": []}
 _NO_TAGS: Mapping[str, str] = {}
 
@@ -70,7 +74,9 @@ class Principals:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._documents: Bounded[tuple[PolicyKind, str, str], Policy] = Bounded(_MOST_DOCUMENTS)
+        self._documents: BoundedWeight[tuple[PolicyKind, str, str], Policy] = BoundedWeight(
+            _MOST_DOCUMENTS, _MOST_CHARACTERS, lambda key: max(len(key[2]), _SMALLEST)
+        )
         self._accounts: RecordCache[str, _Account] = RecordCache(
             store, _MOST_ACCOUNTS, [ROLE, USER, GROUP, POLICY], lambda record: record.scope.account, _fresh
         )
