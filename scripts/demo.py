@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+
+from nightbus.store.folder import folder_holder
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "order-to-invoice"
@@ -82,12 +85,17 @@ def step(status: Any, name: str, work: Callable[[], T]) -> T:
 
 
 def running_node() -> str:
-    """The endpoint of the node that is up, or of one that stays up after the demo."""
+    """The endpoint of the node that is up and takes our key, or of one that stays up after the demo."""
+    before = folder_holder(WORK / "data")
+    if before is not None and before.port:
+        return f"http://127.0.0.1:{before.port}"
     found = run(["nightbus", "status", "--json"], environment=dict(os.environ), check=False)
     if found.returncode == 0:
-        return str(json.loads(found.stdout)["endpoint"])
+        endpoint = str(json.loads(found.stdout)["endpoint"])
+        if takes_our_key(endpoint):
+            return endpoint
     WORK.mkdir(parents=True, exist_ok=True)
-    taken = "not a Nightbus" in found.stderr
+    taken = found.returncode == 0 or "not a Nightbus" in found.stderr
     log = WORK / "node.log"
     with log.open("w") as sink:
         node = subprocess.Popen(
@@ -107,13 +115,26 @@ def running_node() -> str:
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
         )
 
-    def endpoint() -> str | None:
+    def ready_at() -> str | None:
         text = log.read_text()
         if node.poll() is not None:
             raise DemoFailed(f"the node did not start.\n{text}")
         return text.split(" is ready at ", 1)[1].split()[0] if " is ready at " in text else None
 
-    return until(endpoint, "the node to be ready")
+    return until(ready_at, "the node to be ready")
+
+
+def takes_our_key(endpoint: str) -> bool:
+    """Whether the node accepts the key that `nightbus env` prints: the node may be another user's."""
+    environment = tool_environment(endpoint)
+    key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+    try:
+        boto3.Session(key, secret, region_name=REGION).client(
+            "sts", endpoint_url=endpoint
+        ).get_caller_identity()
+    except (BotoCoreError, ClientError):
+        return False
+    return True
 
 
 def tool_environment(endpoint: str) -> dict[str, str]:

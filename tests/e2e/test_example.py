@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
+from nightbus.store.folder import folder_holder
 from nodes import RunningNode, clean_environment
 from shop import RUNTIME
 from waiting import wait_for
@@ -154,15 +154,19 @@ def test_orders_at_once_get_numbers_of_their_own(example: Deployed) -> None:
     wait_for(lambda: {invoices[name]["number"] for name in orders} <= set(example.ledger()), 60)
 
 
-def test_the_demo_shows_an_order_becoming_an_invoice(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+def test_the_demo_shows_an_order_becoming_an_invoice_beside_a_node_of_somebody_else(tmp_path: Path) -> None:
+    other = RunningNode(tmp_path / "other", dev_credentials=False)
+    for key in (
+        "credentials",
+        "operator.key",
+    ):  # as if the node were another user's, whose keys we cannot read
+        (tmp_path / "other" / key).unlink()
     environment = clean_environment() | {
-        "NIGHTBUS_PORT": port,
+        "NIGHTBUS_PORT": str(other.port),
         "NIGHTBUS_DEMO_FOLDER": str(tmp_path / "demo"),
         "COLUMNS": "80",
     }
+    holder = None
     try:
         done = subprocess.run(
             [sys.executable, str(ROOT / "scripts" / "demo.py")],
@@ -172,7 +176,9 @@ def test_the_demo_shows_an_order_becoming_an_invoice(tmp_path: Path) -> None:
             timeout=180,
             stdin=subprocess.DEVNULL,
         )
+        holder = folder_holder(tmp_path / "demo" / "data")
         assert done.returncode == 0, done.stdout + done.stderr
+        assert holder is not None
         for shown in (
             "Order Created",
             "→ invoice: delivered",
@@ -180,9 +186,14 @@ def test_the_demo_shows_an_order_becoming_an_invoice(tmp_path: Path) -> None:
             "2238.03",
             "INV-",
             "Done in",
+            f"http://127.0.0.1:{holder.port}",
             "sam logs --stack-name order-to-invoice --tail\n",  # in one piece, to be copied
         ):
             assert shown in done.stdout
         assert list((tmp_path / "demo").glob("INV-*.pdf"))
     finally:
-        subprocess.run(["nightbus", "stop"], env=environment, check=False, capture_output=True)
+        other.stop()
+        if holder is not None:
+            stop = ["nightbus", "stop", "--port", str(holder.port), "--data", str(tmp_path / "demo" / "data")]
+            stopped = subprocess.run(stop, env=environment, check=False, capture_output=True, text=True)
+            assert stopped.returncode == 0, stopped.stderr
