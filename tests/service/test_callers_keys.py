@@ -29,6 +29,7 @@ CODES = {
     "s3": "InvalidAccessKeyId",
     "cloudformation": "InvalidClientTokenId",
     "logs": "UnrecognizedClientException",
+    "sqs": "InvalidClientTokenId",
 }
 CALLS = {
     "events": "list_event_buses",
@@ -37,6 +38,7 @@ CALLS = {
     "s3": "list_buckets",
     "cloudformation": "list_stacks",
     "logs": "describe_log_groups",
+    "sqs": "list_queues",
 }
 
 

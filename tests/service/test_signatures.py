@@ -41,6 +41,11 @@ REQUESTS: dict[str, tuple[Any, ...]] = {
         "sqs", "POST", "/", b"Action=ListQueues&Version=2012-11-05", FORM,
         "SignatureDoesNotMatch", "IncompleteSignature", "InvalidClientTokenId", 403,
     ),
+    "sqs": (  # with JSON
+        "sqs", "POST", "/", b"{}",
+        {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.ListQueues"},
+        "InvalidSignatureException", "IncompleteSignatureException", "UnrecognizedClientException", 403,
+    ),
     "ec2": (  # a service that Nightbus does not have
         "ec2", "POST", "/", b"Action=DescribeVpcs&Version=2016-11-15", FORM,
         "SignatureDoesNotMatch", "IncompleteSignature", "InvalidClientTokenId", 403,

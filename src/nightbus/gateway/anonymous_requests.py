@@ -77,6 +77,6 @@ def _check_query(request: WireRequest, service: str) -> None:
 def _missing(service: str, protocol: str) -> AwsError:
     if service == "s3":
         return AwsError("AccessDenied", "Access Denied", 403)
-    if protocol in ("query", "ec2"):
+    if service == "sqs" or protocol in ("query", "ec2"):
         return AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
     return AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)

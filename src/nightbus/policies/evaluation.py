@@ -182,10 +182,14 @@ def explain(request: AccessRequest, policies: Policies, owner: str) -> Decision:
 def refusal_text(request: AccessRequest, decision: Decision) -> str:
     """Return AWS's text of the refusal. Source:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+    S3 quotes the resource, and names none for an action without resources:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html
     """
     principal = request.arn or request.service or "anonymous"
-    what = f"{request.action} on resource: {request.resource}"
-    return f"User: {principal} is not authorized to perform: {what} {decision.reason}"
+    resource = f" on resource: {request.resource}"
+    if request.action.startswith("s3:"):
+        resource = "" if request.resource == "*" else f' on resource: "{request.resource}"'
+    return f"User: {principal} is not authorized to perform: {request.action}{resource} {decision.reason}"
 
 
 def smallest_statement(request: AccessRequest) -> dict[str, Any]:

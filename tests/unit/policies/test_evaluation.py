@@ -133,3 +133,19 @@ def test_a_refusal_says_why_as_aws_does() -> None:
         "Action": "sqs:SendMessage",
         "Resource": QUEUE,
     }
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "part"),
+    [
+        ("s3:PutObject", "arn:aws:s3:::b/k", 's3:PutObject on resource: "arn:aws:s3:::b/k" because no'),
+        ("s3:ListAllMyBuckets", "*", "s3:ListAllMyBuckets because no"),
+        ("lambda:ListFunctions", "*", "lambda:ListFunctions on resource: * because no"),
+    ],
+)
+def test_s3_quotes_the_resource_of_a_refusal(action: str, resource: str, part: str) -> None:
+    """As https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html shows."""
+    asked = AccessRequest(action, resource, USER, OWNER)
+    assert f"is not authorized to perform: {part}" in refusal_text(
+        asked, decide(asked, Policies((NOTHING,)), OWNER)
+    )

@@ -59,9 +59,14 @@ class Dialect(Enum):
 
     @classmethod
     def of(cls, service: str, protocol: str) -> Dialect:
-        """Return the dialect of a request to a service (botocore's name) in one of its protocols."""
+        """Return the dialect of a request to a service (botocore's name) in one of its protocols.
+
+        SQS has the codes of Query in JSON too, for its SDKs take them from a header (gateway/query_compatible.py).
+        """
         if service == "s3":
             return cls.S3
+        if service == "sqs":
+            return cls.QUERY
         if protocol == "rest-json":
             return cls.REST_JSON
         return cls.QUERY if protocol in ("query", "sqs-query", "ec2", "rest-xml") else cls.JSON
