@@ -104,10 +104,14 @@ class AdministratorKeys:
         return self._vault.keyed(ADMINISTRATOR).hex()[:16]
 
     def _read(self, account: str) -> AccessKey | None:
+        """Return the key in the file, which is made its owner's alone: a copy of a folder may have lost that."""
         try:
-            return read_key(self._file, profile_of(account))
+            key = read_key(self._file, profile_of(account))
+            if key is not None and self._file.stat().st_mode & 0o077:
+                self._file.chmod(0o600)
         except OSError:
             return None
+        return key
 
     def _write(self, account: str, key: AccessKey) -> None:
         try:

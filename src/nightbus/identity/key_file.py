@@ -7,16 +7,24 @@ user's own file.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypedDict
 
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
 
+
+class _Encoding(TypedDict):
+    encoding: str
+    errors: str
+
+
 FILE_NAME = "credentials"
 PROFILE = "nightbus"
+_ANY_BYTES: Final[_Encoding] = {"encoding": "utf-8", "errors": "surrogateescape"}
 _ID, _SECRET = "aws_access_key_id", "aws_secret_access_key"
 
 
@@ -68,15 +76,18 @@ def write_section(file: Path, section: str, values: Mapping[str, str]) -> None:
     """Make the section have exactly `values`, and leave the rest of the file as it is. Raises OSError.
 
     The file is replaced in one step, so that a reader never sees a part of it; a new one has mode 0600. A symbolic link
-    is followed.
+    is followed. Other lines may have any bytes, as those of an older encoding.
     """
-    target = file.resolve()
+    try:
+        target = file.resolve()
+    except RuntimeError as loop:  # of symbolic links
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(file)) from loop
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    text = target.read_text() if target.exists() else ""
+    text = target.read_text(**_ANY_BYTES) if target.exists() else ""
     mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "w") as temporary:
+        with os.fdopen(descriptor, "w", **_ANY_BYTES) as temporary:
             temporary.write(with_section(text, section, values))
             temporary.flush()
             os.fsync(temporary.fileno())

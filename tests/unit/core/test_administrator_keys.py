@@ -159,3 +159,25 @@ def test_a_written_section_keeps_the_files_mode_and_follows_a_link(tmp_path: Pat
     assert read_key(tmp_path / "real", "nightbus-111111111111") == AccessKey("AKIA1", "s")
     assert read_section(tmp_path / "real", "mine") == {"x": "1"}
     assert sorted(file.name for file in tmp_path.iterdir()) == ["link", "real"]
+
+
+def test_a_file_that_others_may_read_is_made_the_owners_alone(tmp_path: Path) -> None:
+    key, _ = ensured(tmp_path)
+    (tmp_path / FILE_NAME).chmod(0o644)
+    assert ensured(tmp_path) == (key, False)
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_the_other_lines_of_a_file_may_have_any_bytes(tmp_path: Path) -> None:
+    file = tmp_path / FILE_NAME
+    file.write_bytes("# Schlüssel\n[work]\nkey = 1\n".encode("latin-1"))
+    key, _ = ensured(tmp_path)
+    assert file.read_bytes().startswith("# Schlüssel\n[work]\nkey = 1\n\n[nightbus]\n".encode("latin-1"))
+    assert read_key(file, "nightbus") == key
+
+
+def test_a_link_to_itself_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).symlink_to(FILE_NAME)
+    key, made = ensured(tmp_path)
+    assert made
+    assert ensured(tmp_path) == (key, False)
