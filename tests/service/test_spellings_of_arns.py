@@ -71,12 +71,24 @@ def test_parameters(own_node: RunningNode) -> None:
 
 def test_topics(own_node: RunningNode) -> None:
     topic = own_node.client("sns").create_topic(Name="secret")["TopicArn"]
+    own_node.client("sqs").create_queue(QueueName="subscribed")
     sns = user_denied(own_node, "topics", topic).client("sns")
     refused(sns, "publish", "TopicArn", topic, Message="x")
     refused(sns, "publish", "TargetArn", topic, Message="x")
     refused(sns, "get_topic_attributes", "TopicArn", topic)
     refused(sns, "list_tags_for_resource", "ResourceArn", topic)
     refused(sns, "subscribe", "TopicArn", topic, Protocol="email", Endpoint="a@example.com")
+    subscribed = own_node.client("sns").subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:us-east-1:{ACCOUNT}:subscribed",
+        ReturnSubscriptionArn=True,
+    )
+    subscription = subscribed["SubscriptionArn"]
+    refused(sns, "get_subscription_attributes", "SubscriptionArn", subscription)
+    for spelling in spellings(subscription):
+        code_of(sns.unsubscribe, SubscriptionArn=spelling)
+    assert own_node.client("sns").get_subscription_attributes(SubscriptionArn=subscription)
 
 
 def test_move_tasks(own_node: RunningNode) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from nightbus.aws.arn import in_own_partition
 from nightbus.identity.needs import ANY, Asked, NeedsOf, needs, request_tags
 from nightbus.identity.request_keys import members
 from nightbus.messaging.topic import TOPIC, topic_address
@@ -38,7 +39,7 @@ def _account(asked: Asked) -> str:
 
 def _subscription(asked: Asked) -> str:
     """Return the subscription's topic; one in another account is not the resource of the subscription's owner."""
-    topic = asked.text("SubscriptionArn").rpartition(":")[0]
+    topic = in_own_partition(asked.text("SubscriptionArn"), asked.call.scope.region).rpartition(":")[0]
     return topic if topic.startswith(asked.arn("sns", "")) else _account(asked)
 
 
