@@ -31,6 +31,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
 from nightbus.bounded import Bounded
 from nightbus.clock import Clock
+from nightbus.identity.admissions import TAG_KEYS, admission_of, asked_by_service
 from nightbus.identity.asking_handlers import THEIR_HANDLERS_ASK, is_asked_by_handler
 from nightbus.identity.global_keys import global_keys, source_account
 from nightbus.identity.needs import spelled_once
@@ -43,7 +44,6 @@ from nightbus.policies.request import AccessRequest, Need, Values
 from nightbus.store.interface import Change
 
 ENFORCE, AUDIT = "enforce", "audit"
-_TAG_KEYS = ("resourcetag/", ":existingobjecttag/")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging-and-policies.html
 _OF_TAGGED_OBJECT = re.compile(r"s3:(Get|Put|Delete)Object(Version)?(Acl|Tagging)|s3:GetObject(Version)?")
 _OF_OBJECTS = ("s3:existingobjecttag/",)
@@ -189,14 +189,14 @@ class Authorizer:
                 is_open = policy is None or not policy.statements
                 if principal is UNLIMITED and is_open and owner == caller.account:
                     continue
-                admission = _admission(principal, policy, need, caller, owner)
+                admission = admission_of(principal, policy, need, caller, owner)
                 admitted = principal.admitted.get(admission) if admission is not None else None
                 if admitted is not None and admitted[0] is policy:
                     continue
                 if (
                     not caller.arn
                     and policy is not None
-                    and self._services.get(_asked(need, caller)) is policy
+                    and self._services.get(asked_by_service(need, caller)) is policy
                 ):
                     continue
             await self._judge(operation, need, call, principal, policy, owner, handler_asks=handler_asks)
@@ -308,11 +308,11 @@ class Authorizer:
         request = await self._request(need, call, principal, policies, owner)
         decision = decide(request, policies, owner)
         if decision.is_allowed:
-            admission = _admission(principal, policy, need, caller, owner)
+            admission = admission_of(principal, policy, need, caller, owner)
             if principal.identity and of_session is None and admission is not None:
                 principal.admitted[admission] = (policy,)
             if not caller.arn and policy is not None and policy.condition_keys <= _OF_SERVICES:
-                self._services[_asked(need, caller)] = policy
+                self._services[asked_by_service(need, caller)] = policy
             return
         text = refusal_text(request, decision).replace(need.action, spelled(need.action))
         if decision.kind is PolicyKind.TRUST:  # AWS does not say what a trust policy lacks
@@ -337,7 +337,7 @@ class Authorizer:
             "s3:resourceaccount": owner,
             **need.keys,
         }
-        if any(part in key for key in _named_keys(principal, policies) for part in _TAG_KEYS):
+        if any(part in key for key in _named_keys(principal, policies) for part in TAG_KEYS):
             keys |= await self._tags_of(need, keys)
         is_principal = bool(caller.arn) and not caller.is_anonymous
         return AccessRequest(
@@ -367,28 +367,6 @@ def _is_limited(caller: Caller) -> bool:
     """Return whether session policies limit the caller; a federated user without any may do nothing."""
     session = caller.session
     return session is not None and bool(session.policies or session.parent)
-
-
-def _asked(need: Need, caller: Caller) -> tuple[str, ...]:
-    """Return what the decision for an AWS service depends on, besides a policy without further condition keys."""
-    return need.action, need.resource, caller.service, caller.source_arn, caller.account
-
-
-def _admission(
-    principal: Principal, policy: Policy | None, need: Need, caller: Caller, owner: str
-) -> tuple[Values, ...] | None:
-    """Return what a decision depends on besides the policies; None if that is more than the need itself says.
-
-    The owner is a part of it, since a bucket that is deleted leaves its name to every account.
-    """
-    named = principal.condition_keys
-    if policy is not None and policy.condition_keys:
-        named = named | policy.condition_keys
-    if not named:
-        return need.action, need.resource, caller.arn, owner
-    if not named <= need.keys.keys() or any(part in key for key in named for part in _TAG_KEYS):
-        return None
-    return need.action, need.resource, caller.arn, owner, *(need.keys[key] for key in sorted(named))
 
 
 def _named_keys(principal: Principal, policies: Policies) -> set[str]:

@@ -25,7 +25,7 @@ from nightbus.services.s3.properties import (
     tags_of_header,
 )
 from nightbus.services.s3.putting import new_blob_owner, write_reply
-from nightbus.services.s3.records import ObjectVersion, find_bucket, version_id_in_reply
+from nightbus.services.s3.records import ObjectVersion, arn_of, bucket_arn, find_bucket, version_id_in_reply
 from nightbus.services.s3.version_writes import write_version
 from nightbus.store.interface import Record
 
@@ -113,7 +113,7 @@ async def copy_object(
         if (source_bucket.key, source.key) == (bucket, key) and "versionId=" not in copy_source:
             change.check_onto_itself()
         if change.tags is None and source.tags:
-            await ctx.authorize(*_tag_needs(parse_copy_source(copy_source), bucket, key, source.tags))
+            await ctx.authorize(*_tag_needs(parse_copy_source(copy_source), target, key, source.tags))
         version = await change.of(ctx, source, bucket, key)
         with contextlib.suppress(KeyError):  # the source was overwritten in between, and its blob is gone
             record, version = await write_version(
@@ -127,17 +127,19 @@ async def copy_object(
     raise conflicting()
 
 
-def _tag_needs(source: CopySource | None, bucket: str, key: str, tags: dict[str, str]) -> list[Need]:
+def _tag_needs(source: CopySource | None, bucket: Record, key: str, tags: dict[str, str]) -> list[Need]:
     """Return what a copy needs that takes the tags of its source.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (Permissions)
     """
     written: dict[str, Values] = {f"s3:requestobjecttag/{name.lower()}": text for name, text in tags.items()}
-    needed = [Need("s3:PutObjectTagging", f"arn:aws:s3:::{bucket}/{key}", written)]
+    needed = [Need("s3:PutObjectTagging", f"{bucket_arn(bucket)}/{key}", written)]
     if source is not None:
         versioned: dict[str, Values] = {"s3:versionid": source.version_id or ""}
         action = "s3:GetObjectVersionTagging" if source.version_id else "s3:GetObjectTagging"
-        needed.append(Need(action, f"arn:aws:s3:::{source.bucket}/{source.key}", versioned))
+        needed.append(
+            Need(action, f"{arn_of(source.bucket, bucket.value['Region'])}/{source.key}", versioned)
+        )
     return needed
 
 

@@ -11,7 +11,7 @@ from nightbus.services.context import Context
 from nightbus.services.s3.conditions import check_write
 from nightbus.services.s3.errors import malformed_xml
 from nightbus.services.s3.locks.retention import check_deletion
-from nightbus.services.s3.records import ObjectVersion, find_bucket, version_id_in_reply
+from nightbus.services.s3.records import ObjectVersion, bucket_arn, find_bucket, version_id_in_reply
 from nightbus.services.s3.version_writes import delete_version
 from nightbus.store.interface import Record
 
@@ -47,7 +47,7 @@ async def delete_objects(
     bypass_governance_retention: bool = False,
 ) -> dict[str, Any]:
     """Delete each key in a commit of its own. The reply has the errors of single keys beside the deleted ones."""
-    await find_bucket(ctx, bucket, expected_bucket_owner)
+    found = await find_bucket(ctx, bucket, expected_bucket_owner)
     if not 1 <= len(delete["Objects"]) <= _MOST:
         raise malformed_xml()
     deleted: list[dict[str, Any]] = []
@@ -56,7 +56,7 @@ async def delete_objects(
         _refuse_directory_conditions(entry)
         key, version_id = entry["Key"], entry.get("VersionId")
         try:
-            await ctx.authorize(*_needs(bucket, key, version_id, bypass=bypass_governance_retention))
+            await ctx.authorize(*_needs(found, key, version_id, bypass=bypass_governance_retention))
             _, affected = await _delete(
                 ctx, bucket, key, version_id, entry.get("ETag"), bypass_governance_retention
             )
@@ -70,9 +70,9 @@ async def delete_objects(
     return {"Deleted": [] if delete.get("Quiet") else deleted, "Errors": errors}
 
 
-def _needs(bucket: str, key: str, version_id: str | None, *, bypass: bool) -> list[Need]:
+def _needs(bucket: Record, key: str, version_id: str | None, *, bypass: bool) -> list[Need]:
     """Return what the deletion of one of several objects needs, as DeleteObject does."""
-    resource = f"arn:aws:s3:::{bucket}/{key}"
+    resource = f"{bucket_arn(bucket)}/{key}"
     versioned = {"s3:versionid": version_id} if version_id else {}
     needed = [Need("s3:DeleteObjectVersion" if version_id else "s3:DeleteObject", resource, versioned)]
     return [*needed, Need("s3:BypassGovernanceRetention", resource)] if bypass else needed

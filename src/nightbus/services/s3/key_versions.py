@@ -11,6 +11,7 @@ from nightbus.services.s3.buckets.public_access import check_anonymous, check_an
 from nightbus.services.s3.errors import delete_marker_refused, no_such_key, no_such_object_version
 from nightbus.services.s3.records import (
     ObjectVersion,
+    bucket_arn,
     find_bucket,
     object_kind,
     version_kind,
@@ -73,7 +74,7 @@ async def _require_listing(ctx: Context, bucket: Record) -> None:
     """
     if ctx.caller.is_anonymous:
         check_anonymous_listing(ctx, bucket)
-    await ctx.authorize(Need("s3:ListBucket", f"arn:aws:s3:::{bucket.key}", _NO_PREFIX))
+    await ctx.authorize(Need("s3:ListBucket", bucket_arn(bucket), _NO_PREFIX))
 
 
 async def find_version(

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from nightbus.aws.arn import partition_of
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_hex
 from nightbus.services.context import Context
@@ -116,12 +117,37 @@ async def find_bucket(ctx: Context, bucket: str, expected_owner: str | None = No
         raise no_such_bucket(bucket)
     if "Logging" in record.value:
         LOGGED_BUCKET.set(record)
+    _check_partition(ctx, record)
     owner = record.value["Account"]
     if expected_owner is not None and expected_owner != owner:
         raise access_denied()
     if owner != ctx.account and ctx.platform.authorizer is None:
         raise access_denied()
     return record
+
+
+def _check_partition(ctx: Context, bucket: Record) -> None:
+    """Raise AwsError for a request that is signed for a Region of another partition than the bucket's.
+
+    Such a request was judged by an ARN that the bucket does not have, which its policies do not name.
+    """
+    region = bucket.value["Region"]
+    if ctx.caller.is_anonymous or ctx.call.trusted or partition_of(region) == partition_of(ctx.region):
+        return
+    text = "The authorization header is malformed; the region"
+    raise AwsError(
+        "AuthorizationHeaderMalformed",
+        f"{text} '{ctx.region}' is wrong; expecting '{region}'",
+        fields={"Region": region},
+    )
+
+
+def arn_of(bucket: str, region: str) -> str:
+    return f"arn:{partition_of(region)}:s3:::{bucket}"
+
+
+def bucket_arn(bucket: Record) -> str:
+    return arn_of(bucket.key, bucket.value["Region"])
 
 
 def require_owner(ctx: Context, bucket: Record) -> None:

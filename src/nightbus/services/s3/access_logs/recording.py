@@ -16,7 +16,7 @@ from nightbus.aws.ids import new_hex
 from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Handler, Platform
 from nightbus.services.s3.access_logs.log_lines import LoggedRequest, log_line, object_key
-from nightbus.services.s3.records import BUCKET, LOGGED_BUCKET, canonical_id
+from nightbus.services.s3.records import BUCKET, LOGGED_BUCKET, bucket_arn, canonical_id
 from nightbus.store.interface import SYSTEM, Record
 
 log = logging.getLogger("nightbus.s3")
@@ -104,7 +104,7 @@ async def _write(platform: Platform, name: str, lines: list[str]) -> None:
     account, region = record.value["Account"], record.value["Region"]
     key = object_key(enabled, name, account, region, platform.clock.now_ms(), new_hex(16).upper())
     body = ("\n".join(lines) + "\n").encode("utf-8", "replace")
-    caller = Caller.for_service(account, _SERVICE, f"arn:aws:s3:::{name}")
+    caller = Caller.for_service(account, _SERVICE, bucket_arn(record))
     request = {"Bucket": str(enabled["TargetBucket"]), "Key": key, "Body": body}
     await platform.operations.call(
         "s3", "PutObject", request, Call(Scope(account, region), caller, platform.endpoint)

@@ -14,8 +14,15 @@ from nightbus.aws.replies import Reply
 from nightbus.services.context import Context, Platform
 from nightbus.services.s3.buckets.configuration import check_bucket_tags, save
 from nightbus.services.s3.errors import invalid_argument
-from nightbus.services.s3.notifications.object_events import bucket_arn
-from nightbus.services.s3.records import BUCKET, find_bucket, object_kind, owner_of, upload_kind, version_kind
+from nightbus.services.s3.records import (
+    BUCKET,
+    bucket_arn,
+    find_bucket,
+    object_kind,
+    owner_of,
+    upload_kind,
+    version_kind,
+)
 from nightbus.services.s3.uploads.uploads import upload_removal
 from nightbus.store.interface import SYSTEM, Conflict, DeleteRecord, PutRecord
 

@@ -17,6 +17,7 @@ from nightbus.policies.decision import PolicyKind
 from nightbus.policies.document import compiled_policy
 from nightbus.services.context import Context
 from nightbus.services.s3.errors import access_denied, invalid_request
+from nightbus.services.s3.records import bucket_arn
 from nightbus.store.interface import Record
 
 # Media types that browsers show without running scripts, as long as `nosniff` keeps them from guessing another type.
@@ -40,12 +41,12 @@ def check_anonymous(ctx: Context, bucket: Record, key: str, version_id: str | No
     """Raise AwsError AccessDenied if the caller is anonymous and may not read the object."""
     if ctx.caller.is_anonymous:
         action = "s3:GetObject" if version_id is None else "s3:GetObjectVersion"
-        _require_public(ctx, bucket, action, f"arn:aws:s3:::{bucket.key}/{key}")
+        _require_public(ctx, bucket, action, f"{bucket_arn(bucket)}/{key}")
 
 
 def check_anonymous_listing(ctx: Context, bucket: Record) -> None:
     """Raise AwsError AccessDenied unless everybody may list the bucket."""
-    _require_public(ctx, bucket, "s3:ListBucket", f"arn:aws:s3:::{bucket.key}")
+    _require_public(ctx, bucket, "s3:ListBucket", bucket_arn(bucket))
 
 
 def _require_public(ctx: Context, bucket: Record, action: str, resource: str) -> None:

@@ -24,11 +24,11 @@ from nightbus.services.s3.notifications.object_events import (
     SERVICE,
     Circumstances,
     ObjectEvent,
-    bucket_arn,
     detail_of,
     detail_type,
     record_of,
 )
+from nightbus.services.s3.records import bucket_arn
 from nightbus.store.interface import Change, Record
 
 _SOURCE = "aws.s3"

@@ -13,7 +13,8 @@ from nightbus.messaging.topic import PUBLISH
 from nightbus.policies.request import Need
 from nightbus.services.context import Context
 from nightbus.services.s3.notifications.filters import Destination
-from nightbus.services.s3.notifications.object_events import SERVICE, bucket_arn
+from nightbus.services.s3.notifications.object_events import SERVICE
+from nightbus.services.s3.records import bucket_arn
 from nightbus.store.interface import Record
 
 _NEEDS = {SEND: "sqs:SendMessage", PUBLISH: "sns:Publish"}  # as the tables of actions spell them

@@ -20,7 +20,8 @@ from nightbus.aws.ids import new_uuid
 from nightbus.bus.retry import RetryPolicy
 from nightbus.delivery.jobs import Attempt, DeadLetter, Failed, Job, decode_job, encode_job
 from nightbus.services.context import Platform
-from nightbus.services.s3.notifications.object_events import SERVICE, bucket_arn
+from nightbus.services.s3.notifications.object_events import SERVICE
+from nightbus.services.s3.records import bucket_arn
 from nightbus.store.interface import SYSTEM, Change, Enqueue, Record
 
 log = logging.getLogger("nightbus.s3")

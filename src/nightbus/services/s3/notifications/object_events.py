@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
-from nightbus.aws.arn import partition_of
 from nightbus.aws.calls import Caller
 from nightbus.aws.ids import host_id
-from nightbus.services.s3.records import ObjectVersion, canonical_id
+from nightbus.services.s3.records import ObjectVersion, bucket_arn, canonical_id
 from nightbus.store.interface import Record
 
 SERVICE = "s3.amazonaws.com"
@@ -79,10 +78,6 @@ class Circumstances:
     source_ip: str
     time: int
     sequencer: str
-
-
-def bucket_arn(bucket: Record) -> str:
-    return f"arn:{partition_of(bucket.value['Region'])}:s3:::{bucket.key}"
 
 
 def record_of(
