@@ -150,3 +150,16 @@ def test_who_may_not_pass_a_stack_sets_role_does_not_update_it(own_node: Running
     assert code_of(other.update_stack_set, **update) == "ValidationError"
     assert code_of(other.update_stack_set, **update, AdministrationRoleARN=role) == "AccessDenied"
     assert not code_of(cloudformation.update_stack_set, **update, AdministrationRoleARN=role)
+
+
+def test_users_and_roles_from_a_region_of_another_partition(own_node: RunningNode) -> None:
+    iam = own_node.client("iam")
+    iam.create_user(UserName="guarded-user")
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="guarded-role", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    denied = user_denied(own_node, "abroad", f"arn:aws:iam::{ACCOUNT}:user/*", role)
+    for region in ("us-east-1", "cn-north-1", "us-gov-west-1"):
+        users, sessions = denied.client("iam", region=region), denied.client("sts", region=region)
+        assert code_of(users.create_access_key, UserName="guarded-user") == "AccessDenied"
+        assert code_of(sessions.assume_role, RoleArn=role, RoleSessionName="abroad") == "AccessDenied"

@@ -42,9 +42,10 @@ def in_own_partition(text: str, region: str) -> str:
     """Return an ARN with the partition of its region, of `region` if it names none; any other text as it is.
 
     Who finds a resource by its ARN reads account, region and name, so policies have to see one spelling of the rest.
+    Users and roles are of no region, and keep the ARN that they were made with from whichever region they are used.
     """
     parts = text.split(":", 4)
-    if len(parts) < 5 or parts[0] != "arn":
+    if len(parts) < 5 or parts[0] != "arn" or parts[2] == "iam":
         return text
     own = partition_of(parts[3] or region)
     return text if parts[1] == own else ":".join([parts[0], own, *parts[2:]])
