@@ -98,7 +98,7 @@ class Environment:
         self._used = self._is_initialised = self._over_memory = self._repeats_init = self._is_too_slow = False
         self._tmp = Path(tempfile.mkdtemp(prefix="env-", dir=paths.scratch))
         self.usable = True
-        self.expires = clock.monotonic() + _CREDENTIAL_SECONDS - 900 - spec.timeout
+        self.expires = clock.now_ms() + (_CREDENTIAL_SECONDS - 900 - spec.timeout) * 1000  # UTC, as tokens
         self.idle_since = clock.monotonic()
 
     async def start(

@@ -181,6 +181,22 @@ async def test_an_environment_is_replaced_before_its_credentials_expire(tmp_path
     await functions.runner.close()
 
 
+class JumpingClock(VirtualClock):
+    def set_forward(self, seconds: int) -> None:
+        """Show a later time, of which the monotonic clock knows nothing: as after a machine was suspended."""
+        self._start_ms += seconds * 1000
+
+
+async def test_credentials_that_ended_while_the_machine_slept_are_not_used(tmp_path: Path) -> None:
+    clock = JumpingClock()
+    functions = Functions(tmp_path, clock)
+    spec = functions.define(PID)
+    first = machine_pids(await functions.run(spec))
+    clock.set_forward(13 * 3600)
+    assert machine_pids(await functions.run(spec)) != first
+    await functions.runner.close()
+
+
 async def test_the_one_idle_longest_goes_when_there_are_too_many(
     functions: Functions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,7 @@ class Pool:
             self._busy.add(warm)
             ready = False
             try:
-                ready = warm.usable and warm.expires > self._clock.monotonic() and await warm.settled()
+                ready = warm.usable and warm.expires > self._clock.now_ms() and await warm.settled()
             finally:  # also where the caller is cancelled while it waits
                 if not ready:
                     self._busy.discard(warm)

@@ -150,7 +150,7 @@ class ProvisionedEnvironments:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _is_good(self, environment: Environment) -> bool:
-        return environment.usable and environment.expires > self._clock.monotonic()
+        return environment.usable and environment.expires > self._clock.now_ms()
 
     def _drop(self, target: _Target) -> None:
         target.count = 0

@@ -95,7 +95,7 @@ class SnapshotEnvironments:
             log.exception("no environment of %s could be started", spec.arn)
 
     def _is_good(self, environment: Environment) -> bool:
-        return environment.usable and environment.expires > self._clock.monotonic()
+        return environment.usable and environment.expires > self._clock.now_ms()
 
     def retire(self, retired: tuple[object, ...]) -> None:
         """End those whose keys begin so; one that is being made, as soon as it is initialised."""
