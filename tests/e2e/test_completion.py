@@ -59,6 +59,28 @@ def test_the_variables_are_read_by_fish() -> None:
     assert output(shell("fish"), "--no-config", "-c", ask) == "http://127.0.0.1:4566 us-east-1\n"
 
 
+@pytest.mark.parametrize("name", ["fish --no-config", "bash -eu", "dash -eu", "zsh -feu"])
+def test_what_leads_elsewhere_is_unset(name: str) -> None:
+    program, *options = name.split()
+    load = "nightbus env | source" if program == "fish" else 'eval "$(nightbus env)"'
+    elsewhere = {
+        "AWS_PROFILE": "work",
+        "AWS_SESSION_TOKEN": "x",
+        "AWS_ENDPOINT_URL_SQS": "https://sqs.example",
+    }
+    done = subprocess.run(
+        [shell(program), *options, "-c", f"{load}; env"],
+        env=clean_environment() | elsewhere,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    variables = dict(line.split("=", 1) for line in done.stdout.splitlines() if line.startswith("AWS_"))
+    assert not elsewhere.keys() & variables.keys()
+    assert variables["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+
+
 def test_zsh(tmp_path: Path) -> None:
     environ = clean_environment() | {
         "HOME": str(tmp_path),

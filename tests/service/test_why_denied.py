@@ -139,11 +139,11 @@ def test_a_refusal_names_the_missing_statement_which_then_allows_the_request(nod
     statement = refusal["remedy"]["statement"]
     assert statement == {"Effect": "Allow", "Action": "events:PutEvents", "Resource": BUS}
     assert any(f"nightbus why-denied {request_id}" in line for line in node.output)
-    node.client("iam").put_role_policy(
-        RoleName="clerk",
-        PolicyName="suggested",
-        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    before, document = nightbus(node, "why-denied", request_id).split(
+        "add this to a policy of role clerk (aws iam put-role-policy):\n"
     )
+    assert f"resource   {BUS}" in before
+    node.client("iam").put_role_policy(RoleName="clerk", PolicyName="suggested", PolicyDocument=document)
     assert events.put_events(Entries=[ENTRY])["FailedEntryCount"] == 0
 
 
@@ -275,6 +275,7 @@ def test_in_audit_mode_a_call_goes_on_and_is_shown_as_one_that_would_be_refused(
     audited = RunningNode(tmp_path / "data", environ={"NIGHTBUS_AUTHORIZATION": "audit"})
     _FOLDERS[audited.port] = tmp_path / "data"
     try:
+        assert any("policies  refuse NOTHING (authorization = audit)" in line for line in audited.output)
         reply = audited.client("events", **session(audited, "clerk")).put_events(Entries=[ENTRY])
         assert reply["FailedEntryCount"] == 0
         (one,) = json.loads(nightbus(audited, "why-denied", "--audit", "--json"))["refusals"]

@@ -84,11 +84,15 @@ def _proxy_exception(settings: Settings, environ: Mapping[str, str]) -> dict[str
     return {"NO_PROXY": value, "no_proxy": value}
 
 
+def leads_elsewhere(name: str) -> bool:
+    """Return whether tools that have this variable use other credentials or another endpoint than the node's.
+
+    AWS's SDK for JavaScript prefers AWS_PROFILE to the keys of the environment.
+    """
+    return name in _IN_THE_WAY or name.startswith("AWS_ENDPOINT_URL_")
+
+
 def command_environment(settings: Settings, key: AccessKey, region: str | None = None) -> dict[str, str]:
     """Return the environment for a child process: the inherited one without variables that lead elsewhere."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in _IN_THE_WAY and not name.startswith("AWS_ENDPOINT_URL_")
-    }
+    inherited = {name: value for name, value in os.environ.items() if not leads_elsewhere(name)}
     return inherited | aws_variables(settings, key, region)

@@ -1,4 +1,4 @@
-"""Prints the AWS variables for the node as `export` lines."""
+"""Prints the AWS variables for the node as `export` lines, and what unsets those that lead elsewhere."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import shlex
 import sys
 
 from nightbus.cli.administrator_key import administrator_key, dev_key
-from nightbus.cli.environment import aws_variables, chosen_account
+from nightbus.cli.environment import aws_variables, chosen_account, leads_elsewhere
 from nightbus.cli.errors import CommandFailed
 from nightbus.node.settings import Settings
+
+# One line for both kinds of shells: `\x61` is the letter a for fish only. An empty AWS_PROFILE would name a profile.
+_UNSET = r"[ \x61 = a ] && set -e {name} || unset {name}"
 
 
 def print_exports(settings: Settings, region: str | None = None, account: str | None = None) -> None:
@@ -23,7 +26,8 @@ def print_exports(settings: Settings, region: str | None = None, account: str | 
     except CommandFailed as failure:
         print(f"nightbus: there is no key in these variables: {failure}", file=sys.stderr)
         key = dev_key(chosen)
-    exported = aws_variables(settings, key, region)
-    cleared = {name: "" for name in ("AWS_SESSION_TOKEN",) if os.environ.get(name)}
-    for name, value in (exported | cleared).items():
+    for name, value in aws_variables(settings, key, region).items():
         print(f"export {name}={shlex.quote(value)}")
+    for name in sorted(filter(leads_elsewhere, os.environ)):
+        if name.isidentifier():
+            print(_UNSET.format(name=name))

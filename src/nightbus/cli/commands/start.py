@@ -14,7 +14,7 @@ from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.cli.commands.configure import write_first_profile
 from nightbus.cli.errors import CommandFailed
 from nightbus.identity.key_file import FILE_NAME, PROFILE, read_key
-from nightbus.node.settings import Settings
+from nightbus.node.settings import AUDIT, Settings
 from nightbus.services import SERVICES
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
 
     def ready(node: Node) -> None:
         key_text = _key_text(bound, node, writes_profile=writes_profile and settings.port != 0)
-        lines = [f"  key       {key_text}", *_policy_lines(node), *_tls_lines(bound, node)]
+        lines = [f"  key       {key_text}", *_policy_lines(bound, node), *_tls_lines(bound, node)]
         print(_greeting(bound, lines, time.perf_counter() - began), flush=True)
 
     try:
@@ -70,8 +70,12 @@ def _key_text(settings: Settings, node: Node, *, writes_profile: bool) -> str:
     return text
 
 
-def _policy_lines(node: Node) -> list[str]:
-    """Return what the owner of a folder has to know that was used while no policies were asked."""
+def _policy_lines(settings: Settings, node: Node) -> list[str]:
+    """Return that policies refuse nothing, or what the owner of a folder that none were asked in has to know."""
+    if settings.authorization == AUDIT:
+        return [
+            "  policies  refuse NOTHING (authorization = audit); what they would refuse: nightbus why-denied --audit"
+        ]
     if not node.enforces_first:
         return []
     return [

@@ -56,15 +56,23 @@ def _remedy_lines(refusal: Mapping[str, Any]) -> Iterator[str]:
         yield f"  remedy     an Allow does not help against a Deny: change {named}"
         return
     yield f"  remedy     add this {_where(remedy['kind'], place)}:"
-    statement = place.get("statement") or remedy["statement"]
-    yield from (f"    {line}" for line in yaml_lines([{"Version": "2012-10-17", "Statement": [statement]}]))
+    yield from (f"    {line}" for line in _document_lines(remedy, place))
+
+
+def _document_lines(remedy: Mapping[str, Any], place: Mapping[str, Any]) -> Iterator[str]:
+    """Yield YAML for a template, else JSON, the only form that the operations of AWS take."""
+    if "statement" in place:
+        yield from yaml_lines([{"Version": "2012-10-17", "Statement": [place["statement"]]}])
+        return
+    document = {"Version": "2012-10-17", "Statement": [remedy["statement"]]}
+    yield from json.dumps(document, indent=2).splitlines()
 
 
 def _where(kind: str, place: Mapping[str, Any]) -> str:
     if "function" in place:
         return f"to Policies of {place['function']} in the template of stack {place['stack']} (role {place['role']})"
     if kind == "role trust policy":
-        return f"to the trust policy of role {place['role']}"
+        return f"to the trust policy of role {place['role']} (aws iam update-assume-role-policy)"
     if "resource" in place and ":logs:" in place["resource"]:
         return "to a resource policy of CloudWatch Logs (aws logs put-resource-policy)"
     if "resource" in place:
@@ -72,5 +80,6 @@ def _where(kind: str, place: Mapping[str, Any]) -> str:
     who = f"user {place['user']}" if "user" in place else f"role {place['role']}"
     stack = f" of stack {place['stack']}" if "stack" in place else ""
     if kind == "identity-based policy":
-        return f"to a policy of {who}{stack}"
+        operation = "put-user-policy" if "user" in place else "put-role-policy"
+        return f"to a policy of {who}{stack or f' (aws iam {operation})'}"
     return f"to the {kind} of {who}{stack}"
