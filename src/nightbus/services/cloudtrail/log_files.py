@@ -5,6 +5,7 @@ Where the trail has a topic, a message about each file follows it. That a topic 
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import logging
@@ -41,7 +42,7 @@ async def deliver_files(
         while entries := await platform.store.read(
             source, TRAIL, after=positions.get(region, 0), since=value["started"], limit=_MOST_RECORDS
         ):
-            records = [one for entry in entries if is_wanted(one := orjson.loads(entry.data), value)]
+            records = await asyncio.to_thread(_wanted, entries, value)
             if records:
                 try:
                     file = await _put_file(platform, scope, value, region, records, entries[-1])
@@ -57,6 +58,10 @@ async def deliver_files(
     if positions != value["positions"]:
         changes |= {"positions": positions, "files": files}
     return changes
+
+
+def _wanted(entries: Sequence[Entry], value: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [one for entry in entries if is_wanted(one := orjson.loads(entry.data), value)]
 
 
 async def put_object(
@@ -103,13 +108,19 @@ async def _put_file(
     time = datetime.fromtimestamp(last.time / 1000, UTC)
     name = f"{scope.account}_CloudTrail_{region}_{time:%Y%m%dT%H%MZ}_{new_physical_suffix(16)}.json.gz"
     key = f"{folder_of(scope, value)}/{region}/{time:%Y/%m/%d}/{name}"
-    text = orjson.dumps({"Records": records})
-    await put_object(platform, scope, value, key, gzip.compress(text))
+    body, digest = await asyncio.to_thread(_packed, records)
+    await put_object(platform, scope, value, key, body)
     times = [one["eventTime"] for one in records]
     return {
         "key": key,
         "bucket": value["bucket"],
-        "hash": hashlib.sha256(text).hexdigest(),
+        "hash": digest,
         "newest": max(times),
         "oldest": min(times),
     }
+
+
+def _packed(records: list[dict[str, Any]]) -> tuple[bytes, str]:
+    """Return the compressed file, and the hash of its text. For 5,000 records it takes some 200 ms."""
+    text = orjson.dumps({"Records": records})
+    return gzip.compress(text), hashlib.sha256(text).hexdigest()

@@ -7,6 +7,7 @@ Source: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-re
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -45,7 +46,7 @@ async def deliver_events(
         while entries := await platform.store.read(
             source, TRAIL, after=positions.get(region, 0), since=_since(value), limit=_MOST_EVENTS
         ):
-            wanted = [entry for entry in entries if is_wanted(orjson.loads(entry.data), value)]
+            wanted = await asyncio.to_thread(_wanted, entries, value)
             try:
                 for batch in _batches(wanted):
                     await _write(platform, scope, value, batch)
@@ -103,6 +104,10 @@ async def _check_role(ctx: Context, scope: Scope, value: Mapping[str, Any]) -> N
         raise AwsError("InvalidCloudWatchLogsRoleArnException", text) from None
     text = "Access denied. Check the trust relationships for your role."
     raise AwsError("InvalidCloudWatchLogsRoleArnException", text)
+
+
+def _wanted(entries: Sequence[Entry], value: Mapping[str, Any]) -> list[Entry]:
+    return [entry for entry in entries if is_wanted(orjson.loads(entry.data), value)]
 
 
 def _since(value: Mapping[str, Any]) -> int:
