@@ -29,6 +29,7 @@ RECORD = {
 VALUE = {
     "name": "t",
     "bucket": "b",
+    "prefix": "",
     "started": 0,
     "positions": {},
     "global": True,
