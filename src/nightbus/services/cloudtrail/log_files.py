@@ -20,6 +20,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_physical_suffix
 from nightbus.identity.audit import TRAIL
 from nightbus.keys.uses import KeyUser, data_key_source
+from nightbus.services.cloudtrail.log_ends import since_of
 from nightbus.services.cloudtrail.notices import announce
 from nightbus.services.cloudtrail.records import PRINCIPAL, folder_of, trail_arn
 from nightbus.services.cloudtrail.selectors import is_wanted
@@ -40,7 +41,11 @@ async def deliver_files(
     for region in regions:
         source = Scope(scope.account, region)
         while entries := await platform.store.read(
-            source, TRAIL, after=positions.get(region, 0), since=value["started"], limit=_MOST_RECORDS
+            source,
+            TRAIL,
+            after=positions.get(region, 0),
+            since=since_of(positions, region, value["started"]),
+            limit=_MOST_RECORDS,
         ):
             records = await asyncio.to_thread(_wanted, entries, value)
             if records:

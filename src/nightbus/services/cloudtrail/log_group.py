@@ -19,6 +19,7 @@ from nightbus.aws.arn import Arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.identity.audit import TRAIL
+from nightbus.services.cloudtrail.log_ends import since_of
 from nightbus.services.cloudtrail.records import PRINCIPAL, trail_arn
 from nightbus.services.cloudtrail.selectors import is_wanted
 from nightbus.services.context import Context, Platform
@@ -44,7 +45,11 @@ async def deliver_events(
     for region in regions:
         source = Scope(scope.account, region)
         while entries := await platform.store.read(
-            source, TRAIL, after=positions.get(region, 0), since=_since(value), limit=_MOST_EVENTS
+            source,
+            TRAIL,
+            after=positions.get(region, 0),
+            since=since_of(positions, region, _since(value)),
+            limit=_MOST_EVENTS,
         ):
             wanted = await asyncio.to_thread(_wanted, entries, value)
             try:

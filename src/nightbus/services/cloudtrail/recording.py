@@ -7,6 +7,7 @@ from typing import Any
 
 from nightbus.services.cloudtrail.delivering import deliver
 from nightbus.services.cloudtrail.digests import begun_anew
+from nightbus.services.cloudtrail.log_ends import ends_of
 from nightbus.services.cloudtrail.records import change_trail, find_trail
 from nightbus.services.context import Context
 
@@ -33,12 +34,12 @@ _TEXTS = {
 
 
 async def start_logging(ctx: Context, *, name: str) -> None:
-    now = ctx.now_ms()
+    now, ends = ctx.now_ms(), await ends_of(ctx.platform, ctx.account)
 
     def edit(value: dict[str, Any]) -> None:
         if not value["logging"]:
             value.update(
-                logging=True, started=now, positions={}, group_positions={}, **begun_anew(value, now)
+                logging=True, started=now, positions=ends, group_positions=ends, **begun_anew(value, now)
             )
 
     await change_trail(ctx, name, edit)

@@ -10,6 +10,7 @@ from nightbus.aws.errors import AwsError
 from nightbus.services.cloudtrail.delivering import deliver
 from nightbus.services.cloudtrail.destinations import check_destinations, key_arn, topic_arn
 from nightbus.services.cloudtrail.digests import begun_anew
+from nightbus.services.cloudtrail.log_ends import ends_of
 from nightbus.services.cloudtrail.records import (
     TRAIL_RECORD,
     change_trail,
@@ -108,7 +109,8 @@ async def update_trail(
     _check_regions(new["multi"], new["global"])
     await check_destinations(ctx, scope, old, new)
     if new.get("group", "") != old.get("group", ""):
-        changes |= {"group_since": now, "group_positions": {}, "group_error": ""}
+        ends = await ends_of(ctx.platform, ctx.account)
+        changes |= {"group_since": now, "group_positions": ends, "group_error": ""}
     if old["logging"] and old.get("validation") and not new["validation"]:
         await deliver(ctx.platform, scope, record, ends=True)
 
