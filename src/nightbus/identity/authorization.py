@@ -40,7 +40,7 @@ from nightbus.identity.refusals import access_denied, invalid_token, spelled
 from nightbus.policies.decision import Decision, PolicyKind
 from nightbus.policies.document import Policy
 from nightbus.policies.evaluation import Policies, decide, refusal_text
-from nightbus.policies.request import AccessRequest, Need, Values
+from nightbus.policies.request import AccessRequest, Need, Values, named_values
 from nightbus.store.interface import Change
 
 ENFORCE, AUDIT = "enforce", "audit"
@@ -359,8 +359,8 @@ class Authorizer:
             return {}
         prefixes = _OF_OBJECTS if of_object else ("aws:resourcetag/", f"{service}:resourcetag/")
         tags = await self.resources.tags(need.resource, need.keys)
-        named = {prefix + name.lower(): value for name, value in tags.items() for prefix in prefixes}
-        return {name: value for name, value in named.items() if name not in keys}
+        named = [named_values(prefix, tags.items()) for prefix in prefixes]
+        return {name: value for one in named for name, value in one.items() if name not in keys}
 
 
 def _is_limited(caller: Caller) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from nightbus.aws.calls import Call, Caller
 from nightbus.identity.principals import Principal
 from nightbus.policies.document import Policy
-from nightbus.policies.request import Values
+from nightbus.policies.request import Values, named_values
 
 _OF_CALL = frozenset(
     {"aws:currenttime", "aws:epochtime", "aws:requestedregion", "aws:sourceip", "aws:useragent"}
@@ -81,7 +81,7 @@ def _of_principal(caller: Caller, principal: Principal) -> dict[str, Values]:
         issued = datetime.fromtimestamp(session.issued // 1000, UTC)
         keys["aws:tokenissuetime"] = issued.strftime("%Y-%m-%dT%H:%M:%SZ")
     tags = {**principal.tags, **dict(session.tags if session else ())}
-    return keys | {f"aws:principaltag/{name.lower()}": value for name, value in tags.items()}
+    return keys | named_values("aws:principaltag/", tags.items())
 
 
 def _user_id(caller: Caller, principal: Principal) -> str:

@@ -18,12 +18,12 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/reference_pol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nightbus.aws.arn import in_own_partition, partition_of
 from nightbus.aws.calls import Call
-from nightbus.policies.request import NO_KEYS, Need, Values
+from nightbus.policies.request import NO_KEYS, Need, Values, named_values
 
 ANY = "*"
 EMPTY = ("",)  # of a key that the request has, with an empty text
@@ -80,20 +80,18 @@ def request_tags(member: str) -> Keys:
     def keys(asked: Asked) -> Mapping[str, Values]:
         tags = asked.params.get(member) or ()
         if isinstance(tags, Mapping):
-            return tag_conditions(tags)
+            return tag_conditions(tags.items())
         if all(isinstance(tag, str) for tag in tags):
             return {"aws:tagkeys": tuple(tags)}
-        return tag_conditions({_either(tag, "Key"): _either(tag, "Value") for tag in tags})
+        return tag_conditions([(_either(tag, "Key"), _either(tag, "Value")) for tag in tags])
 
     return keys
 
 
-def tag_conditions(tags: Mapping[str, str]) -> Mapping[str, Values]:
-    """Return the condition keys of the tags of a request. Names of keys have no case."""
-    by_name: dict[str, Values] = {
-        f"aws:requesttag/{key}".lower(): str(value) or EMPTY for key, value in tags.items()
-    }
-    return {**by_name, "aws:tagkeys": tuple(tags)}
+def tag_conditions(tags: Iterable[tuple[str, Any]]) -> Mapping[str, Values]:
+    """Return the condition keys of the tags of a request."""
+    pairs = [(name, str(value)) for name, value in tags]
+    return {**named_values("aws:requesttag/", pairs), "aws:tagkeys": tuple([name for name, _ in pairs])}
 
 
 def _either(tag: Mapping[str, Any], member: str) -> str:

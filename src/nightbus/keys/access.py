@@ -16,7 +16,7 @@ from nightbus.keys.records import AWS_KMS
 from nightbus.policies.callers import not_allowed, request_by
 from nightbus.policies.decision import Effect
 from nightbus.policies.evaluation import Policies, decide, refusal_text
-from nightbus.policies.request import NO_KEYS, AccessRequest, Values
+from nightbus.policies.request import NO_KEYS, AccessRequest, Values, named_values
 
 RESOURCE_ALIASES = "kms:resourcealiases"
 _NO_CONTEXT: Mapping[str, str] = {}
@@ -104,6 +104,6 @@ def keys_of_use(
         "kms:viaservice": through,
         "kms:encryptioncontextkeys": tuple(context),
         "kms:grantisforawsresource": "true" if through else "false",
-        **{f"kms:encryptioncontext:{name.lower()}": value for name, value in context.items()},
-        **{f"aws:resourcetag/{name.lower()}": value for name, value in key.value["Tags"].items()},
+        **named_values("kms:encryptioncontext:", context.items()),
+        **named_values("aws:resourcetag/", key.value["Tags"].items()),
     }

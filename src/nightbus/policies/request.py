@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
 Values = str | tuple[str, ...]
 NO_KEYS: Mapping[str, Values] = MappingProxyType({})
+
+
+def named_values(prefix: str, pairs: Iterable[tuple[str, str]]) -> dict[str, Values]:
+    """Return the condition keys `prefix` and a name, such as those of tags, in lower case.
+
+    Names of condition keys have no case, so names that differ in nothing else are one key with several values, which
+    no operator for one value matches: a second tag `TEAM` does not hide the value of `team`.
+    """
+    found: dict[str, Values] = {}
+    for name, value in pairs:
+        key = f"{prefix}{name.lower()}"
+        earlier = found.get(key, ())
+        found[key] = (
+            (earlier if isinstance(earlier, tuple) else (earlier,)) + (value,) if earlier else value or ("",)
+        )
+    return found
 
 
 class Need(NamedTuple):

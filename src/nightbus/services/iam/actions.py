@@ -16,7 +16,7 @@ from nightbus.aws.calls import Scope
 from nightbus.identity.access_keys import ACCESS_KEY
 from nightbus.identity.needs import Asked, NeedsOf, Resource, merged, needs, request_tags, when
 from nightbus.identity.principals import GROUP, POLICY, ROLE, USER
-from nightbus.policies.request import Need, Values
+from nightbus.policies.request import Need, Values, named_values
 from nightbus.services.context import Platform
 from nightbus.services.iam.profiles_of_roles import INSTANCE_PROFILE
 from nightbus.services.iam.provider_records import OIDC_PROVIDER, SAML_PROVIDER
@@ -328,7 +328,7 @@ async def _entity(platform: Platform, arn: str) -> dict[str, Any] | None:
 
 
 def _tags_of(value: Mapping[str, Any]) -> Mapping[str, Values]:
-    return {f"iam:resourcetag/{tag['Key']}".lower(): tag["Value"] for tag in value.get("Tags") or ()}
+    return named_values("iam:resourcetag/", [(tag["Key"], tag["Value"]) for tag in value.get("Tags") or ()])
 
 
 async def resource_tags(platform: Platform, arn: str, keys: Mapping[str, Values]) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from typing import Any
 from nightbus.aws.documents import read_document
 from nightbus.aws.errors import AwsError, not_supported
 from nightbus.policies.grammar import check_identity_policy, is_resource_policy
-from nightbus.policies.request import Values
+from nightbus.policies.request import Values, named_values
 from nightbus.policies.simulation import (
     RESOURCE_POLICY,
     Matched,
@@ -171,7 +171,7 @@ def _caller(ctx: Context, arn: str | None, entity: Entity | None) -> SimulatedCa
         if entity.kind is USERS:
             keys["aws:userid"] = entity.id
         tags = entity.value.get("Tags") or ()
-        keys |= {f"aws:principaltag/{tag['Key'].lower()}": tag["Value"] or ("",) for tag in tags}
+        keys |= named_values("aws:principaltag/", [(tag["Key"], tag["Value"]) for tag in tags])
     return SimulatedCaller(named, found[1], keys)
 
 

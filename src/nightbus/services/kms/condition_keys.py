@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightbus.identity.request_keys import ABSENT
-from nightbus.policies.request import Values
+from nightbus.policies.request import Values, named_values
 
 
 def encryption_context(context: Mapping[str, Any] | None) -> Mapping[str, Values]:
     """Return the condition keys of an encryption context."""
-    values: dict[str, Values] = {
-        f"kms:encryptioncontext:{name.lower()}": str(text) for name, text in (context or {}).items()
-    }
+    pairs = [(name, str(text)) for name, text in (context or {}).items()]
+    values = named_values("kms:encryptioncontext:", pairs)
     values["kms:encryptioncontextkeys"] = tuple(context or ()) or ABSENT
     return values
 

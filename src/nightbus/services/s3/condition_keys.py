@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
-from nightbus.identity.needs import EMPTY, Asked, merged, tag_conditions
+from nightbus.identity.needs import Asked, merged, tag_conditions
 from nightbus.identity.request_keys import ABSENT, members
-from nightbus.policies.request import Values
+from nightbus.policies.request import Values, named_values
 from nightbus.services.s3.copying import parse_copy_source
 
 ACL = members(
@@ -69,10 +69,7 @@ def tags_of(tag_set: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
 
 
 def _object_tags(tags: Mapping[str, str]) -> Mapping[str, Values]:
-    by_name: dict[str, Values] = {
-        f"s3:requestobjecttag/{name.lower()}": value or EMPTY for name, value in tags.items()
-    }
-    return {**by_name, "s3:requestobjecttagkeys": tuple(tags)}
+    return {**named_values("s3:requestobjecttag/", tags.items()), "s3:requestobjecttagkeys": tuple(tags)}
 
 
 def _copy_source(asked: Asked) -> Mapping[str, Values]:
@@ -97,7 +94,7 @@ def new_bucket(asked: Asked) -> Mapping[str, Values]:
         "s3:locationconstraint": configuration.get("LocationConstraint") or ABSENT,
         "s3:x-amz-object-ownership": asked.text("ObjectOwnership"),
         **ACL(asked),
-        **tag_conditions(tags),
+        **tag_conditions(tags.items()),
     }
 
 

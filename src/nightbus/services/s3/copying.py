@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from nightbus.policies.request import Need, Values
+from nightbus.policies.request import Need, Values, named_values
 from nightbus.services.context import Context
 from nightbus.services.s3 import checksums
 from nightbus.services.s3.archives.state import check_copyable
@@ -132,7 +132,7 @@ def _tag_needs(source: CopySource | None, bucket: Record, key: str, tags: dict[s
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html (Permissions)
     """
-    written: dict[str, Values] = {f"s3:requestobjecttag/{name.lower()}": text for name, text in tags.items()}
+    written = named_values("s3:requestobjecttag/", tags.items())
     needed = [Need("s3:PutObjectTagging", f"{bucket_arn(bucket)}/{key}", written)]
     if source is not None:
         versioned: dict[str, Values] = {"s3:versionid": source.version_id or ""}
