@@ -120,11 +120,11 @@ def test_a_signed_url_needs_both_actions_of_the_callers_policies(node: RunningNo
     user_arn = iam.create_user(UserName=user)["User"]["Arn"]
     key = iam.create_access_key(UserName=user)["AccessKey"]
 
-    def status() -> int:
+    def status(path: str = "/") -> int:
         request = AWSRequest("GET", url)
         credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
         SigV4Auth(credentials, "lambda", "us-east-1").add_auth(request)
-        return ask(node, url, headers=dict(request.headers)).status
+        return ask(node, url, path=path, headers=dict(request.headers)).status
 
     def allow(*actions: str, auth: str = "AWS_IAM") -> None:
         by_url: dict[str, Any] = {"Effect": "Allow", "Action": list(actions), "Resource": arn}
@@ -142,6 +142,7 @@ def test_a_signed_url_needs_both_actions_of_the_callers_policies(node: RunningNo
     assert status() == 403
     allow(*INVOKE)
     assert status() == 200
+    assert [status(path) for path in ("//", "/admin/..", "/./", "/admin")] == [403] * 4
 
     # The function's policy is enough in the same account, and its Deny is more than the user's Allow.
     iam.delete_user_policy(UserName=user, PolicyName="own")

@@ -44,6 +44,7 @@ from nightbus.gateway.signatures.errors import (
     invalid_token,
     mismatch,
     unknown_key,
+    wrong_scope,
 )
 from nightbus.gateway.signatures.forms import verify_form
 from nightbus.gateway.signatures.moments import check_link, check_not_early, check_skew
@@ -123,6 +124,10 @@ class Verifier:
             return _root(request)
         payload = await _sha256(request.body)
         self._verify(request, _claim(request, dialect), signer.secret, "lambda", dialect, payload)
+        if (
+            normalised(request.raw_path) != request.raw_path
+        ):  # the function would see another path than was signed
+            raise wrong_scope(dialect, "The path of a signed request has to be normalised.")
         return signer.caller
 
     async def verify_form(self, request: WireRequest, fields: dict[str, str]) -> Verified:
