@@ -7,15 +7,18 @@ which the node signed and which names the key; its secret follows from the key.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 from nightbus.aws.calls import Caller
-from nightbus.bounded import Bounded
+from nightbus.bounded import Bounded, Seldom
 from nightbus.clock import Clock
 from nightbus.identity.access_keys import LONG_TERM, AccessKeys, caller_with
 from nightbus.identity.credentials import CredentialIssuer
 from nightbus.store.interface import Record
-from nightbus.store.vault import Vault
+from nightbus.store.vault import Vault, VaultClosed
+
+log = logging.getLogger("nightbus.identity")
 
 _TEMPORARY = "ASIA"
 _MOST = 2000
@@ -51,6 +54,7 @@ class Signers:
         self._clock = clock
         self._owners: Bounded[str, tuple[Record, Signer]] = Bounded(_MOST)
         self._sessions: Bounded[tuple[str, str], Signer] = Bounded(_MOST)
+        self._lost: Seldom[str] = Seldom(3_600_000, 20)
 
     def in_memory(self) -> dict[str, int]:
         return {"owners of access keys": len(self._owners), "sessions that called": len(self._sessions)}
@@ -58,7 +62,7 @@ class Signers:
     async def find(self, access_key: str, token: str = "") -> Signer | None:
         """Return the signer, None for a key that is not this node's.
 
-        Raises InactiveKey, InvalidToken, TokenExpired; VaultClosed if the vault did not seal the key's secret.
+        A key whose secret the vault did not seal is none either. Raises InactiveKey, InvalidToken, TokenExpired.
         """
         if len(access_key) > _LONGEST_ID:
             return None
@@ -75,8 +79,12 @@ class Signers:
             signer = known[1]
         else:
             caller = caller_with(access_key, record)
-            # In a thread, since the first one imports the library.
-            secret = await asyncio.to_thread(self._vault.open, str(record.value["Secret"]))
+            try:  # in a thread, since the first one imports the library
+                secret = await asyncio.to_thread(self._vault.open, str(record.value["Secret"]))
+            except VaultClosed as closed:
+                if self._lost.is_due(access_key, self._clock.now_ms()):
+                    log.warning("access key %s cannot be used any more: %s", access_key, closed)
+                return None
             signer = Signer(caller, secret.decode())
             self._owners[access_key] = (record, signer)
         if token:

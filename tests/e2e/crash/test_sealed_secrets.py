@@ -73,3 +73,23 @@ def test_whose_key_is_lost_is_still_there_and_may_be_given_its_secrets_again(dat
 def test_the_doctor_tells_whose_key_others_may_read(data: Path) -> None:
     (data / "vault.key").chmod(0o644)
     assert f"chmod 600 {data / 'vault.key'}" in nightbus("doctor", "--data", str(data)).stdout
+
+
+def test_the_doctor_knows_all_that_a_lost_key_takes_along(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    node = RunningNode(folder)
+    node.client("cloudformation").create_stack_set(
+        StackSetName="set",
+        TemplateBody='{"Parameters": {"P": {"Type": "String"}}, "Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}',
+        Parameters=[{"ParameterKey": "P", "ParameterValue": "hunter"}],
+    )
+    topic = node.client("sns").create_topic(Name="t")["TopicArn"]
+    node.client("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint="http://me:hunter@127.0.0.1:1/")
+    assert node.stop() == 0
+    assert (
+        "1 stack sets, the key opens the secrets of each" in nightbus("doctor", "--data", str(folder)).stdout
+    )
+    (folder / "vault.key").unlink()
+    told = nightbus("doctor", "--data", str(folder)).stdout
+    for lost in ("1 stack sets", "1 subscriptions", "1 access keys"):
+        assert f"the secrets of {lost} are lost" in told

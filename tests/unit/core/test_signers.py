@@ -60,3 +60,15 @@ async def test_a_users_key_is_valid_while_it_is_active(tmp_path: Path) -> None:
     await store.commit(DeleteRecord(scope, ACCESS_KEY, key))
     assert await signers.find(key) is None
     await store.close()
+
+
+async def test_a_key_that_another_vault_sealed_is_none(tmp_path: Path) -> None:
+    """The folder's `vault.key` was lost: its users are told as users of any unknown key, without a failure."""
+    clock = VirtualClock()
+    store = SqliteStore.open(tmp_path, clock, durable=False)
+    signers = Signers(AccessKeys(store), CredentialIssuer(b"s" * 32, clock), Vault(), clock)
+    key, scope = new_access_key("AKIA", "123456789012"), Scope("123456789012", "")
+    value = {"UserArn": USER, "UserId": "AIDA", "Status": ACTIVE, "Secret": Vault().seal(b"secret")}
+    await store.commit(PutRecord(scope, ACCESS_KEY, key, value, expect=0))
+    assert await signers.find(key) is None
+    await store.close()

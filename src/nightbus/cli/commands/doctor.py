@@ -21,16 +21,19 @@ from nightbus.identity.key_file import FILE_NAME
 from nightbus.identity.secrets import VERSION as SECRET_VERSION
 from nightbus.keys.records import MATERIAL
 from nightbus.messaging.queue import KIND, Queue, queue_address
-from nightbus.messaging.topic import TOPIC
+from nightbus.messaging.topic import SUBSCRIPTION, TOPIC
 from nightbus.messaging.topics import DELIVERIES as SUBSCRIBER_DELIVERIES
 from nightbus.node.settings import LOOPBACK, Settings
 from nightbus.services.cloudcontrol.requests import QUEUE as RESOURCE_REQUESTS
+from nightbus.services.cloudformation.stack_sets.records import INSTANCE, STACK_SET
 from nightbus.services.cloudformation.stack_sets.records import QUEUE as STACK_SET_OPERATIONS
 from nightbus.services.lambda_.invocations.destination_jobs import QUEUE as DESTINATIONS
 from nightbus.services.lambda_.invocations.queued import QUEUE as INVOCATIONS
 from nightbus.services.lambda_.records import FUNCTION
+from nightbus.services.lambda_.records import VERSION as FUNCTION_VERSION
 from nightbus.services.logs.subscriptions.jobs import QUEUE as SUBSCRIBED_EVENTS
 from nightbus.services.s3.notifications.jobs import QUEUE as BUCKET_NOTIFICATIONS
+from nightbus.services.sns.push.records import APPLICATION
 from nightbus.stacks.operation_queue import QUEUE as STACK_OPERATIONS
 from nightbus.stacks.records import DEPLOYMENT
 from nightbus.store.doctor import NOTE, OK, WRONG, Finding, Patient, examine
@@ -57,6 +60,11 @@ _SEALED = {
     DEPLOYMENT: (("sealed",), "deployments of stacks"),
     ACCESS_KEY: (("Secret",), "access keys"),
     FUNCTION: (("latest", "config", "Environment", "Sealed"), "functions"),
+    FUNCTION_VERSION: (("config", "Environment", "Sealed"), "versions of functions"),
+    SUBSCRIPTION: (("sealed",), "subscriptions"),
+    APPLICATION: (("sealed",), "platform applications"),
+    STACK_SET: (("parameters",), "stack sets"),
+    INSTANCE: (("overrides",), "instances of stack sets"),
 }
 _MOST_NAMED = 5
 _COLOURS = {OK: GREEN, NOTE: YELLOW, WRONG: RED}
