@@ -32,7 +32,7 @@ TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/mine"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/mine"
 CALL = Call(Scope(ACCOUNT, REGION), Caller.root(ACCOUNT), "http://localhost")
 TEXT = re.compile(
-    r'User: (?P<user>\S+) is not authorized to perform: (?P<action>\S+) on resource: "?(?P<resource>[^"\s]+)"? '
+    r'User: (?P<user>\S+) is not authorized to perform: (?P<action>\S+) (on resource: "?(?P<resource>[^"\s]+)"? )?'
     r"because no (identity|resource)-based policy allows the (?P=action) action"
 )
 DENIED = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "403")
@@ -123,7 +123,7 @@ def faults(tried: Tried, operation: str, params: dict[str, Any], needed: Sequenc
             return
         if (match["user"], match["action"].lower()) != (tried.nobody, needed[0].action.lower()):
             yield f"another user or action than {needed[0]}: {error}"
-        grants[0]["Resource"] = match["resource"]  # by the path that only the node knows
+        grants[0]["Resource"] = match["resource"] or "*"  # by the path that only the node knows
     error = tried.with_policy(operation, params, *grants)
     if is_denied(error):
         yield f"with {grants}: {error}"

@@ -1,7 +1,7 @@
 """Decides which HTTP requests a node answers at all, before it reads their bodies or routes them.
 
-A node trusts whoever can reach it with the API, and a browser lets any page send requests to this machine. The gate
-refuses those requests, by three rules over the headers alone:
+A browser lets any page send requests to this machine, and some requests need no access key, or any key will do
+(`dev_credentials`). The gate refuses requests of pages, by three rules over the headers alone:
 
 1. `Host` names the node: a loopback name or address, `*.localhost`, the name it is bound to, the address at which the
    connection arrived, or one of `allowed_hosts`. This stops DNS rebinding: a page whose own name was pointed at a
@@ -10,7 +10,7 @@ refuses those requests, by three rules over the headers alone:
    served by the node itself or by one of `allowed_origins`. Command line tools and SDKs send neither header.
 3. `Sec-Fetch-Site` is neither `cross-site` nor `same-site`, unless rule 2 found an allowed origin.
 
-The gate does not look at credentials, which prove nothing here: a page may use any access key.
+The gate does not look at credentials: a page may know a key, or hold a presigned link.
 
 The host of a function URL is one of the node's names with the URL's id and region before it. What a function serves
 there has an origin of its own, so rules 2 and 3 keep its pages from the API as they keep every other page. Of

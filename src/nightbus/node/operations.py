@@ -131,6 +131,8 @@ class OperationRegistry:
             line = getattr(module, "ACTIONS", {}).get(operation)
             if callable(line):
                 bound = replace(bound, needs_of=line, resolve=getattr(module, "resolve", None))
+        if bound.needs_of is None:
+            raise TypeError(f"{bound.name} has no line in `ACTIONS`, so nothing says who may call it")
         self._bound[service, operation] = bound
         return bound
 
@@ -150,9 +152,7 @@ def bind(service: str, operation: str, handler: Handler) -> _Bound:
 
 
 async def _authorize(platform: Platform, authorizer: Authorizer, bound: _Bound, asked: Asked) -> None:
-    if bound.needs_of is None:
-        return
-    needs = bound.needs_of(asked)
+    needs = bound.needs_of(asked) if bound.needs_of is not None else ()
     if bound.resolve is not None:
         needs = await bound.resolve(platform, asked, needs)
     if platform.last_uses is not None:
