@@ -59,6 +59,8 @@ def test_what_a_form_asks_for_is_answered(s3: Any, bucket: str) -> None:
         ({"success_action_status": "200"}, 200),
         ({"success_action_status": "201"}, 201),
         ({"success_action_redirect": "http://example.test/done?a=1"}, 303),
+        ({"success_action_redirect": "http://[example"}, 204),
+        ({"success_action_redirect": "javascript:alert(1)"}, 204),
     ]:
         ((name, value),) = fields.items()
         form = s3.generate_presigned_post(bucket, "k", Fields=fields, Conditions=[{name: value}])

@@ -135,8 +135,8 @@ def _answer(call: Call, bucket: str, fields: Mapping[str, str], output: Mapping[
     }
     if output.get("VersionId"):
         headers["x-amz-version-id"] = str(output["VersionId"])
-    redirect = fields.get("success_action_redirect") or fields.get("redirect")
-    if redirect and urlsplit(redirect).scheme in ("http", "https"):
+    redirect = fields.get("success_action_redirect") or fields.get("redirect") or ""
+    if _is_address(redirect):
         query = urlencode({"bucket": bucket, "key": key, "etag": etag})
         headers["location"] = f"{redirect}{'&' if urlsplit(redirect).query else '?'}{query}"
         return WireResponse(303, headers)
@@ -147,6 +147,14 @@ def _answer(call: Call, bucket: str, fields: Mapping[str, str], output: Mapping[
     for name, text in (("Location", location), ("Bucket", bucket), ("Key", key), ("ETag", etag)):
         root.append(text_element(name, text))
     return WireResponse(201, {**headers, "content-type": "application/xml"}, document(root))
+
+
+def _is_address(redirect: str) -> bool:
+    """Return whether a browser can be sent there; otherwise S3 acts as if the field was not there."""
+    try:
+        return urlsplit(redirect).scheme in ("http", "https")
+    except ValueError:
+        return False
 
 
 def _argument(message: str, name: str, value: str) -> AwsError:
