@@ -98,6 +98,11 @@ def send_and_look(node: Any) -> Iterator[Callable[..., tuple[int, str]]]:
         ),
         (*sqs("CreateQueue", b'{"QueueName": "q", "Attributes": {"DelaySeconds": "%b"}}' % NINES), 400, "InvalidAttr"),
         (*sqs("ReceiveMessage", b'{"QueueUrl": "q", "MaxNumberOfMessages": %b}' % NINES), 400, "Exception"),
+        (*sqs("SendMessage", b'{"QueueUrl": "http://[x", "MessageBody": "a"}'), 404, "InvalidAddress"),
+        (
+            "POST", "/", b"Action=ValidateTemplate&Version=2010-05-15&TemplateURL=http://[x",
+            signed("cloudformation", **FORM), 400, "TemplateURL must be a supported URL",
+        ),
         ("PUT", "/malformed?versioning", b'<!DOCTYPE a [<!ENTITY b "c">]><a/>', signed("s3"), 400, "MalformedXML"),
         ("PUT", "/Not_A_Bucket", b"", signed("s3"), 400, "InvalidBucketName"),
         ("GET", "/no-such-bucket-here", b"", signed("s3"), 404, "NoSuchBucket"),

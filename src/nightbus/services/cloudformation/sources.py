@@ -102,7 +102,10 @@ def object_of(url: str, endpoint: str) -> tuple[str, str, str]:
 
     `endpoint` is the node's URL as the client calls it, so that any name of the node counts as a name of S3.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # half an address of IPv6
+        raise invalid_template("TemplateURL must be a supported URL.") from None
     host = (parts.hostname or "").lower()
     path = unquote(parts.path).lstrip("/")
     version = parse_qs(parts.query).get("versionId", [""])[0]

@@ -39,7 +39,11 @@ _KEY_ERRORS = {
 
 def address_of_url(url: str) -> tuple[str, str] | None:
     """Return the account and the name of the queue, None for what is not a queue's URL."""
-    account, _, name = unquote(urlsplit(url).path).strip("/").rpartition("/")
+    try:
+        path = urlsplit(url).path
+    except ValueError:  # half an address of IPv6
+        return None
+    account, _, name = unquote(path).strip("/").rpartition("/")
     account = account.rpartition("/")[2]
     if not name or len(account) != _ACCOUNT_DIGITS or not account.isdigit():
         return None
