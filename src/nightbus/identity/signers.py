@@ -20,7 +20,6 @@ from nightbus.store.vault import Vault, VaultClosed
 
 log = logging.getLogger("nightbus.identity")
 
-_TEMPORARY = "ASIA"
 _MOST = 2000
 _LONGEST_ID = 128  # characters, by the model of IAM
 

@@ -17,7 +17,6 @@ from nightbus.policies.principals import account_of
 from nightbus.policies.request import NO_KEYS, AccessRequest, Values
 
 NO_STATEMENTS = Policy.of_statements([], PolicyKind.RESOURCE)
-UNNAMED = "*"  # the resource of a question in which only the principal counts
 
 
 def request_by(
@@ -51,11 +50,3 @@ def is_denied(policy: Policy, request: AccessRequest, owner: str) -> bool:
     """Return whether a statement of the resource's policy denies the request."""
     decision = decide(request, Policies(identity=None, resource=policy), owner)
     return decision.effect is Effect.EXPLICIT_DENY
-
-
-def names_caller(principal: str, caller: Caller) -> bool:
-    """Return whether the principal is the caller: a user, a role (or a session of it), an account, or a service."""
-    if not caller.arn:
-        return bool(principal) and principal == caller.service
-    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "*"}
-    return Policy.of_statements([statement], PolicyKind.RESOURCE).allows(request_by(caller, "", UNNAMED))
