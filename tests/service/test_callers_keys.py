@@ -231,3 +231,13 @@ def test_the_id_of_the_administrators_key_opens_nothing(strict: RunningNode) -> 
         reply = urllib3.request("POST", f"{strict.endpoint}/closed", fields=whole, redirect=False)
         assert 400 <= reply.status < 500, reply.data
     assert [one["Key"] for one in s3.list_objects_v2(Bucket="closed")["Contents"]] == ["k"]
+
+
+def test_the_root_user_sees_the_key_that_it_uses(strict: RunningNode) -> None:
+    """The keys of an account's root have no user name:
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAccessKeys.html
+    """
+    iam = strict.client("iam")
+    (key,) = iam.list_access_keys()["AccessKeyMetadata"]
+    assert (key["AccessKeyId"], key["Status"], "UserName" in key) == (strict.key().id, "Active", False)
+    assert iam.get_user()["User"]["CreateDate"] == key["CreateDate"]

@@ -151,7 +151,6 @@ def test_a_call_with_a_users_key_is_the_users(client: Clients, user: str) -> Non
     for one in iam.list_access_keys(UserName=f"{name}-2")["AccessKeyMetadata"]:
         iam.delete_access_key(UserName=f"{name}-2", AccessKeyId=one["AccessKeyId"])
     iam.delete_user(UserName=f"{name}-2")
-    assert refusal(iam.list_access_keys)[0] == "ValidationError"
 
 
 def test_instance_profiles_have_one_role(iam: Any) -> None:

@@ -56,8 +56,12 @@ async def list_access_keys(
     marker: str | None = None,
     max_items: int = DEFAULT_PAGE,
 ) -> dict[str, Any]:
-    name = named_or_calling(ctx, user_name)
-    await find_entity(ctx, USERS, name)
+    """List the keys of a user, or of the account's root, who names no user: theirs have none either, as on AWS."""
+    if user_name is None and ctx.caller.arn.endswith(":root"):
+        name = ""
+    else:
+        name = named_or_calling(ctx, user_name)
+        await find_entity(ctx, USERS, name)
     keys = [_described(record.key, record.value) for record in await keys_of(ctx, name)]
     return listing("AccessKeyMetadata", keys, lambda key: str(key["AccessKeyId"]), max_items, marker)
 
@@ -98,7 +102,7 @@ async def _key_of(ctx: Context, key_id: str, user_name: str | None) -> Record:
 
 def _described(key_id: str, value: dict[str, Any]) -> dict[str, Any]:
     return {
-        "UserName": value["UserName"],
+        **({"UserName": value["UserName"]} if value["UserName"] else {}),
         "AccessKeyId": key_id,
         "Status": value["Status"],
         "CreateDate": time_of(value["Created"]),

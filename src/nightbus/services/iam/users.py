@@ -59,9 +59,11 @@ async def _refuse_taken(ctx: Context, name: str) -> None:
 
 
 async def get_user(ctx: Context, *, user_name: str | None = None) -> dict[str, Any]:
-    """Return the user, or the calling one if the call names none; the root user has only an ARN and an id."""
+    """Return the user, by default the calling one. The root user has no name and is as old as its key."""
     if user_name is None and ctx.caller.arn.endswith(":root"):
-        return {"User": {"UserId": ctx.caller.user_id, "Arn": ctx.caller.arn}}
+        ages = [key.value["Created"] for key in await keys_of(ctx, "")]
+        created = time_of(min(ages, default=ctx.now_ms()))
+        return {"User": {"UserId": ctx.caller.user_id, "Arn": ctx.caller.arn, "CreateDate": created}}
     name = named_or_calling(ctx, user_name)
     return {"User": described((await find_entity(ctx, USERS, name)).value)}
 
