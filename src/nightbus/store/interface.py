@@ -173,7 +173,8 @@ class Store(Protocol):
         ...
 
     async def log_sizes(self, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
-        """The bytes of a log's entries by when they are of: beginnings of steps of `step_ms`, in UTC ms."""
+        """The bytes that a log's entries take in the store, by when they are of: beginnings of steps of `step_ms`, in
+        UTC ms."""
         ...
 
     async def logs(self, scope: Scope, prefix: str = "") -> builtins.list[str]:

@@ -90,10 +90,19 @@ def logs(connection: sqlite3.Connection, scope: Scope, prefix: str) -> list[str]
     return [name for (name,) in rows]
 
 
+# What an entry takes in its table, whose rows are in an index tree of pages of 4,096 bytes: a row of more than 1,002
+# bytes leaves at least 489 of them in its page and puts the rest into pages of its own, with 4,092 bytes in each.
+# https://www.sqlite.org/fileformat2.html#cell_payload_overflow_pages
+_ROW = "(length(data) + length(CAST(key AS BLOB)) + 22)"
+_OWN_PAGES = f"(({_ROW} + 3089) / 4092)"
+_STORED = f"iif({_ROW} <= 1002, {_ROW}, {_OWN_PAGES} * 4096 + max(489, {_ROW} - {_OWN_PAGES} * 4092))"
+
+
 def log_sizes(connection: sqlite3.Connection, scope: Scope, log: str, step_ms: int) -> dict[int, int]:
     number = look_up(connection, scope, "log", log)
     rows = connection.execute(
-        "SELECT time / ?1 * ?1, sum(length(data)) FROM entry INDEXED BY entry_by_time WHERE log = ?2 GROUP BY 1",
+        f"SELECT time / ?1 * ?1, sum({_STORED}) FROM entry INDEXED BY entry_by_time"  # noqa: S608
+        " WHERE log = ?2 GROUP BY 1",
         (step_ms, number),
     )
     return dict(rows.fetchall())
