@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from nodes import RunningNode
 from users import OTHER_ACCOUNT, User, code_of, document, refusal, statement
+from waiting import wait_for
 
 BUCKET = "guarded-bucket"
 ARN, OBJECTS = f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/*"
@@ -256,3 +257,10 @@ def test_a_name_that_another_account_takes_is_theirs_whoever_used_it_before(node
     theirs.put_object(**key, Body=b"theirs")
     assert code_of(early.get_object, **key) == "AccessDenied"
     assert code_of(early.put_object, **key, Body=b"mine") == "AccessDenied"
+
+
+def test_a_refused_name_makes_no_line_in_the_log(node: RunningNode, s3: Any) -> None:
+    reader = User(node, "forger").client("s3")
+    assert code_of(reader.get_object, Bucket=BUCKET, Key="a\nFORGED LINE") == "AccessDenied"
+    wait_for(lambda: any("FORGED LINE" in line for line in node.output))
+    assert not any(line.startswith("FORGED") for line in node.output)

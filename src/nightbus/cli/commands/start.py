@@ -13,6 +13,7 @@ from nightbus import __version__
 from nightbus.aws.grammar import DEFAULT_ACCOUNT
 from nightbus.cli.commands.configure import write_first_profile
 from nightbus.cli.errors import CommandFailed
+from nightbus.cli.log_lines import OneLine
 from nightbus.identity.key_file import FILE_NAME, PROFILE, read_key
 from nightbus.node.settings import AUDIT, Settings
 from nightbus.services import SERVICES
@@ -27,11 +28,9 @@ def start_node(settings: Settings, verbose: bool, *, writes_profile: bool) -> No
     from nightbus.store.sqlite.store import FolderInUse, NewerSchema
     from nightbus.store.vault import VaultClosed
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine())
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler])
     for chatty in ("asyncio", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
