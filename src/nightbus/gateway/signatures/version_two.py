@@ -30,7 +30,8 @@ _RESOURCE = frozenset(
 # Parameters that make another operation of the request, and that no client signs.
 _UNSIGNABLE = frozenset(
     {
-        "abac", "attributes", "encryption", "intelligent-tiering", "legal-hold", "metadataConfiguration",
+        "abac", "annotation", "attributes", "encryption", "intelligent-tiering", "legal-hold",
+        "metadataAnnotationTable", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
         "metadataTable", "ownershipControls", "policyStatus", "publicAccessBlock", "renameObject", "retention",
         "session",
     }
