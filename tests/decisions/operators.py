@@ -221,6 +221,10 @@ GROUPS = [
         none  user/ann {QUEUE} aws:RequestTag/team=
         """, identity=when(Null={"aws:RequestTag/team": False})),
     Group(LOGIC, f"""
+        deny  user/ann {QUEUE}
+        deny  user/ann {QUEUE} aws:RequestTag/team=a
+        """, identity=unless(Null={"aws:RequestTag/team": ["true", "false"]})),
+    Group(LOGIC, f"""
         allow user/ann {LIST} s3:prefix=a s3:delimiter=/
         allow user/ann {LIST} s3:prefix=b s3:delimiter=/
         none  user/ann {LIST} s3:prefix=a s3:delimiter=-

@@ -84,7 +84,7 @@ def _null(read: Read, expected: list[str], unknown: bool) -> Condition:
 
     def holds(request: AccessRequest) -> bool:
         value = read(request)
-        return unknown if value is None else wanted == {"false" if value else "true"}
+        return unknown if value is None else ("false" if value else "true") in wanted
 
     return holds
 
