@@ -6,6 +6,7 @@ would allow the request, as they were at that moment: policies may have changed 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -21,6 +22,10 @@ from nightbus.policies.evaluation import Policies, explain, smallest_statement
 from nightbus.policies.request import AccessRequest, Need, Values
 from nightbus.store.interface import SYSTEM, Append, Entry, Store
 
+_CLOUDFORMATION = "cloudformation.amazonaws.com"
+# The last part of a name that CloudFormation generates: `<stack>-<id>-<12 characters>`; not that of a UUID.
+_ENDING = re.compile(r"(?<=[\w-]{3})(?<![0-9a-f]{4}-[0-9a-f]{4})-[A-Za-z0-9]{12}(?=[:/]|-[A-Za-z0-9?]{6}$|$)")
+_CAPITALS = 4
 _MOST_KEYS = 40
 _MOST_READ = 10_000
 
@@ -89,7 +94,7 @@ def refusal_document(noted: NotedRefusal) -> dict[str, Any]:
         "reason": decision.reason,
         "policies": [_verdict(one) for one in decision.verdicts],
         "keys": {name: _shown(values) for name, values in sorted(request.keys.items())[:_MOST_KEYS]},
-        "remedy": _remedy(request, decision),
+        "remedy": _remedy(request, decision, by_stack=_is_by_stack(call)),
     }
 
 
@@ -106,13 +111,18 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _remedy(request: AccessRequest, decision: Decision) -> dict[str, Any]:
-    """Return what would allow the request: a statement for a policy of `kind`, or the statements that deny it."""
+def _remedy(request: AccessRequest, decision: Decision, *, by_stack: bool) -> dict[str, Any]:
+    """Return what would allow the request: a statement for a policy of `kind`, or the statements that deny it.
+
+    A stack gives a resource another name at its next attempt, so the end of a generated name becomes `*`.
+    """
     kind = decision.kind or PolicyKind.IDENTITY
     if decision.effect is Effect.EXPLICIT_DENY:
         denying = [one for one in decision.verdicts if one.effect is Effect.EXPLICIT_DENY]
         return {"kind": kind.value, "deny": [_verdict(one) for one in denying]}
     statement = smallest_statement(request)
+    if by_stack:
+        statement["Resource"] = _ENDING.sub(_any_if_generated, request.resource)
     if kind in (PolicyKind.RESOURCE, PolicyKind.TRUST):
         statement = {"Effect": "Allow", "Principal": _named(request), **statement}
         if kind is PolicyKind.TRUST:
@@ -122,6 +132,18 @@ def _remedy(request: AccessRequest, decision: Decision) -> dict[str, Any]:
         if not request.arn and request.source_arn:
             statement["Condition"] = {"ArnEquals": {"aws:SourceArn": request.source_arn}}
     return {"kind": kind.value, "statement": statement}
+
+
+def _is_by_stack(call: Call) -> bool:
+    session = call.caller.session
+    return "cloudformation" in call.via or (session is not None and session.assumed_by == _CLOUDFORMATION)
+
+
+def _any_if_generated(ending: re.Match[str]) -> str:
+    """Return `-*` for what looks random: with a digit, or with more capitals than words of twelve letters have."""
+    text = ending[0]
+    is_random = any(map(str.isdigit, text)) or sum(map(str.isupper, text)) >= _CAPITALS
+    return "-*" if is_random else text
 
 
 def _named(request: AccessRequest) -> Any:

@@ -161,3 +161,29 @@ def test_a_boundary_without_an_allow_is_named_as_what_is_missing() -> None:
         ("own", "allow"),
         ("limit", "implicitDeny"),
     ]
+
+
+NAME = "shop-OrderRole-gA2rLgrEuYau"
+OF_IAM, OF_S3 = f"arn:aws:iam::{SCOPE.account}:role/", "arn:aws:s3:::"
+
+
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [
+        (f"{OF_IAM}{NAME}", f"{OF_IAM}shop-OrderRole-*"),
+        (f"{OF_IAM}shop-OrderRole-gAcrLgrEuYau", f"{OF_IAM}shop-OrderRole-*"),
+        (f"{OF_S3}shop-bucket-m77r09xp66al/a", f"{OF_S3}shop-bucket-*/a"),
+        (f"arn:aws:x:::secret:{NAME}-??????", "arn:aws:x:::secret:shop-OrderRole-*-??????"),
+        (f"arn:aws:x:::log-group:{NAME}:log-stream:", "arn:aws:x:::log-group:shop-OrderRole-*:log-stream:"),
+        ("arn:aws:kms:::key/6c256c88-2364-4f34-813f-b04b7ea70f49",) * 2,
+        (f"{OF_IAM}app-conversation",) * 2,
+        (f"{OF_IAM}app-MyOrderQueue",) * 2,
+        ("*",) * 2,
+    ],
+)
+def test_a_stacks_statement_is_for_its_next_attempt_too(resource: str, named: str) -> None:
+    user = f"arn:aws:iam::{SCOPE.account}:user/ada"
+    request = AccessRequest("iam:CreateRole", resource, arn=user, account=SCOPE.account)
+    for call, due in ((CALL, resource), (CALL.through("cloudformation"), named)):
+        kept = refusal(request, Policies(identity=()), call)
+        assert (kept["resource"], kept["remedy"]["statement"]["Resource"]) == (resource, due)
