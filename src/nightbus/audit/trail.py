@@ -2,8 +2,8 @@
 
 A call pays for a note in a list. The records are made and committed at most `_EVERY_SECONDS` later, so a kill of the
 process loses what was called in the last fifth of a second, and a node that is stopped loses nothing. While the store
-takes nothing (the disk is full), notes wait, at most `_MOST_WAITING`; what comes beyond that is lost with a line in
-the log.
+takes nothing (the disk is full), notes wait, at most `_MOST_WAITING` with `_MOST_BYTES` of texts; what comes beyond
+that is lost with a line in the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nightbus.audit.bus_events import CallEvents
-from nightbus.audit.event_kinds import is_data_event
+from nightbus.audit.event_kinds import is_data_event, is_read_only
 from nightbus.audit.function_logs import tell_function
 from nightbus.audit.logging_trails import LoggingTrails
 from nightbus.audit.parameters import json_bytes
@@ -40,9 +40,13 @@ _AGAIN_SECONDS = 1.0
 _MOST_SECONDS = 5.0  # for which a reader waits for what is not written yet
 _MOST_TOGETHER = 64  # records in one commit; making them takes the event loop some 5 ms
 _MOST_WAITING = 20_000
+_MOST_BYTES = (
+    64 * 1024 * 1024
+)  # of parameters and replies that wait; a template of a stack may have a megabyte
 _MOST_REFUSALS = (
     100  # that are kept in a second, of an account and Region: a client that is refused in a loop makes more
 )
+_NO_REPLY: Mapping[str, Any] = {}
 REFUSED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException"}
 )
@@ -66,6 +70,7 @@ class Trail:
         self._events = CallEvents(self._trails, router)
         self.data_events = data_events
         self._waiting: deque[NotedCall | NotedRefusal] = deque()
+        self._bytes = 0  # of the texts of calls that wait
         self.needs = SeenNeeds(store, clock)
         self._writing: asyncio.Task[None] | None = None
         self._telling: set[asyncio.Task[None]] = set()  # at most 50 a minute, as `_lines` says
@@ -92,7 +97,8 @@ class Trail:
     def succeeded(
         self, service: str, operation: str, params: Mapping[str, Any], result: Mapping[str, Any], call: Call
     ) -> None:
-        self._note(NotedCall(self._clock.now_ms(), service, operation, params, call, result))
+        shown = _NO_REPLY if is_read_only(service, operation) else result  # records do not show what is read
+        self._note(NotedCall(self._clock.now_ms(), service, operation, params, call, shown))
 
     def failed(
         self, service: str, operation: str, params: Mapping[str, Any], error: AwsError, call: Call
@@ -137,11 +143,13 @@ class Trail:
         await self.written()
 
     def _note(self, noted: NotedCall | NotedRefusal) -> None:
-        if len(self._waiting) >= _MOST_WAITING:
+        size = _size(noted)
+        if len(self._waiting) >= _MOST_WAITING or (self._waiting and self._bytes + size > _MOST_BYTES):
             if self._losses.is_due("", self._clock.now_ms()):
                 log.error("the audit trail lost calls: the store takes no records")
             return
         self._waiting.append(noted)
+        self._bytes += size
         self._begin_writing()
 
     def _begin_writing(self) -> None:
@@ -155,6 +163,7 @@ class Trail:
                 few = [self._waiting.popleft() for _ in range(min(_MOST_TOGETHER, len(self._waiting)))]
                 try:
                     await self._write(few)
+                    self._bytes -= sum(map(_size, few)) if self._waiting else self._bytes
                 except Exception as failure:
                     log.error("the audit trail cannot write %d records: %s", len(few), failure)
                     self._waiting.extendleft(reversed(few))
@@ -196,3 +205,19 @@ class Trail:
             await tell_function(self._store, self._log_sink, self._clock, refused)
         except Exception as failure:
             log.warning("a refusal is not in the log of its function: %s", failure)
+
+
+def _size(noted: NotedCall | NotedRefusal) -> int:
+    """Return the length of all texts of a call. What a refusal names is in the call's parameters, or is shared."""
+    if isinstance(noted, NotedRefusal):
+        return 0
+    size, left = 0, [noted.params, noted.result]
+    while left:
+        value = left.pop()
+        if isinstance(value, str | bytes):
+            size += len(value)
+        elif isinstance(value, Mapping):
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value
+    return size

@@ -102,6 +102,21 @@ async def test_records_wait_while_the_store_takes_none(node: Rig, monkeypatch: p
     assert await events(node) == ["CreateTopic"]
 
 
+async def test_long_calls_that_wait_have_a_bound(
+    node: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("nightbus.audit.trail._MOST_BYTES", 2000)
+    trail = node.platform.trail
+    assert trail is not None
+    for _ in range(3):  # what was written gives its place to what comes next
+        for number in range(3):
+            params = {"Name": f"t{number}", "Tags": [{"Key": "k", "Value": "v" * 900}]}
+            trail.succeeded("sns", "CreateTopic", params, {"TopicArn": TOPIC}, CALL)
+        await trail.written()
+    assert await events(node) == ["CreateTopic"] * 6
+    assert caplog.text.count("the audit trail lost calls") == 1
+
+
 async def test_the_trail_is_trimmed_by_age_and_by_size(node: Rig) -> None:
     for hour in range(3):
         await node("CreateTopic", "sns", Name=f"t{hour}")
