@@ -167,7 +167,7 @@ def _claim(
         raise incomplete(dialect, f"{text} got '{credential[:_LONGEST]}'")
     names = _names(signed)
     if not names:
-        raise incomplete(dialect, f"the SignedHeaders '{signed[:_LONGEST]}' are no names of headers.")
+        raise incomplete(dialect, f"the SignedHeaders '{signed[:_LONGEST]}' are not a list of header names.")
     key, date, region, service, terminator = parts
     return Claim(key, date, region, service, terminator, names, signature, timestamp, by_query)
 
