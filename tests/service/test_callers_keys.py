@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -241,3 +242,22 @@ def test_the_root_user_sees_the_key_that_it_uses(strict: RunningNode) -> None:
     (key,) = iam.list_access_keys()["AccessKeyMetadata"]
     assert (key["AccessKeyId"], key["Status"], "UserName" in key) == (strict.key().id, "Active", False)
     assert iam.get_user()["User"]["CreateDate"] == key["CreateDate"]
+
+
+def test_a_temporary_key_without_its_token_says_what_it_needs(strict: RunningNode, user: Key) -> None:
+    issued = strict.client("sts", **user.options).get_session_token()["Credentials"]
+    bare = Key(issued["AccessKeyId"], issued["SecretAccessKey"])
+    code, text = error(strict, "sqs", bare)
+    assert (code, "AWS_SESSION_TOKEN" in text, HOW in text) == ("InvalidClientTokenId", True, False)
+
+
+def test_a_session_whose_role_is_gone_is_refused_in_the_words_of_the_service(strict: RunningNode) -> None:
+    iam = strict.client("iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName="gone", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    issued = strict.client("sts").assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+    key = Key(issued["AccessKeyId"], issued["SecretAccessKey"], issued["SessionToken"])
+    iam.delete_role(RoleName="gone")
+    codes = {service: error(strict, service, key)[0] for service in CODES}
+    assert codes == {**CODES, "s3": "InvalidToken"}

@@ -225,14 +225,14 @@ class Authorizer:
             raise self._unknown(caller, operation)
         known = caller.user_id if session is None else session.role_id
         if known and ":" not in known and principal.id != known:
-            raise invalid_token()
+            raise invalid_token(operation.split(":", 1)[0])
         return principal
 
     def _unknown(self, caller: Caller, operation: str) -> AwsError:
         if caller.session is not None and caller.session.assumed_by:
             text = f"User: {caller.service} is not authorized to perform: sts:AssumeRole on resource:"
             return access_denied(operation.split(":")[0], f"{text} {caller.session.role}")
-        return invalid_token()
+        return invalid_token(operation.split(":", 1)[0])
 
     async def _admit_service(self, operation: str, call: Call, principal: Principal) -> None:
         """Raise AwsError unless the role's trust policy admits the service that uses it."""

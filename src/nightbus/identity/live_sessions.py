@@ -8,8 +8,8 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comp
 from __future__ import annotations
 
 from nightbus.aws.calls import Caller, Scope
-from nightbus.aws.errors import AwsError
 from nightbus.identity.principals import ROLE, USER
+from nightbus.identity.refusals import invalid_token
 from nightbus.store.known_records import KnownRecords
 
 KINDS = (ROLE, USER)
@@ -39,11 +39,11 @@ class LiveSessions:
         return record is not None and record.value[member] == id
 
     async def check(self, caller: Caller, service: str, operation: str) -> None:
-        """Raise AwsError InvalidClientTokenId for a session that is over, or that may not call the operation."""
+        """Raise the service's AwsError for a session that is over, or that may not call the operation."""
         if caller.session is not None and not (
             _may_call(caller, service, operation) and await self.is_alive(caller)
         ):
-            raise invalid_token()
+            raise invalid_token(service)
 
 
 def _may_call(caller: Caller, service: str, operation: str) -> bool:
@@ -53,7 +53,3 @@ def _may_call(caller: Caller, service: str, operation: str) -> bool:
         return True
     callable_operations = _OF_A_FEDERATED_USER if session.parent else _OF_A_SESSION_TOKEN
     return service == "sts" and operation in callable_operations
-
-
-def invalid_token() -> AwsError:
-    return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)

@@ -26,9 +26,13 @@ def access_denied(service: str, text: str) -> AwsError:
     return AwsError(code, text, status)
 
 
-def invalid_token() -> AwsError:
-    """Return the error for credentials whose principal does not exist any more."""
-    return AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
+def invalid_token(service: str) -> AwsError:
+    """Return the error of `service`, by botocore's name, for credentials whose principal does not exist any more."""
+    if service == "s3":
+        return AwsError("InvalidToken", "The provided token is malformed or otherwise invalid.")
+    spelling, status = _SPELLINGS.get(service, _BY_JSON)
+    code = "UnrecognizedClientException" if spelling == "AccessDeniedException" else "InvalidClientTokenId"
+    return AwsError(code, "The security token included in the request is invalid.", status)
 
 
 def spelled(action: str) -> str:

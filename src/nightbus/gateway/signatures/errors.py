@@ -18,6 +18,7 @@ HOW_TO_GET_A_KEY = (
     "Nightbus does not know this access key: `nightbus env` prints one that it knows, and a node that is"
     " started with --dev-credentials accepts any."
 )
+NEEDS_TOKEN = "This temporary access key needs its session token as well (AWS_SESSION_TOKEN)."  # noqa: S105
 _MISMATCH = "The request signature we calculated does not match the signature you provided. Check your"
 _ONLY_V4 = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
 _BAD_TOKEN = "The security token included in the request is invalid."  # noqa: S105

@@ -38,6 +38,7 @@ from nightbus.gateway.signatures.canonical import (
 from nightbus.gateway.signatures.claims import Claim, claim_of_header, claim_of_query
 from nightbus.gateway.signatures.errors import (
     HOW_TO_GET_A_KEY,
+    NEEDS_TOKEN,
     Dialect,
     expired_token,
     incomplete,
@@ -154,7 +155,8 @@ class Verifier:
         if signer is None:
             check_form(request, service)
             if not self._accepts_unknown_keys:
-                raise unknown_key(dialect, key, HOW_TO_GET_A_KEY)
+                lacks_token = key.startswith("ASIA") and not _token(request)
+                raise unknown_key(dialect, key, NEEDS_TOKEN if lacks_token else HOW_TO_GET_A_KEY)
         return signer
 
     async def _verify_s3(self, request: WireRequest, signer: Signer, *, is_streamed: bool) -> Verified:
