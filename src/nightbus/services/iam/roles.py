@@ -23,7 +23,7 @@ from nightbus.services.iam.records import (
     iam_arn,
     time_of,
 )
-from nightbus.services.iam.stored_principals import check_principals, renamed_principal
+from nightbus.services.iam.stored_principals import check_principals, renamed_principal, replace_late
 from nightbus.services.iam.tags import Tag, checked_iam_tags
 from nightbus.store.interface import DeleteRecord, PutRecord
 
@@ -140,6 +140,7 @@ async def delete_role(ctx: Context, *, role_name: str) -> None:
     id = record.value["RoleId"]
     replaced = await renamed_principal(ctx, record.value["Arn"], id, but=record)
     await ctx.store.commit(deleted, await forgotten(ctx, id), *replaced)
+    await replace_late(ctx, ROLE, record.key, record.value["Arn"], id)
 
 
 async def _set(ctx: Context, role_name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
