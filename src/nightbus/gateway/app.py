@@ -21,7 +21,7 @@ from nightbus.aws.replies import Reply
 from nightbus.aws.threads import LONG_TEXT, aside
 from nightbus.aws.trace_header import trace_header_or_none
 from nightbus.clock import Clock
-from nightbus.gateway.bodies import Body, ClientGone, read_whole, while_client_waits
+from nightbus.gateway.bodies import Body, ClientGone, Room, read_whole, while_client_waits
 from nightbus.gateway.catalogue import Catalogue
 from nightbus.gateway.checked_json import Checked
 from nightbus.gateway.cors import CrossOrigin
@@ -66,6 +66,7 @@ class Gateway:
         self._sessions = sessions
         self._clock = clock
         self.verifier = Verifier(signers, clock, accepts_unknown_keys=accepts_unknown_keys)
+        self._room = Room()
         self._failures = Failures(clock)
         self._cross_origin = CrossOrigin(operations, Scope(DEFAULT_ACCOUNT, DEFAULT_REGION))
         self._routes: Routes | None = None
@@ -189,16 +190,16 @@ class Gateway:
         routes = self._routes or await self.prepare()
         signed_for = request.authorization.service
         if signed_for not in ("s3", "") or "x-amz-target" in request.headers:
-            await read_whole(request, body, routes, self.verifier)
+            await read_whole(request, body, routes, self.verifier, self._room)
             if request.content_type == FORM and len(request.body) > LONG_TEXT:
                 with contextlib.suppress(ValueError):  # `find` raises it again
                     await asyncio.to_thread(request.form)
             return routes.find(request)
         if request.content_type == "application/x-www-form-urlencoded" and not signed_for:
-            await read_whole(request, body, routes, self.verifier)
+            await read_whole(request, body, routes, self.verifier, self._room)
         route = routes.find(request)
         if not route.operation.input_is_streamed and not body.finished:
-            await read_whole(request, body, routes, self.verifier)
+            await read_whole(request, body, routes, self.verifier, self._room)
         return route
 
     async def _call(

@@ -16,7 +16,16 @@ _MEBIBYTE = 1024 * 1024
 _LARGEST = {"lambda": 80 * _MEBIBYTE}  # CreateFunction has the package in base64
 _LARGEST_USUAL = 16 * _MEBIBYTE  # for payloads of 6 MB, and of 1 MB with all characters escaped
 _LARGEST_UNSIGNED = 2 * _MEBIBYTE  # a form with a message of 1 MiB for a queue that is open to everybody
+_MOST_AT_ONCE = 512 * _MEBIBYTE  # of all bodies that are being read
 T = TypeVar("T")
+
+
+class Room:
+    """How many bytes of bodies are in memory that have not come whole, so that nobody knows who signed them."""
+
+    def __init__(self, most: int = _MOST_AT_ONCE) -> None:
+        self.most = most
+        self.taken = 0
 
 
 class ClientGone(Exception):
@@ -63,25 +72,31 @@ async def while_client_waits(body: Body, handling: Coroutine[Any, Any, T]) -> T:
         gone.cancel()
 
 
-async def read_whole(request: WireRequest, body: Body, routes: Routes, verifier: Verifier) -> None:
+async def read_whole(
+    request: WireRequest, body: Body, routes: Routes, verifier: Verifier, room: Room
+) -> None:
     """Read the whole body.
 
-    Raises Unroutable if it is longer than any body of the service may be. Only the first chunk is read where the key is
-    one that will be refused.
+    Raises Unroutable if it is longer than any body of the service may be, or if there is no room for it now. Only the
+    first chunk is read where the key is one that will be refused.
     """
     first = await body.next()
     if body.finished:
         request.body = first
         return
     await _check_key(request, routes, verifier)
-    limit, parts, size = _largest(request), [first], len(first)
-    async for chunk in body.chunks():
-        size += len(chunk)
-        if size > limit:
-            protocol, service = routes.spoken(request)
-            raise Unroutable(protocol, _too_large(limit, service), service)
-        parts.append(chunk)
-    request.body = b"".join(parts)
+    limit, parts, size = _largest(request), [first], 0
+    try:
+        async for chunk in body.chunks():
+            size, room.taken = size + len(chunk), room.taken + len(chunk)
+            if len(first) + size > limit or room.taken > room.most:
+                protocol, service = routes.spoken(request)
+                refusal = _no_room(service) if len(first) + size <= limit else _too_large(limit, service)
+                raise Unroutable(protocol, refusal, service)
+            parts.append(chunk)
+        request.body = b"".join(parts)
+    finally:
+        room.taken -= size
 
 
 async def _check_key(request: WireRequest, routes: Routes, verifier: Verifier) -> None:
@@ -107,3 +122,8 @@ def _too_large(limit: int, service: ServiceModel | None) -> AwsError:
         "EntityTooLarge" if service is not None and service.name == "s3" else "RequestEntityTooLargeException"
     )
     return AwsError(code, f"Request must be smaller than {limit} bytes.", 413)
+
+
+def _no_room(service: ServiceModel | None) -> AwsError:
+    code = "SlowDown" if service is not None and service.name == "s3" else "ServiceUnavailable"
+    return AwsError(code, "Too many large requests arrive at a time: try again.", 503)
