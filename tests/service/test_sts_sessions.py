@@ -70,6 +70,14 @@ def test_another_account_assumes_and_then_is_in_the_roles(
     assert who["Account"] == "000000000000"
 
 
+@pytest.mark.parametrize(
+    "arn", ["a" * 20, "arn:aws:iam".ljust(20, "x"), "arn:aws:iam::role/somebody", ":" * 20]
+)
+def test_what_is_not_the_arn_of_a_role_is_invalid(client: Client, arn: str) -> None:
+    code, status, _ = refusal(client("sts").assume_role, RoleArn=arn, RoleSessionName="nonsense")
+    assert (code, status) == ("ValidationError", 400)
+
+
 def test_who_is_not_trusted_is_refused(client: Client, make_role: Callable[..., str]) -> None:
     sts = client("sts")
     for arn in (

@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from nightbus.aws.arn import is_arn
 from nightbus.aws.calls import Call, Caller, Scope
 from nightbus.aws.errors import AwsError
 from nightbus.aws.ids import new_request_id
@@ -263,7 +264,7 @@ class Authorizer:
         if need.resource == "*" or need.action == _NEW_BUCKET:
             return None
         if need.action.startswith(_TRUSTED_ACTIONS):
-            role = await self.principals.role_of(need.resource)
+            role = await self.principals.role_of(need.resource) if is_arn(need.resource) else None
             return role.trust if role is not None else None
         return await self.resources.policy(need.resource)
 
